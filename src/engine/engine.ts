@@ -1,0 +1,153 @@
+import type { DocumentVersion, DocumentWrite } from "../document/document.js";
+import type { Filter, OrderBy } from "../document/filter.js";
+
+/**
+ * What stands between the host and a storage engine. Nothing above this interface may assume SQLite. All times are
+ * microseconds since 1970 as exact integers below 2^53; all sizes are bytes. Every method rejects with HostError.
+ */
+
+/** One page of a listing. */
+export interface PageQuery {
+  /** Only links that begin with this, for example "/core/examples/". */
+  linkPrefix: string;
+  kind?: string;
+  filter?: Filter;
+  orderBy?: OrderBy[];
+  /** At most this many documents; a page also ends at limits.pageBytes. */
+  limit: number;
+  /** The cursor of the page before. */
+  cursor?: string;
+  includeDeleted?: boolean;
+  /** Whether bodies are wanted; without, `body` is empty. */
+  expand: boolean;
+  /** The state as of this time; the first page fixes it to the log's position and its cursor carries it on. */
+  atMicros?: number;
+}
+
+export interface Page {
+  documents: DocumentVersion[];
+  /** Present when there may be more. */
+  cursor?: string;
+}
+
+/** The times a restore can go to, both included. */
+export interface RestorableWindow {
+  earliestMicros: number;
+  latestMicros: number;
+  /** The link whose pruned versions bound the earliest time, where one does. */
+  boundingLink?: string;
+}
+
+export interface LineageParent {
+  indexId: string;
+  lineage: string;
+  /** The position in the parent's log from which the child goes on. */
+  positionMicros: number;
+}
+
+export interface IndexState {
+  indexId: string;
+  lineage: string;
+  /** Oldest first. */
+  parents: LineageParent[];
+  formatVersion: number;
+  /** The time of the last change in the log: a version or a prune. 0 when there is none. */
+  positionMicros: number;
+  /** Documents whose latest version is not deleted. */
+  documents: number;
+  versions: number;
+  sizeBytes: number;
+  window: RestorableWindow;
+}
+
+/** A fixed position of the log. Rows at or below it do not change until it is released. */
+export interface Snapshot extends IndexState {
+  /** The wall time of the snapshot, at least the position: the end of the restorable window. */
+  wallTimeMicros: number;
+  release(): Promise<void>;
+}
+
+export interface ExportRequest {
+  snapshot: Snapshot;
+  /** The log rows and prunes in (afterMicros, snapshot position]; 0 makes a base. */
+  afterMicros: number;
+  /** A new file; its directory exists. It is complete and synced when the promise resolves. */
+  path: string;
+  signal: AbortSignal;
+  onProgress?: (rows: number) => void;
+}
+
+/** What a segment holds, as counted while it was written. */
+export interface SegmentContent {
+  records: number;
+  prunes: number;
+  sizeBytes: number;
+  sha256: string;
+}
+
+/** Reading and writing documents of one index. */
+export interface DocumentStore {
+  /** Durable when it resolves. Undefined: a DELETE of what is already deleted. */
+  write(write: DocumentWrite): Promise<DocumentVersion | undefined>;
+  /** The latest version, a deleted one too, or the version asked for, or the latest one at or before a time. */
+  read(link: string, at?: { version?: number; atMicros?: number }): Promise<DocumentVersion | undefined>;
+  page(query: PageQuery, signal?: AbortSignal): Promise<Page>;
+  count(query: Omit<PageQuery, "limit" | "cursor" | "expand" | "orderBy">, signal?: AbortSignal): Promise<number>;
+  /** Versions of one link, newest first, below `beforeVersion` where given. */
+  versions(link: string, limit: number, beforeVersion?: number): Promise<DocumentVersion[]>;
+  state(): Promise<IndexState>;
+}
+
+/** One open generation of an index. */
+export interface Engine extends DocumentStore {
+  /** Pins the log at its present position; pruning waits until it is released. */
+  snapshot(): Promise<Snapshot>;
+  exportSegment(request: ExportRequest): Promise<SegmentContent>;
+  /** Turns documents past their expiry into deleted ones and prunes; returns how many versions it wrote and removed. */
+  sweep(): Promise<{ expired: number; pruned: number }>;
+  close(): Promise<void>;
+}
+
+export interface SegmentSource {
+  path: string;
+  kind: "base" | "delta";
+  firstMicros: number;
+  lastMicros: number;
+  records: number;
+  prunes: number;
+  sizeBytes: number;
+  sha256: string;
+}
+
+export interface BuildRequest {
+  /** An existing empty directory; the new generation is made in it, complete and synced when the promise resolves. */
+  directory: string;
+  segments: SegmentSource[];
+  /** Versions above it are left out; prunes are applied whatever it is. Absent: everything. */
+  targetTimeMicros?: number;
+  identity: { indexId: string; lineage: string; parents: LineageParent[] };
+  signal: AbortSignal;
+  onProgress?: (stage: string, done: number, total: number) => void;
+}
+
+export interface BuildResult {
+  documents: number;
+  versions: number;
+  positionMicros: number;
+}
+
+/** What checking a set of segments found: every digest, row checksum and count agreed. */
+export interface CheckResult {
+  records: number;
+  sizeBytes: number;
+}
+
+/** What an engine can do without an open index; work on files from outside runs in a process of its own. */
+export interface EngineKit {
+  create(directory: string, identity: BuildRequest["identity"]): Promise<void>;
+  open(directory: string): Promise<Engine>;
+  build(request: BuildRequest): Promise<BuildResult>;
+  checkSegments(segments: SegmentSource[], signal: AbortSignal, onProgress?: (bytes: number) => void): Promise<CheckResult>;
+  /** Joins the deltas, in order, into one file: its rows are those of all of them. */
+  mergeSegments(segments: SegmentSource[], path: string, signal: AbortSignal): Promise<SegmentContent>;
+}

@@ -1,0 +1,196 @@
+/**
+ * The one error family. Every failure that leaves a module is a HostError: a stable reason, the canonical code that
+ * the reason stands for, and a message that says what failed, where, and what to do next.
+ */
+
+/** The canonical codes of google.rpc.Code; the numbers are those of gRPC. */
+export const codeNumbers = {
+  CANCELLED: 1,
+  UNKNOWN: 2,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  OUT_OF_RANGE: 11,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
+} as const;
+export type Code = keyof typeof codeNumbers;
+
+/** Each stable reason and the code it stands for. docs/errors.md explains each; a test compares the two. */
+export const reasons = {
+  // requests
+  REQUEST_INVALID: "INVALID_ARGUMENT",
+  JSON_INVALID: "INVALID_ARGUMENT",
+  LINK_INVALID: "INVALID_ARGUMENT",
+  FILTER_INVALID: "INVALID_ARGUMENT",
+  PAGE_TOKEN_INVALID: "INVALID_ARGUMENT",
+  DESTINATION_INVALID: "INVALID_ARGUMENT",
+  BODY_TOO_LARGE: "RESOURCE_EXHAUSTED",
+  METHOD_NOT_ALLOWED: "UNIMPLEMENTED",
+  ROUTE_NOT_FOUND: "NOT_FOUND",
+  NOT_SUPPORTED: "UNIMPLEMENTED",
+  HOST_HEADER_REFUSED: "PERMISSION_DENIED",
+  // who may
+  TOKEN_MISSING: "UNAUTHENTICATED",
+  TOKEN_UNKNOWN: "UNAUTHENTICATED",
+  ROLE_MISSING: "PERMISSION_DENIED",
+  PATH_OUTSIDE_ROOTS: "PERMISSION_DENIED",
+  // documents
+  DOCUMENT_NOT_FOUND: "NOT_FOUND",
+  DOCUMENT_DELETED: "NOT_FOUND",
+  DOCUMENT_EXISTS: "ALREADY_EXISTS",
+  DOCUMENT_MARKED_DELETED: "ALREADY_EXISTS",
+  VERSION_MISMATCH: "ABORTED",
+  VERSION_NOT_FOUND: "NOT_FOUND",
+  INDEX_NOT_FOUND: "NOT_FOUND",
+  // the index
+  QUEUE_FULL: "UNAVAILABLE",
+  INDEX_RESTORING: "UNAVAILABLE",
+  INDEX_READ_ONLY: "UNAVAILABLE",
+  INDEX_CLOSED: "UNAVAILABLE",
+  INDEX_SWITCHED: "ABORTED",
+  OUTCOME_UNKNOWN: "UNKNOWN",
+  STORAGE_FULL: "RESOURCE_EXHAUSTED",
+  STORAGE_FAILED: "UNAVAILABLE",
+  INDEX_DAMAGED: "DATA_LOSS",
+  FORMAT_TOO_NEW: "FAILED_PRECONDITION",
+  DIRECTORY_IN_USE: "FAILED_PRECONDITION",
+  CONFIGURATION_INVALID: "FAILED_PRECONDITION",
+  // backups
+  BACKUP_NOT_FOUND: "NOT_FOUND",
+  BACKUP_DAMAGED: "DATA_LOSS",
+  BACKUP_FOREIGN: "FAILED_PRECONDITION",
+  BACKUP_FROM_XENON: "FAILED_PRECONDITION",
+  BACKUP_OF_OTHER_INDEX: "FAILED_PRECONDITION",
+  DESTINATION_OCCUPIED: "FAILED_PRECONDITION",
+  DESTINATION_MISSING: "FAILED_PRECONDITION",
+  DESTINATION_FULL: "RESOURCE_EXHAUSTED",
+  DESTINATION_FAILED: "UNAVAILABLE",
+  DESTINATION_BUSY: "ABORTED",
+  TARGET_TIME_OUT_OF_RANGE: "OUT_OF_RANGE",
+  RESTORE_IN_PROGRESS: "ABORTED",
+  NOTHING_TO_UNDO: "FAILED_PRECONDITION",
+  // operations
+  OPERATION_NOT_FOUND: "NOT_FOUND",
+  OPERATION_CANCELLED: "CANCELLED",
+  OPERATION_LIMIT: "RESOURCE_EXHAUSTED",
+  DEADLINE: "DEADLINE_EXCEEDED",
+  SHUTTING_DOWN: "UNAVAILABLE",
+  INTERNAL: "INTERNAL",
+} as const satisfies Record<string, Code>;
+export type Reason = keyof typeof reasons;
+
+export interface HostErrorDetails {
+  /** Names and values that a program can act on; never a secret. */
+  metadata?: Record<string, string>;
+  cause?: unknown;
+}
+
+/** What crosses a thread or process boundary in place of the error object. */
+export interface HostErrorRecord {
+  reason: Reason;
+  message: string;
+  metadata: Record<string, string>;
+}
+
+export class HostError extends Error {
+  readonly reason: Reason;
+  readonly metadata: Record<string, string>;
+
+  constructor(reason: Reason, message: string, details: HostErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = "HostError";
+    this.reason = reason;
+    this.metadata = details.metadata ?? {};
+  }
+
+  get code(): Code {
+    return reasons[this.reason];
+  }
+
+  /** Whether the same request may succeed later without being changed. */
+  get retryable(): boolean {
+    return this.code === "UNAVAILABLE" || this.reason === "STORAGE_FULL" || this.reason === "DESTINATION_FULL";
+  }
+
+  toRecord(): HostErrorRecord {
+    return { reason: this.reason, message: this.message, metadata: this.metadata };
+  }
+
+  static fromRecord(record: HostErrorRecord): HostError {
+    return new HostError(record.reason, record.message, { metadata: record.metadata });
+  }
+
+  /** Any thrown value as a HostError. A foreign error becomes INTERNAL without its text: that may hold secrets. */
+  static from(thrown: unknown): HostError {
+    if (thrown instanceof HostError) return thrown;
+    if (thrown instanceof Error && thrown.name === "AbortError") {
+      return thrown.cause instanceof HostError
+        ? thrown.cause
+        : new HostError("OPERATION_CANCELLED", "The work was cancelled.", { cause: thrown });
+    }
+    return new HostError("INTERNAL", "The host failed in a way it has no better word for; its log has the details.", {
+      cause: thrown,
+    });
+  }
+}
+
+const httpStatusByCode: Record<Code, number> = {
+  CANCELLED: 499,
+  UNKNOWN: 500,
+  INVALID_ARGUMENT: 400,
+  DEADLINE_EXCEEDED: 504,
+  NOT_FOUND: 404,
+  ALREADY_EXISTS: 409,
+  PERMISSION_DENIED: 403,
+  RESOURCE_EXHAUSTED: 429,
+  FAILED_PRECONDITION: 400,
+  ABORTED: 409,
+  OUT_OF_RANGE: 400,
+  UNIMPLEMENTED: 501,
+  INTERNAL: 500,
+  UNAVAILABLE: 503,
+  DATA_LOSS: 500,
+  UNAUTHENTICATED: 401,
+};
+
+/** The HTTP status of an error on /v1 and, where it has no better one, on the Xenon dialect. */
+export function httpStatus(error: HostError): number {
+  if (error.reason === "BODY_TOO_LARGE") return 413;
+  if (error.reason === "METHOD_NOT_ALLOWED") return 405;
+  if (error.reason === "STORAGE_FULL" || error.reason === "DESTINATION_FULL") return 507;
+  return httpStatusByCode[error.code];
+}
+
+/** The exit code of a command that ended with this error: 64 and above, as sysexits.h groups them. */
+export function exitCode(error: HostError): number {
+  switch (error.code) {
+    case "INVALID_ARGUMENT":
+    case "OUT_OF_RANGE":
+      return 64;
+    case "DATA_LOSS":
+      return 65;
+    case "NOT_FOUND":
+      return 66;
+    case "UNAVAILABLE":
+    case "DEADLINE_EXCEEDED":
+      return 69;
+    case "RESOURCE_EXHAUSTED":
+      return 73;
+    case "UNAUTHENTICATED":
+    case "PERMISSION_DENIED":
+      return 77;
+    case "FAILED_PRECONDITION":
+      return 78;
+    default:
+      return 70;
+  }
+}
