@@ -31,6 +31,9 @@ export const limits = {
   pageRowsMax: 10_000,
   pageBytes: 8 * MiB,
   filterTerms: 100,
+  filterBytes: 16 * KiB,
+  /** Requests that one connection may send ahead of their answers. */
+  pipelinedRequests: 256,
 
   /** Rows that one export statement copies into a segment; each is a short transaction of its own. */
   exportRows: 10_000,

@@ -1,0 +1,128 @@
+import { HostError } from "../errors.js";
+import { exactInteger, isInt64 } from "./integers.js";
+import { joinMembers, scanMembers, type Members } from "./members.js";
+
+/** The document kind of Xenon's ExampleService, field for field as it answers. */
+export const exampleKind = "com:vmware:xenon:services:common:ExampleService:ExampleServiceState";
+
+/** The state that a request describes. Fields that the kind does not have are dropped, as Xenon drops them. */
+export function exampleState(action: "POST" | "PUT" | "PATCH", given: Members): string {
+  const state: Members = new Map();
+  const patch = action === "PATCH";
+  const keyValues = present(given.get("keyValues"));
+  if (keyValues !== undefined) state.set("keyValues", stringMap(keyValues, patch));
+  else if (!patch) state.set("keyValues", "{}");
+  for (const name of ["counter", "sortedCounter"]) setIfPresent(state, name, given, integerText);
+  setIfPresent(state, "name", given, stringText);
+  const tags = present(given.get("tags"));
+  if (tags !== undefined) state.set("tags", stringSet(tags));
+  else if (!patch) state.set("tags", "[]");
+  setIfPresent(state, "id", given, stringText);
+  setIfPresent(state, "required", given, stringText);
+  if (action === "POST") state.set("isFromMigration", "false");
+  if (action === "PUT") setIfPresent(state, "isFromMigration", given, booleanText);
+  if (!patch && !state.has("name")) {
+    throw new HostError("REQUEST_INVALID", action === "POST" ? "name is required" : "name must be set");
+  }
+  return joinMembers(state);
+}
+
+const fields = ["keyValues", "counter", "sortedCounter", "name", "tags", "id", "required"];
+
+/** Lays a PATCH over the current state; both are what exampleState made. */
+export function mergeExample(currentBody: string, patchBody: string): string {
+  const current = scanMembers(currentBody);
+  const patch = scanMembers(patchBody);
+  const merged: Members = new Map();
+  for (const name of fields) {
+    const value = mergeField(name, present(current.get(name)), present(patch.get(name)));
+    if (value !== undefined) merged.set(name, value);
+  }
+  merged.set("isFromMigration", "false");
+  return joinMembers(merged);
+}
+
+function mergeField(name: string, old: string | undefined, given: string | undefined): string | undefined {
+  if (given === undefined || old === undefined) {
+    const value = given ?? old;
+    // A null in a patch drops a key; where there was no map there is nothing to drop.
+    return name === "keyValues" ? mergeMap("{}", value ?? "{}") : name === "tags" ? (value ?? "[]") : value;
+  }
+  switch (name) {
+    case "keyValues":
+      return mergeMap(old, given);
+    case "tags":
+      return union(old, given);
+    case "counter":
+      return BigInt(given) > BigInt(old) ? given : old;
+    default:
+      return given;
+  }
+}
+
+function mergeMap(old: string, given: string): string {
+  const merged = scanMembers(old);
+  for (const [key, value] of scanMembers(given)) {
+    if (value === "null") merged.delete(key);
+    else merged.set(key, value);
+  }
+  return joinMembers(merged);
+}
+
+function union(old: string, given: string): string {
+  return JSON.stringify([...new Set([...(JSON.parse(old) as string[]), ...(JSON.parse(given) as string[])])]);
+}
+
+function present(raw: string | undefined): string | undefined {
+  return raw === "null" ? undefined : raw;
+}
+
+function setIfPresent(state: Members, name: string, given: Members, convert: (name: string, raw: string) => string): void {
+  const raw = present(given.get(name));
+  if (raw !== undefined) state.set(name, convert(name, raw));
+}
+
+function integerText(name: string, raw: string): string {
+  const value = exactInteger(raw);
+  if (value === undefined || !isInt64(value)) throw wrongType(name, "a whole number of 64 bits", raw);
+  return value.toString();
+}
+
+function booleanText(name: string, raw: string): string {
+  if (raw !== "true" && raw !== "false") throw wrongType(name, "true or false", raw);
+  return raw;
+}
+
+/** A number or a boolean is taken for the string it looks like. */
+function stringText(name: string, raw: string): string {
+  const first = raw.charAt(0);
+  if (first === '"') return raw;
+  if (first === "{" || first === "[") throw wrongType(name, "a string", raw);
+  return `"${raw}"`;
+}
+
+function stringMap(raw: string, keepNulls: boolean): string {
+  if (!raw.startsWith("{")) throw wrongType("keyValues", "an object of strings", raw);
+  const map: Members = new Map();
+  for (const [key, value] of scanMembers(raw)) {
+    if (value !== "null") map.set(key, stringText(`keyValues.${key}`, value));
+    else if (keepNulls) map.set(key, value);
+    else map.delete(key);
+  }
+  return joinMembers(map);
+}
+
+function stringSet(raw: string): string {
+  if (!raw.startsWith("[")) throw wrongType("tags", "an array of strings", raw);
+  if (raw === "[]") return raw;
+  const items = JSON.parse(raw) as unknown[];
+  for (const item of items) if (typeof item !== "string") throw wrongType("tags", "an array of strings", raw);
+  return JSON.stringify([...new Set(items)]);
+}
+
+function wrongType(name: string, expected: string, raw: string): HostError {
+  const found = raw.startsWith("{") ? "an object" : raw.startsWith("[") ? "an array" : raw.slice(0, 40);
+  return new HostError("JSON_INVALID", `Unparseable JSON body: ${name} must be ${expected}, found ${found}.`, {
+    metadata: { field: name },
+  });
+}

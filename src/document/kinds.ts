@@ -1,0 +1,33 @@
+import type { MergeRule } from "./document.js";
+import { exampleKind, exampleState } from "./example-kind.js";
+import { joinMembers, type Members } from "./members.js";
+
+/** What the host knows of the documents of one kind. */
+export interface KindDefinition {
+  kind: string;
+  mergeRule: MergeRule;
+  /**
+   * Checks the own fields of a request and writes them as they are kept. For a PATCH that is what is merged in, so a
+   * null that means something stays. Throws REQUEST_INVALID for what the kind requires and JSON_INVALID for a value
+   * of another type.
+   */
+  body(action: "POST" | "PUT" | "PATCH", members: Members): string;
+}
+
+/** The definition of a kind; one without rules of its own keeps every field as it came. */
+export function kindDefinition(kind: string): KindDefinition {
+  if (kind === exampleKind) return { kind, mergeRule: "example", body: exampleState };
+  return { kind, mergeRule: "shallow", body: (_action, members) => joinMembers(members) };
+}
+
+/** The fields that the host itself keeps of every document; they are no part of a body. */
+export function isSystemField(name: string): boolean {
+  return name.startsWith("document");
+}
+
+/** The members without the system fields. */
+export function ownMembers(members: Members): Members {
+  const own: Members = new Map();
+  for (const [name, value] of members) if (!isSystemField(name)) own.set(name, value);
+  return own;
+}

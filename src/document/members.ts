@@ -1,0 +1,146 @@
+import { HostError } from "../errors.js";
+import { limits } from "../limits.js";
+
+/**
+ * The top-level members of a JSON object, each value as the very text it came in. Bodies pass through here instead of
+ * through JSON.parse and JSON.stringify because those would round 9007199254740993 and turn 1.10 into 1.1.
+ */
+export type Members = Map<string, string>;
+
+const quote = 0x22;
+const backslash = 0x5c;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+const comma = 0x2c;
+
+/**
+ * Reads a document from outside. Of a key that comes twice the last value wins, as with JSON.parse.
+ * Throws JSON_INVALID for text that is no JSON object, is nested deeper than limits.jsonDepth or holds a lone
+ * surrogate, which no UTF-8 text can carry.
+ */
+export function parseMembers(text: string): Members {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new HostError("JSON_INVALID", `Unparseable JSON body: ${parserMessage(cause)}`, { cause });
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new HostError("JSON_INVALID", `Unparseable JSON body: expected an object, found ${nameOf(value)}.`);
+  }
+  const members = scanMembers(text);
+  // Only an escape or a lone code unit in the text itself can make one; both are rare, so the walk over values is too.
+  if (escapedSurrogate.test(text) || looseSurrogate.test(text)) refuseLoneSurrogates(value);
+  return members;
+}
+
+const escapedSurrogate = /\\u[dD][89a-fA-F]/;
+const looseSurrogate = /[\ud800-\udfff]/;
+const loneSurrogate = /\p{Surrogate}/u;
+
+/** Reads text that is known to be a valid JSON object: a body that was checked when it was written. */
+export function scanMembers(text: string): Members {
+  const members: Members = new Map();
+  let at = skipSpace(text, text.indexOf("{") + 1);
+  while (text.charCodeAt(at) !== closeBrace) {
+    const keyEnd = stringEnd(text, at);
+    const raw = text.slice(at + 1, keyEnd - 1);
+    const name = raw.includes("\\") ? (JSON.parse(`"${raw}"`) as string) : raw;
+    const start = skipSpace(text, skipSpace(text, keyEnd) + 1);
+    const end = valueEnd(text, start);
+    members.set(name, text.slice(start, end));
+    at = skipSpace(text, end);
+    if (text.charCodeAt(at) === comma) at = skipSpace(text, at + 1);
+  }
+  return members;
+}
+
+/** The members as one compact JSON object, in the order of the map. */
+export function joinMembers(members: Members): string {
+  let text = "";
+  for (const [name, value] of members) {
+    text += text === "" ? "{" : ",";
+    text += `${JSON.stringify(name)}:${value}`;
+  }
+  return text === "" ? "{}" : `${text}}`;
+}
+
+/** The index after the string that begins at `start`. */
+function stringEnd(text: string, start: number): number {
+  let end = start;
+  for (;;) {
+    end = text.indexOf('"', end + 1);
+    let before = end - 1;
+    while (text.charCodeAt(before) === backslash) before -= 1;
+    if ((end - before) % 2 === 1) return end + 1;
+  }
+}
+
+/** The index after the value that begins at `start`. */
+function valueEnd(text: string, start: number): number {
+  const first = text.charCodeAt(start);
+  if (first === quote) return stringEnd(text, start);
+  let at = start;
+  if (first !== openBrace && first !== openBracket) {
+    for (;;) {
+      const code = text.charCodeAt(at);
+      if (code === comma || code === closeBrace || code <= 0x20) return at;
+      at += 1;
+    }
+  }
+  // The object around it is the first level.
+  let depth = 1;
+  for (;;) {
+    const code = text.charCodeAt(at);
+    if (code === quote) {
+      at = stringEnd(text, at);
+      continue;
+    }
+    at += 1;
+    if (code === openBrace || code === openBracket) {
+      depth += 1;
+      if (depth > limits.jsonDepth) {
+        throw new HostError("JSON_INVALID", `The JSON body is nested deeper than ${limits.jsonDepth} levels.`);
+      }
+    } else if (code === closeBrace || code === closeBracket) {
+      depth -= 1;
+      if (depth === 1) return at;
+    }
+  }
+}
+
+function skipSpace(text: string, from: number): number {
+  let at = from;
+  while (text.charCodeAt(at) <= 0x20) at += 1;
+  return at;
+}
+
+function refuseLoneSurrogates(value: unknown): void {
+  if (typeof value === "string") {
+    if (loneSurrogate.test(value)) {
+      throw new HostError("JSON_INVALID", "The JSON body holds half of a surrogate pair, which is no character.");
+    }
+  } else if (Array.isArray(value)) {
+    for (const item of value) refuseLoneSurrogates(item);
+  } else if (typeof value === "object" && value !== null) {
+    for (const [name, item] of Object.entries(value)) {
+      refuseLoneSurrogates(name);
+      refuseLoneSurrogates(item);
+    }
+  }
+}
+
+function nameOf(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "an array" : `a ${typeof value}`;
+}
+
+/** Where the parser stopped, without the excerpt of the body that some of its messages carry. */
+function parserMessage(thrown: unknown): string {
+  const message = thrown instanceof Error ? thrown.message : "";
+  const position = /at position \d+( \(line \d+ column \d+\))?/.exec(message);
+  if (position !== null) return `invalid JSON ${position[0]}`;
+  return /end of (JSON )?input/i.test(message) ? "it ends too early" : "invalid JSON";
+}

@@ -1,0 +1,36 @@
+import { HostError } from "../errors.js";
+
+/** A word is a field, an operator or a literal like true; its place in the grammar tells which. */
+export interface Token {
+  kind: "word" | "string" | "number" | "mark";
+  /** Strings without quotes and escapes. */
+  text: string;
+  /** From 0, in the text. */
+  at: number;
+}
+
+const pattern =
+  /\s+|(?<string>'(?:[^']|'')*')|(?<number>[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w$]))|(?<word>[\p{L}_$@][\p{L}\p{N}_$@:./-]*)|(?<mark>[(),])/uy;
+
+/** Throws FILTER_INVALID at a character that begins nothing. */
+export function tokenize(text: string, option: string): Token[] {
+  const tokens: Token[] = [];
+  pattern.lastIndex = 0;
+  for (let at = 0; at < text.length; at = pattern.lastIndex) {
+    const groups = pattern.exec(text)?.groups;
+    if (groups === undefined) {
+      const problem = text[at] === "'" ? "the string is not closed" : "nothing begins with this";
+      throw new HostError(
+        "FILTER_INVALID",
+        `${option} at position ${at + 1}: ${problem}, found ${JSON.stringify(text.slice(at, at + 20))}.`,
+        { metadata: { position: String(at + 1) } },
+      );
+    }
+    const { string, number, word, mark } = groups;
+    if (string !== undefined) tokens.push({ kind: "string", text: string.slice(1, -1).replaceAll("''", "'"), at });
+    else if (number !== undefined) tokens.push({ kind: "number", text: number, at });
+    else if (word !== undefined) tokens.push({ kind: "word", text: word, at });
+    else if (mark !== undefined) tokens.push({ kind: "mark", text: mark, at });
+  }
+  return tokens;
+}

@@ -1,0 +1,173 @@
+import type { Filter, FilterValue, OrderBy } from "../../document/filter.js";
+import { isInt64 } from "../../document/integers.js";
+import { systemField, systemFields, type SystemField } from "../../document/system-fields.js";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+
+/**
+ * Filters as SQL over the log, aliased `l`. Every value and every path of a field is a bound parameter. A condition is
+ * always 0 or 1 and never NULL, so that `not` is its exact opposite: a missing field is equal to nothing but null.
+ * Values compare by type: a string never equals a number, true never equals 1. Where a field is an array, eq, any and
+ * like hold when they hold for one of its items; ordered comparisons look at plain fields alone.
+ */
+
+export type SqlParam = string | number | bigint;
+
+export interface SqlFragment {
+  sql: string;
+  params: SqlParam[];
+}
+
+/** Throws FILTER_INVALID for a field name that no path can hold and for more than limits.filterTerms terms. */
+export function filterToSql(filter: Filter): SqlFragment {
+  const params: SqlParam[] = [];
+  const sql = new Writer(params).condition(filter, 0);
+  return { sql, params };
+}
+
+/** The terms of an ORDER BY; missing fields come first, then numbers, then strings. */
+export function orderToSql(orderBy: OrderBy[]): SqlFragment {
+  const params: SqlParam[] = [];
+  const terms = orderBy.map(({ field, descending }) => {
+    const system = systemField(field);
+    if (system === undefined) params.push(jsonPath(field));
+    return `${system === undefined ? "(l.body ->> ?)" : columns[system]}${descending ? " DESC" : ""}`;
+  });
+  return { sql: terms.join(", "), params };
+}
+
+const columns: Record<SystemField, string> = {
+  documentSelfLink: "l.link",
+  documentVersion: "l.version",
+  documentUpdateTimeMicros: "l.time",
+  documentUpdateAction: "l.action",
+  documentKind: "l.kind",
+  documentOwner: "l.owner",
+  documentExpirationTimeMicros: "l.expires",
+  documentEpoch: "0",
+};
+
+const signs = { eq: "=", lt: "<", le: "<=", gt: ">", ge: ">=" } as const;
+type Sign = keyof typeof signs;
+
+/** What a value is tested with: the json types it can equal, and the test of one value. */
+interface Test {
+  types: string;
+  /** With one place for the value tested. */
+  sql: (value: string) => string;
+  params: SqlParam[];
+}
+
+class Writer {
+  private terms = 0;
+
+  constructor(private readonly params: SqlParam[]) {}
+
+  condition(filter: Filter, depth: number): string {
+    // SQLite bounds the depth of an expression; our own bound says so in words.
+    if (depth > 2 * limits.filterTerms) throw new HostError("FILTER_INVALID", "The filter is nested too deep.");
+    switch (filter.op) {
+      case "and":
+      case "or": {
+        if (filter.terms.length === 0) return filter.op === "and" ? "1" : "0";
+        const terms = filter.terms.map((term) => this.condition(term, depth + 1));
+        return `(${terms.join(filter.op === "and" ? " AND " : " OR ")})`;
+      }
+      case "not":
+        return `(NOT ${this.condition(filter.term, depth + 1)})`;
+      case "like":
+        return this.like(filter.field, filter.pattern);
+      case "any":
+        if (filter.values.length === 0) return "0";
+        return `(${filter.values.map((value) => this.compare("eq", filter.field, value, true)).join(" OR ")})`;
+      case "ne":
+        return `(NOT ${this.compare("eq", filter.field, filter.value)})`;
+      default:
+        return this.compare(filter.op, filter.field, filter.value);
+    }
+  }
+
+  private compare(sign: Sign, field: string, value: FilterValue, item = false): string {
+    this.countTerm();
+    const system = systemField(field);
+    if (system !== undefined) return this.compareColumn(sign, system, value);
+    if (value === null && !item) {
+      if (sign !== "eq") return "0";
+      this.params.push(jsonPath(field));
+      return "(coalesce(json_type(l.body, ?), 'null') = 'null')";
+    }
+    if (typeof value === "boolean" || value === null) {
+      if (sign !== "eq") return "0";
+      return this.test(field, { types: `'${String(value)}'`, sql: () => "1", params: [] }, true);
+    }
+    const types = typeof value === "string" ? "'text'" : "'integer','real'";
+    return this.test(field, { types, sql: (one) => `${one} ${signs[sign]} ?`, params: [param(value)] }, sign === "eq");
+  }
+
+  private like(field: string, pattern: string): string {
+    this.countTerm();
+    const glob = globOf(pattern);
+    const system = systemField(field);
+    if (system === undefined) {
+      return this.test(field, { types: "'text'", sql: (one) => `${one} GLOB ?`, params: [glob] }, true);
+    }
+    if (systemFields[system] !== "text") return "0";
+    this.params.push(glob);
+    return `(${columns[system]} GLOB ?)`;
+  }
+
+  private compareColumn(sign: Sign, system: SystemField, value: FilterValue): string {
+    // A column has an affinity and would turn '5' into 5, so the types are compared here.
+    const fits = systemFields[system] === "text" ? typeof value === "string" : typeof value === "bigint" || typeof value === "number";
+    if (!fits || value === null || typeof value === "boolean") return "0";
+    this.params.push(param(value));
+    return `(${columns[system]} ${signs[sign]} ?)`;
+  }
+
+  private test(field: string, test: Test, items: boolean): string {
+    const path = jsonPath(field);
+    this.params.push(path, path, ...test.params);
+    // The text of ->> is read only where the type fits: an object has a text too.
+    const plain = `WHEN json_type(l.body, ?) IN (${test.types}) THEN ${sqlOrPath(test)}`;
+    if (!items) return `(CASE ${plain} ELSE 0 END)`;
+    this.params.push(path, path, ...test.params);
+    return (
+      `(CASE ${plain} WHEN json_type(l.body, ?) = 'array' THEN EXISTS ` +
+      `(SELECT 1 FROM json_each(l.body, ?) i WHERE i.type IN (${test.types}) AND ${test.sql("i.value")}) ELSE 0 END)`
+    );
+  }
+
+  private countTerm(): void {
+    this.terms += 1;
+    if (this.terms > limits.filterTerms) {
+      throw new HostError("FILTER_INVALID", `The filter has more than ${limits.filterTerms} terms.`);
+    }
+  }
+}
+
+/** Each test binds the path a second time, also where it looks at the type alone. */
+function sqlOrPath(test: Test): string {
+  return test.params.length === 0 ? "(? IS NOT NULL)" : test.sql("(l.body ->> ?)");
+}
+
+function param(value: string | number | bigint): SqlParam {
+  // Beyond 64 bits SQLite itself reads the number in the body as a double.
+  return typeof value === "bigint" && !isInt64(value) ? Number(value) : value;
+}
+
+/** In a filter only * and ? are special; GLOB knows sets in brackets too. */
+function globOf(pattern: string): string {
+  return pattern.replaceAll("[", "[[]").replace(/\*{2,}/g, "*");
+}
+
+// SQLite's paths have no way to write a quote or a backslash in a label.
+// eslint-disable-next-line no-control-regex -- refusing them is the point
+const unwritable = /["\\\u0000-\u001f]/;
+
+function jsonPath(field: string): string {
+  const labels = field.split(".");
+  if (labels.includes("") || unwritable.test(field)) {
+    throw new HostError("FILTER_INVALID", `${JSON.stringify(field)} is no name of a field that can be filtered by.`);
+  }
+  return `$.${labels.map((label) => `"${label}"`).join(".")}`;
+}
