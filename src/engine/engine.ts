@@ -36,6 +36,8 @@ export interface RestorableWindow {
   latestMicros: number;
   /** The link whose pruned versions bound the earliest time, where one does. */
   boundingLink?: string;
+  /** The time of the first version that ever was, pruned ones included: before it the index was empty. 0 when there was none. */
+  historyStartMicros: number;
 }
 
 export interface LineageParent {
@@ -45,11 +47,15 @@ export interface LineageParent {
   positionMicros: number;
 }
 
-export interface IndexState {
+export interface IndexIdentity {
+  /** Belongs to the data directory; never restored. */
   indexId: string;
   lineage: string;
   /** Oldest first. */
   parents: LineageParent[];
+}
+
+export interface IndexState extends IndexIdentity {
   formatVersion: number;
   /** The time of the last change in the log: a version or a prune. 0 when there is none. */
   positionMicros: number;
@@ -77,8 +83,11 @@ export interface ExportRequest {
   onProgress?: (rows: number) => void;
 }
 
-/** What a segment holds, as counted while it was written. */
+/** What a segment holds: the log rows in (firstMicros, lastMicros], as counted while it was written. */
 export interface SegmentContent {
+  kind: "base" | "delta";
+  firstMicros: number;
+  lastMicros: number;
   records: number;
   prunes: number;
   sizeBytes: number;
@@ -103,20 +112,15 @@ export interface Engine extends DocumentStore {
   /** Pins the log at its present position; pruning waits until it is released. */
   snapshot(): Promise<Snapshot>;
   exportSegment(request: ExportRequest): Promise<SegmentContent>;
+  /** Reads a segment of our own back: digest, size, counts and the checksum of each row must agree, else BACKUP_DAMAGED. */
+  readBack(segment: SegmentSource, signal: AbortSignal): Promise<void>;
   /** Turns documents past their expiry into deleted ones and prunes; returns how many versions it wrote and removed. */
   sweep(): Promise<{ expired: number; pruned: number }>;
   close(): Promise<void>;
 }
 
-export interface SegmentSource {
+export interface SegmentSource extends SegmentContent {
   path: string;
-  kind: "base" | "delta";
-  firstMicros: number;
-  lastMicros: number;
-  records: number;
-  prunes: number;
-  sizeBytes: number;
-  sha256: string;
 }
 
 export interface BuildRequest {
@@ -125,9 +129,9 @@ export interface BuildRequest {
   segments: SegmentSource[];
   /** Versions above it are left out; prunes are applied whatever it is. Absent: everything. */
   targetTimeMicros?: number;
-  identity: { indexId: string; lineage: string; parents: LineageParent[] };
+  identity: IndexIdentity;
   signal: AbortSignal;
-  onProgress?: (stage: string, done: number, total: number) => void;
+  onProgress?: (stage: "loading" | "indexing" | "checking", rows: number) => void;
 }
 
 export interface BuildResult {
@@ -142,12 +146,27 @@ export interface CheckResult {
   sizeBytes: number;
 }
 
+export interface EngineOptions {
+  /** False: nothing is synced; for an index that need not outlive the process. */
+  durable: boolean;
+  /** Update times go on above this one, whatever the log says. */
+  floorMicros: number;
+  nowMicros: () => number;
+  /** Versions of one document beyond this count that are older than historyMicros are pruned. */
+  retainedVersions: number;
+  historyMicros: number;
+}
+
 /** What an engine can do without an open index; work on files from outside runs in a process of its own. */
 export interface EngineKit {
-  create(directory: string, identity: BuildRequest["identity"]): Promise<void>;
-  open(directory: string): Promise<Engine>;
+  /** A new empty index in an existing empty directory. */
+  create(directory: string, identity: IndexIdentity): Promise<void>;
+  /** Refuses a newer format (FORMAT_TOO_NEW) and a damaged index (INDEX_DAMAGED). */
+  open(directory: string, options: EngineOptions): Promise<Engine>;
+  /** Gives a closed index a new lineage. */
+  rename(directory: string, identity: IndexIdentity): Promise<void>;
+  /** The identity and position of a closed index. */
+  identify(directory: string): Promise<IndexIdentity & { positionMicros: number }>;
   build(request: BuildRequest): Promise<BuildResult>;
-  checkSegments(segments: SegmentSource[], signal: AbortSignal, onProgress?: (bytes: number) => void): Promise<CheckResult>;
-  /** Joins the deltas, in order, into one file: its rows are those of all of them. */
-  mergeSegments(segments: SegmentSource[], path: string, signal: AbortSignal): Promise<SegmentContent>;
+  checkSegments(segments: SegmentSource[], signal: AbortSignal, onProgress?: (rows: number) => void): Promise<void>;
 }

@@ -1,0 +1,111 @@
+import { closeSync, fsyncSync, openSync } from "node:fs";
+import { dirname, join } from "node:path";
+import Database from "better-sqlite3";
+import { HostError } from "../../errors.js";
+import type { BuildResult, IndexIdentity, SegmentSource } from "../engine.js";
+import { createIndexes, createIndexTables, databaseName, logColumns, pruneColumns, readPosition, writeCounts, writeIdentity } from "./schema.js";
+import { openSegment } from "./segment.js";
+
+export interface BuildTask {
+  directory: string;
+  segments: SegmentSource[];
+  targetTimeMicros?: number;
+  identity: IndexIdentity;
+}
+export type BuildStage = "loading" | "indexing" | "checking";
+
+/** A new index with nothing in it. */
+export function createIndex(directory: string, identity: IndexIdentity): void {
+  const path = join(directory, databaseName);
+  const db = new Database(path);
+  try {
+    createIndexTables(db);
+    createIndexes(db);
+    writeIdentity(db, identity);
+    writeCounts(db, { documents: 0, versions: 0 });
+  } finally {
+    db.close();
+  }
+  syncPaths(path, directory);
+}
+
+/**
+ * Makes an index of the segments, in order, and of nothing else: rows up to the target time, all prunes, then the
+ * indexes, then SQLite's own check. Complete and synced when it returns. Blocks: for a process of its own.
+ */
+export function buildIndex(task: BuildTask, report: (stage: BuildStage, rows: number) => void): BuildResult {
+  const path = join(task.directory, databaseName);
+  const db = new Database(path);
+  let result: BuildResult;
+  try {
+    createIndexTables(db);
+    db.pragma("journal_mode = OFF");
+    db.pragma("synchronous = OFF");
+    db.pragma("trusted_schema = OFF");
+    db.pragma("cache_size = -32768");
+    load(db, task, (rows) => report("loading", rows));
+    report("indexing", 0);
+    createIndexes(db);
+    applyPrunes(db);
+    const counts = {
+      versions: db.prepare("SELECT count(*) FROM log").pluck().get() as number,
+      documents: db
+        .prepare(
+          `SELECT count(*) FROM (SELECT link, max(version) AS version FROM log INDEXED BY log_version GROUP BY link) g
+           WHERE NOT EXISTS (SELECT 1 FROM log d INDEXED BY log_deleted WHERE d.link = g.link AND d.version = g.version AND d.action = 'DELETE')`,
+        )
+        .pluck()
+        .get() as number,
+    };
+    writeIdentity(db, task.identity);
+    writeCounts(db, counts);
+    report("checking", counts.versions);
+    const verdict = db.pragma("quick_check(1)", { simple: true });
+    if (verdict !== "ok") throw new HostError("INTERNAL", `The restored index did not pass the storage engine's check: ${String(verdict)}`);
+    result = { ...counts, positionMicros: readPosition(db) };
+  } finally {
+    db.close();
+  }
+  syncPaths(path, task.directory, dirname(task.directory));
+  return result;
+}
+
+function load(db: Database.Database, task: BuildTask, report: (rows: number) => void): void {
+  const target = task.targetTimeMicros ?? Number.MAX_SAFE_INTEGER;
+  let loaded = 0;
+  for (const segment of task.segments) {
+    // Looks at the schema on a connection of its own before the file is attached to ours.
+    openSegment(segment).close();
+    db.prepare("ATTACH ? AS segment").run(segment.path);
+    try {
+      const total = db.prepare("SELECT count(*) FROM segment.log").pluck().get() as number;
+      if (total !== segment.records) {
+        throw new HostError("BACKUP_DAMAGED", `The segment ${segment.path} has ${total} rows, not ${segment.records}. Use another backup.`);
+      }
+      db.prepare(`INSERT INTO main.log (${logColumns}) SELECT ${logColumns} FROM segment.log WHERE time <= ? ORDER BY time`).run(target);
+      db.prepare(`INSERT OR REPLACE INTO main.prune (${pruneColumns}) SELECT ${pruneColumns} FROM segment.prune`).run();
+    } finally {
+      db.exec("DETACH segment");
+    }
+    loaded += segment.records;
+    report(loaded);
+  }
+}
+
+/** A prune takes the versions up to its own, but none that was written after it. */
+function applyPrunes(db: Database.Database): void {
+  const prunes = db.prepare("SELECT link, version, time FROM prune").raw().all() as [string, number, number][];
+  const remove = db.prepare("DELETE FROM log WHERE link = ? AND version <= ? AND time < ?");
+  for (const [link, version, time] of prunes) remove.run(link, version, time);
+}
+
+function syncPaths(...paths: string[]): void {
+  for (const path of paths) {
+    const file = openSync(path, "r");
+    try {
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import { workerData } from "node:worker_threads";
+import { HostError } from "../../errors.js";
+import type { SegmentContent, SegmentSource } from "../engine.js";
+import { exportSegment, type ExportTask } from "./export.js";
+import { checkDigest, checkRows } from "./segment.js";
+import { fromSqlite } from "./sqlite-error.js";
+import { serveWorker } from "./worker-loop.js";
+
+export type CopyCall = { kind: "export"; task: ExportTask } | { kind: "read-back"; segment: SegmentSource };
+export type CopyAnswer = SegmentContent | undefined;
+export interface CopyWorkerData {
+  /** One 32-bit word that turns 1 when the call under way is to stop. */
+  cancel: SharedArrayBuffer;
+}
+
+serveWorker<CopyCall, CopyAnswer>(() => {
+  const flag = new Int32Array((workerData as CopyWorkerData).cancel);
+  const cancelled = () => {
+    if (Atomics.load(flag, 0) === 1) throw new HostError("OPERATION_CANCELLED", "The copy was cancelled.");
+  };
+  return {
+    handle(call, progress) {
+      const report = (rows: number) => {
+        cancelled();
+        progress(rows);
+      };
+      if (call.kind === "export") {
+        try {
+          return exportSegment(call.task, report);
+        } catch (thrown) {
+          const error = fromSqlite(thrown, `Copying the index into ${call.task.path}`);
+          throw error.reason === "STORAGE_FULL"
+            ? new HostError("DESTINATION_FULL", `No space is left for the segment ${call.task.path}; free some and back up again.`, { cause: thrown })
+            : error;
+        }
+      }
+      checkDigest(call.segment, cancelled);
+      checkRows(call.segment, report);
+      return undefined;
+    },
+    close: () => {},
+  };
+});

@@ -1,0 +1,206 @@
+import type Database from "better-sqlite3";
+import type { DocumentVersion } from "../../document/document.js";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import type { PageQuery } from "../engine.js";
+import { filterSql, orderSql } from "./filter-sql.js";
+import { logRowColumns, toVersion, type LogRow } from "./row.js";
+import { readPosition } from "./schema.js";
+
+/** Where a listing stands. Every later page sees the index as of the first one. */
+interface Cursor {
+  /** The position of the log that the listing is of. */
+  at: number;
+  /** The last link of an unfiltered listing, the last time of a filtered one, or the rows passed of a sorted one. */
+  link?: string;
+  time?: number;
+  skip?: number;
+}
+
+export interface PageCall {
+  query: PageQuery;
+}
+/** A page, or a part of one: there is more exactly when it has a cursor. */
+export interface PartialPage {
+  documents: DocumentVersion[];
+  cursor?: string;
+}
+export interface CountCall {
+  query: Omit<PageQuery, "limit" | "cursor" | "expand" | "orderBy">;
+  cursor?: string;
+}
+export interface PartialCount {
+  count: number;
+  cursor?: string;
+}
+
+export interface Scanner {
+  page(call: PageCall): PartialPage;
+  count(call: CountCall): PartialCount;
+}
+
+type Parameter = string | number | bigint | null;
+
+/** Beyond every link with the prefix, in the order of bytes. */
+const afterPrefix = (prefix: string) => `${prefix}\u{10FFFF}`;
+
+/** How long one call may go on scanning before it answers with a part: reads queue behind it. */
+const sliceMs = 50;
+
+export function createScanner(db: Database.Database): Scanner {
+  const position = () => readPosition(db);
+  const rangeEnd = db
+    .prepare<[number, number], number>("SELECT time FROM log WHERE time > ? ORDER BY time LIMIT 1 OFFSET ?")
+    .pluck();
+
+  function start(query: Pick<PageQuery, "atMicros">, cursor: string | undefined): Cursor {
+    if (cursor !== undefined) return parseCursor(cursor);
+    const now = position();
+    return { at: query.atMicros === undefined ? now : Math.min(query.atMicros, now) };
+  }
+
+  /** Collects rows up to the query's limits; true when the page is full. */
+  function collect(rows: IterableIterator<unknown>, into: LogRow[], limit: number): boolean {
+    let bytes = into.reduce((sum, row) => sum + row[7].length, 0);
+    for (const row of rows) {
+      into.push(row as LogRow);
+      bytes += (row as LogRow)[7].length;
+      if (into.length >= limit || bytes >= limits.pageBytes) return true;
+    }
+    return false;
+  }
+
+  /** The latest version of each link at the cursor's position, by link. */
+  function byLink(query: PageQuery, cursor: Cursor): PartialPage {
+    const begun = Date.now();
+    const rows: LogRow[] = [];
+    const columns = query.expand || query.kind ? logRowColumns : "time, link, version, '' AS action, '' AS kind, '' AS owner, 0 AS expires, '' AS body";
+    const groups = db.prepare(
+      `SELECT link, max(version) AS version FROM log INDEXED BY log_version
+       WHERE link > ? AND link < ? AND time <= ? GROUP BY link ORDER BY link LIMIT ?`,
+    );
+    const deleted = query.includeDeleted
+      ? undefined
+      : db.prepare("SELECT 1 FROM log INDEXED BY log_deleted WHERE link = ? AND version = ? AND action = 'DELETE'");
+    const fetch = db.prepare(`SELECT ${columns} FROM log WHERE link = ? AND version = ?`).raw();
+    let after = cursor.link ?? query.linkPrefix;
+    for (;;) {
+      const found = groups.all(after, afterPrefix(query.linkPrefix), cursor.at, limits.scanRows) as { link: string; version: number }[];
+      const live = function* () {
+        for (const { link, version } of found) {
+          after = link;
+          if (deleted?.get(link, version) !== undefined) continue;
+          const row = fetch.get(link, version) as LogRow | undefined;
+          if (row && (query.kind === undefined || row[4] === query.kind)) yield row;
+        }
+      };
+      const full = collect(live(), rows, query.limit);
+      if (!full && found.length < limits.scanRows) return { documents: rows.map(toVersion) };
+      if (full || Date.now() - begun > sliceMs) return { documents: rows.map(toVersion), cursor: formatCursor({ ...cursor, link: after }) };
+    }
+  }
+
+  /** What makes a row of alias `l` the current state of a wanted document as of a position. */
+  function condition(query: Omit<PageQuery, "limit" | "expand">, at: number): { sql: string; params: Parameter[] } {
+    const parts = ["l.link >= ? AND l.link < ?"];
+    const params: Parameter[] = [query.linkPrefix, afterPrefix(query.linkPrefix)];
+    if (query.kind !== undefined) {
+      parts.push("l.kind = ?");
+      params.push(query.kind);
+    }
+    if (!query.includeDeleted) parts.push("l.action <> 'DELETE'");
+    if (query.filter) {
+      const filter = filterSql(query.filter);
+      parts.push(`(${filter.sql})`);
+      params.push(...filter.params);
+    }
+    parts.push("NOT EXISTS (SELECT 1 FROM log h WHERE h.link = l.link AND h.version > l.version AND h.time <= ?)");
+    params.push(at);
+    return { sql: parts.join(" AND "), params };
+  }
+
+  /** In the order of the log, in ranges of a fixed number of rows, so that no statement runs long. */
+  function* ranges(cursor: Cursor): Generator<[after: number, upTo: number]> {
+    let after = cursor.time ?? 0;
+    while (after < cursor.at) {
+      const upTo = Math.min(rangeEnd.get(after, limits.filterScanRows) ?? cursor.at, cursor.at);
+      yield [after, upTo];
+      after = upTo;
+    }
+  }
+
+  function byTime(query: PageQuery, cursor: Cursor): PartialPage {
+    const begun = Date.now();
+    const { sql, params } = condition(query, cursor.at);
+    const scan = db.prepare(`SELECT ${logRowColumns} FROM log l WHERE l.time > ? AND l.time <= ? AND ${sql} ORDER BY l.time`).raw();
+    const rows: LogRow[] = [];
+    for (const [after, upTo] of ranges(cursor)) {
+      const full = collect(scan.iterate(after, upTo, ...params), rows, query.limit);
+      const time = full ? (rows.at(-1)?.[0] ?? upTo) : upTo;
+      if (time >= cursor.at) break;
+      if (full || Date.now() - begun > sliceMs) return { documents: rows.map(toVersion), cursor: formatCursor({ ...cursor, time }) };
+    }
+    return { documents: rows.map(toVersion) };
+  }
+
+  /** Sorted by fields: one statement that sorts times only; the position is fixed, so counting rows off is exact. */
+  function sorted(query: PageQuery, cursor: Cursor): PartialPage {
+    const { sql, params } = condition(query, cursor.at);
+    const order = orderSql(query.orderBy ?? []);
+    const orderTerms = order.map((term) => `${term.sql} ${term.descending ? "DESC" : "ASC"}`).join(", ");
+    const skip = cursor.skip ?? 0;
+    const times = db
+      .prepare<Parameter[], number>(`SELECT l.time FROM log l WHERE l.time <= ? AND ${sql} ORDER BY ${orderTerms}, l.link LIMIT ? OFFSET ?`)
+      .pluck()
+      .all(cursor.at, ...params, ...order.flatMap((term) => term.params), query.limit + 1, skip);
+    const fetch = db.prepare(`SELECT ${logRowColumns} FROM log WHERE time = ?`).raw();
+    const wanted = times.slice(0, query.limit);
+    const rows: LogRow[] = [];
+    const fetched = function* () {
+      for (const time of wanted) yield fetch.get(time);
+    };
+    collect(fetched(), rows, query.limit);
+    const more = rows.length < times.length;
+    return { documents: rows.map(toVersion), ...(more && { cursor: formatCursor({ ...cursor, skip: skip + rows.length }) }) };
+  }
+
+  return {
+    page({ query }) {
+      const cursor = start(query, query.cursor);
+      if (query.orderBy && query.orderBy.length > 0) return sorted(query, cursor);
+      return query.filter ? byTime(query, cursor) : byLink(query, cursor);
+    },
+    count({ query, cursor: text }) {
+      const cursor = start(query, text);
+      const begun = Date.now();
+      const { sql, params } = condition(query, cursor.at);
+      const scan = db.prepare<Parameter[], number>(`SELECT count(*) FROM log l WHERE l.time > ? AND l.time <= ? AND ${sql}`).pluck();
+      let count = 0;
+      for (const [after, upTo] of ranges(cursor)) {
+        count += scan.get(after, upTo, ...params) ?? 0;
+        if (upTo < cursor.at && Date.now() - begun > sliceMs) return { count, cursor: formatCursor({ ...cursor, time: upTo }) };
+      }
+      return { count };
+    },
+  };
+}
+
+function formatCursor(cursor: Cursor): string {
+  return JSON.stringify(cursor);
+}
+
+function parseCursor(text: string): Cursor {
+  const invalid = () => new HostError("PAGE_TOKEN_INVALID", "The page token was not made by this host; start the listing again.");
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw invalid();
+  }
+  if (typeof value !== "object" || value === null || !("at" in value) || typeof value.at !== "number") throw invalid();
+  const { at } = value;
+  const link = "link" in value && typeof value.link === "string" ? { link: value.link } : {};
+  const time = "time" in value && typeof value.time === "number" ? { time: value.time } : {};
+  const skip = "skip" in value && typeof value.skip === "number" ? { skip: value.skip } : {};
+  return { at, ...link, ...time, ...skip };
+}

@@ -1,0 +1,123 @@
+import { createHash } from "node:crypto";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import Database from "better-sqlite3";
+import { crc32 } from "node:zlib";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import type { SegmentSource } from "../engine.js";
+import { logChecksumText, pruneChecksumText } from "./row.js";
+import { segmentSchema } from "./schema.js";
+
+/** The digest of a file that nothing writes any more, as lower-case hex. Blocks: for threads and processes of their own. */
+export function digestFile(path: string, cancelled: () => void): string {
+  const file = openSync(path, "r");
+  try {
+    const hash = createHash("sha256");
+    const buffer = Buffer.allocUnsafe(limits.copyChunkBytes);
+    for (;;) {
+      cancelled();
+      const count = readSync(file, buffer, 0, buffer.length, null);
+      if (count === 0) return hash.digest("hex");
+      hash.update(buffer.subarray(0, count));
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+function damaged(segment: SegmentSource, problem: string): HostError {
+  return new HostError("BACKUP_DAMAGED", `The segment ${segment.path} is damaged: ${problem}. Use another backup.`, {
+    metadata: { file: segment.path },
+  });
+}
+
+/** Size and digest: everything else is looked at only after they agreed. */
+export function checkDigest(segment: SegmentSource, cancelled: () => void): void {
+  const { size } = statSync(segment.path);
+  if (size !== segment.sizeBytes) throw damaged(segment, `it has ${size} bytes, not ${segment.sizeBytes}`);
+  const digest = digestFile(segment.path, cancelled);
+  if (digest !== segment.sha256) throw damaged(segment, `its sha256 is ${digest}, not ${segment.sha256}`);
+}
+
+/** Opens a segment to read: without functions of ours, and only if its schema is ours text for text. */
+export function openSegment(segment: SegmentSource): Database.Database {
+  const db = new Database(segment.path, { readonly: true, fileMustExist: true });
+  try {
+    db.pragma("trusted_schema = OFF");
+    db.pragma("cell_size_check = ON");
+    db.pragma("cache_size = -4096");
+    const tables = db.prepare("SELECT type, name, sql FROM sqlite_schema").all() as { type: string; name: string; sql: string | null }[];
+    for (const { type, name, sql } of tables) {
+      if (type !== "table" || sql === null || segmentSchema[name] !== sql) throw damaged(segment, `it has a ${type} ${name} that no segment has`);
+    }
+    if (tables.length !== Object.keys(segmentSchema).length) throw damaged(segment, "a table is missing");
+    return db;
+  } catch (thrown) {
+    db.close();
+    throw thrown instanceof HostError ? thrown : damaged(segment, thrown instanceof Error ? thrown.message : "it cannot be read");
+  }
+}
+
+const lowestRowsOfRange = 1000;
+
+/** What no row of ours breaks; types first, since a crafted file may hold others than its columns declare. */
+const soundRow = `typeof(link) = 'text' AND typeof(version) = 'integer' AND typeof(action) = 'text' AND typeof(kind) = 'text'
+  AND typeof(owner) = 'text' AND typeof(expires) = 'integer' AND typeof(crc) = 'integer' AND typeof(body) = 'text'
+  AND octet_length(link) BETWEEN 1 AND ${limits.selfLinkBytes} AND version >= 0 AND expires >= 0
+  AND action IN ('POST', 'PATCH', 'PUT', 'DELETE') AND octet_length(body) <= ${limits.documentBytes}`;
+
+/**
+ * Reads every row: counts, range, types, limits and checksum must agree. `report` hears how many rows were read and
+ * throws to cancel.
+ */
+export function checkRows(segment: SegmentSource, report: (rows: number) => void): void {
+  const db = openSegment(segment);
+  try {
+    const scan = db
+      .prepare<[number, number]>(
+        `SELECT time, crc, CASE WHEN ${soundRow} THEN CAST(${logChecksumText} AS BLOB) END FROM log WHERE time > ? ORDER BY time LIMIT ?`,
+      )
+      .raw();
+    let after = Number.MIN_SAFE_INTEGER;
+    let records = 0;
+    for (let full = true; full; ) {
+      full = false;
+      let bytes = 0;
+      let count = 0;
+      for (const row of scan.iterate(after, lowestRowsOfRange) as IterableIterator<[number, number, Buffer | null]>) {
+        const [time, crc, text] = row;
+        if (text === null) throw damaged(segment, `the row at ${time} holds what no document can`);
+        if (crc32(text) !== crc) throw damaged(segment, `the row at ${time} does not agree with its checksum`);
+        if (time <= segment.firstMicros || time > segment.lastMicros) throw damaged(segment, `it holds ${time}, which is not in its range`);
+        after = time;
+        bytes += text.length;
+        count += 1;
+        full = count === lowestRowsOfRange;
+        if (bytes >= limits.pageBytes) {
+          full = true;
+          break;
+        }
+      }
+      records += count;
+      report(count);
+    }
+    if (records !== segment.records) throw damaged(segment, `it has ${records} rows, not ${segment.records}`);
+    checkPrunes(db, segment);
+  } catch (thrown) {
+    throw thrown instanceof Database.SqliteError ? damaged(segment, thrown.message) : thrown;
+  } finally {
+    db.close();
+  }
+}
+
+function checkPrunes(db: Database.Database, segment: SegmentSource): void {
+  const rows = db.prepare(`SELECT link, time, crc, CAST(${pruneChecksumText} AS BLOB) FROM prune`).raw().iterate();
+  let prunes = 0;
+  for (const row of rows as IterableIterator<[string, number, number, Buffer]>) {
+    const [link, time, crc, text] = row;
+    if (crc32(text) !== crc) throw damaged(segment, `the prune of ${link} does not agree with its checksum`);
+    if (time <= segment.firstMicros || time > segment.lastMicros) throw damaged(segment, `it holds a prune at ${time}, which is not in its range`);
+    prunes += 1;
+  }
+  if (prunes !== segment.prunes) throw damaged(segment, `it has ${prunes} prunes, not ${segment.prunes}`);
+}

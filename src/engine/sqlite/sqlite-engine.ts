@@ -1,0 +1,129 @@
+import { join } from "node:path";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import type { DocumentVersion } from "../../document/document.js";
+import type { Engine, EngineOptions, IndexState, PageQuery, SegmentContent, Snapshot } from "../engine.js";
+import { createCopier } from "./copier.js";
+import type { ReaderAnswer, ReaderCall } from "./reader.js";
+import { toVersion } from "./row.js";
+import type { PartialCount, PartialPage } from "./scan.js";
+import { databaseName } from "./schema.js";
+import { startWorker, type WorkerClient } from "./worker-client.js";
+import { createWriteQueue } from "./write-queue.js";
+import type { WriterAnswer, WriterCall } from "./writer-worker.js";
+import type { WriteOutcome, WriterOptions } from "./writer.js";
+
+type ReaderClient = WorkerClient<ReaderCall, ReaderAnswer>;
+
+/** Opens the index in a directory: a writer thread, a thread for reads of single documents, and one for scans. */
+export async function openSqliteEngine(directory: string, options: EngineOptions): Promise<Engine> {
+  const path = join(directory, databaseName);
+  const writerLost = (cause?: unknown) =>
+    new HostError("OUTCOME_UNKNOWN", `The thread that writes ${path} ended; what was on its way may or may not be there after a restart.`, { cause });
+  const readerLost = (cause?: unknown) =>
+    new HostError("INDEX_CLOSED", `The index ${path} was closed while it was read; ask again.`, { cause });
+  const writerOptions: WriterOptions = { path, durable: options.durable, floorMicros: options.floorMicros };
+  const writer = await startWorker<WriterCall, WriterAnswer>("engine/sqlite/writer-worker", writerOptions, writerLost);
+  const startReader = () => startWorker<ReaderCall, ReaderAnswer>("engine/sqlite/reader-worker", { path }, readerLost);
+  const reader = await startReader();
+  let scanner: Promise<ReaderClient> | undefined;
+  const scannerClient = () => (scanner ??= startReader());
+  const copier = createCopier();
+  let pins = 0;
+  let reads = 0;
+
+  const queue = createWriteQueue(
+    (writes) => writer.call({ kind: "commit", nowMicros: options.nowMicros(), writes }) as Promise<WriteOutcome[]>,
+  );
+
+  async function read<T extends ReaderAnswer>(client: ReaderClient | Promise<ReaderClient>, call: ReaderCall): Promise<T> {
+    if (reads >= limits.readQueue) throw new HostError("QUEUE_FULL", "More reads wait than the host holds; try again in a moment.");
+    reads += 1;
+    try {
+      return (await (await client).call(call)) as T;
+    } finally {
+      reads -= 1;
+    }
+  }
+
+  const state = () => read<IndexState>(reader, { kind: "state", nowMicros: options.nowMicros() });
+
+  return {
+    async write(write) {
+      const outcome = await queue.add(write);
+      if ("error" in outcome) throw HostError.fromRecord(outcome.error);
+      return "row" in outcome ? toVersion(outcome.row) : undefined;
+    },
+    read: (link, at = {}) => read<DocumentVersion | undefined>(reader, { kind: "read", link, ...at }),
+    versions: (link, limit, beforeVersion) =>
+      read<DocumentVersion[]>(scannerClient(), { kind: "versions", link, limit, ...(beforeVersion !== undefined && { beforeVersion }) }),
+    state,
+    async page(query, signal) {
+      // A slow scan answers in parts; each part lets other reads of the thread in between.
+      const documents: DocumentVersion[] = [];
+      let bytes = 0;
+      let cursor = query.cursor;
+      do {
+        if (signal?.aborted) throw HostError.from(signal.reason);
+        const rest: PageQuery = { ...query, limit: query.limit - documents.length, ...(cursor !== undefined && { cursor }) };
+        const part = await read<PartialPage>(scannerClient(), { kind: "page", call: { query: rest } });
+        for (const document of part.documents) {
+          documents.push(document);
+          bytes += document.body.length;
+        }
+        cursor = part.cursor;
+      } while (cursor !== undefined && documents.length < query.limit && bytes < limits.pageBytes);
+      return { documents, ...(cursor !== undefined && { cursor }) };
+    },
+    async count(query, signal) {
+      let count = 0;
+      let cursor: string | undefined;
+      do {
+        if (signal?.aborted) throw HostError.from(signal.reason);
+        const part = await read<PartialCount>(scannerClient(), { kind: "count", call: { query, ...(cursor !== undefined && { cursor }) } });
+        count += part.count;
+        cursor = part.cursor;
+      } while (cursor !== undefined);
+      return count;
+    },
+    async snapshot(): Promise<Snapshot> {
+      // Pinned before the position is read, so that no prune gets in between; writes after it get later times.
+      pins += 1;
+      try {
+        const { wallTimeMicros } = (await writer.call({ kind: "pin", nowMicros: options.nowMicros() })) as { wallTimeMicros: number };
+        const at = await read<IndexState>(reader, { kind: "state", nowMicros: wallTimeMicros });
+        return { ...at, wallTimeMicros: Math.max(wallTimeMicros, at.positionMicros), release: once(() => (pins -= 1)) };
+      } catch (error) {
+        pins -= 1;
+        throw error;
+      }
+    },
+    async exportSegment({ snapshot, afterMicros, path: target, signal, onProgress }): Promise<SegmentContent> {
+      const task = { indexPath: path, path: target, firstMicros: afterMicros, lastMicros: snapshot.positionMicros };
+      return (await copier.call({ kind: "export", task }, signal, onProgress)) as SegmentContent;
+    },
+    async readBack(segment, signal) {
+      await copier.call({ kind: "read-back", segment }, signal);
+    },
+    async sweep() {
+      const { retainedVersions, historyMicros } = options;
+      const call = { mayPrune: pins === 0, retainedVersions, historyMicros };
+      return (await writer.call({ kind: "sweep", nowMicros: options.nowMicros(), options: call })) as { expired: number; pruned: number };
+    },
+    async close() {
+      await queue.drained();
+      await copier.close();
+      await Promise.all([reader.close(), scanner?.then((client) => client.close())]);
+      // Last: the connection that closes last folds the write-ahead log back into the database.
+      await writer.close();
+    },
+  };
+}
+
+function once(action: () => void): () => Promise<void> {
+  let done = false;
+  return async () => {
+    if (!done) action();
+    done = true;
+  };
+}

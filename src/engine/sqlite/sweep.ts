@@ -1,0 +1,120 @@
+import type Database from "better-sqlite3";
+import { limits } from "../../limits.js";
+import { logChecksum, logRowColumns, pruneChecksum, type LogRow } from "./row.js";
+
+export interface SweepOptions {
+  /** False while a snapshot is pinned: its rows must stay. */
+  mayPrune: boolean;
+  retainedVersions: number;
+  historyMicros: number;
+}
+
+/** Expiry and retention of one index, inside the writer's transaction and in bounded steps. */
+export interface Sweeper {
+  noteWrite(row: LogRow): void;
+  hasWork(nowMicros: number, options: SweepOptions): boolean;
+  run(nowMicros: number, options: SweepOptions, nextTime: () => number): { expired: number; pruned: number };
+  /** Forgets what it believes to have done: the transaction did not commit. */
+  reset(): void;
+}
+
+/** Where the walk through expiry times stands; rows at or before it have been dealt with. */
+interface ExpiryCursor {
+  expires: number;
+  time: number;
+}
+const expiryStart: ExpiryCursor = { expires: 0, time: 0 };
+
+export function createSweeper(db: Database.Database): Sweeper {
+  let cursor = expiryStart;
+  /** Links with more versions than are retained; found once by a scan, then kept current by the writes. */
+  let overfull: Set<string> | undefined;
+  let retained = limits.retainedVersions as number;
+
+  const beyondCursor = "expires > 0 AND expires >= :expires AND (expires > :expires OR time > :time)";
+  const nextExpiry = db.prepare<[ExpiryCursor], number>(`SELECT expires FROM log WHERE ${beyondCursor} ORDER BY expires, time LIMIT 1`).pluck();
+  const expiring = db
+    .prepare<[ExpiryCursor & { now: number; rows: number }]>(
+      `SELECT ${logRowColumns} FROM log WHERE ${beyondCursor} AND expires <= :now ORDER BY expires, time LIMIT :rows`,
+    )
+    .raw();
+  const latest = db.prepare<[string], number>("SELECT max(version) FROM log WHERE link = ?").pluck();
+  const insert = db.prepare("INSERT INTO log (time, link, version, action, kind, owner, expires, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const overfullLinks = db.prepare<[number], string>("SELECT DISTINCT link FROM log INDEXED BY log_version WHERE version >= ?").pluck();
+  const prunable = db.prepare<[string, number, number, number]>("SELECT time, version FROM log WHERE link = ? AND version <= ? AND time < ? ORDER BY version LIMIT ?").raw();
+  const survivor = db.prepare<[string, number], number>("SELECT time FROM log WHERE link = ? AND version > ? ORDER BY version LIMIT 1").pluck();
+  const remove = db.prepare("DELETE FROM log WHERE link = ? AND version <= ?");
+  const pruned = db.prepare<[string], { since: number }>("SELECT since FROM prune WHERE link = ?");
+  const record = db.prepare("INSERT OR REPLACE INTO prune (link, time, version, since, until, crc) VALUES (?, ?, ?, ?, ?, ?)");
+
+  function expire(nowMicros: number, nextTime: () => number): number {
+    const rows = expiring.all({ ...cursor, now: nowMicros, rows: limits.sweepRows }) as LogRow[];
+    let count = 0;
+    for (const [, link, version, action, kind, owner, , body] of rows) {
+      if (action === "DELETE" || latest.get(link) !== version) continue;
+      const row: LogRow = [nextTime(), link, version + 1, "DELETE", kind, owner, 0, body];
+      insert.run(...row, logChecksum(row));
+      count += 1;
+    }
+    const final = rows.at(-1);
+    if (final) cursor = { expires: final[6], time: final[0] };
+    return count;
+  }
+
+  function pruneLink(link: string, cutoff: number, budget: number, nextTime: () => number): { removed: number; more: boolean } {
+    const highest = (latest.get(link) ?? 0) - retained;
+    const rows = prunable.all(link, highest, cutoff, budget) as [number, number][];
+    const first = rows[0];
+    const final = rows.at(-1);
+    if (!first || !final) return { removed: 0, more: false };
+    const until = survivor.get(link, final[1]);
+    // The latest version always stays, so there is a survivor; without one nothing is removed.
+    if (until === undefined) return { removed: 0, more: false };
+    remove.run(link, final[1]);
+    const time = nextTime();
+    const since = pruned.get(link)?.since ?? first[0];
+    record.run(link, time, final[1], since, until, pruneChecksum(link, time, final[1], since, until));
+    return { removed: rows.length, more: rows.length === budget };
+  }
+
+  /** Links in `overfull` whose surplus versions are old enough are worked on; the others wait there. */
+  function pruneAll(cutoff: number, nextTime: () => number): number {
+    let total = 0;
+    for (const link of overfull ?? []) {
+      if (total >= limits.sweepRows) break;
+      const { removed } = pruneLink(link, cutoff, limits.sweepRows - total, nextTime);
+      total += removed;
+    }
+    return total;
+  }
+
+  function hasPrunable(cutoff: number): boolean {
+    for (const link of overfull ?? []) {
+      if (prunable.get(link, (latest.get(link) ?? 0) - retained, cutoff, 1) !== undefined) return true;
+    }
+    return false;
+  }
+
+  return {
+    noteWrite(row) {
+      if (row[6] > 0 && row[6] <= cursor.expires) cursor = { expires: row[6] - 1, time: 0 };
+      if (row[2] >= retained) overfull?.add(row[1]);
+    },
+    hasWork(nowMicros, options) {
+      retained = options.retainedVersions;
+      overfull ??= new Set(overfullLinks.all(retained));
+      const next = nextExpiry.get(cursor);
+      if (next !== undefined && next <= nowMicros) return true;
+      return options.mayPrune && hasPrunable(nowMicros - options.historyMicros);
+    },
+    run(nowMicros, options, nextTime) {
+      const expired = expire(nowMicros, nextTime);
+      const removed = options.mayPrune ? pruneAll(nowMicros - options.historyMicros, nextTime) : 0;
+      return { expired, pruned: removed };
+    },
+    reset() {
+      cursor = expiryStart;
+      overfull = undefined;
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import { parentPort } from "node:worker_threads";
+import { HostError } from "../../errors.js";
+import type { WorkerReply, WorkerRequest } from "./worker-client.js";
+
+/** Serves calls in a worker thread, one after the other, until it is told to close. The counterpart of startWorker. */
+export function serveWorker<Q, R>(open: () => { handle(request: Q, progress: (count: number) => void): R; close(): void }): void {
+  const port = parentPort;
+  if (!port) throw new HostError("INTERNAL", "This program runs as a worker thread only.");
+  const reply = (message: WorkerReply<R | undefined>) => port.postMessage(message);
+  let service: ReturnType<typeof open>;
+  try {
+    service = open();
+  } catch (thrown) {
+    reply({ id: 0, error: HostError.from(thrown).toRecord() });
+    port.close();
+    return;
+  }
+  port.on("message", ({ id, request }: WorkerRequest<Q | null>) => {
+    if (request === null) {
+      service.close();
+      port.close();
+      return;
+    }
+    try {
+      reply({ id, result: service.handle(request, (progress) => reply({ id, progress })) });
+    } catch (thrown) {
+      reply({ id, error: HostError.from(thrown).toRecord() });
+    }
+  });
+  reply({ id: 0, result: undefined });
+}

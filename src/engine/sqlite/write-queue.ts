@@ -1,0 +1,74 @@
+import type { DocumentWrite } from "../../document/document.js";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import type { WriteOutcome } from "./writer.js";
+
+interface Waiting {
+  write: DocumentWrite;
+  bytes: number;
+  resolve: (outcome: WriteOutcome) => void;
+  reject: (error: unknown) => void;
+}
+
+/** Group commit: what has queued while a batch was committed goes as the next one. Bounded in count and bytes. */
+export interface WriteQueue {
+  add(write: DocumentWrite): Promise<WriteOutcome>;
+  /** Resolves when all that was added has been answered. */
+  drained(): Promise<void>;
+}
+
+export function createWriteQueue(commit: (writes: DocumentWrite[]) => Promise<WriteOutcome[]>): WriteQueue {
+  let waiting: Waiting[] = [];
+  let waitingBytes = 0;
+  let running: Promise<void> | undefined;
+
+  function takeBatch(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { bytes: size } of waiting) {
+      if (count === limits.writeBatch || (count > 0 && bytes + size > limits.writeBatchBytes)) break;
+      bytes += size;
+      count += 1;
+    }
+    const batch = waiting.slice(0, count);
+    waiting = waiting.slice(count);
+    waitingBytes -= bytes;
+    return batch;
+  }
+
+  async function run(): Promise<void> {
+    while (waiting.length > 0) {
+      const batch = takeBatch();
+      try {
+        const outcomes = await commit(batch.map(({ write }) => write));
+        batch.forEach(({ resolve, reject }, i) => {
+          const outcome = outcomes[i];
+          if (outcome) resolve(outcome);
+          else reject(new HostError("INTERNAL", "The writer did not answer each write."));
+        });
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    running = undefined;
+  }
+
+  return {
+    add(write) {
+      // A character is at most three bytes of UTF-8 per UTF-16 unit; the bound need not be exact.
+      const bytes = write.body.length + write.link.length + 200;
+      if (waiting.length >= limits.writeQueue || (waiting.length > 0 && waitingBytes + bytes > limits.writeQueueBytes)) {
+        return Promise.reject(new HostError("QUEUE_FULL", "More writes wait for the disk than the host holds; try again in a moment."));
+      }
+      return new Promise((resolve, reject) => {
+        waiting.push({ write, bytes, resolve, reject });
+        waitingBytes += bytes;
+        // The rest of this turn of the event loop joins the same batch.
+        running ??= new Promise<void>((next) => setImmediate(next)).then(run);
+      });
+    },
+    async drained() {
+      while (running) await running;
+    },
+  };
+}

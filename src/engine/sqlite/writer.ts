@@ -1,0 +1,165 @@
+import type { DocumentWrite } from "../../document/document.js";
+import { applyMerge } from "../../document/merge.js";
+import { HostError, type HostErrorRecord } from "../../errors.js";
+import { logChecksum, type LogRow } from "./row.js";
+import { openIndex, readMeta, readPosition, type Counts } from "./schema.js";
+import { fromSqlite, isUncertain } from "./sqlite-error.js";
+import { createSweeper, type SweepOptions } from "./sweep.js";
+
+/** A row that was written; nothing where a DELETE found the document deleted; or why it was refused. */
+export type WriteOutcome = { row: LogRow } | { nothing: true } | { error: HostErrorRecord };
+
+export interface WriterOptions {
+  path: string;
+  durable: boolean;
+  floorMicros: number;
+}
+
+/** The one writer of an index; used by one thread. */
+export interface Writer {
+  /** One transaction: durable when it returns. A refused write leaves the others standing; a failed commit fails all. */
+  commit(nowMicros: number, writes: DocumentWrite[]): WriteOutcome[];
+  /** The wall time of a snapshot: later writes get later times, even if the clock goes back. */
+  pin(nowMicros: number): { wallTimeMicros: number };
+  sweep(nowMicros: number, options: SweepOptions): { expired: number; pruned: number };
+  close(): void;
+}
+
+interface Head {
+  version: number;
+  time: number;
+  action: string;
+  kind: string;
+  expires: number;
+  body: string;
+}
+
+export function openWriter(options: WriterOptions): Writer {
+  const db = openIndex(options.path, "write", options.durable, 16 * 1024);
+  const meta = readMeta(db);
+  let counts: Counts = meta.counts;
+  let last = Math.max(readPosition(db), meta.floorMicros, options.floorMicros);
+  let broken: HostError | undefined;
+
+  const head = db.prepare<[string], Head>(
+    "SELECT version, time, action, kind, expires, body FROM log WHERE link = ? ORDER BY version DESC LIMIT 1",
+  );
+  const insert = db.prepare(
+    "INSERT INTO log (time, link, version, action, kind, owner, expires, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  );
+  const saveCounts = db.prepare("UPDATE meta SET value = ? WHERE key = 'counts'");
+  const saveFloor = db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('floor', ?)");
+  const begin = db.prepare("BEGIN IMMEDIATE");
+  const commit = db.prepare("COMMIT");
+  const sweeper = createSweeper(db);
+
+  /** Runs the work as one transaction; what it changed in memory is undone when it does not commit. */
+  function transaction<T>(work: () => T): T {
+    if (broken) throw broken;
+    const before = { counts, last };
+    try {
+      begin.run();
+      const result = work();
+      if (counts !== before.counts) saveCounts.run(JSON.stringify(counts));
+      commit.run();
+      return result;
+    } catch (thrown) {
+      ({ counts, last } = before);
+      sweeper.reset();
+      if (db.inTransaction) db.exec("ROLLBACK");
+      if (isUncertain(thrown)) {
+        broken = new HostError(
+          "INDEX_READ_ONLY",
+          `The index ${options.path} takes no writes since the disk failed under it; restart the host to go on.`,
+        );
+        throw new HostError("OUTCOME_UNKNOWN", "The disk failed while the write was made durable; it may or may not be there after a restart.", {
+          cause: thrown,
+        });
+      }
+      throw fromSqlite(thrown, `Writing to ${options.path}`);
+    }
+  }
+
+  function append(nowMicros: number, row: Omit<DocumentWrite, "mergeRule"> & { version: number; expires: number }): LogRow {
+    last = Math.max(nowMicros, last + 1);
+    const written: LogRow = [last, row.link, row.version, row.action, row.kind, row.owner, row.expires, row.body];
+    insert.run(...written, logChecksum(written));
+    return written;
+  }
+
+  function apply(nowMicros: number, write: DocumentWrite): WriteOutcome {
+    const current = head.get(write.link);
+    if (write.action === "DELETE" && current?.action === "DELETE") return { nothing: true };
+    const refused = refusal(write, current);
+    if (refused) return { error: refused.toRecord() };
+    const deleting = write.action === "DELETE";
+    const keeps = current && (deleting || write.action === "PATCH");
+    let body = write.body;
+    if (keeps) body = deleting ? current.body : applyMerge(write.mergeRule, current.body, write.body);
+    const row = append(nowMicros, {
+      ...write,
+      version: current ? current.version + 1 : 0,
+      kind: keeps ? current.kind : write.kind,
+      expires: deleting ? 0 : (write.expirationTimeMicros ?? (keeps ? current.expires : 0)),
+      body,
+    });
+    const live = (!current || current.action === "DELETE" ? 1 : 0) - (deleting ? 1 : 0);
+    counts = { documents: counts.documents + live, versions: counts.versions + 1 };
+    sweeper.noteWrite(row);
+    return { row };
+  }
+
+  return {
+    commit(nowMicros, writes) {
+      return transaction(() =>
+        writes.map((write) => {
+          try {
+            return apply(nowMicros, write);
+          } catch (thrown) {
+            if (thrown instanceof HostError) return { error: thrown.toRecord() };
+            throw thrown;
+          }
+        }),
+      );
+    },
+    pin(nowMicros) {
+      return transaction(() => {
+        last = Math.max(nowMicros, last);
+        saveFloor.run(String(last));
+        return { wallTimeMicros: last };
+      });
+    },
+    sweep(nowMicros, sweepOptions) {
+      if (broken || !sweeper.hasWork(nowMicros, sweepOptions)) return { expired: 0, pruned: 0 };
+      return transaction(() => {
+        const nextTime = () => (last = Math.max(nowMicros, last + 1));
+        const done = sweeper.run(nowMicros, sweepOptions, nextTime);
+        counts = { documents: counts.documents - done.expired, versions: counts.versions + done.expired - done.pruned };
+        return done;
+      });
+    },
+    close() {
+      db.close();
+    },
+  };
+}
+
+/** Why a write may not be applied to the current state, with Xenon's words where it has some. */
+function refusal(write: DocumentWrite, current: Head | undefined): HostError | undefined {
+  const deleted = current?.action === "DELETE";
+  if (write.expectedVersion !== undefined && current && !deleted && current.version !== write.expectedVersion) {
+    return new HostError(
+      "VERSION_MISMATCH",
+      `${write.link} is at version ${current.version}, not at version ${write.expectedVersion} as expected; read it again.`,
+      { metadata: { link: write.link, version: String(current.version) } },
+    );
+  }
+  if (write.action === "POST") {
+    if (current && !deleted) return new HostError("DOCUMENT_EXISTS", `Service already started: ${write.link} stage: CREATED`);
+    if (deleted && !write.revive) return new HostError("DOCUMENT_MARKED_DELETED", `Service marked deleted: ${write.link}`);
+    return undefined;
+  }
+  if (!current) return new HostError("DOCUMENT_NOT_FOUND", `Service not found: ${write.link}`);
+  if (deleted) return new HostError("DOCUMENT_DELETED", `Service not found: ${write.link}`);
+  return undefined;
+}

@@ -1,0 +1,39 @@
+import { dirname } from "node:path";
+import type { Seams } from "./seams.js";
+
+/** Files with this prefix are unfinished: whoever holds the directory's lease may remove them. */
+export const temporaryPrefix = ".holdfast-";
+
+/** A name for an unfinished file in the directory of `path`. */
+export function temporaryName(seams: Pick<Seams, "randomHex">): string {
+  return `${temporaryPrefix}${seams.randomHex(8)}.tmp`;
+}
+
+/** Makes the finished file `from` durable under the name `to` in the same directory: fsync, rename, fsync the directory. */
+export async function publishFile(seams: Pick<Seams, "files">, from: string, to: string): Promise<void> {
+  const file = await seams.files.openToSync(from);
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await seams.files.rename(from, to);
+  await seams.files.syncDirectory(dirname(to));
+}
+
+/** Writes a small file durably: after a crash at any moment `path` holds the old content or the new, whole. */
+export async function writeFileDurably(seams: Pick<Seams, "files" | "randomHex">, path: string, content: Uint8Array): Promise<void> {
+  const temporary = `${dirname(path)}/${temporaryName(seams)}`;
+  try {
+    const file = await seams.files.create(temporary);
+    try {
+      await file.write(content, 0);
+    } finally {
+      await file.close();
+    }
+    await publishFile(seams, temporary, path);
+  } catch (error) {
+    await seams.files.remove(temporary).catch(() => {});
+    throw error;
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * The seam to the file system: everything the host does to files of its own goes through it, so that a test can count,
+ * fail or stop at each call. SQLite's files are SQLite's: nobody opens those of a live database through this.
+ */
+export interface OpenFile {
+  /** Writes all of the bytes at the position. */
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Fills the buffer from the position as far as the file goes; returns the count. */
+  read(buffer: Uint8Array, position: number): Promise<number>;
+  size(): Promise<number>;
+  /** Durable when it resolves. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface FileStatus {
+  kind: "file" | "directory" | "other";
+  sizeBytes: number;
+}
+
+/** Paths are absolute. Rejects with the errors of node:fs (`code` ENOENT, ENOSPC, ..). */
+export interface FileSystem {
+  /** A new file; EEXIST where there is one. */
+  create(path: string): Promise<OpenFile>;
+  openToRead(path: string): Promise<OpenFile>;
+  /** An existing file that another writer has made, to sync it. */
+  openToSync(path: string): Promise<OpenFile>;
+  rename(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  removeTree(path: string): Promise<void>;
+  makeDirectory(path: string): Promise<void>;
+  /** Names in a directory, sorted. */
+  list(path: string): Promise<string[]>;
+  /** Undefined where there is nothing; links are followed. */
+  status(path: string): Promise<FileStatus | undefined>;
+  realPath(path: string): Promise<string>;
+  /** Makes renames and removals in the directory durable. */
+  syncDirectory(path: string): Promise<void>;
+  freeBytes(path: string): Promise<number>;
+}
+
+/** The code of a node:fs error, for example ENOENT. */
+export function errnoOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string" ? thrown.code : undefined;
+}

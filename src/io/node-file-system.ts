@@ -1,0 +1,77 @@
+import { constants } from "node:fs";
+import * as fsp from "node:fs/promises";
+import { errnoOf, type FileSystem, type OpenFile } from "./file-system.js";
+
+function wrap(handle: fsp.FileHandle): OpenFile {
+  return {
+    async write(bytes, position) {
+      let done = 0;
+      while (done < bytes.length) {
+        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+        done += bytesWritten;
+      }
+    },
+    async read(buffer, position) {
+      let done = 0;
+      while (done < buffer.length) {
+        const { bytesRead } = await handle.read(buffer, done, buffer.length - done, position + done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+      return done;
+    },
+    async size() {
+      return (await handle.stat()).size;
+    },
+    async sync() {
+      await handle.sync();
+    },
+    async close() {
+      await handle.close();
+    },
+  };
+}
+
+/** The file system of the machine. */
+export const nodeFileSystem: FileSystem = {
+  async create(path) {
+    return wrap(await fsp.open(path, "wx", 0o600));
+  },
+  async openToRead(path) {
+    return wrap(await fsp.open(path, constants.O_RDONLY));
+  },
+  async openToSync(path) {
+    return wrap(await fsp.open(path, constants.O_RDWR));
+  },
+  rename: (from, to) => fsp.rename(from, to),
+  remove: (path) => fsp.rm(path, { force: true }),
+  removeTree: (path) => fsp.rm(path, { recursive: true, force: true }),
+  async makeDirectory(path) {
+    await fsp.mkdir(path, { mode: 0o700 });
+  },
+  async list(path) {
+    return (await fsp.readdir(path)).sort();
+  },
+  async status(path) {
+    try {
+      const stat = await fsp.stat(path);
+      return { kind: stat.isFile() ? "file" : stat.isDirectory() ? "directory" : "other", sizeBytes: stat.size };
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
+      throw error;
+    }
+  },
+  realPath: (path) => fsp.realpath(path),
+  async syncDirectory(path) {
+    const handle = await fsp.open(path, constants.O_RDONLY);
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+  async freeBytes(path) {
+    const { bavail, bsize } = await fsp.statfs(path);
+    return bavail * bsize;
+  },
+};

@@ -1,0 +1,58 @@
+import { limits } from "../limits.js";
+import type { FileSystem } from "./file-system.js";
+
+/** The whole of a small file; throws RangeError where it is larger than `maxBytes`. */
+export async function readSmallFile(files: FileSystem, path: string, maxBytes: number): Promise<Buffer> {
+  const file = await files.openToRead(path);
+  try {
+    const size = await file.size();
+    if (size > maxBytes) throw new RangeError(`${path} has ${size} bytes, more than the ${maxBytes} allowed`);
+    const buffer = Buffer.alloc(size);
+    return buffer.subarray(0, await file.read(buffer, 0));
+  } finally {
+    await file.close();
+  }
+}
+
+/** The bytes of a file in chunks of limits.copyChunkBytes; each chunk is a buffer of its own. */
+export async function* readChunks(files: FileSystem, path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const file = await files.openToRead(path);
+  try {
+    for (let position = 0; ; ) {
+      signal.throwIfAborted();
+      const buffer = Buffer.allocUnsafe(limits.copyChunkBytes);
+      const count = await file.read(buffer, position);
+      if (count === 0) return;
+      yield buffer.subarray(0, count);
+      position += count;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** Writes a stream to a new file, at most `maxBytes`; the file is removed when it fails. Returns its size. */
+export async function writeStream(
+  files: FileSystem,
+  path: string,
+  source: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const file = await files.create(path);
+  let position = 0;
+  try {
+    for await (const chunk of source) {
+      signal.throwIfAborted();
+      if (position + chunk.length > maxBytes) throw new RangeError(`more than the ${maxBytes} bytes expected`);
+      await file.write(chunk, position);
+      position += chunk.length;
+    }
+    await file.close();
+    return position;
+  } catch (error) {
+    await file.close().catch(() => {});
+    await files.remove(path).catch(() => {});
+    throw error;
+  }
+}

@@ -1,0 +1,40 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import type { FileSystem } from "./file-system.js";
+import { nodeFileSystem } from "./node-file-system.js";
+
+/** The points of a backup and of a restore at which a test may stop or kill the process. */
+export type StepName =
+  | "backup:snapshot-taken"
+  | "backup:segment-staged"
+  | "backup:segment-synced"
+  | "backup:segment-renamed"
+  | "backup:segment-read-back"
+  | "backup:archive-written"
+  | "backup:archive-read-back"
+  | "backup:manifest-written"
+  | "backup:unused-removed"
+  | "restore:source-fetched"
+  | "restore:built"
+  | "restore:writes-fenced"
+  | "restore:pointer-written"
+  | "restore:switched"
+  | "undo:identity-written";
+
+/** What the host takes from its surroundings; tests put their own in place. */
+export interface Seams {
+  files: FileSystem;
+  /** Microseconds since 1970. */
+  nowMicros(): number;
+  /** A random lower-case hex string of this many bytes. */
+  randomHex(bytes: number): string;
+  randomId(): string;
+  step(name: StepName): Promise<void>;
+}
+
+export const systemSeams: Seams = {
+  files: nodeFileSystem,
+  nowMicros: () => Date.now() * 1000,
+  randomHex: (bytes) => randomBytes(bytes).toString("hex"),
+  randomId: () => randomUUID(),
+  step: async () => {},
+};
