@@ -1,0 +1,16 @@
+import type { Interceptor } from "@connectrpc/connect";
+import { authorizationInterceptor, type Authorize } from "./authorization.js";
+import { createValidate, validationInterceptor, type Validate } from "./validation.js";
+
+/** What every transport asks of a call before the method runs. */
+export interface CallChecks {
+  /** Absent: everybody may call everything. */
+  authorize?: Authorize;
+  /** Absent: a validator of its own. One that is shared compiles its rules once. */
+  validate?: Validate;
+}
+
+export function checkInterceptors(checks: CallChecks): Interceptor[] {
+  const validation = validationInterceptor(checks.validate ?? createValidate());
+  return checks.authorize ? [authorizationInterceptor(checks.authorize), validation] : [validation];
+}

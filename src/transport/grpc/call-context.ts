@@ -1,0 +1,49 @@
+import { createHandlerContext, type Interceptor, type MethodImplSpec } from "@connectrpc/connect";
+import type { Deadline, Metadata } from "@grpc/grpc-js";
+import { HostError } from "../../errors.js";
+import type { OnInternalError } from "../status.js";
+import { headersOf } from "./metadata.js";
+
+/** What calls of all shapes have in common. */
+export interface Call {
+  readonly metadata: Metadata;
+  sendMetadata(metadata: Metadata): void;
+  getDeadline(): Deadline;
+  getPath(): string;
+  getHost(): string;
+  on(event: "cancelled", listener: () => void): unknown;
+}
+
+/** What the handlers of one server have in common. */
+export interface CallOptions {
+  interceptors: readonly Interceptor[];
+  onInternalError: OnInternalError;
+  /** Aborts what still runs when the server may wait no longer. */
+  shutdownSignal: AbortSignal;
+}
+
+/** The context of a method's handler; its signal aborts when the client leaves, at the deadline and at shutdown. */
+export function callContext(spec: MethodImplSpec, call: Call, options: CallOptions) {
+  const left = new AbortController();
+  call.on("cancelled", () => {
+    left.abort(new HostError("OPERATION_CANCELLED", "The client cancelled the call or went away."));
+  });
+  return createHandlerContext({
+    service: spec.method.parent,
+    method: spec.method,
+    protocolName: "grpc",
+    requestMethod: "POST",
+    url: `http://${call.getHost()}${call.getPath()}`,
+    requestHeader: headersOf(call.metadata),
+    requestSignal: left.signal,
+    shutdownSignal: options.shutdownSignal,
+    timeoutMs: timeoutMs(call),
+  });
+}
+
+export type CallContext = ReturnType<typeof callContext>;
+
+function timeoutMs(call: Call): number | undefined {
+  const deadline = Number(call.getDeadline());
+  return Number.isFinite(deadline) ? Math.max(0, deadline - Date.now()) : undefined;
+}

@@ -1,0 +1,85 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { MethodImplSpec } from "@connectrpc/connect";
+import type { handleBidiStreamingCall, handleClientStreamingCall, handleServerStreamingCall, handleUnaryCall, sendUnaryData } from "@grpc/grpc-js";
+import { HostError } from "../../errors.js";
+import { invoke, one, onlyMessage } from "../call/invoke.js";
+import { hostErrorOf } from "../status.js";
+import { callContext, type Call, type CallContext, type CallOptions } from "./call-context.js";
+import { decode, decodeAll, encode } from "./codec.js";
+import { serviceErrorOf } from "./error.js";
+import { metadataOf } from "./metadata.js";
+import { writeMessages } from "./write-messages.js";
+
+/** The grpc-js handler of a method, for each of the four shapes of call. */
+export function handlerOf(spec: MethodImplSpec, options: CallOptions) {
+  switch (spec.kind) {
+    case "unary":
+      return unary(spec, options);
+    case "server_streaming":
+      return serverStreaming(spec, options);
+    case "client_streaming":
+      return clientStreaming(spec, options);
+    case "bidi_streaming":
+      return bidiStreaming(spec, options);
+  }
+}
+
+function unary(spec: MethodImplSpec, options: CallOptions): handleUnaryCall<Buffer, Buffer> {
+  return (call, callback) => void answerOnce(spec, options, call, callback, () => one(decode(spec.method.input, call.request)));
+}
+
+function clientStreaming(spec: MethodImplSpec, options: CallOptions): handleClientStreamingCall<Buffer, Buffer> {
+  return (call, callback) => void answerOnce(spec, options, call, callback, () => decodeAll(spec.method.input, call.iterator({ destroyOnReturn: false })));
+}
+
+function serverStreaming(spec: MethodImplSpec, options: CallOptions): handleServerStreamingCall<Buffer, Buffer> {
+  return (call) => void answerMany(spec, options, call, () => one(decode(spec.method.input, call.request)));
+}
+
+function bidiStreaming(spec: MethodImplSpec, options: CallOptions): handleBidiStreamingCall<Buffer, Buffer> {
+  // `for await` over the call itself would destroy it when the requests end, and with it the answers still to be sent.
+  return (call) => void answerMany(spec, options, call, () => decodeAll(spec.method.input, call.iterator({ destroyOnReturn: false })));
+}
+
+/** Makes the messages of a request; may throw what is wrong with them. */
+type Input = () => AsyncIterable<Message>;
+
+async function answerOnce(spec: MethodImplSpec, options: CallOptions, call: Call, callback: sendUnaryData<Buffer>, input: Input) {
+  const context = callContext(spec, call, options);
+  await run(spec, options, context, input, async (output) => {
+    const bytes = encode(spec.method.output, await onlyMessage(output));
+    call.sendMetadata(metadataOf(context.responseHeader));
+    callback(null, bytes, metadataOf(context.responseTrailer));
+  }, callback);
+}
+
+async function answerMany(
+  spec: MethodImplSpec,
+  options: CallOptions,
+  call: Parameters<typeof writeMessages>[0],
+  input: Input,
+) {
+  const context = callContext(spec, call, options);
+  await run(spec, options, context, input, async (output) => {
+    await writeMessages(call, spec.method.output, output, context);
+    call.end(metadataOf(context.responseTrailer));
+  }, (error) => call.emit("error", error));
+}
+
+async function run(
+  spec: MethodImplSpec,
+  options: CallOptions,
+  context: CallContext,
+  input: Input,
+  answer: (output: AsyncIterable<Message>) => Promise<void>,
+  fail: (error: ReturnType<typeof serviceErrorOf>) => void,
+) {
+  try {
+    await answer(await invoke(spec, context, input(), options.interceptors));
+  } catch (thrown) {
+    fail(serviceErrorOf(hostErrorOf(thrown, options.onInternalError), metadataOf(context.responseTrailer)));
+  } finally {
+    // Ends what the handler may have left running on this signal, and the deadline's timer.
+    context.abort(new HostError("OPERATION_CANCELLED", "The call is over."));
+  }
+}

@@ -1,0 +1,89 @@
+import type { DescFile } from "@bufbuild/protobuf";
+import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import { file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
+import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
+import type { BoundService } from "../call/bound-service.js";
+import type { OnInternalError } from "../status.js";
+import type { CallOptions } from "./call-context.js";
+import { definitionOf } from "./definition.js";
+import { handlerOf } from "./handlers.js";
+import { createHealth, type HealthRegistry } from "./health.js";
+import { reflectionServices } from "./reflection.js";
+
+/** A gRPC server with health and reflection beside the services given. */
+export interface GrpcServerOptions extends CallChecks {
+  /** An address or a name; IPv6 without brackets. */
+  host: string;
+  /** 0: a free one. */
+  port: number;
+  services: readonly BoundService[];
+  /** Told of each error that its caller is told nothing of. */
+  onInternalError: OnInternalError;
+  /** Absent: plain text. */
+  credentials?: ServerCredentials;
+  /** Names that health knows besides those of the services, for example "backup". */
+  healthNames?: readonly string[];
+  /** Files that reflection knows besides those of the services: messages that are only ever packed in an Any. */
+  reflectionFiles?: readonly DescFile[];
+}
+
+export interface GrpcServer {
+  readonly port: number;
+  readonly health: HealthRegistry;
+  /** Takes no new call, waits up to the grace for those that run, then aborts them. Health says so at once. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Resolves once it listens; rejects with CONFIGURATION_INVALID where it cannot. */
+export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+  const server = new Server({
+    "grpc.max_receive_message_length": limits.grpcMessageBytes,
+    "grpc.max_send_message_length": limits.grpcMessageBytes,
+  });
+  const shutdown = new AbortController();
+  const health = createHealth([...options.services.map(({ service }) => service.typeName), ...(options.healthNames ?? [])]);
+  const services = [...options.services, health.service];
+  const files = [file_google_rpc_error_details, ...(options.reflectionFiles ?? [])];
+  const callOptions: CallOptions = {
+    interceptors: checkInterceptors(options),
+    onInternalError: options.onInternalError,
+    shutdownSignal: shutdown.signal,
+  };
+  for (const service of [...services, ...reflectionServices(services, files)]) addService(server, service, callOptions);
+  const port = await bind(server, options);
+  let closing: Promise<void> | undefined;
+  return { port, health, close: (graceMs) => (closing ??= close(server, health, shutdown, graceMs)) };
+}
+
+function addService(server: Server, { service, methods }: BoundService, options: CallOptions) {
+  const handlers: UntypedServiceImplementation = {};
+  for (const [name, spec] of Object.entries(methods)) handlers[name] = handlerOf(spec, options);
+  server.addService(definitionOf(service), handlers);
+}
+
+function bind(server: Server, { host, port, credentials }: GrpcServerOptions): Promise<number> {
+  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials ?? ServerCredentials.createInsecure(), (error, bound) => {
+      if (!error) return resolve(bound);
+      server.forceShutdown();
+      reject(new HostError("CONFIGURATION_INVALID", `gRPC cannot listen on ${address}: ${error.message}. Choose another port or address.`, { cause: error }));
+    });
+  });
+}
+
+async function close(server: Server, health: HealthRegistry, shutdown: AbortController, graceMs: number): Promise<void> {
+  health.close();
+  const ended = new Promise<boolean>((resolve) => server.tryShutdown(() => resolve(true)));
+  let timer: NodeJS.Timeout | undefined;
+  const graceOver = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), graceMs)));
+  const all = await Promise.race([ended, graceOver]);
+  clearTimeout(timer);
+  if (all) return;
+  shutdown.abort(new HostError("SHUTTING_DOWN", "The host is stopping; try again once it is back."));
+  // The aborted calls get a moment to send their error before the connections go.
+  await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, Math.min(1000, graceMs)))]);
+  server.forceShutdown();
+}
