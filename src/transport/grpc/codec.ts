@@ -1,5 +1,6 @@
 import { fromBinary, toBinary, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
 import { asBuffer } from "./metadata.js";
 
 /** Rejects what is not a message of the type with REQUEST_INVALID. */
@@ -11,8 +12,19 @@ export function decode(schema: DescMessage, bytes: Uint8Array): Message {
   }
 }
 
+/**
+ * Rejects what is over the limit with BODY_TOO_LARGE. grpc-js would end the call as well, but a handler that waits for
+ * its message to be taken would never hear of it.
+ */
 export function encode(schema: DescMessage, message: Message): Buffer {
-  return asBuffer(toBinary(schema, message));
+  const bytes = toBinary(schema, message);
+  if (bytes.byteLength > limits.grpcMessageBytes) {
+    throw new HostError(
+      "BODY_TOO_LARGE",
+      `The answer has ${bytes.byteLength} bytes, and a message at most ${limits.grpcMessageBytes}. Ask for smaller pages, or for bodies as JSON.`,
+    );
+  }
+  return asBuffer(bytes);
 }
 
 export async function* decodeAll(schema: DescMessage, stream: AsyncIterable<Uint8Array>): AsyncGenerator<Message> {
