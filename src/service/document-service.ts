@@ -13,8 +13,11 @@ export interface ListRequest {
   /** OData text, as in $filter and $orderby. */
   filter?: string;
   orderBy?: string;
+  /** At most this many documents; a page may hold fewer, even none, and still have a next one. */
   limit?: number;
   pageToken?: string;
+  /** The state as of this position of the log; absent: the present one. A page token carries its own. */
+  atMicros?: number;
   expand: boolean;
 }
 
@@ -37,6 +40,8 @@ export interface DocumentService {
   /** Undefined: it was deleted already. */
   delete(link: string, options?: WriteOptions): Promise<DocumentVersion | undefined>;
   list(request: ListRequest, signal?: AbortSignal): Promise<ListResult>;
+  /** The position of the log that the factory's documents are in, for listing twice what does not change in between. */
+  position(factoryPath: string): Promise<number>;
   count(factoryPath: string, filter: string | undefined, signal?: AbortSignal): Promise<number>;
 }
 

@@ -1,0 +1,57 @@
+import { HostError } from "../errors.js";
+import { kindDefinition, ownMembers, type KindDefinition } from "../document/kinds.js";
+import { exactInteger } from "../document/integers.js";
+import { parseMembers, type Members } from "../document/members.js";
+import { limits } from "../limits.js";
+
+/** A request's body taken apart: what is kept, and the two system fields that a client may set. */
+export interface DocumentBody {
+  body: string;
+  selfLink?: string;
+  expirationTimeMicros?: number;
+}
+
+/** Throws BODY_TOO_LARGE, JSON_INVALID, and what the kind requires as REQUEST_INVALID. An empty text is an empty document. */
+export function readDocumentBody(kind: KindDefinition, action: "POST" | "PUT" | "PATCH", text: string): DocumentBody {
+  // No text takes more than three bytes for a code unit, so most need no counting.
+  if (text.length * 3 > limits.documentBytes && Buffer.byteLength(text) > limits.documentBytes) {
+    throw new HostError("BODY_TOO_LARGE", `The document is larger than ${limits.documentBytes} bytes.`);
+  }
+  const members = text === "" ? new Map<string, string>() : parseMembers(text);
+  const selfLink = selfLinkOf(members);
+  const expirationTimeMicros = expirationOf(members, action);
+  return {
+    body: kind.body(action, ownMembers(members)),
+    ...(selfLink !== undefined && { selfLink }),
+    ...(expirationTimeMicros !== undefined && { expirationTimeMicros }),
+  };
+}
+
+/** The definitions of the kinds in use, made once. */
+export function kindTable(kinds: Iterable<string>): (kind: string) => KindDefinition {
+  const table = new Map<string, KindDefinition>();
+  for (const kind of kinds) table.set(kind, kindDefinition(kind));
+  return (kind) => table.get(kind) ?? kindDefinition(kind);
+}
+
+function selfLinkOf(members: Members): string | undefined {
+  const raw = members.get("documentSelfLink");
+  if (raw === undefined || raw === "null") return undefined;
+  const value: unknown = JSON.parse(raw);
+  if (typeof value !== "string") throw new HostError("LINK_INVALID", "documentSelfLink must be a string.");
+  return value;
+}
+
+/**
+ * A PATCH cannot say 0: clients that send whole states send a 0 they do not mean, and Xenon keeps the expiry then.
+ * PUT takes it away.
+ */
+function expirationOf(members: Members, action: "POST" | "PUT" | "PATCH"): number | undefined {
+  const raw = members.get("documentExpirationTimeMicros");
+  if (raw === undefined || raw === "null") return undefined;
+  const value = exactInteger(raw);
+  if (value === undefined || value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new HostError("REQUEST_INVALID", "documentExpirationTimeMicros must be microseconds since 1970, or 0 for never.");
+  }
+  return value === 0n && action === "PATCH" ? undefined : Number(value);
+}

@@ -1,0 +1,168 @@
+import type { DocumentVersion, DocumentWrite } from "../document/document.js";
+import { checkLink, createLink } from "../document/link.js";
+import { parseFilter, parseOrderBy } from "../document/odata.js";
+import type { DocumentStore, PageQuery } from "../engine/engine.js";
+import { HostError } from "../errors.js";
+import { limits } from "../limits.js";
+import { kindTable, readDocumentBody } from "./document-body.js";
+import type { DocumentService, FactoryDescription, ListRequest, WriteOptions } from "./document-service.js";
+import { factoryTable } from "./factories.js";
+import { decodePageToken, encodePageToken } from "./page-token.js";
+
+export interface DocumentServiceOptions {
+  factories: readonly FactoryDescription[];
+  /** The index that is open under a link now; throws INDEX_NOT_FOUND for a link that has none. */
+  indexOf: (indexLink: string) => DocumentStore;
+  /** The lineage of that index. It changes in the same moment as the index does. */
+  lineageOf: (indexLink: string) => string;
+  /** Becomes documentOwner of what is written. */
+  hostId: string;
+  /** A name for a document that came without one; never the same twice. */
+  newId: () => string;
+}
+
+/** Documents of all factories: checks shape, kind and links, and leaves versions and conflicts to the index. */
+export function createDocumentService(options: DocumentServiceOptions): DocumentService {
+  const { indexOf, lineageOf, hostId, newId } = options;
+  const factories = factoryTable(options.factories);
+  const kinds = kindTable(factories.all.map((factory) => factory.kind));
+
+  function factoryAt(path: string): FactoryDescription {
+    const factory = factories.at(path);
+    if (factory === undefined) throw new HostError("ROUTE_NOT_FOUND", `Service not found: ${path}`);
+    return factory;
+  }
+
+  function factoryOfLink(link: string): FactoryDescription {
+    checkLink(link);
+    const factory = factories.of(link);
+    if (factory === undefined) throw notFound(link);
+    return factory;
+  }
+
+  async function change(action: "PATCH" | "PUT", link: string, text: string, writeOptions: WriteOptions = {}): Promise<DocumentVersion> {
+    const factory = factoryOfLink(link);
+    const kind = kinds(factory.kind);
+    const { body, expirationTimeMicros } = readDocumentBody(kind, action, text);
+    return written(
+      await indexOf(factory.indexLink).write({
+        ...common(factory, link, writeOptions),
+        action,
+        body,
+        ...(expirationTimeMicros !== undefined && { expirationTimeMicros }),
+      }),
+      link,
+    );
+  }
+
+  function common(factory: FactoryDescription, link: string, { expectedVersion, revive }: WriteOptions): Omit<DocumentWrite, "action" | "body"> {
+    return {
+      link,
+      kind: factory.kind,
+      owner: hostId,
+      mergeRule: kinds(factory.kind).mergeRule,
+      ...(expectedVersion !== undefined && { expectedVersion }),
+      ...(revive && { revive }),
+    };
+  }
+
+  return {
+    factories: () => [...factories.all],
+    factoryOf: (path) => factories.at(path) ?? factories.of(path),
+
+    async create(factoryPath, text, writeOptions = {}) {
+      const factory = factoryAt(factoryPath);
+      const { body, selfLink, expirationTimeMicros } = readDocumentBody(kinds(factory.kind), "POST", text);
+      const link = createLink(factory.path, selfLink, newId);
+      return written(
+        await indexOf(factory.indexLink).write({
+          ...common(factory, link, writeOptions),
+          action: "POST",
+          body,
+          ...(expirationTimeMicros !== undefined && { expirationTimeMicros }),
+        }),
+        link,
+      );
+    },
+
+    async get(link) {
+      const factory = factoryOfLink(link);
+      const document = await indexOf(factory.indexLink).read(link);
+      if (document === undefined) throw notFound(link);
+      if (document.action === "DELETE") throw new HostError("DOCUMENT_DELETED", `Service not found: ${link}`, { metadata: { link } });
+      return document;
+    },
+
+    async getVersion(indexLink, link, version) {
+      checkLink(link);
+      const index = indexOf(indexLink);
+      const document = await index.read(link, version === undefined ? undefined : { version });
+      if (document !== undefined) return document;
+      if (version === undefined || (await index.read(link)) === undefined) throw notFound(link);
+      throw new HostError("VERSION_NOT_FOUND", `${link} has no version ${version}: it was never written or is pruned.`, {
+        metadata: { link },
+      });
+    },
+
+    async listVersions(link, limit, beforeVersion) {
+      const factory = factoryOfLink(link);
+      const bounded = Math.min(Math.max(limit, 1), limits.pageRowsMax);
+      const versions = await indexOf(factory.indexLink).versions(link, bounded, beforeVersion);
+      if (versions.length === 0 && beforeVersion === undefined) throw notFound(link);
+      return versions;
+    },
+
+    patch: (link, body, writeOptions) => change("PATCH", link, body, writeOptions),
+    replace: (link, body, writeOptions) => change("PUT", link, body, writeOptions),
+
+    async delete(link, writeOptions = {}) {
+      const factory = factoryOfLink(link);
+      return indexOf(factory.indexLink).write({ ...common(factory, link, writeOptions), action: "DELETE", body: "" });
+    },
+
+    async list(request, signal) {
+      const factory = factoryAt(request.factoryPath);
+      // Read together: a switch between the two would hand out a cursor under the wrong lineage.
+      const lineage = lineageOf(factory.indexLink);
+      const index = indexOf(factory.indexLink);
+      const page = await index.page(pageQuery(factory, request, lineage), signal);
+      if (page.cursor === undefined) return { documents: page.documents };
+      return { documents: page.documents, nextPageToken: encodePageToken(page.cursor, lineage, request) };
+    },
+
+    async position(factoryPath) {
+      return (await indexOf(factoryAt(factoryPath).indexLink).state()).positionMicros;
+    },
+
+    async count(factoryPath, filter, signal) {
+      const factory = factoryAt(factoryPath);
+      const query = { linkPrefix: `${factory.path}/`, ...(filter !== undefined && { filter: parseFilter(filter) }) };
+      return indexOf(factory.indexLink).count(query, signal);
+    },
+  };
+}
+
+function pageQuery(factory: FactoryDescription, request: ListRequest, lineage: string): PageQuery {
+  const { filter, orderBy, pageToken, atMicros, limit = limits.pageRows } = request;
+  if (!Number.isSafeInteger(limit) || limit < 1) {
+    throw new HostError("REQUEST_INVALID", "The page size must be a whole number of at least 1.");
+  }
+  return {
+    linkPrefix: `${factory.path}/`,
+    limit: Math.min(limit, limits.pageRowsMax),
+    expand: request.expand,
+    ...(filter !== undefined && { filter: parseFilter(filter) }),
+    ...(orderBy !== undefined && { orderBy: parseOrderBy(orderBy) }),
+    ...(pageToken !== undefined && { cursor: decodePageToken(pageToken, lineage, request) }),
+    ...(atMicros !== undefined && { atMicros }),
+  };
+}
+
+function written(document: DocumentVersion | undefined, link: string): DocumentVersion {
+  if (document === undefined) throw notFound(link);
+  return document;
+}
+
+function notFound(link: string): HostError {
+  return new HostError("DOCUMENT_NOT_FOUND", `Service not found: ${link}`, { metadata: { link } });
+}
