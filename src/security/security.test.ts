@@ -1,0 +1,87 @@
+import { createHash } from "node:crypto";
+import { checkExposure } from "./exposure.js";
+import { hostNames } from "./hosts.js";
+import { authorize, type Role } from "./roles.js";
+import { loadTokens } from "./tokens.js";
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+describe("tokens", () => {
+  const table = loadTokens(`# who may what\nreader read # a comment\n${sha256("writer")} write,backup\r\n\nboss admin\n`);
+  const allowed = (token: string | undefined, role: Role) => {
+    try {
+      authorize(table, token, role);
+      return "yes";
+    } catch (error) {
+      return (error as { reason: string }).reason;
+    }
+  };
+
+  test("grant their roles and what those imply, and nothing else", () => {
+    expect(allowed("reader", "read")).toBe("yes");
+    expect(allowed("reader", "write")).toBe("ROLE_MISSING");
+    expect(allowed("writer", "read")).toBe("yes");
+    expect(allowed("writer", "backup")).toBe("yes");
+    expect(allowed("writer", "restore")).toBe("ROLE_MISSING");
+    expect(allowed("boss", "restore")).toBe("yes");
+  });
+
+  test("must be there and known; the digest is no token", () => {
+    expect(allowed(undefined, "read")).toBe("TOKEN_MISSING");
+    expect(allowed("nobody", "read")).toBe("TOKEN_UNKNOWN");
+    expect(allowed("", "read")).toBe("TOKEN_UNKNOWN");
+    expect(allowed(sha256("writer"), "read")).toBe("TOKEN_UNKNOWN");
+  });
+
+  test("without a table everything is allowed", () => {
+    expect(() => authorize(undefined, undefined, "admin")).not.toThrow();
+  });
+
+  test.each([
+    ["secret", /Line 1/],
+    ["ok read\nsecret everything", /Line 2.*unknown role "everything"/],
+    ["secret read write", /Line 1/],
+    ["a read\na write", /Line 2.*already/],
+    ["# nothing\n", /no token/],
+  ])("a file %j is refused by line, without the token", (text, message) => {
+    expect(() => loadTokens(text)).toThrow(message);
+    expect(() => loadTokens(text)).not.toThrow(/secret/);
+  });
+});
+
+describe("host names", () => {
+  const names = hostNames("127.0.0.1", ["Backups.Example.org"]);
+
+  test.each(["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "127.8.9.1", "[::1]:8000", "[::1]", "backups.example.org", "backups.example.org.:80"])(
+    "%s is ours",
+    (header) => {
+      expect(names.allows(header)).toBe(true);
+    },
+  );
+
+  test.each(["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "", "localhost:x", "a@localhost", "localhost/", "::1:80"])(
+    "%j is not",
+    (header) => {
+      expect(names.allows(header)).toBe(false);
+    },
+  );
+
+  test("a host bound to every address takes any address but no other name", () => {
+    const any = hostNames("0.0.0.0");
+    expect(any.allows("192.0.2.7:8000")).toBe(true);
+    expect(any.allows("[2001:db8::1]:8000")).toBe(true);
+    expect(any.allows("evil.example")).toBe(false);
+  });
+});
+
+describe("exposure", () => {
+  const safe = { httpHost: "127.0.0.1", grpcHost: "::1", hasTokens: false, backupRoots: [] };
+
+  test("loopback needs nothing; another address needs tokens and a root", () => {
+    expect(() => checkExposure(safe)).not.toThrow();
+    expect(() => checkExposure({ ...safe, httpHost: "0.0.0.0" })).toThrow(/0\.0\.0\.0.*--token-file.*--backup-root/);
+    expect(() => checkExposure({ ...safe, grpcHost: "::", hasTokens: true })).toThrow(/--backup-root/);
+    expect(() => checkExposure({ ...safe, grpcHost: "::", backupRoots: ["/b"] })).toThrow(/--token-file/);
+    expect(() => checkExposure({ ...safe, httpHost: "192.0.2.1", hasTokens: true, backupRoots: ["/b"] })).not.toThrow();
+  });
+});
