@@ -255,7 +255,7 @@ export type PatchDocumentRequest = Message<"holdfast.document.v1.PatchDocumentRe
   expectedVersion?: bigint | undefined;
 
   /**
-   * When the document expires, in microseconds since 1970; 0: never. Absent: as the body says, or as before.
+   * When the document expires, in microseconds since 1970. Absent or 0: as the body says, or as before.
    *
    * @generated from field: optional int64 expiration_time_micros = 5;
    */

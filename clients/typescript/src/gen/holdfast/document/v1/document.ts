@@ -218,7 +218,7 @@ export interface PatchDocumentRequest {
   expectedVersion?:
     | bigint
     | undefined;
-  /** When the document expires, in microseconds since 1970; 0: never. Absent: as the body says, or as before. */
+  /** When the document expires, in microseconds since 1970. Absent or 0: as the body says, or as before. */
   expirationTimeMicros?:
     | bigint
     | undefined;

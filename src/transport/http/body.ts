@@ -1,0 +1,45 @@
+import { isUtf8 } from "node:buffer";
+import type { IncomingMessage } from "node:http";
+import { HostError } from "../../errors.js";
+
+/**
+ * The whole body as text, at most limitBytes of it. Throws BODY_TOO_LARGE as soon as that is known, JSON_INVALID for
+ * bytes that are no UTF-8, and OPERATION_CANCELLED when the client leaves in the middle.
+ */
+export function readText(request: IncomingMessage, limitBytes: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const tooLarge = () => new HostError("BODY_TOO_LARGE", `The request's body is larger than ${limitBytes} bytes.`);
+    const declared = request.headers["content-length"];
+    if (declared !== undefined && Number(declared) > limitBytes) {
+      reject(tooLarge());
+      return;
+    }
+    let first: Buffer | undefined;
+    let rest: Buffer[] | undefined;
+    let size = 0;
+    const stop = () => {
+      request.off("data", onData).off("end", onEnd).off("error", onLost).off("close", onLost);
+    };
+    const onData = (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > limitBytes) {
+        stop();
+        request.pause();
+        reject(tooLarge());
+      } else if (first === undefined) first = chunk;
+      else (rest ??= [first]).push(chunk);
+    };
+    const onEnd = () => {
+      stop();
+      const body = rest === undefined ? first : Buffer.concat(rest, size);
+      if (body === undefined) resolve("");
+      else if (isUtf8(body)) resolve(body.toString());
+      else reject(new HostError("JSON_INVALID", "Unparseable JSON body: it is not UTF-8."));
+    };
+    const onLost = () => {
+      stop();
+      reject(new HostError("OPERATION_CANCELLED", "The client left before its request was complete."));
+    };
+    request.on("data", onData).on("end", onEnd).on("error", onLost).on("close", onLost);
+  });
+}

@@ -1,0 +1,44 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { limits } from "../../limits.js";
+
+/** The headers every answer has, in the order that clients of the older host know; no date and no server name. */
+export function jsonHeaders(response: ServerResponse, length: number | undefined, extra: readonly string[] = []): string[] {
+  const framing = length === undefined ? ["transfer-encoding", "chunked"] : ["content-length", String(length)];
+  return ["content-type", "application/json", ...framing, "connection", response.shouldKeepAlive ? "keep-alive" : "close", ...extra];
+}
+
+/** Sends a whole JSON answer; an empty text has a content type too. */
+export function sendJson(response: ServerResponse, status: number, text: string, extra?: readonly string[]): void {
+  response.writeHead(status, jsonHeaders(response, Buffer.byteLength(text), extra));
+  response.end(text);
+}
+
+/**
+ * Sends an answer to a request whose body was not read to its end. The connection cannot be used again; the rest of
+ * the body is thrown away for a moment, because a connection cut while data arrives takes the answer with it.
+ */
+export function sendJsonAndClose(request: IncomingMessage, response: ServerResponse, status: number, text: string, extra?: readonly string[]): void {
+  response.shouldKeepAlive = false;
+  response.writeHead(status, jsonHeaders(response, Buffer.byteLength(text), extra));
+  response.write(text);
+  const finish = () => {
+    clearTimeout(timer);
+    request.off("end", finish).off("close", finish);
+    response.end();
+  };
+  const timer = setTimeout(finish, limits.drainMs);
+  request.on("end", finish).on("close", finish).resume();
+}
+
+/** Resolves when the response can take more, false when the client is gone. */
+export function writeChunk(response: ServerResponse, chunk: string): Promise<boolean> | boolean {
+  if (response.destroyed) return false;
+  if (response.write(chunk)) return true;
+  return new Promise((resolve) => {
+    const settle = () => {
+      response.off("drain", settle).off("close", settle);
+      resolve(!response.destroyed);
+    };
+    response.on("drain", settle).on("close", settle);
+  });
+}

@@ -1,0 +1,140 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import type { HostNames } from "../../security/hosts.js";
+import { createTurns } from "./turns.js";
+
+/**
+ * Answers a request, or resolves to false without having touched it. The signal aborts when the client is gone or the
+ * server's grace at its end is over. What it throws goes to sendError.
+ */
+export type HttpHandler = (request: IncomingMessage, response: ServerResponse, signal: AbortSignal) => Promise<boolean>;
+
+export interface HttpServerOptions {
+  /** The address to listen on. */
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  /** Names that a Host header may carry; anything else is refused before a handler sees it. */
+  hostNames: HostNames;
+  /** Asked in turn until one answers. */
+  handlers: readonly HttpHandler[];
+  /** Writes an error as an answer; nothing was sent yet. */
+  sendError: (request: IncomingMessage, response: ServerResponse, error: HostError) => void;
+  /** A failure that nobody can be told of any more, or that is our own fault; for the log. */
+  onInternalError?: (thrown: unknown) => void;
+}
+
+export interface HttpServer {
+  /** Resolves when connections are accepted. */
+  open(): Promise<{ host: string; port: number }>;
+  /** Accepts nothing more, lets requests in flight finish for the grace, then cuts them. */
+  close(graceMs?: number): Promise<void>;
+}
+
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const { handlers, hostNames, sendError, onInternalError } = options;
+  const turns = createTurns();
+  const active = new Map<ServerResponse, AbortController>();
+  let closing = false;
+
+  const server = createServer({
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.idleConnectionMs,
+    maxHeaderSize: limits.headerBytes,
+    noDelay: true,
+  });
+  server.maxConnections = limits.connections;
+  server.on("request", accept);
+  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    // A client that asks first is told to go on only with what can be taken; otherwise the refusal is its answer.
+    if (Number(request.headers["content-length"] ?? 0) <= limits.documentBytes) response.writeContinue();
+    accept(request, response);
+  });
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
+    turns.take(socket, undefined, () => refuseConnection(error, socket));
+  });
+
+  function accept(request: IncomingMessage, response: ServerResponse): void {
+    response.sendDate = false;
+    if (closing) response.shouldKeepAlive = false;
+    turns.take(request.socket, response, () => {
+      const controller = new AbortController();
+      active.set(response, controller);
+      response.on("close", () => {
+        active.delete(response);
+        if (!response.writableFinished) controller.abort();
+        if (closing) server.closeIdleConnections();
+      });
+      void answer(request, response, controller.signal);
+    });
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
+    try {
+      checkTarget(request);
+      for (const handler of handlers) if (await handler(request, response, signal)) return;
+      throw new HostError("ROUTE_NOT_FOUND", `Service not found: ${request.url}`);
+    } catch (thrown) {
+      const error = HostError.from(thrown);
+      if (error.code === "INTERNAL") onInternalError?.(error.cause ?? error);
+      // Half an answer must not look like a whole one.
+      if (response.headersSent) response.destroy();
+      else if (!response.destroyed) sendError(request, response, error);
+    }
+  }
+
+  function checkTarget(request: IncomingMessage): void {
+    const name = request.headers.host;
+    if (name !== undefined && !hostNames.allows(name)) {
+      throw new HostError("HOST_HEADER_REFUSED", `This host does not answer to the name ${JSON.stringify(name.slice(0, 200))}.`);
+    }
+    if (!request.url?.startsWith("/")) throw new HostError("REQUEST_INVALID", "The request target must be a path.");
+  }
+
+  return {
+    open() {
+      return new Promise((resolve, reject) => {
+        server.once("error", (cause: NodeJS.ErrnoException) => {
+          const where = `${options.host}:${options.port}`;
+          reject(new HostError("CONFIGURATION_INVALID", `Cannot listen on ${where}: ${cause.code ?? "unknown error"}.`, { cause }));
+        });
+        server.listen(options.port, options.host, () => {
+          const { address, port } = server.address() as AddressInfo;
+          resolve({ host: address, port });
+        });
+      });
+    },
+
+    async close(graceMs = limits.shutdownMs) {
+      closing = true;
+      for (const response of active.keys()) response.shouldKeepAlive = false;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const timer = setTimeout(() => {
+        for (const controller of active.values()) controller.abort();
+        server.closeAllConnections();
+      }, graceMs);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** What is no HTTP at all, or too slow or too large to be read, has no request to answer. */
+function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const status =
+    error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large"
+    : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "408 Request Timeout"
+    : "400 Bad Request";
+  socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`, () => {
+    (socket as Socket).destroySoon();
+  });
+}

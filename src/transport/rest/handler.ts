@@ -1,0 +1,111 @@
+import { createRegistry, ScalarType, toJson, type DescMethod, type Registry } from "@bufbuild/protobuf";
+import { createHandlerContext, type Interceptor, type MethodImplSpec } from "@connectrpc/connect";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import { file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
+import type { BoundService } from "../call/bound-service.js";
+import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
+import { invoke, onlyMessage } from "../call/invoke.js";
+import { hostErrorOf, type OnInternalError } from "../status.js";
+import { sendError, sendJson } from "./answer.js";
+import { readBody } from "./body.js";
+import { etagOf, ifMatchParameters } from "./conditional.js";
+import { toRequest } from "./request.js";
+import { createRouter, type Match } from "./router.js";
+import { rulesOf, type Rule } from "./rules.js";
+
+/** The REST form of services: their unary methods that have a google.api.http annotation. */
+export interface RestOptions extends CallChecks {
+  services: readonly BoundService[];
+  /** Forms of methods whose protos are not ours to annotate, by the method's full name. */
+  extraRules?: Readonly<Record<string, Rule>>;
+  /** Told of each error that its caller is told nothing of. */
+  onInternalError: OnInternalError;
+}
+
+/**
+ * Answers a request and resolves to true, or leaves it alone and resolves to false: its path is not below /v1. The
+ * signal aborts when the client leaves or the host gives up waiting. Never rejects: errors are answers.
+ */
+export type RestHandler = (request: IncomingMessage, response: ServerResponse, signal: AbortSignal) => Promise<boolean>;
+
+const prefix = "/v1";
+
+export function createRestHandler(options: RestOptions): RestHandler {
+  const interceptors = checkInterceptors(options);
+  const registry = createRegistry(...options.services.map(({ service }) => service.file), file_google_rpc_error_details);
+  const route = createRouter(options.services.flatMap((service) => routesOf(service, options.extraRules ?? {})));
+  return async (request, response, signal) => {
+    const [path = "", query = ""] = (request.url ?? "").split(/\?(.*)/s);
+    if (path !== prefix && !path.startsWith(`${prefix}/`)) return false;
+    try {
+      const match = route(request.method ?? "GET", path);
+      await answer({ request, response, signal, match, query, path, registry, interceptors });
+    } catch (thrown) {
+      const error = hostErrorOf(thrown, options.onInternalError);
+      sendError(request, response, error, registry, request.headers["if-match"] !== undefined);
+    }
+    return true;
+  };
+}
+
+function routesOf({ methods }: BoundService, extraRules: Readonly<Record<string, Rule>>) {
+  return Object.values(methods)
+    .filter((target) => target.kind === "unary")
+    .flatMap((target) => {
+      const extra = extraRules[`${target.method.parent.typeName}.${target.method.name}`];
+      return [...rulesOf(target.method), ...(extra ? [extra] : [])].map((rule) => ({ ...rule, target }));
+    });
+}
+
+interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  signal: AbortSignal;
+  match: Match<MethodImplSpec>;
+  path: string;
+  query: string;
+  registry: Registry;
+  interceptors: readonly Interceptor[];
+}
+
+async function answer({ request, response, signal, match, path, query, registry, interceptors }: Exchange) {
+  const { route, variables } = match;
+  const { method } = route.target;
+  const context = createHandlerContext({
+    service: method.parent,
+    method,
+    protocolName: "rest",
+    requestMethod: request.method ?? "GET",
+    url: `http://${request.headers.host ?? "localhost"}${path}`,
+    requestHeader: headersOf(request),
+    requestSignal: signal,
+  });
+  // The body is read behind the interceptors, so that nobody who may not call makes the host read it.
+  const message = async function* () {
+    const body = await readBody(request, bodyLimit(method));
+    const fromHeader = ifMatchParameters(method.input, request.headers["if-match"]);
+    yield toRequest(method.input, { rule: route, variables: [...variables, ...fromHeader], query: new URLSearchParams(query), body }, registry);
+  };
+  try {
+    const result = await onlyMessage(await invoke(route.target, context, message(), interceptors));
+    const json = toJson(method.output, result, { registry, alwaysEmitImplicit: true });
+    const etag = etagOf(json);
+    sendJson(response, 200, json, { ...Object.fromEntries(context.responseHeader), ...(etag === undefined ? {} : { etag }) });
+  } finally {
+    context.abort(new HostError("OPERATION_CANCELLED", "The call is over."));
+  }
+}
+
+function headersOf(request: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(request.headersDistinct)) for (const value of values ?? []) headers.append(name, value);
+  return headers;
+}
+
+/** Documents are bytes, in base64 here: a third more. Every other request is a few short strings. */
+function bodyLimit(method: DescMethod): number {
+  const holdsDocument = method.input.fields.some((field) => field.fieldKind === "scalar" && field.scalar === ScalarType.BYTES);
+  return holdsDocument ? Math.ceil((limits.documentBytes * 4) / 3) + limits.managementBodyBytes : limits.managementBodyBytes;
+}

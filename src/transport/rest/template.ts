@@ -1,0 +1,75 @@
+/**
+ * A path template of google.api.http: literal segments, `*` (one segment), `**` (one or more, only last), variables
+ * `{field}`, `{field=**}`, `{field=a/*}`, and a verb after a colon.
+ */
+export interface PathTemplate {
+  /** Literals, "*" and "**". */
+  segments: readonly string[];
+  variables: readonly PathVariable[];
+  verb?: string;
+}
+
+export interface PathVariable {
+  /** The path of a field, for example `name` or `backup.name`. */
+  fieldPath: string;
+  /** The segments of the template that it takes, the second not included. */
+  from: number;
+  to: number;
+}
+
+/** Throws on a template that is none: templates are ours, so that is a programming error. */
+export function parseTemplate(template: string): PathTemplate {
+  const segments: string[] = [];
+  const variables: PathVariable[] = [];
+  const fail = (why: string): never => {
+    throw new Error(`path template ${template}: ${why}`);
+  };
+  const [, path, verb] = /^\/((?:\{[^{}]*\}|[^{}:])+)(?::([a-zA-Z]+))?$/.exec(template) ?? fail("is not one");
+  for (const part of path?.match(/(?:\{[^{}]*\}|[^{}/])+/g) ?? []) {
+    const variable = /^\{([a-z0-9_.]+)(?:=(.+))?\}$/.exec(part);
+    const inner = variable ? (variable[2] ?? "*").split("/") : [part];
+    if (variable?.[1]) variables.push({ fieldPath: variable[1], from: segments.length, to: segments.length + inner.length });
+    segments.push(...inner);
+  }
+  for (const [i, segment] of segments.entries()) {
+    if (segment === "" || (/[*{}]/.test(segment) && !["*", "**"].includes(segment))) fail(`segment ${segment}`);
+    if (segment === "**" && i !== segments.length - 1) fail("** is not last");
+  }
+  return verb === undefined ? { segments, variables } : { segments, variables, verb };
+}
+
+/** The raw text of each variable, or undefined where the path does not fit. The path is as it came: not decoded. */
+export function matchTemplate(template: PathTemplate, path: string): { fieldPath: string; raw: string; multiple: boolean }[] | undefined {
+  const suffix = template.verb === undefined ? "" : `:${template.verb}`;
+  if (!path.startsWith("/") || !path.endsWith(suffix)) return undefined;
+  const parts = path.slice(1, path.length - suffix.length).split("/");
+  const { segments } = template;
+  const open = segments.at(-1) === "**";
+  if (open ? parts.length < segments.length : parts.length !== segments.length) return undefined;
+  for (const [i, segment] of segments.entries()) {
+    const part = parts[i];
+    if (segment === "**") break;
+    if (segment === "*" ? part === "" : decode(part ?? "") !== segment) return undefined;
+  }
+  return template.variables.map(({ fieldPath, from, to }) => {
+    const last = to === segments.length && open ? parts.length : to;
+    return { fieldPath, raw: parts.slice(from, last).join("/"), multiple: to - from > 1 || segments[from] === "**" };
+  });
+}
+
+/**
+ * The value of a variable. One of several segments keeps an encoded slash encoded, since decoded it would be taken for
+ * the end of a segment. Undefined: malformed.
+ */
+export function decodeVariable(raw: string, multiple: boolean): string | undefined {
+  return multiple ? decode(raw.replace(/%(2f)/gi, "%25$1")) : decode(raw);
+}
+
+function decode(text: string): string | undefined {
+  if (!text.includes("%")) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
