@@ -59,6 +59,10 @@ export const limits = {
   headersTimeoutMs: 20_000,
   requestTimeoutMs: 300_000,
   connections: 4096,
+  headerBytes: 16 * KiB,
+  idleConnectionMs: 65_000,
+  /** How long the rest of a refused body is read and thrown away, so that the refusal reaches its sender. */
+  drainMs: 1_000,
 
   /** Versions of one document that are kept whatever their age. */
   retainedVersions: 10_000,

@@ -1,0 +1,13 @@
+import type { IncomingMessage } from "node:http";
+import { authorize, type Role } from "../../security/roles.js";
+import type { TokenTable } from "../../security/tokens.js";
+
+/** Throws unless the request's bearer token grants the role. */
+export type RequireRole = (request: IncomingMessage, role: Role) => void;
+
+export function requireRoleOf(tokens: TokenTable | undefined): RequireRole {
+  if (tokens === undefined) return () => undefined;
+  return (request, role) => {
+    authorize(tokens, /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1], role);
+  };
+}

@@ -1,0 +1,138 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { DocumentVersion } from "../../document/document.js";
+import { renderDocument } from "../../document/render.js";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import type { DocumentService, FactoryDescription, WriteOptions } from "../../service/document-service.js";
+import { readText } from "../http/body.js";
+import type { HttpHandler } from "../http/server.js";
+import { sendJson } from "../http/respond.js";
+import type { RequireRole } from "./access.js";
+import { sendListing } from "./listing.js";
+import { etagOf, expectedVersion, isUnchanged } from "./preconditions.js";
+import { parametersOf, refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";
+
+export interface DocumentRoutes {
+  documents: DocumentService;
+  /** The indexes whose old versions can be asked for by GET <index>?documentSelfLink=..&documentVersion=.. */
+  indexLinks: readonly string[];
+  hostId: string;
+  requireRole: RequireRole;
+}
+
+/** Factories, their documents and the versions of an index, under the paths and with the answers of Xenon. */
+export function createDocumentRoutes({ documents, indexLinks, hostId, requireRole }: DocumentRoutes): HttpHandler {
+  const indexes = new Set(indexLinks);
+
+  return async (request, response, signal) => {
+    const { path, query } = targetOf(request.url ?? "");
+    const factory = documents.factoryOf(path);
+    if (factory !== undefined) {
+      if (path === factory.path || path === `${factory.path}/`) await onFactory(request, response, factory, query, signal);
+      else await onDocument(request, response, factory, path);
+      return true;
+    }
+    if (!indexes.has(path)) return false;
+    if (request.method !== "GET") refuseMethod(request, "GET");
+    requireRole(request, "read");
+    sendDocument(response, await versionOf(path, query));
+    return true;
+  };
+
+  async function onFactory(
+    request: IncomingMessage,
+    response: ServerResponse,
+    factory: FactoryDescription,
+    query: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (request.method === "POST") {
+      requireRole(request, "write");
+      const options = await writeOptions(request, () => Promise.reject(notOneDocument()));
+      const text = await bodyOf(request);
+      sendDocument(response, await documents.create(factory.path, text, options));
+    } else if (request.method === "GET") {
+      requireRole(request, "read");
+      await sendListing({ documents, factory, hostId, parameters: parametersOf(query), response, signal });
+    } else refuseMethod(request, "GET, POST");
+  }
+
+  async function onDocument(request: IncomingMessage, response: ServerResponse, factory: FactoryDescription, link: string): Promise<void> {
+    switch (request.method) {
+      case "GET":
+      case "HEAD": {
+        requireRole(request, "read");
+        const document = await documents.get(link).catch((thrown: unknown) => ifAvailability(thrown, factory, link));
+        if (document === undefined) sendJson(response, 200, "");
+        else if (isUnchanged(request, document.version)) response.writeHead(304, ["etag", etagOf(document.version)]).end();
+        else sendDocument(response, document);
+        return;
+      }
+      case "PATCH":
+      case "PUT": {
+        requireRole(request, "write");
+        const options = await writeOptions(request, () => versionNow(link));
+        const text = await bodyOf(request);
+        const change = request.method === "PATCH" ? documents.patch : documents.replace;
+        sendDocument(response, await change(link, text, options));
+        return;
+      }
+      case "DELETE": {
+        requireRole(request, "write");
+        const deleted = await documents.delete(link, await writeOptions(request, () => versionNow(link)));
+        if (deleted === undefined) sendJson(response, 200, "");
+        else sendDocument(response, deleted);
+        return;
+      }
+      default:
+        refuseMethod(request, "GET, HEAD, PATCH, PUT, DELETE");
+    }
+  }
+
+  async function versionNow(link: string): Promise<number> {
+    return (await documents.get(link)).version;
+  }
+
+  async function versionOf(indexLink: string, query: string): Promise<DocumentVersion> {
+    const parameters = parametersOf(query);
+    const link = parameters.get("documentSelfLink");
+    if (link === undefined || link === "") {
+      throw new HostError("REQUEST_INVALID", `documentSelfLink is required: ${indexLink}?documentSelfLink=<link>&documentVersion=<number>.`);
+    }
+    const version = parameters.get("documentVersion");
+    if (version !== undefined && !/^\d{1,15}$/.test(version)) {
+      throw new HostError("REQUEST_INVALID", "documentVersion must be a whole number from 0.");
+    }
+    return documents.getVersion(indexLink, link, version === undefined ? undefined : Number(version));
+  }
+}
+
+/** Scripts wait for a factory by asking for its /available; ours is there as soon as the host listens. */
+function ifAvailability(thrown: unknown, factory: FactoryDescription, link: string): undefined {
+  const notThere = thrown instanceof HostError && thrown.code === "NOT_FOUND";
+  if (notThere && link === `${factory.path}/available`) return undefined;
+  throw thrown;
+}
+
+function notOneDocument(): HostError {
+  return new HostError("REQUEST_INVALID", "If-Match with several ETags cannot be sent to a factory.");
+}
+
+async function writeOptions(request: IncomingMessage, currentVersion: () => Promise<number>): Promise<WriteOptions> {
+  const { headers } = request;
+  if (headers["if-match"] === undefined && headers.pragma === undefined) return noOptions;
+  const expected = await expectedVersion(request, currentVersion);
+  const revive = headers.pragma?.split(/[;,]/).some((one) => one.trim().toLowerCase() === "xn-force-index-update") ?? false;
+  return { ...(expected !== undefined && { expectedVersion: expected }), ...(revive && { revive }) };
+}
+
+const noOptions: WriteOptions = {};
+
+function bodyOf(request: IncomingMessage): Promise<string> {
+  requireJsonBody(request);
+  return readText(request, limits.documentBytes);
+}
+
+function sendDocument(response: ServerResponse, document: DocumentVersion): void {
+  sendJson(response, 200, renderDocument(document), ["etag", etagOf(document.version)]);
+}

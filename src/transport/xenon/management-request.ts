@@ -1,0 +1,145 @@
+import { exactInteger } from "../../document/integers.js";
+import { parseMembers, type Members } from "../../document/members.js";
+import { HostError } from "../../errors.js";
+import { durableIndexLink } from "../../service/factories.js";
+import type { BackupRequest, ContainerKind, RestoreRequest } from "../../service/management-service.js";
+
+/** A PATCH of /core/management read, and the text it is answered with when the work is done. */
+export type ManagementRequest =
+  | { action: "backup"; request: BackupRequest; echo: string }
+  | { action: "restore"; request: RestoreRequest; echo: string };
+
+const kindPrefix = "com:vmware:xenon:services:common:ServiceHostManagementService:";
+
+/** Kinds that Xenon knows and this host does not serve yet: they are no mistake of the sender. */
+const laterKinds = new Set([
+  "AutoBackupConfiguration",
+  "ConfigureOperationTracingRequest",
+  "ConfigureRequestLoggingRequest",
+  "SynchronizeWithPeersRequest",
+  "ShutdownRequest",
+]);
+
+/**
+ * Reads the request with Xenon's defaults filled in. Fields that the kind does not have are ignored. Throws what the
+ * sender got wrong: REQUEST_INVALID, JSON_INVALID, DESTINATION_INVALID, NOT_SUPPORTED.
+ */
+export function readManagementRequest(text: string, indexLinks: readonly string[]): ManagementRequest {
+  if (text.trim() === "") throw new HostError("REQUEST_INVALID", "empty body");
+  const members = parseMembers(text);
+  const kind = stringField(members, "kind");
+  if (kind === undefined || kind === "") throw new HostError("REQUEST_INVALID", "kind is required");
+  const name = kind.startsWith(kindPrefix) ? kind.slice(kindPrefix.length) : "";
+  if (name === "BackupRequest") return readBackup(members, indexLinks, kind);
+  if (name === "RestoreRequest") return readRestore(members, indexLinks, kind);
+  if (laterKinds.has(name)) {
+    throw new HostError("NOT_SUPPORTED", `${name} is not supported by this release; BackupRequest and RestoreRequest are.`);
+  }
+  throw new HostError(
+    "REQUEST_INVALID",
+    `unknown request: kind ${JSON.stringify(kind.slice(0, 200))}; expected ${kindPrefix}BackupRequest or ..:RestoreRequest`,
+  );
+}
+
+function readBackup(members: Members, indexLinks: readonly string[], kind: string): ManagementRequest {
+  const destination = destinationOf(members, "backup destination must be specified.");
+  const container = containerOf(members);
+  const links = linksOf(members, indexLinks);
+  if (container === "STREAM") {
+    throw new HostError("DESTINATION_INVALID", `Missing host in URI: STREAM goes to an http: or https: destination, not ${quoted(destination)}.`);
+  }
+  return {
+    action: "backup",
+    request: { destination, container, indexLink: links.index },
+    echo: echoOf([
+      ["bearer", stringField(members, "bearer")],
+      ["destination", destination],
+      ["backupType", container],
+      ["indexServiceLink", links.index],
+      ["backupServiceLink", links.backup],
+      ["kind", kind],
+    ]),
+  };
+}
+
+function readRestore(members: Members, indexLinks: readonly string[], kind: string): ManagementRequest {
+  const source = destinationOf(members, "destination is required.");
+  const targetTimeMicros = boundaryOf(members);
+  const links = linksOf(members, indexLinks);
+  return {
+    action: "restore",
+    request: {
+      source,
+      indexLink: links.index,
+      lenientTargetTime: true,
+      ...(targetTimeMicros !== undefined && { targetTimeMicros }),
+    },
+    echo: echoOf([
+      ["bearer", stringField(members, "bearer")],
+      ["destination", source],
+      ["timeSnapshotBoundaryMicros", targetTimeMicros],
+      ["backupServiceLink", links.backup],
+      ["indexServiceLink", links.index],
+      ["kind", kind],
+    ]),
+  };
+}
+
+/** Xenon's order of fields; what was not given is not there. */
+function echoOf(fields: [name: string, value: string | bigint | undefined][]): string {
+  const texts = fields
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `"${name}":${typeof value === "bigint" ? value : JSON.stringify(value)}`);
+  return `{${texts.join(",")}}`;
+}
+
+function destinationOf(members: Members, missing: string): string {
+  const destination = stringField(members, "destination");
+  if (destination === undefined || destination === "") throw new HostError("REQUEST_INVALID", missing);
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(destination)?.[1]?.toLowerCase();
+  if (scheme === undefined) {
+    throw new HostError("DESTINATION_INVALID", `Missing scheme: destination ${quoted(destination)} must be a URI such as file:/backups/one.zip.`);
+  }
+  if (scheme === "http" || scheme === "https") {
+    throw new HostError("NOT_SUPPORTED", `A destination with ${scheme}: is not supported by this release; use a file: URI.`);
+  }
+  return destination;
+}
+
+/** Omitted and null are both ZIP: what Xenon makes of a null differs from what it says of it. */
+function containerOf(members: Members): ContainerKind {
+  const type = stringField(members, "backupType") ?? "ZIP";
+  if (type === "ZIP" || type === "DIRECTORY" || type === "STREAM") return type;
+  throw new HostError("REQUEST_INVALID", `backupType must be ZIP, DIRECTORY or STREAM, not ${quoted(type)}.`);
+}
+
+/** The index's own link decides; a backup service stands for its index; both are answered as they were given. */
+function linksOf(members: Members, indexLinks: readonly string[]): { index: string; backup: string } {
+  const index = stringField(members, "indexServiceLink");
+  const backup = stringField(members, "backupServiceLink");
+  const chosen = index ?? (backup === undefined ? durableIndexLink : backup.replace(/-backup$/, ""));
+  if (!indexLinks.includes(chosen) || (index === undefined && backup === chosen)) {
+    throw new HostError("REQUEST_INVALID", `Service not found: ${index ?? backup ?? chosen}`);
+  }
+  return { index: chosen, backup: backup ?? `${durableIndexLink}-backup` };
+}
+
+function boundaryOf(members: Members): bigint | undefined {
+  const raw = members.get("timeSnapshotBoundaryMicros");
+  if (raw === undefined || raw === "null") return undefined;
+  const value = exactInteger(raw);
+  if (value !== undefined && value >= 0n) return value;
+  throw new HostError("REQUEST_INVALID", `timeSnapshotBoundaryMicros must be a whole number of microseconds since 1970, not ${raw.slice(0, 60)}.`);
+}
+
+function stringField(members: Members, name: string): string | undefined {
+  const raw = members.get(name);
+  if (raw === undefined || raw === "null") return undefined;
+  if (!raw.startsWith('"')) throw new HostError("JSON_INVALID", `Unparseable JSON body: ${name} must be a string, found ${raw.slice(0, 40)}.`);
+  return JSON.parse(raw) as string;
+}
+
+/** For a message: short, and without what may be a password in a URI. */
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 200).replace(/\/\/[^/@]*@/, "//"));
+}
