@@ -40,6 +40,7 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
   };
 
   async function onPatch(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
+    requireRole(request);
     requireJsonBody(request);
     const text = await readText(request, limits.managementBodyBytes);
     const read = readManagementRequest(text, indexLinks);

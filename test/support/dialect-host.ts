@@ -1,0 +1,109 @@
+import { connect, type Socket } from "node:net";
+import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
+import { createDocumentService } from "../../src/service/documents.js";
+import { defaultFactories, durableIndexLink, inMemoryIndexLink } from "../../src/service/factories.js";
+import { HostError } from "../../src/errors.js";
+import { hostNames } from "../../src/security/hosts.js";
+import { loadTokens } from "../../src/security/tokens.js";
+import { createHttpServer } from "../../src/transport/http/server.js";
+import { createXenonDialect } from "../../src/transport/xenon/dialect.js";
+import { sendError } from "../../src/transport/xenon/error-response.js";
+import { createFakeManagement } from "./fake-management.js";
+import { createFakeStore } from "./fake-store.js";
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  rawHeaders: string[];
+  text: string;
+}
+
+/** The dialect over a real loopback server, with everything below it faked. */
+export async function startDialectHost(options: { tokens?: string } = {}) {
+  const store = createFakeStore();
+  const memoryStore = createFakeStore();
+  const lineages = new Map([[durableIndexLink, "lineage-1"], [inMemoryIndexLink, "lineage-m"]]);
+  const kinds = { path: "/things", kind: "acme:Thing", indexLink: durableIndexLink };
+  let made = 0;
+  const documents = createDocumentService({
+    factories: [...defaultFactories, kinds],
+    indexOf: (link) => {
+      if (link === durableIndexLink) return store;
+      if (link === inMemoryIndexLink) return memoryStore;
+      throw new HostError("INDEX_NOT_FOUND", `Service not found: ${link}`);
+    },
+    lineageOf: (link) => lineages.get(link) ?? "",
+    hostId: "host-1",
+    newId: () => `made-up-${(made += 1)}`,
+  });
+  const fake = createFakeManagement();
+  const internal: unknown[] = [];
+  const server = createHttpServer({
+    host: "127.0.0.1",
+    port: 0,
+    hostNames: hostNames("127.0.0.1", ["holdfast.test"]),
+    handlers: [
+      createXenonDialect({
+        documents,
+        management: fake.management,
+        operations: fake.operations,
+        indexLinks: [durableIndexLink, inMemoryIndexLink],
+        hostId: "host-1",
+        tokens: options.tokens === undefined ? undefined : loadTokens(options.tokens),
+      }),
+    ],
+    sendError,
+    onInternalError: (thrown) => internal.push(thrown),
+  });
+  const { port } = await server.open();
+
+  /** One request; a body that is no string is sent as JSON. */
+  function call(method: string, path: string, body?: unknown, headers: Record<string, string | string[]> = {}): Promise<Answer> {
+    const payload = body === undefined || typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    return new Promise((resolve, reject) => {
+      const request = httpRequest(
+        { host: "127.0.0.1", port, method, path, headers: { ...(payload !== undefined && { "content-type": "application/json" }), ...headers } },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on("data", (chunk: Buffer) => chunks.push(chunk));
+          response.on("error", reject);
+          response.on("end", () => {
+            resolve({
+              status: response.statusCode ?? 0,
+              headers: response.headers,
+              rawHeaders: response.rawHeaders,
+              text: Buffer.concat(chunks).toString(),
+            });
+          });
+        },
+      );
+      request.on("error", reject);
+      request.end(payload);
+    });
+  }
+
+  /** A bare connection and what arrived on it so far. */
+  function dial(): Promise<{ socket: Socket; received: () => string; closed: Promise<void> }> {
+    return new Promise((resolve) => {
+      let text = "";
+      const socket = connect(port, "127.0.0.1", () => {
+        resolve({ socket, received: () => text, closed });
+      });
+      socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
+      socket.on("error", () => undefined);
+      const closed = new Promise<void>((done) => socket.on("close", () => done()));
+    });
+  }
+
+  return { port, server, store, memoryStore, lineages, documents, fake, internal, call, dial };
+}
+
+export type DialectHost = Awaited<ReturnType<typeof startDialectHost>>;
+
+export async function until(condition: () => boolean, timeoutMs = 5000): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error("it did not come to pass");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -1,0 +1,90 @@
+import { HostError } from "../../src/errors.js";
+import type { BackupRequest, ManagementService, OperationService, OperationView, RestoreRequest } from "../../src/service/management-service.js";
+
+/** Management that records what it is asked; each operation is done when the test says so, or at once. */
+export interface FakeManagement {
+  management: ManagementService;
+  operations: OperationService;
+  backups: BackupRequest[];
+  restores: RestoreRequest[];
+  /** When set, operations begin and stay under way until finish() is called. */
+  hold: boolean;
+  finish(error?: HostError): void;
+  /** The next operation ends with this error. */
+  failWith: HostError | undefined;
+}
+
+export function createFakeManagement(): FakeManagement {
+  const views = new Map<string, OperationView>();
+  const waiters = new Set<() => void>();
+  const unused = () => Promise.reject(new HostError("NOT_SUPPORTED", "not in this fake"));
+
+  function begin(kind: "backup" | "restore", indexLink: string, target: string): Promise<OperationView> {
+    const name = `operations/${views.size + 1}`;
+    const view: OperationView = {
+      name, kind, indexLink, target, startTimeMicros: 1, done: !fake.hold,
+      progress: { stage: "exporting", bytesDone: 0, bytesTotal: 0, documentsDone: 0, documentsTotal: 0, warnings: [] },
+      ...(!fake.hold && fake.failWith && { error: fake.failWith }),
+    };
+    views.set(name, view);
+    return Promise.resolve(view);
+  }
+
+  const get = (name: string): OperationView => {
+    const view = views.get(name);
+    if (view === undefined) throw new HostError("OPERATION_NOT_FOUND", name);
+    return view;
+  };
+
+  const fake: FakeManagement = {
+    backups: [],
+    restores: [],
+    hold: false,
+    failWith: undefined,
+    finish(error) {
+      for (const [name, view] of views) views.set(name, { ...view, done: true, ...(error && { error }) });
+      for (const wake of waiters) wake();
+      waiters.clear();
+    },
+    management: {
+      host: () =>
+        Promise.resolve({
+          id: "host-1", version: "0.1.0", startTimeMicros: 1_795_348_034_000_000, dataDirectory: "/data/of holdfast",
+          backupRoots: ["/backups"], autoBackupDirectory: "/data/of holdfast/auto-backup", httpAddress: "127.0.0.1:8000", grpcAddress: "127.0.0.1:8001",
+          indexes: [{
+            link: "/core/document-index", inMemory: false, indexId: "index-1", lineage: "lineage-1", parents: [], formatVersion: 1,
+            positionMicros: 1_795_348_034_673_000, documents: 2, versions: 5, sizeBytes: 4096,
+            window: { earliestMicros: 1, latestMicros: 2, historyStartMicros: 1 },
+          }],
+        }),
+      backup(request) {
+        fake.backups.push(request);
+        return begin("backup", request.indexLink, request.destination);
+      },
+      restore(request) {
+        fake.restores.push(request);
+        return begin("restore", request.indexLink, request.source);
+      },
+      undoRestore: unused,
+      verifyBackup: unused,
+      describeBackup: unused,
+      listBackups: unused,
+      pruneBackups: unused,
+    },
+    operations: {
+      get,
+      list: () => ({ operations: [...views.values()] }),
+      async wait(name, _timeoutMs, signal) {
+        if (!get(name).done) {
+          await new Promise<void>((resolve) => {
+            waiters.add(resolve);
+            signal?.addEventListener("abort", () => resolve());
+          });
+        }
+        return get(name);
+      },
+      cancel: () => Promise.resolve(),
+    },
+  };
+  return fake;
+}
