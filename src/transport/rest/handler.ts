@@ -11,6 +11,7 @@ import { hostErrorOf, type OnInternalError } from "../status.js";
 import { sendError, sendJson } from "./answer.js";
 import { readBody } from "./body.js";
 import { etagOf, ifMatchParameters } from "./conditional.js";
+import { operationRules } from "./operation-rules.js";
 import { toRequest } from "./request.js";
 import { createRouter, type Match } from "./router.js";
 import { rulesOf, type Rule } from "./rules.js";
@@ -18,7 +19,7 @@ import { rulesOf, type Rule } from "./rules.js";
 /** The REST form of services: their unary methods that have a google.api.http annotation. */
 export interface RestOptions extends CallChecks {
   services: readonly BoundService[];
-  /** Forms of methods whose protos are not ours to annotate, by the method's full name. */
+  /** Forms of methods whose protos are not ours to annotate, by the method's full name. Absent: Operations.WaitOperation's. */
   extraRules?: Readonly<Record<string, Rule>>;
   /** Told of each error that its caller is told nothing of. */
   onInternalError: OnInternalError;
@@ -35,7 +36,7 @@ const prefix = "/v1";
 export function createRestHandler(options: RestOptions): RestHandler {
   const interceptors = checkInterceptors(options);
   const registry = createRegistry(...options.services.map(({ service }) => service.file), file_google_rpc_error_details);
-  const route = createRouter(options.services.flatMap((service) => routesOf(service, options.extraRules ?? {})));
+  const route = createRouter(options.services.flatMap((service) => routesOf(service, options.extraRules ?? operationRules)));
   return async (request, response, signal) => {
     const [path = "", query = ""] = (request.url ?? "").split(/\?(.*)/s);
     if (path !== prefix && !path.startsWith(`${prefix}/`)) return false;

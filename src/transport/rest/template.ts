@@ -24,7 +24,7 @@ export function parseTemplate(template: string): PathTemplate {
   const fail = (why: string): never => {
     throw new Error(`path template ${template}: ${why}`);
   };
-  const [, path, verb] = /^\/((?:\{[^{}]*\}|[^{}:])+)(?::([a-zA-Z]+))?$/.exec(template) ?? fail("is not one");
+  const [, path, verb] = /^((?:\/(?:\{[^{}]*\}|[^{}:/])+)+)(?::([a-zA-Z]+))?$/.exec(template) ?? fail("is not one");
   for (const part of path?.match(/(?:\{[^{}]*\}|[^{}/])+/g) ?? []) {
     const variable = /^\{([a-z0-9_.]+)(?:=(.+))?\}$/.exec(part);
     const inner = variable ? (variable[2] ?? "*").split("/") : [part];

@@ -1,0 +1,97 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { IndexState, LineageParent, RestorableWindow } from "../../engine/engine.js";
+import { BackupState, Container, SegmentKind, type BackupDescriptionSchema, type HostSchema, type IndexSchema, type ListedBackupSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { BackupDescription, BackupListing, ContainerKind, HostDescription, SegmentDescription } from "../management-service.js";
+import { toInt64 } from "./numbers.js";
+
+const containers: Record<ContainerKind, Container> = {
+  ZIP: Container.ZIP,
+  DIRECTORY: Container.DIRECTORY,
+  STREAM: Container.STREAM,
+};
+
+/** Unspecified: an archive where the name says so, else a stream to a web server and a directory on a disk. */
+export function containerKind(container: Container, uri: string): ContainerKind {
+  switch (container) {
+    case Container.ZIP:
+      return "ZIP";
+    case Container.DIRECTORY:
+      return "DIRECTORY";
+    case Container.STREAM:
+      return "STREAM";
+    default:
+      if (/^[^?#]*\.zip\/?([?#]|$)/i.test(uri)) return "ZIP";
+      return /^https?:/i.test(uri) ? "STREAM" : "DIRECTORY";
+  }
+}
+
+export function toBackup(backup: BackupDescription): MessageInitShape<typeof BackupDescriptionSchema> {
+  return {
+    name: backup.name,
+    number: toInt64(backup.number),
+    uri: backup.uri,
+    container: containers[backup.container],
+    indexId: backup.indexId,
+    indexLink: backup.indexLink,
+    lineage: backup.lineage,
+    hostId: backup.hostId,
+    productVersion: backup.productVersion,
+    createTimeMicros: toInt64(backup.createTimeMicros),
+    positionMicros: toInt64(backup.positionMicros),
+    window: toWindow(backup.window),
+    documents: toInt64(backup.documents),
+    versions: toInt64(backup.versions),
+    sizeBytes: toInt64(backup.sizeBytes),
+    segments: backup.segments.map(toSegment),
+  };
+}
+
+export function toListedBackup(listing: BackupListing): MessageInitShape<typeof ListedBackupSchema> {
+  return {
+    name: listing.name,
+    state: listing.state === "COMPLETE" ? BackupState.COMPLETE : BackupState.DAMAGED,
+    problem: listing.problem ?? "",
+    ...(listing.backup && { backup: toBackup(listing.backup) }),
+  };
+}
+
+export function toHost(host: HostDescription): MessageInitShape<typeof HostSchema> {
+  const { startTimeMicros, indexes, ...same } = host;
+  return { ...same, startTimeMicros: toInt64(startTimeMicros), indexes: indexes.map(toIndex) };
+}
+
+function toIndex(index: IndexState & { link: string; inMemory: boolean }): MessageInitShape<typeof IndexSchema> {
+  return {
+    link: index.link,
+    inMemory: index.inMemory,
+    indexId: index.indexId,
+    lineage: index.lineage,
+    parents: index.parents.map(toParent),
+    formatVersion: index.formatVersion,
+    positionMicros: toInt64(index.positionMicros),
+    documents: toInt64(index.documents),
+    versions: toInt64(index.versions),
+    sizeBytes: toInt64(index.sizeBytes),
+    window: toWindow(index.window),
+  };
+}
+
+function toParent({ indexId, lineage, positionMicros }: LineageParent) {
+  return { indexId, lineage, positionMicros: toInt64(positionMicros) };
+}
+
+function toWindow({ earliestMicros, latestMicros, boundingLink }: RestorableWindow) {
+  return { earliestMicros: toInt64(earliestMicros), latestMicros: toInt64(latestMicros), boundingLink: boundingLink ?? "" };
+}
+
+function toSegment(segment: SegmentDescription) {
+  return {
+    name: segment.name,
+    kind: segment.kind === "base" ? SegmentKind.BASE : SegmentKind.DELTA,
+    sizeBytes: toInt64(segment.sizeBytes),
+    sha256: segment.sha256,
+    firstMicros: toInt64(segment.firstMicros),
+    lastMicros: toInt64(segment.lastMicros),
+    records: toInt64(segment.records),
+  };
+}

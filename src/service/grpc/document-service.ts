@@ -1,0 +1,102 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import { limits } from "../../limits.js";
+import { BodyFormat, type DocumentService as DocumentServiceDescriptor } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
+import type { DocumentService, WriteOptions } from "../document-service.js";
+import { bodyText, withSystemFields } from "./document-body.js";
+import { readDocument, writtenDocument } from "./convert-document.js";
+import { optionalFromInt64 } from "./numbers.js";
+import { badPageToken, readPageToken, writePageToken } from "./page-token.js";
+
+const versionsPage = 100;
+const versionsListing = "versions";
+
+/** holdfast.document.v1.DocumentService over the documents of a host. */
+export function documentServiceImpl(documents: DocumentService): ServiceImpl<typeof DocumentServiceDescriptor> {
+  return {
+    async createDocument(request) {
+      const text = withSystemFields(bodyText(request.body), {
+        ...(request.documentId !== "" && { documentSelfLink: request.documentId }),
+        ...expiration(request.expirationTimeMicros),
+      });
+      const version = await documents.create(toLink(request.factoryLink), text, request.revive ? { revive: true } : {});
+      return writtenDocument(version, request.bodyFormat, request.body.case);
+    },
+    async getDocument(request) {
+      return readDocument(await documents.get(toLink(request.selfLink)), request.bodyFormat);
+    },
+    async patchDocument(request) {
+      const text = withSystemFields(bodyText(request.body), expiration(request.expirationTimeMicros));
+      const version = await documents.patch(toLink(request.selfLink), text, condition(request.expectedVersion));
+      return writtenDocument(version, request.bodyFormat, request.body.case);
+    },
+    async replaceDocument(request) {
+      const text = withSystemFields(bodyText(request.body), expiration(request.expirationTimeMicros));
+      const version = await documents.replace(toLink(request.selfLink), text, condition(request.expectedVersion));
+      return writtenDocument(version, request.bodyFormat, request.body.case);
+    },
+    async deleteDocument(request) {
+      const version = await documents.delete(toLink(request.selfLink), condition(request.expectedVersion));
+      return version ? { document: writtenDocument(version, request.bodyFormat, undefined) } : {};
+    },
+    async listDocuments(request, { signal }) {
+      const { documents: found, nextPageToken } = await documents.list(
+        {
+          factoryPath: toLink(request.factoryLink),
+          limit: request.pageSize === 0 ? limits.pageRows : request.pageSize,
+          expand: request.bodyFormat !== BodyFormat.NONE,
+          ...(request.filter !== "" && { filter: request.filter }),
+          ...(request.orderBy !== "" && { orderBy: request.orderBy }),
+          ...(request.pageToken !== "" && { pageToken: request.pageToken }),
+        },
+        signal,
+      );
+      return { documents: found.map((version) => readDocument(version, request.bodyFormat)), nextPageToken: nextPageToken ?? "" };
+    },
+    async getDocumentVersion(request) {
+      const link = toLink(request.selfLink);
+      const version = optionalFromInt64(request.version);
+      return readDocument(await documents.getVersion(indexLink(documents, link, request.indexLink), link, version), request.bodyFormat);
+    },
+    async listDocumentVersions(request) {
+      const after = readPageToken(versionsListing, request.pageToken);
+      if (after !== undefined && !/^\d{1,15}$/.test(after)) throw badPageToken();
+      const limit = request.pageSize === 0 ? versionsPage : request.pageSize;
+      const found = await documents.listVersions(toLink(request.selfLink), limit, after === undefined ? undefined : Number(after));
+      const page = withinBytes(found);
+      const last = page.at(-1);
+      // The last of all is version 0: whatever the page's size, nothing comes after it.
+      const more = last !== undefined && last.version > 0 && (page.length < found.length || found.length === limit);
+      return {
+        versions: page.map((version) => readDocument(version, request.bodyFormat)),
+        nextPageToken: more ? writePageToken(versionsListing, String(last.version)) : "",
+      };
+    },
+  };
+}
+
+/** The first slash is lost in the paths of the REST form. */
+function toLink(link: string): string {
+  return link.startsWith("/") ? link : `/${link}`;
+}
+
+function condition(expectedVersion: bigint | undefined): WriteOptions {
+  const version = optionalFromInt64(expectedVersion);
+  return version === undefined ? {} : { expectedVersion: version };
+}
+
+function expiration(micros: bigint | undefined): { documentExpirationTimeMicros?: number } {
+  const expires = optionalFromInt64(micros);
+  return expires === undefined ? {} : { documentExpirationTimeMicros: expires };
+}
+
+/** The index that a document is in, where the request names none: that of its factory, else the durable one. */
+function indexLink(documents: DocumentService, link: string, given: string): string {
+  return given === "" ? (documents.factoryOf(link.slice(0, link.lastIndexOf("/")))?.indexLink ?? "/core/document-index") : toLink(given);
+}
+
+/** As many as fit into a page, at least one. */
+function withinBytes<T extends { body: string }>(versions: T[]): T[] {
+  let bytes = 0;
+  const end = versions.findIndex(({ body }, i) => (bytes += Buffer.byteLength(body)) > limits.pageBytes && i > 0);
+  return end === -1 ? versions : versions.slice(0, end);
+}

@@ -1,0 +1,61 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { ManagementService as ManagementServiceDescriptor } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { ManagementService } from "../management-service.js";
+import { containerKind, toBackup, toHost, toListedBackup } from "./convert-backup.js";
+import { toOperation, type OperationConversion } from "./convert-operation.js";
+import { badPageToken, readPageToken, writePageToken } from "./page-token.js";
+import { toInt64 } from "./numbers.js";
+
+const defaultIndexLink = "/core/document-index";
+const backupsPage = 100;
+const backupsListing = "backups";
+
+/** holdfast.management.v1.ManagementService over a host's management. */
+export function managementServiceImpl(management: ManagementService, conversion: OperationConversion): ServiceImpl<typeof ManagementServiceDescriptor> {
+  return {
+    getHost: async () => toHost(await management.host()),
+    async backup(request) {
+      const view = await management.backup({
+        destination: request.destination,
+        container: containerKind(request.container, request.destination),
+        indexLink: request.indexLink || defaultIndexLink,
+        store: request.store,
+        full: request.full,
+        validateOnly: request.validateOnly,
+        ...(request.requestId !== "" && { requestId: request.requestId }),
+      });
+      return toOperation(view, conversion);
+    },
+    async restore(request) {
+      const view = await management.restore({
+        source: request.source,
+        indexLink: request.indexLink || defaultIndexLink,
+        validateOnly: request.validateOnly,
+        ...(request.targetTimeMicros !== undefined && { targetTimeMicros: request.targetTimeMicros }),
+        ...(request.backupName !== "" && { manifest: request.backupName }),
+        ...(request.requestId !== "" && { requestId: request.requestId }),
+      });
+      return toOperation(view, conversion);
+    },
+    undoRestore: async ({ indexLink }) => toOperation(await management.undoRestore(indexLink || defaultIndexLink), conversion),
+    verifyBackup: async ({ uri, backupName }) => toOperation(await management.verifyBackup(uri, backupName || undefined), conversion),
+    describeBackup: async ({ uri, backupName }) => toBackup(await management.describeBackup(uri, backupName || undefined)),
+    async listBackups({ uri, pageSize, pageToken }) {
+      const all = await management.listBackups(uri);
+      const after = readPageToken(backupsListing, pageToken);
+      const start = after === undefined ? 0 : all.findIndex(({ name }) => name === after) + 1;
+      if (after !== undefined && start === 0) throw badPageToken();
+      const end = start + (pageSize || backupsPage);
+      const page = all.slice(start, end);
+      const last = page.at(-1);
+      return {
+        backups: page.map(toListedBackup),
+        nextPageToken: end < all.length && last ? writePageToken(backupsListing, last.name) : "",
+      };
+    },
+    async pruneBackups({ uri, names, validateOnly }) {
+      const { removedBackups, removedFiles, freedBytes } = await management.pruneBackups(uri, names, validateOnly);
+      return { removedBackups, removedFiles, freedBytes: toInt64(freedBytes) };
+    },
+  };
+}

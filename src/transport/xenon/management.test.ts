@@ -1,0 +1,200 @@
+import { startDialectHost, until, type DialectHost } from "../../../test/support/dialect-host.js";
+import { HostError } from "../../errors.js";
+
+let host: DialectHost;
+beforeEach(async () => {
+  host = await startDialectHost();
+});
+afterEach(() => host.server.close(0));
+
+const prefix = "com:vmware:xenon:services:common:ServiceHostManagementService:";
+const patch = (body: unknown, headers?: Record<string, string>) => host.call("PATCH", "/core/management", body, headers);
+const backup = (fields: Record<string, unknown>) => patch({ kind: `${prefix}BackupRequest`, destination: "file:/b/one.zip", ...fields });
+const restore = (fields: Record<string, unknown>) => patch({ kind: `${prefix}RestoreRequest`, destination: "file:/b/one.zip", ...fields });
+
+describe("BackupRequest", () => {
+  test("answers the request with its defaults filled in, in Xenon's order, when the work is done", async () => {
+    const answer = await backup({ color: "red", backupType: null });
+    expect(answer.status).toBe(200);
+    expect(answer.text).toBe(
+      `{"destination":"file:/b/one.zip","backupType":"ZIP","indexServiceLink":"/core/document-index","backupServiceLink":"/core/document-index-backup","kind":"${prefix}BackupRequest"}`,
+    );
+    expect(host.fake.backups).toEqual([{ destination: "file:/b/one.zip", container: "ZIP", indexLink: "/core/document-index" }]);
+  });
+
+  test.each([
+    [{}, "/core/document-index", "/core/document-index-backup"],
+    [{ indexServiceLink: "/core/in-memory-document-index" }, "/core/in-memory-document-index", "/core/document-index-backup"],
+    [{ backupServiceLink: "/core/in-memory-document-index-backup" }, "/core/in-memory-document-index", "/core/in-memory-document-index-backup"],
+    [
+      { indexServiceLink: "/core/document-index", backupServiceLink: "/core/in-memory-document-index-backup" },
+      "/core/document-index",
+      "/core/in-memory-document-index-backup",
+    ],
+  ])("with %j works on %s", async (fields, index, service) => {
+    const echo = JSON.parse((await backup({ ...fields, backupType: "DIRECTORY" })).text) as Record<string, string>;
+    expect(echo).toMatchObject({ indexServiceLink: index, backupServiceLink: service, backupType: "DIRECTORY" });
+    expect(host.fake.backups[0]?.indexLink).toBe(index);
+  });
+
+  test("waits for the operation and tells its failure", async () => {
+    host.fake.hold = true;
+    let answered = false;
+    const call = backup({}).then((answer) => {
+      answered = true;
+      return answer;
+    });
+    await until(() => host.fake.backups.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(answered).toBe(false);
+    host.fake.finish(new HostError("DESTINATION_OCCUPIED", "file:/b/one.zip holds something else."));
+    const answer = await call;
+    expect([answer.status, answer.text]).toEqual([400, expect.stringContaining("holds something else")]);
+  });
+
+  test("goes on when the client leaves", async () => {
+    host.fake.hold = true;
+    let cancelled = false;
+    host.fake.operations.cancel = () => {
+      cancelled = true;
+      return Promise.resolve();
+    };
+    const { socket, closed } = await host.dial();
+    const body = JSON.stringify({ kind: `${prefix}BackupRequest`, destination: "file:/b/one.zip" });
+    socket.write(`PATCH /core/management HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+    await until(() => host.fake.backups.length === 1);
+    socket.destroy();
+    await closed;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(cancelled).toBe(false);
+    expect(host.internal).toEqual([]);
+  });
+
+  test("with Prefer: respond-async answers 202 with the operation's address at once", async () => {
+    host.fake.hold = true;
+    const answer = await patch({ kind: `${prefix}BackupRequest`, destination: "file:/b/one.zip" }, { prefer: "respond-async" });
+    expect([answer.status, answer.headers["location"]]).toEqual([202, "/v1/operations/1"]);
+  });
+});
+
+describe("RestoreRequest", () => {
+  test("hands on the boundary exactly and answers in Xenon's order", async () => {
+    const answer = await patch(`{"kind":"${prefix}RestoreRequest","destination":"file:/b/one.zip","timeSnapshotBoundaryMicros":92233720368547758079}`);
+    expect(answer.text).toBe(
+      `{"destination":"file:/b/one.zip","timeSnapshotBoundaryMicros":92233720368547758079,"backupServiceLink":"/core/document-index-backup","indexServiceLink":"/core/document-index","kind":"${prefix}RestoreRequest"}`,
+    );
+    expect(host.fake.restores).toEqual([
+      { source: "file:/b/one.zip", indexLink: "/core/document-index", lenientTargetTime: true, targetTimeMicros: 92233720368547758079n },
+    ]);
+  });
+
+  test("takes null for no boundary and 0 for one", async () => {
+    expect((await restore({ timeSnapshotBoundaryMicros: null })).text).not.toContain("timeSnapshotBoundaryMicros");
+    expect((await restore({ timeSnapshotBoundaryMicros: 0 })).text).toContain('"timeSnapshotBoundaryMicros":0,');
+    expect(host.fake.restores.map((one) => one.targetTimeMicros)).toEqual([undefined, 0n]);
+    for (const bad of [-1, 1.5, "later", [], true]) expect((await restore({ timeSnapshotBoundaryMicros: bad })).status).toBe(400);
+  });
+});
+
+describe("what is refused", () => {
+  test.each<[string, unknown, number, RegExp]>([
+    ["an empty body", "", 400, /^empty body$/],
+    ["broken JSON", "{nope", 400, /^Unparseable JSON body/],
+    ["no kind", { destination: "file:/x" }, 400, /^kind is required$/],
+    ["an empty object", {}, 400, /^kind is required$/],
+    ["an unknown kind", { kind: `${prefix}Nonsense` }, 400, /^unknown request/],
+    ["a kind of another service", { kind: "BackupRequest", destination: "file:/x" }, 400, /^unknown request/],
+    ["a kind that is no string", { kind: 7 }, 400, /kind must be a string/],
+    ["a backup without destination", { kind: `${prefix}BackupRequest` }, 400, /^backup destination must be specified/],
+    ["a restore without destination", { kind: `${prefix}RestoreRequest` }, 400, /^destination is required/],
+    ["a destination without scheme", { kind: `${prefix}BackupRequest`, destination: "x.zip" }, 400, /^Missing scheme/],
+    ["STREAM to a file", { kind: `${prefix}BackupRequest`, destination: "file:/x", backupType: "STREAM" }, 400, /^Missing host in URI/],
+    ["an unknown type", { kind: `${prefix}BackupRequest`, destination: "file:/x", backupType: "TAPE" }, 400, /TAPE/],
+    ["an http destination", { kind: `${prefix}BackupRequest`, destination: "http://h/x" }, 501, /not supported/],
+    ["an https source", { kind: `${prefix}RestoreRequest`, destination: "HTTPS://h/x" }, 501, /not supported/],
+    ["an unknown index", { kind: `${prefix}BackupRequest`, destination: "file:/x", indexServiceLink: "/core/no" }, 400, /^Service not found: \/core\/no$/],
+    ["an unknown backup service", { kind: `${prefix}BackupRequest`, destination: "file:/x", backupServiceLink: "/core/no-backup" }, 400, /^Service not found: \/core\/no-backup$/],
+    ["an index for a backup service", { kind: `${prefix}BackupRequest`, destination: "file:/x", backupServiceLink: "/core/document-index" }, 400, /^Service not found/],
+    ["auto backup, for now", { kind: `${prefix}AutoBackupConfiguration`, enable: true }, 501, /AutoBackupConfiguration is not supported/],
+  ])("%s", async (_what, body, status, message) => {
+    const answer = await patch(body);
+    const error = JSON.parse(answer.text) as Record<string, unknown>;
+    expect(error).toEqual({ message: expect.stringMatching(message), statusCode: status, documentKind: "com:vmware:xenon:common:ServiceErrorResponse", errorCode: 0 });
+    expect(answer.status).toBe(status);
+    expect([...host.fake.backups, ...host.fake.restores]).toEqual([]);
+  });
+
+  test("other methods, forms and bodies that are too large", async () => {
+    for (const method of ["POST", "PUT", "DELETE"]) {
+      const answer = await host.call(method, "/core/management", {});
+      expect([answer.status, answer.headers["allow"]]).toEqual([405, "GET, PATCH"]);
+    }
+    expect((await host.call("PATCH", "/core/document-index-backup", {})).status).toBe(405);
+    expect((await host.call("GET", "/core/document-index-backup")).status).toBe(200);
+    expect((await patch("kind=x", { "content-type": "application/x-www-form-urlencoded" })).status).toBe(400);
+    expect((await patch(JSON.stringify({ kind: "x".repeat(70_000) }))).status).toBe(413);
+  });
+
+  test("a host that is restoring says when to come back", async () => {
+    host.fake.failWith = new HostError("INDEX_RESTORING", "The index is being restored.");
+    const answer = await backup({});
+    expect([answer.status, answer.headers["retry-after"]]).toEqual([503, "1"]);
+  });
+
+  test("an unexpected failure tells nothing of itself but is reported", async () => {
+    host.fake.management.backup = () => Promise.reject(new Error("secret /etc/path"));
+    const answer = await backup({});
+    expect(answer.status).toBe(500);
+    expect(answer.text).not.toMatch(/secret|at .*\.ts/);
+    expect(host.internal).toHaveLength(1);
+  });
+});
+
+test("GET describes the host under Xenon's names and nothing of its environment", async () => {
+  process.env["HOLDFAST_TEST_SECRET"] = "hunter2-hunter2";
+  const answer = await host.call("GET", "/core/management");
+  delete process.env["HOLDFAST_TEST_SECRET"];
+  expect(JSON.parse(answer.text)).toMatchObject({
+    id: "host-1",
+    bindAddress: "127.0.0.1",
+    httpPort: 8000,
+    isAutoBackupEnabled: false,
+    isAuthorizationEnabled: false,
+    autoBackupDirectoryReference: "file:///data/of%20holdfast/auto-backup",
+    documentSelfLink: "/core/management",
+    documentKind: "com:vmware:xenon:common:ServiceHost:ServiceHostState",
+    indexes: [{ indexServiceLink: "/core/document-index", documentCount: 2, restorableWindow: { earliestMicros: 1, latestMicros: 2 } }],
+  });
+  expect(answer.text).not.toContain("hunter2");
+});
+
+describe("tokens", () => {
+  let guarded: DialectHost;
+  beforeEach(async () => {
+    guarded = await startDialectHost({ tokens: "r read\nw write\nb backup\ns restore\na admin\n" });
+  });
+  afterEach(() => guarded.server.close(0));
+  const status = async (token: string | undefined, method: string, path: string, body?: unknown) =>
+    (await guarded.call(method, path, body, token === undefined ? {} : { authorization: `Bearer ${token}` })).status;
+
+  test("each route wants its role", async () => {
+    const backupBody = { kind: `${prefix}BackupRequest`, destination: "file:/b" };
+    const restoreBody = { kind: `${prefix}RestoreRequest`, destination: "file:/b" };
+    const post = (token?: string) => status(token, "POST", "/core/examples", { name: "x" });
+    expect([await post(), await post("nobody"), await post("r"), await post("b"), await post("w"), await post("a")]).toEqual([401, 401, 403, 403, 200, 200]);
+    const get = (token?: string) => status(token, "GET", "/core/examples");
+    expect([await get(), await get("b"), await get("r"), await get("w")]).toEqual([401, 403, 200, 200]);
+    const patchAs = (token: string | undefined, body: unknown) => status(token, "PATCH", "/core/management", body);
+    expect([await patchAs("b", backupBody), await patchAs("s", backupBody), await patchAs("a", backupBody)]).toEqual([200, 403, 200]);
+    expect([await patchAs("b", restoreBody), await patchAs("s", restoreBody)]).toEqual([403, 200]);
+    // Who has no token learns nothing of what a request may hold.
+    expect(await patchAs(undefined, "{nope")).toBe(401);
+    expect([await status(undefined, "GET", "/core/management"), await status("r", "GET", "/core/management")]).toEqual([401, 200]);
+    expect(await status("r", "DELETE", "/core/examples/x")).toBe(403);
+  });
+
+  test("a refusal says how to authenticate", async () => {
+    const answer = await guarded.call("GET", "/core/examples");
+    expect(answer.headers["www-authenticate"]).toBe("Bearer");
+  });
+});
