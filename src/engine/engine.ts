@@ -75,7 +75,8 @@ export interface Snapshot extends IndexState {
 
 export interface ExportRequest {
   snapshot: Snapshot;
-  /** The log rows and prunes in (afterMicros, snapshot position]; 0 makes a base. */
+  kind: "base" | "delta";
+  /** The log rows and prunes in (afterMicros, snapshot position]; 0 for a base. */
   afterMicros: number;
   /** A new file; its directory exists. It is complete and synced when the promise resolves. */
   path: string;
@@ -123,6 +124,7 @@ export interface SegmentSource extends SegmentContent {
   path: string;
 }
 
+/** A request to make an index of segments. */
 export interface BuildRequest {
   /** An existing empty directory; the new generation is made in it, complete and synced when the promise resolves. */
   directory: string;

@@ -1,149 +1,16 @@
-import type { RestorableWindow, IndexState } from "../engine/engine.js";
+import type {
+  BackupDescription,
+  BackupListing,
+  BackupRequest,
+  HostDescription,
+  OperationView,
+  PruneResult,
+  RestoreRequest,
+} from "../backup/model.js";
 
-/** Backup, restore and what is known of the host, in the host's own terms. Times in microseconds, sizes in bytes. */
+export type * from "../backup/model.js";
 
-export type ContainerKind = "ZIP" | "DIRECTORY" | "STREAM";
-
-export interface BackupRequest {
-  /** A file:, http: or https: URI, as it came. */
-  destination: string;
-  container: ContainerKind;
-  indexLink: string;
-  /** ZIP: store instead of deflate. */
-  store?: boolean;
-  /** DIRECTORY: a new base even where a delta would do. */
-  full?: boolean;
-  requestId?: string;
-  validateOnly?: boolean;
-}
-
-export interface RestoreRequest {
-  /** Where the backup is: the same URI it was backed up to. */
-  source: string;
-  indexLink: string;
-  /** Versions at exactly this time stay. Absent: everything. */
-  targetTimeMicros?: bigint;
-  /** Xenon's: after the window means everything, before the first version an empty index. Otherwise both are refused. */
-  lenientTargetTime?: boolean;
-  /** The manifest to restore; absent: the greatest number. */
-  manifest?: string;
-  requestId?: string;
-  validateOnly?: boolean;
-}
-
-export interface SegmentDescription {
-  name: string;
-  kind: "base" | "delta";
-  sizeBytes: number;
-  sha256: string;
-  firstMicros: number;
-  lastMicros: number;
-  records: number;
-}
-
-export interface BackupDescription {
-  /** The manifest's file name: the name of the backup at its destination. */
-  name: string;
-  number: number;
-  uri: string;
-  container: ContainerKind;
-  indexId: string;
-  indexLink: string;
-  lineage: string;
-  hostId: string;
-  productVersion: string;
-  createTimeMicros: number;
-  positionMicros: number;
-  window: RestorableWindow;
-  documents: number;
-  versions: number;
-  sizeBytes: number;
-  segments: SegmentDescription[];
-}
-
-export interface BackupResult {
-  backup: BackupDescription;
-  /** What this run added. */
-  bytesWritten: number;
-  segmentsWritten: number;
-  /** False only where the destination cannot be read back; the warnings say so. */
-  verified: boolean;
-  warnings: string[];
-}
-
-export interface RestoreResult {
-  indexLink: string;
-  lineage: string;
-  documents: number;
-  versions: number;
-  positionMicros: number;
-  /** The moment restored to, where one was asked for. */
-  targetTimeMicros?: number;
-  warnings: string[];
-}
-
-export interface VerifyResult {
-  backup: BackupDescription;
-  records: number;
-  bytes: number;
-}
-
-export interface PruneResult {
-  removedBackups: string[];
-  removedFiles: string[];
-  freedBytes: number;
-}
-
-/** A backup at a destination, or a manifest there that is no good one. */
-export interface BackupListing {
-  name: string;
-  state: "COMPLETE" | "DAMAGED";
-  /** What is wrong with a damaged one. */
-  problem?: string;
-  backup?: BackupDescription;
-}
-
-export type OperationKind = "backup" | "restore" | "undo-restore" | "verify-backup";
-export type OperationOutcome = BackupResult | RestoreResult | VerifyResult;
-
-export interface OperationProgress {
-  /** For example "exporting", "verifying", "building", "switching". */
-  stage: string;
-  bytesDone: number;
-  bytesTotal: number;
-  documentsDone: number;
-  documentsTotal: number;
-  warnings: string[];
-}
-
-/** A piece of work that goes on when its caller leaves. */
-export interface OperationView {
-  /** For example operations/3f2c.. */
-  name: string;
-  kind: OperationKind;
-  indexLink: string;
-  /** What it works on, without credentials. */
-  target: string;
-  startTimeMicros: number;
-  endTimeMicros?: number;
-  progress: OperationProgress;
-  done: boolean;
-  error?: import("../errors.js").HostError;
-  result?: OperationOutcome;
-}
-
-export interface HostDescription {
-  id: string;
-  version: string;
-  startTimeMicros: number;
-  dataDirectory: string;
-  backupRoots: string[];
-  autoBackupDirectory: string;
-  httpAddress: string;
-  grpcAddress: string;
-  indexes: (IndexState & { link: string; inMemory: boolean })[];
-}
-
+/** Backup, restore and what is known of the host; the Xenon dialect, REST and gRPC are thin layers over it. */
 export interface ManagementService {
   host(): Promise<HostDescription>;
   /** Resolves once the request was checked and the work has begun; the outcome is the operation's. */
@@ -154,12 +21,4 @@ export interface ManagementService {
   describeBackup(uri: string, manifest?: string): Promise<BackupDescription>;
   listBackups(uri: string): Promise<BackupListing[]>;
   pruneBackups(uri: string, names: string[], validateOnly?: boolean): Promise<PruneResult>;
-}
-
-export interface OperationService {
-  get(name: string): OperationView;
-  list(pageSize: number, pageToken?: string): { operations: OperationView[]; nextPageToken?: string };
-  /** Resolves when it is done, or as it is at the time-out. */
-  wait(name: string, timeoutMs: number, signal?: AbortSignal): Promise<OperationView>;
-  cancel(name: string): Promise<void>;
 }

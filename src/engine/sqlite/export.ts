@@ -7,6 +7,7 @@ import { createSegmentTables, logColumns, pruneColumns } from "./schema.js";
 import { digestFile } from "./segment.js";
 
 export interface ExportTask {
+  kind: "base" | "delta";
   /** The live database, read only; its rows up to lastMicros do not change meanwhile. */
   indexPath: string;
   /** A new file. */
@@ -63,7 +64,7 @@ export function exportSegment(task: ExportTask, report: (rows: number) => void):
   const { size } = statSync(task.path);
   if (size === 0) throw new HostError("INTERNAL", `The segment ${task.path} came out empty.`);
   return {
-    kind: task.firstMicros === 0 ? "base" : "delta",
+    kind: task.kind,
     firstMicros: task.firstMicros,
     lastMicros: task.lastMicros,
     records,

@@ -3,7 +3,7 @@ import type { DocumentVersion } from "../../document/document.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { PageQuery } from "../engine.js";
-import { filterSql, orderSql } from "./filter-sql.js";
+import { filterToSql, orderToSql } from "./filter-sql.js";
 import { logRowColumns, toVersion, type LogRow } from "./row.js";
 import { readPosition } from "./schema.js";
 
@@ -110,7 +110,7 @@ export function createScanner(db: Database.Database): Scanner {
     }
     if (!query.includeDeleted) parts.push("l.action <> 'DELETE'");
     if (query.filter) {
-      const filter = filterSql(query.filter);
+      const filter = filterToSql(query.filter);
       parts.push(`(${filter.sql})`);
       params.push(...filter.params);
     }
@@ -146,13 +146,12 @@ export function createScanner(db: Database.Database): Scanner {
   /** Sorted by fields: one statement that sorts times only; the position is fixed, so counting rows off is exact. */
   function sorted(query: PageQuery, cursor: Cursor): PartialPage {
     const { sql, params } = condition(query, cursor.at);
-    const order = orderSql(query.orderBy ?? []);
-    const orderTerms = order.map((term) => `${term.sql} ${term.descending ? "DESC" : "ASC"}`).join(", ");
+    const order = orderToSql(query.orderBy ?? []);
     const skip = cursor.skip ?? 0;
     const times = db
-      .prepare<Parameter[], number>(`SELECT l.time FROM log l WHERE l.time <= ? AND ${sql} ORDER BY ${orderTerms}, l.link LIMIT ? OFFSET ?`)
+      .prepare<Parameter[], number>(`SELECT l.time FROM log l WHERE l.time <= ? AND ${sql} ORDER BY ${order.sql}, l.link LIMIT ? OFFSET ?`)
       .pluck()
-      .all(cursor.at, ...params, ...order.flatMap((term) => term.params), query.limit + 1, skip);
+      .all(cursor.at, ...params, ...order.params, query.limit + 1, skip);
     const fetch = db.prepare(`SELECT ${logRowColumns} FROM log WHERE time = ?`).raw();
     const wanted = times.slice(0, query.limit);
     const rows: LogRow[] = [];

@@ -1,10 +1,9 @@
 import Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
+import { formatVersion } from "../../format/version.js";
 import type { IndexIdentity, LineageParent } from "../engine.js";
 
-/** The version of the tables below, of the index and of segments alike. A newer one is refused. */
-export const formatVersion = 1;
 
 /** The name of the database in the directory of a generation. */
 export const databaseName = "index.sqlite";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { crc32 } from "node:zlib";
 import { HostError } from "../../errors.js";
@@ -41,6 +41,9 @@ export function checkDigest(segment: SegmentSource, cancelled: () => void): void
 
 /** Opens a segment to read: without functions of ours, and only if its schema is ours text for text. */
 export function openSegment(segment: SegmentSource): Database.Database {
+  // SQLite replays such a file over the database that it lies beside.
+  const beside = ["-wal", "-shm", "-journal"].find((suffix) => existsSync(segment.path + suffix));
+  if (beside !== undefined) throw damaged(segment, `a file ${beside} lies beside it, which no backup has`);
   const db = new Database(segment.path, { readonly: true, fileMustExist: true });
   try {
     db.pragma("trusted_schema = OFF");

@@ -98,8 +98,8 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
         throw error;
       }
     },
-    async exportSegment({ snapshot, afterMicros, path: target, signal, onProgress }): Promise<SegmentContent> {
-      const task = { indexPath: path, path: target, firstMicros: afterMicros, lastMicros: snapshot.positionMicros };
+    async exportSegment({ snapshot, kind, afterMicros, path: target, signal, onProgress }): Promise<SegmentContent> {
+      const task = { kind, indexPath: path, path: target, firstMicros: afterMicros, lastMicros: snapshot.positionMicros };
       return (await copier.call({ kind: "export", task }, signal, onProgress)) as SegmentContent;
     },
     async readBack(segment, signal) {

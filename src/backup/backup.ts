@@ -1,0 +1,122 @@
+import { join } from "node:path";
+import type { ContainerWriter, StagedSegment } from "../container/container.js";
+import type { Engine, Snapshot } from "../engine/engine.js";
+import { encodeManifest, type ManifestFile, type Segment } from "../format/manifest.js";
+import { segmentName } from "../format/naming.js";
+import { temporaryName } from "../io/durable-file.js";
+import type { Seams } from "../io/seams.js";
+import type { DocumentIndex } from "../store/document-index.js";
+import { planBackup, type BackupPlan } from "./plan.js";
+import type { Report } from "./report.js";
+
+export interface BackupTask {
+  index: DocumentIndex;
+  writer: ContainerWriter;
+  hostId: string;
+  productVersion: string;
+  full: boolean;
+  /** ZIP: store instead of deflate. */
+  store: boolean;
+}
+
+export interface BackupRun {
+  manifest: ManifestFile;
+  segmentsWritten: number;
+  bytesWritten: number;
+  warnings: string[];
+}
+
+/** Writes one backup; finished, durable and read back when it resolves. The caller closes the writer. */
+export async function runBackup(seams: Seams, task: BackupTask, signal: AbortSignal, report: Report): Promise<BackupRun> {
+  return task.index.withEngine(async (engine) => {
+    report({ stage: "snapshot" });
+    const snapshot = await engine.snapshot();
+    try {
+      await seams.step("backup:snapshot-taken");
+      return await writeBackup(seams, task, engine, snapshot, signal, report);
+    } finally {
+      await snapshot.release();
+    }
+  });
+}
+
+async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snapshot: Snapshot, signal: AbortSignal, report: Report): Promise<BackupRun> {
+  const { writer } = task;
+  const warnings: string[] = [];
+  for (const found of writer.existing) {
+    if (!("problem" in found)) continue;
+    warnings.push(`The manifest ${found.name} at the destination cannot be read (${found.problem}); it and what it lists were left alone.`);
+  }
+  const plan = planBackup({ snapshot, chain: await findChain(writer, snapshot), full: task.full });
+  report({ stage: "exporting", documentsTotal: snapshot.versions });
+  const staged = await stage(seams, task, engine, snapshot, plan, signal, report);
+  const kept = plan.kind === "base" ? [] : plan.previous.manifest.segments.slice(0, plan.kind === "delta" ? plan.keep : undefined);
+  const newest = writer.existing[0];
+  const manifest = encodeManifest({
+    number: greatestNumber(writer) + 1,
+    indexId: snapshot.indexId,
+    indexLink: task.index.link,
+    hostId: task.hostId,
+    productVersion: task.productVersion,
+    lineage: snapshot.lineage,
+    parents: snapshot.parents,
+    createTimeMicros: snapshot.wallTimeMicros,
+    positionMicros: snapshot.positionMicros,
+    window: { ...snapshot.window, latestMicros: snapshot.wallTimeMicros },
+    documents: snapshot.documents,
+    versions: snapshot.versions,
+    segments: [...kept, ...staged.map(({ segment }) => segment)],
+    previousManifestSha256: newest && "file" in newest ? newest.file.sha256 : "",
+  });
+  report({ stage: "writing", bytesTotal: staged.reduce((sum, { segment }) => sum + segment.sizeBytes, 0) });
+  let bytesDone = 0;
+  const { bytesWritten } = await writer.commit(staged, manifest, {
+    signal,
+    store: task.store,
+    readBack: ({ segment, path }) => engine.readBack({ ...segment, path }, signal),
+    onBytes: (count) => report({ bytesDone: (bytesDone += count) }),
+  });
+  report({ stage: "removing unused files" });
+  const all = writer.existing.flatMap((found) => ("file" in found ? [found.file.manifest] : []));
+  const sameHistory = (one: { indexId: string; lineage: string }) => one.indexId === snapshot.indexId && one.lineage === snapshot.lineage;
+  // A manifest that cannot be read may need any file: then nothing is removed.
+  if (warnings.length === 0) {
+    const unused = all.filter(sameHistory);
+    await writer.removeUnused(unused, [manifest.manifest, ...all.filter((one) => !sameHistory(one))]);
+  }
+  return { manifest, segmentsWritten: staged.length, bytesWritten, warnings };
+}
+
+/** The newest manifest that goes on with this history, and whether all it lists is there. */
+async function findChain(writer: ContainerWriter, snapshot: Snapshot): Promise<{ file: ManifestFile; whole: boolean } | undefined> {
+  for (const found of writer.existing) {
+    if (!("file" in found)) continue;
+    const { manifest } = found.file;
+    if (manifest.indexId !== snapshot.indexId || manifest.lineage !== snapshot.lineage) continue;
+    for (const segment of manifest.segments) if (!(await writer.holds(segment))) return { file: found.file, whole: false };
+    return { file: found.file, whole: true };
+  }
+  return undefined;
+}
+
+async function stage(seams: Seams, task: BackupTask, engine: Engine, snapshot: Snapshot, plan: BackupPlan, signal: AbortSignal, report: Report): Promise<StagedSegment[]> {
+  if (plan.kind === "unchanged") return [];
+  const path = join(task.writer.stagingDirectory, temporaryName(seams));
+  const content = await engine.exportSegment({
+    snapshot,
+    kind: plan.kind,
+    afterMicros: plan.kind === "delta" ? plan.afterMicros : 0,
+    path,
+    signal,
+    onProgress: (rows) => report({ documentsDone: rows }),
+  });
+  await seams.step("backup:segment-staged");
+  const segment: Segment = { ...content, name: segmentName(content) };
+  return [{ segment, path }];
+}
+
+function greatestNumber(writer: ContainerWriter): number {
+  const first = writer.existing[0];
+  if (!first) return 0;
+  return Number(/^manifest-(\d+)-/.exec(first.name)?.[1] ?? "0");
+}

@@ -1,0 +1,89 @@
+import { pathToFileURL } from "node:url";
+import { join } from "node:path";
+import type { ContainerReader, FoundManifest } from "../container/container.js";
+import type { EngineKit, SegmentSource } from "../engine/engine.js";
+import { HostError } from "../errors.js";
+import type { Manifest, ManifestFile } from "../format/manifest.js";
+import { temporaryPrefix } from "../io/durable-file.js";
+import type { Seams } from "../io/seams.js";
+import type { BackupDescription, BackupListing } from "./model.js";
+import type { Report } from "./report.js";
+
+/** The backup asked for, or the newest one. A damaged one is an error, never passed over for an older one. */
+export async function findManifest(reader: ContainerReader, name: string | undefined, signal: AbortSignal): Promise<ManifestFile> {
+  const found = await reader.manifests(signal);
+  const wanted = name === undefined ? found[0] : found.find((one) => one.name === name);
+  if (!wanted) {
+    const what = name === undefined ? "There is no backup" : `There is no backup ${name}`;
+    throw new HostError("BACKUP_NOT_FOUND", `${what} at ${reader.path}: no such manifest is there.`, { metadata: { path: reader.path } });
+  }
+  if ("problem" in wanted) {
+    const older = name === undefined && found.length > 1 ? " An older one may be named instead." : "";
+    throw new HostError("BACKUP_DAMAGED", `${wanted.problem}${older}`, { metadata: { file: wanted.name } });
+  }
+  return wanted.file;
+}
+
+export function describeManifest(reader: Pick<ContainerReader, "kind" | "path">, { name, manifest }: Pick<ManifestFile, "name" | "manifest">): BackupDescription {
+  const { segments, previousManifestSha256: _previous, parents: _parents, ...facts } = manifest;
+  return {
+    ...facts,
+    name,
+    uri: pathToFileURL(reader.path).href,
+    container: reader.kind,
+    sizeBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    segments: segments.map(({ prunes: _prunes, ...segment }) => segment),
+  };
+}
+
+export async function listBackups(reader: ContainerReader, signal: AbortSignal): Promise<BackupListing[]> {
+  const listings: BackupListing[] = [];
+  for (const found of await reader.manifests(signal)) listings.push(await listOne(reader, found));
+  return listings;
+}
+
+async function listOne(reader: ContainerReader, found: FoundManifest): Promise<BackupListing> {
+  if ("problem" in found) return { name: found.name, state: "DAMAGED", problem: found.problem };
+  const backup = describeManifest(reader, found.file);
+  const problem = await missingSegment(reader, found.file.manifest);
+  return problem === undefined ? { name: found.name, state: "COMPLETE", backup } : { name: found.name, state: "DAMAGED", problem, backup };
+}
+
+async function missingSegment(reader: ContainerReader, manifest: Manifest): Promise<string | undefined> {
+  for (const { name, sizeBytes } of manifest.segments) {
+    const size = await reader.sizeOf(name);
+    if (size === undefined) return `${name} is missing`;
+    if (size !== sizeBytes) return `${name} has ${size} bytes, not ${sizeBytes}`;
+  }
+  return undefined;
+}
+
+/** Reads a whole backup through: every digest, count and row checksum must agree. Returns how many rows it read. */
+export async function verifyBackup(
+  seams: Seams,
+  kit: EngineKit,
+  reader: ContainerReader,
+  manifest: Manifest,
+  temporaryDirectory: string,
+  signal: AbortSignal,
+  report: Report,
+): Promise<number> {
+  const missing = await missingSegment(reader, manifest);
+  if (missing !== undefined) throw new HostError("BACKUP_DAMAGED", `The backup at ${reader.path} is damaged: ${missing}. Use another backup.`);
+  const records = manifest.segments.reduce((sum, segment) => sum + segment.records, 0);
+  report({ stage: "verifying", documentsTotal: records });
+  const unpacked = join(temporaryDirectory, `${temporaryPrefix}verify-${seams.randomHex(8)}`);
+  const sources: SegmentSource[] = [];
+  try {
+    if (reader.kind === "ZIP") await seams.files.makeDirectory(unpacked);
+    for (const segment of manifest.segments) {
+      const path = join(reader.kind === "ZIP" ? unpacked : reader.path, segment.name);
+      if (reader.kind === "ZIP") await reader.fetch(segment, path, signal);
+      sources.push({ ...segment, path });
+    }
+    await kit.checkSegments(sources, signal, (rows) => report({ documentsDone: rows }));
+    return records;
+  } finally {
+    if (reader.kind === "ZIP") await seams.files.removeTree(unpacked).catch(() => {});
+  }
+}

@@ -1,0 +1,35 @@
+import type { IndexState } from "../engine/engine.js";
+import type { ManifestFile } from "../format/manifest.js";
+import { limits } from "../limits.js";
+
+/** What a backup will write, and why. */
+export type BackupPlan =
+  | { kind: "base"; reason: string; previous?: ManifestFile }
+  | { kind: "delta"; previous: ManifestFile; /** Segments of the chain that stay. */ keep: number; afterMicros: number }
+  | { kind: "unchanged"; previous: ManifestFile };
+
+export interface PlanInput {
+  snapshot: Pick<IndexState, "indexId" | "lineage" | "positionMicros">;
+  /** The newest readable manifest of the same index and lineage, and whether its segments are all there. */
+  chain: { file: ManifestFile; whole: boolean } | undefined;
+  /** A new base even where a delta would do. */
+  full: boolean;
+}
+
+/** Decides from what is at the destination; touches nothing. Cost follows what changed, not what exists. */
+export function planBackup({ snapshot, chain, full }: PlanInput): BackupPlan {
+  if (!chain) return { kind: "base", reason: "no backup of this index and lineage is there" };
+  const { file, whole } = chain;
+  const { segments, positionMicros } = file.manifest;
+  const base = segments[0];
+  const because = (reason: string): BackupPlan => ({ kind: "base", reason, previous: file });
+  if (full) return because("a full backup was asked for");
+  if (!whole || !base) return because("a segment of the chain is missing or has another size");
+  if (positionMicros > snapshot.positionMicros) return because("the chain goes beyond the index");
+  if (positionMicros === snapshot.positionMicros) return { kind: "unchanged", previous: file };
+  if (base.lastMicros === 0) return because("the base is empty");
+  const deltaBytes = segments.slice(1).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  if (deltaBytes > base.sizeBytes / 2) return because("the deltas exceed half of the base");
+  if (segments.length - 1 >= limits.chainDeltas) return { kind: "delta", previous: file, keep: 1, afterMicros: base.lastMicros };
+  return { kind: "delta", previous: file, keep: segments.length, afterMicros: positionMicros };
+}

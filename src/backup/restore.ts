@@ -1,0 +1,138 @@
+import { join } from "node:path";
+import type { ContainerReader } from "../container/container.js";
+import type { BuildResult, EngineKit, IndexIdentity, SegmentSource } from "../engine/engine.js";
+import { HostError } from "../errors.js";
+import type { Manifest } from "../format/manifest.js";
+import { temporaryPrefix } from "../io/durable-file.js";
+import type { Seams } from "../io/seams.js";
+import type { DocumentIndex } from "../store/document-index.js";
+import { findManifest } from "./inspect.js";
+import type { Report } from "./report.js";
+import { resolveTargetTime, type ResolvedTarget } from "./target-time.js";
+
+export interface RestoreTask {
+  index: DocumentIndex;
+  reader: ContainerReader;
+  /** The manifest's name; absent: the greatest number. */
+  manifestName?: string;
+  targetTimeMicros?: bigint;
+  lenientTargetTime: boolean;
+  /** Whether a backup of another index may go into this one. */
+  allowOtherIndex: boolean;
+  /** A directory on the disk of the index, for what is fetched. */
+  temporaryDirectory: string;
+}
+
+export interface RestoreRun extends BuildResult {
+  identity: IndexIdentity;
+  targetTimeMicros?: number;
+  warnings: string[];
+}
+
+/** What a restore would do: the checks that need no copy of the data. */
+export interface RestorePlan {
+  manifest: Manifest;
+  target: ResolvedTarget;
+}
+
+export async function planRestore(seams: Seams, task: RestoreTask, signal: AbortSignal): Promise<RestorePlan> {
+  const { manifest } = await findManifest(task.reader, task.manifestName, signal);
+  if (manifest.indexLink !== task.index.link && !task.allowOtherIndex) {
+    throw new HostError(
+      "BACKUP_OF_OTHER_INDEX",
+      `The backup is of ${manifest.indexLink}, not of ${task.index.link}; name the index to restore it into, if that is meant.`,
+      { metadata: { indexLink: manifest.indexLink } },
+    );
+  }
+  for (const segment of manifest.segments) {
+    const size = await task.reader.sizeOf(segment.name);
+    if (size === segment.sizeBytes) continue;
+    const state = size === undefined ? "is missing" : `has ${size} bytes, not ${segment.sizeBytes}`;
+    throw new HostError("BACKUP_DAMAGED", `The backup at ${task.reader.path} is damaged: ${segment.name} ${state}. Use another backup.`);
+  }
+  const target = resolveTargetTime(task.targetTimeMicros, manifest.window, task.lenientTargetTime);
+  const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  // The copy that is read, the index made of it with its keys, and what sorting the keys takes.
+  const needed = Math.ceil(bytes * 2.5);
+  const free = await seams.files.freeBytes(task.temporaryDirectory);
+  if (free < needed) {
+    throw new HostError("STORAGE_FULL", `The restore needs about ${needed} bytes beside the index and ${free} are free; nothing was changed.`);
+  }
+  return { manifest, target };
+}
+
+/** Restores online: the new index is made and checked beside the live one, which serves until the switch and stays for undo. */
+export async function runRestore(seams: Seams, kit: EngineKit, task: RestoreTask, signal: AbortSignal, report: Report): Promise<RestoreRun> {
+  const replacement = await task.index.beginReplacement();
+  const source = join(task.temporaryDirectory, `${temporaryPrefix}restore-${seams.randomHex(8)}`);
+  try {
+    const { manifest, target } = await planRestore(seams, task, signal);
+    const warnings = target.warning === undefined ? [] : [target.warning];
+    if (target.warning !== undefined) report({ warning: target.warning });
+    await seams.files.makeDirectory(source);
+    const segments = await fetchSegments(seams, task.reader, manifest, source, signal, report);
+    await seams.step("restore:source-fetched");
+    const identity: IndexIdentity = {
+      indexId: task.index.indexId(),
+      lineage: seams.randomId(),
+      parents: [
+        ...manifest.parents,
+        { indexId: manifest.indexId, lineage: manifest.lineage, positionMicros: Math.min(target.targetTimeMicros ?? manifest.positionMicros, manifest.positionMicros) },
+      ],
+    };
+    report({ stage: "building", documentsTotal: segments.reduce((sum, { records }) => sum + records, 0) });
+    const built = await kit.build({
+      directory: replacement.directory,
+      segments,
+      identity,
+      signal,
+      ...(target.targetTimeMicros !== undefined && { targetTimeMicros: target.targetTimeMicros }),
+      onProgress: (stage, rows) => report({ stage, ...(stage === "loading" && { documentsDone: rows }) }),
+    });
+    if (target.targetTimeMicros === undefined && (built.versions !== manifest.versions || built.documents !== manifest.documents)) {
+      throw new HostError(
+        "BACKUP_DAMAGED",
+        `The backup gave ${built.documents} documents with ${built.versions} versions; its manifest promises ${manifest.documents} with ${manifest.versions}. Use another backup.`,
+      );
+    }
+    await seams.step("restore:built");
+    signal.throwIfAborted();
+    report({ stage: "switching" });
+    await replacement.commit();
+    return { ...built, identity, warnings, ...(target.targetTimeMicros !== undefined && { targetTimeMicros: target.targetTimeMicros }) };
+  } catch (error) {
+    await replacement.abandon();
+    throw error;
+  } finally {
+    await seams.files.removeTree(source).catch(() => {});
+  }
+}
+
+async function fetchSegments(seams: Seams, reader: ContainerReader, manifest: Manifest, directory: string, signal: AbortSignal, report: Report): Promise<SegmentSource[]> {
+  report({ stage: "fetching", bytesTotal: manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) });
+  const sources: SegmentSource[] = [];
+  let bytesDone = 0;
+  for (const segment of manifest.segments) {
+    const path = join(directory, segment.name);
+    await reader.fetch(segment, path, signal);
+    report({ bytesDone: (bytesDone += segment.sizeBytes) });
+    sources.push({ ...segment, path });
+  }
+  await seams.files.syncDirectory(directory);
+  return sources;
+}
+
+/** Puts the index back that the last restore replaced, as a new lineage: it can itself be undone. */
+export async function undoRestore(seams: Seams, index: DocumentIndex): Promise<IndexIdentity> {
+  const replacement = await index.beginReplacement();
+  try {
+    return await replacement.undo(({ indexId, lineage, parents, positionMicros }) => ({
+      indexId,
+      lineage: seams.randomId(),
+      parents: [...parents, { indexId, lineage, positionMicros }],
+    }));
+  } catch (error) {
+    await replacement.abandon();
+    throw error;
+  }
+}

@@ -1,0 +1,53 @@
+import type { Manifest, ManifestFile, Segment } from "../format/manifest.js";
+
+/** How the files of a backup become files of a file system: side by side in a directory, or packed in one ZIP. */
+
+/** A manifest found at a destination: a readable one, or why it is none. */
+export type FoundManifest = { name: string; file: ManifestFile } | { name: string; problem: string };
+
+/** What is at a destination, to be read. */
+export interface ContainerReader {
+  readonly kind: "ZIP" | "DIRECTORY";
+  readonly path: string;
+  /** Greatest number first. A newer format than ours is FORMAT_TOO_NEW, not a problem of one manifest. */
+  manifests(signal: AbortSignal): Promise<FoundManifest[]>;
+  /** Undefined where the file is missing. */
+  sizeOf(name: string): Promise<number | undefined>;
+  /** Copies a segment, unchecked but for its size, into a new file. */
+  fetch(segment: Segment, path: string, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A segment file that was made in the staging directory. */
+export interface StagedSegment {
+  segment: Segment;
+  path: string;
+}
+
+/** A destination that is being written to, by one backup at a time. Ends with one call of `close`. */
+export interface ContainerWriter {
+  /** Where segments are made: an existing directory. */
+  readonly stagingDirectory: string;
+  /** What is there already, greatest number first. */
+  readonly existing: FoundManifest[];
+  /** Whether the segment is there, whole by its size, so that a new manifest may list it. */
+  holds(segment: Segment): Promise<boolean>;
+  /**
+   * Makes the new segments and then the manifest durable at the destination, and reads back what was written: the
+   * backup is finished when this resolves. A failure leaves what was there before as it was.
+   */
+  commit(staged: StagedSegment[], manifest: ManifestFile, options: CommitOptions): Promise<{ bytesWritten: number }>;
+  /** Removes files that no manifest needs any more; manifests before the segments that they list. Returns the names. */
+  removeUnused(unused: Manifest[], keep: Manifest[]): Promise<string[]>;
+  /** Removes what is unfinished and lets the next backup in. */
+  close(): Promise<void>;
+}
+
+export interface CommitOptions {
+  signal: AbortSignal;
+  /** ZIP: store instead of deflate. */
+  store: boolean;
+  /** Reads a file back: digest, size, counts and the checksum of each row. */
+  readBack(staged: StagedSegment): Promise<void>;
+  onBytes(count: number): void;
+}

@@ -1,0 +1,198 @@
+import { dirname, join } from "node:path";
+import { HostError } from "../errors.js";
+import { decodeManifest, type Manifest, type ManifestFile, type Segment } from "../format/manifest.js";
+import { isSegmentName, parseManifestName } from "../format/naming.js";
+import { publishFile, temporaryPrefix, writeFileDurably } from "../io/durable-file.js";
+import { errnoOf } from "../io/file-system.js";
+import { acquireLease, type LeaseOptions } from "../io/lease.js";
+import { readChunks, readSmallFile, writeStream } from "../io/read-file.js";
+import type { Seams } from "../io/seams.js";
+import { limits } from "../limits.js";
+import type { ContainerReader, ContainerWriter, FoundManifest } from "./container.js";
+
+const leaseName = `${temporaryPrefix}lease`;
+/** The lease of a directory: whoever writes to it or removes from it holds it. */
+export const leasePath = (directory: string) => join(directory, leaseName);
+
+/** Names that a backup is about to put in place: what a crash leaves of them, the next backup removes. */
+const pendingName = `${temporaryPrefix}pending.json`;
+
+/** Every manifest in a list of names, greatest number first; a damaged one is told, never passed over. */
+export async function readManifests(names: string[], read: (name: string) => Promise<Uint8Array>): Promise<FoundManifest[]> {
+  const wanted = names.filter((name) => parseManifestName(name) !== undefined).sort().reverse();
+  if (wanted.length > limits.manifestsPerDestination) {
+    throw new HostError("BACKUP_FOREIGN", `There are ${wanted.length} manifests at the destination, more than any host leaves there.`);
+  }
+  const found: FoundManifest[] = [];
+  for (const name of wanted) {
+    try {
+      found.push({ name, file: decodeManifest(name, await read(name)) });
+    } catch (error) {
+      if (error instanceof HostError && error.reason !== "BACKUP_DAMAGED") throw error;
+      found.push({ name, problem: error instanceof Error ? error.message : "it cannot be read" });
+    }
+  }
+  return found;
+}
+
+export function openDirectoryReader(seams: Pick<Seams, "files">, path: string): ContainerReader {
+  const { files } = seams;
+  return {
+    kind: "DIRECTORY",
+    path,
+    async manifests() {
+      const names = await files.list(path);
+      const found = await readManifests(names, (name) => readSmallFile(files, join(path, name), limits.manifestBytes));
+      if (found.length === 0 && names.some((name) => /^segments_\w+$/.test(name))) throw xenonBackup(path);
+      return found;
+    },
+    async sizeOf(name) {
+      const status = await files.status(join(path, name));
+      return status?.kind === "file" ? status.sizeBytes : undefined;
+    },
+    async fetch(segment, target, signal) {
+      await writeStream(files, target, readChunks(files, join(path, segment.name), signal), segment.sizeBytes, signal);
+    },
+    close: async () => {},
+  };
+}
+
+/** What both containers say of a backup that Xenon made: it holds Lucene's files, which only a Xenon reads. */
+export function xenonBackup(path: string): HostError {
+  return new HostError(
+    "BACKUP_FROM_XENON",
+    `${path} is a backup made by Xenon (a Lucene index). Restore it into a Xenon host and copy the documents from there with: holdfast import --from-xenon`,
+  );
+}
+
+/** Takes the lease of the directory, which is made if it is missing (its parent is not), and removes leftovers. */
+export async function openDirectoryWriter(seams: Seams, path: string, signal: AbortSignal, lease: LeaseOptions = {}): Promise<ContainerWriter> {
+  const { files } = seams;
+  const status = await files.status(path);
+  if (status && status.kind !== "directory") {
+    throw new HostError("DESTINATION_OCCUPIED", `destination ${path} must be a local directory for incremental backup.`);
+  }
+  if (!status) {
+    if ((await files.status(dirname(path)))?.kind !== "directory") {
+      throw new HostError("DESTINATION_MISSING", `The directory ${dirname(path)} does not exist: make it, or mount it, before a backup goes there.`);
+    }
+    await files.makeDirectory(path);
+    await files.syncDirectory(dirname(path));
+  }
+  const held = await acquireLease(seams, leasePath(path), signal, lease);
+  try {
+    return await open();
+  } catch (error) {
+    await held.release();
+    throw error;
+  }
+
+  async function open(): Promise<ContainerWriter> {
+    const reader = openDirectoryReader(seams, path);
+    const existing = await reader.manifests(signal);
+    await removeLeftovers(existing);
+    const staging = join(path, `${temporaryPrefix}staging-${seams.randomHex(8)}`);
+    await files.makeDirectory(staging);
+    return {
+      stagingDirectory: staging,
+      existing,
+      holds: async (segment) => (await reader.sizeOf(segment.name)) === segment.sizeBytes,
+      async commit(staged, manifest, options) {
+        const names = staged.map(({ segment }) => segment.name);
+        await writePlain(join(path, pendingName), JSON.stringify(names));
+        let bytesWritten = manifest.bytes.length;
+        for (const { segment, path: from } of staged) {
+          const to = join(path, segment.name);
+          await publishFile({ files }, from, to);
+          await seams.step("backup:segment-renamed");
+          await options.readBack({ segment, path: to });
+          await seams.step("backup:segment-read-back");
+          bytesWritten += segment.sizeBytes;
+          options.onBytes(segment.sizeBytes);
+        }
+        options.signal.throwIfAborted();
+        await held.assertHeld();
+        await writeFileDurably(seams, join(path, manifest.name), manifest.bytes);
+        await readManifestBack(manifest);
+        await seams.step("backup:manifest-written");
+        await files.remove(join(path, pendingName));
+        return { bytesWritten };
+      },
+      async removeUnused(unused, keep) {
+        await held.assertHeld();
+        return removeBackups(seams, path, unused, keep);
+      },
+      async close() {
+        await files.removeTree(staging).catch(() => {});
+        await removePending().catch(() => {});
+        await held.release();
+      },
+    };
+  }
+
+  async function readManifestBack(manifest: ManifestFile): Promise<void> {
+    const bytes = await readSmallFile(files, join(path, manifest.name), limits.manifestBytes);
+    if (!bytes.equals(manifest.bytes)) {
+      throw new HostError("BACKUP_DAMAGED", `The manifest ${manifest.name} did not read back as it was written: the disk under ${path} fails.`);
+    }
+  }
+
+  async function writePlain(target: string, text: string): Promise<void> {
+    await files.remove(target);
+    const file = await files.create(target);
+    try {
+      await file.write(Buffer.from(text), 0);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** What a backup that did not end left under our temporary names or announced and did not finish. */
+  async function removeLeftovers(existing: FoundManifest[]): Promise<void> {
+    await removePending(existing);
+    for (const name of await files.list(path)) {
+      if (name.startsWith(temporaryPrefix) && name !== leaseName) await files.removeTree(join(path, name));
+    }
+  }
+
+  async function removePending(known?: FoundManifest[]): Promise<void> {
+    let names: string[];
+    try {
+      names = JSON.parse((await readSmallFile(files, join(path, pendingName), limits.manifestBytes)).toString("utf8")) as string[];
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError) return;
+      throw error;
+    }
+    const existing = known ?? (await openDirectoryReader(seams, path).manifests(signal));
+    // A manifest that cannot be read may need them.
+    if (existing.every((found) => "file" in found)) {
+      const needed = new Set(existing.flatMap((found) => ("file" in found ? found.file.manifest.segments.map(({ name }) => name) : [])));
+      for (const name of names) if (isSegmentName(name) && !needed.has(name)) await files.remove(join(path, name));
+    }
+    await files.remove(join(path, pendingName));
+  }
+}
+
+/** Removes manifests, and then the segments that only they list. */
+export async function removeBackups(seams: Seams, path: string, unused: Manifest[], keep: Manifest[]): Promise<string[]> {
+  const { files } = seams;
+  const needed = new Set(keep.flatMap((manifest) => manifest.segments.map((segment: Segment) => segment.name)));
+  const numbers = new Set(unused.map(({ number }) => number));
+  const present = await files.list(path);
+  const removed: string[] = [];
+  for (const name of present) {
+    const number = parseManifestName(name)?.number;
+    if (number === undefined || !numbers.has(number) || keep.some((manifest) => manifest.number === number)) continue;
+    await files.remove(join(path, name));
+    removed.push(name);
+  }
+  await files.syncDirectory(path);
+  for (const { name } of unused.flatMap(({ segments }) => segments)) {
+    if (needed.has(name) || removed.includes(name) || !present.includes(name)) continue;
+    await files.remove(join(path, name));
+    removed.push(name);
+  }
+  await files.syncDirectory(path);
+  await seams.step("backup:unused-removed");
+  return removed;
+}

@@ -1,0 +1,152 @@
+import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
+import { Open, type CentralDirectory, type File as ZipEntry } from "unzipper";
+import { HostError } from "../errors.js";
+import type { Segment } from "../format/manifest.js";
+import { parseManifestName } from "../format/naming.js";
+import { writeStream } from "../io/read-file.js";
+import type { Seams } from "../io/seams.js";
+import { limits } from "../limits.js";
+import type { ContainerReader } from "./container.js";
+import { readManifests, xenonBackup } from "./directory.js";
+
+const entriesAtMost = 100_000;
+/** In a ZIP made on Unix the upper half of the attributes is the file's mode. */
+const isLink = (entry: ZipEntry) => ((entry.externalFileAttributes >>> 16) & 0o170000) === 0o120000;
+
+const foreign = (path: string, problem: string, cause?: unknown) =>
+  new HostError("BACKUP_FOREIGN", `${path} is no backup of Holdfast: ${problem}.`, { metadata: { path }, cause });
+
+/** Names that would lead out of a directory, links and doubles are refused before anything is read. */
+function checkEntries(path: string, entries: ZipEntry[]): void {
+  if (entries.length > entriesAtMost) throw foreign(path, `it has ${entries.length} entries`);
+  const names = new Set<string>();
+  for (const entry of entries) {
+    const name = entry.path;
+    if (name.startsWith("/") || /^[A-Za-z]:/.test(name) || name.includes("\\") || name.includes("\0") || name.split("/").includes("..")) {
+      throw foreign(path, `its entry ${JSON.stringify(name)} leads out of the archive`);
+    }
+    if (isLink(entry)) throw foreign(path, `its entry ${JSON.stringify(name)} is a link`);
+    if (names.has(name)) throw foreign(path, `its entry ${JSON.stringify(name)} is there twice`);
+    names.add(name);
+  }
+}
+
+/** The bytes of an entry as they come; after the last one size and crc32 must agree, which unzipper does not look at. */
+async function* entryBytes(path: string, entry: ZipEntry, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const damaged = (problem: string, cause?: unknown) =>
+    new HostError("BACKUP_DAMAGED", `The archive ${path} is damaged: its entry ${entry.path} ${problem}. Use another backup.`, { cause });
+  const stream = entry.stream();
+  let crc = 0;
+  let size = 0;
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      signal.throwIfAborted();
+      crc = crc32(chunk, crc);
+      size += chunk.length;
+      if (size > entry.uncompressedSize) throw damaged("unpacks to more than its size");
+      yield chunk;
+    }
+  } catch (error) {
+    if (error instanceof HostError) throw error;
+    if (signal.aborted) throw signal.reason;
+    throw damaged("cannot be unpacked", error);
+  } finally {
+    stream.destroy();
+  }
+  if (size !== entry.uncompressedSize) throw damaged(`unpacks to ${size} bytes, not ${entry.uncompressedSize}`);
+  if (crc >>> 0 !== entry.crc32 >>> 0) throw damaged("does not agree with its checksum");
+}
+
+export interface ZipReader extends ContainerReader {
+  /** Reads an entry through: its size, crc32 and sha256 must be the segment's. */
+  readBack(segment: Pick<Segment, "name" | "sizeBytes" | "sha256">, signal: AbortSignal): Promise<void>;
+}
+
+/** Opens a ZIP that holds a backup, at its top or in one folder. BACKUP_FOREIGN or BACKUP_FROM_XENON where it holds none. */
+export async function openZipReader(seams: Pick<Seams, "files">, path: string): Promise<ZipReader> {
+  let archive: CentralDirectory;
+  try {
+    const begin = await magicOf(seams, path);
+    if (begin !== "PK") throw new Error("no ZIP signature");
+    archive = await Open.file(path);
+  } catch (cause) {
+    throw foreign(path, "it is not a ZIP archive, or its end is missing", cause);
+  }
+  const entries = archive.files.filter((entry) => entry.type === "File");
+  checkEntries(path, archive.files);
+  const folders = new Set(
+    entries.filter((entry) => parseManifestName(baseName(entry.path)) !== undefined).map((entry) => entry.path.slice(0, -baseName(entry.path).length)),
+  );
+  if (folders.size === 0) {
+    if (entries.some((entry) => /^segments_\w+$/.test(baseName(entry.path)))) throw xenonBackup(path);
+    throw foreign(path, "it holds no manifest");
+  }
+  const [folder = ""] = folders;
+  if (folders.size > 1 || folder.split("/").length > 2) throw foreign(path, "its manifests lie in more than one folder");
+  const byName = new Map(entries.filter((entry) => entry.path.startsWith(folder)).map((entry) => [entry.path.slice(folder.length), entry]));
+
+  const entryOf = (name: string): ZipEntry => {
+    const entry = byName.get(name);
+    if (!entry) throw new HostError("BACKUP_DAMAGED", `The archive ${path} lacks the file ${name} that its manifest lists. Use another backup.`);
+    return entry;
+  };
+  const checkSize = (segment: Pick<Segment, "name" | "sizeBytes">): ZipEntry => {
+    const entry = entryOf(segment.name);
+    if (entry.uncompressedSize === segment.sizeBytes) return entry;
+    throw new HostError(
+      "BACKUP_DAMAGED",
+      `The archive ${path} is damaged: ${segment.name} has ${entry.uncompressedSize} bytes, not ${segment.sizeBytes}. Use another backup.`,
+    );
+  };
+
+  async function readManifest(name: string, signal: AbortSignal): Promise<Buffer> {
+    const entry = entryOf(name);
+    if (entry.uncompressedSize > limits.manifestBytes) throw new HostError("BACKUP_DAMAGED", `The manifest ${name} is too large to be one.`);
+    const chunks: Buffer[] = [];
+    for await (const chunk of entryBytes(path, entry, signal)) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
+  return {
+    kind: "ZIP",
+    path,
+    manifests: (signal) => readManifests([...byName.keys()], (name) => readManifest(name, signal)),
+    sizeOf: async (name) => byName.get(name)?.uncompressedSize,
+    async fetch(segment, target, signal) {
+      await writeStream(seams.files, target, entryBytes(path, checkSize(segment), signal), segment.sizeBytes, signal);
+    },
+    async readBack(segment, signal) {
+      const hash = createHash("sha256");
+      for await (const chunk of entryBytes(path, checkSize(segment), signal)) hash.update(chunk);
+      if (hash.digest("hex") !== segment.sha256) {
+        throw new HostError("BACKUP_DAMAGED", `${segment.name} did not read back from ${path} as it was written: the disk fails.`);
+      }
+    },
+    close: async () => {},
+  };
+}
+
+const baseName = (path: string) => path.slice(path.lastIndexOf("/") + 1);
+
+async function magicOf(seams: Pick<Seams, "files">, path: string): Promise<string> {
+  const file = await seams.files.openToRead(path);
+  try {
+    const begin = Buffer.alloc(2);
+    return begin.subarray(0, await file.read(begin, 0)).toString("latin1");
+  } finally {
+    await file.close();
+  }
+}
+
+/** Whether a file may be replaced by a backup: it is empty, or a ZIP that holds a backup, ours or Xenon's. */
+export async function isReplaceable(seams: Pick<Seams, "files">, path: string): Promise<boolean> {
+  if ((await seams.files.status(path))?.sizeBytes === 0) return true;
+  try {
+    await (await openZipReader(seams, path)).close();
+    return true;
+  } catch (error) {
+    return error instanceof HostError && error.reason === "BACKUP_FROM_XENON";
+  }
+}
+

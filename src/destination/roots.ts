@@ -1,0 +1,49 @@
+import { dirname, join, relative, isAbsolute, basename } from "node:path";
+import { HostError } from "../errors.js";
+import { errnoOf, type FileSystem } from "../io/file-system.js";
+
+/** The directories that backups may lie in. None: every path is allowed (only while nobody but this machine can ask). */
+export interface BackupRoots {
+  paths: string[];
+}
+
+/** Resolves each root once, at the start: CONFIGURATION_INVALID where one is no directory. */
+export async function resolveRoots(files: FileSystem, paths: string[]): Promise<BackupRoots> {
+  const resolved: string[] = [];
+  for (const path of paths) {
+    const status = await files.status(path);
+    if (status?.kind !== "directory") {
+      throw new HostError("CONFIGURATION_INVALID", `The backup root ${path} is no directory; make it, or name another with --backup-root.`);
+    }
+    resolved.push(await files.realPath(path));
+  }
+  return { paths: resolved };
+}
+
+/** Links resolved as far as the path exists; what does not exist yet stays as written. */
+async function resolveLinks(files: FileSystem, path: string): Promise<string> {
+  try {
+    return await files.realPath(path);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT" || path === dirname(path)) {
+      throw new HostError("DESTINATION_INVALID", `The path ${path} cannot be followed (${errnoOf(error) ?? "unknown error"}).`, { cause: error });
+    }
+    return join(await resolveLinks(files, dirname(path)), basename(path));
+  }
+}
+
+function contains(root: string, path: string): boolean {
+  const way = relative(root, path);
+  return way !== ".." && !way.startsWith("../") && !isAbsolute(way);
+}
+
+/** The path with its links resolved; PATH_OUTSIDE_ROOTS unless it lies in a root. */
+export async function resolveInRoots(files: FileSystem, roots: BackupRoots, path: string): Promise<string> {
+  const resolved = await resolveLinks(files, path);
+  if (roots.paths.length > 0 && !roots.paths.some((root) => contains(root, resolved))) {
+    throw new HostError("PATH_OUTSIDE_ROOTS", `The path ${path} lies in none of the backup roots of this host (${roots.paths.join(", ")}).`, {
+      metadata: { path },
+    });
+  }
+  return resolved;
+}

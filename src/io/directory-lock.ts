@@ -1,0 +1,26 @@
+import Database from "better-sqlite3";
+import { HostError } from "../errors.js";
+
+/**
+ * Holds a directory for one process. The lock is SQLite's exclusive lock on a small database of its own, which the
+ * operating system drops with the process however it ends. Nothing else may open that file.
+ */
+export function lockDirectory(path: string): { release(): void } {
+  const refused = (cause: unknown) =>
+    new HostError("DIRECTORY_IN_USE", `Another host uses the directory of ${path}. Stop it, or give this one a data directory of its own.`, { cause });
+  let db: Database.Database;
+  try {
+    db = new Database(path, { timeout: 0 });
+  } catch (cause) {
+    throw new HostError("CONFIGURATION_INVALID", `The lock ${path} cannot be made; check that the directory can be written.`, { cause });
+  }
+  try {
+    db.pragma("journal_mode = DELETE");
+    db.exec("BEGIN EXCLUSIVE");
+  } catch (cause) {
+    db.close();
+    if (cause instanceof Database.SqliteError && cause.code.startsWith("SQLITE_BUSY")) throw refused(cause);
+    throw new HostError("CONFIGURATION_INVALID", `The lock ${path} cannot be taken: is the directory writable?`, { cause });
+  }
+  return { release: () => void db.close() };
+}

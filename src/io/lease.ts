@@ -1,0 +1,122 @@
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { HostError } from "../errors.js";
+import { limits } from "../limits.js";
+import { temporaryName } from "./durable-file.js";
+import { errnoOf, type OpenFile } from "./file-system.js";
+import { readSmallFile } from "./read-file.js";
+import type { Seams } from "./seams.js";
+
+/**
+ * Makes two backups to one place queue, across processes and containers: a file with a random owner and a counter that
+ * the owner raises. One whose counter stands still for limits.leaseSilentMs, by the waiter's own clock, is taken over.
+ */
+export interface Lease {
+  /** Aborts with DESTINATION_BUSY when the lease was lost to another. */
+  signal: AbortSignal;
+  /** Throws unless the lease is still ours, as the file says. */
+  assertHeld(): Promise<void>;
+  release(): Promise<void>;
+}
+
+export interface LeaseOptions {
+  heartbeatMs?: number;
+  silentMs?: number;
+  waitMs?: number;
+}
+
+const leaseBytes = 4096;
+
+export async function acquireLease(seams: Seams, path: string, signal: AbortSignal, options: LeaseOptions = {}): Promise<Lease> {
+  const { files } = seams;
+  const { heartbeatMs = limits.leaseHeartbeatMs, silentMs = limits.leaseSilentMs, waitMs = limits.leaseWaitMs } = options;
+  const owner = seams.randomHex(16);
+  let beat = 0;
+  const content = () => Buffer.from(`${JSON.stringify({ owner, beat })}\n`);
+
+  const read = async (): Promise<string | undefined> => {
+    try {
+      return (await readSmallFile(files, path, leaseBytes)).toString("utf8");
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return undefined;
+      throw error;
+    }
+  };
+  const ours = (text: string | undefined) => text?.includes(owner) === true;
+
+  /** The file stays open: the counter is raised in the file that we made, even if another one took its name. */
+  let held: OpenFile | undefined;
+
+  /** Creates the file; false where there is one. */
+  async function create(): Promise<boolean> {
+    try {
+      held = await files.create(path);
+      await held.write(content(), 0);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === "EEXIST") return false;
+      throw error;
+    }
+  }
+
+  /** Moves a silent lease out of the way, and only that one: what was moved is looked at, and put back if it is alive. */
+  async function evict(silent: string): Promise<void> {
+    const aside = join(dirname(path), temporaryName(seams));
+    try {
+      await files.rename(path, aside);
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return;
+      throw error;
+    }
+    const moved = (await readSmallFile(files, aside, leaseBytes)).toString("utf8");
+    if (moved !== silent && (await read()) === undefined) await files.rename(aside, path);
+    else await files.remove(aside);
+  }
+
+  const begun = performance.now();
+  let seen: string | undefined;
+  let seenAt = begun;
+  while (!(await create())) {
+    const found = await read();
+    const now = performance.now();
+    if (found !== seen) {
+      seen = found;
+      seenAt = now;
+    } else if (found !== undefined && now - seenAt > silentMs) {
+      await evict(found);
+      continue;
+    }
+    if (now - begun > waitMs) {
+      throw new HostError("DESTINATION_BUSY", `Another backup holds ${path} and has not let go of it; try again when it is done.`);
+    }
+    await sleep(Math.min(200, heartbeatMs), undefined, { signal });
+  }
+
+  const lost = new AbortController();
+  const lose = () => lost.abort(new HostError("DESTINATION_BUSY", `Another backup took over ${path} while this one was held up; this one stops.`));
+  let beating: Promise<void> = Promise.resolve();
+  async function renew(): Promise<void> {
+    if (!ours(await read())) return lose();
+    beat += 1;
+    await held?.write(content(), 0);
+  }
+  const timer = setInterval(() => {
+    beating = beating.then(renew).catch(lose);
+  }, heartbeatMs);
+  timer.unref();
+
+  return {
+    signal: lost.signal,
+    async assertHeld() {
+      lost.signal.throwIfAborted();
+      if (!ours(await read())) lose();
+      lost.signal.throwIfAborted();
+    },
+    async release() {
+      clearInterval(timer);
+      await beating;
+      await held?.close();
+      if (ours(await read().catch(() => undefined))) await files.remove(path).catch(() => {});
+    },
+  };
+}

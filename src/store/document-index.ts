@@ -1,0 +1,227 @@
+import type { DocumentStore, Engine, EngineKit, EngineOptions, IndexIdentity } from "../engine/engine.js";
+import { HostError } from "../errors.js";
+import type { Seams } from "../io/seams.js";
+import { openGenerations } from "./generations.js";
+
+/** One index as the host sees it: its live generation, and the means to put another in its place. */
+export interface DocumentIndex extends DocumentStore {
+  /** For example /core/document-index. */
+  readonly link: string;
+  readonly inMemory: boolean;
+  /** Changes with every restore. */
+  lineage(): string;
+  indexId(): string;
+  /** The live engine, for the length of the work: it is not closed before the work ends. */
+  withEngine<T>(work: (engine: Engine) => Promise<T>): Promise<T>;
+  /** Resolves when no restore is under way. */
+  settled(signal: AbortSignal): Promise<void>;
+  /** Claims the index for a restore: one at a time (RESTORE_IN_PROGRESS). */
+  beginReplacement(): Promise<Replacement>;
+  sweep(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A generation that is made beside the live one. Ends with one call of `commit`, `undo` or `abandon`. */
+export interface Replacement {
+  directory: string;
+  /** Refuses writes, waits for those under way, and switches to the generation made in `directory`: durable and serving when it resolves. */
+  commit(): Promise<void>;
+  /** Switches back to the generation before the last restore, under a new identity. */
+  undo(identityAfter: (previous: IndexIdentity & { positionMicros: number }) => IndexIdentity): Promise<IndexIdentity>;
+  /** Removes what was made; writes go on. */
+  abandon(): Promise<void>;
+}
+
+export interface DocumentIndexOptions {
+  link: string;
+  inMemory: boolean;
+  directory: string;
+  /** The id of an index whose directory does not outlive the process; others get a random one that is kept. */
+  indexId?: string;
+  engine: Omit<EngineOptions, "floorMicros">;
+  /** Hears of what failed after its request was answered. */
+  onBackgroundError: (error: unknown) => void;
+}
+
+interface PromiseWithResolvers {
+  promise: Promise<void>;
+  resolve: () => void;
+}
+
+function withResolvers(): PromiseWithResolvers {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
+}
+
+interface Live {
+  engine: Engine;
+  lineage: string;
+  users: number;
+  idle: (() => void) | undefined;
+}
+
+export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: DocumentIndexOptions): Promise<DocumentIndex> {
+  const generations = await openGenerations(seams, kit, options.directory, options.indexId);
+  let live = await open(generations.pointer().current, generations.pointer().floorMicros);
+  /** Generations that are no longer live, one after the other, as their last readers leave. */
+  let retirement: Promise<void> = Promise.resolve();
+  let fenced = false;
+  /** Pending while a restore is under way. */
+  let replacing: PromiseWithResolvers | undefined;
+  let closed = false;
+  let writes = 0;
+  let writesDone: (() => void) | undefined;
+
+  async function open(generation: string, floorMicros: number): Promise<Live> {
+    const engine = await kit.open(generations.directoryOf(generation), { ...options.engine, floorMicros });
+    const { lineage } = await engine.state();
+    return { engine, lineage, users: 0, idle: undefined };
+  }
+
+  async function withEngine<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
+    if (closed) throw new HostError("SHUTTING_DOWN", "The host is shutting down.");
+    const used = live;
+    used.users += 1;
+    try {
+      return await work(used.engine);
+    } finally {
+      used.users -= 1;
+      if (used.users === 0) used.idle?.();
+    }
+  }
+
+  /** Waits for the users of a generation that is no longer live, then closes it. */
+  async function retire(old: Live): Promise<void> {
+    if (old.users > 0) await new Promise<void>((resolve) => (old.idle = resolve));
+    await old.engine.close();
+  }
+
+  /** Refuses new writes and waits for those under way; returns the greatest update time handed out. */
+  async function fence(): Promise<number> {
+    fenced = true;
+    if (writes > 0) await new Promise<void>((resolve) => (writesDone = resolve));
+    const { positionMicros } = await live.engine.state();
+    return Math.max(positionMicros, generations.pointer().floorMicros, options.engine.nowMicros());
+  }
+
+  /**
+   * Writes are fenced. The new generation is opened before the pointer names it, so that one that cannot be opened never
+   * becomes the live one; the old one finishes what it is read for in the background.
+   */
+  async function switchLive(generation: string, floorMicros: number): Promise<void> {
+    const before = generations.pointer().previous;
+    const old = live;
+    const next = await open(generation, floorMicros);
+    try {
+      await generations.switchTo(generation, floorMicros);
+    } catch (error) {
+      await next.engine.close();
+      throw error;
+    }
+    await seams.step("restore:pointer-written");
+    live = next;
+    fenced = false;
+    await seams.step("restore:switched");
+    retirement = retirement
+      .then(() => retire(old))
+      .then(() => (before === undefined ? undefined : generations.discard(before)))
+      .catch((error: unknown) => options.onBackgroundError(error));
+  }
+
+  async function beginReplacement(): Promise<Replacement> {
+    if (closed) throw new HostError("SHUTTING_DOWN", "The host is shutting down.");
+    if (replacing) throw new HostError("RESTORE_IN_PROGRESS", `A restore of ${options.link} is under way; wait for it or cancel it.`);
+    replacing = withResolvers();
+    const settle = () => {
+      replacing?.resolve();
+      replacing = undefined;
+    };
+    let generation: string;
+    try {
+      generation = await generations.prepare();
+    } catch (error) {
+      settle();
+      throw error;
+    }
+    const end = async () => {
+      // A switch whose outcome is unknown leaves the index fenced until a restart tells.
+      fenced = generations.uncertain();
+      settle();
+      await generations.discard(generation);
+    };
+    return {
+      directory: generations.directoryOf(generation),
+      async commit() {
+        const floor = await fence();
+        await seams.step("restore:writes-fenced");
+        await switchLive(generation, floor);
+        settle();
+      },
+      async undo(identityAfter) {
+        const { previous } = generations.pointer();
+        if (previous === undefined) throw new HostError("NOTHING_TO_UNDO", `No restore of ${options.link} is there to be undone.`);
+        const directory = generations.directoryOf(previous);
+        const identity = identityAfter(await kit.identify(directory));
+        await kit.rename(directory, identity);
+        await seams.step("undo:identity-written");
+        const floor = await fence();
+        await switchLive(previous, floor);
+        await end();
+        return identity;
+      },
+      abandon: end,
+    };
+  }
+
+  return {
+    link: options.link,
+    inMemory: options.inMemory,
+    lineage: () => live.lineage,
+    indexId: () => generations.pointer().indexId,
+    withEngine,
+    async settled(signal) {
+      const stop = withResolvers();
+      const abort = () => stop.resolve();
+      signal.addEventListener("abort", abort, { once: true });
+      while (replacing && !signal.aborted) await Promise.race([replacing.promise, stop.promise]);
+      signal.removeEventListener("abort", abort);
+      signal.throwIfAborted();
+    },
+    beginReplacement,
+    async write(write) {
+      if (fenced) {
+        throw new HostError("INDEX_RESTORING", `${options.link} is being restored and takes no writes for a moment; try again.`, {
+          metadata: { retryAfterSeconds: "1" },
+        });
+      }
+      writes += 1;
+      try {
+        return await withEngine((engine) => engine.write(write));
+      } finally {
+        writes -= 1;
+        if (writes === 0) writesDone?.();
+      }
+    },
+    read: (link, at) => withEngine((engine) => engine.read(link, at)),
+    page: (query, signal) => withEngine((engine) => engine.page(query, signal)),
+    count: (query, signal) => withEngine((engine) => engine.count(query, signal)),
+    versions: (link, limit, before) => withEngine((engine) => engine.versions(link, limit, before)),
+    state: () => withEngine((engine) => engine.state()),
+    async sweep() {
+      if (fenced || closed) return;
+      writes += 1;
+      try {
+        await withEngine((engine) => engine.sweep());
+      } finally {
+        writes -= 1;
+        if (writes === 0) writesDone?.();
+      }
+    },
+    async close() {
+      closed = true;
+      await retire(live);
+      await retirement;
+    },
+  };
+}

@@ -1,0 +1,98 @@
+import { join } from "node:path";
+import type { EngineKit } from "../engine/engine.js";
+import { HostError } from "../errors.js";
+import { temporaryPrefix } from "../io/durable-file.js";
+import type { Seams } from "../io/seams.js";
+import { readPointer, writePointer, type Pointer } from "./pointer.js";
+
+/** The directories of one index: one a generation, and the pointer that says which is live. */
+export interface Generations {
+  pointer(): Pointer;
+  directoryOf(generation: string): string;
+  /** A new empty directory for an index that is being built. */
+  prepare(): Promise<string>;
+  /** Makes a generation the live one, durably; the one before stays for undo and older ones go. */
+  switchTo(generation: string, floorMicros: number): Promise<void>;
+  discard(generation: string): Promise<void>;
+  /** Whether a switch failed in a way that only a restart can tell what is live. */
+  uncertain(): boolean;
+}
+
+/** Opens the directories of an index, makes the first generation where there is none, and removes leftovers. */
+export async function openGenerations(seams: Seams, kit: EngineKit, directory: string, fixedIndexId?: string): Promise<Generations> {
+  const { files } = seams;
+  if ((await files.status(directory)) === undefined) await files.makeDirectory(directory);
+  let pointer = (await readPointer(seams, directory)) ?? (await first());
+
+  async function first(): Promise<Pointer> {
+    const strays = (await files.list(directory)).filter((name) => !name.startsWith(temporaryPrefix));
+    if (strays.some((name) => name.startsWith("generation-"))) {
+      // A first start that was cut off leaves one empty generation; anything that holds documents stays where it is.
+      for (const stray of strays) {
+        const { positionMicros } = await kit.identify(join(directory, stray)).catch(() => ({ positionMicros: 0 }));
+        if (positionMicros > 0) throw new HostError("INDEX_DAMAGED", `${directory} holds documents but lost the file that says which are live.`);
+      }
+    }
+    for (const stray of strays) await files.removeTree(join(directory, stray));
+    const indexId = fixedIndexId ?? seams.randomId();
+    const current = await make();
+    await kit.create(join(directory, current), { indexId, lineage: seams.randomId(), parents: [] });
+    await files.syncDirectory(directory);
+    const made: Pointer = { formatVersion: 1, indexId, current, floorMicros: 0 };
+    await writePointer(seams, directory, made);
+    return made;
+  }
+
+  async function make(): Promise<string> {
+    const name = `generation-${seams.randomHex(8)}`;
+    await files.makeDirectory(join(directory, name));
+    return name;
+  }
+
+  async function removeLeftovers(): Promise<void> {
+    for (const name of await files.list(directory)) {
+      const unfinished = name.startsWith(temporaryPrefix);
+      const unknown = name.startsWith("generation-") && name !== pointer.current && name !== pointer.previous;
+      if (unfinished || unknown) await files.removeTree(join(directory, name));
+    }
+  }
+
+  /** A failure after the rename leaves the new pointer in place: the old one is put back, or nobody may write. */
+  async function takeBack(failure: unknown): Promise<void> {
+    const found = await readPointer(seams, directory).catch(() => undefined);
+    if (found?.current === pointer.current) return;
+    try {
+      await writePointer(seams, directory, pointer);
+    } catch {
+      lost = true;
+      throw new HostError(
+        "OUTCOME_UNKNOWN",
+        `The disk failed while ${directory} was switched to the restored index. The old one is served, read only; restart the host to see which one is live.`,
+        { cause: failure },
+      );
+    }
+  }
+
+  let lost = false;
+  await removeLeftovers();
+  return {
+    pointer: () => pointer,
+    directoryOf: (generation) => join(directory, generation),
+    prepare: make,
+    async switchTo(generation, floorMicros) {
+      const next: Pointer = { ...pointer, current: generation, previous: pointer.current, floorMicros };
+      try {
+        await writePointer(seams, directory, next);
+      } catch (error) {
+        await takeBack(error);
+        throw error;
+      }
+      pointer = next;
+    },
+    async discard(generation) {
+      if (generation === pointer.current || generation === pointer.previous) return;
+      await files.removeTree(join(directory, generation));
+    },
+    uncertain: () => lost,
+  };
+}
