@@ -1,9 +1,10 @@
-import { createRegistry, ScalarType, toJson, type DescMethod, type Registry } from "@bufbuild/protobuf";
+import { createRegistry, ScalarType, type DescMethod, type JsonValue, type Message, type Registry } from "@bufbuild/protobuf";
 import { createHandlerContext, type Interceptor, type MethodImplSpec } from "@connectrpc/connect";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
+import { bearerTokenOf } from "../call/authorization.js";
 import type { BoundService } from "../call/bound-service.js";
 import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
 import { invoke, onlyMessage } from "../call/invoke.js";
@@ -13,8 +14,9 @@ import { readBody } from "./body.js";
 import { etagOf, ifMatchParameters } from "./conditional.js";
 import { operationRules } from "./operation-rules.js";
 import { toRequest } from "./request.js";
-import { createRouter, type Match } from "./router.js";
+import { createRouter, type Match, type Route } from "./router.js";
 import { rulesOf, type Rule } from "./rules.js";
+import { jsonWriter } from "./to-json.js";
 
 /** The REST form of services: their unary methods that have a google.api.http annotation. */
 export interface RestOptions extends CallChecks {
@@ -34,14 +36,17 @@ export type RestHandler = (request: IncomingMessage, response: ServerResponse, s
 const prefix = "/v1";
 
 export function createRestHandler(options: RestOptions): RestHandler {
-  const interceptors = checkInterceptors(options);
+  const { authorize, ...checks } = options;
+  const interceptors = checkInterceptors(checks);
   const registry = createRegistry(...options.services.map(({ service }) => service.file), file_google_rpc_error_details);
-  const route = createRouter(options.services.flatMap((service) => routesOf(service, options.extraRules ?? operationRules)));
+  const route = createRouter(options.services.flatMap((service) => routesOf(service, options.extraRules ?? operationRules, registry)));
   return async (request, response, signal) => {
     const [path = "", query = ""] = (request.url ?? "").split(/\?(.*)/s);
     if (path !== prefix && !path.startsWith(`${prefix}/`)) return false;
     try {
       const match = route(request.method ?? "GET", path);
+      // Not by an interceptor: those need the message, and who may not call does not make the host read one.
+      authorize?.(match.route.target.spec.method, bearerTokenOf(request.headers.authorization));
       await answer({ request, response, signal, match, query, path, registry, interceptors });
     } catch (thrown) {
       const error = hostErrorOf(thrown, options.onInternalError);
@@ -51,12 +56,18 @@ export function createRestHandler(options: RestOptions): RestHandler {
   };
 }
 
-function routesOf({ methods }: BoundService, extraRules: Readonly<Record<string, Rule>>) {
+interface Target {
+  spec: MethodImplSpec;
+  write: (message: Message) => JsonValue;
+}
+
+function routesOf({ methods }: BoundService, extraRules: Readonly<Record<string, Rule>>, registry: Registry): Route<Target>[] {
   return Object.values(methods)
-    .filter((target) => target.kind === "unary")
-    .flatMap((target) => {
-      const extra = extraRules[`${target.method.parent.typeName}.${target.method.name}`];
-      return [...rulesOf(target.method), ...(extra ? [extra] : [])].map((rule) => ({ ...rule, target }));
+    .filter((spec) => spec.kind === "unary")
+    .flatMap((spec) => {
+      const extra = extraRules[`${spec.method.parent.typeName}.${spec.method.name}`];
+      const target = { spec, write: jsonWriter(spec.method.output, registry) };
+      return [...rulesOf(spec.method), ...(extra ? [extra] : [])].map((rule) => ({ ...rule, target }));
     });
 }
 
@@ -64,7 +75,7 @@ interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
   signal: AbortSignal;
-  match: Match<MethodImplSpec>;
+  match: Match<Target>;
   path: string;
   query: string;
   registry: Registry;
@@ -73,7 +84,8 @@ interface Exchange {
 
 async function answer({ request, response, signal, match, path, query, registry, interceptors }: Exchange) {
   const { route, variables } = match;
-  const { method } = route.target;
+  const { spec, write } = route.target;
+  const { method } = spec;
   const context = createHandlerContext({
     service: method.parent,
     method,
@@ -83,15 +95,13 @@ async function answer({ request, response, signal, match, path, query, registry,
     requestHeader: headersOf(request),
     requestSignal: signal,
   });
-  // The body is read behind the interceptors, so that nobody who may not call makes the host read it.
   const message = async function* () {
     const body = await readBody(request, bodyLimit(method));
     const fromHeader = ifMatchParameters(method.input, request.headers["if-match"]);
     yield toRequest(method.input, { rule: route, variables: [...variables, ...fromHeader], query: new URLSearchParams(query), body }, registry);
   };
   try {
-    const result = await onlyMessage(await invoke(route.target, context, message(), interceptors));
-    const json = toJson(method.output, result, { registry, alwaysEmitImplicit: true });
+    const json = write(await onlyMessage(await invoke(spec, context, message(), interceptors)));
     const etag = etagOf(json);
     sendJson(response, 200, json, { ...Object.fromEntries(context.responseHeader), ...(etag === undefined ? {} : { etag }) });
   } finally {

@@ -1,0 +1,39 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { authorize, type Role } from "../../security/roles.js";
+import type { TokenTable } from "../../security/tokens.js";
+import type { Authorize } from "./authorization.js";
+
+/** The role that each method takes. One that is not listed takes admin: a new method is closed until it is opened here. */
+const rolesByMethod: Readonly<Record<string, Role>> = {
+  "holdfast.document.v1.DocumentService.CreateDocument": "write",
+  "holdfast.document.v1.DocumentService.PatchDocument": "write",
+  "holdfast.document.v1.DocumentService.ReplaceDocument": "write",
+  "holdfast.document.v1.DocumentService.DeleteDocument": "write",
+  "holdfast.document.v1.DocumentService.GetDocument": "read",
+  "holdfast.document.v1.DocumentService.ListDocuments": "read",
+  "holdfast.document.v1.DocumentService.GetDocumentVersion": "read",
+  "holdfast.document.v1.DocumentService.ListDocumentVersions": "read",
+  "holdfast.management.v1.ManagementService.GetHost": "read",
+  "holdfast.management.v1.ManagementService.Backup": "backup",
+  "holdfast.management.v1.ManagementService.VerifyBackup": "backup",
+  "holdfast.management.v1.ManagementService.DescribeBackup": "backup",
+  "holdfast.management.v1.ManagementService.ListBackups": "backup",
+  "holdfast.management.v1.ManagementService.Restore": "restore",
+  "holdfast.management.v1.ManagementService.UndoRestore": "restore",
+  "holdfast.management.v1.ManagementService.PruneBackups": "admin",
+  "google.longrunning.Operations.GetOperation": "read",
+  "google.longrunning.Operations.ListOperations": "read",
+  "google.longrunning.Operations.WaitOperation": "read",
+  "google.longrunning.Operations.CancelOperation": "admin",
+  "google.longrunning.Operations.DeleteOperation": "admin",
+};
+
+/** Health answers anybody, as load balancers ask without a token; all else goes by the token's roles. */
+export function authorizeMethods(tokens: TokenTable | undefined): Authorize {
+  return (method: DescMethod, bearerToken: string | undefined) => {
+    if (!tokens || method.parent.typeName === "grpc.health.v1.Health") return;
+    const reflection = method.parent.typeName.startsWith("grpc.reflection.");
+    const role = reflection ? "read" : (rolesByMethod[`${method.parent.typeName}.${method.name}`] ?? "admin");
+    authorize(tokens, bearerToken, role);
+  };
+}
