@@ -28,7 +28,8 @@ export interface FileSystem {
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
   removeTree(path: string): Promise<void>;
-  makeDirectory(path: string): Promise<void>;
+  /** Private: for the process's own user alone. Otherwise as the umask says, so that others may collect backups. */
+  makeDirectory(path: string, access?: "private" | "by umask"): Promise<void>;
   /** Names in a directory, sorted. */
   list(path: string): Promise<string[]>;
   /** Undefined where there is nothing; links are followed. */

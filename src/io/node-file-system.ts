@@ -35,7 +35,7 @@ function wrap(handle: fsp.FileHandle): OpenFile {
 /** The file system of the machine. */
 export const nodeFileSystem: FileSystem = {
   async create(path) {
-    return wrap(await fsp.open(path, "wx", 0o600));
+    return wrap(await fsp.open(path, "wx"));
   },
   async openToRead(path) {
     return wrap(await fsp.open(path, constants.O_RDONLY));
@@ -46,8 +46,8 @@ export const nodeFileSystem: FileSystem = {
   rename: (from, to) => fsp.rename(from, to),
   remove: (path) => fsp.rm(path, { force: true }),
   removeTree: (path) => fsp.rm(path, { recursive: true, force: true }),
-  async makeDirectory(path) {
-    await fsp.mkdir(path, { mode: 0o700 });
+  async makeDirectory(path, access = "by umask") {
+    await fsp.mkdir(path, { mode: access === "private" ? 0o700 : 0o777 });
   },
   async list(path) {
     return (await fsp.readdir(path)).sort();

@@ -1,0 +1,134 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { parse } from "yaml";
+import { HostError } from "./errors.js";
+import type { HostOptions } from "./host-options.js";
+import type { FactoryDescription } from "./service/document-service.js";
+import { durableIndexLink } from "./service/factories.js";
+
+/** One setting of `holdfast serve`: a flag, an environment variable and a key of the YAML file. */
+interface Setting {
+  /** Without dashes; HOLDFAST_ and upper case give the variable, as it stands the YAML key. */
+  name: string;
+  placeholder: string;
+  help: string;
+  many?: boolean;
+}
+
+export const settings: readonly Setting[] = [
+  { name: "data-dir", placeholder: "DIR", help: "where the indexes are kept (default ./data)" },
+  { name: "http-host", placeholder: "H", help: "address of the HTTP port (default 127.0.0.1)" },
+  { name: "http-port", placeholder: "N", help: "HTTP port; 0 takes a free one (default 8000)" },
+  { name: "grpc-host", placeholder: "H", help: "address of the gRPC port (default 127.0.0.1)" },
+  { name: "grpc-port", placeholder: "N", help: "gRPC port; 0 takes a free one (default 8001)" },
+  { name: "id", placeholder: "ID", help: "id of this host, the owner of what it writes (default: a random one, kept)" },
+  { name: "factory", placeholder: "PATH=KIND[@INDEX]", help: "a factory to serve beside /core/examples; repeatable", many: true },
+  { name: "memory-index", placeholder: "PATH", help: "a further in-memory index; repeatable", many: true },
+  { name: "backup-root", placeholder: "DIR", help: "a directory that backups may lie in; repeatable (default: anywhere)", many: true },
+  { name: "history", placeholder: "DURATION", help: "how long versions beyond the retained count stay (default 24h)" },
+  { name: "retain-versions", placeholder: "N", help: "versions of a document that stay whatever their age (default 10000)" },
+  { name: "token-file", placeholder: "FILE", help: "tokens and their roles, one a line; without it anybody may do anything" },
+  { name: "host-name", placeholder: "NAME", help: "a further name that clients may ask for this host by; repeatable", many: true },
+];
+
+type Values = Partial<Record<string, string | string[]>>;
+
+const invalid = (problem: string, cause?: unknown) => new HostError("CONFIGURATION_INVALID", problem, { cause });
+
+/** A duration as text, for example 24h, 90m, 30s, 7d or 500ms, in milliseconds. */
+export function parseDuration(text: string): number {
+  const match = /^(\d+)(ms|s|m|h|d)$/.exec(text.trim());
+  const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+  const unit = units[match?.[2] ?? ""];
+  if (!match || unit === undefined) throw invalid(`${JSON.stringify(text)} is no duration; write for example 24h, 90m or 7d.`);
+  return Number(match[1]) * unit;
+}
+
+function readConfigFile(path: string): Values {
+  let value: unknown;
+  try {
+    value = parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw invalid(`The configuration file ${path} cannot be read as YAML${cause instanceof Error ? `: ${cause.message}` : ""}.`, cause);
+  }
+  if (value === null || value === undefined) return {};
+  if (typeof value !== "object" || Array.isArray(value)) throw invalid(`The configuration file ${path} must hold keys and values, for example: http-port: 8000`);
+  const values: Values = {};
+  for (const [name, given] of Object.entries(value)) {
+    const setting = settings.find((one) => one.name === name);
+    if (!setting) throw invalid(`The configuration file ${path} has the unknown key ${name}; the keys are ${settings.map((one) => one.name).join(", ")}.`);
+    const list: unknown[] = Array.isArray(given) ? given : [given];
+    if (!list.every((one) => typeof one === "string" || typeof one === "number")) throw invalid(`The key ${name} in ${path} must be a text, a number or a list of them.`);
+    if (!setting.many && list.length !== 1) throw invalid(`The key ${name} in ${path} takes one value.`);
+    values[name] = setting.many ? list.map(String) : String(list[0]);
+  }
+  return values;
+}
+
+function readEnvironment(environment: NodeJS.ProcessEnv): Values {
+  const values: Values = {};
+  for (const { name, many } of settings) {
+    const value = environment[`HOLDFAST_${name.toUpperCase().replaceAll("-", "_")}`];
+    if (value !== undefined && value !== "") values[name] = many ? value.split(",").map((one) => one.trim()) : value;
+  }
+  return values;
+}
+
+function parseFactory(text: string): FactoryDescription {
+  const match = /^(\/[^=]+)=([^@]+)(?:@(\/.+))?$/.exec(text);
+  if (!match?.[1] || !match[2]) throw invalid(`${JSON.stringify(text)} is no factory; write /path=kind, for example /core/books=com:example:Book`);
+  return { path: match[1], kind: match[2], indexLink: match[3] ?? durableIndexLink };
+}
+
+function parseInteger(name: string, text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw invalid(`${name} must be a whole number, not ${JSON.stringify(text)}.`);
+  return Number(text);
+}
+
+/** Flags before environment before file, as options of a host. `configFile` comes from --config or HOLDFAST_CONFIG. */
+export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostOptions {
+  const configFile = flags["config"] ?? environment["HOLDFAST_CONFIG"];
+  const values: Values = {
+    ...(typeof configFile === "string" ? readConfigFile(configFile) : {}),
+    ...readEnvironment(environment),
+    ...Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)),
+  };
+  const text = (name: string) => {
+    const value = values[name];
+    return typeof value === "string" ? value : undefined;
+  };
+  const list = (name: string) => {
+    const value = values[name];
+    return Array.isArray(value) ? value : undefined;
+  };
+  const number = (name: string) => {
+    const value = text(name);
+    return value === undefined ? undefined : parseInteger(name, value);
+  };
+  const tokenFile = text("token-file");
+  const history = text("history");
+  const options: { [K in keyof HostOptions]: HostOptions[K] | undefined } = {
+    dataDirectory: resolve(text("data-dir") ?? "data"),
+    httpHost: text("http-host"),
+    httpPort: number("http-port"),
+    grpcHost: text("grpc-host"),
+    grpcPort: number("grpc-port"),
+    id: text("id"),
+    factories: list("factory")?.map(parseFactory),
+    memoryIndexes: list("memory-index"),
+    backupRoots: list("backup-root")?.map((path) => resolve(path)),
+    historyMs: history === undefined ? undefined : parseDuration(history),
+    retainedVersions: number("retain-versions"),
+    tokens: tokenFile === undefined ? undefined : readTokenFile(tokenFile),
+    hostNames: list("host-name"),
+  };
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as HostOptions;
+}
+
+function readTokenFile(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw invalid(`The token file ${path} cannot be read.`, cause);
+  }
+}

@@ -1,0 +1,90 @@
+import { HostError } from "./errors.js";
+import { systemSeams, type Seams } from "./io/seams.js";
+import { limits } from "./limits.js";
+import type { FactoryDescription } from "./service/document-service.js";
+import { defaultFactories, durableIndexLink, inMemoryIndexLink } from "./service/factories.js";
+
+/** What a host is made of. Everything but the data directory has a default. */
+export interface HostOptions {
+  /** Holds the indexes; made if it is missing, its parent is not. One host at a time. */
+  dataDirectory: string;
+  /** Becomes documentOwner of what this host writes. Default: a random one, kept in the data directory. */
+  id?: string;
+  /** Default 127.0.0.1. Any other than loopback needs tokens and a backup root. */
+  httpHost?: string;
+  /** Default 8000; 0 takes a free one. */
+  httpPort?: number;
+  /** Default 127.0.0.1. */
+  grpcHost?: string;
+  /** Default 8001; 0 takes a free one. */
+  grpcPort?: number;
+  /** Beyond /core/examples and /core/in-memory-examples. */
+  factories?: FactoryDescription[];
+  /** Links of further in-memory indexes. */
+  memoryIndexes?: string[];
+  /** Backups may only lie in these directories. Default: anywhere, which only a host bound to loopback may do. */
+  backupRoots?: string[];
+  /** How long versions beyond the retained count stay, in milliseconds. Default 24 h. */
+  historyMs?: number;
+  /** Versions of one document that stay whatever their age. Default 10,000. */
+  retainedVersions?: number;
+  /** The text of a token file: one token a line with its roles. Default: no tokens are asked for. */
+  tokens?: string;
+  /** Names beside its addresses under which clients may ask for this host. */
+  hostNames?: string[];
+  /** Hears what happens; the default writes nothing. */
+  logger?: HostLogger;
+  /** The surroundings; tests put their own in place. */
+  seams?: Seams;
+}
+
+/** The part of pino's interface that the host uses. */
+export interface HostLogger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+const silent: HostLogger = { info() {}, warn() {}, error() {} };
+
+export type ResolvedOptions = Required<Omit<HostOptions, "id" | "tokens">> & Pick<HostOptions, "id" | "tokens">;
+
+/** Fills in defaults and refuses what cannot be: CONFIGURATION_INVALID. */
+export function resolveOptions(options: HostOptions): ResolvedOptions {
+  const resolved: ResolvedOptions = {
+    httpHost: "127.0.0.1",
+    httpPort: 8000,
+    grpcHost: "127.0.0.1",
+    grpcPort: 8001,
+    memoryIndexes: [],
+    backupRoots: [],
+    historyMs: limits.historyMs,
+    retainedVersions: limits.retainedVersions,
+    hostNames: [],
+    logger: silent,
+    seams: systemSeams,
+    ...options,
+    factories: [...defaultFactories, ...(options.factories ?? [])],
+  };
+  const invalid = (problem: string) => new HostError("CONFIGURATION_INVALID", problem);
+  if (!options.dataDirectory) throw invalid("A data directory is needed: --data-dir DIR.");
+  for (const [name, port] of [["HTTP", resolved.httpPort], ["gRPC", resolved.grpcPort]] as const) {
+    if (!Number.isInteger(port) || port < 0 || port > 65535) throw invalid(`The ${name} port ${port} is none: give a number from 0 to 65535.`);
+  }
+  if (!Number.isInteger(resolved.retainedVersions) || resolved.retainedVersions < 1) throw invalid("The count of retained versions must be at least 1.");
+  if (!(resolved.historyMs >= 0)) throw invalid("The history must be a duration, for example 24h.");
+  if (options.id !== undefined && !/^[\x21-\x7e]{1,128}$/.test(options.id)) throw invalid("The host id must be 1 to 128 printable characters without spaces.");
+  const indexLinks = [durableIndexLink, inMemoryIndexLink, ...resolved.memoryIndexes];
+  const paths = new Set<string>();
+  for (const { path, indexLink } of resolved.factories) {
+    if (!/^\/[^\s?#]*[^\s?#/]$/.test(path)) throw invalid(`The factory path ${path} is none: write /path.`);
+    if (path === "/v1" || path.startsWith("/v1/") || path.startsWith("/core/management")) throw invalid(`The factory path ${path} is taken by the host.`);
+    if (paths.has(path)) throw invalid(`The factory ${path} is there twice.`);
+    paths.add(path);
+    if (!indexLinks.includes(indexLink)) throw invalid(`The factory ${path} wants the index ${indexLink}, which is not there; add --memory-index ${indexLink}.`);
+  }
+  for (const link of resolved.memoryIndexes) {
+    if (!/^\/[\w./-]{1,200}$/.test(link) || indexLinks.filter((one) => one === link).length > 1) throw invalid(`The in-memory index ${link} is not a link of its own.`);
+  }
+  return resolved;
+}

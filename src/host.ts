@@ -1,0 +1,255 @@
+import { createHash } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createOperations } from "./backup/operations.js";
+import { resolveRoots } from "./destination/roots.js";
+import { sqliteKit } from "./engine/sqlite/kit.js";
+import { HostError } from "./errors.js";
+import { resolveOptions, type HostOptions, type ResolvedOptions } from "./host-options.js";
+import { lockDirectory } from "./io/directory-lock.js";
+import { writeFileDurably } from "./io/durable-file.js";
+import { readSmallFile } from "./io/read-file.js";
+import { limits } from "./limits.js";
+import { productVersion } from "./product-version.js";
+import { checkExposure } from "./security/exposure.js";
+import { hostNames } from "./security/hosts.js";
+import { loadTokens } from "./security/tokens.js";
+import type { DocumentService } from "./service/document-service.js";
+import { createDocumentService } from "./service/documents.js";
+import { durableIndexLink, inMemoryIndexLink } from "./service/factories.js";
+import type { HostDescription, ManagementService, OperationService, OperationView } from "./service/management-service.js";
+import { createManagementService } from "./service/management.js";
+import { openDocumentIndex, type DocumentIndex } from "./store/document-index.js";
+import { authorizeMethods } from "./transport/call/method-roles.js";
+import { hostServices } from "./transport/call/host-services.js";
+import { startGrpcServer } from "./transport/grpc/server.js";
+import { createHttpServer } from "./transport/http/server.js";
+import { createRestHandler } from "./transport/rest/handler.js";
+import { createXenonDialect } from "./transport/xenon/dialect.js";
+import { sendError } from "./transport/xenon/error-response.js";
+
+/** A running host. The services may be called directly, in the same process, without the network. */
+export interface Host {
+  readonly id: string;
+  readonly httpAddress: { host: string; port: number };
+  readonly grpcAddress: { host: string; port: number };
+  readonly dataDirectory: string;
+  readonly backupRoots: readonly string[];
+  readonly documents: DocumentService;
+  readonly management: ManagementService;
+  readonly operations: OperationService;
+  /** Finishes requests in flight, waits for a copy under way (limits.shutdownMs at most), and closes. */
+  close(): Promise<void>;
+}
+
+/** Things to undo when a start fails half-way, and to do when the host closes: the last one first. */
+type Closers = (() => Promise<void> | void)[];
+
+/** Starts a host; it serves when the promise resolves. Rejects with HostError, and then leaves nothing running. */
+export async function createHost(hostOptions: HostOptions): Promise<Host> {
+  const options = resolveOptions(hostOptions);
+  checkExposure({
+    httpHost: options.httpHost,
+    grpcHost: options.grpcHost,
+    hasTokens: options.tokens !== undefined,
+    backupRoots: options.backupRoots,
+  });
+  const closers: Closers = [];
+  const closeAll = async () => {
+    for (const close of closers.reverse()) await close();
+  };
+  try {
+    return await start(options, closers, closeAll);
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+async function start(options: ResolvedOptions, closers: Closers, closeAll: () => Promise<void>): Promise<Host> {
+  const { seams, logger } = options;
+  const { files } = seams;
+  const dataDirectory = resolve(options.dataDirectory);
+  if ((await files.status(dataDirectory)) === undefined) await makeDirectory(options, dataDirectory);
+  const lock = lockDirectory(join(dataDirectory, "lock.sqlite"));
+  closers.push(() => lock.release());
+  const hostId = await keepHostId(options, dataDirectory);
+  const tokens = options.tokens === undefined ? undefined : loadTokens(options.tokens);
+  const roots = await resolveRoots(files, options.backupRoots);
+  const temporaryDirectory = join(dataDirectory, "temporary");
+  await files.removeTree(temporaryDirectory);
+  await files.makeDirectory(temporaryDirectory);
+  const onInternalError = (thrown: unknown) => logger.error({ err: thrown }, "internal error");
+
+  const indexes = await openIndexes(options, dataDirectory, hostId, closers, onInternalError);
+  const indexOf = (link: string): DocumentIndex => {
+    const index = indexes.get(link);
+    if (!index) throw new HostError("INDEX_NOT_FOUND", `Service not found: ${link}`, { metadata: { link } });
+    return index;
+  };
+  closers.push(startSweeping([...indexes.values()], onInternalError));
+
+  const operations = createOperations(seams, (view) => logOperation(options, view));
+  closers.push(() => operations.close(limits.shutdownMs));
+  const documents = createDocumentService({
+    factories: options.factories,
+    indexOf,
+    lineageOf: (link) => indexOf(link).lineage(),
+    hostId,
+    newId: seams.randomId,
+  });
+  const startTimeMicros = seams.nowMicros();
+  let httpAddress = { host: options.httpHost, port: options.httpPort };
+  let grpcAddress = { host: options.grpcHost, port: options.grpcPort };
+  const show = ({ host, port }: typeof httpAddress) => `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const describeHost = async (): Promise<HostDescription> => ({
+    id: hostId,
+    version: productVersion,
+    startTimeMicros,
+    dataDirectory,
+    backupRoots: roots.paths,
+    autoBackupDirectory: join(dataDirectory, "auto-backup"),
+    httpAddress: show(httpAddress),
+    grpcAddress: show(grpcAddress),
+    indexes: await Promise.all([...indexes.values()].map(async (index) => ({ ...(await index.state()), link: index.link, inMemory: index.inMemory }))),
+  });
+  const management = createManagementService({
+    seams,
+    kit: sqliteKit,
+    operations,
+    indexOf,
+    roots,
+    temporaryDirectory,
+    hostId,
+    productVersion,
+    describeHost,
+  });
+
+  const services = hostServices({ documents, management, operations, nowMicros: seams.nowMicros });
+  const authorize = authorizeMethods(tokens);
+  const http = createHttpServer({
+    host: options.httpHost,
+    port: options.httpPort,
+    hostNames: hostNames(options.httpHost, options.hostNames),
+    handlers: [
+      createXenonDialect({ documents, management, operations, indexLinks: [...indexes.keys()], hostId, tokens }),
+      createRestHandler({ services, authorize, onInternalError }),
+    ],
+    sendError,
+    onInternalError,
+  });
+  httpAddress = await http.open();
+  const grpc = await startGrpcServer({
+    host: options.grpcHost,
+    port: options.grpcPort,
+    services,
+    authorize,
+    onInternalError,
+    healthNames: ["backup"],
+  }).catch(async (error: unknown) => {
+    await http.close(0);
+    throw error;
+  });
+  grpcAddress = { host: options.grpcHost, port: grpc.port };
+  // The two ports drain side by side, and the operations that their callers wait for with them.
+  closers.push(async () => {
+    await Promise.all([http.close(limits.shutdownMs), grpc.close(limits.shutdownMs), operations.close(limits.shutdownMs)]);
+  });
+  let closing: Promise<void> | undefined;
+  return {
+    id: hostId,
+    httpAddress,
+    grpcAddress,
+    dataDirectory,
+    backupRoots: roots.paths,
+    documents,
+    management,
+    operations,
+    close: () => (closing ??= closeAll()),
+  };
+}
+
+async function makeDirectory({ seams }: ResolvedOptions, path: string): Promise<void> {
+  try {
+    await seams.files.makeDirectory(path, "private");
+  } catch (cause) {
+    throw new HostError("CONFIGURATION_INVALID", `The data directory ${path} cannot be made; make it, or check its parent and permissions.`, { cause });
+  }
+}
+
+/** The id that was given, or the one that the directory keeps. */
+async function keepHostId({ seams, id }: ResolvedOptions, dataDirectory: string): Promise<string> {
+  const path = join(dataDirectory, "host-id");
+  if (id !== undefined) return id;
+  if ((await seams.files.status(path)) !== undefined) return (await readSmallFile(seams.files, path, 256)).toString("utf8").trim();
+  const made = seams.randomId();
+  await writeFileDurably(seams, path, Buffer.from(`${made}\n`));
+  return made;
+}
+
+async function openIndexes(
+  options: ResolvedOptions,
+  dataDirectory: string,
+  hostId: string,
+  closers: Closers,
+  onBackgroundError: (error: unknown) => void,
+): Promise<Map<string, DocumentIndex>> {
+  const { seams } = options;
+  const engine = { nowMicros: seams.nowMicros, retainedVersions: options.retainedVersions, historyMicros: options.historyMs * 1000 };
+  const indexes = new Map<string, DocumentIndex>();
+  const open = async (link: string, inMemory: boolean, directory: string) => {
+    const index = await openDocumentIndex(seams, sqliteKit, {
+      link,
+      inMemory,
+      directory,
+      ...(inMemory && { indexId: `${hostId}${link}` }),
+      engine: { ...engine, durable: !inMemory },
+      onBackgroundError,
+    });
+    closers.push(() => index.close());
+    indexes.set(link, index);
+  };
+  await open(durableIndexLink, false, join(dataDirectory, "document-index"));
+  const memory = await memoryDirectory(options, dataDirectory);
+  closers.push(() => seams.files.removeTree(memory));
+  for (const [i, link] of [inMemoryIndexLink, ...options.memoryIndexes].entries()) await open(link, true, join(memory, `index-${i}`));
+  return indexes;
+}
+
+/**
+ * A private directory on a memory file system where the machine has one. Its name follows from the data directory, so
+ * that the next host on it, and no other, empties what a killed one left.
+ */
+async function memoryDirectory({ seams }: ResolvedOptions, dataDirectory: string): Promise<string> {
+  const shared = "/dev/shm";
+  const parent = (await seams.files.status(shared))?.kind === "directory" ? shared : tmpdir();
+  const name = createHash("sha256").update(dataDirectory).digest("hex").slice(0, 32);
+  const directory = join(parent, `holdfast-${name}`);
+  await seams.files.removeTree(directory);
+  await seams.files.makeDirectory(directory, "private");
+  return directory;
+}
+
+/** Expiry and pruning, in bounded steps, as long as the host runs. */
+function startSweeping(indexes: DocumentIndex[], onError: (error: unknown) => void): () => Promise<void> {
+  let stopped = false;
+  let running: Promise<unknown> = Promise.resolve();
+  const timer = setInterval(() => {
+    running = running.then(async () => {
+      for (const index of indexes) if (!stopped) await index.sweep();
+    }).catch(onError);
+  }, limits.sweepIntervalMs);
+  return async () => {
+    stopped = true;
+    clearInterval(timer);
+    await running;
+  };
+}
+
+function logOperation({ logger }: ResolvedOptions, view: OperationView): void {
+  const { name, kind, indexLink, target, error, progress } = view;
+  const seconds = ((view.endTimeMicros ?? view.startTimeMicros) - view.startTimeMicros) / 1_000_000;
+  const fields = { operation: name, kind, indexLink, target, seconds, warnings: progress.warnings };
+  if (error) logger.warn({ ...fields, reason: error.reason, problem: error.message }, `${kind} failed`);
+  else logger.info(fields, `${kind} done`);
+}
