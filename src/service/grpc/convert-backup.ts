@@ -80,8 +80,13 @@ function toParent({ indexId, lineage, positionMicros }: LineageParent) {
   return { indexId, lineage, positionMicros: toInt64(positionMicros) };
 }
 
-function toWindow({ earliestMicros, latestMicros, boundingLink }: RestorableWindow) {
-  return { earliestMicros: toInt64(earliestMicros), latestMicros: toInt64(latestMicros), boundingLink: boundingLink ?? "" };
+function toWindow(window: RestorableWindow) {
+  return {
+    earliestMicros: toInt64(window.earliestMicros),
+    latestMicros: toInt64(window.latestMicros),
+    boundingLink: window.boundingLink ?? "",
+    historyStartMicros: toInt64(window.historyStartMicros),
+  };
 }
 
 function toSegment(segment: SegmentDescription) {

@@ -2,36 +2,27 @@ import { toJson, type JsonValue, type Registry } from "@bufbuild/protobuf";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { httpStatus, type HostError } from "../../errors.js";
 import { StatusSchema } from "../../../gen/ts/google/rpc/status_pb.js";
+import { sendJson, sendJsonAndClose } from "../http/respond.js";
 import { statusOf } from "../status.js";
+import { hasBody } from "./body.js";
 
-/** How long a client may go on sending a body that was refused, so that it gets to read why. */
-const discardMs = 2000;
+/** Names and values in turn, as node:http takes them. */
+const always = ["cache-control", "no-store", "x-content-type-options", "nosniff"];
 
-export function sendJson(response: ServerResponse, status: number, json: JsonValue, headers: Record<string, string> = {}) {
-  const text = Buffer.from(JSON.stringify(json));
-  response.writeHead(status, {
-    "content-type": "application/json",
-    "content-length": text.byteLength,
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    ...headers,
-  });
-  response.end(text);
+export function sendAnswer(response: ServerResponse, json: JsonValue, headers: readonly string[]) {
+  sendJson(response, 200, JSON.stringify(json), [...always, ...headers]);
 }
 
-/** Answers with google.rpc.Status as JSON. `conditional`: the request had an If-Match header. */
-export function sendError(request: IncomingMessage, response: ServerResponse, error: HostError, registry: Registry, conditional: boolean) {
+/** Answers with google.rpc.Status as JSON. */
+export function sendError(request: IncomingMessage, response: ServerResponse, error: HostError, registry: Registry) {
   if (response.headersSent || response.destroyed) return;
-  const status = conditional && error.reason === "VERSION_MISMATCH" ? 412 : httpStatus(error);
-  const headers: Record<string, string> = {};
-  if (status === 401) headers["www-authenticate"] = "Bearer";
-  if (status === 503) headers["retry-after"] = "1";
-  if (error.metadata["allow"]) headers["allow"] = error.metadata["allow"];
-  if (!request.complete) {
-    // The rest of the body is not wanted: the connection cannot be used again.
-    headers["connection"] = "close";
-    const timer = setTimeout(() => request.destroy(), discardMs).unref();
-    request.once("close", () => clearTimeout(timer)).resume();
-  }
-  sendJson(response, status, toJson(StatusSchema, statusOf(error), { registry }), headers);
+  const unmet = error.reason === "VERSION_MISMATCH" && request.headers["if-match"] !== undefined;
+  const status = unmet ? 412 : httpStatus(error);
+  const headers = [...always];
+  if (status === 401) headers.push("www-authenticate", "Bearer");
+  if (status === 503) headers.push("retry-after", "1");
+  if (error.metadata["allow"]) headers.push("allow", error.metadata["allow"]);
+  const text = JSON.stringify(toJson(StatusSchema, statusOf(error), { registry }));
+  if (hasBody(request) && !request.complete) sendJsonAndClose(request, response, status, text, headers);
+  else sendJson(response, status, text, headers);
 }

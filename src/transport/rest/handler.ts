@@ -9,7 +9,7 @@ import type { BoundService } from "../call/bound-service.js";
 import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
 import { invoke, onlyMessage } from "../call/invoke.js";
 import { hostErrorOf, type OnInternalError } from "../status.js";
-import { sendError, sendJson } from "./answer.js";
+import { sendAnswer, sendError } from "./answer.js";
 import { readBody } from "./body.js";
 import { etagOf, ifMatchParameters } from "./conditional.js";
 import { operationRules } from "./operation-rules.js";
@@ -50,7 +50,7 @@ export function createRestHandler(options: RestOptions): RestHandler {
       await answer({ request, response, signal, match, query, path, registry, interceptors });
     } catch (thrown) {
       const error = hostErrorOf(thrown, options.onInternalError);
-      sendError(request, response, error, registry, request.headers["if-match"] !== undefined);
+      sendError(request, response, error, registry);
     }
     return true;
   };
@@ -103,7 +103,7 @@ async function answer({ request, response, signal, match, path, query, registry,
   try {
     const json = write(await onlyMessage(await invoke(spec, context, message(), interceptors)));
     const etag = etagOf(json);
-    sendJson(response, 200, json, { ...Object.fromEntries(context.responseHeader), ...(etag === undefined ? {} : { etag }) });
+    sendAnswer(response, json, [...[...context.responseHeader].flat(), ...(etag === undefined ? [] : ["etag", etag])]);
   } finally {
     context.abort(new HostError("OPERATION_CANCELLED", "The call is over."));
   }

@@ -67,7 +67,7 @@ export const fakeBackup: BackupDescription = {
   productVersion: "0.1.0",
   createTimeMicros: 9_007_199_254_740_991,
   positionMicros: 1_700_000_000_000_001,
-  window: { earliestMicros: 1, latestMicros: 1_700_000_000_000_002 } as BackupDescription["window"],
+  window: { earliestMicros: 1, latestMicros: 1_700_000_000_000_002, historyStartMicros: 1 },
   documents: 2,
   versions: 3,
   sizeBytes: 4096,

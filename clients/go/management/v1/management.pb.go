@@ -613,9 +613,11 @@ type RestorableWindow struct {
 	// The latest time.
 	LatestMicros int64 `protobuf:"varint,2,opt,name=latest_micros,json=latestMicros,proto3" json:"latest_micros,omitempty"`
 	// The link of the document whose pruned versions bound the earliest time, where one does.
-	BoundingLink  string `protobuf:"bytes,3,opt,name=bounding_link,json=boundingLink,proto3" json:"bounding_link,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	BoundingLink string `protobuf:"bytes,3,opt,name=bounding_link,json=boundingLink,proto3" json:"bounding_link,omitempty"`
+	// When the first version was written, pruned ones included: before it the index was empty. 0: there was none.
+	HistoryStartMicros int64 `protobuf:"varint,4,opt,name=history_start_micros,json=historyStartMicros,proto3" json:"history_start_micros,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *RestorableWindow) Reset() {
@@ -667,6 +669,13 @@ func (x *RestorableWindow) GetBoundingLink() string {
 		return x.BoundingLink
 	}
 	return ""
+}
+
+func (x *RestorableWindow) GetHistoryStartMicros() int64 {
+	if x != nil {
+		return x.HistoryStartMicros
+	}
+	return 0
 }
 
 // What to back up, and where to.
@@ -2059,11 +2068,12 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\rLineageParent\x12\x19\n" +
 	"\bindex_id\x18\x01 \x01(\tR\aindexId\x12\x18\n" +
 	"\alineage\x18\x02 \x01(\tR\alineage\x12'\n" +
-	"\x0fposition_micros\x18\x03 \x01(\x03R\x0epositionMicros\"\x85\x01\n" +
+	"\x0fposition_micros\x18\x03 \x01(\x03R\x0epositionMicros\"\xb7\x01\n" +
 	"\x10RestorableWindow\x12'\n" +
 	"\x0fearliest_micros\x18\x01 \x01(\x03R\x0eearliestMicros\x12#\n" +
 	"\rlatest_micros\x18\x02 \x01(\x03R\flatestMicros\x12#\n" +
-	"\rbounding_link\x18\x03 \x01(\tR\fboundingLink\"\xbd\x02\n" +
+	"\rbounding_link\x18\x03 \x01(\tR\fboundingLink\x120\n" +
+	"\x14history_start_micros\x18\x04 \x01(\x03R\x12historyStartMicros\"\xbd\x02\n" +
 	"\rBackupRequest\x12,\n" +
 	"\vdestination\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\vdestination\x12I\n" +

@@ -289,6 +289,8 @@ export interface RestorableWindow {
   latestMicros: bigint;
   /** The link of the document whose pruned versions bound the earliest time, where one does. */
   boundingLink: string;
+  /** When the first version was written, pruned ones included: before it the index was empty. 0: there was none. */
+  historyStartMicros: bigint;
 }
 
 /** What to back up, and where to. */
@@ -1223,7 +1225,7 @@ export const LineageParent: MessageFns<LineageParent> = {
 };
 
 function createBaseRestorableWindow(): RestorableWindow {
-  return { earliestMicros: 0n, latestMicros: 0n, boundingLink: "" };
+  return { earliestMicros: 0n, latestMicros: 0n, boundingLink: "", historyStartMicros: 0n };
 }
 
 export const RestorableWindow: MessageFns<RestorableWindow> = {
@@ -1242,6 +1244,12 @@ export const RestorableWindow: MessageFns<RestorableWindow> = {
     }
     if (message.boundingLink !== "") {
       writer.uint32(26).string(message.boundingLink);
+    }
+    if (message.historyStartMicros !== 0n) {
+      if (BigInt.asIntN(64, message.historyStartMicros) !== message.historyStartMicros) {
+        throw new globalThis.Error("value provided for field message.historyStartMicros of type int64 too large");
+      }
+      writer.uint32(32).int64(message.historyStartMicros);
     }
     return writer;
   },
@@ -1283,6 +1291,14 @@ export const RestorableWindow: MessageFns<RestorableWindow> = {
             message.boundingLink = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.historyStartMicros = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1312,6 +1328,11 @@ export const RestorableWindow: MessageFns<RestorableWindow> = {
         : isSet(object.bounding_link)
         ? globalThis.String(object.bounding_link)
         : "",
+      historyStartMicros: isSet(object.historyStartMicros)
+        ? BigInt(object.historyStartMicros)
+        : isSet(object.history_start_micros)
+        ? BigInt(object.history_start_micros)
+        : 0n,
     };
   },
 
@@ -1325,6 +1346,9 @@ export const RestorableWindow: MessageFns<RestorableWindow> = {
     }
     if (message.boundingLink !== "") {
       obj.boundingLink = message.boundingLink;
+    }
+    if (message.historyStartMicros !== 0n) {
+      obj.historyStartMicros = message.historyStartMicros.toString();
     }
     return obj;
   },
@@ -1341,6 +1365,9 @@ export const RestorableWindow: MessageFns<RestorableWindow> = {
       ? BigInt(object.latestMicros)
       : 0n;
     message.boundingLink = object.boundingLink ?? "";
+    message.historyStartMicros = (object.historyStartMicros !== undefined && object.historyStartMicros !== null)
+      ? BigInt(object.historyStartMicros)
+      : 0n;
     return message;
   },
 };
