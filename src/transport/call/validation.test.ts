@@ -1,0 +1,43 @@
+import { create } from "@bufbuild/protobuf";
+import { BackupRequestSchema, PruneBackupsRequestSchema, type Container } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { bearerTokenOf } from "./authorization.js";
+import { createValidate } from "./validation.js";
+import { RequestViolations } from "./violations.js";
+
+const validate = createValidate();
+
+test("a message within the rules passes", () => {
+  expect(() => validate(BackupRequestSchema, create(BackupRequestSchema, { destination: "file:/x", requestId: "a-1" }))).not.toThrow();
+});
+
+test("each broken rule is named by field", () => {
+  const message = create(BackupRequestSchema, { destination: "", container: 42 as Container, indexLink: "é".repeat(513), requestId: "a b" });
+  try {
+    validate(BackupRequestSchema, message);
+    throw new Error("it passed");
+  } catch (error) {
+    expect(error).toMatchObject({ reason: "REQUEST_INVALID", metadata: { field: "destination" } });
+    const { cause } = error as { cause: RequestViolations };
+    expect(cause).toBeInstanceOf(RequestViolations);
+    expect(cause.violations.map(({ field }) => field)).toEqual(["destination", "container", "index_link", "request_id"]);
+  }
+});
+
+test("at most twenty fields are named", () => {
+  try {
+    validate(PruneBackupsRequestSchema, create(PruneBackupsRequestSchema, { uri: "x", names: Array.from({ length: 100 }, () => "") }));
+    throw new Error("it passed");
+  } catch (error) {
+    expect((error as { cause: RequestViolations }).cause.violations).toHaveLength(20);
+    expect(String(error)).toContain("99 more");
+  }
+});
+
+test.each([
+  ["Bearer abc", "abc"],
+  ["bearer  abc ", "abc"],
+  ["Basic abc", undefined],
+  ["Bearer", undefined],
+  ["Bearer a b", undefined],
+  [undefined, undefined],
+])("the token of %s is %s", (header, token) => expect(bearerTokenOf(header)).toBe(token));
