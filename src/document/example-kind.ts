@@ -103,18 +103,20 @@ function stringText(name: string, raw: string): string {
 
 function stringMap(raw: string, keepNulls: boolean): string {
   if (!raw.startsWith("{")) throw wrongType("keyValues", "an object of strings", raw);
-  const map: Members = new Map();
-  for (const [key, value] of scanMembers(raw)) {
+  const map = scanMembers(raw);
+  for (const [key, value] of map) {
+    if (value.charAt(0) === '"') continue;
     if (value !== "null") map.set(key, stringText(`keyValues.${key}`, value));
-    else if (keepNulls) map.set(key, value);
-    else map.delete(key);
+    else if (!keepNulls) map.delete(key);
   }
   return joinMembers(map);
 }
 
+const oneItem = /^\["[^"\\]*"\]$/;
+
 function stringSet(raw: string): string {
   if (!raw.startsWith("[")) throw wrongType("tags", "an array of strings", raw);
-  if (raw === "[]") return raw;
+  if (raw === "[]" || oneItem.test(raw)) return raw;
   const items = JSON.parse(raw) as unknown[];
   for (const item of items) if (typeof item !== "string") throw wrongType("tags", "an array of strings", raw);
   return JSON.stringify([...new Set(items)]);

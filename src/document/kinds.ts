@@ -25,9 +25,8 @@ export function isSystemField(name: string): boolean {
   return name.startsWith("document");
 }
 
-/** The members without the system fields. */
+/** Takes the system fields out of the members; returns them for convenience. */
 export function ownMembers(members: Members): Members {
-  const own: Members = new Map();
-  for (const [name, value] of members) if (!isSystemField(name)) own.set(name, value);
-  return own;
+  for (const name of members.keys()) if (isSystemField(name)) members.delete(name);
+  return members;
 }

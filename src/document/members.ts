@@ -62,9 +62,15 @@ export function joinMembers(members: Members): string {
   let text = "";
   for (const [name, value] of members) {
     text += text === "" ? "{" : ",";
-    text += `${JSON.stringify(name)}:${value}`;
+    text += `${keyText(name)}:${value}`;
   }
   return text === "" ? "{}" : `${text}}`;
+}
+
+const plainKey = /^[\w.$ /-]*$/;
+
+function keyText(name: string): string {
+  return plainKey.test(name) ? `"${name}"` : JSON.stringify(name);
 }
 
 /** The index after the string that begins at `start`. */

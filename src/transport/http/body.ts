@@ -17,29 +17,24 @@ export function readText(request: IncomingMessage, limitBytes: number): Promise<
     let first: Buffer | undefined;
     let rest: Buffer[] | undefined;
     let size = 0;
-    const stop = () => {
-      request.off("data", onData).off("end", onEnd).off("error", onLost).off("close", onLost);
-    };
-    const onData = (chunk: Buffer) => {
+    request.on("data", (chunk: Buffer) => {
       size += chunk.length;
       if (size > limitBytes) {
-        stop();
-        request.pause();
+        // What still comes is somebody else's to throw away; here nothing of it is kept.
+        first = rest = undefined;
         reject(tooLarge());
       } else if (first === undefined) first = chunk;
       else (rest ??= [first]).push(chunk);
-    };
-    const onEnd = () => {
-      stop();
+    });
+    request.on("end", () => {
       const body = rest === undefined ? first : Buffer.concat(rest, size);
       if (body === undefined) resolve("");
       else if (isUtf8(body)) resolve(body.toString());
       else reject(new HostError("JSON_INVALID", "Unparseable JSON body: it is not UTF-8."));
-    };
-    const onLost = () => {
-      stop();
-      reject(new HostError("OPERATION_CANCELLED", "The client left before its request was complete."));
-    };
-    request.on("data", onData).on("end", onEnd).on("error", onLost).on("close", onLost);
+    });
+    // Also after a complete one; then there is nothing left to reject. An aborted request is closed without an end.
+    request.on("close", () => {
+      if (!request.complete) reject(new HostError("OPERATION_CANCELLED", "The client left before its request was complete."));
+    });
   });
 }

@@ -215,7 +215,7 @@ describe("closing", () => {
     let begun = false;
     const { server, url } = await serve((_request, _response, signal) => {
       begun = true;
-      signal.addEventListener("abort", () => (aborted = true));
+      signal().addEventListener("abort", () => (aborted = true));
       return new Promise(() => undefined);
     });
     const inFlight = fetch(url);

@@ -11,37 +11,36 @@ export interface Turns {
   take(socket: Duplex, response: ServerResponse | undefined, work: () => void): void;
 }
 
-interface Line {
-  waiting: { response: ServerResponse | undefined; work: () => void }[];
+interface Turn {
+  response: ServerResponse | undefined;
+  work: () => void;
 }
 
-export function createTurns(): Turns {
-  const lines = new WeakMap<Duplex, Line>();
+/** Kept on the socket itself: a table beside it costs every request more than the rest of this file. */
+const waiting = Symbol("requests that wait for their turn");
+type Queued = Duplex & { [waiting]?: Turn[] | undefined };
 
-  function begin(socket: Duplex, response: ServerResponse | undefined, work: () => void): void {
-    response?.once("close", () => next(socket));
-    work();
-  }
+export const turns: Turns = {
+  take(socket: Queued, response, work) {
+    const line = socket[waiting];
+    if (line === undefined) {
+      if (response !== undefined) socket[waiting] = [];
+      begin(socket, response, work);
+    } else if (line.length < limits.pipelinedRequests) {
+      line.push({ response, work });
+    } else {
+      socket.destroy();
+    }
+  },
+};
 
-  function next(socket: Duplex): void {
-    const line = lines.get(socket);
-    if (line === undefined) return;
-    const first = socket.destroyed ? undefined : line.waiting.shift();
-    if (first === undefined) lines.delete(socket);
-    else begin(socket, first.response, first.work);
-  }
+function begin(socket: Queued, response: ServerResponse | undefined, work: () => void): void {
+  response?.on("close", () => next(socket));
+  work();
+}
 
-  return {
-    take(socket, response, work) {
-      const line = lines.get(socket);
-      if (line === undefined) {
-        if (response !== undefined) lines.set(socket, { waiting: [] });
-        begin(socket, response, work);
-      } else if (line.waiting.length < limits.pipelinedRequests) {
-        line.waiting.push({ response, work });
-      } else {
-        socket.destroy();
-      }
-    },
-  };
+function next(socket: Queued): void {
+  const first = socket.destroyed ? undefined : socket[waiting]?.shift();
+  if (first === undefined) socket[waiting] = undefined;
+  else begin(socket, first.response, first.work);
 }

@@ -44,7 +44,7 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, requireRol
     response: ServerResponse,
     factory: FactoryDescription,
     query: string,
-    signal: AbortSignal,
+    signal: () => AbortSignal,
   ): Promise<void> {
     if (request.method === "POST") {
       requireRole(request, "write");
@@ -53,7 +53,7 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, requireRol
       sendDocument(response, await documents.create(factory.path, text, options));
     } else if (request.method === "GET") {
       requireRole(request, "read");
-      await sendListing({ documents, factory, hostId, parameters: parametersOf(query), response, signal });
+      await sendListing({ documents, factory, hostId, parameters: parametersOf(query), response, signal: signal() });
     } else refuseMethod(request, "GET, POST");
   }
 

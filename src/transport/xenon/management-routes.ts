@@ -39,7 +39,7 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
     return true;
   };
 
-  async function onPatch(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
+  async function onPatch(request: IncomingMessage, response: ServerResponse, signal: () => AbortSignal): Promise<void> {
     requireRole(request);
     requireJsonBody(request);
     const text = await readText(request, limits.managementBodyBytes);
@@ -50,7 +50,7 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
       sendJson(response, 202, read.echo, ["location", `/v1/${begun.name}`, "preference-applied", "respond-async"]);
       return;
     }
-    const done = await outcome(begun, signal);
+    const done = await outcome(begun, signal());
     if (done === undefined) return;
     if (done.error !== undefined) throw done.error;
     sendJson(response, 200, read.echo);
