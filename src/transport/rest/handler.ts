@@ -31,7 +31,7 @@ export interface RestOptions extends CallChecks {
  * Answers a request and resolves to true, or leaves it alone and resolves to false: its path is not below /v1. The
  * signal aborts when the client leaves or the host gives up waiting. Never rejects: errors are answers.
  */
-export type RestHandler = (request: IncomingMessage, response: ServerResponse, signal: AbortSignal) => Promise<boolean>;
+export type RestHandler = (request: IncomingMessage, response: ServerResponse, signal: () => AbortSignal) => Promise<boolean>;
 
 const prefix = "/v1";
 
@@ -47,7 +47,7 @@ export function createRestHandler(options: RestOptions): RestHandler {
       const match = route(request.method ?? "GET", path);
       // Not by an interceptor: those need the message, and who may not call does not make the host read one.
       authorize?.(match.route.target.spec.method, bearerTokenOf(request.headers.authorization));
-      await answer({ request, response, signal, match, query, path, registry, interceptors });
+      await answer({ request, response, signal: signal(), match, query, path, registry, interceptors });
     } catch (thrown) {
       const error = hostErrorOf(thrown, options.onInternalError);
       sendError(request, response, error, registry);

@@ -18,7 +18,7 @@ export async function startServers(authorize?: Authorize) {
   const http = createServer((request, response) => {
     const left = new AbortController();
     response.on("close", () => left.abort());
-    void rest(request, response, left.signal).then((taken) => {
+    void rest(request, response, () => left.signal).then((taken) => {
       if (!taken) response.writeHead(418).end();
     });
   });
