@@ -1,4 +1,4 @@
-import { createHandlerContext, type Interceptor, type MethodImplSpec } from "@connectrpc/connect";
+import { createHandlerContext, type HandlerContext, type Interceptor, type MethodImplSpec } from "@connectrpc/connect";
 import type { Deadline, Metadata } from "@grpc/grpc-js";
 import { HostError } from "../../errors.js";
 import type { OnInternalError } from "../status.js";
@@ -22,8 +22,13 @@ export interface CallOptions {
   shutdownSignal: AbortSignal;
 }
 
+export interface CallContext extends HandlerContext {
+  /** Ends what runs on the context's signal. */
+  abort(reason?: unknown): void;
+}
+
 /** The context of a method's handler; its signal aborts when the client leaves, at the deadline and at shutdown. */
-export function callContext(spec: MethodImplSpec, call: Call, options: CallOptions) {
+export function callContext(spec: MethodImplSpec, call: Call, options: CallOptions): CallContext {
   const left = new AbortController();
   call.on("cancelled", () => {
     left.abort(new HostError("OPERATION_CANCELLED", "The client cancelled the call or went away."));
@@ -40,8 +45,6 @@ export function callContext(spec: MethodImplSpec, call: Call, options: CallOptio
     timeoutMs: timeoutMs(call),
   });
 }
-
-export type CallContext = ReturnType<typeof callContext>;
 
 function timeoutMs(call: Call): number | undefined {
   const deadline = Number(call.getDeadline());
