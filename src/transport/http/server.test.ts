@@ -148,6 +148,25 @@ describe("bodies", () => {
     expect(host.internal).toEqual([]);
   });
 
+  test("of a client that leaves before its answer are kept, and the host goes on", async () => {
+    const write = host.store.write.bind(host.store);
+    let release = () => {};
+    host.store.write = async (one) => {
+      await new Promise<void>((resolve) => (release = resolve));
+      return write(one);
+    };
+    const { socket, closed } = await host.dial();
+    socket.write(post('{"name":"left","documentSelfLink":"left"}'));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    socket.destroy();
+    await closed;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    release();
+    await until(() => host.store.log.length === 1);
+    expect((await host.call("GET", "/core/examples/left")).status).toBe(200);
+    expect(host.internal).toEqual([]);
+  });
+
   test("two lengths, or a length and chunks, are no HTTP", async () => {
     for (const more of ["content-length: 3\r\n", "transfer-encoding: chunked\r\n"]) {
       const { socket, received, closed } = await host.dial();

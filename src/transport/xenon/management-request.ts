@@ -117,10 +117,11 @@ function containerOf(members: Members): ContainerKind {
 function linksOf(members: Members, indexLinks: readonly string[]): { index: string; backup: string } {
   const index = stringField(members, "indexServiceLink");
   const backup = stringField(members, "backupServiceLink");
-  const chosen = index ?? (backup === undefined ? durableIndexLink : backup.replace(/-backup$/, ""));
-  if (!indexLinks.includes(chosen) || (index === undefined && backup === chosen)) {
-    throw new HostError("REQUEST_INVALID", `Service not found: ${index ?? backup ?? chosen}`);
-  }
+  const services = new Map(indexLinks.map((link) => [`${link}-backup`, link]));
+  const ofService = services.get(backup ?? `${durableIndexLink}-backup`);
+  if (ofService === undefined) throw new HostError("REQUEST_INVALID", `Service not found: ${backup ?? durableIndexLink}`);
+  const chosen = index ?? ofService;
+  if (!indexLinks.includes(chosen)) throw new HostError("REQUEST_INVALID", `Service not found: ${chosen}`);
   return { index: chosen, backup: backup ?? `${durableIndexLink}-backup` };
 }
 

@@ -114,6 +114,12 @@ describe("what is refused", () => {
     ["an https source", { kind: `${prefix}RestoreRequest`, destination: "HTTPS://h/x" }, 501, /not supported/],
     ["an unknown index", { kind: `${prefix}BackupRequest`, destination: "file:/x", indexServiceLink: "/core/no" }, 400, /^Service not found: \/core\/no$/],
     ["an unknown backup service", { kind: `${prefix}BackupRequest`, destination: "file:/x", backupServiceLink: "/core/no-backup" }, 400, /^Service not found: \/core\/no-backup$/],
+    [
+      "an unknown backup service beside a known index",
+      { kind: `${prefix}BackupRequest`, destination: "file:/x", indexServiceLink: "/core/document-index", backupServiceLink: "/core/no" },
+      400,
+      /^Service not found: \/core\/no$/,
+    ],
     ["an index for a backup service", { kind: `${prefix}BackupRequest`, destination: "file:/x", backupServiceLink: "/core/document-index" }, 400, /^Service not found/],
     ["auto backup, for now", { kind: `${prefix}AutoBackupConfiguration`, enable: true }, 501, /AutoBackupConfiguration is not supported/],
   ])("%s", async (_what, body, status, message) => {
