@@ -1,10 +1,11 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { ManagementService as ManagementServiceDescriptor } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import type { ManagementService } from "../management-service.js";
+import type { ManagementService, PruneResult } from "../management-service.js";
 import { containerKind, toBackup, toHost, toListedBackup } from "./convert-backup.js";
 import { toOperation, type OperationConversion } from "./convert-operation.js";
-import { badPageToken, readPageToken, writePageToken } from "./page-token.js";
 import { toInt64 } from "./numbers.js";
+import { badPageToken, readPageToken, writePageToken } from "./page-token.js";
+import { rememberRequests } from "./remembered-requests.js";
 
 const defaultIndexLink = "/core/document-index";
 const backupsPage = 100;
@@ -12,6 +13,7 @@ const backupsListing = "backups";
 
 /** holdfast.management.v1.ManagementService over a host's management. */
 export function managementServiceImpl(management: ManagementService, conversion: OperationConversion): ServiceImpl<typeof ManagementServiceDescriptor> {
+  const pruneOnce = rememberRequests<PruneResult>();
   return {
     getHost: async () => toHost(await management.host()),
     async backup(request) {
@@ -53,8 +55,10 @@ export function managementServiceImpl(management: ManagementService, conversion:
         nextPageToken: end < all.length && last ? writePageToken(backupsListing, last.name) : "",
       };
     },
-    async pruneBackups({ uri, names, validateOnly }) {
-      const { removedBackups, removedFiles, freedBytes } = await management.pruneBackups(uri, names, validateOnly);
+    async pruneBackups({ uri, names, validateOnly, requestId }) {
+      const prune = () => management.pruneBackups(uri, names, validateOnly);
+      // Pruning what is gone already is an error, so without this a client could not safely try again.
+      const { removedBackups, removedFiles, freedBytes } = await pruneOnce(requestId, JSON.stringify([uri, names, validateOnly]), prune);
       return { removedBackups, removedFiles, freedBytes: toInt64(freedBytes) };
     },
   };

@@ -1507,7 +1507,7 @@ type PruneBackupsRequest struct {
 	Names []string `protobuf:"bytes,2,rep,name=names,proto3" json:"names,omitempty"`
 	// Checks everything, answers what would go, and removes nothing.
 	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// Names the request in logs. Removing what is gone already is no error, so repeating one is safe without it.
+	// Makes the request safe to repeat: a second one with the same id answers what the first one did.
 	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -54,7 +54,8 @@ type ManagementServiceClient interface {
 	DescribeBackup(ctx context.Context, in *DescribeBackupRequest, opts ...grpc.CallOption) (*BackupDescription, error)
 	// The backups at a destination, damaged ones too.
 	ListBackups(ctx context.Context, in *ListBackupsRequest, opts ...grpc.CallOption) (*ListBackupsResponse, error)
-	// Removes backups by name, and the files that no other backup needs.
+	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
+	// names is not there.
 	PruneBackups(ctx context.Context, in *PruneBackupsRequest, opts ...grpc.CallOption) (*PruneBackupsResponse, error)
 }
 
@@ -168,7 +169,8 @@ type ManagementServiceServer interface {
 	DescribeBackup(context.Context, *DescribeBackupRequest) (*BackupDescription, error)
 	// The backups at a destination, damaged ones too.
 	ListBackups(context.Context, *ListBackupsRequest) (*ListBackupsResponse, error)
-	// Removes backups by name, and the files that no other backup needs.
+	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
+	// names is not there.
 	PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error)
 	mustEmbedUnimplementedManagementServiceServer()
 }

@@ -796,7 +796,7 @@ export type PruneBackupsRequest = Message<"holdfast.management.v1.PruneBackupsRe
   validateOnly: boolean;
 
   /**
-   * Names the request in logs. Removing what is gone already is no error, so repeating one is safe without it.
+   * Makes the request safe to repeat: a second one with the same id answers what the first one did.
    *
    * @generated from field: string request_id = 4;
    */
@@ -1333,7 +1333,8 @@ export const ManagementService: GenService<{
     output: typeof ListBackupsResponseSchema;
   },
   /**
-   * Removes backups by name, and the files that no other backup needs.
+   * Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
+   * names is not there.
    *
    * @generated from rpc holdfast.management.v1.ManagementService.PruneBackups
    */

@@ -445,7 +445,7 @@ export interface PruneBackupsRequest {
   names: string[];
   /** Checks everything, answers what would go, and removes nothing. */
   validateOnly: boolean;
-  /** Names the request in logs. Removing what is gone already is no error, so repeating one is safe without it. */
+  /** Makes the request safe to repeat: a second one with the same id answers what the first one did. */
   requestId: string;
 }
 
@@ -4003,7 +4003,10 @@ export const ManagementServiceService = {
     responseSerialize: (value: ListBackupsResponse): Buffer => Buffer.from(ListBackupsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListBackupsResponse => ListBackupsResponse.decode(value),
   },
-  /** Removes backups by name, and the files that no other backup needs. */
+  /**
+   * Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
+   * names is not there.
+   */
   pruneBackups: {
     path: "/holdfast.management.v1.ManagementService/PruneBackups" as const,
     requestStream: false as const,
@@ -4034,7 +4037,10 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
   describeBackup: handleUnaryCall<DescribeBackupRequest, BackupDescription>;
   /** The backups at a destination, damaged ones too. */
   listBackups: handleUnaryCall<ListBackupsRequest, ListBackupsResponse>;
-  /** Removes backups by name, and the files that no other backup needs. */
+  /**
+   * Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
+   * names is not there.
+   */
   pruneBackups: handleUnaryCall<PruneBackupsRequest, PruneBackupsResponse>;
 }
 
@@ -4148,7 +4154,10 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListBackupsResponse) => void,
   ): ClientUnaryCall;
-  /** Removes backups by name, and the files that no other backup needs. */
+  /**
+   * Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
+   * names is not there.
+   */
   pruneBackups(
     request: PruneBackupsRequest,
     callback: (error: ServiceError | null, response: PruneBackupsResponse) => void,
