@@ -132,8 +132,9 @@ export class HostError extends Error {
   /** Any thrown value as a HostError. A foreign error becomes INTERNAL without its text: that may hold secrets. */
   static from(thrown: unknown): HostError {
     if (thrown instanceof HostError) return thrown;
-    if (thrown instanceof Error && thrown.name === "AbortError") {
-      return thrown.cause instanceof HostError
+    // By name: the reason of an abort is a DOMException, and what timers reject with then carries the reason as its cause.
+    if (typeof thrown === "object" && thrown !== null && "name" in thrown && thrown.name === "AbortError") {
+      return "cause" in thrown && thrown.cause instanceof HostError
         ? thrown.cause
         : new HostError("OPERATION_CANCELLED", "The work was cancelled.", { cause: thrown });
     }

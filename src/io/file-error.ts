@@ -5,7 +5,7 @@ import { errnoOf } from "./file-system.js";
 export function fromFileError(thrown: unknown, what: string): unknown {
   const errno = errnoOf(thrown);
   if (thrown instanceof HostError || errno === undefined || !/^E[A-Z0-9]+$/.test(errno)) return thrown;
-  const path = thrown instanceof Error && "path" in thrown && typeof thrown.path === "string" ? ` at ${thrown.path}` : "";
+  const path = typeof thrown === "object" && thrown !== null && "path" in thrown && typeof thrown.path === "string" ? ` at ${thrown.path}` : "";
   const details = { cause: thrown, metadata: { errno } };
   switch (errno) {
     case "ENOSPC":

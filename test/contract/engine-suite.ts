@@ -1,0 +1,329 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { EngineKit } from "../../src/engine/engine.js";
+import { contents, engineFixture, identity, patch, post, prefix, remove } from "../support/engine-fixture.js";
+
+/** What any storage engine must do; an engine's test file is one call of this. */
+export function engineContract(name: string, kit: EngineKit): void {
+  describe(`${name}: writes`, () => {
+    test("what was acknowledged is there after the index was closed and opened", async () => {
+      const fixture = await engineFixture(kit);
+      const written = await Promise.all(Array.from({ length: 500 }, (_, i) => fixture.engine.write(post(`d${i}`))));
+      const engine = await fixture.reopen();
+      for (const version of written) expect(await engine.read(version?.link ?? "")).toEqual(version);
+      expect(await engine.state()).toMatchObject({ documents: 500, versions: 500, ...identity });
+    });
+
+    test("update times increase strictly, also when the clock stands still or goes back", async () => {
+      const fixture = await engineFixture(kit);
+      const times: number[] = [];
+      for (const micros of [5_000_000, 5_000_000, 1_000, 4_000_000, 6_000_000]) {
+        fixture.clock.micros = micros;
+        times.push((await fixture.engine.write(post(`d${times.length}`)))?.updateTimeMicros ?? 0);
+      }
+      expect(times).toEqual([5_000_000, 5_000_001, 5_000_002, 5_000_003, 6_000_000]);
+      fixture.clock.micros = 1;
+      const engine = await fixture.reopen({ floorMicros: 9_000_000 });
+      expect((await engine.write(post("later")))?.updateTimeMicros).toBe(9_000_001);
+    });
+
+    test("a write after a snapshot is later than the snapshot's end, even if the clock goes back and over a restart", async () => {
+      const fixture = await engineFixture(kit);
+      await fixture.engine.write(post("a"));
+      fixture.clock.micros = 2_000_000_000;
+      const snapshot = await fixture.engine.snapshot();
+      await snapshot.release();
+      expect(snapshot.wallTimeMicros).toBe(2_000_000_000);
+      fixture.clock.micros = 1;
+      const engine = await fixture.reopen();
+      expect((await engine.write(post("b")))?.updateTimeMicros).toBe(2_000_000_001);
+    });
+
+    test("a taken link, a deleted link and an unknown link are refused, and the other writes of the batch stand", async () => {
+      const { engine } = await engineFixture(kit);
+      const outcomes = await Promise.allSettled([
+        engine.write(post("a")),
+        engine.write(post("a")),
+        engine.write(patch("nobody", {})),
+        engine.write(post("b")),
+        engine.write(remove("b")),
+        engine.write(post("b")),
+        engine.write(patch("b", {})),
+        engine.write(remove("b")),
+        engine.write(post("b", { back: 1 }, { revive: true })),
+      ]);
+      const told = outcomes.map((one) => (one.status === "fulfilled" ? (one.value?.version ?? "nothing") : (one.reason as { reason: string }).reason));
+      expect(told).toEqual([0, "DOCUMENT_EXISTS", "DOCUMENT_NOT_FOUND", 0, 1, "DOCUMENT_MARKED_DELETED", "DOCUMENT_DELETED", "nothing", 2]);
+      expect(await engine.state()).toMatchObject({ documents: 2, versions: 4 });
+    });
+
+    test("a conditional write is refused unless the version is the one expected", async () => {
+      const { engine } = await engineFixture(kit);
+      await engine.write(post("a"));
+      const races = await Promise.allSettled(Array.from({ length: 8 }, (_, i) => engine.write(patch("a", { i }, { expectedVersion: 0 }))));
+      expect(races.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+      await expect(engine.write(remove("a", { expectedVersion: 0 }))).rejects.toMatchObject({ reason: "VERSION_MISMATCH", code: "ABORTED" });
+      expect((await engine.read(`${prefix}a`))?.version).toBe(1);
+    });
+
+    test("patches of one document under load are merged one after the other: none is lost", async () => {
+      const { engine } = await engineFixture(kit);
+      await engine.write(post("a", {}));
+      await Promise.all(Array.from({ length: 300 }, (_, i) => engine.write(patch("a", { [`f${i}`]: i }))));
+      const document = await engine.read(`${prefix}a`);
+      expect(document?.version).toBe(300);
+      expect(Object.keys(JSON.parse(document?.body ?? "{}") as object)).toHaveLength(300);
+    });
+
+    test("bodies come back as the text they were, with integers beyond 2^53 and any character", async () => {
+      const { engine } = await engineFixture(kit);
+      const body = '{"n":9007199254740993,"big":123456789012345678901234567890,"f":1.10,"s":"ä\\u0000\\n😀"}';
+      await engine.write(post("a", body));
+      expect((await engine.read(`${prefix}a`))?.body).toBe(body);
+    });
+  });
+
+  describe(`${name}: reads`, () => {
+    test("any version, the state at a time, and versions newest first", async () => {
+      const { engine, clock } = await engineFixture(kit);
+      for (let i = 0; i < 5; i += 1) {
+        clock.micros = 2_000_000_000 + i * 10;
+        await engine.write(i === 0 ? post("a", { i }) : patch("a", { i }));
+      }
+      const link = `${prefix}a`;
+      expect((await engine.read(link, { version: 2 }))?.body).toBe('{"i":2}');
+      expect(await engine.read(link, { version: 7 })).toBeUndefined();
+      expect((await engine.read(link, { atMicros: 2_000_000_019 }))?.version).toBe(1);
+      expect((await engine.read(link, { atMicros: 2_000_000_020 }))?.version).toBe(2);
+      expect(await engine.read(link, { atMicros: 1_999_999_999 })).toBeUndefined();
+      expect((await engine.versions(link, 2, 4)).map(({ version }) => version)).toEqual([3, 2]);
+    });
+
+    test.each([
+      ["by link", {}],
+      ["filtered", { filter: { op: "ge", field: "n", value: 0n } as const }],
+      ["sorted", { orderBy: [{ field: "n", descending: true }] }],
+    ])("a listing %s gives each document of its first moment once, whatever is written meanwhile", async (_name, more) => {
+      const { engine } = await engineFixture(kit);
+      await Promise.all(Array.from({ length: 250 }, (_, n) => engine.write(post(`d${n}`, { n }))));
+      await Promise.all(Array.from({ length: 50 }, (_, n) => engine.write(remove(`d${n * 5}`))));
+      const seen: string[] = [];
+      let cursor: string | undefined;
+      let round = 0;
+      do {
+        const page = await engine.page({ linkPrefix: prefix, limit: 30, expand: true, ...more, ...(cursor !== undefined && { cursor }) });
+        seen.push(...page.documents.map(({ link, body }) => `${link} ${body}`));
+        cursor = page.cursor;
+        round += 1;
+        await Promise.all(Array.from({ length: 200 }, (_, i) => engine.write(patch(`d${i}`, { n: 1000 + round })).catch(() => undefined)));
+        await engine.write(post(`new${round}`, { n: round }));
+        await engine.write(remove(`d${round}`)).catch(() => undefined);
+      } while (cursor !== undefined);
+      const expected = Array.from({ length: 250 }, (_, n) => n).filter((n) => n % 5 !== 0).map((n) => `${prefix}d${n} {"n":${n}}`);
+      expect([...seen].sort()).toEqual(expected.sort());
+    });
+
+    test("listings keep to prefix, kind and filter, and counting agrees with them", async () => {
+      const { engine } = await engineFixture(kit);
+      await Promise.all(Array.from({ length: 60 }, (_, n) => engine.write(post(`d${n}`, { n, tags: [n % 2 ? "odd" : "even"] }, { kind: n < 20 ? "one" : "two" }))));
+      await engine.write({ ...post("x"), link: "/core/examples-not/x" });
+      const links = async (more: object) => (await engine.page({ linkPrefix: prefix, limit: 1000, expand: false, ...more })).documents.length;
+      expect(await links({})).toBe(60);
+      expect(await links({ kind: "one" })).toBe(20);
+      const filter = { op: "and", terms: [{ op: "lt", field: "n", value: 30n }, { op: "any", field: "tags", values: ["odd"] }] } as const;
+      expect(await links({ filter: { ...filter, terms: [...filter.terms] } })).toBe(15);
+      expect(await engine.count({ linkPrefix: prefix, filter: { op: "lt", field: "n", value: 30n } })).toBe(30);
+      expect(await engine.count({ linkPrefix: prefix })).toBe(60);
+    });
+
+    test("a page ends before its bodies are more than the host wants to hold", async () => {
+      const { engine } = await engineFixture(kit);
+      const pad = "x".repeat(3 * 1024 * 1024);
+      for (let i = 0; i < 5; i += 1) await engine.write(post(`d${i}`, { pad }));
+      const page = await engine.page({ linkPrefix: prefix, limit: 100, expand: true });
+      expect(page.documents.length).toBeLessThan(5);
+      expect(page.cursor).toBeDefined();
+      expect(Object.keys(await contents(engine))).toHaveLength(5);
+    });
+
+    test("a cursor that no page gave is refused", async () => {
+      const { engine } = await engineFixture(kit);
+      await expect(engine.page({ linkPrefix: prefix, limit: 1, expand: true, cursor: "nonsense" })).rejects.toMatchObject({ reason: "PAGE_TOKEN_INVALID" });
+    });
+  });
+
+  describe(`${name}: expiry and pruning`, () => {
+    test("documents past their expiry become deleted, all of them, and those kept alive do not", async () => {
+      const { engine, clock } = await engineFixture(kit);
+      const expirationTimeMicros = clock.micros + 1000;
+      await Promise.all(Array.from({ length: 1300 }, (_, i) => engine.write(post(`d${i}`, {}, { expirationTimeMicros }))));
+      await engine.write(patch("d7", {}, { expirationTimeMicros: clock.micros + 10_000 }));
+      await engine.write(patch("d8", {}, { expirationTimeMicros: 0 }));
+      expect(await engine.sweep()).toEqual({ expired: 0, pruned: 0 });
+      clock.micros = expirationTimeMicros;
+      let expired = 0;
+      for (let i = 0; i < 10; i += 1) expired += (await engine.sweep()).expired;
+      expect(expired).toBe(1298);
+      expect(Object.keys(await contents(engine)).sort()).toEqual([`${prefix}d7`, `${prefix}d8`]);
+      expect(await engine.read(`${prefix}d9`)).toMatchObject({ action: "DELETE", version: 1 });
+      await engine.write(post("past", {}, { expirationTimeMicros: 5 }));
+      expect((await engine.sweep()).expired).toBe(1);
+    });
+
+    test("versions beyond the count and the history go, the window follows and names what bounds it", async () => {
+      const fixture = await engineFixture(kit, { retainedVersions: 3, historyMicros: 100 });
+      const { engine, clock } = fixture;
+      const times: number[] = [];
+      for (let i = 0; i < 10; i += 1) {
+        clock.micros += 10;
+        times.push((await engine.write(i === 0 ? post("a", { i }) : patch("a", { i })))?.updateTimeMicros ?? 0);
+      }
+      await engine.write(post("b"));
+      expect(await engine.sweep()).toEqual({ expired: 0, pruned: 0 });
+      clock.micros = (times[4] ?? 0) + 100 + 1;
+      expect((await engine.sweep()).pruned).toBe(5);
+      expect((await engine.versions(`${prefix}a`, 100)).map(({ version }) => version)).toEqual([9, 8, 7, 6, 5]);
+      const { window, versions, positionMicros } = await engine.state();
+      expect(window).toMatchObject({ earliestMicros: times[5], boundingLink: `${prefix}a`, historyStartMicros: times[0] });
+      expect(versions).toBe(6);
+      expect(positionMicros).toBeGreaterThan(times[9] ?? 0);
+      clock.micros += 1_000_000;
+      expect((await engine.sweep()).pruned).toBe(2);
+      expect(await engine.sweep()).toEqual({ expired: 0, pruned: 0 });
+      await fixture.reopen();
+      expect((await fixture.engine.versions(`${prefix}a`, 100)).map(({ version }) => version)).toEqual([9, 8, 7]);
+    });
+
+    test("nothing is pruned while a snapshot is pinned", async () => {
+      const { engine, clock } = await engineFixture(kit, { retainedVersions: 1 });
+      await engine.write(post("a"));
+      await engine.write(patch("a", {}));
+      clock.micros += 1_000_000;
+      const snapshot = await engine.snapshot();
+      expect((await engine.sweep()).pruned).toBe(0);
+      await snapshot.release();
+      await snapshot.release();
+      expect((await engine.sweep()).pruned).toBe(1);
+    });
+  });
+
+  describe(`${name}: segments`, () => {
+    test("an index built from a base and deltas holds what the first one held, at any time of its history", async () => {
+      const fixture = await engineFixture(kit);
+      const { engine, clock } = fixture;
+      const states: [number, Awaited<ReturnType<typeof contents>>][] = [];
+      const base: number[] = [];
+      const segments = [];
+      for (let round = 0; round < 3; round += 1) {
+        for (let i = 0; i < 40; i += 1) {
+          clock.micros += 7;
+          const key = `d${(i * 7 + round) % 25}`;
+          const link = `${prefix}${key}`;
+          const now = await engine.read(link);
+          const live = now && now.action !== "DELETE";
+          const written = await engine.write(i % 9 === 8 && live ? remove(key) : live ? patch(key, { round, i }) : post(key, { i }, { revive: true }));
+          if (i % 10 === 0) states.push([written?.updateTimeMicros ?? 0, await contents(engine)]);
+        }
+        const after = base.at(-1) ?? 0;
+        segments.push(await fixture.exportSegment(`segment-${round}`, round === 0 ? "base" : "delta", after));
+        base.push(segments.at(-1)?.lastMicros ?? 0);
+      }
+      const whole = await fixture.build(segments);
+      expect(await contents(whole)).toEqual(await contents(engine));
+      const { documents, versions } = await engine.state();
+      expect(await whole.state()).toMatchObject({ documents, versions });
+      for (const [time, expected] of states) {
+        const then = await fixture.build(segments, time);
+        expect(await contents(then)).toEqual(expected);
+      }
+    });
+
+    test("the same rows give the same bytes", async () => {
+      const fixture = await engineFixture(kit);
+      await Promise.all(Array.from({ length: 3000 }, (_, i) => fixture.engine.write(post(`d${i}`))));
+      const one = await fixture.exportSegment("one");
+      await fixture.engine.write(post("later"));
+      const snapshot = await fixture.engine.snapshot();
+      const path = join(fixture.root, "two");
+      const upTo = { ...snapshot, positionMicros: one.lastMicros };
+      const two = await fixture.engine.exportSegment({ snapshot: upTo, kind: "base", afterMicros: 0, path, signal: new AbortController().signal });
+      expect(two.sha256).toBe(one.sha256);
+      expect(readFileSync(path).equals(readFileSync(one.path))).toBe(true);
+    });
+
+    test("a base of an empty index builds an empty index", async () => {
+      const fixture = await engineFixture(kit);
+      const built = await fixture.build([await fixture.exportSegment("empty")]);
+      expect(await built.state()).toMatchObject({ documents: 0, versions: 0, positionMicros: 0 });
+    });
+
+    test("a prune in a delta takes the versions that a base still holds, and none that came after it", async () => {
+      const fixture = await engineFixture(kit, { retainedVersions: 2 });
+      const { engine, clock } = fixture;
+      for (let i = 0; i < 6; i += 1) await engine.write(i === 0 ? post("a", { i }) : patch("a", { i }));
+      const base = await fixture.exportSegment("base");
+      clock.micros += 1_000_000;
+      expect((await engine.sweep()).pruned).toBe(4);
+      await engine.write(patch("a", { i: 99 }));
+      const delta = await fixture.exportSegment("delta", "delta", base.lastMicros);
+      expect(delta).toMatchObject({ records: 1, prunes: 1 });
+      const built = await fixture.build([base, delta]);
+      expect((await built.versions(`${prefix}a`, 10)).map(({ version }) => version)).toEqual([6, 5, 4]);
+      expect((await built.state()).window).toMatchObject({ earliestMicros: (await engine.state()).window.earliestMicros, boundingLink: `${prefix}a` });
+      const rebased = await fixture.exportSegment("rebased");
+      expect(rebased.prunes).toBe(1);
+    });
+
+    test("a flipped byte, a cut file and a wrong count stop a build and a check", async () => {
+      const fixture = await engineFixture(kit);
+      await Promise.all(Array.from({ length: 50 }, (_, i) => fixture.engine.write(post(`d${i}`))));
+      const segment = await fixture.exportSegment("base");
+      const bytes = readFileSync(segment.path);
+      const signal = new AbortController().signal;
+      const flipped = Buffer.from(bytes);
+      flipped[bytes.length - 20] = (flipped[bytes.length - 20] ?? 0) ^ 1;
+      const wrong = [
+        { ...segment, records: 49 },
+        { ...segment, sha256: "0".repeat(64) },
+        { ...segment, lastMicros: segment.lastMicros - 1 },
+      ];
+      for (const claim of wrong) await expect(kit.checkSegments([claim], signal)).rejects.toMatchObject({ code: "DATA_LOSS" });
+      for (const damage of [flipped, bytes.subarray(0, bytes.length - 100), Buffer.concat([bytes, Buffer.alloc(1)])]) {
+        writeFileSync(segment.path, damage);
+        await expect(kit.checkSegments([segment], signal)).rejects.toMatchObject({ code: "DATA_LOSS", reason: "BACKUP_DAMAGED" });
+        await expect(fixture.build([segment])).rejects.toMatchObject({ code: "DATA_LOSS" });
+        await expect(fixture.engine.readBack(segment, signal)).rejects.toMatchObject({ code: "DATA_LOSS" });
+      }
+      writeFileSync(segment.path, bytes);
+      await kit.checkSegments([segment], signal);
+      await fixture.engine.readBack(segment, signal);
+    });
+
+    test("a cancelled copy and a cancelled build end within a second", async () => {
+      const fixture = await engineFixture(kit);
+      const pad = "x".repeat(2000);
+      await Promise.all(Array.from({ length: 8000 }, (_, i) => fixture.engine.write(post(`d${i}`, { pad }))));
+      const segment = await fixture.exportSegment("base");
+      const snapshot = await fixture.engine.snapshot();
+      const begun = performance.now();
+      const controller = new AbortController();
+      const copying = fixture.engine.exportSegment({
+        snapshot,
+        kind: "base",
+        afterMicros: 0,
+        path: join(fixture.root, "cancelled"),
+        signal: controller.signal,
+        onProgress: () => controller.abort(),
+      });
+      await expect(copying).rejects.toMatchObject({ code: "CANCELLED" });
+      const stop = new AbortController();
+      const directory = join(fixture.root, "cancelled-build");
+      mkdirSync(directory);
+      const building = kit.build({ directory, segments: [segment], identity, signal: stop.signal });
+      setTimeout(() => stop.abort(), 50);
+      await expect(building).rejects.toMatchObject({ code: "CANCELLED" });
+      expect(performance.now() - begun).toBeLessThan(2000);
+      await snapshot.release();
+    });
+  });
+}
