@@ -76,7 +76,10 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
     if ((await files.status(dirname(path)))?.kind !== "directory") {
       throw new HostError("DESTINATION_MISSING", `The directory ${dirname(path)} does not exist: make it, or mount it, before a backup goes there.`);
     }
-    await files.makeDirectory(path);
+    // Another backup may be making it at the same moment: who goes first is settled by the lease in it.
+    await files.makeDirectory(path).catch((error: unknown) => {
+      if (errnoOf(error) !== "EEXIST") throw error;
+    });
     await files.syncDirectory(dirname(path));
   }
   const held = await acquireLease(seams, leasePath(path), signal, lease);

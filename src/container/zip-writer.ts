@@ -54,8 +54,6 @@ async function* pack(
 export async function openZipWriter(seams: Seams, path: string, signal: AbortSignal, options: ZipWriterOptions): Promise<ContainerWriter> {
   const { files } = seams;
   const directory = dirname(path);
-  const status = await files.status(path);
-  if (status && status.kind !== "file") throw new HostError("DESTINATION_OCCUPIED", `destination ${path} must be a local file for zip backup.`);
   if ((await files.status(directory))?.kind !== "directory") {
     throw new HostError("DESTINATION_MISSING", `The directory ${directory} does not exist: make it, or mount it, before a backup goes there.`);
   }
@@ -68,10 +66,13 @@ export async function openZipWriter(seams: Seams, path: string, signal: AbortSig
   }
 
   async function open(): Promise<ContainerWriter> {
+    // Looked at under the lease: what another backup put there while this one waited counts.
+    const status = await files.status(path);
+    if (status && status.kind !== "file") throw new HostError("DESTINATION_OCCUPIED", `destination ${path} must be a local file for zip backup.`);
     if (status && !(await isReplaceable(seams, path))) {
       throw new HostError("DESTINATION_OCCUPIED", `${path} exists and is no backup; it is left alone. Name another file, or move it away.`);
     }
-    const existing = await readExisting();
+    const existing = status && status.sizeBytes > 0 ? await readExisting() : [];
     const staging = join(options.temporaryDirectory, `${temporaryPrefix}zip-${seams.randomHex(8)}`);
     await files.makeDirectory(staging);
     // One name for each archive: what a crash left of it goes when the next backup holds the lease.
@@ -120,7 +121,6 @@ export async function openZipWriter(seams: Seams, path: string, signal: AbortSig
   }
 
   async function readExisting(): Promise<FoundManifest[]> {
-    if (!status || status.sizeBytes === 0) return [];
     try {
       return await (await openZipReader(seams, path)).manifests(signal);
     } catch (error) {

@@ -57,7 +57,7 @@ export function fieldOf(document: DocumentVersion, field: string): unknown {
 function equals(found: unknown, value: FilterValue): boolean {
   if (value === null) return found === undefined || found === null;
   return (Array.isArray(found) ? found : [found]).some((one) =>
-    typeof value === "bigint" ? typeof one === "number" && one == Number(value) : one === value,
+    typeof value === "bigint" ? typeof one === "number" && one === Number(value) : one === value,
   );
 }
 

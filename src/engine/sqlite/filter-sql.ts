@@ -161,7 +161,6 @@ function globOf(pattern: string): string {
 }
 
 // SQLite's paths have no way to write a quote or a backslash in a label.
-// eslint-disable-next-line no-control-regex -- refusing them is the point
 const unwritable = /["\\\u0000-\u001f]/;
 
 function jsonPath(field: string): string {

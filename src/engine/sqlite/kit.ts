@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 import type { EngineKit, IndexIdentity } from "../engine.js";
 import { createIndex } from "./build.js";

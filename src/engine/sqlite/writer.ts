@@ -1,6 +1,7 @@
 import type { DocumentWrite } from "../../document/document.js";
 import { applyMerge } from "../../document/merge.js";
 import { HostError, type HostErrorRecord } from "../../errors.js";
+import { limits } from "../../limits.js";
 import { logChecksum, type LogRow } from "./row.js";
 import { openIndex, readMeta, readPosition, type Counts } from "./schema.js";
 import { fromSqlite, isUncertain } from "./sqlite-error.js";
@@ -96,6 +97,9 @@ export function openWriter(options: WriterOptions): Writer {
     const keeps = current && (deleting || write.action === "PATCH");
     let body = write.body;
     if (keeps) body = deleting ? current.body : applyMerge(write.mergeRule, current.body, write.body);
+    if (body.length > limits.documentBytes / 3 && Buffer.byteLength(body) > limits.documentBytes) {
+      throw new HostError("BODY_TOO_LARGE", `${write.link} would grow beyond ${limits.documentBytes} bytes; nothing was changed.`);
+    }
     const row = append(nowMicros, {
       ...write,
       version: current ? current.version + 1 : 0,

@@ -1,0 +1,193 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ContainerWriter } from "../../src/container/container.js";
+import { encodeManifest, type ManifestFile } from "../../src/format/manifest.js";
+import { segmentName } from "../../src/format/naming.js";
+import type { LeaseOptions } from "../../src/io/lease.js";
+import { systemSeams, type Seams } from "../../src/io/seams.js";
+import { hostFixture } from "../support/host-fixture.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+
+export interface ContainerUnderTest {
+  container: "ZIP" | "DIRECTORY";
+  /** The name of a destination of this kind. */
+  name: string;
+  openWriter(seams: Seams, path: string, signal: AbortSignal, lease: LeaseOptions): Promise<ContainerWriter>;
+  leasePath(path: string): string;
+}
+
+function emptyManifest(): ManifestFile {
+  const content = { kind: "base" as const, firstMicros: 0, lastMicros: 0, records: 0, prunes: 0, sizeBytes: 0, sha256: "0".repeat(64) };
+  return encodeManifest({
+    number: 1,
+    indexId: "i",
+    indexLink: "/core/document-index",
+    hostId: "h",
+    productVersion: "0",
+    lineage: "l",
+    parents: [],
+    createTimeMicros: 1,
+    positionMicros: 0,
+    window: { earliestMicros: 1, latestMicros: 1, historyStartMicros: 0 },
+    documents: 0,
+    versions: 0,
+    segments: [{ ...content, name: segmentName(content) }],
+    previousManifestSha256: "",
+  });
+}
+
+/** What any container must do, whatever it makes of a backup's files. */
+export function containerContract({ container, name, openWriter, leasePath }: ContainerUnderTest): void {
+  const request = { container };
+  const never = new AbortController().signal;
+
+  describe(`${container}: backups`, () => {
+    test("what was backed up comes back, and what was written since is gone", async () => {
+      const fixture = await hostFixture();
+      for (let i = 0; i < 30; i += 1) await fixture.put(`d${i}`, { i, n: 9007199254740993n.toString() });
+      const before = await fixture.contents();
+      const { backup, verified } = await fixture.backup(name, request);
+      expect(verified).toBe(true);
+      expect(backup).toMatchObject({ number: 1, documents: 30, versions: 30, container });
+      await fixture.put("d1", { changed: true });
+      await fixture.put("new", {});
+      await fixture.host.documents.delete("/things/d2");
+      const restored = await fixture.restore(name);
+      expect(restored).toMatchObject({ documents: 30, versions: 30, warnings: [] });
+      expect(await fixture.contents()).toEqual(before);
+    });
+
+    test("later backups to the same place are numbered on and hold the newer state; nothing is left beside them", async () => {
+      const fixture = await hostFixture();
+      const states = [];
+      for (let round = 1; round <= 4; round += 1) {
+        await fixture.put("d", { round });
+        await fixture.put(`only${round}`, {});
+        states.push(await fixture.contents());
+        expect((await fixture.backup(name, request)).backup).toMatchObject({ number: round, documents: round + 1 });
+      }
+      expect(await fixture.host.management.listBackups(fixture.uri(name))).toHaveLength(1);
+      const unfinished = readdirSync(fixture.root, { recursive: true }).filter((path) => /\.holdfast-|\.lease|\.tmp/.test(String(path)));
+      expect(unfinished).toEqual([]);
+      await fixture.put("d", { round: 99 });
+      await fixture.restore(name);
+      expect(await fixture.contents()).toEqual(states[3]);
+    });
+
+    test("an empty index is backed up and restored", async () => {
+      const fixture = await hostFixture();
+      await fixture.backup(name, request);
+      await fixture.put("d", {});
+      expect(await fixture.restore(name)).toMatchObject({ documents: 0, versions: 0 });
+      expect(await fixture.contents()).toEqual({});
+      await fixture.put("d", { again: 1 });
+      expect(await fixture.contents()).toEqual({ d: '{"again":1}' });
+    });
+
+    test("two backups at once to one place queue, and both are good", async () => {
+      const fixture = await hostFixture();
+      await fixture.put("d", {});
+      const both = await Promise.all([fixture.backup(name, request), fixture.backup(name, request)]);
+      expect(both.map(({ backup }) => backup.number).sort()).toEqual([1, 2]);
+      await fixture.finish(fixture.host.management.verifyBackup(fixture.uri(name)));
+    });
+
+    test("a backup by request id is done once, however often it is asked for", async () => {
+      const fixture = await hostFixture();
+      const one = fixture.backup(name, { ...request, requestId: "r1" });
+      const two = fixture.backup(name, { ...request, requestId: "r1" });
+      expect((await one).backup.name).toBe((await two).backup.name);
+      expect((await fixture.backup(name, { ...request, requestId: "r1" })).backup.number).toBe(1);
+      await expect(fixture.backup("other", { container: "DIRECTORY", requestId: "r1" })).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
+    });
+
+    test("validate_only says what is wrong and touches nothing", async () => {
+      const fixture = await hostFixture();
+      await fixture.backup(name, { ...request, validateOnly: true });
+      expect(existsSync(join(fixture.root, name))).toBe(false);
+      await expect(fixture.backup(`missing/${name}`, { ...request, validateOnly: true })).rejects.toMatchObject({ reason: "DESTINATION_MISSING" });
+    });
+  });
+
+  describe(`${container}: what is refused`, () => {
+    test("a parent that is missing, and a place that is taken by something else", async () => {
+      const fixture = await hostFixture();
+      await expect(fixture.backup(`no/such/${name}`, request)).rejects.toMatchObject({ reason: "DESTINATION_MISSING" });
+      expect(existsSync(join(fixture.root, "no"))).toBe(false);
+      const other = join(fixture.root, "taken");
+      if (container === "ZIP") mkdirSync(other);
+      else writeFileSync(other, "mine");
+      await expect(fixture.backup("taken", request)).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED" });
+      if (container === "DIRECTORY") expect(readFileSync(other, "utf8")).toBe("mine");
+    });
+
+    test("a source that is not there, and one that is no backup; the index stays as it was", async () => {
+      const fixture = await hostFixture();
+      await fixture.put("d", {});
+      await expect(fixture.restore(name)).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
+      if (container === "ZIP") writeFileSync(join(fixture.root, name), "PK nonsense");
+      else mkdirSync(join(fixture.root, name));
+      await expect(fixture.restore(name)).rejects.toMatchObject({ reason: container === "ZIP" ? "BACKUP_FOREIGN" : "BACKUP_NOT_FOUND" });
+      expect(await fixture.contents()).toEqual({ d: "{}" });
+      await fixture.put("d", { still: "writable" });
+    });
+
+    test("a backup of another index, unless the index is named", async () => {
+      const fixture = await hostFixture();
+      const indexLink = "/core/in-memory-document-index";
+      await fixture.host.documents.create("/memory-things", '{"documentSelfLink":"m"}');
+      await fixture.backup(name, { ...request, indexLink });
+      await expect(fixture.restore(name)).rejects.toMatchObject({ reason: "BACKUP_OF_OTHER_INDEX" });
+      await fixture.host.documents.delete("/memory-things/m");
+      await fixture.restore(name, { indexLink });
+      expect((await fixture.host.documents.get("/memory-things/m")).version).toBe(0);
+      await fixture.restore(name, { indexNamed: true });
+    });
+  });
+
+  describe(`${container}: the lease`, () => {
+    const quick = { heartbeatMs: 50, silentMs: 400, waitMs: 5000 };
+
+    test("the next one waits until it is released, and takes over one whose owner is silent", async () => {
+      const root = temporaryDirectory();
+      const path = join(root, name);
+      const first = await openWriter(systemSeams, path, never, quick);
+      let got = false;
+      const second = openWriter(systemSeams, path, never, quick).then((writer) => {
+        got = true;
+        return writer;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 900));
+      expect(got).toBe(false);
+      await first.close();
+      await (await second).close();
+      expect(existsSync(leasePath(path))).toBe(false);
+      writeFileSync(leasePath(path), '{"owner":"dead","beat":3}');
+      const begun = performance.now();
+      await (await openWriter(systemSeams, path, never, quick)).close();
+      expect(performance.now() - begun).toBeGreaterThan(350);
+      expect(existsSync(leasePath(path))).toBe(false);
+    });
+
+    test("an owner whose lease was taken over stops before its manifest", async () => {
+      const path = join(temporaryDirectory(), name);
+      const first = await openWriter(systemSeams, path, never, quick);
+      writeFileSync(leasePath(path), '{"owner":"another","beat":0}');
+      const commit = first.commit([], emptyManifest(), { signal: never, store: false, readBack: async () => {}, onBytes: () => {} });
+      await expect(commit).rejects.toMatchObject({ reason: "DESTINATION_BUSY" });
+      await first.close();
+      expect(readFileSync(leasePath(path), "utf8")).toContain("another");
+      expect(readdirSync(join(path, "..")).concat(container === "DIRECTORY" ? readdirSync(path) : []).join()).not.toMatch(/manifest|zip(?!\.lease)/);
+    });
+
+    test("waiting for it can be cancelled", async () => {
+      const path = join(temporaryDirectory(), name);
+      const first = await openWriter(systemSeams, path, never, quick);
+      const controller = new AbortController();
+      const waiting = openWriter(systemSeams, path, controller.signal, quick);
+      setTimeout(() => controller.abort(), 50);
+      await expect(waiting).rejects.toMatchObject({ name: "AbortError" });
+      await first.close();
+    });
+  });
+}
