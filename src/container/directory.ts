@@ -4,7 +4,8 @@ import { decodeManifest, type Manifest, type ManifestFile, type Segment } from "
 import { isSegmentName, parseManifestName } from "../format/naming.js";
 import { publishFile, temporaryPrefix, writeFileDurably } from "../io/durable-file.js";
 import { errnoOf } from "../io/file-system.js";
-import { acquireLease, type LeaseOptions } from "../io/lease.js";
+import { acquireLease } from "../io/lease.js";
+import type { LeaseOptions } from "../io/lease-options.js";
 import { readChunks, readSmallFile, writeStream } from "../io/read-file.js";
 import type { Seams } from "../io/seams.js";
 import { limits } from "../limits.js";
@@ -66,7 +67,7 @@ export function xenonBackup(path: string): HostError {
 }
 
 /** Takes the lease of the directory, which is made if it is missing (its parent is not), and removes leftovers. */
-export async function openDirectoryWriter(seams: Seams, path: string, signal: AbortSignal, lease: LeaseOptions = {}): Promise<ContainerWriter> {
+export async function openDirectoryWriter(seams: Seams, path: string, signal: AbortSignal, lease?: LeaseOptions): Promise<ContainerWriter> {
   const { files } = seams;
   const status = await files.status(path);
   if (status && status.kind !== "directory") {

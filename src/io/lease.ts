@@ -4,6 +4,7 @@ import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import { temporaryName } from "./durable-file.js";
 import { errnoOf, type OpenFile } from "./file-system.js";
+import type { LeaseOptions } from "./lease-options.js";
 import { readSmallFile } from "./read-file.js";
 import type { Seams } from "./seams.js";
 
@@ -19,15 +20,9 @@ export interface Lease {
   release(): Promise<void>;
 }
 
-export interface LeaseOptions {
-  heartbeatMs?: number;
-  silentMs?: number;
-  waitMs?: number;
-}
-
 const leaseBytes = 4096;
 
-export async function acquireLease(seams: Seams, path: string, signal: AbortSignal, options: LeaseOptions = {}): Promise<Lease> {
+export async function acquireLease(seams: Seams, path: string, signal: AbortSignal, options: LeaseOptions = seams.lease ?? {}): Promise<Lease> {
   const { files } = seams;
   const { heartbeatMs = limits.leaseHeartbeatMs, silentMs = limits.leaseSilentMs, waitMs = limits.leaseWaitMs } = options;
   const owner = seams.randomHex(16);

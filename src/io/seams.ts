@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { FileSystem } from "./file-system.js";
+import type { LeaseOptions } from "./lease-options.js";
 import { nodeFileSystem } from "./node-file-system.js";
 
 /** The points of a backup and of a restore at which a test may stop or kill the process. */
@@ -29,6 +30,8 @@ export interface Seams {
   randomHex(bytes: number): string;
   randomId(): string;
   step(name: StepName): Promise<void>;
+  /** How leases beat and how long a silent one stands; absent: as in limits.ts. */
+  lease?: LeaseOptions;
 }
 
 export const systemSeams: Seams = {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ContainerWriter } from "../../src/container/container.js";
 import { encodeManifest, type ManifestFile } from "../../src/format/manifest.js";
 import { segmentName } from "../../src/format/naming.js";
-import type { LeaseOptions } from "../../src/io/lease.js";
+import type { LeaseOptions } from "../../src/io/lease-options.js";
 import { systemSeams, type Seams } from "../../src/io/seams.js";
 import { hostFixture } from "../support/host-fixture.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";

@@ -1,0 +1,8 @@
+/** The times of a lease in milliseconds. */
+export interface LeaseOptions {
+  heartbeatMs?: number;
+  /** A lease whose owner was silent this long is taken over. */
+  silentMs?: number;
+  /** How long to wait for another's lease before giving up with DESTINATION_BUSY. */
+  waitMs?: number;
+}
