@@ -28,6 +28,6 @@ export function filePathOf(uri: string): string {
   } catch {
     throw invalid(uri, "has a percent sign that is no escape; write it as %25");
   }
-  if ([...decoded].some((character) => character < " ")) throw invalid(uri, "has a control character in its path");
+  if (/[\u0000-\u001f]/.test(decoded)) throw invalid(uri, "has a control character in its path");
   return resolve(decoded);
 }

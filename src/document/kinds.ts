@@ -21,7 +21,7 @@ export function kindDefinition(kind: string): KindDefinition {
 }
 
 /** The fields that the host itself keeps of every document; they are no part of a body. */
-export function isSystemField(name: string): boolean {
+function isSystemField(name: string): boolean {
   return name.startsWith("document");
 }
 

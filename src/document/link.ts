@@ -14,7 +14,6 @@ export function createLink(factoryPath: string, given: string | undefined, newId
 }
 
 // Control characters and what ends a path in a URI; a link must come back through a request line as it was.
-// eslint-disable-next-line no-control-regex -- refusing them is the point
 const forbidden = /[\u0000-\u001f\u007f-\u009f?#\\]|\p{Surrogate}/u;
 const ordinary = /^(?:\/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+$/;
 

@@ -7,7 +7,7 @@ import { StatusSchema, type Status } from "../../gen/ts/google/rpc/status_pb.js"
 import { RequestViolations } from "./call/violations.js";
 
 /** The domain of every google.rpc.ErrorInfo that the host sends. */
-export const errorDomain = "holdfast";
+const errorDomain = "holdfast";
 
 /** An error that the host cannot explain to its caller; whoever is given it writes it to the log. */
 export type OnInternalError = (error: unknown) => void;

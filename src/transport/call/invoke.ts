@@ -66,7 +66,7 @@ export async function onlyMessage<T>(messages: AsyncIterable<T>): Promise<T> {
   throw new HostError("REQUEST_INVALID", "The call ended without a message.");
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- a stream of one
+/** A stream of one. */
 export async function* one<T>(message: T): AsyncGenerator<T> {
   yield message;
 }

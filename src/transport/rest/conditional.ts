@@ -1,4 +1,4 @@
-import type { DescMessage, JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { DescMessage, JsonValue } from "@bufbuild/protobuf";
 import { HostError } from "../../errors.js";
 
 const versionField = "expected_version";
@@ -19,6 +19,6 @@ export function ifMatchParameters(schema: DescMessage, header: string | undefine
 /** The entity tag of an answer that carries one. */
 export function etagOf(json: JsonValue): string | undefined {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
-  const { etag } = json as JsonObject;
+  const { etag } = json;
   return typeof etag === "string" && etag !== "" ? etag : undefined;
 }

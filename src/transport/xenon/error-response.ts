@@ -4,7 +4,7 @@ import { limits } from "../../limits.js";
 import { sendJson, sendJsonAndClose } from "../http/respond.js";
 
 /** Xenon's ServiceErrorResponse: what every failed request on this dialect is answered with. */
-export function errorText(error: HostError, status: number, message = error.message): string {
+function errorText(error: HostError, status: number, message = error.message): string {
   return (
     `{"message":${JSON.stringify(message)},"statusCode":${status}` +
     `,"documentKind":"com:vmware:xenon:common:ServiceErrorResponse","errorCode":${errorCodes[error.reason] ?? 0}}`
