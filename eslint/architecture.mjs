@@ -1,0 +1,101 @@
+// The arrows of ARCHITECTURE.md as a lint rule: which folder of src may import which, and which packages live where.
+import { dirname, relative, resolve, sep } from "node:path";
+
+const root = resolve(import.meta.dirname, "..");
+
+/**
+ * Each part of src and the parts it may import; itself and errors, limits always. `types` may be imported as types
+ * only. The longest matching name counts, so engine/sqlite is a part of its own.
+ */
+const arrows = {
+  "errors.ts": {},
+  "limits.ts": {},
+  "product-version.ts": {},
+  io: {},
+  document: {},
+  security: {},
+  engine: { types: ["document"] },
+  "engine/sqlite": { parts: ["engine", "document", "format", "io"] },
+  format: { parts: ["gen"], types: ["engine"] },
+  destination: { parts: ["io"] },
+  container: { parts: ["destination", "format", "io"] },
+  store: { parts: ["io"], types: ["engine"] },
+  backup: { parts: ["container", "destination", "format", "document", "io"], types: ["engine", "store"] },
+  service: { parts: ["backup", "container", "destination", "format", "document", "io"], types: ["engine", "store"] },
+  "service/grpc": { parts: ["service", "document", "gen"], types: ["engine"] },
+  transport: { parts: ["service", "service/grpc", "document", "security", "gen"] },
+  "host-options.ts": { parts: ["service", "io"] },
+  "host.ts": { parts: ["*"] },
+  "config.ts": { parts: ["service", "host-options.ts"] },
+  cli: { parts: ["host.ts", "config.ts", "product-version.ts"] },
+  "index.ts": { parts: ["host.ts"], types: ["host-options.ts", "document", "service"] },
+};
+
+/** Packages that only some parts may import; `types` may import their types. */
+const packages = [
+  { name: /^better-sqlite3$/, parts: ["engine/sqlite"], files: ["io/directory-lock.ts"] },
+  { name: /^@grpc\//, parts: ["transport"] },
+  { name: /^@connectrpc\//, parts: ["transport"], types: ["service/grpc"] },
+  { name: /^@bufbuild\//, parts: ["transport", "service/grpc", "format"] },
+  { name: /^(archiver|unzipper)$/, parts: ["container"] },
+  { name: /^(commander|pino)$/, parts: ["cli"] },
+  { name: /^yaml$/, files: ["config.ts"] },
+];
+
+const leaves = ["errors.ts", "limits.ts"];
+
+/** The part of src that a path relative to the root belongs to; gen is a part too, other places are none. */
+function partOf(path) {
+  if (path.startsWith("gen/")) return "gen";
+  if (!path.startsWith("src/")) return undefined;
+  const inner = path.slice("src/".length);
+  return Object.keys(arrows)
+    .filter((name) => inner === name || inner.startsWith(`${name}/`))
+    .sort((a, b) => b.length - a.length)[0] ?? inner;
+}
+
+function problemOf(file, source, isType) {
+  const from = partOf(file);
+  if (from === undefined || from === "gen") return undefined;
+  if (!source.startsWith(".")) {
+    const inner = file.slice("src/".length);
+    const rule = packages.find(({ name }) => name.test(source));
+    if (!rule || rule.parts?.includes(from) || rule.files?.includes(inner) || (isType && rule.types?.includes(from))) return undefined;
+    return `${source} may not be imported in src/${from}; it belongs to ${[...(rule.parts ?? []), ...(rule.files ?? [])].join(", ")}.`;
+  }
+  const target = relative(root, resolve(root, dirname(file), source)).split(sep).join("/").replace(/\.js$/, ".ts");
+  const to = partOf(target);
+  if (to === undefined) return `src may not import ${target}.`;
+  const arrow = arrows[from];
+  if (arrow === undefined) return `src/${from} has no place in the architecture yet: give it its arrows in eslint/architecture.mjs.`;
+  if (to === from || leaves.includes(to) || arrow.parts?.includes(to) || arrow.parts?.includes("*")) return undefined;
+  if (arrow.types?.includes(to)) return isType ? undefined : `src/${from} may import types alone from src/${to}.`;
+  return `src/${from} may not import src/${to}: the arrows of ARCHITECTURE.md point the other way.`;
+}
+
+/** True where nothing of the import is left at run time. */
+const typesOnly = (node) =>
+  node.importKind === "type" ||
+  node.exportKind === "type" ||
+  (node.specifiers?.length > 0 && node.specifiers.every((one) => one.importKind === "type" || one.exportKind === "type"));
+
+const arrowsRule = {
+  meta: { type: "problem", schema: [], docs: { description: "imports follow the arrows of the architecture" } },
+  create(context) {
+    const file = relative(root, context.filename).split(sep).join("/");
+    const check = (node, source, isType) => {
+      if (typeof source?.value !== "string") return;
+      const message = problemOf(file, source.value, isType);
+      if (message) context.report({ node, message });
+    };
+    return {
+      ImportDeclaration: (node) => check(node, node.source, typesOnly(node)),
+      ExportNamedDeclaration: (node) => check(node, node.source, typesOnly(node)),
+      ExportAllDeclaration: (node) => check(node, node.source, typesOnly(node)),
+      ImportExpression: (node) => check(node, node.source, false),
+      TSImportType: (node) => check(node, node.source ?? node.argument?.literal, true),
+    };
+  },
+};
+
+export default { rules: { arrows: arrowsRule } };
