@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import type { ContainerWriter, StagedSegment } from "../container/container.js";
 import type { Engine, Snapshot } from "../engine/engine.js";
+import { HostError } from "../errors.js";
 import { encodeManifest, type ManifestFile, type Segment } from "../format/manifest.js";
 import { segmentName } from "../format/naming.js";
 import { temporaryName } from "../io/durable-file.js";
+import { fromFileError } from "../io/file-error.js";
 import type { Seams } from "../io/seams.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { planBackup, type BackupPlan } from "./plan.js";
@@ -81,8 +83,12 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
   const sameHistory = (one: { indexId: string; lineage: string }) => one.indexId === snapshot.indexId && one.lineage === snapshot.lineage;
   // A manifest that cannot be read may need any file: then nothing is removed.
   if (warnings.length === 0) {
-    const unused = all.filter(sameHistory);
-    await writer.removeUnused(unused, [manifest.manifest, ...all.filter((one) => !sameHistory(one))]);
+    const keep = [manifest.manifest, ...all.filter((one) => !sameHistory(one))];
+    await writer.removeUnused(all.filter(sameHistory), keep).catch((error: unknown) => {
+      // The backup is finished: files that are no longer needed only take room until the next one removes them.
+      const { message } = HostError.from(fromFileError(error, "Removing files that are no longer needed"));
+      warnings.push(message);
+    });
   }
   return { manifest, segmentsWritten: staged.length, bytesWritten, warnings };
 }

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { HostError } from "../errors.js";
-import { decodeManifest, type Manifest, type ManifestFile, type Segment } from "../format/manifest.js";
+import { decodeManifest, type Manifest, type ManifestFile } from "../format/manifest.js";
 import { isSegmentName, parseManifestName } from "../format/naming.js";
 import { publishFile, temporaryPrefix, writeFileDurably } from "../io/durable-file.js";
 import { errnoOf } from "../io/file-system.js";
@@ -103,7 +103,7 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
       holds: async (segment) => (await reader.sizeOf(segment.name)) === segment.sizeBytes,
       async commit(staged, manifest, options) {
         const names = staged.map(({ segment }) => segment.name);
-        await writePlain(join(path, pendingName), JSON.stringify(names));
+        await announce(seams, path, names);
         let bytesWritten = manifest.bytes.length;
         for (const { segment, path: from } of staged) {
           const to = join(path, segment.name);
@@ -141,16 +141,6 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
     }
   }
 
-  async function writePlain(target: string, text: string): Promise<void> {
-    await files.remove(target);
-    const file = await files.create(target);
-    try {
-      await file.write(Buffer.from(text), 0);
-    } finally {
-      await file.close();
-    }
-  }
-
   /** What a backup that did not end left under our temporary names or announced and did not finish. */
   async function removeLeftovers(existing: FoundManifest[]): Promise<void> {
     await removePending(existing);
@@ -177,26 +167,33 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
   }
 }
 
-/** Removes manifests, and then the segments that only they list. */
+/** Notes down segments that are about to come or go: after a crash the next backup removes those that no manifest needs. */
+async function announce({ files }: Pick<Seams, "files">, path: string, names: string[]): Promise<void> {
+  const target = join(path, pendingName);
+  await files.remove(target);
+  const file = await files.create(target);
+  try {
+    await file.write(Buffer.from(JSON.stringify(names)), 0);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Removes manifests, and then the segments that only they list. The caller holds the lease. */
 export async function removeBackups(seams: Seams, path: string, unused: Manifest[], keep: Manifest[]): Promise<string[]> {
   const { files } = seams;
-  const needed = new Set(keep.flatMap((manifest) => manifest.segments.map((segment: Segment) => segment.name)));
-  const numbers = new Set(unused.map(({ number }) => number));
+  const needed = new Set(keep.flatMap((manifest) => manifest.segments.map((segment) => segment.name)));
+  const numbers = new Set(unused.map(({ number }) => number).filter((number) => !keep.some((manifest) => manifest.number === number)));
   const present = await files.list(path);
-  const removed: string[] = [];
-  for (const name of present) {
-    const number = parseManifestName(name)?.number;
-    if (number === undefined || !numbers.has(number) || keep.some((manifest) => manifest.number === number)) continue;
-    await files.remove(join(path, name));
-    removed.push(name);
-  }
+  const manifests = present.filter((name) => numbers.has(parseManifestName(name)?.number ?? -1));
+  const segments = present.filter((name) => !needed.has(name) && unused.some((manifest) => manifest.segments.some((segment) => segment.name === name)));
+  if (manifests.length + segments.length === 0) return [];
+  await announce(seams, path, segments);
+  for (const name of manifests) await files.remove(join(path, name));
   await files.syncDirectory(path);
-  for (const { name } of unused.flatMap(({ segments }) => segments)) {
-    if (needed.has(name) || removed.includes(name) || !present.includes(name)) continue;
-    await files.remove(join(path, name));
-    removed.push(name);
-  }
+  for (const name of segments) await files.remove(join(path, name));
   await files.syncDirectory(path);
+  await files.remove(join(path, pendingName));
   await seams.step("backup:unused-removed");
-  return removed;
+  return [...manifests, ...segments];
 }

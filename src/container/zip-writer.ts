@@ -74,11 +74,11 @@ export async function openZipWriter(seams: Seams, path: string, signal: AbortSig
       throw new HostError("DESTINATION_OCCUPIED", `${path} exists and is no backup; it is left alone. Name another file, or move it away.`);
     }
     const existing = status && status.sizeBytes > 0 ? await readExisting() : [];
-    const staging = join(options.temporaryDirectory, `${temporaryPrefix}zip-${seams.randomHex(8)}`);
-    await files.makeDirectory(staging);
     // One name for each archive: what a crash left of it goes when the next backup holds the lease.
     const unfinished = join(directory, `${temporaryPrefix}${basename(path)}.tmp`);
     await files.remove(unfinished);
+    const staging = join(options.temporaryDirectory, `${temporaryPrefix}zip-${seams.randomHex(8)}`);
+    await files.makeDirectory(staging);
     return {
       stagingDirectory: staging,
       existing,

@@ -44,14 +44,22 @@ export async function acquireLease(seams: Seams, path: string, signal: AbortSign
 
   /** Creates the file; false where there is one. */
   async function create(): Promise<boolean> {
+    let file: OpenFile;
     try {
-      held = await files.create(path);
-      await held.write(content(), 0);
-      return true;
+      file = await files.create(path);
     } catch (error) {
       if (errnoOf(error) === "EEXIST") return false;
       throw error;
     }
+    try {
+      await file.write(content(), 0);
+    } catch (error) {
+      await file.close();
+      await files.remove(path);
+      throw error;
+    }
+    held = file;
+    return true;
   }
 
   /** Moves a silent lease out of the way, and only that one: what was moved is looked at, and put back if it is alive. */
@@ -96,7 +104,8 @@ export async function acquireLease(seams: Seams, path: string, signal: AbortSign
     await held?.write(content(), 0);
   }
   const timer = setInterval(() => {
-    beating = beating.then(renew).catch(lose);
+    // A beat that fails is a beat that is missing: the others judge by their silence, and assertHeld by the file.
+    beating = beating.then(renew).catch(() => {});
   }, heartbeatMs);
   timer.unref();
 

@@ -7,7 +7,6 @@ import { nodeFileSystem } from "./node-file-system.js";
 export type StepName =
   | "backup:snapshot-taken"
   | "backup:segment-staged"
-  | "backup:segment-synced"
   | "backup:segment-renamed"
   | "backup:segment-read-back"
   | "backup:archive-written"

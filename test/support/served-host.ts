@@ -1,0 +1,113 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
+import { once } from "node:events";
+import { resolve } from "node:path";
+
+export const program = resolve(process.cwd(), "dist/src/cli/main.js");
+
+/** `holdfast serve` in a process of its own, from the build. */
+export interface ServedHost {
+  url: string;
+  grpc: string;
+  /** What it said on standard output until it was ready. */
+  greeting: string;
+  process: ChildProcess;
+  /** Everything on standard error so far. */
+  log(): string;
+  /** Sends a signal; resolves to the exit code, or to the signal that ended it. */
+  stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>;
+  ended: Promise<number | NodeJS.Signals>;
+}
+
+export interface Ended {
+  code: number | NodeJS.Signals;
+  output: string;
+  log: string;
+}
+
+const running = new Set<ChildProcess>();
+afterEach(async () => {
+  for (const child of running) {
+    child.kill("SIGKILL");
+    await once(child, "close");
+  }
+});
+
+export interface ServeOptions {
+  env?: Record<string, string>;
+  cwd?: string;
+  /** Runs the command below another one, for example unshare. */
+  wrapper?: string[];
+}
+
+function launch(args: string[], { env = {}, cwd, wrapper = [] }: ServeOptions) {
+  if (!existsSync(program)) throw new Error(`${program} is missing: npm run build makes it.`);
+  const [command = "", ...rest] = [...wrapper, process.execPath, program, ...args];
+  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("HOLDFAST_") && name !== "NODE_OPTIONS"));
+  const child = spawn(command, rest, { env: { ...inherited, ...env }, stdio: ["ignore", "pipe", "pipe"], ...(cwd !== undefined && { cwd }) });
+  running.add(child);
+  const said = { output: "", log: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (said.output += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (said.log += text));
+  const ended = new Promise<number | NodeJS.Signals>((done, fail) => {
+    child.on("error", fail);
+    child.on("close", (code, signal) => {
+      running.delete(child);
+      done(code ?? signal ?? "SIGKILL");
+    });
+  });
+  return { child, said, ended };
+}
+
+/** Runs the command to its end, as far as it is expected not to stay. */
+export async function runToEnd(args: string[], options: ServeOptions = {}): Promise<Ended> {
+  const { said, ended } = launch(args, options);
+  const code = await ended;
+  return { code, ...said };
+}
+
+/** Starts a host on free ports, unless the arguments name others; resolves when it has greeted. */
+export async function serve(args: string[], options: ServeOptions = {}): Promise<ServedHost> {
+  const ports = ["http", "grpc"].filter((port) => !args.includes(`--${port}-port`)).flatMap((port) => [`--${port}-port`, "0"]);
+  const { child, said, ended } = launch(["serve", ...args, ...ports], options);
+  await new Promise<void>((done, fail) => {
+    child.stdout?.on("data", () => {
+      if (/Try it:\n.*\n/.test(said.output)) done();
+    });
+    ended.then((code) => fail(new Error(`It ended with ${code}: ${said.log}`)), fail);
+  });
+  return {
+    url: /HTTP +(\S+)/.exec(said.output)?.[1] ?? "",
+    grpc: /gRPC +(\S+)/.exec(said.output)?.[1] ?? "",
+    greeting: said.output,
+    process: child,
+    log: () => said.log,
+    ended,
+    stop(signal = "SIGTERM") {
+      child.kill(signal);
+      return ended;
+    },
+  };
+}
+
+export interface Answer {
+  status: number;
+  body: Record<string, unknown>;
+}
+
+/** A JSON request; the body of the answer is {} where it has none. */
+export async function ask(url: string, method = "GET", body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  const response = await fetch(url, {
+    method,
+    headers: { ...(body !== undefined && { "content-type": "application/json" }), ...headers },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, body: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>) };
+}
+
+/** The request of Xenon's management dialect. */
+export const managementRequest = (kind: "Backup" | "Restore", fields: object) => ({
+  kind: `com:vmware:xenon:services:common:ServiceHostManagementService:${kind}Request`,
+  ...fields,
+});

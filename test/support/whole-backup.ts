@@ -1,0 +1,34 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findManifest } from "../../src/backup/inspect.js";
+import { openContainer } from "../../src/container/open.js";
+import { checkDigest } from "../../src/engine/sqlite/segment.js";
+import type { Manifest } from "../../src/format/manifest.js";
+import { systemSeams } from "../../src/io/seams.js";
+
+const signal = new AbortController().signal;
+
+/** Reads the newest backup at a path the way a restore does, up to the digests of its segments; throws where it is not whole. */
+export async function readWholeBackup(path: string): Promise<Manifest> {
+  const directory = mkdtempSync(join(tmpdir(), "holdfast-read-"));
+  try {
+    const reader = await openContainer(systemSeams, path);
+    const { manifest } = await findManifest(reader, undefined, signal);
+    for (const segment of manifest.segments) {
+      const target = join(directory, segment.name);
+      await reader.fetch(segment, target, signal);
+      checkDigest({ ...segment, path: target }, () => {});
+    }
+    return manifest;
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** Names in a backup directory that no manifest there accounts for. */
+export async function strayFiles(path: string): Promise<string[]> {
+  const manifests = await (await openContainer(systemSeams, path)).manifests(signal);
+  const known = new Set(manifests.flatMap((found) => [found.name, ...("file" in found ? found.file.manifest.segments.map(({ name }) => name) : [])]));
+  return readdirSync(path).filter((name) => !known.has(name));
+}
