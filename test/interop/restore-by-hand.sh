@@ -1,0 +1,105 @@
+#!/bin/sh
+# Gets the documents out of a backup with sqlite3, unzip and sha256sum alone, as docs/format.md describes it.
+#
+#   restore-by-hand.sh [-a] BACKUP [TARGET_MICROS] > documents.ndjson
+#
+# BACKUP is a directory that holds a backup, or a ZIP of one. TARGET_MICROS is the moment to go back to, in
+# microseconds since 1970; without it everything is restored. Writes one line of JSON for each document that is not
+# deleted, ordered by link: {"link":..,"version":..,"time":..,"body":{..}}; with -a one for each version that is left of
+# any document, with its action.
+set -eu
+export LC_ALL=C
+
+fail() {
+  echo "restore-by-hand: $*" >&2
+  exit 1
+}
+
+all=
+if [ "${1-}" = -a ]; then
+  all=yes
+  shift
+fi
+[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: restore-by-hand.sh [-a] BACKUP [TARGET_MICROS]"
+backup=$1
+target=${2-}
+case $target in *[!0-9]*) fail "the target time must be a whole number of microseconds, not $target" ;; esac
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+# 1. A ZIP holds the same files, at its top or in one folder.
+directory=$backup
+if [ -f "$backup" ]; then
+  mkdir "$work/unpacked"
+  unzip -q "$backup" -d "$work/unpacked" || fail "$backup cannot be unpacked"
+  directory=$work/unpacked
+  if ! ls "$directory"/manifest-*.json >/dev/null 2>&1; then
+    for folder in "$directory"/*/; do directory=${folder%/}; done
+  fi
+fi
+
+# 2. The newest manifest has the greatest number; its name ends with the beginning of its own digest.
+manifest=
+for file in "$directory"/manifest-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]-*.json; do
+  [ -f "$file" ] && manifest=$file
+done
+[ -n "$manifest" ] || fail "there is no manifest in $backup"
+digest=$(sha256sum <"$manifest" | cut -c 1-16)
+case $manifest in *-"$digest".json) ;; *) fail "${manifest##*/} does not agree with its name" ;; esac
+
+cp "$manifest" "$work/manifest.json"
+sql() { (cd "$work" && sqlite3 -batch -bail "$@"); }
+field() { sql :memory: "SELECT json_extract(readfile('manifest.json'), '\$.$1')"; }
+
+[ "$(field formatVersion)" = 1 ] || fail "${manifest##*/} has format $(field formatVersion); this script knows format 1"
+if [ -n "$target" ]; then
+  earliest=$(field window.earliestMicros)
+  latest=$(field window.latestMicros)
+  if [ "$target" -lt "$earliest" ] || [ "$target" -gt "$latest" ]; then
+    fail "the backup can be restored to any time from $earliest to $latest, not to $target"
+  fi
+fi
+
+# 3. Its segments in their order: digest, size and counts must be those of the manifest.
+sql :memory: "SELECT json_extract(value, '\$.name'), json_extract(value, '\$.sha256'), json_extract(value, '\$.sizeBytes'),
+  json_extract(value, '\$.records'), json_extract(value, '\$.prunes')
+  FROM json_each(readfile('manifest.json'), '\$.segments') ORDER BY key" >"$work/segments"
+sql index.sqlite "
+  CREATE TABLE log (time INTEGER PRIMARY KEY, link TEXT, version INTEGER, action TEXT, body TEXT);
+  CREATE TABLE prune (link TEXT PRIMARY KEY, time INTEGER, version INTEGER);"
+while IFS='|' read -r name sha256 bytes records prunes; do
+  case $name in base-*.sqlite | delta-*.sqlite) ;; *) fail "the manifest lists $name, which is no segment" ;; esac
+  case $name in *[!a-z0-9.-]*) fail "the manifest lists $name, which is no segment" ;; esac
+  [ -f "$directory/$name" ] || fail "$name is missing"
+  rm -f "$work/segment.sqlite"
+  cp "$directory/$name" "$work/segment.sqlite"
+  [ "$(wc -c <"$work/segment.sqlite" | tr -d ' ')" = "$bytes" ] || fail "$name has not $bytes bytes"
+  [ "$(sha256sum <"$work/segment.sqlite" | cut -c 1-64)" = "$sha256" ] || fail "$name does not agree with its digest"
+  found=$(sql segment.sqlite "SELECT (SELECT count(*) FROM log) || '|' || (SELECT count(*) FROM prune)")
+  [ "$found" = "$records|$prunes" ] || fail "$name holds $found rows and prunes, not $records|$prunes"
+  # 4. Rows up to the target time; of prunes all, the later ones in place of the earlier ones.
+  sql index.sqlite "
+    ATTACH 'segment.sqlite' AS segment;
+    INSERT INTO log SELECT time, link, version, action, body FROM segment.log WHERE time <= ${target:-9223372036854775807};
+    INSERT OR REPLACE INTO prune SELECT link, time, version FROM segment.prune;"
+done <"$work/segments"
+
+# 5. A prune takes the versions of its link up to its own that were written before it.
+sql index.sqlite "
+  CREATE UNIQUE INDEX log_version ON log (link, version);
+  DELETE FROM log WHERE EXISTS
+    (SELECT 1 FROM prune WHERE prune.link = log.link AND log.version <= prune.version AND log.time < prune.time);"
+
+# 6. What is left of a link at its greatest version is the document, unless that is a deletion.
+if [ -n "$all" ]; then
+  sql index.sqlite "
+    SELECT json_object('link', link, 'version', version, 'time', time, 'action', action, 'body', json(body)) FROM log
+    ORDER BY link, version;"
+else
+  sql index.sqlite "
+    SELECT json_object('link', link, 'version', version, 'time', time, 'body', json(body)) FROM log
+    WHERE action <> 'DELETE' AND NOT EXISTS (SELECT 1 FROM log later WHERE later.link = log.link AND later.version > log.version)
+    ORDER BY link;"
+fi
