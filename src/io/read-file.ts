@@ -1,12 +1,13 @@
+import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { FileSystem } from "./file-system.js";
 
-/** The whole of a small file; throws RangeError where it is larger than `maxBytes`. */
+/** The whole of a small file; throws BACKUP_DAMAGED where it is larger than `maxBytes`. */
 export async function readSmallFile(files: FileSystem, path: string, maxBytes: number): Promise<Buffer> {
   const file = await files.openToRead(path);
   try {
     const size = await file.size();
-    if (size > maxBytes) throw new RangeError(`${path} has ${size} bytes, more than the ${maxBytes} allowed`);
+    if (size > maxBytes) throw new HostError("BACKUP_DAMAGED", `${path} has ${size} bytes, more than the ${maxBytes} that a file of its kind may have.`);
     const buffer = Buffer.alloc(size);
     return buffer.subarray(0, await file.read(buffer, 0));
   } finally {
@@ -44,7 +45,7 @@ export async function writeStream(
   try {
     for await (const chunk of source) {
       signal.throwIfAborted();
-      if (position + chunk.length > maxBytes) throw new RangeError(`more than the ${maxBytes} bytes expected`);
+      if (position + chunk.length > maxBytes) throw new HostError("BACKUP_DAMAGED", `What is read for ${path} goes on beyond the ${maxBytes} bytes it should have.`);
       await file.write(chunk, position);
       position += chunk.length;
     }

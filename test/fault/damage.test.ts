@@ -1,0 +1,195 @@
+import { copyFileSync, cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { HostError } from "../../src/errors.js";
+import { fromFileError } from "../../src/io/file-error.js";
+import { hostFixture } from "../support/host-fixture.js";
+import { readWholeBackup } from "../support/whole-backup.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+
+/** A small backup of two segments in a directory, and one in an archive. */
+async function smallBackups() {
+  const fixture = await hostFixture();
+  for (const name of ["a", "b", "c"]) await fixture.put(name, { name });
+  await fixture.backup("dir");
+  await fixture.put("a", { name: "later" });
+  await fixture.backup("dir");
+  await fixture.backup("b.zip", { container: "ZIP" });
+  return fixture;
+}
+
+/** Whether what a restore would read is refused, or is to the bit what was backed up. */
+async function verdict(path: string, expected: string): Promise<"refused" | "same" | "FALSE SUCCESS" | string> {
+  try {
+    return JSON.stringify(await readWholeBackup(path)) === expected ? "same" : "FALSE SUCCESS";
+  } catch (thrown) {
+    const error = fromFileError(thrown, "Reading the backup");
+    return error instanceof HostError && error.code !== "INTERNAL" ? "refused" : `untyped: ${String(error)}`;
+  }
+}
+
+test("each byte of each file of a directory backup, flipped: never a false success", async () => {
+  const fixture = await smallBackups();
+  const path = join(fixture.root, "dir");
+  const expected = JSON.stringify(await readWholeBackup(path));
+  const verdicts = new Map<string, number>();
+  for (const name of readdirSync(path)) {
+    const file = join(path, name);
+    const bytes = readFileSync(file);
+    // Every byte of the manifest; of the segments every byte of the pages' beginnings and a stride that meets all the rest in time.
+    const step = name.startsWith("manifest") ? 1 : 97;
+    for (let at = 0; at < bytes.length; at += at < 200 ? 1 : step) {
+      const damaged = Buffer.from(bytes);
+      damaged[at] = (damaged[at] ?? 0) ^ (1 << (at % 8));
+      writeFileSync(file, damaged);
+      const found = await verdict(path, expected);
+      verdicts.set(found, (verdicts.get(found) ?? 0) + 1);
+    }
+    writeFileSync(file, bytes);
+  }
+  expect([...verdicts.keys()]).toEqual(["refused"]);
+  expect(verdicts.get("refused")).toBeGreaterThan(1500);
+});
+
+test("each byte of an archive, flipped: refused, or it gives to the bit what was backed up", async () => {
+  const fixture = await smallBackups();
+  const path = join(fixture.root, "b.zip");
+  const expected = JSON.stringify(await readWholeBackup(path));
+  const bytes = readFileSync(path);
+  const verdicts = new Map<string, number>();
+  for (let at = 0; at < bytes.length; at += 1) {
+    const damaged = Buffer.from(bytes);
+    damaged[at] = (damaged[at] ?? 0) ^ (1 << (at % 8));
+    writeFileSync(path, damaged);
+    const found = await verdict(path, expected);
+    verdicts.set(found, (verdicts.get(found) ?? 0) + 1);
+  }
+  expect([...verdicts.keys()].sort()).toEqual(["refused", "same"]);
+  expect(verdicts.get("refused")).toBeGreaterThan(bytes.length / 2);
+});
+
+test("each file cut to any length, lengthened, emptied, missing, or in the other's place: refused", async () => {
+  const fixture = await smallBackups();
+  const path = join(fixture.root, "dir");
+  const expected = JSON.stringify(await readWholeBackup(path));
+  const names = readdirSync(path);
+  for (const name of names) {
+    const file = join(path, name);
+    const bytes = readFileSync(file);
+    const lengths = Array.from({ length: 60 }, (_, i) => Math.floor((bytes.length * i) / 60));
+    for (const length of [...lengths, bytes.length - 1]) {
+      writeFileSync(file, bytes.subarray(0, length));
+      expect(await verdict(path, expected)).toBe("refused");
+    }
+    writeFileSync(file, Buffer.concat([bytes, Buffer.from("x")]));
+    expect(await verdict(path, expected)).toBe("refused");
+    renameSync(file, `${file}.away`);
+    expect(await verdict(path, expected)).toBe("refused");
+    renameSync(`${file}.away`, file);
+    writeFileSync(file, bytes);
+  }
+  const [base = "", delta = ""] = names.filter((name) => name.endsWith(".sqlite"));
+  copyFileSync(join(path, base), join(path, delta));
+  expect(await verdict(path, expected)).toBe("refused");
+  const zip = join(fixture.root, "b.zip");
+  const whole = readFileSync(zip);
+  for (let length = 0; length < whole.length; length += 7) {
+    writeFileSync(zip, whole.subarray(0, length));
+    expect(await verdict(zip, "")).toBe("refused");
+  }
+});
+
+test("a damaged backup does not touch the index, says which file, and the next backup is whole again", async () => {
+  const fixture = await smallBackups();
+  const path = join(fixture.root, "dir");
+  const [base = ""] = readdirSync(path).filter((name) => name.startsWith("base"));
+  const bytes = readFileSync(join(path, base));
+  bytes[5000] = (bytes[5000] ?? 0) ^ 1;
+  writeFileSync(join(path, base), bytes);
+  const before = await fixture.contents();
+  await expect(fixture.restore("dir")).rejects.toMatchObject({ code: "DATA_LOSS", message: expect.stringContaining(base) as string });
+  await expect(fixture.finish(fixture.host.management.verifyBackup(fixture.uri("dir")))).rejects.toMatchObject({ code: "DATA_LOSS" });
+  expect(await fixture.contents()).toEqual(before);
+  rmSync(join(path, base));
+  expect((await fixture.host.management.listBackups(fixture.uri("dir")))[0]).toMatchObject({ state: "DAMAGED", problem: expect.stringContaining(base) as string });
+  await fixture.backup("dir");
+  await fixture.put("a", { lost: true });
+  await fixture.restore("dir");
+  expect(await fixture.contents()).toEqual(before);
+});
+
+test("a bad row in the live index fails the backup, and the older backup stays", async () => {
+  const fixture = await hostFixture();
+  await fixture.put("a", { fine: true });
+  await fixture.backup("dir");
+  const number = (await readWholeBackup(join(fixture.root, "dir"))).number;
+  await fixture.put("b", { fine: true });
+  await fixture.stop();
+  const index = join(fixture.root, "data", "document-index");
+  const generation = readdirSync(index).find((name) => name.startsWith("generation-")) ?? "";
+  const db = new Database(join(index, generation, "index.sqlite"));
+  db.prepare("UPDATE log SET body = '{\"fine\":fals}' WHERE link = '/things/b'").run();
+  db.close();
+  await fixture.restart();
+  for (const [destination, container] of [["dir", "DIRECTORY"], ["other", "DIRECTORY"], ["b.zip", "ZIP"]] as const) {
+    await expect(fixture.backup(destination, { container })).rejects.toMatchObject({ code: "DATA_LOSS" });
+  }
+  expect((await readWholeBackup(join(fixture.root, "dir"))).number).toBe(number);
+  expect(readdirSync(fixture.root)).not.toContain("b.zip");
+});
+
+test("a segment that is not ours is refused: a view, a trigger, another table, a file beside it", async () => {
+  const fixture = await hostFixture();
+  await fixture.put("a", {});
+  await fixture.backup("dir");
+  const scratch = join(temporaryDirectory(), "scratch.sqlite");
+  const { segments } = await readWholeBackup(join(fixture.root, "dir"));
+  const { checkDigest, checkRows, digestFile } = await import("../../src/engine/sqlite/segment.js");
+  const [base] = segments;
+  if (!base) throw new Error("no base");
+  for (const statement of [
+    "CREATE VIEW v AS SELECT 1",
+    "CREATE TRIGGER t AFTER INSERT ON log BEGIN SELECT 1; END",
+    "CREATE TABLE other (x)",
+    "DROP TABLE prune",
+    "UPDATE log SET action = 'EXEC'",
+    "UPDATE log SET crc = crc + 1",
+    "UPDATE log SET version = -1",
+    "UPDATE log SET link = ''",
+  ]) {
+    copyFileSync(join(fixture.root, "dir", base.name), scratch);
+    const db = new Database(scratch);
+    db.exec(statement);
+    db.close();
+    const bytes = readFileSync(scratch);
+    const claim = { ...base, path: scratch, sizeBytes: bytes.length, sha256: digestFile(scratch, () => {}) };
+    checkDigest(claim, () => {});
+    expect(() => checkRows(claim, () => {})).toThrow(expect.objectContaining({ code: "DATA_LOSS" }) as Error);
+  }
+  copyFileSync(join(fixture.root, "dir", base.name), scratch);
+  writeFileSync(`${scratch}-wal`, "x");
+  expect(() => checkRows({ ...base, path: scratch }, () => {})).toThrow(/-wal/);
+});
+
+test("a newer format is refused before anything is touched, in a backup and in the data directory", async () => {
+  const fixture = await hostFixture();
+  await fixture.put("a", {});
+  await fixture.backup("dir");
+  const { createHash } = await import("node:crypto");
+  const path = join(fixture.root, "newer");
+  cpSync(join(fixture.root, "dir"), path, { recursive: true });
+  const old = readdirSync(path).find((name) => name.startsWith("manifest")) ?? "";
+  const text = readFileSync(join(path, old), "utf8").replace(/"formatVersion":\s*1/, '"formatVersion": 2');
+  rmSync(join(path, old));
+  writeFileSync(join(path, `manifest-0000000001-${createHash("sha256").update(text).digest("hex").slice(0, 16)}.json`), text);
+  await expect(fixture.restore("newer")).rejects.toMatchObject({ reason: "FORMAT_TOO_NEW" });
+  await expect(fixture.backup("newer")).rejects.toMatchObject({ reason: "FORMAT_TOO_NEW" });
+  expect(await fixture.contents()).toEqual({ a: "{}" });
+  await fixture.stop();
+  const index = join(fixture.root, "data", "document-index");
+  const generation = readdirSync(index).find((name) => name.startsWith("generation-")) ?? "";
+  const db = new Database(join(index, generation, "index.sqlite"));
+  db.exec("UPDATE meta SET value = '2' WHERE key = 'format_version'");
+  db.close();
+  await expect(fixture.restart()).rejects.toMatchObject({ reason: "FORMAT_TOO_NEW" });
+});

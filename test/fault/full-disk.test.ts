@@ -1,0 +1,110 @@
+import { execFileSync, execFile } from "node:child_process";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { hostFixture } from "../support/host-fixture.js";
+import { readWholeBackup } from "../support/whole-backup.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+
+const mounted: string[] = [];
+// After the fixture's own clean-up, which closes the hosts, and before the directories are removed.
+afterEach(() => {
+  for (const path of mounted.splice(0)) execFileSync("umount", [path]);
+});
+
+/** A file system of so many MiB, or undefined where this user may not make one. */
+function smallDisk(mebibytes: number): string | undefined {
+  const path = join(temporaryDirectory(), "disk");
+  mkdirSync(path);
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mebibytes}m`, "tmpfs", path], { stdio: "ignore" });
+  } catch {
+    console.warn("SKIPPED: a small disk of its own needs the right to mount one");
+    return undefined;
+  }
+  mounted.push(path);
+  return path;
+}
+
+/** Takes what room there is but for so many KiB; returns how to give it back. */
+function fill(path: string, leaveKiB: number): () => void {
+  const file = join(path, "filler");
+  const free = Number(execFileSync("df", ["--output=avail", "-k", path]).toString().split("\n")[1]);
+  writeFileSync(file, Buffer.alloc(Math.max(0, free - leaveKiB) * 1024));
+  return () => rmSync(file);
+}
+
+test("writes that the disk refuses are refused, what was acknowledged stays, and the host goes on when there is room", async () => {
+  const disk = smallDisk(12);
+  if (disk === undefined) return;
+  const fixture = await hostFixture({}, join(disk, "host"));
+  await fixture.put("a", { kept: true });
+  const release = fill(disk, 300);
+  const acknowledged: string[] = ["a"];
+  const reasons = new Set<string>();
+  for (let i = 0; i < 60; i += 1) {
+    await fixture.put(`d${i}`, { pad: "x".repeat(20_000) }).then(
+      () => acknowledged.push(`d${i}`),
+      (error: unknown) => reasons.add((error as { reason: string }).reason),
+    );
+  }
+  expect([...reasons]).toEqual(["STORAGE_FULL"]);
+  expect(Object.keys(await fixture.contents()).sort()).toEqual(acknowledged.sort());
+  release();
+  await fixture.put("again", {});
+  await fixture.restart();
+  expect(Object.keys(await fixture.contents()).sort()).toEqual([...acknowledged, "again"].sort());
+});
+
+test.each(["DIRECTORY", "ZIP"] as const)("a %s backup onto a full disk fails clean, the older one stays, and it works when there is room", async (container) => {
+  const disk = smallDisk(12);
+  if (disk === undefined) return;
+  const fixture = await hostFixture({ backupRoots: [disk] });
+  const destination = join(disk, container === "ZIP" ? "b.zip" : "dir");
+  const backup = () =>
+    fixture.finish(fixture.host.management.backup({ destination: `file:${destination}`, container, indexLink: "/core/document-index", store: true, full: true }));
+  await fixture.put("a", {});
+  await backup();
+  for (let i = 0; i < 100; i += 1) await fixture.put(`d${i}`, { pad: "x".repeat(20_000) });
+  const release = fill(disk, 500);
+  const before = execFileSync("ls", ["-A", disk]).toString();
+  await expect(backup()).rejects.toMatchObject({ reason: "DESTINATION_FULL" });
+  expect(execFileSync("ls", ["-A", disk]).toString()).toBe(before);
+  expect((await readWholeBackup(destination)).number).toBe(1);
+  release();
+  await backup();
+  expect(await readWholeBackup(destination)).toMatchObject({ number: 2, documents: 101 });
+  if (container === "DIRECTORY") expect(readdirSync(destination)).toHaveLength(2);
+});
+
+test("a restore for which there is no room is refused before it begins, and the index stays as it was", async () => {
+  const disk = smallDisk(16);
+  if (disk === undefined) return;
+  const fixture = await hostFixture({}, join(disk, "host"));
+  for (let i = 0; i < 100; i += 1) await fixture.put(`d${i}`, { pad: "x".repeat(20_000) });
+  await fixture.backup("dir");
+  await fixture.put("d0", { changed: true });
+  const before = await fixture.contents();
+  const release = fill(disk, 3000);
+  await expect(fixture.restore("dir")).rejects.toMatchObject({ reason: "STORAGE_FULL" });
+  expect(await fixture.contents()).toEqual(before);
+  release();
+  await fixture.restore("dir");
+  expect((await fixture.contents())["d0"]).toContain("xxxx");
+});
+
+test("after the disk failed under a write the index is read only until a restart; nothing acknowledged is lost", async () => {
+  const root = temporaryDirectory();
+  const child = join(__dirname, "..", "support", "fill-child.mjs");
+  // A limit on the size of files makes writes fail in a way that is no full disk.
+  const command = `ulimit -f 3000; exec "${process.execPath}" "${child}" "${join(root, "data")}"`;
+  const { stdout } = await promisify(execFile)("bash", ["-c", command]);
+  const told = JSON.parse(stdout) as { acknowledged: number[]; refused: Record<string, number>; readable: boolean };
+  expect(told.acknowledged.length).toBeGreaterThan(20);
+  expect(told.refused).toEqual({ OUTCOME_UNKNOWN: 1, INDEX_READ_ONLY: 399 - told.acknowledged.length });
+  expect(told.readable).toBe(true);
+  const fixture = await hostFixture({}, root);
+  const there = Object.keys(await fixture.contents());
+  for (const i of told.acknowledged) expect(there).toContain(`d${i}`);
+  await fixture.put("after", {});
+});

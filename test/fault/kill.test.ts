@@ -1,0 +1,133 @@
+import { execFile } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { systemSeams, type StepName } from "../../src/io/seams.js";
+import { hostFixture, type HostFixture } from "../support/host-fixture.js";
+import { readWholeBackup, strayFiles } from "../support/whole-backup.js";
+
+const seams = { ...systemSeams, lease: { silentMs: 300, heartbeatMs: 50 } };
+const child = join(__dirname, "..", "support", "crash-child.mjs");
+
+/** Runs the work in a process of its own that is killed at the step; resolves to how it ended. */
+function crash(fixture: HostFixture, work: object, step: StepName): Promise<string> {
+  const task = JSON.stringify({ dataDirectory: join(fixture.root, "data"), work, step });
+  return new Promise((resolve) => {
+    execFile(process.execPath, [child, task], { timeout: 60_000 }, (error, stdout, stderr) => resolve(error?.signal ?? `${stdout}${stderr}`));
+  });
+}
+
+const backupTo = (fixture: HostFixture, name: string, container: "ZIP" | "DIRECTORY") => ({ kind: "backup", request: { destination: fixture.uri(name), container } });
+
+async function expectNothingLeftOver(fixture: HostFixture): Promise<void> {
+  const names = readdirSync(fixture.root, { recursive: true }).map(String);
+  expect(names.filter((name) => /\.holdfast-|\.tmp$/.test(name))).toEqual([]);
+  expect(readdirSync(join(fixture.root, "data", "temporary"))).toEqual([]);
+}
+
+describe("killed in a backup to a directory", () => {
+  const steps: StepName[] = [
+    "backup:snapshot-taken",
+    "backup:segment-staged",
+    "backup:segment-renamed",
+    "backup:segment-read-back",
+    "backup:manifest-written",
+  ];
+  const stages: [string, (fixture: HostFixture) => Promise<void>][] = [
+    ["the first one", async () => {}],
+    ["an incremental one", async (fixture) => void (await fixture.backup("dir"))],
+    [
+      "one that merges the deltas",
+      async (fixture) => {
+        for (let i = 0; i < 200; i += 1) await fixture.put(`pad${i}`, { pad: "x".repeat(40_000) });
+        for (let i = 0; i < 65; i += 1) {
+          await fixture.put("n", { i });
+          await fixture.backup("dir");
+        }
+        expect((await readWholeBackup(join(fixture.root, "dir"))).segments).toHaveLength(65);
+      },
+    ],
+  ];
+  test.each(stages.flatMap(([name, prepare]) => steps.map((step) => [name, step, prepare] as const)))("%s, at %s", async (_name, step, prepare) => {
+    const fixture = await hostFixture({ seams });
+    await fixture.put("a", { before: 1 });
+    await prepare(fixture);
+    const before = await readWholeBackup(join(fixture.root, "dir")).catch(() => undefined);
+    await fixture.put("a", { now: 2 });
+    const expected = await fixture.contents();
+    await fixture.stop();
+    expect(await crash(fixture, backupTo(fixture, "dir", "DIRECTORY"), step)).toBe("SIGKILL");
+    const after = await readWholeBackup(join(fixture.root, "dir")).catch(() => undefined);
+    expect(after?.number).toBe(step === "backup:manifest-written" ? (before?.number ?? 0) + 1 : before?.number);
+    await fixture.restart();
+    expect(await fixture.contents()).toEqual(expected);
+    const { backup } = await fixture.backup("dir");
+    expect(backup.number).toBe((after?.number ?? 0) + 1);
+    expect(await strayFiles(join(fixture.root, "dir"))).toEqual([]);
+    await expectNothingLeftOver(fixture);
+    await fixture.put("a", { lost: 3 });
+    await fixture.restore("dir");
+    expect(await fixture.contents()).toEqual(expected);
+  });
+});
+
+describe("killed in a backup to an archive that is there already", () => {
+  const steps: StepName[] = ["backup:snapshot-taken", "backup:segment-staged", "backup:archive-written", "backup:archive-read-back", "backup:manifest-written"];
+  test.each(steps)("at %s", async (step) => {
+    const fixture = await hostFixture({ seams });
+    await fixture.put("a", { before: 1 });
+    await fixture.backup("b.zip", { container: "ZIP" });
+    await fixture.put("a", { now: 2 });
+    const expected = await fixture.contents();
+    await fixture.stop();
+    expect(await crash(fixture, backupTo(fixture, "b.zip", "ZIP"), step)).toBe("SIGKILL");
+    expect((await readWholeBackup(join(fixture.root, "b.zip"))).number).toBe(step === "backup:manifest-written" ? 2 : 1);
+    await fixture.restart();
+    await fixture.backup("b.zip", { container: "ZIP" });
+    await expectNothingLeftOver(fixture);
+    expect(readdirSync(fixture.root).sort()).toEqual(["b.zip", "data"]);
+    await fixture.put("a", { lost: 3 });
+    await fixture.restore("b.zip");
+    expect(await fixture.contents()).toEqual(expected);
+  });
+});
+
+describe("killed in a restore", () => {
+  const early: StepName[] = ["restore:source-fetched", "restore:built", "restore:writes-fenced"];
+  const late: StepName[] = ["restore:pointer-written", "restore:switched"];
+
+  test.each([...early, ...late])("at %s: the old documents or the restored ones, whole", async (step) => {
+    const fixture = await hostFixture({ seams });
+    for (let i = 0; i < 20; i += 1) await fixture.put(`d${i}`, { i });
+    const restored = await fixture.contents();
+    await fixture.backup("dir");
+    for (let i = 5; i < 30; i += 1) await fixture.put(`d${i}`, { changed: i });
+    const old = await fixture.contents();
+    await fixture.stop();
+    expect(await crash(fixture, { kind: "restore", request: { source: fixture.uri("dir") } }, step)).toBe("SIGKILL");
+    await fixture.restart();
+    expect(await fixture.contents()).toEqual(late.includes(step) ? restored : old);
+    await fixture.put("after", {});
+    await expectNothingLeftOver(fixture);
+    expect(readdirSync(join(fixture.root, "data", "document-index")).filter((name) => name.startsWith("generation-")).length).toBeLessThanOrEqual(2);
+    await fixture.restore("dir");
+    expect(await fixture.contents()).toEqual(restored);
+  });
+
+  test.each(["undo:identity-written", ...late] as StepName[])("undone, at %s", async (step) => {
+    const fixture = await hostFixture({ seams });
+    await fixture.put("a", { backed: "up" });
+    const restored = await fixture.contents();
+    await fixture.backup("dir");
+    await fixture.put("a", { old: 1 });
+    const old = await fixture.contents();
+    await fixture.restore("dir");
+    await fixture.stop();
+    expect(await crash(fixture, { kind: "undo" }, step)).toBe("SIGKILL");
+    await fixture.restart();
+    const undone = late.includes(step);
+    expect(await fixture.contents()).toEqual(undone ? old : restored);
+    await fixture.finish(fixture.host.management.undoRestore("/core/document-index"));
+    expect(await fixture.contents()).toEqual(undone ? restored : old);
+    await expectNothingLeftOver(fixture);
+  });
+});

@@ -1,0 +1,26 @@
+// Runs one piece of work on a host and kills the process at a named step of it. The work comes as JSON in the first argument.
+import { createHost } from "../../dist/src/host.js";
+import { systemSeams } from "../../dist/src/io/seams.js";
+
+const { dataDirectory, work, step, nth = 1 } = JSON.parse(process.argv[2] ?? "{}");
+let left = nth;
+let armed = false;
+const seams = {
+  ...systemSeams,
+  lease: { silentMs: 300, heartbeatMs: 50 },
+  async step(name) {
+    if (!armed || name !== step || (left -= 1) > 0) return;
+    process.kill(process.pid, "SIGKILL");
+    await new Promise(() => {});
+  },
+};
+const indexLink = "/core/document-index";
+const host = await createHost({ dataDirectory, httpPort: 0, grpcPort: 0, seams, factories: [{ path: "/things", kind: "test:kind", indexLink }] });
+armed = true;
+const started =
+  work.kind === "backup" ? host.management.backup({ ...work.request, indexLink })
+  : work.kind === "restore" ? host.management.restore({ ...work.request, indexLink })
+  : host.management.undoRestore(indexLink);
+const view = await host.operations.wait((await started).name, 60_000);
+console.log(view.error ? `failed ${view.error.message}` : "done");
+await host.close();
