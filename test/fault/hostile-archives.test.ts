@@ -1,0 +1,129 @@
+import { createWriteStream, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { ZipArchive } from "archiver";
+import { hostFixture } from "../support/host-fixture.js";
+
+/** Archives and paths that mean harm. */
+interface Entry {
+  name: string;
+  content?: Buffer;
+  linkTo?: string;
+}
+
+async function writeZip(path: string, entries: Entry[]): Promise<void> {
+  const archive = new ZipArchive({ store: true });
+  for (const { name, content, linkTo } of entries) {
+    if (linkTo !== undefined) archive.symlink(name, linkTo);
+    else archive.append(content ?? Buffer.from("x"), { name });
+  }
+  await Promise.all([archive.finalize(), pipeline(archive, createWriteStream(path))]);
+}
+
+/** Puts a name in place of one of the same length, in the archive's directory and before the entry. */
+function rename(path: string, from: string, to: string): void {
+  expect(to).toHaveLength(from.length);
+  const bytes = readFileSync(path).toString("latin1").replaceAll(from, to);
+  writeFileSync(path, Buffer.from(bytes, "latin1"));
+}
+
+async function backupEntries() {
+  const fixture = await hostFixture();
+  await fixture.put("a", { kept: true });
+  await fixture.backup("dir");
+  const directory = join(fixture.root, "dir");
+  const entries: Entry[] = readdirSync(directory).map((name) => ({ name, content: readFileSync(join(directory, name)) }));
+  const refuse = async (reason: string) => {
+    await expect(fixture.restore("evil.zip")).rejects.toMatchObject({ reason });
+    expect(await fixture.contents()).toEqual({ a: '{"kept":true}' });
+    expect(readdirSync(join(fixture.root, "data", "temporary"))).toEqual([]);
+  };
+  return { fixture, entries, refuse, path: join(fixture.root, "evil.zip") };
+}
+
+test.each([
+  ["up and away", "aa/aa/evil", "../../evil"],
+  ["absolute", "aabs/evil", "/abs/evil"],
+  ["with a drive", "aaaevil.txt", "C:\\evil.txt"],
+  ["with backslashes", "aa-aa-evil", "..\\..\\evil"],
+])("an entry that leads %s is refused", async (_name, harmless, name) => {
+  const { entries, refuse, path } = await backupEntries();
+  const from = harmless.slice(0, name.length).padEnd(name.length, "z");
+  await writeZip(path, [...entries, { name: from }]);
+  rename(path, from, name);
+  await refuse("BACKUP_FOREIGN");
+});
+
+test("a link, a name that is there twice, and two folders of manifests are refused", async () => {
+  const { entries, refuse, path } = await backupEntries();
+  await writeZip(path, [...entries, { name: "link", linkTo: "/etc/passwd" }]);
+  await refuse("BACKUP_FOREIGN");
+  await writeZip(path, [...entries, { name: "twice" }, { name: "other" }]);
+  rename(path, "other", "twice");
+  await refuse("BACKUP_FOREIGN");
+  await writeZip(path, [...entries.map((entry) => ({ ...entry, name: `one/${entry.name}` })), ...entries.map((entry) => ({ ...entry, name: `two/${entry.name}` }))]);
+  await refuse("BACKUP_FOREIGN");
+});
+
+test("an archive of something else, one of Xenon's, and one that lacks a segment get an error of their own", async () => {
+  const { entries, refuse, path } = await backupEntries();
+  await writeZip(path, [{ name: "holiday.jpg" }]);
+  await refuse("BACKUP_FOREIGN");
+  await writeZip(path, [{ name: "segments_2" }, { name: "_1.cfs" }]);
+  await refuse("BACKUP_FROM_XENON");
+  await writeZip(path, entries.filter(({ name }) => !name.endsWith(".sqlite")));
+  await refuse("BACKUP_DAMAGED");
+  await writeZip(path, entries.map((entry) => (entry.name.endsWith(".sqlite") ? { ...entry, content: Buffer.alloc(64 * 1024 * 1024) } : entry)));
+  await refuse("BACKUP_DAMAGED");
+});
+
+test("in one folder, as a directory that was zipped is, and among foreign files a backup restores", async () => {
+  const { fixture, entries, path } = await backupEntries();
+  await writeZip(path, [...entries.map((entry) => ({ ...entry, name: `dir/${entry.name}` })), { name: "dir/notes.txt" }]);
+  await fixture.put("a", { lost: true });
+  await fixture.restore("evil.zip");
+  expect(await fixture.contents()).toEqual({ a: '{"kept":true}' });
+});
+
+test("a file is only replaced if it is empty or a backup: ours or Xenon's", async () => {
+  const { fixture, path } = await backupEntries();
+  const zip = { container: "ZIP" } as const;
+  writeFileSync(path, "my thesis");
+  await expect(fixture.backup("evil.zip", zip)).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED" });
+  expect(readFileSync(path, "utf8")).toBe("my thesis");
+  await writeZip(path, [{ name: "holiday.jpg" }]);
+  await expect(fixture.backup("evil.zip", zip)).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED" });
+  await writeZip(path, [{ name: "segments_2" }]);
+  await fixture.backup("evil.zip", zip);
+  writeFileSync(path, "");
+  expect((await fixture.backup("evil.zip", zip)).backup.number).toBe(1);
+});
+
+test("foreign files in a backup directory are left alone", async () => {
+  const fixture = await hostFixture();
+  mkdirSync(join(fixture.root, "dir"));
+  writeFileSync(join(fixture.root, "dir", "stray.txt"), "mine");
+  writeFileSync(join(fixture.root, "dir", "base-1-2-0123456789abcdef.sqlite"), "looks like ours");
+  for (let i = 0; i < 3; i += 1) {
+    await fixture.put("a", { i });
+    await fixture.backup("dir", { full: true });
+  }
+  expect(readdirSync(join(fixture.root, "dir"))).toHaveLength(4);
+  expect(readFileSync(join(fixture.root, "dir", "stray.txt"), "utf8")).toBe("mine");
+});
+
+test("with backup roots nothing outside them is written or read, by dots or by links", async () => {
+  const outer = await hostFixture();
+  const { root } = outer;
+  await outer.stop();
+  mkdirSync(join(root, "roots"));
+  mkdirSync(join(root, "outside"));
+  symlinkSync(join(root, "outside"), join(root, "roots", "way-out"));
+  const fixture = await hostFixture({ backupRoots: [join(root, "roots")] }, root);
+  await fixture.backup("roots/dir");
+  for (const name of ["outside/dir", "roots/../outside/dir", "roots/way-out/dir", "roots-not/dir", "roots/%2e%2e/outside/dir"]) {
+    await expect(fixture.finish(fixture.host.management.backup({ destination: `file:${root}/${name}`, container: "DIRECTORY", indexLink: "/core/document-index" }))).rejects.toMatchObject({ reason: "PATH_OUTSIDE_ROOTS" });
+    await expect(fixture.host.management.describeBackup(`file:${root}/${name}`)).rejects.toMatchObject({ reason: "PATH_OUTSIDE_ROOTS" });
+  }
+  expect(readdirSync(join(root, "outside"))).toEqual([]);
+});
