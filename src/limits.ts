@@ -56,6 +56,8 @@ export const limits = {
 
   /** SIGTERM: how long requests in flight and a copy under way may take. */
   shutdownMs: 30_000,
+  /** SIGTERM: how long connections without a call may take to close; answers on their way to slow clients have that long. */
+  quietConnectionMs: 5_000,
   headersTimeoutMs: 20_000,
   requestTimeoutMs: 300_000,
   connections: 4096,

@@ -28,6 +28,8 @@ async function serve(flags: Partial<Record<string, string | string[]>>): Promise
   logger.info({ signal }, "stopping: requests in flight and copies under way are finished first");
   await host.close();
   logger.info({}, "stopped");
+  // A connection whose other end does not answer must not keep a closed host alive.
+  process.exit();
 }
 
 /** The first SIGTERM or SIGINT; listened for from before the start, as PID 1 has no default for them. A second one ends at once. */

@@ -74,11 +74,13 @@ async function run(
   answer: (output: AsyncIterable<Message>) => Promise<void>,
   fail: (error: ReturnType<typeof serviceErrorOf>) => void,
 ) {
+  options.running.calls++;
   try {
     await answer(await invoke(spec, context, input(), options.interceptors));
   } catch (thrown) {
     fail(serviceErrorOf(hostErrorOf(thrown, options.onInternalError), metadataOf(context.responseTrailer)));
   } finally {
+    options.running.calls--;
     // Ends what the handler may have left running on this signal, and the deadline's timer.
     context.abort(new HostError("OPERATION_CANCELLED", "The call is over."));
   }

@@ -1,4 +1,5 @@
 import type { DescFile } from "@bufbuild/protobuf";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
@@ -50,11 +51,12 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     interceptors: checkInterceptors(options),
     onInternalError: options.onInternalError,
     shutdownSignal: shutdown.signal,
+    running: { calls: 0 },
   };
   for (const service of [...services, ...reflectionServices(services, files)]) addService(server, service, callOptions);
   const port = await bind(server, options);
   let closing: Promise<void> | undefined;
-  return { port, health, close: (graceMs) => (closing ??= close(server, health, shutdown, graceMs)) };
+  return { port, health, close: (graceMs) => (closing ??= close(server, health, shutdown, callOptions.running, graceMs)) };
 }
 
 function addService(server: Server, { service, methods }: BoundService, options: CallOptions) {
@@ -74,16 +76,20 @@ function bind(server: Server, { host, port, credentials }: GrpcServerOptions): P
   });
 }
 
-async function close(server: Server, health: HealthRegistry, shutdown: AbortController, graceMs: number): Promise<void> {
+async function close(server: Server, health: HealthRegistry, shutdown: AbortController, running: CallOptions["running"], graceMs: number): Promise<void> {
   health.close();
-  const ended = new Promise<boolean>((resolve) => server.tryShutdown(() => resolve(true)));
-  let timer: NodeJS.Timeout | undefined;
-  const graceOver = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), graceMs)));
-  const all = await Promise.race([ended, graceOver]);
-  clearTimeout(timer);
-  if (all) return;
+  let ended = false;
+  const end = new Promise<void>((resolve) => server.tryShutdown(() => resolve())).then(() => void (ended = true));
+  // A client that went without a word never closes its connection: where no call runs, it is not waited for.
+  const stepMs = 50;
+  let quietMs = 0;
+  for (let waitedMs = 0; !ended && waitedMs < graceMs && quietMs < limits.quietConnectionMs; waitedMs += stepMs) {
+    await Promise.race([end, sleep(stepMs)]);
+    quietMs = running.calls === 0 ? quietMs + stepMs : 0;
+  }
+  if (ended) return;
   shutdown.abort(new HostError("SHUTTING_DOWN", "The host is stopping; try again once it is back."));
   // The aborted calls get a moment to send their error before the connections go.
-  await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, Math.min(1000, graceMs)))]);
+  if (running.calls > 0) await Promise.race([end, sleep(Math.min(1000, graceMs))]);
   server.forceShutdown();
 }

@@ -48,6 +48,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     noDelay: true,
   });
   server.maxConnections = limits.connections;
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   server.on("request", accept);
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
     // A client that asks first is told to go on only with what can be taken; otherwise the refusal is its answer.
@@ -114,6 +119,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       for (const { response } of active) response.shouldKeepAlive = false;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
+      // A connection that never said a word is not idle to node:http; it would hold the close up to its timeout.
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
       const timer = setTimeout(() => {
         for (const { controller } of active) controller?.abort();
         server.closeAllConnections();
