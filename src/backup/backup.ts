@@ -3,7 +3,7 @@ import type { ContainerWriter, StagedSegment } from "../container/container.js";
 import type { Engine, Snapshot } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { encodeManifest, type ManifestFile, type Segment } from "../format/manifest.js";
-import { segmentName } from "../format/naming.js";
+import { parseManifestName, segmentName } from "../format/naming.js";
 import { temporaryName } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
 import type { Seams } from "../io/seams.js";
@@ -122,7 +122,5 @@ async function stage(seams: Seams, task: BackupTask, engine: Engine, snapshot: S
 }
 
 function greatestNumber(writer: ContainerWriter): number {
-  const first = writer.existing[0];
-  if (!first) return 0;
-  return Number(/^manifest-(\d+)-/.exec(first.name)?.[1] ?? "0");
+  return Math.max(0, ...writer.existing.map(({ name }) => parseManifestName(name)?.number ?? 0));
 }

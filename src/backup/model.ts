@@ -28,7 +28,7 @@ export interface RestoreRequest {
   lenientTargetTime?: boolean;
   /** Whether the request named the index: only then a backup of another index is restored into this one. */
   indexNamed?: boolean;
-  /** The manifest to restore; absent: the greatest number. */
+  /** The manifest to restore; absent: the newest. */
   manifest?: string;
   requestId?: string;
   validateOnly?: boolean;

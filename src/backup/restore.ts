@@ -13,7 +13,7 @@ import { resolveTargetTime, type ResolvedTarget } from "./target-time.js";
 export interface RestoreTask {
   index: DocumentIndex;
   reader: ContainerReader;
-  /** The manifest's name; absent: the greatest number. */
+  /** The manifest's name; absent: the newest. */
   manifestName?: string;
   targetTimeMicros?: bigint;
   lenientTargetTime: boolean;

@@ -9,7 +9,7 @@ export type FoundManifest = { name: string; file: ManifestFile } | { name: strin
 export interface ContainerReader {
   readonly kind: "ZIP" | "DIRECTORY";
   readonly path: string;
-  /** Greatest number first. A newer format than ours is FORMAT_TOO_NEW, not a problem of one manifest. */
+  /** Newest first. A newer format than ours is FORMAT_TOO_NEW, not a problem of one manifest. */
   manifests(signal: AbortSignal): Promise<FoundManifest[]>;
   /** Undefined where the file is missing. */
   sizeOf(name: string): Promise<number | undefined>;
@@ -28,7 +28,7 @@ export interface StagedSegment {
 export interface ContainerWriter {
   /** Where segments are made: an existing directory. */
   readonly stagingDirectory: string;
-  /** What is there already, greatest number first. */
+  /** What is there already, newest first. */
   readonly existing: FoundManifest[];
   /** Whether the segment is there, whole by its size, so that a new manifest may list it. */
   holds(segment: Segment): Promise<boolean>;

@@ -18,7 +18,11 @@ export const leasePath = (directory: string) => join(directory, leaseName);
 /** Names that a backup is about to put in place: what a crash leaves of them, the next backup removes. */
 const pendingName = `${temporaryPrefix}pending.json`;
 
-/** Every manifest in a list of names, greatest number first; a damaged one is told, never passed over. */
+/**
+ * Every manifest in a list of names, newest first: by when it was made, which no clock that goes back turns round for one
+ * index, and then by number. Numbers alone would not do: they begin anew in a directory that was cleared, and copies
+ * of both may lie in one place. A damaged manifest is told, never passed over; its number alone says where it belongs.
+ */
 export async function readManifests(names: string[], read: (name: string) => Promise<Uint8Array>): Promise<FoundManifest[]> {
   const wanted = names.filter((name) => parseManifestName(name) !== undefined).sort().reverse();
   if (wanted.length > limits.manifestsPerDestination) {
@@ -33,7 +37,19 @@ export async function readManifests(names: string[], read: (name: string) => Pro
       found.push({ name, problem: error instanceof Error ? error.message : "it cannot be read" });
     }
   }
-  return found;
+  return newestFirst(found);
+}
+
+const numberOf = ({ name }: FoundManifest) => parseManifestName(name)?.number ?? 0;
+
+function newestFirst(found: FoundManifest[]): FoundManifest[] {
+  const createTime = (one: FoundManifest) => ("file" in one ? one.file.manifest.createTimeMicros : 0);
+  const ordered: FoundManifest[] = found.filter((one) => "file" in one).sort((a, b) => createTime(b) - createTime(a) || numberOf(b) - numberOf(a));
+  for (const damaged of found.filter((one) => "problem" in one)) {
+    const older = ordered.findIndex((one) => numberOf(one) < numberOf(damaged));
+    ordered.splice(older < 0 ? ordered.length : older, 0, damaged);
+  }
+  return ordered;
 }
 
 export function openDirectoryReader(seams: Pick<Seams, "files">, path: string): ContainerReader {

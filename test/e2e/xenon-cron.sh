@@ -35,8 +35,9 @@ upload() {
 mkdir -p "$BACKUP_DIR" "$UPLOAD_DIR" "$WORK_DIR"
 case $1 in
   daily)
-    # A new day begins with an empty directory, here and there.
-    rm -rf "$BACKUP_DIR"/* "$UPLOAD_DIR"/*
+    # A new day begins with an empty directory, and there too, unless what was uploaded is kept.
+    rm -rf "$BACKUP_DIR"/*
+    [ -n "${KEEP_UPLOADS-}" ] || rm -rf "$UPLOAD_DIR"/*
     backup
     upload
     ;;

@@ -9,7 +9,7 @@ const script = resolve("test/e2e/xenon-cron.sh");
 const able = haveTools("the backup job of a shell script", "sh", "curl", "comm");
 
 /** The job of a host, with its directory of backups and the place that it uploads to. */
-function jobOf(fixture: HostFixture) {
+function jobOf(fixture: HostFixture, more: NodeJS.ProcessEnv = {}) {
   const root = temporaryDirectory();
   const paths = { BACKUP_DIR: join(root, "backup"), UPLOAD_DIR: join(root, "upload"), WORK_DIR: join(root, "work") };
   /** Digests of what was uploaded, by name: a file may come or go, but never change under its name. */
@@ -17,7 +17,7 @@ function jobOf(fixture: HostFixture) {
 
   async function call(verb: "daily" | "incremental" | "restore", target: HostFixture): Promise<string[]> {
     const { host, port } = target.host.httpAddress;
-    const { code, stdout, stderr } = await run("sh", [script, verb], { env: { ...process.env, ...paths, HOST: `http://${host}:${port}` } });
+    const { code, stdout, stderr } = await run("sh", [script, verb], { env: { ...process.env, ...paths, ...more, HOST: `http://${host}:${port}` } });
     expect({ code, stderr, stdout: code === 0 ? "" : stdout }).toEqual({ code: 0, stderr: "", stdout: "" });
     return [...stdout.matchAll(/^uploaded (.*)$/gm)].map(([, name]) => name ?? "");
   }
@@ -99,6 +99,22 @@ async function load(fixture: HostFixture): Promise<void> {
     await use(fixture, 5);
     expect(kindsOf(await job.backUp("incremental"))).toEqual(["base", "manifest"]);
     expect(kindsOf(await job.backUp("daily"))).toEqual(["base", "manifest"]);
+  });
+
+  test("uploads that are never cleared: the newest backup is restored, though the numbers of a cleared directory begin anew", async () => {
+    const fixture = await hostFixture();
+    await load(fixture);
+    const job = jobOf(fixture, { KEEP_UPLOADS: "yes" });
+    await job.backUp("daily");
+    for (let minute = 1; minute <= 3; minute += 1) {
+      await use(fixture, minute);
+      await job.backUp("incremental");
+    }
+    await use(fixture, 4);
+    expect(kindsOf(await job.backUp("daily"))).toEqual(["base", "manifest"]);
+    await use(fixture, 5);
+    expect(kindsOf(await job.backUp("incremental"))).toEqual(["delta", "manifest"]);
+    expect(readdirSync(job.paths.UPLOAD_DIR).filter((name) => name.startsWith("manifest-"))).toHaveLength(6);
   });
 
   test("the same place, filled by a host that was restored from it", async () => {

@@ -40,16 +40,23 @@ if [ -f "$backup" ]; then
   fi
 fi
 
-# 2. The newest manifest has the greatest number; its name ends with the beginning of its own digest.
+# 2. The name of a manifest ends with the beginning of its own digest. The newest one was made last.
+newest=-1
 manifest=
 for file in "$directory"/manifest-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]-*.json; do
-  [ -f "$file" ] && manifest=$file
+  [ -f "$file" ] || continue
+  digest=$(sha256sum <"$file" | cut -c 1-16)
+  case $file in *-"$digest".json) ;; *) fail "${file##*/} does not agree with its name" ;; esac
+  cp "$file" "$work/candidate.json"
+  created=$(cd "$work" && sqlite3 -batch -bail :memory: "SELECT json_extract(readfile('candidate.json'), '\$.createTimeMicros')")
+  # The names come in the order of their numbers, which decides between two of the same time.
+  [ "$created" -ge "$newest" ] || continue
+  newest=$created
+  manifest=$file
+  mv "$work/candidate.json" "$work/manifest.json"
 done
 [ -n "$manifest" ] || fail "there is no manifest in $backup"
-digest=$(sha256sum <"$manifest" | cut -c 1-16)
-case $manifest in *-"$digest".json) ;; *) fail "${manifest##*/} does not agree with its name" ;; esac
 
-cp "$manifest" "$work/manifest.json"
 sql() { (cd "$work" && sqlite3 -batch -bail "$@"); }
 field() { sql :memory: "SELECT json_extract(readfile('manifest.json'), '\$.$1')"; }
 
