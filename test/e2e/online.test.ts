@@ -170,15 +170,20 @@ test("a cancelled backup and a cancelled restore end within a second, leave noth
   }
   const { management, operations } = fixture.host;
   const indexLink = "/core/document-index";
+  let cancelledCount = 0;
   const cancelled = async (name: string) => {
     const begun = performance.now();
     await operations.cancel(name);
     expect(performance.now() - begun).toBeLessThan(1000);
-    expect(operations.get(name)).toMatchObject({ done: true, error: { code: "CANCELLED" } });
+    const { done, error } = operations.get(name);
+    expect(done).toBe(true);
+    // One that was past its last step when the request came is finished, and says so.
+    if (error) expect(error.code).toBe("CANCELLED");
+    if (error) cancelledCount += 1;
   };
   for (const container of ["DIRECTORY", "ZIP"] as const) {
     const name = container === "ZIP" ? "b.zip" : "dir";
-    for (const waitMs of [30, 150, 350]) {
+    for (const waitMs of [10, 60, 150]) {
       const { name: operation } = await management.backup({ destination: fixture.uri(name), container, indexLink });
       await new Promise((resolve) => setTimeout(resolve, waitMs));
       if (!operations.get(operation).done) await cancelled(operation);
@@ -192,6 +197,7 @@ test("a cancelled backup and a cancelled restore end within a second, leave noth
     await new Promise((resolve) => setTimeout(resolve, waitMs));
     await cancelled(name);
   }
+  expect(cancelledCount).toBeGreaterThanOrEqual(6);
   expect(readdirSync(join(fixture.root, "data", "temporary"))).toEqual([]);
   await fixture.put("after", {});
   expect((await fixture.restore("dir")).documents).toBe(12_000);
