@@ -87,7 +87,7 @@ function parseInteger(name: string, text: string): number {
 
 /** Flags before environment before file, as options of a host. `configFile` comes from --config or HOLDFAST_CONFIG. */
 export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostOptions {
-  const configFile = flags["config"] ?? environment["HOLDFAST_CONFIG"];
+  const configFile = flags["config"] ?? (environment["HOLDFAST_CONFIG"] || undefined);
   const values: Values = {
     ...(typeof configFile === "string" ? readConfigFile(configFile) : {}),
     ...readEnvironment(environment),

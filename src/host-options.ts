@@ -63,7 +63,7 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     hostNames: [],
     logger: silent,
     seams: systemSeams,
-    ...options,
+    ...(Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as HostOptions),
     factories: [...defaultFactories, ...(options.factories ?? [])],
   };
   const invalid = (problem: string) => new HostError("CONFIGURATION_INVALID", problem);
@@ -78,7 +78,8 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
   const paths = new Set<string>();
   for (const { path, indexLink } of resolved.factories) {
     if (!/^\/[^\s?#]*[^\s?#/]$/.test(path)) throw invalid(`The factory path ${path} is none: write /path.`);
-    if (path === "/v1" || path.startsWith("/v1/") || path.startsWith("/core/management")) throw invalid(`The factory path ${path} is taken by the host.`);
+    const taken = path === "/v1" || path.startsWith("/v1/") || path.startsWith("/core/management");
+    if (taken || indexLinks.some((link) => path === link || path === `${link}-backup`)) throw invalid(`The factory path ${path} is taken by the host.`);
     if (paths.has(path)) throw invalid(`The factory ${path} is there twice.`);
     paths.add(path);
     if (!indexLinks.includes(indexLink)) throw invalid(`The factory ${path} wants the index ${indexLink}, which is not there; add --memory-index ${indexLink}.`);
