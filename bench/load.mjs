@@ -1,0 +1,52 @@
+// Posts documents over so many kept connections, by hand-made requests: the client must cost less than the server.
+// Arguments: port, count or 0 with milliseconds, connections, bytes, first name, pause in ms. Prints rate and latencies as JSON.
+import { randomBytes } from "node:crypto";
+import { connect } from "node:net";
+
+const [port, count, durationMs, connections, bytes, firstName, pauseMs] = process.argv.slice(2).map(Number);
+const latencies = [];
+let next = firstName;
+const end = durationMs > 0 ? performance.now() + durationMs : Infinity;
+const last = durationMs > 0 ? Infinity : firstName + count;
+
+function request() {
+  const name = next++;
+  const pad = randomBytes(Math.max(1, Math.floor((bytes - 60) / 2))).toString("hex");
+  const body = JSON.stringify({ documentSelfLink: `d${name}`, name: `n${name}`, pad });
+  return `POST /bench HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+}
+
+function client() {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.setNoDelay(true);
+    let sent = 0;
+    let received = "";
+    const send = () => {
+      if (next >= last || performance.now() >= end) return socket.end(), resolve();
+      sent = performance.now();
+      socket.write(request());
+    };
+    socket.on("connect", send);
+    socket.on("error", reject);
+    socket.on("data", (chunk) => {
+      received += chunk.toString("latin1");
+      const head = received.indexOf("\r\n\r\n");
+      if (head < 0) return;
+      const length = Number(/content-length: (\d+)/i.exec(received)?.[1] ?? 0);
+      if (received.length < head + 4 + length) return;
+      if (!received.startsWith("HTTP/1.1 200")) return reject(new Error(received.slice(0, 300)));
+      received = "";
+      latencies.push(performance.now() - sent);
+      if (pauseMs > 0) setTimeout(send, pauseMs);
+      else send();
+    });
+  });
+}
+
+const begun = performance.now();
+await Promise.all(Array.from({ length: connections }, client));
+const seconds = (performance.now() - begun) / 1000;
+latencies.sort((a, b) => a - b);
+const at = (share) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
+console.log(JSON.stringify({ count: latencies.length, perSecond: latencies.length / seconds, p50: at(0.5), p99: at(0.99), max: at(1), next }));

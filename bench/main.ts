@@ -1,0 +1,152 @@
+import { closeSync, copyFileSync, fsyncSync, mkdtempSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
+import { cpus, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { manage, patchDocuments, untilReadable } from "./management.js";
+import { load, nextMessage, serve, watchMemory, type Memory } from "./process-tools.js";
+
+/**
+ * npm run bench [-- COUNTxBYTES ...]: the speed and memory of the main job, as ratios against a reference that is
+ * measured in the same run. Default sizes: 100000x500 and 10000x4096.
+ */
+interface Row {
+  work: string;
+  measured: string;
+  reference: string;
+  ratio: string;
+  mark: string;
+}
+const rows: Row[] = [];
+const ms = (value: number) => (value >= 1000 ? `${(value / 1000).toFixed(2)} s` : `${value.toFixed(0)} ms`);
+const mib = (bytes: number) => `${(bytes / 1048576).toFixed(1)} MiB`;
+const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+function row(work: string, measured: string, reference: string, ratio: number | undefined, mark: string): void {
+  rows.push({ work, measured, reference, ratio: ratio === undefined ? "" : ratio.toFixed(2), mark });
+  process.stderr.write(`${work}: ${measured}${reference ? ` against ${reference}` : ""}${ratio === undefined ? "" : `, ${ratio.toFixed(2)}`}\n`);
+}
+const memoryRow = (work: string, { growth, child }: Memory) =>
+  row(`${work}: memory`, `host +${growth.toFixed(0)} MiB, child ${child.toFixed(0)} MiB`, "", undefined, "< +64, child < 160");
+
+/** Files copied with an fsync of each and of the directory: the least that a durable copy of these bytes takes. */
+function copySynced(from: string, to: string): number {
+  const begun = performance.now();
+  const synced = (path: string) => {
+    const file = openSync(path, "r");
+    fsyncSync(file);
+    closeSync(file);
+  };
+  for (const name of readdirSync(from)) {
+    copyFileSync(join(from, name), join(to, name));
+    synced(join(to, name));
+  }
+  synced(to);
+  return performance.now() - begun;
+}
+const sizeOf = (directory: string) => readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
+
+async function postRates(root: string, bytes: number): Promise<void> {
+  const ratios: number[] = [];
+  let ours = 0;
+  let bare = 0;
+  for (let round = 0; round < 3; round += 1) {
+    const bareServer = await serve("bare-server.mjs", join(root, `bare-${round}`));
+    bare = (await load(bareServer.port, { durationMs: 6000, bytes })).perSecond;
+    await bareServer.close();
+    const host = await serve("host-process.mjs", join(root, `posts-${round}`));
+    ours = (await load(host.port, { durationMs: 6000, bytes })).perSecond;
+    await host.close();
+    ratios.push(ours / bare);
+  }
+  row("durable POSTs, 32 connections", `${ours.toFixed(0)}/s`, `bare node:http, same writer: ${bare.toFixed(0)}/s`, median(ratios), ">= 0.7");
+}
+
+async function mainJob(root: string, count: number, bytes: number, label: string): Promise<{ incremental: number }> {
+  const host = await serve("host-process.mjs", join(root, "host"));
+  const { port, child } = host;
+  const pid = child.pid ?? 0;
+  const destination = (name: string) => ({ destination: `file:${join(root, name)}` });
+  const loaded = await load(port, { count, bytes });
+  process.stderr.write(`${label}: loaded at ${loaded.perSecond.toFixed(0)}/s\n`);
+  await fetch(`http://127.0.0.1:${port}/bench?$limit=1000`).then((response) => response.arrayBuffer());
+  await manage(port, "BackupRequest", { ...destination("warm"), backupType: "DIRECTORY" });
+
+  const bases: number[] = [];
+  const copies: number[] = [];
+  let memory: Memory | undefined;
+  for (let round = 0; round < 3; round += 1) {
+    const watched = await watchMemory(pid, () => manage(port, "BackupRequest", { ...destination(`dir-${round}`), backupType: "DIRECTORY" }));
+    ({ memory } = watched);
+    bases.push(watched.result);
+    copies.push(copySynced(join(root, `dir-${round}`), mkdtempSync(join(root, "copy-"))));
+  }
+  const size = sizeOf(join(root, "dir-0"));
+  row(`${label}: base to a directory, ${mib(size)}`, ms(median(bases)), `copy with fsync: ${ms(median(copies))}`, median(copies) / median(bases), ">= 0.2");
+  if (memory) memoryRow(`${label}: base`, memory);
+
+  const incrementals: number[] = [];
+  let written = 0;
+  for (let round = 0; round < 3; round += 1) {
+    const changed = Array.from({ length: Math.floor(count / 100) }, (_, i) => (i * 97 + round) % count);
+    await patchDocuments(port, changed);
+    const before = sizeOf(join(root, "dir-0"));
+    incrementals.push(await manage(port, "BackupRequest", { ...destination("dir-0"), backupType: "DIRECTORY" }));
+    written = sizeOf(join(root, "dir-0")) - before;
+  }
+  const changedBytes = (count / 100) * (bytes + 130);
+  row(`${label}: incremental, 1 % changed, ${mib(written)}`, ms(median(incrementals)), "", undefined, "no slower than Xenon's");
+  row(`${label}: bytes of it`, mib(written), `changed records: ${mib(changedBytes)}`, (written - 65536) / changedBytes, "<= 1.5 and 64 KiB");
+
+  const zip = await watchMemory(pid, () => manage(port, "BackupRequest", { ...destination("b.zip"), backupType: "ZIP" }));
+  row(`${label}: ZIP, ${mib(statSync(join(root, "b.zip")).size)}`, ms(zip.result), "", undefined, ">= 1.5 x Xenon");
+  memoryRow(`${label}: ZIP`, zip.memory);
+
+  // Few writers with pauses: the latency of one that is not held up by the others.
+  const quiet = { bytes, connections: 4, pauseMs: 5, durationMs: 4000 };
+  const idle = await load(port, { ...quiet, first: 10_000_000 });
+  child.send("stall");
+  await nextMessage(child);
+  const [busy] = await Promise.all([
+    load(port, { ...quiet, first: 20_000_000 }),
+    (async () => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      for (let round = 0; round < 3; round += 1) await manage(port, "BackupRequest", { ...destination(`busy-${round}`), backupType: "DIRECTORY" });
+    })(),
+  ]);
+  child.send("stall");
+  const { stallMs } = (await nextMessage(child)) as { stallMs: number };
+  row(`${label}: p99 of writers in backups`, `${busy.p99.toFixed(1)} ms`, `idle: ${idle.p99.toFixed(1)} ms`, busy.p99 / idle.p99, "<= 1.5");
+  row(`${label}: longest stall of the event loop`, ms(stallMs), "", undefined, "<= 50 ms");
+
+  for (const [name, source] of [["a directory", "dir-0"], ["a ZIP", "b.zip"]] as const) {
+    const restored = await watchMemory(pid, async () => (await manage(port, "RestoreRequest", destination(source))) + (await untilReadable(port, count - 1)));
+    row(`${label}: restore from ${name}, until a document can be read`, ms(restored.result), "", undefined, "1 M: < 10 s, ZIP < 20 s");
+    memoryRow(`${label}: restore from ${name}`, restored.memory);
+  }
+  await host.close();
+  return { incremental: median(incrementals) };
+}
+
+async function main(): Promise<void> {
+  const given = process.argv.slice(2);
+  const sizes = (given.length > 0 ? given : ["100000x500", "10000x4096"]).map((text) => {
+    const [count, bytes] = text.split("x").map(Number);
+    if (!count || !bytes) throw new Error(`${text} is no size; write COUNTxBYTES`);
+    return { count, bytes };
+  });
+  const root = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
+  try {
+    await postRates(root, 500);
+    for (const [i, { count, bytes }] of sizes.entries()) {
+      const directory = mkdtempSync(join(root, `size-${i}-`));
+      await mainJob(directory, count, bytes, `${count} x ${bytes} B`);
+      rmSync(directory, { recursive: true });
+    }
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+  const [cpu] = cpus();
+  console.log(`\nNode ${process.version}, ${cpus().length} x ${cpu?.model ?? "unknown"}, load average ${loadavg().map((one) => one.toFixed(1)).join(" ")}\n`);
+  console.log("| work | measured | reference | ratio | mark |\n|---|---|---|---|---|");
+  for (const { work, measured, reference, ratio, mark } of rows) console.log(`| ${work} | ${measured} | ${reference} | ${ratio} | ${mark} |`);
+}
+
+await main();

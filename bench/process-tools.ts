@@ -1,0 +1,94 @@
+import { execFile, fork, type ChildProcess } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+const here = import.meta.dirname ?? __dirname;
+
+export interface Served {
+  child: ChildProcess;
+  port: number;
+  close(): Promise<void>;
+}
+
+/** Starts one of the servers beside this file and waits for its port. */
+export async function serve(script: string, directory: string): Promise<Served> {
+  const child = fork(join(here, script), [directory], { execArgv: [], stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const { port } = (await nextMessage(child)) as { port: number };
+  const closed = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  return {
+    child,
+    port,
+    async close() {
+      child.send("close");
+      await closed;
+    },
+  };
+}
+
+export function nextMessage(child: ChildProcess): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    child.once("message", resolve);
+    child.once("exit", (code) => reject(new Error(`the server ended with ${code}`)));
+  });
+}
+
+export interface LoadResult {
+  count: number;
+  perSecond: number;
+  p50: number;
+  p99: number;
+  max: number;
+  next: number;
+}
+
+export async function load(port: number, options: { count?: number; durationMs?: number; connections?: number; bytes: number; first?: number; pauseMs?: number }): Promise<LoadResult> {
+  const { count = 0, durationMs = 0, connections = 32, bytes, first = 0, pauseMs = 0 } = options;
+  const args = [port, count, durationMs, connections, bytes, first, pauseMs].map(String);
+  const { stdout } = await promisify(execFile)(process.execPath, [join(here, "load.mjs"), ...args]);
+  return JSON.parse(stdout) as LoadResult;
+}
+
+const mib = (kib: number) => kib / 1024;
+
+function residentKiB(pid: number): number {
+  try {
+    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((task) => {
+    try {
+      return readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
+    } catch {
+      return [];
+    }
+  });
+}
+
+export interface Memory {
+  /** MiB of the host before, and by how much it grew at the most. */
+  idle: number;
+  growth: number;
+  /** The largest of its child processes. */
+  child: number;
+}
+
+/** Watches the resident memory of a process and its children while the work runs. */
+export async function watchMemory<T>(pid: number, work: () => Promise<T>): Promise<{ result: T; memory: Memory }> {
+  const idle = residentKiB(pid);
+  let peak = idle;
+  let child = 0;
+  const timer = setInterval(() => {
+    peak = Math.max(peak, residentKiB(pid));
+    for (const each of childrenOf(pid)) child = Math.max(child, residentKiB(each));
+  }, 10);
+  try {
+    return { result: await work(), memory: { idle: mib(idle), growth: mib(Math.max(peak, residentKiB(pid)) - idle), child: mib(child) } };
+  } finally {
+    clearInterval(timer);
+  }
+}
