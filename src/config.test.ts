@@ -137,6 +137,6 @@ describe("options", () => {
     expect(check(more)).toMatch(/^CONFIGURATION_INVALID/);
   });
   test("an option given as undefined is one not given", () => {
-    expect(resolveOptions({ dataDirectory: "/d", httpPort: undefined, memoryIndexes: undefined } as never)).toMatchObject({ httpPort: 8000, memoryIndexes: [] });
+    expect(resolveOptions({ dataDirectory: "/d", httpPort: undefined, memoryIndexes: undefined })).toMatchObject({ httpPort: 8000, memoryIndexes: [] });
   });
 });

@@ -202,6 +202,8 @@ describe("who may come in", () => {
       documents.close();
       manager.close();
     }
+    const secret = await ask(management(host), "PATCH", managementRequest("Backup", { destination, backupType: "DIRECTORY", bearer: "destination-token" }), bearer("admin-token"));
+    expect([secret.status, JSON.stringify(secret.body).includes("destination-token")]).toEqual([200, false]);
     await host.stop();
     expect(`${host.log()}${host.greeting}`).not.toMatch(/-token\b(?!-file)/);
   });
