@@ -3,11 +3,12 @@ import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { DocumentVersion } from "../../document/document.js";
 import type { Engine, EngineOptions, IndexState, PageQuery, SegmentContent, Snapshot } from "../engine.js";
-import { createCopier } from "./copier.js";
+import { createCopier, type Copier } from "./copier.js";
 import type { ReaderAnswer, ReaderCall } from "./reader.js";
 import { toVersion } from "./row.js";
 import type { PartialCount, PartialPage } from "./scan.js";
 import { databaseName } from "./schema.js";
+import { rowsWorthSharing, type Half } from "./segment.js";
 import { startWorker, type WorkerClient } from "./worker-client.js";
 import { createWriteQueue } from "./write-queue.js";
 import type { WriterAnswer, WriterCall } from "./writer-worker.js";
@@ -29,6 +30,7 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
   let scanner: Promise<ReaderClient> | undefined;
   const scannerClient = () => (scanner ??= startReader());
   const copier = createCopier();
+  const secondCopier = createCopier();
   let pins = 0;
   let reads = 0;
 
@@ -103,7 +105,10 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
       return (await copier.call({ kind: "export", task }, signal, onProgress)) as SegmentContent;
     },
     async readBack(segment, signal) {
-      await copier.call({ kind: "read-back", segment }, signal);
+      const read = (by: Copier, half?: Half) => by.call({ kind: "read-back", segment, ...(half && { half }) }, signal);
+      if (segment.records < rowsWorthSharing) return void (await read(copier));
+      const halves = await Promise.allSettled([read(copier, "first"), read(secondCopier, "second")]);
+      for (const half of halves) if (half.status === "rejected") throw half.reason;
     },
     async sweep() {
       const { retainedVersions, historyMicros } = options;
@@ -112,7 +117,7 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
     },
     async close() {
       await queue.drained();
-      await copier.close();
+      await Promise.all([copier.close(), secondCopier.close()]);
       await Promise.all([reader.close(), scanner?.then((client) => client.close())]);
       // Last: the connection that closes last folds the write-ahead log back into the database.
       await writer.close();
