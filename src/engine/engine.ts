@@ -142,12 +142,6 @@ export interface BuildResult {
   positionMicros: number;
 }
 
-/** What checking a set of segments found: every digest, row checksum and count agreed. */
-export interface CheckResult {
-  records: number;
-  sizeBytes: number;
-}
-
 export interface EngineOptions {
   /** False: nothing is synced; for an index that need not outlive the process. */
   durable: boolean;
