@@ -26,6 +26,7 @@ export default tseslint.config(
       "@typescript-eslint/require-await": "off",
       // `() => emitter.emit()` and handlers that answer with what they called.
       "@typescript-eslint/no-confusing-void-expression": "off",
+      "@typescript-eslint/no-meaningless-void-operator": "off",
       "@typescript-eslint/no-invalid-void-type": "off",
       // Bounds are checked where the compiler cannot see them.
       "@typescript-eslint/no-non-null-assertion": "off",
@@ -57,7 +58,6 @@ export default tseslint.config(
       "@typescript-eslint/no-unsafe-return": "off",
       "@typescript-eslint/no-dynamic-delete": "off",
       "@typescript-eslint/no-empty-function": "off",
-      "@typescript-eslint/no-meaningless-void-operator": "off",
       "@typescript-eslint/no-misused-spread": "off",
       "@typescript-eslint/use-unknown-in-catch-callback-variable": "off",
     },
