@@ -72,7 +72,7 @@ export function createScanner(db: Database.Database): Scanner {
 
   /** The latest version of each link at the cursor's position, by link. */
   function byLink(query: PageQuery, cursor: Cursor): PartialPage {
-    const begun = Date.now();
+    const begun = performance.now();
     const rows: LogRow[] = [];
     const columns = query.expand || query.kind ? logRowColumns : "time, link, version, '' AS action, '' AS kind, '' AS owner, 0 AS expires, '' AS body";
     const groups = db.prepare(
@@ -96,7 +96,7 @@ export function createScanner(db: Database.Database): Scanner {
       };
       const full = collect(live(), rows, query.limit);
       if (!full && found.length < limits.scanRows) return { documents: rows.map(toVersion) };
-      if (full || Date.now() - begun > sliceMs) return { documents: rows.map(toVersion), cursor: formatCursor({ ...cursor, link: after }) };
+      if (full || performance.now() - begun > sliceMs) return { documents: rows.map(toVersion), cursor: formatCursor({ ...cursor, link: after }) };
     }
   }
 
@@ -130,7 +130,7 @@ export function createScanner(db: Database.Database): Scanner {
   }
 
   function byTime(query: PageQuery, cursor: Cursor): PartialPage {
-    const begun = Date.now();
+    const begun = performance.now();
     const { sql, params } = condition(query, cursor.at);
     const scan = db.prepare(`SELECT ${logRowColumns} FROM log l WHERE l.time > ? AND l.time <= ? AND ${sql} ORDER BY l.time`).raw();
     const rows: LogRow[] = [];
@@ -138,7 +138,7 @@ export function createScanner(db: Database.Database): Scanner {
       const full = collect(scan.iterate(after, upTo, ...params), rows, query.limit);
       const time = full ? (rows.at(-1)?.[0] ?? upTo) : upTo;
       if (time >= cursor.at) break;
-      if (full || Date.now() - begun > sliceMs) return { documents: rows.map(toVersion), cursor: formatCursor({ ...cursor, time }) };
+      if (full || performance.now() - begun > sliceMs) return { documents: rows.map(toVersion), cursor: formatCursor({ ...cursor, time }) };
     }
     return { documents: rows.map(toVersion) };
   }
@@ -171,13 +171,13 @@ export function createScanner(db: Database.Database): Scanner {
     },
     count({ query, cursor: text }) {
       const cursor = start(query, text);
-      const begun = Date.now();
+      const begun = performance.now();
       const { sql, params } = condition(query, cursor.at);
       const scan = db.prepare<Parameter[], number>(`SELECT count(*) FROM log l WHERE l.time > ? AND l.time <= ? AND ${sql}`).pluck();
       let count = 0;
       for (const [after, upTo] of ranges(cursor)) {
         count += scan.get(after, upTo, ...params) ?? 0;
-        if (upTo < cursor.at && Date.now() - begun > sliceMs) return { count, cursor: formatCursor({ ...cursor, time: upTo }) };
+        if (upTo < cursor.at && performance.now() - begun > sliceMs) return { count, cursor: formatCursor({ ...cursor, time: upTo }) };
       }
       return { count };
     },

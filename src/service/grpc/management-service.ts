@@ -32,6 +32,7 @@ export function managementServiceImpl(management: ManagementService, conversion:
       const view = await management.restore({
         source: request.source,
         indexLink: request.indexLink || defaultIndexLink,
+        indexNamed: request.indexLink !== "",
         validateOnly: request.validateOnly,
         ...(request.targetTimeMicros !== undefined && { targetTimeMicros: request.targetTimeMicros }),
         ...(request.backupName !== "" && { manifest: request.backupName }),

@@ -73,6 +73,7 @@ function readRestore(members: Members, indexLinks: readonly string[], kind: stri
       source,
       indexLink: links.index,
       lenientTargetTime: true,
+      indexNamed: ["indexServiceLink", "backupServiceLink"].some((name) => (members.get(name) ?? "null") !== "null"),
       ...(targetTimeMicros !== undefined && { targetTimeMicros }),
     },
     echo: echoOf([

@@ -84,8 +84,15 @@ describe("RestoreRequest", () => {
       `{"destination":"file:/b/one.zip","timeSnapshotBoundaryMicros":92233720368547758079,"backupServiceLink":"/core/document-index-backup","indexServiceLink":"/core/document-index","kind":"${prefix}RestoreRequest"}`,
     );
     expect(host.fake.restores).toEqual([
-      { source: "file:/b/one.zip", indexLink: "/core/document-index", lenientTargetTime: true, targetTimeMicros: 92233720368547758079n },
+      { source: "file:/b/one.zip", indexLink: "/core/document-index", lenientTargetTime: true, indexNamed: false, targetTimeMicros: 92233720368547758079n },
     ]);
+  });
+
+  test("says whether the index was named, which lets a backup of another one in", async () => {
+    await restore({ indexServiceLink: "/core/in-memory-document-index" });
+    await restore({ backupServiceLink: "/core/document-index-backup" });
+    await restore({ indexServiceLink: null });
+    expect(host.fake.restores.map((one) => one.indexNamed)).toEqual([true, true, false]);
   });
 
   test("takes null for no boundary and 0 for one", async () => {
