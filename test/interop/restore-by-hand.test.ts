@@ -5,6 +5,9 @@ import { factoryPath, hostFixture, type HostFixture } from "../support/host-fixt
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { haveTools, run } from "../support/tools.js";
 
+// A host is started for each comparison: on a busy machine that adds up.
+jest.setTimeout(180_000);
+
 const script = resolve("test/interop/restore-by-hand.sh");
 const able = haveTools("restoring by hand", "sh", "sqlite3", "unzip", "sha256sum");
 
