@@ -28,8 +28,12 @@ export interface Ended {
 const running = new Set<ChildProcess>();
 afterEach(async () => {
   for (const child of running) {
-    child.kill("SIGKILL");
-    await once(child, "close");
+    // In good order, so that nothing of its in-memory indexes stays; one that hangs is killed.
+    const closed = once(child, "close");
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    await closed;
+    clearTimeout(timer);
   }
 });
 
