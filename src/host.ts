@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createOperations } from "./backup/operations.js";
 import { resolveRoots } from "./destination/roots.js";
@@ -20,6 +18,7 @@ import { durableIndexLink, inMemoryIndexLink } from "./service/factories.js";
 import type { HostDescription, ManagementService, OperationService, OperationView } from "./service/management-service.js";
 import { createManagementService } from "./service/management.js";
 import { openDocumentIndex, type DocumentIndex } from "./store/document-index.js";
+import { openMemoryDirectory } from "./store/memory-directory.js";
 import { authorizeMethods } from "./transport/call/method-roles.js";
 import { hostServices } from "./transport/call/host-services.js";
 import { startGrpcServer } from "./transport/grpc/server.js";
@@ -56,12 +55,17 @@ export async function createHost(hostOptions: HostOptions): Promise<Host> {
   });
   const closers: Closers = [];
   const closeAll = async () => {
-    for (const close of closers.reverse()) await close();
+    const failures: unknown[] = [];
+    for (const close of closers.splice(0).reverse()) {
+      // One that fails must not keep the rest open.
+      await Promise.resolve().then(close).catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
   };
   try {
     return await start(options, closers, closeAll);
   } catch (error) {
-    await closeAll();
+    await closeAll().catch(() => {});
     throw error;
   }
 }
@@ -87,6 +91,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     if (!index) throw new HostError("INDEX_NOT_FOUND", `Service not found: ${link}`, { metadata: { link } });
     return index;
   };
+  await warnOfClock(options, indexes);
   closers.push(startSweeping([...indexes.values()], onInternalError));
 
   const operations = createOperations(seams, (view) => logOperation(options, view));
@@ -210,24 +215,20 @@ async function openIndexes(
     indexes.set(link, index);
   };
   await open(durableIndexLink, false, join(dataDirectory, "document-index"));
-  const memory = await memoryDirectory(options, dataDirectory);
-  closers.push(() => seams.files.removeTree(memory));
-  for (const [i, link] of [inMemoryIndexLink, ...options.memoryIndexes].entries()) await open(link, true, join(memory, `index-${i}`));
+  const memory = await openMemoryDirectory(seams.files, dataDirectory);
+  closers.push(() => memory.remove());
+  for (const [i, link] of [inMemoryIndexLink, ...options.memoryIndexes].entries()) await open(link, true, join(memory.path, `index-${i}`));
   return indexes;
 }
 
-/**
- * A private directory on a memory file system where the machine has one. Its name follows from the data directory, so
- * that the next host on it, and no other, empties what a killed one left.
- */
-async function memoryDirectory({ seams }: ResolvedOptions, dataDirectory: string): Promise<string> {
-  const shared = "/dev/shm";
-  const parent = (await seams.files.status(shared))?.kind === "directory" ? shared : tmpdir();
-  const name = createHash("sha256").update(dataDirectory).digest("hex").slice(0, 32);
-  const directory = join(parent, `holdfast-${name}`);
-  await seams.files.removeTree(directory);
-  await seams.files.makeDirectory(directory, "private");
-  return directory;
+/** A log that is far ahead of the clock goes on above itself: its times say little until the clock has caught up. */
+async function warnOfClock({ seams, logger }: ResolvedOptions, indexes: Map<string, DocumentIndex>): Promise<void> {
+  for (const [link, index] of indexes) {
+    const aheadMs = ((await index.state()).positionMicros - seams.nowMicros()) / 1000;
+    if (aheadMs > limits.clockAheadWarnMs) {
+      logger.warn({ indexLink: link, aheadMs }, "the log is ahead of the clock: check the clock; new versions get times above the log's last one");
+    }
+  }
 }
 
 /** Expiry and pruning, in bounded steps, as long as the host runs. */

@@ -115,9 +115,9 @@ function checkRange(db: Database.Database, segment: SegmentSource, begin: number
       after = time;
       bytes += text.length;
       count += 1;
-      if (bytes >= limits.pageBytes) break;
+      if (bytes >= limits.scanBytes) break;
     }
-    full = count === rowsOfRange || bytes >= limits.pageBytes;
+    full = count === rowsOfRange || bytes >= limits.scanBytes;
     const wrong = unsound.get(from, after);
     if (wrong !== undefined) throw damaged(segment, `the row at ${wrong} holds what no document can`);
     report(count);
