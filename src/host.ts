@@ -186,7 +186,11 @@ async function makeDirectory({ seams }: ResolvedOptions, path: string): Promise<
 async function keepHostId({ seams, id }: ResolvedOptions, dataDirectory: string): Promise<string> {
   const path = join(dataDirectory, "host-id");
   if (id !== undefined) return id;
-  if ((await seams.files.status(path)) !== undefined) return (await readSmallFile(seams.files, path, 256)).toString("utf8").trim();
+  if ((await seams.files.status(path)) !== undefined) {
+    const kept = (await readSmallFile(seams.files, path, 256)).toString("utf8").trim();
+    if (kept !== "") return kept;
+    throw new HostError("CONFIGURATION_INVALID", `The file ${path} is empty: write this host's id into it, as the documentOwner of its documents says, or give it with --id.`);
+  }
   const made = seams.randomId();
   await writeFileDurably(seams, path, Buffer.from(`${made}\n`));
   return made;

@@ -103,7 +103,7 @@ export interface DocumentStore {
   read(link: string, at?: { version?: number; atMicros?: number }): Promise<DocumentVersion | undefined>;
   page(query: PageQuery, signal?: AbortSignal): Promise<Page>;
   count(query: Omit<PageQuery, "limit" | "cursor" | "expand" | "orderBy">, signal?: AbortSignal): Promise<number>;
-  /** Versions of one link, newest first, below `beforeVersion` where given. */
+  /** Versions of one link, newest first, below `beforeVersion` where given; ends early at limits.pageBytes of bodies. */
   versions(link: string, limit: number, beforeVersion?: number): Promise<DocumentVersion[]>;
   state(): Promise<IndexState>;
 }

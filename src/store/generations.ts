@@ -5,6 +5,8 @@ import { temporaryPrefix } from "../io/durable-file.js";
 import type { Seams } from "../io/seams.js";
 import { readPointer, writePointer, type Pointer } from "./pointer.js";
 
+const generationPrefix = "generation-";
+
 /** The directories of one index: one a generation, and the pointer that says which is live. */
 export interface Generations {
   pointer(): Pointer;
@@ -21,22 +23,27 @@ export interface Generations {
 /** Opens the directories of an index, makes the first generation where there is none, and removes leftovers. */
 export async function openGenerations(seams: Seams, kit: EngineKit, directory: string, fixedIndexId?: string): Promise<Generations> {
   const { files } = seams;
+  const newName = () => `${generationPrefix}${seams.randomHex(8)}`;
   if ((await files.status(directory)) === undefined) await files.makeDirectory(directory);
   let pointer = (await readPointer(seams, directory)) ?? (await first());
 
   async function first(): Promise<Pointer> {
-    const strays = (await files.list(directory)).filter((name) => !name.startsWith(temporaryPrefix));
-    if (strays.some((name) => name.startsWith("generation-"))) {
-      // A first start that was cut off leaves one empty generation; anything that holds documents stays where it is.
-      for (const stray of strays) {
-        const { positionMicros } = await kit.identify(join(directory, stray)).catch(() => ({ positionMicros: 0 }));
-        if (positionMicros > 0) throw new HostError("INDEX_DAMAGED", `${directory} holds documents but lost the file that says which are live.`);
+    // A first start that was cut off leaves at most one whole, empty generation; anything else stays where it is.
+    const strays = (await files.list(directory)).filter((name) => name.startsWith(generationPrefix));
+    for (const stray of strays) {
+      const position = await kit.identify(join(directory, stray)).then(({ positionMicros }) => positionMicros, () => undefined);
+      if (position !== 0) {
+        throw new HostError("INDEX_DAMAGED", `${directory} holds an index, but lost the file that says which one is live; restore a backup into a new data directory.`);
       }
+      await files.removeTree(join(directory, stray));
     }
-    for (const stray of strays) await files.removeTree(join(directory, stray));
     const indexId = fixedIndexId ?? seams.randomId();
-    const current = await make();
-    await kit.create(join(directory, current), { indexId, lineage: seams.randomId(), parents: [] });
+    const current = newName();
+    // Under a temporary name until it is whole: half of one is a leftover, and goes at the next start.
+    const unfinished = join(directory, `${temporaryPrefix}${current}`);
+    await files.makeDirectory(unfinished);
+    await kit.create(unfinished, { indexId, lineage: seams.randomId(), parents: [] });
+    await files.rename(unfinished, join(directory, current));
     await files.syncDirectory(directory);
     const made: Pointer = { formatVersion: 1, indexId, current, floorMicros: 0 };
     await writePointer(seams, directory, made);
@@ -44,7 +51,7 @@ export async function openGenerations(seams: Seams, kit: EngineKit, directory: s
   }
 
   async function make(): Promise<string> {
-    const name = `generation-${seams.randomHex(8)}`;
+    const name = newName();
     await files.makeDirectory(join(directory, name));
     return name;
   }
@@ -52,7 +59,7 @@ export async function openGenerations(seams: Seams, kit: EngineKit, directory: s
   async function removeLeftovers(): Promise<void> {
     for (const name of await files.list(directory)) {
       const unfinished = name.startsWith(temporaryPrefix);
-      const unknown = name.startsWith("generation-") && name !== pointer.current && name !== pointer.previous;
+      const unknown = name.startsWith(generationPrefix) && name !== pointer.current && name !== pointer.previous;
       if (unfinished || unknown) await files.removeTree(join(directory, name));
     }
   }

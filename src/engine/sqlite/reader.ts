@@ -1,5 +1,6 @@
 import type { DocumentVersion } from "../../document/document.js";
 import type { IndexState, RestorableWindow } from "../engine.js";
+import { limits } from "../../limits.js";
 import { logRowColumns, toVersion, type LogRow } from "./row.js";
 import { openIndex, readMeta, readPosition } from "./schema.js";
 import { createScanner, type CountCall, type PageCall, type PartialCount, type PartialPage } from "./scan.js";
@@ -37,6 +38,18 @@ export function openReader(path: string): Reader {
     return row === undefined ? undefined : toVersion(row as LogRow);
   }
 
+  /** Ends early at limits.pageBytes, so that the versions of a large document are not all held at once. */
+  function versionsBelow(link: string, version: number, limit: number): DocumentVersion[] {
+    const versions: DocumentVersion[] = [];
+    let bytes = 0;
+    for (const row of below.iterate(link, version, limit) as IterableIterator<LogRow>) {
+      versions.push(toVersion(row));
+      bytes += row[7].length;
+      if (bytes >= limits.pageBytes) break;
+    }
+    return versions;
+  }
+
   function window(position: number, nowMicros: number): RestorableWindow {
     const first = firstTime.get() ?? 0;
     const latestMicros = Math.max(position, nowMicros);
@@ -70,7 +83,7 @@ export function openReader(path: string): Reader {
         case "read":
           return read(call.link, call.version, call.atMicros);
         case "versions":
-          return (below.all(call.link, call.beforeVersion ?? Number.MAX_SAFE_INTEGER, call.limit) as LogRow[]).map(toVersion);
+          return versionsBelow(call.link, call.beforeVersion ?? Number.MAX_SAFE_INTEGER, call.limit);
         case "state":
           return state(call.nowMicros);
         case "page":

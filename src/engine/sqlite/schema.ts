@@ -84,7 +84,9 @@ export function writeCounts(db: Database.Database, counts: Counts): void {
 
 /** Reads `meta`; refuses an index of a newer format before anything is touched. */
 export function readMeta(db: Database.Database): Meta {
+  const damaged = () => new HostError("INDEX_DAMAGED", `The index ${db.name} lacks its identity: it is damaged or none of ours. Restore a backup into a new data directory.`);
   const rows = new Map<string, string>();
+  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").get() === undefined) throw damaged();
   for (const [key, value] of db.prepare("SELECT key, value FROM meta").raw().all() as [string, string][]) rows.set(key, value);
   const found = Number(rows.get("format_version"));
   if (found > formatVersion) {
@@ -97,7 +99,7 @@ export function readMeta(db: Database.Database): Meta {
   const lineage = rows.get("lineage");
   const counts = rows.get("counts");
   if (found !== formatVersion || !indexId || !lineage || !counts) {
-    throw new HostError("INDEX_DAMAGED", `The index ${db.name} lacks its identity; restore it from a backup.`);
+    throw damaged();
   }
   return {
     formatVersion: found,

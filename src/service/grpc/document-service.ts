@@ -65,7 +65,9 @@ export function documentServiceImpl(documents: DocumentService): ServiceImpl<typ
       const page = withinBytes(found);
       const last = page.at(-1);
       // The last of all is version 0: whatever the page's size, nothing comes after it.
-      const more = last !== undefined && last.version > 0 && (page.length < found.length || found.length === limit);
+      const bytes = found.reduce((sum, { body }) => sum + body.length, 0);
+      const cut = page.length < found.length || found.length === limit || bytes >= limits.pageBytes;
+      const more = last !== undefined && last.version > 0 && cut;
       return {
         versions: page.map((version) => readDocument(version, request.bodyFormat)),
         nextPageToken: more ? writePageToken(versionsListing, String(last.version)) : "",

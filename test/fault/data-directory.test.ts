@@ -1,0 +1,73 @@
+import { mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { systemSeams } from "../../src/io/seams.js";
+import { hostFixture, type HostFixture } from "../support/host-fixture.js";
+
+/** A data directory that was tampered with: a start says what is wrong and removes nothing. */
+async function stopped(): Promise<{ fixture: HostFixture; index: string; generation: string }> {
+  const fixture = await hostFixture();
+  await fixture.put("a", { n: 1 });
+  await fixture.backup("dir");
+  await fixture.put("a", { n: 2 });
+  await fixture.stop();
+  const index = join(fixture.root, "data", "document-index");
+  const generation = join(index, readdirSync(index).find((name) => name.startsWith("generation-")) ?? "");
+  return { fixture, index, generation };
+}
+
+test.each<[string, (index: string, generation: string) => void]>([
+  ["the pointer is garbage", (index) => writeFileSync(join(index, "CURRENT.json"), "{nope")],
+  ["the pointer is empty", (index) => writeFileSync(join(index, "CURRENT.json"), "")],
+  ["the pointer is gone", (index) => rmSync(join(index, "CURRENT.json"))],
+  [
+    "the pointer is gone and the index damaged",
+    (index, generation) => {
+      rmSync(join(index, "CURRENT.json"));
+      truncateSync(join(generation, "index.sqlite"), 100);
+    },
+  ],
+  ["the index is empty", (_index, generation) => truncateSync(join(generation, "index.sqlite"), 0)],
+  ["the index is cut", (_index, generation) => truncateSync(join(generation, "index.sqlite"), 5000)],
+  ["the index is text", (_index, generation) => writeFileSync(join(generation, "index.sqlite"), "text ".repeat(5000))],
+])("%s: DATA_LOSS, and all files stay", async (_name, damage) => {
+  const { fixture, index, generation } = await stopped();
+  damage(index, generation);
+  const before = readdirSync(index, { recursive: true }).map(String).filter((name) => !/-(wal|shm)$/.test(name)).sort();
+  await expect(fixture.restart()).rejects.toMatchObject({ code: "DATA_LOSS", reason: "INDEX_DAMAGED" });
+  expect(readdirSync(index, { recursive: true }).map(String).filter((name) => !/-(wal|shm)$/.test(name)).sort()).toEqual(before);
+  // The way out that the message names: the backup goes into a new data directory.
+  const fresh = await hostFixture({}, join(fixture.root, "fresh"));
+  await fresh.finish(fresh.host.management.restore({ source: fixture.uri("dir"), indexLink: "/core/document-index" }));
+  expect(await fresh.contents()).toEqual({ a: '{"n":1}' });
+});
+
+test("what a first start left when it was cut off goes, and the host starts", async () => {
+  const { fixture, index } = await stopped();
+  const other = join(fixture.root, "other");
+  mkdirSync(join(other, "data", "document-index", ".holdfast-generation-0123"), { recursive: true });
+  writeFileSync(join(other, "data", "document-index", ".holdfast-generation-0123", "index.sqlite"), "half");
+  const fresh = await hostFixture({}, other);
+  await fresh.put("b", {});
+  expect(readdirSync(join(other, "data", "document-index")).some((name) => name.startsWith("."))).toBe(false);
+  expect(readdirSync(index)).toHaveLength(2);
+});
+
+test("an empty host id is not taken for one", async () => {
+  const { fixture } = await stopped();
+  writeFileSync(join(fixture.root, "data", "host-id"), "");
+  await expect(fixture.restart()).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID" });
+  await fixture.restart({ id: "given" });
+});
+
+test("a log that is far ahead of the clock is warned of, and its times go on", async () => {
+  const clock = { micros: Date.now() * 1000 };
+  const warnings: string[] = [];
+  const seams = { ...systemSeams, nowMicros: () => clock.micros };
+  const logger = { info: () => {}, error: () => {}, warn: (_fields: object, message: string) => void warnings.push(message) };
+  const fixture = await hostFixture({ seams, logger });
+  const before = await fixture.put("a", {});
+  clock.micros -= 2 * 3600 * 1_000_000;
+  await fixture.restart();
+  expect(warnings.join()).toContain("ahead of the clock");
+  expect(await fixture.put("a", {})).toBeGreaterThan(before);
+});
