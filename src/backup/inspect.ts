@@ -73,15 +73,18 @@ export async function verifyBackup(
   const records = manifest.segments.reduce((sum, segment) => sum + segment.records, 0);
   report({ stage: "verifying", documentsTotal: records });
   const unpacked = join(temporaryDirectory, `${temporaryPrefix}verify-${seams.randomHex(8)}`);
-  const sources: SegmentSource[] = [];
+  const directory = reader.kind === "ZIP" ? unpacked : reader.path;
+  const wanted = manifest.segments.map((segment) => ({ segment, path: join(directory, segment.name) }));
+  const bytesTotal = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  report({ bytesTotal });
   try {
-    if (reader.kind === "ZIP") await seams.files.makeDirectory(unpacked);
-    for (const segment of manifest.segments) {
-      const path = join(reader.kind === "ZIP" ? unpacked : reader.path, segment.name);
-      if (reader.kind === "ZIP") await reader.fetch(segment, path, signal);
-      sources.push({ ...segment, path });
+    if (reader.kind === "ZIP") {
+      await seams.files.makeDirectory(unpacked);
+      await reader.fetch(wanted, signal);
     }
+    const sources: SegmentSource[] = wanted.map(({ segment, path }) => ({ ...segment, path }));
     await kit.checkSegments(sources, signal, (rows) => report({ documentsDone: rows }));
+    report({ bytesDone: bytesTotal });
     return records;
   } finally {
     if (reader.kind === "ZIP") await seams.files.removeTree(unpacked).catch(() => {});

@@ -110,16 +110,11 @@ export async function runRestore(seams: Seams, kit: EngineKit, task: RestoreTask
 
 async function fetchSegments(seams: Seams, reader: ContainerReader, manifest: Manifest, directory: string, signal: AbortSignal, report: Report): Promise<SegmentSource[]> {
   report({ stage: "fetching", bytesTotal: manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) });
-  const sources: SegmentSource[] = [];
+  const wanted = manifest.segments.map((segment) => ({ segment, path: join(directory, segment.name) }));
   let bytesDone = 0;
-  for (const segment of manifest.segments) {
-    const path = join(directory, segment.name);
-    await reader.fetch(segment, path, signal);
-    report({ bytesDone: (bytesDone += segment.sizeBytes) });
-    sources.push({ ...segment, path });
-  }
+  await reader.fetch(wanted, signal, (count) => report({ bytesDone: (bytesDone += count) }));
   await seams.files.syncDirectory(directory);
-  return sources;
+  return wanted.map(({ segment, path }) => ({ ...segment, path }));
 }
 
 /** Puts the index back that the last restore replaced, as a new lineage: it can itself be undone. */

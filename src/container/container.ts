@@ -13,12 +13,12 @@ export interface ContainerReader {
   manifests(signal: AbortSignal): Promise<FoundManifest[]>;
   /** Undefined where the file is missing. */
   sizeOf(name: string): Promise<number | undefined>;
-  /** Copies a segment, unchecked but for its size, into a new file. */
-  fetch(segment: Segment, path: string, signal: AbortSignal): Promise<void>;
+  /** Copies segments, unchecked but for their sizes, into new files. `onBytes` hears of each that is done. */
+  fetch(wanted: StagedSegment[], signal: AbortSignal, onBytes?: (count: number) => void): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A segment file that was made in the staging directory. */
+/** A segment and its file, in the staging directory or where it is to be fetched to. */
 export interface StagedSegment {
   segment: Segment;
   path: string;

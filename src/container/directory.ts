@@ -67,8 +67,11 @@ export function openDirectoryReader(seams: Pick<Seams, "files">, path: string): 
       const status = await files.status(join(path, name));
       return status?.kind === "file" ? status.sizeBytes : undefined;
     },
-    async fetch(segment, target, signal) {
-      await writeStream(files, target, readChunks(files, join(path, segment.name), signal), segment.sizeBytes, signal);
+    async fetch(wanted, signal, onBytes) {
+      for (const { segment, path: target } of wanted) {
+        await writeStream(files, target, readChunks(files, join(path, segment.name), signal), segment.sizeBytes, signal);
+        onBytes?.(segment.sizeBytes);
+      }
     },
     close: async () => {},
   };

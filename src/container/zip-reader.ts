@@ -4,11 +4,11 @@ import { Open, type CentralDirectory, type File as ZipEntry } from "unzipper";
 import { HostError } from "../errors.js";
 import type { Segment } from "../format/manifest.js";
 import { parseManifestName } from "../format/naming.js";
-import { writeStream } from "../io/read-file.js";
 import type { Seams } from "../io/seams.js";
 import { limits } from "../limits.js";
 import type { ContainerReader } from "./container.js";
 import { readManifests, xenonBackup } from "./directory.js";
+import { runZip } from "./zip-call.js";
 
 const entriesAtMost = 100_000;
 /** In a ZIP made on Unix the upper half of the attributes is the file's mode. */
@@ -58,9 +58,13 @@ async function* entryBytes(path: string, entry: ZipEntry, signal: AbortSignal): 
   if (crc >>> 0 !== entry.crc32 >>> 0) throw damaged("does not agree with its checksum");
 }
 
+type SizedEntry = Pick<Segment, "name" | "sizeBytes">;
+
 export interface ZipReader extends ContainerReader {
-  /** Reads an entry through: its size, crc32 and sha256 must be the segment's. */
-  readBack(segment: Pick<Segment, "name" | "sizeBytes" | "sha256">, signal: AbortSignal): Promise<void>;
+  /** The bytes of an entry; after the last one its size and crc32 have been checked. */
+  bytesOf(entry: SizedEntry, signal: AbortSignal): AsyncIterable<Buffer>;
+  /** Reads an entry through: its size, crc32 and sha256 must be the ones given. */
+  readBack(entry: SizedEntry & Pick<Segment, "sha256">, through: (bytes: AsyncIterable<Buffer>) => AsyncIterable<Buffer>): Promise<void>;
 }
 
 /** Opens a ZIP that holds a backup, at its top or in one folder. BACKUP_FOREIGN or BACKUP_FROM_XENON where it holds none. */
@@ -113,14 +117,19 @@ export async function openZipReader(seams: Pick<Seams, "files">, path: string): 
     path,
     manifests: (signal) => readManifests([...byName.keys()], (name) => readManifest(name, signal)),
     sizeOf: async (name) => byName.get(name)?.uncompressedSize,
-    async fetch(segment, target, signal) {
-      await writeStream(seams.files, target, entryBytes(path, checkSize(segment), signal), segment.sizeBytes, signal);
+    async fetch(wanted, signal, onBytes) {
+      const segments = wanted.map(({ segment, path: target }) => {
+        checkSize(segment);
+        return { name: segment.name, sizeBytes: segment.sizeBytes, target };
+      });
+      await runZip({ kind: "extract", path, segments }, signal, onBytes);
     },
-    async readBack(segment, signal) {
+    bytesOf: (entry, signal) => entryBytes(path, checkSize(entry), signal),
+    async readBack(entry, through) {
       const hash = createHash("sha256");
-      for await (const chunk of entryBytes(path, checkSize(segment), signal)) hash.update(chunk);
-      if (hash.digest("hex") !== segment.sha256) {
-        throw new HostError("BACKUP_DAMAGED", `${segment.name} did not read back from ${path} as it was written: the disk fails.`);
+      for await (const chunk of through(entryBytes(path, checkSize(entry), new AbortController().signal))) hash.update(chunk);
+      if (hash.digest("hex") !== entry.sha256) {
+        throw new HostError("BACKUP_DAMAGED", `${entry.name} did not read back from ${path} as it was written: the disk fails.`);
       }
     },
     close: async () => {},

@@ -1,54 +1,17 @@
 import { basename, dirname, join } from "node:path";
-import { ZipArchive } from "archiver";
-import { Readable } from "node:stream";
 import { HostError } from "../errors.js";
-import type { ManifestFile } from "../format/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import { acquireLease } from "../io/lease.js";
 import type { LeaseOptions } from "../io/lease-options.js";
-import { readChunks, writeStream } from "../io/read-file.js";
 import type { Seams } from "../io/seams.js";
-import type { ContainerWriter, FoundManifest, StagedSegment } from "./container.js";
+import type { ContainerWriter, FoundManifest } from "./container.js";
+import { runZip, type ZipCall } from "./zip-call.js";
 import { isReplaceable, openZipReader } from "./zip-reader.js";
 
 export interface ZipWriterOptions {
   /** An existing directory for the segments until they are packed. */
   temporaryDirectory: string;
   lease?: LeaseOptions;
-}
-
-/** Entries in a fixed order with the snapshot's time and one mode: the same segments give the same bytes. */
-async function* pack(
-  seams: Seams,
-  staged: StagedSegment[],
-  manifest: ManifestFile,
-  options: { store: boolean; signal: AbortSignal },
-): AsyncGenerator<Uint8Array> {
-  const { signal } = options;
-  const archive = options.store ? new ZipArchive({ store: true }) : new ZipArchive({ zlib: { level: 1 } });
-  const date = new Date(Math.floor(manifest.manifest.createTimeMicros / 1000));
-  const abort = () => archive.abort();
-  signal.addEventListener("abort", abort, { once: true });
-  const failed = new Promise<never>((_, reject) => archive.on("error", reject));
-  failed.catch(() => {});
-  try {
-    for (const { segment, path } of staged) {
-      archive.append(Readable.from(readChunks(seams.files, path, signal), { objectMode: false }), { name: segment.name, date, mode: 0o644 });
-    }
-    archive.append(Buffer.from(manifest.bytes), { name: manifest.name, date, mode: 0o644 });
-    const finalized = archive.finalize();
-    finalized.catch(() => {});
-    const output = archive[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
-    for (;;) {
-      const next = await Promise.race([output.next(), failed]);
-      if (next.done) break;
-      yield next.value;
-    }
-    await finalized;
-  } finally {
-    signal.removeEventListener("abort", abort);
-    archive.destroy();
-  }
 }
 
 /** Takes the lease beside the file and checks that it may be replaced. */
@@ -85,15 +48,16 @@ export async function openZipWriter(seams: Seams, path: string, signal: AbortSig
       holds: async () => false,
       async commit(staged, manifest, { signal: working, store, readBack, onBytes }) {
         for (const each of staged) await readBack(each);
-        const bytesWritten = await writeStream(files, unfinished, pack(seams, staged, manifest, { store, signal: working }), Number.MAX_SAFE_INTEGER, working);
-        await seams.step("backup:archive-written");
-        const file = await files.openToSync(unfinished);
-        try {
-          await file.sync();
-        } finally {
-          await file.close();
-        }
-        await readArchiveBack(staged, manifest, working, onBytes);
+        const call: ZipCall = {
+          kind: "pack",
+          path: unfinished,
+          store,
+          modifiedMs: Math.floor(manifest.manifest.createTimeMicros / 1000),
+          segments: staged.map(({ segment: { name, sizeBytes, sha256 }, path: from }) => ({ name, sizeBytes, sha256, path: from })),
+          manifest: { name: manifest.name, sha256: manifest.sha256, bytes: manifest.bytes },
+        };
+        const bytesWritten = await runZip(call, working, onBytes);
+        await syncFile(unfinished);
         await seams.step("backup:archive-read-back");
         working.throwIfAborted();
         await held.assertHeld();
@@ -110,14 +74,14 @@ export async function openZipWriter(seams: Seams, path: string, signal: AbortSig
         await held.release();
       },
     };
+  }
 
-    async function readArchiveBack(staged: StagedSegment[], manifest: ManifestFile, working: AbortSignal, onBytes: (count: number) => void): Promise<void> {
-      const archive = await openZipReader(seams, unfinished);
-      for (const { segment } of staged) {
-        await archive.readBack(segment, working);
-        onBytes(segment.sizeBytes);
-      }
-      await archive.readBack({ name: manifest.name, sizeBytes: manifest.bytes.length, sha256: manifest.sha256 }, working);
+  async function syncFile(target: string): Promise<void> {
+    const file = await files.openToSync(target);
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
     }
   }
 

@@ -7,7 +7,8 @@ export type EntryName =
   | "engine/sqlite/reader-worker"
   | "engine/sqlite/copy-worker"
   | "engine/sqlite/check-worker"
-  | "engine/sqlite/build-process";
+  | "engine/sqlite/build-process"
+  | "container/zip-process";
 
 /**
  * The compiled file of an entry. Threads and processes load files themselves, past any loader that the caller runs

@@ -9,7 +9,6 @@ export type StepName =
   | "backup:segment-staged"
   | "backup:segment-renamed"
   | "backup:segment-read-back"
-  | "backup:archive-written"
   | "backup:archive-read-back"
   | "backup:manifest-written"
   | "backup:unused-removed"

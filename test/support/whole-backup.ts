@@ -2,9 +2,11 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findManifest } from "../../src/backup/inspect.js";
+import { openZipReader } from "../../src/container/zip-reader.js";
 import { openContainer } from "../../src/container/open.js";
 import { checkDigest } from "../../src/engine/sqlite/segment.js";
 import type { Manifest } from "../../src/format/manifest.js";
+import { writeStream } from "../../src/io/read-file.js";
 import { systemSeams } from "../../src/io/seams.js";
 
 const signal = new AbortController().signal;
@@ -17,7 +19,9 @@ export async function readWholeBackup(path: string): Promise<Manifest> {
     const { manifest } = await findManifest(reader, undefined, signal);
     for (const segment of manifest.segments) {
       const target = join(directory, segment.name);
-      await reader.fetch(segment, target, signal);
+      // In this process, as the product does it in one of its own: the tests of damage read a backup thousands of times.
+      if (reader.kind === "ZIP") await writeStream(systemSeams.files, target, (await openZipReader(systemSeams, path)).bytesOf(segment, signal), segment.sizeBytes, signal);
+      else await reader.fetch([{ segment, path: target }], signal);
       checkDigest({ ...segment, path: target }, () => {});
     }
     return manifest;

@@ -1,3 +1,5 @@
+import { readlinkSync } from "node:fs";
+import { constants, setPriority } from "node:os";
 import { workerData } from "node:worker_threads";
 import { HostError } from "../../errors.js";
 import type { SegmentContent, SegmentSource } from "../engine.js";
@@ -13,7 +15,17 @@ export interface CopyWorkerData {
   cancel: SharedArrayBuffer;
 }
 
+/** Where the system knows threads by number, this one gives way to the writer and the host: a backup is in no hurry. */
+function giveWay(): void {
+  try {
+    setPriority(Number(readlinkSync("/proc/thread-self").split("/").at(-1)), constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // Elsewhere it runs like any other.
+  }
+}
+
 serveWorker<CopyCall, CopyAnswer>(() => {
+  giveWay();
   const flag = new Int32Array((workerData as CopyWorkerData).cancel);
   const cancelled = () => {
     if (Atomics.load(flag, 0) === 1) throw new HostError("OPERATION_CANCELLED", "The copy was cancelled.");

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
@@ -18,6 +18,18 @@ export interface ExportTask {
 
 /** Bytes of bodies that one statement may copy: a bound on how long it runs. */
 const statementBytes = 32 * 1024 * 1024;
+
+/** How much may wait to be written: one sync of it all at the end would hold up the writer's own syncs. */
+const syncEveryBytes = 32 * 1024 * 1024;
+
+function syncFile(path: string): void {
+  const file = openSync(path, "r");
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
 
 /**
  * Copies the log rows in (firstMicros, lastMicros] into a new segment, in SQL, in short transactions whose size follows
@@ -43,6 +55,7 @@ export function exportSegment(task: ExportTask, report: (rows: number) => void):
     const copy = db.prepare(
       `INSERT INTO main.log (${logColumns}) SELECT ${logColumns} FROM live.log WHERE time > ? AND time <= ? ORDER BY time`,
     );
+    let unsynced = 0;
     for (let after = task.firstMicros; ; ) {
       let rows: number = limits.exportRows;
       let next = extent.get(after, task.lastMicros, rows);
@@ -53,6 +66,11 @@ export function exportSegment(task: ExportTask, report: (rows: number) => void):
       if (!next || next.upTo === null) break;
       records += copy.run(after, next.upTo).changes;
       after = next.upTo;
+      unsynced += next.bytes;
+      if (unsynced >= syncEveryBytes) {
+        syncFile(task.path);
+        unsynced = 0;
+      }
       report(records);
     }
     prunes = db

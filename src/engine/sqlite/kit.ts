@@ -1,9 +1,10 @@
 import { dirname, join } from "node:path";
 import type Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
-import type { EngineKit, IndexIdentity } from "../engine.js";
+import { runInChild, type ChildOptions } from "../../io/child-process.js";
+import type { BuildResult, EngineKit, IndexIdentity } from "../engine.js";
 import { createIndex } from "./build.js";
-import { runInChild } from "./child.js";
+import type { BuildCall, BuildProgress } from "./build-process.js";
 import { databaseName, openIndex, readMeta, readPosition, writeIdentity } from "./schema.js";
 import { fromSqlite } from "./sqlite-error.js";
 import { openSqliteEngine } from "./sqlite-engine.js";
@@ -20,6 +21,11 @@ function withClosedIndex<T>(directory: string, work: (db: Database.Database) => 
   } catch (thrown) {
     throw fromSqlite(thrown, `Opening the index ${path}`);
   }
+}
+
+/** The sorter of CREATE INDEX spills into files: they go where the index goes, not into a small /tmp. */
+function runBuild(call: BuildCall, temporaryDirectory: string, options: ChildOptions<BuildProgress>): Promise<BuildResult | null> {
+  return runInChild("engine/sqlite/build-process", call, { ...options, environment: { SQLITE_TMPDIR: temporaryDirectory } });
 }
 
 /** The engine over SQLite. */
@@ -44,23 +50,16 @@ export const sqliteKit: EngineKit = {
     });
   },
   async build({ signal, onProgress, ...task }) {
-    const result = await runInChild(
-      { kind: "build", task },
-      {
-        temporaryDirectory: dirname(task.directory),
-        signal,
-        onProgress: (stage, rows) => onProgress?.(stage as "loading" | "indexing" | "checking", rows),
-      },
-    );
+    const result = await runBuild({ kind: "build", task }, dirname(task.directory), {
+      signal,
+      onProgress: ({ stage, rows }) => onProgress?.(stage, rows),
+    });
     if (!result) throw new HostError("INTERNAL", "The process that builds the index gave no result.");
     return result;
   },
   async checkSegments(segments, signal, onProgress) {
     const first = segments[0];
     if (!first) return;
-    await runInChild(
-      { kind: "check", segments },
-      { temporaryDirectory: dirname(first.path), signal, onProgress: (_stage, rows) => onProgress?.(rows) },
-    );
+    await runBuild({ kind: "check", segments }, dirname(first.path), { signal, onProgress: ({ rows }) => onProgress?.(rows) });
   },
 };

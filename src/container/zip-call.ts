@@ -1,0 +1,36 @@
+import { runInChild } from "../io/child-process.js";
+
+/** The work on archives that is done in a process of its own: neither its memory nor its time is the host's. */
+export type ZipCall =
+  | {
+      /** Writes a new archive, syncs it and reads it back. */
+      kind: "pack";
+      path: string;
+      store: boolean;
+      /** The time of all entries, in milliseconds since 1970. */
+      modifiedMs: number;
+      segments: PackedSegment[];
+      manifest: { name: string; sha256: string; bytes: Uint8Array };
+    }
+  | {
+      /** Copies entries into new files; sizes and the archive's own checksums must agree. */
+      kind: "extract";
+      path: string;
+      segments: { name: string; sizeBytes: number; target: string }[];
+    };
+
+export interface PackedSegment {
+  name: string;
+  sizeBytes: number;
+  sha256: string;
+  path: string;
+}
+
+/** Resolves to the size of the archive, or of what was extracted. `onBytes` hears of each segment that is done. */
+export function runZip(call: ZipCall, signal: AbortSignal, onBytes?: (count: number) => void): Promise<number> {
+  return runInChild<ZipCall, number, number>("container/zip-process", call, {
+    signal,
+    nodeArguments: ["--expose-gc"],
+    ...(onBytes && { onProgress: onBytes }),
+  });
+}

@@ -1,0 +1,80 @@
+import { Readable } from "node:stream";
+import { ZipArchive } from "archiver";
+import { HostError } from "../errors.js";
+import { serveChild } from "../io/child-process.js";
+import { nodeFileSystem } from "../io/node-file-system.js";
+import { readChunks, writeStream } from "../io/read-file.js";
+import type { ZipCall } from "./zip-call.js";
+import { openZipReader } from "./zip-reader.js";
+
+type PackCall = Extract<ZipCall, { kind: "pack" }>;
+type ExtractCall = Extract<ZipCall, { kind: "extract" }>;
+const seams = { files: nodeFileSystem };
+/** The process is killed when its work is cancelled. */
+const never = new AbortController().signal;
+const collectEveryBytes = 16 * 1024 * 1024;
+
+/** Passes chunks on; frees those that were dropped more often than the engine would, which counts only its own heap. */
+async function* collecting<T extends Uint8Array>(chunks: AsyncIterable<T>): AsyncGenerator<T> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    yield chunk;
+    bytes += chunk.length;
+    if (bytes < collectEveryBytes) continue;
+    bytes = 0;
+    void globalThis.gc?.({ type: "minor" });
+  }
+}
+
+/** Entries in a fixed order with one time and one mode: the same segments give the same bytes. */
+async function* archiveBytes({ store, segments, manifest, modifiedMs }: PackCall): AsyncGenerator<Uint8Array> {
+  const archive = store ? new ZipArchive({ store: true }) : new ZipArchive({ zlib: { level: 1 } });
+  const entry = (name: string) => ({ name, date: new Date(modifiedMs), mode: 0o644 });
+  const failed = new Promise<never>((_, reject) => archive.on("error", reject));
+  failed.catch(() => {});
+  for (const { name, path } of segments) {
+    archive.append(Readable.from(collecting(readChunks(nodeFileSystem, path, never)), { objectMode: false }), entry(name));
+  }
+  archive.append(Buffer.from(manifest.bytes), entry(manifest.name));
+  const finalized = archive.finalize();
+  finalized.catch(() => {});
+  const output = archive[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+  for (;;) {
+    const next = await Promise.race([output.next(), failed]);
+    if (next.done) break;
+    yield next.value;
+  }
+  await finalized;
+}
+
+async function pack(call: PackCall, report: (bytes: number) => void): Promise<number> {
+  const size = await writeStream(nodeFileSystem, call.path, archiveBytes(call), Number.MAX_SAFE_INTEGER, never);
+  const file = await nodeFileSystem.openToSync(call.path);
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  const archive = await openZipReader(seams, call.path);
+  for (const segment of call.segments) {
+    await archive.readBack(segment, collecting);
+    report(segment.sizeBytes);
+  }
+  await archive.readBack({ name: call.manifest.name, sizeBytes: call.manifest.bytes.length, sha256: call.manifest.sha256 }, collecting);
+  return size;
+}
+
+async function extract(call: ExtractCall, report: (bytes: number) => void): Promise<number> {
+  const archive = await openZipReader(seams, call.path);
+  let size = 0;
+  for (const { name, sizeBytes, target } of call.segments) {
+    const bytes = collecting(archive.bytesOf({ name, sizeBytes }, never));
+    const written = await writeStream(nodeFileSystem, target, bytes, sizeBytes, never);
+    if (written !== sizeBytes) throw new HostError("BACKUP_DAMAGED", `${name} in ${call.path} has ${written} bytes, not ${sizeBytes}. Use another backup.`);
+    size += written;
+    report(written);
+  }
+  return size;
+}
+
+serveChild<ZipCall, number, number>("The archive", (call, report) => (call.kind === "pack" ? pack(call, report) : extract(call, report)));
