@@ -14,6 +14,8 @@ export interface Served {
 /** Starts one of the servers beside this file and waits for its port. */
 export async function serve(script: string, directory: string): Promise<Served> {
   const child = fork(join(here, script), [directory], { execArgv: [], stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  // A run that fails half-way must not leave its servers behind.
+  process.once("exit", () => child.kill("SIGKILL"));
   const { port } = (await nextMessage(child)) as { port: number };
   const closed = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   return {
