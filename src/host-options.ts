@@ -49,6 +49,11 @@ const silent: HostLogger = { info() {}, warn() {}, error() {} };
 
 export type ResolvedOptions = Required<Omit<HostOptions, "id" | "tokens">> & Pick<HostOptions, "id" | "tokens">;
 
+/** 1 to 128 printable characters without spaces: it goes into documents and file names of logs. */
+export function isHostId(text: string): boolean {
+  return /^[\x21-\x7e]{1,128}$/.test(text);
+}
+
 /** Fills in defaults and refuses what cannot be: CONFIGURATION_INVALID. */
 export function resolveOptions(options: HostOptions): ResolvedOptions {
   const resolved: ResolvedOptions = {
@@ -73,7 +78,7 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
   }
   if (!Number.isInteger(resolved.retainedVersions) || resolved.retainedVersions < 1) throw invalid("The count of retained versions must be at least 1.");
   if (!(resolved.historyMs >= 0)) throw invalid("The history must be a duration, for example 24h.");
-  if (options.id !== undefined && !/^[\x21-\x7e]{1,128}$/.test(options.id)) throw invalid("The host id must be 1 to 128 printable characters without spaces.");
+  if (options.id !== undefined && !isHostId(options.id)) throw invalid("The host id must be 1 to 128 printable characters without spaces.");
   const indexLinks = [durableIndexLink, inMemoryIndexLink, ...resolved.memoryIndexes];
   const paths = new Set<string>();
   for (const { path, indexLink } of resolved.factories) {

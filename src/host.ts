@@ -3,7 +3,7 @@ import { createOperations } from "./backup/operations.js";
 import { resolveRoots } from "./destination/roots.js";
 import { sqliteKit } from "./engine/sqlite/kit.js";
 import { HostError } from "./errors.js";
-import { resolveOptions, type HostOptions, type ResolvedOptions } from "./host-options.js";
+import { isHostId, resolveOptions, type HostOptions, type ResolvedOptions } from "./host-options.js";
 import { lockDirectory } from "./io/directory-lock.js";
 import { writeFileDurably } from "./io/durable-file.js";
 import { readSmallFile } from "./io/read-file.js";
@@ -77,7 +77,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   if ((await files.status(dataDirectory)) === undefined) await makeDirectory(options, dataDirectory);
   const lock = lockDirectory(join(dataDirectory, "lock.sqlite"));
   closers.push(() => lock.release());
-  const hostId = await keepHostId(options, dataDirectory);
+  const hostId = await findHostId(options, dataDirectory);
   const tokens = options.tokens === undefined ? undefined : loadTokens(options.tokens);
   const roots = await resolveRoots(files, options.backupRoots);
   const temporaryDirectory = join(dataDirectory, "temporary");
@@ -86,6 +86,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const onInternalError = (thrown: unknown) => logger.error({ err: thrown }, "internal error");
 
   const indexes = await openIndexes(options, dataDirectory, hostId, closers, onInternalError);
+  await keepHostId(options, dataDirectory, hostId);
   const indexOf = (link: string): DocumentIndex => {
     const index = indexes.get(link);
     if (!index) throw new HostError("INDEX_NOT_FOUND", `Service not found: ${link}`, { metadata: { link } });
@@ -125,6 +126,8 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     indexOf,
     roots,
     temporaryDirectory,
+    dataDirectory: await files.realPath(dataDirectory),
+    autoBackupDirectory: join(await files.realPath(dataDirectory), "auto-backup"),
     hostId,
     productVersion,
     describeHost,
@@ -182,19 +185,29 @@ async function makeDirectory({ seams }: ResolvedOptions, path: string): Promise<
   }
 }
 
-/** The id that was given, or the one that the directory keeps. */
-async function keepHostId({ seams, id }: ResolvedOptions, dataDirectory: string): Promise<string> {
-  const path = join(dataDirectory, "host-id");
-  if (id !== undefined) return id;
-  if ((await seams.files.status(path)) !== undefined) {
-    const kept = (await readSmallFile(seams.files, path, 256)).toString("utf8").trim();
-    if (kept !== "") return kept;
-    throw new HostError("CONFIGURATION_INVALID", `The file ${path} is empty: write this host's id into it, as the documentOwner of its documents says, or give it with --id.`);
+const hostIdName = "host-id";
+
+/** The id that was given, or the one that the directory keeps, or a new one. A directory that keeps one has an index. */
+async function findHostId({ seams, id }: ResolvedOptions, dataDirectory: string): Promise<string> {
+  const { files } = seams;
+  const path = join(dataDirectory, hostIdName);
+  if ((await files.status(path)) === undefined) return id ?? seams.randomId();
+  if ((await files.status(join(dataDirectory, indexDirectoryName))) === undefined) {
+    throw new HostError("INDEX_DAMAGED", `${dataDirectory} has lost its index, ${indexDirectoryName}. Put it back; or, to begin anew with none, remove ${hostIdName} too.`);
   }
-  const made = seams.randomId();
-  await writeFileDurably(seams, path, Buffer.from(`${made}\n`));
-  return made;
+  if (id !== undefined) return id;
+  const kept = (await readSmallFile(files, path, 256)).toString("utf8").trim();
+  if (isHostId(kept)) return kept;
+  throw new HostError("CONFIGURATION_INVALID", `The file ${path} holds no id: write this host's id into it, as the documentOwner of its documents says, or give it with --id.`);
 }
+
+/** Written when the index is there: from then on a directory without one has lost it. */
+async function keepHostId({ seams }: ResolvedOptions, dataDirectory: string, hostId: string): Promise<void> {
+  const path = join(dataDirectory, hostIdName);
+  if ((await seams.files.status(path)) === undefined) await writeFileDurably(seams, path, Buffer.from(`${hostId}\n`));
+}
+
+const indexDirectoryName = "document-index";
 
 async function openIndexes(
   options: ResolvedOptions,
@@ -218,7 +231,7 @@ async function openIndexes(
     closers.push(() => index.close());
     indexes.set(link, index);
   };
-  await open(durableIndexLink, false, join(dataDirectory, "document-index"));
+  await open(durableIndexLink, false, join(dataDirectory, indexDirectoryName));
   const memory = await openMemoryDirectory(seams.files, dataDirectory);
   closers.push(() => memory.remove());
   for (const [i, link] of [inMemoryIndexLink, ...options.memoryIndexes].entries()) await open(link, true, join(memory.path, `index-${i}`));

@@ -49,7 +49,8 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
     if (!("problem" in found)) continue;
     warnings.push(`The manifest ${found.name} at the destination cannot be read (${found.problem}); it and what it lists were left alone.`);
   }
-  const plan = planBackup({ snapshot, chain: await findChain(writer, snapshot), full: task.full });
+  const own = await ownManifests(writer, engine, snapshot);
+  const plan = planBackup({ snapshot, chain: await findChain(writer, own), full: task.full });
   report({ stage: "exporting", documentsTotal: snapshot.versions });
   const staged = await stage(seams, task, engine, snapshot, plan, signal, report);
   const kept = plan.kind === "base" ? [] : plan.previous.manifest.segments.slice(0, plan.kind === "delta" ? plan.keep : undefined);
@@ -69,6 +70,7 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
     versions: snapshot.versions,
     segments: [...kept, ...staged.map(({ segment }) => segment)],
     previousManifestSha256: newest && "file" in newest ? newest.file.sha256 : "",
+    ...(snapshot.lastRecord && { lastRecord: snapshot.lastRecord }),
   });
   report({ stage: "writing", bytesTotal: staged.reduce((sum, { segment }) => sum + segment.sizeBytes, 0) });
   let bytesDone = 0;
@@ -80,11 +82,11 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
   });
   report({ stage: "removing unused files" });
   const all = writer.existing.flatMap((found) => ("file" in found ? [found.file.manifest] : []));
-  const sameHistory = (one: { indexId: string; lineage: string }) => one.indexId === snapshot.indexId && one.lineage === snapshot.lineage;
   // A manifest that cannot be read may need any file: then nothing is removed.
   if (warnings.length === 0) {
-    const keep = [manifest.manifest, ...all.filter((one) => !sameHistory(one))];
-    await writer.removeUnused(all.filter(sameHistory), keep).catch((error: unknown) => {
+    const unused = own.map((file) => file.manifest);
+    const keep = [manifest.manifest, ...all.filter((one) => !unused.includes(one))];
+    await writer.removeUnused(unused, keep).catch((error: unknown) => {
       // The backup is finished: files that are no longer needed only take room until the next one removes them.
       const { message } = HostError.from(fromFileError(error, "Removing files that are no longer needed"));
       warnings.push(message);
@@ -93,16 +95,23 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
   return { manifest, segmentsWritten: staged.length, bytesWritten, warnings };
 }
 
-/** The newest manifest that goes on with this history, and whether all it lists is there. */
-async function findChain(writer: ContainerWriter, snapshot: Snapshot): Promise<{ file: ManifestFile; whole: boolean } | undefined> {
+/** The manifests whose backups are the beginning of this very log, newest first. All others are somebody else's and stay. */
+async function ownManifests(writer: ContainerWriter, engine: Engine, snapshot: Snapshot): Promise<ManifestFile[]> {
+  const own: ManifestFile[] = [];
   for (const found of writer.existing) {
     if (!("file" in found)) continue;
-    const { manifest } = found.file;
-    if (manifest.indexId !== snapshot.indexId || manifest.lineage !== snapshot.lineage) continue;
-    for (const segment of manifest.segments) if (!(await writer.holds(segment))) return { file: found.file, whole: false };
-    return { file: found.file, whole: true };
+    const { indexId, lineage, lastRecord } = found.file.manifest;
+    if (indexId !== snapshot.indexId || lineage !== snapshot.lineage) continue;
+    if (lastRecord === undefined || (await engine.holds(lastRecord))) own.push(found.file);
   }
-  return undefined;
+  return own;
+}
+
+/** The newest of them, and whether all it lists is there. */
+async function findChain(writer: ContainerWriter, [newest]: ManifestFile[]): Promise<{ file: ManifestFile; whole: boolean } | undefined> {
+  if (!newest) return undefined;
+  for (const segment of newest.manifest.segments) if (!(await writer.holds(segment))) return { file: newest, whole: false };
+  return { file: newest, whole: true };
 }
 
 async function stage(seams: Seams, task: BackupTask, engine: Engine, snapshot: Snapshot, plan: BackupPlan, signal: AbortSignal, report: Report): Promise<StagedSegment[]> {

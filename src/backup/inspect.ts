@@ -9,10 +9,15 @@ import type { Seams } from "../io/seams.js";
 import type { BackupDescription, BackupListing } from "./model.js";
 import type { Report } from "./report.js";
 
-/** The backup asked for, or the newest one. A damaged one is an error, never passed over for an older one. */
-export async function findManifest(reader: ContainerReader, name: string | undefined, signal: AbortSignal): Promise<ManifestFile> {
+/**
+ * The backup asked for, or the newest one: of the index given, where there is one of it, since several indexes may be
+ * backed up to one place. A damaged one is an error, never passed over for an older one.
+ */
+export async function findManifest(reader: ContainerReader, name: string | undefined, signal: AbortSignal, indexLink?: string): Promise<ManifestFile> {
   const found = await reader.manifests(signal);
-  const wanted = name === undefined ? found[0] : found.find((one) => one.name === name);
+  const mayBe = (one: FoundManifest) => "problem" in one || one.file.manifest.indexLink === indexLink;
+  const newest = found.some((one) => "file" in one && mayBe(one)) ? found.find(mayBe) : found[0];
+  const wanted = name === undefined ? newest : found.find((one) => one.name === name);
   if (!wanted) {
     const what = name === undefined ? "There is no backup" : `There is no backup ${name}`;
     throw new HostError("BACKUP_NOT_FOUND", `${what} at ${reader.path}: no such manifest is there.`, { metadata: { path: reader.path } });
@@ -71,6 +76,10 @@ export async function verifyBackup(
   const missing = await missingSegment(reader, manifest);
   if (missing !== undefined) throw new HostError("BACKUP_DAMAGED", `The backup at ${reader.path} is damaged: ${missing}. Use another backup.`);
   const records = manifest.segments.reduce((sum, segment) => sum + segment.records, 0);
+  const prunes = manifest.segments.reduce((sum, segment) => sum + segment.prunes, 0);
+  if (prunes === 0 && records !== manifest.versions) {
+    throw new HostError("BACKUP_DAMAGED", `The segments of ${reader.path} hold ${records} versions together; their manifest promises ${manifest.versions}. Use another backup.`);
+  }
   report({ stage: "verifying", documentsTotal: records });
   const unpacked = join(temporaryDirectory, `${temporaryPrefix}verify-${seams.randomHex(8)}`);
   const directory = reader.kind === "ZIP" ? unpacked : reader.path;

@@ -36,7 +36,7 @@ export interface RestorePlan {
 }
 
 export async function planRestore(seams: Seams, task: RestoreTask, signal: AbortSignal): Promise<RestorePlan> {
-  const { manifest } = await findManifest(task.reader, task.manifestName, signal);
+  const { manifest } = await findManifest(task.reader, task.manifestName, signal, task.index.link);
   if (manifest.indexLink !== task.index.link && !task.allowOtherIndex) {
     throw new HostError(
       "BACKUP_OF_OTHER_INDEX",

@@ -149,6 +149,8 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
         await files.removeTree(staging).catch(() => {});
         await removePending().catch(() => {});
         await held.release();
+        // What the first backup made and could not fill.
+        if (!status) await files.removeEmptyDirectory(path).catch(() => {});
       },
     };
   }

@@ -8,20 +8,14 @@ import type { ContainerWriter, FoundManifest } from "./container.js";
 import { runZip, type ZipCall } from "./zip-call.js";
 import { isReplaceable, openZipReader } from "./zip-reader.js";
 
-export interface ZipWriterOptions {
-  /** An existing directory for the segments until they are packed. */
-  temporaryDirectory: string;
-  lease?: LeaseOptions;
-}
-
 /** Takes the lease beside the file and checks that it may be replaced. */
-export async function openZipWriter(seams: Seams, path: string, signal: AbortSignal, options: ZipWriterOptions): Promise<ContainerWriter> {
+export async function openZipWriter(seams: Seams, path: string, signal: AbortSignal, lease?: LeaseOptions): Promise<ContainerWriter> {
   const { files } = seams;
   const directory = dirname(path);
   if ((await files.status(directory))?.kind !== "directory") {
     throw new HostError("DESTINATION_MISSING", `The directory ${directory} does not exist: make it, or mount it, before a backup goes there.`);
   }
-  const held = await acquireLease(seams, `${path}.lease`, signal, options.lease);
+  const held = await acquireLease(seams, `${path}.lease`, signal, lease);
   try {
     return await open();
   } catch (error) {
@@ -40,7 +34,9 @@ export async function openZipWriter(seams: Seams, path: string, signal: AbortSig
     // One name for each archive: what a crash left of it goes when the next backup holds the lease.
     const unfinished = join(directory, `${temporaryPrefix}${basename(path)}.tmp`);
     await files.remove(unfinished);
-    const staging = join(options.temporaryDirectory, `${temporaryPrefix}zip-${seams.randomHex(8)}`);
+    // Beside the archive: the disk of the index may be the one that is full.
+    const staging = join(directory, `${temporaryPrefix}${basename(path)}.staging`);
+    await files.removeTree(staging);
     await files.makeDirectory(staging);
     return {
       stagingDirectory: staging,

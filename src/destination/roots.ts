@@ -32,7 +32,8 @@ async function resolveLinks(files: FileSystem, path: string): Promise<string> {
   }
 }
 
-function contains(root: string, path: string): boolean {
+/** Whether a path is a directory or lies in it; both with their links resolved. */
+export function isWithin(path: string, root: string): boolean {
   const way = relative(root, path);
   return way !== ".." && !way.startsWith("../") && !isAbsolute(way);
 }
@@ -40,7 +41,7 @@ function contains(root: string, path: string): boolean {
 /** The path with its links resolved; PATH_OUTSIDE_ROOTS unless it lies in a root. */
 export async function resolveInRoots(files: FileSystem, roots: BackupRoots, path: string): Promise<string> {
   const resolved = await resolveLinks(files, path);
-  if (roots.paths.length > 0 && !roots.paths.some((root) => contains(root, resolved))) {
+  if (roots.paths.length > 0 && !roots.paths.some((root) => isWithin(resolved, root))) {
     throw new HostError("PATH_OUTSIDE_ROOTS", `The path ${path} lies in none of the backup roots of this host (${roots.paths.join(", ")}).`, {
       metadata: { path },
     });

@@ -55,6 +55,15 @@ export interface IndexIdentity {
   parents: LineageParent[];
 }
 
+/** One row of the log, as far as it takes to know it again. */
+export interface LogMark {
+  timeMicros: number;
+  link: string;
+  version: number;
+  /** The checksum of the row. */
+  crc: number;
+}
+
 export interface IndexState extends IndexIdentity {
   formatVersion: number;
   /** The time of the last change in the log: a version or a prune. 0 when there is none. */
@@ -64,6 +73,8 @@ export interface IndexState extends IndexIdentity {
   versions: number;
   sizeBytes: number;
   window: RestorableWindow;
+  /** The last version in the log, where there is one. */
+  lastRecord?: LogMark;
 }
 
 /** A fixed position of the log. Rows at or below it do not change until it is released. */
@@ -115,6 +126,11 @@ export interface Engine extends DocumentStore {
   exportSegment(request: ExportRequest): Promise<SegmentContent>;
   /** Reads a segment of our own back: digest, size, counts and the checksum of each row must agree, else BACKUP_DAMAGED. */
   readBack(segment: SegmentSource, signal: AbortSignal): Promise<void>;
+  /**
+   * Whether the log holds this very row, or has pruned it: only then is what ends with it a part of this history, and not
+   * of another that a copied data directory has gone on to.
+   */
+  holds(mark: LogMark): Promise<boolean>;
   /** Turns documents past their expiry into deleted ones and prunes; returns how many versions it wrote and removed. */
   sweep(): Promise<{ expired: number; pruned: number }>;
   close(): Promise<void>;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { create, fromJsonString, toJsonString } from "@bufbuild/protobuf";
 import { ManifestSchema, SegmentKind, type Manifest as ManifestMessage } from "../../gen/ts/holdfast/backup/v1/manifest_pb.js";
-import type { LineageParent, RestorableWindow, SegmentContent } from "../engine/engine.js";
+import type { LineageParent, LogMark, RestorableWindow, SegmentContent } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import { isSegmentName, manifestName, parseManifestName, segmentName } from "./naming.js";
@@ -29,6 +29,8 @@ export interface Manifest {
   segments: Segment[];
   /** Empty for the first one at a destination. */
   previousManifestSha256: string;
+  /** The last version in the log at the position; absent where there is none. */
+  lastRecord?: LogMark;
 }
 
 /** A manifest with the name and bytes of its file. */
@@ -70,6 +72,14 @@ export function encodeManifest(manifest: Manifest): ManifestFile {
       prunes: BigInt(segment.prunes),
     })),
     previousManifestSha256: manifest.previousManifestSha256,
+    ...(manifest.lastRecord && {
+      lastRecord: {
+        timeMicros: BigInt(manifest.lastRecord.timeMicros),
+        selfLink: manifest.lastRecord.link,
+        version: BigInt(manifest.lastRecord.version),
+        crc: manifest.lastRecord.crc,
+      },
+    }),
   });
   const bytes = Buffer.from(`${toJsonString(ManifestSchema, message, { prettySpaces: 2, alwaysEmitImplicit: true })}\n`);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
@@ -135,7 +145,7 @@ function toSegment(segment: ManifestMessage["segments"][number]): Segment {
 }
 
 function toManifest(message: ManifestMessage): Manifest {
-  const { window } = message;
+  const { window, lastRecord } = message;
   return {
     number: Number(message.number),
     indexId: message.indexId,
@@ -160,5 +170,8 @@ function toManifest(message: ManifestMessage): Manifest {
     versions: Number(message.versions),
     segments: message.segments.map(toSegment),
     previousManifestSha256: message.previousManifestSha256,
+    ...(lastRecord && {
+      lastRecord: { timeMicros: Number(lastRecord.timeMicros), link: lastRecord.selfLink, version: Number(lastRecord.version), crc: lastRecord.crc },
+    }),
   };
 }

@@ -20,7 +20,8 @@ export function lockDirectory(path: string): { release(): void } {
   } catch (cause) {
     db.close();
     if (cause instanceof Database.SqliteError && cause.code.startsWith("SQLITE_BUSY")) throw refused(cause);
-    throw new HostError("CONFIGURATION_INVALID", `The lock ${path} cannot be taken: is the directory writable?`, { cause });
+    const problem = cause instanceof Database.SqliteError && cause.code === "SQLITE_NOTADB" ? "it is no lock; remove it if no host is running" : "is the directory writable?";
+    throw new HostError("CONFIGURATION_INVALID", `The lock ${path} cannot be taken: ${problem}`, { cause });
   }
   return { release: () => void db.close() };
 }

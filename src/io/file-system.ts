@@ -28,6 +28,8 @@ export interface FileSystem {
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
   removeTree(path: string): Promise<void>;
+  /** ENOTEMPTY where it holds anything. */
+  removeEmptyDirectory(path: string): Promise<void>;
   /** Private: for the process's own user alone. Otherwise as the umask says, so that others may collect backups. */
   makeDirectory(path: string, access?: "private" | "by umask"): Promise<void>;
   /** Names in a directory, sorted. */

@@ -5,12 +5,14 @@ import { limits } from "../limits.js";
 import { temporaryName } from "./durable-file.js";
 import { errnoOf, type OpenFile } from "./file-system.js";
 import type { LeaseOptions } from "./lease-options.js";
+import { isGone, ownProcess, type ProcessIdentity } from "./process-identity.js";
 import { readSmallFile } from "./read-file.js";
 import type { Seams } from "./seams.js";
 
 /**
  * Makes two backups to one place queue, across processes and containers: a file with a random owner and a counter that
- * the owner raises. One whose counter stands still for limits.leaseSilentMs, by the waiter's own clock, is taken over.
+ * the owner raises. One whose counter stands still for limits.leaseSilentMs, by the waiter's own clock, is taken over;
+ * at once where the owner was a process of this machine that is gone.
  */
 export interface Lease {
   /** Aborts with DESTINATION_BUSY when the lease was lost to another. */
@@ -22,12 +24,23 @@ export interface Lease {
 
 const leaseBytes = 4096;
 
+/** Whether the process that wrote the lease was of this machine and is no more: then nobody needs to wait for its silence. */
+function isOwnerGone(text: string): boolean {
+  try {
+    const { process: holder } = JSON.parse(text) as { process?: ProcessIdentity };
+    return holder !== undefined && isGone(holder);
+  } catch {
+    return false;
+  }
+}
+
 export async function acquireLease(seams: Seams, path: string, signal: AbortSignal, options: LeaseOptions = seams.lease ?? {}): Promise<Lease> {
   const { files } = seams;
   const { heartbeatMs = limits.leaseHeartbeatMs, silentMs = limits.leaseSilentMs, waitMs = limits.leaseWaitMs } = options;
   const owner = seams.randomHex(16);
   let beat = 0;
-  const content = () => Buffer.from(`${JSON.stringify({ owner, beat })}\n`);
+  const holder = ownProcess();
+  const content = () => Buffer.from(`${JSON.stringify({ owner, beat, ...(holder && { process: holder }) })}\n`);
 
   const read = async (): Promise<string | undefined> => {
     try {
@@ -85,7 +98,7 @@ export async function acquireLease(seams: Seams, path: string, signal: AbortSign
     if (found !== seen) {
       seen = found;
       seenAt = now;
-    } else if (found !== undefined && now - seenAt > silentMs) {
+    } else if (found !== undefined && (now - seenAt > silentMs || isOwnerGone(found))) {
       await evict(found);
       continue;
     }

@@ -46,6 +46,7 @@ export const nodeFileSystem: FileSystem = {
   rename: (from, to) => fsp.rename(from, to),
   remove: (path) => fsp.rm(path, { force: true }),
   removeTree: (path) => fsp.rm(path, { recursive: true, force: true }),
+  removeEmptyDirectory: (path) => fsp.rmdir(path),
   async makeDirectory(path, access = "by umask") {
     await fsp.mkdir(path, { mode: access === "private" ? 0o700 : 0o777 });
   },

@@ -9,7 +9,7 @@ import { openDirectoryWriter } from "../container/directory.js";
 import { openContainer } from "../container/open.js";
 import { openZipWriter } from "../container/zip-writer.js";
 import { filePathOf, schemeOf } from "../destination/file-uri.js";
-import { resolveInRoots, type BackupRoots } from "../destination/roots.js";
+import { isWithin, resolveInRoots, type BackupRoots } from "../destination/roots.js";
 import type { EngineKit } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { fromFileError } from "../io/file-error.js";
@@ -26,6 +26,9 @@ export interface ManagementOptions {
   roots: BackupRoots;
   /** On the disk of the indexes. */
   temporaryDirectory: string;
+  /** With its links resolved: no backup goes into it but below the directory for automatic ones. */
+  dataDirectory: string;
+  autoBackupDirectory: string;
   hostId: string;
   productVersion: string;
   describeHost(): Promise<HostDescription>;
@@ -56,10 +59,13 @@ export function createManagementService(options: ManagementOptions): ManagementS
 
   /** What can be said of a destination before any work is done there. */
   async function checkDestination(request: BackupRequest): Promise<string> {
+    const path = await pathOf(request.destination);
     if (request.container === "STREAM") {
       throw new HostError("DESTINATION_INVALID", "A STREAM goes to an http or https destination: Missing host in URI.", { metadata: { field: "destination" } });
     }
-    const path = await pathOf(request.destination);
+    if (isWithin(path, options.dataDirectory) && !isWithin(path, options.autoBackupDirectory)) {
+      throw new HostError("DESTINATION_OCCUPIED", `${path} lies in the data directory of this host, which must hold nothing but its indexes; back up to another place.`, { metadata: { path } });
+    }
     const status = await seams.files.status(path);
     const wanted = request.container === "ZIP" ? "file" : "directory";
     if (status && status.kind !== wanted) {
@@ -76,7 +82,7 @@ export function createManagementService(options: ManagementOptions): ManagementS
   async function openWriter(request: BackupRequest, path: string, signal: AbortSignal): Promise<ContainerWriter> {
     return request.container === "DIRECTORY"
       ? openDirectoryWriter(seams, path, signal)
-      : openZipWriter(seams, path, signal, { temporaryDirectory });
+      : openZipWriter(seams, path, signal);
   }
 
   async function backup(request: BackupRequest, index: DocumentIndex, path: string, signal: AbortSignal, report: Parameters<typeof runBackup>[3]) {

@@ -24,7 +24,9 @@ export interface Generations {
 export async function openGenerations(seams: Seams, kit: EngineKit, directory: string, fixedIndexId?: string): Promise<Generations> {
   const { files } = seams;
   const newName = () => `${generationPrefix}${seams.randomHex(8)}`;
-  if ((await files.status(directory)) === undefined) await files.makeDirectory(directory);
+  const status = await files.status(directory);
+  if (status && status.kind !== "directory") throw new HostError("INDEX_DAMAGED", `${directory} is no directory; an index of this host should be there.`);
+  if (!status) await files.makeDirectory(directory);
   let pointer = (await readPointer(seams, directory)) ?? (await first());
 
   async function first(): Promise<Pointer> {

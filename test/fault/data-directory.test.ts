@@ -28,13 +28,24 @@ test.each<[string, (index: string, generation: string) => void]>([
   ],
   ["the index is empty", (_index, generation) => truncateSync(join(generation, "index.sqlite"), 0)],
   ["the index is cut", (_index, generation) => truncateSync(join(generation, "index.sqlite"), 5000)],
+  ["the generation is gone", (_index, generation) => rmSync(generation, { recursive: true })],
+  ["the database is gone", (_index, generation) => rmSync(join(generation, "index.sqlite"))],
+  [
+    "the index is a file",
+    (index) => {
+      rmSync(index, { recursive: true });
+      writeFileSync(index, "x");
+    },
+  ],
+  ["the whole index is gone", (index) => rmSync(index, { recursive: true })],
   ["the index is text", (_index, generation) => writeFileSync(join(generation, "index.sqlite"), "text ".repeat(5000))],
 ])("%s: DATA_LOSS, and all files stay", async (_name, damage) => {
   const { fixture, index, generation } = await stopped();
   damage(index, generation);
-  const before = readdirSync(index, { recursive: true }).map(String).filter((name) => !/-(wal|shm)$/.test(name)).sort();
+  const files = () => readdirSync(join(fixture.root, "data"), { recursive: true }).map(String).filter((name) => !/-(wal|shm)$/.test(name)).sort();
+  const before = files();
   await expect(fixture.restart()).rejects.toMatchObject({ code: "DATA_LOSS", reason: "INDEX_DAMAGED" });
-  expect(readdirSync(index, { recursive: true }).map(String).filter((name) => !/-(wal|shm)$/.test(name)).sort()).toEqual(before);
+  expect(files()).toEqual(before);
   // The way out that the message names: the backup goes into a new data directory.
   const fresh = await hostFixture({}, join(fixture.root, "fresh"));
   await fresh.finish(fresh.host.management.restore({ source: fixture.uri("dir"), indexLink: "/core/document-index" }));
@@ -52,9 +63,9 @@ test("what a first start left when it was cut off goes, and the host starts", as
   expect(readdirSync(index)).toHaveLength(2);
 });
 
-test("an empty host id is not taken for one", async () => {
+test.each([[""], ["\n"], ["two words"], ["\u0000"]])("a host id of %j is not taken for one", async (text) => {
   const { fixture } = await stopped();
-  writeFileSync(join(fixture.root, "data", "host-id"), "");
+  writeFileSync(join(fixture.root, "data", "host-id"), text);
   await expect(fixture.restart()).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID" });
   await fixture.restart({ id: "given" });
 });

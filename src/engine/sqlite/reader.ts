@@ -1,7 +1,7 @@
 import type { DocumentVersion } from "../../document/document.js";
-import type { IndexState, RestorableWindow } from "../engine.js";
+import type { IndexState, LogMark, RestorableWindow } from "../engine.js";
 import { limits } from "../../limits.js";
-import { logRowColumns, toVersion, type LogRow } from "./row.js";
+import { checkedVersion, logRowColumns, type LogRow } from "./row.js";
 import { openIndex, readMeta, readPosition } from "./schema.js";
 import { createScanner, type CountCall, type PageCall, type PartialCount, type PartialPage } from "./scan.js";
 import { statSync } from "node:fs";
@@ -10,40 +10,50 @@ export type ReaderCall =
   | { kind: "read"; link: string; version?: number; atMicros?: number }
   | { kind: "versions"; link: string; limit: number; beforeVersion?: number }
   | { kind: "state"; nowMicros: number }
+  | { kind: "holds"; mark: LogMark }
   | { kind: "page"; call: PageCall }
   | { kind: "count"; call: CountCall };
-export type ReaderAnswer = DocumentVersion | DocumentVersion[] | IndexState | PartialPage | PartialCount | undefined;
+export type ReaderAnswer = DocumentVersion | DocumentVersion[] | IndexState | PartialPage | PartialCount | boolean | undefined;
 
 export interface Reader {
   handle(call: ReaderCall): ReaderAnswer;
   close(): void;
 }
 
+type CheckedRow = [...LogRow, crc: number];
+const checkedColumns = `${logRowColumns}, crc`;
+const checked = (row: CheckedRow) => checkedVersion(row.slice(0, -1) as LogRow, row[8]);
+
 /** A read-only connection to an index; used by one thread. */
 export function openReader(path: string): Reader {
   const db = openIndex(path, "read", true, 4 * 1024);
   readMeta(db);
-  const latest = db.prepare(`SELECT ${logRowColumns} FROM log WHERE link = ? ORDER BY version DESC LIMIT 1`).raw();
-  const exact = db.prepare(`SELECT ${logRowColumns} FROM log WHERE link = ? AND version = ?`).raw();
-  const asOf = db.prepare(`SELECT ${logRowColumns} FROM log WHERE link = ? AND time <= ? ORDER BY version DESC LIMIT 1`).raw();
-  const below = db.prepare(`SELECT ${logRowColumns} FROM log WHERE link = ? AND version < ? ORDER BY version DESC LIMIT ?`).raw();
+  const latest = db.prepare(`SELECT ${checkedColumns} FROM log WHERE link = ? ORDER BY version DESC LIMIT 1`).raw();
+  const exact = db.prepare(`SELECT ${checkedColumns} FROM log WHERE link = ? AND version = ?`).raw();
+  const asOf = db.prepare(`SELECT ${checkedColumns} FROM log WHERE link = ? AND time <= ? ORDER BY version DESC LIMIT 1`).raw();
+  const below = db.prepare(`SELECT ${checkedColumns} FROM log WHERE link = ? AND version < ? ORDER BY version DESC LIMIT ?`).raw();
   const firstTime = db.prepare<[], number | null>("SELECT min(time) FROM log").pluck();
   const bound = db.prepare<[], { link: string; until: number }>("SELECT link, until FROM prune ORDER BY until DESC LIMIT 1");
   const since = db.prepare<[], number | null>("SELECT min(since) FROM prune").pluck();
   const scanner = createScanner(db);
+  const last = db.prepare<[], LogMark>("SELECT time AS timeMicros, link, version, crc FROM log ORDER BY time DESC LIMIT 1");
+  const sameRow = db.prepare("SELECT 1 FROM log WHERE time = ? AND link = ? AND version = ? AND crc = ?");
+  const prunedRow = db.prepare("SELECT 1 FROM prune WHERE link = ? AND version >= ? AND time > ?");
+  const holds = ({ timeMicros, link, version, crc }: LogMark) =>
+    sameRow.get(timeMicros, link, version, crc) !== undefined || prunedRow.get(link, version, timeMicros) !== undefined;
 
   function read(link: string, version?: number, atMicros?: number): DocumentVersion | undefined {
     const row =
       version !== undefined ? exact.get(link, version) : atMicros !== undefined ? asOf.get(link, atMicros) : latest.get(link);
-    return row === undefined ? undefined : toVersion(row as LogRow);
+    return row === undefined ? undefined : checked(row as CheckedRow);
   }
 
   /** Ends early at limits.pageBytes, so that the versions of a large document are not all held at once. */
   function versionsBelow(link: string, version: number, limit: number): DocumentVersion[] {
     const versions: DocumentVersion[] = [];
     let bytes = 0;
-    for (const row of below.iterate(link, version, limit) as IterableIterator<LogRow>) {
-      versions.push(toVersion(row));
+    for (const row of below.iterate(link, version, limit) as IterableIterator<CheckedRow>) {
+      versions.push(checked(row));
       bytes += row[7].length;
       if (bytes >= limits.pageBytes) break;
     }
@@ -64,6 +74,7 @@ export function openReader(path: string): Reader {
   const state = db.transaction((nowMicros: number): IndexState => {
     const { indexId, lineage, parents, formatVersion, counts } = readMeta(db);
     const positionMicros = readPosition(db);
+    const lastRecord = last.get();
     return {
       indexId,
       lineage,
@@ -74,6 +85,7 @@ export function openReader(path: string): Reader {
       versions: counts.versions,
       sizeBytes: statSync(path).size,
       window: window(positionMicros, nowMicros),
+      ...(lastRecord && { lastRecord }),
     };
   });
 
@@ -86,6 +98,8 @@ export function openReader(path: string): Reader {
           return versionsBelow(call.link, call.beforeVersion ?? Number.MAX_SAFE_INTEGER, call.limit);
         case "state":
           return state(call.nowMicros);
+        case "holds":
+          return holds(call.mark);
         case "page":
           return scanner.page(call.call);
         case "count":

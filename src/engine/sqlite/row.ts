@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import type { Action, DocumentVersion } from "../../document/document.js";
+import { HostError } from "../../errors.js";
 
 /** A row of `log` in the order of its columns, without the checksum. */
 export type LogRow = [
@@ -25,6 +26,16 @@ export function logChecksum(row: LogRow): number {
 
 export function pruneChecksum(link: string, time: number, version: number, since: number, until: number): number {
   return crc32(`${link}\n${time}\n${version}\n${since}\n${until}`);
+}
+
+/** The document of a row whose checksum agrees; INDEX_DAMAGED where a bit of it has changed on the disk. */
+export function checkedVersion(row: LogRow, crc: number): DocumentVersion {
+  if (logChecksum(row) === crc) return toVersion(row);
+  throw new HostError(
+    "INDEX_DAMAGED",
+    `Version ${row[2]} of ${row[1]} does not agree with its checksum: the disk has changed it. Restore the index from a backup.`,
+    { metadata: { link: row[1], version: String(row[2]) } },
+  );
 }
 
 export function toVersion(row: LogRow): DocumentVersion {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
@@ -19,6 +20,9 @@ type ReaderClient = WorkerClient<ReaderCall, ReaderAnswer>;
 /** Opens the index in a directory: a writer thread, a thread for reads of single documents, and one for scans. */
 export async function openSqliteEngine(directory: string, options: EngineOptions): Promise<Engine> {
   const path = join(directory, databaseName);
+  if (!existsSync(path)) {
+    throw new HostError("INDEX_DAMAGED", `The index ${path} is missing; put it back, or restore a backup into a new data directory.`);
+  }
   const writerLost = (cause?: unknown) =>
     new HostError("OUTCOME_UNKNOWN", `The thread that writes ${path} ended; what was on its way may or may not be there after a restart.`, { cause });
   const readerLost = (cause?: unknown) =>
@@ -60,6 +64,7 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
     versions: (link, limit, beforeVersion) =>
       read<DocumentVersion[]>(scannerClient(), { kind: "versions", link, limit, ...(beforeVersion !== undefined && { beforeVersion }) }),
     state,
+    holds: (mark) => read<boolean>(reader, { kind: "holds", mark }),
     async page(query, signal) {
       // A slow scan answers in parts; each part lets other reads of the thread in between.
       const documents: DocumentVersion[] = [];
@@ -105,7 +110,15 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
       return (await copier.call({ kind: "export", task }, signal, onProgress)) as SegmentContent;
     },
     async readBack(segment, signal) {
-      const read = (by: Copier, half?: Half) => by.call({ kind: "read-back", segment, ...(half && { half }) }, signal);
+      const read = (by: Copier, half?: Half) =>
+        by.call({ kind: "read-back", segment, ...(half && { half }) }, signal).catch((error: unknown) => {
+          if (!(error instanceof HostError) || error.reason !== "BACKUP_DAMAGED") throw error;
+          throw new HostError(
+            "INDEX_DAMAGED",
+            `What was copied out of ${path} does not read back sound, so no backup was made of it: a row of the index, or the disk, is bad. Older backups are as they were. ${error.message}`,
+            { cause: error },
+          );
+        });
       if (segment.records < rowsWorthSharing) return void (await read(copier));
       const halves = await Promise.allSettled([read(copier, "first"), read(secondCopier, "second")]);
       for (const half of halves) if (half.status === "rejected") throw half.reason;

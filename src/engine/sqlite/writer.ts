@@ -2,7 +2,7 @@ import type { DocumentWrite } from "../../document/document.js";
 import { applyMerge } from "../../document/merge.js";
 import { HostError, type HostErrorRecord } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { logChecksum, type LogRow } from "./row.js";
+import { checkedVersion, logChecksum, type LogRow } from "./row.js";
 import { openIndex, readMeta, readPosition, type Counts } from "./schema.js";
 import { fromSqlite, isUncertain } from "./sqlite-error.js";
 import { createSweeper, type SweepOptions } from "./sweep.js";
@@ -31,7 +31,9 @@ interface Head {
   time: number;
   action: string;
   kind: string;
+  owner: string;
   expires: number;
+  crc: number;
   body: string;
 }
 
@@ -43,7 +45,7 @@ export function openWriter(options: WriterOptions): Writer {
   let broken: HostError | undefined;
 
   const head = db.prepare<[string], Head>(
-    "SELECT version, time, action, kind, expires, body FROM log WHERE link = ? ORDER BY version DESC LIMIT 1",
+    "SELECT version, time, action, kind, owner, expires, crc, body FROM log WHERE link = ? ORDER BY version DESC LIMIT 1",
   );
   const insert = db.prepare(
     "INSERT INTO log (time, link, version, action, kind, owner, expires, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -96,6 +98,8 @@ export function openWriter(options: WriterOptions): Writer {
     const deleting = write.action === "DELETE";
     const keeps = current && (deleting || write.action === "PATCH");
     let body = write.body;
+    // What goes on into a new version must be what was written: a changed bit would get a fresh checksum.
+    if (keeps) checkedVersion([current.time, write.link, current.version, current.action, current.kind, current.owner, current.expires, current.body], current.crc);
     if (keeps) body = deleting ? current.body : applyMerge(write.mergeRule, current.body, write.body);
     if (body.length > limits.documentBytes / 3 && Buffer.byteLength(body) > limits.documentBytes) {
       throw new HostError("BODY_TOO_LARGE", `${write.link} would grow beyond ${limits.documentBytes} bytes; nothing was changed.`);

@@ -3,8 +3,11 @@ import { authorize, type Role } from "../../security/roles.js";
 import type { TokenTable } from "../../security/tokens.js";
 import type { Authorize } from "./authorization.js";
 
-/** The role that each method takes. One that is not listed takes admin: a new method is closed until it is opened here. */
-const rolesByMethod: Readonly<Record<string, Role>> = {
+/** Who may start an operation may follow it and call it off. */
+const followers: readonly Role[] = ["read", "backup", "restore"];
+
+/** The role that each method takes, or any of several. One that is not listed takes admin: a new method is closed until it is opened here. */
+const rolesByMethod: Readonly<Record<string, Role | readonly Role[]>> = {
   "holdfast.document.v1.DocumentService.CreateDocument": "write",
   "holdfast.document.v1.DocumentService.PatchDocument": "write",
   "holdfast.document.v1.DocumentService.ReplaceDocument": "write",
@@ -21,10 +24,10 @@ const rolesByMethod: Readonly<Record<string, Role>> = {
   "holdfast.management.v1.ManagementService.Restore": "restore",
   "holdfast.management.v1.ManagementService.UndoRestore": "restore",
   "holdfast.management.v1.ManagementService.PruneBackups": "admin",
-  "google.longrunning.Operations.GetOperation": "read",
-  "google.longrunning.Operations.ListOperations": "read",
-  "google.longrunning.Operations.WaitOperation": "read",
-  "google.longrunning.Operations.CancelOperation": "admin",
+  "google.longrunning.Operations.GetOperation": followers,
+  "google.longrunning.Operations.ListOperations": followers,
+  "google.longrunning.Operations.WaitOperation": followers,
+  "google.longrunning.Operations.CancelOperation": ["backup", "restore"],
   "google.longrunning.Operations.DeleteOperation": "admin",
 };
 
@@ -33,7 +36,7 @@ export function authorizeMethods(tokens: TokenTable | undefined): Authorize {
   return (method: DescMethod, bearerToken: string | undefined) => {
     if (!tokens || method.parent.typeName === "grpc.health.v1.Health") return;
     const reflection = method.parent.typeName.startsWith("grpc.reflection.");
-    const role = reflection ? "read" : (rolesByMethod[`${method.parent.typeName}.${method.name}`] ?? "admin");
+    const role = reflection ? followers : (rolesByMethod[`${method.parent.typeName}.${method.name}`] ?? "admin");
     authorize(tokens, bearerToken, role);
   };
 }

@@ -109,8 +109,11 @@ type Manifest struct {
 	Segments []*Segment `protobuf:"bytes,14,rep,name=segments,proto3" json:"segments,omitempty"`
 	// The SHA-256 of the manifest with the number before this one, in lower-case hexadecimal; empty when there was none.
 	PreviousManifestSha256 string `protobuf:"bytes,15,opt,name=previous_manifest_sha256,json=previousManifestSha256,proto3" json:"previous_manifest_sha256,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	// The last version in the log at the position; absent where there is none. A chain is only gone on with by a log that
+	// holds this very row: a copy of a data directory, or one that was put back to an earlier state, has another history.
+	LastRecord    *LastRecord `protobuf:"bytes,16,opt,name=last_record,json=lastRecord,proto3" json:"last_record,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Manifest) Reset() {
@@ -248,6 +251,86 @@ func (x *Manifest) GetPreviousManifestSha256() string {
 	return ""
 }
 
+func (x *Manifest) GetLastRecord() *LastRecord {
+	if x != nil {
+		return x.LastRecord
+	}
+	return nil
+}
+
+// One row of the log, as far as it takes to know it again.
+type LastRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its time, which is its position.
+	TimeMicros int64 `protobuf:"varint,1,opt,name=time_micros,json=timeMicros,proto3" json:"time_micros,omitempty"`
+	// The document's self link.
+	SelfLink string `protobuf:"bytes,2,opt,name=self_link,json=selfLink,proto3" json:"self_link,omitempty"`
+	// The document's version.
+	Version int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	// The checksum of the row.
+	Crc           uint32 `protobuf:"varint,4,opt,name=crc,proto3" json:"crc,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LastRecord) Reset() {
+	*x = LastRecord{}
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LastRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LastRecord) ProtoMessage() {}
+
+func (x *LastRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LastRecord.ProtoReflect.Descriptor instead.
+func (*LastRecord) Descriptor() ([]byte, []int) {
+	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *LastRecord) GetTimeMicros() int64 {
+	if x != nil {
+		return x.TimeMicros
+	}
+	return 0
+}
+
+func (x *LastRecord) GetSelfLink() string {
+	if x != nil {
+		return x.SelfLink
+	}
+	return ""
+}
+
+func (x *LastRecord) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *LastRecord) GetCrc() uint32 {
+	if x != nil {
+		return x.Crc
+	}
+	return 0
+}
+
 // A history that another one goes on from.
 type LineageParent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -263,7 +346,7 @@ type LineageParent struct {
 
 func (x *LineageParent) Reset() {
 	*x = LineageParent{}
-	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[1]
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -275,7 +358,7 @@ func (x *LineageParent) String() string {
 func (*LineageParent) ProtoMessage() {}
 
 func (x *LineageParent) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[1]
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -288,7 +371,7 @@ func (x *LineageParent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LineageParent.ProtoReflect.Descriptor instead.
 func (*LineageParent) Descriptor() ([]byte, []int) {
-	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{1}
+	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *LineageParent) GetIndexId() string {
@@ -329,7 +412,7 @@ type RestorableWindow struct {
 
 func (x *RestorableWindow) Reset() {
 	*x = RestorableWindow{}
-	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[2]
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -341,7 +424,7 @@ func (x *RestorableWindow) String() string {
 func (*RestorableWindow) ProtoMessage() {}
 
 func (x *RestorableWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[2]
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -354,7 +437,7 @@ func (x *RestorableWindow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestorableWindow.ProtoReflect.Descriptor instead.
 func (*RestorableWindow) Descriptor() ([]byte, []int) {
-	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{2}
+	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *RestorableWindow) GetEarliestMicros() int64 {
@@ -410,7 +493,7 @@ type Segment struct {
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[3]
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -422,7 +505,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[3]
+	mi := &file_holdfast_backup_v1_manifest_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -435,7 +518,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{3}
+	return file_holdfast_backup_v1_manifest_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Segment) GetName() string {
@@ -498,7 +581,7 @@ var File_holdfast_backup_v1_manifest_proto protoreflect.FileDescriptor
 
 const file_holdfast_backup_v1_manifest_proto_rawDesc = "" +
 	"\n" +
-	"!holdfast/backup/v1/manifest.proto\x12\x12holdfast.backup.v1\"\xde\x04\n" +
+	"!holdfast/backup/v1/manifest.proto\x12\x12holdfast.backup.v1\"\x9f\x05\n" +
 	"\bManifest\x12%\n" +
 	"\x0eformat_version\x18\x01 \x01(\x05R\rformatVersion\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x03R\x06number\x12\x19\n" +
@@ -516,7 +599,16 @@ const file_holdfast_backup_v1_manifest_proto_rawDesc = "" +
 	"\tdocuments\x18\f \x01(\x03R\tdocuments\x12\x1a\n" +
 	"\bversions\x18\r \x01(\x03R\bversions\x127\n" +
 	"\bsegments\x18\x0e \x03(\v2\x1b.holdfast.backup.v1.SegmentR\bsegments\x128\n" +
-	"\x18previous_manifest_sha256\x18\x0f \x01(\tR\x16previousManifestSha256\"m\n" +
+	"\x18previous_manifest_sha256\x18\x0f \x01(\tR\x16previousManifestSha256\x12?\n" +
+	"\vlast_record\x18\x10 \x01(\v2\x1e.holdfast.backup.v1.LastRecordR\n" +
+	"lastRecord\"v\n" +
+	"\n" +
+	"LastRecord\x12\x1f\n" +
+	"\vtime_micros\x18\x01 \x01(\x03R\n" +
+	"timeMicros\x12\x1b\n" +
+	"\tself_link\x18\x02 \x01(\tR\bselfLink\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion\x12\x10\n" +
+	"\x03crc\x18\x04 \x01(\rR\x03crc\"m\n" +
 	"\rLineageParent\x12\x19\n" +
 	"\bindex_id\x18\x01 \x01(\tR\aindexId\x12\x18\n" +
 	"\alineage\x18\x02 \x01(\tR\alineage\x12'\n" +
@@ -555,24 +647,26 @@ func file_holdfast_backup_v1_manifest_proto_rawDescGZIP() []byte {
 }
 
 var file_holdfast_backup_v1_manifest_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_holdfast_backup_v1_manifest_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_holdfast_backup_v1_manifest_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_holdfast_backup_v1_manifest_proto_goTypes = []any{
 	(SegmentKind)(0),         // 0: holdfast.backup.v1.SegmentKind
 	(*Manifest)(nil),         // 1: holdfast.backup.v1.Manifest
-	(*LineageParent)(nil),    // 2: holdfast.backup.v1.LineageParent
-	(*RestorableWindow)(nil), // 3: holdfast.backup.v1.RestorableWindow
-	(*Segment)(nil),          // 4: holdfast.backup.v1.Segment
+	(*LastRecord)(nil),       // 2: holdfast.backup.v1.LastRecord
+	(*LineageParent)(nil),    // 3: holdfast.backup.v1.LineageParent
+	(*RestorableWindow)(nil), // 4: holdfast.backup.v1.RestorableWindow
+	(*Segment)(nil),          // 5: holdfast.backup.v1.Segment
 }
 var file_holdfast_backup_v1_manifest_proto_depIdxs = []int32{
-	2, // 0: holdfast.backup.v1.Manifest.parents:type_name -> holdfast.backup.v1.LineageParent
-	3, // 1: holdfast.backup.v1.Manifest.window:type_name -> holdfast.backup.v1.RestorableWindow
-	4, // 2: holdfast.backup.v1.Manifest.segments:type_name -> holdfast.backup.v1.Segment
-	0, // 3: holdfast.backup.v1.Segment.kind:type_name -> holdfast.backup.v1.SegmentKind
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	3, // 0: holdfast.backup.v1.Manifest.parents:type_name -> holdfast.backup.v1.LineageParent
+	4, // 1: holdfast.backup.v1.Manifest.window:type_name -> holdfast.backup.v1.RestorableWindow
+	5, // 2: holdfast.backup.v1.Manifest.segments:type_name -> holdfast.backup.v1.Segment
+	2, // 3: holdfast.backup.v1.Manifest.last_record:type_name -> holdfast.backup.v1.LastRecord
+	0, // 4: holdfast.backup.v1.Segment.kind:type_name -> holdfast.backup.v1.SegmentKind
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_backup_v1_manifest_proto_init() }
@@ -586,7 +680,7 @@ func file_holdfast_backup_v1_manifest_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holdfast_backup_v1_manifest_proto_rawDesc), len(file_holdfast_backup_v1_manifest_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

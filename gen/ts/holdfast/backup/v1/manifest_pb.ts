@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file holdfast/backup/v1/manifest.proto.
  */
 export const file_holdfast_backup_v1_manifest: GenFile = /*@__PURE__*/
-  fileDesc("CiFob2xkZmFzdC9iYWNrdXAvdjEvbWFuaWZlc3QucHJvdG8SEmhvbGRmYXN0LmJhY2t1cC52MSKoAwoITWFuaWZlc3QSFgoOZm9ybWF0X3ZlcnNpb24YASABKAUSDgoGbnVtYmVyGAIgASgDEhAKCGluZGV4X2lkGAMgASgJEhIKCmluZGV4X2xpbmsYBCABKAkSDwoHaG9zdF9pZBgFIAEoCRIXCg9wcm9kdWN0X3ZlcnNpb24YBiABKAkSDwoHbGluZWFnZRgHIAEoCRIyCgdwYXJlbnRzGAggAygLMiEuaG9sZGZhc3QuYmFja3VwLnYxLkxpbmVhZ2VQYXJlbnQSGgoSY3JlYXRlX3RpbWVfbWljcm9zGAkgASgDEhcKD3Bvc2l0aW9uX21pY3JvcxgKIAEoAxI0CgZ3aW5kb3cYCyABKAsyJC5ob2xkZmFzdC5iYWNrdXAudjEuUmVzdG9yYWJsZVdpbmRvdxIRCglkb2N1bWVudHMYDCABKAMSEAoIdmVyc2lvbnMYDSABKAMSLQoIc2VnbWVudHMYDiADKAsyGy5ob2xkZmFzdC5iYWNrdXAudjEuU2VnbWVudBIgChhwcmV2aW91c19tYW5pZmVzdF9zaGEyNTYYDyABKAkiSwoNTGluZWFnZVBhcmVudBIQCghpbmRleF9pZBgBIAEoCRIPCgdsaW5lYWdlGAIgASgJEhcKD3Bvc2l0aW9uX21pY3JvcxgDIAEoAyJ3ChBSZXN0b3JhYmxlV2luZG93EhcKD2VhcmxpZXN0X21pY3JvcxgBIAEoAxIVCg1sYXRlc3RfbWljcm9zGAIgASgDEhUKDWJvdW5kaW5nX2xpbmsYAyABKAkSHAoUaGlzdG9yeV9zdGFydF9taWNyb3MYBCABKAMitgEKB1NlZ21lbnQSDAoEbmFtZRgBIAEoCRItCgRraW5kGAIgASgOMh8uaG9sZGZhc3QuYmFja3VwLnYxLlNlZ21lbnRLaW5kEhIKCnNpemVfYnl0ZXMYAyABKAMSDgoGc2hhMjU2GAQgASgJEhQKDGZpcnN0X21pY3JvcxgFIAEoAxITCgtsYXN0X21pY3JvcxgGIAEoAxIPCgdyZWNvcmRzGAcgASgDEg4KBnBydW5lcxgIIAEoAypaCgtTZWdtZW50S2luZBIcChhTRUdNRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIVChFTRUdNRU5UX0tJTkRfQkFTRRABEhYKElNFR01FTlRfS0lORF9ERUxUQRACQixaKmhvbGRmYXN0LmRldi9jbGllbnRzL2dvL2JhY2t1cC92MTtiYWNrdXB2MWIGcHJvdG8z");
+  fileDesc("CiFob2xkZmFzdC9iYWNrdXAvdjEvbWFuaWZlc3QucHJvdG8SEmhvbGRmYXN0LmJhY2t1cC52MSLdAwoITWFuaWZlc3QSFgoOZm9ybWF0X3ZlcnNpb24YASABKAUSDgoGbnVtYmVyGAIgASgDEhAKCGluZGV4X2lkGAMgASgJEhIKCmluZGV4X2xpbmsYBCABKAkSDwoHaG9zdF9pZBgFIAEoCRIXCg9wcm9kdWN0X3ZlcnNpb24YBiABKAkSDwoHbGluZWFnZRgHIAEoCRIyCgdwYXJlbnRzGAggAygLMiEuaG9sZGZhc3QuYmFja3VwLnYxLkxpbmVhZ2VQYXJlbnQSGgoSY3JlYXRlX3RpbWVfbWljcm9zGAkgASgDEhcKD3Bvc2l0aW9uX21pY3JvcxgKIAEoAxI0CgZ3aW5kb3cYCyABKAsyJC5ob2xkZmFzdC5iYWNrdXAudjEuUmVzdG9yYWJsZVdpbmRvdxIRCglkb2N1bWVudHMYDCABKAMSEAoIdmVyc2lvbnMYDSABKAMSLQoIc2VnbWVudHMYDiADKAsyGy5ob2xkZmFzdC5iYWNrdXAudjEuU2VnbWVudBIgChhwcmV2aW91c19tYW5pZmVzdF9zaGEyNTYYDyABKAkSMwoLbGFzdF9yZWNvcmQYECABKAsyHi5ob2xkZmFzdC5iYWNrdXAudjEuTGFzdFJlY29yZCJSCgpMYXN0UmVjb3JkEhMKC3RpbWVfbWljcm9zGAEgASgDEhEKCXNlbGZfbGluaxgCIAEoCRIPCgd2ZXJzaW9uGAMgASgDEgsKA2NyYxgEIAEoDSJLCg1MaW5lYWdlUGFyZW50EhAKCGluZGV4X2lkGAEgASgJEg8KB2xpbmVhZ2UYAiABKAkSFwoPcG9zaXRpb25fbWljcm9zGAMgASgDIncKEFJlc3RvcmFibGVXaW5kb3cSFwoPZWFybGllc3RfbWljcm9zGAEgASgDEhUKDWxhdGVzdF9taWNyb3MYAiABKAMSFQoNYm91bmRpbmdfbGluaxgDIAEoCRIcChRoaXN0b3J5X3N0YXJ0X21pY3JvcxgEIAEoAyK2AQoHU2VnbWVudBIMCgRuYW1lGAEgASgJEi0KBGtpbmQYAiABKA4yHy5ob2xkZmFzdC5iYWNrdXAudjEuU2VnbWVudEtpbmQSEgoKc2l6ZV9ieXRlcxgDIAEoAxIOCgZzaGEyNTYYBCABKAkSFAoMZmlyc3RfbWljcm9zGAUgASgDEhMKC2xhc3RfbWljcm9zGAYgASgDEg8KB3JlY29yZHMYByABKAMSDgoGcHJ1bmVzGAggASgDKloKC1NlZ21lbnRLaW5kEhwKGFNFR01FTlRfS0lORF9VTlNQRUNJRklFRBAAEhUKEVNFR01FTlRfS0lORF9CQVNFEAESFgoSU0VHTUVOVF9LSU5EX0RFTFRBEAJCLFoqaG9sZGZhc3QuZGV2L2NsaWVudHMvZ28vYmFja3VwL3YxO2JhY2t1cHYxYgZwcm90bzM");
 
 /**
  * One finished backup: the segments that make it, in order, and what they hold.
@@ -124,6 +124,14 @@ export type Manifest = Message<"holdfast.backup.v1.Manifest"> & {
    * @generated from field: string previous_manifest_sha256 = 15;
    */
   previousManifestSha256: string;
+
+  /**
+   * The last version in the log at the position; absent where there is none. A chain is only gone on with by a log that
+   * holds this very row: a copy of a data directory, or one that was put back to an earlier state, has another history.
+   *
+   * @generated from field: holdfast.backup.v1.LastRecord last_record = 16;
+   */
+  lastRecord?: LastRecord | undefined;
 };
 
 /**
@@ -132,6 +140,48 @@ export type Manifest = Message<"holdfast.backup.v1.Manifest"> & {
  */
 export const ManifestSchema: GenMessage<Manifest> = /*@__PURE__*/
   messageDesc(file_holdfast_backup_v1_manifest, 0);
+
+/**
+ * One row of the log, as far as it takes to know it again.
+ *
+ * @generated from message holdfast.backup.v1.LastRecord
+ */
+export type LastRecord = Message<"holdfast.backup.v1.LastRecord"> & {
+  /**
+   * Its time, which is its position.
+   *
+   * @generated from field: int64 time_micros = 1;
+   */
+  timeMicros: bigint;
+
+  /**
+   * The document's self link.
+   *
+   * @generated from field: string self_link = 2;
+   */
+  selfLink: string;
+
+  /**
+   * The document's version.
+   *
+   * @generated from field: int64 version = 3;
+   */
+  version: bigint;
+
+  /**
+   * The checksum of the row.
+   *
+   * @generated from field: uint32 crc = 4;
+   */
+  crc: number;
+};
+
+/**
+ * Describes the message holdfast.backup.v1.LastRecord.
+ * Use `create(LastRecordSchema)` to create a new message.
+ */
+export const LastRecordSchema: GenMessage<LastRecord> = /*@__PURE__*/
+  messageDesc(file_holdfast_backup_v1_manifest, 1);
 
 /**
  * A history that another one goes on from.
@@ -166,7 +216,7 @@ export type LineageParent = Message<"holdfast.backup.v1.LineageParent"> & {
  * Use `create(LineageParentSchema)` to create a new message.
  */
 export const LineageParentSchema: GenMessage<LineageParent> = /*@__PURE__*/
-  messageDesc(file_holdfast_backup_v1_manifest, 1);
+  messageDesc(file_holdfast_backup_v1_manifest, 2);
 
 /**
  * The times that a restore can go to, in microseconds since 1970, both included.
@@ -208,7 +258,7 @@ export type RestorableWindow = Message<"holdfast.backup.v1.RestorableWindow"> & 
  * Use `create(RestorableWindowSchema)` to create a new message.
  */
 export const RestorableWindowSchema: GenMessage<RestorableWindow> = /*@__PURE__*/
-  messageDesc(file_holdfast_backup_v1_manifest, 2);
+  messageDesc(file_holdfast_backup_v1_manifest, 3);
 
 /**
  * One immutable file of log rows.
@@ -278,7 +328,7 @@ export type Segment = Message<"holdfast.backup.v1.Segment"> & {
  * Use `create(SegmentSchema)` to create a new message.
  */
 export const SegmentSchema: GenMessage<Segment> = /*@__PURE__*/
-  messageDesc(file_holdfast_backup_v1_manifest, 3);
+  messageDesc(file_holdfast_backup_v1_manifest, 4);
 
 /**
  * What part of a chain a segment is.

@@ -90,6 +90,23 @@ export interface Manifest {
   segments: Segment[];
   /** The SHA-256 of the manifest with the number before this one, in lower-case hexadecimal; empty when there was none. */
   previousManifestSha256: string;
+  /**
+   * The last version in the log at the position; absent where there is none. A chain is only gone on with by a log that
+   * holds this very row: a copy of a data directory, or one that was put back to an earlier state, has another history.
+   */
+  lastRecord?: LastRecord | undefined;
+}
+
+/** One row of the log, as far as it takes to know it again. */
+export interface LastRecord {
+  /** Its time, which is its position. */
+  timeMicros: bigint;
+  /** The document's self link. */
+  selfLink: string;
+  /** The document's version. */
+  version: bigint;
+  /** The checksum of the row. */
+  crc: number;
 }
 
 /** A history that another one goes on from. */
@@ -151,6 +168,7 @@ function createBaseManifest(): Manifest {
     versions: 0n,
     segments: [],
     previousManifestSha256: "",
+    lastRecord: undefined,
   };
 }
 
@@ -215,6 +233,9 @@ export const Manifest: MessageFns<Manifest> = {
     }
     if (message.previousManifestSha256 !== "") {
       writer.uint32(122).string(message.previousManifestSha256);
+    }
+    if (message.lastRecord !== undefined) {
+      LastRecord.encode(message.lastRecord, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -352,6 +373,14 @@ export const Manifest: MessageFns<Manifest> = {
             message.previousManifestSha256 = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.lastRecord = LastRecord.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -417,6 +446,11 @@ export const Manifest: MessageFns<Manifest> = {
         : isSet(object.previous_manifest_sha256)
         ? globalThis.String(object.previous_manifest_sha256)
         : "",
+      lastRecord: isSet(object.lastRecord)
+        ? LastRecord.fromJSON(object.lastRecord)
+        : isSet(object.last_record)
+        ? LastRecord.fromJSON(object.last_record)
+        : undefined,
     };
   },
 
@@ -467,6 +501,9 @@ export const Manifest: MessageFns<Manifest> = {
     if (message.previousManifestSha256 !== "") {
       obj.previousManifestSha256 = message.previousManifestSha256;
     }
+    if (message.lastRecord !== undefined) {
+      obj.lastRecord = LastRecord.toJSON(message.lastRecord);
+    }
     return obj;
   },
 
@@ -496,6 +533,142 @@ export const Manifest: MessageFns<Manifest> = {
     message.versions = (object.versions !== undefined && object.versions !== null) ? BigInt(object.versions) : 0n;
     message.segments = object.segments?.map((e) => Segment.fromPartial(e)) || [];
     message.previousManifestSha256 = object.previousManifestSha256 ?? "";
+    message.lastRecord = (object.lastRecord !== undefined && object.lastRecord !== null)
+      ? LastRecord.fromPartial(object.lastRecord)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLastRecord(): LastRecord {
+  return { timeMicros: 0n, selfLink: "", version: 0n, crc: 0 };
+}
+
+export const LastRecord: MessageFns<LastRecord> = {
+  encode(message: LastRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.timeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.timeMicros) !== message.timeMicros) {
+        throw new globalThis.Error("value provided for field message.timeMicros of type int64 too large");
+      }
+      writer.uint32(8).int64(message.timeMicros);
+    }
+    if (message.selfLink !== "") {
+      writer.uint32(18).string(message.selfLink);
+    }
+    if (message.version !== 0n) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(24).int64(message.version);
+    }
+    if (message.crc !== 0) {
+      writer.uint32(32).uint32(message.crc);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LastRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLastRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.timeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.selfLink = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.crc = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LastRecord {
+    return {
+      timeMicros: isSet(object.timeMicros)
+        ? BigInt(object.timeMicros)
+        : isSet(object.time_micros)
+        ? BigInt(object.time_micros)
+        : 0n,
+      selfLink: isSet(object.selfLink)
+        ? globalThis.String(object.selfLink)
+        : isSet(object.self_link)
+        ? globalThis.String(object.self_link)
+        : "",
+      version: isSet(object.version) ? BigInt(object.version) : 0n,
+      crc: isSet(object.crc) ? globalThis.Number(object.crc) : 0,
+    };
+  },
+
+  toJSON(message: LastRecord): unknown {
+    const obj: any = {};
+    if (message.timeMicros !== 0n) {
+      obj.timeMicros = message.timeMicros.toString();
+    }
+    if (message.selfLink !== "") {
+      obj.selfLink = message.selfLink;
+    }
+    if (message.version !== 0n) {
+      obj.version = message.version.toString();
+    }
+    if (message.crc !== 0) {
+      obj.crc = Math.round(message.crc);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LastRecord>, I>>(base?: I): LastRecord {
+    return LastRecord.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LastRecord>, I>>(object: I): LastRecord {
+    const message = createBaseLastRecord();
+    message.timeMicros = (object.timeMicros !== undefined && object.timeMicros !== null)
+      ? BigInt(object.timeMicros)
+      : 0n;
+    message.selfLink = object.selfLink ?? "";
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
+    message.crc = object.crc ?? 0;
     return message;
   },
 };

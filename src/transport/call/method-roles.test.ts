@@ -1,0 +1,25 @@
+import { Operations } from "../../../gen/ts/google/longrunning/operations_pb.js";
+import { ManagementService } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { loadTokens } from "../../security/tokens.js";
+import { authorizeMethods } from "./method-roles.js";
+
+const authorize = authorizeMethods(loadTokens("backup-token backup\nrestore-token restore\nread-token read\nwrite-token write\n"));
+
+test.each(["backup", "restore"])("who may start a %s may follow it and call it off", (role) => {
+  const token = `${role}-token`;
+  authorize(role === "backup" ? ManagementService.method.backup : ManagementService.method.restore, token);
+  for (const method of [Operations.method.getOperation, Operations.method.waitOperation, Operations.method.listOperations, Operations.method.cancelOperation]) {
+    authorize(method, token);
+  }
+});
+
+test("reading does not let anybody start, cancel or prune, and no token nothing", () => {
+  authorize(Operations.method.getOperation, "read-token");
+  for (const token of ["read-token", "write-token"]) {
+    for (const method of [Operations.method.cancelOperation, ManagementService.method.backup, ManagementService.method.restore, ManagementService.method.pruneBackups]) {
+      expect(() => authorize(method, token)).toThrow(expect.objectContaining({ reason: "ROLE_MISSING" }) as Error);
+    }
+  }
+  expect(() => authorize(ManagementService.method.restore, "backup-token")).toThrow(expect.objectContaining({ reason: "ROLE_MISSING" }) as Error);
+  expect(() => authorize(Operations.method.getOperation, undefined)).toThrow(expect.objectContaining({ reason: "TOKEN_MISSING" }) as Error);
+});
