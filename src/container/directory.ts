@@ -4,7 +4,7 @@ import { decodeManifest, type Manifest, type ManifestFile } from "../format/mani
 import { isSegmentName, parseManifestName } from "../format/naming.js";
 import { publishFile, temporaryPrefix, writeFileDurably } from "../io/durable-file.js";
 import { errnoOf } from "../io/file-system.js";
-import { acquireLease } from "../io/lease.js";
+import { acquireLease, type Lease } from "../io/lease.js";
 import type { LeaseOptions } from "../io/lease-options.js";
 import { readChunks, readSmallFile, writeStream } from "../io/read-file.js";
 import type { Seams } from "../io/seams.js";
@@ -85,14 +85,26 @@ export function xenonBackup(path: string): HostError {
   );
 }
 
+const enterAttempts = 20;
+
 /** Takes the lease of the directory, which is made if it is missing (its parent is not), and removes leftovers. */
 export async function openDirectoryWriter(seams: Seams, path: string, signal: AbortSignal, lease?: LeaseOptions): Promise<ContainerWriter> {
   const { files } = seams;
-  const status = await files.status(path);
-  if (status && status.kind !== "directory") {
-    throw new HostError("DESTINATION_OCCUPIED", `destination ${path} must be a local directory for incremental backup.`);
+  let made = false;
+  const held = await enter();
+  try {
+    return await open();
+  } catch (error) {
+    await held.release();
+    throw error;
   }
-  if (!status) {
+
+  async function makeIfMissing(): Promise<void> {
+    const status = await files.status(path);
+    if (status && status.kind !== "directory") {
+      throw new HostError("DESTINATION_OCCUPIED", `destination ${path} must be a local directory for incremental backup.`);
+    }
+    if (status) return;
     if ((await files.status(dirname(path)))?.kind !== "directory") {
       throw new HostError("DESTINATION_MISSING", `The directory ${dirname(path)} does not exist: make it, or mount it, before a backup goes there.`);
     }
@@ -100,14 +112,20 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
     await files.makeDirectory(path).catch((error: unknown) => {
       if (errnoOf(error) !== "EEXIST") throw error;
     });
+    made = true;
     await files.syncDirectory(dirname(path));
   }
-  const held = await acquireLease(seams, leasePath(path), signal, lease);
-  try {
-    return await open();
-  } catch (error) {
-    await held.release();
-    throw error;
+
+  /** A first backup that failed takes the empty directory away with it: one that waited for its lease makes it again. */
+  async function enter(): Promise<Lease> {
+    for (let left = enterAttempts; ; left -= 1) {
+      await makeIfMissing();
+      try {
+        return await acquireLease(seams, leasePath(path), signal, lease);
+      } catch (error) {
+        if (errnoOf(error) !== "ENOENT" || left === 0) throw error;
+      }
+    }
   }
 
   async function open(): Promise<ContainerWriter> {
@@ -150,7 +168,7 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
         await removePending().catch(() => {});
         await held.release();
         // What the first backup made and could not fill.
-        if (!status) await files.removeEmptyDirectory(path).catch(() => {});
+        if (made) await files.removeEmptyDirectory(path).catch(() => {});
       },
     };
   }

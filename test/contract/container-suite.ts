@@ -169,6 +169,13 @@ export function containerContract({ container, name, openWriter, leasePath }: Co
       expect(existsSync(leasePath(path))).toBe(false);
     });
 
+    test("many that wait while others give up all get their turn", async () => {
+      const path = join(temporaryDirectory(), name);
+      const turns = Array.from({ length: 12 }, async () => (await openWriter(systemSeams, path, never, quick)).close());
+      await Promise.all(turns);
+      expect(existsSync(path)).toBe(false);
+    });
+
     test("an owner whose lease was taken over stops before its manifest", async () => {
       const path = join(temporaryDirectory(), name);
       const first = await openWriter(systemSeams, path, never, quick);
