@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { ContainerWriter } from "../../src/container/container.js";
 import { encodeManifest, type ManifestFile } from "../../src/format/manifest.js";
 import { segmentName } from "../../src/format/naming.js";
@@ -162,6 +162,7 @@ export function containerContract({ container, name, openWriter, leasePath }: Co
       await first.close();
       await (await second).close();
       expect(existsSync(leasePath(path))).toBe(false);
+      mkdirSync(dirname(leasePath(path)), { recursive: true });
       writeFileSync(leasePath(path), '{"owner":"dead","beat":3}');
       const begun = performance.now();
       await (await openWriter(systemSeams, path, never, quick)).close();
