@@ -20,7 +20,7 @@ export interface ExportTask {
 const statementBytes = 32 * 1024 * 1024;
 
 /** How much may wait to be written: one sync of it all at the end would hold up the writer's own syncs. */
-const syncEveryBytes = 32 * 1024 * 1024;
+const syncEveryBytes = 4 * 1024 * 1024;
 
 function syncFile(path: string): void {
   const file = openSync(path, "r");

@@ -1,0 +1,66 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { runZip, type ZipCall } from "../../src/container/zip-call.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+
+const never = new AbortController().signal;
+const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
+
+function packCall(root: string, segments: { name: string; path: string; content: Buffer }[], path = join(root, "b.zip")): ZipCall {
+  const bytes = Buffer.from("{}\n");
+  return {
+    kind: "pack",
+    path,
+    store: false,
+    modifiedMs: 1_700_000_000_000,
+    segments: segments.map(({ name, path: from, content }) => ({ name, path: from, sizeBytes: content.length, sha256: sha256(content) })),
+    manifest: { name: `manifest-0000000001-${sha256(bytes).slice(0, 16)}.json`, sha256: sha256(bytes), bytes },
+  };
+}
+
+test("a segment that is missing, one that is not what it should be, and a place that cannot be written are errors of their own", async () => {
+  const root = temporaryDirectory();
+  const content = Buffer.alloc(3_000_000, "segment");
+  const path = join(root, "segment");
+  await expect(runZip(packCall(root, [{ name: "a", path, content }]), never)).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
+  writeFileSync(path, content);
+  const other = Buffer.from(content);
+  other[1_000_000] = 0;
+  await expect(runZip(packCall(root, [{ name: "a", path, content: other }], join(root, "other.zip")), never)).rejects.toMatchObject({ code: "DATA_LOSS" });
+  mkdirSync(join(root, "taken.zip"));
+  await expect(runZip(packCall(root, [{ name: "a", path, content }], join(root, "taken.zip")), never)).rejects.toMatchObject({ reason: "DESTINATION_FAILED" });
+});
+
+test("the memory of packing and unpacking does not grow with what is packed", async () => {
+  const root = temporaryDirectory();
+  const bytes = 600 * 1024 * 1024;
+  const path = join(root, "large");
+  closeSync(openSync(path, "w"));
+  truncateSync(path, bytes);
+  const digest = execFileSync("sha256sum", [path]).toString().slice(0, 64);
+  const call = packCall(root, []) as Extract<ZipCall, { kind: "pack" }>;
+  let peakKiB = 0;
+  const timer = setInterval(() => {
+    for (const task of readdirSync("/proc/self/task")) {
+      const children = readFileSync(`/proc/self/task/${task}/children`, "latin1").trim().split(" ").filter(Boolean);
+      for (const child of children) {
+        try {
+          peakKiB = Math.max(peakKiB, Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child}/status`, "latin1"))?.[1] ?? 0));
+        } catch {
+          // It has just ended.
+        }
+      }
+    }
+  }, 20);
+  try {
+    await runZip({ ...call, segments: [{ name: "large", path, sizeBytes: bytes, sha256: digest }] }, never);
+    const target = join(root, "unpacked");
+    expect(await runZip({ kind: "extract", path: call.path, segments: [{ name: "large", sizeBytes: bytes, target }] }, never)).toBe(bytes);
+  } finally {
+    clearInterval(timer);
+  }
+  expect(peakKiB).toBeGreaterThan(0);
+  expect(peakKiB / 1024).toBeLessThan(160);
+}, 120_000);
