@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import { requireParent } from "../destination/parent.js";
 import { HostError } from "../errors.js";
 import { decodeManifest, type Manifest, type ManifestFile } from "../format/manifest.js";
 import { isSegmentName, parseManifestName } from "../format/naming.js";
@@ -105,9 +106,7 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
       throw new HostError("DESTINATION_OCCUPIED", `destination ${path} must be a local directory for incremental backup.`);
     }
     if (status) return;
-    if ((await files.status(dirname(path)))?.kind !== "directory") {
-      throw new HostError("DESTINATION_MISSING", `The directory ${dirname(path)} does not exist: make it, or mount it, before a backup goes there.`);
-    }
+    await requireParent(files, path);
     // Another backup may be making it at the same moment: who goes first is settled by the lease in it.
     await files.makeDirectory(path).catch((error: unknown) => {
       if (errnoOf(error) !== "EEXIST") throw error;

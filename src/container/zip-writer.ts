@@ -1,6 +1,7 @@
 import { basename, dirname, join } from "node:path";
+import { requireParent } from "../destination/parent.js";
 import { HostError } from "../errors.js";
-import { temporaryPrefix } from "../io/durable-file.js";
+import { publishFile, temporaryPrefix } from "../io/durable-file.js";
 import { acquireLease } from "../io/lease.js";
 import type { LeaseOptions } from "../io/lease-options.js";
 import type { Seams } from "../io/seams.js";
@@ -12,9 +13,7 @@ import { isReplaceable, openZipReader } from "./zip-reader.js";
 export async function openZipWriter(seams: Seams, path: string, signal: AbortSignal, lease?: LeaseOptions): Promise<ContainerWriter> {
   const { files } = seams;
   const directory = dirname(path);
-  if ((await files.status(directory))?.kind !== "directory") {
-    throw new HostError("DESTINATION_MISSING", `The directory ${directory} does not exist: make it, or mount it, before a backup goes there.`);
-  }
+  await requireParent(files, path);
   const held = await acquireLease(seams, `${path}.lease`, signal, lease);
   try {
     return await open();
@@ -53,13 +52,11 @@ export async function openZipWriter(seams: Seams, path: string, signal: AbortSig
           manifest: { name: manifest.name, sha256: manifest.sha256, bytes: manifest.bytes },
         };
         const bytesWritten = await runZip(call, working, onBytes);
-        await syncFile(unfinished);
         await seams.step("backup:archive-read-back");
         working.throwIfAborted();
         await held.assertHeld();
         // Read back before it takes the name: the backup that was there before is not given up for a bad one.
-        await files.rename(unfinished, path);
-        await files.syncDirectory(directory);
+        await publishFile(seams, unfinished, path);
         await seams.step("backup:manifest-written");
         return { bytesWritten };
       },
@@ -70,15 +67,6 @@ export async function openZipWriter(seams: Seams, path: string, signal: AbortSig
         await held.release();
       },
     };
-  }
-
-  async function syncFile(target: string): Promise<void> {
-    const file = await files.openToSync(target);
-    try {
-      await file.sync();
-    } finally {
-      await file.close();
-    }
   }
 
   async function readExisting(): Promise<FoundManifest[]> {

@@ -9,6 +9,7 @@ import { openDirectoryWriter } from "../container/directory.js";
 import { openContainer } from "../container/open.js";
 import { openZipWriter } from "../container/zip-writer.js";
 import { filePathOf, schemeOf } from "../destination/file-uri.js";
+import { requireParent } from "../destination/parent.js";
 import { isWithin, resolveInRoots, type BackupRoots } from "../destination/roots.js";
 import type { EngineKit } from "../engine/engine.js";
 import { HostError } from "../errors.js";
@@ -72,10 +73,7 @@ export function createManagementService(options: ManagementOptions): ManagementS
       const words = request.container === "ZIP" ? "file for zip backup" : "directory for incremental backup";
       throw new HostError("DESTINATION_OCCUPIED", `destination ${path} must be a local ${words}.`, { metadata: { path } });
     }
-    const parent = path.slice(0, path.lastIndexOf("/")) || "/";
-    if (!status && (await seams.files.status(parent))?.kind !== "directory") {
-      throw new HostError("DESTINATION_MISSING", `The directory ${parent} does not exist: make it, or mount it, before a backup goes there.`, { metadata: { path } });
-    }
+    if (!status) await requireParent(seams.files, path);
     return path;
   }
 

@@ -1,10 +1,10 @@
-import { closeSync, fsyncSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 import type { BuildResult, IndexIdentity, SegmentSource } from "../engine.js";
 import { createIndexes, createIndexTables, databaseName, logColumns, pruneColumns, readPosition, writeCounts, writeIdentity } from "./schema.js";
 import { openSegment } from "./segment.js";
+import { syncPath } from "./sync-path.js";
 
 export interface BuildTask {
   directory: string;
@@ -26,7 +26,7 @@ export function createIndex(directory: string, identity: IndexIdentity): void {
   } finally {
     db.close();
   }
-  syncPaths(path, directory);
+  for (const each of [path, directory]) syncPath(each);
 }
 
 /**
@@ -66,7 +66,7 @@ export function buildIndex(task: BuildTask, report: (stage: BuildStage, rows: nu
   } finally {
     db.close();
   }
-  syncPaths(path, task.directory, dirname(task.directory));
+  for (const each of [path, task.directory, dirname(task.directory)]) syncPath(each);
   return result;
 }
 
@@ -97,15 +97,4 @@ function applyPrunes(db: Database.Database): void {
   const prunes = db.prepare("SELECT link, version, time FROM prune").raw().all() as [string, number, number][];
   const remove = db.prepare("DELETE FROM log WHERE link = ? AND version <= ? AND time < ?");
   for (const [link, version, time] of prunes) remove.run(link, version, time);
-}
-
-function syncPaths(...paths: string[]): void {
-  for (const path of paths) {
-    const file = openSync(path, "r");
-    try {
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-  }
 }

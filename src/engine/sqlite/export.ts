@@ -1,10 +1,11 @@
-import { closeSync, fsyncSync, openSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { SegmentContent } from "../engine.js";
 import { createSegmentTables, logColumns, pruneColumns } from "./schema.js";
 import { digestFile } from "./segment.js";
+import { syncPath } from "./sync-path.js";
 
 export interface ExportTask {
   kind: "base" | "delta";
@@ -21,15 +22,6 @@ const statementBytes = 32 * 1024 * 1024;
 
 /** How much may wait to be written: one sync of it all at the end would hold up the writer's own syncs. */
 const syncEveryBytes = 4 * 1024 * 1024;
-
-function syncFile(path: string): void {
-  const file = openSync(path, "r");
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-}
 
 /**
  * Copies the log rows in (firstMicros, lastMicros] into a new segment, in SQL, in short transactions whose size follows
@@ -68,7 +60,7 @@ export function exportSegment(task: ExportTask, report: (rows: number) => void):
       after = next.upTo;
       unsynced += next.bytes;
       if (unsynced >= syncEveryBytes) {
-        syncFile(task.path);
+        syncPath(task.path);
         unsynced = 0;
       }
       report(records);
