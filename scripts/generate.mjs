@@ -18,6 +18,7 @@ function run(command, args, env = {}) {
 const buf = join(root, "node_modules", ".bin", "buf");
 run(buf, ["generate"]);
 run(buf, ["generate", "--template", "buf.gen.vendor.yaml"]);
+run(buf, ["generate", "--template", "buf.gen.client.yaml"]);
 
 if (spawnSync("go", ["version"]).status === 0) {
   for (const [name, module] of Object.entries(goPlugins)) {

@@ -29,11 +29,12 @@ export async function findManifest(reader: ContainerReader, name: string | undef
   return wanted.file;
 }
 
-export function describeManifest(reader: Pick<ContainerReader, "kind" | "path">, { name, manifest }: Pick<ManifestFile, "name" | "manifest">): BackupDescription {
+export function describeManifest(reader: Pick<ContainerReader, "kind" | "path">, { name, sha256, manifest }: Pick<ManifestFile, "name" | "sha256" | "manifest">): BackupDescription {
   const { segments, previousManifestSha256: _previous, parents: _parents, ...facts } = manifest;
   return {
     ...facts,
     name,
+    manifestSha256: sha256,
     uri: pathToFileURL(reader.path).href,
     container: reader.kind,
     sizeBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),

@@ -16,6 +16,12 @@ export interface BackupRequest {
   full?: boolean;
   requestId?: string;
   validateOnly?: boolean;
+  /** http(s): sent as Authorization: Bearer to the destination's own origin alone; in no answer and no log. */
+  bearer?: string;
+  /** http(s): whether what was sent is read back. Absent: yes, and a destination that cannot be read is a warning. */
+  verify?: boolean;
+  /** transfer: alone: the SHA-256 of the manifest after which the backup begins. */
+  since?: string;
 }
 
 export interface RestoreRequest {
@@ -32,6 +38,10 @@ export interface RestoreRequest {
   manifest?: string;
   requestId?: string;
   validateOnly?: boolean;
+  /** http(s): sent as Authorization: Bearer to the source's own origin alone. */
+  bearer?: string;
+  /** Further archives that hold segments which the manifest lists and the source itself lacks. */
+  baseSources?: string[];
 }
 
 export interface SegmentDescription {
@@ -47,6 +57,8 @@ export interface SegmentDescription {
 export interface BackupDescription {
   /** The manifest's file name: the name of the backup at its destination. */
   name: string;
+  /** Of the manifest's file, in lower-case hexadecimal. */
+  manifestSha256: string;
   number: number;
   uri: string;
   container: ContainerKind;

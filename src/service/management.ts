@@ -125,7 +125,7 @@ export function createManagementService(options: ManagementOptions): ManagementS
         const { positionMicros, window, documents, versions, indexId, lineage } = await index.state();
         const { hostId, productVersion } = options;
         const facts = { indexId, lineage, positionMicros, window, documents, versions, hostId, productVersion };
-        const backup = { ...facts, name: "", number: 0, uri: common.target, container: request.container, indexLink: index.link, createTimeMicros: 0, sizeBytes: 0, segments: [] };
+        const backup = { ...facts, name: "", manifestSha256: "", number: 0, uri: common.target, container: request.container, indexLink: index.link, createTimeMicros: 0, sizeBytes: 0, segments: [] };
         return operations.start({ ...common, run: async () => ({ ...validated, backup }) });
       }
       return operations.start({

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { BodyFormat, DocumentServiceClient } from "../../clients/typescript/src/gen/holdfast/document/v1/document.js";
-import { Container, ManagementServiceClient } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
+import { BackupRequest, Container, ManagementServiceClient, RestoreRequest } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
 import { ask, managementRequest, runToEnd, serve, type ServedHost } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
@@ -174,8 +174,8 @@ describe("who may come in", () => {
       write: (token: string) =>
         call(token, (metadata, done) => documents.createDocument({ factoryLink: "/core/examples", documentId: "", revive: false, bodyFormat: BodyFormat.BODY_FORMAT_UNSPECIFIED, body: { $case: "json", value: Buffer.from('{"name":"n"}') } }, metadata, done)),
       read: (token: string) => call(token, (metadata, done) => documents.getDocument({ selfLink: "/core/examples/none", bodyFormat: BodyFormat.BODY_FORMAT_UNSPECIFIED }, metadata, done)),
-      backup: (token: string) => call(token, (metadata, done) => manager.backup({ destination, container: Container.CONTAINER_DIRECTORY, indexLink: "", store: false, full: false, requestId: "", validateOnly: true }, metadata, done)),
-      restore: (token: string) => call(token, (metadata, done) => manager.restore({ source: destination, indexLink: "", backupName: "", requestId: "", validateOnly: true }, metadata, done)),
+      backup: (token: string) => call(token, (metadata, done) => manager.backup(BackupRequest.fromPartial({ destination, container: Container.CONTAINER_DIRECTORY, validateOnly: true }), metadata, done)),
+      restore: (token: string) => call(token, (metadata, done) => manager.restore(RestoreRequest.fromPartial({ source: destination, validateOnly: true }), metadata, done)),
     };
     const may: Record<string, string[]> = {
       "reader-token": ["read"],

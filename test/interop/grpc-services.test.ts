@@ -1,6 +1,6 @@
 import * as grpc from "@grpc/grpc-js";
 import { BodyFormat, DocumentServiceClient, type DeleteDocumentResponse, type Document } from "../../clients/typescript/src/gen/holdfast/document/v1/document.js";
-import { BackupResult, Container, ManagementServiceClient, OperationMetadata } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
+import { BackupRequest, BackupResult, ManagementServiceClient, OperationMetadata } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
 import { OperationsClient, type ListOperationsResponse, type Operation } from "../../clients/typescript/src/gen/google/longrunning/operations.js";
 import { startServers, type Servers } from "./support/servers.js";
 
@@ -53,9 +53,7 @@ test("an expected version that is not the document's is ABORTED", async () => {
 });
 
 test("an operation's metadata and result unpack", async () => {
-  const operation = await ask<Operation>((done) => management.backup({
-    destination: "file:/backups/a.ZIP", container: Container.CONTAINER_UNSPECIFIED, indexLink: "", store: false, full: false, requestId: "", validateOnly: true,
-  }, done));
+  const operation = await ask<Operation>((done) => management.backup(BackupRequest.fromPartial({ destination: "file:/backups/a.ZIP", validateOnly: true }), done));
   expect(servers.host.asked.backup).toMatchObject([{ container: "ZIP", validateOnly: true }]);
   expect(OperationMetadata.decode(operation.metadata?.value ?? Buffer.alloc(0))).toMatchObject({ stage: "exporting", bytesDone: 50n });
   expect(operation.result?.$case).toBe("response");

@@ -28,6 +28,7 @@ export function containerKind(container: Container, uri: string): ContainerKind 
 export function toBackup(backup: BackupDescription): MessageInitShape<typeof BackupDescriptionSchema> {
   return {
     name: backup.name,
+    manifestSha256: backup.manifestSha256,
     number: toInt64(backup.number),
     uri: backup.uri,
     container: containers[backup.container],

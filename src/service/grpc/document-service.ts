@@ -11,7 +11,7 @@ const versionsPage = 100;
 const versionsListing = "versions";
 
 /** holdfast.document.v1.DocumentService over the documents of a host. */
-export function documentServiceImpl(documents: DocumentService): ServiceImpl<typeof DocumentServiceDescriptor> {
+export function documentServiceImpl(documents: DocumentService): Partial<ServiceImpl<typeof DocumentServiceDescriptor>> {
   return {
     async createDocument(request) {
       const text = withSystemFields(bodyText(request.body), {

@@ -12,7 +12,7 @@ const backupsPage = 100;
 const backupsListing = "backups";
 
 /** holdfast.management.v1.ManagementService over a host's management. */
-export function managementServiceImpl(management: ManagementService, conversion: OperationConversion): ServiceImpl<typeof ManagementServiceDescriptor> {
+export function managementServiceImpl(management: ManagementService, conversion: OperationConversion): Partial<ServiceImpl<typeof ManagementServiceDescriptor>> {
   const pruneOnce = rememberRequests<PruneResult>();
   return {
     getHost: async () => toHost(await management.host()),
@@ -25,6 +25,9 @@ export function managementServiceImpl(management: ManagementService, conversion:
         full: request.full,
         validateOnly: request.validateOnly,
         ...(request.requestId !== "" && { requestId: request.requestId }),
+        ...(request.bearer !== "" && { bearer: request.bearer }),
+        ...(request.verify !== undefined && { verify: request.verify }),
+        ...(request.since !== "" && { since: request.since }),
       });
       return toOperation(view, conversion);
     },
@@ -36,6 +39,8 @@ export function managementServiceImpl(management: ManagementService, conversion:
         validateOnly: request.validateOnly,
         ...(request.targetTimeMicros !== undefined && { targetTimeMicros: request.targetTimeMicros }),
         ...(request.backupName !== "" && { manifest: request.backupName }),
+        ...(request.bearer !== "" && { bearer: request.bearer }),
+        ...(request.baseSources.length > 0 && { baseSources: request.baseSources }),
         ...(request.requestId !== "" && { requestId: request.requestId }),
       });
       return toOperation(view, conversion);

@@ -57,6 +57,7 @@ function fakeDocuments(): DocumentService {
 
 const fakeBackup: BackupDescription = {
   name: "manifest-0000000001-0123456789abcdef.json",
+  manifestSha256: "0123456789abcdef".repeat(4),
   number: 1,
   uri: "file:/backups",
   container: "DIRECTORY",

@@ -1197,6 +1197,358 @@ func (x *ListDocumentVersionsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// One message of an import: the header first, then documents.
+type ImportDocumentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What this message is.
+	//
+	// Types that are valid to be assigned to Message:
+	//
+	//	*ImportDocumentsRequest_Header
+	//	*ImportDocumentsRequest_Document
+	Message       isImportDocumentsRequest_Message `protobuf_oneof:"message"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportDocumentsRequest) Reset() {
+	*x = ImportDocumentsRequest{}
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportDocumentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportDocumentsRequest) ProtoMessage() {}
+
+func (x *ImportDocumentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportDocumentsRequest.ProtoReflect.Descriptor instead.
+func (*ImportDocumentsRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ImportDocumentsRequest) GetMessage() isImportDocumentsRequest_Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *ImportDocumentsRequest) GetHeader() *ImportDocumentsHeader {
+	if x != nil {
+		if x, ok := x.Message.(*ImportDocumentsRequest_Header); ok {
+			return x.Header
+		}
+	}
+	return nil
+}
+
+func (x *ImportDocumentsRequest) GetDocument() []byte {
+	if x != nil {
+		if x, ok := x.Message.(*ImportDocumentsRequest_Document); ok {
+			return x.Document
+		}
+	}
+	return nil
+}
+
+type isImportDocumentsRequest_Message interface {
+	isImportDocumentsRequest_Message()
+}
+
+type ImportDocumentsRequest_Header struct {
+	// The first message.
+	Header *ImportDocumentsHeader `protobuf:"bytes,1,opt,name=header,proto3,oneof"`
+}
+
+type ImportDocumentsRequest_Document struct {
+	// A document, as a JSON object in UTF-8 of at most 16 MiB with its documentSelfLink.
+	Document []byte `protobuf:"bytes,2,opt,name=document,proto3,oneof"`
+}
+
+func (*ImportDocumentsRequest_Header) isImportDocumentsRequest_Message() {}
+
+func (*ImportDocumentsRequest_Document) isImportDocumentsRequest_Message() {}
+
+// How to import.
+type ImportDocumentsHeader struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The factory, for example /core/examples.
+	FactoryLink string `protobuf:"bytes,1,opt,name=factory_link,json=factoryLink,proto3" json:"factory_link,omitempty"`
+	// Documents at the beginning of the stream that an earlier import has written already.
+	Skip          int64 `protobuf:"varint,2,opt,name=skip,proto3" json:"skip,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportDocumentsHeader) Reset() {
+	*x = ImportDocumentsHeader{}
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportDocumentsHeader) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportDocumentsHeader) ProtoMessage() {}
+
+func (x *ImportDocumentsHeader) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportDocumentsHeader.ProtoReflect.Descriptor instead.
+func (*ImportDocumentsHeader) Descriptor() ([]byte, []int) {
+	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ImportDocumentsHeader) GetFactoryLink() string {
+	if x != nil {
+		return x.FactoryLink
+	}
+	return ""
+}
+
+func (x *ImportDocumentsHeader) GetSkip() int64 {
+	if x != nil {
+		return x.Skip
+	}
+	return 0
+}
+
+// How far an import is.
+type ImportDocumentsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Documents from the beginning of the stream, skipped ones included, that are durable.
+	Documents int64 `protobuf:"varint,1,opt,name=documents,proto3" json:"documents,omitempty"`
+	// Of them, those that were made.
+	Created int64 `protobuf:"varint,2,opt,name=created,proto3" json:"created,omitempty"`
+	// Those that took the place of another body.
+	Replaced int64 `protobuf:"varint,3,opt,name=replaced,proto3" json:"replaced,omitempty"`
+	// Those whose body was there already: nothing was written.
+	Unchanged int64 `protobuf:"varint,4,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	// Whether this is the last message: all documents are durable.
+	Done          bool `protobuf:"varint,5,opt,name=done,proto3" json:"done,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportDocumentsResponse) Reset() {
+	*x = ImportDocumentsResponse{}
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportDocumentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportDocumentsResponse) ProtoMessage() {}
+
+func (x *ImportDocumentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportDocumentsResponse.ProtoReflect.Descriptor instead.
+func (*ImportDocumentsResponse) Descriptor() ([]byte, []int) {
+	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ImportDocumentsResponse) GetDocuments() int64 {
+	if x != nil {
+		return x.Documents
+	}
+	return 0
+}
+
+func (x *ImportDocumentsResponse) GetCreated() int64 {
+	if x != nil {
+		return x.Created
+	}
+	return 0
+}
+
+func (x *ImportDocumentsResponse) GetReplaced() int64 {
+	if x != nil {
+		return x.Replaced
+	}
+	return 0
+}
+
+func (x *ImportDocumentsResponse) GetUnchanged() int64 {
+	if x != nil {
+		return x.Unchanged
+	}
+	return 0
+}
+
+func (x *ImportDocumentsResponse) GetDone() bool {
+	if x != nil {
+		return x.Done
+	}
+	return false
+}
+
+// What to export.
+type ExportDocumentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The factory, for example /core/examples.
+	FactoryLink string `protobuf:"bytes,1,opt,name=factory_link,json=factoryLink,proto3" json:"factory_link,omitempty"`
+	// An OData condition.
+	Filter string `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
+	// The resume_token of the last message of an export that was cut; the other fields must be the same.
+	ResumeToken string `protobuf:"bytes,3,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	// The form of the bodies.
+	BodyFormat    BodyFormat `protobuf:"varint,4,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportDocumentsRequest) Reset() {
+	*x = ExportDocumentsRequest{}
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportDocumentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportDocumentsRequest) ProtoMessage() {}
+
+func (x *ExportDocumentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportDocumentsRequest.ProtoReflect.Descriptor instead.
+func (*ExportDocumentsRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ExportDocumentsRequest) GetFactoryLink() string {
+	if x != nil {
+		return x.FactoryLink
+	}
+	return ""
+}
+
+func (x *ExportDocumentsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *ExportDocumentsRequest) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
+}
+
+func (x *ExportDocumentsRequest) GetBodyFormat() BodyFormat {
+	if x != nil {
+		return x.BodyFormat
+	}
+	return BodyFormat_BODY_FORMAT_UNSPECIFIED
+}
+
+// Some of the documents.
+type ExportDocumentsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The documents.
+	Documents []*Document `protobuf:"bytes,1,rep,name=documents,proto3" json:"documents,omitempty"`
+	// Where to go on after these; empty with the last ones.
+	ResumeToken   string `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportDocumentsResponse) Reset() {
+	*x = ExportDocumentsResponse{}
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportDocumentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportDocumentsResponse) ProtoMessage() {}
+
+func (x *ExportDocumentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_document_v1_document_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportDocumentsResponse.ProtoReflect.Descriptor instead.
+func (*ExportDocumentsResponse) Descriptor() ([]byte, []int) {
+	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ExportDocumentsResponse) GetDocuments() []*Document {
+	if x != nil {
+		return x.Documents
+	}
+	return nil
+}
+
+func (x *ExportDocumentsResponse) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
+}
+
 var File_holdfast_document_v1_document_proto protoreflect.FileDescriptor
 
 const file_holdfast_document_v1_document_proto_rawDesc = "" +
@@ -1304,7 +1656,32 @@ const file_holdfast_document_v1_document_proto_rawDesc = "" +
 	"bodyFormat\"\x82\x01\n" +
 	"\x1cListDocumentVersionsResponse\x12:\n" +
 	"\bversions\x18\x01 \x03(\v2\x1e.holdfast.document.v1.DocumentR\bversions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\x9b\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9b\x01\n" +
+	"\x16ImportDocumentsRequest\x12E\n" +
+	"\x06header\x18\x01 \x01(\v2+.holdfast.document.v1.ImportDocumentsHeaderH\x00R\x06header\x12(\n" +
+	"\bdocument\x18\x02 \x01(\fB\n" +
+	"\xbaH\az\x05\x18\x80\x80\x80\bH\x00R\bdocumentB\x10\n" +
+	"\amessage\x12\x05\xbaH\x02\b\x01\"l\n" +
+	"\x15ImportDocumentsHeader\x12-\n" +
+	"\ffactory_link\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05 \x01(\x80\bR\vfactoryLink\x12$\n" +
+	"\x04skip\x18\x02 \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00R\x04skip\"\x9f\x01\n" +
+	"\x17ImportDocumentsResponse\x12\x1c\n" +
+	"\tdocuments\x18\x01 \x01(\x03R\tdocuments\x12\x18\n" +
+	"\acreated\x18\x02 \x01(\x03R\acreated\x12\x1a\n" +
+	"\breplaced\x18\x03 \x01(\x03R\breplaced\x12\x1c\n" +
+	"\tunchanged\x18\x04 \x01(\x03R\tunchanged\x12\x12\n" +
+	"\x04done\x18\x05 \x01(\bR\x04done\"\xe5\x01\n" +
+	"\x16ExportDocumentsRequest\x12-\n" +
+	"\ffactory_link\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05 \x01(\x80\bR\vfactoryLink\x12!\n" +
+	"\x06filter\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x01R\x06filter\x12,\n" +
+	"\fresume_token\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x01R\vresumeToken\x12K\n" +
+	"\vbody_format\x18\x04 \x01(\x0e2 .holdfast.document.v1.BodyFormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\n" +
+	"bodyFormat\"z\n" +
+	"\x17ExportDocumentsResponse\x12<\n" +
+	"\tdocuments\x18\x01 \x03(\v2\x1e.holdfast.document.v1.DocumentR\tdocuments\x12!\n" +
+	"\fresume_token\x18\x02 \x01(\tR\vresumeToken*\x9b\x01\n" +
 	"\x0eDocumentAction\x12\x1f\n" +
 	"\x1bDOCUMENT_ACTION_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14DOCUMENT_ACTION_POST\x10\x01\x12\x19\n" +
@@ -1316,7 +1693,8 @@ const file_holdfast_document_v1_document_proto_rawDesc = "" +
 	"\x17BODY_FORMAT_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10BODY_FORMAT_JSON\x10\x01\x12\x16\n" +
 	"\x12BODY_FORMAT_FIELDS\x10\x02\x12\x14\n" +
-	"\x10BODY_FORMAT_NONE\x10\x032\xf5\b\n" +
+	"\x10BODY_FORMAT_NONE\x10\x032\xdb\n" +
+	"\n" +
 	"\x0fDocumentService\x12w\n" +
 	"\x0eCreateDocument\x12+.holdfast.document.v1.CreateDocumentRequest\x1a\x1e.holdfast.document.v1.Document\"\x18\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/documents\x12}\n" +
 	"\vGetDocument\x12(.holdfast.document.v1.GetDocumentRequest\x1a\x1e.holdfast.document.v1.Document\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/documents/{self_link=**}\x12\x84\x01\n" +
@@ -1325,7 +1703,9 @@ const file_holdfast_document_v1_document_proto_rawDesc = "" +
 	"\x0eDeleteDocument\x12+.holdfast.document.v1.DeleteDocumentRequest\x1a,.holdfast.document.v1.DeleteDocumentResponse\"$\x82\xd3\xe4\x93\x02\x1e*\x1c/v1/documents/{self_link=**}\x12\x7f\n" +
 	"\rListDocuments\x12*.holdfast.document.v1.ListDocumentsRequest\x1a+.holdfast.document.v1.ListDocumentsResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/documents\x12\x93\x01\n" +
 	"\x12GetDocumentVersion\x12/.holdfast.document.v1.GetDocumentVersionRequest\x1a\x1e.holdfast.document.v1.Document\",\x82\xd3\xe4\x93\x02&\x12$/v1/documents/{self_link=**}:version\x12\xac\x01\n" +
-	"\x14ListDocumentVersions\x121.holdfast.document.v1.ListDocumentVersionsRequest\x1a2.holdfast.document.v1.ListDocumentVersionsResponse\"-\x82\xd3\xe4\x93\x02'\x12%/v1/documents/{self_link=**}:versionsB0Z.holdfast.dev/clients/go/document/v1;documentv1b\x06proto3"
+	"\x14ListDocumentVersions\x121.holdfast.document.v1.ListDocumentVersionsRequest\x1a2.holdfast.document.v1.ListDocumentVersionsResponse\"-\x82\xd3\xe4\x93\x02'\x12%/v1/documents/{self_link=**}:versions\x12r\n" +
+	"\x0fImportDocuments\x12,.holdfast.document.v1.ImportDocumentsRequest\x1a-.holdfast.document.v1.ImportDocumentsResponse(\x010\x01\x12p\n" +
+	"\x0fExportDocuments\x12,.holdfast.document.v1.ExportDocumentsRequest\x1a-.holdfast.document.v1.ExportDocumentsResponse0\x01B0Z.holdfast.dev/clients/go/document/v1;documentv1b\x06proto3"
 
 var (
 	file_holdfast_document_v1_document_proto_rawDescOnce sync.Once
@@ -1340,7 +1720,7 @@ func file_holdfast_document_v1_document_proto_rawDescGZIP() []byte {
 }
 
 var file_holdfast_document_v1_document_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_holdfast_document_v1_document_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_holdfast_document_v1_document_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_holdfast_document_v1_document_proto_goTypes = []any{
 	(DocumentAction)(0),                  // 0: holdfast.document.v1.DocumentAction
 	(BodyFormat)(0),                      // 1: holdfast.document.v1.BodyFormat
@@ -1356,17 +1736,22 @@ var file_holdfast_document_v1_document_proto_goTypes = []any{
 	(*GetDocumentVersionRequest)(nil),    // 11: holdfast.document.v1.GetDocumentVersionRequest
 	(*ListDocumentVersionsRequest)(nil),  // 12: holdfast.document.v1.ListDocumentVersionsRequest
 	(*ListDocumentVersionsResponse)(nil), // 13: holdfast.document.v1.ListDocumentVersionsResponse
-	(*structpb.Struct)(nil),              // 14: google.protobuf.Struct
+	(*ImportDocumentsRequest)(nil),       // 14: holdfast.document.v1.ImportDocumentsRequest
+	(*ImportDocumentsHeader)(nil),        // 15: holdfast.document.v1.ImportDocumentsHeader
+	(*ImportDocumentsResponse)(nil),      // 16: holdfast.document.v1.ImportDocumentsResponse
+	(*ExportDocumentsRequest)(nil),       // 17: holdfast.document.v1.ExportDocumentsRequest
+	(*ExportDocumentsResponse)(nil),      // 18: holdfast.document.v1.ExportDocumentsResponse
+	(*structpb.Struct)(nil),              // 19: google.protobuf.Struct
 }
 var file_holdfast_document_v1_document_proto_depIdxs = []int32{
 	0,  // 0: holdfast.document.v1.Document.action:type_name -> holdfast.document.v1.DocumentAction
-	14, // 1: holdfast.document.v1.Document.fields:type_name -> google.protobuf.Struct
-	14, // 2: holdfast.document.v1.CreateDocumentRequest.fields:type_name -> google.protobuf.Struct
+	19, // 1: holdfast.document.v1.Document.fields:type_name -> google.protobuf.Struct
+	19, // 2: holdfast.document.v1.CreateDocumentRequest.fields:type_name -> google.protobuf.Struct
 	1,  // 3: holdfast.document.v1.CreateDocumentRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
 	1,  // 4: holdfast.document.v1.GetDocumentRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
-	14, // 5: holdfast.document.v1.PatchDocumentRequest.fields:type_name -> google.protobuf.Struct
+	19, // 5: holdfast.document.v1.PatchDocumentRequest.fields:type_name -> google.protobuf.Struct
 	1,  // 6: holdfast.document.v1.PatchDocumentRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
-	14, // 7: holdfast.document.v1.ReplaceDocumentRequest.fields:type_name -> google.protobuf.Struct
+	19, // 7: holdfast.document.v1.ReplaceDocumentRequest.fields:type_name -> google.protobuf.Struct
 	1,  // 8: holdfast.document.v1.ReplaceDocumentRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
 	1,  // 9: holdfast.document.v1.DeleteDocumentRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
 	2,  // 10: holdfast.document.v1.DeleteDocumentResponse.document:type_name -> holdfast.document.v1.Document
@@ -1375,27 +1760,34 @@ var file_holdfast_document_v1_document_proto_depIdxs = []int32{
 	1,  // 13: holdfast.document.v1.GetDocumentVersionRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
 	1,  // 14: holdfast.document.v1.ListDocumentVersionsRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
 	2,  // 15: holdfast.document.v1.ListDocumentVersionsResponse.versions:type_name -> holdfast.document.v1.Document
-	3,  // 16: holdfast.document.v1.DocumentService.CreateDocument:input_type -> holdfast.document.v1.CreateDocumentRequest
-	4,  // 17: holdfast.document.v1.DocumentService.GetDocument:input_type -> holdfast.document.v1.GetDocumentRequest
-	5,  // 18: holdfast.document.v1.DocumentService.PatchDocument:input_type -> holdfast.document.v1.PatchDocumentRequest
-	6,  // 19: holdfast.document.v1.DocumentService.ReplaceDocument:input_type -> holdfast.document.v1.ReplaceDocumentRequest
-	7,  // 20: holdfast.document.v1.DocumentService.DeleteDocument:input_type -> holdfast.document.v1.DeleteDocumentRequest
-	9,  // 21: holdfast.document.v1.DocumentService.ListDocuments:input_type -> holdfast.document.v1.ListDocumentsRequest
-	11, // 22: holdfast.document.v1.DocumentService.GetDocumentVersion:input_type -> holdfast.document.v1.GetDocumentVersionRequest
-	12, // 23: holdfast.document.v1.DocumentService.ListDocumentVersions:input_type -> holdfast.document.v1.ListDocumentVersionsRequest
-	2,  // 24: holdfast.document.v1.DocumentService.CreateDocument:output_type -> holdfast.document.v1.Document
-	2,  // 25: holdfast.document.v1.DocumentService.GetDocument:output_type -> holdfast.document.v1.Document
-	2,  // 26: holdfast.document.v1.DocumentService.PatchDocument:output_type -> holdfast.document.v1.Document
-	2,  // 27: holdfast.document.v1.DocumentService.ReplaceDocument:output_type -> holdfast.document.v1.Document
-	8,  // 28: holdfast.document.v1.DocumentService.DeleteDocument:output_type -> holdfast.document.v1.DeleteDocumentResponse
-	10, // 29: holdfast.document.v1.DocumentService.ListDocuments:output_type -> holdfast.document.v1.ListDocumentsResponse
-	2,  // 30: holdfast.document.v1.DocumentService.GetDocumentVersion:output_type -> holdfast.document.v1.Document
-	13, // 31: holdfast.document.v1.DocumentService.ListDocumentVersions:output_type -> holdfast.document.v1.ListDocumentVersionsResponse
-	24, // [24:32] is the sub-list for method output_type
-	16, // [16:24] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	15, // 16: holdfast.document.v1.ImportDocumentsRequest.header:type_name -> holdfast.document.v1.ImportDocumentsHeader
+	1,  // 17: holdfast.document.v1.ExportDocumentsRequest.body_format:type_name -> holdfast.document.v1.BodyFormat
+	2,  // 18: holdfast.document.v1.ExportDocumentsResponse.documents:type_name -> holdfast.document.v1.Document
+	3,  // 19: holdfast.document.v1.DocumentService.CreateDocument:input_type -> holdfast.document.v1.CreateDocumentRequest
+	4,  // 20: holdfast.document.v1.DocumentService.GetDocument:input_type -> holdfast.document.v1.GetDocumentRequest
+	5,  // 21: holdfast.document.v1.DocumentService.PatchDocument:input_type -> holdfast.document.v1.PatchDocumentRequest
+	6,  // 22: holdfast.document.v1.DocumentService.ReplaceDocument:input_type -> holdfast.document.v1.ReplaceDocumentRequest
+	7,  // 23: holdfast.document.v1.DocumentService.DeleteDocument:input_type -> holdfast.document.v1.DeleteDocumentRequest
+	9,  // 24: holdfast.document.v1.DocumentService.ListDocuments:input_type -> holdfast.document.v1.ListDocumentsRequest
+	11, // 25: holdfast.document.v1.DocumentService.GetDocumentVersion:input_type -> holdfast.document.v1.GetDocumentVersionRequest
+	12, // 26: holdfast.document.v1.DocumentService.ListDocumentVersions:input_type -> holdfast.document.v1.ListDocumentVersionsRequest
+	14, // 27: holdfast.document.v1.DocumentService.ImportDocuments:input_type -> holdfast.document.v1.ImportDocumentsRequest
+	17, // 28: holdfast.document.v1.DocumentService.ExportDocuments:input_type -> holdfast.document.v1.ExportDocumentsRequest
+	2,  // 29: holdfast.document.v1.DocumentService.CreateDocument:output_type -> holdfast.document.v1.Document
+	2,  // 30: holdfast.document.v1.DocumentService.GetDocument:output_type -> holdfast.document.v1.Document
+	2,  // 31: holdfast.document.v1.DocumentService.PatchDocument:output_type -> holdfast.document.v1.Document
+	2,  // 32: holdfast.document.v1.DocumentService.ReplaceDocument:output_type -> holdfast.document.v1.Document
+	8,  // 33: holdfast.document.v1.DocumentService.DeleteDocument:output_type -> holdfast.document.v1.DeleteDocumentResponse
+	10, // 34: holdfast.document.v1.DocumentService.ListDocuments:output_type -> holdfast.document.v1.ListDocumentsResponse
+	2,  // 35: holdfast.document.v1.DocumentService.GetDocumentVersion:output_type -> holdfast.document.v1.Document
+	13, // 36: holdfast.document.v1.DocumentService.ListDocumentVersions:output_type -> holdfast.document.v1.ListDocumentVersionsResponse
+	16, // 37: holdfast.document.v1.DocumentService.ImportDocuments:output_type -> holdfast.document.v1.ImportDocumentsResponse
+	18, // 38: holdfast.document.v1.DocumentService.ExportDocuments:output_type -> holdfast.document.v1.ExportDocumentsResponse
+	29, // [29:39] is the sub-list for method output_type
+	19, // [19:29] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_document_v1_document_proto_init() }
@@ -1421,13 +1813,17 @@ func file_holdfast_document_v1_document_proto_init() {
 	}
 	file_holdfast_document_v1_document_proto_msgTypes[5].OneofWrappers = []any{}
 	file_holdfast_document_v1_document_proto_msgTypes[9].OneofWrappers = []any{}
+	file_holdfast_document_v1_document_proto_msgTypes[12].OneofWrappers = []any{
+		(*ImportDocumentsRequest_Header)(nil),
+		(*ImportDocumentsRequest_Document)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holdfast_document_v1_document_proto_rawDesc), len(file_holdfast_document_v1_document_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   12,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,6 +29,8 @@ const (
 	DocumentService_ListDocuments_FullMethodName        = "/holdfast.document.v1.DocumentService/ListDocuments"
 	DocumentService_GetDocumentVersion_FullMethodName   = "/holdfast.document.v1.DocumentService/GetDocumentVersion"
 	DocumentService_ListDocumentVersions_FullMethodName = "/holdfast.document.v1.DocumentService/ListDocumentVersions"
+	DocumentService_ImportDocuments_FullMethodName      = "/holdfast.document.v1.DocumentService/ImportDocuments"
+	DocumentService_ExportDocuments_FullMethodName      = "/holdfast.document.v1.DocumentService/ExportDocuments"
 )
 
 // DocumentServiceClient is the client API for DocumentService service.
@@ -55,6 +57,12 @@ type DocumentServiceClient interface {
 	GetDocumentVersion(ctx context.Context, in *GetDocumentVersionRequest, opts ...grpc.CallOption) (*Document, error)
 	// The versions of a document, newest first, a page at a time. They outlive the document.
 	ListDocumentVersions(ctx context.Context, in *ListDocumentVersionsRequest, opts ...grpc.CallOption) (*ListDocumentVersionsResponse, error)
+	// Writes many documents, in order. Answers now and then how many of them are durable, and once more at the end: an
+	// import that was cut goes on by sending the rest, or all again with `skip`. At a document that cannot be written it
+	// stops (metadata documents: how many were written before it). The REST form takes and answers NDJSON.
+	ImportDocuments(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ImportDocumentsRequest, ImportDocumentsResponse], error)
+	// Sends all documents of a factory as they were at one moment. The REST form answers NDJSON, a document a line.
+	ExportDocuments(ctx context.Context, in *ExportDocumentsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportDocumentsResponse], error)
 }
 
 type documentServiceClient struct {
@@ -145,6 +153,38 @@ func (c *documentServiceClient) ListDocumentVersions(ctx context.Context, in *Li
 	return out, nil
 }
 
+func (c *documentServiceClient) ImportDocuments(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ImportDocumentsRequest, ImportDocumentsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &DocumentService_ServiceDesc.Streams[0], DocumentService_ImportDocuments_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ImportDocumentsRequest, ImportDocumentsResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_ImportDocumentsClient = grpc.BidiStreamingClient[ImportDocumentsRequest, ImportDocumentsResponse]
+
+func (c *documentServiceClient) ExportDocuments(ctx context.Context, in *ExportDocumentsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportDocumentsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &DocumentService_ServiceDesc.Streams[1], DocumentService_ExportDocuments_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ExportDocumentsRequest, ExportDocumentsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_ExportDocumentsClient = grpc.ServerStreamingClient[ExportDocumentsResponse]
+
 // DocumentServiceServer is the server API for DocumentService service.
 // All implementations must embed UnimplementedDocumentServiceServer
 // for forward compatibility.
@@ -169,6 +209,12 @@ type DocumentServiceServer interface {
 	GetDocumentVersion(context.Context, *GetDocumentVersionRequest) (*Document, error)
 	// The versions of a document, newest first, a page at a time. They outlive the document.
 	ListDocumentVersions(context.Context, *ListDocumentVersionsRequest) (*ListDocumentVersionsResponse, error)
+	// Writes many documents, in order. Answers now and then how many of them are durable, and once more at the end: an
+	// import that was cut goes on by sending the rest, or all again with `skip`. At a document that cannot be written it
+	// stops (metadata documents: how many were written before it). The REST form takes and answers NDJSON.
+	ImportDocuments(grpc.BidiStreamingServer[ImportDocumentsRequest, ImportDocumentsResponse]) error
+	// Sends all documents of a factory as they were at one moment. The REST form answers NDJSON, a document a line.
+	ExportDocuments(*ExportDocumentsRequest, grpc.ServerStreamingServer[ExportDocumentsResponse]) error
 	mustEmbedUnimplementedDocumentServiceServer()
 }
 
@@ -202,6 +248,12 @@ func (UnimplementedDocumentServiceServer) GetDocumentVersion(context.Context, *G
 }
 func (UnimplementedDocumentServiceServer) ListDocumentVersions(context.Context, *ListDocumentVersionsRequest) (*ListDocumentVersionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListDocumentVersions not implemented")
+}
+func (UnimplementedDocumentServiceServer) ImportDocuments(grpc.BidiStreamingServer[ImportDocumentsRequest, ImportDocumentsResponse]) error {
+	return status.Error(codes.Unimplemented, "method ImportDocuments not implemented")
+}
+func (UnimplementedDocumentServiceServer) ExportDocuments(*ExportDocumentsRequest, grpc.ServerStreamingServer[ExportDocumentsResponse]) error {
+	return status.Error(codes.Unimplemented, "method ExportDocuments not implemented")
 }
 func (UnimplementedDocumentServiceServer) mustEmbedUnimplementedDocumentServiceServer() {}
 func (UnimplementedDocumentServiceServer) testEmbeddedByValue()                         {}
@@ -368,6 +420,24 @@ func _DocumentService_ListDocumentVersions_Handler(srv interface{}, ctx context.
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DocumentService_ImportDocuments_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(DocumentServiceServer).ImportDocuments(&grpc.GenericServerStream[ImportDocumentsRequest, ImportDocumentsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_ImportDocumentsServer = grpc.BidiStreamingServer[ImportDocumentsRequest, ImportDocumentsResponse]
+
+func _DocumentService_ExportDocuments_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ExportDocumentsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(DocumentServiceServer).ExportDocuments(m, &grpc.GenericServerStream[ExportDocumentsRequest, ExportDocumentsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_ExportDocumentsServer = grpc.ServerStreamingServer[ExportDocumentsResponse]
+
 // DocumentService_ServiceDesc is the grpc.ServiceDesc for DocumentService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -408,6 +478,18 @@ var DocumentService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _DocumentService_ListDocumentVersions_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "ImportDocuments",
+			Handler:       _DocumentService_ImportDocuments_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "ExportDocuments",
+			Handler:       _DocumentService_ExportDocuments_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "holdfast/document/v1/document.proto",
 }

@@ -250,6 +250,59 @@ func (OperationKind) EnumDescriptor() ([]byte, []int) {
 	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
 }
 
+// Which way the bytes of a transfer go.
+type TransferDirection int32
+
+const (
+	// Never sent.
+	TransferDirection_TRANSFER_DIRECTION_UNSPECIFIED TransferDirection = 0
+	// From the host: a backup that can be fetched.
+	TransferDirection_TRANSFER_DIRECTION_DOWNLOAD TransferDirection = 1
+	// To the host: a backup that can be restored.
+	TransferDirection_TRANSFER_DIRECTION_UPLOAD TransferDirection = 2
+)
+
+// Enum value maps for TransferDirection.
+var (
+	TransferDirection_name = map[int32]string{
+		0: "TRANSFER_DIRECTION_UNSPECIFIED",
+		1: "TRANSFER_DIRECTION_DOWNLOAD",
+		2: "TRANSFER_DIRECTION_UPLOAD",
+	}
+	TransferDirection_value = map[string]int32{
+		"TRANSFER_DIRECTION_UNSPECIFIED": 0,
+		"TRANSFER_DIRECTION_DOWNLOAD":    1,
+		"TRANSFER_DIRECTION_UPLOAD":      2,
+	}
+)
+
+func (x TransferDirection) Enum() *TransferDirection {
+	p := new(TransferDirection)
+	*p = x
+	return p
+}
+
+func (x TransferDirection) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TransferDirection) Descriptor() protoreflect.EnumDescriptor {
+	return file_holdfast_management_v1_management_proto_enumTypes[4].Descriptor()
+}
+
+func (TransferDirection) Type() protoreflect.EnumType {
+	return &file_holdfast_management_v1_management_proto_enumTypes[4]
+}
+
+func (x TransferDirection) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TransferDirection.Descriptor instead.
+func (TransferDirection) EnumDescriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
+}
+
 // Asks for the host.
 type GetHostRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -681,7 +734,8 @@ func (x *RestorableWindow) GetHistoryStartMicros() int64 {
 // What to back up, and where to.
 type BackupRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A file:, http: or https: URI.
+	// A file:, http: or https: URI; or "transfer:", which keeps the archive on the host for a while, to be fetched from
+	// /v1/transfers or by StreamBackup. To http(s) it is always a STREAM.
 	Destination string `protobuf:"bytes,1,opt,name=destination,proto3" json:"destination,omitempty"`
 	// How the files are packed.
 	Container Container `protobuf:"varint,2,opt,name=container,proto3,enum=holdfast.management.v1.Container" json:"container,omitempty"`
@@ -694,7 +748,16 @@ type BackupRequest struct {
 	// Makes the request safe to repeat: a second one with the same id answers the first one's operation.
 	RequestId string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and does nothing.
-	ValidateOnly  bool `protobuf:"varint,7,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,7,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// http(s): a token that is sent as Authorization: Bearer to the destination's own origin alone. It is in no answer and
+	// no log.
+	Bearer string `protobuf:"bytes,8,opt,name=bearer,proto3" json:"bearer,omitempty"`
+	// http(s): whether what was sent is read back. Absent: yes, and a destination that cannot be read is a warning. True:
+	// that is an error. False: it is not tried.
+	Verify *bool `protobuf:"varint,9,opt,name=verify,proto3,oneof" json:"verify,omitempty"`
+	// transfer: alone: the SHA-256 of the manifest of a backup that was taken as a transfer before; only what came after
+	// it is sent.
+	Since         string `protobuf:"bytes,10,opt,name=since,proto3" json:"since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -778,10 +841,31 @@ func (x *BackupRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *BackupRequest) GetBearer() string {
+	if x != nil {
+		return x.Bearer
+	}
+	return ""
+}
+
+func (x *BackupRequest) GetVerify() bool {
+	if x != nil && x.Verify != nil {
+		return *x.Verify
+	}
+	return false
+}
+
+func (x *BackupRequest) GetSince() string {
+	if x != nil {
+		return x.Since
+	}
+	return ""
+}
+
 // What to restore.
 type RestoreRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where the backup is: the URI that it was backed up to.
+	// Where the backup is: the URI that it was backed up to; or transfer:NAME for one that was sent to the host.
 	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
 	// The index to replace. Empty: /core/document-index.
 	IndexLink string `protobuf:"bytes,2,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
@@ -792,7 +876,12 @@ type RestoreRequest struct {
 	// Makes the request safe to repeat: a second one with the same id answers the first one's operation.
 	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and does nothing.
-	ValidateOnly  bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// http(s): a token that is sent as Authorization: Bearer to the source's own origin alone.
+	Bearer string `protobuf:"bytes,7,opt,name=bearer,proto3" json:"bearer,omitempty"`
+	// Further archives that hold segments which the backup at the source builds on: those that its manifest lists and
+	// its own archive lacks, as with an incremental StreamBackup. file:, http(s): and transfer: URIs.
+	BaseSources   []string `protobuf:"bytes,8,rep,name=base_sources,json=baseSources,proto3" json:"base_sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -867,6 +956,20 @@ func (x *RestoreRequest) GetValidateOnly() bool {
 		return x.ValidateOnly
 	}
 	return false
+}
+
+func (x *RestoreRequest) GetBearer() string {
+	if x != nil {
+		return x.Bearer
+	}
+	return ""
+}
+
+func (x *RestoreRequest) GetBaseSources() []string {
+	if x != nil {
+		return x.BaseSources
+	}
+	return nil
 }
 
 // Which restore to undo.
@@ -1059,9 +1162,11 @@ type BackupDescription struct {
 	// The size of its segments together.
 	SizeBytes int64 `protobuf:"varint,15,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
 	// Its files, in order.
-	Segments      []*Segment `protobuf:"bytes,16,rep,name=segments,proto3" json:"segments,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Segments []*Segment `protobuf:"bytes,16,rep,name=segments,proto3" json:"segments,omitempty"`
+	// The SHA-256 of its manifest in lower-case hexadecimal: what `since` takes.
+	ManifestSha256 string `protobuf:"bytes,17,opt,name=manifest_sha256,json=manifestSha256,proto3" json:"manifest_sha256,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *BackupDescription) Reset() {
@@ -1204,6 +1309,13 @@ func (x *BackupDescription) GetSegments() []*Segment {
 		return x.Segments
 	}
 	return nil
+}
+
+func (x *BackupDescription) GetManifestSha256() string {
+	if x != nil {
+		return x.ManifestSha256
+	}
+	return ""
 }
 
 // One immutable file of a backup.
@@ -2035,6 +2147,1021 @@ func (x *VerifyResult) GetBytes() int64 {
 	return 0
 }
 
+// Which backup to send, or which one to go on sending.
+type StreamBackupRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The index. Empty: /core/document-index.
+	IndexLink string `protobuf:"bytes,1,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
+	// Store the files in the archive instead of compressing them.
+	Store bool `protobuf:"varint,2,opt,name=store,proto3" json:"store,omitempty"`
+	// The SHA-256 of the manifest of a backup taken before: only what came after it is sent. NOT_FOUND where the host does
+	// not remember it.
+	Since string `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	// Goes on with the transfer of this name, transfers/NAME; the fields above are not looked at. Empty: a new backup is made.
+	TransferName string `protobuf:"bytes,4,opt,name=transfer_name,json=transferName,proto3" json:"transfer_name,omitempty"`
+	// Where to go on, in bytes.
+	Offset int64 `protobuf:"varint,5,opt,name=offset,proto3" json:"offset,omitempty"`
+	// How large a chunk is at most. 0: 1 MiB.
+	ChunkBytes    int32 `protobuf:"varint,6,opt,name=chunk_bytes,json=chunkBytes,proto3" json:"chunk_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamBackupRequest) Reset() {
+	*x = StreamBackupRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamBackupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamBackupRequest) ProtoMessage() {}
+
+func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamBackupRequest.ProtoReflect.Descriptor instead.
+func (*StreamBackupRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *StreamBackupRequest) GetIndexLink() string {
+	if x != nil {
+		return x.IndexLink
+	}
+	return ""
+}
+
+func (x *StreamBackupRequest) GetStore() bool {
+	if x != nil {
+		return x.Store
+	}
+	return false
+}
+
+func (x *StreamBackupRequest) GetSince() string {
+	if x != nil {
+		return x.Since
+	}
+	return ""
+}
+
+func (x *StreamBackupRequest) GetTransferName() string {
+	if x != nil {
+		return x.TransferName
+	}
+	return ""
+}
+
+func (x *StreamBackupRequest) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *StreamBackupRequest) GetChunkBytes() int32 {
+	if x != nil {
+		return x.ChunkBytes
+	}
+	return 0
+}
+
+// One message of a backup: the header first, then chunks, then the trailer.
+type StreamBackupResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What this message is.
+	//
+	// Types that are valid to be assigned to Message:
+	//
+	//	*StreamBackupResponse_Header
+	//	*StreamBackupResponse_Chunk
+	//	*StreamBackupResponse_Trailer
+	Message       isStreamBackupResponse_Message `protobuf_oneof:"message"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamBackupResponse) Reset() {
+	*x = StreamBackupResponse{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamBackupResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamBackupResponse) ProtoMessage() {}
+
+func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamBackupResponse.ProtoReflect.Descriptor instead.
+func (*StreamBackupResponse) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *StreamBackupResponse) GetMessage() isStreamBackupResponse_Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *StreamBackupResponse) GetHeader() *StreamBackupHeader {
+	if x != nil {
+		if x, ok := x.Message.(*StreamBackupResponse_Header); ok {
+			return x.Header
+		}
+	}
+	return nil
+}
+
+func (x *StreamBackupResponse) GetChunk() *Chunk {
+	if x != nil {
+		if x, ok := x.Message.(*StreamBackupResponse_Chunk); ok {
+			return x.Chunk
+		}
+	}
+	return nil
+}
+
+func (x *StreamBackupResponse) GetTrailer() *TransferTrailer {
+	if x != nil {
+		if x, ok := x.Message.(*StreamBackupResponse_Trailer); ok {
+			return x.Trailer
+		}
+	}
+	return nil
+}
+
+type isStreamBackupResponse_Message interface {
+	isStreamBackupResponse_Message()
+}
+
+type StreamBackupResponse_Header struct {
+	// The first message.
+	Header *StreamBackupHeader `protobuf:"bytes,1,opt,name=header,proto3,oneof"`
+}
+
+type StreamBackupResponse_Chunk struct {
+	// Bytes of the archive, in order.
+	Chunk *Chunk `protobuf:"bytes,2,opt,name=chunk,proto3,oneof"`
+}
+
+type StreamBackupResponse_Trailer struct {
+	// The last message.
+	Trailer *TransferTrailer `protobuf:"bytes,3,opt,name=trailer,proto3,oneof"`
+}
+
+func (*StreamBackupResponse_Header) isStreamBackupResponse_Message() {}
+
+func (*StreamBackupResponse_Chunk) isStreamBackupResponse_Message() {}
+
+func (*StreamBackupResponse_Trailer) isStreamBackupResponse_Message() {}
+
+// What a stream will send.
+type StreamBackupHeader struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The transfer to go on with should the stream be cut.
+	Transfer *Transfer `protobuf:"bytes,1,opt,name=transfer,proto3" json:"transfer,omitempty"`
+	// The offset of the first chunk.
+	Offset        int64 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamBackupHeader) Reset() {
+	*x = StreamBackupHeader{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamBackupHeader) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamBackupHeader) ProtoMessage() {}
+
+func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamBackupHeader.ProtoReflect.Descriptor instead.
+func (*StreamBackupHeader) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *StreamBackupHeader) GetTransfer() *Transfer {
+	if x != nil {
+		return x.Transfer
+	}
+	return nil
+}
+
+func (x *StreamBackupHeader) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// A piece of an archive.
+type Chunk struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it begins in the archive.
+	Offset int64 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
+	// At most 8 MiB.
+	Data []byte `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	// The CRC-32C of the data. Absent in a request: not checked.
+	Crc32C        *uint32 `protobuf:"fixed32,3,opt,name=crc32c,proto3,oneof" json:"crc32c,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Chunk) Reset() {
+	*x = Chunk{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Chunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Chunk) ProtoMessage() {}
+
+func (x *Chunk) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
+func (*Chunk) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Chunk) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Chunk) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *Chunk) GetCrc32C() uint32 {
+	if x != nil && x.Crc32C != nil {
+		return *x.Crc32C
+	}
+	return 0
+}
+
+// The end of an archive.
+type TransferTrailer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its size.
+	SizeBytes int64 `protobuf:"varint,1,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// Its SHA-256 in lower-case hexadecimal.
+	Sha256        string `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransferTrailer) Reset() {
+	*x = TransferTrailer{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransferTrailer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransferTrailer) ProtoMessage() {}
+
+func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransferTrailer.ProtoReflect.Descriptor instead.
+func (*TransferTrailer) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *TransferTrailer) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *TransferTrailer) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+// One message of a restore: the header first, then chunks, then the trailer.
+type StreamRestoreRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What this message is.
+	//
+	// Types that are valid to be assigned to Message:
+	//
+	//	*StreamRestoreRequest_Header
+	//	*StreamRestoreRequest_Chunk
+	//	*StreamRestoreRequest_Trailer
+	Message       isStreamRestoreRequest_Message `protobuf_oneof:"message"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamRestoreRequest) Reset() {
+	*x = StreamRestoreRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamRestoreRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamRestoreRequest) ProtoMessage() {}
+
+func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamRestoreRequest.ProtoReflect.Descriptor instead.
+func (*StreamRestoreRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *StreamRestoreRequest) GetMessage() isStreamRestoreRequest_Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *StreamRestoreRequest) GetHeader() *StreamRestoreHeader {
+	if x != nil {
+		if x, ok := x.Message.(*StreamRestoreRequest_Header); ok {
+			return x.Header
+		}
+	}
+	return nil
+}
+
+func (x *StreamRestoreRequest) GetChunk() *Chunk {
+	if x != nil {
+		if x, ok := x.Message.(*StreamRestoreRequest_Chunk); ok {
+			return x.Chunk
+		}
+	}
+	return nil
+}
+
+func (x *StreamRestoreRequest) GetTrailer() *TransferTrailer {
+	if x != nil {
+		if x, ok := x.Message.(*StreamRestoreRequest_Trailer); ok {
+			return x.Trailer
+		}
+	}
+	return nil
+}
+
+type isStreamRestoreRequest_Message interface {
+	isStreamRestoreRequest_Message()
+}
+
+type StreamRestoreRequest_Header struct {
+	// The first message.
+	Header *StreamRestoreHeader `protobuf:"bytes,1,opt,name=header,proto3,oneof"`
+}
+
+type StreamRestoreRequest_Chunk struct {
+	// Bytes of the archive, in order.
+	Chunk *Chunk `protobuf:"bytes,2,opt,name=chunk,proto3,oneof"`
+}
+
+type StreamRestoreRequest_Trailer struct {
+	// The last message.
+	Trailer *TransferTrailer `protobuf:"bytes,3,opt,name=trailer,proto3,oneof"`
+}
+
+func (*StreamRestoreRequest_Header) isStreamRestoreRequest_Message() {}
+
+func (*StreamRestoreRequest_Chunk) isStreamRestoreRequest_Message() {}
+
+func (*StreamRestoreRequest_Trailer) isStreamRestoreRequest_Message() {}
+
+// What to do with the archive that follows.
+type StreamRestoreHeader struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The index to replace. Empty: /core/document-index.
+	IndexLink string `protobuf:"bytes,1,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
+	// The moment to go back to, in microseconds since 1970. Absent: everything.
+	TargetTimeMicros *int64 `protobuf:"varint,2,opt,name=target_time_micros,json=targetTimeMicros,proto3,oneof" json:"target_time_micros,omitempty"`
+	// The name of this upload, transfers/NAME, chosen by the client: a stream that was cut is gone on with under it. Empty:
+	// one that nobody can go on with.
+	TransferName string `protobuf:"bytes,3,opt,name=transfer_name,json=transferName,proto3" json:"transfer_name,omitempty"`
+	// The size of the archive, where it is known: room is looked for before anything is sent. 0: not known.
+	SizeBytes int64 `protobuf:"varint,4,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// Makes the request safe to repeat: a second one with the same id answers the first one's outcome.
+	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Takes and checks the archive, and restores nothing.
+	ValidateOnly bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// As base_sources of RestoreRequest.
+	BaseSources   []string `protobuf:"bytes,7,rep,name=base_sources,json=baseSources,proto3" json:"base_sources,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamRestoreHeader) Reset() {
+	*x = StreamRestoreHeader{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamRestoreHeader) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamRestoreHeader) ProtoMessage() {}
+
+func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamRestoreHeader.ProtoReflect.Descriptor instead.
+func (*StreamRestoreHeader) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *StreamRestoreHeader) GetIndexLink() string {
+	if x != nil {
+		return x.IndexLink
+	}
+	return ""
+}
+
+func (x *StreamRestoreHeader) GetTargetTimeMicros() int64 {
+	if x != nil && x.TargetTimeMicros != nil {
+		return *x.TargetTimeMicros
+	}
+	return 0
+}
+
+func (x *StreamRestoreHeader) GetTransferName() string {
+	if x != nil {
+		return x.TransferName
+	}
+	return ""
+}
+
+func (x *StreamRestoreHeader) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *StreamRestoreHeader) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *StreamRestoreHeader) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *StreamRestoreHeader) GetBaseSources() []string {
+	if x != nil {
+		return x.BaseSources
+	}
+	return nil
+}
+
+// The outcome of StreamRestore.
+type StreamRestoreResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was restored.
+	Result *RestoreResult `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	// The operation that did it.
+	Operation string `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"`
+	// The transfer that was restored.
+	TransferName  string `protobuf:"bytes,3,opt,name=transfer_name,json=transferName,proto3" json:"transfer_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamRestoreResponse) Reset() {
+	*x = StreamRestoreResponse{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamRestoreResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamRestoreResponse) ProtoMessage() {}
+
+func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamRestoreResponse.ProtoReflect.Descriptor instead.
+func (*StreamRestoreResponse) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *StreamRestoreResponse) GetResult() *RestoreResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *StreamRestoreResponse) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *StreamRestoreResponse) GetTransferName() string {
+	if x != nil {
+		return x.TransferName
+	}
+	return ""
+}
+
+// An archive on its way from or to a host. It is kept until it expires, also over a restart.
+type Transfer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// transfers/NAME. As a source of a restore it is transfer:NAME.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Which way it goes.
+	Direction TransferDirection `protobuf:"varint,2,opt,name=direction,proto3,enum=holdfast.management.v1.TransferDirection" json:"direction,omitempty"`
+	// The size of the archive; 0 while it is not known.
+	SizeBytes int64 `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// How many bytes the host has safely: where an upload is to go on.
+	CommittedBytes int64 `protobuf:"varint,4,opt,name=committed_bytes,json=committedBytes,proto3" json:"committed_bytes,omitempty"`
+	// Whether the host has all of it.
+	Complete bool `protobuf:"varint,5,opt,name=complete,proto3" json:"complete,omitempty"`
+	// The SHA-256 of the archive in lower-case hexadecimal; empty while it is not complete.
+	Sha256 string `protobuf:"bytes,6,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// When it was begun, in microseconds since 1970.
+	CreateTimeMicros int64 `protobuf:"varint,7,opt,name=create_time_micros,json=createTimeMicros,proto3" json:"create_time_micros,omitempty"`
+	// When it goes if nobody touches it, in microseconds since 1970.
+	ExpireTimeMicros int64 `protobuf:"varint,8,opt,name=expire_time_micros,json=expireTimeMicros,proto3" json:"expire_time_micros,omitempty"`
+	// The backup in it. Only of downloads.
+	Backup        *BackupDescription `protobuf:"bytes,9,opt,name=backup,proto3" json:"backup,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Transfer) Reset() {
+	*x = Transfer{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Transfer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Transfer) ProtoMessage() {}
+
+func (x *Transfer) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
+func (*Transfer) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Transfer) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Transfer) GetDirection() TransferDirection {
+	if x != nil {
+		return x.Direction
+	}
+	return TransferDirection_TRANSFER_DIRECTION_UNSPECIFIED
+}
+
+func (x *Transfer) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *Transfer) GetCommittedBytes() int64 {
+	if x != nil {
+		return x.CommittedBytes
+	}
+	return 0
+}
+
+func (x *Transfer) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *Transfer) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *Transfer) GetCreateTimeMicros() int64 {
+	if x != nil {
+		return x.CreateTimeMicros
+	}
+	return 0
+}
+
+func (x *Transfer) GetExpireTimeMicros() int64 {
+	if x != nil {
+		return x.ExpireTimeMicros
+	}
+	return 0
+}
+
+func (x *Transfer) GetBackup() *BackupDescription {
+	if x != nil {
+		return x.Backup
+	}
+	return nil
+}
+
+// Which transfer.
+type GetTransferRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// transfers/NAME
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTransferRequest) Reset() {
+	*x = GetTransferRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTransferRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTransferRequest) ProtoMessage() {}
+
+func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTransferRequest.ProtoReflect.Descriptor instead.
+func (*GetTransferRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *GetTransferRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// Asks for the transfers.
+type ListTransfersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTransfersRequest) Reset() {
+	*x = ListTransfersRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTransfersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTransfersRequest) ProtoMessage() {}
+
+func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
+func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{31}
+}
+
+// The transfers that the host keeps; their number is bounded.
+type ListTransfersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By name.
+	Transfers     []*Transfer `protobuf:"bytes,1,rep,name=transfers,proto3" json:"transfers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTransfersResponse) Reset() {
+	*x = ListTransfersResponse{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTransfersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTransfersResponse) ProtoMessage() {}
+
+func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTransfersResponse.ProtoReflect.Descriptor instead.
+func (*ListTransfersResponse) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ListTransfersResponse) GetTransfers() []*Transfer {
+	if x != nil {
+		return x.Transfers
+	}
+	return nil
+}
+
+// Which transfer to forget.
+type DeleteTransferRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// transfers/NAME
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteTransferRequest) Reset() {
+	*x = DeleteTransferRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteTransferRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteTransferRequest) ProtoMessage() {}
+
+func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteTransferRequest.ProtoReflect.Descriptor instead.
+func (*DeleteTransferRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *DeleteTransferRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// A transfer was forgotten.
+type DeleteTransferResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteTransferResponse) Reset() {
+	*x = DeleteTransferResponse{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteTransferResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteTransferResponse) ProtoMessage() {}
+
+func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteTransferResponse.ProtoReflect.Descriptor instead.
+func (*DeleteTransferResponse) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{34}
+}
+
+// Which operation to watch.
+type WatchOperationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// operations/ID
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchOperationRequest) Reset() {
+	*x = WatchOperationRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchOperationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchOperationRequest) ProtoMessage() {}
+
+func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchOperationRequest.ProtoReflect.Descriptor instead.
+func (*WatchOperationRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *WatchOperationRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 var File_holdfast_management_v1_management_proto protoreflect.FileDescriptor
 
 const file_holdfast_management_v1_management_proto_rawDesc = "" +
@@ -2073,7 +3200,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x0fearliest_micros\x18\x01 \x01(\x03R\x0eearliestMicros\x12#\n" +
 	"\rlatest_micros\x18\x02 \x01(\x03R\flatestMicros\x12#\n" +
 	"\rbounding_link\x18\x03 \x01(\tR\fboundingLink\x120\n" +
-	"\x14history_start_micros\x18\x04 \x01(\x03R\x12historyStartMicros\"\xbd\x02\n" +
+	"\x14history_start_micros\x18\x04 \x01(\x03R\x12historyStartMicros\"\xc1\x03\n" +
 	"\rBackupRequest\x12,\n" +
 	"\vdestination\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\vdestination\x12I\n" +
@@ -2084,7 +3211,12 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x04full\x18\x05 \x01(\bR\x04full\x12;\n" +
 	"\n" +
 	"request_id\x18\x06 \x01(\tB\x1c\xbaH\x19r\x17(\x80\x012\x12^[A-Za-z0-9._:-]*$R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\a \x01(\bR\fvalidateOnly\"\xc6\x02\n" +
+	"\rvalidate_only\x18\a \x01(\bR\fvalidateOnly\x12*\n" +
+	"\x06bearer\x18\b \x01(\tB\x12\xbaH\x0fr\r(\x80@2\b^[!-~]*$R\x06bearer\x12\x1b\n" +
+	"\x06verify\x18\t \x01(\bH\x00R\x06verify\x88\x01\x01\x12.\n" +
+	"\x05since\x18\n" +
+	" \x01(\tB\x18\xbaH\x15r\x132\x11^([0-9a-f]{64})?$R\x05sinceB\t\n" +
+	"\a_verify\"\xa8\x03\n" +
 	"\x0eRestoreRequest\x12\"\n" +
 	"\x06source\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x06source\x12'\n" +
@@ -2095,7 +3227,9 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"backupName\x12;\n" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\x1c\xbaH\x19r\x17(\x80\x012\x12^[A-Za-z0-9._:-]*$R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnlyB\x15\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x12*\n" +
+	"\x06bearer\x18\a \x01(\tB\x12\xbaH\x0fr\r(\x80@2\b^[!-~]*$R\x06bearer\x124\n" +
+	"\fbase_sources\x18\b \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05 \x01(\x80@R\vbaseSourcesB\x15\n" +
 	"\x13_target_time_micros\"=\n" +
 	"\x12UndoRestoreRequest\x12'\n" +
 	"\n" +
@@ -2109,7 +3243,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x03uri\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x03uri\x12)\n" +
 	"\vbackup_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\n" +
-	"backupName\"\xd7\x04\n" +
+	"backupName\"\x80\x05\n" +
 	"\x11BackupDescription\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x03R\x06number\x12\x10\n" +
@@ -2129,7 +3263,8 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\bversions\x18\x0e \x01(\x03R\bversions\x12\x1d\n" +
 	"\n" +
 	"size_bytes\x18\x0f \x01(\x03R\tsizeBytes\x12;\n" +
-	"\bsegments\x18\x10 \x03(\v2\x1f.holdfast.management.v1.SegmentR\bsegments\"\xeb\x01\n" +
+	"\bsegments\x18\x10 \x03(\v2\x1f.holdfast.management.v1.SegmentR\bsegments\x12'\n" +
+	"\x0fmanifest_sha256\x18\x11 \x01(\tR\x0emanifestSha256\"\xeb\x01\n" +
 	"\aSegment\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x127\n" +
 	"\x04kind\x18\x02 \x01(\x0e2#.holdfast.management.v1.SegmentKindR\x04kind\x12\x1d\n" +
@@ -2206,7 +3341,77 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\fVerifyResult\x12A\n" +
 	"\x06backup\x18\x01 \x01(\v2).holdfast.management.v1.BackupDescriptionR\x06backup\x12\x18\n" +
 	"\arecords\x18\x02 \x01(\x03R\arecords\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x03R\x05bytes*h\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\"\xbb\x02\n" +
+	"\x13StreamBackupRequest\x12'\n" +
+	"\n" +
+	"index_link\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\x12\x14\n" +
+	"\x05store\x18\x02 \x01(\bR\x05store\x12.\n" +
+	"\x05since\x18\x03 \x01(\tB\x18\xbaH\x15r\x132\x11^([0-9a-f]{64})?$R\x05since\x12\\\n" +
+	"\rtransfer_name\x18\x04 \x01(\tB7\xbaH4r2(P2.^(transfers/[A-Za-z0-9][A-Za-z0-9._-]{0,63})?$R\ftransferName\x12(\n" +
+	"\x06offset\x18\x05 \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00R\x06offset\x12-\n" +
+	"\vchunk_bytes\x18\x06 \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\x80\x80\x04(\x00R\n" +
+	"chunkBytes\"\xe3\x01\n" +
+	"\x14StreamBackupResponse\x12D\n" +
+	"\x06header\x18\x01 \x01(\v2*.holdfast.management.v1.StreamBackupHeaderH\x00R\x06header\x125\n" +
+	"\x05chunk\x18\x02 \x01(\v2\x1d.holdfast.management.v1.ChunkH\x00R\x05chunk\x12C\n" +
+	"\atrailer\x18\x03 \x01(\v2'.holdfast.management.v1.TransferTrailerH\x00R\atrailerB\t\n" +
+	"\amessage\"j\n" +
+	"\x12StreamBackupHeader\x12<\n" +
+	"\btransfer\x18\x01 \x01(\v2 .holdfast.management.v1.TransferR\btransfer\x12\x16\n" +
+	"\x06offset\x18\x02 \x01(\x03R\x06offset\"y\n" +
+	"\x05Chunk\x12(\n" +
+	"\x06offset\x18\x01 \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00R\x06offset\x12\x1e\n" +
+	"\x04data\x18\x02 \x01(\fB\n" +
+	"\xbaH\az\x05\x18\x80\x80\x80\x04R\x04data\x12\x1b\n" +
+	"\x06crc32c\x18\x03 \x01(\aH\x00R\x06crc32c\x88\x01\x01B\t\n" +
+	"\a_crc32c\"q\n" +
+	"\x0fTransferTrailer\x12/\n" +
+	"\n" +
+	"size_bytes\x18\x01 \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00R\tsizeBytes\x12-\n" +
+	"\x06sha256\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\x06sha256\"\xeb\x01\n" +
+	"\x14StreamRestoreRequest\x12E\n" +
+	"\x06header\x18\x01 \x01(\v2+.holdfast.management.v1.StreamRestoreHeaderH\x00R\x06header\x125\n" +
+	"\x05chunk\x18\x02 \x01(\v2\x1d.holdfast.management.v1.ChunkH\x00R\x05chunk\x12C\n" +
+	"\atrailer\x18\x03 \x01(\v2'.holdfast.management.v1.TransferTrailerH\x00R\atrailerB\x10\n" +
+	"\amessage\x12\x05\xbaH\x02\b\x01\"\xc1\x03\n" +
+	"\x13StreamRestoreHeader\x12'\n" +
+	"\n" +
+	"index_link\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\x12C\n" +
+	"\x12target_time_micros\x18\x02 \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00H\x00R\x10targetTimeMicros\x88\x01\x01\x12\\\n" +
+	"\rtransfer_name\x18\x03 \x01(\tB7\xbaH4r2(P2.^(transfers/[A-Za-z0-9][A-Za-z0-9._-]{0,63})?$R\ftransferName\x12/\n" +
+	"\n" +
+	"size_bytes\x18\x04 \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00R\tsizeBytes\x12;\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\x1c\xbaH\x19r\x17(\x80\x012\x12^[A-Za-z0-9._:-]*$R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x124\n" +
+	"\fbase_sources\x18\a \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05 \x01(\x80@R\vbaseSourcesB\x15\n" +
+	"\x13_target_time_micros\"\x99\x01\n" +
+	"\x15StreamRestoreResponse\x12=\n" +
+	"\x06result\x18\x01 \x01(\v2%.holdfast.management.v1.RestoreResultR\x06result\x12\x1c\n" +
+	"\toperation\x18\x02 \x01(\tR\toperation\x12#\n" +
+	"\rtransfer_name\x18\x03 \x01(\tR\ftransferName\"\x82\x03\n" +
+	"\bTransfer\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12G\n" +
+	"\tdirection\x18\x02 \x01(\x0e2).holdfast.management.v1.TransferDirectionR\tdirection\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x03 \x01(\x03R\tsizeBytes\x12'\n" +
+	"\x0fcommitted_bytes\x18\x04 \x01(\x03R\x0ecommittedBytes\x12\x1a\n" +
+	"\bcomplete\x18\x05 \x01(\bR\bcomplete\x12\x16\n" +
+	"\x06sha256\x18\x06 \x01(\tR\x06sha256\x12,\n" +
+	"\x12create_time_micros\x18\a \x01(\x03R\x10createTimeMicros\x12,\n" +
+	"\x12expire_time_micros\x18\b \x01(\x03R\x10expireTimeMicros\x12A\n" +
+	"\x06backup\x18\t \x01(\v2).holdfast.management.v1.BackupDescriptionR\x06backup\"^\n" +
+	"\x12GetTransferRequest\x12H\n" +
+	"\x04name\x18\x01 \x01(\tB4\xbaH1r/(P2+^transfers/[A-Za-z0-9][A-Za-z0-9._-]{0,63}$R\x04name\"\x16\n" +
+	"\x14ListTransfersRequest\"W\n" +
+	"\x15ListTransfersResponse\x12>\n" +
+	"\ttransfers\x18\x01 \x03(\v2 .holdfast.management.v1.TransferR\ttransfers\"a\n" +
+	"\x15DeleteTransferRequest\x12H\n" +
+	"\x04name\x18\x01 \x01(\tB4\xbaH1r/(P2+^transfers/[A-Za-z0-9][A-Za-z0-9._-]{0,63}$R\x04name\"\x18\n" +
+	"\x16DeleteTransferResponse\"7\n" +
+	"\x15WatchOperationRequest\x12\x1e\n" +
+	"\x04name\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05 \x01(\x80\x01R\x04name*h\n" +
 	"\tContainer\x12\x19\n" +
 	"\x15CONTAINER_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rCONTAINER_ZIP\x10\x01\x12\x17\n" +
@@ -2225,7 +3430,11 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x15OPERATION_KIND_BACKUP\x10\x01\x12\x1a\n" +
 	"\x16OPERATION_KIND_RESTORE\x10\x02\x12\x1f\n" +
 	"\x1bOPERATION_KIND_UNDO_RESTORE\x10\x03\x12 \n" +
-	"\x1cOPERATION_KIND_VERIFY_BACKUP\x10\x042\xe4\b\n" +
+	"\x1cOPERATION_KIND_VERIFY_BACKUP\x10\x04*w\n" +
+	"\x11TransferDirection\x12\"\n" +
+	"\x1eTRANSFER_DIRECTION_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\x1bTRANSFER_DIRECTION_DOWNLOAD\x10\x01\x12\x1d\n" +
+	"\x19TRANSFER_DIRECTION_UPLOAD\x10\x022\x80\x0f\n" +
 	"\x11ManagementService\x12a\n" +
 	"\aGetHost\x12&.holdfast.management.v1.GetHostRequest\x1a\x1c.holdfast.management.v1.Host\"\x10\x82\xd3\xe4\x93\x02\n" +
 	"\x12\b/v1/host\x12\x8a\x01\n" +
@@ -2239,7 +3448,13 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\fVerifyResult\x12\x11OperationMetadata\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/backups:verify\x12\x88\x01\n" +
 	"\x0eDescribeBackup\x12-.holdfast.management.v1.DescribeBackupRequest\x1a).holdfast.management.v1.BackupDescription\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/backups:describe\x12{\n" +
 	"\vListBackups\x12*.holdfast.management.v1.ListBackupsRequest\x1a+.holdfast.management.v1.ListBackupsResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/backups\x12\x87\x01\n" +
-	"\fPruneBackups\x12+.holdfast.management.v1.PruneBackupsRequest\x1a,.holdfast.management.v1.PruneBackupsResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/backups:pruneB4Z2holdfast.dev/clients/go/management/v1;managementv1b\x06proto3"
+	"\fPruneBackups\x12+.holdfast.management.v1.PruneBackupsRequest\x1a,.holdfast.management.v1.PruneBackupsResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/backups:prune\x12\x8a\x01\n" +
+	"\fStreamBackup\x12+.holdfast.management.v1.StreamBackupRequest\x1a,.holdfast.management.v1.StreamBackupResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/backups:stream0\x01\x12n\n" +
+	"\rStreamRestore\x12,.holdfast.management.v1.StreamRestoreRequest\x1a-.holdfast.management.v1.StreamRestoreResponse(\x01\x12{\n" +
+	"\vGetTransfer\x12*.holdfast.management.v1.GetTransferRequest\x1a .holdfast.management.v1.Transfer\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=transfers/*}\x12\x83\x01\n" +
+	"\rListTransfers\x12,.holdfast.management.v1.ListTransfersRequest\x1a-.holdfast.management.v1.ListTransfersResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/transfers\x12\x8f\x01\n" +
+	"\x0eDeleteTransfer\x12-.holdfast.management.v1.DeleteTransferRequest\x1a..holdfast.management.v1.DeleteTransferResponse\"\x1e\x82\xd3\xe4\x93\x02\x18*\x16/v1/{name=transfers/*}\x12\x87\x01\n" +
+	"\x0eWatchOperation\x12-.holdfast.management.v1.WatchOperationRequest\x1a\x1d.google.longrunning.Operation\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=operations/*}:watch0\x01B4Z2holdfast.dev/clients/go/management/v1;managementv1b\x06proto3"
 
 var (
 	file_holdfast_management_v1_management_proto_rawDescOnce sync.Once
@@ -2253,72 +3468,111 @@ func file_holdfast_management_v1_management_proto_rawDescGZIP() []byte {
 	return file_holdfast_management_v1_management_proto_rawDescData
 }
 
-var file_holdfast_management_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_holdfast_management_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_holdfast_management_v1_management_proto_goTypes = []any{
 	(Container)(0),                  // 0: holdfast.management.v1.Container
 	(SegmentKind)(0),                // 1: holdfast.management.v1.SegmentKind
 	(BackupState)(0),                // 2: holdfast.management.v1.BackupState
 	(OperationKind)(0),              // 3: holdfast.management.v1.OperationKind
-	(*GetHostRequest)(nil),          // 4: holdfast.management.v1.GetHostRequest
-	(*Host)(nil),                    // 5: holdfast.management.v1.Host
-	(*Index)(nil),                   // 6: holdfast.management.v1.Index
-	(*LineageParent)(nil),           // 7: holdfast.management.v1.LineageParent
-	(*RestorableWindow)(nil),        // 8: holdfast.management.v1.RestorableWindow
-	(*BackupRequest)(nil),           // 9: holdfast.management.v1.BackupRequest
-	(*RestoreRequest)(nil),          // 10: holdfast.management.v1.RestoreRequest
-	(*UndoRestoreRequest)(nil),      // 11: holdfast.management.v1.UndoRestoreRequest
-	(*VerifyBackupRequest)(nil),     // 12: holdfast.management.v1.VerifyBackupRequest
-	(*DescribeBackupRequest)(nil),   // 13: holdfast.management.v1.DescribeBackupRequest
-	(*BackupDescription)(nil),       // 14: holdfast.management.v1.BackupDescription
-	(*Segment)(nil),                 // 15: holdfast.management.v1.Segment
-	(*ListBackupsRequest)(nil),      // 16: holdfast.management.v1.ListBackupsRequest
-	(*ListBackupsResponse)(nil),     // 17: holdfast.management.v1.ListBackupsResponse
-	(*ListedBackup)(nil),            // 18: holdfast.management.v1.ListedBackup
-	(*PruneBackupsRequest)(nil),     // 19: holdfast.management.v1.PruneBackupsRequest
-	(*PruneBackupsResponse)(nil),    // 20: holdfast.management.v1.PruneBackupsResponse
-	(*OperationMetadata)(nil),       // 21: holdfast.management.v1.OperationMetadata
-	(*BackupResult)(nil),            // 22: holdfast.management.v1.BackupResult
-	(*RestoreResult)(nil),           // 23: holdfast.management.v1.RestoreResult
-	(*VerifyResult)(nil),            // 24: holdfast.management.v1.VerifyResult
-	(*longrunningpb.Operation)(nil), // 25: google.longrunning.Operation
+	(TransferDirection)(0),          // 4: holdfast.management.v1.TransferDirection
+	(*GetHostRequest)(nil),          // 5: holdfast.management.v1.GetHostRequest
+	(*Host)(nil),                    // 6: holdfast.management.v1.Host
+	(*Index)(nil),                   // 7: holdfast.management.v1.Index
+	(*LineageParent)(nil),           // 8: holdfast.management.v1.LineageParent
+	(*RestorableWindow)(nil),        // 9: holdfast.management.v1.RestorableWindow
+	(*BackupRequest)(nil),           // 10: holdfast.management.v1.BackupRequest
+	(*RestoreRequest)(nil),          // 11: holdfast.management.v1.RestoreRequest
+	(*UndoRestoreRequest)(nil),      // 12: holdfast.management.v1.UndoRestoreRequest
+	(*VerifyBackupRequest)(nil),     // 13: holdfast.management.v1.VerifyBackupRequest
+	(*DescribeBackupRequest)(nil),   // 14: holdfast.management.v1.DescribeBackupRequest
+	(*BackupDescription)(nil),       // 15: holdfast.management.v1.BackupDescription
+	(*Segment)(nil),                 // 16: holdfast.management.v1.Segment
+	(*ListBackupsRequest)(nil),      // 17: holdfast.management.v1.ListBackupsRequest
+	(*ListBackupsResponse)(nil),     // 18: holdfast.management.v1.ListBackupsResponse
+	(*ListedBackup)(nil),            // 19: holdfast.management.v1.ListedBackup
+	(*PruneBackupsRequest)(nil),     // 20: holdfast.management.v1.PruneBackupsRequest
+	(*PruneBackupsResponse)(nil),    // 21: holdfast.management.v1.PruneBackupsResponse
+	(*OperationMetadata)(nil),       // 22: holdfast.management.v1.OperationMetadata
+	(*BackupResult)(nil),            // 23: holdfast.management.v1.BackupResult
+	(*RestoreResult)(nil),           // 24: holdfast.management.v1.RestoreResult
+	(*VerifyResult)(nil),            // 25: holdfast.management.v1.VerifyResult
+	(*StreamBackupRequest)(nil),     // 26: holdfast.management.v1.StreamBackupRequest
+	(*StreamBackupResponse)(nil),    // 27: holdfast.management.v1.StreamBackupResponse
+	(*StreamBackupHeader)(nil),      // 28: holdfast.management.v1.StreamBackupHeader
+	(*Chunk)(nil),                   // 29: holdfast.management.v1.Chunk
+	(*TransferTrailer)(nil),         // 30: holdfast.management.v1.TransferTrailer
+	(*StreamRestoreRequest)(nil),    // 31: holdfast.management.v1.StreamRestoreRequest
+	(*StreamRestoreHeader)(nil),     // 32: holdfast.management.v1.StreamRestoreHeader
+	(*StreamRestoreResponse)(nil),   // 33: holdfast.management.v1.StreamRestoreResponse
+	(*Transfer)(nil),                // 34: holdfast.management.v1.Transfer
+	(*GetTransferRequest)(nil),      // 35: holdfast.management.v1.GetTransferRequest
+	(*ListTransfersRequest)(nil),    // 36: holdfast.management.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),   // 37: holdfast.management.v1.ListTransfersResponse
+	(*DeleteTransferRequest)(nil),   // 38: holdfast.management.v1.DeleteTransferRequest
+	(*DeleteTransferResponse)(nil),  // 39: holdfast.management.v1.DeleteTransferResponse
+	(*WatchOperationRequest)(nil),   // 40: holdfast.management.v1.WatchOperationRequest
+	(*longrunningpb.Operation)(nil), // 41: google.longrunning.Operation
 }
 var file_holdfast_management_v1_management_proto_depIdxs = []int32{
-	6,  // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
-	7,  // 1: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
-	8,  // 2: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
+	7,  // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
+	8,  // 1: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
+	9,  // 2: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
 	0,  // 3: holdfast.management.v1.BackupRequest.container:type_name -> holdfast.management.v1.Container
 	0,  // 4: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
-	8,  // 5: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
-	15, // 6: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
+	9,  // 5: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
+	16, // 6: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
 	1,  // 7: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
-	18, // 8: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
+	19, // 8: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
 	2,  // 9: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
-	14, // 10: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
+	15, // 10: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
 	3,  // 11: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
-	14, // 12: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	14, // 13: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	4,  // 14: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
-	9,  // 15: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
-	10, // 16: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
-	11, // 17: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
-	12, // 18: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
-	13, // 19: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
-	16, // 20: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
-	19, // 21: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
-	5,  // 22: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
-	25, // 23: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
-	25, // 24: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
-	25, // 25: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
-	25, // 26: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
-	14, // 27: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
-	17, // 28: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
-	20, // 29: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
-	22, // [22:30] is the sub-list for method output_type
-	14, // [14:22] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	15, // 12: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	15, // 13: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	28, // 14: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
+	29, // 15: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
+	30, // 16: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	34, // 17: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
+	32, // 18: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
+	29, // 19: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
+	30, // 20: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	24, // 21: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
+	4,  // 22: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
+	15, // 23: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
+	34, // 24: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
+	5,  // 25: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
+	10, // 26: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
+	11, // 27: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
+	12, // 28: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
+	13, // 29: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
+	14, // 30: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
+	17, // 31: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
+	20, // 32: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
+	26, // 33: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
+	31, // 34: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
+	35, // 35: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
+	36, // 36: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
+	38, // 37: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
+	40, // 38: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
+	6,  // 39: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
+	41, // 40: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
+	41, // 41: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
+	41, // 42: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
+	41, // 43: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
+	15, // 44: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
+	18, // 45: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
+	21, // 46: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
+	27, // 47: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
+	33, // 48: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
+	34, // 49: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
+	37, // 50: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
+	39, // 51: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
+	41, // 52: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
+	39, // [39:53] is the sub-list for method output_type
+	25, // [25:39] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_management_v1_management_proto_init() }
@@ -2326,16 +3580,29 @@ func file_holdfast_management_v1_management_proto_init() {
 	if File_holdfast_management_v1_management_proto != nil {
 		return
 	}
+	file_holdfast_management_v1_management_proto_msgTypes[5].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[6].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[17].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[19].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[22].OneofWrappers = []any{
+		(*StreamBackupResponse_Header)(nil),
+		(*StreamBackupResponse_Chunk)(nil),
+		(*StreamBackupResponse_Trailer)(nil),
+	}
+	file_holdfast_management_v1_management_proto_msgTypes[24].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[26].OneofWrappers = []any{
+		(*StreamRestoreRequest_Header)(nil),
+		(*StreamRestoreRequest_Chunk)(nil),
+		(*StreamRestoreRequest_Trailer)(nil),
+	}
+	file_holdfast_management_v1_management_proto_msgTypes[27].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holdfast_management_v1_management_proto_rawDesc), len(file_holdfast_management_v1_management_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   21,
+			NumEnums:      5,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

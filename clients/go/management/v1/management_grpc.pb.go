@@ -30,6 +30,12 @@ const (
 	ManagementService_DescribeBackup_FullMethodName = "/holdfast.management.v1.ManagementService/DescribeBackup"
 	ManagementService_ListBackups_FullMethodName    = "/holdfast.management.v1.ManagementService/ListBackups"
 	ManagementService_PruneBackups_FullMethodName   = "/holdfast.management.v1.ManagementService/PruneBackups"
+	ManagementService_StreamBackup_FullMethodName   = "/holdfast.management.v1.ManagementService/StreamBackup"
+	ManagementService_StreamRestore_FullMethodName  = "/holdfast.management.v1.ManagementService/StreamRestore"
+	ManagementService_GetTransfer_FullMethodName    = "/holdfast.management.v1.ManagementService/GetTransfer"
+	ManagementService_ListTransfers_FullMethodName  = "/holdfast.management.v1.ManagementService/ListTransfers"
+	ManagementService_DeleteTransfer_FullMethodName = "/holdfast.management.v1.ManagementService/DeleteTransfer"
+	ManagementService_WatchOperation_FullMethodName = "/holdfast.management.v1.ManagementService/WatchOperation"
 )
 
 // ManagementServiceClient is the client API for ManagementService service.
@@ -57,6 +63,23 @@ type ManagementServiceClient interface {
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
 	// names is not there.
 	PruneBackups(ctx context.Context, in *PruneBackupsRequest, opts ...grpc.CallOption) (*PruneBackupsResponse, error)
+	// Sends a backup as a stream: a header, chunks, a trailer. The archive is made once and kept for a while as a transfer,
+	// so that a stream that was cut is gone on with by the transfer's name and an offset, also after a restart of the host.
+	// A stream that ends without its trailer is not complete.
+	StreamBackup(ctx context.Context, in *StreamBackupRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamBackupResponse], error)
+	// Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
+	// without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
+	// that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
+	// that is not what came before.
+	StreamRestore(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[StreamRestoreRequest, StreamRestoreResponse], error)
+	// A transfer and how far it is.
+	GetTransfer(ctx context.Context, in *GetTransferRequest, opts ...grpc.CallOption) (*Transfer, error)
+	// The transfers that the host keeps.
+	ListTransfers(ctx context.Context, in *ListTransfersRequest, opts ...grpc.CallOption) (*ListTransfersResponse, error)
+	// Forgets a transfer and frees what it takes. Streams of it end with ABORTED.
+	DeleteTransfer(ctx context.Context, in *DeleteTransferRequest, opts ...grpc.CallOption) (*DeleteTransferResponse, error)
+	// Sends an operation each time it has changed, at most ten times a second, the last time when it is done.
+	WatchOperation(ctx context.Context, in *WatchOperationRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[longrunningpb.Operation], error)
 }
 
 type managementServiceClient struct {
@@ -147,6 +170,87 @@ func (c *managementServiceClient) PruneBackups(ctx context.Context, in *PruneBac
 	return out, nil
 }
 
+func (c *managementServiceClient) StreamBackup(ctx context.Context, in *StreamBackupRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamBackupResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ManagementService_ServiceDesc.Streams[0], ManagementService_StreamBackup_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[StreamBackupRequest, StreamBackupResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ManagementService_StreamBackupClient = grpc.ServerStreamingClient[StreamBackupResponse]
+
+func (c *managementServiceClient) StreamRestore(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[StreamRestoreRequest, StreamRestoreResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ManagementService_ServiceDesc.Streams[1], ManagementService_StreamRestore_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[StreamRestoreRequest, StreamRestoreResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ManagementService_StreamRestoreClient = grpc.ClientStreamingClient[StreamRestoreRequest, StreamRestoreResponse]
+
+func (c *managementServiceClient) GetTransfer(ctx context.Context, in *GetTransferRequest, opts ...grpc.CallOption) (*Transfer, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Transfer)
+	err := c.cc.Invoke(ctx, ManagementService_GetTransfer_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) ListTransfers(ctx context.Context, in *ListTransfersRequest, opts ...grpc.CallOption) (*ListTransfersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListTransfersResponse)
+	err := c.cc.Invoke(ctx, ManagementService_ListTransfers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) DeleteTransfer(ctx context.Context, in *DeleteTransferRequest, opts ...grpc.CallOption) (*DeleteTransferResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteTransferResponse)
+	err := c.cc.Invoke(ctx, ManagementService_DeleteTransfer_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) WatchOperation(ctx context.Context, in *WatchOperationRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[longrunningpb.Operation], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ManagementService_ServiceDesc.Streams[2], ManagementService_WatchOperation_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchOperationRequest, longrunningpb.Operation]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ManagementService_WatchOperationClient = grpc.ServerStreamingClient[longrunningpb.Operation]
+
 // ManagementServiceServer is the server API for ManagementService service.
 // All implementations must embed UnimplementedManagementServiceServer
 // for forward compatibility.
@@ -172,6 +276,23 @@ type ManagementServiceServer interface {
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
 	// names is not there.
 	PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error)
+	// Sends a backup as a stream: a header, chunks, a trailer. The archive is made once and kept for a while as a transfer,
+	// so that a stream that was cut is gone on with by the transfer's name and an offset, also after a restart of the host.
+	// A stream that ends without its trailer is not complete.
+	StreamBackup(*StreamBackupRequest, grpc.ServerStreamingServer[StreamBackupResponse]) error
+	// Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
+	// without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
+	// that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
+	// that is not what came before.
+	StreamRestore(grpc.ClientStreamingServer[StreamRestoreRequest, StreamRestoreResponse]) error
+	// A transfer and how far it is.
+	GetTransfer(context.Context, *GetTransferRequest) (*Transfer, error)
+	// The transfers that the host keeps.
+	ListTransfers(context.Context, *ListTransfersRequest) (*ListTransfersResponse, error)
+	// Forgets a transfer and frees what it takes. Streams of it end with ABORTED.
+	DeleteTransfer(context.Context, *DeleteTransferRequest) (*DeleteTransferResponse, error)
+	// Sends an operation each time it has changed, at most ten times a second, the last time when it is done.
+	WatchOperation(*WatchOperationRequest, grpc.ServerStreamingServer[longrunningpb.Operation]) error
 	mustEmbedUnimplementedManagementServiceServer()
 }
 
@@ -205,6 +326,24 @@ func (UnimplementedManagementServiceServer) ListBackups(context.Context, *ListBa
 }
 func (UnimplementedManagementServiceServer) PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PruneBackups not implemented")
+}
+func (UnimplementedManagementServiceServer) StreamBackup(*StreamBackupRequest, grpc.ServerStreamingServer[StreamBackupResponse]) error {
+	return status.Error(codes.Unimplemented, "method StreamBackup not implemented")
+}
+func (UnimplementedManagementServiceServer) StreamRestore(grpc.ClientStreamingServer[StreamRestoreRequest, StreamRestoreResponse]) error {
+	return status.Error(codes.Unimplemented, "method StreamRestore not implemented")
+}
+func (UnimplementedManagementServiceServer) GetTransfer(context.Context, *GetTransferRequest) (*Transfer, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetTransfer not implemented")
+}
+func (UnimplementedManagementServiceServer) ListTransfers(context.Context, *ListTransfersRequest) (*ListTransfersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListTransfers not implemented")
+}
+func (UnimplementedManagementServiceServer) DeleteTransfer(context.Context, *DeleteTransferRequest) (*DeleteTransferResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteTransfer not implemented")
+}
+func (UnimplementedManagementServiceServer) WatchOperation(*WatchOperationRequest, grpc.ServerStreamingServer[longrunningpb.Operation]) error {
+	return status.Error(codes.Unimplemented, "method WatchOperation not implemented")
 }
 func (UnimplementedManagementServiceServer) mustEmbedUnimplementedManagementServiceServer() {}
 func (UnimplementedManagementServiceServer) testEmbeddedByValue()                           {}
@@ -371,6 +510,89 @@ func _ManagementService_PruneBackups_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ManagementService_StreamBackup_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(StreamBackupRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ManagementServiceServer).StreamBackup(m, &grpc.GenericServerStream[StreamBackupRequest, StreamBackupResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ManagementService_StreamBackupServer = grpc.ServerStreamingServer[StreamBackupResponse]
+
+func _ManagementService_StreamRestore_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(ManagementServiceServer).StreamRestore(&grpc.GenericServerStream[StreamRestoreRequest, StreamRestoreResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ManagementService_StreamRestoreServer = grpc.ClientStreamingServer[StreamRestoreRequest, StreamRestoreResponse]
+
+func _ManagementService_GetTransfer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetTransferRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).GetTransfer(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_GetTransfer_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).GetTransfer(ctx, req.(*GetTransferRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_ListTransfers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListTransfersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).ListTransfers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_ListTransfers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).ListTransfers(ctx, req.(*ListTransfersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_DeleteTransfer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteTransferRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).DeleteTransfer(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_DeleteTransfer_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).DeleteTransfer(ctx, req.(*DeleteTransferRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_WatchOperation_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchOperationRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ManagementServiceServer).WatchOperation(m, &grpc.GenericServerStream[WatchOperationRequest, longrunningpb.Operation]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ManagementService_WatchOperationServer = grpc.ServerStreamingServer[longrunningpb.Operation]
+
 // ManagementService_ServiceDesc is the grpc.ServiceDesc for ManagementService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -410,7 +632,35 @@ var ManagementService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "PruneBackups",
 			Handler:    _ManagementService_PruneBackups_Handler,
 		},
+		{
+			MethodName: "GetTransfer",
+			Handler:    _ManagementService_GetTransfer_Handler,
+		},
+		{
+			MethodName: "ListTransfers",
+			Handler:    _ManagementService_ListTransfers_Handler,
+		},
+		{
+			MethodName: "DeleteTransfer",
+			Handler:    _ManagementService_DeleteTransfer_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "StreamBackup",
+			Handler:       _ManagementService_StreamBackup_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "StreamRestore",
+			Handler:       _ManagementService_StreamRestore_Handler,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "WatchOperation",
+			Handler:       _ManagementService_WatchOperation_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "holdfast/management/v1/management.proto",
 }

@@ -15,7 +15,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file holdfast/document/v1/document.proto.
  */
 export const file_holdfast_document_v1_document: GenFile = /*@__PURE__*/
-  fileDesc("CiNob2xkZmFzdC9kb2N1bWVudC92MS9kb2N1bWVudC5wcm90bxIUaG9sZGZhc3QuZG9jdW1lbnQudjEijgIKCERvY3VtZW50EhEKCXNlbGZfbGluaxgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEhoKEnVwZGF0ZV90aW1lX21pY3JvcxgDIAEoAxI0CgZhY3Rpb24YBCABKA4yJC5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudEFjdGlvbhIMCgRraW5kGAUgASgJEg0KBW93bmVyGAYgASgJEh4KFmV4cGlyYXRpb25fdGltZV9taWNyb3MYByABKAMSDAoEZXRhZxgIIAEoCRIOCgRqc29uGAkgASgMSAASKQoGZmllbGRzGAogASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEgAQgYKBGJvZHki0QIKFUNyZWF0ZURvY3VtZW50UmVxdWVzdBIgCgxmYWN0b3J5X2xpbmsYASABKAlCCrpIB3IFIAEogAgSHQoLZG9jdW1lbnRfaWQYAiABKAlCCLpIBXIDKIAIEhoKBGpzb24YAyABKAxCCrpIB3oFGICAgAhIABIpCgZmaWVsZHMYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SAASNQoWZXhwaXJhdGlvbl90aW1lX21pY3JvcxgFIAEoA0IQukgNIgsY/////////w8oAEgBiAEBEg4KBnJldml2ZRgGIAEoCBI/Cgtib2R5X2Zvcm1hdBgHIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABQg0KBGJvZHkSBbpIAggBQhkKF19leHBpcmF0aW9uX3RpbWVfbWljcm9zInQKEkdldERvY3VtZW50UmVxdWVzdBIdCglzZWxmX2xpbmsYASABKAlCCrpIB3IFIAEogAgSPwoLYm9keV9mb3JtYXQYAiABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQASLkAgoUUGF0Y2hEb2N1bWVudFJlcXVlc3QSHQoJc2VsZl9saW5rGAEgASgJQgq6SAdyBSABKIAIEhoKBGpzb24YAiABKAxCCrpIB3oFGICAgAhIABIpCgZmaWVsZHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SAASLwoQZXhwZWN0ZWRfdmVyc2lvbhgEIAEoA0IQukgNIgsY/////////w8oAEgBiAEBEjUKFmV4cGlyYXRpb25fdGltZV9taWNyb3MYBSABKANCELpIDSILGP////////8PKABIAogBARI/Cgtib2R5X2Zvcm1hdBgGIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABQg0KBGJvZHkSBbpIAggBQhMKEV9leHBlY3RlZF92ZXJzaW9uQhkKF19leHBpcmF0aW9uX3RpbWVfbWljcm9zIuYCChZSZXBsYWNlRG9jdW1lbnRSZXF1ZXN0Eh0KCXNlbGZfbGluaxgBIAEoCUIKukgHcgUgASiACBIaCgRqc29uGAIgASgMQgq6SAd6BRiAgIAISAASKQoGZmllbGRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEgAEi8KEGV4cGVjdGVkX3ZlcnNpb24YBCABKANCELpIDSILGP////////8PKABIAYgBARI1ChZleHBpcmF0aW9uX3RpbWVfbWljcm9zGAUgASgDQhC6SA0iCxj/////////DygASAKIAQESPwoLYm9keV9mb3JtYXQYBiABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQAUINCgRib2R5EgW6SAIIAUITChFfZXhwZWN0ZWRfdmVyc2lvbkIZChdfZXhwaXJhdGlvbl90aW1lX21pY3JvcyK9AQoVRGVsZXRlRG9jdW1lbnRSZXF1ZXN0Eh0KCXNlbGZfbGluaxgBIAEoCUIKukgHcgUgASiACBIvChBleHBlY3RlZF92ZXJzaW9uGAIgASgDQhC6SA0iCxj/////////DygASACIAQESPwoLYm9keV9mb3JtYXQYAyABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQAUITChFfZXhwZWN0ZWRfdmVyc2lvbiJKChZEZWxldGVEb2N1bWVudFJlc3BvbnNlEjAKCGRvY3VtZW50GAEgASgLMh4uaG9sZGZhc3QuZG9jdW1lbnQudjEuRG9jdW1lbnQi7gEKFExpc3REb2N1bWVudHNSZXF1ZXN0EiAKDGZhY3RvcnlfbGluaxgBIAEoCUIKukgHcgUgASiACBIZCgZmaWx0ZXIYAiABKAlCCbpIBnIEKICAARIaCghvcmRlcl9ieRgDIAEoCUIIukgFcgMogCASHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRiQTigAEh0KCnBhZ2VfdG9rZW4YBSABKAlCCbpIBnIEKICAARI/Cgtib2R5X2Zvcm1hdBgGIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABImMKFUxpc3REb2N1bWVudHNSZXNwb25zZRIxCglkb2N1bWVudHMYASADKAsyHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkizQEKGUdldERvY3VtZW50VmVyc2lvblJlcXVlc3QSHQoJc2VsZl9saW5rGAEgASgJQgq6SAdyBSABKIAIEiYKB3ZlcnNpb24YAiABKANCELpIDSILGP////////8PKABIAIgBARIcCgppbmRleF9saW5rGAMgASgJQgi6SAVyAyiACBI/Cgtib2R5X2Zvcm1hdBgEIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABQgoKCF92ZXJzaW9uIroBChtMaXN0RG9jdW1lbnRWZXJzaW9uc1JlcXVlc3QSHQoJc2VsZl9saW5rGAEgASgJQgq6SAdyBSABKIAIEh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAyiACBI/Cgtib2R5X2Zvcm1hdBgEIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABImkKHExpc3REb2N1bWVudFZlcnNpb25zUmVzcG9uc2USMAoIdmVyc2lvbnMYASADKAsyHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqmwEKDkRvY3VtZW50QWN0aW9uEh8KG0RPQ1VNRU5UX0FDVElPTl9VTlNQRUNJRklFRBAAEhgKFERPQ1VNRU5UX0FDVElPTl9QT1NUEAESGQoVRE9DVU1FTlRfQUNUSU9OX1BBVENIEAISFwoTRE9DVU1FTlRfQUNUSU9OX1BVVBADEhoKFkRPQ1VNRU5UX0FDVElPTl9ERUxFVEUQBCptCgpCb2R5Rm9ybWF0EhsKF0JPRFlfRk9STUFUX1VOU1BFQ0lGSUVEEAASFAoQQk9EWV9GT1JNQVRfSlNPThABEhYKEkJPRFlfRk9STUFUX0ZJRUxEUxACEhQKEEJPRFlfRk9STUFUX05PTkUQAzL1CAoPRG9jdW1lbnRTZXJ2aWNlEncKDkNyZWF0ZURvY3VtZW50EisuaG9sZGZhc3QuZG9jdW1lbnQudjEuQ3JlYXRlRG9jdW1lbnRSZXF1ZXN0Gh4uaG9sZGZhc3QuZG9jdW1lbnQudjEuRG9jdW1lbnQiGILT5JMCEjoBKiINL3YxL2RvY3VtZW50cxJ9CgtHZXREb2N1bWVudBIoLmhvbGRmYXN0LmRvY3VtZW50LnYxLkdldERvY3VtZW50UmVxdWVzdBoeLmhvbGRmYXN0LmRvY3VtZW50LnYxLkRvY3VtZW50IiSC0+STAh4SHC92MS9kb2N1bWVudHMve3NlbGZfbGluaz0qKn0ShAEKDVBhdGNoRG9jdW1lbnQSKi5ob2xkZmFzdC5kb2N1bWVudC52MS5QYXRjaERvY3VtZW50UmVxdWVzdBoeLmhvbGRmYXN0LmRvY3VtZW50LnYxLkRvY3VtZW50IieC0+STAiE6ASoyHC92MS9kb2N1bWVudHMve3NlbGZfbGluaz0qKn0SiAEKD1JlcGxhY2VEb2N1bWVudBIsLmhvbGRmYXN0LmRvY3VtZW50LnYxLlJlcGxhY2VEb2N1bWVudFJlcXVlc3QaHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudCIngtPkkwIhOgEqGhwvdjEvZG9jdW1lbnRzL3tzZWxmX2xpbms9Kip9EpEBCg5EZWxldGVEb2N1bWVudBIrLmhvbGRmYXN0LmRvY3VtZW50LnYxLkRlbGV0ZURvY3VtZW50UmVxdWVzdBosLmhvbGRmYXN0LmRvY3VtZW50LnYxLkRlbGV0ZURvY3VtZW50UmVzcG9uc2UiJILT5JMCHiocL3YxL2RvY3VtZW50cy97c2VsZl9saW5rPSoqfRJ/Cg1MaXN0RG9jdW1lbnRzEiouaG9sZGZhc3QuZG9jdW1lbnQudjEuTGlzdERvY3VtZW50c1JlcXVlc3QaKy5ob2xkZmFzdC5kb2N1bWVudC52MS5MaXN0RG9jdW1lbnRzUmVzcG9uc2UiFYLT5JMCDxINL3YxL2RvY3VtZW50cxKTAQoSR2V0RG9jdW1lbnRWZXJzaW9uEi8uaG9sZGZhc3QuZG9jdW1lbnQudjEuR2V0RG9jdW1lbnRWZXJzaW9uUmVxdWVzdBoeLmhvbGRmYXN0LmRvY3VtZW50LnYxLkRvY3VtZW50IiyC0+STAiYSJC92MS9kb2N1bWVudHMve3NlbGZfbGluaz0qKn06dmVyc2lvbhKsAQoUTGlzdERvY3VtZW50VmVyc2lvbnMSMS5ob2xkZmFzdC5kb2N1bWVudC52MS5MaXN0RG9jdW1lbnRWZXJzaW9uc1JlcXVlc3QaMi5ob2xkZmFzdC5kb2N1bWVudC52MS5MaXN0RG9jdW1lbnRWZXJzaW9uc1Jlc3BvbnNlIi2C0+STAicSJS92MS9kb2N1bWVudHMve3NlbGZfbGluaz0qKn06dmVyc2lvbnNCMFouaG9sZGZhc3QuZGV2L2NsaWVudHMvZ28vZG9jdW1lbnQvdjE7ZG9jdW1lbnR2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct]);
+  fileDesc("CiNob2xkZmFzdC9kb2N1bWVudC92MS9kb2N1bWVudC5wcm90bxIUaG9sZGZhc3QuZG9jdW1lbnQudjEijgIKCERvY3VtZW50EhEKCXNlbGZfbGluaxgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEhoKEnVwZGF0ZV90aW1lX21pY3JvcxgDIAEoAxI0CgZhY3Rpb24YBCABKA4yJC5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudEFjdGlvbhIMCgRraW5kGAUgASgJEg0KBW93bmVyGAYgASgJEh4KFmV4cGlyYXRpb25fdGltZV9taWNyb3MYByABKAMSDAoEZXRhZxgIIAEoCRIOCgRqc29uGAkgASgMSAASKQoGZmllbGRzGAogASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEgAQgYKBGJvZHki0QIKFUNyZWF0ZURvY3VtZW50UmVxdWVzdBIgCgxmYWN0b3J5X2xpbmsYASABKAlCCrpIB3IFIAEogAgSHQoLZG9jdW1lbnRfaWQYAiABKAlCCLpIBXIDKIAIEhoKBGpzb24YAyABKAxCCrpIB3oFGICAgAhIABIpCgZmaWVsZHMYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SAASNQoWZXhwaXJhdGlvbl90aW1lX21pY3JvcxgFIAEoA0IQukgNIgsY/////////w8oAEgBiAEBEg4KBnJldml2ZRgGIAEoCBI/Cgtib2R5X2Zvcm1hdBgHIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABQg0KBGJvZHkSBbpIAggBQhkKF19leHBpcmF0aW9uX3RpbWVfbWljcm9zInQKEkdldERvY3VtZW50UmVxdWVzdBIdCglzZWxmX2xpbmsYASABKAlCCrpIB3IFIAEogAgSPwoLYm9keV9mb3JtYXQYAiABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQASLkAgoUUGF0Y2hEb2N1bWVudFJlcXVlc3QSHQoJc2VsZl9saW5rGAEgASgJQgq6SAdyBSABKIAIEhoKBGpzb24YAiABKAxCCrpIB3oFGICAgAhIABIpCgZmaWVsZHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SAASLwoQZXhwZWN0ZWRfdmVyc2lvbhgEIAEoA0IQukgNIgsY/////////w8oAEgBiAEBEjUKFmV4cGlyYXRpb25fdGltZV9taWNyb3MYBSABKANCELpIDSILGP////////8PKABIAogBARI/Cgtib2R5X2Zvcm1hdBgGIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABQg0KBGJvZHkSBbpIAggBQhMKEV9leHBlY3RlZF92ZXJzaW9uQhkKF19leHBpcmF0aW9uX3RpbWVfbWljcm9zIuYCChZSZXBsYWNlRG9jdW1lbnRSZXF1ZXN0Eh0KCXNlbGZfbGluaxgBIAEoCUIKukgHcgUgASiACBIaCgRqc29uGAIgASgMQgq6SAd6BRiAgIAISAASKQoGZmllbGRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEgAEi8KEGV4cGVjdGVkX3ZlcnNpb24YBCABKANCELpIDSILGP////////8PKABIAYgBARI1ChZleHBpcmF0aW9uX3RpbWVfbWljcm9zGAUgASgDQhC6SA0iCxj/////////DygASAKIAQESPwoLYm9keV9mb3JtYXQYBiABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQAUINCgRib2R5EgW6SAIIAUITChFfZXhwZWN0ZWRfdmVyc2lvbkIZChdfZXhwaXJhdGlvbl90aW1lX21pY3JvcyK9AQoVRGVsZXRlRG9jdW1lbnRSZXF1ZXN0Eh0KCXNlbGZfbGluaxgBIAEoCUIKukgHcgUgASiACBIvChBleHBlY3RlZF92ZXJzaW9uGAIgASgDQhC6SA0iCxj/////////DygASACIAQESPwoLYm9keV9mb3JtYXQYAyABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQAUITChFfZXhwZWN0ZWRfdmVyc2lvbiJKChZEZWxldGVEb2N1bWVudFJlc3BvbnNlEjAKCGRvY3VtZW50GAEgASgLMh4uaG9sZGZhc3QuZG9jdW1lbnQudjEuRG9jdW1lbnQi7gEKFExpc3REb2N1bWVudHNSZXF1ZXN0EiAKDGZhY3RvcnlfbGluaxgBIAEoCUIKukgHcgUgASiACBIZCgZmaWx0ZXIYAiABKAlCCbpIBnIEKICAARIaCghvcmRlcl9ieRgDIAEoCUIIukgFcgMogCASHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRiQTigAEh0KCnBhZ2VfdG9rZW4YBSABKAlCCbpIBnIEKICAARI/Cgtib2R5X2Zvcm1hdBgGIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABImMKFUxpc3REb2N1bWVudHNSZXNwb25zZRIxCglkb2N1bWVudHMYASADKAsyHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkizQEKGUdldERvY3VtZW50VmVyc2lvblJlcXVlc3QSHQoJc2VsZl9saW5rGAEgASgJQgq6SAdyBSABKIAIEiYKB3ZlcnNpb24YAiABKANCELpIDSILGP////////8PKABIAIgBARIcCgppbmRleF9saW5rGAMgASgJQgi6SAVyAyiACBI/Cgtib2R5X2Zvcm1hdBgEIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABQgoKCF92ZXJzaW9uIroBChtMaXN0RG9jdW1lbnRWZXJzaW9uc1JlcXVlc3QSHQoJc2VsZl9saW5rGAEgASgJQgq6SAdyBSABKIAIEh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAyiACBI/Cgtib2R5X2Zvcm1hdBgEIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABImkKHExpc3REb2N1bWVudFZlcnNpb25zUmVzcG9uc2USMAoIdmVyc2lvbnMYASADKAsyHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiiQEKFkltcG9ydERvY3VtZW50c1JlcXVlc3QSPQoGaGVhZGVyGAEgASgLMisuaG9sZGZhc3QuZG9jdW1lbnQudjEuSW1wb3J0RG9jdW1lbnRzSGVhZGVySAASHgoIZG9jdW1lbnQYAiABKAxCCrpIB3oFGICAgAhIAEIQCgdtZXNzYWdlEgW6SAIIASJZChVJbXBvcnREb2N1bWVudHNIZWFkZXISIAoMZmFjdG9yeV9saW5rGAEgASgJQgq6SAdyBSABKIAIEh4KBHNraXAYAiABKANCELpIDSILGP////////8PKAAicAoXSW1wb3J0RG9jdW1lbnRzUmVzcG9uc2USEQoJZG9jdW1lbnRzGAEgASgDEg8KB2NyZWF0ZWQYAiABKAMSEAoIcmVwbGFjZWQYAyABKAMSEQoJdW5jaGFuZ2VkGAQgASgDEgwKBGRvbmUYBSABKAgitwEKFkV4cG9ydERvY3VtZW50c1JlcXVlc3QSIAoMZmFjdG9yeV9saW5rGAEgASgJQgq6SAdyBSABKIAIEhkKBmZpbHRlchgCIAEoCUIJukgGcgQogIABEh8KDHJlc3VtZV90b2tlbhgDIAEoCUIJukgGcgQogIABEj8KC2JvZHlfZm9ybWF0GAQgASgOMiAuaG9sZGZhc3QuZG9jdW1lbnQudjEuQm9keUZvcm1hdEIIukgFggECEAEiYgoXRXhwb3J0RG9jdW1lbnRzUmVzcG9uc2USMQoJZG9jdW1lbnRzGAEgAygLMh4uaG9sZGZhc3QuZG9jdW1lbnQudjEuRG9jdW1lbnQSFAoMcmVzdW1lX3Rva2VuGAIgASgJKpsBCg5Eb2N1bWVudEFjdGlvbhIfChtET0NVTUVOVF9BQ1RJT05fVU5TUEVDSUZJRUQQABIYChRET0NVTUVOVF9BQ1RJT05fUE9TVBABEhkKFURPQ1VNRU5UX0FDVElPTl9QQVRDSBACEhcKE0RPQ1VNRU5UX0FDVElPTl9QVVQQAxIaChZET0NVTUVOVF9BQ1RJT05fREVMRVRFEAQqbQoKQm9keUZvcm1hdBIbChdCT0RZX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhQKEEJPRFlfRk9STUFUX0pTT04QARIWChJCT0RZX0ZPUk1BVF9GSUVMRFMQAhIUChBCT0RZX0ZPUk1BVF9OT05FEAMy2woKD0RvY3VtZW50U2VydmljZRJ3Cg5DcmVhdGVEb2N1bWVudBIrLmhvbGRmYXN0LmRvY3VtZW50LnYxLkNyZWF0ZURvY3VtZW50UmVxdWVzdBoeLmhvbGRmYXN0LmRvY3VtZW50LnYxLkRvY3VtZW50IhiC0+STAhI6ASoiDS92MS9kb2N1bWVudHMSfQoLR2V0RG9jdW1lbnQSKC5ob2xkZmFzdC5kb2N1bWVudC52MS5HZXREb2N1bWVudFJlcXVlc3QaHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudCIkgtPkkwIeEhwvdjEvZG9jdW1lbnRzL3tzZWxmX2xpbms9Kip9EoQBCg1QYXRjaERvY3VtZW50EiouaG9sZGZhc3QuZG9jdW1lbnQudjEuUGF0Y2hEb2N1bWVudFJlcXVlc3QaHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudCIngtPkkwIhOgEqMhwvdjEvZG9jdW1lbnRzL3tzZWxmX2xpbms9Kip9EogBCg9SZXBsYWNlRG9jdW1lbnQSLC5ob2xkZmFzdC5kb2N1bWVudC52MS5SZXBsYWNlRG9jdW1lbnRSZXF1ZXN0Gh4uaG9sZGZhc3QuZG9jdW1lbnQudjEuRG9jdW1lbnQiJ4LT5JMCIToBKhocL3YxL2RvY3VtZW50cy97c2VsZl9saW5rPSoqfRKRAQoORGVsZXRlRG9jdW1lbnQSKy5ob2xkZmFzdC5kb2N1bWVudC52MS5EZWxldGVEb2N1bWVudFJlcXVlc3QaLC5ob2xkZmFzdC5kb2N1bWVudC52MS5EZWxldGVEb2N1bWVudFJlc3BvbnNlIiSC0+STAh4qHC92MS9kb2N1bWVudHMve3NlbGZfbGluaz0qKn0SfwoNTGlzdERvY3VtZW50cxIqLmhvbGRmYXN0LmRvY3VtZW50LnYxLkxpc3REb2N1bWVudHNSZXF1ZXN0GisuaG9sZGZhc3QuZG9jdW1lbnQudjEuTGlzdERvY3VtZW50c1Jlc3BvbnNlIhWC0+STAg8SDS92MS9kb2N1bWVudHMSkwEKEkdldERvY3VtZW50VmVyc2lvbhIvLmhvbGRmYXN0LmRvY3VtZW50LnYxLkdldERvY3VtZW50VmVyc2lvblJlcXVlc3QaHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudCIsgtPkkwImEiQvdjEvZG9jdW1lbnRzL3tzZWxmX2xpbms9Kip9OnZlcnNpb24SrAEKFExpc3REb2N1bWVudFZlcnNpb25zEjEuaG9sZGZhc3QuZG9jdW1lbnQudjEuTGlzdERvY3VtZW50VmVyc2lvbnNSZXF1ZXN0GjIuaG9sZGZhc3QuZG9jdW1lbnQudjEuTGlzdERvY3VtZW50VmVyc2lvbnNSZXNwb25zZSItgtPkkwInEiUvdjEvZG9jdW1lbnRzL3tzZWxmX2xpbms9Kip9OnZlcnNpb25zEnIKD0ltcG9ydERvY3VtZW50cxIsLmhvbGRmYXN0LmRvY3VtZW50LnYxLkltcG9ydERvY3VtZW50c1JlcXVlc3QaLS5ob2xkZmFzdC5kb2N1bWVudC52MS5JbXBvcnREb2N1bWVudHNSZXNwb25zZSgBMAEScAoPRXhwb3J0RG9jdW1lbnRzEiwuaG9sZGZhc3QuZG9jdW1lbnQudjEuRXhwb3J0RG9jdW1lbnRzUmVxdWVzdBotLmhvbGRmYXN0LmRvY3VtZW50LnYxLkV4cG9ydERvY3VtZW50c1Jlc3BvbnNlMAFCMFouaG9sZGZhc3QuZGV2L2NsaWVudHMvZ28vZG9jdW1lbnQvdjE7ZG9jdW1lbnR2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
  * One version of a document.
@@ -596,6 +596,190 @@ export const ListDocumentVersionsResponseSchema: GenMessage<ListDocumentVersions
   messageDesc(file_holdfast_document_v1_document, 11);
 
 /**
+ * One message of an import: the header first, then documents.
+ *
+ * @generated from message holdfast.document.v1.ImportDocumentsRequest
+ */
+export type ImportDocumentsRequest = Message<"holdfast.document.v1.ImportDocumentsRequest"> & {
+  /**
+   * What this message is.
+   *
+   * @generated from oneof holdfast.document.v1.ImportDocumentsRequest.message
+   */
+  message: {
+    /**
+     * The first message.
+     *
+     * @generated from field: holdfast.document.v1.ImportDocumentsHeader header = 1;
+     */
+    value: ImportDocumentsHeader;
+    case: "header";
+  } | {
+    /**
+     * A document, as a JSON object in UTF-8 of at most 16 MiB with its documentSelfLink.
+     *
+     * @generated from field: bytes document = 2;
+     */
+    value: Uint8Array;
+    case: "document";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message holdfast.document.v1.ImportDocumentsRequest.
+ * Use `create(ImportDocumentsRequestSchema)` to create a new message.
+ */
+export const ImportDocumentsRequestSchema: GenMessage<ImportDocumentsRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_document_v1_document, 12);
+
+/**
+ * How to import.
+ *
+ * @generated from message holdfast.document.v1.ImportDocumentsHeader
+ */
+export type ImportDocumentsHeader = Message<"holdfast.document.v1.ImportDocumentsHeader"> & {
+  /**
+   * The factory, for example /core/examples.
+   *
+   * @generated from field: string factory_link = 1;
+   */
+  factoryLink: string;
+
+  /**
+   * Documents at the beginning of the stream that an earlier import has written already.
+   *
+   * @generated from field: int64 skip = 2;
+   */
+  skip: bigint;
+};
+
+/**
+ * Describes the message holdfast.document.v1.ImportDocumentsHeader.
+ * Use `create(ImportDocumentsHeaderSchema)` to create a new message.
+ */
+export const ImportDocumentsHeaderSchema: GenMessage<ImportDocumentsHeader> = /*@__PURE__*/
+  messageDesc(file_holdfast_document_v1_document, 13);
+
+/**
+ * How far an import is.
+ *
+ * @generated from message holdfast.document.v1.ImportDocumentsResponse
+ */
+export type ImportDocumentsResponse = Message<"holdfast.document.v1.ImportDocumentsResponse"> & {
+  /**
+   * Documents from the beginning of the stream, skipped ones included, that are durable.
+   *
+   * @generated from field: int64 documents = 1;
+   */
+  documents: bigint;
+
+  /**
+   * Of them, those that were made.
+   *
+   * @generated from field: int64 created = 2;
+   */
+  created: bigint;
+
+  /**
+   * Those that took the place of another body.
+   *
+   * @generated from field: int64 replaced = 3;
+   */
+  replaced: bigint;
+
+  /**
+   * Those whose body was there already: nothing was written.
+   *
+   * @generated from field: int64 unchanged = 4;
+   */
+  unchanged: bigint;
+
+  /**
+   * Whether this is the last message: all documents are durable.
+   *
+   * @generated from field: bool done = 5;
+   */
+  done: boolean;
+};
+
+/**
+ * Describes the message holdfast.document.v1.ImportDocumentsResponse.
+ * Use `create(ImportDocumentsResponseSchema)` to create a new message.
+ */
+export const ImportDocumentsResponseSchema: GenMessage<ImportDocumentsResponse> = /*@__PURE__*/
+  messageDesc(file_holdfast_document_v1_document, 14);
+
+/**
+ * What to export.
+ *
+ * @generated from message holdfast.document.v1.ExportDocumentsRequest
+ */
+export type ExportDocumentsRequest = Message<"holdfast.document.v1.ExportDocumentsRequest"> & {
+  /**
+   * The factory, for example /core/examples.
+   *
+   * @generated from field: string factory_link = 1;
+   */
+  factoryLink: string;
+
+  /**
+   * An OData condition.
+   *
+   * @generated from field: string filter = 2;
+   */
+  filter: string;
+
+  /**
+   * The resume_token of the last message of an export that was cut; the other fields must be the same.
+   *
+   * @generated from field: string resume_token = 3;
+   */
+  resumeToken: string;
+
+  /**
+   * The form of the bodies.
+   *
+   * @generated from field: holdfast.document.v1.BodyFormat body_format = 4;
+   */
+  bodyFormat: BodyFormat;
+};
+
+/**
+ * Describes the message holdfast.document.v1.ExportDocumentsRequest.
+ * Use `create(ExportDocumentsRequestSchema)` to create a new message.
+ */
+export const ExportDocumentsRequestSchema: GenMessage<ExportDocumentsRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_document_v1_document, 15);
+
+/**
+ * Some of the documents.
+ *
+ * @generated from message holdfast.document.v1.ExportDocumentsResponse
+ */
+export type ExportDocumentsResponse = Message<"holdfast.document.v1.ExportDocumentsResponse"> & {
+  /**
+   * The documents.
+   *
+   * @generated from field: repeated holdfast.document.v1.Document documents = 1;
+   */
+  documents: Document[];
+
+  /**
+   * Where to go on after these; empty with the last ones.
+   *
+   * @generated from field: string resume_token = 2;
+   */
+  resumeToken: string;
+};
+
+/**
+ * Describes the message holdfast.document.v1.ExportDocumentsResponse.
+ * Use `create(ExportDocumentsResponseSchema)` to create a new message.
+ */
+export const ExportDocumentsResponseSchema: GenMessage<ExportDocumentsResponse> = /*@__PURE__*/
+  messageDesc(file_holdfast_document_v1_document, 16);
+
+/**
  * What made a version of a document.
  *
  * @generated from enum holdfast.document.v1.DocumentAction
@@ -772,6 +956,28 @@ export const DocumentService: GenService<{
     methodKind: "unary";
     input: typeof ListDocumentVersionsRequestSchema;
     output: typeof ListDocumentVersionsResponseSchema;
+  },
+  /**
+   * Writes many documents, in order. Answers now and then how many of them are durable, and once more at the end: an
+   * import that was cut goes on by sending the rest, or all again with `skip`. At a document that cannot be written it
+   * stops (metadata documents: how many were written before it). The REST form takes and answers NDJSON.
+   *
+   * @generated from rpc holdfast.document.v1.DocumentService.ImportDocuments
+   */
+  importDocuments: {
+    methodKind: "bidi_streaming";
+    input: typeof ImportDocumentsRequestSchema;
+    output: typeof ImportDocumentsResponseSchema;
+  },
+  /**
+   * Sends all documents of a factory as they were at one moment. The REST form answers NDJSON, a document a line.
+   *
+   * @generated from rpc holdfast.document.v1.DocumentService.ExportDocuments
+   */
+  exportDocuments: {
+    methodKind: "server_streaming";
+    input: typeof ExportDocumentsRequestSchema;
+    output: typeof ExportDocumentsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_holdfast_document_v1_document, 0);

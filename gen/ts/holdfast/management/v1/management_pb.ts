@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file holdfast/management/v1/management.proto.
  */
 export const file_holdfast_management_v1_management: GenFile = /*@__PURE__*/
-  fileDesc("Cidob2xkZmFzdC9tYW5hZ2VtZW50L3YxL21hbmFnZW1lbnQucHJvdG8SFmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEiEAoOR2V0SG9zdFJlcXVlc3Qi5wEKBEhvc3QSCgoCaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIZChFzdGFydF90aW1lX21pY3JvcxgDIAEoAxIWCg5kYXRhX2RpcmVjdG9yeRgEIAEoCRIUCgxiYWNrdXBfcm9vdHMYBSADKAkSHQoVYXV0b19iYWNrdXBfZGlyZWN0b3J5GAYgASgJEhQKDGh0dHBfYWRkcmVzcxgHIAEoCRIUCgxncnBjX2FkZHJlc3MYCCABKAkSLgoHaW5kZXhlcxgJIAMoCzIdLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuSW5kZXgipwIKBUluZGV4EgwKBGxpbmsYASABKAkSEQoJaW5fbWVtb3J5GAIgASgIEhAKCGluZGV4X2lkGAMgASgJEg8KB2xpbmVhZ2UYBCABKAkSNgoHcGFyZW50cxgFIAMoCzIlLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuTGluZWFnZVBhcmVudBIWCg5mb3JtYXRfdmVyc2lvbhgGIAEoBRIXCg9wb3NpdGlvbl9taWNyb3MYByABKAMSEQoJZG9jdW1lbnRzGAggASgDEhAKCHZlcnNpb25zGAkgASgDEhIKCnNpemVfYnl0ZXMYCiABKAMSOAoGd2luZG93GAsgASgLMiguaG9sZGZhc3QubWFuYWdlbWVudC52MS5SZXN0b3JhYmxlV2luZG93IksKDUxpbmVhZ2VQYXJlbnQSEAoIaW5kZXhfaWQYASABKAkSDwoHbGluZWFnZRgCIAEoCRIXCg9wb3NpdGlvbl9taWNyb3MYAyABKAMidwoQUmVzdG9yYWJsZVdpbmRvdxIXCg9lYXJsaWVzdF9taWNyb3MYASABKAMSFQoNbGF0ZXN0X21pY3JvcxgCIAEoAxIVCg1ib3VuZGluZ19saW5rGAMgASgJEhwKFGhpc3Rvcnlfc3RhcnRfbWljcm9zGAQgASgDIvQBCg1CYWNrdXBSZXF1ZXN0Eh8KC2Rlc3RpbmF0aW9uGAEgASgJQgq6SAdyBSABKIBAEj4KCWNvbnRhaW5lchgCIAEoDjIhLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuQ29udGFpbmVyQgi6SAWCAQIQARIcCgppbmRleF9saW5rGAMgASgJQgi6SAVyAyiACBINCgVzdG9yZRgEIAEoCBIMCgRmdWxsGAUgASgIEjAKCnJlcXVlc3RfaWQYBiABKAlCHLpIGXIXKIABMhJeW0EtWmEtejAtOS5fOi1dKiQSFQoNdmFsaWRhdGVfb25seRgHIAEoCCL8AQoOUmVzdG9yZVJlcXVlc3QSGgoGc291cmNlGAEgASgJQgq6SAdyBSABKIBAEhwKCmluZGV4X2xpbmsYAiABKAlCCLpIBXIDKIAIEjEKEnRhcmdldF90aW1lX21pY3JvcxgDIAEoA0IQukgNIgsY/////////w8oAEgAiAEBEh0KC2JhY2t1cF9uYW1lGAQgASgJQgi6SAVyAyj/ARIwCgpyZXF1ZXN0X2lkGAUgASgJQhy6SBlyFyiAATISXltBLVphLXowLTkuXzotXSokEhUKDXZhbGlkYXRlX29ubHkYBiABKAhCFQoTX3RhcmdldF90aW1lX21pY3JvcyIyChJVbmRvUmVzdG9yZVJlcXVlc3QSHAoKaW5kZXhfbGluaxgBIAEoCUIIukgFcgMogAgiTQoTVmVyaWZ5QmFja3VwUmVxdWVzdBIXCgN1cmkYASABKAlCCrpIB3IFIAEogEASHQoLYmFja3VwX25hbWUYAiABKAlCCLpIBXIDKP8BIk8KFURlc2NyaWJlQmFja3VwUmVxdWVzdBIXCgN1cmkYASABKAlCCrpIB3IFIAEogEASHQoLYmFja3VwX25hbWUYAiABKAlCCLpIBXIDKP8BIrADChFCYWNrdXBEZXNjcmlwdGlvbhIMCgRuYW1lGAEgASgJEg4KBm51bWJlchgCIAEoAxILCgN1cmkYAyABKAkSNAoJY29udGFpbmVyGAQgASgOMiEuaG9sZGZhc3QubWFuYWdlbWVudC52MS5Db250YWluZXISEAoIaW5kZXhfaWQYBSABKAkSEgoKaW5kZXhfbGluaxgGIAEoCRIPCgdsaW5lYWdlGAcgASgJEg8KB2hvc3RfaWQYCCABKAkSFwoPcHJvZHVjdF92ZXJzaW9uGAkgASgJEhoKEmNyZWF0ZV90aW1lX21pY3JvcxgKIAEoAxIXCg9wb3NpdGlvbl9taWNyb3MYCyABKAMSOAoGd2luZG93GAwgASgLMiguaG9sZGZhc3QubWFuYWdlbWVudC52MS5SZXN0b3JhYmxlV2luZG93EhEKCWRvY3VtZW50cxgNIAEoAxIQCgh2ZXJzaW9ucxgOIAEoAxISCgpzaXplX2J5dGVzGA8gASgDEjEKCHNlZ21lbnRzGBAgAygLMh8uaG9sZGZhc3QubWFuYWdlbWVudC52MS5TZWdtZW50IqoBCgdTZWdtZW50EgwKBG5hbWUYASABKAkSMQoEa2luZBgCIAEoDjIjLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuU2VnbWVudEtpbmQSEgoKc2l6ZV9ieXRlcxgDIAEoAxIOCgZzaGEyNTYYBCABKAkSFAoMZmlyc3RfbWljcm9zGAUgASgDEhMKC2xhc3RfbWljcm9zGAYgASgDEg8KB3JlY29yZHMYByABKAMiagoSTGlzdEJhY2t1cHNSZXF1ZXN0EhcKA3VyaRgBIAEoCUIKukgHcgUgASiAQBIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGOgHKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMogAgiZQoTTGlzdEJhY2t1cHNSZXNwb25zZRI1CgdiYWNrdXBzGAEgAygLMiQuaG9sZGZhc3QubWFuYWdlbWVudC52MS5MaXN0ZWRCYWNrdXASFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpwBCgxMaXN0ZWRCYWNrdXASDAoEbmFtZRgBIAEoCRIyCgVzdGF0ZRgCIAEoDjIjLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuQmFja3VwU3RhdGUSDwoHcHJvYmxlbRgDIAEoCRI5CgZiYWNrdXAYBCABKAsyKS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkJhY2t1cERlc2NyaXB0aW9uIpwBChNQcnVuZUJhY2t1cHNSZXF1ZXN0EhcKA3VyaRgBIAEoCUIKukgHcgUgASiAQBIjCgVuYW1lcxgCIAMoCUIUukgRkgEOCAEQ6AciB3IFIAEo/wESFQoNdmFsaWRhdGVfb25seRgDIAEoCBIwCgpyZXF1ZXN0X2lkGAQgASgJQhy6SBlyFyiAATISXltBLVphLXowLTkuXzotXSokIlsKFFBydW5lQmFja3Vwc1Jlc3BvbnNlEhcKD3JlbW92ZWRfYmFja3VwcxgBIAMoCRIVCg1yZW1vdmVkX2ZpbGVzGAIgAygJEhMKC2ZyZWVkX2J5dGVzGAMgASgDIoIDChFPcGVyYXRpb25NZXRhZGF0YRIzCgRraW5kGAEgASgOMiUuaG9sZGZhc3QubWFuYWdlbWVudC52MS5PcGVyYXRpb25LaW5kEhIKCmluZGV4X2xpbmsYAiABKAkSDgoGdGFyZ2V0GAMgASgJEhkKEXN0YXJ0X3RpbWVfbWljcm9zGAQgASgDEhwKD2VuZF90aW1lX21pY3JvcxgFIAEoA0gAiAEBEg0KBXN0YWdlGAYgASgJEhIKCmJ5dGVzX2RvbmUYByABKAMSEwoLYnl0ZXNfdG90YWwYCCABKAMSFgoOZG9jdW1lbnRzX2RvbmUYCSABKAMSFwoPZG9jdW1lbnRzX3RvdGFsGAogASgDEhgKEGJ5dGVzX3Blcl9zZWNvbmQYCyABKAESHQoQcmVtYWluaW5nX21pY3JvcxgMIAEoA0gBiAEBEhAKCHdhcm5pbmdzGA0gAygJQhIKEF9lbmRfdGltZV9taWNyb3NCEwoRX3JlbWFpbmluZ19taWNyb3MingEKDEJhY2t1cFJlc3VsdBI5CgZiYWNrdXAYASABKAsyKS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkJhY2t1cERlc2NyaXB0aW9uEhUKDWJ5dGVzX3dyaXR0ZW4YAiABKAMSGAoQc2VnbWVudHNfd3JpdHRlbhgDIAEoBRIQCgh2ZXJpZmllZBgEIAEoCBIQCgh3YXJuaW5ncxgFIAMoCSK8AQoNUmVzdG9yZVJlc3VsdBISCgppbmRleF9saW5rGAEgASgJEg8KB2xpbmVhZ2UYAiABKAkSEQoJZG9jdW1lbnRzGAMgASgDEhAKCHZlcnNpb25zGAQgASgDEhcKD3Bvc2l0aW9uX21pY3JvcxgFIAEoAxIfChJ0YXJnZXRfdGltZV9taWNyb3MYBiABKANIAIgBARIQCgh3YXJuaW5ncxgHIAMoCUIVChNfdGFyZ2V0X3RpbWVfbWljcm9zImkKDFZlcmlmeVJlc3VsdBI5CgZiYWNrdXAYASABKAsyKS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkJhY2t1cERlc2NyaXB0aW9uEg8KB3JlY29yZHMYAiABKAMSDQoFYnl0ZXMYAyABKAMqaAoJQ29udGFpbmVyEhkKFUNPTlRBSU5FUl9VTlNQRUNJRklFRBAAEhEKDUNPTlRBSU5FUl9aSVAQARIXChNDT05UQUlORVJfRElSRUNUT1JZEAISFAoQQ09OVEFJTkVSX1NUUkVBTRADKloKC1NlZ21lbnRLaW5kEhwKGFNFR01FTlRfS0lORF9VTlNQRUNJRklFRBAAEhUKEVNFR01FTlRfS0lORF9CQVNFEAESFgoSU0VHTUVOVF9LSU5EX0RFTFRBEAIqYAoLQmFja3VwU3RhdGUSHAoYQkFDS1VQX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVQkFDS1VQX1NUQVRFX0NPTVBMRVRFEAESGAoUQkFDS1VQX1NUQVRFX0RBTUFHRUQQAiqpAQoNT3BlcmF0aW9uS2luZBIeChpPUEVSQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhkKFU9QRVJBVElPTl9LSU5EX0JBQ0tVUBABEhoKFk9QRVJBVElPTl9LSU5EX1JFU1RPUkUQAhIfChtPUEVSQVRJT05fS0lORF9VTkRPX1JFU1RPUkUQAxIgChxPUEVSQVRJT05fS0lORF9WRVJJRllfQkFDS1VQEAQy5AgKEU1hbmFnZW1lbnRTZXJ2aWNlEmEKB0dldEhvc3QSJi5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkdldEhvc3RSZXF1ZXN0GhwuaG9sZGZhc3QubWFuYWdlbWVudC52MS5Ib3N0IhCC0+STAgoSCC92MS9ob3N0EooBCgZCYWNrdXASJS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkJhY2t1cFJlcXVlc3QaHS5nb29nbGUubG9uZ3J1bm5pbmcuT3BlcmF0aW9uIjrKQSEKDEJhY2t1cFJlc3VsdBIRT3BlcmF0aW9uTWV0YWRhdGGC0+STAhA6ASoiCy92MS9iYWNrdXBzEo4BCgdSZXN0b3JlEiYuaG9sZGZhc3QubWFuYWdlbWVudC52MS5SZXN0b3JlUmVxdWVzdBodLmdvb2dsZS5sb25ncnVubmluZy5PcGVyYXRpb24iPMpBIgoNUmVzdG9yZVJlc3VsdBIRT3BlcmF0aW9uTWV0YWRhdGGC0+STAhE6ASoiDC92MS9yZXN0b3JlcxKbAQoLVW5kb1Jlc3RvcmUSKi5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlVuZG9SZXN0b3JlUmVxdWVzdBodLmdvb2dsZS5sb25ncnVubmluZy5PcGVyYXRpb24iQcpBIgoNUmVzdG9yZVJlc3VsdBIRT3BlcmF0aW9uTWV0YWRhdGGC0+STAhY6ASoiES92MS9yZXN0b3Jlczp1bmRvEp0BCgxWZXJpZnlCYWNrdXASKy5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlZlcmlmeUJhY2t1cFJlcXVlc3QaHS5nb29nbGUubG9uZ3J1bm5pbmcuT3BlcmF0aW9uIkHKQSEKDFZlcmlmeVJlc3VsdBIRT3BlcmF0aW9uTWV0YWRhdGGC0+STAhc6ASoiEi92MS9iYWNrdXBzOnZlcmlmeRKIAQoORGVzY3JpYmVCYWNrdXASLS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkRlc2NyaWJlQmFja3VwUmVxdWVzdBopLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuQmFja3VwRGVzY3JpcHRpb24iHILT5JMCFhIUL3YxL2JhY2t1cHM6ZGVzY3JpYmUSewoLTGlzdEJhY2t1cHMSKi5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkxpc3RCYWNrdXBzUmVxdWVzdBorLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuTGlzdEJhY2t1cHNSZXNwb25zZSITgtPkkwINEgsvdjEvYmFja3VwcxKHAQoMUHJ1bmVCYWNrdXBzEisuaG9sZGZhc3QubWFuYWdlbWVudC52MS5QcnVuZUJhY2t1cHNSZXF1ZXN0GiwuaG9sZGZhc3QubWFuYWdlbWVudC52MS5QcnVuZUJhY2t1cHNSZXNwb25zZSIcgtPkkwIWOgEqIhEvdjEvYmFja3VwczpwcnVuZUI0WjJob2xkZmFzdC5kZXYvY2xpZW50cy9nby9tYW5hZ2VtZW50L3YxO21hbmFnZW1lbnR2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_longrunning_operations]);
+  fileDesc("Cidob2xkZmFzdC9tYW5hZ2VtZW50L3YxL21hbmFnZW1lbnQucHJvdG8SFmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEiEAoOR2V0SG9zdFJlcXVlc3Qi5wEKBEhvc3QSCgoCaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIZChFzdGFydF90aW1lX21pY3JvcxgDIAEoAxIWCg5kYXRhX2RpcmVjdG9yeRgEIAEoCRIUCgxiYWNrdXBfcm9vdHMYBSADKAkSHQoVYXV0b19iYWNrdXBfZGlyZWN0b3J5GAYgASgJEhQKDGh0dHBfYWRkcmVzcxgHIAEoCRIUCgxncnBjX2FkZHJlc3MYCCABKAkSLgoHaW5kZXhlcxgJIAMoCzIdLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuSW5kZXgipwIKBUluZGV4EgwKBGxpbmsYASABKAkSEQoJaW5fbWVtb3J5GAIgASgIEhAKCGluZGV4X2lkGAMgASgJEg8KB2xpbmVhZ2UYBCABKAkSNgoHcGFyZW50cxgFIAMoCzIlLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuTGluZWFnZVBhcmVudBIWCg5mb3JtYXRfdmVyc2lvbhgGIAEoBRIXCg9wb3NpdGlvbl9taWNyb3MYByABKAMSEQoJZG9jdW1lbnRzGAggASgDEhAKCHZlcnNpb25zGAkgASgDEhIKCnNpemVfYnl0ZXMYCiABKAMSOAoGd2luZG93GAsgASgLMiguaG9sZGZhc3QubWFuYWdlbWVudC52MS5SZXN0b3JhYmxlV2luZG93IksKDUxpbmVhZ2VQYXJlbnQSEAoIaW5kZXhfaWQYASABKAkSDwoHbGluZWFnZRgCIAEoCRIXCg9wb3NpdGlvbl9taWNyb3MYAyABKAMidwoQUmVzdG9yYWJsZVdpbmRvdxIXCg9lYXJsaWVzdF9taWNyb3MYASABKAMSFQoNbGF0ZXN0X21pY3JvcxgCIAEoAxIVCg1ib3VuZGluZ19saW5rGAMgASgJEhwKFGhpc3Rvcnlfc3RhcnRfbWljcm9zGAQgASgDIuECCg1CYWNrdXBSZXF1ZXN0Eh8KC2Rlc3RpbmF0aW9uGAEgASgJQgq6SAdyBSABKIBAEj4KCWNvbnRhaW5lchgCIAEoDjIhLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuQ29udGFpbmVyQgi6SAWCAQIQARIcCgppbmRleF9saW5rGAMgASgJQgi6SAVyAyiACBINCgVzdG9yZRgEIAEoCBIMCgRmdWxsGAUgASgIEjAKCnJlcXVlc3RfaWQYBiABKAlCHLpIGXIXKIABMhJeW0EtWmEtejAtOS5fOi1dKiQSFQoNdmFsaWRhdGVfb25seRgHIAEoCBIiCgZiZWFyZXIYCCABKAlCErpID3INKIBAMgheWyEtfl0qJBITCgZ2ZXJpZnkYCSABKAhIAIgBARInCgVzaW5jZRgKIAEoCUIYukgVchMyEV4oWzAtOWEtZl17NjR9KT8kQgkKB192ZXJpZnkiyQIKDlJlc3RvcmVSZXF1ZXN0EhoKBnNvdXJjZRgBIAEoCUIKukgHcgUgASiAQBIcCgppbmRleF9saW5rGAIgASgJQgi6SAVyAyiACBIxChJ0YXJnZXRfdGltZV9taWNyb3MYAyABKANCELpIDSILGP////////8PKABIAIgBARIdCgtiYWNrdXBfbmFtZRgEIAEoCUIIukgFcgMo/wESMAoKcmVxdWVzdF9pZBgFIAEoCUIcukgZchcogAEyEl5bQS1aYS16MC05Ll86LV0qJBIVCg12YWxpZGF0ZV9vbmx5GAYgASgIEiIKBmJlYXJlchgHIAEoCUISukgPcg0ogEAyCF5bIS1+XSokEicKDGJhc2Vfc291cmNlcxgIIAMoCUIRukgOkgELEGQiB3IFIAEogEBCFQoTX3RhcmdldF90aW1lX21pY3JvcyIyChJVbmRvUmVzdG9yZVJlcXVlc3QSHAoKaW5kZXhfbGluaxgBIAEoCUIIukgFcgMogAgiTQoTVmVyaWZ5QmFja3VwUmVxdWVzdBIXCgN1cmkYASABKAlCCrpIB3IFIAEogEASHQoLYmFja3VwX25hbWUYAiABKAlCCLpIBXIDKP8BIk8KFURlc2NyaWJlQmFja3VwUmVxdWVzdBIXCgN1cmkYASABKAlCCrpIB3IFIAEogEASHQoLYmFja3VwX25hbWUYAiABKAlCCLpIBXIDKP8BIskDChFCYWNrdXBEZXNjcmlwdGlvbhIMCgRuYW1lGAEgASgJEg4KBm51bWJlchgCIAEoAxILCgN1cmkYAyABKAkSNAoJY29udGFpbmVyGAQgASgOMiEuaG9sZGZhc3QubWFuYWdlbWVudC52MS5Db250YWluZXISEAoIaW5kZXhfaWQYBSABKAkSEgoKaW5kZXhfbGluaxgGIAEoCRIPCgdsaW5lYWdlGAcgASgJEg8KB2hvc3RfaWQYCCABKAkSFwoPcHJvZHVjdF92ZXJzaW9uGAkgASgJEhoKEmNyZWF0ZV90aW1lX21pY3JvcxgKIAEoAxIXCg9wb3NpdGlvbl9taWNyb3MYCyABKAMSOAoGd2luZG93GAwgASgLMiguaG9sZGZhc3QubWFuYWdlbWVudC52MS5SZXN0b3JhYmxlV2luZG93EhEKCWRvY3VtZW50cxgNIAEoAxIQCgh2ZXJzaW9ucxgOIAEoAxISCgpzaXplX2J5dGVzGA8gASgDEjEKCHNlZ21lbnRzGBAgAygLMh8uaG9sZGZhc3QubWFuYWdlbWVudC52MS5TZWdtZW50EhcKD21hbmlmZXN0X3NoYTI1NhgRIAEoCSKqAQoHU2VnbWVudBIMCgRuYW1lGAEgASgJEjEKBGtpbmQYAiABKA4yIy5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlNlZ21lbnRLaW5kEhIKCnNpemVfYnl0ZXMYAyABKAMSDgoGc2hhMjU2GAQgASgJEhQKDGZpcnN0X21pY3JvcxgFIAEoAxITCgtsYXN0X21pY3JvcxgGIAEoAxIPCgdyZWNvcmRzGAcgASgDImoKEkxpc3RCYWNrdXBzUmVxdWVzdBIXCgN1cmkYASABKAlCCrpIB3IFIAEogEASHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDKIAIImUKE0xpc3RCYWNrdXBzUmVzcG9uc2USNQoHYmFja3VwcxgBIAMoCzIkLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuTGlzdGVkQmFja3VwEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKcAQoMTGlzdGVkQmFja3VwEgwKBG5hbWUYASABKAkSMgoFc3RhdGUYAiABKA4yIy5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkJhY2t1cFN0YXRlEg8KB3Byb2JsZW0YAyABKAkSOQoGYmFja3VwGAQgASgLMikuaG9sZGZhc3QubWFuYWdlbWVudC52MS5CYWNrdXBEZXNjcmlwdGlvbiKcAQoTUHJ1bmVCYWNrdXBzUmVxdWVzdBIXCgN1cmkYASABKAlCCrpIB3IFIAEogEASIwoFbmFtZXMYAiADKAlCFLpIEZIBDggBEOgHIgdyBSABKP8BEhUKDXZhbGlkYXRlX29ubHkYAyABKAgSMAoKcmVxdWVzdF9pZBgEIAEoCUIcukgZchcogAEyEl5bQS1aYS16MC05Ll86LV0qJCJbChRQcnVuZUJhY2t1cHNSZXNwb25zZRIXCg9yZW1vdmVkX2JhY2t1cHMYASADKAkSFQoNcmVtb3ZlZF9maWxlcxgCIAMoCRITCgtmcmVlZF9ieXRlcxgDIAEoAyKCAwoRT3BlcmF0aW9uTWV0YWRhdGESMwoEa2luZBgBIAEoDjIlLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuT3BlcmF0aW9uS2luZBISCgppbmRleF9saW5rGAIgASgJEg4KBnRhcmdldBgDIAEoCRIZChFzdGFydF90aW1lX21pY3JvcxgEIAEoAxIcCg9lbmRfdGltZV9taWNyb3MYBSABKANIAIgBARINCgVzdGFnZRgGIAEoCRISCgpieXRlc19kb25lGAcgASgDEhMKC2J5dGVzX3RvdGFsGAggASgDEhYKDmRvY3VtZW50c19kb25lGAkgASgDEhcKD2RvY3VtZW50c190b3RhbBgKIAEoAxIYChBieXRlc19wZXJfc2Vjb25kGAsgASgBEh0KEHJlbWFpbmluZ19taWNyb3MYDCABKANIAYgBARIQCgh3YXJuaW5ncxgNIAMoCUISChBfZW5kX3RpbWVfbWljcm9zQhMKEV9yZW1haW5pbmdfbWljcm9zIp4BCgxCYWNrdXBSZXN1bHQSOQoGYmFja3VwGAEgASgLMikuaG9sZGZhc3QubWFuYWdlbWVudC52MS5CYWNrdXBEZXNjcmlwdGlvbhIVCg1ieXRlc193cml0dGVuGAIgASgDEhgKEHNlZ21lbnRzX3dyaXR0ZW4YAyABKAUSEAoIdmVyaWZpZWQYBCABKAgSEAoId2FybmluZ3MYBSADKAkivAEKDVJlc3RvcmVSZXN1bHQSEgoKaW5kZXhfbGluaxgBIAEoCRIPCgdsaW5lYWdlGAIgASgJEhEKCWRvY3VtZW50cxgDIAEoAxIQCgh2ZXJzaW9ucxgEIAEoAxIXCg9wb3NpdGlvbl9taWNyb3MYBSABKAMSHwoSdGFyZ2V0X3RpbWVfbWljcm9zGAYgASgDSACIAQESEAoId2FybmluZ3MYByADKAlCFQoTX3RhcmdldF90aW1lX21pY3JvcyJpCgxWZXJpZnlSZXN1bHQSOQoGYmFja3VwGAEgASgLMikuaG9sZGZhc3QubWFuYWdlbWVudC52MS5CYWNrdXBEZXNjcmlwdGlvbhIPCgdyZWNvcmRzGAIgASgDEg0KBWJ5dGVzGAMgASgDIoACChNTdHJlYW1CYWNrdXBSZXF1ZXN0EhwKCmluZGV4X2xpbmsYASABKAlCCLpIBXIDKIAIEg0KBXN0b3JlGAIgASgIEicKBXNpbmNlGAMgASgJQhi6SBVyEzIRXihbMC05YS1mXXs2NH0pPyQSTgoNdHJhbnNmZXJfbmFtZRgEIAEoCUI3ukg0cjIoUDIuXih0cmFuc2ZlcnMvW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXXswLDYzfSk/JBIgCgZvZmZzZXQYBSABKANCELpIDSILGP////////8PKAASIQoLY2h1bmtfYnl0ZXMYBiABKAVCDLpICRoHGICAgAQoACLLAQoUU3RyZWFtQmFja3VwUmVzcG9uc2USPAoGaGVhZGVyGAEgASgLMiouaG9sZGZhc3QubWFuYWdlbWVudC52MS5TdHJlYW1CYWNrdXBIZWFkZXJIABIuCgVjaHVuaxgCIAEoCzIdLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuQ2h1bmtIABI6Cgd0cmFpbGVyGAMgASgLMicuaG9sZGZhc3QubWFuYWdlbWVudC52MS5UcmFuc2ZlclRyYWlsZXJIAEIJCgdtZXNzYWdlIlgKElN0cmVhbUJhY2t1cEhlYWRlchIyCgh0cmFuc2ZlchgBIAEoCzIgLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuVHJhbnNmZXISDgoGb2Zmc2V0GAIgASgDImMKBUNodW5rEiAKBm9mZnNldBgBIAEoA0IQukgNIgsY/////////w8oABIYCgRkYXRhGAIgASgMQgq6SAd6BRiAgIAEEhMKBmNyYzMyYxgDIAEoB0gAiAEBQgkKB19jcmMzMmMiXgoPVHJhbnNmZXJUcmFpbGVyEiQKCnNpemVfYnl0ZXMYASABKANCELpIDSILGP////////8PKAASJQoGc2hhMjU2GAIgASgJQhW6SBJyEDIOXlswLTlhLWZdezY0fSQi0wEKFFN0cmVhbVJlc3RvcmVSZXF1ZXN0Ej0KBmhlYWRlchgBIAEoCzIrLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuU3RyZWFtUmVzdG9yZUhlYWRlckgAEi4KBWNodW5rGAIgASgLMh0uaG9sZGZhc3QubWFuYWdlbWVudC52MS5DaHVua0gAEjoKB3RyYWlsZXIYAyABKAsyJy5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlRyYW5zZmVyVHJhaWxlckgAQhAKB21lc3NhZ2USBbpIAggBIuUCChNTdHJlYW1SZXN0b3JlSGVhZGVyEhwKCmluZGV4X2xpbmsYASABKAlCCLpIBXIDKIAIEjEKEnRhcmdldF90aW1lX21pY3JvcxgCIAEoA0IQukgNIgsY/////////w8oAEgAiAEBEk4KDXRyYW5zZmVyX25hbWUYAyABKAlCN7pINHIyKFAyLl4odHJhbnNmZXJzL1tBLVphLXowLTldW0EtWmEtejAtOS5fLV17MCw2M30pPyQSJAoKc2l6ZV9ieXRlcxgEIAEoA0IQukgNIgsY/////////w8oABIwCgpyZXF1ZXN0X2lkGAUgASgJQhy6SBlyFyiAATISXltBLVphLXowLTkuXzotXSokEhUKDXZhbGlkYXRlX29ubHkYBiABKAgSJwoMYmFzZV9zb3VyY2VzGAcgAygJQhG6SA6SAQsQZCIHcgUgASiAQEIVChNfdGFyZ2V0X3RpbWVfbWljcm9zIngKFVN0cmVhbVJlc3RvcmVSZXNwb25zZRI1CgZyZXN1bHQYASABKAsyJS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlJlc3RvcmVSZXN1bHQSEQoJb3BlcmF0aW9uGAIgASgJEhUKDXRyYW5zZmVyX25hbWUYAyABKAkimAIKCFRyYW5zZmVyEgwKBG5hbWUYASABKAkSPAoJZGlyZWN0aW9uGAIgASgOMikuaG9sZGZhc3QubWFuYWdlbWVudC52MS5UcmFuc2ZlckRpcmVjdGlvbhISCgpzaXplX2J5dGVzGAMgASgDEhcKD2NvbW1pdHRlZF9ieXRlcxgEIAEoAxIQCghjb21wbGV0ZRgFIAEoCBIOCgZzaGEyNTYYBiABKAkSGgoSY3JlYXRlX3RpbWVfbWljcm9zGAcgASgDEhoKEmV4cGlyZV90aW1lX21pY3JvcxgIIAEoAxI5CgZiYWNrdXAYCSABKAsyKS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkJhY2t1cERlc2NyaXB0aW9uIlgKEkdldFRyYW5zZmVyUmVxdWVzdBJCCgRuYW1lGAEgASgJQjS6SDFyLyhQMitedHJhbnNmZXJzL1tBLVphLXowLTldW0EtWmEtejAtOS5fLV17MCw2M30kIhYKFExpc3RUcmFuc2ZlcnNSZXF1ZXN0IkwKFUxpc3RUcmFuc2ZlcnNSZXNwb25zZRIzCgl0cmFuc2ZlcnMYASADKAsyIC5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlRyYW5zZmVyIlsKFURlbGV0ZVRyYW5zZmVyUmVxdWVzdBJCCgRuYW1lGAEgASgJQjS6SDFyLyhQMitedHJhbnNmZXJzL1tBLVphLXowLTldW0EtWmEtejAtOS5fLV17MCw2M30kIhgKFkRlbGV0ZVRyYW5zZmVyUmVzcG9uc2UiMQoVV2F0Y2hPcGVyYXRpb25SZXF1ZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFIAEogAEqaAoJQ29udGFpbmVyEhkKFUNPTlRBSU5FUl9VTlNQRUNJRklFRBAAEhEKDUNPTlRBSU5FUl9aSVAQARIXChNDT05UQUlORVJfRElSRUNUT1JZEAISFAoQQ09OVEFJTkVSX1NUUkVBTRADKloKC1NlZ21lbnRLaW5kEhwKGFNFR01FTlRfS0lORF9VTlNQRUNJRklFRBAAEhUKEVNFR01FTlRfS0lORF9CQVNFEAESFgoSU0VHTUVOVF9LSU5EX0RFTFRBEAIqYAoLQmFja3VwU3RhdGUSHAoYQkFDS1VQX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVQkFDS1VQX1NUQVRFX0NPTVBMRVRFEAESGAoUQkFDS1VQX1NUQVRFX0RBTUFHRUQQAiqpAQoNT3BlcmF0aW9uS2luZBIeChpPUEVSQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhkKFU9QRVJBVElPTl9LSU5EX0JBQ0tVUBABEhoKFk9QRVJBVElPTl9LSU5EX1JFU1RPUkUQAhIfChtPUEVSQVRJT05fS0lORF9VTkRPX1JFU1RPUkUQAxIgChxPUEVSQVRJT05fS0lORF9WRVJJRllfQkFDS1VQEAQqdwoRVHJhbnNmZXJEaXJlY3Rpb24SIgoeVFJBTlNGRVJfRElSRUNUSU9OX1VOU1BFQ0lGSUVEEAASHwobVFJBTlNGRVJfRElSRUNUSU9OX0RPV05MT0FEEAESHQoZVFJBTlNGRVJfRElSRUNUSU9OX1VQTE9BRBACMoAPChFNYW5hZ2VtZW50U2VydmljZRJhCgdHZXRIb3N0EiYuaG9sZGZhc3QubWFuYWdlbWVudC52MS5HZXRIb3N0UmVxdWVzdBocLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuSG9zdCIQgtPkkwIKEggvdjEvaG9zdBKKAQoGQmFja3VwEiUuaG9sZGZhc3QubWFuYWdlbWVudC52MS5CYWNrdXBSZXF1ZXN0Gh0uZ29vZ2xlLmxvbmdydW5uaW5nLk9wZXJhdGlvbiI6ykEhCgxCYWNrdXBSZXN1bHQSEU9wZXJhdGlvbk1ldGFkYXRhgtPkkwIQOgEqIgsvdjEvYmFja3VwcxKOAQoHUmVzdG9yZRImLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuUmVzdG9yZVJlcXVlc3QaHS5nb29nbGUubG9uZ3J1bm5pbmcuT3BlcmF0aW9uIjzKQSIKDVJlc3RvcmVSZXN1bHQSEU9wZXJhdGlvbk1ldGFkYXRhgtPkkwIROgEqIgwvdjEvcmVzdG9yZXMSmwEKC1VuZG9SZXN0b3JlEiouaG9sZGZhc3QubWFuYWdlbWVudC52MS5VbmRvUmVzdG9yZVJlcXVlc3QaHS5nb29nbGUubG9uZ3J1bm5pbmcuT3BlcmF0aW9uIkHKQSIKDVJlc3RvcmVSZXN1bHQSEU9wZXJhdGlvbk1ldGFkYXRhgtPkkwIWOgEqIhEvdjEvcmVzdG9yZXM6dW5kbxKdAQoMVmVyaWZ5QmFja3VwEisuaG9sZGZhc3QubWFuYWdlbWVudC52MS5WZXJpZnlCYWNrdXBSZXF1ZXN0Gh0uZ29vZ2xlLmxvbmdydW5uaW5nLk9wZXJhdGlvbiJBykEhCgxWZXJpZnlSZXN1bHQSEU9wZXJhdGlvbk1ldGFkYXRhgtPkkwIXOgEqIhIvdjEvYmFja3Vwczp2ZXJpZnkSiAEKDkRlc2NyaWJlQmFja3VwEi0uaG9sZGZhc3QubWFuYWdlbWVudC52MS5EZXNjcmliZUJhY2t1cFJlcXVlc3QaKS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkJhY2t1cERlc2NyaXB0aW9uIhyC0+STAhYSFC92MS9iYWNrdXBzOmRlc2NyaWJlEnsKC0xpc3RCYWNrdXBzEiouaG9sZGZhc3QubWFuYWdlbWVudC52MS5MaXN0QmFja3Vwc1JlcXVlc3QaKy5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkxpc3RCYWNrdXBzUmVzcG9uc2UiE4LT5JMCDRILL3YxL2JhY2t1cHMShwEKDFBydW5lQmFja3VwcxIrLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuUHJ1bmVCYWNrdXBzUmVxdWVzdBosLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuUHJ1bmVCYWNrdXBzUmVzcG9uc2UiHILT5JMCFjoBKiIRL3YxL2JhY2t1cHM6cHJ1bmUSigEKDFN0cmVhbUJhY2t1cBIrLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuU3RyZWFtQmFja3VwUmVxdWVzdBosLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuU3RyZWFtQmFja3VwUmVzcG9uc2UiHYLT5JMCFzoBKiISL3YxL2JhY2t1cHM6c3RyZWFtMAESbgoNU3RyZWFtUmVzdG9yZRIsLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuU3RyZWFtUmVzdG9yZVJlcXVlc3QaLS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlN0cmVhbVJlc3RvcmVSZXNwb25zZSgBEnsKC0dldFRyYW5zZmVyEiouaG9sZGZhc3QubWFuYWdlbWVudC52MS5HZXRUcmFuc2ZlclJlcXVlc3QaIC5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlRyYW5zZmVyIh6C0+STAhgSFi92MS97bmFtZT10cmFuc2ZlcnMvKn0SgwEKDUxpc3RUcmFuc2ZlcnMSLC5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkxpc3RUcmFuc2ZlcnNSZXF1ZXN0Gi0uaG9sZGZhc3QubWFuYWdlbWVudC52MS5MaXN0VHJhbnNmZXJzUmVzcG9uc2UiFYLT5JMCDxINL3YxL3RyYW5zZmVycxKPAQoORGVsZXRlVHJhbnNmZXISLS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkRlbGV0ZVRyYW5zZmVyUmVxdWVzdBouLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuRGVsZXRlVHJhbnNmZXJSZXNwb25zZSIegtPkkwIYKhYvdjEve25hbWU9dHJhbnNmZXJzLyp9EocBCg5XYXRjaE9wZXJhdGlvbhItLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuV2F0Y2hPcGVyYXRpb25SZXF1ZXN0Gh0uZ29vZ2xlLmxvbmdydW5uaW5nLk9wZXJhdGlvbiIlgtPkkwIfEh0vdjEve25hbWU9b3BlcmF0aW9ucy8qfTp3YXRjaDABQjRaMmhvbGRmYXN0LmRldi9jbGllbnRzL2dvL21hbmFnZW1lbnQvdjE7bWFuYWdlbWVudHYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_longrunning_operations]);
 
 /**
  * Asks for the host.
@@ -285,7 +285,8 @@ export const RestorableWindowSchema: GenMessage<RestorableWindow> = /*@__PURE__*
  */
 export type BackupRequest = Message<"holdfast.management.v1.BackupRequest"> & {
   /**
-   * A file:, http: or https: URI.
+   * A file:, http: or https: URI; or "transfer:", which keeps the archive on the host for a while, to be fetched from
+   * /v1/transfers or by StreamBackup. To http(s) it is always a STREAM.
    *
    * @generated from field: string destination = 1;
    */
@@ -332,6 +333,30 @@ export type BackupRequest = Message<"holdfast.management.v1.BackupRequest"> & {
    * @generated from field: bool validate_only = 7;
    */
   validateOnly: boolean;
+
+  /**
+   * http(s): a token that is sent as Authorization: Bearer to the destination's own origin alone. It is in no answer and
+   * no log.
+   *
+   * @generated from field: string bearer = 8;
+   */
+  bearer: string;
+
+  /**
+   * http(s): whether what was sent is read back. Absent: yes, and a destination that cannot be read is a warning. True:
+   * that is an error. False: it is not tried.
+   *
+   * @generated from field: optional bool verify = 9;
+   */
+  verify?: boolean | undefined;
+
+  /**
+   * transfer: alone: the SHA-256 of the manifest of a backup that was taken as a transfer before; only what came after
+   * it is sent.
+   *
+   * @generated from field: string since = 10;
+   */
+  since: string;
 };
 
 /**
@@ -348,7 +373,7 @@ export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
  */
 export type RestoreRequest = Message<"holdfast.management.v1.RestoreRequest"> & {
   /**
-   * Where the backup is: the URI that it was backed up to.
+   * Where the backup is: the URI that it was backed up to; or transfer:NAME for one that was sent to the host.
    *
    * @generated from field: string source = 1;
    */
@@ -388,6 +413,21 @@ export type RestoreRequest = Message<"holdfast.management.v1.RestoreRequest"> & 
    * @generated from field: bool validate_only = 6;
    */
   validateOnly: boolean;
+
+  /**
+   * http(s): a token that is sent as Authorization: Bearer to the source's own origin alone.
+   *
+   * @generated from field: string bearer = 7;
+   */
+  bearer: string;
+
+  /**
+   * Further archives that hold segments which the backup at the source builds on: those that its manifest lists and
+   * its own archive lacks, as with an incremental StreamBackup. file:, http(s): and transfer: URIs.
+   *
+   * @generated from field: repeated string base_sources = 8;
+   */
+  baseSources: string[];
 };
 
 /**
@@ -591,6 +631,13 @@ export type BackupDescription = Message<"holdfast.management.v1.BackupDescriptio
    * @generated from field: repeated holdfast.management.v1.Segment segments = 16;
    */
   segments: Segment[];
+
+  /**
+   * The SHA-256 of its manifest in lower-case hexadecimal: what `since` takes.
+   *
+   * @generated from field: string manifest_sha256 = 17;
+   */
+  manifestSha256: string;
 };
 
 /**
@@ -1098,6 +1145,534 @@ export const VerifyResultSchema: GenMessage<VerifyResult> = /*@__PURE__*/
   messageDesc(file_holdfast_management_v1_management, 20);
 
 /**
+ * Which backup to send, or which one to go on sending.
+ *
+ * @generated from message holdfast.management.v1.StreamBackupRequest
+ */
+export type StreamBackupRequest = Message<"holdfast.management.v1.StreamBackupRequest"> & {
+  /**
+   * The index. Empty: /core/document-index.
+   *
+   * @generated from field: string index_link = 1;
+   */
+  indexLink: string;
+
+  /**
+   * Store the files in the archive instead of compressing them.
+   *
+   * @generated from field: bool store = 2;
+   */
+  store: boolean;
+
+  /**
+   * The SHA-256 of the manifest of a backup taken before: only what came after it is sent. NOT_FOUND where the host does
+   * not remember it.
+   *
+   * @generated from field: string since = 3;
+   */
+  since: string;
+
+  /**
+   * Goes on with the transfer of this name, transfers/NAME; the fields above are not looked at. Empty: a new backup is made.
+   *
+   * @generated from field: string transfer_name = 4;
+   */
+  transferName: string;
+
+  /**
+   * Where to go on, in bytes.
+   *
+   * @generated from field: int64 offset = 5;
+   */
+  offset: bigint;
+
+  /**
+   * How large a chunk is at most. 0: 1 MiB.
+   *
+   * @generated from field: int32 chunk_bytes = 6;
+   */
+  chunkBytes: number;
+};
+
+/**
+ * Describes the message holdfast.management.v1.StreamBackupRequest.
+ * Use `create(StreamBackupRequestSchema)` to create a new message.
+ */
+export const StreamBackupRequestSchema: GenMessage<StreamBackupRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 21);
+
+/**
+ * One message of a backup: the header first, then chunks, then the trailer.
+ *
+ * @generated from message holdfast.management.v1.StreamBackupResponse
+ */
+export type StreamBackupResponse = Message<"holdfast.management.v1.StreamBackupResponse"> & {
+  /**
+   * What this message is.
+   *
+   * @generated from oneof holdfast.management.v1.StreamBackupResponse.message
+   */
+  message: {
+    /**
+     * The first message.
+     *
+     * @generated from field: holdfast.management.v1.StreamBackupHeader header = 1;
+     */
+    value: StreamBackupHeader;
+    case: "header";
+  } | {
+    /**
+     * Bytes of the archive, in order.
+     *
+     * @generated from field: holdfast.management.v1.Chunk chunk = 2;
+     */
+    value: Chunk;
+    case: "chunk";
+  } | {
+    /**
+     * The last message.
+     *
+     * @generated from field: holdfast.management.v1.TransferTrailer trailer = 3;
+     */
+    value: TransferTrailer;
+    case: "trailer";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message holdfast.management.v1.StreamBackupResponse.
+ * Use `create(StreamBackupResponseSchema)` to create a new message.
+ */
+export const StreamBackupResponseSchema: GenMessage<StreamBackupResponse> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 22);
+
+/**
+ * What a stream will send.
+ *
+ * @generated from message holdfast.management.v1.StreamBackupHeader
+ */
+export type StreamBackupHeader = Message<"holdfast.management.v1.StreamBackupHeader"> & {
+  /**
+   * The transfer to go on with should the stream be cut.
+   *
+   * @generated from field: holdfast.management.v1.Transfer transfer = 1;
+   */
+  transfer?: Transfer | undefined;
+
+  /**
+   * The offset of the first chunk.
+   *
+   * @generated from field: int64 offset = 2;
+   */
+  offset: bigint;
+};
+
+/**
+ * Describes the message holdfast.management.v1.StreamBackupHeader.
+ * Use `create(StreamBackupHeaderSchema)` to create a new message.
+ */
+export const StreamBackupHeaderSchema: GenMessage<StreamBackupHeader> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 23);
+
+/**
+ * A piece of an archive.
+ *
+ * @generated from message holdfast.management.v1.Chunk
+ */
+export type Chunk = Message<"holdfast.management.v1.Chunk"> & {
+  /**
+   * Where it begins in the archive.
+   *
+   * @generated from field: int64 offset = 1;
+   */
+  offset: bigint;
+
+  /**
+   * At most 8 MiB.
+   *
+   * @generated from field: bytes data = 2;
+   */
+  data: Uint8Array;
+
+  /**
+   * The CRC-32C of the data. Absent in a request: not checked.
+   *
+   * @generated from field: optional fixed32 crc32c = 3;
+   */
+  crc32c?: number | undefined;
+};
+
+/**
+ * Describes the message holdfast.management.v1.Chunk.
+ * Use `create(ChunkSchema)` to create a new message.
+ */
+export const ChunkSchema: GenMessage<Chunk> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 24);
+
+/**
+ * The end of an archive.
+ *
+ * @generated from message holdfast.management.v1.TransferTrailer
+ */
+export type TransferTrailer = Message<"holdfast.management.v1.TransferTrailer"> & {
+  /**
+   * Its size.
+   *
+   * @generated from field: int64 size_bytes = 1;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * Its SHA-256 in lower-case hexadecimal.
+   *
+   * @generated from field: string sha256 = 2;
+   */
+  sha256: string;
+};
+
+/**
+ * Describes the message holdfast.management.v1.TransferTrailer.
+ * Use `create(TransferTrailerSchema)` to create a new message.
+ */
+export const TransferTrailerSchema: GenMessage<TransferTrailer> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 25);
+
+/**
+ * One message of a restore: the header first, then chunks, then the trailer.
+ *
+ * @generated from message holdfast.management.v1.StreamRestoreRequest
+ */
+export type StreamRestoreRequest = Message<"holdfast.management.v1.StreamRestoreRequest"> & {
+  /**
+   * What this message is.
+   *
+   * @generated from oneof holdfast.management.v1.StreamRestoreRequest.message
+   */
+  message: {
+    /**
+     * The first message.
+     *
+     * @generated from field: holdfast.management.v1.StreamRestoreHeader header = 1;
+     */
+    value: StreamRestoreHeader;
+    case: "header";
+  } | {
+    /**
+     * Bytes of the archive, in order.
+     *
+     * @generated from field: holdfast.management.v1.Chunk chunk = 2;
+     */
+    value: Chunk;
+    case: "chunk";
+  } | {
+    /**
+     * The last message.
+     *
+     * @generated from field: holdfast.management.v1.TransferTrailer trailer = 3;
+     */
+    value: TransferTrailer;
+    case: "trailer";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message holdfast.management.v1.StreamRestoreRequest.
+ * Use `create(StreamRestoreRequestSchema)` to create a new message.
+ */
+export const StreamRestoreRequestSchema: GenMessage<StreamRestoreRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 26);
+
+/**
+ * What to do with the archive that follows.
+ *
+ * @generated from message holdfast.management.v1.StreamRestoreHeader
+ */
+export type StreamRestoreHeader = Message<"holdfast.management.v1.StreamRestoreHeader"> & {
+  /**
+   * The index to replace. Empty: /core/document-index.
+   *
+   * @generated from field: string index_link = 1;
+   */
+  indexLink: string;
+
+  /**
+   * The moment to go back to, in microseconds since 1970. Absent: everything.
+   *
+   * @generated from field: optional int64 target_time_micros = 2;
+   */
+  targetTimeMicros?: bigint | undefined;
+
+  /**
+   * The name of this upload, transfers/NAME, chosen by the client: a stream that was cut is gone on with under it. Empty:
+   * one that nobody can go on with.
+   *
+   * @generated from field: string transfer_name = 3;
+   */
+  transferName: string;
+
+  /**
+   * The size of the archive, where it is known: room is looked for before anything is sent. 0: not known.
+   *
+   * @generated from field: int64 size_bytes = 4;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * Makes the request safe to repeat: a second one with the same id answers the first one's outcome.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+
+  /**
+   * Takes and checks the archive, and restores nothing.
+   *
+   * @generated from field: bool validate_only = 6;
+   */
+  validateOnly: boolean;
+
+  /**
+   * As base_sources of RestoreRequest.
+   *
+   * @generated from field: repeated string base_sources = 7;
+   */
+  baseSources: string[];
+};
+
+/**
+ * Describes the message holdfast.management.v1.StreamRestoreHeader.
+ * Use `create(StreamRestoreHeaderSchema)` to create a new message.
+ */
+export const StreamRestoreHeaderSchema: GenMessage<StreamRestoreHeader> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 27);
+
+/**
+ * The outcome of StreamRestore.
+ *
+ * @generated from message holdfast.management.v1.StreamRestoreResponse
+ */
+export type StreamRestoreResponse = Message<"holdfast.management.v1.StreamRestoreResponse"> & {
+  /**
+   * What was restored.
+   *
+   * @generated from field: holdfast.management.v1.RestoreResult result = 1;
+   */
+  result?: RestoreResult | undefined;
+
+  /**
+   * The operation that did it.
+   *
+   * @generated from field: string operation = 2;
+   */
+  operation: string;
+
+  /**
+   * The transfer that was restored.
+   *
+   * @generated from field: string transfer_name = 3;
+   */
+  transferName: string;
+};
+
+/**
+ * Describes the message holdfast.management.v1.StreamRestoreResponse.
+ * Use `create(StreamRestoreResponseSchema)` to create a new message.
+ */
+export const StreamRestoreResponseSchema: GenMessage<StreamRestoreResponse> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 28);
+
+/**
+ * An archive on its way from or to a host. It is kept until it expires, also over a restart.
+ *
+ * @generated from message holdfast.management.v1.Transfer
+ */
+export type Transfer = Message<"holdfast.management.v1.Transfer"> & {
+  /**
+   * transfers/NAME. As a source of a restore it is transfer:NAME.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Which way it goes.
+   *
+   * @generated from field: holdfast.management.v1.TransferDirection direction = 2;
+   */
+  direction: TransferDirection;
+
+  /**
+   * The size of the archive; 0 while it is not known.
+   *
+   * @generated from field: int64 size_bytes = 3;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * How many bytes the host has safely: where an upload is to go on.
+   *
+   * @generated from field: int64 committed_bytes = 4;
+   */
+  committedBytes: bigint;
+
+  /**
+   * Whether the host has all of it.
+   *
+   * @generated from field: bool complete = 5;
+   */
+  complete: boolean;
+
+  /**
+   * The SHA-256 of the archive in lower-case hexadecimal; empty while it is not complete.
+   *
+   * @generated from field: string sha256 = 6;
+   */
+  sha256: string;
+
+  /**
+   * When it was begun, in microseconds since 1970.
+   *
+   * @generated from field: int64 create_time_micros = 7;
+   */
+  createTimeMicros: bigint;
+
+  /**
+   * When it goes if nobody touches it, in microseconds since 1970.
+   *
+   * @generated from field: int64 expire_time_micros = 8;
+   */
+  expireTimeMicros: bigint;
+
+  /**
+   * The backup in it. Only of downloads.
+   *
+   * @generated from field: holdfast.management.v1.BackupDescription backup = 9;
+   */
+  backup?: BackupDescription | undefined;
+};
+
+/**
+ * Describes the message holdfast.management.v1.Transfer.
+ * Use `create(TransferSchema)` to create a new message.
+ */
+export const TransferSchema: GenMessage<Transfer> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 29);
+
+/**
+ * Which transfer.
+ *
+ * @generated from message holdfast.management.v1.GetTransferRequest
+ */
+export type GetTransferRequest = Message<"holdfast.management.v1.GetTransferRequest"> & {
+  /**
+   * transfers/NAME
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message holdfast.management.v1.GetTransferRequest.
+ * Use `create(GetTransferRequestSchema)` to create a new message.
+ */
+export const GetTransferRequestSchema: GenMessage<GetTransferRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 30);
+
+/**
+ * Asks for the transfers.
+ *
+ * @generated from message holdfast.management.v1.ListTransfersRequest
+ */
+export type ListTransfersRequest = Message<"holdfast.management.v1.ListTransfersRequest"> & {
+};
+
+/**
+ * Describes the message holdfast.management.v1.ListTransfersRequest.
+ * Use `create(ListTransfersRequestSchema)` to create a new message.
+ */
+export const ListTransfersRequestSchema: GenMessage<ListTransfersRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 31);
+
+/**
+ * The transfers that the host keeps; their number is bounded.
+ *
+ * @generated from message holdfast.management.v1.ListTransfersResponse
+ */
+export type ListTransfersResponse = Message<"holdfast.management.v1.ListTransfersResponse"> & {
+  /**
+   * By name.
+   *
+   * @generated from field: repeated holdfast.management.v1.Transfer transfers = 1;
+   */
+  transfers: Transfer[];
+};
+
+/**
+ * Describes the message holdfast.management.v1.ListTransfersResponse.
+ * Use `create(ListTransfersResponseSchema)` to create a new message.
+ */
+export const ListTransfersResponseSchema: GenMessage<ListTransfersResponse> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 32);
+
+/**
+ * Which transfer to forget.
+ *
+ * @generated from message holdfast.management.v1.DeleteTransferRequest
+ */
+export type DeleteTransferRequest = Message<"holdfast.management.v1.DeleteTransferRequest"> & {
+  /**
+   * transfers/NAME
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message holdfast.management.v1.DeleteTransferRequest.
+ * Use `create(DeleteTransferRequestSchema)` to create a new message.
+ */
+export const DeleteTransferRequestSchema: GenMessage<DeleteTransferRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 33);
+
+/**
+ * A transfer was forgotten.
+ *
+ * @generated from message holdfast.management.v1.DeleteTransferResponse
+ */
+export type DeleteTransferResponse = Message<"holdfast.management.v1.DeleteTransferResponse"> & {
+};
+
+/**
+ * Describes the message holdfast.management.v1.DeleteTransferResponse.
+ * Use `create(DeleteTransferResponseSchema)` to create a new message.
+ */
+export const DeleteTransferResponseSchema: GenMessage<DeleteTransferResponse> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 34);
+
+/**
+ * Which operation to watch.
+ *
+ * @generated from message holdfast.management.v1.WatchOperationRequest
+ */
+export type WatchOperationRequest = Message<"holdfast.management.v1.WatchOperationRequest"> & {
+  /**
+   * operations/ID
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message holdfast.management.v1.WatchOperationRequest.
+ * Use `create(WatchOperationRequestSchema)` to create a new message.
+ */
+export const WatchOperationRequestSchema: GenMessage<WatchOperationRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 35);
+
+/**
  * How the files of a backup are packed.
  *
  * @generated from enum holdfast.management.v1.Container
@@ -1255,6 +1830,40 @@ export const OperationKindSchema: GenEnum<OperationKind> = /*@__PURE__*/
   enumDesc(file_holdfast_management_v1_management, 3);
 
 /**
+ * Which way the bytes of a transfer go.
+ *
+ * @generated from enum holdfast.management.v1.TransferDirection
+ */
+export enum TransferDirection {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: TRANSFER_DIRECTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * From the host: a backup that can be fetched.
+   *
+   * @generated from enum value: TRANSFER_DIRECTION_DOWNLOAD = 1;
+   */
+  DOWNLOAD = 1,
+
+  /**
+   * To the host: a backup that can be restored.
+   *
+   * @generated from enum value: TRANSFER_DIRECTION_UPLOAD = 2;
+   */
+  UPLOAD = 2,
+}
+
+/**
+ * Describes the enum holdfast.management.v1.TransferDirection.
+ */
+export const TransferDirectionSchema: GenEnum<TransferDirection> = /*@__PURE__*/
+  enumDesc(file_holdfast_management_v1_management, 4);
+
+/**
  * Backs up, restores and describes a host. What takes long is a google.longrunning.Operation: it is answered once the
  * request was checked and the work has begun, and the work goes on when its caller leaves.
  *
@@ -1342,6 +1951,71 @@ export const ManagementService: GenService<{
     methodKind: "unary";
     input: typeof PruneBackupsRequestSchema;
     output: typeof PruneBackupsResponseSchema;
+  },
+  /**
+   * Sends a backup as a stream: a header, chunks, a trailer. The archive is made once and kept for a while as a transfer,
+   * so that a stream that was cut is gone on with by the transfer's name and an offset, also after a restart of the host.
+   * A stream that ends without its trailer is not complete.
+   *
+   * @generated from rpc holdfast.management.v1.ManagementService.StreamBackup
+   */
+  streamBackup: {
+    methodKind: "server_streaming";
+    input: typeof StreamBackupRequestSchema;
+    output: typeof StreamBackupResponseSchema;
+  },
+  /**
+   * Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
+   * without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
+   * that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
+   * that is not what came before.
+   *
+   * @generated from rpc holdfast.management.v1.ManagementService.StreamRestore
+   */
+  streamRestore: {
+    methodKind: "client_streaming";
+    input: typeof StreamRestoreRequestSchema;
+    output: typeof StreamRestoreResponseSchema;
+  },
+  /**
+   * A transfer and how far it is.
+   *
+   * @generated from rpc holdfast.management.v1.ManagementService.GetTransfer
+   */
+  getTransfer: {
+    methodKind: "unary";
+    input: typeof GetTransferRequestSchema;
+    output: typeof TransferSchema;
+  },
+  /**
+   * The transfers that the host keeps.
+   *
+   * @generated from rpc holdfast.management.v1.ManagementService.ListTransfers
+   */
+  listTransfers: {
+    methodKind: "unary";
+    input: typeof ListTransfersRequestSchema;
+    output: typeof ListTransfersResponseSchema;
+  },
+  /**
+   * Forgets a transfer and frees what it takes. Streams of it end with ABORTED.
+   *
+   * @generated from rpc holdfast.management.v1.ManagementService.DeleteTransfer
+   */
+  deleteTransfer: {
+    methodKind: "unary";
+    input: typeof DeleteTransferRequestSchema;
+    output: typeof DeleteTransferResponseSchema;
+  },
+  /**
+   * Sends an operation each time it has changed, at most ten times a second, the last time when it is done.
+   *
+   * @generated from rpc holdfast.management.v1.ManagementService.WatchOperation
+   */
+  watchOperation: {
+    methodKind: "server_streaming";
+    input: typeof WatchOperationRequestSchema;
+    output: typeof OperationSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_holdfast_management_v1_management, 0);

@@ -10,8 +10,12 @@ import {
   type CallOptions,
   type ChannelCredentials,
   Client,
+  type ClientDuplexStream,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleBidiStreamingCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -331,6 +335,61 @@ export interface ListDocumentVersionsResponse {
   versions: Document[];
   /** Where the next page begins; empty on the last one. */
   nextPageToken: string;
+}
+
+/** One message of an import: the header first, then documents. */
+export interface ImportDocumentsRequest {
+  /** What this message is. */
+  message?:
+    | //
+    /** The first message. */
+    { $case: "header"; value: ImportDocumentsHeader }
+    | //
+    /** A document, as a JSON object in UTF-8 of at most 16 MiB with its documentSelfLink. */
+    { $case: "document"; value: Buffer }
+    | undefined;
+}
+
+/** How to import. */
+export interface ImportDocumentsHeader {
+  /** The factory, for example /core/examples. */
+  factoryLink: string;
+  /** Documents at the beginning of the stream that an earlier import has written already. */
+  skip: bigint;
+}
+
+/** How far an import is. */
+export interface ImportDocumentsResponse {
+  /** Documents from the beginning of the stream, skipped ones included, that are durable. */
+  documents: bigint;
+  /** Of them, those that were made. */
+  created: bigint;
+  /** Those that took the place of another body. */
+  replaced: bigint;
+  /** Those whose body was there already: nothing was written. */
+  unchanged: bigint;
+  /** Whether this is the last message: all documents are durable. */
+  done: boolean;
+}
+
+/** What to export. */
+export interface ExportDocumentsRequest {
+  /** The factory, for example /core/examples. */
+  factoryLink: string;
+  /** An OData condition. */
+  filter: string;
+  /** The resume_token of the last message of an export that was cut; the other fields must be the same. */
+  resumeToken: string;
+  /** The form of the bodies. */
+  bodyFormat: BodyFormat;
+}
+
+/** Some of the documents. */
+export interface ExportDocumentsResponse {
+  /** The documents. */
+  documents: Document[];
+  /** Where to go on after these; empty with the last ones. */
+  resumeToken: string;
 }
 
 function createBaseDocument(): Document {
@@ -2082,6 +2141,564 @@ export const ListDocumentVersionsResponse: MessageFns<ListDocumentVersionsRespon
   },
 };
 
+function createBaseImportDocumentsRequest(): ImportDocumentsRequest {
+  return { message: undefined };
+}
+
+export const ImportDocumentsRequest: MessageFns<ImportDocumentsRequest> = {
+  encode(message: ImportDocumentsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.message?.$case) {
+      case "header":
+        ImportDocumentsHeader.encode(message.message.value, writer.uint32(10).fork()).join();
+        break;
+      case "document":
+        writer.uint32(18).bytes(message.message.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportDocumentsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportDocumentsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = { $case: "header", value: ImportDocumentsHeader.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = { $case: "document", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImportDocumentsRequest {
+    return {
+      message: isSet(object.header)
+        ? { $case: "header", value: ImportDocumentsHeader.fromJSON(object.header) }
+        : isSet(object.document)
+        ? { $case: "document", value: Buffer.from(bytesFromBase64(object.document)) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: ImportDocumentsRequest): unknown {
+    const obj: any = {};
+    if (message.message?.$case === "header") {
+      obj.header = ImportDocumentsHeader.toJSON(message.message.value);
+    } else if (message.message?.$case === "document") {
+      obj.document = base64FromBytes(message.message.value);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ImportDocumentsRequest>, I>>(base?: I): ImportDocumentsRequest {
+    return ImportDocumentsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ImportDocumentsRequest>, I>>(object: I): ImportDocumentsRequest {
+    const message = createBaseImportDocumentsRequest();
+    switch (object.message?.$case) {
+      case "header": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "header", value: ImportDocumentsHeader.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "document": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "document", value: object.message.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseImportDocumentsHeader(): ImportDocumentsHeader {
+  return { factoryLink: "", skip: 0n };
+}
+
+export const ImportDocumentsHeader: MessageFns<ImportDocumentsHeader> = {
+  encode(message: ImportDocumentsHeader, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.factoryLink !== "") {
+      writer.uint32(10).string(message.factoryLink);
+    }
+    if (message.skip !== 0n) {
+      if (BigInt.asIntN(64, message.skip) !== message.skip) {
+        throw new globalThis.Error("value provided for field message.skip of type int64 too large");
+      }
+      writer.uint32(16).int64(message.skip);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportDocumentsHeader {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportDocumentsHeader();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.factoryLink = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.skip = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImportDocumentsHeader {
+    return {
+      factoryLink: isSet(object.factoryLink)
+        ? globalThis.String(object.factoryLink)
+        : isSet(object.factory_link)
+        ? globalThis.String(object.factory_link)
+        : "",
+      skip: isSet(object.skip) ? BigInt(object.skip) : 0n,
+    };
+  },
+
+  toJSON(message: ImportDocumentsHeader): unknown {
+    const obj: any = {};
+    if (message.factoryLink !== "") {
+      obj.factoryLink = message.factoryLink;
+    }
+    if (message.skip !== 0n) {
+      obj.skip = message.skip.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ImportDocumentsHeader>, I>>(base?: I): ImportDocumentsHeader {
+    return ImportDocumentsHeader.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ImportDocumentsHeader>, I>>(object: I): ImportDocumentsHeader {
+    const message = createBaseImportDocumentsHeader();
+    message.factoryLink = object.factoryLink ?? "";
+    message.skip = (object.skip !== undefined && object.skip !== null) ? BigInt(object.skip) : 0n;
+    return message;
+  },
+};
+
+function createBaseImportDocumentsResponse(): ImportDocumentsResponse {
+  return { documents: 0n, created: 0n, replaced: 0n, unchanged: 0n, done: false };
+}
+
+export const ImportDocumentsResponse: MessageFns<ImportDocumentsResponse> = {
+  encode(message: ImportDocumentsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.documents !== 0n) {
+      if (BigInt.asIntN(64, message.documents) !== message.documents) {
+        throw new globalThis.Error("value provided for field message.documents of type int64 too large");
+      }
+      writer.uint32(8).int64(message.documents);
+    }
+    if (message.created !== 0n) {
+      if (BigInt.asIntN(64, message.created) !== message.created) {
+        throw new globalThis.Error("value provided for field message.created of type int64 too large");
+      }
+      writer.uint32(16).int64(message.created);
+    }
+    if (message.replaced !== 0n) {
+      if (BigInt.asIntN(64, message.replaced) !== message.replaced) {
+        throw new globalThis.Error("value provided for field message.replaced of type int64 too large");
+      }
+      writer.uint32(24).int64(message.replaced);
+    }
+    if (message.unchanged !== 0n) {
+      if (BigInt.asIntN(64, message.unchanged) !== message.unchanged) {
+        throw new globalThis.Error("value provided for field message.unchanged of type int64 too large");
+      }
+      writer.uint32(32).int64(message.unchanged);
+    }
+    if (message.done !== false) {
+      writer.uint32(40).bool(message.done);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportDocumentsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportDocumentsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.documents = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.created = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.replaced = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.unchanged = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.done = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImportDocumentsResponse {
+    return {
+      documents: isSet(object.documents) ? BigInt(object.documents) : 0n,
+      created: isSet(object.created) ? BigInt(object.created) : 0n,
+      replaced: isSet(object.replaced) ? BigInt(object.replaced) : 0n,
+      unchanged: isSet(object.unchanged) ? BigInt(object.unchanged) : 0n,
+      done: isSet(object.done) ? globalThis.Boolean(object.done) : false,
+    };
+  },
+
+  toJSON(message: ImportDocumentsResponse): unknown {
+    const obj: any = {};
+    if (message.documents !== 0n) {
+      obj.documents = message.documents.toString();
+    }
+    if (message.created !== 0n) {
+      obj.created = message.created.toString();
+    }
+    if (message.replaced !== 0n) {
+      obj.replaced = message.replaced.toString();
+    }
+    if (message.unchanged !== 0n) {
+      obj.unchanged = message.unchanged.toString();
+    }
+    if (message.done !== false) {
+      obj.done = message.done;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ImportDocumentsResponse>, I>>(base?: I): ImportDocumentsResponse {
+    return ImportDocumentsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ImportDocumentsResponse>, I>>(object: I): ImportDocumentsResponse {
+    const message = createBaseImportDocumentsResponse();
+    message.documents = (object.documents !== undefined && object.documents !== null) ? BigInt(object.documents) : 0n;
+    message.created = (object.created !== undefined && object.created !== null) ? BigInt(object.created) : 0n;
+    message.replaced = (object.replaced !== undefined && object.replaced !== null) ? BigInt(object.replaced) : 0n;
+    message.unchanged = (object.unchanged !== undefined && object.unchanged !== null) ? BigInt(object.unchanged) : 0n;
+    message.done = object.done ?? false;
+    return message;
+  },
+};
+
+function createBaseExportDocumentsRequest(): ExportDocumentsRequest {
+  return { factoryLink: "", filter: "", resumeToken: "", bodyFormat: 0 };
+}
+
+export const ExportDocumentsRequest: MessageFns<ExportDocumentsRequest> = {
+  encode(message: ExportDocumentsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.factoryLink !== "") {
+      writer.uint32(10).string(message.factoryLink);
+    }
+    if (message.filter !== "") {
+      writer.uint32(18).string(message.filter);
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(26).string(message.resumeToken);
+    }
+    if (message.bodyFormat !== 0) {
+      writer.uint32(32).int32(message.bodyFormat);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportDocumentsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportDocumentsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.factoryLink = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.filter = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.bodyFormat = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportDocumentsRequest {
+    return {
+      factoryLink: isSet(object.factoryLink)
+        ? globalThis.String(object.factoryLink)
+        : isSet(object.factory_link)
+        ? globalThis.String(object.factory_link)
+        : "",
+      filter: isSet(object.filter) ? globalThis.String(object.filter) : "",
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
+      bodyFormat: isSet(object.bodyFormat)
+        ? bodyFormatFromJSON(object.bodyFormat)
+        : isSet(object.body_format)
+        ? bodyFormatFromJSON(object.body_format)
+        : 0,
+    };
+  },
+
+  toJSON(message: ExportDocumentsRequest): unknown {
+    const obj: any = {};
+    if (message.factoryLink !== "") {
+      obj.factoryLink = message.factoryLink;
+    }
+    if (message.filter !== "") {
+      obj.filter = message.filter;
+    }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
+    if (message.bodyFormat !== 0) {
+      obj.bodyFormat = bodyFormatToJSON(message.bodyFormat);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ExportDocumentsRequest>, I>>(base?: I): ExportDocumentsRequest {
+    return ExportDocumentsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExportDocumentsRequest>, I>>(object: I): ExportDocumentsRequest {
+    const message = createBaseExportDocumentsRequest();
+    message.factoryLink = object.factoryLink ?? "";
+    message.filter = object.filter ?? "";
+    message.resumeToken = object.resumeToken ?? "";
+    message.bodyFormat = object.bodyFormat ?? 0;
+    return message;
+  },
+};
+
+function createBaseExportDocumentsResponse(): ExportDocumentsResponse {
+  return { documents: [], resumeToken: "" };
+}
+
+export const ExportDocumentsResponse: MessageFns<ExportDocumentsResponse> = {
+  encode(message: ExportDocumentsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.documents) {
+      Document.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(18).string(message.resumeToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportDocumentsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportDocumentsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.documents.push(Document.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportDocumentsResponse {
+    return {
+      documents: globalThis.Array.isArray(object?.documents)
+        ? object.documents.map((e: any) => Document.fromJSON(e))
+        : [],
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ExportDocumentsResponse): unknown {
+    const obj: any = {};
+    if (message.documents?.length) {
+      obj.documents = message.documents.map((e) => Document.toJSON(e));
+    }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ExportDocumentsResponse>, I>>(base?: I): ExportDocumentsResponse {
+    return ExportDocumentsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExportDocumentsResponse>, I>>(object: I): ExportDocumentsResponse {
+    const message = createBaseExportDocumentsResponse();
+    message.documents = object.documents?.map((e) => Document.fromPartial(e)) || [];
+    message.resumeToken = object.resumeToken ?? "";
+    return message;
+  },
+};
+
 /**
  * Reads and writes documents. A write is durable when it is answered. Links may be given without their first slash, as
  * they are in the paths of the REST form.
@@ -2179,6 +2796,34 @@ export const DocumentServiceService = {
       Buffer.from(ListDocumentVersionsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListDocumentVersionsResponse => ListDocumentVersionsResponse.decode(value),
   },
+  /**
+   * Writes many documents, in order. Answers now and then how many of them are durable, and once more at the end: an
+   * import that was cut goes on by sending the rest, or all again with `skip`. At a document that cannot be written it
+   * stops (metadata documents: how many were written before it). The REST form takes and answers NDJSON.
+   */
+  importDocuments: {
+    path: "/holdfast.document.v1.DocumentService/ImportDocuments" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: ImportDocumentsRequest): Buffer =>
+      Buffer.from(ImportDocumentsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ImportDocumentsRequest => ImportDocumentsRequest.decode(value),
+    responseSerialize: (value: ImportDocumentsResponse): Buffer =>
+      Buffer.from(ImportDocumentsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImportDocumentsResponse => ImportDocumentsResponse.decode(value),
+  },
+  /** Sends all documents of a factory as they were at one moment. The REST form answers NDJSON, a document a line. */
+  exportDocuments: {
+    path: "/holdfast.document.v1.DocumentService/ExportDocuments" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ExportDocumentsRequest): Buffer =>
+      Buffer.from(ExportDocumentsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExportDocumentsRequest => ExportDocumentsRequest.decode(value),
+    responseSerialize: (value: ExportDocumentsResponse): Buffer =>
+      Buffer.from(ExportDocumentsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExportDocumentsResponse => ExportDocumentsResponse.decode(value),
+  },
 } as const;
 
 export interface DocumentServiceServer extends UntypedServiceImplementation {
@@ -2201,6 +2846,14 @@ export interface DocumentServiceServer extends UntypedServiceImplementation {
   getDocumentVersion: handleUnaryCall<GetDocumentVersionRequest, Document>;
   /** The versions of a document, newest first, a page at a time. They outlive the document. */
   listDocumentVersions: handleUnaryCall<ListDocumentVersionsRequest, ListDocumentVersionsResponse>;
+  /**
+   * Writes many documents, in order. Answers now and then how many of them are durable, and once more at the end: an
+   * import that was cut goes on by sending the rest, or all again with `skip`. At a document that cannot be written it
+   * stops (metadata documents: how many were written before it). The REST form takes and answers NDJSON.
+   */
+  importDocuments: handleBidiStreamingCall<ImportDocumentsRequest, ImportDocumentsResponse>;
+  /** Sends all documents of a factory as they were at one moment. The REST form answers NDJSON, a document a line. */
+  exportDocuments: handleServerStreamingCall<ExportDocumentsRequest, ExportDocumentsResponse>;
 }
 
 export interface DocumentServiceClient extends Client {
@@ -2335,6 +2988,27 @@ export interface DocumentServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListDocumentVersionsResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Writes many documents, in order. Answers now and then how many of them are durable, and once more at the end: an
+   * import that was cut goes on by sending the rest, or all again with `skip`. At a document that cannot be written it
+   * stops (metadata documents: how many were written before it). The REST form takes and answers NDJSON.
+   */
+  importDocuments(): ClientDuplexStream<ImportDocumentsRequest, ImportDocumentsResponse>;
+  importDocuments(options: Partial<CallOptions>): ClientDuplexStream<ImportDocumentsRequest, ImportDocumentsResponse>;
+  importDocuments(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<ImportDocumentsRequest, ImportDocumentsResponse>;
+  /** Sends all documents of a factory as they were at one moment. The REST form answers NDJSON, a document a line. */
+  exportDocuments(
+    request: ExportDocumentsRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportDocumentsResponse>;
+  exportDocuments(
+    request: ExportDocumentsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportDocumentsResponse>;
 }
 
 export const DocumentServiceClient = makeGenericClientConstructor(

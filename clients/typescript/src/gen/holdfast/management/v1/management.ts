@@ -11,7 +11,11 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type ClientWritableStream,
+  type handleClientStreamingCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -219,6 +223,49 @@ export function operationKindToJSON(object: OperationKind): string {
   }
 }
 
+/** Which way the bytes of a transfer go. */
+export enum TransferDirection {
+  /** TRANSFER_DIRECTION_UNSPECIFIED - Never sent. */
+  TRANSFER_DIRECTION_UNSPECIFIED = 0,
+  /** TRANSFER_DIRECTION_DOWNLOAD - From the host: a backup that can be fetched. */
+  TRANSFER_DIRECTION_DOWNLOAD = 1,
+  /** TRANSFER_DIRECTION_UPLOAD - To the host: a backup that can be restored. */
+  TRANSFER_DIRECTION_UPLOAD = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function transferDirectionFromJSON(object: any): TransferDirection {
+  switch (object) {
+    case 0:
+    case "TRANSFER_DIRECTION_UNSPECIFIED":
+      return TransferDirection.TRANSFER_DIRECTION_UNSPECIFIED;
+    case 1:
+    case "TRANSFER_DIRECTION_DOWNLOAD":
+      return TransferDirection.TRANSFER_DIRECTION_DOWNLOAD;
+    case 2:
+    case "TRANSFER_DIRECTION_UPLOAD":
+      return TransferDirection.TRANSFER_DIRECTION_UPLOAD;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return TransferDirection.UNRECOGNIZED;
+  }
+}
+
+export function transferDirectionToJSON(object: TransferDirection): string {
+  switch (object) {
+    case TransferDirection.TRANSFER_DIRECTION_UNSPECIFIED:
+      return "TRANSFER_DIRECTION_UNSPECIFIED";
+    case TransferDirection.TRANSFER_DIRECTION_DOWNLOAD:
+      return "TRANSFER_DIRECTION_DOWNLOAD";
+    case TransferDirection.TRANSFER_DIRECTION_UPLOAD:
+      return "TRANSFER_DIRECTION_UPLOAD";
+    case TransferDirection.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** Asks for the host. */
 export interface GetHostRequest {
 }
@@ -295,7 +342,10 @@ export interface RestorableWindow {
 
 /** What to back up, and where to. */
 export interface BackupRequest {
-  /** A file:, http: or https: URI. */
+  /**
+   * A file:, http: or https: URI; or "transfer:", which keeps the archive on the host for a while, to be fetched from
+   * /v1/transfers or by StreamBackup. To http(s) it is always a STREAM.
+   */
   destination: string;
   /** How the files are packed. */
   container: Container;
@@ -309,11 +359,28 @@ export interface BackupRequest {
   requestId: string;
   /** Checks everything and does nothing. */
   validateOnly: boolean;
+  /**
+   * http(s): a token that is sent as Authorization: Bearer to the destination's own origin alone. It is in no answer and
+   * no log.
+   */
+  bearer: string;
+  /**
+   * http(s): whether what was sent is read back. Absent: yes, and a destination that cannot be read is a warning. True:
+   * that is an error. False: it is not tried.
+   */
+  verify?:
+    | boolean
+    | undefined;
+  /**
+   * transfer: alone: the SHA-256 of the manifest of a backup that was taken as a transfer before; only what came after
+   * it is sent.
+   */
+  since: string;
 }
 
 /** What to restore. */
 export interface RestoreRequest {
-  /** Where the backup is: the URI that it was backed up to. */
+  /** Where the backup is: the URI that it was backed up to; or transfer:NAME for one that was sent to the host. */
   source: string;
   /** The index to replace. Empty: /core/document-index. */
   indexLink: string;
@@ -327,6 +394,13 @@ export interface RestoreRequest {
   requestId: string;
   /** Checks everything and does nothing. */
   validateOnly: boolean;
+  /** http(s): a token that is sent as Authorization: Bearer to the source's own origin alone. */
+  bearer: string;
+  /**
+   * Further archives that hold segments which the backup at the source builds on: those that its manifest lists and
+   * its own archive lacks, as with an incremental StreamBackup. file:, http(s): and transfer: URIs.
+   */
+  baseSources: string[];
 }
 
 /** Which restore to undo. */
@@ -387,6 +461,8 @@ export interface BackupDescription {
   sizeBytes: bigint;
   /** Its files, in order. */
   segments: Segment[];
+  /** The SHA-256 of its manifest in lower-case hexadecimal: what `since` takes. */
+  manifestSha256: string;
 }
 
 /** One immutable file of a backup. */
@@ -539,6 +615,174 @@ export interface VerifyResult {
   records: bigint;
   /** How many bytes were read. */
   bytes: bigint;
+}
+
+/** Which backup to send, or which one to go on sending. */
+export interface StreamBackupRequest {
+  /** The index. Empty: /core/document-index. */
+  indexLink: string;
+  /** Store the files in the archive instead of compressing them. */
+  store: boolean;
+  /**
+   * The SHA-256 of the manifest of a backup taken before: only what came after it is sent. NOT_FOUND where the host does
+   * not remember it.
+   */
+  since: string;
+  /** Goes on with the transfer of this name, transfers/NAME; the fields above are not looked at. Empty: a new backup is made. */
+  transferName: string;
+  /** Where to go on, in bytes. */
+  offset: bigint;
+  /** How large a chunk is at most. 0: 1 MiB. */
+  chunkBytes: number;
+}
+
+/** One message of a backup: the header first, then chunks, then the trailer. */
+export interface StreamBackupResponse {
+  /** What this message is. */
+  message?:
+    | //
+    /** The first message. */
+    { $case: "header"; value: StreamBackupHeader }
+    | //
+    /** Bytes of the archive, in order. */
+    { $case: "chunk"; value: Chunk }
+    | //
+    /** The last message. */
+    { $case: "trailer"; value: TransferTrailer }
+    | undefined;
+}
+
+/** What a stream will send. */
+export interface StreamBackupHeader {
+  /** The transfer to go on with should the stream be cut. */
+  transfer?:
+    | Transfer
+    | undefined;
+  /** The offset of the first chunk. */
+  offset: bigint;
+}
+
+/** A piece of an archive. */
+export interface Chunk {
+  /** Where it begins in the archive. */
+  offset: bigint;
+  /** At most 8 MiB. */
+  data: Buffer;
+  /** The CRC-32C of the data. Absent in a request: not checked. */
+  crc32c?: number | undefined;
+}
+
+/** The end of an archive. */
+export interface TransferTrailer {
+  /** Its size. */
+  sizeBytes: bigint;
+  /** Its SHA-256 in lower-case hexadecimal. */
+  sha256: string;
+}
+
+/** One message of a restore: the header first, then chunks, then the trailer. */
+export interface StreamRestoreRequest {
+  /** What this message is. */
+  message?:
+    | //
+    /** The first message. */
+    { $case: "header"; value: StreamRestoreHeader }
+    | //
+    /** Bytes of the archive, in order. */
+    { $case: "chunk"; value: Chunk }
+    | //
+    /** The last message. */
+    { $case: "trailer"; value: TransferTrailer }
+    | undefined;
+}
+
+/** What to do with the archive that follows. */
+export interface StreamRestoreHeader {
+  /** The index to replace. Empty: /core/document-index. */
+  indexLink: string;
+  /** The moment to go back to, in microseconds since 1970. Absent: everything. */
+  targetTimeMicros?:
+    | bigint
+    | undefined;
+  /**
+   * The name of this upload, transfers/NAME, chosen by the client: a stream that was cut is gone on with under it. Empty:
+   * one that nobody can go on with.
+   */
+  transferName: string;
+  /** The size of the archive, where it is known: room is looked for before anything is sent. 0: not known. */
+  sizeBytes: bigint;
+  /** Makes the request safe to repeat: a second one with the same id answers the first one's outcome. */
+  requestId: string;
+  /** Takes and checks the archive, and restores nothing. */
+  validateOnly: boolean;
+  /** As base_sources of RestoreRequest. */
+  baseSources: string[];
+}
+
+/** The outcome of StreamRestore. */
+export interface StreamRestoreResponse {
+  /** What was restored. */
+  result?:
+    | RestoreResult
+    | undefined;
+  /** The operation that did it. */
+  operation: string;
+  /** The transfer that was restored. */
+  transferName: string;
+}
+
+/** An archive on its way from or to a host. It is kept until it expires, also over a restart. */
+export interface Transfer {
+  /** transfers/NAME. As a source of a restore it is transfer:NAME. */
+  name: string;
+  /** Which way it goes. */
+  direction: TransferDirection;
+  /** The size of the archive; 0 while it is not known. */
+  sizeBytes: bigint;
+  /** How many bytes the host has safely: where an upload is to go on. */
+  committedBytes: bigint;
+  /** Whether the host has all of it. */
+  complete: boolean;
+  /** The SHA-256 of the archive in lower-case hexadecimal; empty while it is not complete. */
+  sha256: string;
+  /** When it was begun, in microseconds since 1970. */
+  createTimeMicros: bigint;
+  /** When it goes if nobody touches it, in microseconds since 1970. */
+  expireTimeMicros: bigint;
+  /** The backup in it. Only of downloads. */
+  backup?: BackupDescription | undefined;
+}
+
+/** Which transfer. */
+export interface GetTransferRequest {
+  /** transfers/NAME */
+  name: string;
+}
+
+/** Asks for the transfers. */
+export interface ListTransfersRequest {
+}
+
+/** The transfers that the host keeps; their number is bounded. */
+export interface ListTransfersResponse {
+  /** By name. */
+  transfers: Transfer[];
+}
+
+/** Which transfer to forget. */
+export interface DeleteTransferRequest {
+  /** transfers/NAME */
+  name: string;
+}
+
+/** A transfer was forgotten. */
+export interface DeleteTransferResponse {
+}
+
+/** Which operation to watch. */
+export interface WatchOperationRequest {
+  /** operations/ID */
+  name: string;
 }
 
 function createBaseGetHostRequest(): GetHostRequest {
@@ -1381,6 +1625,9 @@ function createBaseBackupRequest(): BackupRequest {
     full: false,
     requestId: "",
     validateOnly: false,
+    bearer: "",
+    verify: undefined,
+    since: "",
   };
 }
 
@@ -1406,6 +1653,15 @@ export const BackupRequest: MessageFns<BackupRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(56).bool(message.validateOnly);
+    }
+    if (message.bearer !== "") {
+      writer.uint32(66).string(message.bearer);
+    }
+    if (message.verify !== undefined) {
+      writer.uint32(72).bool(message.verify);
+    }
+    if (message.since !== "") {
+      writer.uint32(82).string(message.since);
     }
     return writer;
   },
@@ -1479,6 +1735,30 @@ export const BackupRequest: MessageFns<BackupRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.bearer = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.verify = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.since = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1512,6 +1792,9 @@ export const BackupRequest: MessageFns<BackupRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      bearer: isSet(object.bearer) ? globalThis.String(object.bearer) : "",
+      verify: isSet(object.verify) ? globalThis.Boolean(object.verify) : undefined,
+      since: isSet(object.since) ? globalThis.String(object.since) : "",
     };
   },
 
@@ -1538,6 +1821,15 @@ export const BackupRequest: MessageFns<BackupRequest> = {
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
     }
+    if (message.bearer !== "") {
+      obj.bearer = message.bearer;
+    }
+    if (message.verify !== undefined) {
+      obj.verify = message.verify;
+    }
+    if (message.since !== "") {
+      obj.since = message.since;
+    }
     return obj;
   },
 
@@ -1553,12 +1845,24 @@ export const BackupRequest: MessageFns<BackupRequest> = {
     message.full = object.full ?? false;
     message.requestId = object.requestId ?? "";
     message.validateOnly = object.validateOnly ?? false;
+    message.bearer = object.bearer ?? "";
+    message.verify = object.verify ?? undefined;
+    message.since = object.since ?? "";
     return message;
   },
 };
 
 function createBaseRestoreRequest(): RestoreRequest {
-  return { source: "", indexLink: "", targetTimeMicros: undefined, backupName: "", requestId: "", validateOnly: false };
+  return {
+    source: "",
+    indexLink: "",
+    targetTimeMicros: undefined,
+    backupName: "",
+    requestId: "",
+    validateOnly: false,
+    bearer: "",
+    baseSources: [],
+  };
 }
 
 export const RestoreRequest: MessageFns<RestoreRequest> = {
@@ -1583,6 +1887,12 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(48).bool(message.validateOnly);
+    }
+    if (message.bearer !== "") {
+      writer.uint32(58).string(message.bearer);
+    }
+    for (const v of message.baseSources) {
+      writer.uint32(66).string(v!);
     }
     return writer;
   },
@@ -1648,6 +1958,22 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.bearer = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.baseSources.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1688,6 +2014,12 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      bearer: isSet(object.bearer) ? globalThis.String(object.bearer) : "",
+      baseSources: globalThis.Array.isArray(object?.baseSources)
+        ? object.baseSources.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.base_sources)
+        ? object.base_sources.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1711,6 +2043,12 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
     }
+    if (message.bearer !== "") {
+      obj.bearer = message.bearer;
+    }
+    if (message.baseSources?.length) {
+      obj.baseSources = message.baseSources;
+    }
     return obj;
   },
 
@@ -1727,6 +2065,8 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
     message.backupName = object.backupName ?? "";
     message.requestId = object.requestId ?? "";
     message.validateOnly = object.validateOnly ?? false;
+    message.bearer = object.bearer ?? "";
+    message.baseSources = object.baseSources?.map((e) => e) || [];
     return message;
   },
 };
@@ -2000,6 +2340,7 @@ function createBaseBackupDescription(): BackupDescription {
     versions: 0n,
     sizeBytes: 0n,
     segments: [],
+    manifestSha256: "",
   };
 }
 
@@ -2070,6 +2411,9 @@ export const BackupDescription: MessageFns<BackupDescription> = {
     }
     for (const v of message.segments) {
       Segment.encode(v!, writer.uint32(130).fork()).join();
+    }
+    if (message.manifestSha256 !== "") {
+      writer.uint32(138).string(message.manifestSha256);
     }
     return writer;
   },
@@ -2215,6 +2559,14 @@ export const BackupDescription: MessageFns<BackupDescription> = {
             message.segments.push(Segment.decode(reader, reader.uint32()));
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.manifestSha256 = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2275,6 +2627,11 @@ export const BackupDescription: MessageFns<BackupDescription> = {
       segments: globalThis.Array.isArray(object?.segments)
         ? object.segments.map((e: any) => Segment.fromJSON(e))
         : [],
+      manifestSha256: isSet(object.manifestSha256)
+        ? globalThis.String(object.manifestSha256)
+        : isSet(object.manifest_sha256)
+        ? globalThis.String(object.manifest_sha256)
+        : "",
     };
   },
 
@@ -2328,6 +2685,9 @@ export const BackupDescription: MessageFns<BackupDescription> = {
     if (message.segments?.length) {
       obj.segments = message.segments.map((e) => Segment.toJSON(e));
     }
+    if (message.manifestSha256 !== "") {
+      obj.manifestSha256 = message.manifestSha256;
+    }
     return obj;
   },
 
@@ -2358,6 +2718,7 @@ export const BackupDescription: MessageFns<BackupDescription> = {
     message.versions = (object.versions !== undefined && object.versions !== null) ? BigInt(object.versions) : 0n;
     message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
     message.segments = object.segments?.map((e) => Segment.fromPartial(e)) || [];
+    message.manifestSha256 = object.manifestSha256 ?? "";
     return message;
   },
 };
@@ -3923,6 +4284,1635 @@ export const VerifyResult: MessageFns<VerifyResult> = {
   },
 };
 
+function createBaseStreamBackupRequest(): StreamBackupRequest {
+  return { indexLink: "", store: false, since: "", transferName: "", offset: 0n, chunkBytes: 0 };
+}
+
+export const StreamBackupRequest: MessageFns<StreamBackupRequest> = {
+  encode(message: StreamBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.indexLink !== "") {
+      writer.uint32(10).string(message.indexLink);
+    }
+    if (message.store !== false) {
+      writer.uint32(16).bool(message.store);
+    }
+    if (message.since !== "") {
+      writer.uint32(26).string(message.since);
+    }
+    if (message.transferName !== "") {
+      writer.uint32(34).string(message.transferName);
+    }
+    if (message.offset !== 0n) {
+      if (BigInt.asIntN(64, message.offset) !== message.offset) {
+        throw new globalThis.Error("value provided for field message.offset of type int64 too large");
+      }
+      writer.uint32(40).int64(message.offset);
+    }
+    if (message.chunkBytes !== 0) {
+      writer.uint32(48).int32(message.chunkBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.indexLink = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.store = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.since = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.transferName = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.offset = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.chunkBytes = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamBackupRequest {
+    return {
+      indexLink: isSet(object.indexLink)
+        ? globalThis.String(object.indexLink)
+        : isSet(object.index_link)
+        ? globalThis.String(object.index_link)
+        : "",
+      store: isSet(object.store) ? globalThis.Boolean(object.store) : false,
+      since: isSet(object.since) ? globalThis.String(object.since) : "",
+      transferName: isSet(object.transferName)
+        ? globalThis.String(object.transferName)
+        : isSet(object.transfer_name)
+        ? globalThis.String(object.transfer_name)
+        : "",
+      offset: isSet(object.offset) ? BigInt(object.offset) : 0n,
+      chunkBytes: isSet(object.chunkBytes)
+        ? globalThis.Number(object.chunkBytes)
+        : isSet(object.chunk_bytes)
+        ? globalThis.Number(object.chunk_bytes)
+        : 0,
+    };
+  },
+
+  toJSON(message: StreamBackupRequest): unknown {
+    const obj: any = {};
+    if (message.indexLink !== "") {
+      obj.indexLink = message.indexLink;
+    }
+    if (message.store !== false) {
+      obj.store = message.store;
+    }
+    if (message.since !== "") {
+      obj.since = message.since;
+    }
+    if (message.transferName !== "") {
+      obj.transferName = message.transferName;
+    }
+    if (message.offset !== 0n) {
+      obj.offset = message.offset.toString();
+    }
+    if (message.chunkBytes !== 0) {
+      obj.chunkBytes = Math.round(message.chunkBytes);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<StreamBackupRequest>, I>>(base?: I): StreamBackupRequest {
+    return StreamBackupRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StreamBackupRequest>, I>>(object: I): StreamBackupRequest {
+    const message = createBaseStreamBackupRequest();
+    message.indexLink = object.indexLink ?? "";
+    message.store = object.store ?? false;
+    message.since = object.since ?? "";
+    message.transferName = object.transferName ?? "";
+    message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
+    message.chunkBytes = object.chunkBytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseStreamBackupResponse(): StreamBackupResponse {
+  return { message: undefined };
+}
+
+export const StreamBackupResponse: MessageFns<StreamBackupResponse> = {
+  encode(message: StreamBackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.message?.$case) {
+      case "header":
+        StreamBackupHeader.encode(message.message.value, writer.uint32(10).fork()).join();
+        break;
+      case "chunk":
+        Chunk.encode(message.message.value, writer.uint32(18).fork()).join();
+        break;
+      case "trailer":
+        TransferTrailer.encode(message.message.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamBackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = { $case: "header", value: StreamBackupHeader.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = { $case: "chunk", value: Chunk.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = { $case: "trailer", value: TransferTrailer.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamBackupResponse {
+    return {
+      message: isSet(object.header)
+        ? { $case: "header", value: StreamBackupHeader.fromJSON(object.header) }
+        : isSet(object.chunk)
+        ? { $case: "chunk", value: Chunk.fromJSON(object.chunk) }
+        : isSet(object.trailer)
+        ? { $case: "trailer", value: TransferTrailer.fromJSON(object.trailer) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: StreamBackupResponse): unknown {
+    const obj: any = {};
+    if (message.message?.$case === "header") {
+      obj.header = StreamBackupHeader.toJSON(message.message.value);
+    } else if (message.message?.$case === "chunk") {
+      obj.chunk = Chunk.toJSON(message.message.value);
+    } else if (message.message?.$case === "trailer") {
+      obj.trailer = TransferTrailer.toJSON(message.message.value);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<StreamBackupResponse>, I>>(base?: I): StreamBackupResponse {
+    return StreamBackupResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StreamBackupResponse>, I>>(object: I): StreamBackupResponse {
+    const message = createBaseStreamBackupResponse();
+    switch (object.message?.$case) {
+      case "header": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "header", value: StreamBackupHeader.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "chunk": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "chunk", value: Chunk.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "trailer": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "trailer", value: TransferTrailer.fromPartial(object.message.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseStreamBackupHeader(): StreamBackupHeader {
+  return { transfer: undefined, offset: 0n };
+}
+
+export const StreamBackupHeader: MessageFns<StreamBackupHeader> = {
+  encode(message: StreamBackupHeader, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.transfer !== undefined) {
+      Transfer.encode(message.transfer, writer.uint32(10).fork()).join();
+    }
+    if (message.offset !== 0n) {
+      if (BigInt.asIntN(64, message.offset) !== message.offset) {
+        throw new globalThis.Error("value provided for field message.offset of type int64 too large");
+      }
+      writer.uint32(16).int64(message.offset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamBackupHeader {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamBackupHeader();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.transfer = Transfer.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.offset = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamBackupHeader {
+    return {
+      transfer: isSet(object.transfer) ? Transfer.fromJSON(object.transfer) : undefined,
+      offset: isSet(object.offset) ? BigInt(object.offset) : 0n,
+    };
+  },
+
+  toJSON(message: StreamBackupHeader): unknown {
+    const obj: any = {};
+    if (message.transfer !== undefined) {
+      obj.transfer = Transfer.toJSON(message.transfer);
+    }
+    if (message.offset !== 0n) {
+      obj.offset = message.offset.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<StreamBackupHeader>, I>>(base?: I): StreamBackupHeader {
+    return StreamBackupHeader.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StreamBackupHeader>, I>>(object: I): StreamBackupHeader {
+    const message = createBaseStreamBackupHeader();
+    message.transfer = (object.transfer !== undefined && object.transfer !== null)
+      ? Transfer.fromPartial(object.transfer)
+      : undefined;
+    message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
+    return message;
+  },
+};
+
+function createBaseChunk(): Chunk {
+  return { offset: 0n, data: Buffer.alloc(0), crc32c: undefined };
+}
+
+export const Chunk: MessageFns<Chunk> = {
+  encode(message: Chunk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.offset !== 0n) {
+      if (BigInt.asIntN(64, message.offset) !== message.offset) {
+        throw new globalThis.Error("value provided for field message.offset of type int64 too large");
+      }
+      writer.uint32(8).int64(message.offset);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(18).bytes(message.data);
+    }
+    if (message.crc32c !== undefined) {
+      writer.uint32(29).fixed32(message.crc32c);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Chunk {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChunk();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.offset = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 29) {
+              break;
+            }
+
+            message.crc32c = reader.fixed32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Chunk {
+    return {
+      offset: isSet(object.offset) ? BigInt(object.offset) : 0n,
+      data: isSet(object.data) ? Buffer.from(bytesFromBase64(object.data)) : Buffer.alloc(0),
+      crc32c: isSet(object.crc32c) ? globalThis.Number(object.crc32c) : undefined,
+    };
+  },
+
+  toJSON(message: Chunk): unknown {
+    const obj: any = {};
+    if (message.offset !== 0n) {
+      obj.offset = message.offset.toString();
+    }
+    if (message.data.length !== 0) {
+      obj.data = base64FromBytes(message.data);
+    }
+    if (message.crc32c !== undefined) {
+      obj.crc32c = Math.round(message.crc32c);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Chunk>, I>>(base?: I): Chunk {
+    return Chunk.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Chunk>, I>>(object: I): Chunk {
+    const message = createBaseChunk();
+    message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
+    message.data = object.data ?? Buffer.alloc(0);
+    message.crc32c = object.crc32c ?? undefined;
+    return message;
+  },
+};
+
+function createBaseTransferTrailer(): TransferTrailer {
+  return { sizeBytes: 0n, sha256: "" };
+}
+
+export const TransferTrailer: MessageFns<TransferTrailer> = {
+  encode(message: TransferTrailer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asIntN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type int64 too large");
+      }
+      writer.uint32(8).int64(message.sizeBytes);
+    }
+    if (message.sha256 !== "") {
+      writer.uint32(18).string(message.sha256);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TransferTrailer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTransferTrailer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sizeBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sha256 = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TransferTrailer {
+    return {
+      sizeBytes: isSet(object.sizeBytes)
+        ? BigInt(object.sizeBytes)
+        : isSet(object.size_bytes)
+        ? BigInt(object.size_bytes)
+        : 0n,
+      sha256: isSet(object.sha256) ? globalThis.String(object.sha256) : "",
+    };
+  },
+
+  toJSON(message: TransferTrailer): unknown {
+    const obj: any = {};
+    if (message.sizeBytes !== 0n) {
+      obj.sizeBytes = message.sizeBytes.toString();
+    }
+    if (message.sha256 !== "") {
+      obj.sha256 = message.sha256;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<TransferTrailer>, I>>(base?: I): TransferTrailer {
+    return TransferTrailer.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TransferTrailer>, I>>(object: I): TransferTrailer {
+    const message = createBaseTransferTrailer();
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    message.sha256 = object.sha256 ?? "";
+    return message;
+  },
+};
+
+function createBaseStreamRestoreRequest(): StreamRestoreRequest {
+  return { message: undefined };
+}
+
+export const StreamRestoreRequest: MessageFns<StreamRestoreRequest> = {
+  encode(message: StreamRestoreRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.message?.$case) {
+      case "header":
+        StreamRestoreHeader.encode(message.message.value, writer.uint32(10).fork()).join();
+        break;
+      case "chunk":
+        Chunk.encode(message.message.value, writer.uint32(18).fork()).join();
+        break;
+      case "trailer":
+        TransferTrailer.encode(message.message.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamRestoreRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamRestoreRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = { $case: "header", value: StreamRestoreHeader.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = { $case: "chunk", value: Chunk.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = { $case: "trailer", value: TransferTrailer.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamRestoreRequest {
+    return {
+      message: isSet(object.header)
+        ? { $case: "header", value: StreamRestoreHeader.fromJSON(object.header) }
+        : isSet(object.chunk)
+        ? { $case: "chunk", value: Chunk.fromJSON(object.chunk) }
+        : isSet(object.trailer)
+        ? { $case: "trailer", value: TransferTrailer.fromJSON(object.trailer) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: StreamRestoreRequest): unknown {
+    const obj: any = {};
+    if (message.message?.$case === "header") {
+      obj.header = StreamRestoreHeader.toJSON(message.message.value);
+    } else if (message.message?.$case === "chunk") {
+      obj.chunk = Chunk.toJSON(message.message.value);
+    } else if (message.message?.$case === "trailer") {
+      obj.trailer = TransferTrailer.toJSON(message.message.value);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<StreamRestoreRequest>, I>>(base?: I): StreamRestoreRequest {
+    return StreamRestoreRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StreamRestoreRequest>, I>>(object: I): StreamRestoreRequest {
+    const message = createBaseStreamRestoreRequest();
+    switch (object.message?.$case) {
+      case "header": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "header", value: StreamRestoreHeader.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "chunk": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "chunk", value: Chunk.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "trailer": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "trailer", value: TransferTrailer.fromPartial(object.message.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseStreamRestoreHeader(): StreamRestoreHeader {
+  return {
+    indexLink: "",
+    targetTimeMicros: undefined,
+    transferName: "",
+    sizeBytes: 0n,
+    requestId: "",
+    validateOnly: false,
+    baseSources: [],
+  };
+}
+
+export const StreamRestoreHeader: MessageFns<StreamRestoreHeader> = {
+  encode(message: StreamRestoreHeader, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.indexLink !== "") {
+      writer.uint32(10).string(message.indexLink);
+    }
+    if (message.targetTimeMicros !== undefined) {
+      if (BigInt.asIntN(64, message.targetTimeMicros) !== message.targetTimeMicros) {
+        throw new globalThis.Error("value provided for field message.targetTimeMicros of type int64 too large");
+      }
+      writer.uint32(16).int64(message.targetTimeMicros);
+    }
+    if (message.transferName !== "") {
+      writer.uint32(26).string(message.transferName);
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asIntN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type int64 too large");
+      }
+      writer.uint32(32).int64(message.sizeBytes);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(42).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(48).bool(message.validateOnly);
+    }
+    for (const v of message.baseSources) {
+      writer.uint32(58).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamRestoreHeader {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamRestoreHeader();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.indexLink = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.targetTimeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.transferName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sizeBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.baseSources.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamRestoreHeader {
+    return {
+      indexLink: isSet(object.indexLink)
+        ? globalThis.String(object.indexLink)
+        : isSet(object.index_link)
+        ? globalThis.String(object.index_link)
+        : "",
+      targetTimeMicros: isSet(object.targetTimeMicros)
+        ? BigInt(object.targetTimeMicros)
+        : isSet(object.target_time_micros)
+        ? BigInt(object.target_time_micros)
+        : undefined,
+      transferName: isSet(object.transferName)
+        ? globalThis.String(object.transferName)
+        : isSet(object.transfer_name)
+        ? globalThis.String(object.transfer_name)
+        : "",
+      sizeBytes: isSet(object.sizeBytes)
+        ? BigInt(object.sizeBytes)
+        : isSet(object.size_bytes)
+        ? BigInt(object.size_bytes)
+        : 0n,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+      baseSources: globalThis.Array.isArray(object?.baseSources)
+        ? object.baseSources.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.base_sources)
+        ? object.base_sources.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: StreamRestoreHeader): unknown {
+    const obj: any = {};
+    if (message.indexLink !== "") {
+      obj.indexLink = message.indexLink;
+    }
+    if (message.targetTimeMicros !== undefined) {
+      obj.targetTimeMicros = message.targetTimeMicros.toString();
+    }
+    if (message.transferName !== "") {
+      obj.transferName = message.transferName;
+    }
+    if (message.sizeBytes !== 0n) {
+      obj.sizeBytes = message.sizeBytes.toString();
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    if (message.baseSources?.length) {
+      obj.baseSources = message.baseSources;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<StreamRestoreHeader>, I>>(base?: I): StreamRestoreHeader {
+    return StreamRestoreHeader.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StreamRestoreHeader>, I>>(object: I): StreamRestoreHeader {
+    const message = createBaseStreamRestoreHeader();
+    message.indexLink = object.indexLink ?? "";
+    message.targetTimeMicros = (object.targetTimeMicros !== undefined && object.targetTimeMicros !== null)
+      ? BigInt(object.targetTimeMicros)
+      : undefined;
+    message.transferName = object.transferName ?? "";
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    message.baseSources = object.baseSources?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseStreamRestoreResponse(): StreamRestoreResponse {
+  return { result: undefined, operation: "", transferName: "" };
+}
+
+export const StreamRestoreResponse: MessageFns<StreamRestoreResponse> = {
+  encode(message: StreamRestoreResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.result !== undefined) {
+      RestoreResult.encode(message.result, writer.uint32(10).fork()).join();
+    }
+    if (message.operation !== "") {
+      writer.uint32(18).string(message.operation);
+    }
+    if (message.transferName !== "") {
+      writer.uint32(26).string(message.transferName);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamRestoreResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamRestoreResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.result = RestoreResult.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.operation = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.transferName = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamRestoreResponse {
+    return {
+      result: isSet(object.result) ? RestoreResult.fromJSON(object.result) : undefined,
+      operation: isSet(object.operation) ? globalThis.String(object.operation) : "",
+      transferName: isSet(object.transferName)
+        ? globalThis.String(object.transferName)
+        : isSet(object.transfer_name)
+        ? globalThis.String(object.transfer_name)
+        : "",
+    };
+  },
+
+  toJSON(message: StreamRestoreResponse): unknown {
+    const obj: any = {};
+    if (message.result !== undefined) {
+      obj.result = RestoreResult.toJSON(message.result);
+    }
+    if (message.operation !== "") {
+      obj.operation = message.operation;
+    }
+    if (message.transferName !== "") {
+      obj.transferName = message.transferName;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<StreamRestoreResponse>, I>>(base?: I): StreamRestoreResponse {
+    return StreamRestoreResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StreamRestoreResponse>, I>>(object: I): StreamRestoreResponse {
+    const message = createBaseStreamRestoreResponse();
+    message.result = (object.result !== undefined && object.result !== null)
+      ? RestoreResult.fromPartial(object.result)
+      : undefined;
+    message.operation = object.operation ?? "";
+    message.transferName = object.transferName ?? "";
+    return message;
+  },
+};
+
+function createBaseTransfer(): Transfer {
+  return {
+    name: "",
+    direction: 0,
+    sizeBytes: 0n,
+    committedBytes: 0n,
+    complete: false,
+    sha256: "",
+    createTimeMicros: 0n,
+    expireTimeMicros: 0n,
+    backup: undefined,
+  };
+}
+
+export const Transfer: MessageFns<Transfer> = {
+  encode(message: Transfer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.direction !== 0) {
+      writer.uint32(16).int32(message.direction);
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asIntN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type int64 too large");
+      }
+      writer.uint32(24).int64(message.sizeBytes);
+    }
+    if (message.committedBytes !== 0n) {
+      if (BigInt.asIntN(64, message.committedBytes) !== message.committedBytes) {
+        throw new globalThis.Error("value provided for field message.committedBytes of type int64 too large");
+      }
+      writer.uint32(32).int64(message.committedBytes);
+    }
+    if (message.complete !== false) {
+      writer.uint32(40).bool(message.complete);
+    }
+    if (message.sha256 !== "") {
+      writer.uint32(50).string(message.sha256);
+    }
+    if (message.createTimeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.createTimeMicros) !== message.createTimeMicros) {
+        throw new globalThis.Error("value provided for field message.createTimeMicros of type int64 too large");
+      }
+      writer.uint32(56).int64(message.createTimeMicros);
+    }
+    if (message.expireTimeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.expireTimeMicros) !== message.expireTimeMicros) {
+        throw new globalThis.Error("value provided for field message.expireTimeMicros of type int64 too large");
+      }
+      writer.uint32(64).int64(message.expireTimeMicros);
+    }
+    if (message.backup !== undefined) {
+      BackupDescription.encode(message.backup, writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Transfer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTransfer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.direction = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sizeBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.committedBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.complete = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sha256 = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.createTimeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.expireTimeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.backup = BackupDescription.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Transfer {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      direction: isSet(object.direction) ? transferDirectionFromJSON(object.direction) : 0,
+      sizeBytes: isSet(object.sizeBytes)
+        ? BigInt(object.sizeBytes)
+        : isSet(object.size_bytes)
+        ? BigInt(object.size_bytes)
+        : 0n,
+      committedBytes: isSet(object.committedBytes)
+        ? BigInt(object.committedBytes)
+        : isSet(object.committed_bytes)
+        ? BigInt(object.committed_bytes)
+        : 0n,
+      complete: isSet(object.complete) ? globalThis.Boolean(object.complete) : false,
+      sha256: isSet(object.sha256) ? globalThis.String(object.sha256) : "",
+      createTimeMicros: isSet(object.createTimeMicros)
+        ? BigInt(object.createTimeMicros)
+        : isSet(object.create_time_micros)
+        ? BigInt(object.create_time_micros)
+        : 0n,
+      expireTimeMicros: isSet(object.expireTimeMicros)
+        ? BigInt(object.expireTimeMicros)
+        : isSet(object.expire_time_micros)
+        ? BigInt(object.expire_time_micros)
+        : 0n,
+      backup: isSet(object.backup) ? BackupDescription.fromJSON(object.backup) : undefined,
+    };
+  },
+
+  toJSON(message: Transfer): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.direction !== 0) {
+      obj.direction = transferDirectionToJSON(message.direction);
+    }
+    if (message.sizeBytes !== 0n) {
+      obj.sizeBytes = message.sizeBytes.toString();
+    }
+    if (message.committedBytes !== 0n) {
+      obj.committedBytes = message.committedBytes.toString();
+    }
+    if (message.complete !== false) {
+      obj.complete = message.complete;
+    }
+    if (message.sha256 !== "") {
+      obj.sha256 = message.sha256;
+    }
+    if (message.createTimeMicros !== 0n) {
+      obj.createTimeMicros = message.createTimeMicros.toString();
+    }
+    if (message.expireTimeMicros !== 0n) {
+      obj.expireTimeMicros = message.expireTimeMicros.toString();
+    }
+    if (message.backup !== undefined) {
+      obj.backup = BackupDescription.toJSON(message.backup);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Transfer>, I>>(base?: I): Transfer {
+    return Transfer.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Transfer>, I>>(object: I): Transfer {
+    const message = createBaseTransfer();
+    message.name = object.name ?? "";
+    message.direction = object.direction ?? 0;
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    message.committedBytes = (object.committedBytes !== undefined && object.committedBytes !== null)
+      ? BigInt(object.committedBytes)
+      : 0n;
+    message.complete = object.complete ?? false;
+    message.sha256 = object.sha256 ?? "";
+    message.createTimeMicros = (object.createTimeMicros !== undefined && object.createTimeMicros !== null)
+      ? BigInt(object.createTimeMicros)
+      : 0n;
+    message.expireTimeMicros = (object.expireTimeMicros !== undefined && object.expireTimeMicros !== null)
+      ? BigInt(object.expireTimeMicros)
+      : 0n;
+    message.backup = (object.backup !== undefined && object.backup !== null)
+      ? BackupDescription.fromPartial(object.backup)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseGetTransferRequest(): GetTransferRequest {
+  return { name: "" };
+}
+
+export const GetTransferRequest: MessageFns<GetTransferRequest> = {
+  encode(message: GetTransferRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetTransferRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetTransferRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetTransferRequest {
+    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+  },
+
+  toJSON(message: GetTransferRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetTransferRequest>, I>>(base?: I): GetTransferRequest {
+    return GetTransferRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetTransferRequest>, I>>(object: I): GetTransferRequest {
+    const message = createBaseGetTransferRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseListTransfersRequest(): ListTransfersRequest {
+  return {};
+}
+
+export const ListTransfersRequest: MessageFns<ListTransfersRequest> = {
+  encode(_: ListTransfersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListTransfersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListTransfersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListTransfersRequest {
+    return {};
+  },
+
+  toJSON(_: ListTransfersRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListTransfersRequest>, I>>(base?: I): ListTransfersRequest {
+    return ListTransfersRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListTransfersRequest>, I>>(_: I): ListTransfersRequest {
+    const message = createBaseListTransfersRequest();
+    return message;
+  },
+};
+
+function createBaseListTransfersResponse(): ListTransfersResponse {
+  return { transfers: [] };
+}
+
+export const ListTransfersResponse: MessageFns<ListTransfersResponse> = {
+  encode(message: ListTransfersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.transfers) {
+      Transfer.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListTransfersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListTransfersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.transfers.push(Transfer.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListTransfersResponse {
+    return {
+      transfers: globalThis.Array.isArray(object?.transfers)
+        ? object.transfers.map((e: any) => Transfer.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ListTransfersResponse): unknown {
+    const obj: any = {};
+    if (message.transfers?.length) {
+      obj.transfers = message.transfers.map((e) => Transfer.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListTransfersResponse>, I>>(base?: I): ListTransfersResponse {
+    return ListTransfersResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListTransfersResponse>, I>>(object: I): ListTransfersResponse {
+    const message = createBaseListTransfersResponse();
+    message.transfers = object.transfers?.map((e) => Transfer.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDeleteTransferRequest(): DeleteTransferRequest {
+  return { name: "" };
+}
+
+export const DeleteTransferRequest: MessageFns<DeleteTransferRequest> = {
+  encode(message: DeleteTransferRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteTransferRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteTransferRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteTransferRequest {
+    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+  },
+
+  toJSON(message: DeleteTransferRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DeleteTransferRequest>, I>>(base?: I): DeleteTransferRequest {
+    return DeleteTransferRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeleteTransferRequest>, I>>(object: I): DeleteTransferRequest {
+    const message = createBaseDeleteTransferRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteTransferResponse(): DeleteTransferResponse {
+  return {};
+}
+
+export const DeleteTransferResponse: MessageFns<DeleteTransferResponse> = {
+  encode(_: DeleteTransferResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteTransferResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteTransferResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): DeleteTransferResponse {
+    return {};
+  },
+
+  toJSON(_: DeleteTransferResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DeleteTransferResponse>, I>>(base?: I): DeleteTransferResponse {
+    return DeleteTransferResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeleteTransferResponse>, I>>(_: I): DeleteTransferResponse {
+    const message = createBaseDeleteTransferResponse();
+    return message;
+  },
+};
+
+function createBaseWatchOperationRequest(): WatchOperationRequest {
+  return { name: "" };
+}
+
+export const WatchOperationRequest: MessageFns<WatchOperationRequest> = {
+  encode(message: WatchOperationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchOperationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchOperationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchOperationRequest {
+    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+  },
+
+  toJSON(message: WatchOperationRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WatchOperationRequest>, I>>(base?: I): WatchOperationRequest {
+    return WatchOperationRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WatchOperationRequest>, I>>(object: I): WatchOperationRequest {
+    const message = createBaseWatchOperationRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
 /**
  * Backs up, restores and describes a host. What takes long is a google.longrunning.Operation: it is answered once the
  * request was checked and the work has begun, and the work goes on when its caller leaves.
@@ -4017,6 +6007,81 @@ export const ManagementServiceService = {
       Buffer.from(PruneBackupsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PruneBackupsResponse => PruneBackupsResponse.decode(value),
   },
+  /**
+   * Sends a backup as a stream: a header, chunks, a trailer. The archive is made once and kept for a while as a transfer,
+   * so that a stream that was cut is gone on with by the transfer's name and an offset, also after a restart of the host.
+   * A stream that ends without its trailer is not complete.
+   */
+  streamBackup: {
+    path: "/holdfast.management.v1.ManagementService/StreamBackup" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: StreamBackupRequest): Buffer => Buffer.from(StreamBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StreamBackupRequest => StreamBackupRequest.decode(value),
+    responseSerialize: (value: StreamBackupResponse): Buffer =>
+      Buffer.from(StreamBackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): StreamBackupResponse => StreamBackupResponse.decode(value),
+  },
+  /**
+   * Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
+   * without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
+   * that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
+   * that is not what came before.
+   */
+  streamRestore: {
+    path: "/holdfast.management.v1.ManagementService/StreamRestore" as const,
+    requestStream: true as const,
+    responseStream: false as const,
+    requestSerialize: (value: StreamRestoreRequest): Buffer => Buffer.from(StreamRestoreRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StreamRestoreRequest => StreamRestoreRequest.decode(value),
+    responseSerialize: (value: StreamRestoreResponse): Buffer =>
+      Buffer.from(StreamRestoreResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): StreamRestoreResponse => StreamRestoreResponse.decode(value),
+  },
+  /** A transfer and how far it is. */
+  getTransfer: {
+    path: "/holdfast.management.v1.ManagementService/GetTransfer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetTransferRequest): Buffer => Buffer.from(GetTransferRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetTransferRequest => GetTransferRequest.decode(value),
+    responseSerialize: (value: Transfer): Buffer => Buffer.from(Transfer.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Transfer => Transfer.decode(value),
+  },
+  /** The transfers that the host keeps. */
+  listTransfers: {
+    path: "/holdfast.management.v1.ManagementService/ListTransfers" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListTransfersRequest): Buffer => Buffer.from(ListTransfersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListTransfersRequest => ListTransfersRequest.decode(value),
+    responseSerialize: (value: ListTransfersResponse): Buffer =>
+      Buffer.from(ListTransfersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListTransfersResponse => ListTransfersResponse.decode(value),
+  },
+  /** Forgets a transfer and frees what it takes. Streams of it end with ABORTED. */
+  deleteTransfer: {
+    path: "/holdfast.management.v1.ManagementService/DeleteTransfer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteTransferRequest): Buffer =>
+      Buffer.from(DeleteTransferRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteTransferRequest => DeleteTransferRequest.decode(value),
+    responseSerialize: (value: DeleteTransferResponse): Buffer =>
+      Buffer.from(DeleteTransferResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteTransferResponse => DeleteTransferResponse.decode(value),
+  },
+  /** Sends an operation each time it has changed, at most ten times a second, the last time when it is done. */
+  watchOperation: {
+    path: "/holdfast.management.v1.ManagementService/WatchOperation" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchOperationRequest): Buffer =>
+      Buffer.from(WatchOperationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchOperationRequest => WatchOperationRequest.decode(value),
+    responseSerialize: (value: Operation): Buffer => Buffer.from(Operation.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Operation => Operation.decode(value),
+  },
 } as const;
 
 export interface ManagementServiceServer extends UntypedServiceImplementation {
@@ -4042,6 +6107,27 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
    * names is not there.
    */
   pruneBackups: handleUnaryCall<PruneBackupsRequest, PruneBackupsResponse>;
+  /**
+   * Sends a backup as a stream: a header, chunks, a trailer. The archive is made once and kept for a while as a transfer,
+   * so that a stream that was cut is gone on with by the transfer's name and an offset, also after a restart of the host.
+   * A stream that ends without its trailer is not complete.
+   */
+  streamBackup: handleServerStreamingCall<StreamBackupRequest, StreamBackupResponse>;
+  /**
+   * Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
+   * without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
+   * that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
+   * that is not what came before.
+   */
+  streamRestore: handleClientStreamingCall<StreamRestoreRequest, StreamRestoreResponse>;
+  /** A transfer and how far it is. */
+  getTransfer: handleUnaryCall<GetTransferRequest, Transfer>;
+  /** The transfers that the host keeps. */
+  listTransfers: handleUnaryCall<ListTransfersRequest, ListTransfersResponse>;
+  /** Forgets a transfer and frees what it takes. Streams of it end with ABORTED. */
+  deleteTransfer: handleUnaryCall<DeleteTransferRequest, DeleteTransferResponse>;
+  /** Sends an operation each time it has changed, at most ten times a second, the last time when it is done. */
+  watchOperation: handleServerStreamingCall<WatchOperationRequest, Operation>;
 }
 
 export interface ManagementServiceClient extends Client {
@@ -4173,6 +6259,97 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PruneBackupsResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Sends a backup as a stream: a header, chunks, a trailer. The archive is made once and kept for a while as a transfer,
+   * so that a stream that was cut is gone on with by the transfer's name and an offset, also after a restart of the host.
+   * A stream that ends without its trailer is not complete.
+   */
+  streamBackup(
+    request: StreamBackupRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<StreamBackupResponse>;
+  streamBackup(
+    request: StreamBackupRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<StreamBackupResponse>;
+  /**
+   * Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
+   * without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
+   * that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
+   * that is not what came before.
+   */
+  streamRestore(
+    callback: (error: ServiceError | null, response: StreamRestoreResponse) => void,
+  ): ClientWritableStream<StreamRestoreRequest>;
+  streamRestore(
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: StreamRestoreResponse) => void,
+  ): ClientWritableStream<StreamRestoreRequest>;
+  streamRestore(
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: StreamRestoreResponse) => void,
+  ): ClientWritableStream<StreamRestoreRequest>;
+  streamRestore(
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: StreamRestoreResponse) => void,
+  ): ClientWritableStream<StreamRestoreRequest>;
+  /** A transfer and how far it is. */
+  getTransfer(
+    request: GetTransferRequest,
+    callback: (error: ServiceError | null, response: Transfer) => void,
+  ): ClientUnaryCall;
+  getTransfer(
+    request: GetTransferRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Transfer) => void,
+  ): ClientUnaryCall;
+  getTransfer(
+    request: GetTransferRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Transfer) => void,
+  ): ClientUnaryCall;
+  /** The transfers that the host keeps. */
+  listTransfers(
+    request: ListTransfersRequest,
+    callback: (error: ServiceError | null, response: ListTransfersResponse) => void,
+  ): ClientUnaryCall;
+  listTransfers(
+    request: ListTransfersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListTransfersResponse) => void,
+  ): ClientUnaryCall;
+  listTransfers(
+    request: ListTransfersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListTransfersResponse) => void,
+  ): ClientUnaryCall;
+  /** Forgets a transfer and frees what it takes. Streams of it end with ABORTED. */
+  deleteTransfer(
+    request: DeleteTransferRequest,
+    callback: (error: ServiceError | null, response: DeleteTransferResponse) => void,
+  ): ClientUnaryCall;
+  deleteTransfer(
+    request: DeleteTransferRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteTransferResponse) => void,
+  ): ClientUnaryCall;
+  deleteTransfer(
+    request: DeleteTransferRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteTransferResponse) => void,
+  ): ClientUnaryCall;
+  /** Sends an operation each time it has changed, at most ten times a second, the last time when it is done. */
+  watchOperation(request: WatchOperationRequest, options?: Partial<CallOptions>): ClientReadableStream<Operation>;
+  watchOperation(
+    request: WatchOperationRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<Operation>;
 }
 
 export const ManagementServiceClient = makeGenericClientConstructor(
@@ -4183,6 +6360,14 @@ export const ManagementServiceClient = makeGenericClientConstructor(
   service: typeof ManagementServiceService;
   serviceName: string;
 };
+
+function bytesFromBase64(b64: string): Uint8Array {
+  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  return globalThis.Buffer.from(arr).toString("base64");
+}
 
 function floatToJson(value: number | null | undefined): number | string | null | undefined {
   return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
