@@ -17,6 +17,8 @@ import { createDocumentService } from "./service/documents.js";
 import { durableIndexLink, inMemoryIndexLink } from "./service/factories.js";
 import type { HostDescription, ManagementService, OperationService, OperationView } from "./service/management-service.js";
 import { createManagementService } from "./service/management.js";
+import { filePlaces } from "./service/file-places.js";
+import { placesByScheme } from "./service/places.js";
 import { openDocumentIndex, type DocumentIndex } from "./store/document-index.js";
 import { openMemoryDirectory } from "./store/memory-directory.js";
 import { authorizeMethods } from "./transport/call/method-roles.js";
@@ -119,15 +121,16 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     grpcAddress: show(grpcAddress),
     indexes: await Promise.all([...indexes.values()].map(async (index) => ({ ...(await index.state()), link: index.link, inMemory: index.inMemory }))),
   });
+  const realDataDirectory = await files.realPath(dataDirectory);
+  const fileUris = filePlaces({ seams, roots, dataDirectory: realDataDirectory, autoBackupDirectory: join(realDataDirectory, "auto-backup") });
   const management = createManagementService({
     seams,
     kit: sqliteKit,
     operations,
     indexOf,
-    roots,
+    placesOf: placesByScheme({ file: fileUris }),
+    files: fileUris,
     temporaryDirectory,
-    dataDirectory: await files.realPath(dataDirectory),
-    autoBackupDirectory: join(await files.realPath(dataDirectory), "auto-backup"),
     hostId,
     productVersion,
     describeHost,

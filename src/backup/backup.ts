@@ -25,6 +25,7 @@ export interface BackupRun {
   manifest: ManifestFile;
   segmentsWritten: number;
   bytesWritten: number;
+  verified: boolean;
   warnings: string[];
 }
 
@@ -74,12 +75,13 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
   });
   report({ stage: "writing", bytesTotal: staged.reduce((sum, { segment }) => sum + segment.sizeBytes, 0) });
   let bytesDone = 0;
-  const { bytesWritten } = await writer.commit(staged, manifest, {
+  const { bytesWritten, verified, warnings: more } = await writer.commit(staged, manifest, {
     signal,
     store: task.store,
     readBack: ({ segment, path }) => engine.readBack({ ...segment, path }, signal),
     onBytes: (count) => report({ bytesDone: (bytesDone += count) }),
   });
+  for (const warning of more) report({ warning });
   report({ stage: "removing unused files" });
   const all = writer.existing.flatMap((found) => ("file" in found ? [found.file.manifest] : []));
   // A manifest that cannot be read may need any file: then nothing is removed.
@@ -92,7 +94,7 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
       warnings.push(message);
     });
   }
-  return { manifest, segmentsWritten: staged.length, bytesWritten, warnings };
+  return { manifest, segmentsWritten: staged.length, bytesWritten, verified, warnings: [...warnings, ...more] };
 }
 
 /** The manifests whose backups are the beginning of this very log, newest first. All others are somebody else's and stay. */

@@ -1,4 +1,3 @@
-import { pathToFileURL } from "node:url";
 import { join } from "node:path";
 import type { ContainerReader, FoundManifest } from "../container/container.js";
 import type { EngineKit, SegmentSource } from "../engine/engine.js";
@@ -29,28 +28,30 @@ export async function findManifest(reader: ContainerReader, name: string | undef
   return wanted.file;
 }
 
-export function describeManifest(reader: Pick<ContainerReader, "kind" | "path">, { name, sha256, manifest }: Pick<ManifestFile, "name" | "sha256" | "manifest">): BackupDescription {
+type Place = Pick<BackupDescription, "container" | "uri">;
+
+export function describeManifest(place: Place, { name, sha256, manifest }: Pick<ManifestFile, "name" | "sha256" | "manifest">): BackupDescription {
   const { segments, previousManifestSha256: _previous, parents: _parents, ...facts } = manifest;
   return {
     ...facts,
     name,
     manifestSha256: sha256,
-    uri: pathToFileURL(reader.path).href,
-    container: reader.kind,
+    uri: place.uri,
+    container: place.container,
     sizeBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     segments: segments.map(({ prunes: _prunes, ...segment }) => segment),
   };
 }
 
-export async function listBackups(reader: ContainerReader, signal: AbortSignal): Promise<BackupListing[]> {
+export async function listBackups(reader: ContainerReader, place: Place, signal: AbortSignal): Promise<BackupListing[]> {
   const listings: BackupListing[] = [];
-  for (const found of await reader.manifests(signal)) listings.push(await listOne(reader, found));
+  for (const found of await reader.manifests(signal)) listings.push(await listOne(reader, place, found));
   return listings;
 }
 
-async function listOne(reader: ContainerReader, found: FoundManifest): Promise<BackupListing> {
+async function listOne(reader: ContainerReader, place: Place, found: FoundManifest): Promise<BackupListing> {
   if ("problem" in found) return { name: found.name, state: "DAMAGED", problem: found.problem };
-  const backup = describeManifest(reader, found.file);
+  const backup = describeManifest(place, found.file);
   const problem = await missingSegment(reader, found.file.manifest);
   return problem === undefined ? { name: found.name, state: "COMPLETE", backup } : { name: found.name, state: "DAMAGED", problem, backup };
 }

@@ -8,6 +8,7 @@ export type FoundManifest = { name: string; file: ManifestFile } | { name: strin
 /** What is at a destination, to be read. */
 export interface ContainerReader {
   readonly kind: "ZIP" | "DIRECTORY";
+  /** Where its files are on this machine. */
   readonly path: string;
   /** Newest first. A newer format than ours is FORMAT_TOO_NEW, not a problem of one manifest. */
   manifests(signal: AbortSignal): Promise<FoundManifest[]>;
@@ -36,11 +37,18 @@ export interface ContainerWriter {
    * Makes the new segments and then the manifest durable at the destination, and reads back what was written: the
    * backup is finished when this resolves. A failure leaves what was there before as it was.
    */
-  commit(staged: StagedSegment[], manifest: ManifestFile, options: CommitOptions): Promise<{ bytesWritten: number }>;
+  commit(staged: StagedSegment[], manifest: ManifestFile, options: CommitOptions): Promise<Committed>;
   /** Removes files that no manifest needs any more; manifests before the segments that they list. Returns the names. */
   removeUnused(unused: Manifest[], keep: Manifest[]): Promise<string[]>;
   /** Removes what is unfinished and lets the next backup in. */
   close(): Promise<void>;
+}
+
+export interface Committed {
+  bytesWritten: number;
+  /** Whether what arrived was read back; false only where the destination cannot be read, and then a warning says why. */
+  verified: boolean;
+  warnings: string[];
 }
 
 export interface CommitOptions {

@@ -156,7 +156,7 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
         await readManifestBack(manifest);
         await seams.step("backup:manifest-written");
         await files.remove(join(path, pendingName));
-        return { bytesWritten };
+        return { bytesWritten, verified: true, warnings: [] };
       },
       async removeUnused(unused, keep) {
         await held.assertHeld();

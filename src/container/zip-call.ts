@@ -26,9 +26,16 @@ export interface PackedSegment {
   path: string;
 }
 
-/** Resolves to the size of the archive, or of what was extracted. `onBytes` hears of each segment that is done. */
-export function runZip(call: ZipCall, signal: AbortSignal, onBytes?: (count: number) => void): Promise<number> {
-  return runInChild<ZipCall, number, number>("container/zip-process", call, {
+export interface ZipOutcome {
+  /** The size of the archive, or of what was extracted. */
+  sizeBytes: number;
+  /** The SHA-256 of a packed archive in lower-case hexadecimal. */
+  sha256?: string;
+}
+
+/** `onBytes` hears of each segment that is done. */
+export function runZip(call: ZipCall, signal: AbortSignal, onBytes?: (count: number) => void): Promise<ZipOutcome> {
+  return runInChild<ZipCall, ZipOutcome, number>("container/zip-process", call, {
     signal,
     nodeArguments: ["--expose-gc"],
     ...(onBytes && { onProgress: onBytes }),

@@ -1,10 +1,11 @@
+import { createHash, type Hash } from "node:crypto";
 import { Readable } from "node:stream";
 import { ZipArchive } from "archiver";
 import { HostError } from "../errors.js";
 import { serveChild } from "../io/child-process.js";
 import { nodeFileSystem } from "../io/node-file-system.js";
 import { readChunks, writeStream } from "../io/read-file.js";
-import type { ZipCall } from "./zip-call.js";
+import type { ZipCall, ZipOutcome } from "./zip-call.js";
 import { openZipReader } from "./zip-reader.js";
 
 type PackCall = Extract<ZipCall, { kind: "pack" }>;
@@ -45,8 +46,16 @@ async function* archiveBytes({ store, segments, manifest, modifiedMs }: PackCall
   await finalized;
 }
 
-async function pack(call: PackCall, report: (bytes: number) => void): Promise<number> {
-  const size = await writeStream(nodeFileSystem, call.path, archiveBytes(call), Number.MAX_SAFE_INTEGER, never);
+async function* hashing(chunks: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    yield chunk;
+  }
+}
+
+async function pack(call: PackCall, report: (bytes: number) => void): Promise<ZipOutcome> {
+  const hash = createHash("sha256");
+  const sizeBytes = await writeStream(nodeFileSystem, call.path, hashing(archiveBytes(call), hash), Number.MAX_SAFE_INTEGER, never);
   const file = await nodeFileSystem.openToSync(call.path);
   try {
     await file.sync();
@@ -59,20 +68,20 @@ async function pack(call: PackCall, report: (bytes: number) => void): Promise<nu
     report(segment.sizeBytes);
   }
   await archive.readBack({ name: call.manifest.name, sizeBytes: call.manifest.bytes.length, sha256: call.manifest.sha256 }, collecting);
-  return size;
+  return { sizeBytes, sha256: hash.digest("hex") };
 }
 
-async function extract(call: ExtractCall, report: (bytes: number) => void): Promise<number> {
+async function extract(call: ExtractCall, report: (bytes: number) => void): Promise<ZipOutcome> {
   const archive = await openZipReader(seams, call.path);
-  let size = 0;
+  let total = 0;
   for (const { name, sizeBytes, target } of call.segments) {
     const bytes = collecting(archive.bytesOf({ name, sizeBytes }, never));
     const written = await writeStream(nodeFileSystem, target, bytes, sizeBytes, never);
     if (written !== sizeBytes) throw new HostError("BACKUP_DAMAGED", `${name} in ${call.path} has ${written} bytes, not ${sizeBytes}. Use another backup.`);
-    size += written;
+    total += written;
     report(written);
   }
-  return size;
+  return { sizeBytes: total };
 }
 
-serveChild<ZipCall, number, number>("The archive", (call, report) => (call.kind === "pack" ? pack(call, report) : extract(call, report)));
+serveChild<ZipCall, ZipOutcome, number>("The archive", (call, report) => (call.kind === "pack" ? pack(call, report) : extract(call, report)));

@@ -5,8 +5,8 @@ import { publishFile, temporaryPrefix } from "../io/durable-file.js";
 import { acquireLease } from "../io/lease.js";
 import type { LeaseOptions } from "../io/lease-options.js";
 import type { Seams } from "../io/seams.js";
+import { openArchiveWriter } from "./archive-writer.js";
 import type { ContainerWriter, FoundManifest } from "./container.js";
-import { runZip, type ZipCall } from "./zip-call.js";
 import { isReplaceable, openZipReader } from "./zip-reader.js";
 
 /** Takes the lease beside the file and checks that it may be replaced. */
@@ -29,44 +29,21 @@ export async function openZipWriter(seams: Seams, path: string, signal: AbortSig
     if (status && !(await isReplaceable(seams, path))) {
       throw new HostError("DESTINATION_OCCUPIED", `${path} exists and is no backup; it is left alone. Name another file, or move it away.`);
     }
-    const existing = status && status.sizeBytes > 0 ? await readExisting() : [];
-    // One name for each archive: what a crash left of it goes when the next backup holds the lease.
-    const unfinished = join(directory, `${temporaryPrefix}${basename(path)}.tmp`);
-    await files.remove(unfinished);
-    // Beside the archive: the disk of the index may be the one that is full.
-    const staging = join(directory, `${temporaryPrefix}${basename(path)}.staging`);
-    await files.removeTree(staging);
-    await files.makeDirectory(staging);
-    return {
-      stagingDirectory: staging,
-      existing,
-      holds: async () => false,
-      async commit(staged, manifest, { signal: working, store, readBack, onBytes }) {
-        for (const each of staged) await readBack(each);
-        const call: ZipCall = {
-          kind: "pack",
-          path: unfinished,
-          store,
-          modifiedMs: Math.floor(manifest.manifest.createTimeMicros / 1000),
-          segments: staged.map(({ segment: { name, sizeBytes, sha256 }, path: from }) => ({ name, sizeBytes, sha256, path: from })),
-          manifest: { name: manifest.name, sha256: manifest.sha256, bytes: manifest.bytes },
-        };
-        const bytesWritten = await runZip(call, working, onBytes);
-        await seams.step("backup:archive-read-back");
-        working.throwIfAborted();
+    return openArchiveWriter(seams, {
+      // One name for each archive: what a crash left of it goes when the next backup holds the lease.
+      unfinished: join(directory, `${temporaryPrefix}${basename(path)}.tmp`),
+      // Beside the archive: the disk of the index may be the one that is full.
+      staging: join(directory, `${temporaryPrefix}${basename(path)}.staging`),
+      existing: status && status.sizeBytes > 0 ? await readExisting() : [],
+      holds: () => false,
+      async publish(archive) {
         await held.assertHeld();
         // Read back before it takes the name: the backup that was there before is not given up for a bad one.
-        await publishFile(seams, unfinished, path);
-        await seams.step("backup:manifest-written");
-        return { bytesWritten };
+        await publishFile(seams, archive.path, path);
+        return { verified: true, warnings: [] };
       },
-      removeUnused: async () => [],
-      async close() {
-        await files.remove(unfinished).catch(() => {});
-        await files.removeTree(staging).catch(() => {});
-        await held.release();
-      },
-    };
+      release: () => held.release(),
+    });
   }
 
   async function readExisting(): Promise<FoundManifest[]> {

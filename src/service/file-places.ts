@@ -1,0 +1,64 @@
+import { pathToFileURL } from "node:url";
+import { openDirectoryWriter } from "../container/directory.js";
+import { openContainer } from "../container/open.js";
+import { openZipWriter } from "../container/zip-writer.js";
+import { filePathOf } from "../destination/file-uri.js";
+import { requireParent } from "../destination/parent.js";
+import { isWithin, resolveInRoots, type BackupRoots } from "../destination/roots.js";
+import { HostError } from "../errors.js";
+import { fromFileError } from "../io/file-error.js";
+import type { Seams } from "../io/seams.js";
+import type { SchemePlaces } from "./places.js";
+
+export interface FilePlacesOptions {
+  seams: Seams;
+  roots: BackupRoots;
+  /** With its links resolved: no backup goes into it but below the directory for automatic ones. */
+  dataDirectory: string;
+  autoBackupDirectory: string;
+}
+
+export interface FilePlaces extends SchemePlaces {
+  /** The path of a file: URI, inside the roots. */
+  pathOf(uri: string): Promise<string>;
+}
+
+/** file: URIs: a directory of files, or one archive. */
+export function filePlaces({ seams, roots, dataDirectory, autoBackupDirectory }: FilePlacesOptions): FilePlaces {
+  const pathOf = (uri: string) => resolveInRoots(seams.files, roots, filePathOf(uri));
+  return {
+    pathOf,
+    async destination({ destination, container }) {
+      const path = await pathOf(destination);
+      if (container === "STREAM") {
+        throw new HostError("DESTINATION_INVALID", "A STREAM goes to an http or https destination: Missing host in URI.", { metadata: { field: "destination" } });
+      }
+      if (isWithin(path, dataDirectory) && !isWithin(path, autoBackupDirectory)) {
+        throw new HostError("DESTINATION_OCCUPIED", `${path} lies in the data directory of this host, which must hold nothing but its indexes; back up to another place.`, { metadata: { path } });
+      }
+      const status = await seams.files.status(path);
+      const wanted = container === "ZIP" ? "file" : "directory";
+      if (status && status.kind !== wanted) {
+        const words = container === "ZIP" ? "file for zip backup" : "directory for incremental backup";
+        throw new HostError("DESTINATION_OCCUPIED", `destination ${path} must be a local ${words}.`, { metadata: { path } });
+      }
+      if (!status) await requireParent(seams.files, path);
+      const uri = pathToFileURL(path).href;
+      const open = container === "ZIP" ? openZipWriter : openDirectoryWriter;
+      return { target: uri, uri, container, open: (signal) => open(seams, path, signal) };
+    },
+    async source(uri) {
+      const path = await pathOf(uri);
+      return {
+        uri: pathToFileURL(path).href,
+        async open() {
+          try {
+            return await openContainer(seams, path);
+          } catch (error) {
+            throw fromFileError(error, `Reading the backup ${path}`);
+          }
+        },
+      };
+    },
+  };
+}
