@@ -78,8 +78,19 @@ export const reasons = {
   TARGET_TIME_OUT_OF_RANGE: "OUT_OF_RANGE",
   RESTORE_IN_PROGRESS: "ABORTED",
   NOTHING_TO_UNDO: "FAILED_PRECONDITION",
+  // transfers and streams
+  TRANSFER_NOT_FOUND: "NOT_FOUND",
+  TRANSFER_OFFSET: "ABORTED",
+  TRANSFER_DAMAGED: "DATA_LOSS",
+  TRANSFER_INCOMPLETE: "FAILED_PRECONDITION",
+  TRANSFER_TAKEN_OVER: "ABORTED",
+  TRANSFER_LIMIT: "RESOURCE_EXHAUSTED",
+  RANGE_NOT_SATISFIABLE: "OUT_OF_RANGE",
+  STREAM_IDLE: "DEADLINE_EXCEEDED",
   // operations
   OPERATION_NOT_FOUND: "NOT_FOUND",
+  OPERATION_RUNNING: "FAILED_PRECONDITION",
+  OPERATION_INTERRUPTED: "ABORTED",
   OPERATION_CANCELLED: "CANCELLED",
   OPERATION_LIMIT: "RESOURCE_EXHAUSTED",
   DEADLINE: "DEADLINE_EXCEEDED",
@@ -167,6 +178,7 @@ const httpStatusByCode: Record<Code, number> = {
 export function httpStatus(error: HostError): number {
   if (error.reason === "BODY_TOO_LARGE") return 413;
   if (error.reason === "METHOD_NOT_ALLOWED") return 405;
+  if (error.reason === "RANGE_NOT_SATISFIABLE") return 416;
   if (error.reason === "STORAGE_FULL" || error.reason === "DESTINATION_FULL") return 507;
   return httpStatusByCode[error.code];
 }

@@ -2,6 +2,7 @@ import { HostError } from "./errors.js";
 import { systemSeams, type Seams } from "./io/seams.js";
 import { limits } from "./limits.js";
 import type { FactoryDescription } from "./service/document-service.js";
+import type { TransferLimits } from "./transfer/transfer.js";
 import { defaultFactories, durableIndexLink, inMemoryIndexLink } from "./service/factories.js";
 
 /** What a host is made of. Everything but the data directory has a default. */
@@ -32,6 +33,10 @@ export interface HostOptions {
   tokens?: string;
   /** Names beside its addresses under which clients may ask for this host. */
   hostNames?: string[];
+  /** How many archives the host keeps for streams, what they may take, and for how long. Default: as in limits.ts. */
+  transfers?: Partial<TransferLimits>;
+  /** A stream whose other end sends or takes nothing for so long is ended, in milliseconds. Default 2 min. */
+  streamIdleMs?: number;
   /** Hears what happens; the default writes nothing. */
   logger?: HostLogger;
   /** The surroundings; tests put their own in place. */
@@ -47,7 +52,7 @@ export interface HostLogger {
 
 const silent: HostLogger = { info() {}, warn() {}, error() {} };
 
-export type ResolvedOptions = Required<Omit<HostOptions, "id" | "tokens">> & Pick<HostOptions, "id" | "tokens">;
+export type ResolvedOptions = Required<Omit<HostOptions, "id" | "tokens" | "transfers">> & Pick<HostOptions, "id" | "tokens"> & { transfers: TransferLimits };
 
 /** 1 to 128 printable characters without spaces: it goes into documents and file names of logs. */
 export function isHostId(text: string): boolean {
@@ -66,10 +71,12 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     historyMs: limits.historyMs,
     retainedVersions: limits.retainedVersions,
     hostNames: [],
+    streamIdleMs: limits.streamIdleMs,
     logger: silent,
     seams: systemSeams,
     ...(Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as HostOptions),
     factories: [...defaultFactories, ...(options.factories ?? [])],
+    transfers: { maxCount: limits.transfers, maxBytes: limits.transferBytes, leaseMs: limits.transferLeaseMs, ...options.transfers },
   };
   const invalid = (problem: string) => new HostError("CONFIGURATION_INVALID", problem);
   if (!options.dataDirectory) throw invalid("A data directory is needed: --data-dir DIR.");

@@ -19,13 +19,18 @@ import type { HostDescription, ManagementService, OperationService, OperationVie
 import { createManagementService } from "./service/management.js";
 import { filePlaces } from "./service/file-places.js";
 import { placesByScheme } from "./service/places.js";
+import { openSentManifests } from "./service/sent-manifests.js";
+import { createStreamService } from "./service/streams.js";
+import { transferPlaces } from "./service/transfer-places.js";
 import { openDocumentIndex, type DocumentIndex } from "./store/document-index.js";
 import { openMemoryDirectory } from "./store/memory-directory.js";
+import { openTransfers } from "./transfer/transfers.js";
 import { authorizeMethods } from "./transport/call/method-roles.js";
 import { hostServices } from "./transport/call/host-services.js";
 import { startGrpcServer } from "./transport/grpc/server.js";
 import { createHttpServer } from "./transport/http/server.js";
-import { createRestHandler } from "./transport/rest/handler.js";
+import { createRestHandler, restRegistry } from "./transport/rest/handler.js";
+import { createTransferRoutes, transferPrefix } from "./transport/rest/transfer-routes.js";
 import { createXenonDialect } from "./transport/xenon/dialect.js";
 import { sendError } from "./transport/xenon/error-response.js";
 
@@ -123,12 +128,15 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   });
   const realDataDirectory = await files.realPath(dataDirectory);
   const fileUris = filePlaces({ seams, roots, dataDirectory: realDataDirectory, autoBackupDirectory: join(realDataDirectory, "auto-backup") });
+  const transfers = await openTransfers(seams, join(dataDirectory, "transfers"), options.transfers, onInternalError);
+  closers.push(() => transfers.close());
+  const sentManifests = await openSentManifests(seams, join(dataDirectory, "sent-manifests"));
   const management = createManagementService({
     seams,
     kit: sqliteKit,
     operations,
     indexOf,
-    placesOf: placesByScheme({ file: fileUris }),
+    placesOf: placesByScheme({ file: fileUris, transfer: transferPlaces(seams, transfers, sentManifests) }),
     files: fileUris,
     temporaryDirectory,
     hostId,
@@ -136,14 +144,17 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     describeHost,
   });
 
-  const services = hostServices({ documents, management, operations, nowMicros: seams.nowMicros });
+  const streams = createStreamService({ files, transfers, management, operations, idleMs: options.streamIdleMs });
+  const services = hostServices({ documents, management, operations, streams, nowMicros: seams.nowMicros });
   const authorize = authorizeMethods(tokens);
   const http = createHttpServer({
     host: options.httpHost,
     port: options.httpPort,
     hostNames: hostNames(options.httpHost, options.hostNames),
+    takesStreams: (url) => url.startsWith(transferPrefix),
     handlers: [
       createXenonDialect({ documents, management, operations, indexLinks: [...indexes.keys()], hostId, tokens }),
+      createTransferRoutes({ streams, authorize, registry: restRegistry(services), onInternalError }),
       createRestHandler({ services, authorize, onInternalError }),
     ],
     sendError,

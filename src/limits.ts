@@ -50,9 +50,28 @@ export const limits = {
   leaseSilentMs: 15_000,
   leaseWaitMs: 600_000,
 
+  /** Archives that wait to be fetched or restored, what they may take together, and how long one stays that nobody touches. */
+  transfers: 32,
+  transferBytes: 64 * 1024 * MiB,
+  transferLeaseMs: 3600_000,
+  transferSweepMs: 5_000,
+  /** What an upload may have that is not yet synced, and so has to be sent again after a power failure. */
+  transferSyncBytes: 32 * MiB,
+  /** Left free on the disk of the index, whatever is sent. */
+  reservedBytes: 256 * MiB,
+  /** A piece of a streamed archive: by default, and at most. */
+  chunkBytes: 1 * MiB,
+  chunkBytesMax: 8 * MiB,
+  /** A stream whose other end sends or takes nothing for so long is ended. */
+  streamIdleMs: 120_000,
+  /** Manifests of backups that were streamed, to go on from. */
+  sentManifests: 1000,
+
   operations: 1000,
   runningOperations: 16,
   operationWaitMs: 600_000,
+  /** How often a watched operation is looked at. */
+  operationWatchMs: 100,
 
   /** SIGTERM: how long requests in flight and a copy under way may take. */
   shutdownMs: 30_000,

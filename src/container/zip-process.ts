@@ -56,7 +56,7 @@ async function* hashing(chunks: AsyncIterable<Uint8Array>, hash: Hash): AsyncGen
 async function pack(call: PackCall, report: (bytes: number) => void): Promise<ZipOutcome> {
   const hash = createHash("sha256");
   const sizeBytes = await writeStream(nodeFileSystem, call.path, hashing(archiveBytes(call), hash), Number.MAX_SAFE_INTEGER, never);
-  const file = await nodeFileSystem.openToSync(call.path);
+  const file = await nodeFileSystem.openToWrite(call.path);
   try {
     await file.sync();
   } finally {

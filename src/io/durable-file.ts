@@ -11,7 +11,7 @@ export function temporaryName(seams: Pick<Seams, "randomHex">): string {
 
 /** Makes the finished file `from` durable under the name `to` in the same directory: fsync, rename, fsync the directory. */
 export async function publishFile(seams: Pick<Seams, "files">, from: string, to: string): Promise<void> {
-  const file = await seams.files.openToSync(from);
+  const file = await seams.files.openToWrite(from);
   try {
     await file.sync();
   } finally {

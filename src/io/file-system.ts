@@ -8,6 +8,8 @@ export interface OpenFile {
   /** Fills the buffer from the position as far as the file goes; returns the count. */
   read(buffer: Uint8Array, position: number): Promise<number>;
   size(): Promise<number>;
+  /** Cuts off what is beyond so many bytes. */
+  truncate(sizeBytes: number): Promise<void>;
   /** Durable when it resolves. */
   sync(): Promise<void>;
   close(): Promise<void>;
@@ -20,11 +22,11 @@ export interface FileStatus {
 
 /** Paths are absolute. Rejects with the errors of node:fs (`code` ENOENT, ENOSPC, ..). */
 export interface FileSystem {
-  /** A new file; EEXIST where there is one. */
+  /** A new file, to write and read; EEXIST where there is one. */
   create(path: string): Promise<OpenFile>;
   openToRead(path: string): Promise<OpenFile>;
-  /** An existing file that another writer has made, to sync it. */
-  openToSync(path: string): Promise<OpenFile>;
+  /** An existing file, to read it, write to it and sync it. */
+  openToWrite(path: string): Promise<OpenFile>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
   removeTree(path: string): Promise<void>;

@@ -23,6 +23,9 @@ function wrap(handle: fsp.FileHandle): OpenFile {
     async size() {
       return (await handle.stat()).size;
     },
+    async truncate(sizeBytes) {
+      await handle.truncate(sizeBytes);
+    },
     async sync() {
       await handle.sync();
     },
@@ -35,12 +38,12 @@ function wrap(handle: fsp.FileHandle): OpenFile {
 /** The file system of the machine. */
 export const nodeFileSystem: FileSystem = {
   async create(path) {
-    return wrap(await fsp.open(path, "wx"));
+    return wrap(await fsp.open(path, "wx+"));
   },
   async openToRead(path) {
     return wrap(await fsp.open(path, constants.O_RDONLY));
   },
-  async openToSync(path) {
+  async openToWrite(path) {
     return wrap(await fsp.open(path, constants.O_RDWR));
   },
   rename: (from, to) => fsp.rename(from, to),

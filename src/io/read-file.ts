@@ -32,6 +32,27 @@ export async function* readChunks(files: FileSystem, path: string, signal: Abort
   }
 }
 
+/** The bytes of a file in [offset, end), in pieces of at most `pieceBytes`; BACKUP_DAMAGED where the file is shorter. */
+export async function* readRange(
+  files: FileSystem,
+  path: string,
+  { offset, end, pieceBytes }: { offset: number; end: number; pieceBytes: number },
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const file = await files.openToRead(path);
+  try {
+    for (let position = offset; position < end; ) {
+      signal.throwIfAborted();
+      const buffer = Buffer.allocUnsafeSlow(Math.min(pieceBytes, end - position));
+      if ((await file.read(buffer, position)) < buffer.length) throw new HostError("BACKUP_DAMAGED", `${path} ends before the ${end} bytes that it should have.`);
+      yield buffer;
+      position += buffer.length;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
 /** Writes a stream to a new file, at most `maxBytes`; the file is removed when it fails. Returns its size. */
 export async function writeStream(
   files: FileSystem,

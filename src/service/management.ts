@@ -5,6 +5,7 @@ import { pruneBackups } from "../backup/prune.js";
 import type { Report } from "../backup/report.js";
 import { planRestore, runRestore, undoRestore, type RestoreTask } from "../backup/restore.js";
 import type { ContainerReader, ContainerWriter } from "../container/container.js";
+import { joinReaders } from "../container/joined-reader.js";
 import type { EngineKit } from "../engine/engine.js";
 import { fromFileError } from "../io/file-error.js";
 import type { Seams } from "../io/seams.js";
@@ -39,7 +40,7 @@ export function createManagementService(options: ManagementOptions): ManagementS
     await index.settled(signal);
     let writer: ContainerWriter | undefined;
     try {
-      writer = await place.open(signal, report);
+      writer = await place.open(signal, report, (await index.state()).sizeBytes);
       const task = { index, writer, hostId: options.hostId, productVersion: options.productVersion, full: request.full ?? false, store: request.store ?? false };
       const { manifest, ...run } = await runBackup(seams, task, signal, report);
       return { ...run, backup: describeManifest(place, manifest) };
@@ -58,6 +59,20 @@ export function createManagementService(options: ManagementOptions): ManagementS
     } finally {
       await reader.close();
     }
+  }
+
+  /** The places of a restore, opened: the backup itself and the archives that it builds on. */
+  async function openSources(sources: readonly SourcePlace[], signal: AbortSignal, report: Report): Promise<ContainerReader> {
+    const opened: ContainerReader[] = [];
+    try {
+      for (const source of sources) opened.push(await source.open(signal, report));
+    } catch (error) {
+      for (const reader of opened) await reader.close();
+      throw error;
+    }
+    const [first, ...others] = opened;
+    if (!first) throw new TypeError("a restore without a source");
+    return others.length === 0 ? first : joinReaders(first, others);
   }
 
   const placeOf = (source: SourcePlace, reader: ContainerReader) => ({ uri: source.uri, container: source.container ?? reader.kind });
@@ -99,13 +114,16 @@ export function createManagementService(options: ManagementOptions): ManagementS
     async restore(request) {
       const index = options.indexOf(request.indexLink);
       const source = await placesOf(request.source).source(request.source, request.bearer);
+      const bearerFor = (uri: string) => (originOf(uri) === originOf(request.source) ? request.bearer : undefined);
+      const bases = await Promise.all((request.baseSources ?? []).map((uri) => placesOf(uri).source(uri, bearerFor(uri))));
+      const joined: SourcePlace = { uri: source.uri, open: (signal, report) => openSources([source, ...bases], signal, report) };
       return operations.start({
         kind: "restore",
         indexLink: index.link,
         target: source.uri,
         ...(request.requestId && { requestId: request.requestId }),
         run: (signal, report) =>
-          reading(source, signal, report, async (reader) => {
+          reading(joined, signal, report, async (reader) => {
             const task = restoreTask(request, index, reader);
             try {
               if (request.validateOnly) {
@@ -177,3 +195,6 @@ export function createManagementService(options: ManagementOptions): ManagementS
     },
   };
 }
+
+/** A token is for one origin and goes to no other. */
+const originOf = (uri: string) => /^[a-z]+:\/\/[^/?#]*/i.exec(uri)?.[0].toLowerCase();

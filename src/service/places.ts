@@ -11,7 +11,8 @@ export interface BackupPlace {
   /** Where the finished backup is, without credentials. */
   readonly uri: string;
   readonly container: ContainerKind;
-  open(signal: AbortSignal, report: Report): Promise<ContainerWriter>;
+  /** `expectedBytes`: what the backup will take at most, roughly. */
+  open(signal: AbortSignal, report: Report, expectedBytes: number): Promise<ContainerWriter>;
 }
 
 /** Where a backup comes from. */

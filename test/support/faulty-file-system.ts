@@ -42,7 +42,7 @@ export function faultyFileSystem(): FaultyFileSystem {
       strike("create", path);
       return wrap(await nodeFileSystem.create(path), path);
     },
-    openToSync: async (path) => wrap(await nodeFileSystem.openToSync(path), path),
+    openToWrite: async (path) => wrap(await nodeFileSystem.openToWrite(path), path),
     async rename(from, to) {
       strike("rename", to);
       await nodeFileSystem.rename(from, to);

@@ -83,7 +83,7 @@ function toBackupResult(result: BackupResult): MessageInitShape<typeof BackupRes
   };
 }
 
-function toRestoreResult(result: RestoreResult): MessageInitShape<typeof RestoreResultSchema> {
+export function toRestoreResult(result: RestoreResult): MessageInitShape<typeof RestoreResultSchema> {
   return {
     indexLink: result.indexLink,
     lineage: result.lineage,

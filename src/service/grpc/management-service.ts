@@ -1,7 +1,12 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { ManagementService as ManagementServiceDescriptor } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import type { ManagementService, PruneResult } from "../management-service.js";
+import type { ManagementService, OperationService, PruneResult } from "../management-service.js";
 import { containerKind, toBackup, toHost, toListedBackup } from "./convert-backup.js";
+import { streamBackup } from "./stream-backup.js";
+import { streamRestore } from "./stream-restore.js";
+import { toTransfer, transferName } from "./convert-transfer.js";
+import { watchOperation } from "./watch-operation.js";
+import type { StreamService } from "../streams.js";
 import { toOperation, type OperationConversion } from "./convert-operation.js";
 import { toInt64 } from "./numbers.js";
 import { badPageToken, readPageToken, writePageToken } from "./page-token.js";
@@ -11,8 +16,14 @@ const defaultIndexLink = "/core/document-index";
 const backupsPage = 100;
 const backupsListing = "backups";
 
+export interface ManagementParts {
+  management: ManagementService;
+  operations: OperationService;
+  streams: StreamService;
+}
+
 /** holdfast.management.v1.ManagementService over a host's management. */
-export function managementServiceImpl(management: ManagementService, conversion: OperationConversion): Partial<ServiceImpl<typeof ManagementServiceDescriptor>> {
+export function managementServiceImpl({ management, operations, streams }: ManagementParts, conversion: OperationConversion): ServiceImpl<typeof ManagementServiceDescriptor> {
   const pruneOnce = rememberRequests<PruneResult>();
   return {
     getHost: async () => toHost(await management.host()),
@@ -67,5 +78,14 @@ export function managementServiceImpl(management: ManagementService, conversion:
       const { removedBackups, removedFiles, freedBytes } = await pruneOnce(requestId, JSON.stringify([uri, names, validateOnly]), prune);
       return { removedBackups, removedFiles, freedBytes: toInt64(freedBytes) };
     },
+    streamBackup: (request, { signal }) => streamBackup(streams, request, signal),
+    streamRestore: (requests, { signal }) => streamRestore(streams, requests, signal),
+    getTransfer: ({ name }) => toTransfer(streams.transfers.get(transferName(name))),
+    listTransfers: () => ({ transfers: streams.transfers.list().map(toTransfer) }),
+    async deleteTransfer({ name }) {
+      await streams.transfers.delete(transferName(name));
+      return {};
+    },
+    watchOperation: ({ name }, { signal }) => watchOperation(operations, name, conversion, signal),
   };
 }

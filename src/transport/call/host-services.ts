@@ -1,11 +1,14 @@
+import { ByteStream } from "../../../gen/ts/google/bytestream/bytestream_pb.js";
 import { Operations } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { DocumentService as DocumentServiceDescriptor } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { ManagementService as ManagementServiceDescriptor } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { DocumentService } from "../../service/document-service.js";
+import { byteStreamImpl } from "../../service/grpc/byte-stream.js";
 import { documentServiceImpl } from "../../service/grpc/document-service.js";
 import { managementServiceImpl } from "../../service/grpc/management-service.js";
 import { operationsImpl } from "../../service/grpc/operations.js";
 import type { ManagementService, OperationService } from "../../service/management-service.js";
+import type { StreamService } from "../../service/streams.js";
 import { statusOf } from "../status.js";
 import { bindService, type BoundService } from "./bound-service.js";
 
@@ -14,16 +17,18 @@ export interface HostParts {
   documents: DocumentService;
   management: ManagementService;
   operations: OperationService;
+  streams: StreamService;
   /** Microseconds since 1970. */
   nowMicros: () => number;
 }
 
 /** The services of a host as every transport takes them. */
-export function hostServices({ documents, management, operations, nowMicros }: HostParts): BoundService[] {
+export function hostServices({ documents, management, operations, streams, nowMicros }: HostParts): BoundService[] {
   const conversion = { statusOf, nowMicros };
   return [
     bindService(DocumentServiceDescriptor, documentServiceImpl(documents)),
-    bindService(ManagementServiceDescriptor, managementServiceImpl(management, conversion)),
+    bindService(ManagementServiceDescriptor, managementServiceImpl({ management, operations, streams }, conversion)),
+    bindService(ByteStream, byteStreamImpl(streams)),
     bindService(Operations, operationsImpl(operations, conversion)),
   ];
 }

@@ -6,6 +6,8 @@ import type { Authorize } from "./authorization.js";
 /** Who may start an operation may follow it and call it off. */
 const followers: readonly Role[] = ["read", "backup", "restore"];
 
+const streamers: readonly Role[] = ["backup", "restore"];
+
 /** The role that each method takes, or any of several. One that is not listed takes admin: a new method is closed until it is opened here. */
 const rolesByMethod: Readonly<Record<string, Role | readonly Role[]>> = {
   "holdfast.document.v1.DocumentService.CreateDocument": "write",
@@ -24,6 +26,17 @@ const rolesByMethod: Readonly<Record<string, Role | readonly Role[]>> = {
   "holdfast.management.v1.ManagementService.Restore": "restore",
   "holdfast.management.v1.ManagementService.UndoRestore": "restore",
   "holdfast.management.v1.ManagementService.PruneBackups": "admin",
+  "holdfast.management.v1.ManagementService.StreamBackup": "backup",
+  "holdfast.management.v1.ManagementService.StreamRestore": "restore",
+  "holdfast.management.v1.ManagementService.GetTransfer": streamers,
+  "holdfast.management.v1.ManagementService.ListTransfers": streamers,
+  "holdfast.management.v1.ManagementService.DeleteTransfer": streamers,
+  "holdfast.management.v1.ManagementService.WatchOperation": followers,
+  "holdfast.document.v1.DocumentService.ImportDocuments": "write",
+  "holdfast.document.v1.DocumentService.ExportDocuments": "read",
+  "google.bytestream.ByteStream.Read": "backup",
+  "google.bytestream.ByteStream.Write": "restore",
+  "google.bytestream.ByteStream.QueryWriteStatus": streamers,
   "google.longrunning.Operations.GetOperation": followers,
   "google.longrunning.Operations.ListOperations": followers,
   "google.longrunning.Operations.WaitOperation": followers,

@@ -20,6 +20,8 @@ export interface HttpServerOptions {
   port: number;
   /** Names that a Host header may carry; anything else is refused before a handler sees it. */
   hostNames: HostNames;
+  /** Whether a body of any size may be sent to a target: it is not kept in memory. */
+  takesStreams?: (url: string) => boolean;
   /** Asked in turn until one answers. */
   handlers: readonly HttpHandler[];
   /** Writes an error as an answer; nothing was sent yet. */
@@ -36,7 +38,7 @@ export interface HttpServer {
 }
 
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { handlers, hostNames, sendError, onInternalError } = options;
+  const { handlers, hostNames, takesStreams = () => false, sendError, onInternalError } = options;
   const active: InFlight[] = [];
   let closing = false;
 
@@ -56,7 +58,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   server.on("request", accept);
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
     // A client that asks first is told to go on only with what can be taken; otherwise the refusal is its answer.
-    if (Number(request.headers["content-length"] ?? 0) <= limits.documentBytes) response.writeContinue();
+    if (Number(request.headers["content-length"] ?? 0) <= limits.documentBytes || takesStreams(request.url ?? "")) response.writeContinue();
     accept(request, response);
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {

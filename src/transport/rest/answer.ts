@@ -21,6 +21,7 @@ export function sendError(request: IncomingMessage, response: ServerResponse, er
   const headers = [...always];
   if (status === 401) headers.push("www-authenticate", "Bearer");
   if (status === 503) headers.push("retry-after", "1");
+  if (status === 416 && error.metadata["sizeBytes"]) headers.push("content-range", `bytes */${error.metadata["sizeBytes"]}`);
   if (error.metadata["allow"]) headers.push("allow", error.metadata["allow"]);
   const text = JSON.stringify(toJson(StatusSchema, statusOf(error), { registry }));
   if (hasBody(request) && !request.complete) sendJsonAndClose(request, response, status, text, headers);

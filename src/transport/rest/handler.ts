@@ -38,7 +38,7 @@ const prefix = "/v1";
 export function createRestHandler(options: RestOptions): RestHandler {
   const { authorize, ...checks } = options;
   const interceptors = checkInterceptors(checks);
-  const registry = createRegistry(...options.services.map(({ service }) => service.file), file_google_rpc_error_details);
+  const registry = restRegistry(options.services);
   const route = createRouter(options.services.flatMap((service) => routesOf(service, options.extraRules ?? operationRules, registry)));
   return async (request, response, signal) => {
     const [path = "", query = ""] = (request.url ?? "").split(/\?(.*)/s);
@@ -54,6 +54,11 @@ export function createRestHandler(options: RestOptions): RestHandler {
     }
     return true;
   };
+}
+
+/** The messages that may be packed into an Any. */
+export function restRegistry(services: readonly BoundService[]): Registry {
+  return createRegistry(...services.map(({ service }) => service.file), file_google_rpc_error_details);
 }
 
 interface Target {

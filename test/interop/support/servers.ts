@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Authorize } from "../../../src/transport/call/authorization.js";
 import { hostServices } from "../../../src/transport/call/host-services.js";
+import type { StreamService } from "../../../src/service/streams.js";
 import { startGrpcServer } from "../../../src/transport/grpc/server.js";
 import { createRestHandler } from "../../../src/transport/rest/handler.js";
 import { fakeHost } from "./fake-host.js";
@@ -11,7 +12,7 @@ export async function startServers(authorize?: Authorize) {
   const host = fakeHost();
   const internal: unknown[] = [];
   const onInternalError = (error: unknown) => void internal.push(error);
-  const services = hostServices(host);
+  const services = hostServices({ ...host, streams: {} as StreamService });
   const checks = authorize ? { authorize } : {};
   const grpc = await startGrpcServer({ host: "127.0.0.1", port: 0, services, onInternalError, healthNames: ["backup"], ...checks });
   const rest = createRestHandler({ services, onInternalError, ...checks });

@@ -1,0 +1,79 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { crc32c } from "@node-rs/crc32";
+import type { Chunk, StreamRestoreHeader, StreamRestoreRequest, StreamRestoreResponseSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { HostError } from "../../errors.js";
+import type { UploadWriter } from "../../transfer/upload.js";
+import { withUpload, type StreamService } from "../streams.js";
+import { toRestoreResult } from "./convert-operation.js";
+import { transferName, transferResource } from "./convert-transfer.js";
+import { withIdleLimit } from "./idle.js";
+import { fromInt64 } from "./numbers.js";
+
+type Response = MessageInitShape<typeof StreamRestoreResponseSchema>;
+
+const misplaced = (problem: string) => new HostError("REQUEST_INVALID", `${problem}: a restore is sent as one header, chunks, and one trailer.`);
+
+/** Takes an archive and restores it. Without its trailer nothing is restored; what came is kept under its name, if it was given one. */
+export async function streamRestore(streams: StreamService, requests: AsyncIterable<StreamRestoreRequest>, signal: AbortSignal): Promise<Response> {
+  const messages = withIdleLimit(requests, streams.idleMs, signal);
+  const first = (await messages.next()).value;
+  if (first?.message.case !== "header") throw misplaced("The first message is no header");
+  const header = first.message.value;
+  const named = header.transferName !== "";
+  const name = named ? transferName(header.transferName) : streams.transfers.newName();
+  let received = false;
+  try {
+    const sizeBytes = header.sizeBytes === 0n ? undefined : fromInt64(header.sizeBytes);
+    await withUpload(streams.transfers, name, sizeBytes, signal, (writer, working) => receive(writer, messages, name, working));
+    received = true;
+    const { operation, result } = await streams.restore(name, restoreRequest(header), signal);
+    return { operation, result: toRestoreResult(result), transferName: transferResource(name) };
+  } finally {
+    await messages.return(undefined);
+    // Nobody can name it, so nobody can go on with it. A restore goes on without its client, and needs it.
+    if (!named && !(received && signal.aborted)) await streams.transfers.delete(name).catch(() => {});
+  }
+}
+
+async function receive(writer: UploadWriter, messages: AsyncIterable<StreamRestoreRequest>, name: string, signal: AbortSignal): Promise<void> {
+  let finished = false;
+  for await (const { message } of messages) {
+    signal.throwIfAborted();
+    if (finished) throw misplaced("Something came after the trailer");
+    switch (message.case) {
+      case "chunk":
+        await write(writer, message.value);
+        break;
+      case "trailer":
+        await writer.finish({ sizeBytes: fromInt64(message.value.sizeBytes), sha256: message.value.sha256 });
+        finished = true;
+        break;
+      default:
+        throw misplaced("A second header came");
+    }
+  }
+  if (finished) return;
+  throw new HostError("TRANSFER_INCOMPLETE", `The stream ended without its trailer, so nothing was restored. ${writer.position} bytes came; go on from there.`, {
+    metadata: { transfer: name, committedBytes: String(writer.position) },
+  });
+}
+
+async function write(writer: UploadWriter, { offset, data, crc32c: expected }: Chunk): Promise<void> {
+  if (expected !== undefined && crc32c(data) !== expected) {
+    throw new HostError("TRANSFER_DAMAGED", `The chunk at ${offset} does not agree with its crc32c: it was damaged on its way. Send it again from ${writer.position}.`, {
+      metadata: { offset: String(offset), committedBytes: String(writer.position) },
+    });
+  }
+  await writer.write(fromInt64(offset), data);
+}
+
+function restoreRequest(header: StreamRestoreHeader) {
+  return {
+    indexLink: header.indexLink || "/core/document-index",
+    indexNamed: header.indexLink !== "",
+    validateOnly: header.validateOnly,
+    ...(header.targetTimeMicros !== undefined && { targetTimeMicros: header.targetTimeMicros }),
+    ...(header.requestId !== "" && { requestId: header.requestId }),
+    ...(header.baseSources.length > 0 && { baseSources: header.baseSources }),
+  };
+}

@@ -1,0 +1,70 @@
+import type { IncomingMessage } from "node:http";
+import { HostError } from "../../errors.js";
+import { withUpload, type StreamService } from "../../service/streams.js";
+import type { Transfer } from "../../transfer/transfer.js";
+import { sentRangeOf } from "./content-range.js";
+
+/**
+ * PUT of /v1/transfers/NAME: an archive, whole or in pieces with Content-Range, one after the other. Resolves to the
+ * transfer as it is then. ABORTED (409) for a piece beyond what is there; a piece that is there is compared.
+ */
+export async function receiveTransfer(streams: StreamService, name: string, request: IncomingMessage, signal: AbortSignal): Promise<Transfer> {
+  checkEncoding(request);
+  const range = sentRangeOf(request.headers["content-range"]);
+  const total = range?.total ?? (range === undefined ? lengthOf(request) : undefined);
+  if (range !== undefined && !("first" in range)) {
+    // A question how far it is: as some clients ask after a cut.
+    return streams.transfers.get(name);
+  }
+  const first = range?.first ?? 0;
+  const expected = range === undefined ? lengthOf(request) : range.last - range.first + 1;
+  await withUpload(streams.transfers, name, total, signal, async (writer, working) => {
+    let received = 0;
+    try {
+      for await (const bytes of bodyOf(request, streams.idleMs, working)) {
+        if (expected !== undefined && received + bytes.length > expected) throw mismatch(expected, "more");
+        await writer.write(first + received, bytes);
+        received += bytes.length;
+      }
+    } catch (error) {
+      working.throwIfAborted();
+      throw error;
+    }
+    if (expected !== undefined && received < expected) throw mismatch(expected, `${received}`);
+    const isLast = range === undefined || (range.total !== undefined && first + received === range.total);
+    if (isLast && writer.position === first + received) await writer.finish({ sizeBytes: first + received, ...digestOf(request, range === undefined) });
+  });
+  return streams.transfers.get(name);
+}
+
+const mismatch = (expected: number, found: string) =>
+  new HostError("REQUEST_INVALID", `The body has ${found} bytes, and its headers say ${expected}.`, { metadata: { field: "content-range" } });
+
+function lengthOf({ headers }: IncomingMessage): number | undefined {
+  return headers["content-length"] === undefined ? undefined : Number(headers["content-length"]);
+}
+
+function checkEncoding({ headers }: IncomingMessage): void {
+  const encoding = headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity") throw new HostError("REQUEST_INVALID", `A body encoded as ${encoding} is not understood; send it as it is.`);
+}
+
+/** A digest that the sender gives of the whole: of the representation always, of the content where that is the whole. */
+function digestOf({ headers }: IncomingMessage, whole: boolean): { sha256?: string } {
+  const header = headers["repr-digest"] ?? (whole ? headers["content-digest"] : undefined);
+  const base64 = typeof header === "string" ? /(?:^|,\s*)sha-256=:([A-Za-z0-9+/=]+):/i.exec(header)?.[1] : undefined;
+  return base64 === undefined ? {} : { sha256: Buffer.from(base64, "base64").toString("hex") };
+}
+
+async function* bodyOf(request: IncomingMessage, idleMs: number, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const stop = () => request.destroy(signal.reason as Error);
+  signal.addEventListener("abort", stop, { once: true });
+  request.setTimeout(idleMs, () => request.destroy(new HostError("STREAM_IDLE", `Nothing came for ${idleMs / 1000} s.`)));
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) yield chunk;
+    if (!request.complete) throw new HostError("OPERATION_CANCELLED", "The client left before its request was complete.");
+  } finally {
+    signal.removeEventListener("abort", stop);
+    request.setTimeout(0);
+  }
+}
