@@ -167,6 +167,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     services,
     authorize,
     onInternalError,
+    idleMs: options.streamIdleMs,
     healthNames: ["backup"],
   }).catch(async (error: unknown) => {
     await http.close(0);

@@ -62,6 +62,8 @@ export const limits = {
   /** A piece of a streamed archive: by default, and at most. */
   chunkBytes: 1 * MiB,
   chunkBytesMax: 8 * MiB,
+  /** What of one stream waits for its reader. */
+  streamBufferBytes: 2 * MiB,
   /** A stream whose other end sends or takes nothing for so long is ended. */
   streamIdleMs: 120_000,
   /** Manifests of backups that were streamed, to go on from. */

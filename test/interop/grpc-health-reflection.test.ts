@@ -74,6 +74,7 @@ test.each(["v1", "v1alpha"])("reflection %s lists the services", async (version)
   const [answer] = await reflect(version, { messageRequest: { case: "listServices", value: "" } });
   const response = answer?.messageResponse;
   expect(response?.case === "listServicesResponse" && response.value.service.map(({ name }) => name)).toEqual([
+    "google.bytestream.ByteStream",
     "google.longrunning.Operations",
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",

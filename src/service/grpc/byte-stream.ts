@@ -37,7 +37,7 @@ async function receive(streams: StreamService, requests: AsyncIterable<WriteRequ
     const name = transferName(first.resourceName);
     return await withUpload(streams.transfers, name, undefined, signal, async (writer, working) => {
       let finished = await take(first);
-      for await (const message of messages) {
+      for await (const message of withIdleLimit(messages, streams.idleMs, working)) {
         working.throwIfAborted();
         if (finished) throw new HostError("REQUEST_INVALID", "Something came after finish_write.");
         if (message.resourceName !== "" && message.resourceName !== transferResource(name)) {

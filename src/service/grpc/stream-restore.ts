@@ -24,7 +24,7 @@ export async function streamRestore(streams: StreamService, requests: AsyncItera
   let received = false;
   try {
     const sizeBytes = header.sizeBytes === 0n ? undefined : fromInt64(header.sizeBytes);
-    await withUpload(streams.transfers, name, sizeBytes, signal, (writer, working) => receive(writer, messages, name, working));
+    await withUpload(streams.transfers, name, sizeBytes, signal, (writer, working) => receive(writer, withIdleLimit(messages, streams.idleMs, working), name, working));
     received = true;
     const { operation, result } = await streams.restore(name, restoreRequest(header), signal);
     return { operation, result: toRestoreResult(result), transferName: transferResource(name) };

@@ -20,6 +20,8 @@ export interface CallOptions {
   onInternalError: OnInternalError;
   /** Aborts what still runs when the server may wait no longer. */
   shutdownSignal: AbortSignal;
+  /** How long a client may take nothing of a stream, in milliseconds. */
+  idleMs: number;
   /** How many calls run; the handlers keep it. */
   running: { calls: number };
 }

@@ -61,7 +61,7 @@ async function answerMany(
 ) {
   const context = callContext(spec, call, options);
   await run(spec, options, context, input, async (output) => {
-    await writeMessages(call, spec.method.output, output, context);
+    await writeMessages(call, spec.method.output, output, context, options.idleMs);
     call.end(metadataOf(context.responseTrailer));
   }, (error) => call.emit("error", error));
 }

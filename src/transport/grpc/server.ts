@@ -24,6 +24,8 @@ export interface GrpcServerOptions extends CallChecks {
   onInternalError: OnInternalError;
   /** Absent: plain text. */
   credentials?: ServerCredentials;
+  /** How long a client may take nothing of a stream, in milliseconds. Absent: limits.streamIdleMs. */
+  idleMs?: number;
   /** Names that health knows besides those of the services, for example "backup". */
   healthNames?: readonly string[];
   /** Files that reflection knows besides those of the services: messages that are only ever packed in an Any. */
@@ -51,6 +53,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     interceptors: checkInterceptors(options),
     onInternalError: options.onInternalError,
     shutdownSignal: shutdown.signal,
+    idleMs: options.idleMs ?? limits.streamIdleMs,
     running: { calls: 0 },
   };
   for (const service of [...services, ...reflectionServices(services, files)]) addService(server, service, callOptions);
