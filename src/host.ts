@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
-import { createOperations } from "./backup/operations.js";
+import { operationJournal } from "./backup/operation-journal.js";
+import { openOperations } from "./backup/operations.js";
 import { resolveRoots } from "./destination/roots.js";
 import { sqliteKit } from "./engine/sqlite/kit.js";
 import { HostError } from "./errors.js";
@@ -29,6 +30,7 @@ import { authorizeMethods } from "./transport/call/method-roles.js";
 import { hostServices } from "./transport/call/host-services.js";
 import { startGrpcServer } from "./transport/grpc/server.js";
 import { createHttpServer } from "./transport/http/server.js";
+import { createDocumentStreamRoutes, importPath } from "./transport/rest/document-streams.js";
 import { createRestHandler, restRegistry } from "./transport/rest/handler.js";
 import { createTransferRoutes, transferPrefix } from "./transport/rest/transfer-routes.js";
 import { createXenonDialect } from "./transport/xenon/dialect.js";
@@ -102,7 +104,12 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   await warnOfClock(options, indexes);
   closers.push(startSweeping([...indexes.values()], onInternalError));
 
-  const operations = createOperations(seams, (view) => logOperation(options, view));
+  const operations = await openOperations({
+    seams,
+    journal: operationJournal(seams, join(dataDirectory, "operations")),
+    onSettled: (view) => logOperation(options, view),
+    onJournalError: (error) => logger.warn({ err: error }, "an operation could not be written down; it is forgotten when the host stops"),
+  });
   closers.push(() => operations.close(limits.shutdownMs));
   const documents = createDocumentService({
     factories: options.factories,
@@ -151,9 +158,10 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     host: options.httpHost,
     port: options.httpPort,
     hostNames: hostNames(options.httpHost, options.hostNames),
-    takesStreams: (url) => url.startsWith(transferPrefix),
+    takesStreams: (url) => url.startsWith(transferPrefix) || url.startsWith(importPath),
     handlers: [
       createXenonDialect({ documents, management, operations, indexLinks: [...indexes.keys()], hostId, tokens }),
+      createDocumentStreamRoutes({ documents, idleMs: options.streamIdleMs, authorize, registry: restRegistry(services), onInternalError }),
       createTransferRoutes({ streams, authorize, registry: restRegistry(services), onInternalError }),
       createRestHandler({ services, authorize, onInternalError }),
     ],

@@ -35,6 +35,11 @@ export const limits = {
   /** Requests that one connection may send ahead of their answers. */
   pipelinedRequests: 256,
 
+  /** Documents of an import that are being written, and the bytes of them; and how often it says how far it is. */
+  importDocuments: 256,
+  importBytes: 8 * MiB,
+  importReportMs: 1_000,
+
   /** Rows that one export statement copies into a segment; each is a short transaction of its own. */
   exportRows: 10_000,
   segmentPageBytes: 16 * KiB,

@@ -165,4 +165,6 @@ export interface OperationService {
   /** Resolves when it is done, or as it is at the time-out. */
   wait(name: string, timeoutMs: number, signal?: AbortSignal): Promise<OperationView>;
   cancel(name: string): Promise<void>;
+  /** Forgets one that is done; OPERATION_RUNNING for one that is not. */
+  delete(name: string): Promise<void>;
 }

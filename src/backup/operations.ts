@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../errors.js";
 import type { Seams } from "../io/seams.js";
 import { limits } from "../limits.js";
+import type { OperationJournal } from "./operation-journal.js";
 import type { OperationKind, OperationOutcome, OperationService, OperationView } from "./model.js";
 import type { Report } from "./report.js";
 
@@ -15,9 +16,10 @@ export interface StartRequest {
   run(signal: AbortSignal, report: Report): Promise<OperationOutcome>;
 }
 
-/** Work that goes on when its caller leaves; the last limits.operations of it are remembered. */
+/** Work that goes on when its caller leaves; the last limits.operations of it are remembered, over a restart too. */
 export interface Operations extends OperationService {
-  start(request: StartRequest): OperationView;
+  /** Resolves when the work has begun and is written down. */
+  start(request: StartRequest): Promise<OperationView>;
   /** Takes no new work, waits for what runs, cancels what is not done in time. */
   close(graceMs: number): Promise<void>;
 }
@@ -29,13 +31,25 @@ interface Entry {
   requestKey: string | undefined;
 }
 
-/** `onSettled` hears of each operation that ended, for the log. */
-export function createOperations(seams: Pick<Seams, "nowMicros" | "randomId">, onSettled: (view: OperationView) => void): Operations {
+export interface OperationsOptions {
+  seams: Pick<Seams, "nowMicros" | "randomId">;
+  journal: OperationJournal;
+  /** Hears of each operation that ended, for the log. */
+  onSettled(view: OperationView): void;
+  /** Hears of a journal that could not be written: the work goes on without it. */
+  onJournalError(error: unknown): void;
+}
+
+export async function openOperations({ seams, journal, onSettled, onJournalError }: OperationsOptions): Promise<Operations> {
   const entries = new Map<string, Entry>();
   let closing = false;
+  for (const { view, requestKey } of await journal.load()) {
+    entries.set(view.name, { view, requestKey, controller: new AbortController(), settled: Promise.resolve() });
+  }
 
   const running = () => [...entries.values()].filter(({ view }) => !view.done);
-  const copy = ({ view }: Entry): OperationView => ({ ...view, progress: { ...view.progress, warnings: [...view.progress.warnings] } });
+  const copyOf = (view: OperationView): OperationView => ({ ...view, progress: { ...view.progress, warnings: [...view.progress.warnings] } });
+  const copy = ({ view }: Entry) => copyOf(view);
 
   function find(name: string): Entry {
     const entry = entries.get(name);
@@ -46,11 +60,21 @@ export function createOperations(seams: Pick<Seams, "nowMicros" | "randomId">, o
   function forgetOldest(): void {
     for (const [name, { view }] of entries) {
       if (entries.size < limits.operations) return;
-      if (view.done) entries.delete(name);
+      if (view.done) forget(name).catch(onJournalError);
     }
   }
 
-  function start({ kind, indexLink, target, requestId, run }: StartRequest): OperationView {
+  async function forget(name: string): Promise<void> {
+    entries.delete(name);
+    await journal.remove(name);
+  }
+
+  /** The work goes on where it cannot be written down: a disk that is full is when a backup is needed most. */
+  async function note(view: OperationView, requestKey: string | undefined): Promise<void> {
+    await journal.write({ view, ...(requestKey !== undefined && { requestKey }) }).catch(onJournalError);
+  }
+
+  async function start({ kind, indexLink, target, requestId, run }: StartRequest): Promise<OperationView> {
     const requestKey = requestId === undefined ? undefined : `${kind}\n${requestId}`;
     if (requestKey !== undefined) {
       for (const entry of entries.values()) {
@@ -78,12 +102,16 @@ export function createOperations(seams: Pick<Seams, "nowMicros" | "randomId">, o
       Object.assign(view.progress, progress);
       if (warning !== undefined) view.progress.warnings.push(warning);
     };
-    const finish = (outcome: Pick<OperationView, "result" | "error">) => {
-      Object.assign(view, outcome, { done: true, endTimeMicros: seams.nowMicros() });
-      view.progress.stage = outcome.error ? "failed" : "done";
+    const finish = async (outcome: Pick<OperationView, "result" | "error">) => {
+      const progress = { ...view.progress, stage: outcome.error ? "failed" : "done" };
+      const ended = { ...view, ...outcome, progress, done: true, endTimeMicros: seams.nowMicros() };
+      // Before anybody is told: what was reported as done is done after a restart too.
+      await note(ended, requestKey);
+      Object.assign(view, ended);
       onSettled(view);
     };
-    const settled = Promise.resolve()
+    const noted = note(copyOf(view), requestKey);
+    const settled = noted
       .then(() => run(controller.signal, report))
       .then(
         (result) => finish({ result }),
@@ -91,6 +119,7 @@ export function createOperations(seams: Pick<Seams, "nowMicros" | "randomId">, o
       );
     const entry: Entry = { view, controller, settled, requestKey };
     entries.set(view.name, entry);
+    await noted;
     return copy(entry);
   }
 
@@ -125,6 +154,12 @@ export function createOperations(seams: Pick<Seams, "nowMicros" | "randomId">, o
       if (entry.view.done) return;
       entry.controller.abort(cancelled("The operation was cancelled on request; what it had written was removed."));
       await entry.settled;
+    },
+    async delete(name) {
+      if (!find(name).view.done) {
+        throw new HostError("OPERATION_RUNNING", `${name} is running; cancel it first, or wait for its end.`, { metadata: { operation: name } });
+      }
+      await forget(name);
     },
     async close(graceMs) {
       closing = true;

@@ -39,10 +39,20 @@ export interface DocumentService {
   replace(link: string, body: string, options?: WriteOptions): Promise<DocumentVersion>;
   /** Undefined: it was deleted already. */
   delete(link: string, options?: WriteOptions): Promise<DocumentVersion | undefined>;
+  /**
+   * Makes the document of that body what its link stands for: created, or put in place of another body; one that is
+   * there already is not written again. The body says its documentSelfLink.
+   */
+  upsert(factoryPath: string, body: string): Promise<Upserted>;
   list(request: ListRequest, signal?: AbortSignal): Promise<ListResult>;
   /** The position of the log that the factory's documents are in, for listing twice what does not change in between. */
   position(factoryPath: string): Promise<number>;
   count(factoryPath: string, filter: string | undefined, signal?: AbortSignal): Promise<number>;
+}
+
+export interface Upserted {
+  link: string;
+  outcome: "created" | "replaced" | "unchanged";
 }
 
 export interface FactoryDescription {

@@ -120,6 +120,35 @@ export function createDocumentService(options: DocumentServiceOptions): Document
       return indexOf(factory.indexLink).write({ ...common(factory, link, writeOptions), action: "DELETE", body: "" });
     },
 
+    async upsert(factoryPath, text) {
+      const factory = factoryAt(factoryPath);
+      const kind = kinds(factory.kind);
+      const { body: made, selfLink, expirationTimeMicros } = readDocumentBody(kind, "POST", text);
+      if (selfLink === undefined || selfLink === "") {
+        throw new HostError("REQUEST_INVALID", "The document has no documentSelfLink: sent again, it would become another one.", { metadata: { field: "documentSelfLink" } });
+      }
+      const link = createLink(factory.path, selfLink, newId);
+      const index = indexOf(factory.indexLink);
+      const write = { ...common(factory, link, {}), ...(expirationTimeMicros !== undefined && { expirationTimeMicros }) };
+      const replace = async () => {
+        written(await index.write({ ...write, action: "PUT", body: readDocumentBody(kind, "PUT", text).body }), link);
+        return { link, outcome: "replaced" as const };
+      };
+      const current = await index.read(link);
+      if (current === undefined || current.action === "DELETE") {
+        try {
+          written(await index.write({ ...write, action: "POST", body: made, revive: true }), link);
+          return { link, outcome: "created" };
+        } catch (error) {
+          // Another writer was faster: the last one wins.
+          if (error instanceof HostError && error.reason === "DOCUMENT_EXISTS") return replace();
+          throw error;
+        }
+      }
+      const same = current.body === made || current.body === readDocumentBody(kind, "PUT", text).body;
+      return same && current.expirationTimeMicros === (expirationTimeMicros ?? 0) ? { link, outcome: "unchanged" } : replace();
+    },
+
     async list(request, signal) {
       const factory = factoryAt(request.factoryPath);
       // Read together: a switch between the two would hand out a cursor under the wrong lineage.

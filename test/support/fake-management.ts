@@ -83,7 +83,8 @@ export function createFakeManagement(): FakeManagement {
         }
         return get(name);
       },
-      cancel: () => Promise.resolve(),
+      delete: async () => {},
+    cancel: () => Promise.resolve(),
     },
   };
   return fake;

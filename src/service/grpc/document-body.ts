@@ -9,6 +9,11 @@ export type RequestBody =
   | { case: "fields"; value: JsonObject }
   | { case: undefined; value?: undefined };
 
+/** The first slash is lost in the paths of the REST form. */
+export function toLink(link: string): string {
+  return link.startsWith("/") ? link : `/${link}`;
+}
+
 /** The body as JSON text. Throws JSON_INVALID, or REQUEST_INVALID where a Struct may have rounded a number. */
 export function bodyText(body: RequestBody): string {
   switch (body.case) {

@@ -2,8 +2,9 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import { limits } from "../../limits.js";
 import { BodyFormat, type DocumentService as DocumentServiceDescriptor } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import type { DocumentService, WriteOptions } from "../document-service.js";
-import { bodyText, withSystemFields } from "./document-body.js";
+import { bodyText, toLink, withSystemFields } from "./document-body.js";
 import { readDocument, writtenDocument } from "./convert-document.js";
+import { exportStream, importStream } from "./document-streams.js";
 import { optionalFromInt64 } from "./numbers.js";
 import { badPageToken, readPageToken, writePageToken } from "./page-token.js";
 
@@ -11,7 +12,7 @@ const versionsPage = 100;
 const versionsListing = "versions";
 
 /** holdfast.document.v1.DocumentService over the documents of a host. */
-export function documentServiceImpl(documents: DocumentService): Partial<ServiceImpl<typeof DocumentServiceDescriptor>> {
+export function documentServiceImpl(documents: DocumentService, idleMs: number): ServiceImpl<typeof DocumentServiceDescriptor> {
   return {
     async createDocument(request) {
       const text = withSystemFields(bodyText(request.body), {
@@ -52,6 +53,8 @@ export function documentServiceImpl(documents: DocumentService): Partial<Service
       );
       return { documents: found.map((version) => readDocument(version, request.bodyFormat)), nextPageToken: nextPageToken ?? "" };
     },
+    importDocuments: (requests, { signal }) => importStream(documents, requests, idleMs, signal),
+    exportDocuments: (request, { signal }) => exportStream(documents, request, signal),
     async getDocumentVersion(request) {
       const link = toLink(request.selfLink);
       const version = optionalFromInt64(request.version);
@@ -74,11 +77,6 @@ export function documentServiceImpl(documents: DocumentService): Partial<Service
       };
     },
   };
-}
-
-/** The first slash is lost in the paths of the REST form. */
-function toLink(link: string): string {
-  return link.startsWith("/") ? link : `/${link}`;
 }
 
 function condition(expectedVersion: bigint | undefined): WriteOptions {

@@ -7,8 +7,8 @@ import { toOperation, type OperationConversion } from "./convert-operation.js";
 
 const operationsPage = 100;
 
-/** google.longrunning.Operations over a host's operations. They are forgotten by the host, not by clients: no Delete. */
-export function operationsImpl(operations: OperationService, conversion: OperationConversion): Partial<ServiceImpl<typeof Operations>> {
+/** google.longrunning.Operations over a host's operations. */
+export function operationsImpl(operations: OperationService, conversion: OperationConversion): ServiceImpl<typeof Operations> {
   return {
     getOperation: ({ name }) => toOperation(operations.get(named(name)), conversion),
     listOperations({ name, filter, pageSize, pageToken }) {
@@ -25,6 +25,10 @@ export function operationsImpl(operations: OperationService, conversion: Operati
     },
     async cancelOperation({ name }) {
       await operations.cancel(named(name));
+      return {};
+    },
+    async deleteOperation({ name }) {
+      await operations.delete(named(name));
       return {};
     },
   };

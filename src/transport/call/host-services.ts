@@ -26,7 +26,7 @@ export interface HostParts {
 export function hostServices({ documents, management, operations, streams, nowMicros }: HostParts): BoundService[] {
   const conversion = { statusOf, nowMicros };
   return [
-    bindService(DocumentServiceDescriptor, documentServiceImpl(documents)),
+    bindService(DocumentServiceDescriptor, documentServiceImpl(documents, streams.idleMs)),
     bindService(ManagementServiceDescriptor, managementServiceImpl({ management, operations, streams }, conversion)),
     bindService(ByteStream, byteStreamImpl(streams)),
     bindService(Operations, operationsImpl(operations, conversion)),

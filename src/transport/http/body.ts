@@ -38,3 +38,23 @@ export function readText(request: IncomingMessage, limitBytes: number): Promise<
     });
   });
 }
+
+/** The body as it comes; OPERATION_CANCELLED when the client leaves in the middle, the signal's reason when that aborts, STREAM_IDLE when nothing comes for so long. */
+export async function* bodyChunks(request: IncomingMessage, idleMs: number, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const stop = () => request.destroy(HostError.from(signal.reason));
+  signal.addEventListener("abort", stop, { once: true });
+  const timer = setTimeout(() => request.destroy(new HostError("STREAM_IDLE", `Nothing came for ${idleMs / 1000} s, so the request was ended.`)), idleMs);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      yield chunk;
+      timer.refresh();
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof HostError) throw error;
+    throw new HostError("OPERATION_CANCELLED", "The client left before its request was complete.", { cause: error });
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
+  }
+}

@@ -148,6 +148,13 @@ describe("bodies", () => {
     expect(host.internal).toEqual([]);
   });
 
+  test("of a client that ends its side in the middle are given up at once, not when the host closes", async () => {
+    const { socket, closed } = await host.dial();
+    socket.end(post('{"name":"half"}').slice(0, -5));
+    await closed;
+    expect(host.store.log).toHaveLength(0);
+  });
+
   test("of a client that leaves before its answer are kept, and the host goes on", async () => {
     const write = host.store.write.bind(host.store);
     let release = () => {};

@@ -62,6 +62,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     accept(request, response);
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
+    // Of a request that is being answered the rest will never come: whoever reads its body must hear of that.
+    if (active.some(({ response }) => response.socket === socket && !response.req.complete)) {
+      socket.destroy();
+      return;
+    }
     turns.take(socket, undefined, () => refuseConnection(error, socket));
   });
 

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { HostError } from "../../errors.js";
 import { withUpload, type StreamService } from "../../service/streams.js";
 import type { Transfer } from "../../transfer/transfer.js";
+import { bodyChunks } from "../http/body.js";
 import { sentRangeOf } from "./content-range.js";
 
 /**
@@ -20,15 +21,10 @@ export async function receiveTransfer(streams: StreamService, name: string, requ
   const expected = range === undefined ? lengthOf(request) : range.last - range.first + 1;
   await withUpload(streams.transfers, name, total, signal, async (writer, working) => {
     let received = 0;
-    try {
-      for await (const bytes of bodyOf(request, streams.idleMs, working)) {
-        if (expected !== undefined && received + bytes.length > expected) throw mismatch(expected, "more");
-        await writer.write(first + received, bytes);
-        received += bytes.length;
-      }
-    } catch (error) {
-      working.throwIfAborted();
-      throw error;
+    for await (const bytes of bodyChunks(request, streams.idleMs, working)) {
+      if (expected !== undefined && received + bytes.length > expected) throw mismatch(expected, "more");
+      await writer.write(first + received, bytes);
+      received += bytes.length;
     }
     if (expected !== undefined && received < expected) throw mismatch(expected, `${received}`);
     const isLast = range === undefined || (range.total !== undefined && first + received === range.total);
@@ -54,17 +50,4 @@ function digestOf({ headers }: IncomingMessage, whole: boolean): { sha256?: stri
   const header = headers["repr-digest"] ?? (whole ? headers["content-digest"] : undefined);
   const base64 = typeof header === "string" ? /(?:^|,\s*)sha-256=:([A-Za-z0-9+/=]+):/i.exec(header)?.[1] : undefined;
   return base64 === undefined ? {} : { sha256: Buffer.from(base64, "base64").toString("hex") };
-}
-
-async function* bodyOf(request: IncomingMessage, idleMs: number, signal: AbortSignal): AsyncGenerator<Buffer> {
-  const stop = () => request.destroy(signal.reason as Error);
-  signal.addEventListener("abort", stop, { once: true });
-  request.setTimeout(idleMs, () => request.destroy(new HostError("STREAM_IDLE", `Nothing came for ${idleMs / 1000} s.`)));
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) yield chunk;
-    if (!request.complete) throw new HostError("OPERATION_CANCELLED", "The client left before its request was complete.");
-  } finally {
-    signal.removeEventListener("abort", stop);
-    request.setTimeout(0);
-  }
 }

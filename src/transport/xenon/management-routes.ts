@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { limits } from "../../limits.js";
 import type { ManagementService, OperationService, OperationView } from "../../service/management-service.js";
 import { readText } from "../http/body.js";
+import { acceptedHeaders, preferenceOf } from "../http/prefer.js";
 import { sendJson } from "../http/respond.js";
 import type { HttpHandler } from "../http/server.js";
 import type { RequireRole } from "./access.js";
@@ -46,33 +47,28 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
     const read = readManagementRequest(text, indexLinks);
     requireRole(request, read.action);
     const begun = read.action === "backup" ? await management.backup(read.request) : await management.restore(read.request);
-    if (respondsAsync(request)) {
-      sendJson(response, 202, read.echo, ["location", `/v1/${begun.name}`, "preference-applied", "respond-async"]);
-      return;
-    }
-    const done = await outcome(begun, signal());
+    const preference = preferenceOf(request);
+    const done = await outcome(begun, signal(), preference?.waitMs);
     if (done === undefined) return;
     if (done.error !== undefined) throw done.error;
-    sendJson(response, 200, read.echo);
+    if (done.done) sendJson(response, 200, read.echo, preference && ["preference-applied", preference.applied]);
+    else sendJson(response, 202, read.echo, acceptedHeaders(begun.name, preference?.applied ?? ""));
   }
 
-  /** The operation when it is done; undefined when the client left, in which case the work goes on without it. */
-  async function outcome(begun: OperationView, signal: AbortSignal): Promise<OperationView | undefined> {
+  /** The operation when it is done, or as it is when the client wants to know; undefined when the client left: the work goes on without it. */
+  async function outcome(begun: OperationView, signal: AbortSignal, waitMs?: number): Promise<OperationView | undefined> {
     let view = begun;
     while (!view.done) {
+      if (waitMs === 0) return view;
       try {
-        view = await operations.wait(view.name, limits.operationWaitMs, signal);
+        view = await operations.wait(view.name, waitMs ?? limits.operationWaitMs, signal);
       } catch (thrown) {
         if (signal.aborted) return undefined;
         throw thrown;
       }
       if (signal.aborted) return undefined;
+      if (waitMs !== undefined) return view;
     }
     return view;
   }
-}
-
-function respondsAsync(request: IncomingMessage): boolean {
-  const prefer = request.headers["prefer"];
-  return typeof prefer === "string" && prefer.split(",").some((one) => one.trim().toLowerCase() === "respond-async");
 }

@@ -131,6 +131,7 @@ function fakeOperations(operations: Map<string, OperationView>): OperationServic
       }
       return get(name);
     },
+    delete: async () => {},
     cancel: async (name) => {
       operations.set(name, { ...get(name), done: true, error: new HostError("OPERATION_CANCELLED", "It was cancelled.") });
     },

@@ -1,0 +1,98 @@
+import { toJson, type Registry } from "@bufbuild/protobuf";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { DocumentService as DocumentServiceDescriptor } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
+import { StatusSchema } from "../../../gen/ts/google/rpc/status_pb.js";
+import { renderDocument } from "../../document/render.js";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import type { DocumentService } from "../../service/document-service.js";
+import { exportDocuments } from "../../service/export-documents.js";
+import { importDocuments } from "../../service/import-documents.js";
+import { bearerTokenOf, type Authorize } from "../call/authorization.js";
+import { bodyChunks } from "../http/body.js";
+import { writeChunk } from "../http/respond.js";
+import type { HttpHandler } from "../http/server.js";
+import { hostErrorOf, statusOf, type OnInternalError } from "../status.js";
+import { sendError } from "./answer.js";
+import { linesOf } from "./lines.js";
+
+export interface DocumentStreamRoutes {
+  documents: DocumentService;
+  /** How long a sender may send nothing, in milliseconds. */
+  idleMs: number;
+  authorize: Authorize;
+  registry: Registry;
+  onInternalError: OnInternalError;
+}
+
+export const importPath = "/v1/documents:import";
+const exportPath = "/v1/documents:export";
+const ndjson = { "content-type": "application/x-ndjson", "cache-control": "no-store", "x-content-type-options": "nosniff" };
+
+/** Many documents as NDJSON, a document a line: the very text that is kept, so that an export can be imported. */
+export function createDocumentStreamRoutes({ documents, idleMs, authorize, registry, onInternalError }: DocumentStreamRoutes): HttpHandler {
+  async function answer(response: ServerResponse, lines: AsyncIterable<string>): Promise<void> {
+    try {
+      for await (const text of lines) {
+        if (!response.headersSent) response.writeHead(200, ndjson);
+        if (!(await writeChunk(response, text))) return;
+      }
+      if (!response.headersSent) response.writeHead(200, ndjson);
+      response.end();
+    } catch (thrown) {
+      const error = hostErrorOf(thrown, onInternalError);
+      if (!response.headersSent) throw error;
+      // Said in the stream, which is then cut: half of it must not look like all.
+      await writeChunk(response, `${JSON.stringify({ error: toJson(StatusSchema, statusOf(error), { registry }) })}\n`);
+      setTimeout(() => response.destroy(), limits.drainMs).unref();
+    }
+  }
+
+  async function* importing(request: IncomingMessage, query: URLSearchParams, signal: AbortSignal): AsyncGenerator<string> {
+    const bodies = linesOf(bodyChunks(request, idleMs, signal), limits.documentBytes, signal);
+    for await (const { done, ...counts } of importDocuments(documents, factoryOf(query), skipOf(query), bodies, signal)) {
+      const exact = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, String(count)]));
+      yield `${JSON.stringify({ ...exact, done })}\n`;
+    }
+  }
+
+  async function* exporting(query: URLSearchParams, signal: AbortSignal): AsyncGenerator<string> {
+    const filter = query.get("filter");
+    const wanted = { factoryPath: factoryOf(query), expand: true, ...(filter !== null && { filter }) };
+    for await (const page of exportDocuments(documents, wanted, signal)) yield page.documents.map((document) => `${renderDocument(document)}\n`).join("");
+  }
+
+  return async (request, response, signal) => {
+    const [path = "", text = ""] = (request.url ?? "").split(/\?(.*)/s);
+    const isImport = path === importPath && request.method === "POST";
+    if (!isImport && !(path === exportPath && request.method === "GET")) return false;
+    try {
+      const { importDocuments: importMethod, exportDocuments: exportMethod } = DocumentServiceDescriptor.method;
+      authorize(isImport ? importMethod : exportMethod, bearerTokenOf(request.headers.authorization));
+      if (isImport) checkType(request);
+      const query = new URLSearchParams(text);
+      await answer(response, isImport ? importing(request, query, signal()) : exporting(query, signal()));
+    } catch (thrown) {
+      sendError(request, response, hostErrorOf(thrown, onInternalError), registry);
+    }
+    return true;
+  };
+}
+
+/** What a page of another site can make a browser send without being asked is refused. */
+function checkType({ headers }: IncomingMessage): void {
+  if (/^application\/(x-)?(ndjson|jsonlines|json-seq|json)\s*(;|$)/i.test(headers["content-type"] ?? "")) return;
+  throw new HostError("REQUEST_INVALID", `The body is NDJSON, and the Content-Type header has to say so: application/x-ndjson, not ${headers["content-type"] ?? "nothing"}.`);
+}
+
+function factoryOf(query: URLSearchParams): string {
+  const given = query.get("factory_link") ?? query.get("factoryLink") ?? "";
+  if (given === "") throw new HostError("REQUEST_INVALID", "Say which factory: factory_link=/core/examples", { metadata: { field: "factory_link" } });
+  return given.startsWith("/") ? given : `/${given}`;
+}
+
+function skipOf(query: URLSearchParams): number {
+  const text = query.get("skip") ?? "0";
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new HostError("REQUEST_INVALID", `skip is a whole number, not ${JSON.stringify(text.slice(0, 40))}.`, { metadata: { field: "skip" } });
+}
