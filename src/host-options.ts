@@ -32,6 +32,10 @@ export interface HostOptions {
   tokens?: string;
   /** Names beside its addresses under which clients may ask for this host. */
   hostNames?: string[];
+  /** `HOST` or `HOST:PORT` each: private addresses that http(s) backups may go to although others can reach this host. */
+  allowDestinations?: string[];
+  /** PEM texts for outgoing https: authorities beside Node's own, and a certificate of this host with its key. */
+  clientTls?: { ca?: string; certificate?: string; key?: string };
   /** Hears what happens; the default writes nothing. */
   logger?: HostLogger;
   /** The surroundings; tests put their own in place. */
@@ -66,6 +70,8 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     historyMs: limits.historyMs,
     retainedVersions: limits.retainedVersions,
     hostNames: [],
+    allowDestinations: [],
+    clientTls: {},
     logger: silent,
     seams: systemSeams,
     ...(Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as HostOptions),

@@ -9,8 +9,10 @@ import { writeFileDurably } from "./io/durable-file.js";
 import { readSmallFile } from "./io/read-file.js";
 import { limits } from "./limits.js";
 import { productVersion } from "./product-version.js";
+import { parseAllowedDestination } from "./remote/address-policy.js";
+import { clientTls } from "./remote/tls.js";
 import { checkExposure } from "./security/exposure.js";
-import { hostNames } from "./security/hosts.js";
+import { hostNames, isLoopback } from "./security/hosts.js";
 import { loadTokens } from "./security/tokens.js";
 import type { DocumentService } from "./service/document-service.js";
 import { createDocumentService } from "./service/documents.js";
@@ -18,6 +20,7 @@ import { durableIndexLink, inMemoryIndexLink } from "./service/factories.js";
 import type { HostDescription, ManagementService, OperationService, OperationView } from "./service/management-service.js";
 import { createManagementService } from "./service/management.js";
 import { filePlaces } from "./service/file-places.js";
+import { httpPlaces } from "./service/http-places.js";
 import { placesByScheme } from "./service/places.js";
 import { openDocumentIndex, type DocumentIndex } from "./store/document-index.js";
 import { openMemoryDirectory } from "./store/memory-directory.js";
@@ -123,12 +126,21 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   });
   const realDataDirectory = await files.realPath(dataDirectory);
   const fileUris = filePlaces({ seams, roots, dataDirectory: realDataDirectory, autoBackupDirectory: join(realDataDirectory, "auto-backup") });
+  const httpUris = httpPlaces({
+    seams,
+    policy: {
+      allowPrivate: isLoopback(options.httpHost) && isLoopback(options.grpcHost),
+      allowed: options.allowDestinations.map(parseAllowedDestination),
+    },
+    tls: clientTls(options.clientTls),
+    temporaryDirectory,
+  });
   const management = createManagementService({
     seams,
     kit: sqliteKit,
     operations,
     indexOf,
-    placesOf: placesByScheme({ file: fileUris }),
+    placesOf: placesByScheme({ file: fileUris, http: httpUris, https: httpUris }),
     files: fileUris,
     temporaryDirectory,
     hostId,
