@@ -54,12 +54,14 @@ describe("where a setting comes from", () => {
     const values: Record<string, string> = {
       "data-dir": "/d", "http-host": "::1", "http-port": "0", "grpc-host": "localhost", "grpc-port": "65535", id: "me",
       factory: "/f=k", "memory-index": "/m", "backup-root": "/b", history: "1d", "retain-versions": "7", "token-file": tokens, "host-name": "n",
+      "allow-destination": "store:8080", "ca-file": tokens, "client-cert": tokens, "client-key": tokens,
     };
     expect(Object.keys(values).sort()).toEqual(settings.map(({ name }) => name).sort());
     const expected = {
       dataDirectory: "/d", httpHost: "::1", httpPort: 0, grpcHost: "localhost", grpcPort: 65535, id: "me",
       factories: [{ path: "/f", kind: "k", indexLink: "/core/document-index" }], memoryIndexes: ["/m"], backupRoots: ["/b"],
       historyMs: 86_400_000, retainedVersions: 7, tokens: "t read\n", hostNames: ["n"],
+      allowDestinations: ["store:8080"], clientTls: { ca: "t read\n", certificate: "t read\n", key: "t read\n" },
     };
     const many = new Set(settings.filter(({ many }) => many).map(({ name }) => name));
     const flags = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, many.has(name) ? [value] : value]));

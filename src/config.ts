@@ -29,6 +29,10 @@ export const settings: readonly Setting[] = [
   { name: "retain-versions", placeholder: "N", help: "versions of a document that stay whatever their age (default 10000)" },
   { name: "token-file", placeholder: "FILE", help: "tokens and their roles, one a line; without it anybody may do anything" },
   { name: "host-name", placeholder: "NAME", help: "a further name that clients may ask for this host by; repeatable", many: true },
+  { name: "allow-destination", placeholder: "HOST[:PORT]", help: "a private address that http(s) backups may use though others reach this host; repeatable", many: true },
+  { name: "ca-file", placeholder: "FILE", help: "authorities to trust on outgoing https beside the usual ones, in PEM" },
+  { name: "client-cert", placeholder: "FILE", help: "certificate of this host for outgoing https, in PEM; needs --client-key" },
+  { name: "client-key", placeholder: "FILE", help: "its private key, in PEM" },
 ];
 
 type Values = Partial<Record<string, string | string[]>>;
@@ -105,7 +109,14 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     const value = text(name);
     return value === undefined ? undefined : parseInteger(name, value);
   };
-  const tokenFile = text("token-file");
+  const file = (name: string, what: string) => {
+    const path = text(name);
+    return path === undefined ? undefined : readTextFile(path, what);
+  };
+  const ca = file("ca-file", "file of authorities");
+  const certificate = file("client-cert", "client certificate");
+  const key = file("client-key", "key of the client certificate");
+  const hasTls = ca !== undefined || certificate !== undefined || key !== undefined;
   const history = text("history");
   const options: { [K in keyof HostOptions]: HostOptions[K] | undefined } = {
     dataDirectory: resolve(text("data-dir") ?? "data"),
@@ -119,16 +130,18 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     backupRoots: list("backup-root")?.map((path) => resolve(path)),
     historyMs: history === undefined ? undefined : parseDuration(history),
     retainedVersions: number("retain-versions"),
-    tokens: tokenFile === undefined ? undefined : readTokenFile(tokenFile),
+    tokens: file("token-file", "token file"),
     hostNames: list("host-name"),
+    allowDestinations: list("allow-destination"),
+    clientTls: hasTls ? { ...(ca !== undefined && { ca }), ...(certificate !== undefined && { certificate }), ...(key !== undefined && { key }) } : undefined,
   };
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as HostOptions;
 }
 
-function readTokenFile(path: string): string {
+function readTextFile(path: string, what: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw invalid(`The token file ${path} cannot be read.`, cause);
+    throw invalid(`The ${what} ${path} cannot be read.`, cause);
   }
 }

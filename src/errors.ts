@@ -43,6 +43,7 @@ export const reasons = {
   TOKEN_UNKNOWN: "UNAUTHENTICATED",
   ROLE_MISSING: "PERMISSION_DENIED",
   PATH_OUTSIDE_ROOTS: "PERMISSION_DENIED",
+  ADDRESS_NOT_ALLOWED: "PERMISSION_DENIED",
   // documents
   DOCUMENT_NOT_FOUND: "NOT_FOUND",
   DOCUMENT_DELETED: "NOT_FOUND",
@@ -75,6 +76,9 @@ export const reasons = {
   DESTINATION_FULL: "RESOURCE_EXHAUSTED",
   DESTINATION_FAILED: "UNAVAILABLE",
   DESTINATION_BUSY: "ABORTED",
+  DESTINATION_UNREACHABLE: "UNAVAILABLE",
+  DESTINATION_REFUSED: "FAILED_PRECONDITION",
+  SOURCE_CHANGED: "ABORTED",
   TARGET_TIME_OUT_OF_RANGE: "OUT_OF_RANGE",
   RESTORE_IN_PROGRESS: "ABORTED",
   NOTHING_TO_UNDO: "FAILED_PRECONDITION",
@@ -179,6 +183,7 @@ export function httpStatus(error: HostError): number {
   if (error.reason === "BODY_TOO_LARGE") return 413;
   if (error.reason === "METHOD_NOT_ALLOWED") return 405;
   if (error.reason === "RANGE_NOT_SATISFIABLE") return 416;
+  if (error.reason === "DESTINATION_REFUSED") return 502;
   if (error.reason === "STORAGE_FULL" || error.reason === "DESTINATION_FULL") return 507;
   return httpStatusByCode[error.code];
 }

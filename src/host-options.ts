@@ -37,6 +37,10 @@ export interface HostOptions {
   transfers?: Partial<TransferLimits>;
   /** A stream whose other end sends or takes nothing for so long is ended, in milliseconds. Default 2 min. */
   streamIdleMs?: number;
+  /** `HOST` or `HOST:PORT` each: private addresses that http(s) backups may go to although others can reach this host. */
+  allowDestinations?: string[];
+  /** PEM texts for outgoing https: authorities beside Node's own, and a certificate of this host with its key. */
+  clientTls?: { ca?: string; certificate?: string; key?: string };
   /** Hears what happens; the default writes nothing. */
   logger?: HostLogger;
   /** The surroundings; tests put their own in place. */
@@ -72,6 +76,8 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     retainedVersions: limits.retainedVersions,
     hostNames: [],
     streamIdleMs: limits.streamIdleMs,
+    allowDestinations: [],
+    clientTls: {},
     logger: silent,
     seams: systemSeams,
     ...(Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as HostOptions),

@@ -10,8 +10,10 @@ import { writeFileDurably } from "./io/durable-file.js";
 import { readSmallFile } from "./io/read-file.js";
 import { limits } from "./limits.js";
 import { productVersion } from "./product-version.js";
+import { parseAllowedDestination } from "./remote/address-policy.js";
+import { clientTls } from "./remote/tls.js";
 import { checkExposure } from "./security/exposure.js";
-import { hostNames } from "./security/hosts.js";
+import { hostNames, isLoopback } from "./security/hosts.js";
 import { loadTokens } from "./security/tokens.js";
 import type { DocumentService } from "./service/document-service.js";
 import { createDocumentService } from "./service/documents.js";
@@ -19,6 +21,7 @@ import { durableIndexLink, inMemoryIndexLink } from "./service/factories.js";
 import type { HostDescription, ManagementService, OperationService, OperationView } from "./service/management-service.js";
 import { createManagementService } from "./service/management.js";
 import { filePlaces } from "./service/file-places.js";
+import { httpPlaces } from "./service/http-places.js";
 import { placesByScheme } from "./service/places.js";
 import { openSentManifests } from "./service/sent-manifests.js";
 import { createStreamService } from "./service/streams.js";
@@ -138,12 +141,21 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const transfers = await openTransfers(seams, join(dataDirectory, "transfers"), options.transfers, onInternalError);
   closers.push(() => transfers.close());
   const sentManifests = await openSentManifests(seams, join(dataDirectory, "sent-manifests"));
+  const httpUris = httpPlaces({
+    seams,
+    policy: {
+      allowPrivate: isLoopback(options.httpHost) && isLoopback(options.grpcHost),
+      allowed: options.allowDestinations.map(parseAllowedDestination),
+    },
+    tls: clientTls(options.clientTls),
+    temporaryDirectory,
+  });
   const management = createManagementService({
     seams,
     kit: sqliteKit,
     operations,
     indexOf,
-    placesOf: placesByScheme({ file: fileUris, transfer: transferPlaces(seams, transfers, sentManifests) }),
+    placesOf: placesByScheme({ file: fileUris, http: httpUris, https: httpUris, transfer: transferPlaces(seams, transfers, sentManifests) }),
     files: fileUris,
     temporaryDirectory,
     hostId,

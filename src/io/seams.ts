@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import type { FileSystem } from "./file-system.js";
 import type { LeaseOptions } from "./lease-options.js";
 import { nodeFileSystem } from "./node-file-system.js";
+import type { TransferOptions } from "./transfer-options.js";
 
 /** The points of a backup and of a restore at which a test may stop or kill the process. */
 export type StepName =
@@ -30,6 +31,8 @@ export interface Seams {
   step(name: StepName): Promise<void>;
   /** How leases beat and how long a silent one stands; absent: as in limits.ts. */
   lease?: LeaseOptions;
+  /** How patient transfers to and from other hosts are; absent: as in limits.ts. */
+  transfer?: TransferOptions;
 }
 
 export const systemSeams: Seams = {

@@ -35,7 +35,7 @@ export type PlacesOf = (uri: string) => SchemePlaces;
 
 export function placesByScheme(schemes: Readonly<Record<string, SchemePlaces>>): PlacesOf {
   return (uri) => {
-    if (uri === "") throw new HostError("DESTINATION_INVALID", "A destination is required: file:/absolute/path.", { metadata: { field: "destination" } });
+    if (uri === "") throw new HostError("DESTINATION_INVALID", "A destination is required: file:/absolute/path or https://host/path.", { metadata: { field: "destination" } });
     const scheme = schemeOf(uri);
     const places = schemes[scheme];
     if (places) return places;

@@ -10,8 +10,9 @@ const containers: Record<ContainerKind, Container> = {
   STREAM: Container.STREAM,
 };
 
-/** Unspecified: an archive where the name says so, else a stream to a web server and a directory on a disk. */
+/** To a web server always a stream. Unspecified: an archive where the name says so, else a directory. */
 export function containerKind(container: Container, uri: string): ContainerKind {
+  if (/^https?:/i.test(uri)) return "STREAM";
   switch (container) {
     case Container.ZIP:
       return "ZIP";
@@ -20,8 +21,7 @@ export function containerKind(container: Container, uri: string): ContainerKind 
     case Container.STREAM:
       return "STREAM";
     default:
-      if (/^[^?#]*\.zip\/?([?#]|$)/i.test(uri)) return "ZIP";
-      return /^https?:/i.test(uri) ? "STREAM" : "DIRECTORY";
+      return /^[^?#]*\.zip\/?([?#]|$)/i.test(uri) ? "ZIP" : "DIRECTORY";
   }
 }
 

@@ -42,16 +42,16 @@ export function readManagementRequest(text: string, indexLinks: readonly string[
 }
 
 function readBackup(members: Members, indexLinks: readonly string[], kind: string): ManagementRequest {
-  checkBearer(members);
+  const bearer = stringField(members, "bearer");
   const destination = destinationOf(members, "backup destination must be specified.");
-  const container = containerOf(members);
+  const container = containerOf(members, destination);
   const links = linksOf(members, indexLinks);
-  if (container === "STREAM") {
+  if (container === "STREAM" && !isOnTheWeb(destination)) {
     throw new HostError("DESTINATION_INVALID", `Missing host in URI: STREAM goes to an http: or https: destination, not ${quoted(destination)}.`);
   }
   return {
     action: "backup",
-    request: { destination, container, indexLink: links.index },
+    request: { destination, container, indexLink: links.index, ...(bearer !== undefined && { bearer }) },
     echo: echoOf([
       ["destination", destination],
       ["backupType", container],
@@ -63,7 +63,7 @@ function readBackup(members: Members, indexLinks: readonly string[], kind: strin
 }
 
 function readRestore(members: Members, indexLinks: readonly string[], kind: string): ManagementRequest {
-  checkBearer(members);
+  const bearer = stringField(members, "bearer");
   const source = destinationOf(members, "destination is required.");
   const targetTimeMicros = boundaryOf(members);
   const links = linksOf(members, indexLinks);
@@ -75,6 +75,7 @@ function readRestore(members: Members, indexLinks: readonly string[], kind: stri
       lenientTargetTime: true,
       indexNamed: ["indexServiceLink", "backupServiceLink"].some((name) => (members.get(name) ?? "null") !== "null"),
       ...(targetTimeMicros !== undefined && { targetTimeMicros }),
+      ...(bearer !== undefined && { bearer }),
     },
     echo: echoOf([
       ["destination", source],
@@ -86,12 +87,7 @@ function readRestore(members: Members, indexLinks: readonly string[], kind: stri
   };
 }
 
-/** A token for the destination. Xenon sends it back with the rest; a secret is in no answer of ours. */
-function checkBearer(members: Members): void {
-  stringField(members, "bearer");
-}
-
-/** Xenon's order of fields; what was not given is not there. */
+/** Xenon's order of fields; what was not given is not there, and neither is the bearer, which Xenon sends back: a secret is in no answer of ours. */
 function echoOf(fields: [name: string, value: string | bigint | undefined][]): string {
   const texts = fields
     .filter(([, value]) => value !== undefined)
@@ -102,19 +98,18 @@ function echoOf(fields: [name: string, value: string | bigint | undefined][]): s
 function destinationOf(members: Members, missing: string): string {
   const destination = stringField(members, "destination");
   if (destination === undefined || destination === "") throw new HostError("REQUEST_INVALID", missing);
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(destination)?.[1]?.toLowerCase();
-  if (scheme === undefined) {
+  if (!/^[a-z][a-z0-9+.-]*:/i.test(destination)) {
     throw new HostError("DESTINATION_INVALID", `Missing scheme: destination ${quoted(destination)} must be a URI such as file:/backups/one.zip.`);
-  }
-  if (scheme === "http" || scheme === "https") {
-    throw new HostError("NOT_SUPPORTED", `A destination with ${scheme}: is not supported by this release; use a file: URI.`);
   }
   return destination;
 }
 
-/** Omitted and null are both ZIP: what Xenon makes of a null differs from what it says of it. */
-function containerOf(members: Members): ContainerKind {
+const isOnTheWeb = (destination: string) => /^https?:/i.test(destination);
+
+/** Omitted and null are both ZIP: what Xenon makes of a null differs from what it says of it. To the web everything is a STREAM. */
+function containerOf(members: Members, destination: string): ContainerKind {
   const type = stringField(members, "backupType") ?? "ZIP";
+  if ((type === "ZIP" || type === "DIRECTORY") && isOnTheWeb(destination)) return "STREAM";
   if (type === "ZIP" || type === "DIRECTORY" || type === "STREAM") return type;
   throw new HostError("REQUEST_INVALID", `backupType must be ZIP, DIRECTORY or STREAM, not ${quoted(type)}.`);
 }

@@ -37,6 +37,15 @@ describe("BackupRequest", () => {
     expect(host.fake.backups[0]?.indexLink).toBe(index);
   });
 
+  test.each([undefined, null, "ZIP", "DIRECTORY", "STREAM"])("to the web is a STREAM where %j was asked for, and the bearer is not told", async (backupType) => {
+    const destination = "HTTPS://store:8443/a%20b.zip?x=1";
+    const answer = await backup({ destination, backupType, bearer: "hunter2" });
+    expect(answer.text).toBe(
+      `{"destination":"${destination}","backupType":"STREAM","indexServiceLink":"/core/document-index","backupServiceLink":"/core/document-index-backup","kind":"${prefix}BackupRequest"}`,
+    );
+    expect(host.fake.backups).toEqual([{ destination, container: "STREAM", indexLink: "/core/document-index", bearer: "hunter2" }]);
+  });
+
   test("waits for the operation and tells its failure", async () => {
     host.fake.hold = true;
     let answered = false;
@@ -88,6 +97,20 @@ describe("RestoreRequest", () => {
     ]);
   });
 
+  test("from the web uses the bearer and does not tell it", async () => {
+    const answer = await restore({ destination: "http://store/b.zip", bearer: "hunter2" });
+    expect([answer.status, answer.text]).toEqual([200, expect.not.stringContaining("hunter2")]);
+    expect(host.fake.restores).toMatchObject([{ source: "http://store/b.zip", bearer: "hunter2" }]);
+  });
+
+  test("a failure at the other end is no status of ours", async () => {
+    for (const [reason, status] of [["DESTINATION_REFUSED", 502], ["DESTINATION_UNREACHABLE", 503], ["ADDRESS_NOT_ALLOWED", 403]] as const) {
+      host.fake.failWith = new HostError(reason, "The source http://store/b.zip answered GET with 404 Not Found.");
+      const answer = await restore({ destination: "http://store/b.zip" });
+      expect([answer.status, answer.text]).toEqual([status, expect.stringContaining("404 Not Found")]);
+    }
+  });
+
   test("says whether the index was named, which lets a backup of another one in", async () => {
     await restore({ indexServiceLink: "/core/in-memory-document-index" });
     await restore({ backupServiceLink: "/core/document-index-backup" });
@@ -117,8 +140,8 @@ describe("what is refused", () => {
     ["a destination without scheme", { kind: `${prefix}BackupRequest`, destination: "x.zip" }, 400, /^Missing scheme/],
     ["STREAM to a file", { kind: `${prefix}BackupRequest`, destination: "file:/x", backupType: "STREAM" }, 400, /^Missing host in URI/],
     ["an unknown type", { kind: `${prefix}BackupRequest`, destination: "file:/x", backupType: "TAPE" }, 400, /TAPE/],
-    ["an http destination", { kind: `${prefix}BackupRequest`, destination: "http://h/x" }, 501, /not supported/],
-    ["an https source", { kind: `${prefix}RestoreRequest`, destination: "HTTPS://h/x" }, 501, /not supported/],
+    ["an unknown type to the web", { kind: `${prefix}BackupRequest`, destination: "http://h/x", backupType: "TAPE" }, 400, /TAPE/],
+    ["a bearer that is no string", { kind: `${prefix}BackupRequest`, destination: "http://h/x", bearer: 7 }, 400, /bearer must be a string/],
     ["an unknown index", { kind: `${prefix}BackupRequest`, destination: "file:/x", indexServiceLink: "/core/no" }, 400, /^Service not found: \/core\/no$/],
     ["an unknown backup service", { kind: `${prefix}BackupRequest`, destination: "file:/x", backupServiceLink: "/core/no-backup" }, 400, /^Service not found: \/core\/no-backup$/],
     [

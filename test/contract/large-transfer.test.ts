@@ -1,0 +1,52 @@
+import { createHash } from "node:crypto";
+import { truncateSync, writeFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { systemSeams } from "../../src/io/seams.js";
+import { limits } from "../../src/limits.js";
+import { download } from "../../src/remote/download.js";
+import { openFileSink } from "../../src/remote/file-sink.js";
+import { parseHttpUri } from "../../src/remote/http-uri.js";
+import { openPeer } from "../../src/remote/peer.js";
+import { readBack } from "../../src/remote/read-back.js";
+import { upload } from "../../src/remote/upload.js";
+import { discardingStore } from "../support/discarding-store.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+
+const never = new AbortController().signal;
+const sizeBytes = 2 ** 31 + 12_345;
+
+test("a file of more than 2 GiB goes there and back in exact ranges, and takes no memory", async () => {
+  const store = await discardingStore();
+  const directory = temporaryDirectory();
+  const path = join(directory, "sparse");
+  writeFileSync(path, "");
+  truncateSync(path, sizeBytes);
+  const peer = openPeer(parseHttpUri(store.url), { role: "The store", policy: { allowPrivate: true, allowed: [] }, tls: {} });
+  let most = process.memoryUsage.rss();
+  const before = most;
+  const timer = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), 20);
+  try {
+    let sent = 0;
+    await upload(systemSeams, peer, { path, sizeBytes }, never, (count) => (sent += count));
+    expect([sent, store.total(), store.problems, store.isWhole()]).toEqual([sizeBytes, sizeBytes, [], true]);
+
+    const hash = createHash("sha256");
+    const zeros = Buffer.alloc(1 << 20);
+    for (let left = sizeBytes; left > 0; left -= zeros.length) hash.update(zeros.subarray(0, Math.min(left, zeros.length)));
+    const sha256 = hash.digest("hex");
+    expect(await readBack(systemSeams, peer, { sizeBytes, sha256 }, never, () => {})).toBeUndefined();
+
+    let told = [0, 0];
+    const target = join(directory, "fetched");
+    const sink = await openFileSink(systemSeams, target, directory, peer.name, (...progress) => (told = progress));
+    expect(await download(systemSeams, peer, sink, limits.transferRequests, never)).toBe(sizeBytes);
+    await sink.close();
+    expect([statSync(target).size, told]).toEqual([sizeBytes, [sizeBytes, sizeBytes]]);
+  } finally {
+    clearInterval(timer);
+    peer.close();
+    await store.close();
+  }
+  // Both ends are in this process, and so is the test's own runtime.
+  expect(most - before).toBeLessThan(128 * 1024 * 1024);
+});

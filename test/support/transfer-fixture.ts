@@ -1,0 +1,36 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { HostOptions } from "../../src/host-options.js";
+import type { TransferOptions } from "../../src/io/transfer-options.js";
+import { systemSeams } from "../../src/io/seams.js";
+import type { BackupRequest, BackupResult, RestoreRequest, RestoreResult } from "../../src/service/management-service.js";
+import { hostFixture, type HostFixture } from "./host-fixture.js";
+
+const indexLink = "/core/document-index";
+
+/** A host whose transfers are patient for a moment only, and what its backups to and from a URI give. */
+export interface TransferFixture extends HostFixture {
+  backupTo(destination: string, more?: Partial<BackupRequest>): Promise<BackupResult>;
+  restoreFrom(source: string, more?: Partial<RestoreRequest>): Promise<RestoreResult>;
+  /** What transfers left on the disk of the host. */
+  leftovers(): string[];
+}
+
+export async function transferFixture(transfer: TransferOptions = { patienceMs: 1500, silenceMs: 400, backOffMs: 5 }, more: Partial<HostOptions> = {}, root?: string): Promise<TransferFixture> {
+  const fixture = await hostFixture({ ...more, seams: { ...systemSeams, transfer } }, root);
+  const { finish } = fixture;
+  return Object.assign(fixture, {
+    backupTo: (destination: string, request: Partial<BackupRequest> = {}) =>
+      finish<BackupResult>(fixture.host.management.backup({ destination, container: "STREAM", indexLink, store: true, ...request })),
+    restoreFrom: (source: string, request: Partial<RestoreRequest> = {}) => finish<RestoreResult>(fixture.host.management.restore({ source, indexLink, ...request })),
+    leftovers: () => readdirSync(join(fixture.root, "data", "temporary")),
+  });
+}
+
+/** So many bytes of documents that nothing packs. */
+export async function fillWith(fixture: HostFixture, documents: number, characters = 40_000): Promise<void> {
+  for (let i = 0; i < documents; i += 1) {
+    const pad = Array.from({ length: characters / 10 }, () => Math.random().toString(36).slice(2, 12).padEnd(10, "0")).join("");
+    await fixture.put(`d${i}`, { i, pad });
+  }
+}
