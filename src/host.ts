@@ -21,6 +21,8 @@ import { openDocumentIndex, type DocumentIndex } from "./store/document-index.js
 import { openMemoryDirectory } from "./store/memory-directory.js";
 import { authorizeMethods } from "./transport/call/method-roles.js";
 import { hostServices } from "./transport/call/host-services.js";
+import { createHealth } from "./transport/call/health.js";
+import { createConnectHandler } from "./transport/connect/handler.js";
 import { startGrpcServer } from "./transport/grpc/server.js";
 import { createHttpServer } from "./transport/http/server.js";
 import { createRestHandler } from "./transport/rest/handler.js";
@@ -134,6 +136,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   });
 
   const services = hostServices({ documents, management, operations, nowMicros: seams.nowMicros });
+  const health = createHealth([...services.map(({ service }) => service.typeName), "backup"]);
   const authorize = authorizeMethods(tokens);
   const http = createHttpServer({
     host: options.httpHost,
@@ -141,6 +144,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     hostNames: hostNames(options.httpHost, options.hostNames),
     handlers: [
       createXenonDialect({ documents, management, operations, indexLinks: [...indexes.keys()], hostId, tokens }),
+      createConnectHandler({ services: [...services, health.service], authorize, onInternalError }),
       createRestHandler({ services, authorize, onInternalError }),
     ],
     sendError,
@@ -153,7 +157,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     services,
     authorize,
     onInternalError,
-    healthNames: ["backup"],
+    health,
   }).catch(async (error: unknown) => {
     await http.close(0);
     throw error;

@@ -7,6 +7,8 @@ export const limits = {
   /** One document as JSON text. gRPC messages carry it with 4 MiB to spare. */
   documentBytes: 16 * MiB,
   grpcMessageBytes: 20 * MiB,
+  /** Connect's messages may be JSON, where bytes take a third more. */
+  connectMessageBytes: 24 * MiB,
   /** A management request is a few short strings. */
   managementBodyBytes: 64 * KiB,
   selfLinkBytes: 1024,
@@ -53,6 +55,9 @@ export const limits = {
   operations: 1000,
   runningOperations: 16,
   operationWaitMs: 600_000,
+
+  /** The longest deadline that a call can have: a timer takes no more (24 days). */
+  deadlineMs: 2 ** 31 - 1,
 
   /** SIGTERM: how long requests in flight and a copy under way may take. */
   shutdownMs: 30_000,

@@ -8,6 +8,7 @@ import { bearerTokenOf } from "../call/authorization.js";
 import type { BoundService } from "../call/bound-service.js";
 import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
 import { invoke, onlyMessage } from "../call/invoke.js";
+import { headersOf } from "../http/headers.js";
 import { hostErrorOf, type OnInternalError } from "../status.js";
 import { sendAnswer, sendError } from "./answer.js";
 import { readBody } from "./body.js";
@@ -107,12 +108,6 @@ async function answer({ request, response, signal, match, path, query, registry,
   } finally {
     context.abort(new HostError("OPERATION_CANCELLED", "The call is over."));
   }
-}
-
-function headersOf(request: IncomingMessage): Headers {
-  const headers = new Headers();
-  for (const [name, values] of Object.entries(request.headersDistinct)) for (const value of values ?? []) headers.append(name, value);
-  return headers;
 }
 
 /** Documents are bytes, in base64 here: a third more. Every other request is a few short strings. */
