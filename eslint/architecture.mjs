@@ -24,9 +24,9 @@ const arrows = {
   service: { parts: ["backup", "container", "destination", "format", "document", "io"], types: ["engine", "store"] },
   "service/grpc": { parts: ["service", "document", "gen"], types: ["engine"] },
   transport: { parts: ["service", "service/grpc", "document", "security", "gen"] },
-  "host-options.ts": { parts: ["service", "io"] },
+  "host-options.ts": { parts: ["service", "io", "security"] },
   "host.ts": { parts: ["*"] },
-  "config.ts": { parts: ["service", "host-options.ts"] },
+  "config.ts": { parts: ["service", "host-options.ts"], types: ["security"] },
   cli: { parts: ["host.ts", "config.ts", "product-version.ts"] },
   "index.ts": { parts: ["host.ts"], types: ["host-options.ts", "document", "service"] },
 };

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { parse } from "yaml";
 import { HostError } from "./errors.js";
 import type { HostOptions } from "./host-options.js";
+import type { TlsIdentity } from "./security/tls.js";
 import type { FactoryDescription } from "./service/document-service.js";
 import { durableIndexLink } from "./service/factories.js";
 
@@ -29,6 +30,10 @@ export const settings: readonly Setting[] = [
   { name: "retain-versions", placeholder: "N", help: "versions of a document that stay whatever their age (default 10000)" },
   { name: "token-file", placeholder: "FILE", help: "tokens and their roles, one a line; without it anybody may do anything" },
   { name: "host-name", placeholder: "NAME", help: "a further name that clients may ask for this host by; repeatable", many: true },
+  { name: "cors-origin", placeholder: "ORIGIN", help: "whose pages may ask this host from a browser, or * with tokens; repeatable (default: nobody's)", many: true },
+  { name: "tls-cert", placeholder: "FILE", help: "certificate in PEM, with those between it and a root: TLS on both ports" },
+  { name: "tls-key", placeholder: "FILE", help: "the certificate's private key in PEM, not encrypted" },
+  { name: "tls-client-ca", placeholder: "FILE", help: "clients must show a certificate that one of these signed" },
 ];
 
 type Values = Partial<Record<string, string | string[]>>;
@@ -119,16 +124,28 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     backupRoots: list("backup-root")?.map((path) => resolve(path)),
     historyMs: history === undefined ? undefined : parseDuration(history),
     retainedVersions: number("retain-versions"),
-    tokens: tokenFile === undefined ? undefined : readTokenFile(tokenFile),
+    tokens: tokenFile === undefined ? undefined : readText("token file", tokenFile),
     hostNames: list("host-name"),
+    corsOrigins: list("cors-origin"),
+    tls: readTls(text("tls-cert"), text("tls-key"), text("tls-client-ca")),
   };
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as HostOptions;
 }
 
-function readTokenFile(path: string): string {
+function readTls(certificate: string | undefined, key: string | undefined, clientCa: string | undefined): TlsIdentity | undefined {
+  if (certificate === undefined && key === undefined && clientCa === undefined) return undefined;
+  if (certificate === undefined || key === undefined) throw invalid("TLS takes both a certificate and its key: --tls-cert FILE --tls-key FILE.");
+  return {
+    certificate: readText("TLS certificate", certificate),
+    key: readText("TLS key", key),
+    ...(clientCa !== undefined && { clientCa: readText("client CA", clientCa) }),
+  };
+}
+
+function readText(what: string, path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw invalid(`The token file ${path} cannot be read.`, cause);
+    throw invalid(`The ${what} ${path} cannot be read.`, cause);
   }
 }

@@ -24,6 +24,7 @@ import { hostServices } from "./transport/call/host-services.js";
 import { createHealth } from "./transport/call/health.js";
 import { createConnectHandler } from "./transport/connect/handler.js";
 import { startGrpcServer } from "./transport/grpc/server.js";
+import { createCors } from "./transport/http/cors.js";
 import { createHttpServer } from "./transport/http/server.js";
 import { createRestHandler } from "./transport/rest/handler.js";
 import { createXenonDialect } from "./transport/xenon/dialect.js";
@@ -34,6 +35,8 @@ export interface Host {
   readonly id: string;
   readonly httpAddress: { host: string; port: number };
   readonly grpcAddress: { host: string; port: number };
+  /** Whether both ports speak TLS. */
+  readonly tls: boolean;
   readonly dataDirectory: string;
   readonly backupRoots: readonly string[];
   readonly documents: DocumentService;
@@ -52,7 +55,7 @@ export async function createHost(hostOptions: HostOptions): Promise<Host> {
   checkExposure({
     httpHost: options.httpHost,
     grpcHost: options.grpcHost,
-    hasTokens: options.tokens !== undefined,
+    authenticated: options.tokens !== undefined || options.tls?.clientCa !== undefined,
     backupRoots: options.backupRoots,
   });
   const closers: Closers = [];
@@ -119,6 +122,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     autoBackupDirectory: join(dataDirectory, "auto-backup"),
     httpAddress: show(httpAddress),
     grpcAddress: show(grpcAddress),
+    tls: options.tls !== undefined,
     indexes: await Promise.all([...indexes.values()].map(async (index) => ({ ...(await index.state()), link: index.link, inMemory: index.inMemory }))),
   });
   const management = createManagementService({
@@ -144,11 +148,13 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     hostNames: hostNames(options.httpHost, options.hostNames),
     handlers: [
       createXenonDialect({ documents, management, operations, indexLinks: [...indexes.keys()], hostId, tokens }),
+      ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),
       createConnectHandler({ services: [...services, health.service], authorize, onInternalError }),
       createRestHandler({ services, authorize, onInternalError }),
     ],
     sendError,
     onInternalError,
+    tls: options.tls,
   });
   httpAddress = await http.open();
   const grpc = await startGrpcServer({
@@ -158,6 +164,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     authorize,
     onInternalError,
     health,
+    tls: options.tls,
   }).catch(async (error: unknown) => {
     await http.close(0);
     throw error;
@@ -172,6 +179,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     id: hostId,
     httpAddress,
     grpcAddress,
+    tls: options.tls !== undefined,
     dataDirectory,
     backupRoots: roots.paths,
     documents,

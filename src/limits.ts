@@ -64,10 +64,19 @@ export const limits = {
   /** SIGTERM: how long connections without a call may take to close; answers on their way to slow clients have that long. */
   quietConnectionMs: 5_000,
   headersTimeoutMs: 20_000,
+  /**
+   * A body that was not there within the first is cut unless at least the second came of it in that time: a stream may
+   * go on for hours, a connection that trickles may not. node:http's own time-out counts from the start of a request.
+   */
   requestTimeoutMs: 300_000,
+  bodyProgressBytes: 64 * KiB,
+  /** How often that is looked at. */
+  bodyCheckMs: 10_000,
   connections: 4096,
   headerBytes: 16 * KiB,
   idleConnectionMs: 65_000,
+  /** How long a browser may remember that it may ask; it takes no longer than this (2 hours). */
+  preflightSeconds: 7200,
   /** How long the rest of a refused body is read and thrown away, so that the refusal reaches its sender. */
   drainMs: 1_000,
 

@@ -1,14 +1,16 @@
 import type { DescFile } from "@bufbuild/protobuf";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { Server, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
+import type { TlsIdentity } from "../../security/tls.js";
 import { file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
 import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
 import type { BoundService } from "../call/bound-service.js";
 import type { HealthRegistry } from "../call/health.js";
 import type { OnInternalError } from "../status.js";
 import type { CallOptions } from "./call-context.js";
+import { serverCredentials } from "./credentials.js";
 import { definitionOf } from "./definition.js";
 import { handlerOf } from "./handlers.js";
 import { reflectionServices } from "./reflection.js";
@@ -23,7 +25,7 @@ export interface GrpcServerOptions extends CallChecks {
   /** Told of each error that its caller is told nothing of. */
   onInternalError: OnInternalError;
   /** Absent: plain text. */
-  credentials?: ServerCredentials;
+  tls?: TlsIdentity | undefined;
   /** Served too; says that nothing serves any more when the server closes. */
   health: HealthRegistry;
   /** Files that reflection knows besides those of the services: messages that are only ever packed in an Any. */
@@ -64,10 +66,10 @@ function addService(server: Server, { service, methods }: BoundService, options:
   server.addService(definitionOf(service), handlers);
 }
 
-function bind(server: Server, { host, port, credentials }: GrpcServerOptions): Promise<number> {
+function bind(server: Server, { host, port, tls }: GrpcServerOptions): Promise<number> {
   const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials ?? ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(address, serverCredentials(tls), (error, bound) => {
       if (!error) return resolve(bound);
       server.forceShutdown();
       reject(new HostError("CONFIGURATION_INVALID", `gRPC cannot listen on ${address}: ${error.message}. Choose another port or address.`, { cause: error }));

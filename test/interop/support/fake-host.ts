@@ -93,7 +93,7 @@ function fakeManagement(asked: { backup: BackupRequest[]; restore: RestoreReques
   const fake: Partial<ManagementService> = {
     host: async () => ({
       id: "host", version: "0.1.0", startTimeMicros: 1, dataDirectory: "data", backupRoots: [], autoBackupDirectory: "auto",
-      httpAddress: "127.0.0.1:8000", grpcAddress: "127.0.0.1:8001",
+      httpAddress: "127.0.0.1:8000", grpcAddress: "127.0.0.1:8001", tls: false,
       indexes: [{ link: "/core/document-index", inMemory: false, indexId: "index", lineage: "lineage", parents: [], formatVersion: 1, positionMicros: 0, documents: 0, versions: 0, sizeBytes: 0, window: fakeBackup.window }],
     }),
     backup: async (request) => {
