@@ -7,5 +7,6 @@ export const operationRules: Readonly<Record<string, Rule>> = {
     httpMethod: "POST",
     template: parseTemplate("/v1/{name=operations/**}:wait"),
     body: "*",
+    responseBody: "",
   },
 };

@@ -9,6 +9,8 @@ export interface Rule {
   template: PathTemplate;
   /** Which field the body of a request is: "*" for the whole message, "" for none. */
   body: string;
+  /** Which field of the answer is the whole of it; "" for the message itself. */
+  responseBody: string;
 }
 
 /** The forms that a method's google.api.http annotation gives it; none without one. */
@@ -20,8 +22,8 @@ export function rulesOf(method: DescMethod): Rule[] {
 
 function toRule(rule: HttpRule): Rule {
   const { pattern, body, responseBody } = rule;
-  if (pattern.case === undefined || responseBody !== "") throw new Error("an HTTP rule without a path, or with a response_body");
+  if (pattern.case === undefined) throw new Error("an HTTP rule without a path");
   const [httpMethod, path] =
     pattern.case === "custom" ? [pattern.value.kind, pattern.value.path] : [pattern.case.toUpperCase(), pattern.value];
-  return { httpMethod, template: parseTemplate(path), body };
+  return { httpMethod, template: parseTemplate(path), body, responseBody };
 }
