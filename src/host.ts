@@ -26,6 +26,7 @@ import { createConnectHandler } from "./transport/connect/handler.js";
 import { startGrpcServer } from "./transport/grpc/server.js";
 import { createCors } from "./transport/http/cors.js";
 import { createHttpServer } from "./transport/http/server.js";
+import { createOpenApiHandler } from "./transport/openapi/handler.js";
 import { createRestHandler } from "./transport/rest/handler.js";
 import { createXenonDialect } from "./transport/xenon/dialect.js";
 import { sendError } from "./transport/xenon/error-response.js";
@@ -150,6 +151,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
       createXenonDialect({ documents, management, operations, indexLinks: [...indexes.keys()], hostId, tokens }),
       ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),
       createConnectHandler({ services: [...services, health.service], authorize, onInternalError }),
+      createOpenApiHandler({ services, tokens, version: productVersion }),
       createRestHandler({ services, authorize, onInternalError }),
     ],
     sendError,

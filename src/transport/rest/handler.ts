@@ -17,14 +17,14 @@ import { operationRules } from "./operation-rules.js";
 import { sendLines } from "./stream.js";
 import { toRequest } from "./request.js";
 import { createRouter, type Match, type Route } from "./router.js";
-import { rulesOf, type Rule } from "./rules.js";
+import { rulesOf, type ExtraRules } from "./rules.js";
 import { jsonWriter } from "./to-json.js";
 
 /** The REST form of services: their unary and server-streaming methods that have a google.api.http annotation. */
 export interface RestOptions extends CallChecks {
   services: readonly BoundService[];
-  /** Forms of methods whose protos are not ours to annotate, by the method's full name. Absent: Operations.WaitOperation's. */
-  extraRules?: Readonly<Record<string, Rule>>;
+  /** Absent: that of Operations.WaitOperation. */
+  extraRules?: ExtraRules;
   /** Told of each error that its caller is told nothing of. */
   onInternalError: OnInternalError;
 }
@@ -63,15 +63,12 @@ interface Target {
   write: (message: Message) => JsonValue;
 }
 
-function routesOf({ methods }: BoundService, extraRules: Readonly<Record<string, Rule>>, registry: Registry): Route<Target>[] {
-  return Object.values(methods)
-    .filter((spec) => spec.kind === "unary" || spec.kind === "server_streaming")
-    .flatMap((spec) => {
-      const extra = extraRules[`${spec.method.parent.typeName}.${spec.method.name}`];
-      const write = jsonWriter(spec.method.output, registry);
-      const rules = [...rulesOf(spec.method), ...(extra ? [extra] : [])];
-      return rules.map((rule) => ({ ...rule, target: { spec, write: partWriter(spec.method.output, rule.responseBody, write) } }));
-    });
+function routesOf({ methods }: BoundService, extraRules: ExtraRules, registry: Registry): Route<Target>[] {
+  return Object.values(methods).flatMap((spec) => {
+    const { method } = spec;
+    const write = jsonWriter(method.output, registry);
+    return rulesOf(method, extraRules).map((rule) => ({ ...rule, target: { spec, write: partWriter(method.output, rule.responseBody, write) } }));
+  });
 }
 
 /** Of an answer only the field that the rule names. */
