@@ -38,7 +38,8 @@ export function hostErrorOf(given: unknown, onInternalError?: OnInternalError): 
 
 /** Timers and others reject with an error of their own when a signal aborts; why it did is that error's cause. */
 function reasonOfAbort(thrown: unknown): unknown {
-  return thrown instanceof Error && thrown.name === "AbortError" && thrown.cause instanceof ConnectError ? thrown.cause : thrown;
+  if (typeof thrown !== "object" || thrown === null || !("name" in thrown) || thrown.name !== "AbortError") return thrown;
+  return "cause" in thrown && thrown.cause instanceof ConnectError ? thrown.cause : thrown;
 }
 
 interface Detail<Desc extends DescMessage = DescMessage> {

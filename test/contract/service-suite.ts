@@ -96,13 +96,13 @@ export function serviceSuite({ way, hosts }: ServiceSuite): void {
     });
 
     test("a document of 16 MiB goes through and comes back; one byte more is refused", async () => {
-      const name = id();
       const frame = '{"text":""}';
       const text = "x".repeat(limits.documentBytes - frame.length);
-      await make(name, `{"text":"${text}"}`);
-      const { body } = await documents.getDocument({ selfLink: `${factoryPath}/${name}` });
+      const large = (value: string) => documents.createDocument({ factoryLink: factoryPath, bodyFormat: BodyFormat.NONE, body: { case: "json", value: bytes(value) } });
+      const { selfLink } = await large(`{"text":"${text}"}`);
+      const { body } = await documents.getDocument({ selfLink });
       expect(body.case === "json" && Buffer.from(body.value).includes(text)).toBe(true);
-      expect(await failure(make(id(), `{"text":"${text}x"}`))).toMatchObject({ code: expect.stringMatching(/InvalidArgument|ResourceExhausted/) as string });
+      expect(await failure(large(`{"text":"${text}x"}`))).toMatchObject({ code: expect.stringMatching(/InvalidArgument|ResourceExhausted/) as string });
     });
 
     test("a method that is not there is UNIMPLEMENTED or not found", async () => {
@@ -184,8 +184,7 @@ export function serviceSuite({ way, hosts }: ServiceSuite): void {
         for await (const _ of watch("endless", { signal: leaveStream.signal })) leaveStream.abort();
       })());
       expect((await reading).code).toBe("Canceled");
-      for await (const _ of watch("endless")) break;
-      await until(() => shapes.seen.ended === 3 && shapes.seen.aborted >= 2);
+      await until(() => shapes.seen.ended === 2 && shapes.seen.aborted === 1);
       expect(shapes.seen.internal).toEqual([]);
     });
 

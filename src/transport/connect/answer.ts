@@ -6,7 +6,7 @@ import { statusOf } from "../status.js";
 
 /** One method as Connect's own router serves it, whatever the protocol. */
 export type UniversalHandler = ConnectRouter["handlers"][number];
-type UniversalResponse = Awaited<ReturnType<UniversalHandler>>;
+export type UniversalResponse = Awaited<ReturnType<UniversalHandler>>;
 
 const always = ["cache-control", "no-store", "x-content-type-options", "nosniff"];
 

@@ -1,5 +1,5 @@
 import { createRegistry, type DescService } from "@bufbuild/protobuf";
-import { createConnectRouter, type ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import { createConnectRouter, createContextValues, type ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
@@ -11,6 +11,7 @@ import type { HttpHandler } from "../http/server.js";
 import { connectErrorOf, hostErrorOf, type OnInternalError } from "../status.js";
 import { sendUniversal, sendUnknownMethod, type UniversalHandler } from "./answer.js";
 import { errorInterceptor } from "./interceptor.js";
+import { jsonBytesInterceptor, takenBytes, withBytes } from "./json-bytes.js";
 import { bytesOf } from "./request-body.js";
 
 export interface ConnectOptions extends CallChecks {
@@ -37,6 +38,7 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
     const { method } = handler;
     const oneMessage = method.methodKind === "unary" || method.methodKind === "server_streaming";
     const refusal = refusalOf(() => options.authorize?.(method, bearerTokenOf(request.headers.authorization)));
+    const contextValues = createContextValues();
     const answer = await handler({
       // Connect takes HTTP/1.1 to be half-duplex and would refuse bidirectional streams, which node:http can do.
       httpVersion: "2.0",
@@ -47,8 +49,9 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
       // Who may not call does not make the host read a message; the error takes the protocol's form where it is read.
       body: refusal ? failing(refusal) : bytesOf(request, oneMessage ? limits.connectMessageBytes + envelopeBytes : Infinity),
       signal: signal(),
+      contextValues,
     });
-    await sendUniversal(request, response, answer);
+    await sendUniversal(request, response, await withBytes(answer, contextValues.get(takenBytes).put));
     return true;
   };
 }
@@ -60,7 +63,7 @@ function handlersOf({ services, onInternalError, ...checks }: ConnectOptions): R
   const router = createConnectRouter({
     // Native gRPC has a port of its own.
     grpc: false,
-    interceptors: [errorInterceptor(onInternalError), ...checkInterceptors(checks)],
+    interceptors: [jsonBytesInterceptor(), errorInterceptor(onInternalError), ...checkInterceptors(checks)],
     // As on /v1: a field that is not known is refused, for it may have been what keeps a restore from going too far.
     jsonOptions: { registry: createRegistry(...services.map(({ service }) => service.file), file_google_rpc_error_details), ignoreUnknownFields: false },
     readMaxBytes: limits.connectMessageBytes,

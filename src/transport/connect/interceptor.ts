@@ -11,7 +11,9 @@ export function errorInterceptor(onInternalError: OnInternalError): Interceptor 
     throw connectErrorOf(hostErrorOf(thrown, onInternalError));
   };
   return (next) => async (request) => {
-    const response = await untilAborted(next(request), request.signal).catch(fail);
+    // Those further in may throw before they return a promise.
+    const work = Promise.resolve().then(() => next(request));
+    const response = await untilAborted(work, request.signal).catch(fail);
     return response.stream ? { ...response, message: guarded(response.message, fail) } : response;
   };
 }

@@ -30,8 +30,11 @@ export function directTransport(services: readonly BoundService[], checks: CallC
     return { context, output: await invoke(spec, context, input, interceptors).catch(fail) };
   }
 
-  async function* guarded<T>(items: AsyncIterable<T>, done: () => void): AsyncGenerator<T> {
+  /** The first one is asked for at once: headers may be set until then. */
+  async function* guarded<T>(first: IteratorResult<T>, items: AsyncIterable<T>, done: () => void): AsyncGenerator<T> {
     try {
+      if (first.done) return;
+      yield first.value;
       yield* items;
     } catch (thrown) {
       fail(thrown);
@@ -49,7 +52,9 @@ export function directTransport(services: readonly BoundService[], checks: CallC
     },
     async stream<I extends DescMessage, O extends DescMessage>(method: DescMethodStreaming<I, O>, signal: AbortSignal | undefined, timeoutMs: number | undefined, header: HeadersGiven | undefined, input: AsyncIterable<MessageInitShape<I>>) {
       const { context, output } = await call(method, signal, timeoutMs, header, map(input, (init) => create(method.input, init)));
-      const message = guarded(output, () => context.abort()) as AsyncIterable<MessageShape<O>>;
+      const items = output[Symbol.asyncIterator]();
+      const first = await items.next().catch(fail);
+      const message = guarded(first, { [Symbol.asyncIterator]: () => items }, () => context.abort()) as AsyncIterable<MessageShape<O>>;
       return { stream: true, service: method.parent, method, header: context.responseHeader, trailer: context.responseTrailer, message } satisfies StreamResponse<I, O>;
     },
   };

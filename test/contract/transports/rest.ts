@@ -71,7 +71,7 @@ async function* messagesOf(response: Response, method: DescMethod, registry: Reg
 }
 
 function asCanceled(thrown: unknown): never {
-  if (thrown instanceof Error && thrown.name === "AbortError") throw new ConnectError("aborted", Code.Canceled);
+  if ((thrown as Error).name === "AbortError") throw new ConnectError("aborted", Code.Canceled);
   throw thrown;
 }
 
