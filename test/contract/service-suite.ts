@@ -106,7 +106,7 @@ export function serviceSuite({ way, hosts }: ServiceSuite): void {
     });
 
     test("a method that is not there is UNIMPLEMENTED or not found", async () => {
-      const { code } = await failure(transport.unary({ ...DocumentService.method.getDocument, name: "Nothing" } as typeof DocumentService.method.getDocument, undefined, undefined, undefined, { selfLink: "/x" }));
+      const { code } = await failure(transport.unary({ ...DocumentService.method.getDocument, name: "Nothing" }, undefined, undefined, undefined, { selfLink: "/x" }));
       expect(["Unimplemented", "NotFound"]).toContain(code);
     });
   });
@@ -228,10 +228,10 @@ export function serviceSuite({ way, hosts }: ServiceSuite): void {
     test("an upload is read no faster than the method reads", async () => {
       if (!way.can.uploads || !way.can.wire) return;
       const sent = { count: 0 };
-      const uploading = management.streamRestore(requests(2000, 65_536, sent, "slow"));
+      const uploading = management.streamRestore(requests(800, 65_536, sent, "slow"));
       await sleep(500);
-      expect(sent.count).toBeLessThan(1000);
-      expect((await uploading).result).toMatchObject({ documents: 2001n });
+      expect(sent.count).toBeLessThan(400);
+      expect((await uploading).result).toMatchObject({ documents: 801n });
     });
 
     test("streams both ways: answers go on after the requests have ended", async () => {

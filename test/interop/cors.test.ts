@@ -1,4 +1,4 @@
-import { HostError } from "../../src/errors.js";
+import { type HostError } from "../../src/errors.js";
 import { checkOrigins } from "../../src/security/origins.js";
 import { hostFixture } from "../support/host-fixture.js";
 

@@ -24,7 +24,7 @@ export function problemsOf(schema: Schema, value: unknown, resolve: (ref: string
   if (wanted !== undefined && wanted !== type) return [`${at} is ${type}, not ${wanted}`];
   if (schema.type === "integer" && !Number.isInteger(value)) return [`${at} is no integer`];
   if (typeof value === "number" && schema.minimum !== undefined && value < schema.minimum) return [`${at} is below ${schema.minimum}`];
-  if (typeof value === "string" && schema.enum && !schema.enum.includes(value)) return [`${at} is none of ${schema.enum}`];
+  if (typeof value === "string" && schema.enum && !schema.enum.includes(value)) return [`${at} is none of ${schema.enum.join(", ")}`];
   if (typeof value === "string" && schema.pattern !== undefined && !new RegExp(schema.pattern).test(value)) return [`${at} does not match ${schema.pattern}`];
   if (Array.isArray(value)) return value.flatMap((item, i) => (schema.items ? problemsOf(schema.items, item, resolve, `${at}[${i}]`) : []));
   if (type !== "object") return [];

@@ -85,7 +85,7 @@ function refusalOf(check: () => void): ConnectError | undefined {
   }
 }
 
-// eslint-disable-next-line require-yield -- it is what reads it that has to fail
+ 
 async function* failing(error: ConnectError): AsyncGenerator<Uint8Array> {
   throw error;
 }

@@ -15,13 +15,15 @@ export interface PathItem {
  */
 export function pathOf({ template }: Rule, schema: DescMessage): PathItem {
   const parameters: JsonObject[] = [];
+  const uses = new Map<string, number>();
   const segments = template.segments.map((segment, i) => {
     if (!segment.startsWith("*")) return segment;
     const variable = template.variables.find(({ from, to }) => from <= i && i < to);
     const field = variable && fieldAt(schema, variable.fieldPath);
     const base = field?.jsonName ?? "part";
-    const taken = parameters.filter(({ name }) => String(name).replace(/\d+$/, "") === base).length;
-    const name = taken === 0 ? base : `${base}${taken + 1}`;
+    const use = (uses.get(base) ?? 0) + 1;
+    uses.set(base, use);
+    const name = use === 1 ? base : `${base}${use}`;
     const description = segment === "**" ? "May have several segments; its slashes are not encoded." : "One segment.";
     parameters.push({ name, in: "path", required: true, description, schema: { type: "string" } });
     return `{${name}}`;

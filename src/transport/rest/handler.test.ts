@@ -1,6 +1,6 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
-import { request as httpRequest } from "node:http";
+import { request as httpRequest, type IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { restService } from "../../../test/support/rest-service.js";
 import { HostError } from "../../errors.js";
@@ -120,7 +120,7 @@ test("a later error is the last line, and the answer does not look complete", as
 });
 
 test("who reads slowly is waited for, and who leaves ends the stream", async () => {
-  const response = await new Promise<import("node:http").IncomingMessage>((resolve) => httpRequest({ port, path: "/v1/many/large?inner.count=10000", agent: false }, resolve).end());
+  const response = await new Promise<IncomingMessage>((resolve) => httpRequest({ port, path: "/v1/many/large?inner.count=10000", agent: false }, resolve).end());
   await sleep(300);
   const paused = seen.yielded;
   await sleep(300);

@@ -1,9 +1,10 @@
-import { create, createRegistry, fromJson, toJson, type DescMessage, type DescMethod, type DescMethodStreaming, type DescMethodUnary, type JsonObject, type JsonValue, type MessageInitShape, type MessageShape, type Registry } from "@bufbuild/protobuf";
+import { create, createRegistry, fromJson, toJson, type DescMessage, type DescMethod, type DescMethodStreaming, type DescMethodUnary, type JsonObject, type JsonValue, type Message, type MessageInitShape, type MessageShape, type Registry } from "@bufbuild/protobuf";
 import { Code, ConnectError, type StreamResponse, type Transport, type UnaryResponse } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../../../gen/ts/google/rpc/status_pb.js";
 import { onlyMessage } from "../../../src/transport/call/invoke.js";
 import { operationRules } from "../../../src/transport/rest/operation-rules.js";
+import { bytesDetacher } from "../../../src/transport/rest/to-json.js";
 import { rulesOf } from "../../../src/transport/rest/rules.js";
 
 type HeadersGiven = ConstructorParameters<typeof Headers>[0];
@@ -23,16 +24,24 @@ export function restTransport(baseUrl: string, files: Registry): Transport {
 
   return {
     async unary<I extends DescMessage, O extends DescMessage>(method: DescMethodUnary<I, O>, signal: AbortSignal | undefined, _timeoutMs: number | undefined, header: HeadersGiven | undefined, input: MessageInitShape<I>) {
-      const response = await ask(method, signal, header, toJson(method.input, create(method.input, input)));
+      const response = await ask(method, signal, header, jsonOf(method.input, create(method.input, input)));
       const message = fromJson(method.output, (await response.json()) as JsonValue, { registry });
       return { stream: false, service: method.parent, method, header: response.headers, trailer: new Headers(), message } satisfies UnaryResponse<I, O>;
     },
     async stream<I extends DescMessage, O extends DescMessage>(method: DescMethodStreaming<I, O>, signal: AbortSignal | undefined, _timeoutMs: number | undefined, header: HeadersGiven | undefined, input: AsyncIterable<MessageInitShape<I>>) {
-      const response = await ask(method, signal, header, toJson(method.input, create(method.input, await onlyMessage(input))));
+      const response = await ask(method, signal, header, jsonOf(method.input, create(method.input, await onlyMessage(input))));
       const message = messagesOf(response, method, registry) as AsyncIterable<MessageShape<O>>;
       return { stream: true, service: method.parent, method, header: response.headers, trailer: new Headers(), message } satisfies StreamResponse<I, O>;
     },
   };
+}
+
+/** In a fraction of the time that protobuf-es takes for large bytes. */
+function jsonOf(schema: DescMessage, message: Message): JsonValue {
+  const put = bytesDetacher(schema)(message);
+  const json = toJson(schema, message);
+  put?.(json);
+  return json;
 }
 
 /** What the method's first rule makes of a message. */
@@ -43,15 +52,18 @@ function requestOf(method: DescMethod, input: JsonObject): { url: string; method
   const segments: string[] = [...rule.template.segments];
   for (const { fieldPath, from, to } of rule.template.variables) {
     const { jsonName = "" } = method.input.fields.find(({ name }) => name === fieldPath) ?? {};
-    const value = String(rest[jsonName]).replace(/^\//, "").split("/").map(encodeURIComponent).join("/");
+    const value = textOf(rest[jsonName]).replace(/^\//, "").split("/").map(encodeURIComponent).join("/");
     segments.splice(from, to - from, value);
     delete rest[jsonName];
   }
   const path = `/${segments.join("/")}${rule.template.verb === undefined ? "" : `:${rule.template.verb}`}`;
   if (rule.body === "*") return { url: path, method: rule.httpMethod, body: JSON.stringify(rest) };
-  const query = new URLSearchParams(Object.entries(rest).map(([name, value]): [string, string] => [name, String(value)]));
+  const query = new URLSearchParams(Object.entries(rest).map(([name, value]): [string, string] => [name, textOf(value)]));
   return { url: `${path}?${query.toString()}`, method: rule.httpMethod };
 }
+
+/** What a path or a query says of a field; none of ours is an object there. */
+const textOf = (value: JsonValue | undefined) => (typeof value === "string" ? value : JSON.stringify(value));
 
 async function* messagesOf(response: Response, method: DescMethod, registry: Registry) {
   let rest = "";
