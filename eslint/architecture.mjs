@@ -26,9 +26,9 @@ const arrows = {
   service: { parts: ["transfer", "backup", "container", "destination", "remote", "format", "document", "io"], types: ["engine", "store"] },
   "service/grpc": { parts: ["service", "document", "gen"], types: ["engine", "transfer"] },
   transport: { parts: ["transfer", "service", "service/grpc", "document", "security", "gen"] },
-  "host-options.ts": { parts: ["service", "io"], types: ["transfer"] },
+  "host-options.ts": { parts: ["service", "io", "security"], types: ["transfer"] },
   "host.ts": { parts: ["*"] },
-  "config.ts": { parts: ["service", "host-options.ts"] },
+  "config.ts": { parts: ["service", "host-options.ts"], types: ["security"] },
   cli: { parts: ["host.ts", "config.ts", "product-version.ts"] },
   "index.ts": { parts: ["host.ts"], types: ["host-options.ts", "document", "service"] },
 };

@@ -55,6 +55,7 @@ describe("where a setting comes from", () => {
       "data-dir": "/d", "http-host": "::1", "http-port": "0", "grpc-host": "localhost", "grpc-port": "65535", id: "me",
       factory: "/f=k", "memory-index": "/m", "backup-root": "/b", history: "1d", "retain-versions": "7", "token-file": tokens, "host-name": "n",
       "allow-destination": "store:8080", "ca-file": tokens, "client-cert": tokens, "client-key": tokens,
+      "cors-origin": "https://c.example", "tls-cert": tokens, "tls-key": tokens, "tls-client-ca": tokens,
     };
     expect(Object.keys(values).sort()).toEqual(settings.map(({ name }) => name).sort());
     const expected = {
@@ -62,6 +63,7 @@ describe("where a setting comes from", () => {
       factories: [{ path: "/f", kind: "k", indexLink: "/core/document-index" }], memoryIndexes: ["/m"], backupRoots: ["/b"],
       historyMs: 86_400_000, retainedVersions: 7, tokens: "t read\n", hostNames: ["n"],
       allowDestinations: ["store:8080"], clientTls: { ca: "t read\n", certificate: "t read\n", key: "t read\n" },
+      corsOrigins: ["https://c.example"], tls: { certificate: "t read\n", key: "t read\n", clientCa: "t read\n" },
     };
     const many = new Set(settings.filter(({ many }) => many).map(({ name }) => name));
     const flags = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, many.has(name) ? [value] : value]));
@@ -113,6 +115,8 @@ describe("a file that is refused", () => {
   test("files that cannot be read are named", () => {
     expect(problemOf(() => readConfig({ config: "/nowhere.yaml" }, {}))).toMatch(/\/nowhere\.yaml cannot be read/);
     expect(problemOf(() => readConfig({ "token-file": "/nowhere" }, {}))).toMatch(/token file \/nowhere cannot be read/);
+    expect(problemOf(() => readConfig({ "tls-cert": "/nowhere", "tls-key": "/nowhere" }, {}))).toMatch(/TLS certificate \/nowhere cannot be read/);
+    expect(problemOf(() => readConfig({ "tls-client-ca": "/nowhere" }, {}))).toMatch(/--tls-cert FILE --tls-key FILE/);
   });
 });
 

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { parse } from "yaml";
 import { HostError } from "./errors.js";
 import type { HostOptions } from "./host-options.js";
+import type { TlsIdentity } from "./security/tls.js";
 import type { FactoryDescription } from "./service/document-service.js";
 import { durableIndexLink } from "./service/factories.js";
 
@@ -33,6 +34,10 @@ export const settings: readonly Setting[] = [
   { name: "ca-file", placeholder: "FILE", help: "authorities to trust on outgoing https beside the usual ones, in PEM" },
   { name: "client-cert", placeholder: "FILE", help: "certificate of this host for outgoing https, in PEM; needs --client-key" },
   { name: "client-key", placeholder: "FILE", help: "its private key, in PEM" },
+  { name: "cors-origin", placeholder: "ORIGIN", help: "whose pages may ask this host from a browser, or * with tokens; repeatable (default: nobody's)", many: true },
+  { name: "tls-cert", placeholder: "FILE", help: "certificate in PEM, with those between it and a root: TLS on both ports" },
+  { name: "tls-key", placeholder: "FILE", help: "the certificate's private key in PEM, not encrypted" },
+  { name: "tls-client-ca", placeholder: "FILE", help: "clients must show a certificate that one of these signed" },
 ];
 
 type Values = Partial<Record<string, string | string[]>>;
@@ -111,7 +116,7 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
   };
   const file = (name: string, what: string) => {
     const path = text(name);
-    return path === undefined ? undefined : readTextFile(path, what);
+    return path === undefined ? undefined : readText(what, path);
   };
   const ca = file("ca-file", "file of authorities");
   const certificate = file("client-cert", "client certificate");
@@ -134,11 +139,23 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     hostNames: list("host-name"),
     allowDestinations: list("allow-destination"),
     clientTls: hasTls ? { ...(ca !== undefined && { ca }), ...(certificate !== undefined && { certificate }), ...(key !== undefined && { key }) } : undefined,
+    corsOrigins: list("cors-origin"),
+    tls: readTls(text("tls-cert"), text("tls-key"), text("tls-client-ca")),
   };
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as HostOptions;
 }
 
-function readTextFile(path: string, what: string): string {
+function readTls(certificate: string | undefined, key: string | undefined, clientCa: string | undefined): TlsIdentity | undefined {
+  if (certificate === undefined && key === undefined && clientCa === undefined) return undefined;
+  if (certificate === undefined || key === undefined) throw invalid("TLS takes both a certificate and its key: --tls-cert FILE --tls-key FILE.");
+  return {
+    certificate: readText("TLS certificate", certificate),
+    key: readText("TLS key", key),
+    ...(clientCa !== undefined && { clientCa: readText("client CA", clientCa) }),
+  };
+}
+
+function readText(what: string, path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {

@@ -1,6 +1,8 @@
 import { HostError } from "./errors.js";
 import { systemSeams, type Seams } from "./io/seams.js";
 import { limits } from "./limits.js";
+import { checkOrigins } from "./security/origins.js";
+import { checkTls, type TlsIdentity } from "./security/tls.js";
 import type { FactoryDescription } from "./service/document-service.js";
 import type { TransferLimits } from "./transfer/transfer.js";
 import { defaultFactories, durableIndexLink, inMemoryIndexLink } from "./service/factories.js";
@@ -31,6 +33,10 @@ export interface HostOptions {
   retainedVersions?: number;
   /** The text of a token file: one token a line with its roles. Default: no tokens are asked for. */
   tokens?: string;
+  /** TLS on both ports; with a client CA, clients must show a certificate of it. Default: plain text. */
+  tls?: TlsIdentity;
+  /** Origins whose pages may ask this host from a browser, or "*" for all, which needs tokens. Default: none. */
+  corsOrigins?: string[];
   /** Names beside its addresses under which clients may ask for this host. */
   hostNames?: string[];
   /** How many archives the host keeps for streams, what they may take, and for how long. Default: as in limits.ts. */
@@ -56,7 +62,7 @@ export interface HostLogger {
 
 const silent: HostLogger = { info() {}, warn() {}, error() {} };
 
-export type ResolvedOptions = Required<Omit<HostOptions, "id" | "tokens" | "transfers">> & Pick<HostOptions, "id" | "tokens"> & { transfers: TransferLimits };
+export type ResolvedOptions = Required<Omit<HostOptions, "id" | "tokens" | "tls" | "transfers">> & Pick<HostOptions, "id" | "tokens" | "tls"> & { transfers: TransferLimits };
 
 /** 1 to 128 printable characters without spaces: it goes into documents and file names of logs. */
 export function isHostId(text: string): boolean {
@@ -78,6 +84,7 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     streamIdleMs: limits.streamIdleMs,
     allowDestinations: [],
     clientTls: {},
+    corsOrigins: [],
     logger: silent,
     seams: systemSeams,
     ...(Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as HostOptions),
@@ -92,6 +99,8 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
   if (!Number.isInteger(resolved.retainedVersions) || resolved.retainedVersions < 1) throw invalid("The count of retained versions must be at least 1.");
   if (!(resolved.historyMs >= 0)) throw invalid("The history must be a duration, for example 24h.");
   if (options.id !== undefined && !isHostId(options.id)) throw invalid("The host id must be 1 to 128 printable characters without spaces.");
+  if (options.tls !== undefined) checkTls(options.tls);
+  checkOrigins(resolved.corsOrigins, options.tokens !== undefined);
   const indexLinks = [durableIndexLink, inMemoryIndexLink, ...resolved.memoryIndexes];
   const paths = new Set<string>();
   for (const { path, indexLink } of resolved.factories) {

@@ -24,18 +24,22 @@ import { filePlaces } from "./service/file-places.js";
 import { httpPlaces } from "./service/http-places.js";
 import { placesByScheme } from "./service/places.js";
 import { openSentManifests } from "./service/sent-manifests.js";
-import { createStreamService } from "./service/streams.js";
+import { createStreamService, type StreamService } from "./service/streams.js";
 import { transferPlaces } from "./service/transfer-places.js";
 import { openDocumentIndex, type DocumentIndex } from "./store/document-index.js";
 import { openMemoryDirectory } from "./store/memory-directory.js";
 import { openTransfers } from "./transfer/transfers.js";
 import { authorizeMethods } from "./transport/call/method-roles.js";
 import { hostServices } from "./transport/call/host-services.js";
+import { createHealth } from "./transport/call/health.js";
+import { createConnectHandler } from "./transport/connect/handler.js";
 import { startGrpcServer } from "./transport/grpc/server.js";
+import { createCors } from "./transport/http/cors.js";
 import { createHttpServer } from "./transport/http/server.js";
 import { createDocumentStreamRoutes, importPath } from "./transport/rest/document-streams.js";
 import { createRestHandler, restRegistry } from "./transport/rest/handler.js";
 import { createTransferRoutes, transferPrefix } from "./transport/rest/transfer-routes.js";
+import { createOpenApiHandler } from "./transport/openapi/handler.js";
 import { createXenonDialect } from "./transport/xenon/dialect.js";
 import { sendError } from "./transport/xenon/error-response.js";
 
@@ -44,11 +48,14 @@ export interface Host {
   readonly id: string;
   readonly httpAddress: { host: string; port: number };
   readonly grpcAddress: { host: string; port: number };
+  /** Whether both ports speak TLS. */
+  readonly tls: boolean;
   readonly dataDirectory: string;
   readonly backupRoots: readonly string[];
   readonly documents: DocumentService;
   readonly management: ManagementService;
   readonly operations: OperationService;
+  readonly streams: StreamService;
   /** Finishes requests in flight, waits for a copy under way (limits.shutdownMs at most), and closes. */
   close(): Promise<void>;
 }
@@ -62,7 +69,7 @@ export async function createHost(hostOptions: HostOptions): Promise<Host> {
   checkExposure({
     httpHost: options.httpHost,
     grpcHost: options.grpcHost,
-    hasTokens: options.tokens !== undefined,
+    authenticated: options.tokens !== undefined || options.tls?.clientCa !== undefined,
     backupRoots: options.backupRoots,
   });
   const closers: Closers = [];
@@ -134,6 +141,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     autoBackupDirectory: join(dataDirectory, "auto-backup"),
     httpAddress: show(httpAddress),
     grpcAddress: show(grpcAddress),
+    tls: options.tls !== undefined,
     indexes: await Promise.all([...indexes.values()].map(async (index) => ({ ...(await index.state()), link: index.link, inMemory: index.inMemory }))),
   });
   const realDataDirectory = await files.realPath(dataDirectory);
@@ -165,6 +173,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
 
   const streams = createStreamService({ files, transfers, management, operations, idleMs: options.streamIdleMs });
   const services = hostServices({ documents, management, operations, streams, nowMicros: seams.nowMicros });
+  const health = createHealth([...services.map(({ service }) => service.typeName), "backup"]);
   const authorize = authorizeMethods(tokens);
   const http = createHttpServer({
     host: options.httpHost,
@@ -173,12 +182,16 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     takesStreams: (url) => url.startsWith(transferPrefix) || url.startsWith(importPath),
     handlers: [
       createXenonDialect({ documents, management, operations, indexLinks: [...indexes.keys()], hostId, tokens }),
+      ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),
+      createConnectHandler({ services: [...services, health.service], authorize, onInternalError }),
+      createOpenApiHandler({ services, tokens, version: productVersion }),
       createDocumentStreamRoutes({ documents, idleMs: options.streamIdleMs, authorize, registry: restRegistry(services), onInternalError }),
       createTransferRoutes({ streams, authorize, registry: restRegistry(services), onInternalError }),
       createRestHandler({ services, authorize, onInternalError }),
     ],
     sendError,
     onInternalError,
+    tls: options.tls,
   });
   httpAddress = await http.open();
   const grpc = await startGrpcServer({
@@ -188,7 +201,8 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     authorize,
     onInternalError,
     idleMs: options.streamIdleMs,
-    healthNames: ["backup"],
+    health,
+    tls: options.tls,
   }).catch(async (error: unknown) => {
     await http.close(0);
     throw error;
@@ -203,11 +217,13 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     id: hostId,
     httpAddress,
     grpcAddress,
+    tls: options.tls !== undefined,
     dataDirectory,
     backupRoots: roots.paths,
     documents,
     management,
     operations,
+    streams,
     close: () => (closing ??= closeAll()),
   };
 }

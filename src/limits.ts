@@ -7,6 +7,8 @@ export const limits = {
   /** One document as JSON text. gRPC messages carry it with 4 MiB to spare. */
   documentBytes: 16 * MiB,
   grpcMessageBytes: 20 * MiB,
+  /** Connect's messages may be JSON, where bytes take a third more. */
+  connectMessageBytes: 24 * MiB,
   /** A management request is a few short strings. */
   managementBodyBytes: 64 * KiB,
   selfLinkBytes: 1024,
@@ -101,15 +103,27 @@ export const limits = {
   /** How often a watched operation is looked at. */
   operationWatchMs: 100,
 
+  /** The longest deadline that a call can have: a timer takes no more (24 days). */
+  deadlineMs: 2 ** 31 - 1,
+
   /** SIGTERM: how long requests in flight and a copy under way may take. */
   shutdownMs: 30_000,
   /** SIGTERM: how long connections without a call may take to close; answers on their way to slow clients have that long. */
   quietConnectionMs: 5_000,
   headersTimeoutMs: 20_000,
+  /**
+   * A body that was not there within the first is cut unless at least the second came of it in that time: a stream may
+   * go on for hours, a connection that trickles may not. node:http's own time-out counts from the start of a request.
+   */
   requestTimeoutMs: 300_000,
+  bodyProgressBytes: 64 * KiB,
+  /** How often that is looked at. */
+  bodyCheckMs: 10_000,
   connections: 4096,
   headerBytes: 16 * KiB,
   idleConnectionMs: 65_000,
+  /** How long a browser may remember that it may ask; it takes no longer than this (2 hours). */
+  preflightSeconds: 7200,
   /** How long the rest of a refused body is read and thrown away, so that the refusal reaches its sender. */
   drainMs: 1_000,
 

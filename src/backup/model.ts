@@ -156,6 +156,8 @@ export interface HostDescription {
   autoBackupDirectory: string;
   httpAddress: string;
   grpcAddress: string;
+  /** Whether both ports speak TLS. */
+  tls: boolean;
   indexes: (IndexState & { link: string; inMemory: boolean })[];
 }
 

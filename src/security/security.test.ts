@@ -75,13 +75,13 @@ describe("host names", () => {
 });
 
 describe("exposure", () => {
-  const safe = { httpHost: "127.0.0.1", grpcHost: "::1", hasTokens: false, backupRoots: [] };
+  const safe = { httpHost: "127.0.0.1", grpcHost: "::1", authenticated: false, backupRoots: [] };
 
   test("loopback needs nothing; another address needs tokens and a root", () => {
     expect(() => checkExposure(safe)).not.toThrow();
     expect(() => checkExposure({ ...safe, httpHost: "0.0.0.0" })).toThrow(/0\.0\.0\.0.*--token-file.*--backup-root/);
-    expect(() => checkExposure({ ...safe, grpcHost: "::", hasTokens: true })).toThrow(/--backup-root/);
+    expect(() => checkExposure({ ...safe, grpcHost: "::", authenticated: true })).toThrow(/--backup-root/);
     expect(() => checkExposure({ ...safe, grpcHost: "::", backupRoots: ["/b"] })).toThrow(/--token-file/);
-    expect(() => checkExposure({ ...safe, httpHost: "192.0.2.1", hasTokens: true, backupRoots: ["/b"] })).not.toThrow();
+    expect(() => checkExposure({ ...safe, httpHost: "192.0.2.1", authenticated: true, backupRoots: ["/b"] })).not.toThrow();
   });
 });

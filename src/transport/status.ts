@@ -20,11 +20,13 @@ const connectReasons: Partial<Record<ConnectCode, Reason>> = {
   [ConnectCode.Canceled]: "OPERATION_CANCELLED",
   [ConnectCode.DeadlineExceeded]: "DEADLINE",
   [ConnectCode.InvalidArgument]: "REQUEST_INVALID",
+  [ConnectCode.ResourceExhausted]: "BODY_TOO_LARGE",
   [ConnectCode.Unimplemented]: "NOT_SUPPORTED",
 };
 
 /** Any thrown value as a HostError; what is none and not Connect's becomes INTERNAL without its text. */
-export function hostErrorOf(thrown: unknown, onInternalError?: OnInternalError): HostError {
+export function hostErrorOf(given: unknown, onInternalError?: OnInternalError): HostError {
+  const thrown = reasonOfAbort(given);
   const reason = thrown instanceof ConnectError ? connectReasons[thrown.code] : undefined;
   const error =
     reason && thrown instanceof ConnectError
@@ -32,6 +34,12 @@ export function hostErrorOf(thrown: unknown, onInternalError?: OnInternalError):
       : HostError.from(thrown);
   if (error.code === "INTERNAL") onInternalError?.(error.cause ?? error);
   return error;
+}
+
+/** Timers and others reject with an error of their own when a signal aborts; why it did is that error's cause. */
+function reasonOfAbort(thrown: unknown): unknown {
+  if (typeof thrown !== "object" || thrown === null || !("name" in thrown) || thrown.name !== "AbortError") return thrown;
+  return "cause" in thrown && thrown.cause instanceof ConnectError ? thrown.cause : thrown;
 }
 
 interface Detail<Desc extends DescMessage = DescMessage> {

@@ -31,7 +31,7 @@ test("health knows the server, its services and what it was told", async () => {
   expect(await check("")).toBe(Status.SERVING);
   expect(await check("holdfast.document.v1.DocumentService")).toBe(Status.SERVING);
   expect(await check("backup")).toBe(Status.SERVING);
-  servers.grpc.health.set("backup", false);
+  servers.health.set("backup", false);
   expect(await check("backup")).toBe(Status.NOT_SERVING);
   await expect(check("nothing")).rejects.toMatchObject({ code: grpc.status.NOT_FOUND });
   const all = await new Promise<Record<string, { status: Status }> | undefined>((resolve, reject) => {
@@ -49,7 +49,7 @@ test("who watches sees each change, and that the server stops", async () => {
   await next();
   for (const serving of [false, true]) {
     const changed = next();
-    servers.grpc.health.set("backup", serving);
+    servers.health.set("backup", serving);
     await changed;
   }
   await servers.grpc.close(5000);

@@ -47,7 +47,7 @@ function signalled(): Promise<string> {
 }
 
 function greeting(host: Host): string {
-  const http = `http://${bracket(host.httpAddress.host)}:${host.httpAddress.port}`;
+  const http = `http${host.tls ? "s" : ""}://${bracket(host.httpAddress.host)}:${host.httpAddress.port}`;
   const roots = host.backupRoots.length > 0 ? host.backupRoots.join(", ") : "anywhere this user may write (limit it with --backup-root)";
   return [
     `Holdfast is ready.`,

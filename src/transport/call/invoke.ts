@@ -71,6 +71,7 @@ export async function* one<T>(message: T): AsyncGenerator<T> {
   yield message;
 }
 
-async function* map<A, B>(items: AsyncIterable<A>, change: (item: A) => B): AsyncGenerator<B> {
+/** A stream with each of its items changed. */
+export async function* map<A, B>(items: AsyncIterable<A>, change: (item: A) => B): AsyncGenerator<B> {
   for await (const item of items) yield change(item);
 }

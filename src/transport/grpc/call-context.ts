@@ -1,6 +1,7 @@
 import { createHandlerContext, type HandlerContext, type Interceptor, type MethodImplSpec } from "@connectrpc/connect";
 import type { Deadline, Metadata } from "@grpc/grpc-js";
 import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
 import type { OnInternalError } from "../status.js";
 import { headersOf } from "./metadata.js";
 
@@ -52,5 +53,5 @@ export function callContext(spec: MethodImplSpec, call: Call, options: CallOptio
 
 function timeoutMs(call: Call): number | undefined {
   const deadline = Number(call.getDeadline());
-  return Number.isFinite(deadline) ? Math.max(0, deadline - Date.now()) : undefined;
+  return Number.isFinite(deadline) ? Math.min(Math.max(0, deadline - Date.now()), limits.deadlineMs) : undefined;
 }

@@ -7,6 +7,7 @@ import { HostError } from "../../errors.js";
 import { StatusSchema } from "../../../gen/ts/google/rpc/status_pb.js";
 import { ErrorInfoSchema } from "../../../gen/ts/google/rpc/error_details_pb.js";
 import { bindService } from "../call/bound-service.js";
+import { createHealth } from "../call/health.js";
 import { startGrpcServer, type GrpcServer } from "./server.js";
 
 /** A service with a method of each shape, made here so that the product's own protos need none for tests. */
@@ -80,7 +81,7 @@ let server: GrpcServer;
 let client: grpc.Client;
 beforeEach(async () => {
   Object.assign(seen, { finallyRan: 0, written: 0, aborted: [], internal: [], timeoutMs: undefined });
-  server = await startGrpcServer({ host: "127.0.0.1", port: 0, services: [service], onInternalError: (error) => seen.internal.push(error) });
+  server = await startGrpcServer({ host: "127.0.0.1", port: 0, services: [service], health: createHealth([]), onInternalError: (error) => seen.internal.push(error) });
   client = new grpc.Client(`127.0.0.1:${server.port}`, grpc.credentials.createInsecure());
 });
 afterEach(async () => {
@@ -245,7 +246,7 @@ test("closing lets a call finish within the grace and tells the others why", asy
 });
 
 test("a port that is taken is a configuration error", async () => {
-  await expect(startGrpcServer({ host: "127.0.0.1", port: server.port, services: [], onInternalError: () => undefined })).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID" });
+  await expect(startGrpcServer({ host: "127.0.0.1", port: server.port, services: [], health: createHealth([]), onInternalError: () => undefined })).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID" });
 });
 
 test("authorization is asked before anything else, with the bearer token", async () => {
@@ -254,6 +255,7 @@ test("authorization is asked before anything else, with the bearer token", async
     host: "127.0.0.1",
     port: 0,
     services: [service],
+    health: createHealth([]),
     onInternalError: () => undefined,
     authorize(method, token) {
       asked.push([`${method.parent.typeName}/${method.name}`, token]);

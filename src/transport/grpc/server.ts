@@ -1,16 +1,18 @@
 import type { DescFile } from "@bufbuild/protobuf";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { Server, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
+import type { TlsIdentity } from "../../security/tls.js";
 import { file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
 import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
 import type { BoundService } from "../call/bound-service.js";
+import type { HealthRegistry } from "../call/health.js";
 import type { OnInternalError } from "../status.js";
 import type { CallOptions } from "./call-context.js";
+import { serverCredentials } from "./credentials.js";
 import { definitionOf } from "./definition.js";
 import { handlerOf } from "./handlers.js";
-import { createHealth, type HealthRegistry } from "./health.js";
 import { reflectionServices } from "./reflection.js";
 
 /** A gRPC server with health and reflection beside the services given. */
@@ -23,18 +25,17 @@ export interface GrpcServerOptions extends CallChecks {
   /** Told of each error that its caller is told nothing of. */
   onInternalError: OnInternalError;
   /** Absent: plain text. */
-  credentials?: ServerCredentials;
+  tls?: TlsIdentity | undefined;
   /** How long a client may take nothing of a stream, in milliseconds. Absent: limits.streamIdleMs. */
   idleMs?: number;
-  /** Names that health knows besides those of the services, for example "backup". */
-  healthNames?: readonly string[];
+  /** Served too; says that nothing serves any more when the server closes. */
+  health: HealthRegistry;
   /** Files that reflection knows besides those of the services: messages that are only ever packed in an Any. */
   reflectionFiles?: readonly DescFile[];
 }
 
 export interface GrpcServer {
   readonly port: number;
-  readonly health: HealthRegistry;
   /** Takes no new call, waits up to the grace for those that run, then aborts them. Health says so at once. */
   close(graceMs: number): Promise<void>;
 }
@@ -46,7 +47,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     "grpc.max_send_message_length": limits.grpcMessageBytes,
   });
   const shutdown = new AbortController();
-  const health = createHealth([...options.services.map(({ service }) => service.typeName), ...(options.healthNames ?? [])]);
+  const { health } = options;
   const services = [...options.services, health.service];
   const files = [file_google_rpc_error_details, ...(options.reflectionFiles ?? [])];
   const callOptions: CallOptions = {
@@ -59,7 +60,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   for (const service of [...services, ...reflectionServices(services, files)]) addService(server, service, callOptions);
   const port = await bind(server, options);
   let closing: Promise<void> | undefined;
-  return { port, health, close: (graceMs) => (closing ??= close(server, health, shutdown, callOptions.running, graceMs)) };
+  return { port, close: (graceMs) => (closing ??= close(server, health, shutdown, callOptions.running, graceMs)) };
 }
 
 function addService(server: Server, { service, methods }: BoundService, options: CallOptions) {
@@ -68,10 +69,10 @@ function addService(server: Server, { service, methods }: BoundService, options:
   server.addService(definitionOf(service), handlers);
 }
 
-function bind(server: Server, { host, port, credentials }: GrpcServerOptions): Promise<number> {
+function bind(server: Server, { host, port, tls }: GrpcServerOptions): Promise<number> {
   const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials ?? ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(address, serverCredentials(tls), (error, bound) => {
       if (!error) return resolve(bound);
       server.forceShutdown();
       reject(new HostError("CONFIGURATION_INVALID", `gRPC cannot listen on ${address}: ${error.message}. Choose another port or address.`, { cause: error }));

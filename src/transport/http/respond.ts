@@ -21,17 +21,31 @@ export function sendJsonAndClose(request: IncomingMessage, response: ServerRespo
   response.shouldKeepAlive = false;
   response.writeHead(status, jsonHeaders(response, Buffer.byteLength(text), extra));
   response.write(text);
+  endWhenRead(request, response);
+}
+
+/**
+ * Ends an answer that may have been given before the request was read to its end: what still comes is thrown away for
+ * a moment, then the connection is cut.
+ */
+export function endWhenRead(request: IncomingMessage, response: ServerResponse): void {
+  if (request.complete || response.destroyed) {
+    response.end();
+    return;
+  }
   const finish = () => {
     clearTimeout(timer);
     request.off("end", finish).off("close", finish);
-    response.end();
+    response.end(() => {
+      if (!request.complete) request.socket.destroySoon();
+    });
   };
   const timer = setTimeout(finish, limits.drainMs);
   request.on("end", finish).on("close", finish).resume();
 }
 
 /** Resolves when the response can take more, false when the client is gone. */
-export function writeChunk(response: ServerResponse, chunk: string): Promise<boolean> | boolean {
+export function writeChunk(response: ServerResponse, chunk: string | Uint8Array): Promise<boolean> | boolean {
   if (response.destroyed) return false;
   if (response.write(chunk)) return true;
   return new Promise((resolve) => {

@@ -1,9 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { HostNames } from "../../security/hosts.js";
+import type { TlsIdentity } from "../../security/tls.js";
+import { hostPace, watchBodies, type BodyPace } from "./stalled.js";
 import { turns } from "./turns.js";
 
 /**
@@ -26,6 +29,10 @@ export interface HttpServerOptions {
   handlers: readonly HttpHandler[];
   /** Writes an error as an answer; nothing was sent yet. */
   sendError: (request: IncomingMessage, response: ServerResponse, error: HostError) => void;
+  /** Absent: plain HTTP. */
+  tls?: TlsIdentity | undefined;
+  /** Absent: that of limits.ts. */
+  bodyPace?: BodyPace;
   /** A failure that nobody can be told of any more, or that is our own fault; for the log. */
   onInternalError?: (thrown: unknown) => void;
 }
@@ -42,13 +49,16 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const active: InFlight[] = [];
   let closing = false;
 
-  const server = createServer({
+  const settings = {
     headersTimeout: limits.headersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
+    // It would cut a stream however fast it comes; bodies are watched below.
+    requestTimeout: 0,
     keepAliveTimeout: limits.idleConnectionMs,
     maxHeaderSize: limits.headerBytes,
     noDelay: true,
-  });
+  };
+  const server = options.tls ? createTlsServer({ ...settings, ...tlsSettings(options.tls) }) : createServer(settings);
+  const bodies = watchBodies(() => active.map(({ response }) => response), options.bodyPace ?? hostPace);
   server.maxConnections = limits.connections;
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
@@ -127,15 +137,34 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       // A connection that never said a word is not idle to node:http; it would hold the close up to its timeout.
-      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+      const busy = new Set(active.map(({ response }) => addressOf(response.req.socket)));
+      for (const socket of sockets) if (options.tls ? !busy.has(addressOf(socket)) : socket.bytesRead === 0) socket.destroy();
       const timer = setTimeout(() => {
         for (const { controller } of active) controller?.abort();
         server.closeAllConnections();
+        // Those that are still shaking hands are none to node:https.
+        for (const socket of sockets) socket.destroy();
       }, graceMs);
       await closed;
+      bodies.stop();
       clearTimeout(timer);
     },
   };
+}
+
+function tlsSettings({ certificate, key, clientCa }: TlsIdentity) {
+  return {
+    cert: certificate,
+    key,
+    minVersion: "TLSv1.2" as const,
+    handshakeTimeout: limits.headersTimeoutMs,
+    ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+  };
+}
+
+/** Below TLS a request has another socket than its connection; what they share is who is at the other end. */
+function addressOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 interface InFlight {
@@ -161,7 +190,8 @@ function signalOf(flight: InFlight): AbortSignal {
 
 /** What is no HTTP at all, or too slow or too large to be read, has no request to answer. */
 function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable || error.code === "ECONNRESET") {
+  // Who does not get through the handshake could not read an answer.
+  if (!socket.writable || error.code === "ECONNRESET" || error.code?.startsWith("ERR_SSL")) {
     socket.destroy();
     return;
   }

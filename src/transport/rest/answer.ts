@@ -7,7 +7,7 @@ import { statusOf } from "../status.js";
 import { hasBody } from "./body.js";
 
 /** Names and values in turn, as node:http takes them. */
-const always = ["cache-control", "no-store", "x-content-type-options", "nosniff"];
+export const always = ["cache-control", "no-store", "x-content-type-options", "nosniff"];
 
 export function sendAnswer(response: ServerResponse, json: JsonValue, headers: readonly string[]) {
   sendJson(response, 200, JSON.stringify(json), [...always, ...headers]);
@@ -23,7 +23,12 @@ export function sendError(request: IncomingMessage, response: ServerResponse, er
   if (status === 503) headers.push("retry-after", "1");
   if (status === 416 && error.metadata["sizeBytes"]) headers.push("content-range", `bytes */${error.metadata["sizeBytes"]}`);
   if (error.metadata["allow"]) headers.push("allow", error.metadata["allow"]);
-  const text = JSON.stringify(toJson(StatusSchema, statusOf(error), { registry }));
+  const text = JSON.stringify(errorJson(error, registry));
   if (hasBody(request) && !request.complete) sendJsonAndClose(request, response, status, text, headers);
   else sendJson(response, status, text, headers);
+}
+
+/** google.rpc.Status as JSON. */
+export function errorJson(error: HostError, registry: Registry): JsonValue {
+  return toJson(StatusSchema, statusOf(error), { registry });
 }

@@ -2,7 +2,7 @@ import { ScalarType, type DescField, type DescMessage, type JsonObject, type Jso
 import { HostError } from "../../errors.js";
 
 /** Messages whose JSON form is a string, so that a query can give them. */
-const stringMessages = new Set(
+export const stringMessages = new Set(
   ["Timestamp", "Duration", "FieldMask", "StringValue", "BytesValue", "Int32Value", "UInt32Value", "Int64Value", "UInt64Value", "FloatValue", "DoubleValue"].map(
     (name) => `google.protobuf.${name}`,
   ),

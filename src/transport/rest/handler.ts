@@ -1,4 +1,4 @@
-import { createRegistry, ScalarType, type DescMethod, type JsonValue, type Message, type Registry } from "@bufbuild/protobuf";
+import { createRegistry, ScalarType, type DescMessage, type DescMethod, type JsonObject, type JsonValue, type Message, type Registry } from "@bufbuild/protobuf";
 import { createHandlerContext, type Interceptor, type MethodImplSpec } from "@connectrpc/connect";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { HostError } from "../../errors.js";
@@ -7,22 +7,24 @@ import { file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_
 import { bearerTokenOf } from "../call/authorization.js";
 import type { BoundService } from "../call/bound-service.js";
 import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
-import { invoke, onlyMessage } from "../call/invoke.js";
+import { invoke, map, onlyMessage } from "../call/invoke.js";
+import { headersOf } from "../http/headers.js";
 import { hostErrorOf, type OnInternalError } from "../status.js";
-import { sendAnswer, sendError } from "./answer.js";
+import { errorJson, sendAnswer, sendError } from "./answer.js";
 import { readBody } from "./body.js";
 import { etagOf, ifMatchParameters } from "./conditional.js";
 import { operationRules } from "./operation-rules.js";
+import { sendLines } from "./stream.js";
 import { toRequest } from "./request.js";
 import { createRouter, type Match, type Route } from "./router.js";
-import { rulesOf, type Rule } from "./rules.js";
+import { rulesOf, type ExtraRules } from "./rules.js";
 import { jsonWriter } from "./to-json.js";
 
-/** The REST form of services: their unary methods that have a google.api.http annotation. */
+/** The REST form of services: their unary and server-streaming methods that have a google.api.http annotation. */
 export interface RestOptions extends CallChecks {
   services: readonly BoundService[];
-  /** Forms of methods whose protos are not ours to annotate, by the method's full name. Absent: Operations.WaitOperation's. */
-  extraRules?: Readonly<Record<string, Rule>>;
+  /** Absent: that of Operations.WaitOperation. */
+  extraRules?: ExtraRules;
   /** Told of each error that its caller is told nothing of. */
   onInternalError: OnInternalError;
 }
@@ -47,7 +49,7 @@ export function createRestHandler(options: RestOptions): RestHandler {
       const match = route(request.method ?? "GET", path);
       // Not by an interceptor: those need the message, and who may not call does not make the host read one.
       authorize?.(match.route.target.spec.method, bearerTokenOf(request.headers.authorization));
-      await answer({ request, response, signal: signal(), match, query, path, registry, interceptors });
+      await answer({ request, response, signal: signal(), match, query, path, registry, interceptors, onInternalError: options.onInternalError });
     } catch (thrown) {
       const error = hostErrorOf(thrown, options.onInternalError);
       sendError(request, response, error, registry);
@@ -66,14 +68,20 @@ interface Target {
   write: (message: Message) => JsonValue;
 }
 
-function routesOf({ methods }: BoundService, extraRules: Readonly<Record<string, Rule>>, registry: Registry): Route<Target>[] {
-  return Object.values(methods)
-    .filter((spec) => spec.kind === "unary")
-    .flatMap((spec) => {
-      const extra = extraRules[`${spec.method.parent.typeName}.${spec.method.name}`];
-      const target = { spec, write: jsonWriter(spec.method.output, registry) };
-      return [...rulesOf(spec.method), ...(extra ? [extra] : [])].map((rule) => ({ ...rule, target }));
-    });
+function routesOf({ methods }: BoundService, extraRules: ExtraRules, registry: Registry): Route<Target>[] {
+  return Object.values(methods).flatMap((spec) => {
+    const { method } = spec;
+    const write = jsonWriter(method.output, registry);
+    return rulesOf(method, extraRules).map((rule) => ({ ...rule, target: { spec, write: partWriter(method.output, rule.responseBody, write) } }));
+  });
+}
+
+/** Of an answer only the field that the rule names. */
+function partWriter(schema: DescMessage, fieldName: string, write: Target["write"]): Target["write"] {
+  if (fieldName === "") return write;
+  const field = schema.fields.find(({ name }) => name === fieldName);
+  if (!field) throw new Error(`${schema.typeName} has no field ${fieldName} to answer with`);
+  return (message) => (write(message) as JsonObject)[field.jsonName] ?? null;
 }
 
 interface Exchange {
@@ -85,9 +93,10 @@ interface Exchange {
   query: string;
   registry: Registry;
   interceptors: readonly Interceptor[];
+  onInternalError: OnInternalError;
 }
 
-async function answer({ request, response, signal, match, path, query, registry, interceptors }: Exchange) {
+async function answer({ request, response, signal, match, path, query, registry, interceptors, onInternalError }: Exchange) {
   const { route, variables } = match;
   const { spec, write } = route.target;
   const { method } = spec;
@@ -106,18 +115,19 @@ async function answer({ request, response, signal, match, path, query, registry,
     yield toRequest(method.input, { rule: route, variables: [...variables, ...fromHeader], query: new URLSearchParams(query), body }, registry);
   };
   try {
-    const json = write(await onlyMessage(await invoke(spec, context, message(), interceptors)));
+    const output = await invoke(spec, context, message(), interceptors);
+    const headers = () => [...context.responseHeader].flat();
+    if (spec.kind === "server_streaming") {
+      const toStatus = (thrown: unknown) => errorJson(hostErrorOf(thrown, onInternalError), registry);
+      await sendLines(request, response, { messages: map(output, write), headers, errorJson: toStatus });
+      return;
+    }
+    const json = write(await onlyMessage(output));
     const etag = etagOf(json);
-    sendAnswer(response, json, [...[...context.responseHeader].flat(), ...(etag === undefined ? [] : ["etag", etag])]);
+    sendAnswer(response, json, [...headers(), ...(etag === undefined ? [] : ["etag", etag])]);
   } finally {
     context.abort(new HostError("OPERATION_CANCELLED", "The call is over."));
   }
-}
-
-function headersOf(request: IncomingMessage): Headers {
-  const headers = new Headers();
-  for (const [name, values] of Object.entries(request.headersDistinct)) for (const value of values ?? []) headers.append(name, value);
-  return headers;
 }
 
 /** Documents are bytes, in base64 here: a third more. Every other request is a few short strings. */

@@ -1,7 +1,7 @@
 import { createRouter } from "./router.js";
 import { parseTemplate } from "./template.js";
 
-const route = (httpMethod: string, template: string, target: string) => ({ httpMethod, template: parseTemplate(template), body: "", target });
+const route = (httpMethod: string, template: string, target: string) => ({ httpMethod, template: parseTemplate(template), body: "", responseBody: "", target });
 const find = createRouter([
   route("GET", "/v1/documents/{link=**}", "get"),
   route("PUT", "/v1/documents/{link=**}", "put"),

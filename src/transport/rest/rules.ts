@@ -9,19 +9,30 @@ export interface Rule {
   template: PathTemplate;
   /** Which field the body of a request is: "*" for the whole message, "" for none. */
   body: string;
+  /** Which field of the answer is the whole of it; "" for the message itself. */
+  responseBody: string;
 }
 
-/** The forms that a method's google.api.http annotation gives it; none without one. */
-export function rulesOf(method: DescMethod): Rule[] {
-  if (!hasOption(method, http)) return [];
+/** Forms of methods whose protos are not ours to annotate, by the method's full name. */
+export type ExtraRules = Readonly<Record<string, Rule>>;
+
+/**
+ * The forms that a method's google.api.http annotation gives it, and the extra one; none for a method whose requests
+ * are a stream, which has no REST form.
+ */
+export function rulesOf(method: DescMethod, extraRules: ExtraRules): Rule[] {
+  if (method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming") return [];
+  const extra = extraRules[`${method.parent.typeName}.${method.name}`];
+  const more = extra ? [extra] : [];
+  if (!hasOption(method, http)) return more;
   const rule = getOption(method, http);
-  return [rule, ...rule.additionalBindings].map(toRule);
+  return [...[rule, ...rule.additionalBindings].map(toRule), ...more];
 }
 
 function toRule(rule: HttpRule): Rule {
   const { pattern, body, responseBody } = rule;
-  if (pattern.case === undefined || responseBody !== "") throw new Error("an HTTP rule without a path, or with a response_body");
+  if (pattern.case === undefined) throw new Error("an HTTP rule without a path");
   const [httpMethod, path] =
     pattern.case === "custom" ? [pattern.value.kind, pattern.value.path] : [pattern.case.toUpperCase(), pattern.value];
-  return { httpMethod, template: parseTemplate(path), body };
+  return { httpMethod, template: parseTemplate(path), body, responseBody };
 }

@@ -12,8 +12,8 @@ export function hostStateText(host: HostDescription, authorization: boolean): st
   const primary = host.indexes.find((index) => !index.inMemory);
   return JSON.stringify({
     bindAddress: address,
-    httpPort: port,
-    httpsPort: -1,
+    httpPort: host.tls ? -1 : port,
+    httpsPort: host.tls ? port : -1,
     storageSandboxFileReference: pathToFileURL(host.dataDirectory).href,
     autoBackupDirectoryReference: pathToFileURL(host.autoBackupDirectory).href,
     id: host.id,

@@ -1,8 +1,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Authorize } from "../../../src/transport/call/authorization.js";
+import { createHealth } from "../../../src/transport/call/health.js";
 import { hostServices } from "../../../src/transport/call/host-services.js";
-import type { StreamService } from "../../../src/service/streams.js";
 import { startGrpcServer } from "../../../src/transport/grpc/server.js";
 import { createRestHandler } from "../../../src/transport/rest/handler.js";
 import { fakeHost } from "./fake-host.js";
@@ -12,9 +12,10 @@ export async function startServers(authorize?: Authorize) {
   const host = fakeHost();
   const internal: unknown[] = [];
   const onInternalError = (error: unknown) => void internal.push(error);
-  const services = hostServices({ ...host, streams: {} as StreamService });
+  const services = hostServices(host);
   const checks = authorize ? { authorize } : {};
-  const grpc = await startGrpcServer({ host: "127.0.0.1", port: 0, services, onInternalError, healthNames: ["backup"], ...checks });
+  const health = createHealth([...services.map(({ service }) => service.typeName), "backup"]);
+  const grpc = await startGrpcServer({ host: "127.0.0.1", port: 0, services, onInternalError, health, ...checks });
   const rest = createRestHandler({ services, onInternalError, ...checks });
   const http = createServer((request, response) => {
     const left = new AbortController();
@@ -29,6 +30,7 @@ export async function startServers(authorize?: Authorize) {
     host,
     internal,
     grpc,
+    health,
     grpcAddress: `127.0.0.1:${grpc.port}`,
     url: `http://127.0.0.1:${port}`,
     httpPort: port,

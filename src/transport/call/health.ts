@@ -1,7 +1,7 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { HostError } from "../../errors.js";
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from "../../../gen/ts/grpc/health/v1/health_pb.js";
-import { bindService, type BoundService } from "../call/bound-service.js";
+import { bindService, type BoundService } from "./bound-service.js";
 
 /** What grpc.health.v1 answers. The name "" stands for the whole server. */
 export interface HealthRegistry {

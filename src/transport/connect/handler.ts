@@ -1,0 +1,91 @@
+import { createRegistry, type DescService } from "@bufbuild/protobuf";
+import { createConnectRouter, createContextValues, type ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import { file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
+import { bearerTokenOf } from "../call/authorization.js";
+import type { BoundService } from "../call/bound-service.js";
+import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
+import { headersOf } from "../http/headers.js";
+import type { HttpHandler } from "../http/server.js";
+import { connectErrorOf, hostErrorOf, type OnInternalError } from "../status.js";
+import { sendUniversal, sendUnknownMethod, type UniversalHandler } from "./answer.js";
+import { errorInterceptor } from "./interceptor.js";
+import { jsonBytesInterceptor, takenBytes, withBytes } from "./json-bytes.js";
+import { bytesOf } from "./request-body.js";
+
+export interface ConnectOptions extends CallChecks {
+  services: readonly BoundService[];
+  /** Told of each error that its caller is told nothing of. */
+  onInternalError: OnInternalError;
+}
+
+/** All services are in one of these packages; other paths are not ours. */
+const paths = /^\/(?:holdfast|google|grpc)\./;
+
+/** Serves services by Connect (JSON and binary) and gRPC-Web, all shapes of call, over HTTP/1.1. */
+export function createConnectHandler(options: ConnectOptions): HttpHandler {
+  const handlers = handlersOf(options);
+  return async (request, response, signal) => {
+    const url = request.url ?? "";
+    if (!paths.test(url)) return false;
+    const [path = ""] = url.split("?", 1);
+    const handler = handlers.get(path);
+    if (!handler) {
+      sendUnknownMethod(request, response, new HostError("ROUTE_NOT_FOUND", `There is no method ${path} here.`));
+      return true;
+    }
+    const { method } = handler;
+    const oneMessage = method.methodKind === "unary" || method.methodKind === "server_streaming";
+    const refusal = refusalOf(() => options.authorize?.(method, bearerTokenOf(request.headers.authorization)));
+    const contextValues = createContextValues();
+    const answer = await handler({
+      // Connect takes HTTP/1.1 to be half-duplex and would refuse bidirectional streams, which node:http can do.
+      httpVersion: "2.0",
+      method: request.method ?? "POST",
+      // The name is looked at by nobody here, and was checked before.
+      url: `http://localhost${url}`,
+      header: headersOf(request),
+      // Who may not call does not make the host read a message; the error takes the protocol's form where it is read.
+      body: refusal ? failing(refusal) : bytesOf(request, oneMessage ? limits.connectMessageBytes + envelopeBytes : Infinity),
+      signal: signal(),
+      contextValues,
+    });
+    await sendUniversal(request, response, await withBytes(answer, contextValues.get(takenBytes).put));
+    return true;
+  };
+}
+
+/** What streams and gRPC-Web put before each message. */
+const envelopeBytes = 5;
+
+function handlersOf({ services, onInternalError, ...checks }: ConnectOptions): ReadonlyMap<string, UniversalHandler> {
+  const router = createConnectRouter({
+    // Native gRPC has a port of its own.
+    grpc: false,
+    interceptors: [jsonBytesInterceptor(), errorInterceptor(onInternalError), ...checkInterceptors(checks)],
+    // As on /v1: a field that is not known is refused, for it may have been what keeps a restore from going too far.
+    jsonOptions: { registry: createRegistry(...services.map(({ service }) => service.file), file_google_rpc_error_details), ignoreUnknownFields: false },
+    readMaxBytes: limits.connectMessageBytes,
+    writeMaxBytes: limits.connectMessageBytes,
+    maxTimeoutMs: limits.deadlineMs,
+  });
+  for (const { service, methods } of services) {
+    router.service(service, Object.fromEntries(Object.entries(methods).map(([name, { impl }]) => [name, impl])) as unknown as Partial<ServiceImpl<DescService>>);
+  }
+  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+}
+
+function refusalOf(check: () => void): ConnectError | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (thrown) {
+    return connectErrorOf(hostErrorOf(thrown));
+  }
+}
+
+ 
+async function* failing(error: ConnectError): AsyncGenerator<Uint8Array> {
+  throw error;
+}

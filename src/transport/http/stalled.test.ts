@@ -1,0 +1,64 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { hostNames } from "../../security/hosts.js";
+import { sendError } from "../xenon/error-response.js";
+import { sendJson } from "./respond.js";
+import { createHttpServer, type HttpHandler, type HttpServer } from "./server.js";
+
+const pace = { timeoutMs: 200, progressBytes: 1000, checkMs: 20 };
+let server: HttpServer;
+afterEach(() => server.close(0));
+
+async function begin(handler: HttpHandler) {
+  server = createHttpServer({ host: "127.0.0.1", port: 0, hostNames: hostNames("127.0.0.1"), handlers: [handler], sendError, bodyPace: pace });
+  const { port } = await server.open();
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  let answer = "";
+  socket.setEncoding("latin1").on("data", (text: string) => (answer += text));
+  socket.write("POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n");
+  const chunk = (bytes: number) => socket.write(`${bytes.toString(16)}\r\n${"x".repeat(bytes)}\r\n`);
+  return { socket, chunk, closed: once(socket, "close"), answer: () => answer };
+}
+const readAll: HttpHandler = async (request, response) => {
+  for await (const _ of request);
+  sendJson(response, 200, "{}");
+  return true;
+};
+
+test("a body that keeps coming may take many times the time-out", async () => {
+  const { socket, chunk, answer } = await begin(readAll);
+  for (let i = 0; i < 10; i++) {
+    chunk(600);
+    await sleep(80);
+  }
+  socket.write("0\r\n\r\n");
+  while (answer() === "") await sleep(10);
+  expect(answer()).toMatch(/^HTTP\/1\.1 200/);
+  socket.destroy();
+});
+
+test.each([0, 1])("a body that stalls, or trickles %i byte at a time, is cut", async (bytes) => {
+  const { chunk, closed, socket } = await begin((request, response, signal) => readAll(request, response, signal).catch(() => true));
+  const timer = setInterval(() => bytes > 0 && socket.writable && chunk(bytes), 20);
+  const begun = Date.now();
+  await closed;
+  clearInterval(timer);
+  expect(Date.now() - begun).toBeGreaterThan(150);
+  expect(Date.now() - begun).toBeLessThan(3000);
+});
+
+test("a body that the host is slow to read is waited for, and so is a slow answer", async () => {
+  const { socket, chunk, answer } = await begin(async (request, response, signal) => {
+    await sleep(600);
+    await readAll(request, response, signal);
+    return true;
+  });
+  chunk(2000);
+  await sleep(650);
+  socket.write("0\r\n\r\n");
+  while (answer() === "") await sleep(10);
+  expect(answer()).toMatch(/^HTTP\/1\.1 200/);
+  socket.destroy();
+});

@@ -1,0 +1,68 @@
+import { createRegistry } from "@bufbuild/protobuf";
+import type { Transport } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import type { BoundService } from "../../../src/transport/call/bound-service.js";
+import type { CallChecks } from "../../../src/transport/call/interceptors.js";
+import { directTransport } from "./direct.js";
+import { restTransport } from "./rest.js";
+
+/** What a way in can do; cases ask for it. */
+export interface Abilities {
+  /** Streams of requests. */
+  uploads: boolean;
+  /** The server hears of the client's deadline. */
+  deadlines: boolean;
+  trailers: boolean;
+  /** Something is between client and method that holds a slow reader's messages back. */
+  wire: boolean;
+}
+
+export interface Way {
+  can: Abilities;
+  /** Opened for each test. */
+  open(served: Served): { transport: Transport; close: () => void };
+}
+
+export interface Served extends CallChecks {
+  services: readonly BoundService[];
+  httpUrl: string;
+  grpcUrl: string;
+}
+
+const everything = { uploads: true, deadlines: true, trailers: true, wire: true };
+const nothingToClose = () => undefined;
+const registryOf = ({ services }: Served) => createRegistry(...services.map(({ service }) => service.file));
+
+/** Every way into a host's services. */
+export const ways: Readonly<Record<string, Way>> = {
+  "in process": {
+    can: { ...everything, wire: false },
+    open: ({ services, ...checks }) => ({ transport: directTransport(services, checks), close: nothingToClose }),
+  },
+  gRPC: {
+    can: everything,
+    open(served) {
+      const sessionManager = new Http2SessionManager(served.grpcUrl);
+      return { transport: createGrpcTransport({ baseUrl: served.grpcUrl, sessionManager }), close: () => sessionManager.abort() };
+    },
+  },
+  "Connect JSON": {
+    can: everything,
+    open: (served) => ({
+      transport: createConnectTransport({ baseUrl: served.httpUrl, httpVersion: "1.1", useBinaryFormat: false, jsonOptions: { registry: registryOf(served) } }),
+      close: nothingToClose,
+    }),
+  },
+  Connect: {
+    can: everything,
+    open: ({ httpUrl }) => ({ transport: createConnectTransport({ baseUrl: httpUrl, httpVersion: "1.1", useBinaryFormat: true }), close: nothingToClose }),
+  },
+  "gRPC-Web": {
+    can: everything,
+    open: ({ httpUrl }) => ({ transport: createGrpcWebTransport({ baseUrl: httpUrl, httpVersion: "1.1" }), close: nothingToClose }),
+  },
+  REST: {
+    can: { uploads: false, deadlines: false, trailers: false, wire: true },
+    open: (served) => ({ transport: restTransport(served.httpUrl, registryOf(served)), close: nothingToClose }),
+  },
+};

@@ -1,0 +1,153 @@
+import { writeFileSync } from "node:fs";
+import { request as httpsRequest } from "node:https";
+import { connect as connectTcp } from "node:net";
+import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
+import { once } from "node:events";
+import * as grpc from "@grpc/grpc-js";
+import { GetHostRequest, ManagementServiceClient, type Host } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
+import { HostError } from "../../src/errors.js";
+import { checkTls } from "../../src/security/tls.js";
+import { authority, type Issued } from "../support/certificates.js";
+import { hostFixture } from "../support/host-fixture.js";
+import { runToEnd, serve } from "../support/served-host.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+import { haveTools } from "../support/tools.js";
+
+/** A client as both ports see it: whom it trusts and what it shows. */
+interface Client {
+  trusts: ReturnType<typeof authority>;
+  shows?: Issued;
+}
+
+/** The status of GET /v1/host, or why there is none. */
+function overHttps(port: number, { trusts, shows }: Client, headers: Record<string, string> = {}): Promise<number | string> {
+  return new Promise((resolve) => {
+    const request = httpsRequest({ host: "127.0.0.1", port, path: "/v1/host", agent: false, servername: "localhost", ca: trusts.pem, headers, ...(shows && { cert: shows.certificate, key: shows.key }) }, (response) => {
+      response.resume().on("end", () => resolve(response.statusCode ?? 0));
+    });
+    request.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    request.end();
+  });
+}
+
+async function overGrpc(port: number, { trusts, shows }: Client, token?: string): Promise<number | string> {
+  const pair = shows ? [Buffer.from(shows.key), Buffer.from(shows.certificate)] : [null, null];
+  const client = new ManagementServiceClient(`127.0.0.1:${port}`, grpc.credentials.createSsl(Buffer.from(trusts.pem), ...(pair as [Buffer | null, Buffer | null])));
+  const metadata = new grpc.Metadata();
+  if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
+  try {
+    return await new Promise((resolve) => client.getHost(GetHostRequest.fromPartial({}), metadata, { deadline: Date.now() + 5000 }, (error: grpc.ServiceError | null, _host: Host) => resolve(error ? error.code : 0)));
+  } finally {
+    client.close();
+  }
+}
+
+(haveTools("TLS", "openssl") ? describe : describe.skip)("TLS", () => {
+  const directory = temporaryDirectory();
+  let ours: ReturnType<typeof authority>;
+  let others: ReturnType<typeof authority>;
+  let server: Issued;
+  let client: Issued;
+  let stranger: Issued;
+  beforeAll(() => {
+    [ours, others] = [authority(), authority()];
+    const names = "DNS:localhost,IP:127.0.0.1";
+    [server, client, stranger] = [ours.issue("server", names), ours.issue("client", names), others.issue("stranger", names)];
+  });
+  const identity = () => ({ certificate: server.certificate, key: server.key });
+
+  test("on both ports: who trusts the host's root gets in, others and plain text do not", async () => {
+    const { host } = await hostFixture({ tls: identity() });
+    expect(await overHttps(host.httpAddress.port, { trusts: ours })).toBe(200);
+    expect(await overGrpc(host.grpcAddress.port, { trusts: ours })).toBe(0);
+    expect(await overHttps(host.httpAddress.port, { trusts: others })).toMatch(/CERT|VERIFY|ISSUER/);
+    expect(await overGrpc(host.grpcAddress.port, { trusts: others })).toBe(grpc.status.UNAVAILABLE);
+    await expect(fetch(`http://127.0.0.1:${host.httpAddress.port}/v1/host`)).rejects.toThrow();
+    expect(await overHttps(host.httpAddress.port, { trusts: ours }, { host: "evil.example" })).toBe(403);
+  });
+
+  test("with a client CA: a certificate of it is asked for and is enough; none, and one of another root, are refused", async () => {
+    const { host } = await hostFixture({ tls: { ...identity(), clientCa: ours.pem } });
+    const [http, rpc] = [host.httpAddress.port, host.grpcAddress.port];
+    expect([await overHttps(http, { trusts: ours, shows: client }), await overGrpc(rpc, { trusts: ours, shows: client })]).toEqual([200, 0]);
+    for (const shows of [undefined, stranger]) {
+      const one = { trusts: ours, ...(shows && { shows }) };
+      expect(await overHttps(http, one)).toEqual(expect.any(String));
+      expect(await overGrpc(rpc, one)).toBe(grpc.status.UNAVAILABLE);
+    }
+    expect(await overHttps(http, { trusts: ours, shows: client })).toBe(200);
+  });
+
+  test("with tokens too, a certificate alone gives no role", async () => {
+    const { host } = await hostFixture({ tls: { ...identity(), clientCa: ours.pem }, tokens: "reader read" });
+    const one = { trusts: ours, shows: client };
+    expect(await overHttps(host.httpAddress.port, one)).toBe(401);
+    expect(await overHttps(host.httpAddress.port, one, { authorization: "Bearer reader" })).toBe(200);
+    expect(await overGrpc(host.grpcAddress.port, one)).toBe(grpc.status.UNAUTHENTICATED);
+    expect(await overGrpc(host.grpcAddress.port, one, "reader")).toBe(0);
+  });
+
+  test("client certificates are authentication enough for other addresses than loopback", async () => {
+    const roots = { httpHost: "0.0.0.0", grpcHost: "0.0.0.0", backupRoots: [directory] };
+    await expect(hostFixture({ ...roots, tls: identity() })).rejects.toThrow(/--token-file.*--tls-client-ca/);
+    const { host } = await hostFixture({ ...roots, tls: { ...identity(), clientCa: ours.pem } });
+    expect(await overHttps(host.httpAddress.port, { trusts: ours, shows: client })).toBe(200);
+  });
+
+  test("connections that are silent, or stop in the handshake, do not hold a close up", async () => {
+    const fixture = await hostFixture({ tls: identity() });
+    const { port } = fixture.host.httpAddress;
+    const silent = connectTcp(port, "127.0.0.1");
+    const begun = connectTcp(port, "127.0.0.1", () => begun.write(Buffer.from([0x16, 3, 1, 2, 0, 1])));
+    const idle = connectTls({ port, host: "127.0.0.1", servername: "localhost", ca: ours.pem });
+    for (const socket of [silent, begun, idle]) socket.on("error", () => {});
+    await once(idle, "secureConnect");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const start = Date.now();
+    await fixture.stop();
+    expect(Date.now() - start).toBeLessThan(8000);
+    for (const socket of [silent, begun, idle]) socket.destroy();
+  });
+
+  test("what cannot be used is refused before anything starts", () => {
+    const problem = (tls: Parameters<typeof checkTls>[0]) => {
+      try {
+        checkTls(tls);
+      } catch (error) {
+        return error instanceof HostError ? `${error.reason}: ${error.message}` : String(error);
+      }
+      return "fine";
+    };
+    expect(problem(identity())).toBe("fine");
+    expect(problem({ ...identity(), key: client.key })).toMatch(/CONFIGURATION_INVALID: .*not that of the certificate/);
+    expect(problem({ ...identity(), key: "nonsense" })).toMatch(/CONFIGURATION_INVALID: The TLS key/);
+    expect(problem({ ...identity(), certificate: server.key })).toMatch(/CONFIGURATION_INVALID: The TLS certificate/);
+    expect(problem({ ...identity(), clientCa: "" })).toMatch(/CONFIGURATION_INVALID: The client CA/);
+  });
+
+  test("by flags: the greeting and GET /core/management say https; missing files and half a pair do not start", async () => {
+    const files = ["--tls-cert", server.certificateFile, "--tls-key", server.keyFile];
+    const host = await serve(["--data-dir", join(temporaryDirectory(), "data"), ...files]);
+    expect(host.url).toMatch(/^https:\/\/127/);
+    const port = Number(new URL(host.url).port);
+    const state = await new Promise<string>((resolve, reject) => {
+      const request = httpsRequest(`${host.url}/core/management`, { ca: ours.pem, agent: false }, (response) => {
+        let text = "";
+        response.on("data", (chunk: Buffer) => (text += chunk.toString())).on("end", () => resolve(text));
+      });
+      request.on("error", reject).end();
+    });
+    expect(JSON.parse(state)).toMatchObject({ httpPort: -1, httpsPort: port });
+    expect(await host.stop()).toBe(0);
+
+    const missing = await runToEnd(["serve", "--data-dir", join(temporaryDirectory(), "data"), "--tls-cert", join(directory, "none.pem"), "--tls-key", server.keyFile]);
+    expect([missing.code, missing.log]).toEqual([78, expect.stringContaining("none.pem cannot be read")]);
+    const half = await runToEnd(["serve", "--data-dir", join(temporaryDirectory(), "data"), "--tls-cert", server.certificateFile]);
+    expect([half.code, half.log]).toEqual([78, expect.stringContaining("--tls-key")]);
+    const nonsense = join(directory, "nonsense.pem");
+    writeFileSync(nonsense, "nonsense");
+    const wrong = await runToEnd(["serve", "--data-dir", join(temporaryDirectory(), "data"), ...files, "--tls-client-ca", nonsense]);
+    expect([wrong.code, wrong.log]).toEqual([78, expect.stringContaining("client CA")]);
+  });
+});
