@@ -9,8 +9,8 @@ import { hasBody } from "./body.js";
 /** Names and values in turn, as node:http takes them. */
 export const always = ["cache-control", "no-store", "x-content-type-options", "nosniff"];
 
-export function sendAnswer(response: ServerResponse, json: JsonValue, headers: readonly string[]) {
-  sendJson(response, 200, JSON.stringify(json), [...always, ...headers]);
+export function sendAnswer(response: ServerResponse, json: JsonValue, headers: readonly string[], status = 200) {
+  sendJson(response, status, JSON.stringify(json), [...always, ...headers]);
 }
 
 /** Answers with google.rpc.Status as JSON. */

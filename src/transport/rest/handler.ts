@@ -13,6 +13,7 @@ import { hostErrorOf, type OnInternalError } from "../status.js";
 import { errorJson, sendAnswer, sendError } from "./answer.js";
 import { readBody } from "./body.js";
 import { etagOf, ifMatchParameters } from "./conditional.js";
+import { operationPreference, type ApplyPreference } from "./operation-preference.js";
 import { operationRules } from "./operation-rules.js";
 import { sendLines } from "./stream.js";
 import { toRequest } from "./request.js";
@@ -40,6 +41,7 @@ const prefix = "/v1";
 export function createRestHandler(options: RestOptions): RestHandler {
   const { authorize, ...checks } = options;
   const interceptors = checkInterceptors(checks);
+  const applyPreference = operationPreference(options.services);
   const registry = restRegistry(options.services);
   const route = createRouter(options.services.flatMap((service) => routesOf(service, options.extraRules ?? operationRules, registry)));
   return async (request, response, signal) => {
@@ -49,7 +51,7 @@ export function createRestHandler(options: RestOptions): RestHandler {
       const match = route(request.method ?? "GET", path);
       // Not by an interceptor: those need the message, and who may not call does not make the host read one.
       authorize?.(match.route.target.spec.method, bearerTokenOf(request.headers.authorization));
-      await answer({ request, response, signal: signal(), match, query, path, registry, interceptors, onInternalError: options.onInternalError });
+      await answer({ request, response, signal: signal(), match, query, path, registry, interceptors, applyPreference, onInternalError: options.onInternalError });
     } catch (thrown) {
       const error = hostErrorOf(thrown, options.onInternalError);
       sendError(request, response, error, registry);
@@ -93,10 +95,11 @@ interface Exchange {
   query: string;
   registry: Registry;
   interceptors: readonly Interceptor[];
+  applyPreference: ApplyPreference;
   onInternalError: OnInternalError;
 }
 
-async function answer({ request, response, signal, match, path, query, registry, interceptors, onInternalError }: Exchange) {
+async function answer({ request, response, signal, match, path, query, registry, interceptors, applyPreference, onInternalError }: Exchange) {
   const { route, variables } = match;
   const { spec, write } = route.target;
   const { method } = spec;
@@ -122,9 +125,10 @@ async function answer({ request, response, signal, match, path, query, registry,
       await sendLines(request, response, { messages: map(output, write), headers, errorJson: toStatus });
       return;
     }
-    const json = write(await onlyMessage(output));
+    const preferred = await applyPreference(request, await onlyMessage(output), context);
+    const json = write(preferred.message);
     const etag = etagOf(json);
-    sendAnswer(response, json, [...headers(), ...(etag === undefined ? [] : ["etag", etag])]);
+    sendAnswer(response, json, [...headers(), ...preferred.headers, ...(etag === undefined ? [] : ["etag", etag])], preferred.status);
   } finally {
     context.abort(new HostError("OPERATION_CANCELLED", "The call is over."));
   }
