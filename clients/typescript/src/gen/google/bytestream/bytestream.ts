@@ -230,10 +230,10 @@ export const ReadRequest: MessageFns<ReadRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ReadRequest>, I>>(base?: I): ReadRequest {
-    return ReadRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ReadRequest>): ReadRequest {
+    return ReadRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ReadRequest>, I>>(object: I): ReadRequest {
+  fromPartial(object: DeepPartial<ReadRequest>): ReadRequest {
     const message = createBaseReadRequest();
     message.resourceName = object.resourceName ?? "";
     message.readOffset = (object.readOffset !== undefined && object.readOffset !== null)
@@ -301,10 +301,10 @@ export const ReadResponse: MessageFns<ReadResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ReadResponse>, I>>(base?: I): ReadResponse {
-    return ReadResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ReadResponse>): ReadResponse {
+    return ReadResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ReadResponse>, I>>(object: I): ReadResponse {
+  fromPartial(object: DeepPartial<ReadResponse>): ReadResponse {
     const message = createBaseReadResponse();
     message.data = object.data ?? Buffer.alloc(0);
     return message;
@@ -430,10 +430,10 @@ export const WriteRequest: MessageFns<WriteRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<WriteRequest>, I>>(base?: I): WriteRequest {
-    return WriteRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<WriteRequest>): WriteRequest {
+    return WriteRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<WriteRequest>, I>>(object: I): WriteRequest {
+  fromPartial(object: DeepPartial<WriteRequest>): WriteRequest {
     const message = createBaseWriteRequest();
     message.resourceName = object.resourceName ?? "";
     message.writeOffset = (object.writeOffset !== undefined && object.writeOffset !== null)
@@ -511,10 +511,10 @@ export const WriteResponse: MessageFns<WriteResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<WriteResponse>, I>>(base?: I): WriteResponse {
-    return WriteResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<WriteResponse>): WriteResponse {
+    return WriteResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<WriteResponse>, I>>(object: I): WriteResponse {
+  fromPartial(object: DeepPartial<WriteResponse>): WriteResponse {
     const message = createBaseWriteResponse();
     message.committedSize = (object.committedSize !== undefined && object.committedSize !== null)
       ? BigInt(object.committedSize)
@@ -586,10 +586,10 @@ export const QueryWriteStatusRequest: MessageFns<QueryWriteStatusRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<QueryWriteStatusRequest>, I>>(base?: I): QueryWriteStatusRequest {
-    return QueryWriteStatusRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<QueryWriteStatusRequest>): QueryWriteStatusRequest {
+    return QueryWriteStatusRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<QueryWriteStatusRequest>, I>>(object: I): QueryWriteStatusRequest {
+  fromPartial(object: DeepPartial<QueryWriteStatusRequest>): QueryWriteStatusRequest {
     const message = createBaseQueryWriteStatusRequest();
     message.resourceName = object.resourceName ?? "";
     return message;
@@ -677,10 +677,10 @@ export const QueryWriteStatusResponse: MessageFns<QueryWriteStatusResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<QueryWriteStatusResponse>, I>>(base?: I): QueryWriteStatusResponse {
-    return QueryWriteStatusResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<QueryWriteStatusResponse>): QueryWriteStatusResponse {
+    return QueryWriteStatusResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<QueryWriteStatusResponse>, I>>(object: I): QueryWriteStatusResponse {
+  fromPartial(object: DeepPartial<QueryWriteStatusResponse>): QueryWriteStatusResponse {
     const message = createBaseQueryWriteStatusResponse();
     message.committedSize = (object.committedSize !== undefined && object.committedSize !== null)
       ? BigInt(object.committedSize)
@@ -689,6 +689,108 @@ export const QueryWriteStatusResponse: MessageFns<QueryWriteStatusResponse> = {
     return message;
   },
 };
+
+/**
+ * #### Introduction
+ *
+ * The Byte Stream API enables a client to read and write a stream of bytes to
+ * and from a resource. Resources have names, and these names are supplied in
+ * the API calls below to identify the resource that is being read from or
+ * written to.
+ *
+ * All implementations of the Byte Stream API export the interface defined here:
+ *
+ * * `Read()`: Reads the contents of a resource.
+ *
+ * * `Write()`: Writes the contents of a resource. The client can call `Write()`
+ *   multiple times with the same resource and can check the status of the write
+ *   by calling `QueryWriteStatus()`.
+ *
+ * #### Service parameters and metadata
+ *
+ * The ByteStream API provides no direct way to access/modify any metadata
+ * associated with the resource.
+ *
+ * #### Errors
+ *
+ * The errors returned by the service are in the Google canonical error space.
+ */
+export type ByteStreamDefinition = typeof ByteStreamDefinition;
+export const ByteStreamDefinition = {
+  name: "ByteStream",
+  fullName: "google.bytestream.ByteStream",
+  methods: {
+    /**
+     * `Read()` is used to retrieve the contents of a resource as a sequence
+     * of bytes. The bytes are returned in a sequence of responses, and the
+     * responses are delivered as the results of a server-side streaming RPC.
+     */
+    read: {
+      name: "Read",
+      requestType: ReadRequest as typeof ReadRequest,
+      requestStream: false,
+      responseType: ReadResponse as typeof ReadResponse,
+      responseStream: true,
+      options: {},
+    },
+    /**
+     * `Write()` is used to send the contents of a resource as a sequence of
+     * bytes. The bytes are sent in a sequence of request protos of a client-side
+     * streaming RPC.
+     *
+     * A `Write()` action is resumable. If there is an error or the connection is
+     * broken during the `Write()`, the client should check the status of the
+     * `Write()` by calling `QueryWriteStatus()` and continue writing from the
+     * returned `committed_size`. This may be less than the amount of data the
+     * client previously sent.
+     *
+     * Calling `Write()` on a resource name that was previously written and
+     * finalized could cause an error, depending on whether the underlying service
+     * allows over-writing of previously written resources.
+     *
+     * When the client closes the request channel, the service will respond with
+     * a `WriteResponse`. The service will not view the resource as `complete`
+     * until the client has sent a `WriteRequest` with `finish_write` set to
+     * `true`. Sending any requests on a stream after sending a request with
+     * `finish_write` set to `true` will cause an error. The client **should**
+     * check the `WriteResponse` it receives to determine how much data the
+     * service was able to commit and whether the service views the resource as
+     * `complete` or not.
+     */
+    write: {
+      name: "Write",
+      requestType: WriteRequest as typeof WriteRequest,
+      requestStream: true,
+      responseType: WriteResponse as typeof WriteResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * `QueryWriteStatus()` is used to find the `committed_size` for a resource
+     * that is being written, which can then be used as the `write_offset` for
+     * the next `Write()` call.
+     *
+     * If the resource does not exist (i.e., the resource has been deleted, or the
+     * first `Write()` has not yet reached the service), this method returns the
+     * error `NOT_FOUND`.
+     *
+     * The client **may** call `QueryWriteStatus()` at any time to determine how
+     * much data has been processed for this resource. This is useful if the
+     * client is buffering data and needs to know which data can be safely
+     * evicted. For any sequence of `QueryWriteStatus()` calls for a given
+     * resource name, the sequence of returned `committed_size` values will be
+     * non-decreasing.
+     */
+    queryWriteStatus: {
+      name: "QueryWriteStatus",
+      requestType: QueryWriteStatusRequest as typeof QueryWriteStatusRequest,
+      requestStream: false,
+      responseType: QueryWriteStatusResponse as typeof QueryWriteStatusResponse,
+      responseStream: false,
+      options: {},
+    },
+  },
+} as const;
 
 /**
  * #### Introduction
@@ -949,10 +1051,6 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-export type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
@@ -962,6 +1060,6 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;
   toJSON(message: T): unknown;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -507,10 +507,10 @@ export const Manifest: MessageFns<Manifest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Manifest>, I>>(base?: I): Manifest {
-    return Manifest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Manifest>): Manifest {
+    return Manifest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Manifest>, I>>(object: I): Manifest {
+  fromPartial(object: DeepPartial<Manifest>): Manifest {
     const message = createBaseManifest();
     message.formatVersion = object.formatVersion ?? 0;
     message.number = (object.number !== undefined && object.number !== null) ? BigInt(object.number) : 0n;
@@ -658,10 +658,10 @@ export const LastRecord: MessageFns<LastRecord> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<LastRecord>, I>>(base?: I): LastRecord {
-    return LastRecord.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LastRecord>): LastRecord {
+    return LastRecord.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LastRecord>, I>>(object: I): LastRecord {
+  fromPartial(object: DeepPartial<LastRecord>): LastRecord {
     const message = createBaseLastRecord();
     message.timeMicros = (object.timeMicros !== undefined && object.timeMicros !== null)
       ? BigInt(object.timeMicros)
@@ -773,10 +773,10 @@ export const LineageParent: MessageFns<LineageParent> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<LineageParent>, I>>(base?: I): LineageParent {
-    return LineageParent.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LineageParent>): LineageParent {
+    return LineageParent.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LineageParent>, I>>(object: I): LineageParent {
+  fromPartial(object: DeepPartial<LineageParent>): LineageParent {
     const message = createBaseLineageParent();
     message.indexId = object.indexId ?? "";
     message.lineage = object.lineage ?? "";
@@ -916,10 +916,10 @@ export const RestorableWindow: MessageFns<RestorableWindow> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<RestorableWindow>, I>>(base?: I): RestorableWindow {
-    return RestorableWindow.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RestorableWindow>): RestorableWindow {
+    return RestorableWindow.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RestorableWindow>, I>>(object: I): RestorableWindow {
+  fromPartial(object: DeepPartial<RestorableWindow>): RestorableWindow {
     const message = createBaseRestorableWindow();
     message.earliestMicros = (object.earliestMicros !== undefined && object.earliestMicros !== null)
       ? BigInt(object.earliestMicros)
@@ -1126,10 +1126,10 @@ export const Segment: MessageFns<Segment> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Segment>, I>>(base?: I): Segment {
-    return Segment.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Segment>): Segment {
+    return Segment.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Segment>, I>>(object: I): Segment {
+  fromPartial(object: DeepPartial<Segment>): Segment {
     const message = createBaseSegment();
     message.name = object.name ?? "";
     message.kind = object.kind ?? 0;
@@ -1156,10 +1156,6 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-export type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
@@ -1169,6 +1165,6 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;
   toJSON(message: T): unknown;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -621,10 +621,10 @@ export const Document: MessageFns<Document> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Document>, I>>(base?: I): Document {
-    return Document.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Document>): Document {
+    return Document.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Document>, I>>(object: I): Document {
+  fromPartial(object: DeepPartial<Document>): Document {
     const message = createBaseDocument();
     message.selfLink = object.selfLink ?? "";
     message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
@@ -835,10 +835,10 @@ export const CreateDocumentRequest: MessageFns<CreateDocumentRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<CreateDocumentRequest>, I>>(base?: I): CreateDocumentRequest {
-    return CreateDocumentRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CreateDocumentRequest>): CreateDocumentRequest {
+    return CreateDocumentRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CreateDocumentRequest>, I>>(object: I): CreateDocumentRequest {
+  fromPartial(object: DeepPartial<CreateDocumentRequest>): CreateDocumentRequest {
     const message = createBaseCreateDocumentRequest();
     message.factoryLink = object.factoryLink ?? "";
     message.documentId = object.documentId ?? "";
@@ -947,10 +947,10 @@ export const GetDocumentRequest: MessageFns<GetDocumentRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<GetDocumentRequest>, I>>(base?: I): GetDocumentRequest {
-    return GetDocumentRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GetDocumentRequest>): GetDocumentRequest {
+    return GetDocumentRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GetDocumentRequest>, I>>(object: I): GetDocumentRequest {
+  fromPartial(object: DeepPartial<GetDocumentRequest>): GetDocumentRequest {
     const message = createBaseGetDocumentRequest();
     message.selfLink = object.selfLink ?? "";
     message.bodyFormat = object.bodyFormat ?? 0;
@@ -1118,10 +1118,10 @@ export const PatchDocumentRequest: MessageFns<PatchDocumentRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<PatchDocumentRequest>, I>>(base?: I): PatchDocumentRequest {
-    return PatchDocumentRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PatchDocumentRequest>): PatchDocumentRequest {
+    return PatchDocumentRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PatchDocumentRequest>, I>>(object: I): PatchDocumentRequest {
+  fromPartial(object: DeepPartial<PatchDocumentRequest>): PatchDocumentRequest {
     const message = createBasePatchDocumentRequest();
     message.selfLink = object.selfLink ?? "";
     switch (object.body?.$case) {
@@ -1309,10 +1309,10 @@ export const ReplaceDocumentRequest: MessageFns<ReplaceDocumentRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ReplaceDocumentRequest>, I>>(base?: I): ReplaceDocumentRequest {
-    return ReplaceDocumentRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ReplaceDocumentRequest>): ReplaceDocumentRequest {
+    return ReplaceDocumentRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ReplaceDocumentRequest>, I>>(object: I): ReplaceDocumentRequest {
+  fromPartial(object: DeepPartial<ReplaceDocumentRequest>): ReplaceDocumentRequest {
     const message = createBaseReplaceDocumentRequest();
     message.selfLink = object.selfLink ?? "";
     switch (object.body?.$case) {
@@ -1444,10 +1444,10 @@ export const DeleteDocumentRequest: MessageFns<DeleteDocumentRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<DeleteDocumentRequest>, I>>(base?: I): DeleteDocumentRequest {
-    return DeleteDocumentRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DeleteDocumentRequest>): DeleteDocumentRequest {
+    return DeleteDocumentRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DeleteDocumentRequest>, I>>(object: I): DeleteDocumentRequest {
+  fromPartial(object: DeepPartial<DeleteDocumentRequest>): DeleteDocumentRequest {
     const message = createBaseDeleteDocumentRequest();
     message.selfLink = object.selfLink ?? "";
     message.expectedVersion = (object.expectedVersion !== undefined && object.expectedVersion !== null)
@@ -1515,10 +1515,10 @@ export const DeleteDocumentResponse: MessageFns<DeleteDocumentResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<DeleteDocumentResponse>, I>>(base?: I): DeleteDocumentResponse {
-    return DeleteDocumentResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DeleteDocumentResponse>): DeleteDocumentResponse {
+    return DeleteDocumentResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DeleteDocumentResponse>, I>>(object: I): DeleteDocumentResponse {
+  fromPartial(object: DeepPartial<DeleteDocumentResponse>): DeleteDocumentResponse {
     const message = createBaseDeleteDocumentResponse();
     message.document = (object.document !== undefined && object.document !== null)
       ? Document.fromPartial(object.document)
@@ -1681,10 +1681,10 @@ export const ListDocumentsRequest: MessageFns<ListDocumentsRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ListDocumentsRequest>, I>>(base?: I): ListDocumentsRequest {
-    return ListDocumentsRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListDocumentsRequest>): ListDocumentsRequest {
+    return ListDocumentsRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListDocumentsRequest>, I>>(object: I): ListDocumentsRequest {
+  fromPartial(object: DeepPartial<ListDocumentsRequest>): ListDocumentsRequest {
     const message = createBaseListDocumentsRequest();
     message.factoryLink = object.factoryLink ?? "";
     message.filter = object.filter ?? "";
@@ -1776,10 +1776,10 @@ export const ListDocumentsResponse: MessageFns<ListDocumentsResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ListDocumentsResponse>, I>>(base?: I): ListDocumentsResponse {
-    return ListDocumentsResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListDocumentsResponse>): ListDocumentsResponse {
+    return ListDocumentsResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListDocumentsResponse>, I>>(object: I): ListDocumentsResponse {
+  fromPartial(object: DeepPartial<ListDocumentsResponse>): ListDocumentsResponse {
     const message = createBaseListDocumentsResponse();
     message.documents = object.documents?.map((e) => Document.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
@@ -1906,10 +1906,10 @@ export const GetDocumentVersionRequest: MessageFns<GetDocumentVersionRequest> = 
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<GetDocumentVersionRequest>, I>>(base?: I): GetDocumentVersionRequest {
-    return GetDocumentVersionRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GetDocumentVersionRequest>): GetDocumentVersionRequest {
+    return GetDocumentVersionRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GetDocumentVersionRequest>, I>>(object: I): GetDocumentVersionRequest {
+  fromPartial(object: DeepPartial<GetDocumentVersionRequest>): GetDocumentVersionRequest {
     const message = createBaseGetDocumentVersionRequest();
     message.selfLink = object.selfLink ?? "";
     message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : undefined;
@@ -2039,10 +2039,10 @@ export const ListDocumentVersionsRequest: MessageFns<ListDocumentVersionsRequest
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ListDocumentVersionsRequest>, I>>(base?: I): ListDocumentVersionsRequest {
-    return ListDocumentVersionsRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListDocumentVersionsRequest>): ListDocumentVersionsRequest {
+    return ListDocumentVersionsRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListDocumentVersionsRequest>, I>>(object: I): ListDocumentVersionsRequest {
+  fromPartial(object: DeepPartial<ListDocumentVersionsRequest>): ListDocumentVersionsRequest {
     const message = createBaseListDocumentVersionsRequest();
     message.selfLink = object.selfLink ?? "";
     message.pageSize = object.pageSize ?? 0;
@@ -2130,10 +2130,10 @@ export const ListDocumentVersionsResponse: MessageFns<ListDocumentVersionsRespon
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ListDocumentVersionsResponse>, I>>(base?: I): ListDocumentVersionsResponse {
-    return ListDocumentVersionsResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListDocumentVersionsResponse>): ListDocumentVersionsResponse {
+    return ListDocumentVersionsResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListDocumentVersionsResponse>, I>>(object: I): ListDocumentVersionsResponse {
+  fromPartial(object: DeepPartial<ListDocumentVersionsResponse>): ListDocumentVersionsResponse {
     const message = createBaseListDocumentVersionsResponse();
     message.versions = object.versions?.map((e) => Document.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
@@ -2219,10 +2219,10 @@ export const ImportDocumentsRequest: MessageFns<ImportDocumentsRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ImportDocumentsRequest>, I>>(base?: I): ImportDocumentsRequest {
-    return ImportDocumentsRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ImportDocumentsRequest>): ImportDocumentsRequest {
+    return ImportDocumentsRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ImportDocumentsRequest>, I>>(object: I): ImportDocumentsRequest {
+  fromPartial(object: DeepPartial<ImportDocumentsRequest>): ImportDocumentsRequest {
     const message = createBaseImportDocumentsRequest();
     switch (object.message?.$case) {
       case "header": {
@@ -2323,10 +2323,10 @@ export const ImportDocumentsHeader: MessageFns<ImportDocumentsHeader> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ImportDocumentsHeader>, I>>(base?: I): ImportDocumentsHeader {
-    return ImportDocumentsHeader.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ImportDocumentsHeader>): ImportDocumentsHeader {
+    return ImportDocumentsHeader.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ImportDocumentsHeader>, I>>(object: I): ImportDocumentsHeader {
+  fromPartial(object: DeepPartial<ImportDocumentsHeader>): ImportDocumentsHeader {
     const message = createBaseImportDocumentsHeader();
     message.factoryLink = object.factoryLink ?? "";
     message.skip = (object.skip !== undefined && object.skip !== null) ? BigInt(object.skip) : 0n;
@@ -2465,10 +2465,10 @@ export const ImportDocumentsResponse: MessageFns<ImportDocumentsResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ImportDocumentsResponse>, I>>(base?: I): ImportDocumentsResponse {
-    return ImportDocumentsResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ImportDocumentsResponse>): ImportDocumentsResponse {
+    return ImportDocumentsResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ImportDocumentsResponse>, I>>(object: I): ImportDocumentsResponse {
+  fromPartial(object: DeepPartial<ImportDocumentsResponse>): ImportDocumentsResponse {
     const message = createBaseImportDocumentsResponse();
     message.documents = (object.documents !== undefined && object.documents !== null) ? BigInt(object.documents) : 0n;
     message.created = (object.created !== undefined && object.created !== null) ? BigInt(object.created) : 0n;
@@ -2595,10 +2595,10 @@ export const ExportDocumentsRequest: MessageFns<ExportDocumentsRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ExportDocumentsRequest>, I>>(base?: I): ExportDocumentsRequest {
-    return ExportDocumentsRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ExportDocumentsRequest>): ExportDocumentsRequest {
+    return ExportDocumentsRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ExportDocumentsRequest>, I>>(object: I): ExportDocumentsRequest {
+  fromPartial(object: DeepPartial<ExportDocumentsRequest>): ExportDocumentsRequest {
     const message = createBaseExportDocumentsRequest();
     message.factoryLink = object.factoryLink ?? "";
     message.filter = object.filter ?? "";
@@ -2688,16 +2688,125 @@ export const ExportDocumentsResponse: MessageFns<ExportDocumentsResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ExportDocumentsResponse>, I>>(base?: I): ExportDocumentsResponse {
-    return ExportDocumentsResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ExportDocumentsResponse>): ExportDocumentsResponse {
+    return ExportDocumentsResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ExportDocumentsResponse>, I>>(object: I): ExportDocumentsResponse {
+  fromPartial(object: DeepPartial<ExportDocumentsResponse>): ExportDocumentsResponse {
     const message = createBaseExportDocumentsResponse();
     message.documents = object.documents?.map((e) => Document.fromPartial(e)) || [];
     message.resumeToken = object.resumeToken ?? "";
     return message;
   },
 };
+
+/**
+ * Reads and writes documents. A write is durable when it is answered. Links may be given without their first slash, as
+ * they are in the paths of the REST form.
+ */
+export type DocumentServiceDefinition = typeof DocumentServiceDefinition;
+export const DocumentServiceDefinition = {
+  name: "DocumentService",
+  fullName: "holdfast.document.v1.DocumentService",
+  methods: {
+    /** Makes a document below a factory. ALREADY_EXISTS when the link is taken, or was and is marked deleted. */
+    createDocument: {
+      name: "CreateDocument",
+      requestType: CreateDocumentRequest as typeof CreateDocumentRequest,
+      requestStream: false,
+      responseType: Document as typeof Document,
+      responseStream: false,
+      options: {},
+    },
+    /** The latest version of a document. NOT_FOUND when there is none or it was deleted. */
+    getDocument: {
+      name: "GetDocument",
+      requestType: GetDocumentRequest as typeof GetDocumentRequest,
+      requestStream: false,
+      responseType: Document as typeof Document,
+      responseStream: false,
+      options: {},
+    },
+    /** Lays the fields given over those of the document, by the merge rule of its kind. */
+    patchDocument: {
+      name: "PatchDocument",
+      requestType: PatchDocumentRequest as typeof PatchDocumentRequest,
+      requestStream: false,
+      responseType: Document as typeof Document,
+      responseStream: false,
+      options: {},
+    },
+    /** Replaces the body of a document. */
+    replaceDocument: {
+      name: "ReplaceDocument",
+      requestType: ReplaceDocumentRequest as typeof ReplaceDocumentRequest,
+      requestStream: false,
+      responseType: Document as typeof Document,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Marks a document as deleted; its versions stay until they are pruned. Deleting what is deleted already changes
+     * nothing and is no error.
+     */
+    deleteDocument: {
+      name: "DeleteDocument",
+      requestType: DeleteDocumentRequest as typeof DeleteDocumentRequest,
+      requestStream: false,
+      responseType: DeleteDocumentResponse as typeof DeleteDocumentResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** The documents of a factory, a page at a time. */
+    listDocuments: {
+      name: "ListDocuments",
+      requestType: ListDocumentsRequest as typeof ListDocumentsRequest,
+      requestStream: false,
+      responseType: ListDocumentsResponse as typeof ListDocumentsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** One version of a document, a deleted one too. */
+    getDocumentVersion: {
+      name: "GetDocumentVersion",
+      requestType: GetDocumentVersionRequest as typeof GetDocumentVersionRequest,
+      requestStream: false,
+      responseType: Document as typeof Document,
+      responseStream: false,
+      options: {},
+    },
+    /** The versions of a document, newest first, a page at a time. They outlive the document. */
+    listDocumentVersions: {
+      name: "ListDocumentVersions",
+      requestType: ListDocumentVersionsRequest as typeof ListDocumentVersionsRequest,
+      requestStream: false,
+      responseType: ListDocumentVersionsResponse as typeof ListDocumentVersionsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Writes many documents, in order. Answers now and then how many of them are durable, and once more at the end: an
+     * import that was cut goes on by sending the rest, or all again with `skip`. At a document that cannot be written it
+     * stops (metadata documents: how many were written before it). The REST form takes and answers NDJSON.
+     */
+    importDocuments: {
+      name: "ImportDocuments",
+      requestType: ImportDocumentsRequest as typeof ImportDocumentsRequest,
+      requestStream: true,
+      responseType: ImportDocumentsResponse as typeof ImportDocumentsResponse,
+      responseStream: true,
+      options: {},
+    },
+    /** Sends all documents of a factory as they were at one moment. The REST form answers NDJSON, a document a line. */
+    exportDocuments: {
+      name: "ExportDocuments",
+      requestType: ExportDocumentsRequest as typeof ExportDocumentsRequest,
+      requestStream: false,
+      responseType: ExportDocumentsResponse as typeof ExportDocumentsResponse,
+      responseStream: true,
+      options: {},
+    },
+  },
+} as const;
 
 /**
  * Reads and writes documents. A write is durable when it is answered. Links may be given without their first slash, as
@@ -3037,10 +3146,6 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-export type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
@@ -3050,6 +3155,6 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;
   toJSON(message: T): unknown;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

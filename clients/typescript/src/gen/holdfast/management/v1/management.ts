@@ -828,10 +828,10 @@ export const GetHostRequest: MessageFns<GetHostRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<GetHostRequest>, I>>(base?: I): GetHostRequest {
-    return GetHostRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GetHostRequest>): GetHostRequest {
+    return GetHostRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GetHostRequest>, I>>(_: I): GetHostRequest {
+  fromPartial(_: DeepPartial<GetHostRequest>): GetHostRequest {
     const message = createBaseGetHostRequest();
     return message;
   },
@@ -1055,10 +1055,10 @@ export const Host: MessageFns<Host> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Host>, I>>(base?: I): Host {
-    return Host.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Host>): Host {
+    return Host.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Host>, I>>(object: I): Host {
+  fromPartial(object: DeepPartial<Host>): Host {
     const message = createBaseHost();
     message.id = object.id ?? "";
     message.version = object.version ?? "";
@@ -1330,10 +1330,10 @@ export const Index: MessageFns<Index> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Index>, I>>(base?: I): Index {
-    return Index.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Index>): Index {
+    return Index.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Index>, I>>(object: I): Index {
+  fromPartial(object: DeepPartial<Index>): Index {
     const message = createBaseIndex();
     message.link = object.link ?? "";
     message.inMemory = object.inMemory ?? false;
@@ -1454,10 +1454,10 @@ export const LineageParent: MessageFns<LineageParent> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<LineageParent>, I>>(base?: I): LineageParent {
-    return LineageParent.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LineageParent>): LineageParent {
+    return LineageParent.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LineageParent>, I>>(object: I): LineageParent {
+  fromPartial(object: DeepPartial<LineageParent>): LineageParent {
     const message = createBaseLineageParent();
     message.indexId = object.indexId ?? "";
     message.lineage = object.lineage ?? "";
@@ -1597,10 +1597,10 @@ export const RestorableWindow: MessageFns<RestorableWindow> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<RestorableWindow>, I>>(base?: I): RestorableWindow {
-    return RestorableWindow.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RestorableWindow>): RestorableWindow {
+    return RestorableWindow.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RestorableWindow>, I>>(object: I): RestorableWindow {
+  fromPartial(object: DeepPartial<RestorableWindow>): RestorableWindow {
     const message = createBaseRestorableWindow();
     message.earliestMicros = (object.earliestMicros !== undefined && object.earliestMicros !== null)
       ? BigInt(object.earliestMicros)
@@ -1833,10 +1833,10 @@ export const BackupRequest: MessageFns<BackupRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<BackupRequest>, I>>(base?: I): BackupRequest {
-    return BackupRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<BackupRequest>): BackupRequest {
+    return BackupRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<BackupRequest>, I>>(object: I): BackupRequest {
+  fromPartial(object: DeepPartial<BackupRequest>): BackupRequest {
     const message = createBaseBackupRequest();
     message.destination = object.destination ?? "";
     message.container = object.container ?? 0;
@@ -2052,10 +2052,10 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<RestoreRequest>, I>>(base?: I): RestoreRequest {
-    return RestoreRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RestoreRequest>): RestoreRequest {
+    return RestoreRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RestoreRequest>, I>>(object: I): RestoreRequest {
+  fromPartial(object: DeepPartial<RestoreRequest>): RestoreRequest {
     const message = createBaseRestoreRequest();
     message.source = object.source ?? "";
     message.indexLink = object.indexLink ?? "";
@@ -2134,10 +2134,10 @@ export const UndoRestoreRequest: MessageFns<UndoRestoreRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<UndoRestoreRequest>, I>>(base?: I): UndoRestoreRequest {
-    return UndoRestoreRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UndoRestoreRequest>): UndoRestoreRequest {
+    return UndoRestoreRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UndoRestoreRequest>, I>>(object: I): UndoRestoreRequest {
+  fromPartial(object: DeepPartial<UndoRestoreRequest>): UndoRestoreRequest {
     const message = createBaseUndoRestoreRequest();
     message.indexLink = object.indexLink ?? "";
     return message;
@@ -2222,10 +2222,10 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<VerifyBackupRequest>, I>>(base?: I): VerifyBackupRequest {
-    return VerifyBackupRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<VerifyBackupRequest>): VerifyBackupRequest {
+    return VerifyBackupRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<VerifyBackupRequest>, I>>(object: I): VerifyBackupRequest {
+  fromPartial(object: DeepPartial<VerifyBackupRequest>): VerifyBackupRequest {
     const message = createBaseVerifyBackupRequest();
     message.uri = object.uri ?? "";
     message.backupName = object.backupName ?? "";
@@ -2311,10 +2311,10 @@ export const DescribeBackupRequest: MessageFns<DescribeBackupRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<DescribeBackupRequest>, I>>(base?: I): DescribeBackupRequest {
-    return DescribeBackupRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DescribeBackupRequest>): DescribeBackupRequest {
+    return DescribeBackupRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DescribeBackupRequest>, I>>(object: I): DescribeBackupRequest {
+  fromPartial(object: DeepPartial<DescribeBackupRequest>): DescribeBackupRequest {
     const message = createBaseDescribeBackupRequest();
     message.uri = object.uri ?? "";
     message.backupName = object.backupName ?? "";
@@ -2691,10 +2691,10 @@ export const BackupDescription: MessageFns<BackupDescription> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<BackupDescription>, I>>(base?: I): BackupDescription {
-    return BackupDescription.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<BackupDescription>): BackupDescription {
+    return BackupDescription.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<BackupDescription>, I>>(object: I): BackupDescription {
+  fromPartial(object: DeepPartial<BackupDescription>): BackupDescription {
     const message = createBaseBackupDescription();
     message.name = object.name ?? "";
     message.number = (object.number !== undefined && object.number !== null) ? BigInt(object.number) : 0n;
@@ -2896,10 +2896,10 @@ export const Segment: MessageFns<Segment> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Segment>, I>>(base?: I): Segment {
-    return Segment.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Segment>): Segment {
+    return Segment.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Segment>, I>>(object: I): Segment {
+  fromPartial(object: DeepPartial<Segment>): Segment {
     const message = createBaseSegment();
     message.name = object.name ?? "";
     message.kind = object.kind ?? 0;
@@ -3013,10 +3013,10 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ListBackupsRequest>, I>>(base?: I): ListBackupsRequest {
-    return ListBackupsRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListBackupsRequest>): ListBackupsRequest {
+    return ListBackupsRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListBackupsRequest>, I>>(object: I): ListBackupsRequest {
+  fromPartial(object: DeepPartial<ListBackupsRequest>): ListBackupsRequest {
     const message = createBaseListBackupsRequest();
     message.uri = object.uri ?? "";
     message.pageSize = object.pageSize ?? 0;
@@ -3105,10 +3105,10 @@ export const ListBackupsResponse: MessageFns<ListBackupsResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ListBackupsResponse>, I>>(base?: I): ListBackupsResponse {
-    return ListBackupsResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListBackupsResponse>): ListBackupsResponse {
+    return ListBackupsResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListBackupsResponse>, I>>(object: I): ListBackupsResponse {
+  fromPartial(object: DeepPartial<ListBackupsResponse>): ListBackupsResponse {
     const message = createBaseListBackupsResponse();
     message.backups = object.backups?.map((e) => ListedBackup.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
@@ -3220,10 +3220,10 @@ export const ListedBackup: MessageFns<ListedBackup> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ListedBackup>, I>>(base?: I): ListedBackup {
-    return ListedBackup.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListedBackup>): ListedBackup {
+    return ListedBackup.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListedBackup>, I>>(object: I): ListedBackup {
+  fromPartial(object: DeepPartial<ListedBackup>): ListedBackup {
     const message = createBaseListedBackup();
     message.name = object.name ?? "";
     message.state = object.state ?? 0;
@@ -3347,10 +3347,10 @@ export const PruneBackupsRequest: MessageFns<PruneBackupsRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<PruneBackupsRequest>, I>>(base?: I): PruneBackupsRequest {
-    return PruneBackupsRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PruneBackupsRequest>): PruneBackupsRequest {
+    return PruneBackupsRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PruneBackupsRequest>, I>>(object: I): PruneBackupsRequest {
+  fromPartial(object: DeepPartial<PruneBackupsRequest>): PruneBackupsRequest {
     const message = createBasePruneBackupsRequest();
     message.uri = object.uri ?? "";
     message.names = object.names?.map((e) => e) || [];
@@ -3464,10 +3464,10 @@ export const PruneBackupsResponse: MessageFns<PruneBackupsResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<PruneBackupsResponse>, I>>(base?: I): PruneBackupsResponse {
-    return PruneBackupsResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PruneBackupsResponse>): PruneBackupsResponse {
+    return PruneBackupsResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PruneBackupsResponse>, I>>(object: I): PruneBackupsResponse {
+  fromPartial(object: DeepPartial<PruneBackupsResponse>): PruneBackupsResponse {
     const message = createBasePruneBackupsResponse();
     message.removedBackups = object.removedBackups?.map((e) => e) || [];
     message.removedFiles = object.removedFiles?.map((e) => e) || [];
@@ -3790,10 +3790,10 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<OperationMetadata>, I>>(base?: I): OperationMetadata {
-    return OperationMetadata.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OperationMetadata>): OperationMetadata {
+    return OperationMetadata.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OperationMetadata>, I>>(object: I): OperationMetadata {
+  fromPartial(object: DeepPartial<OperationMetadata>): OperationMetadata {
     const message = createBaseOperationMetadata();
     message.kind = object.kind ?? 0;
     message.indexLink = object.indexLink ?? "";
@@ -3954,10 +3954,10 @@ export const BackupResult: MessageFns<BackupResult> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<BackupResult>, I>>(base?: I): BackupResult {
-    return BackupResult.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<BackupResult>): BackupResult {
+    return BackupResult.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<BackupResult>, I>>(object: I): BackupResult {
+  fromPartial(object: DeepPartial<BackupResult>): BackupResult {
     const message = createBaseBackupResult();
     message.backup = (object.backup !== undefined && object.backup !== null)
       ? BackupDescription.fromPartial(object.backup)
@@ -4155,10 +4155,10 @@ export const RestoreResult: MessageFns<RestoreResult> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<RestoreResult>, I>>(base?: I): RestoreResult {
-    return RestoreResult.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RestoreResult>): RestoreResult {
+    return RestoreResult.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RestoreResult>, I>>(object: I): RestoreResult {
+  fromPartial(object: DeepPartial<RestoreResult>): RestoreResult {
     const message = createBaseRestoreResult();
     message.indexLink = object.indexLink ?? "";
     message.lineage = object.lineage ?? "";
@@ -4270,10 +4270,10 @@ export const VerifyResult: MessageFns<VerifyResult> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<VerifyResult>, I>>(base?: I): VerifyResult {
-    return VerifyResult.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<VerifyResult>): VerifyResult {
+    return VerifyResult.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<VerifyResult>, I>>(object: I): VerifyResult {
+  fromPartial(object: DeepPartial<VerifyResult>): VerifyResult {
     const message = createBaseVerifyResult();
     message.backup = (object.backup !== undefined && object.backup !== null)
       ? BackupDescription.fromPartial(object.backup)
@@ -4433,10 +4433,10 @@ export const StreamBackupRequest: MessageFns<StreamBackupRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<StreamBackupRequest>, I>>(base?: I): StreamBackupRequest {
-    return StreamBackupRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<StreamBackupRequest>): StreamBackupRequest {
+    return StreamBackupRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<StreamBackupRequest>, I>>(object: I): StreamBackupRequest {
+  fromPartial(object: DeepPartial<StreamBackupRequest>): StreamBackupRequest {
     const message = createBaseStreamBackupRequest();
     message.indexLink = object.indexLink ?? "";
     message.store = object.store ?? false;
@@ -4541,10 +4541,10 @@ export const StreamBackupResponse: MessageFns<StreamBackupResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<StreamBackupResponse>, I>>(base?: I): StreamBackupResponse {
-    return StreamBackupResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<StreamBackupResponse>): StreamBackupResponse {
+    return StreamBackupResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<StreamBackupResponse>, I>>(object: I): StreamBackupResponse {
+  fromPartial(object: DeepPartial<StreamBackupResponse>): StreamBackupResponse {
     const message = createBaseStreamBackupResponse();
     switch (object.message?.$case) {
       case "header": {
@@ -4647,10 +4647,10 @@ export const StreamBackupHeader: MessageFns<StreamBackupHeader> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<StreamBackupHeader>, I>>(base?: I): StreamBackupHeader {
-    return StreamBackupHeader.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<StreamBackupHeader>): StreamBackupHeader {
+    return StreamBackupHeader.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<StreamBackupHeader>, I>>(object: I): StreamBackupHeader {
+  fromPartial(object: DeepPartial<StreamBackupHeader>): StreamBackupHeader {
     const message = createBaseStreamBackupHeader();
     message.transfer = (object.transfer !== undefined && object.transfer !== null)
       ? Transfer.fromPartial(object.transfer)
@@ -4752,10 +4752,10 @@ export const Chunk: MessageFns<Chunk> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Chunk>, I>>(base?: I): Chunk {
-    return Chunk.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Chunk>): Chunk {
+    return Chunk.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Chunk>, I>>(object: I): Chunk {
+  fromPartial(object: DeepPartial<Chunk>): Chunk {
     const message = createBaseChunk();
     message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
     message.data = object.data ?? Buffer.alloc(0);
@@ -4845,10 +4845,10 @@ export const TransferTrailer: MessageFns<TransferTrailer> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<TransferTrailer>, I>>(base?: I): TransferTrailer {
-    return TransferTrailer.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TransferTrailer>): TransferTrailer {
+    return TransferTrailer.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TransferTrailer>, I>>(object: I): TransferTrailer {
+  fromPartial(object: DeepPartial<TransferTrailer>): TransferTrailer {
     const message = createBaseTransferTrailer();
     message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
     message.sha256 = object.sha256 ?? "";
@@ -4949,10 +4949,10 @@ export const StreamRestoreRequest: MessageFns<StreamRestoreRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<StreamRestoreRequest>, I>>(base?: I): StreamRestoreRequest {
-    return StreamRestoreRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<StreamRestoreRequest>): StreamRestoreRequest {
+    return StreamRestoreRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<StreamRestoreRequest>, I>>(object: I): StreamRestoreRequest {
+  fromPartial(object: DeepPartial<StreamRestoreRequest>): StreamRestoreRequest {
     const message = createBaseStreamRestoreRequest();
     switch (object.message?.$case) {
       case "header": {
@@ -5169,10 +5169,10 @@ export const StreamRestoreHeader: MessageFns<StreamRestoreHeader> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<StreamRestoreHeader>, I>>(base?: I): StreamRestoreHeader {
-    return StreamRestoreHeader.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<StreamRestoreHeader>): StreamRestoreHeader {
+    return StreamRestoreHeader.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<StreamRestoreHeader>, I>>(object: I): StreamRestoreHeader {
+  fromPartial(object: DeepPartial<StreamRestoreHeader>): StreamRestoreHeader {
     const message = createBaseStreamRestoreHeader();
     message.indexLink = object.indexLink ?? "";
     message.targetTimeMicros = (object.targetTimeMicros !== undefined && object.targetTimeMicros !== null)
@@ -5280,10 +5280,10 @@ export const StreamRestoreResponse: MessageFns<StreamRestoreResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<StreamRestoreResponse>, I>>(base?: I): StreamRestoreResponse {
-    return StreamRestoreResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<StreamRestoreResponse>): StreamRestoreResponse {
+    return StreamRestoreResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<StreamRestoreResponse>, I>>(object: I): StreamRestoreResponse {
+  fromPartial(object: DeepPartial<StreamRestoreResponse>): StreamRestoreResponse {
     const message = createBaseStreamRestoreResponse();
     message.result = (object.result !== undefined && object.result !== null)
       ? RestoreResult.fromPartial(object.result)
@@ -5511,10 +5511,10 @@ export const Transfer: MessageFns<Transfer> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Transfer>, I>>(base?: I): Transfer {
-    return Transfer.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Transfer>): Transfer {
+    return Transfer.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Transfer>, I>>(object: I): Transfer {
+  fromPartial(object: DeepPartial<Transfer>): Transfer {
     const message = createBaseTransfer();
     message.name = object.name ?? "";
     message.direction = object.direction ?? 0;
@@ -5594,10 +5594,10 @@ export const GetTransferRequest: MessageFns<GetTransferRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<GetTransferRequest>, I>>(base?: I): GetTransferRequest {
-    return GetTransferRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GetTransferRequest>): GetTransferRequest {
+    return GetTransferRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GetTransferRequest>, I>>(object: I): GetTransferRequest {
+  fromPartial(object: DeepPartial<GetTransferRequest>): GetTransferRequest {
     const message = createBaseGetTransferRequest();
     message.name = object.name ?? "";
     return message;
@@ -5647,10 +5647,10 @@ export const ListTransfersRequest: MessageFns<ListTransfersRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ListTransfersRequest>, I>>(base?: I): ListTransfersRequest {
-    return ListTransfersRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListTransfersRequest>): ListTransfersRequest {
+    return ListTransfersRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListTransfersRequest>, I>>(_: I): ListTransfersRequest {
+  fromPartial(_: DeepPartial<ListTransfersRequest>): ListTransfersRequest {
     const message = createBaseListTransfersRequest();
     return message;
   },
@@ -5717,10 +5717,10 @@ export const ListTransfersResponse: MessageFns<ListTransfersResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ListTransfersResponse>, I>>(base?: I): ListTransfersResponse {
-    return ListTransfersResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListTransfersResponse>): ListTransfersResponse {
+    return ListTransfersResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListTransfersResponse>, I>>(object: I): ListTransfersResponse {
+  fromPartial(object: DeepPartial<ListTransfersResponse>): ListTransfersResponse {
     const message = createBaseListTransfersResponse();
     message.transfers = object.transfers?.map((e) => Transfer.fromPartial(e)) || [];
     return message;
@@ -5784,10 +5784,10 @@ export const DeleteTransferRequest: MessageFns<DeleteTransferRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<DeleteTransferRequest>, I>>(base?: I): DeleteTransferRequest {
-    return DeleteTransferRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DeleteTransferRequest>): DeleteTransferRequest {
+    return DeleteTransferRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DeleteTransferRequest>, I>>(object: I): DeleteTransferRequest {
+  fromPartial(object: DeepPartial<DeleteTransferRequest>): DeleteTransferRequest {
     const message = createBaseDeleteTransferRequest();
     message.name = object.name ?? "";
     return message;
@@ -5837,10 +5837,10 @@ export const DeleteTransferResponse: MessageFns<DeleteTransferResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<DeleteTransferResponse>, I>>(base?: I): DeleteTransferResponse {
-    return DeleteTransferResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DeleteTransferResponse>): DeleteTransferResponse {
+    return DeleteTransferResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DeleteTransferResponse>, I>>(_: I): DeleteTransferResponse {
+  fromPartial(_: DeepPartial<DeleteTransferResponse>): DeleteTransferResponse {
     const message = createBaseDeleteTransferResponse();
     return message;
   },
@@ -5903,15 +5903,168 @@ export const WatchOperationRequest: MessageFns<WatchOperationRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<WatchOperationRequest>, I>>(base?: I): WatchOperationRequest {
-    return WatchOperationRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<WatchOperationRequest>): WatchOperationRequest {
+    return WatchOperationRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<WatchOperationRequest>, I>>(object: I): WatchOperationRequest {
+  fromPartial(object: DeepPartial<WatchOperationRequest>): WatchOperationRequest {
     const message = createBaseWatchOperationRequest();
     message.name = object.name ?? "";
     return message;
   },
 };
+
+/**
+ * Backs up, restores and describes a host. What takes long is a google.longrunning.Operation: it is answered once the
+ * request was checked and the work has begun, and the work goes on when its caller leaves.
+ */
+export type ManagementServiceDefinition = typeof ManagementServiceDefinition;
+export const ManagementServiceDefinition = {
+  name: "ManagementService",
+  fullName: "holdfast.management.v1.ManagementService",
+  methods: {
+    /** What the host is and which indexes it has. */
+    getHost: {
+      name: "GetHost",
+      requestType: GetHostRequest as typeof GetHostRequest,
+      requestStream: false,
+      responseType: Host as typeof Host,
+      responseStream: false,
+      options: {},
+    },
+    /** Copies an index to a destination while it is being written: whole, or what changed since the backup before. */
+    backup: {
+      name: "Backup",
+      requestType: BackupRequest as typeof BackupRequest,
+      requestStream: false,
+      responseType: Operation as typeof Operation,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Puts an index back to a backup, or to a moment in its restorable window, without a restart. The index as it was is
+     * kept, and UndoRestore goes back to it. OUT_OF_RANGE when the moment is outside the window.
+     */
+    restore: {
+      name: "Restore",
+      requestType: RestoreRequest as typeof RestoreRequest,
+      requestStream: false,
+      responseType: Operation as typeof Operation,
+      responseStream: false,
+      options: {},
+    },
+    /** Goes back to the index as it was before the last restore. This can itself be undone. */
+    undoRestore: {
+      name: "UndoRestore",
+      requestType: UndoRestoreRequest as typeof UndoRestoreRequest,
+      requestStream: false,
+      responseType: Operation as typeof Operation,
+      responseStream: false,
+      options: {},
+    },
+    /** Reads a backup whole and checks every digest, count and row. DATA_LOSS when something is not as it was written. */
+    verifyBackup: {
+      name: "VerifyBackup",
+      requestType: VerifyBackupRequest as typeof VerifyBackupRequest,
+      requestStream: false,
+      responseType: Operation as typeof Operation,
+      responseStream: false,
+      options: {},
+    },
+    /** What a backup holds, by its manifest alone. */
+    describeBackup: {
+      name: "DescribeBackup",
+      requestType: DescribeBackupRequest as typeof DescribeBackupRequest,
+      requestStream: false,
+      responseType: BackupDescription as typeof BackupDescription,
+      responseStream: false,
+      options: {},
+    },
+    /** The backups at a destination, damaged ones too. */
+    listBackups: {
+      name: "ListBackups",
+      requestType: ListBackupsRequest as typeof ListBackupsRequest,
+      requestStream: false,
+      responseType: ListBackupsResponse as typeof ListBackupsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
+     * names is not there.
+     */
+    pruneBackups: {
+      name: "PruneBackups",
+      requestType: PruneBackupsRequest as typeof PruneBackupsRequest,
+      requestStream: false,
+      responseType: PruneBackupsResponse as typeof PruneBackupsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Sends a backup as a stream: a header, chunks, a trailer. The archive is made once and kept for a while as a transfer,
+     * so that a stream that was cut is gone on with by the transfer's name and an offset, also after a restart of the host.
+     * A stream that ends without its trailer is not complete.
+     */
+    streamBackup: {
+      name: "StreamBackup",
+      requestType: StreamBackupRequest as typeof StreamBackupRequest,
+      requestStream: false,
+      responseType: StreamBackupResponse as typeof StreamBackupResponse,
+      responseStream: true,
+      options: {},
+    },
+    /**
+     * Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
+     * without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
+     * that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
+     * that is not what came before.
+     */
+    streamRestore: {
+      name: "StreamRestore",
+      requestType: StreamRestoreRequest as typeof StreamRestoreRequest,
+      requestStream: true,
+      responseType: StreamRestoreResponse as typeof StreamRestoreResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** A transfer and how far it is. */
+    getTransfer: {
+      name: "GetTransfer",
+      requestType: GetTransferRequest as typeof GetTransferRequest,
+      requestStream: false,
+      responseType: Transfer as typeof Transfer,
+      responseStream: false,
+      options: {},
+    },
+    /** The transfers that the host keeps. */
+    listTransfers: {
+      name: "ListTransfers",
+      requestType: ListTransfersRequest as typeof ListTransfersRequest,
+      requestStream: false,
+      responseType: ListTransfersResponse as typeof ListTransfersResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Forgets a transfer and frees what it takes. Streams of it end with ABORTED. */
+    deleteTransfer: {
+      name: "DeleteTransfer",
+      requestType: DeleteTransferRequest as typeof DeleteTransferRequest,
+      requestStream: false,
+      responseType: DeleteTransferResponse as typeof DeleteTransferResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Sends an operation each time it has changed, at most ten times a second, the last time when it is done. */
+    watchOperation: {
+      name: "WatchOperation",
+      requestType: WatchOperationRequest as typeof WatchOperationRequest,
+      requestStream: false,
+      responseType: Operation as typeof Operation,
+      responseStream: true,
+      options: {},
+    },
+  },
+} as const;
 
 /**
  * Backs up, restores and describes a host. What takes long is a google.longrunning.Operation: it is answered once the
@@ -6382,10 +6535,6 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-export type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
@@ -6395,6 +6544,6 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;
   toJSON(message: T): unknown;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

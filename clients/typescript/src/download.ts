@@ -1,0 +1,134 @@
+import { createHash, type Hash } from "node:crypto";
+import { open, readFile, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
+import { crc32c } from "@node-rs/crc32";
+import type { HoldfastClient } from "./client.js";
+import { HoldfastError, isTransient } from "./error.js";
+import type { BackupDescription, Transfer } from "./gen/holdfast/management/v1/management.js";
+import { syncDirectory, writeState } from "./files.js";
+import { retrying, type Advanced } from "./retry.js";
+
+export interface DownloadOptions {
+  /** Default: /core/document-index. */
+  indexLink?: string | undefined;
+  /** Stored instead of compressed. */
+  store?: boolean | undefined;
+  /** The manifestSha256 of a backup taken before: only what came after it is sent. */
+  since?: string | undefined;
+  /** Goes on with what an earlier call with the same `to` left, where the host still has it. Default: true. */
+  resume?: boolean | undefined;
+  onProgress?: ((progress: TransferProgress) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface TransferProgress {
+  bytes: bigint;
+  totalBytes: bigint;
+}
+
+export interface DownloadedBackup {
+  path: string;
+  sizeBytes: bigint;
+  sha256: string;
+  /** What is in it; its manifestSha256 is what `since` of the next one takes. */
+  backup: BackupDescription;
+}
+
+/** What a download that was cut leaves beside its bytes. */
+interface State {
+  transfer: string;
+}
+
+export async function downloadBackup({ management }: Pick<HoldfastClient, "management">, to: string, options: DownloadOptions): Promise<DownloadedBackup> {
+  const { signal, onProgress, resume = true } = options;
+  const partial = `${to}.partial`;
+  const statePath = `${partial}.json`;
+  let transfer = resume ? await leftBehind(statePath, partial) : undefined;
+  const file = await open(partial, transfer === undefined ? "w+" : "r+");
+  try {
+    let { position, hash } = await hashed(file, transfer === undefined ? 0 : Number.MAX_SAFE_INTEGER);
+    const done = await retrying(isTransient, signal, (advanced) => attempt(advanced));
+    await file.sync();
+    await file.close();
+    await rename(partial, to);
+    await syncDirectory(dirname(to));
+    await rm(statePath, { force: true });
+    // The host would keep it for a while; a failure to say so takes nothing from the file.
+    await management.deleteTransfer({ name: done.name }).catch(() => {});
+    if (!done.backup) throw new HoldfastError("The host did not say what is in the backup.", 13);
+    return { path: to, sizeBytes: done.sizeBytes, sha256: done.sha256, backup: done.backup };
+
+    async function attempt(advanced: Advanced): Promise<Transfer> {
+      let begun: Transfer | undefined;
+      let ended = false;
+      try {
+        const request = transfer === undefined ? { indexLink: options.indexLink ?? "", store: options.store ?? false, since: options.since ?? "" } : { transferName: transfer, offset: BigInt(position) };
+        for await (const { message } of management.streamBackup(request, signal ? { signal } : {})) {
+          if (message?.$case === "header") {
+            begun = message.value.transfer;
+            transfer = begun?.name;
+            if (transfer !== undefined) await writeState(statePath, { transfer } satisfies State);
+          } else if (message?.$case === "chunk") {
+            await take(message.value);
+            advanced();
+            onProgress?.({ bytes: BigInt(position), totalBytes: begun?.sizeBytes ?? 0n });
+          } else if (message?.$case === "trailer") {
+            ended = true;
+            checkEnd(message.value);
+          }
+        }
+      } catch (error) {
+        if (error instanceof HoldfastError && transfer !== undefined && (error.reason === "TRANSFER_NOT_FOUND" || error.reason === "RANGE_NOT_SATISFIABLE")) await startAnew();
+        throw error;
+      }
+      if (!begun || !ended) throw new HoldfastError("The stream ended without its trailer.", 14);
+      return begun;
+    }
+
+    async function take({ offset, data, crc32c: expected }: { offset: bigint; data: Uint8Array; crc32c?: number | undefined }): Promise<void> {
+      if (offset !== BigInt(position)) throw new HoldfastError(`A chunk at ${offset} came in place of one at ${position}.`, 15);
+      const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+      if (expected !== undefined && crc32c(bytes) !== expected) throw new HoldfastError(`The chunk at ${offset} was damaged on its way.`, 14);
+      await file.write(bytes, 0, bytes.length, position);
+      hash.update(bytes);
+      position += bytes.length;
+    }
+
+    function checkEnd({ sizeBytes, sha256 }: { sizeBytes: bigint; sha256: string }): void {
+      if (BigInt(position) === sizeBytes && hash.copy().digest("hex") === sha256) return;
+      throw new HoldfastError("What arrived is not what the host sent: size or digest differ. Download it again with resume: false.", 15);
+    }
+
+    /** The host has it no more: a new backup is taken, and nothing of the old one is kept. */
+    async function startAnew(): Promise<void> {
+      transfer = undefined;
+      await file.truncate(0);
+      ({ position, hash } = await hashed(file, 0));
+    }
+  } finally {
+    await file.close().catch(() => {});
+  }
+}
+
+async function leftBehind(statePath: string, partial: string): Promise<string | undefined> {
+  try {
+    await stat(partial);
+    return (JSON.parse(await readFile(statePath, "utf8")) as Partial<State>).transfer;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The digest of what is there already, up to so many bytes. */
+async function hashed(file: FileHandle, upTo: number): Promise<{ position: number; hash: Hash }> {
+  const hash = createHash("sha256");
+  const buffer = Buffer.alloc(1 << 20);
+  let position = 0;
+  while (position < upTo) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
+    if (bytesRead === 0) break;
+    hash.update(buffer.subarray(0, bytesRead));
+    position += bytesRead;
+  }
+  return { position, hash };
+}

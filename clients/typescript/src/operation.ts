@@ -1,0 +1,51 @@
+import type { HoldfastClient } from "./client.js";
+import { errorOfStatus, HoldfastError, isTransient } from "./error.js";
+import type { Operation } from "./gen/google/longrunning/operations.js";
+import { BackupResult, OperationMetadata, RestoreResult, VerifyResult } from "./gen/holdfast/management/v1/management.js";
+import { retrying } from "./retry.js";
+
+export interface WaitOptions {
+  /** Stops waiting; the operation goes on. */
+  signal?: AbortSignal | undefined;
+  /** Hears how far it is, each time that has changed. */
+  onProgress?: ((metadata: OperationMetadata) => void) | undefined;
+}
+
+/** An operation that succeeded; each of the methods throws where it was another kind of work. */
+export interface FinishedOperation {
+  name: string;
+  metadata: OperationMetadata;
+  backup(): BackupResult;
+  restore(): RestoreResult;
+  verify(): VerifyResult;
+}
+
+export function waitForOperation({ management }: Pick<HoldfastClient, "management">, name: string, { signal, onProgress }: WaitOptions): Promise<FinishedOperation> {
+  return retrying(isTransient, signal, async () => {
+    let last: Operation | undefined;
+    for await (const operation of management.watchOperation({ name }, signal ? { signal } : {})) {
+      last = operation;
+      onProgress?.(metadataOf(operation));
+    }
+    if (!last?.done) throw new HoldfastError(`The stream of ${name} ended before the operation did.`, 14);
+    if (last.result?.$case === "error") throw errorOfStatus(last.result.value);
+    return finished(last);
+  });
+}
+
+const metadataOf = ({ metadata }: Operation) => OperationMetadata.decode(metadata?.value ?? new Uint8Array());
+
+function finished(operation: Operation): FinishedOperation {
+  const { name, result } = operation;
+  const as = <T>(type: string, decode: (bytes: Uint8Array) => T) => () => {
+    if (result?.$case === "response" && result.value.typeUrl.endsWith(`.${type}`)) return decode(result.value.value);
+    throw new HoldfastError(`${name} has no ${type}.`, 9);
+  };
+  return {
+    name,
+    metadata: metadataOf(operation),
+    backup: as("BackupResult", (bytes) => BackupResult.decode(bytes)),
+    restore: as("RestoreResult", (bytes) => RestoreResult.decode(bytes)),
+    verify: as("VerifyResult", (bytes) => VerifyResult.decode(bytes)),
+  };
+}

@@ -1,0 +1,29 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+const firstPauseMs = 100;
+const longestPauseMs = 5_000;
+/** How long is tried in vain; what gets further begins anew. */
+const patienceMs = 60_000;
+
+/** Tells that the work got further: what is waited for begins anew. */
+export type Advanced = () => void;
+
+/** Runs work again while it fails in a way that may pass, with growing pauses, until nothing has come of it for a minute. */
+export async function retrying<T>(mayPass: (error: unknown) => boolean, signal: AbortSignal | undefined, work: (advanced: Advanced) => Promise<T>): Promise<T> {
+  let pauseMs = firstPauseMs;
+  let since = performance.now();
+  const advanced = () => {
+    pauseMs = firstPauseMs;
+    since = performance.now();
+  };
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      return await work(advanced);
+    } catch (error) {
+      if (signal?.aborted || !mayPass(error) || performance.now() - since > patienceMs) throw error;
+    }
+    await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, signal ? { signal } : {});
+    pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+  }
+}
