@@ -56,7 +56,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     noDelay: true,
   };
   const server = options.tls ? createTlsServer({ ...settings, ...tlsSettings(options.tls) }) : createServer(settings);
-  const bodies = watchBodies(() => active.map(({ response }) => response), options.bodyPace ?? hostPace);
+  let bodies: ReturnType<typeof watchBodies> | undefined;
   server.maxConnections = limits.connections;
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
@@ -118,6 +118,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           reject(new HostError("CONFIGURATION_INVALID", `Cannot listen on ${where}: ${cause.code ?? "unknown error"}.`, { cause }));
         });
         server.listen(options.port, options.host, () => {
+          bodies = watchBodies(() => active.map(({ response }) => response), options.bodyPace ?? hostPace);
           const { address, port } = server.address() as AddressInfo;
           resolve({ host: address, port });
         });
@@ -139,7 +140,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         for (const socket of sockets) socket.destroy();
       }, graceMs);
       await closed;
-      bodies.stop();
+      bodies?.stop();
       clearTimeout(timer);
     },
   };
