@@ -10,9 +10,10 @@ import { headersOf } from "../http/headers.js";
 import type { HttpHandler } from "../http/server.js";
 import { connectErrorOf, hostErrorOf, type OnInternalError } from "../status.js";
 import { sendUniversal, sendUnknownMethod, type UniversalHandler } from "./answer.js";
+import { clampDeadline } from "./deadline.js";
 import { errorInterceptor } from "./interceptor.js";
 import { jsonBytesInterceptor, takenBytes, withBytes } from "./json-bytes.js";
-import { bytesOf } from "./request-body.js";
+import { bytesOf, checkLength } from "./request-body.js";
 
 export interface ConnectOptions extends CallChecks {
   services: readonly BoundService[];
@@ -37,7 +38,15 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
     }
     const { method } = handler;
     const oneMessage = method.methodKind === "unary" || method.methodKind === "server_streaming";
-    const refusal = refusalOf(() => options.authorize?.(method, bearerTokenOf(request.headers.authorization)));
+    const limitBytes = oneMessage ? maxBytes : Infinity;
+    const header = headersOf(request);
+    clampDeadline(header);
+    const refusal = refusalOf(() => {
+      options.authorize?.(method, bearerTokenOf(request.headers.authorization));
+      checkLength(request, limitBytes);
+    });
+    // Connect looks at it before it reads, and knows fewer words for what is too large.
+    if (refusal) header.delete("content-length");
     const contextValues = createContextValues();
     const answer = await handler({
       // Connect takes HTTP/1.1 to be half-duplex and would refuse bidirectional streams, which node:http can do.
@@ -45,9 +54,9 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
       method: request.method ?? "POST",
       // The name is looked at by nobody here, and was checked before.
       url: `http://localhost${url}`,
-      header: headersOf(request),
+      header,
       // Who may not call does not make the host read a message; the error takes the protocol's form where it is read.
-      body: refusal ? failing(refusal) : bytesOf(request, oneMessage ? limits.connectMessageBytes + envelopeBytes : Infinity),
+      body: refusal ? failing(refusal) : bytesOf(request, limitBytes),
       signal: signal(),
       contextValues,
     });
@@ -56,8 +65,8 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
   };
 }
 
-/** What streams and gRPC-Web put before each message. */
-const envelopeBytes = 5;
+/** With what streams and gRPC-Web put before a message. */
+const maxBytes = limits.connectMessageBytes + 5;
 
 function handlersOf({ services, onInternalError, ...checks }: ConnectOptions): ReadonlyMap<string, UniversalHandler> {
   const router = createConnectRouter({
@@ -66,9 +75,8 @@ function handlersOf({ services, onInternalError, ...checks }: ConnectOptions): R
     interceptors: [jsonBytesInterceptor(), errorInterceptor(onInternalError), ...checkInterceptors(checks)],
     // As on /v1: a field that is not known is refused, for it may have been what keeps a restore from going too far.
     jsonOptions: { registry: createRegistry(...services.map(({ service }) => service.file), file_google_rpc_error_details), ignoreUnknownFields: false },
-    readMaxBytes: limits.connectMessageBytes,
-    writeMaxBytes: limits.connectMessageBytes,
-    maxTimeoutMs: limits.deadlineMs,
+    readMaxBytes: maxBytes,
+    writeMaxBytes: maxBytes,
   });
   for (const { service, methods } of services) {
     router.service(service, Object.fromEntries(Object.entries(methods).map(([name, { impl }]) => [name, impl])) as unknown as Partial<ServiceImpl<DescService>>);

@@ -58,7 +58,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     noDelay: true,
   };
   const server = options.tls ? createTlsServer({ ...settings, ...tlsSettings(options.tls) }) : createServer(settings);
-  const bodies = watchBodies(() => active.map(({ response }) => response), options.bodyPace ?? hostPace);
+  let bodies: ReturnType<typeof watchBodies> | undefined;
   server.maxConnections = limits.connections;
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
@@ -125,6 +125,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           reject(new HostError("CONFIGURATION_INVALID", `Cannot listen on ${where}: ${cause.code ?? "unknown error"}.`, { cause }));
         });
         server.listen(options.port, options.host, () => {
+          bodies = watchBodies(() => active.map(({ response }) => response), options.bodyPace ?? hostPace);
           const { address, port } = server.address() as AddressInfo;
           resolve({ host: address, port });
         });
@@ -146,7 +147,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         for (const socket of sockets) socket.destroy();
       }, graceMs);
       await closed;
-      bodies.stop();
+      bodies?.stop();
       clearTimeout(timer);
     },
   };
