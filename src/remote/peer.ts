@@ -99,7 +99,7 @@ interface Wire {
   /** Something moved. */
   touch(): void;
   /** An error of the connection in our terms. */
-  problemOf(error: unknown): unknown;
+  problemOf(error: unknown): Error;
 }
 
 const closedEarly = () => Object.assign(new Error("closed"), { code: "ECONNRESET" });
@@ -134,7 +134,7 @@ function headOf({ outgoing, touch, problemOf }: Wire, sent: Promise<void>): Prom
     outgoing.once("error", (error) => reject(problemOf(error)));
     outgoing.once("close", () => reject(problemOf(closedEarly())));
     // A file that cannot be read; what broke on the connection is told by its own events, after an answer that may still come.
-    sent.catch((error: unknown) => {
+    sent.catch((error: Error) => {
       if (!outgoing.destroyed) reject(error);
     });
   });
