@@ -1,0 +1,99 @@
+import { copyFileSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { HoldfastClient, HoldfastError } from "../../clients/typescript/src/index.js";
+import { ByteStreamDefinition } from "../../clients/typescript/src/gen/google/bytestream/bytestream.js";
+import { OperationsDefinition } from "../../clients/typescript/src/gen/google/longrunning/operations.js";
+import { HealthDefinition } from "../../clients/typescript/src/gen/grpc/health/v1/health.js";
+import { DocumentServiceDefinition } from "../../clients/typescript/src/gen/holdfast/document/v1/document.js";
+import { ManagementServiceDefinition } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
+import { cuttingProxy } from "../support/cutting-proxy.js";
+import { serve } from "../support/served-host.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+import { steps, type Outcome, type Step, type World } from "./typescript-steps.js";
+
+interface Scenario {
+  name: string;
+  steps: (Step & { expect?: Outcome; error?: string })[];
+}
+const path = join(process.cwd(), "clients", "scenarios.yaml");
+const scenarios = parse(readFileSync(path, "utf8")) as Scenario[];
+
+let world: World;
+const called = new Set<string>();
+beforeAll(async () => {
+  const directory = temporaryDirectory();
+  const host = await serve(["--data-dir", join(directory, "data")]);
+  const proxy = await cuttingProxy(Number(host.grpc.split(":")[1]));
+  const client = new HoldfastClient({ address: proxy.address });
+  copyFileSync(path, join(directory, "scenarios.yaml"));
+  world = { client: counting(client), proxy, directory, kept: new Map() };
+});
+afterAll(async () => {
+  world.client.close();
+  await world.proxy.close();
+});
+
+/** Notes down which calls of which service were made. */
+function counting(client: HoldfastClient): HoldfastClient {
+  for (const service of ["management", "documents", "operations", "byteStream", "health"] as const) {
+    const watched = new Proxy(client[service], {
+      get(target, name, receiver) {
+        called.add(`${service}.${String(name)}`);
+        return Reflect.get(target, name, receiver) as unknown;
+      },
+    });
+    Object.defineProperty(client, service, { value: watched });
+  }
+  return client;
+}
+
+// One host is served for all: served-host ends those of a test after it, so each scenario is a part of one test.
+test("the scenarios of both clients", async () => {
+  for (const { name, steps: given } of scenarios) {
+    for (const [at, { expect: expected = {}, error, ...step }] of given.entries()) {
+      const where = `${name}, step ${at + 1}: ${step.do}`;
+      const outcome = await run(step as Step, error, where);
+      for (const [what, value] of Object.entries(expected)) check(where, what, resolve(value), outcome);
+    }
+  }
+  const cuts = scenarios.flatMap((one) => one.steps).filter((step) => step["cutAfterBytes"]).length;
+  expect(world.proxy.cuts()).toBe(cuts);
+
+  const definitions = { management: ManagementServiceDefinition, documents: DocumentServiceDefinition, operations: OperationsDefinition, byteStream: ByteStreamDefinition, health: HealthDefinition };
+  const all = Object.entries(definitions).flatMap(([service, { methods }]) => Object.keys(methods).map((method) => `${service}.${method}`));
+  const health = new Set(["health.list", "health.watch"]);
+  expect(all.filter((method) => !called.has(method) && !health.has(method))).toEqual([]);
+  // Load balancers call these two; here it is enough that they answer.
+  expect((await world.client.health.list({})).statuses["backup"]).toBeDefined();
+  for await (const { status } of world.client.health.watch({ service: "" })) {
+    expect(status).toBe(1);
+    break;
+  }
+}, 120_000);
+
+const resolve = (value: unknown): unknown => (typeof value === "string" && value.startsWith("$") ? (world.kept.get(value.slice(1)) ?? value) : value);
+
+async function run(step: Step, error: string | undefined, where: string): Promise<Outcome> {
+  const perform = steps[step.do];
+  if (!perform) throw new Error(`${where}: there is no such step`);
+  const resolved = Object.fromEntries(Object.entries(step).map(([name, value]) => [name, resolve(value)])) as Step;
+  try {
+    const outcome = await perform(world, resolved);
+    if (error !== undefined) throw new Error(`${where}: it succeeded, and ${error} was expected`);
+    return outcome ?? {};
+  } catch (thrown) {
+    if (error === undefined) throw new Error(`${where}: ${String(thrown)}`, { cause: thrown });
+    if (!(thrown instanceof HoldfastError) || thrown.reason !== error) throw new Error(`${where}: ${String(thrown)} in place of ${error}`, { cause: thrown });
+    return {};
+  }
+}
+
+function check(where: string, what: string, expected: unknown, outcome: Outcome): void {
+  const found = what === "smallerThan" ? outcome["size"] : outcome[what];
+  const good =
+    what === "contains" ? (found as { includes(value: unknown): boolean }).includes(expected)
+    : what === "smallerThan" ? Number(found) < statSync(join(world.directory, String(expected))).size
+    : found === expected;
+  if (!good) throw new Error(`${where}: ${what} is ${JSON.stringify(found)}, and ${JSON.stringify(expected)} was expected`);
+}
