@@ -25,9 +25,10 @@ function tlsProblem(errno: string): string | undefined {
 }
 
 /** Why a request got no whole answer. Only DESTINATION_UNREACHABLE may be tried again. Errors that are not the network's pass as they are. */
-export function fromRequestError(thrown: unknown, end: EndName): unknown {
+export function fromRequestError(thrown: unknown, end: EndName): Error {
+  if (thrown instanceof HostError) return thrown;
   const errno = errnoOf(thrown);
-  if (thrown instanceof HostError || errno === undefined) return thrown;
+  if (errno === undefined) return thrown instanceof Error ? thrown : new Error("The request failed without a reason.", { cause: thrown });
   const metadata = { errno };
   const tls = tlsProblem(errno);
   if (tls !== undefined) return new HostError("DESTINATION_REFUSED", `${end} cannot be trusted or spoken to: ${tls} (${errno}).`, { metadata, cause: thrown });
@@ -36,7 +37,8 @@ export function fromRequestError(thrown: unknown, end: EndName): unknown {
     ENOTFOUND: "has a host name that nobody knows; check its spelling",
     ECONNRESET: "broke the connection off",
   };
-  return new HostError("DESTINATION_UNREACHABLE", `${end} ${words[errno] ?? "cannot be reached"} (${errno}).`, { metadata, cause: thrown });
+  const what = errno.startsWith("HPE_") ? "sent what is no HTTP" : (words[errno] ?? "cannot be reached");
+  return new HostError("DESTINATION_UNREACHABLE", `${end} ${what} (${errno}).`, { metadata, cause: thrown });
 }
 
 /** A status that is no success. 408, 429 and 5xx may be tried again; `retryAfter` is the header. */

@@ -70,11 +70,13 @@ export function openPeer(uri: HttpUri, { role, policy, tls, bearer }: PeerOption
     let broken: unknown;
     outgoing.on("error", (error) => (broken ??= error));
     const wire: Wire = { outgoing, touch: silence.touch, problemOf: (error) => fromRequestError(broken ?? error, name) };
-    // It ends with the answer, or by an error that is told through the answer too.
+    const head = headOf(wire);
     const sent = sendBody(wire, request);
-    sent.catch(() => {});
+    // Whichever fails second is only the consequence of the first.
+    for (const each of [head, sent]) each.catch(() => {});
     try {
-      const response = await headOf(wire, sent);
+      // An answer may come before all was sent; what cannot be sent need not wait for one.
+      const response = await Promise.race([head, sent.then(() => head)]);
       const body = bodyOf(wire, response);
       const result = await use({ status: response.statusCode ?? 0, header: (header) => headerOf(response, header), body });
       await sent;
@@ -99,7 +101,7 @@ interface Wire {
   /** Something moved. */
   touch(): void;
   /** An error of the connection in our terms. */
-  problemOf(error: unknown): unknown;
+  problemOf(error: unknown): Error;
 }
 
 const closedEarly = () => Object.assign(new Error("closed"), { code: "ECONNRESET" });
@@ -122,8 +124,7 @@ async function sendBody({ outgoing, touch, problemOf }: Wire, { send }: PeerRequ
   outgoing.end();
 }
 
-/** The head of the answer, which may come before all of the body was sent. */
-function headOf({ outgoing, touch, problemOf }: Wire, sent: Promise<void>): Promise<IncomingMessage> {
+function headOf({ outgoing, touch, problemOf }: Wire): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     outgoing.once("response", (response) => {
       touch();
@@ -133,10 +134,6 @@ function headOf({ outgoing, touch, problemOf }: Wire, sent: Promise<void>): Prom
     });
     outgoing.once("error", (error) => reject(problemOf(error)));
     outgoing.once("close", () => reject(problemOf(closedEarly())));
-    // A file that cannot be read; what broke on the connection is told by its own events, after an answer that may still come.
-    sent.catch((error: unknown) => {
-      if (!outgoing.destroyed) reject(error);
-    });
   });
 }
 

@@ -48,10 +48,9 @@ export async function persist<T>(seams: Pick<Seams, "transfer" | "randomHex">, s
 
 /** Doubling from the last try that got on; between half and all of it, so that many waiters do not come back at once. */
 function waitBefore(error: HostError, failures: number, backOffMs: number, seams: Pick<Seams, "randomHex">): number {
-  const asked = error.metadata["retryAfterSeconds"];
-  if (asked !== undefined) return Number(asked) * 1000;
+  const askedMs = Number(error.metadata["retryAfterSeconds"] ?? 0) * 1000;
   const whole = Math.min(limits.transferBackOffMaxMs, backOffMs * 2 ** Math.min(failures - 1, 20));
-  return whole * (0.5 + Number.parseInt(seams.randomHex(2), 16) / 0x20000);
+  return Math.max(askedMs, whole * (0.5 + Number.parseInt(seams.randomHex(2), 16) / 0x20000));
 }
 
 function givenUp(error: HostError, attempts: number, patienceMs: number): HostError {

@@ -1,4 +1,4 @@
-import { HostError } from "../../src/errors.js";
+import type { HostError } from "../../src/errors.js";
 import type { BackupResult, ContainerKind } from "../../src/service/management-service.js";
 import type { HostOptions } from "../../src/host-options.js";
 import { transferFixture, type TransferFixture } from "../support/transfer-fixture.js";

@@ -3,8 +3,10 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { hostFixture } from "../support/host-fixture.js";
+import { httpStore } from "../support/http-store.js";
 import { readWholeBackup } from "../support/whole-backup.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
+import { transferFixture } from "../support/transfer-fixture.js";
 
 const mounted: string[] = [];
 // After the fixture's own clean-up, which closes the hosts, and before the directories are removed.
@@ -91,6 +93,43 @@ test("a restore for which there is no room is refused before it begins, and the 
   release();
   await fixture.restore("dir");
   expect((await fixture.contents())["d0"]).toContain("xxxx");
+});
+
+test("a transfer for which there is no room says so, sends and changes nothing, and an endless source is no exception", async () => {
+  const disk = smallDisk(24);
+  if (disk === undefined) return;
+  const store = await httpStore();
+  const fixture = await transferFixture(undefined, {}, join(disk, "host"));
+  for (let i = 0; i < 100; i += 1) await fixture.put(`d${i}`, { pad: "x".repeat(20_000) });
+  const destination = `${store.origin}/b.zip`;
+  await fixture.backupTo(destination);
+  const archive = store.bytes("/b.zip");
+  const before = await fixture.contents();
+  for (const leaveKiB of [500, 3000]) {
+    const release = fill(disk, leaveKiB);
+    store.reset();
+    const error = await fixture.backupTo(destination).then(() => undefined, (thrown: { reason: string; message: string }) => thrown);
+    expect(["STORAGE_FULL", "DESTINATION_FULL"]).toContain(error?.reason);
+    expect(error?.message).toMatch(leaveKiB === 500 ? /No space is left for the segment/ : /packed here before it is sent/);
+    expect(store.requests).toEqual([]);
+    await expect(fixture.restoreFrom(destination)).rejects.toMatchObject({ reason: "STORAGE_FULL" });
+    release();
+    expect(fixture.leftovers()).toEqual([]);
+  }
+  expect(store.bytes("/b.zip").equals(archive)).toBe(true);
+  store.fault = (_request, _incoming, response) => {
+    const more = () => {
+      while (!response.destroyed && response.write(Buffer.alloc(65_536)));
+    };
+    response.writeHead(200).on("drain", more);
+    more();
+    return true;
+  };
+  await expect(fixture.restoreFrom(destination)).rejects.toMatchObject({ reason: "STORAGE_FULL", message: expect.stringContaining("goes on beyond") as string });
+  expect(await fixture.contents()).toEqual(before);
+  expect(fixture.leftovers()).toEqual([]);
+  store.reset();
+  await fixture.restoreFrom(destination);
 });
 
 test("after the disk failed under a write the index is read only until a restart; nothing acknowledged is lost", async () => {
