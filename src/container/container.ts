@@ -8,7 +8,7 @@ export type FoundManifest = { name: string; file: ManifestFile } | { name: strin
 /** What is at a destination, to be read. */
 export interface ContainerReader {
   readonly kind: "ZIP" | "DIRECTORY";
-  /** Where its files are on this machine. */
+  /** What messages call it; of a DIRECTORY, where its files are on this machine. */
   readonly path: string;
   /** Newest first. A newer format than ours is FORMAT_TOO_NEW, not a problem of one manifest. */
   manifests(signal: AbortSignal): Promise<FoundManifest[]>;
