@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { truncateSync, writeFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { systemSeams } from "../../src/io/seams.js";
@@ -14,6 +13,8 @@ import { temporaryDirectory } from "../support/temporary-directory.js";
 
 const never = new AbortController().signal;
 const sizeBytes = 2 ** 31 + 12_345;
+/** Of so many zeros. */
+const sha256 = "818e2054922b534ddf65fdd2032023dd2bbc744543f4af2ed516e706a91481ab";
 
 test("a file of more than 2 GiB goes there and back in exact ranges, and takes no memory", async () => {
   const store = await discardingStore();
@@ -30,10 +31,6 @@ test("a file of more than 2 GiB goes there and back in exact ranges, and takes n
     await upload(systemSeams, peer, { path, sizeBytes }, never, (count) => (sent += count));
     expect([sent, store.total(), store.problems, store.isWhole()]).toEqual([sizeBytes, sizeBytes, [], true]);
 
-    const hash = createHash("sha256");
-    const zeros = Buffer.alloc(1 << 20);
-    for (let left = sizeBytes; left > 0; left -= zeros.length) hash.update(zeros.subarray(0, Math.min(left, zeros.length)));
-    const sha256 = hash.digest("hex");
     expect(await readBack(systemSeams, peer, { sizeBytes, sha256 }, never, () => {})).toBeUndefined();
 
     let told = [0, 0];

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { httpStore } from "../support/http-store.js";
+import { answerWith, httpStore } from "../support/http-store.js";
 import { hostFixture } from "../support/host-fixture.js";
 import { ask, managementRequest } from "../support/served-host.js";
 
@@ -50,4 +50,24 @@ test("a backup at a store is described, listed and verified as one in a file is"
   expect(await management.listBackups(destination)).toMatchObject([{ state: "COMPLETE", backup: { container: "STREAM", uri: destination } }]);
   expect(await fixture.finish(management.verifyBackup(destination))).toMatchObject({ records: 1 });
   expect(left(fixture.root)).toEqual([]);
+});
+
+test("over /v1: the bearer is sent and not told, and verify decides what a store that cannot be read means", async () => {
+  const store = await httpStore();
+  const fixture = await hostFixture();
+  await fixture.put("a", {});
+  const url = `http://127.0.0.1:${fixture.host.httpAddress.port}`;
+  const backup = async (fields: object) => {
+    const { body } = await ask(`${url}/v1/backups`, "POST", { destination: `${store.origin}/b.zip?sig=hunter2`, bearer: "very-secret", ...fields });
+    const done = (await ask(`${url}/v1/${String(body["name"])}:wait`, "POST")).body;
+    expect(JSON.stringify([body, done])).not.toMatch(/very-secret|hunter2/);
+    return done;
+  };
+  expect(await backup({ verify: true })).toMatchObject({ done: true, response: { verified: true, backup: { container: "CONTAINER_STREAM" } } });
+  expect(store.requests.every(({ headers, url: target }) => headers.authorization === "Bearer very-secret" && target.endsWith("?sig=hunter2"))).toBe(true);
+  store.fault = answerWith("GET", 403);
+  expect(await backup({ verify: true })).toMatchObject({ error: { message: expect.stringContaining("403") as string } });
+  const unread = await backup({});
+  expect(unread).toMatchObject({ response: { warnings: [expect.stringContaining("403") as string] } });
+  expect((unread["response"] as { verified?: boolean }).verified ?? false).toBe(false);
 });

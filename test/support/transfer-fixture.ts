@@ -16,7 +16,7 @@ export interface TransferFixture extends HostFixture {
   leftovers(): string[];
 }
 
-export async function transferFixture(transfer: TransferOptions = { patienceMs: 1500, silenceMs: 400, backOffMs: 5 }, more: Partial<HostOptions> = {}, root?: string): Promise<TransferFixture> {
+export async function transferFixture(transfer: TransferOptions = { patienceMs: 2500, silenceMs: 400, backOffMs: 5 }, more: Partial<HostOptions> = {}, root?: string): Promise<TransferFixture> {
   const fixture = await hostFixture({ ...more, seams: { ...systemSeams, transfer } }, root);
   const { finish } = fixture;
   return Object.assign(fixture, {
