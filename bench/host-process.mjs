@@ -14,4 +14,4 @@ process.on("message", (message) => {
     delay.reset();
   }
 });
-process.send({ port: host.httpAddress.port });
+process.send({ port: host.httpAddress.port, grpcPort: host.grpcAddress.port });

@@ -1,30 +1,15 @@
 import { closeSync, copyFileSync, fsyncSync, mkdtempSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
-import { cpus, loadavg, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { manage, patchDocuments, untilReadable } from "./management.js";
+import { benchStreams } from "./streams.js";
+import { median, memoryRow, mib, ms, printTable, row } from "./table.js";
 import { load, nextMessage, serve, watchMemory, type Memory } from "./process-tools.js";
 
 /**
- * npm run bench [-- COUNTxBYTES ...]: the speed and memory of the main job, as ratios against a reference that is
- * measured in the same run. Default sizes: 100000x500 and 10000x4096.
+ * npm run bench [-- COUNTxBYTES ...] or [-- streams]: the speed and memory of the main job and of streams, as ratios against
+ * a reference that is measured in the same run. Default sizes: 100000x500 and 10000x4096, and then the streams.
  */
-interface Row {
-  work: string;
-  measured: string;
-  reference: string;
-  ratio: string;
-  mark: string;
-}
-const rows: Row[] = [];
-const ms = (value: number) => (value >= 1000 ? `${(value / 1000).toFixed(2)} s` : `${value.toFixed(0)} ms`);
-const mib = (bytes: number) => `${(bytes / 1048576).toFixed(1)} MiB`;
-const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-function row(work: string, measured: string, reference: string, ratio: number | undefined, mark: string): void {
-  rows.push({ work, measured, reference, ratio: ratio === undefined ? "" : ratio.toFixed(2), mark });
-  process.stderr.write(`${work}: ${measured}${reference ? ` against ${reference}` : ""}${ratio === undefined ? "" : `, ${ratio.toFixed(2)}`}\n`);
-}
-const memoryRow = (work: string, { growth, child }: Memory) =>
-  row(`${work}: memory`, `host +${growth.toFixed(0)} MiB, child ${child.toFixed(0)} MiB`, "", undefined, "< +64, child < 160");
 
 /** Files copied with an fsync of each and of the directory: the least that a durable copy of these bytes takes. */
 function copySynced(from: string, to: string): number {
@@ -127,26 +112,25 @@ async function mainJob(root: string, count: number, bytes: number, label: string
 
 async function main(): Promise<void> {
   const given = process.argv.slice(2);
-  const sizes = (given.length > 0 ? given : ["100000x500", "10000x4096"]).map((text) => {
+  const withStreams = given.length === 0 || given.includes("streams");
+  const sizes = (given.length > 0 ? given.filter((one) => one !== "streams") : ["100000x500", "10000x4096"]).map((text) => {
     const [count, bytes] = text.split("x").map(Number);
     if (!count || !bytes) throw new Error(`${text} is no size; write COUNTxBYTES`);
     return { count, bytes };
   });
   const root = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
   try {
-    await postRates(root, 500);
+    if (sizes.length > 0) await postRates(root, 500);
     for (const [i, { count, bytes }] of sizes.entries()) {
       const directory = mkdtempSync(join(root, `size-${i}-`));
       await mainJob(directory, count, bytes, `${count} x ${bytes} B`);
       rmSync(directory, { recursive: true });
     }
+    if (withStreams) await benchStreams(root);
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
-  const [cpu] = cpus();
-  console.log(`\nNode ${process.version}, ${cpus().length} x ${cpu?.model ?? "unknown"}, load average ${loadavg().map((one) => one.toFixed(1)).join(" ")}\n`);
-  console.log("| work | measured | reference | ratio | mark |\n|---|---|---|---|---|");
-  for (const { work, measured, reference, ratio, mark } of rows) console.log(`| ${work} | ${measured} | ${reference} | ${ratio} | ${mark} |`);
+  printTable();
 }
 
 await main();

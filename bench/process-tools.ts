@@ -8,19 +8,21 @@ const here = import.meta.dirname ?? __dirname;
 export interface Served {
   child: ChildProcess;
   port: number;
+  grpcPort: number;
   close(): Promise<void>;
 }
 
 /** Starts one of the servers beside this file and waits for its port. */
-export async function serve(script: string, directory: string): Promise<Served> {
-  const child = fork(join(here, script), [directory], { execArgv: [], stdio: ["ignore", "ignore", "inherit", "ipc"] });
+export async function serve(script: string, ...args: string[]): Promise<Served> {
+  const child = fork(join(here, script), args, { execArgv: [], stdio: ["ignore", "ignore", "inherit", "ipc"] });
   // A run that fails half-way must not leave its servers behind.
   process.once("exit", () => child.kill("SIGKILL"));
-  const { port } = (await nextMessage(child)) as { port: number };
+  const { port, grpcPort = 0 } = (await nextMessage(child)) as { port: number; grpcPort?: number };
   const closed = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   return {
     child,
     port,
+    grpcPort,
     async close() {
       child.send("close");
       await closed;
@@ -49,6 +51,19 @@ export async function load(port: number, options: { count?: number; durationMs?:
   const args = [port, count, durationMs, connections, bytes, first, pauseMs].map(String);
   const { stdout } = await promisify(execFile)(process.execPath, [join(here, "load.mjs"), ...args]);
   return JSON.parse(stdout) as LoadResult;
+}
+
+export interface StreamResult {
+  ms: number;
+  /** Until the first chunk. */
+  firstMs: number;
+  bytes: number;
+  count: number;
+}
+
+export async function stream(work: "down" | "up" | "unary" | "http", settings: object): Promise<StreamResult> {
+  const { stdout } = await promisify(execFile)(process.execPath, [join(here, "stream-load.mjs"), work, JSON.stringify(settings)]);
+  return JSON.parse(stdout) as StreamResult;
 }
 
 const mib = (kib: number) => kib / 1024;

@@ -64,6 +64,8 @@ export const limits = {
   transferSweepMs: 5_000,
   /** What an upload may have that is not yet synced, and so has to be sent again after a power failure. */
   transferSyncBytes: 32 * MiB,
+  /** What of an upload waits to be written while more comes. */
+  uploadQueueBytes: 8 * MiB,
   /** Left free on the disk of the index, whatever is sent. */
   reservedBytes: 256 * MiB,
   /** A piece of a streamed archive: by default, and at most. */

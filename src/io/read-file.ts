@@ -32,7 +32,10 @@ export async function* readChunks(files: FileSystem, path: string, signal: Abort
   }
 }
 
-/** The bytes of a file in [offset, end), in pieces of at most `pieceBytes`; BACKUP_DAMAGED where the file is shorter. */
+/**
+ * The bytes of a file in [offset, end), in pieces of at most `pieceBytes`, the next one being read while one is used;
+ * BACKUP_DAMAGED where the file is shorter.
+ */
 export async function* readRange(
   files: FileSystem,
   path: string,
@@ -40,15 +43,24 @@ export async function* readRange(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const file = await files.openToRead(path);
+  const readAt = async (position: number): Promise<Buffer> => {
+    const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(pieceBytes, end - position)));
+    if ((await file.read(buffer, position)) === buffer.length) return buffer;
+    throw new HostError("BACKUP_DAMAGED", `${path} ends before the ${end} bytes that it should have.`);
+  };
+  let next = readAt(offset);
   try {
     for (let position = offset; position < end; ) {
       signal.throwIfAborted();
-      const buffer = Buffer.allocUnsafeSlow(Math.min(pieceBytes, end - position));
-      if ((await file.read(buffer, position)) < buffer.length) throw new HostError("BACKUP_DAMAGED", `${path} ends before the ${end} bytes that it should have.`);
-      yield buffer;
+      const buffer = await next;
       position += buffer.length;
+      next = readAt(position);
+      // It is awaited in the next turn, or below.
+      next.catch(() => {});
+      yield buffer;
     }
   } finally {
+    await next.catch(() => {});
     await file.close();
   }
 }

@@ -42,6 +42,9 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
   let synced = options.committedBytes;
   let syncing: Promise<void> | undefined;
   let failure: HostError | undefined;
+  /** Writes that are under way, one after the other: the stream goes on meanwhile, as far as limits.uploadQueueBytes. */
+  let writing: Promise<void> = Promise.resolve();
+  let queuedBytes = 0;
   try {
     // What a kill left beyond what was safe may be anything.
     await file.truncate(options.committedBytes);
@@ -55,8 +58,20 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
     throw error;
   }
 
+  const fail = (error: unknown) => void (failure ??= HostError.from(fromFileError(error, `The transfer ${name}`)));
+
+  function writeBehind(bytes: Uint8Array, at: number): void {
+    queuedBytes += bytes.length;
+    writing = writing
+      .then(() => (failure ? undefined : file.write(bytes, at)))
+      .catch(fail)
+      .finally(() => void (queuedBytes -= bytes.length));
+  }
+
   async function sync(): Promise<void> {
     const upTo = position;
+    await writing;
+    if (failure) throw failure;
     await file.sync();
     synced = upTo;
     await options.onCommitted(upTo);
@@ -66,7 +81,7 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
   function syncSometimes(): void {
     if (syncing || position - synced < limits.transferSyncBytes) return;
     syncing = sync()
-      .catch((error: unknown) => void (failure = HostError.from(fromFileError(error, `The transfer ${name}`))))
+      .catch(fail)
       .finally(() => void (syncing = undefined));
   }
 
@@ -76,6 +91,8 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
   }
 
   async function compare(offset: number, bytes: Uint8Array): Promise<void> {
+    await writing;
+    check();
     const present = await readAt(file, offset, bytes.length);
     if (present.equals(bytes)) return;
     throw new HostError("TRANSFER_DAMAGED", `The bytes at ${offset} of the transfer ${name} are not those that came before: it is another archive, or one that changed. Delete the transfer and send it anew.`, {
@@ -100,10 +117,11 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
       if (known === bytes.length) return;
       const added = bytes.subarray(known);
       await options.checkRoom(position + added.length);
-      await file.write(added, position);
+      writeBehind(added, position);
       hash.update(added);
       position += added.length;
       syncSometimes();
+      if (queuedBytes > limits.uploadQueueBytes) await writing;
     },
     async finish({ sizeBytes, sha256 }) {
       check();
@@ -124,6 +142,7 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
       await options.onComplete(position, actual);
     },
     async close() {
+      await writing;
       await syncing;
       try {
         if (!failure && synced < position) await sync();

@@ -17,30 +17,41 @@ export async function invoke(
 ): Promise<AsyncIterable<Message>> {
   let next = callMethod(spec, context);
   for (const interceptor of interceptors.toReversed()) next = interceptor(next);
-  const common = {
-    service: context.service,
-    requestMethod: context.requestMethod,
-    url: context.url,
-    signal: context.signal,
-    header: context.requestHeader,
-    contextValues: context.values,
-  };
   const response = await (spec.kind === "unary"
-    ? next({ ...common, stream: false, method: spec.method, message: await onlyMessage(input) })
-    : next({ ...common, stream: true, method: spec.method, message: input }));
+    ? next(withContext(context, { stream: false as const, method: spec.method, message: await onlyMessage(input) }))
+    : next(withContext(context, { stream: true as const, method: spec.method, message: input })));
   return response.stream ? response.message : one(response.message);
 }
 
+/** What interceptors see of a call; read from the context when it is asked for, since most calls ask for nothing. */
+function withContext<T extends object>(context: HandlerContext, shape: T) {
+  return Object.defineProperties(shape, {
+    service: { value: context.service, enumerable: true },
+    requestMethod: { value: context.requestMethod, enumerable: true },
+    url: { get: () => context.url, enumerable: true },
+    signal: { get: () => context.signal, enumerable: true },
+    header: { get: () => context.requestHeader, enumerable: true },
+    contextValues: { get: () => context.values, enumerable: true },
+  }) as T & { service: HandlerContext["service"]; requestMethod: string; url: string; signal: AbortSignal; header: Headers; contextValues: HandlerContext["values"] };
+}
+
+function answered<T extends object>(context: HandlerContext, shape: T) {
+  return Object.defineProperties(shape, {
+    service: { value: context.service, enumerable: true },
+    header: { get: () => context.responseHeader, enumerable: true },
+    trailer: { get: () => context.responseTrailer, enumerable: true },
+  }) as T & { service: HandlerContext["service"]; header: Headers; trailer: Headers };
+}
+
 function callMethod(spec: MethodImplSpec, context: HandlerContext): Next {
-  const common = { service: context.service, header: context.responseHeader, trailer: context.responseTrailer };
   return async (request) => {
     if (request.stream) {
       if (spec.kind === "unary") throw new TypeError(`${spec.method.name} takes one message`);
-      return { ...common, stream: true, method: spec.method, message: await callStreaming(spec, context, request.message) };
+      return answered(context, { stream: true as const, method: spec.method, message: await callStreaming(spec, context, request.message) });
     }
     if (spec.kind !== "unary") throw new TypeError(`${spec.method.name} is a stream`);
     const answer = await spec.impl(request.message, context);
-    return { ...common, stream: false, method: spec.method, message: create(spec.method.output, answer) };
+    return answered(context, { stream: false as const, method: spec.method, message: create(spec.method.output, answer) });
   };
 }
 

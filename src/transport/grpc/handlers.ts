@@ -7,7 +7,6 @@ import { hostErrorOf } from "../status.js";
 import { callContext, type Call, type CallContext, type CallOptions } from "./call-context.js";
 import { decode, decodeAll, encode } from "./codec.js";
 import { serviceErrorOf } from "./error.js";
-import { metadataOf } from "./metadata.js";
 import { writeMessages } from "./write-messages.js";
 
 /** The grpc-js handler of a method, for each of the four shapes of call. */
@@ -45,11 +44,11 @@ function bidiStreaming(spec: MethodImplSpec, options: CallOptions): handleBidiSt
 type Input = () => AsyncIterable<Message>;
 
 async function answerOnce(spec: MethodImplSpec, options: CallOptions, call: Call, callback: sendUnaryData<Buffer>, input: Input) {
-  const context = callContext(spec, call, options);
+  const context = callContext(spec, call);
   await run(spec, options, context, input, async (output) => {
     const bytes = encode(spec.method.output, await onlyMessage(output));
-    call.sendMetadata(metadataOf(context.responseHeader));
-    callback(null, bytes, metadataOf(context.responseTrailer));
+    call.sendMetadata(context.responseMetadata());
+    callback(null, bytes, context.trailerMetadata());
   }, callback);
 }
 
@@ -59,12 +58,15 @@ async function answerMany(
   call: Parameters<typeof writeMessages>[0],
   input: Input,
 ) {
-  const context = callContext(spec, call, options);
+  const context = callContext(spec, call);
   await run(spec, options, context, input, async (output) => {
     await writeMessages(call, spec.method.output, output, context, options.idleMs);
-    call.end(metadataOf(context.responseTrailer));
+    call.end(context.trailerMetadata());
   }, (error) => call.emit("error", error));
 }
+
+/** One for all: nobody is told of it, and to make an error takes a walk through the stack. */
+const callIsOver = new HostError("OPERATION_CANCELLED", "The call is over.");
 
 async function run(
   spec: MethodImplSpec,
@@ -74,14 +76,14 @@ async function run(
   answer: (output: AsyncIterable<Message>) => Promise<void>,
   fail: (error: ReturnType<typeof serviceErrorOf>) => void,
 ) {
-  options.running.calls++;
+  options.running.add(context);
   try {
     await answer(await invoke(spec, context, input(), options.interceptors));
   } catch (thrown) {
-    fail(serviceErrorOf(hostErrorOf(thrown, options.onInternalError), metadataOf(context.responseTrailer)));
+    fail(serviceErrorOf(hostErrorOf(thrown, options.onInternalError), context.trailerMetadata()));
   } finally {
-    options.running.calls--;
+    options.running.delete(context);
     // Ends what the handler may have left running on this signal, and the deadline's timer.
-    context.abort(new HostError("OPERATION_CANCELLED", "The call is over."));
+    context.abort(callIsOver);
   }
 }

@@ -46,21 +46,19 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     "grpc.max_receive_message_length": limits.grpcMessageBytes,
     "grpc.max_send_message_length": limits.grpcMessageBytes,
   });
-  const shutdown = new AbortController();
   const { health } = options;
   const services = [...options.services, health.service];
   const files = [file_google_rpc_error_details, ...(options.reflectionFiles ?? [])];
   const callOptions: CallOptions = {
     interceptors: checkInterceptors(options),
     onInternalError: options.onInternalError,
-    shutdownSignal: shutdown.signal,
     idleMs: options.idleMs ?? limits.streamIdleMs,
-    running: { calls: 0 },
+    running: new Set(),
   };
   for (const service of [...services, ...reflectionServices(services, files)]) addService(server, service, callOptions);
   const port = await bind(server, options);
   let closing: Promise<void> | undefined;
-  return { port, close: (graceMs) => (closing ??= close(server, health, shutdown, callOptions.running, graceMs)) };
+  return { port, close: (graceMs) => (closing ??= close(server, health, callOptions.running, graceMs)) };
 }
 
 function addService(server: Server, { service, methods }: BoundService, options: CallOptions) {
@@ -80,7 +78,7 @@ function bind(server: Server, { host, port, tls }: GrpcServerOptions): Promise<n
   });
 }
 
-async function close(server: Server, health: HealthRegistry, shutdown: AbortController, running: CallOptions["running"], graceMs: number): Promise<void> {
+async function close(server: Server, health: HealthRegistry, running: CallOptions["running"], graceMs: number): Promise<void> {
   health.close();
   let ended = false;
   const end = new Promise<void>((resolve) => server.tryShutdown(() => resolve())).then(() => void (ended = true));
@@ -89,11 +87,11 @@ async function close(server: Server, health: HealthRegistry, shutdown: AbortCont
   let quietMs = 0;
   for (let waitedMs = 0; !ended && waitedMs < graceMs && quietMs < limits.quietConnectionMs; waitedMs += stepMs) {
     await Promise.race([end, sleep(stepMs)]);
-    quietMs = running.calls === 0 ? quietMs + stepMs : 0;
+    quietMs = running.size === 0 ? quietMs + stepMs : 0;
   }
   if (ended) return;
-  shutdown.abort(new HostError("SHUTTING_DOWN", "The host is stopping; try again once it is back."));
+  for (const call of running) call.abort(new HostError("SHUTTING_DOWN", "The host is stopping; try again once it is back."));
   // The aborted calls get a moment to send their error before the connections go.
-  if (running.calls > 0) await Promise.race([end, sleep(Math.min(1000, graceMs))]);
+  if (running.size > 0) await Promise.race([end, sleep(Math.min(1000, graceMs))]);
   server.forceShutdown();
 }

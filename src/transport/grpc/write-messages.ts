@@ -3,7 +3,6 @@ import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { encode } from "./codec.js";
-import { metadataOf } from "./metadata.js";
 import type { CallContext } from "./call-context.js";
 
 type Sink = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
@@ -16,7 +15,7 @@ type Sink = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Bu
 export async function writeMessages(call: Sink, schema: DescMessage, messages: AsyncIterable<Message>, context: CallContext, idleMs: number) {
   let begun = false;
   const begin = () => {
-    if (!begun) call.sendMetadata(metadataOf(context.responseHeader));
+    if (!begun) call.sendMetadata(context.responseMetadata());
     begun = true;
   };
   const send = boundedSender(call, context.signal, idleMs);
