@@ -1,0 +1,139 @@
+package holdfast
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	managementv1 "holdfast.dev/clients/go/management/v1"
+)
+
+// DownloadBackupFile takes a backup as a file, readable by its owner alone. The file takes its name, in place of another
+// one, once all of it is on the disk and has the host's size and SHA-256. A cut is gone on with; and where the call itself
+// ends early, the next one with the same path and options goes on, by path.partial and path.partial.json, for as long as
+// the host has the archive. It answers as [Client.DownloadBackup] does. One call at a time may work on a path.
+func (c *Client) DownloadBackupFile(ctx context.Context, path string, opts ...DownloadOption) (*managementv1.Transfer, error) {
+	transfer, err := c.downloadFile(ctx, path, newDownloadOptions(opts))
+	if _, ok := errors.AsType[*Error](err); err != nil && !ok {
+		err = fmt.Errorf("holdfast: downloading a backup: %w", err)
+	}
+	return transfer, err
+}
+
+func (c *Client) downloadFile(ctx context.Context, path string, o *downloadOptions) (*managementv1.Transfer, error) {
+	partial := path + ".partial"
+	state := stateFile{path: partial + ".json", options: o}
+	// It holds all documents: nobody else's to read.
+	file, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	d := newDownload(c, o, file)
+	d.begun = state.write
+	d.rewind = func() error {
+		_, err := file.Seek(0, io.SeekStart)
+		return errors.Join(file.Truncate(0), err)
+	}
+	if name := state.transfer(); name != "" {
+		d.transfer = name
+		if d.position, err = io.Copy(d.hash, contextReader{ctx, file}); err != nil {
+			return nil, err
+		}
+		d.inherited = d.position > 0
+	} else if err := d.rewind(); err != nil {
+		return nil, err
+	}
+	transfer, err := d.run(ctx)
+	if errors.Is(err, errDigest) {
+		// Nobody can go on with it.
+		return nil, errors.Join(err, os.Remove(partial), os.Remove(state.path))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(partial, path); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(syncDirectory(filepath.Dir(path)), os.Remove(state.path)); err != nil {
+		return nil, err
+	}
+	d.forget(ctx)
+	return transfer, nil
+}
+
+// stateFile keeps what a download that was cut is to go on with: the transfer, and what was asked for.
+type stateFile struct {
+	path    string
+	options *downloadOptions
+}
+
+type downloadState struct {
+	Transfer  string `json:"transfer"`
+	IndexLink string `json:"indexLink,omitempty"`
+	Since     string `json:"since,omitempty"`
+	Store     bool   `json:"store,omitempty"`
+}
+
+func (s stateFile) of(transfer string) downloadState {
+	r := &s.options.request
+	return downloadState{Transfer: transfer, IndexLink: r.IndexLink, Since: r.Since, Store: r.Store}
+}
+
+// transfer answers what an earlier call left; empty where it left nothing, or asked for something else.
+func (s stateFile) transfer() string {
+	var left downloadState
+	text, err := os.ReadFile(s.path)
+	if err != nil || s.options.anew || json.Unmarshal(text, &left) != nil || left != s.of(left.Transfer) {
+		return ""
+	}
+	if named := s.options.request.TransferName; named != "" && named != left.Transfer {
+		return ""
+	}
+	return left.Transfer
+}
+
+// write is there whole or not at all.
+func (s stateFile) write(transfer string) error {
+	text, err := json.Marshal(s.of(transfer))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(s.path+".tmp", append(text, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(s.path+".tmp", s.path)
+}
+
+// syncDirectory makes a rename in the directory durable.
+func syncDirectory(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	directory, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(directory.Sync(), directory.Close())
+}
+
+// contextReader ends with the context.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if c.ctx.Err() != nil {
+		return 0, errorOfContext(c.ctx)
+	}
+	return c.r.Read(p)
+}

@@ -1,0 +1,142 @@
+package holdfast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// Error is what a host has to say of a call or an operation that failed. Find it by errors.As; decide by Reason or Code,
+// never by Message. A call that ended because its context did also is context.Canceled or context.DeadlineExceeded to
+// errors.Is.
+type Error struct {
+	// Code is the canonical code.
+	Code codes.Code
+	// Reason is stable, for example DOCUMENT_NOT_FOUND; docs/errors.md of the host explains each. Empty where it was not
+	// the host that failed, for example because it cannot be reached.
+	Reason string
+	// Message says what failed, where, and what to do next, to people.
+	Message string
+	// Metadata has names and values that a program can act on.
+	Metadata map[string]string
+
+	status *status.Status
+	cause  error
+}
+
+// Error tells the code, the reason and the message.
+func (e *Error) Error() string {
+	if e.Reason == "" {
+		return fmt.Sprintf("holdfast: %s: %s", e.Code, e.Message)
+	}
+	return fmt.Sprintf("holdfast: %s %s: %s", e.Code, e.Reason, e.Message)
+}
+
+// Unwrap answers what led to the error: the error of the context or of gRPC, or nil.
+func (e *Error) Unwrap() error { return e.cause }
+
+// GRPCStatus answers the status with all of its details; it lets status.FromError take this error.
+func (e *Error) GRPCStatus() *status.Status {
+	if e.status == nil {
+		return status.New(e.Code, e.Message)
+	}
+	return e.status
+}
+
+func newError(code codes.Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+func errorOfStatus(s *status.Status, cause error) *Error {
+	e := &Error{Code: s.Code(), Message: s.Message(), status: s, cause: cause}
+	for _, detail := range s.Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok {
+			e.Reason, e.Metadata = info.GetReason(), info.GetMetadata()
+		}
+	}
+	return e
+}
+
+// errorOfCall makes an Error of what gRPC answered; io.EOF ends a stream and stays what it is.
+func errorOfCall(ctx context.Context, err error) error {
+	if err == nil || err == io.EOF {
+		return err
+	}
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
+	s, ok := status.FromError(err)
+	if !ok {
+		return err
+	}
+	e := errorOfStatus(s, err)
+	switch {
+	case e.Reason == "DEADLINE":
+		// The host's clock may come to it before ours does.
+		e.cause = context.DeadlineExceeded
+	case ctx.Err() != nil && (e.Code == codes.Canceled || e.Code == codes.DeadlineExceeded):
+		e.cause = ctx.Err()
+	}
+	return e
+}
+
+func errorOfContext(ctx context.Context) error {
+	return errorOfCall(ctx, status.FromContextError(ctx.Err()).Err())
+}
+
+func unaryErrors(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	return errorOfCall(ctx, invoke(ctx, method, req, reply, cc, opts...))
+}
+
+func streamErrors(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	stream, err := open(ctx, desc, cc, method, opts...)
+	if err != nil {
+		return nil, errorOfCall(ctx, err)
+	}
+	return errorStream{stream}, nil
+}
+
+type errorStream struct{ grpc.ClientStream }
+
+func (s errorStream) SendMsg(m any) error { return errorOfCall(s.Context(), s.ClientStream.SendMsg(m)) }
+func (s errorStream) RecvMsg(m any) error { return errorOfCall(s.Context(), s.ClientStream.RecvMsg(m)) }
+
+// hasReason tells whether the host answered with one of these reasons.
+func hasReason(err error, reasons ...string) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return false
+	}
+	for _, reason := range reasons {
+		if e.Reason == reason {
+			return true
+		}
+	}
+	return false
+}
+
+// isTransient tells whether the same may succeed in a moment: the connection broke, or the host is busy, stopping or
+// starting. A disk or a server that the host itself gave up on is not waited for again.
+func isTransient(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return false
+	}
+	switch e.Reason {
+	case "QUEUE_FULL", "INDEX_RESTORING", "INDEX_CLOSED", "SHUTTING_DOWN", "STREAM_IDLE":
+		return true
+	case "":
+		switch e.Code {
+		// Canceled by the other end alone: whose own context ended does not ask.
+		case codes.Unavailable, codes.Unknown, codes.Internal, codes.DeadlineExceeded, codes.Canceled:
+			return true
+		}
+	}
+	return false
+}
