@@ -53,7 +53,7 @@ test("the scenarios of both clients", async () => {
   for (const { name, steps: given } of scenarios) {
     for (const [at, { expect: expected = {}, error, ...step }] of given.entries()) {
       const where = `${name}, step ${at + 1}: ${step.do}`;
-      const outcome = await run(step as Step, error, where);
+      const outcome = await run(step, error, where);
       for (const [what, value] of Object.entries(expected)) check(where, what, resolve(value), outcome);
     }
   }

@@ -20,7 +20,7 @@ export type Outcome = Record<string, unknown>;
 const text = (value: unknown) => (typeof value === "string" ? value : "");
 const documentStep = (document: { version: bigint; body?: { $case: string; value: unknown } | undefined }): Outcome => ({
   version: Number(document.version),
-  contains: document.body?.$case === "json" ? String(document.body.value as Buffer) : JSON.stringify(document.body?.value),
+  contains: document.body?.$case === "json" ? String(document.body.value) : JSON.stringify(document.body?.value),
 });
 const json = (step: Step) => ({ $case: "json" as const, value: Buffer.from(text(step["json"])) });
 const version = (step: Step) => (typeof step["expectedVersion"] === "number" ? { expectedVersion: BigInt(step["expectedVersion"]) } : {});
