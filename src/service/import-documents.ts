@@ -78,7 +78,7 @@ export async function* importDocuments(documents: Pick<DocumentService, "upsert"
 
 function stoppedAt(documents: number, thrown: unknown): HostError {
   const error = HostError.from(thrown);
-  return new HostError(error.reason, `Document ${documents + 1} of the import: ${error.message} The ${documents} before it are written; go on with skip=${documents} once it is right.`, {
+  return new HostError(error.reason, `Document ${documents + 1} of the import: ${error.message.replace(/[.]?$/, ".")} The ${documents} before it are written; go on with skip=${documents} once it is right.`, {
     metadata: { ...error.metadata, documents: String(documents) },
     cause: error.cause,
   });

@@ -24,6 +24,21 @@ export function parseTranscript(markdown: string, tag: string): Step[] {
   return steps.map(({ command, output }) => ({ command, output: output.trim() }));
 }
 
+/** The text with other outputs for the steps of a tag, in their order. */
+export function withOutputs(markdown: string, tag: string, outputs: readonly string[]): string {
+  let at = 0;
+  return markdown.replace(/^```console (\w+)\n(.*?)^```$/gms, (whole: string, info: string, block: string) => {
+    if (info !== tag) return whole;
+    const parts = block.split(/^(?=\$ )/m).map((part) => {
+      const [first = "", ...rest] = part.split("\n");
+      const more = rest.findIndex((line) => !line.startsWith("> "));
+      const output = outputs[at++] ?? "";
+      return [first, ...rest.slice(0, more), ...(output === "" ? [] : [output]), ""].join("\n");
+    });
+    return `\`\`\`console ${info}\n${parts.join("")}\`\`\``;
+  });
+}
+
 /** The code blocks of a language and tag, for example ```js library. */
 export function codeBlocks(markdown: string, info: string): string[] {
   return [...markdown.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)].filter(([, found]) => found === info).map(([, , code]) => code ?? "");

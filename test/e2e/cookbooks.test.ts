@@ -1,0 +1,61 @@
+import { writeFileSync } from "node:fs";
+import { delimiter, join, resolve } from "node:path";
+import { runCookbook, type Name } from "../support/cookbook.js";
+import { httpStore } from "../support/http-store.js";
+import { serve, type ServedHost } from "../support/served-host.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+import { haveTools } from "../support/tools.js";
+
+/** What the cookbooks show is run as it stands, but for ports and directories, and must give what they show. */
+process.env["PATH"] = `${process.env["PATH"]}${delimiter}${resolve(".cache/go-bin")}`;
+const timeoutMs = 180_000;
+
+const port = (address: string) => address.slice(address.lastIndexOf(":"));
+
+/** A host, and the names that the cookbooks give it and the directory. */
+async function start(root: string, ...flags: string[]): Promise<{ host: ServedHost; names: Name[] }> {
+  const host = await serve(["--data-dir", join(root, "data"), ...flags]);
+  const names: Name[] = [
+    ["/tmp/holdfast", join(root, "work")],
+    ["localhost:8000", `localhost${port(host.url)}`],
+    ["127.0.0.1:8000", `127.0.0.1${port(host.url)}`],
+    ["localhost:8001", `localhost${port(host.grpc)}`],
+    ["127.0.0.1:8001", `127.0.0.1${port(host.grpc)}`],
+  ];
+  return { host, names };
+}
+
+async function withTokens(file: string): Promise<void> {
+  const root = temporaryDirectory();
+  writeFileSync(join(root, "tokens"), "reading-4f1c read\nnightly-9b2e read,backup\n");
+  const { names } = await start(root, "--token-file", join(root, "tokens"));
+  await runCookbook(file, "tokens", names);
+}
+
+const forCurl = haveTools("docs/curl.md", "sh", "curl", "jq", "sha256sum", "base64", "od");
+
+(forCurl ? describe : describe.skip)("docs/curl.md", () => {
+  test("against a host", async () => {
+    const { host, names } = await start(temporaryDirectory());
+    await runCookbook("docs/curl.md", "host", names);
+    if (haveTools("a part of docs/curl.md", "wget")) await runCookbook("docs/curl.md", "wget", names);
+    expect(await host.stop()).toBe(0);
+  }, timeoutMs);
+
+  test("with an http store", async () => {
+    const { names } = await start(temporaryDirectory());
+    const store = await httpStore();
+    await runCookbook("docs/curl.md", "store", [...names, ["http://store.example:8080", store.origin]]);
+  }, timeoutMs);
+
+  test("with tokens", () => withTokens("docs/curl.md"), timeoutMs);
+});
+
+(haveTools("docs/grpcurl.md", "sh", "grpcurl", "jq", "base64", "sha256sum") ? describe : describe.skip)("docs/grpcurl.md", () => {
+  test("against a host", async () => {
+    const { names } = await start(temporaryDirectory());
+    await runCookbook("docs/grpcurl.md", "host", names);
+  }, timeoutMs);
+
+  test("with tokens", () => withTokens("docs/grpcurl.md"), timeoutMs);
+});

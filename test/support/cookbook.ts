@@ -1,0 +1,36 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { normalise, parseTranscript, runInShell, withOutputs, type Step } from "./transcript.js";
+
+/** What a text calls something, and what it is called in this run. */
+export type Name = [shown: string, real: string];
+
+const replaced = (text: string, pairs: Name[]) => pairs.reduce((all, [from, to]) => all.replaceAll(from, to), text);
+const realOf = (text: string, names: Name[]) => replaced(text, names);
+const shownOf = (text: string, names: Name[]) => replaced(text, names.map(([shown, real]): Name => [real, shown]));
+
+/** What differs besides, from one run to the next: digests, dates, and the sizes of archives. */
+function comparable(text: string): string {
+  return normalise(text)
+    .replace(/\b[0-9a-f]{64}\b/g, "<sha256>")
+    .replace(/sha-256=:[A-Za-z0-9+/=]+:/g, "sha-256=:<base64>:")
+    .replace(/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT/g, "<date>")
+    .replace(/(content-length: |"?(?:size|committed|bytes)\w*"?: ?"?)\d{4,}/gi, "$1<bytes>")
+    .replace(/(bytes \d+)-\d{4,}\/\d+/g, "$1-<bytes>/<bytes>")
+    .replace(/(bytes \d+-\d+)\/\d+/g, "$1/<bytes>");
+}
+
+const comparableSteps = (steps: Step[]) => steps.map(({ command, output }) => ({ command, output: comparable(output) }));
+
+/**
+ * Runs the blocks ```console TAG of a Markdown file in one shell, under the names of this run, and compares what they print
+ * with what the file shows. With UPDATE_COOKBOOKS in the environment it writes into the file what they print instead.
+ */
+export async function runCookbook(file: string, tag: string, names: Name[]): Promise<void> {
+  const text = readFileSync(file, "utf8");
+  const steps = parseTranscript(text, tag);
+  expect(steps.length).toBeGreaterThan(0);
+  const outputs = await runInShell(steps.map(({ command }) => realOf(command, names)), 120_000);
+  const seen = steps.map(({ command }, i) => ({ command, output: shownOf(outputs[i] ?? "the shell ended early", names).replace(/[ \t\r]+$/gm, "") }));
+  if (process.env["UPDATE_COOKBOOKS"]) writeFileSync(file, withOutputs(text, tag, seen.map(({ output }) => output)));
+  else expect(comparableSteps(seen)).toEqual(comparableSteps(steps));
+}
