@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseDuration, readConfig, settings } from "./config.js";
+import { parseDuration, parseSize, readConfig, settings } from "./config.js";
 import { HostError } from "./errors.js";
 import { resolveOptions } from "./host-options.js";
 
@@ -31,6 +31,15 @@ describe("durations", () => {
   });
 });
 
+describe("sizes", () => {
+  test.each([["0", 0], ["1000", 1000], ["500MiB", 524_288_000], ["64GiB", 2 ** 36], [" 1KiB ", 1024]])("%s", (text, bytes) => {
+    expect(parseSize(text)).toBe(bytes);
+  });
+  test.each(["", "GiB", "1.5GiB", "-1", "10GB", "999999999999TiB"])("%j is none", (text) => {
+    expect(problemOf(() => parseSize(text))).toMatch(/^CONFIGURATION_INVALID: .*write for example 64GiB/);
+  });
+});
+
 describe("where a setting comes from", () => {
   test("nothing given leaves the defaults to the host", () => {
     expect(readConfig({}, {})).toEqual({ dataDirectory: resolve("data") });
@@ -55,6 +64,7 @@ describe("where a setting comes from", () => {
       "data-dir": "/d", "http-host": "::1", "http-port": "0", "grpc-host": "localhost", "grpc-port": "65535", id: "me",
       factory: "/f=k", "memory-index": "/m", "backup-root": "/b", history: "1d", "retain-versions": "7", "token-file": tokens, "host-name": "n",
       "allow-destination": "store:8080", "ca-file": tokens, "client-cert": tokens, "client-key": tokens,
+      "transfer-space": "5GiB", "transfer-lease": "10m",
       "cors-origin": "https://c.example", "tls-cert": tokens, "tls-key": tokens, "tls-client-ca": tokens,
     };
     expect(Object.keys(values).sort()).toEqual(settings.map(({ name }) => name).sort());
@@ -63,6 +73,7 @@ describe("where a setting comes from", () => {
       factories: [{ path: "/f", kind: "k", indexLink: "/core/document-index" }], memoryIndexes: ["/m"], backupRoots: ["/b"],
       historyMs: 86_400_000, retainedVersions: 7, tokens: "t read\n", hostNames: ["n"],
       allowDestinations: ["store:8080"], clientTls: { ca: "t read\n", certificate: "t read\n", key: "t read\n" },
+      transfers: { maxBytes: 5 * 2 ** 30, leaseMs: 600_000 },
       corsOrigins: ["https://c.example"], tls: { certificate: "t read\n", key: "t read\n", clientCa: "t read\n" },
     };
     const many = new Set(settings.filter(({ many }) => many).map(({ name }) => name));

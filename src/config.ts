@@ -34,6 +34,8 @@ export const settings: readonly Setting[] = [
   { name: "ca-file", placeholder: "FILE", help: "authorities to trust on outgoing https beside the usual ones, in PEM" },
   { name: "client-cert", placeholder: "FILE", help: "certificate of this host for outgoing https, in PEM; needs --client-key" },
   { name: "client-key", placeholder: "FILE", help: "its private key, in PEM" },
+  { name: "transfer-space", placeholder: "SIZE", help: "what streamed archives may take in the data directory together (default 64GiB)" },
+  { name: "transfer-lease", placeholder: "DURATION", help: "how long a streamed archive stays that nobody touches (default 1h)" },
   { name: "cors-origin", placeholder: "ORIGIN", help: "whose pages may ask this host from a browser, or * with tokens; repeatable (default: nobody's)", many: true },
   { name: "tls-cert", placeholder: "FILE", help: "certificate in PEM, with those between it and a root: TLS on both ports" },
   { name: "tls-key", placeholder: "FILE", help: "the certificate's private key in PEM, not encrypted" },
@@ -51,6 +53,15 @@ export function parseDuration(text: string): number {
   const unit = units[match?.[2] ?? ""];
   if (!match || unit === undefined) throw invalid(`${JSON.stringify(text)} is no duration; write for example 24h, 90m or 7d.`);
   return Number(match[1]) * unit;
+}
+
+/** A size as text, for example 64GiB, 500MiB or 1000000 (bytes), in bytes. */
+export function parseSize(text: string): number {
+  const match = /^(\d{1,12})(KiB|MiB|GiB|TiB)?$/.exec(text.trim());
+  const units: Record<string, number> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+  const bytes = Number(match?.[1]) * (units[match?.[2] ?? ""] ?? 1);
+  if (!match || !Number.isSafeInteger(bytes)) throw invalid(`${JSON.stringify(text)} is no size; write for example 64GiB or 500MiB.`);
+  return bytes;
 }
 
 function readConfigFile(path: string): Values {
@@ -139,10 +150,16 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     hostNames: list("host-name"),
     allowDestinations: list("allow-destination"),
     clientTls: hasTls ? { ...(ca !== undefined && { ca }), ...(certificate !== undefined && { certificate }), ...(key !== undefined && { key }) } : undefined,
+    transfers: readTransfers(text("transfer-space"), text("transfer-lease")),
     corsOrigins: list("cors-origin"),
     tls: readTls(text("tls-cert"), text("tls-key"), text("tls-client-ca")),
   };
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as HostOptions;
+}
+
+function readTransfers(space: string | undefined, lease: string | undefined): HostOptions["transfers"] | undefined {
+  if (space === undefined && lease === undefined) return undefined;
+  return { ...(space !== undefined && { maxBytes: parseSize(space) }), ...(lease !== undefined && { leaseMs: parseDuration(lease) }) };
 }
 
 function readTls(certificate: string | undefined, key: string | undefined, clientCa: string | undefined): TlsIdentity | undefined {

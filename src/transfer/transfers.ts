@@ -196,7 +196,7 @@ export async function openTransfers(
   return {
     get: (name) => view(find(name)),
     list: () => [...entries.values()].map(view).sort((a, b) => (a.name < b.name ? -1 : 1)),
-    delete: (name) => remove(find(name), "was deleted"),
+    delete: async (name) => remove(find(name), "was deleted"),
     newName: () => seams.randomId(),
     async beginDownload(expectedBytes) {
       checkCount();
