@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,6 +75,8 @@ func (h *host) kill() {
 }
 
 func (h *host) stop() {
+	// Told to stop in the very moment in which a client leaves, it waits some seconds for that client.
+	time.Sleep(100 * time.Millisecond)
 	_ = h.cmd.Process.Signal(syscall.SIGTERM)
 	ended := make(chan struct{})
 	go func() { _ = h.cmd.Wait(); close(ended) }()
@@ -126,17 +130,21 @@ var exampleAddress = os.Getenv("HOLDFAST_ADDRESS")
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	if exampleAddress == "" && whyNoHost() == "" {
+	flag.Parse()
+	switch why := whyNoHost(); {
+	case exampleAddress != "":
+	case why != "":
+		fmt.Println("the examples are skipped:", why)
+		_ = flag.Set("test.skip", "^Example")
+	default:
 		directory, err := os.MkdirTemp("", "holdfast-go-")
 		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
+			log.Fatal(err)
 		}
 		defer os.RemoveAll(directory)
 		h := &host{args: []string{"--data-dir", filepath.Join(directory, "data")}}
 		if err := h.start(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
+			log.Fatal(err)
 		}
 		defer h.stop()
 		exampleAddress = h.address

@@ -69,6 +69,7 @@ type upload struct {
 func (u *upload) run(ctx context.Context, begun bool) (*managementv1.StreamRestoreResponse, error) {
 	retry := newRetrier(u.client.patience)
 	var furthest int64
+	takenOver := false
 	for {
 		begin, err := int64(0), error(nil)
 		if begun {
@@ -85,8 +86,15 @@ func (u *upload) run(ctx context.Context, begun bool) (*managementv1.StreamResto
 				return response, nil
 			}
 		}
-		// A host that was killed may have less than it said before.
-		again := isTransient(err) || hasReason(err, "TRANSFER_OFFSET")
+		again := isTransient(err)
+		switch {
+		case hasReason(err, "TRANSFER_OFFSET"):
+			// A host that was killed may have less than it said before.
+			again = true
+		case hasReason(err, "TRANSFER_TAKEN_OVER"):
+			// A stream that was cut may reach the host's disk after the one that goes on. Who takes over twice is somebody else.
+			again, takenOver = !takenOver, true
+		}
 		if err = retry.wait(ctx, err, again); err != nil {
 			return nil, err
 		}
