@@ -1,5 +1,6 @@
 // Tries the package on Node 24, whatever Node runs this: packs it, installs the package and a Node 24 in a temporary
-// directory (the native addon is fetched or built for that Node there), and runs the library's example and the command.
+// directory (the native addon is fetched or built for that Node there), and runs the library's example, the command and
+// the TypeScript client.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -41,11 +42,28 @@ try {
     greeting += chunk;
     if (greeting.includes("Try it:")) break;
   }
+  const address = /gRPC +(\S+)/.exec(greeting)?.[1];
+  const client = join(root, "clients", "typescript");
+  execFileSync(process.execPath, [join(client, "build.mjs")], { stdio: "inherit" });
+  const [packed] = JSON.parse(run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", directory], { cwd: client }));
+  run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", join(directory, packed.filename)], { env });
+  const work = `const client = new HoldfastClient({ address: ${JSON.stringify(address)} });
+    const { backup } = await client.downloadBackup("client.zip");
+    const { result } = await client.uploadRestore("client.zip");
+    console.log("client:", backup.documents === result.documents);
+    client.close();`;
+  writeFileSync(join(directory, "client.mjs"), `import { HoldfastClient } from "@holdfast/client";\n${work}\n`);
+  writeFileSync(join(directory, "client.cjs"), `const { HoldfastClient } = require("@holdfast/client");\n(async () => { ${work} })();\n`);
+  for (const script of ["client.mjs", "client.cjs"]) {
+    // The host runs in this directory and is asked meanwhile: what it prints is read on.
+    host.stdout.resume();
+    if (run("node", [script], { env }) !== "client: true\n") throw new Error(`${script} ended differently.`);
+  }
   const ended = once(host, "exit");
   host.kill("SIGTERM");
   const [code] = await ended;
   if (!greeting.includes("Holdfast is ready.") || code !== 0) throw new Error(`The command said "${greeting}" and ended with ${code}.`);
-  console.log(`Node ${version}: the example and the command work`);
+  console.log(`Node ${version}: the example, the command and the client (as module and CommonJS) work`);
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
