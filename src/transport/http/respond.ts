@@ -35,7 +35,7 @@ export function endWhenRead(request: IncomingMessage, response: ServerResponse):
     return;
   }
   // A request whose reader stopped has none any more, and an answer that waits for its turn has none yet.
-  const socket = response.socket ?? (request.socket as Socket | null);
+  const socket: Socket | null = response.socket ?? request.socket;
   const finish = () => {
     clearTimeout(timer);
     request.off("end", finish).off("close", finish);
