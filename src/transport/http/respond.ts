@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { limits } from "../../limits.js";
 
 /** The headers every answer has, in the order that clients of the older host know; no date and no server name. */
@@ -33,11 +34,13 @@ export function endWhenRead(request: IncomingMessage, response: ServerResponse):
     response.end();
     return;
   }
+  // A request whose reader stopped has none any more, and an answer that waits for its turn has none yet.
+  const socket: Socket | null = response.socket ?? request.socket;
   const finish = () => {
     clearTimeout(timer);
     request.off("end", finish).off("close", finish);
     response.end(() => {
-      if (!request.complete) request.socket.destroySoon();
+      if (!request.complete) socket?.destroySoon();
     });
   };
   const timer = setTimeout(finish, limits.drainMs);

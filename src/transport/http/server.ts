@@ -138,7 +138,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       // A connection that never said a word is not idle to node:http; it would hold the close up to its timeout.
-      const busy = new Set(active.map(({ response }) => addressOf(response.req.socket)));
+      const busy = new Set(active.flatMap(({ response: { socket } }) => (socket ? [addressOf(socket)] : [])));
       for (const socket of sockets) if (options.tls ? !busy.has(addressOf(socket)) : socket.bytesRead === 0) socket.destroy();
       const timer = setTimeout(() => {
         for (const { controller } of active) controller?.abort();

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hostNames } from "../../security/hosts.js";
 import { sendError } from "../xenon/error-response.js";
-import { sendJson } from "./respond.js";
+import { endWhenRead, sendJson } from "./respond.js";
 import { createHttpServer, type HttpHandler, type HttpServer } from "./server.js";
 
 const pace = { timeoutMs: 200, progressBytes: 1000, checkMs: 20 };
@@ -61,4 +61,17 @@ test("a body that the host is slow to read is waited for, and so is a slow answe
   while (answer() === "") await sleep(10);
   expect(answer()).toMatch(/^HTTP\/1\.1 200/);
   socket.destroy();
+});
+
+test("a reader that stops in the middle of a body takes neither the answer with it nor the host", async () => {
+  const { socket, chunk, answer } = await begin(async (request, response) => {
+    for await (const _ of request) break;
+    response.writeHead(200).write("a part");
+    await sleep(100);
+    endWhenRead(request, response);
+    return true;
+  });
+  chunk(100);
+  while (!answer().includes("a part")) await sleep(10);
+  await once(socket, "close");
 });

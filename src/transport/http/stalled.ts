@@ -24,12 +24,13 @@ export function watchBodies(inFlight: () => Iterable<ServerResponse>, pace: Body
   const seen = new WeakMap<IncomingMessage, Progress>();
   const timer = setInterval(() => {
     const now = performance.now();
-    for (const { req: request } of inFlight()) {
-      if (request.complete) continue;
-      const bytes = request.socket.bytesRead;
+    for (const { req: request, socket } of inFlight()) {
+      // The request's own socket is gone where its reader stopped in the middle.
+      if (request.complete || socket === null) continue;
+      const bytes = socket.bytesRead;
       const before = seen.get(request);
       if (before === undefined || bytes - before.bytes >= pace.progressBytes || request.readableLength > 0) seen.set(request, { bytes, sinceMs: now });
-      else if (now - before.sinceMs >= pace.timeoutMs) request.socket.destroy();
+      else if (now - before.sinceMs >= pace.timeoutMs) socket.destroy();
     }
   }, pace.checkMs);
   timer.unref();
