@@ -59,7 +59,14 @@ test("has every route of the router, and those alone", async () => {
     const example = `/${template.segments.map((segment) => (segment === "**" ? "a/b" : segment === "*" ? "a" : segment)).join("/")}${template.verb === undefined ? "" : `:${template.verb}`}`;
     expect({ example, found: known.some(({ method, pattern }) => method === httpMethod.toLowerCase() && pattern.test(example)) }).toEqual({ example, found: true });
   }
-  expect(known).toHaveLength(rules.length);
+  // Those that are no rules of a proto, each of them served: an empty request is refused, and not as unknown.
+  const bytes = [["get", "/v1/transfers/none:download", 404], ["put", "/v1/transfers/no%20name", 400], ["post", "/v1/documents:import", 400], ["get", "/v1/documents:export", 400]] as const;
+  for (const [method, path, status] of bytes) {
+    expect(known.some((one) => one.method === method && one.pattern.test(path))).toBe(true);
+    const response = await fetch(`${base()}${path}`, { method: method.toUpperCase() });
+    expect({ path, status: response.status, text: await response.text() }).toEqual({ path, status, text: expect.not.stringContaining("ROUTE_NOT_FOUND") as string });
+  }
+  expect(known).toHaveLength(rules.length + bytes.length);
   expect(document.paths["/v1/operations/{name}:wait"]).toHaveProperty("post");
 });
 

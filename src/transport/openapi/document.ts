@@ -2,6 +2,7 @@ import type { DescMethod, JsonObject } from "@bufbuild/protobuf";
 import { StatusSchema } from "../../../gen/ts/google/rpc/status_pb.js";
 import type { BoundService } from "../call/bound-service.js";
 import { rulesOf, type ExtraRules, type Rule } from "../rest/rules.js";
+import { bytePaths } from "./byte-paths.js";
 import { pathOf, queryParameters } from "./parameters.js";
 import { createSchemas, type Schemas } from "./schemas.js";
 
@@ -27,6 +28,7 @@ export function openApiDocument({ services, extraRules, version, withTokens }: D
       }
     }
   }
+  for (const [path, item] of Object.entries(bytePaths(schemas))) paths[path] = { ...paths[path], ...item };
   return {
     openapi: "3.1.0",
     info: { title: "Holdfast", version },
