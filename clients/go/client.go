@@ -36,7 +36,7 @@ type Client struct {
 	Health grpc_health_v1.HealthClient
 
 	conn *grpc.ClientConn
-	// What restarts a stream or asks again; a test has less patience.
+	// How long is tried in vain; the constant of that name, but in tests.
 	patience time.Duration
 }
 
@@ -64,7 +64,7 @@ func WithTransportCredentials(c credentials.TransportCredentials) Option {
 	return func(o *dialOptions) { o.credentials = c }
 }
 
-// WithDialOptions hands further options to gRPC. They go before those of this package, interceptors come after its own.
+// WithDialOptions hands further options to gRPC. They override those of this package; interceptors come after its own.
 func WithDialOptions(opts ...grpc.DialOption) Option {
 	return func(o *dialOptions) { o.grpc = append(o.grpc, opts...) }
 }

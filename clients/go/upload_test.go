@@ -32,23 +32,12 @@ func TestUploadGoesOnAfterACut(t *testing.T) {
 func TestUploadGoesOnInALaterCall(t *testing.T) {
 	h, client := filled(t)
 	path := download(t, client)
-	name := holdfast.WithTransferName("transfers/later")
-	ctx, cancel := context.WithCancel(testContext(t))
-	first := dial(t, h.address)
-	sent := 0
-	_, err := first.UploadRestoreFile(ctx, path, name, holdfast.WithProgress(func(int64, int64) {
-		if sent++; sent == 4 {
-			cancel()
-		}
-	}))
-	if !errors.Is(err, context.Canceled) {
+	archive, err := os.ReadFile(path)
+	if err != nil {
 		t.Fatal(err)
 	}
-	first.Close()
-	// The host makes durable what came once it has seen that the stream is over.
-	for transfers(testContext(t), t, client)[0].CommittedBytes == 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	interruptUpload(t, h, archive, "transfers/later")
+	name := holdfast.WithTransferName("transfers/later")
 	begin := int64(-1)
 	response, err := client.UploadRestoreFile(testContext(t), path, name, holdfast.WithProgress(func(done, _ int64) {
 		if begin < 0 {
@@ -131,19 +120,39 @@ func TestUploadOfAnotherFileUnderTheNameIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(testContext(t))
+	interruptUpload(t, h, archive, "transfers/changed")
 	name := holdfast.WithTransferName("transfers/changed")
-	sent := 0
-	_, err = dial(t, h.address).UploadRestore(ctx, bytes.NewReader(archive), int64(len(archive)), name, holdfast.WithProgress(func(int64, int64) {
-		if sent++; sent == 4 {
-			cancel()
-		}
-	}))
-	if !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
 	archive[100] ^= 1
 	if _, err = client.UploadRestore(testContext(t), bytes.NewReader(archive), int64(len(archive)), name); reasonOf(err) != "TRANSFER_DAMAGED" {
 		t.Error(err)
 	}
+}
+
+// interruptUpload ends an upload in its middle, so that the host has a part of it.
+func interruptUpload(t *testing.T, h *host, archive []byte, name string) {
+	t.Helper()
+	// What was sent may still be on its way when the stream is ended, and is lost then: so it may take several.
+	for begun := time.Now(); time.Since(begun) < 30*time.Second; {
+		client := dial(t, h.address)
+		ctx, cancel := context.WithCancel(testContext(t))
+		sent := 0
+		_, err := client.UploadRestore(ctx, bytes.NewReader(archive), int64(len(archive)), holdfast.WithTransferName(name), holdfast.WithProgress(func(int64, int64) {
+			if sent++; sent == 6 {
+				time.Sleep(200 * time.Millisecond)
+				cancel()
+			}
+		}))
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		// The host makes durable what came once it has seen that the stream is over.
+		for range 100 {
+			transfer, _ := client.Management.GetTransfer(testContext(t), &managementv1.GetTransferRequest{Name: name})
+			if transfer.GetCommittedBytes() > 0 {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	t.Fatal("the host never had a part of it")
 }
