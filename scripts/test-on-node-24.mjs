@@ -36,12 +36,15 @@ try {
   process.stdout.write(output);
   if (!/restored \/shop\/orders\/1: 30 metres\n$/.test(output)) throw new Error("The example ended differently.");
 
-  const host = spawn(join(directory, "node_modules", ".bin", "holdfast"), ["serve", "--data-dir", "served", "--http-port", "0", "--grpc-port", "0"], { cwd: directory, env, stdio: ["ignore", "pipe", "ignore"] });
+  const host = spawn(join(directory, "node_modules", ".bin", "holdfast"), ["serve", "--data-dir", "served", "--http-port", "0", "--grpc-port", "0"], { cwd: directory, env, stdio: ["ignore", "pipe", "inherit"] });
   let greeting = "";
-  for await (const chunk of host.stdout) {
-    greeting += chunk;
-    if (greeting.includes("Try it:")) break;
-  }
+  await new Promise((resolve, reject) => {
+    host.on("exit", (code) => reject(new Error(`The command said "${greeting}" and ended with ${code}.`)));
+    host.stdout.setEncoding("utf8").on("data", (chunk) => {
+      greeting += chunk;
+      if (greeting.includes("Try it:")) resolve();
+    });
+  });
   const address = /gRPC +(\S+)/.exec(greeting)?.[1];
   const client = join(root, "clients", "typescript");
   execFileSync(process.execPath, [join(client, "build.mjs")], { stdio: "inherit" });
@@ -55,8 +58,6 @@ try {
   writeFileSync(join(directory, "client.mjs"), `import { HoldfastClient } from "@holdfast/client";\n${work}\n`);
   writeFileSync(join(directory, "client.cjs"), `const { HoldfastClient } = require("@holdfast/client");\n(async () => { ${work} })();\n`);
   for (const script of ["client.mjs", "client.cjs"]) {
-    // The host runs in this directory and is asked meanwhile: what it prints is read on.
-    host.stdout.resume();
     if (run("node", [script], { env }) !== "client: true\n") throw new Error(`${script} ended differently.`);
   }
   const ended = once(host, "exit");

@@ -77,27 +77,28 @@ export const limits = {
   streamIdleMs: 120_000,
   /** Manifests of backups that were streamed, to go on from. */
   sentManifests: 1000,
-  /** A transfer that gets nowhere for this long is given up, however often it was tried again. */
-  transferPatienceMs: 30_000,
+
+  /** To and from other web servers: work that gets nowhere for this long is given up, however often it was tried again. */
+  remotePatienceMs: 30_000,
   /** Nothing moved on a request for this long: it is tried again, once within the patience. */
-  transferSilenceMs: 15_000,
-  transferBackOffMs: 100,
-  transferBackOffMaxMs: 5_000,
+  remoteSilenceMs: 15_000,
+  remoteBackOffMs: 100,
+  remoteBackOffMaxMs: 5_000,
   /** Less than this is not getting on: a source that drips is given up too. */
-  transferProgressBytes: 64 * KiB,
+  remoteProgressBytes: 64 * KiB,
   /** Chunks of an upload and ranges of a download: small ones for small archives, so that several are under way. */
-  transferChunkMin: 512 * KiB,
-  transferChunkMax: 8 * MiB,
-  /** Requests of one transfer at a time. */
-  transferRequests: 4,
+  remoteChunkMin: 512 * KiB,
+  remoteChunkMax: 8 * MiB,
+  /** Requests to one of them at a time. */
+  remoteRequests: 4,
   /** Read from a file and sent at once; each request under way has one such buffer. */
-  transferBufferBytes: 256 * KiB,
+  remoteBufferBytes: 256 * KiB,
   /** What is read of an answer that nobody wants, so that its connection can be used again: Xenon sends chunks back. */
-  transferDrainBytes: 9 * MiB,
+  remoteDrainBytes: 9 * MiB,
   /** Sources that are fetched at a time; each takes disk. */
-  transfersInbound: 16,
+  remoteSources: 16,
   /** Left free on the disk of the indexes when a source does not say how large it is. */
-  transferReserveBytes: 64 * MiB,
+  remoteReserveBytes: 64 * MiB,
 
   operations: 1000,
   runningOperations: 16,

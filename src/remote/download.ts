@@ -66,7 +66,7 @@ function fetcher(peer: Peer, sink: Sink) {
       await sink.write(wanted, position);
       position += wanted.length;
       onPosition(position);
-      if (position - counted >= limits.transferProgressBytes) {
+      if (position - counted >= limits.remoteProgressBytes) {
         counted = position;
         attempt.progress();
       }
@@ -93,7 +93,7 @@ function fetcher(peer: Peer, sink: Sink) {
     for await (const chunk of body) {
       await sink.write(chunk, position);
       position += chunk.length;
-      if (position >= furthest + limits.transferProgressBytes) {
+      if (position >= furthest + limits.remoteProgressBytes) {
         furthest = position;
         attempt.progress();
       }
@@ -104,7 +104,7 @@ function fetcher(peer: Peer, sink: Sink) {
   return {
     /** The first question: it learns what there is, and takes the first bytes. */
     open(attempt: Attempt, signal: AbortSignal): Promise<Opened> {
-      const asked = { first: 0, last: limits.transferChunkMin - 1 };
+      const asked = { first: 0, last: limits.remoteChunkMin - 1 };
       return get(asked, undefined, attempt, signal, async (answer): Promise<Opened> => {
         const answered = readAnswer(answer, asked, end);
         // An empty file has no range; without one it is an empty body.

@@ -22,7 +22,7 @@ export async function openFileSink(seams: Seams, path: string, directory: string
     async expect(total) {
       const free = await files.freeBytes(directory);
       if (total !== undefined && total > free) throw tooLarge(`has ${total} bytes, and ${free} are free here`);
-      bound = total ?? Math.max(0, free - limits.transferReserveBytes);
+      bound = total ?? Math.max(0, free - limits.remoteReserveBytes);
       told = total ?? 0;
     },
     async write(bytes, position) {

@@ -48,7 +48,7 @@ export function openPeer(uri: HttpUri, { role, policy, tls, bearer }: PeerOption
   const name = `${role} ${uri.shown}`;
   // A literal address is connected to without being looked up.
   if (isIP(uri.hostname)) checkAddress(policy, uri.hostname, uri.port, uri.hostname);
-  const agentOptions = { keepAlive: true, maxSockets: limits.transferRequests };
+  const agentOptions = { keepAlive: true, maxSockets: limits.remoteRequests };
   const agent = uri.secure ? new HttpsAgent({ ...agentOptions, ...tls }) : new HttpAgent(agentOptions);
   const common: RequestOptions = { host: uri.hostname, port: uri.port, path: uri.target, agent, lookup: lookupUnder(policy, uri.port), setHost: false };
   const headersOf = (request: PeerRequest) => ({
@@ -161,7 +161,7 @@ async function drain(response: IncomingMessage, rest: AsyncIterable<Buffer>): Pr
   if (response.readableEnded || response.destroyed) return;
   for await (const chunk of rest) {
     drained += chunk.length;
-    if (drained > limits.transferDrainBytes) return;
+    if (drained > limits.remoteDrainBytes) return;
   }
 }
 

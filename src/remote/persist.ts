@@ -19,7 +19,7 @@ export interface Attempt {
  * ones each time, or as long as the other end asked for.
  */
 export async function persist<T>(seams: Pick<Seams, "transfer" | "randomHex">, signal: AbortSignal, attempt: (each: Attempt) => Promise<T>): Promise<T> {
-  const { patienceMs = limits.transferPatienceMs, silenceMs = limits.transferSilenceMs, backOffMs = limits.transferBackOffMs } = seams.transfer ?? {};
+  const { patienceMs = limits.remotePatienceMs, silenceMs = limits.remoteSilenceMs, backOffMs = limits.remoteBackOffMs } = seams.transfer ?? {};
   let since = performance.now();
   let failures = 0;
   for (let number = 1; ; number += 1) {
@@ -49,7 +49,7 @@ export async function persist<T>(seams: Pick<Seams, "transfer" | "randomHex">, s
 /** Doubling from the last try that got on; between half and all of it, so that many waiters do not come back at once. */
 function waitBefore(error: HostError, failures: number, backOffMs: number, seams: Pick<Seams, "randomHex">): number {
   const askedMs = Number(error.metadata["retryAfterSeconds"] ?? 0) * 1000;
-  const whole = Math.min(limits.transferBackOffMaxMs, backOffMs * 2 ** Math.min(failures - 1, 20));
+  const whole = Math.min(limits.remoteBackOffMaxMs, backOffMs * 2 ** Math.min(failures - 1, 20));
   return Math.max(askedMs, whole * (0.5 + Number.parseInt(seams.randomHex(2), 16) / 0x20000));
 }
 

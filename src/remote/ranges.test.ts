@@ -2,13 +2,13 @@ import { limits } from "../limits.js";
 import { chunkBytes, eachRange, parseContentRange, rangesOf } from "./ranges.js";
 
 test("the ranges of a file touch, count the end in and are whole numbers at any size", () => {
-  for (const total of [0, 1, limits.transferChunkMin, limits.transferChunkMin + 1, 100_000_000, 2 ** 32 + 5, 2 ** 41 + 1]) {
+  for (const total of [0, 1, limits.remoteChunkMin, limits.remoteChunkMin + 1, 100_000_000, 2 ** 32 + 5, 2 ** 41 + 1]) {
     let next = 0;
     for (const { first, last } of rangesOf(0, total)) {
       expect(first).toBe(next);
       expect(Number.isSafeInteger(last) && last >= first && last < total).toBe(true);
       next = last + 1;
-      if (total > 2 ** 40 && next < total - 10 * limits.transferChunkMax) break;
+      if (total > 2 ** 40 && next < total - 10 * limits.remoteChunkMax) break;
     }
     if (total < 2 ** 40) expect(next).toBe(total);
     expect(chunkBytes(total)).toBeGreaterThanOrEqual(512 * 1024);

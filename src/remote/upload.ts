@@ -10,7 +10,7 @@ import { eachRange, rangesOf, type ByteRange } from "./ranges.js";
 export async function upload(seams: Seams, peer: Peer, { path, sizeBytes }: { path: string; sizeBytes: number }, signal: AbortSignal, onBytes: (count: number) => void): Promise<void> {
   const file = await seams.files.openToRead(path);
   try {
-    await eachRange(rangesOf(0, sizeBytes), limits.transferRequests, signal, async (range, either) => {
+    await eachRange(rangesOf(0, sizeBytes), limits.remoteRequests, signal, async (range, either) => {
       await persist(seams, either, (attempt) => put(range, attempt));
 
       async function put({ first, last }: ByteRange, { number, silenceMs, progress }: { number: number; silenceMs: number; progress(): void }): Promise<void> {
@@ -38,7 +38,7 @@ export async function upload(seams: Seams, peer: Peer, { path, sizeBytes }: { pa
 
 /** Reads the range into one buffer again and again: the next piece is read when the last one was handed over. */
 async function sendRange(file: OpenFile, { first, last }: ByteRange, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
-  const buffer = Buffer.allocUnsafe(Math.min(limits.transferBufferBytes, last - first + 1));
+  const buffer = Buffer.allocUnsafe(Math.min(limits.remoteBufferBytes, last - first + 1));
   for (let position = first; position <= last; ) {
     const wanted = buffer.subarray(0, Math.min(buffer.length, last + 1 - position));
     const count = await file.read(wanted, position);

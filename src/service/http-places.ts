@@ -48,7 +48,7 @@ export function httpPlaces({ seams, policy, tls, temporaryDirectory }: HttpPlace
         uri: uri.shown,
         container: "STREAM",
         async open(signal, report) {
-          if (inbound >= limits.transfersInbound) throw new HostError("OPERATION_LIMIT", `${inbound} sources are being read, as many as the host allows; wait for one to end.`);
+          if (inbound >= limits.remoteSources) throw new HostError("OPERATION_LIMIT", `${inbound} sources are being read, as many as the host allows; wait for one to end.`);
           inbound += 1;
           try {
             return await openHttpSource(seams, temporaryDirectory, peerOf(uri, "The source", bearer), uri, signal, report, () => void (inbound -= 1));

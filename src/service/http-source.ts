@@ -26,7 +26,7 @@ export async function openHttpSource(
     report({ stage: "downloading" });
     const sink = await openFileSink(seams, path, temporaryDirectory, peer.name, (bytesDone, bytesTotal) => report({ bytesDone, bytesTotal }));
     try {
-      await download(seams, peer, sink, limits.transferRequests, signal);
+      await download(seams, peer, sink, limits.remoteRequests, signal);
     } finally {
       await sink.close();
     }

@@ -36,7 +36,7 @@ test("a file of more than 2 GiB goes there and back in exact ranges, and takes n
     let told = [0, 0];
     const target = join(directory, "fetched");
     const sink = await openFileSink(systemSeams, target, directory, peer.name, (...progress) => (told = progress));
-    expect(await download(systemSeams, peer, sink, limits.transferRequests, never)).toBe(sizeBytes);
+    expect(await download(systemSeams, peer, sink, limits.remoteRequests, never)).toBe(sizeBytes);
     await sink.close();
     expect([statSync(target).size, told]).toEqual([sizeBytes, [sizeBytes, sizeBytes]]);
   } finally {
