@@ -53,6 +53,10 @@ interface Entry {
   /** Ends everybody who works with it. */
   controller: AbortController;
   writer?: { controller: AbortController; closed: Promise<void> } | undefined;
+  /** Settles when its files are there. */
+  made: Promise<void>;
+  /** How many streams have come to send it: the last one to come is the one that does. */
+  senders: number;
 }
 
 /** Opens the transfers of a directory, which is made if it is missing; those of an earlier run are there again. */
@@ -65,8 +69,8 @@ export async function openTransfers(
   const kept = transferFiles(seams, directory);
   const entries = new Map<string, Entry>();
   let drafts = 0;
-  const enter = (record: TransferRecord): Entry => {
-    const entry: Entry = { record, touchedMs: performance.now(), holders: 0, controller: new AbortController() };
+  const enter = (record: TransferRecord, made: Promise<void> = Promise.resolve()): Entry => {
+    const entry: Entry = { record, touchedMs: performance.now(), holders: 0, controller: new AbortController(), made, senders: 0 };
     entries.set(record.name, entry);
     return entry;
   };
@@ -118,20 +122,25 @@ export async function openTransfers(
   const timer = setInterval(() => void sweep().catch(onBackgroundError), Math.min(limits.transferSweepMs, Math.max(10, bounds.leaseMs / 2)));
   timer.unref();
 
-  async function begin(name: string, sizeBytes: number): Promise<Entry> {
+  function begin(name: string): Entry {
     checkCount();
-    const { nowMicros } = seams;
-    const entry = enter({ name, direction: "upload", sizeBytes, committedBytes: 0, complete: false, sha256: "", createTimeMicros: nowMicros() });
-    try {
-      await (await seams.files.create(kept.dataPath(name))).close();
-      await kept.writeRecord(entry.record);
-      return entry;
-    } catch (error) {
+    const record: TransferRecord = { name, direction: "upload", sizeBytes: 0, committedBytes: 0, complete: false, sha256: "", createTimeMicros: seams.nowMicros() };
+    const made = makeFiles(record).catch(async (error: unknown) => {
       entries.delete(name);
       await kept.remove(name).catch(() => {});
       throw error;
-    }
+    });
+    // Whoever sends it awaits it.
+    made.catch(() => {});
+    return enter(record, made);
   }
+
+  async function makeFiles(record: TransferRecord): Promise<void> {
+    await (await seams.files.create(kept.dataPath(record.name))).close();
+    await kept.writeRecord(record);
+  }
+
+  const takenOver = (name: string) => new HostError("TRANSFER_TAKEN_OVER", `Another stream goes on with the transfer ${name}.`, { metadata: { transfer: name } });
 
   async function write(entry: Entry, sizeBytes: number | undefined): Promise<UploadWriter> {
     const { name } = entry.record;
@@ -146,7 +155,7 @@ export async function openTransfers(
       closed();
     };
     try {
-      before?.controller.abort(new HostError("TRANSFER_TAKEN_OVER", `Another stream goes on with the transfer ${name}.`, { metadata: { transfer: name } }));
+      before?.controller.abort(takenOver(name));
       await before?.closed;
       if (sizeBytes !== undefined && sizeBytes > 0) {
         await checkRoom(name, sizeBytes);
@@ -236,8 +245,12 @@ export async function openTransfers(
       if (!isTransferName(name)) {
         throw new HostError("REQUEST_INVALID", `${JSON.stringify(name.slice(0, 100))} is no name for a transfer: 1 to 64 letters, digits, dots, dashes and underscores.`, { metadata: { field: "name" } });
       }
-      const entry = entries.get(name) ?? (await begin(name, 0));
+      const entry = entries.get(name) ?? begin(name);
       if (entry.record.direction === "download") throw new HostError("REQUEST_INVALID", `The transfer ${name} is a download: nothing can be sent to it.`, { metadata: { transfer: name } });
+      const sender = (entry.senders += 1);
+      await entry.made;
+      // One that came later, while this one waited, is the sender's newer attempt.
+      if (sender !== entry.senders) throw takenOver(name);
       return write(entry, sizeBytes);
     },
     hold(name) {

@@ -34,16 +34,20 @@ export interface DownloadedBackup {
   backup: BackupDescription;
 }
 
-/** What a download that was cut leaves beside its bytes. */
+/** What a download that was cut leaves beside its bytes: what was asked for, so that nothing else is gone on with. */
 interface State {
   transfer: string;
+  indexLink: string;
+  since: string;
+  store: boolean;
 }
 
 export async function downloadBackup({ management }: Pick<HoldfastClient, "management">, to: string, options: DownloadOptions): Promise<DownloadedBackup> {
   const { signal, onProgress, resume = true } = options;
   const partial = `${to}.partial`;
   const statePath = `${partial}.json`;
-  let transfer = resume ? await leftBehind(statePath, partial) : undefined;
+  const asked = { indexLink: options.indexLink ?? "", since: options.since ?? "", store: options.store ?? false };
+  let transfer = resume ? await leftBehind(statePath, partial, asked) : undefined;
   const file = await open(partial, transfer === undefined ? "w+" : "r+");
   try {
     let { position, hash } = await hashed(file, transfer === undefined ? 0 : Number.MAX_SAFE_INTEGER);
@@ -62,12 +66,12 @@ export async function downloadBackup({ management }: Pick<HoldfastClient, "manag
       let begun: Transfer | undefined;
       let ended = false;
       try {
-        const request = transfer === undefined ? { indexLink: options.indexLink ?? "", store: options.store ?? false, since: options.since ?? "" } : { transferName: transfer, offset: BigInt(position) };
+        const request = transfer === undefined ? asked : { transferName: transfer, offset: BigInt(position) };
         for await (const { message } of management.streamBackup(request, signal ? { signal } : {})) {
           if (message?.$case === "header") {
             begun = message.value.transfer;
             transfer = begun?.name;
-            if (transfer !== undefined) await writeState(statePath, { transfer } satisfies State);
+            if (transfer !== undefined) await writeState(statePath, { transfer, ...asked } satisfies State);
           } else if (message?.$case === "chunk") {
             await take(message.value);
             advanced();
@@ -78,8 +82,9 @@ export async function downloadBackup({ management }: Pick<HoldfastClient, "manag
           }
         }
       } catch (error) {
-        if (error instanceof HoldfastError && transfer !== undefined && (error.reason === "TRANSFER_NOT_FOUND" || error.reason === "RANGE_NOT_SATISFIABLE")) await startAnew();
-        throw error;
+        if (!(error instanceof HoldfastError) || transfer === undefined || !lost.has(error.reason)) throw error;
+        await startAnew();
+        throw new HoldfastError("The host no longer has what was being downloaded; it is begun anew.", 14, "", {}, { cause: error });
       }
       if (!begun || !ended) throw new HoldfastError("The stream ended without its trailer.", 14);
       return begun;
@@ -110,10 +115,15 @@ export async function downloadBackup({ management }: Pick<HoldfastClient, "manag
   }
 }
 
-async function leftBehind(statePath: string, partial: string): Promise<string | undefined> {
+/** With these the host says that it has the transfer no more, or another one. */
+const lost = new Set(["TRANSFER_NOT_FOUND", "RANGE_NOT_SATISFIABLE", "TRANSFER_TAKEN_OVER"]);
+
+async function leftBehind(statePath: string, partial: string, asked: Omit<State, "transfer">): Promise<string | undefined> {
   try {
     await stat(partial);
-    return (JSON.parse(await readFile(statePath, "utf8")) as Partial<State>).transfer;
+    const { transfer, ...before } = JSON.parse(await readFile(statePath, "utf8")) as State;
+    const same = before.indexLink === asked.indexLink && before.since === asked.since && before.store === asked.store;
+    return same ? transfer : undefined;
   } catch {
     return undefined;
   }

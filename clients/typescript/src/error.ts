@@ -50,7 +50,12 @@ export const errorMiddleware: ClientMiddleware = async function* (call, options)
   }
 };
 
+/** Reasons with which a host asks to come again. */
+const passing = new Set(["QUEUE_FULL", "INDEX_RESTORING", "INDEX_CLOSED", "SHUTTING_DOWN", "STREAM_IDLE"]);
+/** What calls end with when it was not the host that ended them. */
+const cut = new Set<Code>([Code.UNAVAILABLE, Code.UNKNOWN, Code.INTERNAL, Code.CANCELLED, Code.DEADLINE_EXCEEDED]);
+
 /** Whether the same may succeed when it is tried again: the connection broke, or the host is busy or starting. */
 export function isTransient(error: unknown): boolean {
-  return error instanceof HoldfastError && (error.code === Code.UNAVAILABLE || (error.reason === "" && (error.code === Code.UNKNOWN || error.code === Code.INTERNAL || error.code === Code.DEADLINE_EXCEEDED)));
+  return error instanceof HoldfastError && (error.reason === "" ? cut.has(error.code) : passing.has(error.reason));
 }

@@ -20,17 +20,20 @@ export interface FinishedOperation {
   verify(): VerifyResult;
 }
 
-export function waitForOperation({ management }: Pick<HoldfastClient, "management">, name: string, { signal, onProgress }: WaitOptions): Promise<FinishedOperation> {
-  return retrying(isTransient, signal, async () => {
+export async function waitForOperation({ management }: Pick<HoldfastClient, "management">, name: string, { signal, onProgress }: WaitOptions): Promise<FinishedOperation> {
+  const done = await retrying(isTransient, signal, async (advanced) => {
     let last: Operation | undefined;
     for await (const operation of management.watchOperation({ name }, signal ? { signal } : {})) {
       last = operation;
+      advanced();
       onProgress?.(metadataOf(operation));
     }
     if (!last?.done) throw new HoldfastError(`The stream of ${name} ended before the operation did.`, 14);
-    if (last.result?.$case === "error") throw errorOfStatus(last.result.value);
-    return finished(last);
+    return last;
   });
+  // Its own failure is final, whatever its code: only being told of it is tried again.
+  if (done.result?.$case === "error") throw errorOfStatus(done.result.value);
+  return finished(done);
 }
 
 const metadataOf = ({ metadata }: Operation) => OperationMetadata.decode(metadata?.value ?? new Uint8Array());

@@ -5,7 +5,7 @@ import type { HoldfastClient } from "./client.js";
 import type { TransferProgress } from "./download.js";
 import { HoldfastError, isTransient } from "./error.js";
 import type { RestoreResult, StreamRestoreHeader, StreamRestoreRequest } from "./gen/holdfast/management/v1/management.js";
-import { retrying } from "./retry.js";
+import { retrying, type Advanced } from "./retry.js";
 
 export interface UploadOptions {
   /** Default: /core/document-index. */
@@ -33,6 +33,9 @@ export interface UploadedRestore {
 
 const chunkBytes = 1024 * 1024;
 
+/** The host may still be reading a stream that was cut here: then its place is not yet what it said. */
+const mayPass = (error: unknown) => isTransient(error) || (error instanceof HoldfastError && error.reason === "TRANSFER_OFFSET");
+
 export async function uploadRestore({ management }: Pick<HoldfastClient, "management">, from: string, options: UploadOptions): Promise<UploadedRestore> {
   const { signal, onProgress, keep = false } = options;
   const transferName = options.transferName ?? `transfers/${randomUUID()}`;
@@ -50,12 +53,17 @@ export async function uploadRestore({ management }: Pick<HoldfastClient, "manage
       validateOnly: options.validateOnly ?? false,
       baseSources: options.baseSources ?? [],
     };
-    let first = true;
-    const { result, operation } = await retrying(isTransient, signal, async (advanced) => {
-      const begin = first && options.transferName === undefined ? 0 : await committed();
-      first = false;
-      if (begin > 0) advanced();
+    let furthest = 0;
+    const send = async (advanced: Advanced) => {
+      const begin = await committed();
+      if (begin > furthest) advanced();
+      furthest = Math.max(furthest, begin);
       return management.streamRestore(messages(begin), signal ? { signal } : {});
+    };
+    const { result, operation } = await retrying(mayPass, signal, send).catch(async (error: unknown) => {
+      // Nobody else knows the name that was made up.
+      if (options.transferName === undefined) await management.deleteTransfer({ name: transferName }).catch(() => {});
+      throw error;
     });
     if (!result) throw new HoldfastError("The host did not say what it restored.", 13);
     if (!keep) await management.deleteTransfer({ name: transferName }).catch(() => {});
