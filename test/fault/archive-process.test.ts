@@ -58,7 +58,7 @@ test("the memory of packing and unpacking does not grow with what is packed", as
   try {
     await runZip({ ...call, segments: [{ name: "large", path, sizeBytes: bytes, sha256: digest }] }, never);
     const target = join(root, "unpacked");
-    expect(await runZip({ kind: "extract", path: call.path, segments: [{ name: "large", sizeBytes: bytes, target }] }, never)).toBe(bytes);
+    expect(await runZip({ kind: "extract", path: call.path, segments: [{ name: "large", sizeBytes: bytes, target }] }, never)).toEqual({ sizeBytes: bytes });
   } finally {
     clearInterval(timer);
   }
