@@ -42,6 +42,10 @@ export const limits = {
   importBytes: 8 * MiB,
   importReportMs: 1_000,
 
+  /** What an export reads ahead of its reader; and how many exports there may be, each of which holds so much. */
+  exportPageBytes: 512 * KiB,
+  exports: 32,
+
   /** Rows that one export statement copies into a segment; each is a short transaction of its own. */
   exportRows: 10_000,
   segmentPageBytes: 16 * KiB,
@@ -49,6 +53,8 @@ export const limits = {
   chainDeltas: 64,
   manifestBytes: 4 * MiB,
   manifestsPerDestination: 10_000,
+  /** Bytes of an archive read at once: its directory is small, and what is read beyond an entry is lost. */
+  archiveReadBytes: 128 * KiB,
   /** Bytes read at once when files are copied or hashed. */
   copyChunkBytes: 1 * MiB,
 
@@ -75,6 +81,8 @@ export const limits = {
   streamBufferBytes: 2 * MiB,
   /** A stream whose other end sends or takes nothing for so long is ended. */
   streamIdleMs: 120_000,
+  /** Archives that are sent at a time; each holds a few chunks for its reader. */
+  streams: 32,
   /** Manifests of backups that were streamed, to go on from. */
   sentManifests: 1000,
 

@@ -9,6 +9,7 @@ import type { OperationView } from "./model.js";
 export interface JournalEntry {
   view: OperationView;
   requestKey?: string;
+  fingerprint?: string;
 }
 
 /** Operations on the disk, a file each: a host that starts again knows what it had done, and what it was doing. */
@@ -28,8 +29,8 @@ export function operationJournal(seams: Pick<Seams, "files" | "randomHex" | "now
   const { files } = seams;
   const pathOf = (name: string) => join(directory, `${name.slice("operations/".length)}.json`);
 
-  async function write({ view: { error, ...view }, requestKey }: JournalEntry): Promise<void> {
-    const stored: Stored = { view: { ...view, ...(error && { error: error.toRecord() }) }, ...(requestKey !== undefined && { requestKey }) };
+  async function write({ view: { error, ...view }, ...rest }: JournalEntry): Promise<void> {
+    const stored: Stored = { ...rest, view: { ...view, ...(error && { error: error.toRecord() }) } };
     await writeFileDurably(seams, pathOf(view.name), Buffer.from(JSON.stringify(stored)));
   }
 

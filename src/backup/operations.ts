@@ -13,6 +13,8 @@ export interface StartRequest {
   target: string;
   /** A second start with the same id and request finds the first one's operation. */
   requestId?: string;
+  /** What else of the request makes it the same one. */
+  fingerprint?: string;
   run(signal: AbortSignal, report: Report): Promise<OperationOutcome>;
 }
 
@@ -29,6 +31,7 @@ interface Entry {
   controller: AbortController;
   settled: Promise<void>;
   requestKey: string | undefined;
+  fingerprint: string;
 }
 
 export interface OperationsOptions {
@@ -43,8 +46,8 @@ export interface OperationsOptions {
 export async function openOperations({ seams, journal, onSettled, onJournalError }: OperationsOptions): Promise<Operations> {
   const entries = new Map<string, Entry>();
   let closing = false;
-  for (const { view, requestKey } of await journal.load()) {
-    entries.set(view.name, { view, requestKey, controller: new AbortController(), settled: Promise.resolve() });
+  for (const { view, requestKey, fingerprint = "" } of await journal.load()) {
+    entries.set(view.name, { view, requestKey, fingerprint, controller: new AbortController(), settled: Promise.resolve() });
   }
 
   const running = () => [...entries.values()].filter(({ view }) => !view.done);
@@ -70,16 +73,16 @@ export async function openOperations({ seams, journal, onSettled, onJournalError
   }
 
   /** The work goes on where it cannot be written down: a disk that is full is when a backup is needed most. */
-  async function note(view: OperationView, requestKey: string | undefined): Promise<void> {
-    await journal.write({ view, ...(requestKey !== undefined && { requestKey }) }).catch(onJournalError);
+  async function note(view: OperationView, requestKey: string | undefined, fingerprint: string): Promise<void> {
+    await journal.write({ view, ...(requestKey !== undefined && { requestKey, fingerprint }) }).catch(onJournalError);
   }
 
-  async function start({ kind, indexLink, target, requestId, run }: StartRequest): Promise<OperationView> {
+  async function start({ kind, indexLink, target, requestId, fingerprint = "", run }: StartRequest): Promise<OperationView> {
     const requestKey = requestId === undefined ? undefined : `${kind}\n${requestId}`;
     if (requestKey !== undefined) {
       for (const entry of entries.values()) {
         if (entry.requestKey !== requestKey) continue;
-        if (entry.view.target === target && entry.view.indexLink === indexLink) return copy(entry);
+        if (entry.view.target === target && entry.view.indexLink === indexLink && entry.fingerprint === fingerprint) return copy(entry);
         throw new HostError("REQUEST_INVALID", `The request id ${requestId} was used for another ${kind}; use a new one.`, { metadata: { field: "request_id" } });
       }
     }
@@ -106,18 +109,18 @@ export async function openOperations({ seams, journal, onSettled, onJournalError
       const progress = { ...view.progress, stage: outcome.error ? "failed" : "done" };
       const ended = { ...view, ...outcome, progress, done: true, endTimeMicros: seams.nowMicros() };
       // Before anybody is told: what was reported as done is done after a restart too.
-      await note(ended, requestKey);
+      await note(ended, requestKey, fingerprint);
       Object.assign(view, ended);
       onSettled(view);
     };
-    const noted = note(copyOf(view), requestKey);
+    const noted = note(copyOf(view), requestKey, fingerprint);
     const settled = noted
       .then(() => run(controller.signal, report))
       .then(
         (result) => finish({ result }),
         (error: unknown) => finish({ error: HostError.from(controller.signal.aborted ? controller.signal.reason : error) }),
       );
-    const entry: Entry = { view, controller, settled, requestKey };
+    const entry: Entry = { view, controller, settled, requestKey, fingerprint };
     entries.set(view.name, entry);
     await noted;
     return copy(entry);

@@ -10,6 +10,7 @@ export async function pruneBackups(seams: Seams, path: string, names: string[], 
   const signal = new AbortController().signal;
   const reader = await openContainer(seams, path);
   if (reader.kind !== "DIRECTORY") {
+    await reader.close();
     throw new HostError("DESTINATION_OCCUPIED", `${path} is one archive with one backup: remove the file itself. Pruning is for directories.`);
   }
   const lease = await acquireLease(seams, leasePath(path), signal);

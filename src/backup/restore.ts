@@ -47,6 +47,7 @@ export async function planRestore(seams: Seams, task: RestoreTask, signal: Abort
   for (const segment of manifest.segments) {
     const size = await task.reader.sizeOf(segment.name);
     if (size === segment.sizeBytes) continue;
+    if (size === undefined && task.reader.kind === "ZIP") throw missingBase(task.reader.path, segment.name);
     const state = size === undefined ? "is missing" : `has ${size} bytes, not ${segment.sizeBytes}`;
     throw new HostError("BACKUP_DAMAGED", `The backup at ${task.reader.path} is damaged: ${segment.name} ${state}. Use another backup.`);
   }
@@ -59,6 +60,13 @@ export async function planRestore(seams: Seams, task: RestoreTask, signal: Abort
     throw new HostError("STORAGE_FULL", `The restore needs about ${needed} bytes beside the index and ${free} are free; nothing was changed.`);
   }
   return { manifest, target };
+}
+
+/** An archive that builds on others is not damaged: what it lacks lies in them. */
+export function missingBase(path: string, name: string): HostError {
+  return new HostError("BACKUP_DAMAGED", `The archive ${path} does not hold ${name}, which its manifest lists. If it was taken with since, name the archives that it builds on in base_sources; otherwise it is damaged, and another backup is to be used.`, {
+    metadata: { segment: name },
+  });
 }
 
 /** Restores online: the new index is made and checked beside the live one, which serves until the switch and stays for undo. */

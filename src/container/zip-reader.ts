@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { Readable } from "node:stream";
 import { Open, type CentralDirectory, type File as ZipEntry } from "unzipper";
 import { HostError } from "../errors.js";
 import type { Segment } from "../format/manifest.js";
 import { parseManifestName } from "../format/naming.js";
+import { fromFileError } from "../io/file-error.js";
+import { errnoOf, type OpenFile } from "../io/file-system.js";
 import type { Seams } from "../io/seams.js";
 import { limits } from "../limits.js";
 import type { ContainerReader } from "./container.js";
@@ -67,14 +70,51 @@ export interface ZipReader extends ContainerReader {
   readBack(entry: SizedEntry & Pick<Segment, "sha256">, through: (bytes: AsyncIterable<Buffer>) => AsyncIterable<Buffer>): Promise<void>;
 }
 
-/** Opens a ZIP that holds a backup, at its top or in one folder. BACKUP_FOREIGN or BACKUP_FROM_XENON where it holds none. */
-export async function openZipReader(seams: Pick<Seams, "files">, path: string): Promise<ZipReader> {
-  let archive: CentralDirectory;
+/** The bytes of an open file from an offset on. A failure ends them: unzipper does not listen for errors everywhere. */
+async function* bytesFrom(file: OpenFile, offset: number, onFailure: (error: unknown) => void): AsyncGenerator<Buffer> {
   try {
-    const begin = await magicOf(seams, path);
+    for (let position = offset; ; ) {
+      const buffer = Buffer.allocUnsafe(limits.archiveReadBytes);
+      const count = await file.read(buffer, position);
+      if (count === 0) return;
+      yield buffer.subarray(0, count);
+      position += count;
+    }
+  } catch (error) {
+    onFailure(error);
+  }
+}
+
+/**
+ * Opens a ZIP that holds a backup, at its top or in one folder; the file stays open until `close`, whatever becomes of
+ * its name. BACKUP_FOREIGN or BACKUP_FROM_XENON where it holds none.
+ */
+export async function openZipReader(seams: Pick<Seams, "files">, path: string): Promise<ZipReader> {
+  const file = await seams.files.openToRead(path).catch((error: unknown) => {
+    throw fromFileError(error, `Reading the archive ${path}`);
+  });
+  try {
+    return await readArchive(file, path);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
+  let archive: CentralDirectory;
+  let failure: unknown;
+  const source = {
+    size: () => file.size(),
+    stream: (offset: number) => Readable.from(bytesFrom(file, offset, (error) => (failure = error)), { objectMode: false }),
+  };
+  try {
+    const begin = await magicOf(file);
     if (begin !== "PK") throw new Error("no ZIP signature");
-    archive = await Open.file(path);
+    archive = await Open.custom(source);
   } catch (cause) {
+    const thrown = failure ?? cause;
+    if (errnoOf(thrown) !== undefined) throw fromFileError(thrown, `Reading the archive ${path}`);
     throw foreign(path, "it is not a ZIP archive, or its end is missing", cause);
   }
   const entries = archive.files.filter((entry) => entry.type === "File");
@@ -132,20 +172,15 @@ export async function openZipReader(seams: Pick<Seams, "files">, path: string): 
         throw new HostError("BACKUP_DAMAGED", `${entry.name} did not read back from ${path} as it was written: the disk fails.`);
       }
     },
-    close: async () => {},
+    close: () => file.close(),
   };
 }
 
 const baseName = (path: string) => path.slice(path.lastIndexOf("/") + 1);
 
-async function magicOf(seams: Pick<Seams, "files">, path: string): Promise<string> {
-  const file = await seams.files.openToRead(path);
-  try {
-    const begin = Buffer.alloc(2);
-    return begin.subarray(0, await file.read(begin, 0)).toString("latin1");
-  } finally {
-    await file.close();
-  }
+async function magicOf(file: OpenFile): Promise<string> {
+  const begin = Buffer.alloc(2);
+  return begin.subarray(0, await file.read(begin, 0)).toString("latin1");
 }
 
 /** Whether a file may be replaced by a backup: it is empty, or a ZIP that holds a backup, ours or Xenon's. */

@@ -48,7 +48,12 @@ export async function openZipWriter(seams: Seams, path: string, signal: AbortSig
 
   async function readExisting(): Promise<FoundManifest[]> {
     try {
-      return await (await openZipReader(seams, path)).manifests(signal);
+      const reader = await openZipReader(seams, path);
+      try {
+        return await reader.manifests(signal);
+      } finally {
+        await reader.close();
+      }
     } catch (error) {
       // Xenon's backups have no manifests; a newer version's are not to be counted on from.
       if (error instanceof HostError && error.reason === "BACKUP_FROM_XENON") return [];

@@ -13,8 +13,9 @@ export interface PageQuery {
   kind?: string;
   filter?: Filter;
   orderBy?: OrderBy[];
-  /** At most this many documents; a page also ends at limits.pageBytes. */
+  /** At most this many documents; a page also ends at `pageBytes` of bodies, limits.pageBytes where that is not given. */
   limit: number;
+  pageBytes?: number;
   /** The cursor of the page before. */
   cursor?: string;
   includeDeleted?: boolean;

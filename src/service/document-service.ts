@@ -1,3 +1,4 @@
+import type { ExportPage, ExportRequest } from "./export-documents.js";
 import type { DocumentVersion } from "../document/document.js";
 
 /** Documents of all factories, in the host's own terms; REST, the Xenon dialect and gRPC are thin layers over it. */
@@ -16,6 +17,8 @@ export interface ListRequest {
   /** At most this many documents; a page may hold fewer, even none, and still have a next one. */
   limit?: number;
   pageToken?: string;
+  /** Where a page ends at the latest, in bytes of bodies. Absent: limits.pageBytes. */
+  pageBytes?: number;
   /** The state as of this position of the log; absent: the present one. A page token carries its own. */
   atMicros?: number;
   expand: boolean;
@@ -45,6 +48,8 @@ export interface DocumentService {
    */
   upsert(factoryPath: string, body: string): Promise<Upserted>;
   list(request: ListRequest, signal?: AbortSignal): Promise<ListResult>;
+  /** All documents of a factory as they were at one moment, in pages as they are asked for. STREAM_LIMIT where too many go on. */
+  export(request: ExportRequest, signal: AbortSignal): AsyncGenerator<ExportPage>;
   /** The position of the log that the factory's documents are in, for listing twice what does not change in between. */
   position(factoryPath: string): Promise<number>;
   count(factoryPath: string, filter: string | undefined, signal?: AbortSignal): Promise<number>;

@@ -6,6 +6,7 @@ import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import { kindTable, readDocumentBody } from "./document-body.js";
 import type { DocumentService, FactoryDescription, ListRequest, WriteOptions } from "./document-service.js";
+import { exportDocuments } from "./export-documents.js";
 import { factoryTable } from "./factories.js";
 import { decodePageToken, encodePageToken } from "./page-token.js";
 
@@ -66,7 +67,8 @@ export function createDocumentService(options: DocumentServiceOptions): Document
     };
   }
 
-  return {
+  let exporting = 0;
+  const service: DocumentService = {
     factories: () => [...factories.all],
     factoryOf: (path) => factories.at(path) ?? factories.of(path),
 
@@ -159,6 +161,17 @@ export function createDocumentService(options: DocumentServiceOptions): Document
       return { documents: page.documents, nextPageToken: encodePageToken(page.cursor, lineage, request) };
     },
 
+    async *export(request, signal) {
+      // Each holds a page for its reader, however slow that is.
+      if (exporting >= limits.exports) throw new HostError("STREAM_LIMIT", `${exporting} exports go on, as many as the host allows; wait for one to end.`);
+      exporting += 1;
+      try {
+        yield* exportDocuments(service, request, signal);
+      } finally {
+        exporting -= 1;
+      }
+    },
+
     async position(factoryPath) {
       return (await indexOf(factoryAt(factoryPath).indexLink).state()).positionMicros;
     },
@@ -169,10 +182,11 @@ export function createDocumentService(options: DocumentServiceOptions): Document
       return indexOf(factory.indexLink).count(query, signal);
     },
   };
+  return service;
 }
 
 function pageQuery(factory: FactoryDescription, request: ListRequest, lineage: string): PageQuery {
-  const { filter, orderBy, pageToken, atMicros, limit = limits.pageRows } = request;
+  const { filter, orderBy, pageToken, pageBytes, atMicros, limit = limits.pageRows } = request;
   if (!Number.isSafeInteger(limit) || limit < 1) {
     throw new HostError("REQUEST_INVALID", "The page size must be a whole number of at least 1.");
   }
@@ -184,6 +198,7 @@ function pageQuery(factory: FactoryDescription, request: ListRequest, lineage: s
     ...(orderBy !== undefined && { orderBy: parseOrderBy(orderBy) }),
     ...(pageToken !== undefined && { cursor: decodePageToken(pageToken, lineage, request) }),
     ...(atMicros !== undefined && { atMicros }),
+    ...(pageBytes !== undefined && { pageBytes }),
   };
 }
 

@@ -28,7 +28,8 @@ export function filePlaces({ seams, roots, dataDirectory, autoBackupDirectory }:
   const pathOf = (uri: string) => resolveInRoots(seams.files, roots, filePathOf(uri));
   return {
     pathOf,
-    async destination({ destination, container }) {
+    async destination({ destination, container, since }) {
+      if (since !== undefined) throw new HostError("REQUEST_INVALID", "since is for transfer: alone; a DIRECTORY goes on by itself.", { metadata: { field: "since" } });
       const path = await pathOf(destination);
       if (container === "STREAM") {
         throw new HostError("DESTINATION_INVALID", "A STREAM goes to an http or https destination: Missing host in URI.", { metadata: { field: "destination" } });

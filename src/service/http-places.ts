@@ -36,7 +36,8 @@ export function httpPlaces({ seams, policy, tls, temporaryDirectory }: HttpPlace
   }
 
   return {
-    async destination({ destination, bearer, verify }) {
+    async destination({ destination, bearer, verify, since }) {
+      if (since !== undefined) throw new HostError("REQUEST_INVALID", "since is for transfer: alone.", { metadata: { field: "since" } });
       const uri = check(destination, "The destination", bearer);
       const connect = () => peerOf(uri, "The destination", bearer);
       const place = { seams, temporaryDirectory, uri, connect, ...(verify !== undefined && { verify }) };

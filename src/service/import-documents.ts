@@ -54,22 +54,35 @@ export async function* importDocuments(documents: Pick<DocumentService, "upsert"
     progress[outcome.outcome] += 1;
   }
 
-  for await (const body of bodies) {
-    signal.throwIfAborted();
-    if (progress.documents < skip) {
-      progress.documents += 1;
-      continue;
+  const source = bodies[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await source.next().catch(async (error: unknown) => {
+        signal.throwIfAborted();
+        // A line that is none: what came before it is written all the same, and its sender is told how far that is.
+        while (writing.length > 0) await settleOldest();
+        throw stoppedAt(progress.documents, error);
+      });
+      if (next.done) break;
+      const body = next.value;
+      signal.throwIfAborted();
+      if (progress.documents < skip) {
+        progress.documents += 1;
+        continue;
+      }
+      const bytes = Buffer.byteLength(body);
+      while (writing.length >= limits.importDocuments || (writing.length > 0 && writingBytes + bytes > limits.importBytes)) await settleOldest();
+      const one: Writing = { bytes, written: write(body), isWritten: false };
+      void one.written.then(() => (one.isWritten = true));
+      writing.push(one);
+      writingBytes += bytes;
+      if (performance.now() - reportedMs < limits.importReportMs) continue;
+      reportedMs = performance.now();
+      while (writing[0]?.isWritten) await settleOldest();
+      yield { ...progress };
     }
-    const bytes = Buffer.byteLength(body);
-    while (writing.length >= limits.importDocuments || (writing.length > 0 && writingBytes + bytes > limits.importBytes)) await settleOldest();
-    const one: Writing = { bytes, written: write(body), isWritten: false };
-    void one.written.then(() => (one.isWritten = true));
-    writing.push(one);
-    writingBytes += bytes;
-    if (performance.now() - reportedMs < limits.importReportMs) continue;
-    reportedMs = performance.now();
-    while (writing[0]?.isWritten) await settleOldest();
-    yield { ...progress };
+  } finally {
+    await source.return?.(undefined);
   }
   while (writing.length > 0) await settleOldest();
   yield { ...progress, done: true };

@@ -108,6 +108,7 @@ export function createManagementService(options: ManagementOptions): ManagementS
       return operations.start({
         ...common,
         ...(request.requestId && { requestId: request.requestId }),
+        fingerprint: JSON.stringify([request.container, request.store ?? false, request.full ?? false, request.verify, request.since]),
         run: (signal, report) => backup(request, index, place, signal, report),
       });
     },
@@ -122,12 +123,14 @@ export function createManagementService(options: ManagementOptions): ManagementS
         indexLink: index.link,
         target: source.uri,
         ...(request.requestId && { requestId: request.requestId }),
+        fingerprint: JSON.stringify([String(request.targetTimeMicros), request.manifest, request.validateOnly ?? false, request.baseSources]),
         run: (signal, report) =>
           reading(joined, signal, report, async (reader) => {
             const task = restoreTask(request, index, reader);
             try {
               if (request.validateOnly) {
                 const { manifest, target } = await planRestore(seams, task, signal);
+                await verifyBackup(seams, kit, reader, manifest, temporaryDirectory, signal, report);
                 const { documents, versions, positionMicros, lineage } = manifest;
                 const warnings = [validated.warnings[0] ?? "", ...(target.warning === undefined ? [] : [target.warning])];
                 return { indexLink: index.link, lineage, documents, versions, positionMicros, warnings };

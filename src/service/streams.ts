@@ -29,6 +29,8 @@ export interface StreamServiceOptions {
 }
 
 export function createStreamService({ files, transfers, management, operations, idleMs }: StreamServiceOptions): StreamService {
+  let sending = 0;
+
   async function outcome(begun: OperationView, signal: AbortSignal): Promise<OperationView> {
     let view = begun;
     while (!view.done) {
@@ -58,8 +60,14 @@ export function createStreamService({ files, transfers, management, operations, 
           metadata: { transfer: transfer.name, sizeBytes: String(transfer.sizeBytes) },
         });
       }
+      if (sending >= limits.streams) throw new HostError("STREAM_LIMIT", `${sending} archives are being sent, as many as the host allows; wait for one to end.`);
       const end = Math.min(transfer.sizeBytes, offset + length);
-      yield* readRange(files, path, { offset, end, pieceBytes }, AbortSignal.any([signal, deleted]));
+      sending += 1;
+      try {
+        yield* readRange(files, path, { offset, end, pieceBytes }, AbortSignal.any([signal, deleted]));
+      } finally {
+        sending -= 1;
+      }
     },
     async restore(name, request, signal) {
       const view = await outcome(await management.restore({ ...request, source: transferUri(name) }), signal);

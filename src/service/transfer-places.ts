@@ -1,5 +1,6 @@
 import { describeManifest } from "../backup/inspect.js";
 import { openArchiveWriter } from "../container/archive-writer.js";
+import { renamedError, renamedReader } from "../container/renamed-reader.js";
 import { openZipReader } from "../container/zip-reader.js";
 import { HostError } from "../errors.js";
 import type { Seams } from "../io/seams.js";
@@ -36,18 +37,24 @@ export function transferPlaces(seams: Seams, transfers: Transfers, sent: SentMan
         const backup = describeManifest({ uri: transferUri(draft.name), container: "ZIP" }, archive.manifest);
         await sent.keep(archive.manifest);
         await draft.publish(archive, backup);
-        return { verified: true, warnings: [] };
+        const { lineage, segments } = archive.manifest.manifest;
+        const goesOn = previous === undefined || (previous.manifest.lineage === lineage && previous.manifest.segments[0]?.name === segments[0]?.name);
+        return { verified: true, warnings: goesOn ? [] : [`The history of ${archive.manifest.manifest.indexLink} does not go on from the backup that since names (it was restored meanwhile, or has changed by more than half): everything was packed.`] };
       },
       release: async () => draft.release(),
     });
   }
 
   return {
-    async destination({ destination, since }: BackupRequest) {
+    async destination({ destination, container, indexLink, since }: BackupRequest) {
       if (destination.slice(scheme.length) !== "") {
         throw new HostError("DESTINATION_INVALID", "The host names a transfer itself: write transfer: and nothing after it.", { metadata: { field: "destination" } });
       }
-      if (since !== undefined) await sent.find(since);
+      if (container !== "ZIP") throw new HostError("DESTINATION_INVALID", "A transfer is one archive: its container is ZIP.", { metadata: { field: "container" } });
+      const previous = since === undefined ? undefined : (await sent.find(since)).manifest;
+      if (previous && previous.indexLink !== indexLink) {
+        throw new HostError("BACKUP_OF_OTHER_INDEX", `The backup that since names is of ${previous.indexLink}, not of ${indexLink}.`, { metadata: { indexLink: previous.indexLink } });
+      }
       let name = "";
       return {
         target: since === undefined ? scheme : `${scheme}?since=${since}`,
@@ -76,11 +83,10 @@ export function transferPlaces(seams: Seams, transfers: Transfers, sent: SentMan
         async open() {
           const held = transfers.hold(name);
           try {
-            const reader = await openZipReader(seams, held.path);
-            return { ...reader, close: async () => held.release() };
+            return renamedReader(await openZipReader(seams, held.path), transferUri(name), async () => held.release());
           } catch (error) {
             held.release();
-            throw error;
+            throw renamedError(error, held.path, transferUri(name));
           }
         },
       };

@@ -59,6 +59,9 @@ interface Entry {
   senders: number;
 }
 
+const tooMuch = (name: string, sizeBytes: number) =>
+  new HostError("TRANSFER_DAMAGED", `The transfer ${name} was said to have ${sizeBytes} bytes, and more came.`, { metadata: { transfer: name } });
+
 /** Opens the transfers of a directory, which is made if it is missing; those of an earlier run are there again. */
 export async function openTransfers(
   seams: Pick<Seams, "files" | "randomHex" | "randomId" | "nowMicros">,
@@ -94,11 +97,23 @@ export async function openTransfers(
     throw new HostError("TRANSFER_LIMIT", `There are ${entries.size + drafts} transfers, as many as the host keeps; delete one, or wait until one expires.`);
   }
 
-  async function checkRoom(own: string | undefined, bytes: number): Promise<void> {
+  /** What was said of a transfer stays: another size is another archive, whatever its name. */
+  function checkDeclared({ record }: Entry, sizeBytes: number): void {
+    if (record.sizeBytes === 0 || record.sizeBytes === sizeBytes) return;
+    throw new HostError("TRANSFER_DAMAGED", `The transfer ${record.name} has ${record.sizeBytes} bytes, not ${sizeBytes}: that is another archive. Delete the transfer, or choose another name.`, {
+      metadata: { transfer: record.name },
+    });
+  }
+
+  function checkSpace(own: string | undefined, bytes: number): void {
     const others = [...entries.values()].reduce((sum, { record }) => sum + (record.name === own ? 0 : Math.max(record.sizeBytes, record.committedBytes)), 0);
     if (others + bytes > bounds.maxBytes) {
       throw new HostError("TRANSFER_LIMIT", `The transfers would take ${others + bytes} bytes together, and ${bounds.maxBytes} are allowed; delete one, or wait until one expires.`);
     }
+  }
+
+  async function checkRoom(own: string | undefined, bytes: number): Promise<void> {
+    checkSpace(own, bytes);
     const free = await seams.files.freeBytes(directory);
     const present = own === undefined ? 0 : (entries.get(own)?.record.committedBytes ?? 0);
     if (bytes - present > free - limits.reservedBytes) {
@@ -112,6 +127,12 @@ export async function openTransfers(
     entry.controller.abort(new HostError("TRANSFER_TAKEN_OVER", `The transfer ${name} ${why}.`, { metadata: { transfer: name } }));
     await entry.writer?.closed;
     await kept.remove(name);
+  }
+
+  /** An upload of which nothing has come takes no place, and what it said of its size no room. */
+  async function forgetEmpty(entry: Entry): Promise<void> {
+    const { name, committedBytes, complete } = entry.record;
+    if (committedBytes === 0 && !complete && !inUse(entry) && entries.get(name) === entry) await remove(entry, "has no bytes");
   }
 
   async function sweep(): Promise<void> {
@@ -158,6 +179,7 @@ export async function openTransfers(
       before?.controller.abort(takenOver(name));
       await before?.closed;
       if (sizeBytes !== undefined && sizeBytes > 0) {
+        checkDeclared(entry, sizeBytes);
         await checkRoom(name, sizeBytes);
         entry.record = { ...entry.record, sizeBytes };
       }
@@ -167,6 +189,7 @@ export async function openTransfers(
         await kept.writeRecord(entry.record);
       };
       let roomFor = 0;
+      const declared = entry.record.sizeBytes;
       const inner = await openUploadWriter({
         files: seams.files,
         name,
@@ -174,6 +197,8 @@ export async function openTransfers(
         committedBytes: entry.record.committedBytes,
         signal,
         async checkRoom(bytes) {
+          if (declared > 0 && bytes > declared) throw tooMuch(name, declared);
+          checkSpace(name, bytes);
           if (bytes <= roomFor) return;
           await checkRoom(name, bytes);
           roomFor = bytes + limits.transferSyncBytes;
@@ -193,11 +218,13 @@ export async function openTransfers(
             await inner.close();
           } finally {
             done();
+            await forgetEmpty(entry);
           }
         },
       };
     } catch (error) {
       done();
+      await forgetEmpty(entry);
       throw error;
     }
   }

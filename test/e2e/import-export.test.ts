@@ -56,7 +56,17 @@ test("a document that cannot be written stops the import, which says where and c
   expect(Object.keys(await fixture.contents())).toHaveLength(21);
 });
 
+test("a line that is none says as well how far the import came", async () => {
+  for (const line of [Buffer.from([0x7b, 0xff, 0x7d, 0x0a]), Buffer.alloc(17 << 20, 0x61)]) {
+    const body = Buffer.concat([Buffer.from(lines(300)), line]);
+    const response = await fetch(importUrl(), { method: "POST", headers: { "content-type": "application/x-ndjson" }, body });
+    expect(await response.json()).toMatchObject({ details: [expect.objectContaining({ metadata: { documents: "300" } })] });
+  }
+  expect(Object.keys(await fixture.contents())).toHaveLength(300);
+});
+
 test.each<[string, () => Promise<{ status: number }>, number]>([
+  ["an unknown parameter", () => fetch(`${url()}/v1/documents:export?factory_link=${factoryPath}&nope=1`), 400],
   ["no factory", () => fetch(`${url()}/v1/documents:export`), 400],
   ["an unknown factory", () => fetch(`${url()}/v1/documents:export?factory_link=/core/none`), 404],
   ["a bad filter", () => fetch(`${url()}/v1/documents:export?factory_link=${factoryPath}&filter=((`), 400],

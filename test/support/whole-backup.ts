@@ -16,14 +16,20 @@ export async function readWholeBackup(path: string): Promise<Manifest> {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-read-"));
   try {
     const reader = await openContainer(systemSeams, path);
-    const { manifest } = await findManifest(reader, undefined, signal);
+    const { manifest } = await findManifest(reader, undefined, signal).catch(async (error: unknown) => {
+      await reader.close();
+      throw error;
+    });
     for (const segment of manifest.segments) {
       const target = join(directory, segment.name);
       // In this process, as the product does it in one of its own: the tests of damage read a backup thousands of times.
-      if (reader.kind === "ZIP") await writeStream(systemSeams.files, target, (await openZipReader(systemSeams, path)).bytesOf(segment, signal), segment.sizeBytes, signal);
-      else await reader.fetch([{ segment, path: target }], signal);
+      if (reader.kind === "ZIP") {
+        const archive = await openZipReader(systemSeams, path);
+        await writeStream(systemSeams.files, target, archive.bytesOf(segment, signal), segment.sizeBytes, signal).finally(() => archive.close());
+      } else await reader.fetch([{ segment, path: target }], signal);
       checkDigest({ ...segment, path: target }, () => {});
     }
+    await reader.close();
     return manifest;
   } finally {
     rmSync(directory, { recursive: true });

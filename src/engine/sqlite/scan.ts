@@ -60,12 +60,12 @@ export function createScanner(db: Database.Database): Scanner {
   }
 
   /** Collects rows up to the query's limits; true when the page is full. */
-  function collect(rows: IterableIterator<unknown>, into: LogRow[], limit: number): boolean {
+  function collect(rows: IterableIterator<unknown>, into: LogRow[], { limit, pageBytes = limits.pageBytes }: Pick<PageQuery, "limit" | "pageBytes">): boolean {
     let bytes = into.reduce((sum, row) => sum + row[7].length, 0);
     for (const row of rows) {
       into.push(row as LogRow);
       bytes += (row as LogRow)[7].length;
-      if (into.length >= limit || bytes >= limits.pageBytes) return true;
+      if (into.length >= limit || bytes >= pageBytes) return true;
     }
     return false;
   }
@@ -94,7 +94,7 @@ export function createScanner(db: Database.Database): Scanner {
           if (row && (query.kind === undefined || row[4] === query.kind)) yield row;
         }
       };
-      const full = collect(live(), rows, query.limit);
+      const full = collect(live(), rows, query);
       if (!full && found.length < limits.scanRows) return { documents: rows.map(toVersion) };
       if (full || performance.now() - begun > sliceMs) return { documents: rows.map(toVersion), cursor: formatCursor({ ...cursor, link: after }) };
     }
@@ -135,7 +135,7 @@ export function createScanner(db: Database.Database): Scanner {
     const scan = db.prepare(`SELECT ${logRowColumns} FROM log l WHERE l.time > ? AND l.time <= ? AND ${sql} ORDER BY l.time`).raw();
     const rows: LogRow[] = [];
     for (const [after, upTo] of ranges(cursor)) {
-      const full = collect(scan.iterate(after, upTo, ...params), rows, query.limit);
+      const full = collect(scan.iterate(after, upTo, ...params), rows, query);
       const time = full ? (rows.at(-1)?.[0] ?? upTo) : upTo;
       if (time >= cursor.at) break;
       if (full || performance.now() - begun > sliceMs) return { documents: rows.map(toVersion), cursor: formatCursor({ ...cursor, time }) };
@@ -158,7 +158,7 @@ export function createScanner(db: Database.Database): Scanner {
     const fetched = function* () {
       for (const time of wanted) yield fetch.get(time);
     };
-    collect(fetched(), rows, query.limit);
+    collect(fetched(), rows, query);
     const more = rows.length < times.length;
     return { documents: rows.map(toVersion), ...(more && { cursor: formatCursor({ ...cursor, skip: skip + rows.length }) }) };
   }

@@ -79,7 +79,7 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
           bytes += document.body.length;
         }
         cursor = part.cursor;
-      } while (cursor !== undefined && documents.length < query.limit && bytes < limits.pageBytes);
+      } while (cursor !== undefined && documents.length < query.limit && bytes < (query.pageBytes ?? limits.pageBytes));
       return { documents, ...(cursor !== undefined && { cursor }) };
     },
     async count(query, signal) {

@@ -15,7 +15,9 @@ export function byteStreamImpl(streams: StreamService): ServiceImpl<typeof ByteS
       if (readOffset < 0n || readLimit < 0n) throw new HostError("REQUEST_INVALID", "read_offset and read_limit are not negative.");
       const held = transfers.hold(transferName(resourceName));
       try {
-        const range = { offset: fromInt64(readOffset), ...(readLimit > 0n && { length: fromInt64(readLimit) }), pieceBytes: limits.chunkBytes };
+        // Whoever wants all of it may say so by the largest number there is.
+        const length = readLimit === 0n || readLimit > BigInt(held.transfer.sizeBytes) ? held.transfer.sizeBytes : fromInt64(readLimit);
+        const range = { offset: beyond(readOffset) ? Number.MAX_SAFE_INTEGER : fromInt64(readOffset), length, pieceBytes: limits.chunkBytes };
         for await (const data of streams.read(held, range, signal)) yield { data };
       } finally {
         held.release();
@@ -28,6 +30,8 @@ export function byteStreamImpl(streams: StreamService): ServiceImpl<typeof ByteS
     },
   };
 }
+
+const beyond = (offset: bigint) => offset > BigInt(Number.MAX_SAFE_INTEGER);
 
 async function receive(streams: StreamService, requests: AsyncIterable<WriteRequest>, signal: AbortSignal) {
   const messages = withIdleLimit(requests, streams.idleMs, signal);
@@ -48,7 +52,7 @@ async function receive(streams: StreamService, requests: AsyncIterable<WriteRequ
       return { committedSize: toInt64(writer.position) };
 
       async function take({ writeOffset, data, finishWrite }: WriteRequest): Promise<boolean> {
-        if (writeOffset < 0n) throw new HostError("REQUEST_INVALID", "write_offset is not negative.");
+        if (writeOffset < 0n || beyond(writeOffset)) throw new HostError("REQUEST_INVALID", "write_offset is not negative, and below 2^53.");
         await writer.write(fromInt64(writeOffset), data);
         if (finishWrite) await writer.finish({ sizeBytes: writer.position });
         return finishWrite;

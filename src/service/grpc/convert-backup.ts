@@ -21,7 +21,7 @@ export function containerKind(container: Container, uri: string): ContainerKind 
     case Container.STREAM:
       return "STREAM";
     default:
-      return /^[^?#]*\.zip\/?([?#]|$)/i.test(uri) ? "ZIP" : "DIRECTORY";
+      return /^transfer:|^[^?#]*\.zip\/?([?#]|$)/i.test(uri) ? "ZIP" : "DIRECTORY";
   }
 }
 

@@ -2,7 +2,6 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { BodyFormat, type ExportDocumentsRequest, type ExportDocumentsResponseSchema, type ImportDocumentsRequest, type ImportDocumentsResponseSchema } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { HostError } from "../../errors.js";
 import type { DocumentService } from "../document-service.js";
-import { exportDocuments } from "../export-documents.js";
 import { importDocuments } from "../import-documents.js";
 import { readDocument } from "./convert-document.js";
 import { bodyText, toLink } from "./document-body.js";
@@ -30,7 +29,7 @@ export async function* importStream(documents: DocumentService, requests: AsyncI
 export async function* exportStream(documents: DocumentService, request: ExportDocumentsRequest, signal: AbortSignal): AsyncGenerator<MessageInitShape<typeof ExportDocumentsResponseSchema>> {
   const { factoryLink, filter, resumeToken, bodyFormat } = request;
   const wanted = { factoryPath: toLink(factoryLink), ...(filter !== "" && { filter }), ...(resumeToken !== "" && { resumeToken }), expand: bodyFormat !== BodyFormat.NONE };
-  for await (const page of exportDocuments(documents, wanted, signal)) {
+  for await (const page of documents.export(wanted, signal)) {
     yield { documents: page.documents.map((version) => readDocument(version, bodyFormat)), resumeToken: page.resumeToken ?? "" };
   }
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { crc32c } from "@node-rs/crc32";
 import type { Chunk, StreamRestoreHeader, StreamRestoreRequest, StreamRestoreResponseSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
@@ -20,7 +21,7 @@ export async function streamRestore(streams: StreamService, requests: AsyncItera
   if (first?.message.case !== "header") throw misplaced("The first message is no header");
   const header = first.message.value;
   const named = header.transferName !== "";
-  const name = named ? transferName(header.transferName) : streams.transfers.newName();
+  const name = named ? transferName(header.transferName) : unnamed(streams, header);
   let received = false;
   try {
     const sizeBytes = header.sizeBytes === 0n ? undefined : fromInt64(header.sizeBytes);
@@ -33,6 +34,11 @@ export async function streamRestore(streams: StreamService, requests: AsyncItera
     // Nobody can name it, so nobody can go on with it. A restore goes on without its client, and needs it.
     if (!named && !(received && signal.aborted)) await streams.transfers.delete(name).catch(() => {});
   }
+}
+
+/** One that repeats a request is the same request, so it is of the same transfer. */
+function unnamed(streams: StreamService, { requestId }: StreamRestoreHeader): string {
+  return requestId === "" ? streams.transfers.newName() : `request-${createHash("sha256").update(requestId).digest("hex").slice(0, 32)}`;
 }
 
 async function receive(writer: UploadWriter, messages: AsyncIterable<StreamRestoreRequest>, name: string, signal: AbortSignal): Promise<void> {

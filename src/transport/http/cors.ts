@@ -4,8 +4,8 @@ import { limits } from "../../limits.js";
 import type { HttpHandler } from "./server.js";
 
 const methods = [...new Set([...cors.allowedMethods, "HEAD", "PUT", "PATCH", "DELETE"])].join(", ");
-const requestHeaders = [...new Set([...cors.allowedHeaders, "Authorization", "If-Match"])].join(", ");
-const exposedHeaders = [...new Set([...cors.exposedHeaders, "ETag", "Retry-After", "Allow", "WWW-Authenticate"])].join(", ");
+const requestHeaders = [...new Set([...cors.allowedHeaders, "Authorization", "If-Match", "If-None-Match", "If-Range", "Range", "Content-Range", "Prefer", "Repr-Digest"])].join(", ");
+const exposedHeaders = [...new Set([...cors.exposedHeaders, "ETag", "Retry-After", "Allow", "WWW-Authenticate", "Location", "Preference-Applied", "Content-Range", "Accept-Ranges", "Repr-Digest"])].join(", ");
 
 /** What pages may ask: Connect, gRPC-Web and /v1. The Xenon dialect is for scripts. */
 const paths = /^\/(?:v1(?:[/?]|$)|(?:holdfast|google|grpc)\.)/;

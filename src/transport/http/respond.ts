@@ -47,15 +47,17 @@ export function endWhenRead(request: IncomingMessage, response: ServerResponse):
   request.on("end", finish).on("close", finish).resume();
 }
 
-/** Resolves when the response can take more, false when the client is gone. */
-export function writeChunk(response: ServerResponse, chunk: string | Uint8Array): Promise<boolean> | boolean {
+/** Resolves when the response can take more, false when the client is gone: one that takes nothing for idleMs is cut. */
+export function writeChunk(response: ServerResponse, chunk: string | Uint8Array, idleMs: number = limits.streamIdleMs): Promise<boolean> | boolean {
   if (response.destroyed) return false;
   if (response.write(chunk)) return true;
   return new Promise((resolve) => {
     const settle = () => {
+      clearTimeout(timer);
       response.off("drain", settle).off("close", settle);
       resolve(!response.destroyed);
     };
+    const timer = setTimeout(() => response.destroy(), idleMs);
     response.on("drain", settle).on("close", settle);
   });
 }

@@ -6,7 +6,6 @@ import { renderDocument } from "../../document/render.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { DocumentService } from "../../service/document-service.js";
-import { exportDocuments } from "../../service/export-documents.js";
 import { importDocuments } from "../../service/import-documents.js";
 import { bearerTokenOf, type Authorize } from "../call/authorization.js";
 import { bodyChunks } from "../http/body.js";
@@ -59,7 +58,7 @@ export function createDocumentStreamRoutes({ documents, idleMs, authorize, regis
   async function* exporting(query: URLSearchParams, signal: AbortSignal): AsyncGenerator<string> {
     const filter = query.get("filter");
     const wanted = { factoryPath: factoryOf(query), expand: true, ...(filter !== null && { filter }) };
-    for await (const page of exportDocuments(documents, wanted, signal)) yield page.documents.map((document) => `${renderDocument(document)}\n`).join("");
+    for await (const page of documents.export(wanted, signal)) yield page.documents.map((document) => `${renderDocument(document)}\n`).join("");
   }
 
   return async (request, response, signal) => {
@@ -71,6 +70,7 @@ export function createDocumentStreamRoutes({ documents, idleMs, authorize, regis
       authorize(isImport ? importMethod : exportMethod, bearerTokenOf(request.headers.authorization));
       if (isImport) checkType(request);
       const query = new URLSearchParams(text);
+      checkNames(query, isImport ? ["factory_link", "factoryLink", "skip"] : ["factory_link", "factoryLink", "filter"]);
       await answer(response, isImport ? importing(request, query, signal()) : exporting(query, signal()));
     } catch (thrown) {
       sendError(request, response, hostErrorOf(thrown, onInternalError), registry);
@@ -83,6 +83,11 @@ export function createDocumentStreamRoutes({ documents, idleMs, authorize, regis
 function checkType({ headers }: IncomingMessage): void {
   if (/^application\/(x-)?(ndjson|jsonlines|json-seq|json)\s*(;|$)/i.test(headers["content-type"] ?? "")) return;
   throw new HostError("REQUEST_INVALID", `The body is NDJSON, and the Content-Type header has to say so: application/x-ndjson, not ${headers["content-type"] ?? "nothing"}.`);
+}
+
+function checkNames(query: URLSearchParams, known: readonly string[]): void {
+  const unknown = [...query.keys()].find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new HostError("REQUEST_INVALID", `There is no parameter ${unknown} here.`, { metadata: { field: unknown } });
 }
 
 function factoryOf(query: URLSearchParams): string {

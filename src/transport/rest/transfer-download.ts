@@ -29,7 +29,7 @@ export async function sendTransfer(streams: StreamService, name: string, request
     if (required !== undefined && required.trim() !== "*" && !names(required, etag)) {
       throw new HostError("VERSION_MISMATCH", `The transfer ${name} has another ETag than the one asked for: ${etag}.`, { metadata: { transfer: name } });
     }
-    const range = mayAnswerRange(request, etag) ? rangeOf(request.headers.range, transfer.sizeBytes) : undefined;
+    const range = request.method === "GET" && mayAnswerRange(request, etag) ? rangeOf(request.headers.range, transfer.sizeBytes) : undefined;
     const offset = range?.first ?? 0;
     const length = (range?.last ?? transfer.sizeBytes - 1) - offset + 1;
     response.writeHead(range ? 206 : 200, {

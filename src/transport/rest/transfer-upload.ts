@@ -14,7 +14,11 @@ export async function receiveTransfer(streams: StreamService, name: string, requ
   const range = sentRangeOf(request.headers["content-range"]);
   const total = range?.total ?? (range === undefined ? lengthOf(request) : undefined);
   if (range !== undefined && !("first" in range)) {
-    // A question how far it is: as some clients ask after a cut.
+    // A question how far it is, as some clients ask after a cut; or the end of one whose size was not known before.
+    const { committedBytes, complete } = streams.transfers.get(name);
+    if (!complete && range.total !== undefined && range.total === committedBytes) {
+      await withUpload(streams.transfers, name, range.total, signal, (writer) => writer.finish({ sizeBytes: committedBytes, ...digestOf(request, false) }));
+    }
     return streams.transfers.get(name);
   }
   const first = range?.first ?? 0;

@@ -756,7 +756,7 @@ type BackupRequest struct {
 	// that is an error. False: it is not tried.
 	Verify *bool `protobuf:"varint,9,opt,name=verify,proto3,oneof" json:"verify,omitempty"`
 	// transfer: alone: the SHA-256 of the manifest of a backup that was taken as a transfer before; only what came after
-	// it is sent.
+	// it is packed. Where the index does not go on from it everything is, with a warning.
 	Since         string `protobuf:"bytes,10,opt,name=since,proto3" json:"since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2155,7 +2155,8 @@ type StreamBackupRequest struct {
 	// Store the files in the archive instead of compressing them.
 	Store bool `protobuf:"varint,2,opt,name=store,proto3" json:"store,omitempty"`
 	// The SHA-256 of the manifest of a backup taken before: only what came after it is sent. NOT_FOUND where the host does
-	// not remember it.
+	// not remember it. Where the index does not go on from it, because it was restored meanwhile or has changed by more
+	// than half, everything is sent: then the segments of the header's backup begin with a base of their own.
 	Since string `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
 	// Goes on with the transfer of this name, transfers/NAME; the fields above are not looked at. Empty: a new backup is made.
 	TransferName string `protobuf:"bytes,4,opt,name=transfer_name,json=transferName,proto3" json:"transfer_name,omitempty"`

@@ -70,7 +70,8 @@ type ManagementServiceClient interface {
 	// Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
 	// without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
 	// that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
-	// that is not what came before.
+	// that is not what came before. Before the trailer a client that leaves stops it; after the trailer the restore goes on
+	// without its client, as Restore does, and is stopped by CancelOperation.
 	StreamRestore(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[StreamRestoreRequest, StreamRestoreResponse], error)
 	// A transfer and how far it is.
 	GetTransfer(ctx context.Context, in *GetTransferRequest, opts ...grpc.CallOption) (*Transfer, error)
@@ -283,7 +284,8 @@ type ManagementServiceServer interface {
 	// Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
 	// without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
 	// that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
-	// that is not what came before.
+	// that is not what came before. Before the trailer a client that leaves stops it; after the trailer the restore goes on
+	// without its client, as Restore does, and is stopped by CancelOperation.
 	StreamRestore(grpc.ClientStreamingServer[StreamRestoreRequest, StreamRestoreResponse]) error
 	// A transfer and how far it is.
 	GetTransfer(context.Context, *GetTransferRequest) (*Transfer, error)

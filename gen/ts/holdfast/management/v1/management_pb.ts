@@ -352,7 +352,7 @@ export type BackupRequest = Message<"holdfast.management.v1.BackupRequest"> & {
 
   /**
    * transfer: alone: the SHA-256 of the manifest of a backup that was taken as a transfer before; only what came after
-   * it is sent.
+   * it is packed. Where the index does not go on from it everything is, with a warning.
    *
    * @generated from field: string since = 10;
    */
@@ -1166,7 +1166,8 @@ export type StreamBackupRequest = Message<"holdfast.management.v1.StreamBackupRe
 
   /**
    * The SHA-256 of the manifest of a backup taken before: only what came after it is sent. NOT_FOUND where the host does
-   * not remember it.
+   * not remember it. Where the index does not go on from it, because it was restored meanwhile or has changed by more
+   * than half, everything is sent: then the segments of the header's backup begin with a base of their own.
    *
    * @generated from field: string since = 3;
    */
@@ -1968,7 +1969,8 @@ export const ManagementService: GenService<{
    * Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
    * without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
    * that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
-   * that is not what came before.
+   * that is not what came before. Before the trailer a client that leaves stops it; after the trailer the restore goes on
+   * without its client, as Restore does, and is stopped by CancelOperation.
    *
    * @generated from rpc holdfast.management.v1.ManagementService.StreamRestore
    */

@@ -373,7 +373,7 @@ export interface BackupRequest {
     | undefined;
   /**
    * transfer: alone: the SHA-256 of the manifest of a backup that was taken as a transfer before; only what came after
-   * it is sent.
+   * it is packed. Where the index does not go on from it everything is, with a warning.
    */
   since: string;
 }
@@ -625,7 +625,8 @@ export interface StreamBackupRequest {
   store: boolean;
   /**
    * The SHA-256 of the manifest of a backup taken before: only what came after it is sent. NOT_FOUND where the host does
-   * not remember it.
+   * not remember it. Where the index does not go on from it, because it was restored meanwhile or has changed by more
+   * than half, everything is sent: then the segments of the header's backup begin with a base of their own.
    */
   since: string;
   /** Goes on with the transfer of this name, transfers/NAME; the fields above are not looked at. Empty: a new backup is made. */
@@ -6017,7 +6018,8 @@ export const ManagementServiceDefinition = {
      * Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
      * without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
      * that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
-     * that is not what came before.
+     * that is not what came before. Before the trailer a client that leaves stops it; after the trailer the restore goes on
+     * without its client, as Restore does, and is stopped by CancelOperation.
      */
     streamRestore: {
       name: "StreamRestore",
@@ -6179,7 +6181,8 @@ export const ManagementServiceService = {
    * Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
    * without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
    * that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
-   * that is not what came before.
+   * that is not what came before. Before the trailer a client that leaves stops it; after the trailer the restore goes on
+   * without its client, as Restore does, and is stopped by CancelOperation.
    */
   streamRestore: {
     path: "/holdfast.management.v1.ManagementService/StreamRestore" as const,
@@ -6270,7 +6273,8 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
    * Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
    * without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
    * that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
-   * that is not what came before.
+   * that is not what came before. Before the trailer a client that leaves stops it; after the trailer the restore goes on
+   * without its client, as Restore does, and is stopped by CancelOperation.
    */
   streamRestore: handleClientStreamingCall<StreamRestoreRequest, StreamRestoreResponse>;
   /** A transfer and how far it is. */
@@ -6430,7 +6434,8 @@ export interface ManagementServiceClient extends Client {
    * Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
    * without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
    * that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
-   * that is not what came before.
+   * that is not what came before. Before the trailer a client that leaves stops it; after the trailer the restore goes on
+   * without its client, as Restore does, and is stopped by CancelOperation.
    */
   streamRestore(
     callback: (error: ServiceError | null, response: StreamRestoreResponse) => void,
