@@ -64,7 +64,7 @@ describe("where a setting comes from", () => {
       "data-dir": "/d", "http-host": "::1", "http-port": "0", "grpc-host": "localhost", "grpc-port": "65535", id: "me",
       factory: "/f=k", "memory-index": "/m", "backup-root": "/b", history: "1d", "retain-versions": "7", "token-file": tokens, "host-name": "n",
       "allow-destination": "store:8080", "ca-file": tokens, "client-cert": tokens, "client-key": tokens,
-      "transfer-space": "5GiB", "transfer-lease": "10m",
+      "transfer-space": "5GiB", "transfer-count": "3", "transfer-lease": "10m",
       "cors-origin": "https://c.example", "tls-cert": tokens, "tls-key": tokens, "tls-client-ca": tokens,
     };
     expect(Object.keys(values).sort()).toEqual(settings.map(({ name }) => name).sort());
@@ -73,7 +73,7 @@ describe("where a setting comes from", () => {
       factories: [{ path: "/f", kind: "k", indexLink: "/core/document-index" }], memoryIndexes: ["/m"], backupRoots: ["/b"],
       historyMs: 86_400_000, retainedVersions: 7, tokens: "t read\n", hostNames: ["n"],
       allowDestinations: ["store:8080"], clientTls: { ca: "t read\n", certificate: "t read\n", key: "t read\n" },
-      transfers: { maxBytes: 5 * 2 ** 30, leaseMs: 600_000 },
+      transfers: { maxBytes: 5 * 2 ** 30, maxCount: 3, leaseMs: 600_000 },
       corsOrigins: ["https://c.example"], tls: { certificate: "t read\n", key: "t read\n", clientCa: "t read\n" },
     };
     const many = new Set(settings.filter(({ many }) => many).map(({ name }) => name));

@@ -35,6 +35,7 @@ export const settings: readonly Setting[] = [
   { name: "client-cert", placeholder: "FILE", help: "certificate of this host for outgoing https, in PEM; needs --client-key" },
   { name: "client-key", placeholder: "FILE", help: "its private key, in PEM" },
   { name: "transfer-space", placeholder: "SIZE", help: "what streamed archives may take in the data directory together (default 64GiB)" },
+  { name: "transfer-count", placeholder: "N", help: "how many streamed archives are kept at a time (default 32)" },
   { name: "transfer-lease", placeholder: "DURATION", help: "how long a streamed archive stays that nobody touches (default 1h)" },
   { name: "cors-origin", placeholder: "ORIGIN", help: "whose pages may ask this host from a browser, or * with tokens; repeatable (default: nobody's)", many: true },
   { name: "tls-cert", placeholder: "FILE", help: "certificate in PEM, with those between it and a root: TLS on both ports" },
@@ -150,16 +151,16 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     hostNames: list("host-name"),
     allowDestinations: list("allow-destination"),
     clientTls: hasTls ? { ...(ca !== undefined && { ca }), ...(certificate !== undefined && { certificate }), ...(key !== undefined && { key }) } : undefined,
-    transfers: readTransfers(text("transfer-space"), text("transfer-lease")),
+    transfers: readTransfers(text("transfer-space"), number("transfer-count"), text("transfer-lease")),
     corsOrigins: list("cors-origin"),
     tls: readTls(text("tls-cert"), text("tls-key"), text("tls-client-ca")),
   };
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as HostOptions;
 }
 
-function readTransfers(space: string | undefined, lease: string | undefined): HostOptions["transfers"] | undefined {
-  if (space === undefined && lease === undefined) return undefined;
-  return { ...(space !== undefined && { maxBytes: parseSize(space) }), ...(lease !== undefined && { leaseMs: parseDuration(lease) }) };
+function readTransfers(space: string | undefined, maxCount: number | undefined, lease: string | undefined): HostOptions["transfers"] | undefined {
+  if (space === undefined && maxCount === undefined && lease === undefined) return undefined;
+  return { ...(space !== undefined && { maxBytes: parseSize(space) }), ...(maxCount !== undefined && { maxCount }), ...(lease !== undefined && { leaseMs: parseDuration(lease) }) };
 }
 
 function readTls(certificate: string | undefined, key: string | undefined, clientCa: string | undefined): TlsIdentity | undefined {
