@@ -65,6 +65,13 @@ async function missingSegment(reader: ContainerReader, manifest: Manifest): Prom
   return undefined;
 }
 
+/** An archive that builds on others is not damaged: what it lacks lies in them. */
+export function missingBase(path: string, name: string): HostError {
+  return new HostError("BACKUP_DAMAGED", `The archive ${path} does not hold ${name}, which its manifest lists. If it was taken with since, name the archives that it builds on in base_sources; otherwise it is damaged, and another backup is to be used.`, {
+    metadata: { segment: name },
+  });
+}
+
 /** Reads a whole backup through: every digest, count and row checksum must agree. Returns how many rows it read. */
 export async function verifyBackup(
   seams: Seams,
@@ -75,6 +82,9 @@ export async function verifyBackup(
   signal: AbortSignal,
   report: Report,
 ): Promise<number> {
+  if (reader.kind === "ZIP") {
+    for (const { name } of manifest.segments) if ((await reader.sizeOf(name)) === undefined) throw missingBase(reader.path, name);
+  }
   const missing = await missingSegment(reader, manifest);
   if (missing !== undefined) throw new HostError("BACKUP_DAMAGED", `The backup at ${reader.path} is damaged: ${missing}. Use another backup.`);
   const records = manifest.segments.reduce((sum, segment) => sum + segment.records, 0);

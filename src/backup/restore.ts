@@ -6,7 +6,7 @@ import type { Manifest } from "../format/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import type { Seams } from "../io/seams.js";
 import type { DocumentIndex } from "../store/document-index.js";
-import { findManifest } from "./inspect.js";
+import { findManifest, missingBase } from "./inspect.js";
 import type { Report } from "./report.js";
 import { resolveTargetTime, type ResolvedTarget } from "./target-time.js";
 
@@ -60,13 +60,6 @@ export async function planRestore(seams: Seams, task: RestoreTask, signal: Abort
     throw new HostError("STORAGE_FULL", `The restore needs about ${needed} bytes beside the index and ${free} are free; nothing was changed.`);
   }
   return { manifest, target };
-}
-
-/** An archive that builds on others is not damaged: what it lacks lies in them. */
-export function missingBase(path: string, name: string): HostError {
-  return new HostError("BACKUP_DAMAGED", `The archive ${path} does not hold ${name}, which its manifest lists. If it was taken with since, name the archives that it builds on in base_sources; otherwise it is damaged, and another backup is to be used.`, {
-    metadata: { segment: name },
-  });
 }
 
 /** Restores online: the new index is made and checked beside the live one, which serves until the switch and stays for undo. */
