@@ -29,6 +29,7 @@ import { transferPlaces } from "./service/transfer-places.js";
 import { openDocumentIndex, type DocumentIndex } from "./store/document-index.js";
 import { openMemoryDirectory } from "./store/memory-directory.js";
 import { openTransfers } from "./transfer/transfers.js";
+import { messageRegistry } from "./transport/call/message-registry.js";
 import { authorizeMethods } from "./transport/call/method-roles.js";
 import { hostServices } from "./transport/call/host-services.js";
 import { createHealth } from "./transport/call/health.js";
@@ -37,7 +38,7 @@ import { startGrpcServer } from "./transport/grpc/server.js";
 import { createCors } from "./transport/http/cors.js";
 import { createHttpServer } from "./transport/http/server.js";
 import { createDocumentStreamRoutes, importPath } from "./transport/rest/document-streams.js";
-import { createRestHandler, restRegistry } from "./transport/rest/handler.js";
+import { createRestHandler } from "./transport/rest/handler.js";
 import { createTransferRoutes, transferPrefix } from "./transport/rest/transfer-routes.js";
 import { createOpenApiHandler } from "./transport/openapi/handler.js";
 import { createXenonDialect } from "./transport/xenon/dialect.js";
@@ -174,6 +175,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const streams = createStreamService({ files, transfers, management, operations, idleMs: options.streamIdleMs });
   const services = hostServices({ documents, management, operations, streams, nowMicros: seams.nowMicros });
   const health = createHealth([...services.map(({ service }) => service.typeName), "backup"]);
+  const registry = messageRegistry(services);
   const authorize = authorizeMethods(tokens);
   const http = createHttpServer({
     host: options.httpHost,
@@ -185,8 +187,8 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
       ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),
       createConnectHandler({ services: [...services, health.service], authorize, onInternalError }),
       createOpenApiHandler({ services, tokens, version: productVersion }),
-      createDocumentStreamRoutes({ documents, idleMs: options.streamIdleMs, authorize, registry: restRegistry(services), onInternalError }),
-      createTransferRoutes({ streams, authorize, registry: restRegistry(services), onInternalError }),
+      createDocumentStreamRoutes({ documents, idleMs: options.streamIdleMs, authorize, registry, onInternalError }),
+      createTransferRoutes({ streams, authorize, registry, onInternalError }),
       createRestHandler({ services, authorize, onInternalError }),
     ],
     sendError,

@@ -65,11 +65,16 @@ async function missingSegment(reader: ContainerReader, manifest: Manifest): Prom
   return undefined;
 }
 
-/** An archive that builds on others is not damaged: what it lacks lies in them. */
-export function missingBase(path: string, name: string): HostError {
-  return new HostError("BACKUP_DAMAGED", `The archive ${path} does not hold ${name}, which its manifest lists. If it was taken with since, name the archives that it builds on in base_sources; otherwise it is damaged, and another backup is to be used.`, {
-    metadata: { segment: name },
-  });
+/** BACKUP_DAMAGED unless all segments are there with their sizes. An archive that builds on others is not damaged: what it lacks lies in them. */
+export async function requireSegments(reader: ContainerReader, manifest: Manifest): Promise<void> {
+  for (const { name } of reader.kind === "ZIP" ? manifest.segments : []) {
+    if ((await reader.sizeOf(name)) !== undefined) continue;
+    throw new HostError("BACKUP_DAMAGED", `The archive ${reader.path} does not hold ${name}, which its manifest lists. If it was taken with since, name the archives that it builds on in base_sources; otherwise it is damaged, and another backup is to be used.`, {
+      metadata: { segment: name },
+    });
+  }
+  const missing = await missingSegment(reader, manifest);
+  if (missing !== undefined) throw new HostError("BACKUP_DAMAGED", `The backup at ${reader.path} is damaged: ${missing}. Use another backup.`);
 }
 
 /** Reads a whole backup through: every digest, count and row checksum must agree. Returns how many rows it read. */
@@ -82,11 +87,7 @@ export async function verifyBackup(
   signal: AbortSignal,
   report: Report,
 ): Promise<number> {
-  if (reader.kind === "ZIP") {
-    for (const { name } of manifest.segments) if ((await reader.sizeOf(name)) === undefined) throw missingBase(reader.path, name);
-  }
-  const missing = await missingSegment(reader, manifest);
-  if (missing !== undefined) throw new HostError("BACKUP_DAMAGED", `The backup at ${reader.path} is damaged: ${missing}. Use another backup.`);
+  await requireSegments(reader, manifest);
   const records = manifest.segments.reduce((sum, segment) => sum + segment.records, 0);
   const prunes = manifest.segments.reduce((sum, segment) => sum + segment.prunes, 0);
   if (prunes === 0 && records !== manifest.versions) {

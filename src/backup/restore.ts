@@ -6,7 +6,7 @@ import type { Manifest } from "../format/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import type { Seams } from "../io/seams.js";
 import type { DocumentIndex } from "../store/document-index.js";
-import { findManifest, missingBase } from "./inspect.js";
+import { findManifest, requireSegments } from "./inspect.js";
 import type { Report } from "./report.js";
 import { resolveTargetTime, type ResolvedTarget } from "./target-time.js";
 
@@ -44,13 +44,7 @@ export async function planRestore(seams: Seams, task: RestoreTask, signal: Abort
       { metadata: { indexLink: manifest.indexLink } },
     );
   }
-  for (const segment of manifest.segments) {
-    const size = await task.reader.sizeOf(segment.name);
-    if (size === segment.sizeBytes) continue;
-    if (size === undefined && task.reader.kind === "ZIP") throw missingBase(task.reader.path, segment.name);
-    const state = size === undefined ? "is missing" : `has ${size} bytes, not ${segment.sizeBytes}`;
-    throw new HostError("BACKUP_DAMAGED", `The backup at ${task.reader.path} is damaged: ${segment.name} ${state}. Use another backup.`);
-  }
+  await requireSegments(task.reader, manifest);
   const target = resolveTargetTime(task.targetTimeMicros, manifest.window, task.lenientTargetTime);
   const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   // The copy that is read, the index made of it with its keys, and what sorting the keys takes.

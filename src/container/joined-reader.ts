@@ -13,7 +13,8 @@ export function joinReaders(first: ContainerReader, others: readonly ContainerRe
   }
 
   return {
-    kind: first.kind,
+    // Its files lie in no directory together: they are fetched, as those of one archive are.
+    kind: "ZIP",
     path: first.path,
     manifests: (signal) => first.manifests(signal),
     sizeOf: async (name) => (await holderOf(name)).sizeOf(name),

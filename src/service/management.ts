@@ -158,27 +158,30 @@ export function createManagementService(options: ManagementOptions): ManagementS
     },
     async verifyBackup(uri, manifestName) {
       const source = await placesOf(uri).source(uri);
-      // Its index is what the operation is of, so the manifest is read before it begins.
-      const { indexLink, name } = await reading(source, never, unheard, async (reader) => {
+      // Its index is what the operation is of, so the manifest is read before it begins; what was opened for that is read on.
+      const reader = await source.open(never, unheard);
+      try {
         const file = await findManifest(reader, manifestName, never);
-        return { name: file.name, indexLink: file.manifest.indexLink };
-      });
-      return operations.start({
-        kind: "verify-backup",
-        indexLink,
-        target: source.uri,
-        run: (signal, report) =>
-          reading(source, signal, report, async (reader) => {
-            const file = await findManifest(reader, name, signal);
+        return await operations.start({
+          kind: "verify-backup",
+          indexLink: file.manifest.indexLink,
+          target: source.uri,
+          async run(signal, report) {
             const described = describeManifest(placeOf(source, reader), file);
             try {
               const records = await verifyBackup(seams, kit, reader, file.manifest, temporaryDirectory, signal, report);
               return { backup: described, records, bytes: described.sizeBytes };
             } catch (error) {
               throw fromFileError(error, `Verifying ${source.uri}`);
+            } finally {
+              await reader.close();
             }
-          }),
-      });
+          },
+        });
+      } catch (error) {
+        await reader.close();
+        throw error;
+      }
     },
     async describeBackup(uri, manifestName) {
       const source = await placesOf(uri).source(uri);

@@ -12,7 +12,9 @@ export interface StreamService {
   readonly transfers: Transfers;
   /** How long a stream may be silent, in milliseconds. */
   readonly idleMs: number;
-  /** Makes a backup that is kept as a transfer. It is cancelled when the signal aborts: nobody waits for it any more. */
+  /** A complete archive to be sent: STREAM_LIMIT, before anything of it is answered, where too many are sent already. */
+  hold(name: string): HeldTransfer;
+  /** Makes a backup that is kept as a transfer, and holds it to be sent. It is cancelled when the signal aborts: nobody waits for it any more. */
   prepare(request: Pick<BackupRequest, "indexLink" | "store" | "since">, signal: AbortSignal): Promise<HeldTransfer>;
   /** The bytes of a held transfer from an offset on, `length` of them where given, in pieces of at most `pieceBytes`. */
   read(held: HeldTransfer, range: { offset: number; length?: number; pieceBytes?: number }, signal: AbortSignal): AsyncGenerator<Buffer>;
@@ -41,14 +43,30 @@ export function createStreamService({ files, transfers, management, operations, 
     return view;
   }
 
+  function hold(name: string): HeldTransfer {
+    if (sending >= limits.streams) throw new HostError("STREAM_LIMIT", `${sending} archives are being sent, as many as the host allows; wait for one to end.`);
+    const held = transfers.hold(name);
+    sending += 1;
+    let released = false;
+    return {
+      ...held,
+      release() {
+        if (!released) sending -= 1;
+        released = true;
+        held.release();
+      },
+    };
+  }
+
   return {
     transfers,
     idleMs,
+    hold,
     async prepare(request, signal) {
       const begun = await management.backup({ ...request, destination: "transfer:", container: "ZIP" });
       try {
         const { backup } = (await outcome(begun, signal)).result as BackupResult;
-        return transfers.hold(transferNameOf(backup.uri));
+        return hold(transferNameOf(backup.uri));
       } catch (error) {
         if (signal.aborted) await operations.cancel(begun.name);
         throw error;
@@ -60,14 +78,8 @@ export function createStreamService({ files, transfers, management, operations, 
           metadata: { transfer: transfer.name, sizeBytes: String(transfer.sizeBytes) },
         });
       }
-      if (sending >= limits.streams) throw new HostError("STREAM_LIMIT", `${sending} archives are being sent, as many as the host allows; wait for one to end.`);
       const end = Math.min(transfer.sizeBytes, offset + length);
-      sending += 1;
-      try {
-        yield* readRange(files, path, { offset, end, pieceBytes }, AbortSignal.any([signal, deleted]));
-      } finally {
-        sending -= 1;
-      }
+      yield* readRange(files, path, { offset, end, pieceBytes }, AbortSignal.any([signal, deleted]));
     },
     async restore(name, request, signal) {
       const view = await outcome(await management.restore({ ...request, source: transferUri(name) }), signal);

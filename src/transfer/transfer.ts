@@ -1,4 +1,5 @@
 import type { BackupDescription } from "../backup/model.js";
+import { HostError } from "../errors.js";
 
 /** An archive on its way from or to a host: a file that is kept until nobody has touched it for a while, also over a restart. */
 export interface Transfer {
@@ -29,6 +30,12 @@ export interface TransferLimits {
   maxBytes: number;
   /** How long one stays that nobody touches. */
   leaseMs: number;
+}
+
+/** REQUEST_INVALID for what is no name of a transfer. */
+export function checkTransferName(text: string): void {
+  if (isTransferName(text)) return;
+  throw new HostError("REQUEST_INVALID", `${JSON.stringify(text.slice(0, 100))} is no name for a transfer: 1 to 64 letters, digits, dots, dashes and underscores.`, { metadata: { field: "name" } });
 }
 
 export function isTransferName(text: string): boolean {

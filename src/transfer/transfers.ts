@@ -4,7 +4,7 @@ import { HostError } from "../errors.js";
 import { publishFile, temporaryPrefix } from "../io/durable-file.js";
 import type { Seams } from "../io/seams.js";
 import { limits } from "../limits.js";
-import { isTransferName, type Transfer, type TransferLimits, type TransferRecord } from "./transfer.js";
+import { checkTransferName, type Transfer, type TransferLimits, type TransferRecord } from "./transfer.js";
 import { transferFiles } from "./transfer-files.js";
 import { openUploadWriter, type UploadWriter } from "./upload.js";
 
@@ -269,9 +269,7 @@ export async function openTransfers(
       };
     },
     async openUpload(name, sizeBytes) {
-      if (!isTransferName(name)) {
-        throw new HostError("REQUEST_INVALID", `${JSON.stringify(name.slice(0, 100))} is no name for a transfer: 1 to 64 letters, digits, dots, dashes and underscores.`, { metadata: { field: "name" } });
-      }
+      checkTransferName(name);
       const entry = entries.get(name) ?? begin(name);
       if (entry.record.direction === "download") throw new HostError("REQUEST_INVALID", `The transfer ${name} is a download: nothing can be sent to it.`, { metadata: { transfer: name } });
       const sender = (entry.senders += 1);

@@ -135,6 +135,27 @@ test("byte streams take the largest numbers there are", async () => {
   byteStream.close();
 });
 
+test("archives that are sent are bounded in number, and one too many is refused before anything of it is sent", async () => {
+  await start();
+  await put("whole", bytes);
+  const held = Array.from({ length: 32 }, () => fixture.host.streams.hold("whole"));
+  expect((await fetch(url("transfers/whole:download"))).status).toBe(429);
+  await expect(receiveBackup(client, { transferName: "transfers/whole" })).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+  for (const one of held) one.release();
+  expect((await fetch(url("transfers/whole:download"))).status).toBe(200);
+});
+
+test("a restore of a directory that builds on an archive is validated over both", async () => {
+  await start();
+  const request = { destination: fixture.uri("dir"), container: "DIRECTORY" as const, indexLink: "/core/document-index" };
+  await fixture.finish(fixture.host.management.backup(request));
+  await put("whole", bytes);
+  const restore = { source: fixture.uri("dir"), indexLink: request.indexLink, baseSources: ["transfer:whole"], validateOnly: true };
+  const names = readdirSync(join(fixture.root, "dir")).filter((name) => name.startsWith("base-"));
+  for (const name of names) rmSync(join(fixture.root, "dir", name));
+  expect(await fixture.finish(fixture.host.management.restore(restore))).toMatchObject({ documents: 40 });
+});
+
 test("exports that nobody reads are bounded in number, and in what they hold", async () => {
   await start();
   const sockets = [];

@@ -13,7 +13,7 @@ export function byteStreamImpl(streams: StreamService): ServiceImpl<typeof ByteS
   return {
     async *read({ resourceName, readOffset, readLimit }, { signal }) {
       if (readOffset < 0n || readLimit < 0n) throw new HostError("REQUEST_INVALID", "read_offset and read_limit are not negative.");
-      const held = transfers.hold(transferName(resourceName));
+      const held = streams.hold(transferName(resourceName));
       try {
         // Whoever wants all of it may say so by the largest number there is.
         const length = readLimit === 0n || readLimit > BigInt(held.transfer.sizeBytes) ? held.transfer.sizeBytes : fromInt64(readLimit);

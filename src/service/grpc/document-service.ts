@@ -1,6 +1,7 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { limits } from "../../limits.js";
 import { BodyFormat, type DocumentService as DocumentServiceDescriptor } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
+import { durableIndexLink } from "../factories.js";
 import type { DocumentService, WriteOptions } from "../document-service.js";
 import { bodyText, toLink, withSystemFields } from "./document-body.js";
 import { readDocument, writtenDocument } from "./convert-document.js";
@@ -91,7 +92,7 @@ function expiration(micros: bigint | undefined): { documentExpirationTimeMicros?
 
 /** The index that a document is in, where the request names none: that of its factory, else the durable one. */
 function indexLink(documents: DocumentService, link: string, given: string): string {
-  return given === "" ? (documents.factoryOf(link)?.indexLink ?? "/core/document-index") : toLink(given);
+  return given === "" ? (documents.factoryOf(link)?.indexLink ?? durableIndexLink) : toLink(given);
 }
 
 /** As many as fit into a page, at least one. */

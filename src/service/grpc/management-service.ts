@@ -2,6 +2,7 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import type { ManagementService as ManagementServiceDescriptor } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { ManagementService, OperationService, PruneResult } from "../management-service.js";
 import { containerKind, toBackup, toHost, toListedBackup } from "./convert-backup.js";
+import { durableIndexLink } from "../factories.js";
 import { streamBackup } from "./stream-backup.js";
 import { streamRestore } from "./stream-restore.js";
 import { toTransfer, transferName } from "./convert-transfer.js";
@@ -12,7 +13,6 @@ import { toInt64 } from "./numbers.js";
 import { badPageToken, readPageToken, writePageToken } from "./page-token.js";
 import { rememberRequests } from "./remembered-requests.js";
 
-const defaultIndexLink = "/core/document-index";
 const backupsPage = 100;
 const backupsListing = "backups";
 
@@ -31,7 +31,7 @@ export function managementServiceImpl({ management, operations, streams }: Manag
       const view = await management.backup({
         destination: request.destination,
         container: containerKind(request.container, request.destination),
-        indexLink: request.indexLink || defaultIndexLink,
+        indexLink: request.indexLink || durableIndexLink,
         store: request.store,
         full: request.full,
         validateOnly: request.validateOnly,
@@ -45,7 +45,7 @@ export function managementServiceImpl({ management, operations, streams }: Manag
     async restore(request) {
       const view = await management.restore({
         source: request.source,
-        indexLink: request.indexLink || defaultIndexLink,
+        indexLink: request.indexLink || durableIndexLink,
         indexNamed: request.indexLink !== "",
         validateOnly: request.validateOnly,
         ...(request.targetTimeMicros !== undefined && { targetTimeMicros: request.targetTimeMicros }),
@@ -56,7 +56,7 @@ export function managementServiceImpl({ management, operations, streams }: Manag
       });
       return toOperation(view, conversion);
     },
-    undoRestore: async ({ indexLink }) => toOperation(await management.undoRestore(indexLink || defaultIndexLink), conversion),
+    undoRestore: async ({ indexLink }) => toOperation(await management.undoRestore(indexLink || durableIndexLink), conversion),
     verifyBackup: async ({ uri, backupName }) => toOperation(await management.verifyBackup(uri, backupName || undefined), conversion),
     describeBackup: async ({ uri, backupName }) => toBackup(await management.describeBackup(uri, backupName || undefined)),
     async listBackups({ uri, pageSize, pageToken }) {

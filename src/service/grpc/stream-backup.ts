@@ -2,6 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { crc32c } from "@node-rs/crc32";
 import type { StreamBackupRequest, StreamBackupResponseSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { limits } from "../../limits.js";
+import { durableIndexLink } from "../factories.js";
 import type { StreamService } from "../streams.js";
 import { toTransfer, transferName } from "./convert-transfer.js";
 import { fromInt64, toInt64 } from "./numbers.js";
@@ -28,9 +29,9 @@ export async function* streamBackup(streams: StreamService, request: StreamBacku
 }
 
 async function hold(streams: StreamService, request: StreamBackupRequest, signal: AbortSignal) {
-  if (request.transferName !== "") return streams.transfers.hold(transferName(request.transferName));
+  if (request.transferName !== "") return streams.hold(transferName(request.transferName));
   return streams.prepare(
-    { indexLink: request.indexLink || "/core/document-index", store: request.store, ...(request.since !== "" && { since: request.since }) },
+    { indexLink: request.indexLink || durableIndexLink, store: request.store, ...(request.since !== "" && { since: request.since }) },
     signal,
   );
 }

@@ -4,6 +4,7 @@ import { crc32c } from "@node-rs/crc32";
 import type { Chunk, StreamRestoreHeader, StreamRestoreRequest, StreamRestoreResponseSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { HostError } from "../../errors.js";
 import type { UploadWriter } from "../../transfer/upload.js";
+import { durableIndexLink } from "../factories.js";
 import { withUpload, type StreamService } from "../streams.js";
 import { toRestoreResult } from "./convert-operation.js";
 import { transferName, transferResource } from "./convert-transfer.js";
@@ -75,7 +76,7 @@ async function write(writer: UploadWriter, { offset, data, crc32c: expected }: C
 
 function restoreRequest(header: StreamRestoreHeader) {
   return {
-    indexLink: header.indexLink || "/core/document-index",
+    indexLink: header.indexLink || durableIndexLink,
     indexNamed: header.indexLink !== "",
     validateOnly: header.validateOnly,
     ...(header.targetTimeMicros !== undefined && { targetTimeMicros: header.targetTimeMicros }),

@@ -1,11 +1,11 @@
-import { createRegistry, type DescService } from "@bufbuild/protobuf";
+import type { DescService } from "@bufbuild/protobuf";
 import { createConnectRouter, createContextValues, type ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
 import { bearerTokenOf } from "../call/authorization.js";
 import type { BoundService } from "../call/bound-service.js";
 import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
+import { messageRegistry } from "../call/message-registry.js";
 import { headersOf } from "../http/headers.js";
 import type { HttpHandler } from "../http/server.js";
 import { connectErrorOf, hostErrorOf, type OnInternalError } from "../status.js";
@@ -74,7 +74,7 @@ function handlersOf({ services, onInternalError, ...checks }: ConnectOptions): R
     grpc: false,
     interceptors: [jsonBytesInterceptor(), errorInterceptor(onInternalError), ...checkInterceptors(checks)],
     // As on /v1: a field that is not known is refused, for it may have been what keeps a restore from going too far.
-    jsonOptions: { registry: createRegistry(...services.map(({ service }) => service.file), file_google_rpc_error_details), ignoreUnknownFields: false },
+    jsonOptions: { registry: messageRegistry(services), ignoreUnknownFields: false },
     readMaxBytes: maxBytes,
     writeMaxBytes: maxBytes,
   });
@@ -93,7 +93,6 @@ function refusalOf(check: () => void): ConnectError | undefined {
   }
 }
 
- 
 async function* failing(error: ConnectError): AsyncGenerator<Uint8Array> {
   throw error;
 }

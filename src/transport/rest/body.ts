@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { HostError } from "../../errors.js";
 import { readText } from "../http/body.js";
 
@@ -23,6 +23,11 @@ function checkHeaders({ headers }: IncomingMessage) {
   if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type)) {
     throw new HostError("REQUEST_INVALID", `The body has to be JSON, and the Content-Type header has to say so: application/json, not ${type || "nothing"}.`);
   }
+  checkEncoding(headers);
+}
+
+/** REQUEST_INVALID for a body that is compressed or the like. */
+export function checkEncoding(headers: IncomingHttpHeaders): void {
   const encoding = headers["content-encoding"] ?? "identity";
   if (encoding !== "identity") throw new HostError("REQUEST_INVALID", `A body encoded as ${encoding} is not understood; send it as it is.`);
 }

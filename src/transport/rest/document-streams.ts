@@ -1,7 +1,6 @@
-import { toJson, type Registry } from "@bufbuild/protobuf";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Registry } from "@bufbuild/protobuf";
+import type { IncomingMessage } from "node:http";
 import { DocumentService as DocumentServiceDescriptor } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
-import { StatusSchema } from "../../../gen/ts/google/rpc/status_pb.js";
 import { renderDocument } from "../../document/render.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
@@ -9,11 +8,11 @@ import type { DocumentService } from "../../service/document-service.js";
 import { importDocuments } from "../../service/import-documents.js";
 import { bearerTokenOf, type Authorize } from "../call/authorization.js";
 import { bodyChunks } from "../http/body.js";
-import { writeChunk } from "../http/respond.js";
 import type { HttpHandler } from "../http/server.js";
-import { hostErrorOf, statusOf, type OnInternalError } from "../status.js";
-import { sendError } from "./answer.js";
+import { hostErrorOf, type OnInternalError } from "../status.js";
+import { errorJson, sendError } from "./answer.js";
 import { linesOf } from "./lines.js";
+import { sendLines } from "./stream.js";
 
 export interface DocumentStreamRoutes {
   documents: DocumentService;
@@ -26,26 +25,10 @@ export interface DocumentStreamRoutes {
 
 export const importPath = "/v1/documents:import";
 const exportPath = "/v1/documents:export";
-const ndjson = { "content-type": "application/x-ndjson", "cache-control": "no-store", "x-content-type-options": "nosniff" };
 
 /** Many documents as NDJSON, a document a line: the very text that is kept, so that an export can be imported. */
 export function createDocumentStreamRoutes({ documents, idleMs, authorize, registry, onInternalError }: DocumentStreamRoutes): HttpHandler {
-  async function answer(response: ServerResponse, lines: AsyncIterable<string>): Promise<void> {
-    try {
-      for await (const text of lines) {
-        if (!response.headersSent) response.writeHead(200, ndjson);
-        if (!(await writeChunk(response, text))) return;
-      }
-      if (!response.headersSent) response.writeHead(200, ndjson);
-      response.end();
-    } catch (thrown) {
-      const error = hostErrorOf(thrown, onInternalError);
-      if (!response.headersSent) throw error;
-      // Said in the stream, which is then cut: half of it must not look like all.
-      await writeChunk(response, `${JSON.stringify({ error: toJson(StatusSchema, statusOf(error), { registry }) })}\n`);
-      setTimeout(() => response.destroy(), limits.drainMs).unref();
-    }
-  }
+  const toStatus = (thrown: unknown) => errorJson(hostErrorOf(thrown, onInternalError), registry);
 
   async function* importing(request: IncomingMessage, query: URLSearchParams, signal: AbortSignal): AsyncGenerator<string> {
     const bodies = linesOf(bodyChunks(request, idleMs, signal), limits.documentBytes, signal);
@@ -71,7 +54,8 @@ export function createDocumentStreamRoutes({ documents, idleMs, authorize, regis
       if (isImport) checkType(request);
       const query = new URLSearchParams(text);
       checkNames(query, isImport ? ["factory_link", "factoryLink", "skip"] : ["factory_link", "factoryLink", "filter"]);
-      await answer(response, isImport ? importing(request, query, signal()) : exporting(query, signal()));
+      const lines = isImport ? importing(request, query, signal()) : exporting(query, signal());
+      await sendLines(request, response, { lines, errorJson: toStatus });
     } catch (thrown) {
       sendError(request, response, hostErrorOf(thrown, onInternalError), registry);
     }

@@ -1,13 +1,13 @@
-import { createRegistry, ScalarType, type DescMessage, type DescMethod, type JsonObject, type JsonValue, type Message, type Registry } from "@bufbuild/protobuf";
+import { ScalarType, type DescMessage, type DescMethod, type JsonObject, type JsonValue, type Message, type Registry } from "@bufbuild/protobuf";
 import { createHandlerContext, type Interceptor, type MethodImplSpec } from "@connectrpc/connect";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
 import { bearerTokenOf } from "../call/authorization.js";
 import type { BoundService } from "../call/bound-service.js";
 import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
 import { invoke, map, onlyMessage } from "../call/invoke.js";
+import { messageRegistry } from "../call/message-registry.js";
 import { headersOf } from "../http/headers.js";
 import { hostErrorOf, type OnInternalError } from "../status.js";
 import { errorJson, sendAnswer, sendError } from "./answer.js";
@@ -42,7 +42,7 @@ export function createRestHandler(options: RestOptions): RestHandler {
   const { authorize, ...checks } = options;
   const interceptors = checkInterceptors(checks);
   const applyPreference = operationPreference(options.services);
-  const registry = restRegistry(options.services);
+  const registry = messageRegistry(options.services);
   const route = createRouter(options.services.flatMap((service) => routesOf(service, options.extraRules ?? operationRules, registry)));
   return async (request, response, signal) => {
     const [path = "", query = ""] = (request.url ?? "").split(/\?(.*)/s);
@@ -58,11 +58,6 @@ export function createRestHandler(options: RestOptions): RestHandler {
     }
     return true;
   };
-}
-
-/** The messages that may be packed into an Any. */
-export function restRegistry(services: readonly BoundService[]): Registry {
-  return createRegistry(...services.map(({ service }) => service.file), file_google_rpc_error_details);
 }
 
 interface Target {
@@ -122,7 +117,7 @@ async function answer({ request, response, signal, match, path, query, registry,
     const headers = () => [...context.responseHeader].flat();
     if (spec.kind === "server_streaming") {
       const toStatus = (thrown: unknown) => errorJson(hostErrorOf(thrown, onInternalError), registry);
-      await sendLines(request, response, { messages: map(output, write), headers, errorJson: toStatus });
+      await sendLines(request, response, { lines: map(output, (message) => `${JSON.stringify(write(message))}\n`), headers, errorJson: toStatus });
       return;
     }
     const preferred = await applyPreference(request, await onlyMessage(output), context);

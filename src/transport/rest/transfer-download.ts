@@ -7,7 +7,7 @@ import { rangeOf } from "./content-range.js";
 
 /** GET and HEAD of /v1/transfers/NAME:download: the archive, or a range of it, so that a download that was cut goes on. */
 export async function sendTransfer(streams: StreamService, name: string, request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
-  const held = streams.transfers.hold(name);
+  const held = streams.hold(name);
   try {
     const { transfer } = held;
     const etag = `"${transfer.sha256}"`;

@@ -1,10 +1,9 @@
 import { create, toJson, type Registry } from "@bufbuild/protobuf";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ManagementService, TransferSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import { HostError } from "../../errors.js";
 import { toTransfer } from "../../service/grpc/convert-transfer.js";
 import type { StreamService } from "../../service/streams.js";
-import { isTransferName } from "../../transfer/transfer.js";
+import { checkTransferName } from "../../transfer/transfer.js";
 import { bearerTokenOf, type Authorize } from "../call/authorization.js";
 import type { HttpHandler } from "../http/server.js";
 import { hostErrorOf, type OnInternalError } from "../status.js";
@@ -27,7 +26,7 @@ export function createTransferRoutes({ streams, authorize, registry, onInternalE
   async function answer(request: IncomingMessage, response: ServerResponse, name: string, download: boolean, signal: AbortSignal): Promise<void> {
     const { streamBackup, streamRestore } = ManagementService.method;
     authorize(download ? streamBackup : streamRestore, bearerTokenOf(request.headers.authorization));
-    if (!isTransferName(name)) throw new HostError("REQUEST_INVALID", `${JSON.stringify(name.slice(0, 100))} is no name for a transfer: 1 to 64 letters, digits, dots, dashes and underscores.`);
+    checkTransferName(name);
     if (download) return sendTransfer(streams, name, request, response, signal);
     const transfer = await receiveTransfer(streams, name, request, signal);
     sendAnswer(response, toJson(TransferSchema, create(TransferSchema, toTransfer(transfer)), { registry, alwaysEmitImplicit: true }), []);

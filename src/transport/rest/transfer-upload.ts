@@ -3,6 +3,7 @@ import { HostError } from "../../errors.js";
 import { withUpload, type StreamService } from "../../service/streams.js";
 import type { Transfer } from "../../transfer/transfer.js";
 import { bodyChunks } from "../http/body.js";
+import { checkEncoding } from "./body.js";
 import { sentRangeOf } from "./content-range.js";
 
 /**
@@ -10,7 +11,7 @@ import { sentRangeOf } from "./content-range.js";
  * transfer as it is then. ABORTED (409) for a piece beyond what is there; a piece that is there is compared.
  */
 export async function receiveTransfer(streams: StreamService, name: string, request: IncomingMessage, signal: AbortSignal): Promise<Transfer> {
-  checkEncoding(request);
+  checkEncoding(request.headers);
   const range = sentRangeOf(request.headers["content-range"]);
   const total = range?.total ?? (range === undefined ? lengthOf(request) : undefined);
   if (range !== undefined && !("first" in range)) {
@@ -42,11 +43,6 @@ const mismatch = (expected: number, found: string) =>
 
 function lengthOf({ headers }: IncomingMessage): number | undefined {
   return headers["content-length"] === undefined ? undefined : Number(headers["content-length"]);
-}
-
-function checkEncoding({ headers }: IncomingMessage): void {
-  const encoding = headers["content-encoding"] ?? "identity";
-  if (encoding !== "identity") throw new HostError("REQUEST_INVALID", `A body encoded as ${encoding} is not understood; send it as it is.`);
 }
 
 /** A digest that the sender gives of the whole: of the representation always, of the content where that is the whole. */
