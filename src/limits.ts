@@ -27,13 +27,30 @@ export const limits = {
   /** Rows and bytes of bodies in one chunk of a scan: bounds memory and how long one statement runs. */
   scanRows: 1000,
   scanBytes: 1 * MiB,
-  /** Time range rows of one filtered scan statement. */
+  /** What a thread that reads may take for short-lived objects: with the 48 MiB of the default, a long scan grows by them (measured). */
+  readerYoungMiB: 8,
+  /** Rows of one filtered scan statement, at first and at most: more where they are gone through quickly, fewer where not. */
+  filterFirstRows: 1024,
   filterScanRows: 20_000,
   pageRows: 1000,
   pageRowsMax: 10_000,
   pageBytes: 8 * MiB,
   filterTerms: 100,
   filterBytes: 16 * KiB,
+  /** A query task as JSON text, and how deep its clauses may be nested: each level is one of SQL's too. */
+  queryBodyBytes: 256 * KiB,
+  queryDepth: 50,
+  propertyNameBytes: 1024,
+  /** Query tasks that are remembered, running or done, and the bytes of their specifications; how long, when they do not say. */
+  queryTasks: 10_000,
+  queryTaskBytes: 32 * MiB,
+  queryTaskMs: 600_000,
+  /** Polled queries of which a slice runs at a time; the others wait for theirs, so that they do not hold up other reads. */
+  runningQueries: 4,
+  /** What a term of a query is taken to cost before it has run: who asks for little comes before who asks for much. */
+  queryTermMs: 100,
+  /** What a query or a listing that is sent in pieces reads at once: larger pieces are no faster (measured), and are memory. */
+  streamedPageBytes: 256 * KiB,
   /** Requests that one connection may send ahead of their answers. */
   pipelinedRequests: 256,
 
@@ -41,6 +58,14 @@ export const limits = {
   importDocuments: 256,
   importBytes: 8 * MiB,
   importReportMs: 1_000,
+
+  /** From another host: one page of an answer, and how long a host may say nothing while it looks for one. */
+  importAnswerBytes: 256 * MiB,
+  importPatienceMs: 120_000,
+  /** Rounds that go after what a host in use has changed meanwhile. */
+  importRounds: 20,
+  /** How far a round goes back: writes under way become visible a little later than their time says. */
+  importOverlapMicros: 10_000_000,
 
   /** What an export reads ahead of its reader; and how many exports there may be, each of which holds so much. */
   exportPageBytes: 512 * KiB,
@@ -51,10 +76,26 @@ export const limits = {
   segmentPageBytes: 16 * KiB,
   /** Beyond this many deltas a chain is merged. */
   chainDeltas: 64,
+  /** While deltas are merged in the background they may become so many; then a backup merges them itself. */
+  chainDeltasMax: 256,
+  /** Deltas of about one size after which they are merged in the background, and the bytes of all after which a new base may be made. */
+  autoMergeDeltas: 8,
+  autoMergeBytes: 4 * MiB,
+  /** From the begin of an automatic backup to that of the next: with the length of a run this is what a disaster may take. */
+  autoBackupIntervalMs: 500,
+  /** How long an automatic backup that failed waits until it is tried again, at first and at most. */
+  autoBackupRetryMs: 1_000,
+  autoBackupRetryMaxMs: 60_000,
+  /** How often an automatic backup that needs nothing written is looked for at its destination. */
+  autoBackupCheckMs: 15_000,
+  /** Backups of earlier histories beside it, from which on they are warned of. */
+  autoBackupOthers: 10,
   manifestBytes: 4 * MiB,
   manifestsPerDestination: 10_000,
   /** Bytes of an archive read at once: its directory is small, and what is read beyond an entry is lost. */
   archiveReadBytes: 128 * KiB,
+  /** The directory of any ZIP that is checked: that of half a million entries. */
+  zipDirectoryBytes: 64 * MiB,
   /** Bytes read at once when files are copied or hashed. */
   copyChunkBytes: 1 * MiB,
 
@@ -70,6 +111,25 @@ export const limits = {
   transferSweepMs: 5_000,
   /** What an upload may have that is not yet synced, and so has to be sent again after a power failure. */
   transferSyncBytes: 32 * MiB,
+  /** Services of /local-files; and what of them is being uploaded, or waits for the rest of it for so long. */
+  fileServices: 1000,
+  /** A path of 4 KiB, each byte of it escaped. */
+  fileUriLength: 12 * KiB + 20,
+  fileUploads: 64,
+  /** Uploads that are checked at a time, each by a process of its own; the others wait. */
+  fileChecks: 2,
+  fileUploadIdleMs: 3600_000,
+  fileSweepMs: 60_000,
+  /** An upload on which no request works for this long is left: who then begins another one does not disturb it. */
+  fileUploadQuietMs: 15_000,
+  /** Requests that send parts of one file at a time, and those that read files; Xenon sends and asks 10 at once. */
+  fileRequests: 64,
+  fileReads: 128,
+  fileReadBytes: 256 * KiB,
+  /** What of one request waits while something before it is written. */
+  fileQueueBytes: 512 * KiB,
+  /** Parts of an upload with gaps between them. */
+  fileSpans: 16_384,
   /** What of an upload waits to be written while more comes. */
   uploadQueueBytes: 8 * MiB,
   /** Left free on the disk of the index, whatever is sent. */
@@ -90,6 +150,9 @@ export const limits = {
   remotePatienceMs: 30_000,
   /** Nothing moved on a request for this long: it is tried again, once within the patience. */
   remoteSilenceMs: 15_000,
+  /** How often we tell who asked for it that a request is still worked on; and how often we take that for movement: for an hour. */
+  processingMs: 3_000,
+  remoteNotices: 1_200,
   remoteBackOffMs: 100,
   remoteBackOffMaxMs: 5_000,
   /** Less than this is not getting on: a source that drips is given up too. */
@@ -143,6 +206,10 @@ export const limits = {
   historyMs: 24 * 3600 * 1000,
   sweepIntervalMs: 1_000,
   sweepRows: 500,
+  /** Requests that operation tracing keeps, for how long, and how many of them may wait to be written. */
+  tracedOperations: 10_000,
+  tracedAgeMicros: 24 * 3600 * 1_000_000,
+  tracedQueue: 1000,
   /** A log that runs this far ahead of the clock gets a warning. */
   clockAheadWarnMs: 3600 * 1000,
 } as const;

@@ -57,6 +57,19 @@ export function scanMembers(text: string): Members {
   return members;
 }
 
+/** The items of text that is known to be a valid JSON array, each as the very text it came in. */
+export function scanItems(text: string): string[] {
+  const items: string[] = [];
+  let at = skipSpace(text, text.indexOf("[") + 1);
+  while (text.charCodeAt(at) !== closeBracket) {
+    const end = valueEnd(text, at);
+    items.push(text.slice(at, end));
+    at = skipSpace(text, end);
+    if (text.charCodeAt(at) === comma) at = skipSpace(text, at + 1);
+  }
+  return items;
+}
+
 /** The members as one compact JSON object, in the order of the map. */
 export function joinMembers(members: Members): string {
   let text = "";
@@ -92,7 +105,7 @@ function valueEnd(text: string, start: number): number {
   if (first !== openBrace && first !== openBracket) {
     for (;;) {
       const code = text.charCodeAt(at);
-      if (code === comma || code === closeBrace || code <= 0x20) return at;
+      if (code === comma || code === closeBrace || code === closeBracket || code <= 0x20) return at;
       at += 1;
     }
   }

@@ -5,7 +5,7 @@ import { tokenize, type Token } from "./odata-tokens.js";
 
 /**
  * Reads OData's $filter as Xenon takes it: comparisons with eq ne lt le gt ge, joined by and, or, not and
- * parentheses; `name eq 'a*'` is a wildcard; `tags/item any 'a;b'` and `all` look into arrays. Nested fields are
+ * parentheses; `name eq 'a*'` is a wildcard, `\*` a star; `tags/item any 'a;b'` and `all` look into arrays. Nested fields are
  * written `keyValues.k` or `keyValues/k`. Throws FILTER_INVALID with the position of the first thing not understood.
  */
 export function parseFilter(text: string): Filter {
@@ -147,16 +147,18 @@ function comparison(reader: Reader, field: string, operator: string, at: Token):
   switch (operator) {
     case "any":
     case "all": {
-      const values = typeof value === "string" ? value.split(";") : [value];
+      const values = typeof value === "string" ? value.split(";").map((one) => one.trim()).filter((one) => one !== "") : [value];
       if (values.length > limits.filterTerms) throw reader.problem(`more than ${limits.filterTerms} values`, at);
       const array = items ?? field;
-      if (operator === "any") return { op: "any", field: array, values };
-      return { op: "and", terms: values.map((one): Filter => ({ op: "any", field: array, values: [one] })) };
+      if (operator === "any" && !values.some(isPattern)) return { op: "any", field: array, values };
+      const holds = (one: FilterValue): Filter =>
+        isPattern(one) ? { op: "like", field: array, pattern: one } : { op: "any", field: array, values: [one] };
+      return { op: operator === "any" ? "or" : "and", terms: values.map(holds) };
     }
     case "eq":
       return equality(field, items, value);
     case "ne":
-      if (items === undefined && !isPattern(value)) return { op: "ne", field, value };
+      if (items === undefined && !isPattern(value) && !isBooleanText(value)) return { op: "ne", field, value };
       return { op: "not", term: equality(field, items, value) };
     default:
       if (value === null || typeof value === "boolean") throw reader.problem("only eq and ne compare with it", at);
@@ -166,9 +168,17 @@ function comparison(reader: Reader, field: string, operator: string, at: Token):
 
 /** `tags/item` are the items of the array `tags`; a field that is really called item is meant as well. */
 function equality(field: string, items: string | undefined, value: FilterValue): Filter {
-  const one = (name: string): Filter =>
-    isPattern(value) ? { op: "like", field: name, pattern: value } : { op: "eq", field: name, value };
+  const one = (name: string): Filter => {
+    if (isPattern(value)) return { op: "like", field: name, pattern: value };
+    const equal: Filter = { op: "eq", field: name, value };
+    return isBooleanText(value) ? { op: "or", terms: [equal, { op: "eq", field: name, value: value === "true" }] } : equal;
+  };
   return items === undefined ? one(field) : { op: "or", terms: [one(items), one(field)] };
+}
+
+/** Xenon knows a boolean by its text, so that `flag eq 'true'` finds it. */
+function isBooleanText(value: FilterValue): value is "true" | "false" {
+  return value === "true" || value === "false";
 }
 
 function isPattern(value: FilterValue): value is string {
@@ -192,11 +202,17 @@ function parseValue(reader: Reader): FilterValue {
   if (reader.word("true")) return true;
   if (reader.word("false")) return false;
   if (reader.word("null")) return null;
+  // Xenon takes a word without quotes for a string.
+  if (token?.kind === "word" && !/^(?:and|or)$/i.test(token.text)) {
+    reader.skip();
+    return token.text;
+  }
   throw reader.problem("a 'string', a number, true, false or null is expected");
 }
 
 function fieldPath(reader: Reader, token: Token): string {
   const path = token.text.replaceAll("/", ".");
   if (path.split(".").includes("")) throw reader.problem("a field name is empty", token);
+  if (path === "ALL_FIELDS") throw reader.problem("ALL_FIELDS is not supported: name the fields and join them by or", token);
   return path;
 }

@@ -8,7 +8,7 @@ import type { Filter, OrderBy } from "../document/filter.js";
 
 /** One page of a listing. */
 export interface PageQuery {
-  /** Only links that begin with this, for example "/core/examples/". */
+  /** Only links that begin with this, for example "/core/examples/"; empty: the whole index. */
   linkPrefix: string;
   kind?: string;
   filter?: Filter;
@@ -19,9 +19,15 @@ export interface PageQuery {
   /** The cursor of the page before. */
   cursor?: string;
   includeDeleted?: boolean;
+  /** Every version that is kept, also of what is deleted, and not the latest of each document alone. */
+  allVersions?: boolean;
   /** Whether bodies are wanted; without, `body` is empty. */
   expand: boolean;
-  /** The state as of this time; the first page fixes it to the log's position and its cursor carries it on. */
+  /**
+   * The state as of this time; the first page fixes it to the log's position and its cursor carries it on. Versions of
+   * then that were pruned, before or in the middle of a listing: TARGET_TIME_OUT_OF_RANGE. With allVersions, those that
+   * are kept.
+   */
   atMicros?: number;
 }
 
@@ -88,8 +94,12 @@ export interface Snapshot extends IndexState {
 export interface ExportRequest {
   snapshot: Snapshot;
   kind: "base" | "delta";
-  /** The log rows and prunes in (afterMicros, snapshot position]; 0 for a base. */
+  /** The log rows and prunes in (afterMicros, upToMicros]; 0 for a base. */
   afterMicros: number;
+  /** Absent: the snapshot's position. */
+  upToMicros?: number;
+  /** Copied beside exports that are not in the background, and does not hold them up. */
+  background?: boolean;
   /** A new file; its directory exists. It is complete and synced when the promise resolves. */
   path: string;
   signal: AbortSignal;
@@ -107,17 +117,39 @@ export interface SegmentContent {
   sha256: string;
 }
 
+/** Runs a slice of a long read when its turn has come. */
+export type Turn = <T>(slice: () => Promise<T>) => Promise<T>;
+
 /** Reading and writing documents of one index. */
 export interface DocumentStore {
   /** Durable when it resolves. Undefined: a DELETE of what is already deleted. */
   write(write: DocumentWrite): Promise<DocumentVersion | undefined>;
-  /** The latest version, a deleted one too, or the version asked for, or the latest one at or before a time. */
+  /**
+   * The latest version, a deleted one too, or the version asked for, or the latest one at or before a time:
+   * TARGET_TIME_OUT_OF_RANGE where that one was pruned.
+   */
   read(link: string, at?: { version?: number; atMicros?: number }): Promise<DocumentVersion | undefined>;
-  page(query: PageQuery, signal?: AbortSignal): Promise<Page>;
-  count(query: Omit<PageQuery, "limit" | "cursor" | "expand" | "orderBy">, signal?: AbortSignal): Promise<number>;
+  page(query: PageQuery, signal?: AbortSignal, turn?: Turn): Promise<Page>;
+  count(query: Omit<PageQuery, "limit" | "cursor" | "expand" | "orderBy">, signal?: AbortSignal, turn?: Turn): Promise<number>;
   /** Versions of one link, newest first, below `beforeVersion` where given; ends early at limits.pageBytes of bodies. */
   versions(link: string, limit: number, beforeVersion?: number): Promise<DocumentVersion[]>;
   state(): Promise<IndexState>;
+}
+
+/** The newest documents of a kind that comes all the time; each has one version, and older ones go without a trace. */
+export interface Ring extends DocumentStore {
+  /** Their update times are made to rise; the link of each is made of its time. */
+  append(documents: Omit<DocumentVersion, "link" | "version" | "action">[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface RingOptions {
+  /** Links begin with it and a slash. */
+  link: string;
+  maxDocuments: number;
+  /** Older ones go too. */
+  maxAgeMicros: number;
+  nowMicros: () => number;
 }
 
 /** One open generation of an index. */
@@ -126,7 +158,7 @@ export interface Engine extends DocumentStore {
   snapshot(): Promise<Snapshot>;
   exportSegment(request: ExportRequest): Promise<SegmentContent>;
   /** Reads a segment of our own back: digest, size, counts and the checksum of each row must agree, else BACKUP_DAMAGED. */
-  readBack(segment: SegmentSource, signal: AbortSignal): Promise<void>;
+  readBack(segment: SegmentSource, signal: AbortSignal, background?: boolean): Promise<void>;
   /**
    * Whether the log holds this very row, or has pruned it: only then is what ends with it a part of this history, and not
    * of another that a copied data directory has gone on to.
@@ -170,6 +202,49 @@ export interface EngineOptions {
   historyMicros: number;
 }
 
+/** Versions of documents from elsewhere, gathered in a file of their own until they become a segment. Its calls block. */
+export interface Staging {
+  /** Takes those that it does not have; with `latestOnly` one of each link, and none of what is deleted. How many it took. */
+  add(versions: readonly DocumentVersion[], latestOnly: boolean): number;
+  /** What was noted under a name, over a restart too. */
+  note(name: string): string | undefined;
+  setNote(name: string, value: string): void;
+  /** Versions of links with the prefix. */
+  count(linkPrefix: string): number;
+  /** What one side of a comparison holds. */
+  readonly proof: Proof;
+  /** Writes all of it into a new file as a base; complete and synced when it returns. */
+  writeBase(path: string): StagedBase;
+  close(): void;
+}
+
+/** Compares what two sides hold, version by version, whatever order they tell it in. */
+export interface Proof {
+  clear(): void;
+  add(side: string, versions: readonly DocumentVersion[]): void;
+  /** Of links with the prefix: how many links and versions, and a digest (SHA-256, hex) of all in the order of links and versions. */
+  sum(side: string, linkPrefix: string): ProofSum;
+  /** Versions that one side has and the other has not, or has otherwise. */
+  differences(left: string, right: string, limit: number): { link: string; version: number }[];
+}
+
+export interface ProofSum {
+  /** Of documents, deleted ones too where their versions are compared. */
+  links: number;
+  versions: number;
+  digest: string;
+}
+
+export interface StagedBase {
+  content: SegmentContent;
+  documents: number;
+  versions: number;
+  window: RestorableWindow;
+  lastRecord?: LogMark;
+  /** Versions whose time was taken: they got the next free one. */
+  movedTimes: number;
+}
+
 /** What an engine can do without an open index; work on files from outside runs in a process of its own. */
 export interface EngineKit {
   /** A new empty index in an existing empty directory. */
@@ -180,6 +255,10 @@ export interface EngineKit {
   rename(directory: string, identity: IndexIdentity): Promise<void>;
   /** The identity and position of a closed index. */
   identify(directory: string): Promise<IndexIdentity & { positionMicros: number }>;
+  /** The file is made if it is missing; one process at a time. */
+  openStaging(path: string): Staging;
+  /** In memory: empty at first, gone when it is closed. */
+  openRing(options: RingOptions): Ring;
   build(request: BuildRequest): Promise<BuildResult>;
   checkSegments(segments: SegmentSource[], signal: AbortSignal, onProgress?: (rows: number) => void): Promise<void>;
 }

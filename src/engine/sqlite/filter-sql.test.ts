@@ -82,6 +82,19 @@ describe("a filter as SQL", () => {
     expect(select("n ne '*foo*'")).toEqual([1, 3]);
   });
 
+  test("takes what is behind a backslash as it is", () => {
+    fill(['{"n":"a*b"}', '{"n":"a?b"}', '{"n":"axb"}', '{"n":"a\\\\b"}', '{"n":"a[b"}', '{"n":"ab"}']);
+    const like = (pattern: string) => found({ op: "like", field: "n", pattern });
+    expect(like("a\\*b")).toEqual([0]);
+    expect(like("a\\?b")).toEqual([1]);
+    expect(like("a\\\\b")).toEqual([3]);
+    expect(like("a\\[b")).toEqual([4]);
+    expect(like("a\\xb")).toEqual([2]);
+    expect(like("a?b")).toEqual([0, 1, 2, 3, 4]);
+    expect(like("ab\\")).toEqual([]);
+    expect(select("n eq 'a\\**'")).toEqual([0]);
+  });
+
   test("reaches nested fields and system fields", () => {
     fill(['{"keyValues":{"a b":"1","k":"v"}}', '{"keyValues":{"k":"w"}}', '{"keyValues.k":"v"}']);
     expect(select("keyValues.k eq 'v'")).toEqual([0]);
@@ -114,6 +127,13 @@ describe("a filter as SQL", () => {
     expect(rows).toEqual([2, 0, 1, 3]);
   });
 
+  test("orders by number, with what is missing or no number as 0", () => {
+    fill(['{"a":2}', '{"a":-1}', '{"a":9007199254740993}', "{}", '{"a":9007199254740992}', '{"a":"7"}']);
+    const order = orderToSql([{ field: "a", descending: true, numeric: true }, { field: "documentVersion", descending: false }]);
+    const rows = database.prepare(`SELECT l.version FROM log l ORDER BY ${order.sql}`).pluck().all(...order.params);
+    expect(rows).toEqual([2, 4, 0, 3, 5, 1]);
+  });
+
   test("agrees with a plain evaluation on random documents and filters", () => {
     const field = fc.constantFrom("a", "b", "a.c", "documentVersion", "documentSelfLink");
     const scalar = fc.oneof(
@@ -127,7 +147,7 @@ describe("a filter as SQL", () => {
         { maxDepth: 4 },
         fc.record({ op: fc.constantFrom("eq" as const, "ne" as const), field, value }),
         fc.record({ op: fc.constantFrom("lt" as const, "le" as const, "gt" as const, "ge" as const), field, value: ordered }),
-        fc.record({ op: fc.constant("like" as const), field, pattern: fc.constantFrom("*", "a*", "?", "*b", "[a]", "*é*") }),
+        fc.record({ op: fc.constant("like" as const), field, pattern: fc.constantFrom("*", "a*", "?", "*b", "[a]", "*é*", "\\*", "\\a*", "a\\", "\\[a\\]") }),
         fc.record({ op: fc.constant("any" as const), field: fc.constantFrom("a", "b"), values: fc.array(value, { maxLength: 3 }) }),
         fc.record({ op: fc.constantFrom("and" as const, "or" as const), terms: fc.array(tie("filter"), { maxLength: 3 }) }),
         fc.record({ op: fc.constant("not" as const), term: tie("filter") }),

@@ -25,13 +25,18 @@ export function filterToSql(filter: Filter): SqlFragment {
   return { sql, params };
 }
 
-/** The terms of an ORDER BY; missing fields come first, then numbers, then strings. */
+/** The terms of an ORDER BY; missing fields come first, then numbers, then strings; by number alone where that is asked for. */
 export function orderToSql(orderBy: OrderBy[]): SqlFragment {
   const params: SqlParam[] = [];
-  const terms = orderBy.map(({ field, descending }) => {
+  const terms = orderBy.map(({ field, descending, numeric }) => {
+    const direction = descending ? " DESC" : "";
     const system = systemField(field);
-    if (system === undefined) params.push(jsonPath(field));
-    return `${system === undefined ? "(l.body ->> ?)" : columns[system]}${descending ? " DESC" : ""}`;
+    if (system !== undefined) return `${columns[system]}${direction}`;
+    const path = jsonPath(field);
+    params.push(path);
+    if (!numeric) return `(l.body ->> ?)${direction}`;
+    params.push(path);
+    return `(CASE WHEN json_type(l.body, ?) IN ('integer','real') THEN (l.body ->> ?) ELSE 0 END)${direction}`;
   });
   return { sql: terms.join(", "), params };
 }
@@ -155,9 +160,13 @@ function param(value: string | number | bigint): SqlParam {
   return typeof value === "bigint" && !isInt64(value) ? Number(value) : value;
 }
 
-/** In a filter only * and ? are special; GLOB knows sets in brackets too. */
+/** A pattern as GLOB has it: a set of one stands for a character that is special there, or was escaped; a last backslash for itself. */
 function globOf(pattern: string): string {
-  return pattern.replaceAll("[", "[[]").replace(/\*{2,}/g, "*");
+  const text = pattern.replace(/\\([^])|\[/g, (found, escaped: string | undefined) => {
+    const literal = escaped ?? found;
+    return literal === "*" || literal === "?" || literal === "[" ? `[${literal}]` : literal;
+  });
+  return text.replace(/\*{2,}/g, "*");
 }
 
 // SQLite's paths have no way to write a quote or a backslash in a label.

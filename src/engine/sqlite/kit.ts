@@ -5,7 +5,9 @@ import { runInChild, type ChildOptions } from "../../io/child-process.js";
 import type { BuildResult, EngineKit, IndexIdentity } from "../engine.js";
 import { createIndex } from "./build.js";
 import type { BuildCall, BuildProgress } from "./build-process.js";
+import { openRing } from "./ring.js";
 import { databaseName, openIndex, readMeta, readPosition, writeIdentity } from "./schema.js";
+import { openStaging } from "./staging.js";
 import { fromSqlite } from "./sqlite-error.js";
 import { openSqliteEngine } from "./sqlite-engine.js";
 
@@ -38,6 +40,8 @@ export const sqliteKit: EngineKit = {
     }
   },
   open: openSqliteEngine,
+  openRing,
+  openStaging,
   async rename(directory, identity) {
     withClosedIndex(directory, (db) => {
       db.transaction((next: IndexIdentity) => writeIdentity(db, next))(identity);

@@ -1,6 +1,8 @@
+import type Database from "better-sqlite3";
 import type { DocumentVersion } from "../../document/document.js";
 import type { IndexState, LogMark, RestorableWindow } from "../engine.js";
 import { limits } from "../../limits.js";
+import { createLostTimes } from "./lost-times.js";
 import { checkedVersion, logRowColumns, type LogRow } from "./row.js";
 import { openIndex, readMeta, readPosition } from "./schema.js";
 import { createScanner, type CountCall, type PageCall, type PartialCount, type PartialPage } from "./scan.js";
@@ -27,6 +29,11 @@ const checked = (row: CheckedRow) => checkedVersion(row.slice(0, -1) as LogRow, 
 /** A read-only connection to an index; used by one thread. */
 export function openReader(path: string): Reader {
   const db = openIndex(path, "read", true, 4 * 1024);
+  return createReader(db, () => statSync(path).size);
+}
+
+/** Reads of an index through a connection that is open; closes it too. */
+export function createReader(db: Database.Database, sizeBytes: () => number): Reader {
   readMeta(db);
   const latest = db.prepare(`SELECT ${checkedColumns} FROM log WHERE link = ? ORDER BY version DESC LIMIT 1`).raw();
   const exact = db.prepare(`SELECT ${checkedColumns} FROM log WHERE link = ? AND version = ?`).raw();
@@ -35,7 +42,8 @@ export function openReader(path: string): Reader {
   const firstTime = db.prepare<[], number | null>("SELECT min(time) FROM log").pluck();
   const bound = db.prepare<[], { link: string; until: number }>("SELECT link, until FROM prune ORDER BY until DESC LIMIT 1");
   const since = db.prepare<[], number | null>("SELECT min(since) FROM prune").pluck();
-  const scanner = createScanner(db);
+  const lostTimes = createLostTimes(db);
+  const scanner = createScanner(db, lostTimes);
   const last = db.prepare<[], LogMark>("SELECT time AS timeMicros, link, version, crc FROM log ORDER BY time DESC LIMIT 1");
   const sameRow = db.prepare("SELECT 1 FROM log WHERE time = ? AND link = ? AND version = ? AND crc = ?");
   const prunedRow = db.prepare("SELECT 1 FROM prune WHERE link = ? AND version >= ? AND time > ?");
@@ -43,6 +51,7 @@ export function openReader(path: string): Reader {
     sameRow.get(timeMicros, link, version, crc) !== undefined || prunedRow.get(link, version, timeMicros) !== undefined;
 
   function read(link: string, version?: number, atMicros?: number): DocumentVersion | undefined {
+    if (version === undefined && atMicros !== undefined) lostTimes.check(atMicros, link);
     const row =
       version !== undefined ? exact.get(link, version) : atMicros !== undefined ? asOf.get(link, atMicros) : latest.get(link);
     return row === undefined ? undefined : checked(row as CheckedRow);
@@ -83,7 +92,7 @@ export function openReader(path: string): Reader {
       positionMicros,
       documents: counts.documents,
       versions: counts.versions,
-      sizeBytes: statSync(path).size,
+      sizeBytes: sizeBytes(),
       window: window(positionMicros, nowMicros),
       ...(lastRecord && { lastRecord }),
     };

@@ -4,6 +4,7 @@ import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { PageQuery } from "../engine.js";
 import { filterToSql, orderToSql } from "./filter-sql.js";
+import type { LostTimes } from "./lost-times.js";
 import { logRowColumns, toVersion, type LogRow } from "./row.js";
 import { readPosition } from "./schema.js";
 
@@ -47,16 +48,21 @@ const afterPrefix = (prefix: string) => `${prefix}\u{10FFFF}`;
 /** How long one call may go on scanning before it answers with a part: reads queue behind it. */
 const sliceMs = 50;
 
-export function createScanner(db: Database.Database): Scanner {
+/** The columns of a row whose body nobody wants. */
+const bareColumns = "time, link, version, action, kind, owner, expires, '' AS body";
+
+export function createScanner(db: Database.Database, lostTimes: LostTimes): Scanner {
   const position = () => readPosition(db);
   const rangeEnd = db
     .prepare<[number, number], number>("SELECT time FROM log WHERE time > ? ORDER BY time LIMIT 1 OFFSET ?")
     .pluck();
 
-  function start(query: Pick<PageQuery, "atMicros">, cursor: string | undefined): Cursor {
-    if (cursor !== undefined) return parseCursor(cursor);
+  function start(query: Pick<PageQuery, "atMicros" | "allVersions">, text: string | undefined): Cursor {
     const now = position();
-    return { at: query.atMicros === undefined ? now : Math.min(query.atMicros, now) };
+    const cursor = text === undefined ? { at: query.atMicros === undefined ? now : Math.min(query.atMicros, now) } : parseCursor(text);
+    // What a listing has not come to yet may be pruned while it goes on.
+    if (cursor.at < now && !query.allVersions) lostTimes.check(cursor.at);
+    return cursor;
   }
 
   /** Collects rows up to the query's limits; true when the page is full. */
@@ -74,7 +80,7 @@ export function createScanner(db: Database.Database): Scanner {
   function byLink(query: PageQuery, cursor: Cursor): PartialPage {
     const begun = performance.now();
     const rows: LogRow[] = [];
-    const columns = query.expand || query.kind ? logRowColumns : "time, link, version, '' AS action, '' AS kind, '' AS owner, 0 AS expires, '' AS body";
+    const columns = query.expand ? logRowColumns : query.kind !== undefined ? bareColumns : "time, link, version, '' AS action, '' AS kind, '' AS owner, 0 AS expires, '' AS body";
     const groups = db.prepare(
       `SELECT link, max(version) AS version FROM log INDEXED BY log_version
        WHERE link > ? AND link < ? AND time <= ? GROUP BY link ORDER BY link LIMIT ?`,
@@ -108,23 +114,29 @@ export function createScanner(db: Database.Database): Scanner {
       parts.push("l.kind = ?");
       params.push(query.kind);
     }
-    if (!query.includeDeleted) parts.push("l.action <> 'DELETE'");
+    if (!query.includeDeleted && !query.allVersions) parts.push("l.action <> 'DELETE'");
     if (query.filter) {
       const filter = filterToSql(query.filter);
       parts.push(`(${filter.sql})`);
       params.push(...filter.params);
     }
-    parts.push("NOT EXISTS (SELECT 1 FROM log h WHERE h.link = l.link AND h.version > l.version AND h.time <= ?)");
-    params.push(at);
+    if (!query.allVersions) {
+      parts.push("NOT EXISTS (SELECT 1 FROM log h WHERE h.link = l.link AND h.version > l.version AND h.time <= ?)");
+      params.push(at);
+    }
     return { sql: parts.join(" AND "), params };
   }
 
-  /** In the order of the log, in ranges of a fixed number of rows, so that no statement runs long. */
+  /** In the order of the log, in ranges of as many rows as are gone through in good time, so that no statement runs long. */
   function* ranges(cursor: Cursor): Generator<[after: number, upTo: number]> {
     let after = cursor.time ?? 0;
+    let rows: number = limits.filterFirstRows;
     while (after < cursor.at) {
-      const upTo = Math.min(rangeEnd.get(after, limits.filterScanRows) ?? cursor.at, cursor.at);
+      const upTo = Math.min(rangeEnd.get(after, rows) ?? cursor.at, cursor.at);
+      const begun = performance.now();
       yield [after, upTo];
+      const quick = performance.now() - begun < sliceMs / 4;
+      rows = quick ? Math.min(rows * 2, limits.filterScanRows) : Math.max(rows / 2, 1);
       after = upTo;
     }
   }
@@ -132,7 +144,7 @@ export function createScanner(db: Database.Database): Scanner {
   function byTime(query: PageQuery, cursor: Cursor): PartialPage {
     const begun = performance.now();
     const { sql, params } = condition(query, cursor.at);
-    const scan = db.prepare(`SELECT ${logRowColumns} FROM log l WHERE l.time > ? AND l.time <= ? AND ${sql} ORDER BY l.time`).raw();
+    const scan = db.prepare(`SELECT ${query.expand ? logRowColumns : bareColumns} FROM log l WHERE l.time > ? AND l.time <= ? AND ${sql} ORDER BY l.time`).raw();
     const rows: LogRow[] = [];
     for (const [after, upTo] of ranges(cursor)) {
       const full = collect(scan.iterate(after, upTo, ...params), rows, query);
@@ -152,7 +164,7 @@ export function createScanner(db: Database.Database): Scanner {
       .prepare<Parameter[], number>(`SELECT l.time FROM log l WHERE l.time <= ? AND ${sql} ORDER BY ${order.sql}, l.link LIMIT ? OFFSET ?`)
       .pluck()
       .all(cursor.at, ...params, ...order.params, query.limit + 1, skip);
-    const fetch = db.prepare(`SELECT ${logRowColumns} FROM log WHERE time = ?`).raw();
+    const fetch = db.prepare(`SELECT ${query.expand ? logRowColumns : bareColumns} FROM log WHERE time = ?`).raw();
     const wanted = times.slice(0, query.limit);
     const rows: LogRow[] = [];
     const fetched = function* () {
@@ -167,7 +179,7 @@ export function createScanner(db: Database.Database): Scanner {
     page({ query }) {
       const cursor = start(query, query.cursor);
       if (query.orderBy && query.orderBy.length > 0) return sorted(query, cursor);
-      return query.filter ? byTime(query, cursor) : byLink(query, cursor);
+      return query.filter || query.allVersions ? byTime(query, cursor) : byLink(query, cursor);
     },
     count({ query, cursor: text }) {
       const cursor = start(query, text);

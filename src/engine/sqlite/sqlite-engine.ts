@@ -2,14 +2,13 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import type { DocumentVersion } from "../../document/document.js";
-import type { Engine, EngineOptions, IndexState, PageQuery, SegmentContent, Snapshot } from "../engine.js";
+import type { Engine, EngineOptions, IndexState, SegmentContent, Snapshot } from "../engine.js";
 import { createCopier, type Copier } from "./copier.js";
 import type { ReaderAnswer, ReaderCall } from "./reader.js";
 import { toVersion } from "./row.js";
-import type { PartialCount, PartialPage } from "./scan.js";
 import { databaseName } from "./schema.js";
 import { rowsWorthSharing, type Half } from "./segment.js";
+import { storeReads } from "./store-reads.js";
 import { startWorker, type WorkerClient } from "./worker-client.js";
 import { createWriteQueue } from "./write-queue.js";
 import type { WriterAnswer, WriterCall } from "./writer-worker.js";
@@ -29,12 +28,13 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
     new HostError("INDEX_CLOSED", `The index ${path} was closed while it was read; ask again.`, { cause });
   const writerOptions: WriterOptions = { path, durable: options.durable, floorMicros: options.floorMicros };
   const writer = await startWorker<WriterCall, WriterAnswer>("engine/sqlite/writer-worker", writerOptions, writerLost);
-  const startReader = () => startWorker<ReaderCall, ReaderAnswer>("engine/sqlite/reader-worker", { path }, readerLost);
+  const startReader = () => startWorker<ReaderCall, ReaderAnswer>("engine/sqlite/reader-worker", { path }, readerLost, { maxYoungGenerationSizeMb: limits.readerYoungMiB });
   const reader = await startReader();
   let scanner: Promise<ReaderClient> | undefined;
   const scannerClient = () => (scanner ??= startReader());
   const copier = createCopier();
   const secondCopier = createCopier();
+  const backgroundCopier = createCopier();
   let pins = 0;
   let reads = 0;
 
@@ -42,17 +42,15 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
     (writes) => writer.call({ kind: "commit", nowMicros: options.nowMicros(), writes }) as Promise<WriteOutcome[]>,
   );
 
-  async function read<T extends ReaderAnswer>(client: ReaderClient | Promise<ReaderClient>, call: ReaderCall): Promise<T> {
+  async function read(client: ReaderClient | Promise<ReaderClient>, call: ReaderCall): Promise<ReaderAnswer> {
     if (reads >= limits.readQueue) throw new HostError("QUEUE_FULL", "More reads wait than the host holds; try again in a moment.");
     reads += 1;
     try {
-      return (await (await client).call(call)) as T;
+      return await (await client).call(call);
     } finally {
       reads -= 1;
     }
   }
-
-  const state = () => read<IndexState>(reader, { kind: "state", nowMicros: options.nowMicros() });
 
   return {
     async write(write) {
@@ -60,56 +58,25 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
       if ("error" in outcome) throw HostError.fromRecord(outcome.error);
       return "row" in outcome ? toVersion(outcome.row) : undefined;
     },
-    read: (link, at = {}) => read<DocumentVersion | undefined>(reader, { kind: "read", link, ...at }),
-    versions: (link, limit, beforeVersion) =>
-      read<DocumentVersion[]>(scannerClient(), { kind: "versions", link, limit, ...(beforeVersion !== undefined && { beforeVersion }) }),
-    state,
-    holds: (mark) => read<boolean>(reader, { kind: "holds", mark }),
-    async page(query, signal) {
-      // A slow scan answers in parts; each part lets other reads of the thread in between.
-      const documents: DocumentVersion[] = [];
-      let bytes = 0;
-      let cursor = query.cursor;
-      do {
-        if (signal?.aborted) throw HostError.from(signal.reason);
-        const rest: PageQuery = { ...query, limit: query.limit - documents.length, ...(cursor !== undefined && { cursor }) };
-        const part = await read<PartialPage>(scannerClient(), { kind: "page", call: { query: rest } });
-        for (const document of part.documents) {
-          documents.push(document);
-          bytes += document.body.length;
-        }
-        cursor = part.cursor;
-      } while (cursor !== undefined && documents.length < query.limit && bytes < (query.pageBytes ?? limits.pageBytes));
-      return { documents, ...(cursor !== undefined && { cursor }) };
-    },
-    async count(query, signal) {
-      let count = 0;
-      let cursor: string | undefined;
-      do {
-        if (signal?.aborted) throw HostError.from(signal.reason);
-        const part = await read<PartialCount>(scannerClient(), { kind: "count", call: { query, ...(cursor !== undefined && { cursor }) } });
-        count += part.count;
-        cursor = part.cursor;
-      } while (cursor !== undefined);
-      return count;
-    },
+    ...storeReads({ read: (call) => read(reader, call), scan: (call) => read(scannerClient(), call), nowMicros: options.nowMicros }),
+    holds: async (mark) => (await read(reader, { kind: "holds", mark })) as boolean,
     async snapshot(): Promise<Snapshot> {
       // Pinned before the position is read, so that no prune gets in between; writes after it get later times.
       pins += 1;
       try {
         const { wallTimeMicros } = (await writer.call({ kind: "pin", nowMicros: options.nowMicros() })) as { wallTimeMicros: number };
-        const at = await read<IndexState>(reader, { kind: "state", nowMicros: wallTimeMicros });
+        const at = (await read(reader, { kind: "state", nowMicros: wallTimeMicros })) as IndexState;
         return { ...at, wallTimeMicros: Math.max(wallTimeMicros, at.positionMicros), release: once(() => (pins -= 1)) };
       } catch (error) {
         pins -= 1;
         throw error;
       }
     },
-    async exportSegment({ snapshot, kind, afterMicros, path: target, signal, onProgress }): Promise<SegmentContent> {
-      const task = { kind, indexPath: path, path: target, firstMicros: afterMicros, lastMicros: snapshot.positionMicros };
-      return (await copier.call({ kind: "export", task }, signal, onProgress)) as SegmentContent;
+    async exportSegment({ snapshot, kind, afterMicros, upToMicros, background, path: target, signal, onProgress }): Promise<SegmentContent> {
+      const task = { kind, indexPath: path, path: target, firstMicros: afterMicros, lastMicros: upToMicros ?? snapshot.positionMicros };
+      return (await (background ? backgroundCopier : copier).call({ kind: "export", task }, signal, onProgress)) as SegmentContent;
     },
-    async readBack(segment, signal) {
+    async readBack(segment, signal, background) {
       const read = (by: Copier, half?: Half) =>
         by.call({ kind: "read-back", segment, ...(half && { half }) }, signal).catch((error: unknown) => {
           if (!(error instanceof HostError) || error.reason !== "BACKUP_DAMAGED") throw error;
@@ -119,6 +86,7 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
             { cause: error },
           );
         });
+      if (background) return void (await read(backgroundCopier));
       if (segment.records < rowsWorthSharing) return void (await read(copier));
       const halves = await Promise.allSettled([read(copier, "first"), read(secondCopier, "second")]);
       for (const half of halves) if (half.status === "rejected") throw half.reason;
@@ -130,7 +98,7 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
     },
     async close() {
       await queue.drained();
-      await Promise.all([copier.close(), secondCopier.close()]);
+      await Promise.all([copier.close(), secondCopier.close(), backgroundCopier.close()]);
       await Promise.all([reader.close(), scanner?.then((client) => client.close())]);
       // Last: the connection that closes last folds the write-ahead log back into the database.
       await writer.close();

@@ -1,4 +1,4 @@
-import { Worker } from "node:worker_threads";
+import { Worker, type ResourceLimits } from "node:worker_threads";
 import { HostError, type HostErrorRecord } from "../../errors.js";
 import { entryPath, type EntryName } from "../../io/entry.js";
 
@@ -25,8 +25,13 @@ interface Pending<R> {
 }
 
 /** Starts a thread; `lost` makes the error of calls that the thread did not live to answer. */
-export async function startWorker<Q, R>(entry: EntryName, workerData: unknown, lost: (cause?: unknown) => HostError): Promise<WorkerClient<Q, R>> {
-  const worker = new Worker(entryPath(entry), { workerData });
+export async function startWorker<Q, R>(
+  entry: EntryName,
+  workerData: unknown,
+  lost: (cause?: unknown) => HostError,
+  resourceLimits: ResourceLimits = {},
+): Promise<WorkerClient<Q, R>> {
+  const worker = new Worker(entryPath(entry), { workerData, resourceLimits });
   const pending = new Map<number, Pending<R>>();
   let nextId = 1;
   let gone: HostError | undefined;

@@ -1,0 +1,29 @@
+import { HostError } from "../../errors.js";
+import type { Ring, RingOptions } from "../engine.js";
+import type { ReaderAnswer } from "./reader.js";
+import type { RingCall, RingWorkerData } from "./ring-worker.js";
+import { storeReads } from "./store-reads.js";
+import { startWorker, type WorkerClient } from "./worker-client.js";
+
+/** A thread with a database in its memory, started when it is first used: most hosts never do. */
+export function openRing({ nowMicros, ...options }: RingOptions): Ring {
+  let started: Promise<WorkerClient<RingCall, ReaderAnswer>> | undefined;
+  let closed = false;
+  const lost = (cause?: unknown) => new HostError("INDEX_CLOSED", `${options.link} was closed.`, { cause });
+  const call = async (one: RingCall) => {
+    if (closed) throw lost();
+    started ??= startWorker<RingCall, ReaderAnswer>("engine/sqlite/ring-worker", options satisfies RingWorkerData, lost);
+    return (await started).call(one);
+  };
+  return {
+    ...storeReads({ read: call, scan: call, nowMicros }),
+    write: () => Promise.reject(new HostError("METHOD_NOT_ALLOWED", `Documents of ${options.link} are made by the host alone.`, { metadata: { allow: "GET" } })),
+    async append(documents) {
+      await call({ kind: "append", documents });
+    },
+    async close() {
+      closed = true;
+      await (await started)?.close();
+    },
+  };
+}

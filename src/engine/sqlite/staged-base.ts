@@ -1,0 +1,87 @@
+import { statSync } from "node:fs";
+import Database from "better-sqlite3";
+import { HostError } from "../../errors.js";
+import type { LogMark, StagedBase } from "../engine.js";
+import { logChecksum, logRowColumns, pruneChecksum, type LogRow } from "./row.js";
+import { createSegmentTables, pruneColumns } from "./schema.js";
+import { digestFile } from "./segment.js";
+import { syncPath } from "./sync-path.js";
+
+/** A document's first kept version, where there were others before it. */
+interface FirstKept {
+  link: string;
+  version: number;
+  time: number;
+}
+
+/**
+ * Writes staged versions as the base of a log: in the order of their times, each time once. Of a document whose first
+ * versions are not there it says so, as pruning does: nobody shall take it for one that began later.
+ */
+export function writeStagedBase(staging: Database.Database, path: string): StagedBase {
+  const db = new Database(path);
+  let last = 0;
+  let movedTimes = 0;
+  let versions = 0;
+  let first = 0;
+  let lastRecord: LogMark | undefined;
+  let lostUntil: FirstKept | undefined;
+  let prunes = 0;
+  checkOrder(staging);
+  try {
+    createSegmentTables(db);
+    db.pragma("journal_mode = OFF");
+    db.pragma("synchronous = OFF");
+    const insert = db.prepare(`INSERT INTO log (${logRowColumns}, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    db.exec("BEGIN");
+    for (const row of staging.prepare(`SELECT ${logRowColumns} FROM staged ORDER BY time, link, version`).raw().iterate() as IterableIterator<LogRow>) {
+      const [time, link, version, ...rest] = row;
+      const unique = Math.max(time, last + 1);
+      if (unique !== time) movedTimes += 1;
+      last = unique;
+      if (first === 0) first = last;
+      const written: LogRow = [last, link, version, ...rest];
+      const crc = logChecksum(written);
+      insert.run(...written, crc);
+      lastRecord = { timeMicros: last, link, version, crc };
+      versions += 1;
+    }
+    const prune = db.prepare(`INSERT INTO prune (${pruneColumns}) VALUES (?, ?, ?, ?, ?, ?)`);
+    const firstKept = staging.prepare<[], FirstKept>("SELECT link, min(version) AS version, time FROM staged GROUP BY link HAVING min(version) > 0 ORDER BY link");
+    for (const kept of firstKept.iterate()) {
+      last += 1;
+      prunes += 1;
+      const row = [kept.link, last, kept.version - 1, 1, kept.time] as const;
+      prune.run(...row, pruneChecksum(...row));
+      if (!lostUntil || kept.time > lostUntil.time) lostUntil = kept;
+    }
+    db.exec("COMMIT");
+  } finally {
+    db.close();
+  }
+  syncPath(path);
+  const documents = staging
+    .prepare<[], number>("SELECT count(*) FROM staged s WHERE action <> 'DELETE' AND NOT EXISTS (SELECT 1 FROM staged h WHERE h.link = s.link AND h.version > s.version)")
+    .pluck()
+    .get() ?? 0;
+  const earliestMicros = Math.max(first, lostUntil?.time ?? 0);
+  return {
+    content: { kind: "base", firstMicros: 0, lastMicros: last, records: versions, prunes, sizeBytes: statSync(path).size, sha256: digestFile(path, () => {}) },
+    documents,
+    versions,
+    movedTimes,
+    window: { earliestMicros, latestMicros: last, historyStartMicros: lostUntil ? 1 : first, ...(lostUntil && { boundingLink: lostUntil.link }) },
+    ...(lastRecord && { lastRecord }),
+  };
+}
+
+/** The log is in the order of times, and the versions of a document must be too. */
+function checkOrder(staging: Database.Database): void {
+  const wrong = staging
+    .prepare<[], { link: string; version: number }>(
+      `SELECT link, version FROM (SELECT link, version, time, lag(time) OVER (PARTITION BY link ORDER BY version) AS before FROM staged) WHERE before > time LIMIT 1`,
+    )
+    .get();
+  if (wrong === undefined) return;
+  throw new HostError("BACKUP_DAMAGED", `Version ${wrong.version} of ${wrong.link} has an earlier time than the version before it: the times of its source cannot be right.`);
+}
