@@ -16,6 +16,10 @@ const leaseName = `${temporaryPrefix}lease`;
 /** The lease of a directory: whoever writes to it or removes from it holds it. */
 export const leasePath = (directory: string) => join(directory, leaseName);
 
+/** Directories in which somebody merges segments, and the lease in each of them. */
+export const mergePrefix = `${temporaryPrefix}merge-`;
+export const mergeLease = "lease";
+
 /** Names that a backup is about to put in place: what a crash leaves of them, the next backup removes. */
 const pendingName = `${temporaryPrefix}pending.json`;
 
@@ -88,8 +92,11 @@ export function xenonBackup(path: string): HostError {
 
 const enterAttempts = 20;
 
-/** Takes the lease of the directory, which is made if it is missing (its parent is not), and removes leftovers. */
-export async function openDirectoryWriter(seams: Seams, path: string, signal: AbortSignal, lease?: LeaseOptions): Promise<ContainerWriter> {
+/**
+ * Takes the lease of the directory, which is made if it is missing (its parent is not), and removes leftovers; `spare` is
+ * the name of one in it that is none, since whoever opens it is still at work there.
+ */
+export async function openDirectoryWriter(seams: Seams, path: string, signal: AbortSignal, lease?: LeaseOptions, spare?: string): Promise<ContainerWriter> {
   const { files } = seams;
   let made = false;
   const held = await enter();
@@ -183,8 +190,16 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
   async function removeLeftovers(existing: FoundManifest[]): Promise<void> {
     await removePending(existing);
     for (const name of await files.list(path)) {
-      if (name.startsWith(temporaryPrefix) && name !== leaseName) await files.removeTree(join(path, name));
+      if (!name.startsWith(temporaryPrefix) || name === leaseName || name === spare || (await isAlive(name))) continue;
+      await files.removeTree(join(path, name));
     }
+  }
+
+  /** Whether somebody merges in a directory: its lease is as young as ours, by the clock of the file system itself. */
+  async function isAlive(name: string): Promise<boolean> {
+    if (!name.startsWith(mergePrefix)) return false;
+    const [theirs, ours] = await Promise.all([files.status(join(path, name, mergeLease)), files.status(leasePath(path))]);
+    return theirs !== undefined && ours !== undefined && ours.modifiedMs - theirs.modifiedMs < limits.leaseSilentMs;
   }
 
   async function removePending(known?: FoundManifest[]): Promise<void> {

@@ -17,6 +17,12 @@ export type ZipCall =
       kind: "extract";
       path: string;
       segments: { name: string; sizeBytes: number; target: string }[];
+    }
+  | {
+      /** Reads any ZIP through; or any file, whose SHA-256 in lower-case hexadecimal must be the one given. */
+      kind: "check";
+      path: string;
+      sha256?: string;
     };
 
 export interface PackedSegment {
@@ -27,7 +33,7 @@ export interface PackedSegment {
 }
 
 export interface ZipOutcome {
-  /** The size of the archive, or of what was extracted. */
+  /** The size of the archive or file, or of what was extracted. */
   sizeBytes: number;
   /** The SHA-256 of a packed archive in lower-case hexadecimal. */
   sha256?: string;

@@ -6,10 +6,12 @@ import { serveChild } from "../io/child-process.js";
 import { nodeFileSystem } from "../io/node-file-system.js";
 import { readChunks, writeStream } from "../io/read-file.js";
 import type { ZipCall, ZipOutcome } from "./zip-call.js";
+import { checkZip } from "./zip-check.js";
 import { openZipReader } from "./zip-reader.js";
 
 type PackCall = Extract<ZipCall, { kind: "pack" }>;
 type ExtractCall = Extract<ZipCall, { kind: "extract" }>;
+type CheckCall = Extract<ZipCall, { kind: "check" }>;
 const seams = { files: nodeFileSystem };
 /** The process is killed when its work is cancelled. */
 const never = new AbortController().signal;
@@ -84,4 +86,16 @@ async function extract(call: ExtractCall, report: (bytes: number) => void): Prom
   return { sizeBytes: total };
 }
 
-serveChild<ZipCall, ZipOutcome, number>("The archive", (call, report) => (call.kind === "pack" ? pack(call, report) : extract(call, report)));
+async function check({ path, sha256 }: CheckCall): Promise<ZipOutcome> {
+  if (sha256 === undefined) return checkZip(nodeFileSystem, path, collecting);
+  const hash = createHash("sha256");
+  let sizeBytes = 0;
+  for await (const chunk of hashing(collecting(readChunks(nodeFileSystem, path, never)), hash)) sizeBytes += chunk.length;
+  if (hash.digest("hex") !== sha256) throw new HostError("BACKUP_DAMAGED", `${path} has another SHA-256 than ${sha256}, the one that was announced.`);
+  return { sizeBytes };
+}
+
+serveChild<ZipCall, ZipOutcome, number>("The archive", (call, report) => {
+  if (call.kind === "check") return check(call);
+  return call.kind === "pack" ? pack(call, report) : extract(call, report);
+});

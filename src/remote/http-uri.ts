@@ -1,4 +1,5 @@
 import { HostError } from "../errors.js";
+import { withoutSecrets } from "../security/secrets.js";
 
 /** An http: or https: URI taken apart without changing a byte of what is sent. */
 export interface HttpUri {
@@ -15,13 +16,6 @@ export interface HttpUri {
 }
 
 const invalid = (problem: string) => new HostError("DESTINATION_INVALID", `The destination ${problem}.`, { metadata: { field: "destination" } });
-
-/** Parameters of presigned URLs and the like. What stands in them opens the door, so it is not shown. */
-const secretName = /sig$|signature|token|secret|passw|credential|authorization|api[-_]?key/i;
-
-function withoutSecrets(target: string): string {
-  return target.replace(/([?&][^=&]*)=[^&]*/g, (whole, name: string) => (secretName.test(name) ? `${name}=...` : whole));
-}
 
 /** DESTINATION_INVALID for what is no URI of the web, holds a password or would have to be changed to be sent. */
 export function parseHttpUri(uri: string): HttpUri {

@@ -70,6 +70,12 @@ export function openPeer(uri: HttpUri, { role, policy, tls, bearer }: PeerOption
     let broken: unknown;
     outgoing.on("error", (error) => (broken ??= error));
     const wire: Wire = { outgoing, touch: silence.touch, problemOf: (error) => fromRequestError(broken ?? error, name) };
+    let noticed = 0;
+    // 102 Processing: slow is not silent, for a while.
+    outgoing.on("information", () => {
+      noticed += 1;
+      if (noticed <= limits.remoteNotices) silence.touch();
+    });
     const head = headOf(wire);
     const sent = sendBody(wire, request);
     // Whichever fails second is only the consequence of the first.

@@ -6,8 +6,8 @@ import type { Peer } from "./peer.js";
 import { persist } from "./persist.js";
 import { eachRange, rangesOf, type ByteRange } from "./ranges.js";
 
-/** Sends a file by PUTs of ranges of it, several at a time; each is tried again on its own. `onBytes` hears of each that arrived. */
-export async function upload(seams: Seams, peer: Peer, { path, sizeBytes }: { path: string; sizeBytes: number }, signal: AbortSignal, onBytes: (count: number) => void): Promise<void> {
+/** `sha256` in lower-case hexadecimal. Sends a file by PUTs of ranges of it, several at a time; each is tried again on its own. `onBytes` hears of each that arrived. */
+export async function upload(seams: Seams, peer: Peer, { path, sizeBytes, sha256 }: { path: string; sizeBytes: number; sha256: string }, signal: AbortSignal, onBytes: (count: number) => void): Promise<void> {
   const file = await seams.files.openToRead(path);
   try {
     await eachRange(rangesOf(0, sizeBytes), limits.remoteRequests, signal, async (range, either) => {
@@ -18,6 +18,10 @@ export async function upload(seams: Seams, peer: Peer, { path, sizeBytes }: { pa
           "content-range": `bytes ${first}-${last}/${sizeBytes}`,
           "content-type": "application/octet-stream",
           "content-length": String(last - first + 1),
+          // While it looks through what came, a host of ours says that it still works.
+          prefer: "processing",
+          // Of the whole file (RFC 9530): whoever knows it can tell that nobody else's parts are among these.
+          "repr-digest": `sha-256=:${Buffer.from(sha256, "hex").toString("base64")}:`,
         };
         const send = (write: (bytes: Uint8Array) => Promise<void>) =>
           sendRange(file, range, async (bytes) => {

@@ -6,6 +6,8 @@ import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { HostNames } from "../../security/hosts.js";
 import type { TlsIdentity } from "../../security/tls.js";
+import type { RequestObserver } from "../../service/requests.js";
+import { observe } from "./observe.js";
 import { hostPace, watchBodies, type BodyPace } from "./stalled.js";
 import { turns } from "./turns.js";
 
@@ -29,6 +31,8 @@ export interface HttpServerOptions {
   handlers: readonly HttpHandler[];
   /** Writes an error as an answer; nothing was sent yet. */
   sendError: (request: IncomingMessage, response: ServerResponse, error: HostError) => void;
+  /** Hears of each request when it is over. */
+  observer?: RequestObserver;
   /** Absent: plain HTTP. */
   tls?: TlsIdentity | undefined;
   /** Absent: that of limits.ts. */
@@ -45,7 +49,7 @@ export interface HttpServer {
 }
 
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { handlers, hostNames, takesStreams = () => false, sendError, onInternalError } = options;
+  const { handlers, hostNames, takesStreams = () => false, sendError, onInternalError, observer } = options;
   const active: InFlight[] = [];
   let closing = false;
 
@@ -83,6 +87,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   function accept(request: IncomingMessage, response: ServerResponse): void {
     response.sendDate = false;
     if (closing) response.shouldKeepAlive = false;
+    if (observer?.active) observe(observer, request, response);
     turns.take(request.socket, response, () => {
       const flight: InFlight = { response, controller: undefined, place: active.length };
       active.push(flight);

@@ -4,7 +4,7 @@ import { withUpload, type StreamService } from "../../service/streams.js";
 import type { Transfer } from "../../transfer/transfer.js";
 import { bodyChunks } from "../http/body.js";
 import { checkEncoding } from "./body.js";
-import { sentRangeOf } from "./content-range.js";
+import { sentRangeOf } from "../http/content-range.js";
 
 /**
  * PUT of /v1/transfers/NAME: an archive, whole or in pieces with Content-Range, one after the other. Resolves to the

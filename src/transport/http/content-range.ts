@@ -20,7 +20,7 @@ export function rangeOf(header: string | undefined, sizeBytes: number): ByteRang
   const last = suffix || to === "" ? sizeBytes - 1 : Math.min(Number(to), sizeBytes - 1);
   if (!suffix && to !== "" && Number(to) < first) return undefined;
   if (first > last) {
-    throw new HostError("RANGE_NOT_SATISFIABLE", `The archive has ${sizeBytes} bytes; the range ${header} is not in it.`, { metadata: { sizeBytes: String(sizeBytes) } });
+    throw new HostError("RANGE_NOT_SATISFIABLE", `There are ${sizeBytes} bytes; the range ${header} is not in it.`, { metadata: { sizeBytes: String(sizeBytes) } });
   }
   return { first, last };
 }

@@ -1,0 +1,121 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { HostError } from "../../errors.js";
+import type { FileStore } from "../../file-store/file-service.js";
+import { fileStorePath } from "../../file-store/file-store.js";
+import { limits } from "../../limits.js";
+import { bodyChunks, readText } from "../http/body.js";
+import { sendJson } from "../http/respond.js";
+import type { HttpHandler } from "../http/server.js";
+import type { RequireRole } from "./access.js";
+import { sendFile } from "./local-file-download.js";
+import { placeOf, readFinished, readNewService } from "./local-file-request.js";
+import { progressText, receivedText, serviceText } from "./local-file-text.js";
+import { tail } from "./listing.js";
+import { parametersOf, refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";
+
+export interface LocalFileRoutes {
+  fileStore: FileStore;
+  hostId: string;
+  /** A body that does not come, or a reader that takes nothing, for so long is given up. */
+  idleMs: number;
+  requireRole: RequireRole;
+}
+
+/** Requests to it may have bodies of any size. */
+export const localFilePrefix = `${fileStorePath}/`;
+
+/** Who writes backups, reads them back and restores them has these; a reader of documents may only see what services there are. */
+const writing = "backup";
+const reading = ["backup", "restore"] as const;
+const seeing = ["read", "backup", "restore"] as const;
+
+/** Xenon's LocalFileService and its factory: files of this machine that other hosts back up to and restore from. */
+export function createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole }: LocalFileRoutes): HttpHandler {
+  return async (request, response, signal) => {
+    const { path, query } = targetOf(request.url ?? "");
+    if (path === fileStorePath || path === localFilePrefix) await onFactory(request, response, query);
+    else if (path.startsWith(localFilePrefix)) await onService(request, response, path, signal);
+    else return false;
+    return true;
+  };
+
+  async function onFactory(request: IncomingMessage, response: ServerResponse, query: string): Promise<void> {
+    if (request.method === "POST") {
+      requireRole(request, writing);
+      sendJson(response, 200, serviceText(await fileStore.create(readNewService(await textOf(request)))));
+    } else if (request.method === "GET" || request.method === "HEAD") {
+      requireRole(request, seeing);
+      sendJson(response, 200, listText(query));
+    } else refuseMethod(request, "GET, HEAD, POST");
+  }
+
+  function listText(query: string): string {
+    const begun = process.hrtime.bigint();
+    const parameters = parametersOf(query);
+    for (const name of parameters.keys()) {
+      if (name !== "expand" && name !== "$expand") throw new HostError("REQUEST_INVALID", `${name} is not supported here; expand is.`, { metadata: { field: name } });
+    }
+    const services = fileStore.list();
+    const links = services.map(({ link }) => JSON.stringify(link));
+    const documents = services.map((service) => `${JSON.stringify(service.link)}:${serviceText(service)}`);
+    return `{"documentLinks":[${links.join(",")}]${parameters.size > 0 ? `,"documents":{${documents.join(",")}}` : ""},"documentCount":${services.length},${tail(hostId, begun)}`;
+  }
+
+  async function onService(request: IncomingMessage, response: ServerResponse, link: string, signal: () => AbortSignal): Promise<void> {
+    switch (request.method) {
+      case "GET":
+      case "HEAD":
+        if (request.headers.range === undefined) {
+          requireRole(request, seeing);
+          sendJson(response, 200, stateOf(link));
+        } else {
+          requireRole(request, reading);
+          await sendFile({ fileStore, link, request, response, idleMs, signal: signal() });
+        }
+        return;
+      case "PUT": {
+        requireRole(request, writing);
+        fileStore.get(link);
+        const place = placeOf(request);
+        const stop = tellOfWork(request, response);
+        try {
+          const written = await fileStore.write(link, place, (either) => bodyChunks(request, idleMs, either), signal());
+          sendJson(response, 200, receivedText(written));
+        } finally {
+          stop();
+        }
+        return;
+      }
+      case "PATCH":
+        requireRole(request, writing);
+        sendJson(response, 200, progressText(await fileStore.finish(link, readFinished(await textOf(request)))));
+        return;
+      case "DELETE":
+        requireRole(request, writing);
+        sendJson(response, 200, serviceText(await fileStore.delete(link)));
+        return;
+      default:
+        refuseMethod(request, "GET, HEAD, PUT, PATCH, DELETE");
+    }
+  }
+
+  function stateOf(link: string): string {
+    // Scripts wait for a factory by asking for its /available; ours is there as soon as the host listens.
+    if (link === `${localFilePrefix}available` && !fileStore.list().some((service) => service.link === link)) return "";
+    return progressText(fileStore.get(link));
+  }
+}
+
+/** Says 102 again and again to whoever asked for it, until it is stopped: the check of a large file takes long. Others might not know what that is. */
+function tellOfWork(request: IncomingMessage, response: ServerResponse): () => void {
+  if (request.headers.prefer !== "processing") return () => {};
+  const timer = setInterval(() => {
+    if (!response.headersSent && !response.destroyed) response.writeProcessing();
+  }, limits.processingMs);
+  return () => clearInterval(timer);
+}
+
+function textOf(request: IncomingMessage): Promise<string> {
+  requireJsonBody(request);
+  return readText(request, limits.managementBodyBytes);
+}

@@ -1,0 +1,603 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { request as httpRequest } from "node:http";
+import { limits } from "../../limits.js";
+import fc from "fast-check";
+import { makeZip } from "../../../test/support/make-zip.js";
+import { startDialectHost, until, type DialectHost } from "../../../test/support/dialect-host.js";
+import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
+
+let host: DialectHost;
+let root: string;
+beforeEach(async () => {
+  root = temporaryDirectory();
+  host = await startDialectHost({ pace: { quietMs: 300, idleMs: 3600_000, sweepMs: 3600_000 } });
+});
+afterEach(async () => {
+  await host.server.close(0);
+  await host.fileStore.close();
+});
+
+const octets = { "content-type": "application/octet-stream" };
+const path = (name: string) => join(root, name);
+const post = (body: object) => host.call("POST", "/local-files", body);
+const create = (link: string, fileOptions: string[] = ["WRITE", "CREATE"]) => post({ documentSelfLink: link, localFileUri: `file:${path(`${link}.zip`)}`, fileOptions });
+const put = (link: string, range: string | undefined, body: string | Buffer) => host.call("PUT", `/local-files/${link}`, Buffer.from(body), { ...octets, ...(range !== undefined && { "content-range": range }) });
+const get = (link: string, range?: string, more: Record<string, string> = {}) => host.call("GET", `/local-files/${link}`, undefined, { ...(range !== undefined && { range }), ...more });
+const json = (text: string) => JSON.parse(text) as Record<string, unknown>;
+const received = async (link: string) => json((await get(link)).text)["receivedRanges"];
+const read = (link: string) => readFileSync(path(`${link}.zip`), "utf8");
+/** What is in the directory beside finished files. */
+const leftovers = () => readdirSync(root).filter((name) => name.startsWith("."));
+
+/** A PUT of which only a part is sent, until the test goes on. */
+function begin(link: string, range: string, length: number, part: string) {
+  const request = httpRequest({ host: "127.0.0.1", port: host.port, method: "PUT", path: `/local-files/${link}`, headers: { ...octets, "content-range": range, "content-length": length } });
+  const answer = new Promise<number>((resolve) => {
+    request.on("response", (response) => resolve(response.resume().statusCode ?? 0));
+    request.on("error", () => resolve(0));
+  });
+  request.write(part);
+  return { request, answer };
+}
+
+describe("the service", () => {
+  test("answers as Xenon does, field by field", async () => {
+    const made = await create("up");
+    expect(made.status).toBe(200);
+    expect(made.text.replace(/\d{16}/, "MICROS")).toBe(
+      `{"localFileUri":"file:${path("up.zip")}","fileOptions":["WRITE","CREATE"],"writeFinished":false,"documentVersion":0,` +
+        `"documentKind":"com:vmware:xenon:services:common:LocalFileService:LocalFileServiceState","documentSelfLink":"/local-files/up","documentUpdateTimeMicros":MICROS,"documentExpirationTimeMicros":0}`,
+    );
+    expect(made.rawHeaders.filter((_, i) => i % 2 === 0)).toEqual(["content-type", "content-length", "connection"]);
+    expect(existsSync(path("up.zip"))).toBe(false);
+
+    await put("up", "bytes 0-5/5", "hello");
+    const state = (await get("up")).text;
+    expect(state).toContain('"documentVersion":1,');
+    expect(state).toContain('"documentUpdateAction":"PUT","documentExpirationTimeMicros":0,');
+    expect(json(state)).toMatchObject({ complete: true, totalBytes: 5, receivedRanges: [{ first: 0, last: 4 }] });
+  });
+
+  test("fills in no options, makes up a name, takes a whole link", async () => {
+    const plain = json((await post({ localFileUri: `file://${path("x.zip")}` })).text);
+    expect(plain).toMatchObject({ fileOptions: [], documentSelfLink: expect.stringMatching(/^\/local-files\/[0-9a-f-]{36}$/) as unknown });
+    expect(json((await post({ documentSelfLink: "/local-files/down", localFileUri: `file:${path("x.zip")}` })).text)["documentSelfLink"]).toBe("/local-files/down");
+  });
+
+  test("lists its services", async () => {
+    await create("b");
+    await create("a");
+    const list = json((await host.call("GET", "/local-files")).text);
+    expect(list).toMatchObject({ documentLinks: ["/local-files/a", "/local-files/b"], documentCount: 2, documentOwner: "host-1" });
+    expect(list["documents"]).toBeUndefined();
+    expect(json((await host.call("GET", "/local-files?$expand=*")).text)["documents"]).toMatchObject({ "/local-files/a": { writeFinished: false } });
+    expect((await host.call("GET", "/local-files?$filter=a")).status).toBe(400);
+    expect((await host.call("GET", "/local-files/available")).status).toBe(200);
+  });
+
+  test.each([
+    ["no URI", { documentSelfLink: "bad" }, 400, "file scheme uri is required"],
+    ["an http URI", { localFileUri: "http://h/x" }, 400, "file scheme uri is required"],
+    ["a path that is no URI", { localFileUri: "/x/y" }, 400, "file scheme uri is required"],
+    ["a relative URI", { localFileUri: "file:x" }, 400, /not absolute/],
+    ["an option that is none", { localFileUri: "file:/x", fileOptions: ["WRITE", "SHOUT"] }, 400, /SHOUT/],
+    ["an option that cannot be kept to", { localFileUri: "file:/x", fileOptions: ["WRITE", "APPEND"] }, 400, /APPEND/],
+    ["options that are no list", { localFileUri: "file:/x", fileOptions: "WRITE" }, 400, /list of names/],
+    ["a link that is none", { localFileUri: "file:/x", documentSelfLink: "a/../b" }, 400, /segment/],
+  ])("refuses %s", async (_, body, status, message) => {
+    const answer = await post(body);
+    expect({ status: answer.status, ...json(answer.text) }).toMatchObject({
+      status,
+      statusCode: status,
+      message: typeof message === "string" ? message : (expect.stringMatching(message) as unknown),
+      documentKind: "com:vmware:xenon:common:ServiceErrorResponse",
+      errorCode: 0,
+    });
+    expect(json((await host.call("GET", "/local-files")).text)["documentCount"]).toBe(0);
+  });
+
+  test("refuses a link that is taken, a method that it has not, a body without an end and one that is no JSON", async () => {
+    await create("up");
+    const taken = await create("up");
+    expect([taken.status, json(taken.text)["errorCode"]]).toEqual([409, -2147483645]);
+    expect((await host.call("POST", "/local-files/up", {})).status).toBe(405);
+    expect((await host.call("DELETE", "/local-files")).headers["allow"]).toBe("GET, HEAD, POST");
+    expect((await post({ localFileUri: `file:/${"x".repeat(70_000)}` })).status).toBe(413);
+    expect((await host.call("POST", "/local-files", "localFileUri=x", { "content-type": "application/x-www-form-urlencoded" })).status).toBe(400);
+    expect((await host.call("POST", "/local-files", "{", {})).status).toBe(400);
+  });
+
+  test("is unknown until it is made, and again when it is deleted; its file stays", async () => {
+    const unknown = await put("up", "bytes 0-5/5", "hello");
+    expect([unknown.status, json(unknown.text)]).toMatchObject([404, { message: `Service not found: http://127.0.0.1:${host.port}/local-files/up` }]);
+    await create("up");
+    await put("up", undefined, "hello");
+    await put("up", "bytes 0-3/9", "par");
+    const deleted = await host.call("DELETE", "/local-files/up");
+    expect([deleted.status, json(deleted.text)["documentUpdateAction"]]).toEqual([200, "DELETE"]);
+    expect((await get("up")).status).toBe(404);
+    expect([read("up"), leftovers()]).toEqual(["hello", []]);
+    expect((await create("up")).status).toBe(200);
+  });
+
+  test("takes nothing after writeFinished, and again when that is taken back", async () => {
+    await create("up");
+    await put("up", "bytes 0-4/9", "half");
+    const patch = (body: object) => host.call("PATCH", "/local-files/up", body);
+    const early = await patch({ writeFinished: true });
+    expect([early.status, json(early.text)["message"]]).toEqual([400, expect.stringMatching(/^4 of the 9 bytes/)]);
+    await put("up", "bytes 4-9/9", "whole");
+    expect(json((await patch({ writeFinished: true })).text)).toMatchObject({ writeFinished: true, localFileUri: `file:${path("up.zip")}`, documentUpdateAction: "PATCH" });
+    const refused = await put("up", "bytes 0-5/5", "hello");
+    expect([refused.status, json(refused.text)["message"], read("up")]).toEqual([400, "writeFinished is set to true", "halfwhole"]);
+    expect((await patch({ writeFinished: "yes" })).status).toBe(400);
+    await patch({ writeFinished: false });
+    expect([(await put("up", "bytes 0-5/5", "hello")).status, read("up")]).toEqual([200, "hello"]);
+  });
+});
+
+describe("an upload", () => {
+  test("by any ranges, in any order, some of them twice and several at a time, makes the same file", async () => {
+    const pieces = fc.record({ size: fc.integer({ min: 1, max: 5000 }), cuts: fc.array(fc.nat(4999), { maxLength: 20 }), again: fc.array(fc.nat(20), { maxLength: 5 }), order: fc.infiniteStream(fc.nat(1000)), exclusive: fc.boolean() });
+    await create("any");
+    let nth = 0;
+    await fc.assert(
+      fc.asyncProperty(pieces, async ({ size, cuts, again, order, exclusive }) => {
+        const whole = Buffer.from(Array.from({ length: size }, (_, i) => (i * 31 + (nth += 1)) & 255));
+        const edges = [...new Set([0, ...cuts.filter((at) => at < size), size])].sort((a, b) => a - b);
+        const parts = edges.slice(0, -1).map((start, i) => ({ start, end: edges[i + 1] ?? size }));
+        // All but one part are sent twice at the most, the last one once: behind it another file begins.
+        const first = parts.map((part) => [order.next().value, part] as const).sort(([a], [b]) => a - b).map(([, part]) => part);
+        const last = first.pop();
+        const send = async ({ start, end }: { start: number; end: number }) =>
+          expect((await put("any", `bytes ${start}-${exclusive ? end : end - 1}/${size}`, whole.subarray(start, end))).status).toBe(200);
+        for (let i = 0; i < first.length; i += 4) await Promise.all(first.slice(i, i + 4).map(send));
+        for (const i of again) if (first[i]) await send(first[i]);
+        if (last) await send(last);
+        expect(readFileSync(path("any.zip")).equals(whole)).toBe(true);
+        expect(leftovers()).toEqual([]);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  test("without a range is the whole file, with a length or without", async () => {
+    await create("up");
+    expect((await put("up", undefined, "a longer one")).status).toBe(200);
+    expect((await host.call("PUT", "/local-files/up", Buffer.from("short"), { ...octets, "transfer-encoding": "chunked" })).status).toBe(200);
+    expect(read("up")).toBe("short");
+  });
+
+  test("of an unknown length is held to its range", async () => {
+    await create("up");
+    const chunked = (range: string, body: string) => host.call("PUT", "/local-files/up", Buffer.from(body), { ...octets, "content-range": range, "transfer-encoding": "chunked" });
+    expect((await chunked("bytes 0-3/8", "too much of it")).status).toBe(400);
+    expect((await chunked("bytes 0-3/8", "no")).status).toBe(400);
+    expect(await received("up")).toEqual([]);
+    expect((await chunked("bytes 0-3/8", "four")).status).toBe(200);
+    expect((await chunked("bytes 4-8/8", "more")).status).toBe(200);
+    expect(read("up")).toBe("fourmore");
+  });
+
+  test("leaves the file as it was until the last byte, and replaces a longer one whole", async () => {
+    await create("up");
+    await put("up", undefined, "the backup of the day before");
+    await put("up", "bytes 3-6/6", "DEF");
+    expect([read("up"), (await get("up", "bytes=4-9")).text]).toEqual(["the backup of the day before", "backup"]);
+    expect(json((await get("up")).text)).toMatchObject({ complete: false, totalBytes: 6, receivedRanges: [{ first: 3, last: 5 }] });
+    await put("up", "bytes 0-3/6", "abc");
+    expect([read("up"), leftovers()]).toEqual(["abcDEF", []]);
+  });
+
+  test("that lies is refused, and nothing of it is written", async () => {
+    await create("up");
+    await put("up", "bytes 0-5/10", "01234");
+    const lies: [string, string][] = [
+      ["bytes 0-5/11", "01234"],
+      ["bytes 5-12/10", "5678901"],
+      ["bytes 5-12/12", "5678901"],
+      ["bytes 3-8/10", "XXXXX"],
+      ["bytes 0-5/10", "0123X"],
+      ["bytes 9-5/10", "5678"],
+      ["bytes -1-5/10", "567890"],
+      ["bytes 5-9/10", "56"],
+      ["bytes 5-9/*", "56789"],
+    ];
+    for (const [range, body] of lies) {
+      const answer = await put("up", range, body);
+      expect({ range, client: answer.status >= 400 && answer.status < 500, code: json(answer.text)["statusCode"] }).toEqual({ range, client: true, code: answer.status });
+      expect(await received("up")).toEqual([{ first: 0, last: 4 }]);
+    }
+    expect((await host.call("PUT", "/local-files/up", { a: 1 }, { "content-range": "bytes 5-12/10" })).status).toBe(400);
+    expect((await put("up", "bytes 3-10/10", "3456789")).status).toBe(200);
+    expect(read("up")).toBe("0123456789");
+  });
+
+  test("that is cut counts nothing, and goes on", async () => {
+    await create("up");
+    await put("up", "bytes 0-3/9", "abc");
+    const cut = begin("up", "bytes 3-8/9", 6, "def");
+    await until(() => leftovers().some((name) => readFileSync(path(name)).length >= 6));
+    cut.request.destroy();
+    await until(() => host.fileStore.get("/local-files/up").upload?.received.length === 1);
+    expect(await received("up")).toEqual([{ first: 0, last: 2 }]);
+    expect((await put("up", "bytes 3-8/9", "DEFGHI")).status).toBe(200);
+    expect(read("up")).toBe("abcDEFGHI");
+  });
+
+  test("of which only a part that was cut came leaves nothing behind", async () => {
+    await create("up");
+    const cut = begin("up", "bytes 3-8/9", 6, "def");
+    await until(() => leftovers().length > 0);
+    cut.request.destroy();
+    await until(() => leftovers().length === 0);
+    expect((await put("up", "bytes 0-3/3", "abc")).status).toBe(200);
+  });
+
+  test("never mixes two senders: one that overlaps is refused, one that comes again takes over", async () => {
+    await create("up");
+    const slow = begin("up", "bytes 0-5/10", 6, "abc");
+    await until(() => leftovers().length > 0);
+    const overlapping = await put("up", "bytes 3-9/10", "DEFGHIJ");
+    expect([overlapping.status, json(overlapping.text)["message"]]).toEqual([409, expect.stringMatching(/Another request/)]);
+    expect((await put("up", "bytes 0-5/10", "ABCDEF")).status).toBe(200);
+    expect(await slow.answer).not.toBe(200);
+    expect((await put("up", "bytes 6-9/10", "GHIJ")).status).toBe(200);
+    expect(read("up")).toBe("ABCDEFGHIJ");
+  });
+
+  test("that was left is given up when another one begins after a while, and not before", async () => {
+    await create("up");
+    await put("up", "bytes 0-5/10", "01234");
+    expect((await put("up", "bytes 0-4/8", "abcd")).status).toBe(400);
+    await new Promise((resolve) => setTimeout(resolve, 350));
+    // The rest of the same file is still welcome then; a part that came already is that of another one.
+    expect((await put("up", "bytes 8-10/10", "89")).status).toBe(200);
+    await new Promise((resolve) => setTimeout(resolve, 350));
+    expect((await put("up", "bytes 0-5/10", "ABCDE")).status).toBe(200);
+    expect(await received("up")).toEqual([{ first: 0, last: 4 }]);
+    await new Promise((resolve) => setTimeout(resolve, 350));
+    expect((await put("up", "bytes 0-4/8", "abcd")).status).toBe(200);
+    expect((await put("up", "bytes 4-8/8", "efgh")).status).toBe(200);
+    expect([read("up"), leftovers()]).toEqual(["abcdefgh", []]);
+  });
+
+  test("that nobody goes on with is removed after a while", async () => {
+    await host.server.close(0);
+    host = await startDialectHost({ pace: { quietMs: 50, idleMs: 200, sweepMs: 50 } });
+    await create("up");
+    await put("up", "bytes 0-5/10", "01234");
+    expect(leftovers()).toHaveLength(1);
+    await until(() => leftovers().length === 0);
+    expect(json((await get("up")).text)).toMatchObject({ complete: false, receivedRanges: [] });
+  });
+
+  test("is one of so many: the one that was left longest goes when another begins", async () => {
+    await host.server.close(0);
+    host = await startDialectHost({ pace: { quietMs: 2000, idleMs: 3600_000, sweepMs: 3600_000 } });
+    for (let i = 0; i <= limits.fileUploads; i += 1) await create(`n${i}`);
+    for (let i = 0; i < limits.fileUploads; i += 1) await put(`n${i}`, "bytes 0-1/2", "a");
+    await put("n0", "bytes 0-1/2", "a");
+    const last = () => put(`n${limits.fileUploads}`, "bytes 0-1/2", "a");
+    expect([(await last()).status, leftovers().length]).toEqual([429, limits.fileUploads]);
+    await new Promise((resolve) => setTimeout(resolve, 2100));
+    expect([(await last()).status, leftovers().length]).toEqual([200, limits.fileUploads]);
+    expect([await received("n0"), await received("n1"), await received("n2")]).toEqual([[{ first: 0, last: 0 }], [], [{ first: 0, last: 0 }]]);
+  });
+
+  test("twice to the same link replaces the file twice, also by one of the same size", async () => {
+    await create("up");
+    for (const body of ["first.one!", "second-one", "third"]) {
+      await put("up", `bytes 4-${body.length}/${body.length}`, body.slice(4));
+      await put("up", `bytes 0-4/${body.length}`, body.slice(0, 4));
+      expect(read("up")).toBe(body);
+    }
+  });
+
+  test("of nothing makes an empty file", async () => {
+    await create("up");
+    expect((await put("up", "bytes 0-0/0", "")).status).toBe(200);
+    expect(read("up")).toBe("");
+    expect((await get("up", "bytes=0-9")).status).toBe(416);
+  });
+
+  test("larger than the disk is refused at once", async () => {
+    await create("up");
+    const answer = await put("up", "bytes 0-5/900000000000000", "01234");
+    expect([answer.status, leftovers()]).toEqual([507, []]);
+  });
+});
+
+describe("a part that is sent again after the last one", () => {
+  const state = async () => json((await get("up")).text);
+  beforeEach(async () => {
+    await create("up");
+    expect((await put("up", "bytes 0-4/9", "half")).status).toBe(200);
+    expect((await put("up", "bytes 4-9/9", "whole")).status).toBe(200);
+  });
+
+  test("changes nothing: the file is complete, and finished when its sender says so", async () => {
+    const again = await put("up", "bytes 4-9/9", "whole");
+    expect([again.status, json(again.text)]).toMatchObject([200, { complete: true, receivedBytes: 9 }]);
+    const whole = { complete: true, totalBytes: 9, receivedRanges: [{ first: 0, last: 8 }] };
+    expect(await state()).toMatchObject(whole);
+    const finished = await host.call("PATCH", "/local-files/up", { writeFinished: true });
+    expect([finished.status, json(finished.text)]).toMatchObject([200, { writeFinished: true, ...whole }]);
+    expect([read("up"), leftovers()]).toEqual(["halfwhole", []]);
+  });
+
+  test("holds up neither a file of another size nor one of the same", async () => {
+    await put("up", "bytes 4-9/9", "whole");
+    expect((await put("up", "bytes 0-5/10", "01234")).status).toBe(200);
+    expect((await put("up", "bytes 5-10/10", "56789")).status).toBe(200);
+    await put("up", "bytes 5-10/10", "56789");
+    expect((await put("up", "bytes 0-10/10", "ABCDEFGHIJ")).status).toBe(200);
+    expect([read("up"), leftovers()]).toEqual(["ABCDEFGHIJ", []]);
+  });
+
+  test("and all of them are one file, of which the next may have a part", async () => {
+    for (const [range, body] of [["bytes 0-4/9", "half"], ["bytes 4-9/9", "whole"]] as const) expect((await put("up", range, body)).status).toBe(200);
+    expect(await state()).toMatchObject({ complete: true, totalBytes: 9 });
+    expect((await put("up", "bytes 4-9/9", "WHOLE")).status).toBe(200);
+    expect([read("up"), leftovers()]).toEqual(["halfWHOLE", []]);
+  });
+
+  test("is forgotten when nobody goes on with it", async () => {
+    await host.server.close(0);
+    await host.fileStore.close();
+    host = await startDialectHost({ pace: { quietMs: 50, idleMs: 200, sweepMs: 50 } });
+    await create("up");
+    writeFileSync(path("up.zip"), "");
+    await put("up", undefined, "halfwhole");
+    await put("up", "bytes 4-9/9", "whole");
+    expect(leftovers()).toHaveLength(1);
+    await until(() => leftovers().length === 0);
+    expect(await state()).toMatchObject({ complete: true, totalBytes: 9 });
+  });
+});
+
+describe("an archive", () => {
+  const zip = (fill: string, names = ["a", "b", "c"]) => makeZip(names.map((name, i) => ({ name, data: Buffer.from(fill.repeat(200).slice(i)) })));
+  const parts = (bytes: Buffer, count: number) =>
+    Array.from({ length: count }, (_, i) => [Math.floor((bytes.length * i) / count), Math.floor((bytes.length * (i + 1)) / count)] as const).map(([start, end]) => ({ range: `bytes ${start}-${end}/${bytes.length}`, body: bytes.subarray(start, end) }));
+  const send = (part: { range: string; body: Buffer } | undefined) => put("up", part?.range, part?.body ?? "");
+  beforeEach(() => create("up"));
+
+  test("of which one part is another sender's is not put in place, and all who wait hear of it", async () => {
+    const [yesterday, first, second] = [zip("A"), zip("X"), zip("Y")];
+    expect((await put("up", undefined, yesterday)).status).toBe(200);
+    const [, , cut] = parts(first, 3);
+    const [one, two, three] = parts(second, 3);
+    expect((await send(cut)).status).toBe(200);
+    expect((await send(one)).status).toBe(200);
+    const completing = send(two);
+    await until(() => host.fileStore.get("/local-files/up").upload?.complete === false && host.fileStore.get("/local-files/up").upload?.received.length === 1);
+    const waiting = send(three);
+    for (const answer of [await completing, await waiting]) {
+      expect([answer.status, json(answer.text)["message"]]).toEqual([409, expect.stringMatching(/not whole .*parts of two uploads/)]);
+    }
+    expect(readFileSync(path("up.zip")).equals(yesterday)).toBe(true);
+    expect(leftovers()).toEqual([]);
+    for (const part of parts(second, 3)) expect((await send(part)).status).toBe(200);
+    expect(readFileSync(path("up.zip")).equals(second)).toBe(true);
+  });
+
+  test("that is not whole is refused in one piece too, and one that is empty is taken", async () => {
+    const bytes = zip("A");
+    expect((await put("up", undefined, bytes.subarray(0, -1))).status).toBe(409);
+    expect(existsSync(path("up.zip"))).toBe(false);
+    expect((await put("up", undefined, makeZip([]))).status).toBe(200);
+  });
+
+  test("with a digest is compared with that, and parts with another digest are another file's", async () => {
+    const [bytes, other] = [zip("A"), zip("B")];
+    const digest = (of: Buffer) => ({ ...octets, "repr-digest": `md5=:AAAA:, sha-256=:${createHash("sha256").update(of).digest("base64")}:` });
+    const sendAs = (part: { range: string; body: Buffer } | undefined, of: Buffer) => host.call("PUT", "/local-files/up", part?.body, { ...digest(of), "content-range": part?.range ?? "" });
+    const [one, two] = parts(bytes, 2);
+    expect((await sendAs(one, bytes)).status).toBe(200);
+    expect((await sendAs(parts(other, 2)[1], other)).status).toBe(400);
+    expect((await sendAs(two, bytes)).status).toBe(200);
+    expect(readFileSync(path("up.zip")).equals(bytes)).toBe(true);
+    const wrong = await host.call("PUT", "/local-files/up", Buffer.from("no ZIP"), digest(bytes));
+    expect([wrong.status, json(wrong.text)["message"]]).toEqual([409, expect.stringMatching(/Repr-Digest/)]);
+    expect(readFileSync(path("up.zip")).equals(bytes)).toBe(true);
+  });
+
+  test("that is being checked is let go when its service is deleted", async () => {
+    const zeros = Buffer.alloc(50_000_000);
+    const long = makeZip(Array.from({ length: 30 }, (_, i) => ({ name: `n${i}`, data: zeros, deflated: true })));
+    const sent = put("up", undefined, long);
+    await until(() => leftovers().some((name) => readFileSync(path(name)).length === long.length));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const begun = performance.now();
+    expect((await host.call("DELETE", "/local-files/up")).status).toBe(200);
+    expect((await sent).status).toBe(409);
+    expect(performance.now() - begun).toBeLessThan(1000);
+    expect([existsSync(path("up.zip")), leftovers()]).toEqual([false, []]);
+  }, 30_000);
+
+  test("says again and again that it is being checked to who asks for that, and who repeats the last part joins", async () => {
+    const zeros = Buffer.alloc(100_000_000);
+    const member = { data: zeros, deflated: true };
+    const bytes = makeZip(Array.from({ length: 60 }, (_, i) => ({ ...member, name: `n${i}` })));
+    const [one, two] = parts(bytes, 2);
+    await send(one);
+    let notices = 0;
+    const patient = new Promise<number>((resolve, reject) => {
+      const headers = { ...octets, prefer: "processing", "content-range": two?.range, "content-length": two?.body.length };
+      const request = httpRequest({ host: "127.0.0.1", port: host.port, method: "PUT", path: "/local-files/up", headers }, (response) => resolve(response.resume().statusCode ?? 0));
+      request.on("information", () => (notices += 1));
+      request.on("error", reject);
+      request.end(two?.body);
+    });
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const repeated = await send(two);
+    expect([await patient, repeated.status, json(repeated.text)]).toMatchObject([200, 200, { complete: true, totalBytes: bytes.length }]);
+    expect(notices).toBeGreaterThan(0);
+    expect((await host.call("PATCH", "/local-files/up", { writeFinished: true })).status).toBe(200);
+    expect(leftovers()).toEqual([]);
+  }, 60_000);
+
+  test("of the same size as the last one, and alike in parts, replaces it, whatever of both is sent again", async () => {
+    const letters = fc.array(fc.constantFrom("A", "B"), { minLength: 3, maxLength: 3 });
+    const orders = fc.record({ count: fc.integer({ min: 1, max: 6 }), order: fc.infiniteStream(fc.nat(1000)), again: fc.array(fc.nat(20), { maxLength: 3 }), between: fc.array(fc.nat(20), { maxLength: 3 }) });
+    const make = (fills: string[]) => makeZip(fills.map((fill, i) => ({ name: `n${i}`, data: Buffer.from(fill.repeat(100)) })));
+    let nth = 0;
+    await fc.assert(
+      fc.asyncProperty(letters, letters, orders, async (before, after, { count, order, again, between }) => {
+        const link = `pair-${(nth += 1)}`;
+        await create(link);
+        const good = async (part: { range: string; body: Buffer } | undefined) => part && expect((await put(link, part.range, part.body)).status).toBe(200);
+        for (const bytes of [make(before), make(after)]) {
+          const all = parts(bytes, count);
+          const mixed = all.map((part) => [order.next().value, part] as const).sort(([a], [b]) => a - b).map(([, part]) => part);
+          const last = mixed.pop();
+          for (const part of mixed) await good(part);
+          for (const i of between) await good(mixed[i]);
+          await good(last);
+          expect(readFileSync(path(`${link}.zip`)).equals(bytes)).toBe(true);
+          for (const i of again) await good(all[i]);
+          expect(json((await get(link)).text)).toMatchObject({ complete: true, totalBytes: bytes.length });
+        }
+      }),
+      { numRuns: 25 },
+    );
+  }, 120_000);
+});
+
+describe("the file", () => {
+  test.each([
+    [["WRITE"], false, 400],
+    [["WRITE"], true, 200],
+    [["WRITE", "CREATE"], false, 200],
+    [["WRITE", "CREATE_NEW"], false, 200],
+    [["WRITE", "CREATE_NEW"], true, 400],
+    [["WRITE", "TRUNCATE_EXISTING", "SYNC"], true, 200],
+    [["READ"], true, 400],
+    [[], true, 400],
+  ])("is opened by %j (there: %s) with %d, at the first PUT", async (options, there, status) => {
+    if (there) writeFileSync(path("up.zip"), "");
+    expect((await create("up", options)).status).toBe(200);
+    expect((await put("up", undefined, "x")).status).toBe(status);
+    expect(existsSync(path("up.zip"))).toBe(there || status === 200);
+    if (there && status !== 200) expect(read("up")).toBe("");
+  });
+
+  test("is left alone where it is no backup, and where it is no file", async () => {
+    writeFileSync(path("up.zip"), "somebody's letters");
+    mkdirSync(path("dir.zip"));
+    await create("up");
+    await create("dir");
+    await create("gone/far");
+    expect([(await put("up", undefined, "x")).status, read("up")]).toEqual([400, "somebody's letters"]);
+    expect((await put("dir", undefined, "x")).status).toBe(400);
+    expect((await put("gone/far", undefined, "x")).status).toBe(400);
+    expect(leftovers()).toEqual([]);
+  });
+
+  test("is looked at once more before it is replaced", async () => {
+    await create("up");
+    await put("up", "bytes 0-2/4", "ab");
+    writeFileSync(path("up.zip"), "somebody's letters");
+    expect((await put("up", "bytes 2-4/4", "cd")).status).toBe(400);
+    expect([read("up"), leftovers()]).toEqual(["somebody's letters", []]);
+  });
+
+  test("must lie in a root, its links resolved, at each use; and never in the data directory", async () => {
+    await host.server.close(0);
+    mkdirSync(path("in"));
+    mkdirSync(path("out"));
+    writeFileSync(path("out/secret"), "secret");
+    host = await startDialectHost({ fileRoot: path("in") });
+    const make = (link: string, where: string) => post({ documentSelfLink: link, localFileUri: `file:${where}`, fileOptions: ["WRITE", "CREATE"] });
+    expect((await make("a", path("out/x.zip"))).status).toBe(403);
+    expect((await make("a", `${path("in")}/../out/x.zip`)).status).toBe(403);
+    expect((await make("a", path("in/x.zip"))).status).toBe(200);
+    symlinkSync(path("out/secret"), path("in/x.zip"));
+    expect((await get("a", "bytes=0-9")).status).toBe(403);
+    expect((await put("a", undefined, "x")).status).toBe(403);
+    expect(readFileSync(path("out/secret"), "utf8")).toBe("secret");
+  });
+});
+
+describe("reading", () => {
+  beforeEach(async () => {
+    await create("up");
+    await put("up", undefined, "0123456789");
+  });
+
+  test.each([
+    ["bytes=0-3", "0123", "bytes 0-3/10"],
+    ["bytes=7-", "789", "bytes 7-9/10"],
+    ["bytes=-2", "89", "bytes 8-9/10"],
+    ["bytes=8-99999999", "89", "bytes 8-9/10"],
+    ["bytes=9-10", "9", "bytes 9-9/10"],
+  ])("answers %s", async (range, text, contentRange) => {
+    const answer = await get("up", range);
+    expect(answer).toMatchObject({ status: 206, text, headers: { "content-range": contentRange, "content-type": "application/octet-stream", "content-length": String(text.length), "accept-ranges": "bytes" } });
+  });
+
+  test("answers Xenon's question, with its empty JSON body, with all the bytes that RFC 9110 says", async () => {
+    await put("up", undefined, "x".repeat(600_000));
+    const answer = await get("up", "bytes=0-524288", { "content-type": "application/json", "content-length": "0" });
+    expect([answer.status, answer.text.length, answer.headers["content-range"]]).toEqual([206, 524289, "bytes 0-524288/600000"]);
+  });
+
+  test("refuses what is not there", async () => {
+    const beyond = await get("up", "bytes=10-11");
+    expect([beyond.status, beyond.headers["content-range"], json(beyond.text)["statusCode"]]).toEqual([416, "bytes */10", 416]);
+    await create("none");
+    expect((await get("none", "bytes=0-1")).status).toBe(404);
+    expect((await get("unknown", "bytes=0-1")).status).toBe(404);
+  });
+
+  test("answers the whole file where the range is of another version, or is none", async () => {
+    const { headers } = await get("up", "bytes=0-1");
+    const etag = headers.etag ?? "";
+    expect((await get("up", "bytes=0-1", { "if-range": etag })).text).toBe("01");
+    expect((await get("up", "bytes=0-1", { "if-none-match": etag })).status).toBe(304);
+    await put("up", undefined, "abcdefghij");
+    expect(await get("up", "bytes=0-1", { "if-range": etag })).toMatchObject({ status: 200, text: "abcdefghij" });
+    expect((await get("up", "bytes=0-1", { "if-match": etag })).status).toBe(412);
+    expect(await get("up", "bytes=0-1,3-4")).toMatchObject({ status: 200, text: "abcdefghij" });
+  });
+
+  test("has a HEAD, of the state and of the file", async () => {
+    expect(await host.call("HEAD", "/local-files/up")).toMatchObject({ status: 200, text: "", headers: { "content-type": "application/json" } });
+    expect(await host.call("HEAD", "/local-files/up", undefined, { range: "bytes=0-" })).toMatchObject({ status: 200, text: "", headers: { "content-length": "10", "content-type": "application/octet-stream" } });
+  });
+});
+
+test("a body that does not come is given up", async () => {
+  await host.server.close(0);
+  host = await startDialectHost({ idleMs: 200 });
+  await create("up");
+  const silent = begin("up", "bytes 0-5/10", 6, "abc");
+  expect(await silent.answer).not.toBe(200);
+  await until(() => leftovers().length === 0);
+});
+
+test("writing takes the role backup, reading backup or restore, seeing read too", async () => {
+  await host.server.close(0);
+  host = await startDialectHost({ tokens: ["b backup", "r restore", "d read", "w write"].join("\n") });
+  const as = (token: string, method: string, where: string, body?: unknown, headers: Record<string, string> = {}) => host.call(method, where, body, { authorization: `Bearer ${token}`, ...headers });
+  const service = { documentSelfLink: "up", localFileUri: `file:${path("up.zip")}`, fileOptions: ["WRITE", "CREATE"] };
+  for (const token of ["r", "d", "w"]) {
+    expect((await as(token, "POST", "/local-files", service)).status).toBe(403);
+  }
+  expect((await host.call("POST", "/local-files", service)).status).toBe(401);
+  expect((await as("b", "POST", "/local-files", service)).status).toBe(200);
+  const statuses = async (token: string) => [
+    (await as(token, "GET", "/local-files")).status,
+    (await as(token, "GET", "/local-files/up")).status,
+    (await as(token, "GET", "/local-files/up", undefined, { range: "bytes=0-1" })).status,
+    (await as(token, "PUT", "/local-files/up", Buffer.from("x"), octets)).status,
+    (await as(token, "PATCH", "/local-files/up", { writeFinished: false })).status,
+  ];
+  expect(await statuses("b")).toEqual([200, 200, 404, 200, 200]);
+  expect(await statuses("r")).toEqual([200, 200, 206, 403, 403]);
+  expect(await statuses("d")).toEqual([200, 200, 403, 403, 403]);
+  expect((await as("r", "DELETE", "/local-files/up")).status).toBe(403);
+});
