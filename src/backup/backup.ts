@@ -8,6 +8,7 @@ import { temporaryName } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
 import type { Seams } from "../io/seams.js";
 import type { DocumentIndex } from "../store/document-index.js";
+import { replaceMerged } from "./merge-plan.js";
 import { planBackup, type BackupPlan } from "./plan.js";
 import type { Report } from "./report.js";
 
@@ -19,6 +20,10 @@ export interface BackupTask {
   full: boolean;
   /** ZIP: store instead of deflate. */
   store: boolean;
+  /** DIRECTORY: always a delta where the chain is whole; it is merged beside. */
+  append?: boolean;
+  /** A segment that takes the place of those of the chain whose range it holds: at the destination, read back. */
+  merged?: StagedSegment;
 }
 
 export interface BackupRun {
@@ -51,11 +56,13 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
     warnings.push(`The manifest ${found.name} at the destination cannot be read (${found.problem}); it and what it lists were left alone.`);
   }
   const own = await ownManifests(writer, engine, snapshot);
-  const plan = planBackup({ snapshot, chain: await findChain(writer, own), full: task.full });
+  const plan = planBackup({ snapshot, chain: await findChain(writer, own), full: task.full, append: task.append ?? false });
   report({ stage: "exporting", documentsTotal: snapshot.versions });
-  const staged = await stage(seams, task, engine, snapshot, plan, signal, report);
-  const kept = plan.kind === "base" ? [] : plan.previous.manifest.segments.slice(0, plan.kind === "delta" ? plan.keep : undefined);
-  const newest = writer.existing[0];
+  const fresh = await stage(seams, task, engine, snapshot, plan, signal, report);
+  const chain = plan.kind === "base" ? [] : plan.previous.manifest.segments.slice(0, plan.kind === "delta" ? plan.keep : undefined);
+  const kept = task.merged === undefined ? undefined : replaceMerged(chain, task.merged.segment);
+  const staged = kept !== undefined && task.merged !== undefined ? [task.merged, ...fresh] : fresh;
+  const before = writer.existing[0];
   const manifest = encodeManifest({
     number: greatestNumber(writer) + 1,
     indexId: snapshot.indexId,
@@ -69,8 +76,8 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
     window: { ...snapshot.window, latestMicros: snapshot.wallTimeMicros },
     documents: snapshot.documents,
     versions: snapshot.versions,
-    segments: [...kept, ...staged.map(({ segment }) => segment)],
-    previousManifestSha256: newest && "file" in newest ? newest.file.sha256 : "",
+    segments: [...(kept ?? chain), ...fresh.map(({ segment }) => segment)],
+    previousManifestSha256: before && "file" in before ? before.file.sha256 : "",
     ...(snapshot.lastRecord && { lastRecord: snapshot.lastRecord }),
   });
   report({ stage: "writing", bytesTotal: staged.reduce((sum, { segment }) => sum + segment.sizeBytes, 0) });
@@ -78,22 +85,25 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
   const { bytesWritten, verified, warnings: more } = await writer.commit(staged, manifest, {
     signal,
     store: task.store,
-    readBack: ({ segment, path }) => engine.readBack({ ...segment, path }, signal),
+    readBack: async ({ segment, path }) => {
+      // What was merged was read back where it was made: on the same disk, before it got its name.
+      if (segment !== task.merged?.segment) await engine.readBack({ ...segment, path }, signal);
+    },
     onBytes: (count) => report({ bytesDone: (bytesDone += count) }),
   });
   for (const warning of more) report({ warning });
   report({ stage: "removing unused files" });
   const all = writer.existing.flatMap((found) => ("file" in found ? [found.file.manifest] : []));
-  // A manifest that cannot be read may need any file: then nothing is removed.
-  if (warnings.length === 0) {
-    const unused = own.map((file) => file.manifest);
-    const keep = [manifest.manifest, ...all.filter((one) => !unused.includes(one))];
-    await writer.removeUnused(unused, keep).catch((error: unknown) => {
-      // The backup is finished: files that are no longer needed only take room until the next one removes them.
-      const { message } = HostError.from(fromFileError(error, "Removing files that are no longer needed"));
-      warnings.push(message);
-    });
-  }
+  const unused = own.map((file) => file.manifest);
+  // A manifest that cannot be read may need any segment: then only manifests go.
+  const spared = warnings.length === 0 ? [] : unused.flatMap(({ segments }) => segments);
+  const newest = { ...manifest.manifest, segments: [...manifest.manifest.segments, ...spared] };
+  const keep = [newest, ...all.filter((one) => !unused.includes(one))];
+  await writer.removeUnused(unused, keep).catch((error: unknown) => {
+    // The backup is finished: files that are no longer needed only take room until the next one removes them.
+    const { message } = HostError.from(fromFileError(error, "Removing files that are no longer needed"));
+    warnings.push(message);
+  });
   return { manifest, segmentsWritten: staged.length, bytesWritten, verified, warnings: [...warnings, ...more] };
 }
 

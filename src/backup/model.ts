@@ -40,6 +40,8 @@ export interface RestoreRequest {
   validateOnly?: boolean;
   /** http(s): sent as Authorization: Bearer to the source's own origin alone. */
   bearer?: string;
+  /** The index must still be at this position when it is switched, or nothing is done: INDEX_CHANGED. */
+  ifPositionMicros?: number;
   /** Further archives that hold segments which the manifest lists and the source itself lacks. */
   baseSources?: string[];
 }
@@ -147,6 +149,28 @@ export interface OperationView {
   result?: OperationOutcome;
 }
 
+/** How automatic backups of an index stand. */
+export interface AutoBackupStatus {
+  enabled: boolean;
+  directory: string;
+  indexLink: string;
+  /** CURRENT: all that was written is backed up. WAITING: a run begins in a moment. RETRYING: the last one failed. */
+  state: "OFF" | "CURRENT" | "WAITING" | "RUNNING" | "RETRYING";
+  failuresInARow: number;
+  /** What the last backup had to say, for example of a manifest at the destination that cannot be read. */
+  warnings: string[];
+  lastSuccessMicros?: number;
+  lastFailureMicros?: number;
+  /** Why the last run failed; absent once one has not. */
+  lastError?: HostError;
+  /** Everything up to this position of the log is in the last backup. */
+  positionMicros?: number;
+  /** The files that the last backup needs. */
+  files?: number;
+  /** Backups of other histories and other indexes in the directory, which it does not remove. */
+  otherBackups?: number;
+}
+
 export interface HostDescription {
   id: string;
   version: string;
@@ -154,6 +178,8 @@ export interface HostDescription {
   dataDirectory: string;
   backupRoots: string[];
   autoBackupDirectory: string;
+  /** Of the file system that the data directory lies on. */
+  disk: { freeBytes: number; totalBytes: number };
   httpAddress: string;
   grpcAddress: string;
   /** Whether both ports speak TLS. */

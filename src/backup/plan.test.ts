@@ -30,17 +30,17 @@ const snapshot = { indexId: "i", lineage: "l", positionMicros: 500 };
 const base = segment("base", 0, 100, 100_000);
 
 test("nothing of this history there: a base", () => {
-  expect(planBackup({ snapshot, chain: undefined, full: false })).toMatchObject({ kind: "base" });
+  expect(planBackup({ snapshot, chain: undefined, full: false, append: false })).toMatchObject({ kind: "base" });
 });
 
 test("a whole chain is gone on with from its end", () => {
   const file = chain(base, segment("delta", 100, 200));
-  expect(planBackup({ snapshot, chain: { file, whole: true }, full: false })).toMatchObject({ kind: "delta", afterMicros: 200, keep: 2 });
+  expect(planBackup({ snapshot, chain: { file, whole: true }, full: false, append: false })).toMatchObject({ kind: "delta", afterMicros: 200, keep: 2 });
 });
 
 test("nothing changed: only a manifest", () => {
   const file = chain(segment("base", 0, 500));
-  expect(planBackup({ snapshot, chain: { file, whole: true }, full: false })).toMatchObject({ kind: "unchanged" });
+  expect(planBackup({ snapshot, chain: { file, whole: true }, full: false, append: false })).toMatchObject({ kind: "unchanged" });
 });
 
 test.each([
@@ -50,11 +50,11 @@ test.each([
   ["an empty base", chain(segment("base", 0, 0)), true, false, snapshot],
   ["deltas of more than half of the base", chain(base, segment("delta", 100, 200, 50_001)), true, false, snapshot],
 ])("%s: a new base", (_name, file, whole, full, at) => {
-  expect(planBackup({ snapshot: at, chain: { file, whole }, full })).toMatchObject({ kind: "base", reason: expect.any(String) as string });
+  expect(planBackup({ snapshot: at, chain: { file, whole }, full, append: false })).toMatchObject({ kind: "base", reason: expect.any(String) as string });
 });
 
 test("beyond the greatest number of deltas one delta from the base takes their place", () => {
   const deltas = Array.from({ length: limits.chainDeltas }, (_, i) => segment("delta", 100 + i, 101 + i, 10));
   const file = chain(base, ...deltas);
-  expect(planBackup({ snapshot, chain: { file, whole: true }, full: false })).toMatchObject({ kind: "delta", afterMicros: 100, keep: 1 });
+  expect(planBackup({ snapshot, chain: { file, whole: true }, full: false, append: false })).toMatchObject({ kind: "delta", afterMicros: 100, keep: 1 });
 });

@@ -14,10 +14,12 @@ export interface PlanInput {
   chain: { file: ManifestFile; whole: boolean } | undefined;
   /** A new base even where a delta would do. */
   full: boolean;
+  /** A delta is added however long the chain has become: somebody merges it beside. */
+  append: boolean;
 }
 
 /** Decides from what is at the destination; touches nothing. Cost follows what changed, not what exists. */
-export function planBackup({ snapshot, chain, full }: PlanInput): BackupPlan {
+export function planBackup({ snapshot, chain, full, append }: PlanInput): BackupPlan {
   if (!chain) return { kind: "base", reason: "no backup of this index and lineage is there" };
   const { file, whole } = chain;
   const { segments, positionMicros } = file.manifest;
@@ -29,6 +31,7 @@ export function planBackup({ snapshot, chain, full }: PlanInput): BackupPlan {
   if (positionMicros === snapshot.positionMicros) return { kind: "unchanged", previous: file };
   if (base.lastMicros === 0) return because("the base is empty");
   const deltaBytes = segments.slice(1).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  if (append && segments.length - 1 < limits.chainDeltasMax) return { kind: "delta", previous: file, keep: segments.length, afterMicros: positionMicros };
   if (deltaBytes > base.sizeBytes / 2) return because("the deltas exceed half of the base");
   if (segments.length - 1 >= limits.chainDeltas) return { kind: "delta", previous: file, keep: 1, afterMicros: base.lastMicros };
   return { kind: "delta", previous: file, keep: segments.length, afterMicros: positionMicros };

@@ -19,6 +19,8 @@ export interface RestoreTask {
   lenientTargetTime: boolean;
   /** Whether a backup of another index may go into this one. */
   allowOtherIndex: boolean;
+  /** INDEX_CHANGED unless the index is at this position when it is switched. */
+  ifPositionMicros?: number;
   /** A directory on the disk of the index, for what is fetched. */
   temporaryDirectory: string;
 }
@@ -93,7 +95,7 @@ export async function runRestore(seams: Seams, kit: EngineKit, task: RestoreTask
     await seams.step("restore:built");
     signal.throwIfAborted();
     report({ stage: "switching" });
-    await replacement.commit();
+    await replacement.commit(task.ifPositionMicros);
     return { ...built, identity, warnings, ...(target.targetTimeMicros !== undefined && { targetTimeMicros: target.targetTimeMicros }) };
   } catch (error) {
     await replacement.abandon();

@@ -2,26 +2,28 @@ import { dirname, join, relative, isAbsolute, basename } from "node:path";
 import { HostError } from "../errors.js";
 import { errnoOf, type FileSystem } from "../io/file-system.js";
 
-/** The directories that backups may lie in. None: every path is allowed (only while nobody but this machine can ask). */
-export interface BackupRoots {
+/** The directories that files of requests may lie in. None: every path is allowed (only while nobody but this machine can ask). */
+export interface Roots {
   paths: string[];
+  /** What one of them is called: backup root. */
+  what: string;
 }
 
 /** Resolves each root once, at the start: CONFIGURATION_INVALID where one is no directory. */
-export async function resolveRoots(files: FileSystem, paths: string[]): Promise<BackupRoots> {
+export async function resolveRoots(files: FileSystem, paths: string[], what: "backup root" | "file root" = "backup root"): Promise<Roots> {
   const resolved: string[] = [];
   for (const path of paths) {
     const status = await files.status(path);
     if (status?.kind !== "directory") {
-      throw new HostError("CONFIGURATION_INVALID", `The backup root ${path} is no directory; make it, or name another with --backup-root.`);
+      throw new HostError("CONFIGURATION_INVALID", `The ${what} ${path} is no directory; make it, or name another with --${what.replace(" ", "-")}.`);
     }
     resolved.push(await files.realPath(path));
   }
-  return { paths: resolved };
+  return { paths: resolved, what };
 }
 
 /** Links resolved as far as the path exists; what does not exist yet stays as written. */
-async function resolveLinks(files: FileSystem, path: string): Promise<string> {
+export async function resolveLinks(files: FileSystem, path: string): Promise<string> {
   try {
     return await files.realPath(path);
   } catch (error) {
@@ -39,10 +41,10 @@ export function isWithin(path: string, root: string): boolean {
 }
 
 /** The path with its links resolved; PATH_OUTSIDE_ROOTS unless it lies in a root. */
-export async function resolveInRoots(files: FileSystem, roots: BackupRoots, path: string): Promise<string> {
+export async function resolveInRoots(files: FileSystem, roots: Roots, path: string): Promise<string> {
   const resolved = await resolveLinks(files, path);
   if (roots.paths.length > 0 && !roots.paths.some((root) => isWithin(resolved, root))) {
-    throw new HostError("PATH_OUTSIDE_ROOTS", `The path ${path} lies in none of the backup roots of this host (${roots.paths.join(", ")}).`, {
+    throw new HostError("PATH_OUTSIDE_ROOTS", `The path ${path} lies in none of the ${roots.what}s of this host (${roots.paths.join(", ")}).`, {
       metadata: { path },
     });
   }

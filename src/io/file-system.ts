@@ -5,9 +5,12 @@
 export interface OpenFile {
   /** Writes all of the bytes at the position. */
   write(bytes: Uint8Array, position: number): Promise<void>;
+  /** The same for pieces that follow each other. */
+  writeMany(pieces: readonly Uint8Array[], position: number): Promise<void>;
   /** Fills the buffer from the position as far as the file goes; returns the count. */
   read(buffer: Uint8Array, position: number): Promise<number>;
   size(): Promise<number>;
+  status(): Promise<FileStatus>;
   /** Cuts off what is beyond so many bytes. */
   truncate(sizeBytes: number): Promise<void>;
   /** Durable when it resolves. */
@@ -18,6 +21,9 @@ export interface OpenFile {
 export interface FileStatus {
   kind: "file" | "directory" | "other";
   sizeBytes: number;
+  modifiedMs: number;
+  /** Of the same file with the same bytes the same: made of its device, number, size and times. */
+  version: string;
 }
 
 /** Paths are absolute. Rejects with the errors of node:fs (`code` ENOENT, ENOSPC, ..). */
@@ -42,6 +48,8 @@ export interface FileSystem {
   /** Makes renames and removals in the directory durable. */
   syncDirectory(path: string): Promise<void>;
   freeBytes(path: string): Promise<number>;
+  /** The size of the file system that the path lies on. */
+  totalBytes(path: string): Promise<number>;
 }
 
 /** The code of a node:fs error, for example ENOENT. */

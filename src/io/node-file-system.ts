@@ -1,14 +1,32 @@
-import { constants } from "node:fs";
+import { constants, type BigIntStats } from "node:fs";
 import * as fsp from "node:fs/promises";
-import { errnoOf, type FileSystem, type OpenFile } from "./file-system.js";
+import { errnoOf, type FileStatus, type FileSystem, type OpenFile } from "./file-system.js";
+
+function statusOf(stat: BigIntStats): FileStatus {
+  const version = [stat.dev, stat.ino, stat.size, stat.mtimeNs].map((one) => one.toString(36)).join("-");
+  return { kind: stat.isFile() ? "file" : stat.isDirectory() ? "directory" : "other", sizeBytes: Number(stat.size), modifiedMs: Number(stat.mtimeMs), version };
+}
 
 function wrap(handle: fsp.FileHandle): OpenFile {
+  async function write(bytes: Uint8Array, position: number): Promise<void> {
+    let done = 0;
+    while (done < bytes.length) {
+      const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+      done += bytesWritten;
+    }
+  }
+
   return {
-    async write(bytes, position) {
-      let done = 0;
-      while (done < bytes.length) {
-        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
-        done += bytesWritten;
+    write,
+    async writeMany(pieces, position) {
+      let { bytesWritten } = await handle.writev(pieces, position);
+      let at = position;
+      // What was not written at once is written piece by piece.
+      for (const piece of pieces) {
+        const done = Math.min(piece.length, bytesWritten);
+        if (done < piece.length) await write(piece.subarray(done), at + done);
+        bytesWritten -= done;
+        at += piece.length;
       }
     },
     async read(buffer, position) {
@@ -22,6 +40,9 @@ function wrap(handle: fsp.FileHandle): OpenFile {
     },
     async size() {
       return (await handle.stat()).size;
+    },
+    async status() {
+      return statusOf(await handle.stat({ bigint: true }));
     },
     async truncate(sizeBytes) {
       await handle.truncate(sizeBytes);
@@ -58,8 +79,7 @@ export const nodeFileSystem: FileSystem = {
   },
   async status(path) {
     try {
-      const stat = await fsp.stat(path);
-      return { kind: stat.isFile() ? "file" : stat.isDirectory() ? "directory" : "other", sizeBytes: stat.size };
+      return statusOf(await fsp.stat(path, { bigint: true }));
     } catch (error) {
       if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
       throw error;
@@ -77,5 +97,9 @@ export const nodeFileSystem: FileSystem = {
   async freeBytes(path) {
     const { bavail, bsize } = await fsp.statfs(path);
     return bavail * bsize;
+  },
+  async totalBytes(path) {
+    const { blocks, bsize } = await fsp.statfs(path);
+    return blocks * bsize;
   },
 };

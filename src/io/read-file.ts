@@ -1,6 +1,6 @@
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
-import type { FileSystem } from "./file-system.js";
+import type { FileSystem, OpenFile } from "./file-system.js";
 
 /** The whole of a small file; throws BACKUP_DAMAGED where it is larger than `maxBytes`. */
 export async function readSmallFile(files: FileSystem, path: string, maxBytes: number): Promise<Buffer> {
@@ -43,6 +43,20 @@ export async function* readRange(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const file = await files.openToRead(path);
+  try {
+    yield* readOpenRange(file, path, { offset, end, pieceBytes }, signal);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The same of a file that is open, and stays so. */
+export async function* readOpenRange(
+  file: OpenFile,
+  path: string,
+  { offset, end, pieceBytes }: { offset: number; end: number; pieceBytes: number },
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
   const readAt = async (position: number): Promise<Buffer> => {
     const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(pieceBytes, end - position)));
     if ((await file.read(buffer, position)) === buffer.length) return buffer;
@@ -61,7 +75,6 @@ export async function* readRange(
     }
   } finally {
     await next.catch(() => {});
-    await file.close();
   }
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import type { AutoBackupPace } from "./auto-backup-options.js";
 import type { FileSystem } from "./file-system.js";
 import type { LeaseOptions } from "./lease-options.js";
 import { nodeFileSystem } from "./node-file-system.js";
@@ -31,6 +32,8 @@ export interface Seams {
   step(name: StepName): Promise<void>;
   /** How leases beat and how long a silent one stands; absent: as in limits.ts. */
   lease?: LeaseOptions;
+  /** How often automatic backups run; absent: as in limits.ts. */
+  autoBackup?: AutoBackupPace;
   /** How patient transfers to and from other hosts are; absent: as in limits.ts. */
   transfer?: TransferOptions;
 }

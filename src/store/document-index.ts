@@ -24,8 +24,11 @@ export interface DocumentIndex extends DocumentStore {
 /** A generation that is made beside the live one. Ends with one call of `commit`, `undo` or `abandon`. */
 export interface Replacement {
   directory: string;
-  /** Refuses writes, waits for those under way, and switches to the generation made in `directory`: durable and serving when it resolves. */
-  commit(): Promise<void>;
+  /**
+   * Refuses writes, waits for those under way, and switches to the generation made in `directory`: durable and serving
+   * when it resolves. INDEX_CHANGED where the index is not at the position given any more.
+   */
+  commit(ifPositionMicros?: number): Promise<void>;
   /** Switches back to the generation before the last restore, under a new identity. */
   undo(identityAfter: (previous: IndexIdentity & { positionMicros: number }) => IndexIdentity): Promise<IndexIdentity>;
   /** Removes what was made; writes go on. */
@@ -39,6 +42,8 @@ export interface DocumentIndexOptions {
   /** The id of an index whose directory does not outlive the process; others get a random one that is kept. */
   indexId?: string;
   engine: Omit<EngineOptions, "floorMicros">;
+  /** Hears that something was written: once for what is acknowledged together, and after a switch. */
+  onCommit?: () => void;
   /** Hears of what failed after its request was answered. */
   onBackgroundError: (error: unknown) => void;
 }
@@ -72,6 +77,17 @@ export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: D
   let closed = false;
   let writes = 0;
   let writesDone: (() => void) | undefined;
+  let commitTold = false;
+
+  /** Writes of one transaction are acknowledged in one turn of the event loop. */
+  function tellCommit(): void {
+    if (commitTold || options.onCommit === undefined) return;
+    commitTold = true;
+    setImmediate(() => {
+      commitTold = false;
+      options.onCommit?.();
+    });
+  }
 
   async function open(generation: string, floorMicros: number): Promise<Live> {
     const engine = await kit.open(generations.directoryOf(generation), { ...options.engine, floorMicros });
@@ -122,6 +138,7 @@ export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: D
     await seams.step("restore:pointer-written");
     live = next;
     fenced = false;
+    tellCommit();
     await seams.step("restore:switched");
     retirement = retirement
       .then(() => retire(old))
@@ -152,8 +169,14 @@ export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: D
     };
     return {
       directory: generations.directoryOf(generation),
-      async commit() {
+      async commit(ifPositionMicros) {
         const floor = await fence();
+        const { positionMicros } = await live.engine.state();
+        if (ifPositionMicros !== undefined && ifPositionMicros !== positionMicros) {
+          throw new HostError("INDEX_CHANGED", `${options.link} was written to meanwhile: it is at ${positionMicros}, not at ${ifPositionMicros}. Nothing was changed.`, {
+            metadata: { positionMicros: String(positionMicros) },
+          });
+        }
         await seams.step("restore:writes-fenced");
         await switchLive(generation, floor);
         settle();
@@ -197,22 +220,25 @@ export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: D
       }
       writes += 1;
       try {
-        return await withEngine((engine) => engine.write(write));
+        const written = await withEngine((engine) => engine.write(write));
+        if (written !== undefined) tellCommit();
+        return written;
       } finally {
         writes -= 1;
         if (writes === 0) writesDone?.();
       }
     },
     read: (link, at) => withEngine((engine) => engine.read(link, at)),
-    page: (query, signal) => withEngine((engine) => engine.page(query, signal)),
-    count: (query, signal) => withEngine((engine) => engine.count(query, signal)),
+    page: (query, signal, turn) => withEngine((engine) => engine.page(query, signal, turn)),
+    count: (query, signal, turn) => withEngine((engine) => engine.count(query, signal, turn)),
     versions: (link, limit, before) => withEngine((engine) => engine.versions(link, limit, before)),
     state: () => withEngine((engine) => engine.state()),
     async sweep() {
       if (fenced || closed) return;
       writes += 1;
       try {
-        await withEngine((engine) => engine.sweep());
+        const { expired, pruned } = await withEngine((engine) => engine.sweep());
+        if (expired + pruned > 0) tellCommit();
       } finally {
         writes -= 1;
         if (writes === 0) writesDone?.();
