@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { HostError, exitCode } from "../errors.js";
 import { productVersion } from "../product-version.js";
+import { addImport } from "./commands/import.js";
 import { addServe } from "./commands/serve.js";
 
 const program = new Command("holdfast")
@@ -9,6 +10,7 @@ const program = new Command("holdfast")
   .version(productVersion)
   .showHelpAfterError("(holdfast --help shows the commands)");
 addServe(program);
+addImport(program);
 
 program.parseAsync().catch((thrown: unknown) => {
   const error = HostError.from(thrown);

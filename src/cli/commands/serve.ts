@@ -24,8 +24,8 @@ async function serve(flags: Partial<Record<string, string | string[]>>): Promise
   const stop = signalled();
   const host = await createHost({ ...readConfig(flags, process.env), logger });
   process.stdout.write(greeting(host));
-  const signal = await stop;
-  logger.info({ signal }, "stopping: requests in flight and copies under way are finished first");
+  const signal = await Promise.race([stop, host.closed]);
+  if (signal !== undefined) logger.info({ signal }, "stopping: requests in flight and copies under way are finished first");
   await host.close();
   logger.info({}, "stopped");
   // A connection whose other end does not answer must not keep a closed host alive.
