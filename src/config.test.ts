@@ -62,7 +62,7 @@ describe("where a setting comes from", () => {
     writeFileSync(tokens, "t read\n");
     const values: Record<string, string> = {
       "data-dir": "/d", "http-host": "::1", "http-port": "0", "grpc-host": "localhost", "grpc-port": "65535", id: "me",
-      factory: "/f=k", "memory-index": "/m", "backup-root": "/b", history: "1d", "retain-versions": "7", "token-file": tokens, "host-name": "n",
+      factory: "/f=k", "memory-index": "/m", "backup-root": "/b", "auto-backup-directory": "/a", "file-root": "/r", history: "1d", "retain-versions": "7", "token-file": tokens, "host-name": "n",
       "allow-destination": "store:8080", "ca-file": tokens, "client-cert": tokens, "client-key": tokens,
       "transfer-space": "5GiB", "transfer-count": "3", "transfer-lease": "10m",
       "cors-origin": "https://c.example", "tls-cert": tokens, "tls-key": tokens, "tls-client-ca": tokens,
@@ -70,7 +70,7 @@ describe("where a setting comes from", () => {
     expect(Object.keys(values).sort()).toEqual(settings.map(({ name }) => name).sort());
     const expected = {
       dataDirectory: "/d", httpHost: "::1", httpPort: 0, grpcHost: "localhost", grpcPort: 65535, id: "me",
-      factories: [{ path: "/f", kind: "k", indexLink: "/core/document-index" }], memoryIndexes: ["/m"], backupRoots: ["/b"],
+      factories: [{ path: "/f", kind: "k", indexLink: "/core/document-index" }], memoryIndexes: ["/m"], backupRoots: ["/b"], autoBackupDirectory: "/a", fileRoots: ["/r"],
       historyMs: 86_400_000, retainedVersions: 7, tokens: "t read\n", hostNames: ["n"],
       allowDestinations: ["store:8080"], clientTls: { ca: "t read\n", certificate: "t read\n", key: "t read\n" },
       transfers: { maxBytes: 5 * 2 ** 30, maxCount: 3, leaseMs: 600_000 },
@@ -147,6 +147,9 @@ describe("options", () => {
     [{ factories: [{ path: "/x/", kind: "k", indexLink: "/core/document-index" }] }, /is none/],
     [{ factories: [{ path: "/x?y", kind: "k", indexLink: "/core/document-index" }] }, /is none/],
     [{ factories: [{ path: "/core/document-index", kind: "k", indexLink: "/core/document-index" }] }, /taken by the host/],
+    ...["/core/management", "/core/query-tasks", "/local-files", "/local-files/x", "/v1", "/core/operation-index", "/core/document-index-backup", "/core/in-memory-document-index-backup"].map(
+      (link): [object, RegExp] => [{ memoryIndexes: [link] }, /taken by the host/],
+    ),
     [{ memoryIndexes: ["/m"], factories: [{ path: "/m", kind: "k", indexLink: "/m" }] }, /taken by the host/],
     [{ dataDirectory: "" }, /data directory/],
   ])("%j is refused", (more, message) => {

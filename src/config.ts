@@ -26,6 +26,8 @@ export const settings: readonly Setting[] = [
   { name: "factory", placeholder: "PATH=KIND[@INDEX]", help: "a factory to serve beside /core/examples; repeatable", many: true },
   { name: "memory-index", placeholder: "PATH", help: "a further in-memory index; repeatable", many: true },
   { name: "backup-root", placeholder: "DIR", help: "a directory that backups may lie in; repeatable (default: anywhere)", many: true },
+  { name: "auto-backup-directory", placeholder: "DIR", help: "where automatic backups go (default auto-backup in the data directory)" },
+  { name: "file-root", placeholder: "DIR", help: "a directory that files of /local-files may lie in; repeatable (default: the backup roots)", many: true },
   { name: "history", placeholder: "DURATION", help: "how long versions beyond the retained count stay (default 24h)" },
   { name: "retain-versions", placeholder: "N", help: "versions of a document that stay whatever their age (default 10000)" },
   { name: "token-file", placeholder: "FILE", help: "tokens and their roles, one a line; without it anybody may do anything" },
@@ -135,6 +137,7 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
   const key = file("client-key", "key of the client certificate");
   const hasTls = ca !== undefined || certificate !== undefined || key !== undefined;
   const history = text("history");
+  const autoBackupDirectory = text("auto-backup-directory");
   const options: { [K in keyof HostOptions]: HostOptions[K] | undefined } = {
     dataDirectory: resolve(text("data-dir") ?? "data"),
     httpHost: text("http-host"),
@@ -145,6 +148,8 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     factories: list("factory")?.map(parseFactory),
     memoryIndexes: list("memory-index"),
     backupRoots: list("backup-root")?.map((path) => resolve(path)),
+    autoBackupDirectory: autoBackupDirectory === undefined ? undefined : resolve(autoBackupDirectory),
+    fileRoots: list("file-root")?.map((path) => resolve(path)),
     historyMs: history === undefined ? undefined : parseDuration(history),
     retainedVersions: number("retain-versions"),
     tokens: file("token-file", "token file"),

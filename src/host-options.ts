@@ -27,6 +27,10 @@ export interface HostOptions {
   memoryIndexes?: string[];
   /** Backups may only lie in these directories. Default: anywhere, which only a host bound to loopback may do. */
   backupRoots?: string[];
+  /** Where automatic backups go: made if it is missing, its parent is not. Default: auto-backup in the data directory. */
+  autoBackupDirectory?: string;
+  /** Files of /local-files may only lie in these directories. Default: the backup roots. */
+  fileRoots?: string[];
   /** How long versions beyond the retained count stay, in milliseconds. Default 24 h. */
   historyMs?: number;
   /** Versions of one document that stay whatever their age. Default 10,000. */
@@ -62,11 +66,18 @@ export interface HostLogger {
 
 const silent: HostLogger = { info() {}, warn() {}, error() {} };
 
-export type ResolvedOptions = Required<Omit<HostOptions, "id" | "tokens" | "tls" | "transfers">> & Pick<HostOptions, "id" | "tokens" | "tls"> & { transfers: TransferLimits };
+export type ResolvedOptions = Required<Omit<HostOptions, "id" | "tokens" | "tls" | "transfers" | "autoBackupDirectory">> & Pick<HostOptions, "id" | "tokens" | "tls" | "autoBackupDirectory"> & { transfers: TransferLimits };
 
 /** 1 to 128 printable characters without spaces: it goes into documents and file names of logs. */
 export function isHostId(text: string): boolean {
   return /^[\x21-\x7e]{1,128}$/.test(text);
+}
+
+const hostPaths = ["/v1", "/core/management", "/core/operation-index", "/core/query-tasks", "/core/query-page", "/local-files"];
+
+/** Whether a path is one that the host serves itself. */
+function isHostPath(path: string): boolean {
+  return hostPaths.some((one) => path === one || path.startsWith(`${one}/`));
 }
 
 /** Fills in defaults and refuses what cannot be: CONFIGURATION_INVALID. */
@@ -78,6 +89,7 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     grpcPort: 8001,
     memoryIndexes: [],
     backupRoots: [],
+    fileRoots: [],
     historyMs: limits.historyMs,
     retainedVersions: limits.retainedVersions,
     hostNames: [],
@@ -105,13 +117,14 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
   const paths = new Set<string>();
   for (const { path, indexLink } of resolved.factories) {
     if (!/^\/[^\s?#]*[^\s?#/]$/.test(path)) throw invalid(`The factory path ${path} is none: write /path.`);
-    const taken = path === "/v1" || path.startsWith("/v1/") || path.startsWith("/core/management");
+    const taken = isHostPath(path);
     if (taken || indexLinks.some((link) => path === link || path === `${link}-backup`)) throw invalid(`The factory path ${path} is taken by the host.`);
     if (paths.has(path)) throw invalid(`The factory ${path} is there twice.`);
     paths.add(path);
     if (!indexLinks.includes(indexLink)) throw invalid(`The factory ${path} wants the index ${indexLink}, which is not there; add --memory-index ${indexLink}.`);
   }
   for (const link of resolved.memoryIndexes) {
+    if (isHostPath(link) || indexLinks.some((one) => link === `${one}-backup`)) throw invalid(`The in-memory index ${link} has a link that is taken by the host.`);
     if (!/^\/[\w./-]{1,200}$/.test(link) || indexLinks.filter((one) => one === link).length > 1) throw invalid(`The in-memory index ${link} is not a link of its own.`);
   }
   return resolved;

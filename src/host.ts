@@ -1,9 +1,11 @@
 import { join, resolve } from "node:path";
+import type { AutoBackup } from "./backup/auto-backup.js";
 import { operationJournal } from "./backup/operation-journal.js";
 import { openOperations } from "./backup/operations.js";
-import { resolveRoots } from "./destination/roots.js";
+import { isWithin, resolveLinks, resolveRoots } from "./destination/roots.js";
 import { sqliteKit } from "./engine/sqlite/kit.js";
 import { HostError } from "./errors.js";
+import { openFileStore } from "./file-store/file-store.js";
 import { isHostId, resolveOptions, type HostOptions, type ResolvedOptions } from "./host-options.js";
 import { lockDirectory } from "./io/directory-lock.js";
 import { writeFileDurably } from "./io/durable-file.js";
@@ -21,9 +23,17 @@ import { durableIndexLink, inMemoryIndexLink } from "./service/factories.js";
 import type { HostDescription, ManagementService, OperationService, OperationView } from "./service/management-service.js";
 import { createManagementService } from "./service/management.js";
 import { filePlaces } from "./service/file-places.js";
+import { createHostControl, type HostControl } from "./service/host-control.js";
 import { httpPlaces } from "./service/http-places.js";
+import { createOperationTrace, operationIndexLink, operationKind } from "./service/operation-trace.js";
+import { singleHostGroup } from "./service/peers.js";
 import { placesByScheme } from "./service/places.js";
+import { createQueryTasks } from "./service/query-tasks.js";
+import { recordOperation } from "./service/record-stats.js";
+import { createRequests } from "./service/requests.js";
 import { openSentManifests } from "./service/sent-manifests.js";
+import { startAutoBackup } from "./service/start-auto-backup.js";
+import { createStats } from "./service/stats.js";
 import { createStreamService, type StreamService } from "./service/streams.js";
 import { transferPlaces } from "./service/transfer-places.js";
 import { openDocumentIndex, type DocumentIndex } from "./store/document-index.js";
@@ -32,7 +42,7 @@ import { openTransfers } from "./transfer/transfers.js";
 import { messageRegistry } from "./transport/call/message-registry.js";
 import { authorizeMethods } from "./transport/call/method-roles.js";
 import { hostServices } from "./transport/call/host-services.js";
-import { createHealth } from "./transport/call/health.js";
+import { createHealth, type HealthRegistry } from "./transport/call/health.js";
 import { createConnectHandler } from "./transport/connect/handler.js";
 import { startGrpcServer } from "./transport/grpc/server.js";
 import { createCors } from "./transport/http/cors.js";
@@ -42,6 +52,7 @@ import { createRestHandler } from "./transport/rest/handler.js";
 import { createTransferRoutes, transferPrefix } from "./transport/rest/transfer-routes.js";
 import { createOpenApiHandler } from "./transport/openapi/handler.js";
 import { createXenonDialect } from "./transport/xenon/dialect.js";
+import { localFilePrefix } from "./transport/xenon/local-file-routes.js";
 import { sendError } from "./transport/xenon/error-response.js";
 
 /** A running host. The services may be called directly, in the same process, without the network. */
@@ -57,6 +68,9 @@ export interface Host {
   readonly management: ManagementService;
   readonly operations: OperationService;
   readonly streams: StreamService;
+  readonly control: HostControl;
+  /** Resolves when the host is closed, by whomever: a client may ask for it too. */
+  readonly closed: Promise<void>;
   /** Finishes requests in flight, waits for a copy under way (limits.shutdownMs at most), and closes. */
   close(): Promise<void>;
 }
@@ -105,7 +119,9 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   await files.makeDirectory(temporaryDirectory);
   const onInternalError = (thrown: unknown) => logger.error({ err: thrown }, "internal error");
 
-  const indexes = await openIndexes(options, dataDirectory, hostId, closers, onInternalError);
+  // What is made later and asked for by what is made before it.
+  const late: { autoBackup?: AutoBackup; health?: HealthRegistry } = {};
+  const indexes = await openIndexes(options, dataDirectory, hostId, closers, { onBackgroundError: onInternalError, onCommit: () => late.autoBackup?.changed() });
   await keepHostId(options, dataDirectory, hostId);
   const indexOf = (link: string): DocumentIndex => {
     const index = indexes.get(link);
@@ -115,21 +131,31 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   await warnOfClock(options, indexes);
   closers.push(startSweeping([...indexes.values()], onInternalError));
 
+  const stats = createStats(seams.nowMicros);
   const operations = await openOperations({
     seams,
     journal: operationJournal(seams, join(dataDirectory, "operations")),
-    onSettled: (view) => logOperation(options, view),
+    onSettled: (view) => {
+      logOperation(options, view);
+      recordOperation(stats, view);
+    },
     onJournalError: (error) => logger.warn({ err: error }, "an operation could not be written down; it is forgotten when the host stops"),
   });
   closers.push(() => operations.close(limits.shutdownMs));
+  const ring = sqliteKit.openRing({ link: operationIndexLink, maxDocuments: limits.tracedOperations, maxAgeMicros: limits.tracedAgeMicros, nowMicros: seams.nowMicros });
+  closers.push(() => ring.close());
+  const trace = createOperationTrace({ ring, hostId, onError: onInternalError });
   const documents = createDocumentService({
-    factories: options.factories,
-    indexOf,
-    lineageOf: (link) => indexOf(link).lineage(),
+    factories: [...options.factories, { path: operationIndexLink, kind: operationKind, indexLink: operationIndexLink }],
+    indexOf: (link) => (link === operationIndexLink ? ring : indexOf(link)),
+    lineageOf: (link) => (link === operationIndexLink ? link : indexOf(link).lineage()),
     hostId,
     newId: seams.randomId,
   });
+  const queries = createQueryTasks({ storeOf: (link) => (link === operationIndexLink ? { ...ring, lineage: () => link } : indexOf(link)), nowMicros: seams.nowMicros, newId: seams.randomId, onInternalError });
+  closers.push(() => queries.close());
   const startTimeMicros = seams.nowMicros();
+  const autoBackupDirectory = resolve(options.autoBackupDirectory ?? join(dataDirectory, "auto-backup"));
   let httpAddress = { host: options.httpHost, port: options.httpPort };
   let grpcAddress = { host: options.grpcHost, port: options.grpcPort };
   const show = ({ host, port }: typeof httpAddress) => `${host.includes(":") ? `[${host}]` : host}:${port}`;
@@ -139,14 +165,28 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     startTimeMicros,
     dataDirectory,
     backupRoots: roots.paths,
-    autoBackupDirectory: join(dataDirectory, "auto-backup"),
+    autoBackupDirectory,
+    disk: { freeBytes: await files.freeBytes(dataDirectory), totalBytes: await files.totalBytes(dataDirectory) },
     httpAddress: show(httpAddress),
     grpcAddress: show(grpcAddress),
     tls: options.tls !== undefined,
     indexes: await Promise.all([...indexes.values()].map(async (index) => ({ ...(await index.state()), link: index.link, inMemory: index.inMemory }))),
   });
   const realDataDirectory = await files.realPath(dataDirectory);
-  const fileUris = filePlaces({ seams, roots, dataDirectory: realDataDirectory, autoBackupDirectory: join(realDataDirectory, "auto-backup") });
+  const realAutoBackupDirectory = await resolveLinks(files, autoBackupDirectory);
+  if (isWithin(realAutoBackupDirectory, realDataDirectory) && realAutoBackupDirectory !== join(realDataDirectory, "auto-backup")) {
+    throw new HostError("CONFIGURATION_INVALID", `The directory for automatic backups, ${autoBackupDirectory}, lies in the data directory, where the host removes what is not its own: name one outside, or none for auto-backup in it.`);
+  }
+  const fileUris = filePlaces({ seams, roots, dataDirectory: realDataDirectory, autoBackupDirectory: realAutoBackupDirectory });
+  const fileRoots = options.fileRoots.length > 0 ? await resolveRoots(files, options.fileRoots, "file root") : roots;
+  const fileStore = await openFileStore(seams, {
+    directory: join(dataDirectory, "file-services"),
+    roots: fileRoots,
+    dataDirectory: realDataDirectory,
+    autoBackupDirectory: realAutoBackupDirectory,
+    onBackgroundError: onInternalError,
+  });
+  closers.push(() => fileStore.close());
   const transfers = await openTransfers(seams, join(dataDirectory, "transfers"), options.transfers, onInternalError);
   closers.push(() => transfers.close());
   const sentManifests = await openSentManifests(seams, join(dataDirectory, "sent-manifests"));
@@ -170,20 +210,49 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     hostId,
     productVersion,
     describeHost,
+    pauseAutoBackup: async () => (await late.autoBackup?.pause()) ?? (() => {}),
   });
 
+  const requests = createRequests({
+    log: (request) => logger.info(request, "request"),
+    trace: (request) => trace.record(request),
+  });
   const streams = createStreamService({ files, transfers, management, operations, idleMs: options.streamIdleMs });
-  const services = hostServices({ documents, management, operations, streams, nowMicros: seams.nowMicros });
+  const started = await startAutoBackup({
+    seams,
+    index: indexOf(durableIndexLink),
+    directory: autoBackupDirectory,
+    hostId,
+    productVersion,
+    settingPath: join(dataDirectory, "auto-backup.json"),
+    stats,
+    warn: (fields, message) => logger.warn(fields, message),
+    onHealth: (healthy) => late.health?.set("backup", healthy),
+    onBackgroundError: onInternalError,
+  });
+  late.autoBackup = started.autoBackup;
+  closers.push(() => started.autoBackup.close());
+  const control = createHostControl({
+    autoBackup: started.autoBackup,
+    saveAutoBackup: started.save,
+    requests,
+    peers: singleHostGroup(hostId, async () => (await indexOf(durableIndexLink).state()).positionMicros),
+    stats,
+    describeHost,
+    shutDown: () => void host.close().catch(onInternalError),
+  });
+  const services = hostServices({ documents, management, operations, streams, control, nowMicros: seams.nowMicros });
   const health = createHealth([...services.map(({ service }) => service.typeName), "backup"]);
+  late.health = health;
   const registry = messageRegistry(services);
   const authorize = authorizeMethods(tokens);
   const http = createHttpServer({
     host: options.httpHost,
     port: options.httpPort,
     hostNames: hostNames(options.httpHost, options.hostNames),
-    takesStreams: (url) => url.startsWith(transferPrefix) || url.startsWith(importPath),
+    takesStreams: (url) => url.startsWith(transferPrefix) || url.startsWith(localFilePrefix) || url.startsWith(importPath),
     handlers: [
-      createXenonDialect({ documents, management, operations, indexLinks: [...indexes.keys()], hostId, tokens }),
+      createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, tokens }),
       ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),
       createConnectHandler({ services: [...services, health.service], authorize, onInternalError }),
       createOpenApiHandler({ services, tokens, version: productVersion }),
@@ -193,6 +262,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     ],
     sendError,
     onInternalError,
+    observer: requests,
     tls: options.tls,
   });
   httpAddress = await http.open();
@@ -204,6 +274,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     onInternalError,
     idleMs: options.streamIdleMs,
     health,
+    observer: requests,
     tls: options.tls,
   }).catch(async (error: unknown) => {
     await http.close(0);
@@ -215,7 +286,9 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     await Promise.all([http.close(limits.shutdownMs), grpc.close(limits.shutdownMs), operations.close(limits.shutdownMs)]);
   });
   let closing: Promise<void> | undefined;
-  return {
+  let tellClosed = () => {};
+  const closed = new Promise<void>((resolve) => (tellClosed = resolve));
+  const host: Host = {
     id: hostId,
     httpAddress,
     grpcAddress,
@@ -226,8 +299,11 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     management,
     operations,
     streams,
-    close: () => (closing ??= closeAll()),
+    control,
+    closed,
+    close: () => (closing ??= closeAll().finally(tellClosed)),
   };
+  return host;
 }
 
 async function makeDirectory({ seams }: ResolvedOptions, path: string): Promise<void> {
@@ -267,7 +343,7 @@ async function openIndexes(
   dataDirectory: string,
   hostId: string,
   closers: Closers,
-  onBackgroundError: (error: unknown) => void,
+  hooks: { onBackgroundError: (error: unknown) => void; onCommit: () => void },
 ): Promise<Map<string, DocumentIndex>> {
   const { seams } = options;
   const engine = { nowMicros: seams.nowMicros, retainedVersions: options.retainedVersions, historyMicros: options.historyMs * 1000 };
@@ -279,7 +355,8 @@ async function openIndexes(
       directory,
       ...(inMemory && { indexId: `${hostId}${link}` }),
       engine: { ...engine, durable: !inMemory },
-      onBackgroundError,
+      onBackgroundError: hooks.onBackgroundError,
+      ...(!inMemory && { onCommit: hooks.onCommit }),
     });
     closers.push(() => index.close());
     indexes.set(link, index);

@@ -28,7 +28,8 @@ type scenario struct {
 type step struct {
 	Do, Factory, ID, Link, JSON, Filter, Container string
 	Destination, Source, URI, To, From, Since      string
-	Transfer, Name, Service, Text                  string
+	Transfer, Name, Service, Text, Selector        string
+	Enabled                                        bool
 	ExpectedVersion                                *int64 `yaml:"expectedVersion"`
 	Version                                        *int64
 	Count, Oldest                                  int

@@ -37,6 +37,11 @@ export interface DocumentService {
   get(link: string): Promise<DocumentVersion>;
   /** A version of a document of the index, a deleted one too. */
   getVersion(indexLink: string, link: string, version?: number): Promise<DocumentVersion>;
+  /**
+   * A document of the index as it was at a moment, a deleted one too. DOCUMENT_NOT_FOUND where it was not there yet,
+   * TARGET_TIME_OUT_OF_RANGE where what it was then is pruned.
+   */
+  getAt(indexLink: string, link: string, atMicros: number): Promise<DocumentVersion>;
   listVersions(link: string, limit: number, beforeVersion?: number): Promise<DocumentVersion[]>;
   patch(link: string, body: string, options?: WriteOptions): Promise<DocumentVersion>;
   replace(link: string, body: string, options?: WriteOptions): Promise<DocumentVersion>;
@@ -52,7 +57,8 @@ export interface DocumentService {
   export(request: ExportRequest, signal: AbortSignal): AsyncGenerator<ExportPage>;
   /** The position of the log that the factory's documents are in, for listing twice what does not change in between. */
   position(factoryPath: string): Promise<number>;
-  count(factoryPath: string, filter: string | undefined, signal?: AbortSignal): Promise<number>;
+  /** As of the position given, or the present one. */
+  count(factoryPath: string, filter: string | undefined, signal?: AbortSignal, atMicros?: number): Promise<number>;
 }
 
 export interface Upserted {

@@ -106,6 +106,13 @@ export function createDocumentService(options: DocumentServiceOptions): Document
       });
     },
 
+    async getAt(indexLink, link, atMicros) {
+      checkLink(link);
+      const document = await indexOf(indexLink).read(link, { atMicros });
+      if (document === undefined) throw notFound(link);
+      return document;
+    },
+
     async listVersions(link, limit, beforeVersion) {
       const factory = factoryOfLink(link);
       const bounded = Math.min(Math.max(limit, 1), limits.pageRowsMax);
@@ -176,9 +183,9 @@ export function createDocumentService(options: DocumentServiceOptions): Document
       return (await indexOf(factoryAt(factoryPath).indexLink).state()).positionMicros;
     },
 
-    async count(factoryPath, filter, signal) {
+    async count(factoryPath, filter, signal, atMicros) {
       const factory = factoryAt(factoryPath);
-      const query = { linkPrefix: `${factory.path}/`, ...(filter !== undefined && { filter: parseFilter(filter) }) };
+      const query = { linkPrefix: `${factory.path}/`, ...(filter !== undefined && { filter: parseFilter(filter) }), ...(atMicros !== undefined && { atMicros }) };
       return indexOf(factory.indexLink).count(query, signal);
     },
   };

@@ -4,7 +4,7 @@ import { openContainer } from "../container/open.js";
 import { openZipWriter } from "../container/zip-writer.js";
 import { filePathOf } from "../destination/file-uri.js";
 import { requireParent } from "../destination/parent.js";
-import { isWithin, resolveInRoots, type BackupRoots } from "../destination/roots.js";
+import { isWithin, resolveInRoots, type Roots } from "../destination/roots.js";
 import { HostError } from "../errors.js";
 import { fromFileError } from "../io/file-error.js";
 import type { Seams } from "../io/seams.js";
@@ -12,7 +12,7 @@ import type { SchemePlaces } from "./places.js";
 
 export interface FilePlacesOptions {
   seams: Seams;
-  roots: BackupRoots;
+  roots: Roots;
   /** With its links resolved: no backup goes into it but below the directory for automatic ones. */
   dataDirectory: string;
   autoBackupDirectory: string;
@@ -25,7 +25,9 @@ export interface FilePlaces extends SchemePlaces {
 
 /** file: URIs: a directory of files, or one archive. */
 export function filePlaces({ seams, roots, dataDirectory, autoBackupDirectory }: FilePlacesOptions): FilePlaces {
-  const pathOf = (uri: string) => resolveInRoots(seams.files, roots, filePathOf(uri));
+  // What the host backs up by itself it can be restored from, wherever other backups may lie.
+  const allowed: Roots = { ...roots, paths: roots.paths.length > 0 ? [...roots.paths, autoBackupDirectory] : [] };
+  const pathOf = (uri: string) => resolveInRoots(seams.files, allowed, filePathOf(uri));
   return {
     pathOf,
     async destination({ destination, container, since }) {

@@ -27,6 +27,8 @@ export interface ManagementOptions {
   hostId: string;
   productVersion: string;
   describeHost(): Promise<HostDescription>;
+  /** Keeps automatic backups from changing their directory, which may be what is restored from; resolves to what lets them go on. */
+  pauseAutoBackup(): Promise<() => void>;
 }
 
 export function createManagementService(options: ManagementOptions): ManagementService {
@@ -84,9 +86,19 @@ export function createManagementService(options: ManagementOptions): ManagementS
       temporaryDirectory,
       lenientTargetTime: request.lenientTargetTime ?? false,
       allowOtherIndex: request.indexNamed ?? false,
+      ...(request.ifPositionMicros !== undefined && { ifPositionMicros: request.ifPositionMicros }),
       ...(request.manifest !== undefined && { manifestName: request.manifest }),
       ...(request.targetTimeMicros !== undefined && { targetTimeMicros: request.targetTimeMicros }),
     };
+  }
+
+  async function undisturbed<T>(work: () => Promise<T>): Promise<T> {
+    const resume = await options.pauseAutoBackup();
+    try {
+      return await work();
+    } finally {
+      resume();
+    }
   }
 
   const validated = { bytesWritten: 0, segmentsWritten: 0, verified: false, warnings: ["Only validated: nothing was written."] };
@@ -123,9 +135,9 @@ export function createManagementService(options: ManagementOptions): ManagementS
         indexLink: index.link,
         target: source.uri,
         ...(request.requestId && { requestId: request.requestId }),
-        fingerprint: JSON.stringify([String(request.targetTimeMicros), request.manifest, request.validateOnly ?? false, request.baseSources]),
+        fingerprint: JSON.stringify([String(request.targetTimeMicros), request.manifest, request.validateOnly ?? false, request.baseSources, request.ifPositionMicros]),
         run: (signal, report) =>
-          reading(joined, signal, report, async (reader) => {
+          undisturbed(() => reading(joined, signal, report, async (reader) => {
             const task = restoreTask(request, index, reader);
             try {
               if (request.validateOnly) {
@@ -140,7 +152,7 @@ export function createManagementService(options: ManagementOptions): ManagementS
             } catch (error) {
               throw fromFileError(error, `The restore from ${source.uri}`);
             }
-          }),
+          })),
       });
     },
     async undoRestore(indexLink) {

@@ -57,7 +57,7 @@ export function toListedBackup(listing: BackupListing): MessageInitShape<typeof 
 }
 
 export function toHost(host: HostDescription): MessageInitShape<typeof HostSchema> {
-  const { startTimeMicros, indexes, ...same } = host;
+  const { startTimeMicros, indexes, disk: _disk, ...same } = host;
   return { ...same, startTimeMicros: toInt64(startTimeMicros), indexes: indexes.map(toIndex) };
 }
 

@@ -1,7 +1,11 @@
 import type { ServiceImpl } from "@connectrpc/connect";
-import type { ManagementService as ManagementServiceDescriptor } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { create } from "@bufbuild/protobuf";
+import { OperationTracingSchema, RequestLoggingSchema, type ManagementService as ManagementServiceDescriptor } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { ManagementService, OperationService, PruneResult } from "../management-service.js";
 import { containerKind, toBackup, toHost, toListedBackup } from "./convert-backup.js";
+import { controlMethods } from "./control.js";
+import { toAutoBackup } from "./convert-control.js";
+import type { HostControl } from "../host-control.js";
 import { durableIndexLink } from "../factories.js";
 import { streamBackup } from "./stream-backup.js";
 import { streamRestore } from "./stream-restore.js";
@@ -20,13 +24,20 @@ export interface ManagementParts {
   management: ManagementService;
   operations: OperationService;
   streams: StreamService;
+  control: HostControl;
 }
 
 /** holdfast.management.v1.ManagementService over a host's management. */
-export function managementServiceImpl({ management, operations, streams }: ManagementParts, conversion: OperationConversion): ServiceImpl<typeof ManagementServiceDescriptor> {
+export function managementServiceImpl({ management, operations, streams, control }: ManagementParts, conversion: OperationConversion): ServiceImpl<typeof ManagementServiceDescriptor> {
   const pruneOnce = rememberRequests<PruneResult>();
   return {
-    getHost: async () => toHost(await management.host()),
+    ...controlMethods(control),
+    getHost: async () => ({
+      ...toHost(await management.host()),
+      autoBackup: toAutoBackup(control.autoBackup()),
+      requestLogging: create(RequestLoggingSchema, control.requestLogging()),
+      operationTracing: create(OperationTracingSchema, control.operationTracing()),
+    }),
     async backup(request) {
       const view = await management.backup({
         destination: request.destination,
@@ -49,6 +60,7 @@ export function managementServiceImpl({ management, operations, streams }: Manag
         indexNamed: request.indexLink !== "",
         validateOnly: request.validateOnly,
         ...(request.targetTimeMicros !== undefined && { targetTimeMicros: request.targetTimeMicros }),
+        ...(request.ifPositionMicros !== undefined && { ifPositionMicros: Number(request.ifPositionMicros) }),
         ...(request.backupName !== "" && { manifest: request.backupName }),
         ...(request.bearer !== "" && { bearer: request.bearer }),
         ...(request.baseSources.length > 0 && { baseSources: request.baseSources }),

@@ -7,6 +7,7 @@ import { byteStreamImpl } from "../../service/grpc/byte-stream.js";
 import { documentServiceImpl } from "../../service/grpc/document-service.js";
 import { managementServiceImpl } from "../../service/grpc/management-service.js";
 import { operationsImpl } from "../../service/grpc/operations.js";
+import type { HostControl } from "../../service/host-control.js";
 import type { ManagementService, OperationService } from "../../service/management-service.js";
 import type { StreamService } from "../../service/streams.js";
 import { statusOf } from "../status.js";
@@ -18,16 +19,17 @@ export interface HostParts {
   management: ManagementService;
   operations: OperationService;
   streams: StreamService;
+  control: HostControl;
   /** Microseconds since 1970. */
   nowMicros: () => number;
 }
 
 /** The services of a host as every transport takes them. */
-export function hostServices({ documents, management, operations, streams, nowMicros }: HostParts): BoundService[] {
+export function hostServices({ documents, management, operations, streams, control, nowMicros }: HostParts): BoundService[] {
   const conversion = { statusOf, nowMicros };
   return [
     bindService(DocumentServiceDescriptor, documentServiceImpl(documents, streams.idleMs)),
-    bindService(ManagementServiceDescriptor, managementServiceImpl({ management, operations, streams }, conversion)),
+    bindService(ManagementServiceDescriptor, managementServiceImpl({ management, operations, streams, control }, conversion)),
     bindService(ByteStream, byteStreamImpl(streams)),
     bindService(Operations, operationsImpl(operations, conversion)),
   ];

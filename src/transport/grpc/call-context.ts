@@ -2,6 +2,7 @@ import { createContextValues, type ContextValues, type HandlerContext, type Inte
 import { Metadata, type Deadline } from "@grpc/grpc-js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
+import type { RequestObserver } from "../../service/requests.js";
 import type { OnInternalError } from "../status.js";
 import { headersOf, metadataOf } from "./metadata.js";
 
@@ -12,6 +13,7 @@ export interface Call {
   getDeadline(): Deadline;
   getPath(): string;
   getHost(): string;
+  getPeer(): string;
   on(event: "cancelled", listener: () => void): unknown;
 }
 
@@ -21,6 +23,7 @@ export interface CallOptions {
   onInternalError: OnInternalError;
   /** How long a client may take nothing of a stream, in milliseconds. */
   idleMs: number;
+  observer?: RequestObserver | undefined;
   /** The calls that run; the handlers keep it, and a server that may wait no longer aborts them. */
   running: Set<CallContext>;
 }

@@ -7,6 +7,7 @@ import { hostErrorOf } from "../status.js";
 import { callContext, type Call, type CallContext, type CallOptions } from "./call-context.js";
 import { decode, decodeAll, encode } from "./codec.js";
 import { serviceErrorOf } from "./error.js";
+import { observeCall } from "./observe.js";
 import { writeMessages } from "./write-messages.js";
 
 /** The grpc-js handler of a method, for each of the four shapes of call. */
@@ -45,7 +46,7 @@ type Input = () => AsyncIterable<Message>;
 
 async function answerOnce(spec: MethodImplSpec, options: CallOptions, call: Call, callback: sendUnaryData<Buffer>, input: Input) {
   const context = callContext(spec, call);
-  await run(spec, options, context, input, async (output) => {
+  await run(spec, options, context, call, input, async (output) => {
     const bytes = encode(spec.method.output, await onlyMessage(output));
     call.sendMetadata(context.responseMetadata());
     callback(null, bytes, context.trailerMetadata());
@@ -59,7 +60,7 @@ async function answerMany(
   input: Input,
 ) {
   const context = callContext(spec, call);
-  await run(spec, options, context, input, async (output) => {
+  await run(spec, options, context, call, input, async (output) => {
     await writeMessages(call, spec.method.output, output, context, options.idleMs);
     call.end(context.trailerMetadata());
   }, (error) => call.emit("error", error));
@@ -72,15 +73,20 @@ async function run(
   spec: MethodImplSpec,
   options: CallOptions,
   context: CallContext,
+  call: Call,
   input: Input,
   answer: (output: AsyncIterable<Message>) => Promise<void>,
   fail: (error: ReturnType<typeof serviceErrorOf>) => void,
 ) {
   options.running.add(context);
+  const over = observeCall(options.observer, call);
   try {
     await answer(await invoke(spec, context, input(), options.interceptors));
+    over();
   } catch (thrown) {
-    fail(serviceErrorOf(hostErrorOf(thrown, options.onInternalError), context.trailerMetadata()));
+    const error = hostErrorOf(thrown, options.onInternalError);
+    fail(serviceErrorOf(error, context.trailerMetadata()));
+    over(error);
   } finally {
     options.running.delete(context);
     // Ends what the handler may have left running on this signal, and the deadline's timer.

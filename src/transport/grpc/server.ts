@@ -5,6 +5,7 @@ import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { TlsIdentity } from "../../security/tls.js";
 import { file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
+import type { RequestObserver } from "../../service/requests.js";
 import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
 import type { BoundService } from "../call/bound-service.js";
 import type { HealthRegistry } from "../call/health.js";
@@ -28,6 +29,8 @@ export interface GrpcServerOptions extends CallChecks {
   tls?: TlsIdentity | undefined;
   /** How long a client may take nothing of a stream, in milliseconds. Absent: limits.streamIdleMs. */
   idleMs?: number;
+  /** Hears of each call when it is over. */
+  observer?: RequestObserver;
   /** Served too; says that nothing serves any more when the server closes. */
   health: HealthRegistry;
   /** Files that reflection knows besides those of the services: messages that are only ever packed in an Any. */
@@ -54,6 +57,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     onInternalError: options.onInternalError,
     idleMs: options.idleMs ?? limits.streamIdleMs,
     running: new Set(),
+    observer: options.observer,
   };
   for (const service of [...services, ...reflectionServices(services, files)]) addService(server, service, callOptions);
   const port = await bind(server, options);

@@ -3,7 +3,7 @@ import { authorize, type Role } from "../../security/roles.js";
 import type { TokenTable } from "../../security/tokens.js";
 
 /** Throws unless the request's bearer token grants the role; without a role, unless the token is known. */
-export type RequireRole = (request: IncomingMessage, role?: Role) => void;
+export type RequireRole = (request: IncomingMessage, role?: Role | readonly Role[]) => void;
 
 export function requireRoleOf(tokens: TokenTable | undefined): RequireRole {
   if (tokens === undefined) return () => undefined;

@@ -1,15 +1,25 @@
+import type { FileStore } from "../../file-store/file-service.js";
 import type { TokenTable } from "../../security/tokens.js";
 import type { DocumentService } from "../../service/document-service.js";
+import type { HostControl } from "../../service/host-control.js";
 import type { ManagementService, OperationService } from "../../service/management-service.js";
+import type { QueryTasks } from "../../service/query-tasks.js";
 import type { HttpHandler } from "../http/server.js";
 import { requireRoleOf } from "./access.js";
 import { createDocumentRoutes } from "./document-routes.js";
+import { createLocalFileRoutes } from "./local-file-routes.js";
 import { createManagementRoutes } from "./management-routes.js";
+import { createQueryTaskRoutes } from "./query-task-routes.js";
 
 export interface XenonDialectOptions {
   documents: DocumentService;
   management: ManagementService;
   operations: OperationService;
+  control: HostControl;
+  queries: QueryTasks;
+  fileStore: FileStore;
+  /** A file that neither comes nor goes for so long is given up. */
+  idleMs: number;
   /** The indexes that are open, by link; their backup services are these with -backup. */
   indexLinks: readonly string[];
   hostId: string;
@@ -19,10 +29,15 @@ export interface XenonDialectOptions {
 
 /** What a VMware Xenon host answers under /core: documents, factories, and backup and restore by PATCH. */
 export function createXenonDialect(options: XenonDialectOptions): HttpHandler {
-  const { documents, management, operations, indexLinks, hostId, tokens } = options;
+  const { documents, management, operations, control, queries, fileStore, idleMs, indexLinks, hostId, tokens } = options;
   const requireRole = requireRoleOf(tokens);
   const onDocuments = createDocumentRoutes({ documents, indexLinks, hostId, requireRole });
-  const onManagement = createManagementRoutes({ management, operations, indexLinks, authorization: tokens !== undefined, requireRole });
+  const onManagement = createManagementRoutes({ management, operations, control, hostId, indexLinks, authorization: tokens !== undefined, requireRole });
+  const onQueryTasks = createQueryTaskRoutes({ queries, hostId, requireRole });
+  const onLocalFiles = createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole });
   return async (request, response, signal) =>
-    (await onDocuments(request, response, signal)) || (await onManagement(request, response, signal));
+    (await onDocuments(request, response, signal)) ||
+    (await onQueryTasks(request, response, signal)) ||
+    (await onManagement(request, response, signal)) ||
+    (await onLocalFiles(request, response, signal));
 }

@@ -9,6 +9,7 @@ import type { HttpHandler } from "../http/server.js";
 import { sendJson } from "../http/respond.js";
 import type { RequireRole } from "./access.js";
 import { sendListing } from "./listing.js";
+import { readPast, type Past } from "./past.js";
 import { etagOf, expectedVersion, isUnchanged } from "./preconditions.js";
 import { parametersOf, refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";
 
@@ -29,7 +30,7 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, requireRol
     const factory = documents.factoryOf(path);
     if (factory !== undefined) {
       if (path === factory.path || path === `${factory.path}/`) await onFactory(request, response, factory, query, signal);
-      else await onDocument(request, response, factory, path);
+      else await onDocument(request, response, factory, withoutSlash(path), query);
       return true;
     }
     if (!indexes.has(path)) return false;
@@ -57,12 +58,13 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, requireRol
     } else refuseMethod(request, "GET, POST");
   }
 
-  async function onDocument(request: IncomingMessage, response: ServerResponse, factory: FactoryDescription, link: string): Promise<void> {
+  async function onDocument(request: IncomingMessage, response: ServerResponse, factory: FactoryDescription, link: string, query: string): Promise<void> {
     switch (request.method) {
       case "GET":
       case "HEAD": {
         requireRole(request, "read");
-        const document = await documents.get(link).catch((thrown: unknown) => ifAvailability(thrown, factory, link));
+        const past = query === "" ? {} : readPast(parametersOf(query));
+        const document = await stateOf(factory, link, past).catch((thrown: unknown) => ifAvailability(thrown, factory, link));
         if (document === undefined) sendJson(response, 200, "");
         else if (isUnchanged(request, document.version)) response.writeHead(304, ["etag", etagOf(document.version)]).end();
         else sendDocument(response, document);
@@ -73,13 +75,15 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, requireRol
         requireRole(request, "write");
         const options = await writeOptions(request, () => versionNow(link));
         const text = await bodyOf(request);
+        if (text === "" && request.method === "PATCH") throw new HostError("REQUEST_INVALID", "body is required");
         const change = request.method === "PATCH" ? documents.patch : documents.replace;
         sendDocument(response, await change(link, text, options));
         return;
       }
       case "DELETE": {
         requireRole(request, "write");
-        const deleted = await documents.delete(link, await writeOptions(request, () => versionNow(link)));
+        const options = await writeOptions(request, () => versionNow(link));
+        const deleted = await documents.delete(link, options).catch((thrown: unknown) => ifNeverThere(thrown, options));
         if (deleted === undefined) sendJson(response, 200, "");
         else sendDocument(response, deleted);
         return;
@@ -93,17 +97,24 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, requireRol
     return (await documents.get(link)).version;
   }
 
+  /** The document now, or the version or the moment of it that is asked for; what was deleted then is not there. */
+  async function stateOf(factory: FactoryDescription, link: string, { version, atMicros }: Past): Promise<DocumentVersion> {
+    if (version !== undefined) return documents.getVersion(factory.indexLink, link, version);
+    if (atMicros === undefined) return documents.get(link);
+    const document = await documents.getAt(factory.indexLink, link, atMicros);
+    if (document.action === "DELETE") throw new HostError("DOCUMENT_DELETED", `Service not found: ${link}`, { metadata: { link } });
+    return document;
+  }
+
+  /** A version of any document of an index, a deleted one too. */
   async function versionOf(indexLink: string, query: string): Promise<DocumentVersion> {
     const parameters = parametersOf(query);
     const link = parameters.get("documentSelfLink");
     if (link === undefined || link === "") {
       throw new HostError("REQUEST_INVALID", `documentSelfLink is required: ${indexLink}?documentSelfLink=<link>&documentVersion=<number>.`);
     }
-    const version = parameters.get("documentVersion");
-    if (version !== undefined && !/^\d{1,15}$/.test(version)) {
-      throw new HostError("REQUEST_INVALID", "documentVersion must be a whole number from 0.");
-    }
-    return documents.getVersion(indexLink, link, version === undefined ? undefined : Number(version));
+    const { version, atMicros } = readPast(parameters);
+    return atMicros === undefined ? documents.getVersion(indexLink, link, version) : documents.getAt(indexLink, link, atMicros);
   }
 }
 
@@ -112,6 +123,17 @@ function ifAvailability(thrown: unknown, factory: FactoryDescription, link: stri
   const notThere = thrown instanceof HostError && thrown.code === "NOT_FOUND";
   if (notThere && link === `${factory.path}/available`) return undefined;
   throw thrown;
+}
+
+/** As in Xenon, what was never there is deleted as what was: scripts clean up without looking. A condition asks for a document. */
+function ifNeverThere(thrown: unknown, { expectedVersion: expected }: WriteOptions): undefined {
+  if (expected === undefined && thrown instanceof HostError && thrown.reason === "DOCUMENT_NOT_FOUND") return undefined;
+  throw thrown;
+}
+
+/** Xenon answers under a path with a slash at its end, too. */
+function withoutSlash(path: string): string {
+  return path.endsWith("/") ? path.slice(0, -1) : path;
 }
 
 function notOneDocument(): HostError {

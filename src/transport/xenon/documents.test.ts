@@ -31,6 +31,14 @@ describe("documents as Xenon answers them", () => {
     expect([again.status, again.text, again.headers["content-type"], again.headers["content-length"]]).toEqual([200, "", "application/json", "0"]);
   });
 
+  test("a slash at the end of a link means nothing, and deleting what was never there succeeds, as in Xenon", async () => {
+    await host.call("POST", "/core/examples", { name: "one", documentSelfLink: "one" });
+    expect((await host.call("GET", "/core/examples/one/")).text).toBe((await host.call("GET", "/core/examples/one")).text);
+    const deleted = await host.call("DELETE", "/core/examples/nobody");
+    expect([deleted.status, deleted.text]).toEqual([200, ""]);
+    expect((await host.call("DELETE", "/core/examples/nobody", undefined, { "if-match": '"0"' })).status).not.toBe(200);
+  });
+
   test("the errors have Xenon's messages, codes and statuses", async () => {
     const at = `http://127.0.0.1:${host.port}`;
     const expectError = async (method: string, path: string, body: unknown, status: number, message: string, errorCode: number) => {
@@ -47,6 +55,7 @@ describe("documents as Xenon answers them", () => {
     await expectError("POST", "/core/examples", {}, 400, "name is required", 0);
     await expectError("POST", "/core/examples", undefined, 400, "name is required", 0);
     await expectError("PUT", "/core/examples/one", { counter: 1 }, 400, "name must be set", 0);
+    await expectError("PATCH", "/core/examples/one", undefined, 400, "body is required", 0);
     await expectError("POST", "/core/examples/one", { name: "a" }, 405, "Action not supported: POST", 0);
     await expectError("DELETE", "/core/examples", undefined, 405, "Action not supported: DELETE", 0);
     await host.call("DELETE", "/core/examples/one");

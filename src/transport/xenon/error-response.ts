@@ -4,7 +4,7 @@ import { limits } from "../../limits.js";
 import { sendJson, sendJsonAndClose } from "../http/respond.js";
 
 /** Xenon's ServiceErrorResponse: what every failed request on this dialect is answered with. */
-function errorText(error: HostError, status: number, message = error.message): string {
+export function errorText(error: HostError, status: number, message = error.message): string {
   return (
     `{"message":${JSON.stringify(message)},"statusCode":${status}` +
     `,"documentKind":"com:vmware:xenon:common:ServiceErrorResponse","errorCode":${errorCodes[error.reason] ?? 0}}`
@@ -28,6 +28,7 @@ export function sendError(request: IncomingMessage, response: ServerResponse, er
   const extra: string[] = [];
   if (status === 401) extra.push("www-authenticate", "Bearer");
   if (status === 503) extra.push("retry-after", "1");
+  if (status === 416 && error.metadata["sizeBytes"] !== undefined) extra.push("content-range", `bytes */${error.metadata["sizeBytes"]}`);
   if (status === 405 && error.metadata["allow"] !== undefined) extra.push("allow", error.metadata["allow"]);
   if (restIsShort(request)) sendJson(response, status, text, extra);
   else sendJsonAndClose(request, response, status, text, extra);

@@ -1,4 +1,5 @@
 import { HostError } from "../../errors.js";
+import { readMoment } from "./past.js";
 
 /** What GET of a factory asks for. */
 export interface ListingQuery {
@@ -13,6 +14,8 @@ export interface ListingQuery {
   /** Whether totalCount is answered: with any OData option, but not on a following page. */
   total: boolean;
   pageToken: string | undefined;
+  /** The moment of the past that is listed; a page token carries its own. */
+  atMicros: number | undefined;
 }
 
 /** Throws REQUEST_INVALID and PAGE_TOKEN_INVALID. */
@@ -32,6 +35,7 @@ export function readListingQuery(parameters: Map<string, string>): ListingQuery 
     countOnly: parameters.get("$count") === "true",
     total,
     pageToken: undefined,
+    atMicros: readMoment(parameters),
   };
 }
 
@@ -60,6 +64,7 @@ function decodeNextPage(path: string): ListingQuery {
     orderBy: optional(orderBy, "string"),
     countOnly: false,
     total: false,
+    atMicros: undefined,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { DocumentVersion } from "../../document/document.js";
 import { renderDocument } from "../../document/render.js";
+import { limits } from "../../limits.js";
 import type { DocumentService, FactoryDescription, ListRequest } from "../../service/document-service.js";
 import { jsonHeaders, sendJson, writeChunk } from "../http/respond.js";
 import { encodeNextPage, readListingQuery, type ListingQuery } from "./listing-query.js";
@@ -24,7 +25,7 @@ export async function sendListing(listing: Listing): Promise<void> {
   const end = () => tail(hostId, begun);
   const query = readListingQuery(parameters);
   if (query.countOnly) {
-    const count = await documents.count(factory.path, query.filter, signal);
+    const count = await documents.count(factory.path, query.filter, signal, query.atMicros);
     sendJson(response, 200, `{"totalCount":${count},"documentLinks":[],"documentCount":${count},${end()}`);
     return;
   }
@@ -50,7 +51,7 @@ export async function sendListing(listing: Listing): Promise<void> {
 }
 
 function listRequest(factory: FactoryDescription, query: ListingQuery): ListRequest {
-  const { filter, orderBy, limit, top, pageToken, expand } = query;
+  const { filter, orderBy, limit, top, pageToken, expand, atMicros } = query;
   const size = top === undefined ? limit : Math.min(top, limit ?? top);
   return {
     factoryPath: factory.path,
@@ -59,6 +60,7 @@ function listRequest(factory: FactoryDescription, query: ListingQuery): ListRequ
     ...(orderBy !== undefined && { orderBy }),
     ...(size !== undefined && { limit: size }),
     ...(pageToken !== undefined && { pageToken }),
+    ...(atMicros !== undefined && { atMicros }),
   };
 }
 
@@ -74,8 +76,9 @@ async function streamAll(
   firstToken: string | undefined,
   end: () => string,
 ): Promise<void> {
-  const base = listRequest(factory, { ...query, top: undefined });
-  const pinned = query.expand ? { ...base, atMicros: await documents.position(factory.path) } : base;
+  const pieces = query.orderBy === undefined && { pageBytes: limits.streamedPageBytes };
+  const base = { ...listRequest(factory, { ...query, top: undefined }), ...pieces };
+  const pinned = query.expand ? { ...base, atMicros: base.atMicros ?? (await documents.position(factory.path)) } : base;
   // The first page of documents is read before the links: its token then notices an index that is switched meanwhile.
   const expanded = query.expand ? await documents.list(pinned, signal) : undefined;
   response.writeHead(200, jsonHeaders(response, undefined));
@@ -136,7 +139,8 @@ function entries(page: DocumentVersion[]): string {
   return page.map((document) => `${JSON.stringify(document.link)}:${renderDocument(document)}`).join(",");
 }
 
-function tail(hostId: string, begun: bigint): string {
+/** The end of the answer to GET of a factory. */
+export function tail(hostId: string, begun: bigint): string {
   const micros = (process.hrtime.bigint() - begun) / 1000n;
   return (
     `"queryTimeMicros":${micros > 0n ? micros : 1n},"documentVersion":0,"documentUpdateTimeMicros":0` +

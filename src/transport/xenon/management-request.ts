@@ -2,50 +2,44 @@ import { exactInteger } from "../../document/integers.js";
 import { parseMembers, type Members } from "../../document/members.js";
 import { HostError } from "../../errors.js";
 import { durableIndexLink } from "../../service/factories.js";
+import { controlKinds, type ControlRequest } from "./control-request.js";
+import { echoOf, stringField } from "./request-fields.js";
 import type { BackupRequest, ContainerKind, RestoreRequest } from "../../service/management-service.js";
 
 /** A PATCH of /core/management read, and the text it is answered with when the work is done. */
 export type ManagementRequest =
+  | ControlRequest
   | { action: "backup"; request: BackupRequest; echo: string }
   | { action: "restore"; request: RestoreRequest; echo: string };
 
 const kindPrefix = "com:vmware:xenon:services:common:ServiceHostManagementService:";
 
-/** Kinds that Xenon knows and this host does not serve yet: they are no mistake of the sender. */
-const laterKinds = new Set([
-  "AutoBackupConfiguration",
-  "ConfigureOperationTracingRequest",
-  "ConfigureRequestLoggingRequest",
-  "SynchronizeWithPeersRequest",
-  "ShutdownRequest",
-]);
-
 /**
  * Reads the request with Xenon's defaults filled in. Fields that the kind does not have are ignored. Throws what the
- * sender got wrong: REQUEST_INVALID, JSON_INVALID, DESTINATION_INVALID, NOT_SUPPORTED.
+ * sender got wrong: REQUEST_INVALID, JSON_INVALID, DESTINATION_INVALID, and the fields that each kind wants.
  */
-export function readManagementRequest(text: string, indexLinks: readonly string[]): ManagementRequest {
+export function readManagementRequest(text: string, indexLinks: readonly string[], service?: BackupService): ManagementRequest {
   if (text.trim() === "") throw new HostError("REQUEST_INVALID", "empty body");
   const members = parseMembers(text);
   const kind = stringField(members, "kind");
   if (kind === undefined || kind === "") throw new HostError("REQUEST_INVALID", "kind is required");
   const name = kind.startsWith(kindPrefix) ? kind.slice(kindPrefix.length) : "";
-  if (name === "BackupRequest") return readBackup(members, indexLinks, kind);
-  if (name === "RestoreRequest") return readRestore(members, indexLinks, kind);
-  if (laterKinds.has(name)) {
-    throw new HostError("NOT_SUPPORTED", `${name} is not supported by this release; BackupRequest and RestoreRequest are.`);
-  }
+  const linksOfRequest = () => (service ? linksAt(members, indexLinks, service) : linksOf(members, indexLinks));
+  if (name === "BackupRequest") return readBackup(members, kind, linksOfRequest);
+  if (name === "RestoreRequest") return readRestore(members, kind, linksOfRequest);
+  const readControl = service ? undefined : controlKinds.get(name);
+  if (readControl) return readControl(members, kind);
   throw new HostError(
     "REQUEST_INVALID",
-    `unknown request: kind ${JSON.stringify(kind.slice(0, 200))}; expected ${kindPrefix}BackupRequest or ..:RestoreRequest`,
+    `unknown request: kind ${JSON.stringify(kind.slice(0, 200))}; expected ${kindPrefix} and one of ${["BackupRequest", "RestoreRequest", ...(service ? [] : controlKinds.keys())].join(", ")}`,
   );
 }
 
-function readBackup(members: Members, indexLinks: readonly string[], kind: string): ManagementRequest {
+function readBackup(members: Members, kind: string, linksOfRequest: () => Links): ManagementRequest {
   const bearer = stringField(members, "bearer");
   const destination = destinationOf(members, "backup destination must be specified.");
   const container = containerOf(members, destination);
-  const links = linksOf(members, indexLinks);
+  const links = linksOfRequest();
   if (container === "STREAM" && !isOnTheWeb(destination)) {
     throw new HostError("DESTINATION_INVALID", `Missing host in URI: STREAM goes to an http: or https: destination, not ${quoted(destination)}.`);
   }
@@ -62,18 +56,18 @@ function readBackup(members: Members, indexLinks: readonly string[], kind: strin
   };
 }
 
-function readRestore(members: Members, indexLinks: readonly string[], kind: string): ManagementRequest {
+function readRestore(members: Members, kind: string, linksOfRequest: () => Links): ManagementRequest {
   const bearer = stringField(members, "bearer");
   const source = destinationOf(members, "destination is required.");
   const targetTimeMicros = boundaryOf(members);
-  const links = linksOf(members, indexLinks);
+  const links = linksOfRequest();
   return {
     action: "restore",
     request: {
       source,
       indexLink: links.index,
       lenientTargetTime: true,
-      indexNamed: ["indexServiceLink", "backupServiceLink"].some((name) => (members.get(name) ?? "null") !== "null"),
+      indexNamed: stringField(members, "indexServiceLink") !== undefined,
       ...(targetTimeMicros !== undefined && { targetTimeMicros }),
       ...(bearer !== undefined && { bearer }),
     },
@@ -85,14 +79,6 @@ function readRestore(members: Members, indexLinks: readonly string[], kind: stri
       ["kind", kind],
     ]),
   };
-}
-
-/** Xenon's order of fields; what was not given is not there, and neither is the bearer, which Xenon sends back: a secret is in no answer of ours. */
-function echoOf(fields: [name: string, value: string | bigint | undefined][]): string {
-  const texts = fields
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `"${name}":${typeof value === "bigint" ? value : JSON.stringify(value)}`);
-  return `{${texts.join(",")}}`;
 }
 
 function destinationOf(members: Members, missing: string): string {
@@ -114,8 +100,31 @@ function containerOf(members: Members, destination: string): ContainerKind {
   throw new HostError("REQUEST_INVALID", `backupType must be ZIP, DIRECTORY or STREAM, not ${quoted(type)}.`);
 }
 
+interface Links {
+  index: string;
+  backup: string;
+}
+
+/** A backup service that was asked itself, and the index it stands for. */
+export interface BackupService {
+  link: string;
+  indexLink: string;
+}
+
+/** A backup service works on its own index; a request that names another one went to the wrong address. */
+function linksAt(members: Members, indexLinks: readonly string[], service: BackupService): Links {
+  const named = [["indexServiceLink", service.indexLink], ["backupServiceLink", service.link]] as const;
+  for (const [field, own] of named) {
+    const link = stringField(members, field);
+    if (link === undefined || link === own) continue;
+    const known = indexLinks.includes(link) || indexLinks.some((one) => link === `${one}-backup`);
+    throw new HostError("REQUEST_INVALID", known ? `${service.link} backs up ${service.indexLink}, not ${link}; PATCH /core/management, or the other service.` : `Service not found: ${link}`);
+  }
+  return { index: service.indexLink, backup: service.link };
+}
+
 /** The index's own link decides; a backup service stands for its index; both are answered as they were given. */
-function linksOf(members: Members, indexLinks: readonly string[]): { index: string; backup: string } {
+function linksOf(members: Members, indexLinks: readonly string[]): Links {
   const index = stringField(members, "indexServiceLink");
   const backup = stringField(members, "backupServiceLink");
   const services = new Map(indexLinks.map((link) => [`${link}-backup`, link]));
@@ -132,13 +141,6 @@ function boundaryOf(members: Members): bigint | undefined {
   const value = exactInteger(raw);
   if (value !== undefined && value >= 0n) return value;
   throw new HostError("REQUEST_INVALID", `timeSnapshotBoundaryMicros must be a whole number of microseconds since 1970, not ${raw.slice(0, 60)}.`);
-}
-
-function stringField(members: Members, name: string): string | undefined {
-  const raw = members.get(name);
-  if (raw === undefined || raw === "null") return undefined;
-  if (!raw.startsWith('"')) throw new HostError("JSON_INVALID", `Unparseable JSON body: ${name} must be a string, found ${raw.slice(0, 40)}.`);
-  return JSON.parse(raw) as string;
 }
 
 /** For a message: short, and without what may be a password in a URI. */

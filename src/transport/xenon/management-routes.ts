@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { limits } from "../../limits.js";
+import type { HostControl } from "../../service/host-control.js";
 import type { ManagementService, OperationService, OperationView } from "../../service/management-service.js";
 import { readText } from "../http/body.js";
 import { acceptedHeaders, preferenceOf } from "../http/prefer.js";
@@ -7,44 +8,74 @@ import { sendJson } from "../http/respond.js";
 import type { HttpHandler } from "../http/server.js";
 import type { RequireRole } from "./access.js";
 import { hostStateText } from "./host-state.js";
-import { readManagementRequest } from "./management-request.js";
+import { backupServiceText } from "./backup-service-state.js";
+import { readManagementRequest, type BackupService } from "./management-request.js";
+import { statsText } from "./stats-text.js";
 import { refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";
 
 export interface ManagementRoutes {
   management: ManagementService;
   operations: OperationService;
+  control: HostControl;
+  hostId: string;
   indexLinks: readonly string[];
   authorization: boolean;
   requireRole: RequireRole;
 }
 
-/** /core/management: what the host is, and backup and restore as Xenon's scripts ask for them. */
+/** /core/management: what the host is, its figures, and what Xenon's scripts ask of it; and the services that back up each index. */
 export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
-  const { management, operations, indexLinks, authorization, requireRole } = routes;
-  const backupLinks = new Set(indexLinks.map((link) => `${link}-backup`));
+  const { management, operations, control, hostId, indexLinks, authorization, requireRole } = routes;
+  const backupServices = new Map<string, BackupService>(indexLinks.map((indexLink) => [`${indexLink}-backup`, { link: `${indexLink}-backup`, indexLink }]));
 
   return async (request, response, signal) => {
     const { path } = targetOf(request.url ?? "");
-    if (backupLinks.has(path)) {
+    const service = backupServices.get(path);
+    if (service) await onBackupService(request, response, signal, service);
+    else if (path === "/core/management") await onManagement(request, response, signal);
+    else if (path === "/core/management/stats") {
       if (request.method !== "GET") refuseMethod(request, "GET");
       requireRole(request, "read");
-      sendJson(response, 200, "");
-      return true;
-    }
-    if (path !== "/core/management") return false;
-    if (request.method === "GET") {
-      requireRole(request, "read");
-      sendJson(response, 200, hostStateText(await management.host(), authorization));
-    } else if (request.method === "PATCH") await onPatch(request, response, signal);
-    else refuseMethod(request, "GET, PATCH");
+      sendJson(response, 200, statsText(await control.stats(), hostId));
+    } else return false;
     return true;
   };
 
-  async function onPatch(request: IncomingMessage, response: ServerResponse, signal: () => AbortSignal): Promise<void> {
+  async function onManagement(request: IncomingMessage, response: ServerResponse, signal: () => AbortSignal): Promise<void> {
+    switch (request.method) {
+      case "GET":
+        requireRole(request, "read");
+        return sendJson(response, 200, hostStateText(await management.host(), control, authorization));
+      case "PATCH":
+        return onPatch(request, response, signal);
+      case "DELETE":
+        requireRole(request, "admin");
+        response.shouldKeepAlive = false;
+        // Its sender is told first: the host closes behind its back.
+        response.once("close", control.shutDown);
+        return sendJson(response, 202, "");
+      default:
+        refuseMethod(request, "GET, PATCH, DELETE");
+    }
+  }
+
+  async function onBackupService(request: IncomingMessage, response: ServerResponse, signal: () => AbortSignal, service: BackupService): Promise<void> {
+    if (request.method === "PATCH") return onPatch(request, response, signal, service);
+    if (request.method !== "GET") refuseMethod(request, "GET, PATCH");
+    requireRole(request, "read");
+    sendJson(response, 200, backupServiceText(service.link, service.indexLink, operations, control.autoBackup()));
+  }
+
+  async function onPatch(request: IncomingMessage, response: ServerResponse, signal: () => AbortSignal, service?: BackupService): Promise<void> {
     requireRole(request);
     requireJsonBody(request);
     const text = await readText(request, limits.managementBodyBytes);
-    const read = readManagementRequest(text, indexLinks);
+    const read = readManagementRequest(text, indexLinks, service);
+    if (read.action === "control") {
+      requireRole(request, "admin");
+      await read.apply(control);
+      return sendJson(response, 200, read.echo);
+    }
     requireRole(request, read.action);
     const begun = read.action === "backup" ? await management.backup(read.request) : await management.restore(read.request);
     const preference = preferenceOf(request);

@@ -115,7 +115,7 @@ describe("RestoreRequest", () => {
     await restore({ indexServiceLink: "/core/in-memory-document-index" });
     await restore({ backupServiceLink: "/core/document-index-backup" });
     await restore({ indexServiceLink: null });
-    expect(host.fake.restores.map((one) => one.indexNamed)).toEqual([true, true, false]);
+    expect(host.fake.restores.map((one) => one.indexNamed)).toEqual([true, false, false]);
   });
 
   test("takes null for no boundary and 0 for one", async () => {
@@ -151,7 +151,11 @@ describe("what is refused", () => {
       /^Service not found: \/core\/no$/,
     ],
     ["an index for a backup service", { kind: `${prefix}BackupRequest`, destination: "file:/x", backupServiceLink: "/core/document-index" }, 400, /^Service not found/],
-    ["auto backup, for now", { kind: `${prefix}AutoBackupConfiguration`, enable: true }, 501, /AutoBackupConfiguration is not supported/],
+    ["no switch", { kind: `${prefix}AutoBackupConfiguration`, enable: "maybe" }, 400, /enable must be true or false/],
+    ["no logging", { kind: `${prefix}ConfigureInboundRequestLogging` }, 400, /^loggingInfo is missing$/],
+    ["logging that is none", { kind: `${prefix}ConfigureInboundRequestLogging`, loggingInfo: true }, 400, /loggingInfo must be an object/],
+    ["a tracing that is none", { kind: `${prefix}ConfigureOperationTracingRequest`, enable: true }, 400, /enable must be a string/],
+    ["a tracing of another name", { kind: `${prefix}ConfigureOperationTracingRequest`, enable: "PAUSE" }, 400, /START or STOP/],
   ])("%s", async (_what, body, status, message) => {
     const answer = await patch(body);
     const error = JSON.parse(answer.text) as Record<string, unknown>;
@@ -161,12 +165,12 @@ describe("what is refused", () => {
   });
 
   test("other methods, forms and bodies that are too large", async () => {
-    for (const method of ["POST", "PUT", "DELETE"]) {
+    for (const method of ["POST", "PUT"]) {
       const answer = await host.call(method, "/core/management", {});
-      expect([answer.status, answer.headers["allow"]]).toEqual([405, "GET, PATCH"]);
+      expect([answer.status, answer.headers["allow"]]).toEqual([405, "GET, PATCH, DELETE"]);
+      expect((await host.call(method, "/core/management/stats", {})).status).toBe(405);
+      expect((await host.call(method, "/core/document-index-backup", {})).status).toBe(405);
     }
-    expect((await host.call("PATCH", "/core/document-index-backup", {})).status).toBe(405);
-    expect((await host.call("GET", "/core/document-index-backup")).status).toBe(200);
     expect((await patch("kind=x", { "content-type": "application/x-www-form-urlencoded" })).status).toBe(400);
     expect((await patch(JSON.stringify({ kind: "x".repeat(70_000) }))).status).toBe(413);
   });
@@ -232,5 +236,113 @@ describe("tokens", () => {
   test("a refusal says how to authenticate", async () => {
     const answer = await guarded.call("GET", "/core/examples");
     expect(answer.headers["www-authenticate"]).toBe("Bearer");
+  });
+});
+
+describe("what is set on a host", () => {
+  test.each([
+    ["AutoBackupConfiguration", { enable: true }, { enable: true }],
+    ["AutoBackupConfiguration", { enable: false }, { enable: false }],
+    ["AutoBackupConfiguration", {}, { enable: false }],
+    [
+      "ConfigureInboundRequestLogging",
+      { loggingInfo: { enabled: true, skipGossipRequests: false } },
+      { loggingInfo: { enabled: true, skipGossipRequests: false, skipSynchronizationRequests: true, skipForwardingRequests: true } },
+    ],
+    ["ConfigureOperationTracingRequest", {}, { enable: "START" }],
+    ["ConfigureOperationTracingRequest", { enable: "STOP", level: "OFF" }, { enable: "STOP", level: "OFF" }],
+    ["SynchronizeWithPeersRequest", { nodeSelectorPath: "/core/node-selectors/default" }, { nodeSelectorPath: "/core/node-selectors/default" }],
+  ])("%s %j is answered with itself, defaults filled in", async (name, fields, echo) => {
+    const answer = await patch({ kind: prefix + name, ...fields });
+    expect([answer.status, answer.text]).toEqual([200, JSON.stringify({ ...echo, kind: prefix + name })]);
+  });
+
+  test("is shown by GET", async () => {
+    await patch({ kind: `${prefix}AutoBackupConfiguration`, enable: true });
+    await patch({ kind: `${prefix}ConfigureInboundRequestLogging`, loggingInfo: { enabled: true } });
+    await patch({ kind: `${prefix}ConfigureOperationTracingRequest`, enable: "START", level: "FINE" });
+    expect(JSON.parse((await host.call("GET", "/core/management")).text)).toMatchObject({
+      isAutoBackupEnabled: true,
+      autoBackup: { isEnabled: true, state: "CURRENT" },
+      requestLoggingInfo: { enabled: true, skipForwardingRequests: true },
+      operationTracingLevel: "FINE",
+    });
+  });
+
+  test("needs the role admin", async () => {
+    await host.server.close(0);
+    host = await startDialectHost({ tokens: "reader-token-0123456789 read,backup,restore\nadmin-token-0123456789 admin\n" });
+    const as = (token: string) => ({ authorization: `Bearer ${token}` });
+    const enable = { kind: `${prefix}AutoBackupConfiguration`, enable: true };
+    expect((await patch(enable, as("reader-token-0123456789"))).status).toBe(403);
+    expect((await host.call("DELETE", "/core/management", undefined, as("reader-token-0123456789"))).status).toBe(403);
+    expect(host.control.shutdowns).toBe(0);
+    expect((await patch(enable, as("admin-token-0123456789"))).status).toBe(200);
+    expect((await host.call("GET", "/core/management/stats", undefined, as("reader-token-0123456789"))).status).toBe(200);
+  });
+
+  test("DELETE is answered with 202 and an empty body before the host closes", async () => {
+    const answer = await host.call("DELETE", "/core/management");
+    expect([answer.status, answer.text, answer.headers["content-length"]]).toEqual([202, "", "0"]);
+    await until(() => host.control.shutdowns === 1);
+  });
+});
+
+describe("GET /core/management/stats", () => {
+  test("has Xenon's shape, and the counters of automatic backups from the start", async () => {
+    const body = JSON.parse((await host.call("GET", "/core/management/stats")).text) as { entries: Record<string, unknown> };
+    expect(body).toMatchObject({
+      kind: "com:vmware:xenon:common:ServiceStats",
+      documentKind: "com:vmware:xenon:common:ServiceStats",
+      documentSelfLink: "/core/management/stats",
+      documentOwner: "host-1",
+    });
+    for (const outcome of ["Performed", "Skipped", "Failed"]) {
+      const entry = (span: string, numBins: number, binDurationMillis: number) => ({
+        name: `autoBackup${outcome}CountPer${span}`, latestValue: 0, accumulatedValue: 0, version: 0, lastUpdateMicrosUtc: 0,
+        kind: "com:vmware:xenon:common:ServiceStats:ServiceStat",
+        timeSeriesStats: { bins: {}, numBins, binDurationMillis, aggregationType: ["SUM"] },
+      });
+      expect(body.entries[`autoBackup${outcome}CountPerHour`]).toEqual(entry("Hour", 60, 60_000));
+      expect(body.entries[`autoBackup${outcome}CountPerDay`]).toEqual(entry("Day", 24, 3_600_000));
+    }
+  });
+});
+
+describe("a backup service at its own link", () => {
+  const service = "/core/in-memory-document-index-backup";
+
+  test("backs up and restores its own index", async () => {
+    const answer = await host.call("PATCH", service, { kind: `${prefix}BackupRequest`, destination: "file:/b/m", backupType: "DIRECTORY" });
+    expect(JSON.parse(answer.text)).toMatchObject({ indexServiceLink: "/core/in-memory-document-index", backupServiceLink: service });
+    await host.call("PATCH", service, { kind: `${prefix}RestoreRequest`, destination: "file:/b/m" });
+    expect([host.fake.backups[0]?.indexLink, host.fake.restores[0]?.indexLink]).toEqual(["/core/in-memory-document-index", "/core/in-memory-document-index"]);
+  });
+
+  test.each([
+    [{ indexServiceLink: "/core/document-index" }, /backs up \/core\/in-memory-document-index, not/],
+    [{ backupServiceLink: "/core/document-index-backup" }, /backs up/],
+    [{ indexServiceLink: "/core/no" }, /^Service not found: \/core\/no$/],
+    [{ kind: `${prefix}AutoBackupConfiguration` }, /^unknown request/],
+  ])("refuses %j", async (fields, message) => {
+    const answer = await host.call("PATCH", service, { kind: `${prefix}BackupRequest`, destination: "file:/b/m", ...fields });
+    expect([answer.status, JSON.parse(answer.text)]).toEqual([400, expect.objectContaining({ message: expect.stringMatching(message) as string })]);
+    expect(host.fake.backups).toEqual([]);
+  });
+
+  test("tells how its last backup and its last restore went", async () => {
+    await host.call("PATCH", service, { kind: `${prefix}BackupRequest`, destination: "file:/b/m" });
+    host.fake.failWith = new HostError("BACKUP_NOT_FOUND", "nothing there");
+    await host.call("PATCH", service, { kind: `${prefix}RestoreRequest`, destination: "file:/b/n" });
+    const state = JSON.parse((await host.call("GET", service)).text) as Record<string, unknown>;
+    expect(state).toMatchObject({
+      indexServiceLink: "/core/in-memory-document-index",
+      lastBackup: { operation: "operations/1", outcome: "SUCCEEDED", destination: "file:/b/m" },
+      lastSuccessfulBackup: { operation: "operations/1" },
+      lastRestore: { operation: "operations/2", outcome: "FAILED", destination: "file:/b/n", message: "nothing there", reason: "BACKUP_NOT_FOUND" },
+      documentSelfLink: service,
+    });
+    expect(state).not.toHaveProperty("lastSuccessfulRestore");
+    expect(JSON.parse((await host.call("GET", "/core/document-index-backup")).text)).not.toHaveProperty("lastBackup");
   });
 });

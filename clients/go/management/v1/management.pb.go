@@ -26,6 +26,71 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How automatic backups stand.
+type AutoBackupState int32
+
+const (
+	// Not said.
+	AutoBackupState_AUTO_BACKUP_STATE_UNSPECIFIED AutoBackupState = 0
+	// They are off.
+	AutoBackupState_AUTO_BACKUP_STATE_OFF AutoBackupState = 1
+	// All that was written is backed up.
+	AutoBackupState_AUTO_BACKUP_STATE_CURRENT AutoBackupState = 2
+	// A run begins in a moment.
+	AutoBackupState_AUTO_BACKUP_STATE_WAITING AutoBackupState = 3
+	// A run is under way.
+	AutoBackupState_AUTO_BACKUP_STATE_RUNNING AutoBackupState = 4
+	// The last run failed; it is tried again.
+	AutoBackupState_AUTO_BACKUP_STATE_RETRYING AutoBackupState = 5
+)
+
+// Enum value maps for AutoBackupState.
+var (
+	AutoBackupState_name = map[int32]string{
+		0: "AUTO_BACKUP_STATE_UNSPECIFIED",
+		1: "AUTO_BACKUP_STATE_OFF",
+		2: "AUTO_BACKUP_STATE_CURRENT",
+		3: "AUTO_BACKUP_STATE_WAITING",
+		4: "AUTO_BACKUP_STATE_RUNNING",
+		5: "AUTO_BACKUP_STATE_RETRYING",
+	}
+	AutoBackupState_value = map[string]int32{
+		"AUTO_BACKUP_STATE_UNSPECIFIED": 0,
+		"AUTO_BACKUP_STATE_OFF":         1,
+		"AUTO_BACKUP_STATE_CURRENT":     2,
+		"AUTO_BACKUP_STATE_WAITING":     3,
+		"AUTO_BACKUP_STATE_RUNNING":     4,
+		"AUTO_BACKUP_STATE_RETRYING":    5,
+	}
+)
+
+func (x AutoBackupState) Enum() *AutoBackupState {
+	p := new(AutoBackupState)
+	*p = x
+	return p
+}
+
+func (x AutoBackupState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AutoBackupState) Descriptor() protoreflect.EnumDescriptor {
+	return file_holdfast_management_v1_management_proto_enumTypes[0].Descriptor()
+}
+
+func (AutoBackupState) Type() protoreflect.EnumType {
+	return &file_holdfast_management_v1_management_proto_enumTypes[0]
+}
+
+func (x AutoBackupState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AutoBackupState.Descriptor instead.
+func (AutoBackupState) EnumDescriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{0}
+}
+
 // How the files of a backup are packed.
 type Container int32
 
@@ -67,11 +132,11 @@ func (x Container) String() string {
 }
 
 func (Container) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[0].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[1].Descriptor()
 }
 
 func (Container) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[0]
+	return &file_holdfast_management_v1_management_proto_enumTypes[1]
 }
 
 func (x Container) Number() protoreflect.EnumNumber {
@@ -80,7 +145,7 @@ func (x Container) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Container.Descriptor instead.
 func (Container) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{0}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{1}
 }
 
 // What part of a chain a segment is.
@@ -120,11 +185,11 @@ func (x SegmentKind) String() string {
 }
 
 func (SegmentKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[1].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[2].Descriptor()
 }
 
 func (SegmentKind) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[1]
+	return &file_holdfast_management_v1_management_proto_enumTypes[2]
 }
 
 func (x SegmentKind) Number() protoreflect.EnumNumber {
@@ -133,7 +198,7 @@ func (x SegmentKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SegmentKind.Descriptor instead.
 func (SegmentKind) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{1}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{2}
 }
 
 // Whether a backup is fit for use, as far as its manifest and the names and sizes of its files tell.
@@ -173,11 +238,11 @@ func (x BackupState) String() string {
 }
 
 func (BackupState) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[2].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[3].Descriptor()
 }
 
 func (BackupState) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[2]
+	return &file_holdfast_management_v1_management_proto_enumTypes[3]
 }
 
 func (x BackupState) Number() protoreflect.EnumNumber {
@@ -186,7 +251,7 @@ func (x BackupState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use BackupState.Descriptor instead.
 func (BackupState) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{2}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
 }
 
 // What kind of work an operation is.
@@ -234,11 +299,11 @@ func (x OperationKind) String() string {
 }
 
 func (OperationKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[3].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[4].Descriptor()
 }
 
 func (OperationKind) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[3]
+	return &file_holdfast_management_v1_management_proto_enumTypes[4]
 }
 
 func (x OperationKind) Number() protoreflect.EnumNumber {
@@ -247,7 +312,7 @@ func (x OperationKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OperationKind.Descriptor instead.
 func (OperationKind) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
 }
 
 // Which way the bytes of a transfer go.
@@ -287,11 +352,11 @@ func (x TransferDirection) String() string {
 }
 
 func (TransferDirection) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[4].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[5].Descriptor()
 }
 
 func (TransferDirection) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[4]
+	return &file_holdfast_management_v1_management_proto_enumTypes[5]
 }
 
 func (x TransferDirection) Number() protoreflect.EnumNumber {
@@ -300,7 +365,7 @@ func (x TransferDirection) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TransferDirection.Descriptor instead.
 func (TransferDirection) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{5}
 }
 
 // Asks for the host.
@@ -360,9 +425,15 @@ type Host struct {
 	// Where gRPC is served, as host:port.
 	GrpcAddress string `protobuf:"bytes,8,opt,name=grpc_address,json=grpcAddress,proto3" json:"grpc_address,omitempty"`
 	// The indexes.
-	Indexes       []*Index `protobuf:"bytes,9,rep,name=indexes,proto3" json:"indexes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Indexes []*Index `protobuf:"bytes,9,rep,name=indexes,proto3" json:"indexes,omitempty"`
+	// How automatic backups stand.
+	AutoBackup *AutoBackup `protobuf:"bytes,10,opt,name=auto_backup,json=autoBackup,proto3" json:"auto_backup,omitempty"`
+	// What of requests is logged.
+	RequestLogging *RequestLogging `protobuf:"bytes,11,opt,name=request_logging,json=requestLogging,proto3" json:"request_logging,omitempty"`
+	// Whether requests are recorded.
+	OperationTracing *OperationTracing `protobuf:"bytes,12,opt,name=operation_tracing,json=operationTracing,proto3" json:"operation_tracing,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Host) Reset() {
@@ -458,6 +529,1042 @@ func (x *Host) GetIndexes() []*Index {
 	return nil
 }
 
+func (x *Host) GetAutoBackup() *AutoBackup {
+	if x != nil {
+		return x.AutoBackup
+	}
+	return nil
+}
+
+func (x *Host) GetRequestLogging() *RequestLogging {
+	if x != nil {
+		return x.RequestLogging
+	}
+	return nil
+}
+
+func (x *Host) GetOperationTracing() *OperationTracing {
+	if x != nil {
+		return x.OperationTracing
+	}
+	return nil
+}
+
+// Automatic backups of an index: whenever it has changed, what changed is added to a directory.
+type AutoBackup struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether they are on.
+	Enabled bool `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	// Where they go.
+	Directory string `protobuf:"bytes,2,opt,name=directory,proto3" json:"directory,omitempty"`
+	// The index.
+	IndexLink string `protobuf:"bytes,3,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
+	// How they stand.
+	State AutoBackupState `protobuf:"varint,4,opt,name=state,proto3,enum=holdfast.management.v1.AutoBackupState" json:"state,omitempty"`
+	// How often in a row the last runs failed.
+	FailuresInARow int32 `protobuf:"varint,5,opt,name=failures_in_a_row,json=failuresInARow,proto3" json:"failures_in_a_row,omitempty"`
+	// What the last backup had to say, for example of a file at the destination that cannot be read.
+	Warnings []string `protobuf:"bytes,6,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// When the last one was finished, in microseconds since 1970; 0: none was since the host started.
+	LastSuccessMicros int64 `protobuf:"varint,7,opt,name=last_success_micros,json=lastSuccessMicros,proto3" json:"last_success_micros,omitempty"`
+	// When one failed last, in microseconds since 1970; 0: none has since the host started.
+	LastFailureMicros int64 `protobuf:"varint,8,opt,name=last_failure_micros,json=lastFailureMicros,proto3" json:"last_failure_micros,omitempty"`
+	// Why the last run failed; empty once one has not.
+	LastError string `protobuf:"bytes,9,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	// Everything up to this position of the log is in the last backup; 0: not known yet.
+	PositionMicros int64 `protobuf:"varint,10,opt,name=position_micros,json=positionMicros,proto3" json:"position_micros,omitempty"`
+	// How many files the last backup needs.
+	Files int32 `protobuf:"varint,11,opt,name=files,proto3" json:"files,omitempty"`
+	// Backups of other histories and other indexes in the directory: no backup removes them, PruneBackups does.
+	OtherBackups  int32 `protobuf:"varint,12,opt,name=other_backups,json=otherBackups,proto3" json:"other_backups,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AutoBackup) Reset() {
+	*x = AutoBackup{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AutoBackup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AutoBackup) ProtoMessage() {}
+
+func (x *AutoBackup) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AutoBackup.ProtoReflect.Descriptor instead.
+func (*AutoBackup) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *AutoBackup) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *AutoBackup) GetDirectory() string {
+	if x != nil {
+		return x.Directory
+	}
+	return ""
+}
+
+func (x *AutoBackup) GetIndexLink() string {
+	if x != nil {
+		return x.IndexLink
+	}
+	return ""
+}
+
+func (x *AutoBackup) GetState() AutoBackupState {
+	if x != nil {
+		return x.State
+	}
+	return AutoBackupState_AUTO_BACKUP_STATE_UNSPECIFIED
+}
+
+func (x *AutoBackup) GetFailuresInARow() int32 {
+	if x != nil {
+		return x.FailuresInARow
+	}
+	return 0
+}
+
+func (x *AutoBackup) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *AutoBackup) GetLastSuccessMicros() int64 {
+	if x != nil {
+		return x.LastSuccessMicros
+	}
+	return 0
+}
+
+func (x *AutoBackup) GetLastFailureMicros() int64 {
+	if x != nil {
+		return x.LastFailureMicros
+	}
+	return 0
+}
+
+func (x *AutoBackup) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
+func (x *AutoBackup) GetPositionMicros() int64 {
+	if x != nil {
+		return x.PositionMicros
+	}
+	return 0
+}
+
+func (x *AutoBackup) GetFiles() int32 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
+func (x *AutoBackup) GetOtherBackups() int32 {
+	if x != nil {
+		return x.OtherBackups
+	}
+	return 0
+}
+
+// Whether to back up automatically.
+type ConfigureAutoBackupRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// On or off.
+	Enabled       bool `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigureAutoBackupRequest) Reset() {
+	*x = ConfigureAutoBackupRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigureAutoBackupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigureAutoBackupRequest) ProtoMessage() {}
+
+func (x *ConfigureAutoBackupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigureAutoBackupRequest.ProtoReflect.Descriptor instead.
+func (*ConfigureAutoBackupRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ConfigureAutoBackupRequest) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+// What of requests is logged. Of what Xenon's hosts ask each other some can be left out.
+type RequestLogging struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether there is a line for each request.
+	Enabled bool `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	// Leave out requests about node groups.
+	SkipGossipRequests bool `protobuf:"varint,2,opt,name=skip_gossip_requests,json=skipGossipRequests,proto3" json:"skip_gossip_requests,omitempty"`
+	// Leave out requests that make hosts agree.
+	SkipSynchronizationRequests bool `protobuf:"varint,3,opt,name=skip_synchronization_requests,json=skipSynchronizationRequests,proto3" json:"skip_synchronization_requests,omitempty"`
+	// Leave out requests on behalf of another host.
+	SkipForwardingRequests bool `protobuf:"varint,4,opt,name=skip_forwarding_requests,json=skipForwardingRequests,proto3" json:"skip_forwarding_requests,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
+}
+
+func (x *RequestLogging) Reset() {
+	*x = RequestLogging{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestLogging) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestLogging) ProtoMessage() {}
+
+func (x *RequestLogging) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestLogging.ProtoReflect.Descriptor instead.
+func (*RequestLogging) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RequestLogging) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *RequestLogging) GetSkipGossipRequests() bool {
+	if x != nil {
+		return x.SkipGossipRequests
+	}
+	return false
+}
+
+func (x *RequestLogging) GetSkipSynchronizationRequests() bool {
+	if x != nil {
+		return x.SkipSynchronizationRequests
+	}
+	return false
+}
+
+func (x *RequestLogging) GetSkipForwardingRequests() bool {
+	if x != nil {
+		return x.SkipForwardingRequests
+	}
+	return false
+}
+
+// What of requests to log; what is absent stays as it is.
+type ConfigureRequestLoggingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether there is a line for each request.
+	Enabled *bool `protobuf:"varint,1,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	// Leave out requests about node groups.
+	SkipGossipRequests *bool `protobuf:"varint,2,opt,name=skip_gossip_requests,json=skipGossipRequests,proto3,oneof" json:"skip_gossip_requests,omitempty"`
+	// Leave out requests that make hosts agree.
+	SkipSynchronizationRequests *bool `protobuf:"varint,3,opt,name=skip_synchronization_requests,json=skipSynchronizationRequests,proto3,oneof" json:"skip_synchronization_requests,omitempty"`
+	// Leave out requests on behalf of another host.
+	SkipForwardingRequests *bool `protobuf:"varint,4,opt,name=skip_forwarding_requests,json=skipForwardingRequests,proto3,oneof" json:"skip_forwarding_requests,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
+}
+
+func (x *ConfigureRequestLoggingRequest) Reset() {
+	*x = ConfigureRequestLoggingRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigureRequestLoggingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigureRequestLoggingRequest) ProtoMessage() {}
+
+func (x *ConfigureRequestLoggingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigureRequestLoggingRequest.ProtoReflect.Descriptor instead.
+func (*ConfigureRequestLoggingRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ConfigureRequestLoggingRequest) GetEnabled() bool {
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
+	}
+	return false
+}
+
+func (x *ConfigureRequestLoggingRequest) GetSkipGossipRequests() bool {
+	if x != nil && x.SkipGossipRequests != nil {
+		return *x.SkipGossipRequests
+	}
+	return false
+}
+
+func (x *ConfigureRequestLoggingRequest) GetSkipSynchronizationRequests() bool {
+	if x != nil && x.SkipSynchronizationRequests != nil {
+		return *x.SkipSynchronizationRequests
+	}
+	return false
+}
+
+func (x *ConfigureRequestLoggingRequest) GetSkipForwardingRequests() bool {
+	if x != nil && x.SkipForwardingRequests != nil {
+		return *x.SkipForwardingRequests
+	}
+	return false
+}
+
+// Whether requests are recorded.
+type OperationTracing struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// On or off.
+	Enabled bool `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	// The level that was asked for, in the words of java.util.logging.
+	Level         string `protobuf:"bytes,2,opt,name=level,proto3" json:"level,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperationTracing) Reset() {
+	*x = OperationTracing{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperationTracing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperationTracing) ProtoMessage() {}
+
+func (x *OperationTracing) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperationTracing.ProtoReflect.Descriptor instead.
+func (*OperationTracing) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *OperationTracing) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *OperationTracing) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+// Whether to record requests.
+type ConfigureOperationTracingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// On or off.
+	Enabled bool `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	// ALL, OFF and the levels between; OFF records nothing. Empty: ALL when enabled.
+	Level         string `protobuf:"bytes,2,opt,name=level,proto3" json:"level,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigureOperationTracingRequest) Reset() {
+	*x = ConfigureOperationTracingRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigureOperationTracingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigureOperationTracingRequest) ProtoMessage() {}
+
+func (x *ConfigureOperationTracingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigureOperationTracingRequest.ProtoReflect.Descriptor instead.
+func (*ConfigureOperationTracingRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ConfigureOperationTracingRequest) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *ConfigureOperationTracingRequest) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+// Which hosts shall agree.
+type SynchronizeWithPeersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For example /core/node-selectors/default.
+	NodeSelectorPath string `protobuf:"bytes,1,opt,name=node_selector_path,json=nodeSelectorPath,proto3" json:"node_selector_path,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *SynchronizeWithPeersRequest) Reset() {
+	*x = SynchronizeWithPeersRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SynchronizeWithPeersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SynchronizeWithPeersRequest) ProtoMessage() {}
+
+func (x *SynchronizeWithPeersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SynchronizeWithPeersRequest.ProtoReflect.Descriptor instead.
+func (*SynchronizeWithPeersRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *SynchronizeWithPeersRequest) GetNodeSelectorPath() string {
+	if x != nil {
+		return x.NodeSelectorPath
+	}
+	return ""
+}
+
+// The hosts of the group.
+type SynchronizeWithPeersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each host.
+	Peers         []*Peer `protobuf:"bytes,1,rep,name=peers,proto3" json:"peers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SynchronizeWithPeersResponse) Reset() {
+	*x = SynchronizeWithPeersResponse{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SynchronizeWithPeersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SynchronizeWithPeersResponse) ProtoMessage() {}
+
+func (x *SynchronizeWithPeersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SynchronizeWithPeersResponse.ProtoReflect.Descriptor instead.
+func (*SynchronizeWithPeersResponse) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *SynchronizeWithPeersResponse) GetPeers() []*Peer {
+	if x != nil {
+		return x.Peers
+	}
+	return nil
+}
+
+// A host of a group.
+type Peer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The host's id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The position of its log, in microseconds since 1970.
+	PositionMicros int64 `protobuf:"varint,2,opt,name=position_micros,json=positionMicros,proto3" json:"position_micros,omitempty"`
+	// Whether it holds what the group agreed on.
+	InAgreement   bool `protobuf:"varint,3,opt,name=in_agreement,json=inAgreement,proto3" json:"in_agreement,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Peer) Reset() {
+	*x = Peer{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Peer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Peer) ProtoMessage() {}
+
+func (x *Peer) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Peer.ProtoReflect.Descriptor instead.
+func (*Peer) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Peer) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Peer) GetPositionMicros() int64 {
+	if x != nil {
+		return x.PositionMicros
+	}
+	return 0
+}
+
+func (x *Peer) GetInAgreement() bool {
+	if x != nil {
+		return x.InAgreement
+	}
+	return false
+}
+
+// Asks for the figures.
+type GetStatsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStatsRequest) Reset() {
+	*x = GetStatsRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStatsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStatsRequest) ProtoMessage() {}
+
+func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStatsRequest.ProtoReflect.Descriptor instead.
+func (*GetStatsRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{11}
+}
+
+// The figures of a host.
+type Stats struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In no order.
+	Stats         []*Stat `protobuf:"bytes,1,rep,name=stats,proto3" json:"stats,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stats) Reset() {
+	*x = Stats{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stats) ProtoMessage() {}
+
+func (x *Stats) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stats.ProtoReflect.Descriptor instead.
+func (*Stats) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Stats) GetStats() []*Stat {
+	if x != nil {
+		return x.Stats
+	}
+	return nil
+}
+
+// One figure.
+type Stat struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For example autoBackupPerformedCountPerHour.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The count, or the value that was measured last.
+	LatestValue float64 `protobuf:"fixed64,2,opt,name=latest_value,json=latestValue,proto3" json:"latest_value,omitempty"`
+	// The sum of all values that were measured; 0 for a count.
+	AccumulatedValue float64 `protobuf:"fixed64,3,opt,name=accumulated_value,json=accumulatedValue,proto3" json:"accumulated_value,omitempty"`
+	// How often it was updated.
+	Version int64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	// When it was updated last, in microseconds since 1970; 0: never.
+	LastUpdateMicros int64 `protobuf:"varint,5,opt,name=last_update_micros,json=lastUpdateMicros,proto3" json:"last_update_micros,omitempty"`
+	// What it is measured in; empty for a count.
+	Unit string `protobuf:"bytes,6,opt,name=unit,proto3" json:"unit,omitempty"`
+	// How it was distributed over the last hour or day, for a name with PerHour or PerDay.
+	Series        *TimeSeries `protobuf:"bytes,7,opt,name=series,proto3" json:"series,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stat) Reset() {
+	*x = Stat{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stat) ProtoMessage() {}
+
+func (x *Stat) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stat.ProtoReflect.Descriptor instead.
+func (*Stat) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Stat) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Stat) GetLatestValue() float64 {
+	if x != nil {
+		return x.LatestValue
+	}
+	return 0
+}
+
+func (x *Stat) GetAccumulatedValue() float64 {
+	if x != nil {
+		return x.AccumulatedValue
+	}
+	return 0
+}
+
+func (x *Stat) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Stat) GetLastUpdateMicros() int64 {
+	if x != nil {
+		return x.LastUpdateMicros
+	}
+	return 0
+}
+
+func (x *Stat) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *Stat) GetSeries() *TimeSeries {
+	if x != nil {
+		return x.Series
+	}
+	return nil
+}
+
+// Values by the time they came at.
+type TimeSeries struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The length of a bin in milliseconds.
+	BinDurationMillis int64 `protobuf:"varint,1,opt,name=bin_duration_millis,json=binDurationMillis,proto3" json:"bin_duration_millis,omitempty"`
+	// How many bins are kept.
+	NumBins int32 `protobuf:"varint,2,opt,name=num_bins,json=numBins,proto3" json:"num_bins,omitempty"`
+	// The bins that have values, oldest first.
+	Bins          []*TimeBin `protobuf:"bytes,3,rep,name=bins,proto3" json:"bins,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeSeries) Reset() {
+	*x = TimeSeries{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeSeries) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeSeries) ProtoMessage() {}
+
+func (x *TimeSeries) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeSeries.ProtoReflect.Descriptor instead.
+func (*TimeSeries) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *TimeSeries) GetBinDurationMillis() int64 {
+	if x != nil {
+		return x.BinDurationMillis
+	}
+	return 0
+}
+
+func (x *TimeSeries) GetNumBins() int32 {
+	if x != nil {
+		return x.NumBins
+	}
+	return 0
+}
+
+func (x *TimeSeries) GetBins() []*TimeBin {
+	if x != nil {
+		return x.Bins
+	}
+	return nil
+}
+
+// The values of one span of time.
+type TimeBin struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it begins, in milliseconds since 1970.
+	StartMillis int64 `protobuf:"varint,1,opt,name=start_millis,json=startMillis,proto3" json:"start_millis,omitempty"`
+	// How many values the average is of; 0 where there is no average.
+	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// The sum.
+	Sum *float64 `protobuf:"fixed64,3,opt,name=sum,proto3,oneof" json:"sum,omitempty"`
+	// The average.
+	Avg *float64 `protobuf:"fixed64,4,opt,name=avg,proto3,oneof" json:"avg,omitempty"`
+	// The least.
+	Min *float64 `protobuf:"fixed64,5,opt,name=min,proto3,oneof" json:"min,omitempty"`
+	// The greatest.
+	Max           *float64 `protobuf:"fixed64,6,opt,name=max,proto3,oneof" json:"max,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeBin) Reset() {
+	*x = TimeBin{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeBin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeBin) ProtoMessage() {}
+
+func (x *TimeBin) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeBin.ProtoReflect.Descriptor instead.
+func (*TimeBin) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TimeBin) GetStartMillis() int64 {
+	if x != nil {
+		return x.StartMillis
+	}
+	return 0
+}
+
+func (x *TimeBin) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *TimeBin) GetSum() float64 {
+	if x != nil && x.Sum != nil {
+		return *x.Sum
+	}
+	return 0
+}
+
+func (x *TimeBin) GetAvg() float64 {
+	if x != nil && x.Avg != nil {
+		return *x.Avg
+	}
+	return 0
+}
+
+func (x *TimeBin) GetMin() float64 {
+	if x != nil && x.Min != nil {
+		return *x.Min
+	}
+	return 0
+}
+
+func (x *TimeBin) GetMax() float64 {
+	if x != nil && x.Max != nil {
+		return *x.Max
+	}
+	return 0
+}
+
+// Asks the host to close.
+type ShutdownRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShutdownRequest) Reset() {
+	*x = ShutdownRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShutdownRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShutdownRequest) ProtoMessage() {}
+
+func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
+func (*ShutdownRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{16}
+}
+
+// The host closes.
+type ShutdownResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShutdownResponse) Reset() {
+	*x = ShutdownResponse{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShutdownResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShutdownResponse) ProtoMessage() {}
+
+func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
+func (*ShutdownResponse) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{17}
+}
+
 // All documents of one store.
 type Index struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -489,7 +1596,7 @@ type Index struct {
 
 func (x *Index) Reset() {
 	*x = Index{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -501,7 +1608,7 @@ func (x *Index) String() string {
 func (*Index) ProtoMessage() {}
 
 func (x *Index) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -514,7 +1621,7 @@ func (x *Index) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Index.ProtoReflect.Descriptor instead.
 func (*Index) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{2}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Index) GetLink() string {
@@ -609,7 +1716,7 @@ type LineageParent struct {
 
 func (x *LineageParent) Reset() {
 	*x = LineageParent{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -621,7 +1728,7 @@ func (x *LineageParent) String() string {
 func (*LineageParent) ProtoMessage() {}
 
 func (x *LineageParent) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -634,7 +1741,7 @@ func (x *LineageParent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LineageParent.ProtoReflect.Descriptor instead.
 func (*LineageParent) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *LineageParent) GetIndexId() string {
@@ -675,7 +1782,7 @@ type RestorableWindow struct {
 
 func (x *RestorableWindow) Reset() {
 	*x = RestorableWindow{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -687,7 +1794,7 @@ func (x *RestorableWindow) String() string {
 func (*RestorableWindow) ProtoMessage() {}
 
 func (x *RestorableWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -700,7 +1807,7 @@ func (x *RestorableWindow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestorableWindow.ProtoReflect.Descriptor instead.
 func (*RestorableWindow) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RestorableWindow) GetEarliestMicros() int64 {
@@ -764,7 +1871,7 @@ type BackupRequest struct {
 
 func (x *BackupRequest) Reset() {
 	*x = BackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -776,7 +1883,7 @@ func (x *BackupRequest) String() string {
 func (*BackupRequest) ProtoMessage() {}
 
 func (x *BackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -789,7 +1896,7 @@ func (x *BackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
 func (*BackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{5}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *BackupRequest) GetDestination() string {
@@ -879,6 +1986,9 @@ type RestoreRequest struct {
 	ValidateOnly bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// http(s): a token that is sent as Authorization: Bearer to the source's own origin alone.
 	Bearer string `protobuf:"bytes,7,opt,name=bearer,proto3" json:"bearer,omitempty"`
+	// The index is replaced only if it is still at this position, in microseconds since 1970, when the restored one is ready:
+	// ABORTED where it was written to meanwhile. Absent: whatever it holds is replaced, and kept for UndoRestore.
+	IfPositionMicros *int64 `protobuf:"varint,9,opt,name=if_position_micros,json=ifPositionMicros,proto3,oneof" json:"if_position_micros,omitempty"`
 	// Further archives that hold segments which the backup at the source builds on: those that its manifest lists and
 	// its own archive lacks, as with an incremental StreamBackup. file:, http(s): and transfer: URIs.
 	BaseSources   []string `protobuf:"bytes,8,rep,name=base_sources,json=baseSources,proto3" json:"base_sources,omitempty"`
@@ -888,7 +1998,7 @@ type RestoreRequest struct {
 
 func (x *RestoreRequest) Reset() {
 	*x = RestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -900,7 +2010,7 @@ func (x *RestoreRequest) String() string {
 func (*RestoreRequest) ProtoMessage() {}
 
 func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -913,7 +2023,7 @@ func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreRequest.ProtoReflect.Descriptor instead.
 func (*RestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{6}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RestoreRequest) GetSource() string {
@@ -965,6 +2075,13 @@ func (x *RestoreRequest) GetBearer() string {
 	return ""
 }
 
+func (x *RestoreRequest) GetIfPositionMicros() int64 {
+	if x != nil && x.IfPositionMicros != nil {
+		return *x.IfPositionMicros
+	}
+	return 0
+}
+
 func (x *RestoreRequest) GetBaseSources() []string {
 	if x != nil {
 		return x.BaseSources
@@ -983,7 +2100,7 @@ type UndoRestoreRequest struct {
 
 func (x *UndoRestoreRequest) Reset() {
 	*x = UndoRestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -995,7 +2112,7 @@ func (x *UndoRestoreRequest) String() string {
 func (*UndoRestoreRequest) ProtoMessage() {}
 
 func (x *UndoRestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1008,7 +2125,7 @@ func (x *UndoRestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndoRestoreRequest.ProtoReflect.Descriptor instead.
 func (*UndoRestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{7}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UndoRestoreRequest) GetIndexLink() string {
@@ -1031,7 +2148,7 @@ type VerifyBackupRequest struct {
 
 func (x *VerifyBackupRequest) Reset() {
 	*x = VerifyBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1043,7 +2160,7 @@ func (x *VerifyBackupRequest) String() string {
 func (*VerifyBackupRequest) ProtoMessage() {}
 
 func (x *VerifyBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1056,7 +2173,7 @@ func (x *VerifyBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyBackupRequest.ProtoReflect.Descriptor instead.
 func (*VerifyBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{8}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *VerifyBackupRequest) GetUri() string {
@@ -1086,7 +2203,7 @@ type DescribeBackupRequest struct {
 
 func (x *DescribeBackupRequest) Reset() {
 	*x = DescribeBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1098,7 +2215,7 @@ func (x *DescribeBackupRequest) String() string {
 func (*DescribeBackupRequest) ProtoMessage() {}
 
 func (x *DescribeBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1111,7 +2228,7 @@ func (x *DescribeBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeBackupRequest.ProtoReflect.Descriptor instead.
 func (*DescribeBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{9}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DescribeBackupRequest) GetUri() string {
@@ -1171,7 +2288,7 @@ type BackupDescription struct {
 
 func (x *BackupDescription) Reset() {
 	*x = BackupDescription{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +2300,7 @@ func (x *BackupDescription) String() string {
 func (*BackupDescription) ProtoMessage() {}
 
 func (x *BackupDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +2313,7 @@ func (x *BackupDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupDescription.ProtoReflect.Descriptor instead.
 func (*BackupDescription) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{10}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *BackupDescription) GetName() string {
@@ -1341,7 +2458,7 @@ type Segment struct {
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1353,7 +2470,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1366,7 +2483,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{11}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Segment) GetName() string {
@@ -1433,7 +2550,7 @@ type ListBackupsRequest struct {
 
 func (x *ListBackupsRequest) Reset() {
 	*x = ListBackupsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1445,7 +2562,7 @@ func (x *ListBackupsRequest) String() string {
 func (*ListBackupsRequest) ProtoMessage() {}
 
 func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1458,7 +2575,7 @@ func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsRequest.ProtoReflect.Descriptor instead.
 func (*ListBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{12}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListBackupsRequest) GetUri() string {
@@ -1495,7 +2612,7 @@ type ListBackupsResponse struct {
 
 func (x *ListBackupsResponse) Reset() {
 	*x = ListBackupsResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1507,7 +2624,7 @@ func (x *ListBackupsResponse) String() string {
 func (*ListBackupsResponse) ProtoMessage() {}
 
 func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1520,7 +2637,7 @@ func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsResponse.ProtoReflect.Descriptor instead.
 func (*ListBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{13}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListBackupsResponse) GetBackups() []*ListedBackup {
@@ -1554,7 +2671,7 @@ type ListedBackup struct {
 
 func (x *ListedBackup) Reset() {
 	*x = ListedBackup{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1566,7 +2683,7 @@ func (x *ListedBackup) String() string {
 func (*ListedBackup) ProtoMessage() {}
 
 func (x *ListedBackup) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1579,7 +2696,7 @@ func (x *ListedBackup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListedBackup.ProtoReflect.Descriptor instead.
 func (*ListedBackup) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{14}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListedBackup) GetName() string {
@@ -1627,7 +2744,7 @@ type PruneBackupsRequest struct {
 
 func (x *PruneBackupsRequest) Reset() {
 	*x = PruneBackupsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1639,7 +2756,7 @@ func (x *PruneBackupsRequest) String() string {
 func (*PruneBackupsRequest) ProtoMessage() {}
 
 func (x *PruneBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1652,7 +2769,7 @@ func (x *PruneBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneBackupsRequest.ProtoReflect.Descriptor instead.
 func (*PruneBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{15}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PruneBackupsRequest) GetUri() string {
@@ -1698,7 +2815,7 @@ type PruneBackupsResponse struct {
 
 func (x *PruneBackupsResponse) Reset() {
 	*x = PruneBackupsResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1710,7 +2827,7 @@ func (x *PruneBackupsResponse) String() string {
 func (*PruneBackupsResponse) ProtoMessage() {}
 
 func (x *PruneBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1723,7 +2840,7 @@ func (x *PruneBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneBackupsResponse.ProtoReflect.Descriptor instead.
 func (*PruneBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{16}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *PruneBackupsResponse) GetRemovedBackups() []string {
@@ -1782,7 +2899,7 @@ type OperationMetadata struct {
 
 func (x *OperationMetadata) Reset() {
 	*x = OperationMetadata{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1794,7 +2911,7 @@ func (x *OperationMetadata) String() string {
 func (*OperationMetadata) ProtoMessage() {}
 
 func (x *OperationMetadata) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1807,7 +2924,7 @@ func (x *OperationMetadata) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationMetadata.ProtoReflect.Descriptor instead.
 func (*OperationMetadata) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{17}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *OperationMetadata) GetKind() OperationKind {
@@ -1920,7 +3037,7 @@ type BackupResult struct {
 
 func (x *BackupResult) Reset() {
 	*x = BackupResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1932,7 +3049,7 @@ func (x *BackupResult) String() string {
 func (*BackupResult) ProtoMessage() {}
 
 func (x *BackupResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1945,7 +3062,7 @@ func (x *BackupResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupResult.ProtoReflect.Descriptor instead.
 func (*BackupResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{18}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *BackupResult) GetBackup() *BackupDescription {
@@ -2006,7 +3123,7 @@ type RestoreResult struct {
 
 func (x *RestoreResult) Reset() {
 	*x = RestoreResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2018,7 +3135,7 @@ func (x *RestoreResult) String() string {
 func (*RestoreResult) ProtoMessage() {}
 
 func (x *RestoreResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2031,7 +3148,7 @@ func (x *RestoreResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreResult.ProtoReflect.Descriptor instead.
 func (*RestoreResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{19}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RestoreResult) GetIndexLink() string {
@@ -2098,7 +3215,7 @@ type VerifyResult struct {
 
 func (x *VerifyResult) Reset() {
 	*x = VerifyResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2110,7 +3227,7 @@ func (x *VerifyResult) String() string {
 func (*VerifyResult) ProtoMessage() {}
 
 func (x *VerifyResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2123,7 +3240,7 @@ func (x *VerifyResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResult.ProtoReflect.Descriptor instead.
 func (*VerifyResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{20}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *VerifyResult) GetBackup() *BackupDescription {
@@ -2170,7 +3287,7 @@ type StreamBackupRequest struct {
 
 func (x *StreamBackupRequest) Reset() {
 	*x = StreamBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2182,7 +3299,7 @@ func (x *StreamBackupRequest) String() string {
 func (*StreamBackupRequest) ProtoMessage() {}
 
 func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2195,7 +3312,7 @@ func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupRequest.ProtoReflect.Descriptor instead.
 func (*StreamBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{21}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *StreamBackupRequest) GetIndexLink() string {
@@ -2257,7 +3374,7 @@ type StreamBackupResponse struct {
 
 func (x *StreamBackupResponse) Reset() {
 	*x = StreamBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2269,7 +3386,7 @@ func (x *StreamBackupResponse) String() string {
 func (*StreamBackupResponse) ProtoMessage() {}
 
 func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2282,7 +3399,7 @@ func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupResponse.ProtoReflect.Descriptor instead.
 func (*StreamBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{22}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *StreamBackupResponse) GetMessage() isStreamBackupResponse_Message {
@@ -2357,7 +3474,7 @@ type StreamBackupHeader struct {
 
 func (x *StreamBackupHeader) Reset() {
 	*x = StreamBackupHeader{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2369,7 +3486,7 @@ func (x *StreamBackupHeader) String() string {
 func (*StreamBackupHeader) ProtoMessage() {}
 
 func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2382,7 +3499,7 @@ func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupHeader.ProtoReflect.Descriptor instead.
 func (*StreamBackupHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{23}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *StreamBackupHeader) GetTransfer() *Transfer {
@@ -2414,7 +3531,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2426,7 +3543,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2439,7 +3556,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{24}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Chunk) GetOffset() int64 {
@@ -2476,7 +3593,7 @@ type TransferTrailer struct {
 
 func (x *TransferTrailer) Reset() {
 	*x = TransferTrailer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2488,7 +3605,7 @@ func (x *TransferTrailer) String() string {
 func (*TransferTrailer) ProtoMessage() {}
 
 func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2501,7 +3618,7 @@ func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferTrailer.ProtoReflect.Descriptor instead.
 func (*TransferTrailer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{25}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *TransferTrailer) GetSizeBytes() int64 {
@@ -2535,7 +3652,7 @@ type StreamRestoreRequest struct {
 
 func (x *StreamRestoreRequest) Reset() {
 	*x = StreamRestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2547,7 +3664,7 @@ func (x *StreamRestoreRequest) String() string {
 func (*StreamRestoreRequest) ProtoMessage() {}
 
 func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2560,7 +3677,7 @@ func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreRequest.ProtoReflect.Descriptor instead.
 func (*StreamRestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{26}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *StreamRestoreRequest) GetMessage() isStreamRestoreRequest_Message {
@@ -2646,7 +3763,7 @@ type StreamRestoreHeader struct {
 
 func (x *StreamRestoreHeader) Reset() {
 	*x = StreamRestoreHeader{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2658,7 +3775,7 @@ func (x *StreamRestoreHeader) String() string {
 func (*StreamRestoreHeader) ProtoMessage() {}
 
 func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2671,7 +3788,7 @@ func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreHeader.ProtoReflect.Descriptor instead.
 func (*StreamRestoreHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{27}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *StreamRestoreHeader) GetIndexLink() string {
@@ -2738,7 +3855,7 @@ type StreamRestoreResponse struct {
 
 func (x *StreamRestoreResponse) Reset() {
 	*x = StreamRestoreResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2750,7 +3867,7 @@ func (x *StreamRestoreResponse) String() string {
 func (*StreamRestoreResponse) ProtoMessage() {}
 
 func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2763,7 +3880,7 @@ func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreResponse.ProtoReflect.Descriptor instead.
 func (*StreamRestoreResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{28}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *StreamRestoreResponse) GetResult() *RestoreResult {
@@ -2814,7 +3931,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2826,7 +3943,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2839,7 +3956,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{29}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Transfer) GetName() string {
@@ -2916,7 +4033,7 @@ type GetTransferRequest struct {
 
 func (x *GetTransferRequest) Reset() {
 	*x = GetTransferRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2928,7 +4045,7 @@ func (x *GetTransferRequest) String() string {
 func (*GetTransferRequest) ProtoMessage() {}
 
 func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2941,7 +4058,7 @@ func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTransferRequest.ProtoReflect.Descriptor instead.
 func (*GetTransferRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{30}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *GetTransferRequest) GetName() string {
@@ -2960,7 +4077,7 @@ type ListTransfersRequest struct {
 
 func (x *ListTransfersRequest) Reset() {
 	*x = ListTransfersRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2972,7 +4089,7 @@ func (x *ListTransfersRequest) String() string {
 func (*ListTransfersRequest) ProtoMessage() {}
 
 func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2985,7 +4102,7 @@ func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
 func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{31}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{47}
 }
 
 // The transfers that the host keeps; their number is bounded.
@@ -2999,7 +4116,7 @@ type ListTransfersResponse struct {
 
 func (x *ListTransfersResponse) Reset() {
 	*x = ListTransfersResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3011,7 +4128,7 @@ func (x *ListTransfersResponse) String() string {
 func (*ListTransfersResponse) ProtoMessage() {}
 
 func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3024,7 +4141,7 @@ func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersResponse.ProtoReflect.Descriptor instead.
 func (*ListTransfersResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{32}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ListTransfersResponse) GetTransfers() []*Transfer {
@@ -3045,7 +4162,7 @@ type DeleteTransferRequest struct {
 
 func (x *DeleteTransferRequest) Reset() {
 	*x = DeleteTransferRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3057,7 +4174,7 @@ func (x *DeleteTransferRequest) String() string {
 func (*DeleteTransferRequest) ProtoMessage() {}
 
 func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3070,7 +4187,7 @@ func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTransferRequest.ProtoReflect.Descriptor instead.
 func (*DeleteTransferRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{33}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *DeleteTransferRequest) GetName() string {
@@ -3089,7 +4206,7 @@ type DeleteTransferResponse struct {
 
 func (x *DeleteTransferResponse) Reset() {
 	*x = DeleteTransferResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3101,7 +4218,7 @@ func (x *DeleteTransferResponse) String() string {
 func (*DeleteTransferResponse) ProtoMessage() {}
 
 func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3114,7 +4231,7 @@ func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTransferResponse.ProtoReflect.Descriptor instead.
 func (*DeleteTransferResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{34}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{50}
 }
 
 // Which operation to watch.
@@ -3128,7 +4245,7 @@ type WatchOperationRequest struct {
 
 func (x *WatchOperationRequest) Reset() {
 	*x = WatchOperationRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3140,7 +4257,7 @@ func (x *WatchOperationRequest) String() string {
 func (*WatchOperationRequest) ProtoMessage() {}
 
 func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3153,7 +4270,7 @@ func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOperationRequest.ProtoReflect.Descriptor instead.
 func (*WatchOperationRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{35}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *WatchOperationRequest) GetName() string {
@@ -3168,7 +4285,7 @@ var File_holdfast_management_v1_management_proto protoreflect.FileDescriptor
 const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"'holdfast/management/v1/management.proto\x12\x16holdfast.management.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a#google/longrunning/operations.proto\"\x10\n" +
-	"\x0eGetHostRequest\"\xd9\x02\n" +
+	"\x0eGetHostRequest\"\xc6\x04\n" +
 	"\x04Host\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12*\n" +
@@ -3178,7 +4295,89 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x15auto_backup_directory\x18\x06 \x01(\tR\x13autoBackupDirectory\x12!\n" +
 	"\fhttp_address\x18\a \x01(\tR\vhttpAddress\x12!\n" +
 	"\fgrpc_address\x18\b \x01(\tR\vgrpcAddress\x127\n" +
-	"\aindexes\x18\t \x03(\v2\x1d.holdfast.management.v1.IndexR\aindexes\"\x99\x03\n" +
+	"\aindexes\x18\t \x03(\v2\x1d.holdfast.management.v1.IndexR\aindexes\x12C\n" +
+	"\vauto_backup\x18\n" +
+	" \x01(\v2\".holdfast.management.v1.AutoBackupR\n" +
+	"autoBackup\x12O\n" +
+	"\x0frequest_logging\x18\v \x01(\v2&.holdfast.management.v1.RequestLoggingR\x0erequestLogging\x12U\n" +
+	"\x11operation_tracing\x18\f \x01(\v2(.holdfast.management.v1.OperationTracingR\x10operationTracing\"\xcc\x03\n" +
+	"\n" +
+	"AutoBackup\x12\x18\n" +
+	"\aenabled\x18\x01 \x01(\bR\aenabled\x12\x1c\n" +
+	"\tdirectory\x18\x02 \x01(\tR\tdirectory\x12\x1d\n" +
+	"\n" +
+	"index_link\x18\x03 \x01(\tR\tindexLink\x12=\n" +
+	"\x05state\x18\x04 \x01(\x0e2'.holdfast.management.v1.AutoBackupStateR\x05state\x12)\n" +
+	"\x11failures_in_a_row\x18\x05 \x01(\x05R\x0efailuresInARow\x12\x1a\n" +
+	"\bwarnings\x18\x06 \x03(\tR\bwarnings\x12.\n" +
+	"\x13last_success_micros\x18\a \x01(\x03R\x11lastSuccessMicros\x12.\n" +
+	"\x13last_failure_micros\x18\b \x01(\x03R\x11lastFailureMicros\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\t \x01(\tR\tlastError\x12'\n" +
+	"\x0fposition_micros\x18\n" +
+	" \x01(\x03R\x0epositionMicros\x12\x14\n" +
+	"\x05files\x18\v \x01(\x05R\x05files\x12#\n" +
+	"\rother_backups\x18\f \x01(\x05R\fotherBackups\"6\n" +
+	"\x1aConfigureAutoBackupRequest\x12\x18\n" +
+	"\aenabled\x18\x01 \x01(\bR\aenabled\"\xda\x01\n" +
+	"\x0eRequestLogging\x12\x18\n" +
+	"\aenabled\x18\x01 \x01(\bR\aenabled\x120\n" +
+	"\x14skip_gossip_requests\x18\x02 \x01(\bR\x12skipGossipRequests\x12B\n" +
+	"\x1dskip_synchronization_requests\x18\x03 \x01(\bR\x1bskipSynchronizationRequests\x128\n" +
+	"\x18skip_forwarding_requests\x18\x04 \x01(\bR\x16skipForwardingRequests\"\xe2\x02\n" +
+	"\x1eConfigureRequestLoggingRequest\x12\x1d\n" +
+	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
+	"\x14skip_gossip_requests\x18\x02 \x01(\bH\x01R\x12skipGossipRequests\x88\x01\x01\x12G\n" +
+	"\x1dskip_synchronization_requests\x18\x03 \x01(\bH\x02R\x1bskipSynchronizationRequests\x88\x01\x01\x12=\n" +
+	"\x18skip_forwarding_requests\x18\x04 \x01(\bH\x03R\x16skipForwardingRequests\x88\x01\x01B\n" +
+	"\n" +
+	"\b_enabledB\x17\n" +
+	"\x15_skip_gossip_requestsB \n" +
+	"\x1e_skip_synchronization_requestsB\x1b\n" +
+	"\x19_skip_forwarding_requests\"B\n" +
+	"\x10OperationTracing\x12\x18\n" +
+	"\aenabled\x18\x01 \x01(\bR\aenabled\x12\x14\n" +
+	"\x05level\x18\x02 \x01(\tR\x05level\"[\n" +
+	" ConfigureOperationTracingRequest\x12\x18\n" +
+	"\aenabled\x18\x01 \x01(\bR\aenabled\x12\x1d\n" +
+	"\x05level\x18\x02 \x01(\tB\a\xbaH\x04r\x02(\x10R\x05level\"U\n" +
+	"\x1bSynchronizeWithPeersRequest\x126\n" +
+	"\x12node_selector_path\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\x10nodeSelectorPath\"R\n" +
+	"\x1cSynchronizeWithPeersResponse\x122\n" +
+	"\x05peers\x18\x01 \x03(\v2\x1c.holdfast.management.v1.PeerR\x05peers\"b\n" +
+	"\x04Peer\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12'\n" +
+	"\x0fposition_micros\x18\x02 \x01(\x03R\x0epositionMicros\x12!\n" +
+	"\fin_agreement\x18\x03 \x01(\bR\vinAgreement\"\x11\n" +
+	"\x0fGetStatsRequest\";\n" +
+	"\x05Stats\x122\n" +
+	"\x05stats\x18\x01 \x03(\v2\x1c.holdfast.management.v1.StatR\x05stats\"\x82\x02\n" +
+	"\x04Stat\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
+	"\flatest_value\x18\x02 \x01(\x01R\vlatestValue\x12+\n" +
+	"\x11accumulated_value\x18\x03 \x01(\x01R\x10accumulatedValue\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\x03R\aversion\x12,\n" +
+	"\x12last_update_micros\x18\x05 \x01(\x03R\x10lastUpdateMicros\x12\x12\n" +
+	"\x04unit\x18\x06 \x01(\tR\x04unit\x12:\n" +
+	"\x06series\x18\a \x01(\v2\".holdfast.management.v1.TimeSeriesR\x06series\"\x8c\x01\n" +
+	"\n" +
+	"TimeSeries\x12.\n" +
+	"\x13bin_duration_millis\x18\x01 \x01(\x03R\x11binDurationMillis\x12\x19\n" +
+	"\bnum_bins\x18\x02 \x01(\x05R\anumBins\x123\n" +
+	"\x04bins\x18\x03 \x03(\v2\x1f.holdfast.management.v1.TimeBinR\x04bins\"\xbe\x01\n" +
+	"\aTimeBin\x12!\n" +
+	"\fstart_millis\x18\x01 \x01(\x03R\vstartMillis\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x15\n" +
+	"\x03sum\x18\x03 \x01(\x01H\x00R\x03sum\x88\x01\x01\x12\x15\n" +
+	"\x03avg\x18\x04 \x01(\x01H\x01R\x03avg\x88\x01\x01\x12\x15\n" +
+	"\x03min\x18\x05 \x01(\x01H\x02R\x03min\x88\x01\x01\x12\x15\n" +
+	"\x03max\x18\x06 \x01(\x01H\x03R\x03max\x88\x01\x01B\x06\n" +
+	"\x04_sumB\x06\n" +
+	"\x04_avgB\x06\n" +
+	"\x04_minB\x06\n" +
+	"\x04_max\"\x11\n" +
+	"\x0fShutdownRequest\"\x12\n" +
+	"\x10ShutdownResponse\"\x99\x03\n" +
 	"\x05Index\x12\x12\n" +
 	"\x04link\x18\x01 \x01(\tR\x04link\x12\x1b\n" +
 	"\tin_memory\x18\x02 \x01(\bR\binMemory\x12\x19\n" +
@@ -3217,7 +4416,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x06verify\x18\t \x01(\bH\x00R\x06verify\x88\x01\x01\x12.\n" +
 	"\x05since\x18\n" +
 	" \x01(\tB\x18\xbaH\x15r\x132\x11^([0-9a-f]{64})?$R\x05sinceB\t\n" +
-	"\a_verify\"\xa8\x03\n" +
+	"\a_verify\"\x84\x04\n" +
 	"\x0eRestoreRequest\x12\"\n" +
 	"\x06source\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x06source\x12'\n" +
@@ -3229,9 +4428,11 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\x1c\xbaH\x19r\x17(\x80\x012\x12^[A-Za-z0-9._:-]*$R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x12*\n" +
-	"\x06bearer\x18\a \x01(\tB\x12\xbaH\x0fr\r(\x80@2\b^[!-~]*$R\x06bearer\x124\n" +
+	"\x06bearer\x18\a \x01(\tB\x12\xbaH\x0fr\r(\x80@2\b^[!-~]*$R\x06bearer\x12C\n" +
+	"\x12if_position_micros\x18\t \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00H\x01R\x10ifPositionMicros\x88\x01\x01\x124\n" +
 	"\fbase_sources\x18\b \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05 \x01(\x80@R\vbaseSourcesB\x15\n" +
-	"\x13_target_time_micros\"=\n" +
+	"\x13_target_time_microsB\x15\n" +
+	"\x13_if_position_micros\"=\n" +
 	"\x12UndoRestoreRequest\x12'\n" +
 	"\n" +
 	"index_link\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\"^\n" +
@@ -3412,7 +4613,14 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x16DeleteTransferResponse\"7\n" +
 	"\x15WatchOperationRequest\x12\x1e\n" +
 	"\x04name\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05 \x01(\x80\x01R\x04name*h\n" +
+	"\xbaH\ar\x05 \x01(\x80\x01R\x04name*\xcc\x01\n" +
+	"\x0fAutoBackupState\x12!\n" +
+	"\x1dAUTO_BACKUP_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15AUTO_BACKUP_STATE_OFF\x10\x01\x12\x1d\n" +
+	"\x19AUTO_BACKUP_STATE_CURRENT\x10\x02\x12\x1d\n" +
+	"\x19AUTO_BACKUP_STATE_WAITING\x10\x03\x12\x1d\n" +
+	"\x19AUTO_BACKUP_STATE_RUNNING\x10\x04\x12\x1e\n" +
+	"\x1aAUTO_BACKUP_STATE_RETRYING\x10\x05*h\n" +
 	"\tContainer\x12\x19\n" +
 	"\x15CONTAINER_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rCONTAINER_ZIP\x10\x01\x12\x17\n" +
@@ -3435,7 +4643,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x11TransferDirection\x12\"\n" +
 	"\x1eTRANSFER_DIRECTION_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bTRANSFER_DIRECTION_DOWNLOAD\x10\x01\x12\x1d\n" +
-	"\x19TRANSFER_DIRECTION_UPLOAD\x10\x022\x80\x0f\n" +
+	"\x19TRANSFER_DIRECTION_UPLOAD\x10\x022\x8a\x16\n" +
 	"\x11ManagementService\x12a\n" +
 	"\aGetHost\x12&.holdfast.management.v1.GetHostRequest\x1a\x1c.holdfast.management.v1.Host\"\x10\x82\xd3\xe4\x93\x02\n" +
 	"\x12\b/v1/host\x12\x8a\x01\n" +
@@ -3454,7 +4662,13 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\rStreamRestore\x12,.holdfast.management.v1.StreamRestoreRequest\x1a-.holdfast.management.v1.StreamRestoreResponse(\x01\x12{\n" +
 	"\vGetTransfer\x12*.holdfast.management.v1.GetTransferRequest\x1a .holdfast.management.v1.Transfer\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=transfers/*}\x12\x83\x01\n" +
 	"\rListTransfers\x12,.holdfast.management.v1.ListTransfersRequest\x1a-.holdfast.management.v1.ListTransfersResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/transfers\x12\x8f\x01\n" +
-	"\x0eDeleteTransfer\x12-.holdfast.management.v1.DeleteTransferRequest\x1a..holdfast.management.v1.DeleteTransferResponse\"\x1e\x82\xd3\xe4\x93\x02\x18*\x16/v1/{name=transfers/*}\x12\x87\x01\n" +
+	"\x0eDeleteTransfer\x12-.holdfast.management.v1.DeleteTransferRequest\x1a..holdfast.management.v1.DeleteTransferResponse\"\x1e\x82\xd3\xe4\x93\x02\x18*\x16/v1/{name=transfers/*}\x12\x96\x01\n" +
+	"\x13ConfigureAutoBackup\x122.holdfast.management.v1.ConfigureAutoBackupRequest\x1a\".holdfast.management.v1.AutoBackup\"'\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/host:configureAutoBackup\x12\xa6\x01\n" +
+	"\x17ConfigureRequestLogging\x126.holdfast.management.v1.ConfigureRequestLoggingRequest\x1a&.holdfast.management.v1.RequestLogging\"+\x82\xd3\xe4\x93\x02%:\x01*\" /v1/host:configureRequestLogging\x12\xae\x01\n" +
+	"\x19ConfigureOperationTracing\x128.holdfast.management.v1.ConfigureOperationTracingRequest\x1a(.holdfast.management.v1.OperationTracing\"-\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/host:configureOperationTracing\x12\xab\x01\n" +
+	"\x14SynchronizeWithPeers\x123.holdfast.management.v1.SynchronizeWithPeersRequest\x1a4.holdfast.management.v1.SynchronizeWithPeersResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/host:synchronizeWithPeers\x12j\n" +
+	"\bGetStats\x12'.holdfast.management.v1.GetStatsRequest\x1a\x1d.holdfast.management.v1.Stats\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/host/stats\x12{\n" +
+	"\bShutdown\x12'.holdfast.management.v1.ShutdownRequest\x1a(.holdfast.management.v1.ShutdownResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/host:shutdown\x12\x87\x01\n" +
 	"\x0eWatchOperation\x12-.holdfast.management.v1.WatchOperationRequest\x1a\x1d.google.longrunning.Operation\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=operations/*}:watch0\x01B4Z2holdfast.dev/clients/go/management/v1;managementv1b\x06proto3"
 
 var (
@@ -3469,111 +4683,148 @@ func file_holdfast_management_v1_management_proto_rawDescGZIP() []byte {
 	return file_holdfast_management_v1_management_proto_rawDescData
 }
 
-var file_holdfast_management_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_holdfast_management_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_holdfast_management_v1_management_proto_goTypes = []any{
-	(Container)(0),                  // 0: holdfast.management.v1.Container
-	(SegmentKind)(0),                // 1: holdfast.management.v1.SegmentKind
-	(BackupState)(0),                // 2: holdfast.management.v1.BackupState
-	(OperationKind)(0),              // 3: holdfast.management.v1.OperationKind
-	(TransferDirection)(0),          // 4: holdfast.management.v1.TransferDirection
-	(*GetHostRequest)(nil),          // 5: holdfast.management.v1.GetHostRequest
-	(*Host)(nil),                    // 6: holdfast.management.v1.Host
-	(*Index)(nil),                   // 7: holdfast.management.v1.Index
-	(*LineageParent)(nil),           // 8: holdfast.management.v1.LineageParent
-	(*RestorableWindow)(nil),        // 9: holdfast.management.v1.RestorableWindow
-	(*BackupRequest)(nil),           // 10: holdfast.management.v1.BackupRequest
-	(*RestoreRequest)(nil),          // 11: holdfast.management.v1.RestoreRequest
-	(*UndoRestoreRequest)(nil),      // 12: holdfast.management.v1.UndoRestoreRequest
-	(*VerifyBackupRequest)(nil),     // 13: holdfast.management.v1.VerifyBackupRequest
-	(*DescribeBackupRequest)(nil),   // 14: holdfast.management.v1.DescribeBackupRequest
-	(*BackupDescription)(nil),       // 15: holdfast.management.v1.BackupDescription
-	(*Segment)(nil),                 // 16: holdfast.management.v1.Segment
-	(*ListBackupsRequest)(nil),      // 17: holdfast.management.v1.ListBackupsRequest
-	(*ListBackupsResponse)(nil),     // 18: holdfast.management.v1.ListBackupsResponse
-	(*ListedBackup)(nil),            // 19: holdfast.management.v1.ListedBackup
-	(*PruneBackupsRequest)(nil),     // 20: holdfast.management.v1.PruneBackupsRequest
-	(*PruneBackupsResponse)(nil),    // 21: holdfast.management.v1.PruneBackupsResponse
-	(*OperationMetadata)(nil),       // 22: holdfast.management.v1.OperationMetadata
-	(*BackupResult)(nil),            // 23: holdfast.management.v1.BackupResult
-	(*RestoreResult)(nil),           // 24: holdfast.management.v1.RestoreResult
-	(*VerifyResult)(nil),            // 25: holdfast.management.v1.VerifyResult
-	(*StreamBackupRequest)(nil),     // 26: holdfast.management.v1.StreamBackupRequest
-	(*StreamBackupResponse)(nil),    // 27: holdfast.management.v1.StreamBackupResponse
-	(*StreamBackupHeader)(nil),      // 28: holdfast.management.v1.StreamBackupHeader
-	(*Chunk)(nil),                   // 29: holdfast.management.v1.Chunk
-	(*TransferTrailer)(nil),         // 30: holdfast.management.v1.TransferTrailer
-	(*StreamRestoreRequest)(nil),    // 31: holdfast.management.v1.StreamRestoreRequest
-	(*StreamRestoreHeader)(nil),     // 32: holdfast.management.v1.StreamRestoreHeader
-	(*StreamRestoreResponse)(nil),   // 33: holdfast.management.v1.StreamRestoreResponse
-	(*Transfer)(nil),                // 34: holdfast.management.v1.Transfer
-	(*GetTransferRequest)(nil),      // 35: holdfast.management.v1.GetTransferRequest
-	(*ListTransfersRequest)(nil),    // 36: holdfast.management.v1.ListTransfersRequest
-	(*ListTransfersResponse)(nil),   // 37: holdfast.management.v1.ListTransfersResponse
-	(*DeleteTransferRequest)(nil),   // 38: holdfast.management.v1.DeleteTransferRequest
-	(*DeleteTransferResponse)(nil),  // 39: holdfast.management.v1.DeleteTransferResponse
-	(*WatchOperationRequest)(nil),   // 40: holdfast.management.v1.WatchOperationRequest
-	(*longrunningpb.Operation)(nil), // 41: google.longrunning.Operation
+	(AutoBackupState)(0),                     // 0: holdfast.management.v1.AutoBackupState
+	(Container)(0),                           // 1: holdfast.management.v1.Container
+	(SegmentKind)(0),                         // 2: holdfast.management.v1.SegmentKind
+	(BackupState)(0),                         // 3: holdfast.management.v1.BackupState
+	(OperationKind)(0),                       // 4: holdfast.management.v1.OperationKind
+	(TransferDirection)(0),                   // 5: holdfast.management.v1.TransferDirection
+	(*GetHostRequest)(nil),                   // 6: holdfast.management.v1.GetHostRequest
+	(*Host)(nil),                             // 7: holdfast.management.v1.Host
+	(*AutoBackup)(nil),                       // 8: holdfast.management.v1.AutoBackup
+	(*ConfigureAutoBackupRequest)(nil),       // 9: holdfast.management.v1.ConfigureAutoBackupRequest
+	(*RequestLogging)(nil),                   // 10: holdfast.management.v1.RequestLogging
+	(*ConfigureRequestLoggingRequest)(nil),   // 11: holdfast.management.v1.ConfigureRequestLoggingRequest
+	(*OperationTracing)(nil),                 // 12: holdfast.management.v1.OperationTracing
+	(*ConfigureOperationTracingRequest)(nil), // 13: holdfast.management.v1.ConfigureOperationTracingRequest
+	(*SynchronizeWithPeersRequest)(nil),      // 14: holdfast.management.v1.SynchronizeWithPeersRequest
+	(*SynchronizeWithPeersResponse)(nil),     // 15: holdfast.management.v1.SynchronizeWithPeersResponse
+	(*Peer)(nil),                             // 16: holdfast.management.v1.Peer
+	(*GetStatsRequest)(nil),                  // 17: holdfast.management.v1.GetStatsRequest
+	(*Stats)(nil),                            // 18: holdfast.management.v1.Stats
+	(*Stat)(nil),                             // 19: holdfast.management.v1.Stat
+	(*TimeSeries)(nil),                       // 20: holdfast.management.v1.TimeSeries
+	(*TimeBin)(nil),                          // 21: holdfast.management.v1.TimeBin
+	(*ShutdownRequest)(nil),                  // 22: holdfast.management.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),                 // 23: holdfast.management.v1.ShutdownResponse
+	(*Index)(nil),                            // 24: holdfast.management.v1.Index
+	(*LineageParent)(nil),                    // 25: holdfast.management.v1.LineageParent
+	(*RestorableWindow)(nil),                 // 26: holdfast.management.v1.RestorableWindow
+	(*BackupRequest)(nil),                    // 27: holdfast.management.v1.BackupRequest
+	(*RestoreRequest)(nil),                   // 28: holdfast.management.v1.RestoreRequest
+	(*UndoRestoreRequest)(nil),               // 29: holdfast.management.v1.UndoRestoreRequest
+	(*VerifyBackupRequest)(nil),              // 30: holdfast.management.v1.VerifyBackupRequest
+	(*DescribeBackupRequest)(nil),            // 31: holdfast.management.v1.DescribeBackupRequest
+	(*BackupDescription)(nil),                // 32: holdfast.management.v1.BackupDescription
+	(*Segment)(nil),                          // 33: holdfast.management.v1.Segment
+	(*ListBackupsRequest)(nil),               // 34: holdfast.management.v1.ListBackupsRequest
+	(*ListBackupsResponse)(nil),              // 35: holdfast.management.v1.ListBackupsResponse
+	(*ListedBackup)(nil),                     // 36: holdfast.management.v1.ListedBackup
+	(*PruneBackupsRequest)(nil),              // 37: holdfast.management.v1.PruneBackupsRequest
+	(*PruneBackupsResponse)(nil),             // 38: holdfast.management.v1.PruneBackupsResponse
+	(*OperationMetadata)(nil),                // 39: holdfast.management.v1.OperationMetadata
+	(*BackupResult)(nil),                     // 40: holdfast.management.v1.BackupResult
+	(*RestoreResult)(nil),                    // 41: holdfast.management.v1.RestoreResult
+	(*VerifyResult)(nil),                     // 42: holdfast.management.v1.VerifyResult
+	(*StreamBackupRequest)(nil),              // 43: holdfast.management.v1.StreamBackupRequest
+	(*StreamBackupResponse)(nil),             // 44: holdfast.management.v1.StreamBackupResponse
+	(*StreamBackupHeader)(nil),               // 45: holdfast.management.v1.StreamBackupHeader
+	(*Chunk)(nil),                            // 46: holdfast.management.v1.Chunk
+	(*TransferTrailer)(nil),                  // 47: holdfast.management.v1.TransferTrailer
+	(*StreamRestoreRequest)(nil),             // 48: holdfast.management.v1.StreamRestoreRequest
+	(*StreamRestoreHeader)(nil),              // 49: holdfast.management.v1.StreamRestoreHeader
+	(*StreamRestoreResponse)(nil),            // 50: holdfast.management.v1.StreamRestoreResponse
+	(*Transfer)(nil),                         // 51: holdfast.management.v1.Transfer
+	(*GetTransferRequest)(nil),               // 52: holdfast.management.v1.GetTransferRequest
+	(*ListTransfersRequest)(nil),             // 53: holdfast.management.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),            // 54: holdfast.management.v1.ListTransfersResponse
+	(*DeleteTransferRequest)(nil),            // 55: holdfast.management.v1.DeleteTransferRequest
+	(*DeleteTransferResponse)(nil),           // 56: holdfast.management.v1.DeleteTransferResponse
+	(*WatchOperationRequest)(nil),            // 57: holdfast.management.v1.WatchOperationRequest
+	(*longrunningpb.Operation)(nil),          // 58: google.longrunning.Operation
 }
 var file_holdfast_management_v1_management_proto_depIdxs = []int32{
-	7,  // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
-	8,  // 1: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
-	9,  // 2: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
-	0,  // 3: holdfast.management.v1.BackupRequest.container:type_name -> holdfast.management.v1.Container
-	0,  // 4: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
-	9,  // 5: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
-	16, // 6: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
-	1,  // 7: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
-	19, // 8: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
-	2,  // 9: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
-	15, // 10: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
-	3,  // 11: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
-	15, // 12: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	15, // 13: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	28, // 14: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
-	29, // 15: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
-	30, // 16: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	34, // 17: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
-	32, // 18: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
-	29, // 19: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
-	30, // 20: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	24, // 21: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
-	4,  // 22: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
-	15, // 23: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
-	34, // 24: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
-	5,  // 25: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
-	10, // 26: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
-	11, // 27: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
-	12, // 28: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
-	13, // 29: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
-	14, // 30: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
-	17, // 31: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
-	20, // 32: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
-	26, // 33: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
-	31, // 34: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
-	35, // 35: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
-	36, // 36: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
-	38, // 37: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
-	40, // 38: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
-	6,  // 39: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
-	41, // 40: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
-	41, // 41: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
-	41, // 42: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
-	41, // 43: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
-	15, // 44: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
-	18, // 45: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
-	21, // 46: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
-	27, // 47: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
-	33, // 48: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
-	34, // 49: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
-	37, // 50: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
-	39, // 51: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
-	41, // 52: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
-	39, // [39:53] is the sub-list for method output_type
-	25, // [25:39] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	24, // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
+	8,  // 1: holdfast.management.v1.Host.auto_backup:type_name -> holdfast.management.v1.AutoBackup
+	10, // 2: holdfast.management.v1.Host.request_logging:type_name -> holdfast.management.v1.RequestLogging
+	12, // 3: holdfast.management.v1.Host.operation_tracing:type_name -> holdfast.management.v1.OperationTracing
+	0,  // 4: holdfast.management.v1.AutoBackup.state:type_name -> holdfast.management.v1.AutoBackupState
+	16, // 5: holdfast.management.v1.SynchronizeWithPeersResponse.peers:type_name -> holdfast.management.v1.Peer
+	19, // 6: holdfast.management.v1.Stats.stats:type_name -> holdfast.management.v1.Stat
+	20, // 7: holdfast.management.v1.Stat.series:type_name -> holdfast.management.v1.TimeSeries
+	21, // 8: holdfast.management.v1.TimeSeries.bins:type_name -> holdfast.management.v1.TimeBin
+	25, // 9: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
+	26, // 10: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
+	1,  // 11: holdfast.management.v1.BackupRequest.container:type_name -> holdfast.management.v1.Container
+	1,  // 12: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
+	26, // 13: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
+	33, // 14: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
+	2,  // 15: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
+	36, // 16: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
+	3,  // 17: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
+	32, // 18: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
+	4,  // 19: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
+	32, // 20: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	32, // 21: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	45, // 22: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
+	46, // 23: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
+	47, // 24: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	51, // 25: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
+	49, // 26: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
+	46, // 27: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
+	47, // 28: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	41, // 29: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
+	5,  // 30: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
+	32, // 31: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
+	51, // 32: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
+	6,  // 33: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
+	27, // 34: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
+	28, // 35: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
+	29, // 36: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
+	30, // 37: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
+	31, // 38: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
+	34, // 39: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
+	37, // 40: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
+	43, // 41: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
+	48, // 42: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
+	52, // 43: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
+	53, // 44: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
+	55, // 45: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
+	9,  // 46: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
+	11, // 47: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
+	13, // 48: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
+	14, // 49: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
+	17, // 50: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
+	22, // 51: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
+	57, // 52: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
+	7,  // 53: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
+	58, // 54: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
+	58, // 55: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
+	58, // 56: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
+	58, // 57: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
+	32, // 58: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
+	35, // 59: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
+	38, // 60: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
+	44, // 61: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
+	50, // 62: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
+	51, // 63: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
+	54, // 64: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
+	56, // 65: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
+	8,  // 66: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
+	10, // 67: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
+	12, // 68: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
+	15, // 69: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
+	18, // 70: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
+	23, // 71: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
+	58, // 72: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
+	53, // [53:73] is the sub-list for method output_type
+	33, // [33:53] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_management_v1_management_proto_init() }
@@ -3582,28 +4833,30 @@ func file_holdfast_management_v1_management_proto_init() {
 		return
 	}
 	file_holdfast_management_v1_management_proto_msgTypes[5].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[6].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[17].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[19].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[22].OneofWrappers = []any{
+	file_holdfast_management_v1_management_proto_msgTypes[15].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[21].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[22].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[33].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[35].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[38].OneofWrappers = []any{
 		(*StreamBackupResponse_Header)(nil),
 		(*StreamBackupResponse_Chunk)(nil),
 		(*StreamBackupResponse_Trailer)(nil),
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[24].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[26].OneofWrappers = []any{
+	file_holdfast_management_v1_management_proto_msgTypes[40].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[42].OneofWrappers = []any{
 		(*StreamRestoreRequest_Header)(nil),
 		(*StreamRestoreRequest_Chunk)(nil),
 		(*StreamRestoreRequest_Trailer)(nil),
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[27].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[43].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holdfast_management_v1_management_proto_rawDesc), len(file_holdfast_management_v1_management_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   36,
+			NumEnums:      6,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

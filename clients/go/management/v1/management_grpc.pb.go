@@ -22,20 +22,26 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ManagementService_GetHost_FullMethodName        = "/holdfast.management.v1.ManagementService/GetHost"
-	ManagementService_Backup_FullMethodName         = "/holdfast.management.v1.ManagementService/Backup"
-	ManagementService_Restore_FullMethodName        = "/holdfast.management.v1.ManagementService/Restore"
-	ManagementService_UndoRestore_FullMethodName    = "/holdfast.management.v1.ManagementService/UndoRestore"
-	ManagementService_VerifyBackup_FullMethodName   = "/holdfast.management.v1.ManagementService/VerifyBackup"
-	ManagementService_DescribeBackup_FullMethodName = "/holdfast.management.v1.ManagementService/DescribeBackup"
-	ManagementService_ListBackups_FullMethodName    = "/holdfast.management.v1.ManagementService/ListBackups"
-	ManagementService_PruneBackups_FullMethodName   = "/holdfast.management.v1.ManagementService/PruneBackups"
-	ManagementService_StreamBackup_FullMethodName   = "/holdfast.management.v1.ManagementService/StreamBackup"
-	ManagementService_StreamRestore_FullMethodName  = "/holdfast.management.v1.ManagementService/StreamRestore"
-	ManagementService_GetTransfer_FullMethodName    = "/holdfast.management.v1.ManagementService/GetTransfer"
-	ManagementService_ListTransfers_FullMethodName  = "/holdfast.management.v1.ManagementService/ListTransfers"
-	ManagementService_DeleteTransfer_FullMethodName = "/holdfast.management.v1.ManagementService/DeleteTransfer"
-	ManagementService_WatchOperation_FullMethodName = "/holdfast.management.v1.ManagementService/WatchOperation"
+	ManagementService_GetHost_FullMethodName                   = "/holdfast.management.v1.ManagementService/GetHost"
+	ManagementService_Backup_FullMethodName                    = "/holdfast.management.v1.ManagementService/Backup"
+	ManagementService_Restore_FullMethodName                   = "/holdfast.management.v1.ManagementService/Restore"
+	ManagementService_UndoRestore_FullMethodName               = "/holdfast.management.v1.ManagementService/UndoRestore"
+	ManagementService_VerifyBackup_FullMethodName              = "/holdfast.management.v1.ManagementService/VerifyBackup"
+	ManagementService_DescribeBackup_FullMethodName            = "/holdfast.management.v1.ManagementService/DescribeBackup"
+	ManagementService_ListBackups_FullMethodName               = "/holdfast.management.v1.ManagementService/ListBackups"
+	ManagementService_PruneBackups_FullMethodName              = "/holdfast.management.v1.ManagementService/PruneBackups"
+	ManagementService_StreamBackup_FullMethodName              = "/holdfast.management.v1.ManagementService/StreamBackup"
+	ManagementService_StreamRestore_FullMethodName             = "/holdfast.management.v1.ManagementService/StreamRestore"
+	ManagementService_GetTransfer_FullMethodName               = "/holdfast.management.v1.ManagementService/GetTransfer"
+	ManagementService_ListTransfers_FullMethodName             = "/holdfast.management.v1.ManagementService/ListTransfers"
+	ManagementService_DeleteTransfer_FullMethodName            = "/holdfast.management.v1.ManagementService/DeleteTransfer"
+	ManagementService_ConfigureAutoBackup_FullMethodName       = "/holdfast.management.v1.ManagementService/ConfigureAutoBackup"
+	ManagementService_ConfigureRequestLogging_FullMethodName   = "/holdfast.management.v1.ManagementService/ConfigureRequestLogging"
+	ManagementService_ConfigureOperationTracing_FullMethodName = "/holdfast.management.v1.ManagementService/ConfigureOperationTracing"
+	ManagementService_SynchronizeWithPeers_FullMethodName      = "/holdfast.management.v1.ManagementService/SynchronizeWithPeers"
+	ManagementService_GetStats_FullMethodName                  = "/holdfast.management.v1.ManagementService/GetStats"
+	ManagementService_Shutdown_FullMethodName                  = "/holdfast.management.v1.ManagementService/Shutdown"
+	ManagementService_WatchOperation_FullMethodName            = "/holdfast.management.v1.ManagementService/WatchOperation"
 )
 
 // ManagementServiceClient is the client API for ManagementService service.
@@ -79,6 +85,19 @@ type ManagementServiceClient interface {
 	ListTransfers(ctx context.Context, in *ListTransfersRequest, opts ...grpc.CallOption) (*ListTransfersResponse, error)
 	// Forgets a transfer and frees what it takes. Streams of it end with ABORTED.
 	DeleteTransfer(ctx context.Context, in *DeleteTransferRequest, opts ...grpc.CallOption) (*DeleteTransferResponse, error)
+	// Switches automatic backups on or off. The choice holds after a restart too.
+	ConfigureAutoBackup(ctx context.Context, in *ConfigureAutoBackupRequest, opts ...grpc.CallOption) (*AutoBackup, error)
+	// Switches a log line for each request on or off, until the host stops.
+	ConfigureRequestLogging(ctx context.Context, in *ConfigureRequestLoggingRequest, opts ...grpc.CallOption) (*RequestLogging, error)
+	// Begins or ends to record requests as documents below /core/operation-index, of which the newest stay, until the host
+	// stops.
+	ConfigureOperationTracing(ctx context.Context, in *ConfigureOperationTracingRequest, opts ...grpc.CallOption) (*OperationTracing, error)
+	// Makes the hosts of a group agree on their documents. A host alone agrees with itself.
+	SynchronizeWithPeers(ctx context.Context, in *SynchronizeWithPeersRequest, opts ...grpc.CallOption) (*SynchronizeWithPeersResponse, error)
+	// The figures of the host since it started.
+	GetStats(ctx context.Context, in *GetStatsRequest, opts ...grpc.CallOption) (*Stats, error)
+	// Closes the host: what is under way is finished first. It answers before that.
+	Shutdown(ctx context.Context, in *ShutdownRequest, opts ...grpc.CallOption) (*ShutdownResponse, error)
 	// Sends an operation each time it has changed, at most ten times a second, the last time when it is done.
 	WatchOperation(ctx context.Context, in *WatchOperationRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[longrunningpb.Operation], error)
 }
@@ -233,6 +252,66 @@ func (c *managementServiceClient) DeleteTransfer(ctx context.Context, in *Delete
 	return out, nil
 }
 
+func (c *managementServiceClient) ConfigureAutoBackup(ctx context.Context, in *ConfigureAutoBackupRequest, opts ...grpc.CallOption) (*AutoBackup, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AutoBackup)
+	err := c.cc.Invoke(ctx, ManagementService_ConfigureAutoBackup_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) ConfigureRequestLogging(ctx context.Context, in *ConfigureRequestLoggingRequest, opts ...grpc.CallOption) (*RequestLogging, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RequestLogging)
+	err := c.cc.Invoke(ctx, ManagementService_ConfigureRequestLogging_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) ConfigureOperationTracing(ctx context.Context, in *ConfigureOperationTracingRequest, opts ...grpc.CallOption) (*OperationTracing, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OperationTracing)
+	err := c.cc.Invoke(ctx, ManagementService_ConfigureOperationTracing_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) SynchronizeWithPeers(ctx context.Context, in *SynchronizeWithPeersRequest, opts ...grpc.CallOption) (*SynchronizeWithPeersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SynchronizeWithPeersResponse)
+	err := c.cc.Invoke(ctx, ManagementService_SynchronizeWithPeers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) GetStats(ctx context.Context, in *GetStatsRequest, opts ...grpc.CallOption) (*Stats, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Stats)
+	err := c.cc.Invoke(ctx, ManagementService_GetStats_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) Shutdown(ctx context.Context, in *ShutdownRequest, opts ...grpc.CallOption) (*ShutdownResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ShutdownResponse)
+	err := c.cc.Invoke(ctx, ManagementService_Shutdown_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *managementServiceClient) WatchOperation(ctx context.Context, in *WatchOperationRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[longrunningpb.Operation], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &ManagementService_ServiceDesc.Streams[2], ManagementService_WatchOperation_FullMethodName, cOpts...)
@@ -293,6 +372,19 @@ type ManagementServiceServer interface {
 	ListTransfers(context.Context, *ListTransfersRequest) (*ListTransfersResponse, error)
 	// Forgets a transfer and frees what it takes. Streams of it end with ABORTED.
 	DeleteTransfer(context.Context, *DeleteTransferRequest) (*DeleteTransferResponse, error)
+	// Switches automatic backups on or off. The choice holds after a restart too.
+	ConfigureAutoBackup(context.Context, *ConfigureAutoBackupRequest) (*AutoBackup, error)
+	// Switches a log line for each request on or off, until the host stops.
+	ConfigureRequestLogging(context.Context, *ConfigureRequestLoggingRequest) (*RequestLogging, error)
+	// Begins or ends to record requests as documents below /core/operation-index, of which the newest stay, until the host
+	// stops.
+	ConfigureOperationTracing(context.Context, *ConfigureOperationTracingRequest) (*OperationTracing, error)
+	// Makes the hosts of a group agree on their documents. A host alone agrees with itself.
+	SynchronizeWithPeers(context.Context, *SynchronizeWithPeersRequest) (*SynchronizeWithPeersResponse, error)
+	// The figures of the host since it started.
+	GetStats(context.Context, *GetStatsRequest) (*Stats, error)
+	// Closes the host: what is under way is finished first. It answers before that.
+	Shutdown(context.Context, *ShutdownRequest) (*ShutdownResponse, error)
 	// Sends an operation each time it has changed, at most ten times a second, the last time when it is done.
 	WatchOperation(*WatchOperationRequest, grpc.ServerStreamingServer[longrunningpb.Operation]) error
 	mustEmbedUnimplementedManagementServiceServer()
@@ -343,6 +435,24 @@ func (UnimplementedManagementServiceServer) ListTransfers(context.Context, *List
 }
 func (UnimplementedManagementServiceServer) DeleteTransfer(context.Context, *DeleteTransferRequest) (*DeleteTransferResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteTransfer not implemented")
+}
+func (UnimplementedManagementServiceServer) ConfigureAutoBackup(context.Context, *ConfigureAutoBackupRequest) (*AutoBackup, error) {
+	return nil, status.Error(codes.Unimplemented, "method ConfigureAutoBackup not implemented")
+}
+func (UnimplementedManagementServiceServer) ConfigureRequestLogging(context.Context, *ConfigureRequestLoggingRequest) (*RequestLogging, error) {
+	return nil, status.Error(codes.Unimplemented, "method ConfigureRequestLogging not implemented")
+}
+func (UnimplementedManagementServiceServer) ConfigureOperationTracing(context.Context, *ConfigureOperationTracingRequest) (*OperationTracing, error) {
+	return nil, status.Error(codes.Unimplemented, "method ConfigureOperationTracing not implemented")
+}
+func (UnimplementedManagementServiceServer) SynchronizeWithPeers(context.Context, *SynchronizeWithPeersRequest) (*SynchronizeWithPeersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SynchronizeWithPeers not implemented")
+}
+func (UnimplementedManagementServiceServer) GetStats(context.Context, *GetStatsRequest) (*Stats, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetStats not implemented")
+}
+func (UnimplementedManagementServiceServer) Shutdown(context.Context, *ShutdownRequest) (*ShutdownResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Shutdown not implemented")
 }
 func (UnimplementedManagementServiceServer) WatchOperation(*WatchOperationRequest, grpc.ServerStreamingServer[longrunningpb.Operation]) error {
 	return status.Error(codes.Unimplemented, "method WatchOperation not implemented")
@@ -584,6 +694,114 @@ func _ManagementService_DeleteTransfer_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ManagementService_ConfigureAutoBackup_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ConfigureAutoBackupRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).ConfigureAutoBackup(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_ConfigureAutoBackup_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).ConfigureAutoBackup(ctx, req.(*ConfigureAutoBackupRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_ConfigureRequestLogging_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ConfigureRequestLoggingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).ConfigureRequestLogging(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_ConfigureRequestLogging_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).ConfigureRequestLogging(ctx, req.(*ConfigureRequestLoggingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_ConfigureOperationTracing_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ConfigureOperationTracingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).ConfigureOperationTracing(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_ConfigureOperationTracing_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).ConfigureOperationTracing(ctx, req.(*ConfigureOperationTracingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_SynchronizeWithPeers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SynchronizeWithPeersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).SynchronizeWithPeers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_SynchronizeWithPeers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).SynchronizeWithPeers(ctx, req.(*SynchronizeWithPeersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_GetStats_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetStatsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).GetStats(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_GetStats_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).GetStats(ctx, req.(*GetStatsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_Shutdown_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ShutdownRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).Shutdown(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_Shutdown_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).Shutdown(ctx, req.(*ShutdownRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ManagementService_WatchOperation_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchOperationRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -645,6 +863,30 @@ var ManagementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteTransfer",
 			Handler:    _ManagementService_DeleteTransfer_Handler,
+		},
+		{
+			MethodName: "ConfigureAutoBackup",
+			Handler:    _ManagementService_ConfigureAutoBackup_Handler,
+		},
+		{
+			MethodName: "ConfigureRequestLogging",
+			Handler:    _ManagementService_ConfigureRequestLogging_Handler,
+		},
+		{
+			MethodName: "ConfigureOperationTracing",
+			Handler:    _ManagementService_ConfigureOperationTracing_Handler,
+		},
+		{
+			MethodName: "SynchronizeWithPeers",
+			Handler:    _ManagementService_SynchronizeWithPeers_Handler,
+		},
+		{
+			MethodName: "GetStats",
+			Handler:    _ManagementService_GetStats_Handler,
+		},
+		{
+			MethodName: "Shutdown",
+			Handler:    _ManagementService_Shutdown_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file holdfast/management/v1/management.proto.
  */
 export const file_holdfast_management_v1_management: GenFile = /*@__PURE__*/
-  fileDesc("Cidob2xkZmFzdC9tYW5hZ2VtZW50L3YxL21hbmFnZW1lbnQucHJvdG8SFmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEiEAoOR2V0SG9zdFJlcXVlc3Qi5wEKBEhvc3QSCgoCaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIZChFzdGFydF90aW1lX21pY3JvcxgDIAEoAxIWCg5kYXRhX2RpcmVjdG9yeRgEIAEoCRIUCgxiYWNrdXBfcm9vdHMYBSADKAkSHQoVYXV0b19iYWNrdXBfZGlyZWN0b3J5GAYgASgJEhQKDGh0dHBfYWRkcmVzcxgHIAEoCRIUCgxncnBjX2FkZHJlc3MYCCABKAkSLgoHaW5kZXhlcxgJIAMoCzIdLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuSW5kZXgipwIKBUluZGV4EgwKBGxpbmsYASABKAkSEQoJaW5fbWVtb3J5GAIgASgIEhAKCGluZGV4X2lkGAMgASgJEg8KB2xpbmVhZ2UYBCABKAkSNgoHcGFyZW50cxgFIAMoCzIlLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuTGluZWFnZVBhcmVudBIWCg5mb3JtYXRfdmVyc2lvbhgGIAEoBRIXCg9wb3NpdGlvbl9taWNyb3MYByABKAMSEQoJZG9jdW1lbnRzGAggASgDEhAKCHZlcnNpb25zGAkgASgDEhIKCnNpemVfYnl0ZXMYCiABKAMSOAoGd2luZG93GAsgASgLMiguaG9sZGZhc3QubWFuYWdlbWVudC52MS5SZXN0b3JhYmxlV2luZG93IksKDUxpbmVhZ2VQYXJlbnQSEAoIaW5kZXhfaWQYASABKAkSDwoHbGluZWFnZRgCIAEoCRIXCg9wb3NpdGlvbl9taWNyb3MYAyABKAMidwoQUmVzdG9yYWJsZVdpbmRvdxIXCg9lYXJsaWVzdF9taWNyb3MYASABKAMSFQoNbGF0ZXN0X21pY3JvcxgCIAEoAxIVCg1ib3VuZGluZ19saW5rGAMgASgJEhwKFGhpc3Rvcnlfc3RhcnRfbWljcm9zGAQgASgDIuECCg1CYWNrdXBSZXF1ZXN0Eh8KC2Rlc3RpbmF0aW9uGAEgASgJQgq6SAdyBSABKIBAEj4KCWNvbnRhaW5lchgCIAEoDjIhLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuQ29udGFpbmVyQgi6SAWCAQIQARIcCgppbmRleF9saW5rGAMgASgJQgi6SAVyAyiACBINCgVzdG9yZRgEIAEoCBIMCgRmdWxsGAUgASgIEjAKCnJlcXVlc3RfaWQYBiABKAlCHLpIGXIXKIABMhJeW0EtWmEtejAtOS5fOi1dKiQSFQoNdmFsaWRhdGVfb25seRgHIAEoCBIiCgZiZWFyZXIYCCABKAlCErpID3INKIBAMgheWyEtfl0qJBITCgZ2ZXJpZnkYCSABKAhIAIgBARInCgVzaW5jZRgKIAEoCUIYukgVchMyEV4oWzAtOWEtZl17NjR9KT8kQgkKB192ZXJpZnkiyQIKDlJlc3RvcmVSZXF1ZXN0EhoKBnNvdXJjZRgBIAEoCUIKukgHcgUgASiAQBIcCgppbmRleF9saW5rGAIgASgJQgi6SAVyAyiACBIxChJ0YXJnZXRfdGltZV9taWNyb3MYAyABKANCELpIDSILGP////////8PKABIAIgBARIdCgtiYWNrdXBfbmFtZRgEIAEoCUIIukgFcgMo/wESMAoKcmVxdWVzdF9pZBgFIAEoCUIcukgZchcogAEyEl5bQS1aYS16MC05Ll86LV0qJBIVCg12YWxpZGF0ZV9vbmx5GAYgASgIEiIKBmJlYXJlchgHIAEoCUISukgPcg0ogEAyCF5bIS1+XSokEicKDGJhc2Vfc291cmNlcxgIIAMoCUIRukgOkgELEGQiB3IFIAEogEBCFQoTX3RhcmdldF90aW1lX21pY3JvcyIyChJVbmRvUmVzdG9yZVJlcXVlc3QSHAoKaW5kZXhfbGluaxgBIAEoCUIIukgFcgMogAgiTQoTVmVyaWZ5QmFja3VwUmVxdWVzdBIXCgN1cmkYASABKAlCCrpIB3IFIAEogEASHQoLYmFja3VwX25hbWUYAiABKAlCCLpIBXIDKP8BIk8KFURlc2NyaWJlQmFja3VwUmVxdWVzdBIXCgN1cmkYASABKAlCCrpIB3IFIAEogEASHQoLYmFja3VwX25hbWUYAiABKAlCCLpIBXIDKP8BIskDChFCYWNrdXBEZXNjcmlwdGlvbhIMCgRuYW1lGAEgASgJEg4KBm51bWJlchgCIAEoAxILCgN1cmkYAyABKAkSNAoJY29udGFpbmVyGAQgASgOMiEuaG9sZGZhc3QubWFuYWdlbWVudC52MS5Db250YWluZXISEAoIaW5kZXhfaWQYBSABKAkSEgoKaW5kZXhfbGluaxgGIAEoCRIPCgdsaW5lYWdlGAcgASgJEg8KB2hvc3RfaWQYCCABKAkSFwoPcHJvZHVjdF92ZXJzaW9uGAkgASgJEhoKEmNyZWF0ZV90aW1lX21pY3JvcxgKIAEoAxIXCg9wb3NpdGlvbl9taWNyb3MYCyABKAMSOAoGd2luZG93GAwgASgLMiguaG9sZGZhc3QubWFuYWdlbWVudC52MS5SZXN0b3JhYmxlV2luZG93EhEKCWRvY3VtZW50cxgNIAEoAxIQCgh2ZXJzaW9ucxgOIAEoAxISCgpzaXplX2J5dGVzGA8gASgDEjEKCHNlZ21lbnRzGBAgAygLMh8uaG9sZGZhc3QubWFuYWdlbWVudC52MS5TZWdtZW50EhcKD21hbmlmZXN0X3NoYTI1NhgRIAEoCSKqAQoHU2VnbWVudBIMCgRuYW1lGAEgASgJEjEKBGtpbmQYAiABKA4yIy5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlNlZ21lbnRLaW5kEhIKCnNpemVfYnl0ZXMYAyABKAMSDgoGc2hhMjU2GAQgASgJEhQKDGZpcnN0X21pY3JvcxgFIAEoAxITCgtsYXN0X21pY3JvcxgGIAEoAxIPCgdyZWNvcmRzGAcgASgDImoKEkxpc3RCYWNrdXBzUmVxdWVzdBIXCgN1cmkYASABKAlCCrpIB3IFIAEogEASHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDKIAIImUKE0xpc3RCYWNrdXBzUmVzcG9uc2USNQoHYmFja3VwcxgBIAMoCzIkLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuTGlzdGVkQmFja3VwEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKcAQoMTGlzdGVkQmFja3VwEgwKBG5hbWUYASABKAkSMgoFc3RhdGUYAiABKA4yIy5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkJhY2t1cFN0YXRlEg8KB3Byb2JsZW0YAyABKAkSOQoGYmFja3VwGAQgASgLMikuaG9sZGZhc3QubWFuYWdlbWVudC52MS5CYWNrdXBEZXNjcmlwdGlvbiKcAQoTUHJ1bmVCYWNrdXBzUmVxdWVzdBIXCgN1cmkYASABKAlCCrpIB3IFIAEogEASIwoFbmFtZXMYAiADKAlCFLpIEZIBDggBEOgHIgdyBSABKP8BEhUKDXZhbGlkYXRlX29ubHkYAyABKAgSMAoKcmVxdWVzdF9pZBgEIAEoCUIcukgZchcogAEyEl5bQS1aYS16MC05Ll86LV0qJCJbChRQcnVuZUJhY2t1cHNSZXNwb25zZRIXCg9yZW1vdmVkX2JhY2t1cHMYASADKAkSFQoNcmVtb3ZlZF9maWxlcxgCIAMoCRITCgtmcmVlZF9ieXRlcxgDIAEoAyKCAwoRT3BlcmF0aW9uTWV0YWRhdGESMwoEa2luZBgBIAEoDjIlLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuT3BlcmF0aW9uS2luZBISCgppbmRleF9saW5rGAIgASgJEg4KBnRhcmdldBgDIAEoCRIZChFzdGFydF90aW1lX21pY3JvcxgEIAEoAxIcCg9lbmRfdGltZV9taWNyb3MYBSABKANIAIgBARINCgVzdGFnZRgGIAEoCRISCgpieXRlc19kb25lGAcgASgDEhMKC2J5dGVzX3RvdGFsGAggASgDEhYKDmRvY3VtZW50c19kb25lGAkgASgDEhcKD2RvY3VtZW50c190b3RhbBgKIAEoAxIYChBieXRlc19wZXJfc2Vjb25kGAsgASgBEh0KEHJlbWFpbmluZ19taWNyb3MYDCABKANIAYgBARIQCgh3YXJuaW5ncxgNIAMoCUISChBfZW5kX3RpbWVfbWljcm9zQhMKEV9yZW1haW5pbmdfbWljcm9zIp4BCgxCYWNrdXBSZXN1bHQSOQoGYmFja3VwGAEgASgLMikuaG9sZGZhc3QubWFuYWdlbWVudC52MS5CYWNrdXBEZXNjcmlwdGlvbhIVCg1ieXRlc193cml0dGVuGAIgASgDEhgKEHNlZ21lbnRzX3dyaXR0ZW4YAyABKAUSEAoIdmVyaWZpZWQYBCABKAgSEAoId2FybmluZ3MYBSADKAkivAEKDVJlc3RvcmVSZXN1bHQSEgoKaW5kZXhfbGluaxgBIAEoCRIPCgdsaW5lYWdlGAIgASgJEhEKCWRvY3VtZW50cxgDIAEoAxIQCgh2ZXJzaW9ucxgEIAEoAxIXCg9wb3NpdGlvbl9taWNyb3MYBSABKAMSHwoSdGFyZ2V0X3RpbWVfbWljcm9zGAYgASgDSACIAQESEAoId2FybmluZ3MYByADKAlCFQoTX3RhcmdldF90aW1lX21pY3JvcyJpCgxWZXJpZnlSZXN1bHQSOQoGYmFja3VwGAEgASgLMikuaG9sZGZhc3QubWFuYWdlbWVudC52MS5CYWNrdXBEZXNjcmlwdGlvbhIPCgdyZWNvcmRzGAIgASgDEg0KBWJ5dGVzGAMgASgDIoACChNTdHJlYW1CYWNrdXBSZXF1ZXN0EhwKCmluZGV4X2xpbmsYASABKAlCCLpIBXIDKIAIEg0KBXN0b3JlGAIgASgIEicKBXNpbmNlGAMgASgJQhi6SBVyEzIRXihbMC05YS1mXXs2NH0pPyQSTgoNdHJhbnNmZXJfbmFtZRgEIAEoCUI3ukg0cjIoUDIuXih0cmFuc2ZlcnMvW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXXswLDYzfSk/JBIgCgZvZmZzZXQYBSABKANCELpIDSILGP////////8PKAASIQoLY2h1bmtfYnl0ZXMYBiABKAVCDLpICRoHGICAgAQoACLLAQoUU3RyZWFtQmFja3VwUmVzcG9uc2USPAoGaGVhZGVyGAEgASgLMiouaG9sZGZhc3QubWFuYWdlbWVudC52MS5TdHJlYW1CYWNrdXBIZWFkZXJIABIuCgVjaHVuaxgCIAEoCzIdLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuQ2h1bmtIABI6Cgd0cmFpbGVyGAMgASgLMicuaG9sZGZhc3QubWFuYWdlbWVudC52MS5UcmFuc2ZlclRyYWlsZXJIAEIJCgdtZXNzYWdlIlgKElN0cmVhbUJhY2t1cEhlYWRlchIyCgh0cmFuc2ZlchgBIAEoCzIgLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuVHJhbnNmZXISDgoGb2Zmc2V0GAIgASgDImMKBUNodW5rEiAKBm9mZnNldBgBIAEoA0IQukgNIgsY/////////w8oABIYCgRkYXRhGAIgASgMQgq6SAd6BRiAgIAEEhMKBmNyYzMyYxgDIAEoB0gAiAEBQgkKB19jcmMzMmMiXgoPVHJhbnNmZXJUcmFpbGVyEiQKCnNpemVfYnl0ZXMYASABKANCELpIDSILGP////////8PKAASJQoGc2hhMjU2GAIgASgJQhW6SBJyEDIOXlswLTlhLWZdezY0fSQi0wEKFFN0cmVhbVJlc3RvcmVSZXF1ZXN0Ej0KBmhlYWRlchgBIAEoCzIrLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuU3RyZWFtUmVzdG9yZUhlYWRlckgAEi4KBWNodW5rGAIgASgLMh0uaG9sZGZhc3QubWFuYWdlbWVudC52MS5DaHVua0gAEjoKB3RyYWlsZXIYAyABKAsyJy5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlRyYW5zZmVyVHJhaWxlckgAQhAKB21lc3NhZ2USBbpIAggBIuUCChNTdHJlYW1SZXN0b3JlSGVhZGVyEhwKCmluZGV4X2xpbmsYASABKAlCCLpIBXIDKIAIEjEKEnRhcmdldF90aW1lX21pY3JvcxgCIAEoA0IQukgNIgsY/////////w8oAEgAiAEBEk4KDXRyYW5zZmVyX25hbWUYAyABKAlCN7pINHIyKFAyLl4odHJhbnNmZXJzL1tBLVphLXowLTldW0EtWmEtejAtOS5fLV17MCw2M30pPyQSJAoKc2l6ZV9ieXRlcxgEIAEoA0IQukgNIgsY/////////w8oABIwCgpyZXF1ZXN0X2lkGAUgASgJQhy6SBlyFyiAATISXltBLVphLXowLTkuXzotXSokEhUKDXZhbGlkYXRlX29ubHkYBiABKAgSJwoMYmFzZV9zb3VyY2VzGAcgAygJQhG6SA6SAQsQZCIHcgUgASiAQEIVChNfdGFyZ2V0X3RpbWVfbWljcm9zIngKFVN0cmVhbVJlc3RvcmVSZXNwb25zZRI1CgZyZXN1bHQYASABKAsyJS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlJlc3RvcmVSZXN1bHQSEQoJb3BlcmF0aW9uGAIgASgJEhUKDXRyYW5zZmVyX25hbWUYAyABKAkimAIKCFRyYW5zZmVyEgwKBG5hbWUYASABKAkSPAoJZGlyZWN0aW9uGAIgASgOMikuaG9sZGZhc3QubWFuYWdlbWVudC52MS5UcmFuc2ZlckRpcmVjdGlvbhISCgpzaXplX2J5dGVzGAMgASgDEhcKD2NvbW1pdHRlZF9ieXRlcxgEIAEoAxIQCghjb21wbGV0ZRgFIAEoCBIOCgZzaGEyNTYYBiABKAkSGgoSY3JlYXRlX3RpbWVfbWljcm9zGAcgASgDEhoKEmV4cGlyZV90aW1lX21pY3JvcxgIIAEoAxI5CgZiYWNrdXAYCSABKAsyKS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkJhY2t1cERlc2NyaXB0aW9uIlgKEkdldFRyYW5zZmVyUmVxdWVzdBJCCgRuYW1lGAEgASgJQjS6SDFyLyhQMitedHJhbnNmZXJzL1tBLVphLXowLTldW0EtWmEtejAtOS5fLV17MCw2M30kIhYKFExpc3RUcmFuc2ZlcnNSZXF1ZXN0IkwKFUxpc3RUcmFuc2ZlcnNSZXNwb25zZRIzCgl0cmFuc2ZlcnMYASADKAsyIC5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlRyYW5zZmVyIlsKFURlbGV0ZVRyYW5zZmVyUmVxdWVzdBJCCgRuYW1lGAEgASgJQjS6SDFyLyhQMitedHJhbnNmZXJzL1tBLVphLXowLTldW0EtWmEtejAtOS5fLV17MCw2M30kIhgKFkRlbGV0ZVRyYW5zZmVyUmVzcG9uc2UiMQoVV2F0Y2hPcGVyYXRpb25SZXF1ZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFIAEogAEqaAoJQ29udGFpbmVyEhkKFUNPTlRBSU5FUl9VTlNQRUNJRklFRBAAEhEKDUNPTlRBSU5FUl9aSVAQARIXChNDT05UQUlORVJfRElSRUNUT1JZEAISFAoQQ09OVEFJTkVSX1NUUkVBTRADKloKC1NlZ21lbnRLaW5kEhwKGFNFR01FTlRfS0lORF9VTlNQRUNJRklFRBAAEhUKEVNFR01FTlRfS0lORF9CQVNFEAESFgoSU0VHTUVOVF9LSU5EX0RFTFRBEAIqYAoLQmFja3VwU3RhdGUSHAoYQkFDS1VQX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVQkFDS1VQX1NUQVRFX0NPTVBMRVRFEAESGAoUQkFDS1VQX1NUQVRFX0RBTUFHRUQQAiqpAQoNT3BlcmF0aW9uS2luZBIeChpPUEVSQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhkKFU9QRVJBVElPTl9LSU5EX0JBQ0tVUBABEhoKFk9QRVJBVElPTl9LSU5EX1JFU1RPUkUQAhIfChtPUEVSQVRJT05fS0lORF9VTkRPX1JFU1RPUkUQAxIgChxPUEVSQVRJT05fS0lORF9WRVJJRllfQkFDS1VQEAQqdwoRVHJhbnNmZXJEaXJlY3Rpb24SIgoeVFJBTlNGRVJfRElSRUNUSU9OX1VOU1BFQ0lGSUVEEAASHwobVFJBTlNGRVJfRElSRUNUSU9OX0RPV05MT0FEEAESHQoZVFJBTlNGRVJfRElSRUNUSU9OX1VQTE9BRBACMoAPChFNYW5hZ2VtZW50U2VydmljZRJhCgdHZXRIb3N0EiYuaG9sZGZhc3QubWFuYWdlbWVudC52MS5HZXRIb3N0UmVxdWVzdBocLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuSG9zdCIQgtPkkwIKEggvdjEvaG9zdBKKAQoGQmFja3VwEiUuaG9sZGZhc3QubWFuYWdlbWVudC52MS5CYWNrdXBSZXF1ZXN0Gh0uZ29vZ2xlLmxvbmdydW5uaW5nLk9wZXJhdGlvbiI6ykEhCgxCYWNrdXBSZXN1bHQSEU9wZXJhdGlvbk1ldGFkYXRhgtPkkwIQOgEqIgsvdjEvYmFja3VwcxKOAQoHUmVzdG9yZRImLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuUmVzdG9yZVJlcXVlc3QaHS5nb29nbGUubG9uZ3J1bm5pbmcuT3BlcmF0aW9uIjzKQSIKDVJlc3RvcmVSZXN1bHQSEU9wZXJhdGlvbk1ldGFkYXRhgtPkkwIROgEqIgwvdjEvcmVzdG9yZXMSmwEKC1VuZG9SZXN0b3JlEiouaG9sZGZhc3QubWFuYWdlbWVudC52MS5VbmRvUmVzdG9yZVJlcXVlc3QaHS5nb29nbGUubG9uZ3J1bm5pbmcuT3BlcmF0aW9uIkHKQSIKDVJlc3RvcmVSZXN1bHQSEU9wZXJhdGlvbk1ldGFkYXRhgtPkkwIWOgEqIhEvdjEvcmVzdG9yZXM6dW5kbxKdAQoMVmVyaWZ5QmFja3VwEisuaG9sZGZhc3QubWFuYWdlbWVudC52MS5WZXJpZnlCYWNrdXBSZXF1ZXN0Gh0uZ29vZ2xlLmxvbmdydW5uaW5nLk9wZXJhdGlvbiJBykEhCgxWZXJpZnlSZXN1bHQSEU9wZXJhdGlvbk1ldGFkYXRhgtPkkwIXOgEqIhIvdjEvYmFja3Vwczp2ZXJpZnkSiAEKDkRlc2NyaWJlQmFja3VwEi0uaG9sZGZhc3QubWFuYWdlbWVudC52MS5EZXNjcmliZUJhY2t1cFJlcXVlc3QaKS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkJhY2t1cERlc2NyaXB0aW9uIhyC0+STAhYSFC92MS9iYWNrdXBzOmRlc2NyaWJlEnsKC0xpc3RCYWNrdXBzEiouaG9sZGZhc3QubWFuYWdlbWVudC52MS5MaXN0QmFja3Vwc1JlcXVlc3QaKy5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkxpc3RCYWNrdXBzUmVzcG9uc2UiE4LT5JMCDRILL3YxL2JhY2t1cHMShwEKDFBydW5lQmFja3VwcxIrLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuUHJ1bmVCYWNrdXBzUmVxdWVzdBosLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuUHJ1bmVCYWNrdXBzUmVzcG9uc2UiHILT5JMCFjoBKiIRL3YxL2JhY2t1cHM6cHJ1bmUSigEKDFN0cmVhbUJhY2t1cBIrLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuU3RyZWFtQmFja3VwUmVxdWVzdBosLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuU3RyZWFtQmFja3VwUmVzcG9uc2UiHYLT5JMCFzoBKiISL3YxL2JhY2t1cHM6c3RyZWFtMAESbgoNU3RyZWFtUmVzdG9yZRIsLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuU3RyZWFtUmVzdG9yZVJlcXVlc3QaLS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlN0cmVhbVJlc3RvcmVSZXNwb25zZSgBEnsKC0dldFRyYW5zZmVyEiouaG9sZGZhc3QubWFuYWdlbWVudC52MS5HZXRUcmFuc2ZlclJlcXVlc3QaIC5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlRyYW5zZmVyIh6C0+STAhgSFi92MS97bmFtZT10cmFuc2ZlcnMvKn0SgwEKDUxpc3RUcmFuc2ZlcnMSLC5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkxpc3RUcmFuc2ZlcnNSZXF1ZXN0Gi0uaG9sZGZhc3QubWFuYWdlbWVudC52MS5MaXN0VHJhbnNmZXJzUmVzcG9uc2UiFYLT5JMCDxINL3YxL3RyYW5zZmVycxKPAQoORGVsZXRlVHJhbnNmZXISLS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkRlbGV0ZVRyYW5zZmVyUmVxdWVzdBouLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuRGVsZXRlVHJhbnNmZXJSZXNwb25zZSIegtPkkwIYKhYvdjEve25hbWU9dHJhbnNmZXJzLyp9EocBCg5XYXRjaE9wZXJhdGlvbhItLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuV2F0Y2hPcGVyYXRpb25SZXF1ZXN0Gh0uZ29vZ2xlLmxvbmdydW5uaW5nLk9wZXJhdGlvbiIlgtPkkwIfEh0vdjEve25hbWU9b3BlcmF0aW9ucy8qfTp3YXRjaDABQjRaMmhvbGRmYXN0LmRldi9jbGllbnRzL2dvL21hbmFnZW1lbnQvdjE7bWFuYWdlbWVudHYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_longrunning_operations]);
+  fileDesc("Cidob2xkZmFzdC9tYW5hZ2VtZW50L3YxL21hbmFnZW1lbnQucHJvdG8SFmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEiEAoOR2V0SG9zdFJlcXVlc3QipgMKBEhvc3QSCgoCaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIZChFzdGFydF90aW1lX21pY3JvcxgDIAEoAxIWCg5kYXRhX2RpcmVjdG9yeRgEIAEoCRIUCgxiYWNrdXBfcm9vdHMYBSADKAkSHQoVYXV0b19iYWNrdXBfZGlyZWN0b3J5GAYgASgJEhQKDGh0dHBfYWRkcmVzcxgHIAEoCRIUCgxncnBjX2FkZHJlc3MYCCABKAkSLgoHaW5kZXhlcxgJIAMoCzIdLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuSW5kZXgSNwoLYXV0b19iYWNrdXAYCiABKAsyIi5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkF1dG9CYWNrdXASPwoPcmVxdWVzdF9sb2dnaW5nGAsgASgLMiYuaG9sZGZhc3QubWFuYWdlbWVudC52MS5SZXF1ZXN0TG9nZ2luZxJDChFvcGVyYXRpb25fdHJhY2luZxgMIAEoCzIoLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuT3BlcmF0aW9uVHJhY2luZyK2AgoKQXV0b0JhY2t1cBIPCgdlbmFibGVkGAEgASgIEhEKCWRpcmVjdG9yeRgCIAEoCRISCgppbmRleF9saW5rGAMgASgJEjYKBXN0YXRlGAQgASgOMicuaG9sZGZhc3QubWFuYWdlbWVudC52MS5BdXRvQmFja3VwU3RhdGUSGQoRZmFpbHVyZXNfaW5fYV9yb3cYBSABKAUSEAoId2FybmluZ3MYBiADKAkSGwoTbGFzdF9zdWNjZXNzX21pY3JvcxgHIAEoAxIbChNsYXN0X2ZhaWx1cmVfbWljcm9zGAggASgDEhIKCmxhc3RfZXJyb3IYCSABKAkSFwoPcG9zaXRpb25fbWljcm9zGAogASgDEg0KBWZpbGVzGAsgASgFEhUKDW90aGVyX2JhY2t1cHMYDCABKAUiLQoaQ29uZmlndXJlQXV0b0JhY2t1cFJlcXVlc3QSDwoHZW5hYmxlZBgBIAEoCCKIAQoOUmVxdWVzdExvZ2dpbmcSDwoHZW5hYmxlZBgBIAEoCBIcChRza2lwX2dvc3NpcF9yZXF1ZXN0cxgCIAEoCBIlCh1za2lwX3N5bmNocm9uaXphdGlvbl9yZXF1ZXN0cxgDIAEoCBIgChhza2lwX2ZvcndhcmRpbmdfcmVxdWVzdHMYBCABKAgikAIKHkNvbmZpZ3VyZVJlcXVlc3RMb2dnaW5nUmVxdWVzdBIUCgdlbmFibGVkGAEgASgISACIAQESIQoUc2tpcF9nb3NzaXBfcmVxdWVzdHMYAiABKAhIAYgBARIqCh1za2lwX3N5bmNocm9uaXphdGlvbl9yZXF1ZXN0cxgDIAEoCEgCiAEBEiUKGHNraXBfZm9yd2FyZGluZ19yZXF1ZXN0cxgEIAEoCEgDiAEBQgoKCF9lbmFibGVkQhcKFV9za2lwX2dvc3NpcF9yZXF1ZXN0c0IgCh5fc2tpcF9zeW5jaHJvbml6YXRpb25fcmVxdWVzdHNCGwoZX3NraXBfZm9yd2FyZGluZ19yZXF1ZXN0cyIyChBPcGVyYXRpb25UcmFjaW5nEg8KB2VuYWJsZWQYASABKAgSDQoFbGV2ZWwYAiABKAkiSwogQ29uZmlndXJlT3BlcmF0aW9uVHJhY2luZ1JlcXVlc3QSDwoHZW5hYmxlZBgBIAEoCBIWCgVsZXZlbBgCIAEoCUIHukgEcgIoECJDChtTeW5jaHJvbml6ZVdpdGhQZWVyc1JlcXVlc3QSJAoSbm9kZV9zZWxlY3Rvcl9wYXRoGAEgASgJQgi6SAVyAyiACCJLChxTeW5jaHJvbml6ZVdpdGhQZWVyc1Jlc3BvbnNlEisKBXBlZXJzGAEgAygLMhwuaG9sZGZhc3QubWFuYWdlbWVudC52MS5QZWVyIkEKBFBlZXISCgoCaWQYASABKAkSFwoPcG9zaXRpb25fbWljcm9zGAIgASgDEhQKDGluX2FncmVlbWVudBgDIAEoCCIRCg9HZXRTdGF0c1JlcXVlc3QiNAoFU3RhdHMSKwoFc3RhdHMYASADKAsyHC5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlN0YXQitAEKBFN0YXQSDAoEbmFtZRgBIAEoCRIUCgxsYXRlc3RfdmFsdWUYAiABKAESGQoRYWNjdW11bGF0ZWRfdmFsdWUYAyABKAESDwoHdmVyc2lvbhgEIAEoAxIaChJsYXN0X3VwZGF0ZV9taWNyb3MYBSABKAMSDAoEdW5pdBgGIAEoCRIyCgZzZXJpZXMYByABKAsyIi5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlRpbWVTZXJpZXMiagoKVGltZVNlcmllcxIbChNiaW5fZHVyYXRpb25fbWlsbGlzGAEgASgDEhAKCG51bV9iaW5zGAIgASgFEi0KBGJpbnMYAyADKAsyHy5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlRpbWVCaW4ilgEKB1RpbWVCaW4SFAoMc3RhcnRfbWlsbGlzGAEgASgDEg0KBWNvdW50GAIgASgDEhAKA3N1bRgDIAEoAUgAiAEBEhAKA2F2ZxgEIAEoAUgBiAEBEhAKA21pbhgFIAEoAUgCiAEBEhAKA21heBgGIAEoAUgDiAEBQgYKBF9zdW1CBgoEX2F2Z0IGCgRfbWluQgYKBF9tYXgiEQoPU2h1dGRvd25SZXF1ZXN0IhIKEFNodXRkb3duUmVzcG9uc2UipwIKBUluZGV4EgwKBGxpbmsYASABKAkSEQoJaW5fbWVtb3J5GAIgASgIEhAKCGluZGV4X2lkGAMgASgJEg8KB2xpbmVhZ2UYBCABKAkSNgoHcGFyZW50cxgFIAMoCzIlLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuTGluZWFnZVBhcmVudBIWCg5mb3JtYXRfdmVyc2lvbhgGIAEoBRIXCg9wb3NpdGlvbl9taWNyb3MYByABKAMSEQoJZG9jdW1lbnRzGAggASgDEhAKCHZlcnNpb25zGAkgASgDEhIKCnNpemVfYnl0ZXMYCiABKAMSOAoGd2luZG93GAsgASgLMiguaG9sZGZhc3QubWFuYWdlbWVudC52MS5SZXN0b3JhYmxlV2luZG93IksKDUxpbmVhZ2VQYXJlbnQSEAoIaW5kZXhfaWQYASABKAkSDwoHbGluZWFnZRgCIAEoCRIXCg9wb3NpdGlvbl9taWNyb3MYAyABKAMidwoQUmVzdG9yYWJsZVdpbmRvdxIXCg9lYXJsaWVzdF9taWNyb3MYASABKAMSFQoNbGF0ZXN0X21pY3JvcxgCIAEoAxIVCg1ib3VuZGluZ19saW5rGAMgASgJEhwKFGhpc3Rvcnlfc3RhcnRfbWljcm9zGAQgASgDIuECCg1CYWNrdXBSZXF1ZXN0Eh8KC2Rlc3RpbmF0aW9uGAEgASgJQgq6SAdyBSABKIBAEj4KCWNvbnRhaW5lchgCIAEoDjIhLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuQ29udGFpbmVyQgi6SAWCAQIQARIcCgppbmRleF9saW5rGAMgASgJQgi6SAVyAyiACBINCgVzdG9yZRgEIAEoCBIMCgRmdWxsGAUgASgIEjAKCnJlcXVlc3RfaWQYBiABKAlCHLpIGXIXKIABMhJeW0EtWmEtejAtOS5fOi1dKiQSFQoNdmFsaWRhdGVfb25seRgHIAEoCBIiCgZiZWFyZXIYCCABKAlCErpID3INKIBAMgheWyEtfl0qJBITCgZ2ZXJpZnkYCSABKAhIAIgBARInCgVzaW5jZRgKIAEoCUIYukgVchMyEV4oWzAtOWEtZl17NjR9KT8kQgkKB192ZXJpZnkikwMKDlJlc3RvcmVSZXF1ZXN0EhoKBnNvdXJjZRgBIAEoCUIKukgHcgUgASiAQBIcCgppbmRleF9saW5rGAIgASgJQgi6SAVyAyiACBIxChJ0YXJnZXRfdGltZV9taWNyb3MYAyABKANCELpIDSILGP////////8PKABIAIgBARIdCgtiYWNrdXBfbmFtZRgEIAEoCUIIukgFcgMo/wESMAoKcmVxdWVzdF9pZBgFIAEoCUIcukgZchcogAEyEl5bQS1aYS16MC05Ll86LV0qJBIVCg12YWxpZGF0ZV9vbmx5GAYgASgIEiIKBmJlYXJlchgHIAEoCUISukgPcg0ogEAyCF5bIS1+XSokEjEKEmlmX3Bvc2l0aW9uX21pY3JvcxgJIAEoA0IQukgNIgsY/////////w8oAEgBiAEBEicKDGJhc2Vfc291cmNlcxgIIAMoCUIRukgOkgELEGQiB3IFIAEogEBCFQoTX3RhcmdldF90aW1lX21pY3Jvc0IVChNfaWZfcG9zaXRpb25fbWljcm9zIjIKElVuZG9SZXN0b3JlUmVxdWVzdBIcCgppbmRleF9saW5rGAEgASgJQgi6SAVyAyiACCJNChNWZXJpZnlCYWNrdXBSZXF1ZXN0EhcKA3VyaRgBIAEoCUIKukgHcgUgASiAQBIdCgtiYWNrdXBfbmFtZRgCIAEoCUIIukgFcgMo/wEiTwoVRGVzY3JpYmVCYWNrdXBSZXF1ZXN0EhcKA3VyaRgBIAEoCUIKukgHcgUgASiAQBIdCgtiYWNrdXBfbmFtZRgCIAEoCUIIukgFcgMo/wEiyQMKEUJhY2t1cERlc2NyaXB0aW9uEgwKBG5hbWUYASABKAkSDgoGbnVtYmVyGAIgASgDEgsKA3VyaRgDIAEoCRI0Cgljb250YWluZXIYBCABKA4yIS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkNvbnRhaW5lchIQCghpbmRleF9pZBgFIAEoCRISCgppbmRleF9saW5rGAYgASgJEg8KB2xpbmVhZ2UYByABKAkSDwoHaG9zdF9pZBgIIAEoCRIXCg9wcm9kdWN0X3ZlcnNpb24YCSABKAkSGgoSY3JlYXRlX3RpbWVfbWljcm9zGAogASgDEhcKD3Bvc2l0aW9uX21pY3JvcxgLIAEoAxI4CgZ3aW5kb3cYDCABKAsyKC5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlJlc3RvcmFibGVXaW5kb3cSEQoJZG9jdW1lbnRzGA0gASgDEhAKCHZlcnNpb25zGA4gASgDEhIKCnNpemVfYnl0ZXMYDyABKAMSMQoIc2VnbWVudHMYECADKAsyHy5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlNlZ21lbnQSFwoPbWFuaWZlc3Rfc2hhMjU2GBEgASgJIqoBCgdTZWdtZW50EgwKBG5hbWUYASABKAkSMQoEa2luZBgCIAEoDjIjLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuU2VnbWVudEtpbmQSEgoKc2l6ZV9ieXRlcxgDIAEoAxIOCgZzaGEyNTYYBCABKAkSFAoMZmlyc3RfbWljcm9zGAUgASgDEhMKC2xhc3RfbWljcm9zGAYgASgDEg8KB3JlY29yZHMYByABKAMiagoSTGlzdEJhY2t1cHNSZXF1ZXN0EhcKA3VyaRgBIAEoCUIKukgHcgUgASiAQBIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGOgHKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMogAgiZQoTTGlzdEJhY2t1cHNSZXNwb25zZRI1CgdiYWNrdXBzGAEgAygLMiQuaG9sZGZhc3QubWFuYWdlbWVudC52MS5MaXN0ZWRCYWNrdXASFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpwBCgxMaXN0ZWRCYWNrdXASDAoEbmFtZRgBIAEoCRIyCgVzdGF0ZRgCIAEoDjIjLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuQmFja3VwU3RhdGUSDwoHcHJvYmxlbRgDIAEoCRI5CgZiYWNrdXAYBCABKAsyKS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkJhY2t1cERlc2NyaXB0aW9uIpwBChNQcnVuZUJhY2t1cHNSZXF1ZXN0EhcKA3VyaRgBIAEoCUIKukgHcgUgASiAQBIjCgVuYW1lcxgCIAMoCUIUukgRkgEOCAEQ6AciB3IFIAEo/wESFQoNdmFsaWRhdGVfb25seRgDIAEoCBIwCgpyZXF1ZXN0X2lkGAQgASgJQhy6SBlyFyiAATISXltBLVphLXowLTkuXzotXSokIlsKFFBydW5lQmFja3Vwc1Jlc3BvbnNlEhcKD3JlbW92ZWRfYmFja3VwcxgBIAMoCRIVCg1yZW1vdmVkX2ZpbGVzGAIgAygJEhMKC2ZyZWVkX2J5dGVzGAMgASgDIoIDChFPcGVyYXRpb25NZXRhZGF0YRIzCgRraW5kGAEgASgOMiUuaG9sZGZhc3QubWFuYWdlbWVudC52MS5PcGVyYXRpb25LaW5kEhIKCmluZGV4X2xpbmsYAiABKAkSDgoGdGFyZ2V0GAMgASgJEhkKEXN0YXJ0X3RpbWVfbWljcm9zGAQgASgDEhwKD2VuZF90aW1lX21pY3JvcxgFIAEoA0gAiAEBEg0KBXN0YWdlGAYgASgJEhIKCmJ5dGVzX2RvbmUYByABKAMSEwoLYnl0ZXNfdG90YWwYCCABKAMSFgoOZG9jdW1lbnRzX2RvbmUYCSABKAMSFwoPZG9jdW1lbnRzX3RvdGFsGAogASgDEhgKEGJ5dGVzX3Blcl9zZWNvbmQYCyABKAESHQoQcmVtYWluaW5nX21pY3JvcxgMIAEoA0gBiAEBEhAKCHdhcm5pbmdzGA0gAygJQhIKEF9lbmRfdGltZV9taWNyb3NCEwoRX3JlbWFpbmluZ19taWNyb3MingEKDEJhY2t1cFJlc3VsdBI5CgZiYWNrdXAYASABKAsyKS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkJhY2t1cERlc2NyaXB0aW9uEhUKDWJ5dGVzX3dyaXR0ZW4YAiABKAMSGAoQc2VnbWVudHNfd3JpdHRlbhgDIAEoBRIQCgh2ZXJpZmllZBgEIAEoCBIQCgh3YXJuaW5ncxgFIAMoCSK8AQoNUmVzdG9yZVJlc3VsdBISCgppbmRleF9saW5rGAEgASgJEg8KB2xpbmVhZ2UYAiABKAkSEQoJZG9jdW1lbnRzGAMgASgDEhAKCHZlcnNpb25zGAQgASgDEhcKD3Bvc2l0aW9uX21pY3JvcxgFIAEoAxIfChJ0YXJnZXRfdGltZV9taWNyb3MYBiABKANIAIgBARIQCgh3YXJuaW5ncxgHIAMoCUIVChNfdGFyZ2V0X3RpbWVfbWljcm9zImkKDFZlcmlmeVJlc3VsdBI5CgZiYWNrdXAYASABKAsyKS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkJhY2t1cERlc2NyaXB0aW9uEg8KB3JlY29yZHMYAiABKAMSDQoFYnl0ZXMYAyABKAMigAIKE1N0cmVhbUJhY2t1cFJlcXVlc3QSHAoKaW5kZXhfbGluaxgBIAEoCUIIukgFcgMogAgSDQoFc3RvcmUYAiABKAgSJwoFc2luY2UYAyABKAlCGLpIFXITMhFeKFswLTlhLWZdezY0fSk/JBJOCg10cmFuc2Zlcl9uYW1lGAQgASgJQje6SDRyMihQMi5eKHRyYW5zZmVycy9bQS1aYS16MC05XVtBLVphLXowLTkuXy1dezAsNjN9KT8kEiAKBm9mZnNldBgFIAEoA0IQukgNIgsY/////////w8oABIhCgtjaHVua19ieXRlcxgGIAEoBUIMukgJGgcYgICABCgAIssBChRTdHJlYW1CYWNrdXBSZXNwb25zZRI8CgZoZWFkZXIYASABKAsyKi5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlN0cmVhbUJhY2t1cEhlYWRlckgAEi4KBWNodW5rGAIgASgLMh0uaG9sZGZhc3QubWFuYWdlbWVudC52MS5DaHVua0gAEjoKB3RyYWlsZXIYAyABKAsyJy5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlRyYW5zZmVyVHJhaWxlckgAQgkKB21lc3NhZ2UiWAoSU3RyZWFtQmFja3VwSGVhZGVyEjIKCHRyYW5zZmVyGAEgASgLMiAuaG9sZGZhc3QubWFuYWdlbWVudC52MS5UcmFuc2ZlchIOCgZvZmZzZXQYAiABKAMiYwoFQ2h1bmsSIAoGb2Zmc2V0GAEgASgDQhC6SA0iCxj/////////DygAEhgKBGRhdGEYAiABKAxCCrpIB3oFGICAgAQSEwoGY3JjMzJjGAMgASgHSACIAQFCCQoHX2NyYzMyYyJeCg9UcmFuc2ZlclRyYWlsZXISJAoKc2l6ZV9ieXRlcxgBIAEoA0IQukgNIgsY/////////w8oABIlCgZzaGEyNTYYAiABKAlCFbpIEnIQMg5eWzAtOWEtZl17NjR9JCLTAQoUU3RyZWFtUmVzdG9yZVJlcXVlc3QSPQoGaGVhZGVyGAEgASgLMisuaG9sZGZhc3QubWFuYWdlbWVudC52MS5TdHJlYW1SZXN0b3JlSGVhZGVySAASLgoFY2h1bmsYAiABKAsyHS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkNodW5rSAASOgoHdHJhaWxlchgDIAEoCzInLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuVHJhbnNmZXJUcmFpbGVySABCEAoHbWVzc2FnZRIFukgCCAEi5QIKE1N0cmVhbVJlc3RvcmVIZWFkZXISHAoKaW5kZXhfbGluaxgBIAEoCUIIukgFcgMogAgSMQoSdGFyZ2V0X3RpbWVfbWljcm9zGAIgASgDQhC6SA0iCxj/////////DygASACIAQESTgoNdHJhbnNmZXJfbmFtZRgDIAEoCUI3ukg0cjIoUDIuXih0cmFuc2ZlcnMvW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXXswLDYzfSk/JBIkCgpzaXplX2J5dGVzGAQgASgDQhC6SA0iCxj/////////DygAEjAKCnJlcXVlc3RfaWQYBSABKAlCHLpIGXIXKIABMhJeW0EtWmEtejAtOS5fOi1dKiQSFQoNdmFsaWRhdGVfb25seRgGIAEoCBInCgxiYXNlX3NvdXJjZXMYByADKAlCEbpIDpIBCxBkIgdyBSABKIBAQhUKE190YXJnZXRfdGltZV9taWNyb3MieAoVU3RyZWFtUmVzdG9yZVJlc3BvbnNlEjUKBnJlc3VsdBgBIAEoCzIlLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuUmVzdG9yZVJlc3VsdBIRCglvcGVyYXRpb24YAiABKAkSFQoNdHJhbnNmZXJfbmFtZRgDIAEoCSKYAgoIVHJhbnNmZXISDAoEbmFtZRgBIAEoCRI8CglkaXJlY3Rpb24YAiABKA4yKS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlRyYW5zZmVyRGlyZWN0aW9uEhIKCnNpemVfYnl0ZXMYAyABKAMSFwoPY29tbWl0dGVkX2J5dGVzGAQgASgDEhAKCGNvbXBsZXRlGAUgASgIEg4KBnNoYTI1NhgGIAEoCRIaChJjcmVhdGVfdGltZV9taWNyb3MYByABKAMSGgoSZXhwaXJlX3RpbWVfbWljcm9zGAggASgDEjkKBmJhY2t1cBgJIAEoCzIpLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuQmFja3VwRGVzY3JpcHRpb24iWAoSR2V0VHJhbnNmZXJSZXF1ZXN0EkIKBG5hbWUYASABKAlCNLpIMXIvKFAyK150cmFuc2ZlcnMvW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXXswLDYzfSQiFgoUTGlzdFRyYW5zZmVyc1JlcXVlc3QiTAoVTGlzdFRyYW5zZmVyc1Jlc3BvbnNlEjMKCXRyYW5zZmVycxgBIAMoCzIgLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuVHJhbnNmZXIiWwoVRGVsZXRlVHJhbnNmZXJSZXF1ZXN0EkIKBG5hbWUYASABKAlCNLpIMXIvKFAyK150cmFuc2ZlcnMvW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXXswLDYzfSQiGAoWRGVsZXRlVHJhbnNmZXJSZXNwb25zZSIxChVXYXRjaE9wZXJhdGlvblJlcXVlc3QSGAoEbmFtZRgBIAEoCUIKukgHcgUgASiAASrMAQoPQXV0b0JhY2t1cFN0YXRlEiEKHUFVVE9fQkFDS1VQX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVQVVUT19CQUNLVVBfU1RBVEVfT0ZGEAESHQoZQVVUT19CQUNLVVBfU1RBVEVfQ1VSUkVOVBACEh0KGUFVVE9fQkFDS1VQX1NUQVRFX1dBSVRJTkcQAxIdChlBVVRPX0JBQ0tVUF9TVEFURV9SVU5OSU5HEAQSHgoaQVVUT19CQUNLVVBfU1RBVEVfUkVUUllJTkcQBSpoCglDb250YWluZXISGQoVQ09OVEFJTkVSX1VOU1BFQ0lGSUVEEAASEQoNQ09OVEFJTkVSX1pJUBABEhcKE0NPTlRBSU5FUl9ESVJFQ1RPUlkQAhIUChBDT05UQUlORVJfU1RSRUFNEAMqWgoLU2VnbWVudEtpbmQSHAoYU0VHTUVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRU0VHTUVOVF9LSU5EX0JBU0UQARIWChJTRUdNRU5UX0tJTkRfREVMVEEQAipgCgtCYWNrdXBTdGF0ZRIcChhCQUNLVVBfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVCQUNLVVBfU1RBVEVfQ09NUExFVEUQARIYChRCQUNLVVBfU1RBVEVfREFNQUdFRBACKqkBCg1PcGVyYXRpb25LaW5kEh4KGk9QRVJBVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASGQoVT1BFUkFUSU9OX0tJTkRfQkFDS1VQEAESGgoWT1BFUkFUSU9OX0tJTkRfUkVTVE9SRRACEh8KG09QRVJBVElPTl9LSU5EX1VORE9fUkVTVE9SRRADEiAKHE9QRVJBVElPTl9LSU5EX1ZFUklGWV9CQUNLVVAQBCp3ChFUcmFuc2ZlckRpcmVjdGlvbhIiCh5UUkFOU0ZFUl9ESVJFQ1RJT05fVU5TUEVDSUZJRUQQABIfChtUUkFOU0ZFUl9ESVJFQ1RJT05fRE9XTkxPQUQQARIdChlUUkFOU0ZFUl9ESVJFQ1RJT05fVVBMT0FEEAIyihYKEU1hbmFnZW1lbnRTZXJ2aWNlEmEKB0dldEhvc3QSJi5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkdldEhvc3RSZXF1ZXN0GhwuaG9sZGZhc3QubWFuYWdlbWVudC52MS5Ib3N0IhCC0+STAgoSCC92MS9ob3N0EooBCgZCYWNrdXASJS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkJhY2t1cFJlcXVlc3QaHS5nb29nbGUubG9uZ3J1bm5pbmcuT3BlcmF0aW9uIjrKQSEKDEJhY2t1cFJlc3VsdBIRT3BlcmF0aW9uTWV0YWRhdGGC0+STAhA6ASoiCy92MS9iYWNrdXBzEo4BCgdSZXN0b3JlEiYuaG9sZGZhc3QubWFuYWdlbWVudC52MS5SZXN0b3JlUmVxdWVzdBodLmdvb2dsZS5sb25ncnVubmluZy5PcGVyYXRpb24iPMpBIgoNUmVzdG9yZVJlc3VsdBIRT3BlcmF0aW9uTWV0YWRhdGGC0+STAhE6ASoiDC92MS9yZXN0b3JlcxKbAQoLVW5kb1Jlc3RvcmUSKi5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlVuZG9SZXN0b3JlUmVxdWVzdBodLmdvb2dsZS5sb25ncnVubmluZy5PcGVyYXRpb24iQcpBIgoNUmVzdG9yZVJlc3VsdBIRT3BlcmF0aW9uTWV0YWRhdGGC0+STAhY6ASoiES92MS9yZXN0b3Jlczp1bmRvEp0BCgxWZXJpZnlCYWNrdXASKy5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlZlcmlmeUJhY2t1cFJlcXVlc3QaHS5nb29nbGUubG9uZ3J1bm5pbmcuT3BlcmF0aW9uIkHKQSEKDFZlcmlmeVJlc3VsdBIRT3BlcmF0aW9uTWV0YWRhdGGC0+STAhc6ASoiEi92MS9iYWNrdXBzOnZlcmlmeRKIAQoORGVzY3JpYmVCYWNrdXASLS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkRlc2NyaWJlQmFja3VwUmVxdWVzdBopLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuQmFja3VwRGVzY3JpcHRpb24iHILT5JMCFhIUL3YxL2JhY2t1cHM6ZGVzY3JpYmUSewoLTGlzdEJhY2t1cHMSKi5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkxpc3RCYWNrdXBzUmVxdWVzdBorLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuTGlzdEJhY2t1cHNSZXNwb25zZSITgtPkkwINEgsvdjEvYmFja3VwcxKHAQoMUHJ1bmVCYWNrdXBzEisuaG9sZGZhc3QubWFuYWdlbWVudC52MS5QcnVuZUJhY2t1cHNSZXF1ZXN0GiwuaG9sZGZhc3QubWFuYWdlbWVudC52MS5QcnVuZUJhY2t1cHNSZXNwb25zZSIcgtPkkwIWOgEqIhEvdjEvYmFja3VwczpwcnVuZRKKAQoMU3RyZWFtQmFja3VwEisuaG9sZGZhc3QubWFuYWdlbWVudC52MS5TdHJlYW1CYWNrdXBSZXF1ZXN0GiwuaG9sZGZhc3QubWFuYWdlbWVudC52MS5TdHJlYW1CYWNrdXBSZXNwb25zZSIdgtPkkwIXOgEqIhIvdjEvYmFja3VwczpzdHJlYW0wARJuCg1TdHJlYW1SZXN0b3JlEiwuaG9sZGZhc3QubWFuYWdlbWVudC52MS5TdHJlYW1SZXN0b3JlUmVxdWVzdBotLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuU3RyZWFtUmVzdG9yZVJlc3BvbnNlKAESewoLR2V0VHJhbnNmZXISKi5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkdldFRyYW5zZmVyUmVxdWVzdBogLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuVHJhbnNmZXIiHoLT5JMCGBIWL3YxL3tuYW1lPXRyYW5zZmVycy8qfRKDAQoNTGlzdFRyYW5zZmVycxIsLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuTGlzdFRyYW5zZmVyc1JlcXVlc3QaLS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkxpc3RUcmFuc2ZlcnNSZXNwb25zZSIVgtPkkwIPEg0vdjEvdHJhbnNmZXJzEo8BCg5EZWxldGVUcmFuc2ZlchItLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuRGVsZXRlVHJhbnNmZXJSZXF1ZXN0Gi4uaG9sZGZhc3QubWFuYWdlbWVudC52MS5EZWxldGVUcmFuc2ZlclJlc3BvbnNlIh6C0+STAhgqFi92MS97bmFtZT10cmFuc2ZlcnMvKn0SlgEKE0NvbmZpZ3VyZUF1dG9CYWNrdXASMi5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLkNvbmZpZ3VyZUF1dG9CYWNrdXBSZXF1ZXN0GiIuaG9sZGZhc3QubWFuYWdlbWVudC52MS5BdXRvQmFja3VwIieC0+STAiE6ASoiHC92MS9ob3N0OmNvbmZpZ3VyZUF1dG9CYWNrdXASpgEKF0NvbmZpZ3VyZVJlcXVlc3RMb2dnaW5nEjYuaG9sZGZhc3QubWFuYWdlbWVudC52MS5Db25maWd1cmVSZXF1ZXN0TG9nZ2luZ1JlcXVlc3QaJi5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlJlcXVlc3RMb2dnaW5nIiuC0+STAiU6ASoiIC92MS9ob3N0OmNvbmZpZ3VyZVJlcXVlc3RMb2dnaW5nEq4BChlDb25maWd1cmVPcGVyYXRpb25UcmFjaW5nEjguaG9sZGZhc3QubWFuYWdlbWVudC52MS5Db25maWd1cmVPcGVyYXRpb25UcmFjaW5nUmVxdWVzdBooLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuT3BlcmF0aW9uVHJhY2luZyItgtPkkwInOgEqIiIvdjEvaG9zdDpjb25maWd1cmVPcGVyYXRpb25UcmFjaW5nEqsBChRTeW5jaHJvbml6ZVdpdGhQZWVycxIzLmhvbGRmYXN0Lm1hbmFnZW1lbnQudjEuU3luY2hyb25pemVXaXRoUGVlcnNSZXF1ZXN0GjQuaG9sZGZhc3QubWFuYWdlbWVudC52MS5TeW5jaHJvbml6ZVdpdGhQZWVyc1Jlc3BvbnNlIiiC0+STAiI6ASoiHS92MS9ob3N0OnN5bmNocm9uaXplV2l0aFBlZXJzEmoKCEdldFN0YXRzEicuaG9sZGZhc3QubWFuYWdlbWVudC52MS5HZXRTdGF0c1JlcXVlc3QaHS5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlN0YXRzIhaC0+STAhASDi92MS9ob3N0L3N0YXRzEnsKCFNodXRkb3duEicuaG9sZGZhc3QubWFuYWdlbWVudC52MS5TaHV0ZG93blJlcXVlc3QaKC5ob2xkZmFzdC5tYW5hZ2VtZW50LnYxLlNodXRkb3duUmVzcG9uc2UiHILT5JMCFjoBKiIRL3YxL2hvc3Q6c2h1dGRvd24ShwEKDldhdGNoT3BlcmF0aW9uEi0uaG9sZGZhc3QubWFuYWdlbWVudC52MS5XYXRjaE9wZXJhdGlvblJlcXVlc3QaHS5nb29nbGUubG9uZ3J1bm5pbmcuT3BlcmF0aW9uIiWC0+STAh8SHS92MS97bmFtZT1vcGVyYXRpb25zLyp9OndhdGNoMAFCNFoyaG9sZGZhc3QuZGV2L2NsaWVudHMvZ28vbWFuYWdlbWVudC92MTttYW5hZ2VtZW50djFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_longrunning_operations]);
 
 /**
  * Asks for the host.
@@ -101,6 +101,27 @@ export type Host = Message<"holdfast.management.v1.Host"> & {
    * @generated from field: repeated holdfast.management.v1.Index indexes = 9;
    */
   indexes: Index[];
+
+  /**
+   * How automatic backups stand.
+   *
+   * @generated from field: holdfast.management.v1.AutoBackup auto_backup = 10;
+   */
+  autoBackup?: AutoBackup | undefined;
+
+  /**
+   * What of requests is logged.
+   *
+   * @generated from field: holdfast.management.v1.RequestLogging request_logging = 11;
+   */
+  requestLogging?: RequestLogging | undefined;
+
+  /**
+   * Whether requests are recorded.
+   *
+   * @generated from field: holdfast.management.v1.OperationTracing operation_tracing = 12;
+   */
+  operationTracing?: OperationTracing | undefined;
 };
 
 /**
@@ -109,6 +130,562 @@ export type Host = Message<"holdfast.management.v1.Host"> & {
  */
 export const HostSchema: GenMessage<Host> = /*@__PURE__*/
   messageDesc(file_holdfast_management_v1_management, 1);
+
+/**
+ * Automatic backups of an index: whenever it has changed, what changed is added to a directory.
+ *
+ * @generated from message holdfast.management.v1.AutoBackup
+ */
+export type AutoBackup = Message<"holdfast.management.v1.AutoBackup"> & {
+  /**
+   * Whether they are on.
+   *
+   * @generated from field: bool enabled = 1;
+   */
+  enabled: boolean;
+
+  /**
+   * Where they go.
+   *
+   * @generated from field: string directory = 2;
+   */
+  directory: string;
+
+  /**
+   * The index.
+   *
+   * @generated from field: string index_link = 3;
+   */
+  indexLink: string;
+
+  /**
+   * How they stand.
+   *
+   * @generated from field: holdfast.management.v1.AutoBackupState state = 4;
+   */
+  state: AutoBackupState;
+
+  /**
+   * How often in a row the last runs failed.
+   *
+   * @generated from field: int32 failures_in_a_row = 5;
+   */
+  failuresInARow: number;
+
+  /**
+   * What the last backup had to say, for example of a file at the destination that cannot be read.
+   *
+   * @generated from field: repeated string warnings = 6;
+   */
+  warnings: string[];
+
+  /**
+   * When the last one was finished, in microseconds since 1970; 0: none was since the host started.
+   *
+   * @generated from field: int64 last_success_micros = 7;
+   */
+  lastSuccessMicros: bigint;
+
+  /**
+   * When one failed last, in microseconds since 1970; 0: none has since the host started.
+   *
+   * @generated from field: int64 last_failure_micros = 8;
+   */
+  lastFailureMicros: bigint;
+
+  /**
+   * Why the last run failed; empty once one has not.
+   *
+   * @generated from field: string last_error = 9;
+   */
+  lastError: string;
+
+  /**
+   * Everything up to this position of the log is in the last backup; 0: not known yet.
+   *
+   * @generated from field: int64 position_micros = 10;
+   */
+  positionMicros: bigint;
+
+  /**
+   * How many files the last backup needs.
+   *
+   * @generated from field: int32 files = 11;
+   */
+  files: number;
+
+  /**
+   * Backups of other histories and other indexes in the directory: no backup removes them, PruneBackups does.
+   *
+   * @generated from field: int32 other_backups = 12;
+   */
+  otherBackups: number;
+};
+
+/**
+ * Describes the message holdfast.management.v1.AutoBackup.
+ * Use `create(AutoBackupSchema)` to create a new message.
+ */
+export const AutoBackupSchema: GenMessage<AutoBackup> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 2);
+
+/**
+ * Whether to back up automatically.
+ *
+ * @generated from message holdfast.management.v1.ConfigureAutoBackupRequest
+ */
+export type ConfigureAutoBackupRequest = Message<"holdfast.management.v1.ConfigureAutoBackupRequest"> & {
+  /**
+   * On or off.
+   *
+   * @generated from field: bool enabled = 1;
+   */
+  enabled: boolean;
+};
+
+/**
+ * Describes the message holdfast.management.v1.ConfigureAutoBackupRequest.
+ * Use `create(ConfigureAutoBackupRequestSchema)` to create a new message.
+ */
+export const ConfigureAutoBackupRequestSchema: GenMessage<ConfigureAutoBackupRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 3);
+
+/**
+ * What of requests is logged. Of what Xenon's hosts ask each other some can be left out.
+ *
+ * @generated from message holdfast.management.v1.RequestLogging
+ */
+export type RequestLogging = Message<"holdfast.management.v1.RequestLogging"> & {
+  /**
+   * Whether there is a line for each request.
+   *
+   * @generated from field: bool enabled = 1;
+   */
+  enabled: boolean;
+
+  /**
+   * Leave out requests about node groups.
+   *
+   * @generated from field: bool skip_gossip_requests = 2;
+   */
+  skipGossipRequests: boolean;
+
+  /**
+   * Leave out requests that make hosts agree.
+   *
+   * @generated from field: bool skip_synchronization_requests = 3;
+   */
+  skipSynchronizationRequests: boolean;
+
+  /**
+   * Leave out requests on behalf of another host.
+   *
+   * @generated from field: bool skip_forwarding_requests = 4;
+   */
+  skipForwardingRequests: boolean;
+};
+
+/**
+ * Describes the message holdfast.management.v1.RequestLogging.
+ * Use `create(RequestLoggingSchema)` to create a new message.
+ */
+export const RequestLoggingSchema: GenMessage<RequestLogging> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 4);
+
+/**
+ * What of requests to log; what is absent stays as it is.
+ *
+ * @generated from message holdfast.management.v1.ConfigureRequestLoggingRequest
+ */
+export type ConfigureRequestLoggingRequest = Message<"holdfast.management.v1.ConfigureRequestLoggingRequest"> & {
+  /**
+   * Whether there is a line for each request.
+   *
+   * @generated from field: optional bool enabled = 1;
+   */
+  enabled?: boolean | undefined;
+
+  /**
+   * Leave out requests about node groups.
+   *
+   * @generated from field: optional bool skip_gossip_requests = 2;
+   */
+  skipGossipRequests?: boolean | undefined;
+
+  /**
+   * Leave out requests that make hosts agree.
+   *
+   * @generated from field: optional bool skip_synchronization_requests = 3;
+   */
+  skipSynchronizationRequests?: boolean | undefined;
+
+  /**
+   * Leave out requests on behalf of another host.
+   *
+   * @generated from field: optional bool skip_forwarding_requests = 4;
+   */
+  skipForwardingRequests?: boolean | undefined;
+};
+
+/**
+ * Describes the message holdfast.management.v1.ConfigureRequestLoggingRequest.
+ * Use `create(ConfigureRequestLoggingRequestSchema)` to create a new message.
+ */
+export const ConfigureRequestLoggingRequestSchema: GenMessage<ConfigureRequestLoggingRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 5);
+
+/**
+ * Whether requests are recorded.
+ *
+ * @generated from message holdfast.management.v1.OperationTracing
+ */
+export type OperationTracing = Message<"holdfast.management.v1.OperationTracing"> & {
+  /**
+   * On or off.
+   *
+   * @generated from field: bool enabled = 1;
+   */
+  enabled: boolean;
+
+  /**
+   * The level that was asked for, in the words of java.util.logging.
+   *
+   * @generated from field: string level = 2;
+   */
+  level: string;
+};
+
+/**
+ * Describes the message holdfast.management.v1.OperationTracing.
+ * Use `create(OperationTracingSchema)` to create a new message.
+ */
+export const OperationTracingSchema: GenMessage<OperationTracing> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 6);
+
+/**
+ * Whether to record requests.
+ *
+ * @generated from message holdfast.management.v1.ConfigureOperationTracingRequest
+ */
+export type ConfigureOperationTracingRequest = Message<"holdfast.management.v1.ConfigureOperationTracingRequest"> & {
+  /**
+   * On or off.
+   *
+   * @generated from field: bool enabled = 1;
+   */
+  enabled: boolean;
+
+  /**
+   * ALL, OFF and the levels between; OFF records nothing. Empty: ALL when enabled.
+   *
+   * @generated from field: string level = 2;
+   */
+  level: string;
+};
+
+/**
+ * Describes the message holdfast.management.v1.ConfigureOperationTracingRequest.
+ * Use `create(ConfigureOperationTracingRequestSchema)` to create a new message.
+ */
+export const ConfigureOperationTracingRequestSchema: GenMessage<ConfigureOperationTracingRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 7);
+
+/**
+ * Which hosts shall agree.
+ *
+ * @generated from message holdfast.management.v1.SynchronizeWithPeersRequest
+ */
+export type SynchronizeWithPeersRequest = Message<"holdfast.management.v1.SynchronizeWithPeersRequest"> & {
+  /**
+   * For example /core/node-selectors/default.
+   *
+   * @generated from field: string node_selector_path = 1;
+   */
+  nodeSelectorPath: string;
+};
+
+/**
+ * Describes the message holdfast.management.v1.SynchronizeWithPeersRequest.
+ * Use `create(SynchronizeWithPeersRequestSchema)` to create a new message.
+ */
+export const SynchronizeWithPeersRequestSchema: GenMessage<SynchronizeWithPeersRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 8);
+
+/**
+ * The hosts of the group.
+ *
+ * @generated from message holdfast.management.v1.SynchronizeWithPeersResponse
+ */
+export type SynchronizeWithPeersResponse = Message<"holdfast.management.v1.SynchronizeWithPeersResponse"> & {
+  /**
+   * One for each host.
+   *
+   * @generated from field: repeated holdfast.management.v1.Peer peers = 1;
+   */
+  peers: Peer[];
+};
+
+/**
+ * Describes the message holdfast.management.v1.SynchronizeWithPeersResponse.
+ * Use `create(SynchronizeWithPeersResponseSchema)` to create a new message.
+ */
+export const SynchronizeWithPeersResponseSchema: GenMessage<SynchronizeWithPeersResponse> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 9);
+
+/**
+ * A host of a group.
+ *
+ * @generated from message holdfast.management.v1.Peer
+ */
+export type Peer = Message<"holdfast.management.v1.Peer"> & {
+  /**
+   * The host's id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The position of its log, in microseconds since 1970.
+   *
+   * @generated from field: int64 position_micros = 2;
+   */
+  positionMicros: bigint;
+
+  /**
+   * Whether it holds what the group agreed on.
+   *
+   * @generated from field: bool in_agreement = 3;
+   */
+  inAgreement: boolean;
+};
+
+/**
+ * Describes the message holdfast.management.v1.Peer.
+ * Use `create(PeerSchema)` to create a new message.
+ */
+export const PeerSchema: GenMessage<Peer> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 10);
+
+/**
+ * Asks for the figures.
+ *
+ * @generated from message holdfast.management.v1.GetStatsRequest
+ */
+export type GetStatsRequest = Message<"holdfast.management.v1.GetStatsRequest"> & {
+};
+
+/**
+ * Describes the message holdfast.management.v1.GetStatsRequest.
+ * Use `create(GetStatsRequestSchema)` to create a new message.
+ */
+export const GetStatsRequestSchema: GenMessage<GetStatsRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 11);
+
+/**
+ * The figures of a host.
+ *
+ * @generated from message holdfast.management.v1.Stats
+ */
+export type Stats = Message<"holdfast.management.v1.Stats"> & {
+  /**
+   * In no order.
+   *
+   * @generated from field: repeated holdfast.management.v1.Stat stats = 1;
+   */
+  stats: Stat[];
+};
+
+/**
+ * Describes the message holdfast.management.v1.Stats.
+ * Use `create(StatsSchema)` to create a new message.
+ */
+export const StatsSchema: GenMessage<Stats> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 12);
+
+/**
+ * One figure.
+ *
+ * @generated from message holdfast.management.v1.Stat
+ */
+export type Stat = Message<"holdfast.management.v1.Stat"> & {
+  /**
+   * For example autoBackupPerformedCountPerHour.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The count, or the value that was measured last.
+   *
+   * @generated from field: double latest_value = 2;
+   */
+  latestValue: number;
+
+  /**
+   * The sum of all values that were measured; 0 for a count.
+   *
+   * @generated from field: double accumulated_value = 3;
+   */
+  accumulatedValue: number;
+
+  /**
+   * How often it was updated.
+   *
+   * @generated from field: int64 version = 4;
+   */
+  version: bigint;
+
+  /**
+   * When it was updated last, in microseconds since 1970; 0: never.
+   *
+   * @generated from field: int64 last_update_micros = 5;
+   */
+  lastUpdateMicros: bigint;
+
+  /**
+   * What it is measured in; empty for a count.
+   *
+   * @generated from field: string unit = 6;
+   */
+  unit: string;
+
+  /**
+   * How it was distributed over the last hour or day, for a name with PerHour or PerDay.
+   *
+   * @generated from field: holdfast.management.v1.TimeSeries series = 7;
+   */
+  series?: TimeSeries | undefined;
+};
+
+/**
+ * Describes the message holdfast.management.v1.Stat.
+ * Use `create(StatSchema)` to create a new message.
+ */
+export const StatSchema: GenMessage<Stat> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 13);
+
+/**
+ * Values by the time they came at.
+ *
+ * @generated from message holdfast.management.v1.TimeSeries
+ */
+export type TimeSeries = Message<"holdfast.management.v1.TimeSeries"> & {
+  /**
+   * The length of a bin in milliseconds.
+   *
+   * @generated from field: int64 bin_duration_millis = 1;
+   */
+  binDurationMillis: bigint;
+
+  /**
+   * How many bins are kept.
+   *
+   * @generated from field: int32 num_bins = 2;
+   */
+  numBins: number;
+
+  /**
+   * The bins that have values, oldest first.
+   *
+   * @generated from field: repeated holdfast.management.v1.TimeBin bins = 3;
+   */
+  bins: TimeBin[];
+};
+
+/**
+ * Describes the message holdfast.management.v1.TimeSeries.
+ * Use `create(TimeSeriesSchema)` to create a new message.
+ */
+export const TimeSeriesSchema: GenMessage<TimeSeries> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 14);
+
+/**
+ * The values of one span of time.
+ *
+ * @generated from message holdfast.management.v1.TimeBin
+ */
+export type TimeBin = Message<"holdfast.management.v1.TimeBin"> & {
+  /**
+   * When it begins, in milliseconds since 1970.
+   *
+   * @generated from field: int64 start_millis = 1;
+   */
+  startMillis: bigint;
+
+  /**
+   * How many values the average is of; 0 where there is no average.
+   *
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * The sum.
+   *
+   * @generated from field: optional double sum = 3;
+   */
+  sum?: number | undefined;
+
+  /**
+   * The average.
+   *
+   * @generated from field: optional double avg = 4;
+   */
+  avg?: number | undefined;
+
+  /**
+   * The least.
+   *
+   * @generated from field: optional double min = 5;
+   */
+  min?: number | undefined;
+
+  /**
+   * The greatest.
+   *
+   * @generated from field: optional double max = 6;
+   */
+  max?: number | undefined;
+};
+
+/**
+ * Describes the message holdfast.management.v1.TimeBin.
+ * Use `create(TimeBinSchema)` to create a new message.
+ */
+export const TimeBinSchema: GenMessage<TimeBin> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 15);
+
+/**
+ * Asks the host to close.
+ *
+ * @generated from message holdfast.management.v1.ShutdownRequest
+ */
+export type ShutdownRequest = Message<"holdfast.management.v1.ShutdownRequest"> & {
+};
+
+/**
+ * Describes the message holdfast.management.v1.ShutdownRequest.
+ * Use `create(ShutdownRequestSchema)` to create a new message.
+ */
+export const ShutdownRequestSchema: GenMessage<ShutdownRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 16);
+
+/**
+ * The host closes.
+ *
+ * @generated from message holdfast.management.v1.ShutdownResponse
+ */
+export type ShutdownResponse = Message<"holdfast.management.v1.ShutdownResponse"> & {
+};
+
+/**
+ * Describes the message holdfast.management.v1.ShutdownResponse.
+ * Use `create(ShutdownResponseSchema)` to create a new message.
+ */
+export const ShutdownResponseSchema: GenMessage<ShutdownResponse> = /*@__PURE__*/
+  messageDesc(file_holdfast_management_v1_management, 17);
 
 /**
  * All documents of one store.
@@ -199,7 +776,7 @@ export type Index = Message<"holdfast.management.v1.Index"> & {
  * Use `create(IndexSchema)` to create a new message.
  */
 export const IndexSchema: GenMessage<Index> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 2);
+  messageDesc(file_holdfast_management_v1_management, 18);
 
 /**
  * A history that another one goes on from.
@@ -234,7 +811,7 @@ export type LineageParent = Message<"holdfast.management.v1.LineageParent"> & {
  * Use `create(LineageParentSchema)` to create a new message.
  */
 export const LineageParentSchema: GenMessage<LineageParent> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 3);
+  messageDesc(file_holdfast_management_v1_management, 19);
 
 /**
  * The times that a restore can go to, in microseconds since 1970, both included.
@@ -276,7 +853,7 @@ export type RestorableWindow = Message<"holdfast.management.v1.RestorableWindow"
  * Use `create(RestorableWindowSchema)` to create a new message.
  */
 export const RestorableWindowSchema: GenMessage<RestorableWindow> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 4);
+  messageDesc(file_holdfast_management_v1_management, 20);
 
 /**
  * What to back up, and where to.
@@ -364,7 +941,7 @@ export type BackupRequest = Message<"holdfast.management.v1.BackupRequest"> & {
  * Use `create(BackupRequestSchema)` to create a new message.
  */
 export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 5);
+  messageDesc(file_holdfast_management_v1_management, 21);
 
 /**
  * What to restore.
@@ -422,6 +999,14 @@ export type RestoreRequest = Message<"holdfast.management.v1.RestoreRequest"> & 
   bearer: string;
 
   /**
+   * The index is replaced only if it is still at this position, in microseconds since 1970, when the restored one is ready:
+   * ABORTED where it was written to meanwhile. Absent: whatever it holds is replaced, and kept for UndoRestore.
+   *
+   * @generated from field: optional int64 if_position_micros = 9;
+   */
+  ifPositionMicros?: bigint | undefined;
+
+  /**
    * Further archives that hold segments which the backup at the source builds on: those that its manifest lists and
    * its own archive lacks, as with an incremental StreamBackup. file:, http(s): and transfer: URIs.
    *
@@ -435,7 +1020,7 @@ export type RestoreRequest = Message<"holdfast.management.v1.RestoreRequest"> & 
  * Use `create(RestoreRequestSchema)` to create a new message.
  */
 export const RestoreRequestSchema: GenMessage<RestoreRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 6);
+  messageDesc(file_holdfast_management_v1_management, 22);
 
 /**
  * Which restore to undo.
@@ -456,7 +1041,7 @@ export type UndoRestoreRequest = Message<"holdfast.management.v1.UndoRestoreRequ
  * Use `create(UndoRestoreRequestSchema)` to create a new message.
  */
 export const UndoRestoreRequestSchema: GenMessage<UndoRestoreRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 7);
+  messageDesc(file_holdfast_management_v1_management, 23);
 
 /**
  * The backup to check.
@@ -484,7 +1069,7 @@ export type VerifyBackupRequest = Message<"holdfast.management.v1.VerifyBackupRe
  * Use `create(VerifyBackupRequestSchema)` to create a new message.
  */
 export const VerifyBackupRequestSchema: GenMessage<VerifyBackupRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 8);
+  messageDesc(file_holdfast_management_v1_management, 24);
 
 /**
  * The backup to describe.
@@ -512,7 +1097,7 @@ export type DescribeBackupRequest = Message<"holdfast.management.v1.DescribeBack
  * Use `create(DescribeBackupRequestSchema)` to create a new message.
  */
 export const DescribeBackupRequestSchema: GenMessage<DescribeBackupRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 9);
+  messageDesc(file_holdfast_management_v1_management, 25);
 
 /**
  * A finished, immutable, restorable copy of an index.
@@ -645,7 +1230,7 @@ export type BackupDescription = Message<"holdfast.management.v1.BackupDescriptio
  * Use `create(BackupDescriptionSchema)` to create a new message.
  */
 export const BackupDescriptionSchema: GenMessage<BackupDescription> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 10);
+  messageDesc(file_holdfast_management_v1_management, 26);
 
 /**
  * One immutable file of a backup.
@@ -708,7 +1293,7 @@ export type Segment = Message<"holdfast.management.v1.Segment"> & {
  * Use `create(SegmentSchema)` to create a new message.
  */
 export const SegmentSchema: GenMessage<Segment> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 11);
+  messageDesc(file_holdfast_management_v1_management, 27);
 
 /**
  * Where to look for backups.
@@ -743,7 +1328,7 @@ export type ListBackupsRequest = Message<"holdfast.management.v1.ListBackupsRequ
  * Use `create(ListBackupsRequestSchema)` to create a new message.
  */
 export const ListBackupsRequestSchema: GenMessage<ListBackupsRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 12);
+  messageDesc(file_holdfast_management_v1_management, 28);
 
 /**
  * A page of backups.
@@ -771,7 +1356,7 @@ export type ListBackupsResponse = Message<"holdfast.management.v1.ListBackupsRes
  * Use `create(ListBackupsResponseSchema)` to create a new message.
  */
 export const ListBackupsResponseSchema: GenMessage<ListBackupsResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 13);
+  messageDesc(file_holdfast_management_v1_management, 29);
 
 /**
  * A backup at a destination, or a manifest there that is no good one.
@@ -813,7 +1398,7 @@ export type ListedBackup = Message<"holdfast.management.v1.ListedBackup"> & {
  * Use `create(ListedBackupSchema)` to create a new message.
  */
 export const ListedBackupSchema: GenMessage<ListedBackup> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 14);
+  messageDesc(file_holdfast_management_v1_management, 30);
 
 /**
  * Which backups to remove.
@@ -855,7 +1440,7 @@ export type PruneBackupsRequest = Message<"holdfast.management.v1.PruneBackupsRe
  * Use `create(PruneBackupsRequestSchema)` to create a new message.
  */
 export const PruneBackupsRequestSchema: GenMessage<PruneBackupsRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 15);
+  messageDesc(file_holdfast_management_v1_management, 31);
 
 /**
  * What was removed.
@@ -890,7 +1475,7 @@ export type PruneBackupsResponse = Message<"holdfast.management.v1.PruneBackupsR
  * Use `create(PruneBackupsResponseSchema)` to create a new message.
  */
 export const PruneBackupsResponseSchema: GenMessage<PruneBackupsResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 16);
+  messageDesc(file_holdfast_management_v1_management, 32);
 
 /**
  * The metadata of an operation: what it does and how far it is.
@@ -995,7 +1580,7 @@ export type OperationMetadata = Message<"holdfast.management.v1.OperationMetadat
  * Use `create(OperationMetadataSchema)` to create a new message.
  */
 export const OperationMetadataSchema: GenMessage<OperationMetadata> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 17);
+  messageDesc(file_holdfast_management_v1_management, 33);
 
 /**
  * The outcome of Backup.
@@ -1044,7 +1629,7 @@ export type BackupResult = Message<"holdfast.management.v1.BackupResult"> & {
  * Use `create(BackupResultSchema)` to create a new message.
  */
 export const BackupResultSchema: GenMessage<BackupResult> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 18);
+  messageDesc(file_holdfast_management_v1_management, 34);
 
 /**
  * The outcome of Restore and UndoRestore.
@@ -1107,7 +1692,7 @@ export type RestoreResult = Message<"holdfast.management.v1.RestoreResult"> & {
  * Use `create(RestoreResultSchema)` to create a new message.
  */
 export const RestoreResultSchema: GenMessage<RestoreResult> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 19);
+  messageDesc(file_holdfast_management_v1_management, 35);
 
 /**
  * The outcome of VerifyBackup.
@@ -1142,7 +1727,7 @@ export type VerifyResult = Message<"holdfast.management.v1.VerifyResult"> & {
  * Use `create(VerifyResultSchema)` to create a new message.
  */
 export const VerifyResultSchema: GenMessage<VerifyResult> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 20);
+  messageDesc(file_holdfast_management_v1_management, 36);
 
 /**
  * Which backup to send, or which one to go on sending.
@@ -1200,7 +1785,7 @@ export type StreamBackupRequest = Message<"holdfast.management.v1.StreamBackupRe
  * Use `create(StreamBackupRequestSchema)` to create a new message.
  */
 export const StreamBackupRequestSchema: GenMessage<StreamBackupRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 21);
+  messageDesc(file_holdfast_management_v1_management, 37);
 
 /**
  * One message of a backup: the header first, then chunks, then the trailer.
@@ -1245,7 +1830,7 @@ export type StreamBackupResponse = Message<"holdfast.management.v1.StreamBackupR
  * Use `create(StreamBackupResponseSchema)` to create a new message.
  */
 export const StreamBackupResponseSchema: GenMessage<StreamBackupResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 22);
+  messageDesc(file_holdfast_management_v1_management, 38);
 
 /**
  * What a stream will send.
@@ -1273,7 +1858,7 @@ export type StreamBackupHeader = Message<"holdfast.management.v1.StreamBackupHea
  * Use `create(StreamBackupHeaderSchema)` to create a new message.
  */
 export const StreamBackupHeaderSchema: GenMessage<StreamBackupHeader> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 23);
+  messageDesc(file_holdfast_management_v1_management, 39);
 
 /**
  * A piece of an archive.
@@ -1308,7 +1893,7 @@ export type Chunk = Message<"holdfast.management.v1.Chunk"> & {
  * Use `create(ChunkSchema)` to create a new message.
  */
 export const ChunkSchema: GenMessage<Chunk> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 24);
+  messageDesc(file_holdfast_management_v1_management, 40);
 
 /**
  * The end of an archive.
@@ -1336,7 +1921,7 @@ export type TransferTrailer = Message<"holdfast.management.v1.TransferTrailer"> 
  * Use `create(TransferTrailerSchema)` to create a new message.
  */
 export const TransferTrailerSchema: GenMessage<TransferTrailer> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 25);
+  messageDesc(file_holdfast_management_v1_management, 41);
 
 /**
  * One message of a restore: the header first, then chunks, then the trailer.
@@ -1381,7 +1966,7 @@ export type StreamRestoreRequest = Message<"holdfast.management.v1.StreamRestore
  * Use `create(StreamRestoreRequestSchema)` to create a new message.
  */
 export const StreamRestoreRequestSchema: GenMessage<StreamRestoreRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 26);
+  messageDesc(file_holdfast_management_v1_management, 42);
 
 /**
  * What to do with the archive that follows.
@@ -1445,7 +2030,7 @@ export type StreamRestoreHeader = Message<"holdfast.management.v1.StreamRestoreH
  * Use `create(StreamRestoreHeaderSchema)` to create a new message.
  */
 export const StreamRestoreHeaderSchema: GenMessage<StreamRestoreHeader> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 27);
+  messageDesc(file_holdfast_management_v1_management, 43);
 
 /**
  * The outcome of StreamRestore.
@@ -1480,7 +2065,7 @@ export type StreamRestoreResponse = Message<"holdfast.management.v1.StreamRestor
  * Use `create(StreamRestoreResponseSchema)` to create a new message.
  */
 export const StreamRestoreResponseSchema: GenMessage<StreamRestoreResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 28);
+  messageDesc(file_holdfast_management_v1_management, 44);
 
 /**
  * An archive on its way from or to a host. It is kept until it expires, also over a restart.
@@ -1557,7 +2142,7 @@ export type Transfer = Message<"holdfast.management.v1.Transfer"> & {
  * Use `create(TransferSchema)` to create a new message.
  */
 export const TransferSchema: GenMessage<Transfer> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 29);
+  messageDesc(file_holdfast_management_v1_management, 45);
 
 /**
  * Which transfer.
@@ -1578,7 +2163,7 @@ export type GetTransferRequest = Message<"holdfast.management.v1.GetTransferRequ
  * Use `create(GetTransferRequestSchema)` to create a new message.
  */
 export const GetTransferRequestSchema: GenMessage<GetTransferRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 30);
+  messageDesc(file_holdfast_management_v1_management, 46);
 
 /**
  * Asks for the transfers.
@@ -1593,7 +2178,7 @@ export type ListTransfersRequest = Message<"holdfast.management.v1.ListTransfers
  * Use `create(ListTransfersRequestSchema)` to create a new message.
  */
 export const ListTransfersRequestSchema: GenMessage<ListTransfersRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 31);
+  messageDesc(file_holdfast_management_v1_management, 47);
 
 /**
  * The transfers that the host keeps; their number is bounded.
@@ -1614,7 +2199,7 @@ export type ListTransfersResponse = Message<"holdfast.management.v1.ListTransfer
  * Use `create(ListTransfersResponseSchema)` to create a new message.
  */
 export const ListTransfersResponseSchema: GenMessage<ListTransfersResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 32);
+  messageDesc(file_holdfast_management_v1_management, 48);
 
 /**
  * Which transfer to forget.
@@ -1635,7 +2220,7 @@ export type DeleteTransferRequest = Message<"holdfast.management.v1.DeleteTransf
  * Use `create(DeleteTransferRequestSchema)` to create a new message.
  */
 export const DeleteTransferRequestSchema: GenMessage<DeleteTransferRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 33);
+  messageDesc(file_holdfast_management_v1_management, 49);
 
 /**
  * A transfer was forgotten.
@@ -1650,7 +2235,7 @@ export type DeleteTransferResponse = Message<"holdfast.management.v1.DeleteTrans
  * Use `create(DeleteTransferResponseSchema)` to create a new message.
  */
 export const DeleteTransferResponseSchema: GenMessage<DeleteTransferResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 34);
+  messageDesc(file_holdfast_management_v1_management, 50);
 
 /**
  * Which operation to watch.
@@ -1671,7 +2256,62 @@ export type WatchOperationRequest = Message<"holdfast.management.v1.WatchOperati
  * Use `create(WatchOperationRequestSchema)` to create a new message.
  */
 export const WatchOperationRequestSchema: GenMessage<WatchOperationRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_management_v1_management, 35);
+  messageDesc(file_holdfast_management_v1_management, 51);
+
+/**
+ * How automatic backups stand.
+ *
+ * @generated from enum holdfast.management.v1.AutoBackupState
+ */
+export enum AutoBackupState {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: AUTO_BACKUP_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * They are off.
+   *
+   * @generated from enum value: AUTO_BACKUP_STATE_OFF = 1;
+   */
+  OFF = 1,
+
+  /**
+   * All that was written is backed up.
+   *
+   * @generated from enum value: AUTO_BACKUP_STATE_CURRENT = 2;
+   */
+  CURRENT = 2,
+
+  /**
+   * A run begins in a moment.
+   *
+   * @generated from enum value: AUTO_BACKUP_STATE_WAITING = 3;
+   */
+  WAITING = 3,
+
+  /**
+   * A run is under way.
+   *
+   * @generated from enum value: AUTO_BACKUP_STATE_RUNNING = 4;
+   */
+  RUNNING = 4,
+
+  /**
+   * The last run failed; it is tried again.
+   *
+   * @generated from enum value: AUTO_BACKUP_STATE_RETRYING = 5;
+   */
+  RETRYING = 5,
+}
+
+/**
+ * Describes the enum holdfast.management.v1.AutoBackupState.
+ */
+export const AutoBackupStateSchema: GenEnum<AutoBackupState> = /*@__PURE__*/
+  enumDesc(file_holdfast_management_v1_management, 0);
 
 /**
  * How the files of a backup are packed.
@@ -1712,7 +2352,7 @@ export enum Container {
  * Describes the enum holdfast.management.v1.Container.
  */
 export const ContainerSchema: GenEnum<Container> = /*@__PURE__*/
-  enumDesc(file_holdfast_management_v1_management, 0);
+  enumDesc(file_holdfast_management_v1_management, 1);
 
 /**
  * What part of a chain a segment is.
@@ -1746,7 +2386,7 @@ export enum SegmentKind {
  * Describes the enum holdfast.management.v1.SegmentKind.
  */
 export const SegmentKindSchema: GenEnum<SegmentKind> = /*@__PURE__*/
-  enumDesc(file_holdfast_management_v1_management, 1);
+  enumDesc(file_holdfast_management_v1_management, 2);
 
 /**
  * Whether a backup is fit for use, as far as its manifest and the names and sizes of its files tell.
@@ -1780,7 +2420,7 @@ export enum BackupState {
  * Describes the enum holdfast.management.v1.BackupState.
  */
 export const BackupStateSchema: GenEnum<BackupState> = /*@__PURE__*/
-  enumDesc(file_holdfast_management_v1_management, 2);
+  enumDesc(file_holdfast_management_v1_management, 3);
 
 /**
  * What kind of work an operation is.
@@ -1828,7 +2468,7 @@ export enum OperationKind {
  * Describes the enum holdfast.management.v1.OperationKind.
  */
 export const OperationKindSchema: GenEnum<OperationKind> = /*@__PURE__*/
-  enumDesc(file_holdfast_management_v1_management, 3);
+  enumDesc(file_holdfast_management_v1_management, 4);
 
 /**
  * Which way the bytes of a transfer go.
@@ -1862,7 +2502,7 @@ export enum TransferDirection {
  * Describes the enum holdfast.management.v1.TransferDirection.
  */
 export const TransferDirectionSchema: GenEnum<TransferDirection> = /*@__PURE__*/
-  enumDesc(file_holdfast_management_v1_management, 4);
+  enumDesc(file_holdfast_management_v1_management, 5);
 
 /**
  * Backs up, restores and describes a host. What takes long is a google.longrunning.Operation: it is answered once the
@@ -2008,6 +2648,67 @@ export const ManagementService: GenService<{
     methodKind: "unary";
     input: typeof DeleteTransferRequestSchema;
     output: typeof DeleteTransferResponseSchema;
+  },
+  /**
+   * Switches automatic backups on or off. The choice holds after a restart too.
+   *
+   * @generated from rpc holdfast.management.v1.ManagementService.ConfigureAutoBackup
+   */
+  configureAutoBackup: {
+    methodKind: "unary";
+    input: typeof ConfigureAutoBackupRequestSchema;
+    output: typeof AutoBackupSchema;
+  },
+  /**
+   * Switches a log line for each request on or off, until the host stops.
+   *
+   * @generated from rpc holdfast.management.v1.ManagementService.ConfigureRequestLogging
+   */
+  configureRequestLogging: {
+    methodKind: "unary";
+    input: typeof ConfigureRequestLoggingRequestSchema;
+    output: typeof RequestLoggingSchema;
+  },
+  /**
+   * Begins or ends to record requests as documents below /core/operation-index, of which the newest stay, until the host
+   * stops.
+   *
+   * @generated from rpc holdfast.management.v1.ManagementService.ConfigureOperationTracing
+   */
+  configureOperationTracing: {
+    methodKind: "unary";
+    input: typeof ConfigureOperationTracingRequestSchema;
+    output: typeof OperationTracingSchema;
+  },
+  /**
+   * Makes the hosts of a group agree on their documents. A host alone agrees with itself.
+   *
+   * @generated from rpc holdfast.management.v1.ManagementService.SynchronizeWithPeers
+   */
+  synchronizeWithPeers: {
+    methodKind: "unary";
+    input: typeof SynchronizeWithPeersRequestSchema;
+    output: typeof SynchronizeWithPeersResponseSchema;
+  },
+  /**
+   * The figures of the host since it started.
+   *
+   * @generated from rpc holdfast.management.v1.ManagementService.GetStats
+   */
+  getStats: {
+    methodKind: "unary";
+    input: typeof GetStatsRequestSchema;
+    output: typeof StatsSchema;
+  },
+  /**
+   * Closes the host: what is under way is finished first. It answers before that.
+   *
+   * @generated from rpc holdfast.management.v1.ManagementService.Shutdown
+   */
+  shutdown: {
+    methodKind: "unary";
+    input: typeof ShutdownRequestSchema;
+    output: typeof ShutdownResponseSchema;
   },
   /**
    * Sends an operation each time it has changed, at most ten times a second, the last time when it is done.

@@ -30,6 +30,70 @@ export const protobufFileName = "holdfast/management/v1/management.proto";
 
 /** Backups, restores and what is known of a host. */
 
+/** How automatic backups stand. */
+export enum AutoBackupState {
+  /** AUTO_BACKUP_STATE_UNSPECIFIED - Not said. */
+  AUTO_BACKUP_STATE_UNSPECIFIED = 0,
+  /** AUTO_BACKUP_STATE_OFF - They are off. */
+  AUTO_BACKUP_STATE_OFF = 1,
+  /** AUTO_BACKUP_STATE_CURRENT - All that was written is backed up. */
+  AUTO_BACKUP_STATE_CURRENT = 2,
+  /** AUTO_BACKUP_STATE_WAITING - A run begins in a moment. */
+  AUTO_BACKUP_STATE_WAITING = 3,
+  /** AUTO_BACKUP_STATE_RUNNING - A run is under way. */
+  AUTO_BACKUP_STATE_RUNNING = 4,
+  /** AUTO_BACKUP_STATE_RETRYING - The last run failed; it is tried again. */
+  AUTO_BACKUP_STATE_RETRYING = 5,
+  UNRECOGNIZED = -1,
+}
+
+export function autoBackupStateFromJSON(object: any): AutoBackupState {
+  switch (object) {
+    case 0:
+    case "AUTO_BACKUP_STATE_UNSPECIFIED":
+      return AutoBackupState.AUTO_BACKUP_STATE_UNSPECIFIED;
+    case 1:
+    case "AUTO_BACKUP_STATE_OFF":
+      return AutoBackupState.AUTO_BACKUP_STATE_OFF;
+    case 2:
+    case "AUTO_BACKUP_STATE_CURRENT":
+      return AutoBackupState.AUTO_BACKUP_STATE_CURRENT;
+    case 3:
+    case "AUTO_BACKUP_STATE_WAITING":
+      return AutoBackupState.AUTO_BACKUP_STATE_WAITING;
+    case 4:
+    case "AUTO_BACKUP_STATE_RUNNING":
+      return AutoBackupState.AUTO_BACKUP_STATE_RUNNING;
+    case 5:
+    case "AUTO_BACKUP_STATE_RETRYING":
+      return AutoBackupState.AUTO_BACKUP_STATE_RETRYING;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return AutoBackupState.UNRECOGNIZED;
+  }
+}
+
+export function autoBackupStateToJSON(object: AutoBackupState): string {
+  switch (object) {
+    case AutoBackupState.AUTO_BACKUP_STATE_UNSPECIFIED:
+      return "AUTO_BACKUP_STATE_UNSPECIFIED";
+    case AutoBackupState.AUTO_BACKUP_STATE_OFF:
+      return "AUTO_BACKUP_STATE_OFF";
+    case AutoBackupState.AUTO_BACKUP_STATE_CURRENT:
+      return "AUTO_BACKUP_STATE_CURRENT";
+    case AutoBackupState.AUTO_BACKUP_STATE_WAITING:
+      return "AUTO_BACKUP_STATE_WAITING";
+    case AutoBackupState.AUTO_BACKUP_STATE_RUNNING:
+      return "AUTO_BACKUP_STATE_RUNNING";
+    case AutoBackupState.AUTO_BACKUP_STATE_RETRYING:
+      return "AUTO_BACKUP_STATE_RETRYING";
+    case AutoBackupState.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** How the files of a backup are packed. */
 export enum Container {
   /** CONTAINER_UNSPECIFIED - ZIP where the destination's path ends with .zip, else STREAM for http(s) and DIRECTORY for files. */
@@ -290,6 +354,186 @@ export interface Host {
   grpcAddress: string;
   /** The indexes. */
   indexes: Index[];
+  /** How automatic backups stand. */
+  autoBackup?:
+    | AutoBackup
+    | undefined;
+  /** What of requests is logged. */
+  requestLogging?:
+    | RequestLogging
+    | undefined;
+  /** Whether requests are recorded. */
+  operationTracing?: OperationTracing | undefined;
+}
+
+/** Automatic backups of an index: whenever it has changed, what changed is added to a directory. */
+export interface AutoBackup {
+  /** Whether they are on. */
+  enabled: boolean;
+  /** Where they go. */
+  directory: string;
+  /** The index. */
+  indexLink: string;
+  /** How they stand. */
+  state: AutoBackupState;
+  /** How often in a row the last runs failed. */
+  failuresInARow: number;
+  /** What the last backup had to say, for example of a file at the destination that cannot be read. */
+  warnings: string[];
+  /** When the last one was finished, in microseconds since 1970; 0: none was since the host started. */
+  lastSuccessMicros: bigint;
+  /** When one failed last, in microseconds since 1970; 0: none has since the host started. */
+  lastFailureMicros: bigint;
+  /** Why the last run failed; empty once one has not. */
+  lastError: string;
+  /** Everything up to this position of the log is in the last backup; 0: not known yet. */
+  positionMicros: bigint;
+  /** How many files the last backup needs. */
+  files: number;
+  /** Backups of other histories and other indexes in the directory: no backup removes them, PruneBackups does. */
+  otherBackups: number;
+}
+
+/** Whether to back up automatically. */
+export interface ConfigureAutoBackupRequest {
+  /** On or off. */
+  enabled: boolean;
+}
+
+/** What of requests is logged. Of what Xenon's hosts ask each other some can be left out. */
+export interface RequestLogging {
+  /** Whether there is a line for each request. */
+  enabled: boolean;
+  /** Leave out requests about node groups. */
+  skipGossipRequests: boolean;
+  /** Leave out requests that make hosts agree. */
+  skipSynchronizationRequests: boolean;
+  /** Leave out requests on behalf of another host. */
+  skipForwardingRequests: boolean;
+}
+
+/** What of requests to log; what is absent stays as it is. */
+export interface ConfigureRequestLoggingRequest {
+  /** Whether there is a line for each request. */
+  enabled?:
+    | boolean
+    | undefined;
+  /** Leave out requests about node groups. */
+  skipGossipRequests?:
+    | boolean
+    | undefined;
+  /** Leave out requests that make hosts agree. */
+  skipSynchronizationRequests?:
+    | boolean
+    | undefined;
+  /** Leave out requests on behalf of another host. */
+  skipForwardingRequests?: boolean | undefined;
+}
+
+/** Whether requests are recorded. */
+export interface OperationTracing {
+  /** On or off. */
+  enabled: boolean;
+  /** The level that was asked for, in the words of java.util.logging. */
+  level: string;
+}
+
+/** Whether to record requests. */
+export interface ConfigureOperationTracingRequest {
+  /** On or off. */
+  enabled: boolean;
+  /** ALL, OFF and the levels between; OFF records nothing. Empty: ALL when enabled. */
+  level: string;
+}
+
+/** Which hosts shall agree. */
+export interface SynchronizeWithPeersRequest {
+  /** For example /core/node-selectors/default. */
+  nodeSelectorPath: string;
+}
+
+/** The hosts of the group. */
+export interface SynchronizeWithPeersResponse {
+  /** One for each host. */
+  peers: Peer[];
+}
+
+/** A host of a group. */
+export interface Peer {
+  /** The host's id. */
+  id: string;
+  /** The position of its log, in microseconds since 1970. */
+  positionMicros: bigint;
+  /** Whether it holds what the group agreed on. */
+  inAgreement: boolean;
+}
+
+/** Asks for the figures. */
+export interface GetStatsRequest {
+}
+
+/** The figures of a host. */
+export interface Stats {
+  /** In no order. */
+  stats: Stat[];
+}
+
+/** One figure. */
+export interface Stat {
+  /** For example autoBackupPerformedCountPerHour. */
+  name: string;
+  /** The count, or the value that was measured last. */
+  latestValue: number;
+  /** The sum of all values that were measured; 0 for a count. */
+  accumulatedValue: number;
+  /** How often it was updated. */
+  version: bigint;
+  /** When it was updated last, in microseconds since 1970; 0: never. */
+  lastUpdateMicros: bigint;
+  /** What it is measured in; empty for a count. */
+  unit: string;
+  /** How it was distributed over the last hour or day, for a name with PerHour or PerDay. */
+  series?: TimeSeries | undefined;
+}
+
+/** Values by the time they came at. */
+export interface TimeSeries {
+  /** The length of a bin in milliseconds. */
+  binDurationMillis: bigint;
+  /** How many bins are kept. */
+  numBins: number;
+  /** The bins that have values, oldest first. */
+  bins: TimeBin[];
+}
+
+/** The values of one span of time. */
+export interface TimeBin {
+  /** When it begins, in milliseconds since 1970. */
+  startMillis: bigint;
+  /** How many values the average is of; 0 where there is no average. */
+  count: bigint;
+  /** The sum. */
+  sum?:
+    | number
+    | undefined;
+  /** The average. */
+  avg?:
+    | number
+    | undefined;
+  /** The least. */
+  min?:
+    | number
+    | undefined;
+  /** The greatest. */
+  max?: number | undefined;
+}
+
+/** Asks the host to close. */
+export interface ShutdownRequest {
+}
+
+/** The host closes. */
+export interface ShutdownResponse {
 }
 
 /** All documents of one store. */
@@ -396,6 +640,13 @@ export interface RestoreRequest {
   validateOnly: boolean;
   /** http(s): a token that is sent as Authorization: Bearer to the source's own origin alone. */
   bearer: string;
+  /**
+   * The index is replaced only if it is still at this position, in microseconds since 1970, when the restored one is ready:
+   * ABORTED where it was written to meanwhile. Absent: whatever it holds is replaced, and kept for UndoRestore.
+   */
+  ifPositionMicros?:
+    | bigint
+    | undefined;
   /**
    * Further archives that hold segments which the backup at the source builds on: those that its manifest lists and
    * its own archive lacks, as with an incremental StreamBackup. file:, http(s): and transfer: URIs.
@@ -849,6 +1100,9 @@ function createBaseHost(): Host {
     httpAddress: "",
     grpcAddress: "",
     indexes: [],
+    autoBackup: undefined,
+    requestLogging: undefined,
+    operationTracing: undefined,
   };
 }
 
@@ -883,6 +1137,15 @@ export const Host: MessageFns<Host> = {
     }
     for (const v of message.indexes) {
       Index.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.autoBackup !== undefined) {
+      AutoBackup.encode(message.autoBackup, writer.uint32(82).fork()).join();
+    }
+    if (message.requestLogging !== undefined) {
+      RequestLogging.encode(message.requestLogging, writer.uint32(90).fork()).join();
+    }
+    if (message.operationTracing !== undefined) {
+      OperationTracing.encode(message.operationTracing, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -972,6 +1235,30 @@ export const Host: MessageFns<Host> = {
             message.indexes.push(Index.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.autoBackup = AutoBackup.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.requestLogging = RequestLogging.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.operationTracing = OperationTracing.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1021,6 +1308,21 @@ export const Host: MessageFns<Host> = {
       indexes: globalThis.Array.isArray(object?.indexes)
         ? object.indexes.map((e: any) => Index.fromJSON(e))
         : [],
+      autoBackup: isSet(object.autoBackup)
+        ? AutoBackup.fromJSON(object.autoBackup)
+        : isSet(object.auto_backup)
+        ? AutoBackup.fromJSON(object.auto_backup)
+        : undefined,
+      requestLogging: isSet(object.requestLogging)
+        ? RequestLogging.fromJSON(object.requestLogging)
+        : isSet(object.request_logging)
+        ? RequestLogging.fromJSON(object.request_logging)
+        : undefined,
+      operationTracing: isSet(object.operationTracing)
+        ? OperationTracing.fromJSON(object.operationTracing)
+        : isSet(object.operation_tracing)
+        ? OperationTracing.fromJSON(object.operation_tracing)
+        : undefined,
     };
   },
 
@@ -1053,6 +1355,15 @@ export const Host: MessageFns<Host> = {
     if (message.indexes?.length) {
       obj.indexes = message.indexes.map((e) => Index.toJSON(e));
     }
+    if (message.autoBackup !== undefined) {
+      obj.autoBackup = AutoBackup.toJSON(message.autoBackup);
+    }
+    if (message.requestLogging !== undefined) {
+      obj.requestLogging = RequestLogging.toJSON(message.requestLogging);
+    }
+    if (message.operationTracing !== undefined) {
+      obj.operationTracing = OperationTracing.toJSON(message.operationTracing);
+    }
     return obj;
   },
 
@@ -1072,6 +1383,1768 @@ export const Host: MessageFns<Host> = {
     message.httpAddress = object.httpAddress ?? "";
     message.grpcAddress = object.grpcAddress ?? "";
     message.indexes = object.indexes?.map((e) => Index.fromPartial(e)) || [];
+    message.autoBackup = (object.autoBackup !== undefined && object.autoBackup !== null)
+      ? AutoBackup.fromPartial(object.autoBackup)
+      : undefined;
+    message.requestLogging = (object.requestLogging !== undefined && object.requestLogging !== null)
+      ? RequestLogging.fromPartial(object.requestLogging)
+      : undefined;
+    message.operationTracing = (object.operationTracing !== undefined && object.operationTracing !== null)
+      ? OperationTracing.fromPartial(object.operationTracing)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseAutoBackup(): AutoBackup {
+  return {
+    enabled: false,
+    directory: "",
+    indexLink: "",
+    state: 0,
+    failuresInARow: 0,
+    warnings: [],
+    lastSuccessMicros: 0n,
+    lastFailureMicros: 0n,
+    lastError: "",
+    positionMicros: 0n,
+    files: 0,
+    otherBackups: 0,
+  };
+}
+
+export const AutoBackup: MessageFns<AutoBackup> = {
+  encode(message: AutoBackup, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.enabled !== false) {
+      writer.uint32(8).bool(message.enabled);
+    }
+    if (message.directory !== "") {
+      writer.uint32(18).string(message.directory);
+    }
+    if (message.indexLink !== "") {
+      writer.uint32(26).string(message.indexLink);
+    }
+    if (message.state !== 0) {
+      writer.uint32(32).int32(message.state);
+    }
+    if (message.failuresInARow !== 0) {
+      writer.uint32(40).int32(message.failuresInARow);
+    }
+    for (const v of message.warnings) {
+      writer.uint32(50).string(v!);
+    }
+    if (message.lastSuccessMicros !== 0n) {
+      if (BigInt.asIntN(64, message.lastSuccessMicros) !== message.lastSuccessMicros) {
+        throw new globalThis.Error("value provided for field message.lastSuccessMicros of type int64 too large");
+      }
+      writer.uint32(56).int64(message.lastSuccessMicros);
+    }
+    if (message.lastFailureMicros !== 0n) {
+      if (BigInt.asIntN(64, message.lastFailureMicros) !== message.lastFailureMicros) {
+        throw new globalThis.Error("value provided for field message.lastFailureMicros of type int64 too large");
+      }
+      writer.uint32(64).int64(message.lastFailureMicros);
+    }
+    if (message.lastError !== "") {
+      writer.uint32(74).string(message.lastError);
+    }
+    if (message.positionMicros !== 0n) {
+      if (BigInt.asIntN(64, message.positionMicros) !== message.positionMicros) {
+        throw new globalThis.Error("value provided for field message.positionMicros of type int64 too large");
+      }
+      writer.uint32(80).int64(message.positionMicros);
+    }
+    if (message.files !== 0) {
+      writer.uint32(88).int32(message.files);
+    }
+    if (message.otherBackups !== 0) {
+      writer.uint32(96).int32(message.otherBackups);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AutoBackup {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAutoBackup();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.enabled = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.directory = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.indexLink = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.failuresInARow = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.lastSuccessMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.lastFailureMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.lastError = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.positionMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.files = reader.int32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.otherBackups = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AutoBackup {
+    return {
+      enabled: isSet(object.enabled) ? globalThis.Boolean(object.enabled) : false,
+      directory: isSet(object.directory) ? globalThis.String(object.directory) : "",
+      indexLink: isSet(object.indexLink)
+        ? globalThis.String(object.indexLink)
+        : isSet(object.index_link)
+        ? globalThis.String(object.index_link)
+        : "",
+      state: isSet(object.state) ? autoBackupStateFromJSON(object.state) : 0,
+      failuresInARow: isSet(object.failuresInARow)
+        ? globalThis.Number(object.failuresInARow)
+        : isSet(object.failures_in_a_row)
+        ? globalThis.Number(object.failures_in_a_row)
+        : 0,
+      warnings: globalThis.Array.isArray(object?.warnings) ? object.warnings.map((e: any) => globalThis.String(e)) : [],
+      lastSuccessMicros: isSet(object.lastSuccessMicros)
+        ? BigInt(object.lastSuccessMicros)
+        : isSet(object.last_success_micros)
+        ? BigInt(object.last_success_micros)
+        : 0n,
+      lastFailureMicros: isSet(object.lastFailureMicros)
+        ? BigInt(object.lastFailureMicros)
+        : isSet(object.last_failure_micros)
+        ? BigInt(object.last_failure_micros)
+        : 0n,
+      lastError: isSet(object.lastError)
+        ? globalThis.String(object.lastError)
+        : isSet(object.last_error)
+        ? globalThis.String(object.last_error)
+        : "",
+      positionMicros: isSet(object.positionMicros)
+        ? BigInt(object.positionMicros)
+        : isSet(object.position_micros)
+        ? BigInt(object.position_micros)
+        : 0n,
+      files: isSet(object.files) ? globalThis.Number(object.files) : 0,
+      otherBackups: isSet(object.otherBackups)
+        ? globalThis.Number(object.otherBackups)
+        : isSet(object.other_backups)
+        ? globalThis.Number(object.other_backups)
+        : 0,
+    };
+  },
+
+  toJSON(message: AutoBackup): unknown {
+    const obj: any = {};
+    if (message.enabled !== false) {
+      obj.enabled = message.enabled;
+    }
+    if (message.directory !== "") {
+      obj.directory = message.directory;
+    }
+    if (message.indexLink !== "") {
+      obj.indexLink = message.indexLink;
+    }
+    if (message.state !== 0) {
+      obj.state = autoBackupStateToJSON(message.state);
+    }
+    if (message.failuresInARow !== 0) {
+      obj.failuresInARow = Math.round(message.failuresInARow);
+    }
+    if (message.warnings?.length) {
+      obj.warnings = message.warnings;
+    }
+    if (message.lastSuccessMicros !== 0n) {
+      obj.lastSuccessMicros = message.lastSuccessMicros.toString();
+    }
+    if (message.lastFailureMicros !== 0n) {
+      obj.lastFailureMicros = message.lastFailureMicros.toString();
+    }
+    if (message.lastError !== "") {
+      obj.lastError = message.lastError;
+    }
+    if (message.positionMicros !== 0n) {
+      obj.positionMicros = message.positionMicros.toString();
+    }
+    if (message.files !== 0) {
+      obj.files = Math.round(message.files);
+    }
+    if (message.otherBackups !== 0) {
+      obj.otherBackups = Math.round(message.otherBackups);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AutoBackup>): AutoBackup {
+    return AutoBackup.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AutoBackup>): AutoBackup {
+    const message = createBaseAutoBackup();
+    message.enabled = object.enabled ?? false;
+    message.directory = object.directory ?? "";
+    message.indexLink = object.indexLink ?? "";
+    message.state = object.state ?? 0;
+    message.failuresInARow = object.failuresInARow ?? 0;
+    message.warnings = object.warnings?.map((e) => e) || [];
+    message.lastSuccessMicros = (object.lastSuccessMicros !== undefined && object.lastSuccessMicros !== null)
+      ? BigInt(object.lastSuccessMicros)
+      : 0n;
+    message.lastFailureMicros = (object.lastFailureMicros !== undefined && object.lastFailureMicros !== null)
+      ? BigInt(object.lastFailureMicros)
+      : 0n;
+    message.lastError = object.lastError ?? "";
+    message.positionMicros = (object.positionMicros !== undefined && object.positionMicros !== null)
+      ? BigInt(object.positionMicros)
+      : 0n;
+    message.files = object.files ?? 0;
+    message.otherBackups = object.otherBackups ?? 0;
+    return message;
+  },
+};
+
+function createBaseConfigureAutoBackupRequest(): ConfigureAutoBackupRequest {
+  return { enabled: false };
+}
+
+export const ConfigureAutoBackupRequest: MessageFns<ConfigureAutoBackupRequest> = {
+  encode(message: ConfigureAutoBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.enabled !== false) {
+      writer.uint32(8).bool(message.enabled);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfigureAutoBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfigureAutoBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.enabled = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConfigureAutoBackupRequest {
+    return { enabled: isSet(object.enabled) ? globalThis.Boolean(object.enabled) : false };
+  },
+
+  toJSON(message: ConfigureAutoBackupRequest): unknown {
+    const obj: any = {};
+    if (message.enabled !== false) {
+      obj.enabled = message.enabled;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ConfigureAutoBackupRequest>): ConfigureAutoBackupRequest {
+    return ConfigureAutoBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConfigureAutoBackupRequest>): ConfigureAutoBackupRequest {
+    const message = createBaseConfigureAutoBackupRequest();
+    message.enabled = object.enabled ?? false;
+    return message;
+  },
+};
+
+function createBaseRequestLogging(): RequestLogging {
+  return {
+    enabled: false,
+    skipGossipRequests: false,
+    skipSynchronizationRequests: false,
+    skipForwardingRequests: false,
+  };
+}
+
+export const RequestLogging: MessageFns<RequestLogging> = {
+  encode(message: RequestLogging, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.enabled !== false) {
+      writer.uint32(8).bool(message.enabled);
+    }
+    if (message.skipGossipRequests !== false) {
+      writer.uint32(16).bool(message.skipGossipRequests);
+    }
+    if (message.skipSynchronizationRequests !== false) {
+      writer.uint32(24).bool(message.skipSynchronizationRequests);
+    }
+    if (message.skipForwardingRequests !== false) {
+      writer.uint32(32).bool(message.skipForwardingRequests);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RequestLogging {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRequestLogging();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.enabled = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.skipGossipRequests = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.skipSynchronizationRequests = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.skipForwardingRequests = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RequestLogging {
+    return {
+      enabled: isSet(object.enabled) ? globalThis.Boolean(object.enabled) : false,
+      skipGossipRequests: isSet(object.skipGossipRequests)
+        ? globalThis.Boolean(object.skipGossipRequests)
+        : isSet(object.skip_gossip_requests)
+        ? globalThis.Boolean(object.skip_gossip_requests)
+        : false,
+      skipSynchronizationRequests: isSet(object.skipSynchronizationRequests)
+        ? globalThis.Boolean(object.skipSynchronizationRequests)
+        : isSet(object.skip_synchronization_requests)
+        ? globalThis.Boolean(object.skip_synchronization_requests)
+        : false,
+      skipForwardingRequests: isSet(object.skipForwardingRequests)
+        ? globalThis.Boolean(object.skipForwardingRequests)
+        : isSet(object.skip_forwarding_requests)
+        ? globalThis.Boolean(object.skip_forwarding_requests)
+        : false,
+    };
+  },
+
+  toJSON(message: RequestLogging): unknown {
+    const obj: any = {};
+    if (message.enabled !== false) {
+      obj.enabled = message.enabled;
+    }
+    if (message.skipGossipRequests !== false) {
+      obj.skipGossipRequests = message.skipGossipRequests;
+    }
+    if (message.skipSynchronizationRequests !== false) {
+      obj.skipSynchronizationRequests = message.skipSynchronizationRequests;
+    }
+    if (message.skipForwardingRequests !== false) {
+      obj.skipForwardingRequests = message.skipForwardingRequests;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RequestLogging>): RequestLogging {
+    return RequestLogging.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RequestLogging>): RequestLogging {
+    const message = createBaseRequestLogging();
+    message.enabled = object.enabled ?? false;
+    message.skipGossipRequests = object.skipGossipRequests ?? false;
+    message.skipSynchronizationRequests = object.skipSynchronizationRequests ?? false;
+    message.skipForwardingRequests = object.skipForwardingRequests ?? false;
+    return message;
+  },
+};
+
+function createBaseConfigureRequestLoggingRequest(): ConfigureRequestLoggingRequest {
+  return {
+    enabled: undefined,
+    skipGossipRequests: undefined,
+    skipSynchronizationRequests: undefined,
+    skipForwardingRequests: undefined,
+  };
+}
+
+export const ConfigureRequestLoggingRequest: MessageFns<ConfigureRequestLoggingRequest> = {
+  encode(message: ConfigureRequestLoggingRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.enabled !== undefined) {
+      writer.uint32(8).bool(message.enabled);
+    }
+    if (message.skipGossipRequests !== undefined) {
+      writer.uint32(16).bool(message.skipGossipRequests);
+    }
+    if (message.skipSynchronizationRequests !== undefined) {
+      writer.uint32(24).bool(message.skipSynchronizationRequests);
+    }
+    if (message.skipForwardingRequests !== undefined) {
+      writer.uint32(32).bool(message.skipForwardingRequests);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfigureRequestLoggingRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfigureRequestLoggingRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.enabled = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.skipGossipRequests = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.skipSynchronizationRequests = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.skipForwardingRequests = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConfigureRequestLoggingRequest {
+    return {
+      enabled: isSet(object.enabled) ? globalThis.Boolean(object.enabled) : undefined,
+      skipGossipRequests: isSet(object.skipGossipRequests)
+        ? globalThis.Boolean(object.skipGossipRequests)
+        : isSet(object.skip_gossip_requests)
+        ? globalThis.Boolean(object.skip_gossip_requests)
+        : undefined,
+      skipSynchronizationRequests: isSet(object.skipSynchronizationRequests)
+        ? globalThis.Boolean(object.skipSynchronizationRequests)
+        : isSet(object.skip_synchronization_requests)
+        ? globalThis.Boolean(object.skip_synchronization_requests)
+        : undefined,
+      skipForwardingRequests: isSet(object.skipForwardingRequests)
+        ? globalThis.Boolean(object.skipForwardingRequests)
+        : isSet(object.skip_forwarding_requests)
+        ? globalThis.Boolean(object.skip_forwarding_requests)
+        : undefined,
+    };
+  },
+
+  toJSON(message: ConfigureRequestLoggingRequest): unknown {
+    const obj: any = {};
+    if (message.enabled !== undefined) {
+      obj.enabled = message.enabled;
+    }
+    if (message.skipGossipRequests !== undefined) {
+      obj.skipGossipRequests = message.skipGossipRequests;
+    }
+    if (message.skipSynchronizationRequests !== undefined) {
+      obj.skipSynchronizationRequests = message.skipSynchronizationRequests;
+    }
+    if (message.skipForwardingRequests !== undefined) {
+      obj.skipForwardingRequests = message.skipForwardingRequests;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ConfigureRequestLoggingRequest>): ConfigureRequestLoggingRequest {
+    return ConfigureRequestLoggingRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConfigureRequestLoggingRequest>): ConfigureRequestLoggingRequest {
+    const message = createBaseConfigureRequestLoggingRequest();
+    message.enabled = object.enabled ?? undefined;
+    message.skipGossipRequests = object.skipGossipRequests ?? undefined;
+    message.skipSynchronizationRequests = object.skipSynchronizationRequests ?? undefined;
+    message.skipForwardingRequests = object.skipForwardingRequests ?? undefined;
+    return message;
+  },
+};
+
+function createBaseOperationTracing(): OperationTracing {
+  return { enabled: false, level: "" };
+}
+
+export const OperationTracing: MessageFns<OperationTracing> = {
+  encode(message: OperationTracing, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.enabled !== false) {
+      writer.uint32(8).bool(message.enabled);
+    }
+    if (message.level !== "") {
+      writer.uint32(18).string(message.level);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OperationTracing {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOperationTracing();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.enabled = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.level = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OperationTracing {
+    return {
+      enabled: isSet(object.enabled) ? globalThis.Boolean(object.enabled) : false,
+      level: isSet(object.level) ? globalThis.String(object.level) : "",
+    };
+  },
+
+  toJSON(message: OperationTracing): unknown {
+    const obj: any = {};
+    if (message.enabled !== false) {
+      obj.enabled = message.enabled;
+    }
+    if (message.level !== "") {
+      obj.level = message.level;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<OperationTracing>): OperationTracing {
+    return OperationTracing.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OperationTracing>): OperationTracing {
+    const message = createBaseOperationTracing();
+    message.enabled = object.enabled ?? false;
+    message.level = object.level ?? "";
+    return message;
+  },
+};
+
+function createBaseConfigureOperationTracingRequest(): ConfigureOperationTracingRequest {
+  return { enabled: false, level: "" };
+}
+
+export const ConfigureOperationTracingRequest: MessageFns<ConfigureOperationTracingRequest> = {
+  encode(message: ConfigureOperationTracingRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.enabled !== false) {
+      writer.uint32(8).bool(message.enabled);
+    }
+    if (message.level !== "") {
+      writer.uint32(18).string(message.level);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfigureOperationTracingRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfigureOperationTracingRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.enabled = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.level = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConfigureOperationTracingRequest {
+    return {
+      enabled: isSet(object.enabled) ? globalThis.Boolean(object.enabled) : false,
+      level: isSet(object.level) ? globalThis.String(object.level) : "",
+    };
+  },
+
+  toJSON(message: ConfigureOperationTracingRequest): unknown {
+    const obj: any = {};
+    if (message.enabled !== false) {
+      obj.enabled = message.enabled;
+    }
+    if (message.level !== "") {
+      obj.level = message.level;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ConfigureOperationTracingRequest>): ConfigureOperationTracingRequest {
+    return ConfigureOperationTracingRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConfigureOperationTracingRequest>): ConfigureOperationTracingRequest {
+    const message = createBaseConfigureOperationTracingRequest();
+    message.enabled = object.enabled ?? false;
+    message.level = object.level ?? "";
+    return message;
+  },
+};
+
+function createBaseSynchronizeWithPeersRequest(): SynchronizeWithPeersRequest {
+  return { nodeSelectorPath: "" };
+}
+
+export const SynchronizeWithPeersRequest: MessageFns<SynchronizeWithPeersRequest> = {
+  encode(message: SynchronizeWithPeersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeSelectorPath !== "") {
+      writer.uint32(10).string(message.nodeSelectorPath);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SynchronizeWithPeersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSynchronizeWithPeersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodeSelectorPath = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SynchronizeWithPeersRequest {
+    return {
+      nodeSelectorPath: isSet(object.nodeSelectorPath)
+        ? globalThis.String(object.nodeSelectorPath)
+        : isSet(object.node_selector_path)
+        ? globalThis.String(object.node_selector_path)
+        : "",
+    };
+  },
+
+  toJSON(message: SynchronizeWithPeersRequest): unknown {
+    const obj: any = {};
+    if (message.nodeSelectorPath !== "") {
+      obj.nodeSelectorPath = message.nodeSelectorPath;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SynchronizeWithPeersRequest>): SynchronizeWithPeersRequest {
+    return SynchronizeWithPeersRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SynchronizeWithPeersRequest>): SynchronizeWithPeersRequest {
+    const message = createBaseSynchronizeWithPeersRequest();
+    message.nodeSelectorPath = object.nodeSelectorPath ?? "";
+    return message;
+  },
+};
+
+function createBaseSynchronizeWithPeersResponse(): SynchronizeWithPeersResponse {
+  return { peers: [] };
+}
+
+export const SynchronizeWithPeersResponse: MessageFns<SynchronizeWithPeersResponse> = {
+  encode(message: SynchronizeWithPeersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.peers) {
+      Peer.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SynchronizeWithPeersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSynchronizeWithPeersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.peers.push(Peer.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SynchronizeWithPeersResponse {
+    return { peers: globalThis.Array.isArray(object?.peers) ? object.peers.map((e: any) => Peer.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: SynchronizeWithPeersResponse): unknown {
+    const obj: any = {};
+    if (message.peers?.length) {
+      obj.peers = message.peers.map((e) => Peer.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SynchronizeWithPeersResponse>): SynchronizeWithPeersResponse {
+    return SynchronizeWithPeersResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SynchronizeWithPeersResponse>): SynchronizeWithPeersResponse {
+    const message = createBaseSynchronizeWithPeersResponse();
+    message.peers = object.peers?.map((e) => Peer.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePeer(): Peer {
+  return { id: "", positionMicros: 0n, inAgreement: false };
+}
+
+export const Peer: MessageFns<Peer> = {
+  encode(message: Peer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.positionMicros !== 0n) {
+      if (BigInt.asIntN(64, message.positionMicros) !== message.positionMicros) {
+        throw new globalThis.Error("value provided for field message.positionMicros of type int64 too large");
+      }
+      writer.uint32(16).int64(message.positionMicros);
+    }
+    if (message.inAgreement !== false) {
+      writer.uint32(24).bool(message.inAgreement);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Peer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePeer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.positionMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.inAgreement = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Peer {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      positionMicros: isSet(object.positionMicros)
+        ? BigInt(object.positionMicros)
+        : isSet(object.position_micros)
+        ? BigInt(object.position_micros)
+        : 0n,
+      inAgreement: isSet(object.inAgreement)
+        ? globalThis.Boolean(object.inAgreement)
+        : isSet(object.in_agreement)
+        ? globalThis.Boolean(object.in_agreement)
+        : false,
+    };
+  },
+
+  toJSON(message: Peer): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.positionMicros !== 0n) {
+      obj.positionMicros = message.positionMicros.toString();
+    }
+    if (message.inAgreement !== false) {
+      obj.inAgreement = message.inAgreement;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Peer>): Peer {
+    return Peer.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Peer>): Peer {
+    const message = createBasePeer();
+    message.id = object.id ?? "";
+    message.positionMicros = (object.positionMicros !== undefined && object.positionMicros !== null)
+      ? BigInt(object.positionMicros)
+      : 0n;
+    message.inAgreement = object.inAgreement ?? false;
+    return message;
+  },
+};
+
+function createBaseGetStatsRequest(): GetStatsRequest {
+  return {};
+}
+
+export const GetStatsRequest: MessageFns<GetStatsRequest> = {
+  encode(_: GetStatsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetStatsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetStatsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): GetStatsRequest {
+    return {};
+  },
+
+  toJSON(_: GetStatsRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetStatsRequest>): GetStatsRequest {
+    return GetStatsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<GetStatsRequest>): GetStatsRequest {
+    const message = createBaseGetStatsRequest();
+    return message;
+  },
+};
+
+function createBaseStats(): Stats {
+  return { stats: [] };
+}
+
+export const Stats: MessageFns<Stats> = {
+  encode(message: Stats, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.stats) {
+      Stat.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Stats {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStats();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.stats.push(Stat.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Stats {
+    return { stats: globalThis.Array.isArray(object?.stats) ? object.stats.map((e: any) => Stat.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: Stats): unknown {
+    const obj: any = {};
+    if (message.stats?.length) {
+      obj.stats = message.stats.map((e) => Stat.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Stats>): Stats {
+    return Stats.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Stats>): Stats {
+    const message = createBaseStats();
+    message.stats = object.stats?.map((e) => Stat.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseStat(): Stat {
+  return {
+    name: "",
+    latestValue: 0,
+    accumulatedValue: 0,
+    version: 0n,
+    lastUpdateMicros: 0n,
+    unit: "",
+    series: undefined,
+  };
+}
+
+export const Stat: MessageFns<Stat> = {
+  encode(message: Stat, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.latestValue !== 0) {
+      writer.uint32(17).double(message.latestValue);
+    }
+    if (message.accumulatedValue !== 0) {
+      writer.uint32(25).double(message.accumulatedValue);
+    }
+    if (message.version !== 0n) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(32).int64(message.version);
+    }
+    if (message.lastUpdateMicros !== 0n) {
+      if (BigInt.asIntN(64, message.lastUpdateMicros) !== message.lastUpdateMicros) {
+        throw new globalThis.Error("value provided for field message.lastUpdateMicros of type int64 too large");
+      }
+      writer.uint32(40).int64(message.lastUpdateMicros);
+    }
+    if (message.unit !== "") {
+      writer.uint32(50).string(message.unit);
+    }
+    if (message.series !== undefined) {
+      TimeSeries.encode(message.series, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Stat {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStat();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.latestValue = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.accumulatedValue = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lastUpdateMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.unit = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.series = TimeSeries.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Stat {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      latestValue: isSet(object.latestValue)
+        ? globalThis.Number(object.latestValue)
+        : isSet(object.latest_value)
+        ? globalThis.Number(object.latest_value)
+        : 0,
+      accumulatedValue: isSet(object.accumulatedValue)
+        ? globalThis.Number(object.accumulatedValue)
+        : isSet(object.accumulated_value)
+        ? globalThis.Number(object.accumulated_value)
+        : 0,
+      version: isSet(object.version) ? BigInt(object.version) : 0n,
+      lastUpdateMicros: isSet(object.lastUpdateMicros)
+        ? BigInt(object.lastUpdateMicros)
+        : isSet(object.last_update_micros)
+        ? BigInt(object.last_update_micros)
+        : 0n,
+      unit: isSet(object.unit) ? globalThis.String(object.unit) : "",
+      series: isSet(object.series) ? TimeSeries.fromJSON(object.series) : undefined,
+    };
+  },
+
+  toJSON(message: Stat): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.latestValue !== 0) {
+      obj.latestValue = floatToJson(message.latestValue);
+    }
+    if (message.accumulatedValue !== 0) {
+      obj.accumulatedValue = floatToJson(message.accumulatedValue);
+    }
+    if (message.version !== 0n) {
+      obj.version = message.version.toString();
+    }
+    if (message.lastUpdateMicros !== 0n) {
+      obj.lastUpdateMicros = message.lastUpdateMicros.toString();
+    }
+    if (message.unit !== "") {
+      obj.unit = message.unit;
+    }
+    if (message.series !== undefined) {
+      obj.series = TimeSeries.toJSON(message.series);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Stat>): Stat {
+    return Stat.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Stat>): Stat {
+    const message = createBaseStat();
+    message.name = object.name ?? "";
+    message.latestValue = object.latestValue ?? 0;
+    message.accumulatedValue = object.accumulatedValue ?? 0;
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
+    message.lastUpdateMicros = (object.lastUpdateMicros !== undefined && object.lastUpdateMicros !== null)
+      ? BigInt(object.lastUpdateMicros)
+      : 0n;
+    message.unit = object.unit ?? "";
+    message.series = (object.series !== undefined && object.series !== null)
+      ? TimeSeries.fromPartial(object.series)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTimeSeries(): TimeSeries {
+  return { binDurationMillis: 0n, numBins: 0, bins: [] };
+}
+
+export const TimeSeries: MessageFns<TimeSeries> = {
+  encode(message: TimeSeries, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.binDurationMillis !== 0n) {
+      if (BigInt.asIntN(64, message.binDurationMillis) !== message.binDurationMillis) {
+        throw new globalThis.Error("value provided for field message.binDurationMillis of type int64 too large");
+      }
+      writer.uint32(8).int64(message.binDurationMillis);
+    }
+    if (message.numBins !== 0) {
+      writer.uint32(16).int32(message.numBins);
+    }
+    for (const v of message.bins) {
+      TimeBin.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TimeSeries {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTimeSeries();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.binDurationMillis = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.numBins = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.bins.push(TimeBin.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TimeSeries {
+    return {
+      binDurationMillis: isSet(object.binDurationMillis)
+        ? BigInt(object.binDurationMillis)
+        : isSet(object.bin_duration_millis)
+        ? BigInt(object.bin_duration_millis)
+        : 0n,
+      numBins: isSet(object.numBins)
+        ? globalThis.Number(object.numBins)
+        : isSet(object.num_bins)
+        ? globalThis.Number(object.num_bins)
+        : 0,
+      bins: globalThis.Array.isArray(object?.bins) ? object.bins.map((e: any) => TimeBin.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: TimeSeries): unknown {
+    const obj: any = {};
+    if (message.binDurationMillis !== 0n) {
+      obj.binDurationMillis = message.binDurationMillis.toString();
+    }
+    if (message.numBins !== 0) {
+      obj.numBins = Math.round(message.numBins);
+    }
+    if (message.bins?.length) {
+      obj.bins = message.bins.map((e) => TimeBin.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TimeSeries>): TimeSeries {
+    return TimeSeries.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TimeSeries>): TimeSeries {
+    const message = createBaseTimeSeries();
+    message.binDurationMillis = (object.binDurationMillis !== undefined && object.binDurationMillis !== null)
+      ? BigInt(object.binDurationMillis)
+      : 0n;
+    message.numBins = object.numBins ?? 0;
+    message.bins = object.bins?.map((e) => TimeBin.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTimeBin(): TimeBin {
+  return { startMillis: 0n, count: 0n, sum: undefined, avg: undefined, min: undefined, max: undefined };
+}
+
+export const TimeBin: MessageFns<TimeBin> = {
+  encode(message: TimeBin, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.startMillis !== 0n) {
+      if (BigInt.asIntN(64, message.startMillis) !== message.startMillis) {
+        throw new globalThis.Error("value provided for field message.startMillis of type int64 too large");
+      }
+      writer.uint32(8).int64(message.startMillis);
+    }
+    if (message.count !== 0n) {
+      if (BigInt.asIntN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type int64 too large");
+      }
+      writer.uint32(16).int64(message.count);
+    }
+    if (message.sum !== undefined) {
+      writer.uint32(25).double(message.sum);
+    }
+    if (message.avg !== undefined) {
+      writer.uint32(33).double(message.avg);
+    }
+    if (message.min !== undefined) {
+      writer.uint32(41).double(message.min);
+    }
+    if (message.max !== undefined) {
+      writer.uint32(49).double(message.max);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TimeBin {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTimeBin();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.startMillis = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.sum = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.avg = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.min = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.max = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TimeBin {
+    return {
+      startMillis: isSet(object.startMillis)
+        ? BigInt(object.startMillis)
+        : isSet(object.start_millis)
+        ? BigInt(object.start_millis)
+        : 0n,
+      count: isSet(object.count) ? BigInt(object.count) : 0n,
+      sum: isSet(object.sum) ? globalThis.Number(object.sum) : undefined,
+      avg: isSet(object.avg) ? globalThis.Number(object.avg) : undefined,
+      min: isSet(object.min) ? globalThis.Number(object.min) : undefined,
+      max: isSet(object.max) ? globalThis.Number(object.max) : undefined,
+    };
+  },
+
+  toJSON(message: TimeBin): unknown {
+    const obj: any = {};
+    if (message.startMillis !== 0n) {
+      obj.startMillis = message.startMillis.toString();
+    }
+    if (message.count !== 0n) {
+      obj.count = message.count.toString();
+    }
+    if (message.sum !== undefined) {
+      obj.sum = floatToJson(message.sum);
+    }
+    if (message.avg !== undefined) {
+      obj.avg = floatToJson(message.avg);
+    }
+    if (message.min !== undefined) {
+      obj.min = floatToJson(message.min);
+    }
+    if (message.max !== undefined) {
+      obj.max = floatToJson(message.max);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TimeBin>): TimeBin {
+    return TimeBin.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TimeBin>): TimeBin {
+    const message = createBaseTimeBin();
+    message.startMillis = (object.startMillis !== undefined && object.startMillis !== null)
+      ? BigInt(object.startMillis)
+      : 0n;
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : 0n;
+    message.sum = object.sum ?? undefined;
+    message.avg = object.avg ?? undefined;
+    message.min = object.min ?? undefined;
+    message.max = object.max ?? undefined;
+    return message;
+  },
+};
+
+function createBaseShutdownRequest(): ShutdownRequest {
+  return {};
+}
+
+export const ShutdownRequest: MessageFns<ShutdownRequest> = {
+  encode(_: ShutdownRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShutdownRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShutdownRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ShutdownRequest {
+    return {};
+  },
+
+  toJSON(_: ShutdownRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ShutdownRequest>): ShutdownRequest {
+    return ShutdownRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ShutdownRequest>): ShutdownRequest {
+    const message = createBaseShutdownRequest();
+    return message;
+  },
+};
+
+function createBaseShutdownResponse(): ShutdownResponse {
+  return {};
+}
+
+export const ShutdownResponse: MessageFns<ShutdownResponse> = {
+  encode(_: ShutdownResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShutdownResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShutdownResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ShutdownResponse {
+    return {};
+  },
+
+  toJSON(_: ShutdownResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ShutdownResponse>): ShutdownResponse {
+    return ShutdownResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ShutdownResponse>): ShutdownResponse {
+    const message = createBaseShutdownResponse();
     return message;
   },
 };
@@ -1862,6 +3935,7 @@ function createBaseRestoreRequest(): RestoreRequest {
     requestId: "",
     validateOnly: false,
     bearer: "",
+    ifPositionMicros: undefined,
     baseSources: [],
   };
 }
@@ -1891,6 +3965,12 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
     }
     if (message.bearer !== "") {
       writer.uint32(58).string(message.bearer);
+    }
+    if (message.ifPositionMicros !== undefined) {
+      if (BigInt.asIntN(64, message.ifPositionMicros) !== message.ifPositionMicros) {
+        throw new globalThis.Error("value provided for field message.ifPositionMicros of type int64 too large");
+      }
+      writer.uint32(72).int64(message.ifPositionMicros);
     }
     for (const v of message.baseSources) {
       writer.uint32(66).string(v!);
@@ -1967,6 +4047,14 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
             message.bearer = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.ifPositionMicros = reader.int64() as bigint;
+            continue;
+          }
           case 8: {
             if (tag !== 66) {
               break;
@@ -2016,6 +4104,11 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
         ? globalThis.Boolean(object.validate_only)
         : false,
       bearer: isSet(object.bearer) ? globalThis.String(object.bearer) : "",
+      ifPositionMicros: isSet(object.ifPositionMicros)
+        ? BigInt(object.ifPositionMicros)
+        : isSet(object.if_position_micros)
+        ? BigInt(object.if_position_micros)
+        : undefined,
       baseSources: globalThis.Array.isArray(object?.baseSources)
         ? object.baseSources.map((e: any) => globalThis.String(e))
         : globalThis.Array.isArray(object?.base_sources)
@@ -2047,6 +4140,9 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
     if (message.bearer !== "") {
       obj.bearer = message.bearer;
     }
+    if (message.ifPositionMicros !== undefined) {
+      obj.ifPositionMicros = message.ifPositionMicros.toString();
+    }
     if (message.baseSources?.length) {
       obj.baseSources = message.baseSources;
     }
@@ -2067,6 +4163,9 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
     message.requestId = object.requestId ?? "";
     message.validateOnly = object.validateOnly ?? false;
     message.bearer = object.bearer ?? "";
+    message.ifPositionMicros = (object.ifPositionMicros !== undefined && object.ifPositionMicros !== null)
+      ? BigInt(object.ifPositionMicros)
+      : undefined;
     message.baseSources = object.baseSources?.map((e) => e) || [];
     return message;
   },
@@ -6056,6 +8155,63 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Switches automatic backups on or off. The choice holds after a restart too. */
+    configureAutoBackup: {
+      name: "ConfigureAutoBackup",
+      requestType: ConfigureAutoBackupRequest as typeof ConfigureAutoBackupRequest,
+      requestStream: false,
+      responseType: AutoBackup as typeof AutoBackup,
+      responseStream: false,
+      options: {},
+    },
+    /** Switches a log line for each request on or off, until the host stops. */
+    configureRequestLogging: {
+      name: "ConfigureRequestLogging",
+      requestType: ConfigureRequestLoggingRequest as typeof ConfigureRequestLoggingRequest,
+      requestStream: false,
+      responseType: RequestLogging as typeof RequestLogging,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Begins or ends to record requests as documents below /core/operation-index, of which the newest stay, until the host
+     * stops.
+     */
+    configureOperationTracing: {
+      name: "ConfigureOperationTracing",
+      requestType: ConfigureOperationTracingRequest as typeof ConfigureOperationTracingRequest,
+      requestStream: false,
+      responseType: OperationTracing as typeof OperationTracing,
+      responseStream: false,
+      options: {},
+    },
+    /** Makes the hosts of a group agree on their documents. A host alone agrees with itself. */
+    synchronizeWithPeers: {
+      name: "SynchronizeWithPeers",
+      requestType: SynchronizeWithPeersRequest as typeof SynchronizeWithPeersRequest,
+      requestStream: false,
+      responseType: SynchronizeWithPeersResponse as typeof SynchronizeWithPeersResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** The figures of the host since it started. */
+    getStats: {
+      name: "GetStats",
+      requestType: GetStatsRequest as typeof GetStatsRequest,
+      requestStream: false,
+      responseType: Stats as typeof Stats,
+      responseStream: false,
+      options: {},
+    },
+    /** Closes the host: what is under way is finished first. It answers before that. */
+    shutdown: {
+      name: "Shutdown",
+      requestType: ShutdownRequest as typeof ShutdownRequest,
+      requestStream: false,
+      responseType: ShutdownResponse as typeof ShutdownResponse,
+      responseStream: false,
+      options: {},
+    },
     /** Sends an operation each time it has changed, at most ten times a second, the last time when it is done. */
     watchOperation: {
       name: "WatchOperation",
@@ -6227,6 +8383,75 @@ export const ManagementServiceService = {
       Buffer.from(DeleteTransferResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteTransferResponse => DeleteTransferResponse.decode(value),
   },
+  /** Switches automatic backups on or off. The choice holds after a restart too. */
+  configureAutoBackup: {
+    path: "/holdfast.management.v1.ManagementService/ConfigureAutoBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfigureAutoBackupRequest): Buffer =>
+      Buffer.from(ConfigureAutoBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfigureAutoBackupRequest => ConfigureAutoBackupRequest.decode(value),
+    responseSerialize: (value: AutoBackup): Buffer => Buffer.from(AutoBackup.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AutoBackup => AutoBackup.decode(value),
+  },
+  /** Switches a log line for each request on or off, until the host stops. */
+  configureRequestLogging: {
+    path: "/holdfast.management.v1.ManagementService/ConfigureRequestLogging" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfigureRequestLoggingRequest): Buffer =>
+      Buffer.from(ConfigureRequestLoggingRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfigureRequestLoggingRequest => ConfigureRequestLoggingRequest.decode(value),
+    responseSerialize: (value: RequestLogging): Buffer => Buffer.from(RequestLogging.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RequestLogging => RequestLogging.decode(value),
+  },
+  /**
+   * Begins or ends to record requests as documents below /core/operation-index, of which the newest stay, until the host
+   * stops.
+   */
+  configureOperationTracing: {
+    path: "/holdfast.management.v1.ManagementService/ConfigureOperationTracing" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfigureOperationTracingRequest): Buffer =>
+      Buffer.from(ConfigureOperationTracingRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfigureOperationTracingRequest =>
+      ConfigureOperationTracingRequest.decode(value),
+    responseSerialize: (value: OperationTracing): Buffer => Buffer.from(OperationTracing.encode(value).finish()),
+    responseDeserialize: (value: Buffer): OperationTracing => OperationTracing.decode(value),
+  },
+  /** Makes the hosts of a group agree on their documents. A host alone agrees with itself. */
+  synchronizeWithPeers: {
+    path: "/holdfast.management.v1.ManagementService/SynchronizeWithPeers" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SynchronizeWithPeersRequest): Buffer =>
+      Buffer.from(SynchronizeWithPeersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SynchronizeWithPeersRequest => SynchronizeWithPeersRequest.decode(value),
+    responseSerialize: (value: SynchronizeWithPeersResponse): Buffer =>
+      Buffer.from(SynchronizeWithPeersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SynchronizeWithPeersResponse => SynchronizeWithPeersResponse.decode(value),
+  },
+  /** The figures of the host since it started. */
+  getStats: {
+    path: "/holdfast.management.v1.ManagementService/GetStats" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetStatsRequest): Buffer => Buffer.from(GetStatsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetStatsRequest => GetStatsRequest.decode(value),
+    responseSerialize: (value: Stats): Buffer => Buffer.from(Stats.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Stats => Stats.decode(value),
+  },
+  /** Closes the host: what is under way is finished first. It answers before that. */
+  shutdown: {
+    path: "/holdfast.management.v1.ManagementService/Shutdown" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ShutdownRequest): Buffer => Buffer.from(ShutdownRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ShutdownRequest => ShutdownRequest.decode(value),
+    responseSerialize: (value: ShutdownResponse): Buffer => Buffer.from(ShutdownResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ShutdownResponse => ShutdownResponse.decode(value),
+  },
   /** Sends an operation each time it has changed, at most ten times a second, the last time when it is done. */
   watchOperation: {
     path: "/holdfast.management.v1.ManagementService/WatchOperation" as const,
@@ -6283,6 +8508,21 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
   listTransfers: handleUnaryCall<ListTransfersRequest, ListTransfersResponse>;
   /** Forgets a transfer and frees what it takes. Streams of it end with ABORTED. */
   deleteTransfer: handleUnaryCall<DeleteTransferRequest, DeleteTransferResponse>;
+  /** Switches automatic backups on or off. The choice holds after a restart too. */
+  configureAutoBackup: handleUnaryCall<ConfigureAutoBackupRequest, AutoBackup>;
+  /** Switches a log line for each request on or off, until the host stops. */
+  configureRequestLogging: handleUnaryCall<ConfigureRequestLoggingRequest, RequestLogging>;
+  /**
+   * Begins or ends to record requests as documents below /core/operation-index, of which the newest stay, until the host
+   * stops.
+   */
+  configureOperationTracing: handleUnaryCall<ConfigureOperationTracingRequest, OperationTracing>;
+  /** Makes the hosts of a group agree on their documents. A host alone agrees with itself. */
+  synchronizeWithPeers: handleUnaryCall<SynchronizeWithPeersRequest, SynchronizeWithPeersResponse>;
+  /** The figures of the host since it started. */
+  getStats: handleUnaryCall<GetStatsRequest, Stats>;
+  /** Closes the host: what is under way is finished first. It answers before that. */
+  shutdown: handleUnaryCall<ShutdownRequest, ShutdownResponse>;
   /** Sends an operation each time it has changed, at most ten times a second, the last time when it is done. */
   watchOperation: handleServerStreamingCall<WatchOperationRequest, Operation>;
 }
@@ -6500,6 +8740,102 @@ export interface ManagementServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteTransferResponse) => void,
+  ): ClientUnaryCall;
+  /** Switches automatic backups on or off. The choice holds after a restart too. */
+  configureAutoBackup(
+    request: ConfigureAutoBackupRequest,
+    callback: (error: ServiceError | null, response: AutoBackup) => void,
+  ): ClientUnaryCall;
+  configureAutoBackup(
+    request: ConfigureAutoBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AutoBackup) => void,
+  ): ClientUnaryCall;
+  configureAutoBackup(
+    request: ConfigureAutoBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AutoBackup) => void,
+  ): ClientUnaryCall;
+  /** Switches a log line for each request on or off, until the host stops. */
+  configureRequestLogging(
+    request: ConfigureRequestLoggingRequest,
+    callback: (error: ServiceError | null, response: RequestLogging) => void,
+  ): ClientUnaryCall;
+  configureRequestLogging(
+    request: ConfigureRequestLoggingRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RequestLogging) => void,
+  ): ClientUnaryCall;
+  configureRequestLogging(
+    request: ConfigureRequestLoggingRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RequestLogging) => void,
+  ): ClientUnaryCall;
+  /**
+   * Begins or ends to record requests as documents below /core/operation-index, of which the newest stay, until the host
+   * stops.
+   */
+  configureOperationTracing(
+    request: ConfigureOperationTracingRequest,
+    callback: (error: ServiceError | null, response: OperationTracing) => void,
+  ): ClientUnaryCall;
+  configureOperationTracing(
+    request: ConfigureOperationTracingRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: OperationTracing) => void,
+  ): ClientUnaryCall;
+  configureOperationTracing(
+    request: ConfigureOperationTracingRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: OperationTracing) => void,
+  ): ClientUnaryCall;
+  /** Makes the hosts of a group agree on their documents. A host alone agrees with itself. */
+  synchronizeWithPeers(
+    request: SynchronizeWithPeersRequest,
+    callback: (error: ServiceError | null, response: SynchronizeWithPeersResponse) => void,
+  ): ClientUnaryCall;
+  synchronizeWithPeers(
+    request: SynchronizeWithPeersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SynchronizeWithPeersResponse) => void,
+  ): ClientUnaryCall;
+  synchronizeWithPeers(
+    request: SynchronizeWithPeersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SynchronizeWithPeersResponse) => void,
+  ): ClientUnaryCall;
+  /** The figures of the host since it started. */
+  getStats(request: GetStatsRequest, callback: (error: ServiceError | null, response: Stats) => void): ClientUnaryCall;
+  getStats(
+    request: GetStatsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Stats) => void,
+  ): ClientUnaryCall;
+  getStats(
+    request: GetStatsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Stats) => void,
+  ): ClientUnaryCall;
+  /** Closes the host: what is under way is finished first. It answers before that. */
+  shutdown(
+    request: ShutdownRequest,
+    callback: (error: ServiceError | null, response: ShutdownResponse) => void,
+  ): ClientUnaryCall;
+  shutdown(
+    request: ShutdownRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ShutdownResponse) => void,
+  ): ClientUnaryCall;
+  shutdown(
+    request: ShutdownRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ShutdownResponse) => void,
   ): ClientUnaryCall;
   /** Sends an operation each time it has changed, at most ten times a second, the last time when it is done. */
   watchOperation(request: WatchOperationRequest, options?: Partial<CallOptions>): ClientReadableStream<Operation>;

@@ -1,0 +1,35 @@
+import { httpStatus, type HostError } from "../../errors.js";
+import type { RequestObserver } from "../../service/requests.js";
+import type { Call } from "./call-context.js";
+
+/** Tells the observer of a call once it is over: what it returns is called then, with what the call failed with. */
+export function observeCall(observer: RequestObserver | undefined, call: Call): (error?: HostError) => void {
+  if (!observer?.active) return ignore;
+  const beginMicros = Date.now() * 1000;
+  const begun = performance.now();
+  return (error) => {
+    const [host = "", port = ""] = /^(.*):(\d+)$/.exec(call.getHost())?.slice(1) ?? [];
+    observer.answered({
+      protocol: "gRPC",
+      method: "POST",
+      path: call.getPath(),
+      query: "",
+      host,
+      port: Number(port),
+      remoteAddress: call.getPeer(),
+      referer: textOf(call, "referer"),
+      pragma: textOf(call, "pragma"),
+      statusCode: error ? httpStatus(error) : 200,
+      requestBytes: 0,
+      beginMicros,
+      durationMicros: Math.round((performance.now() - begun) * 1000),
+    });
+  };
+}
+
+const ignore = () => {};
+
+function textOf({ metadata }: Call, name: string): string {
+  const [value] = metadata.get(name);
+  return typeof value === "string" ? value : "";
+}

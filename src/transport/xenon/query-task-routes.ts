@@ -1,0 +1,135 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import { isPaged, queryTasksLink, type QueryTask, type QueryTasks } from "../../service/query-tasks.js";
+import { readText } from "../http/body.js";
+import { sendJson } from "../http/respond.js";
+import type { HttpHandler } from "../http/server.js";
+import type { RequireRole } from "./access.js";
+import { emptyResults, sendResults } from "./query-results.js";
+import { readCancellation, readQueryTask } from "./query-task-request.js";
+import { taskText } from "./query-task-text.js";
+import { parametersOf, refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";
+
+export interface QueryTaskRoutes {
+  queries: QueryTasks;
+  hostId: string;
+  requireRole: RequireRole;
+}
+
+const pagePrefix = "/core/query-page/";
+
+/** Query tasks and the pages of their results, under the paths and with the answers of Xenon. Each takes the role to read. */
+export function createQueryTaskRoutes({ queries, hostId, requireRole }: QueryTaskRoutes): HttpHandler {
+  return async (request, response, signal) => {
+    const { path, query } = targetOf(request.url ?? "");
+    if (path === queryTasksLink || path === `${queryTasksLink}/`) await onTasks(request, response, query, signal);
+    else if (path.startsWith(`${queryTasksLink}/`)) await onTask(request, response, path.slice(queryTasksLink.length + 1), signal);
+    else if (path.startsWith(pagePrefix)) await onPage(request, response, path, signal);
+    else return false;
+    return true;
+  };
+
+  async function onTasks(request: IncomingMessage, response: ServerResponse, query: string, signal: () => AbortSignal): Promise<void> {
+    if (request.method !== "GET" && request.method !== "POST") refuseMethod(request, "GET, POST");
+    requireRole(request, "read");
+    if (request.method === "GET") {
+      const expand = parametersOf(query).get("expand") ?? parametersOf(query).get("$expand");
+      sendJson(response, 200, listText(expand !== undefined && expand !== "false"));
+      return;
+    }
+    requireJsonBody(request);
+    const sent = readQueryTask(await readText(request, limits.queryBodyBytes));
+    if (sent.direct) await sendTask(await queries.run(sent.request, signal()), "direct", response, signal());
+    else sendJson(response, 202, whole(queries.start(sent.request)));
+  }
+
+  async function onTask(request: IncomingMessage, response: ServerResponse, id: string, signal: () => AbortSignal): Promise<void> {
+    if (request.method !== "GET" && request.method !== "PATCH" && request.method !== "DELETE") refuseMethod(request, "GET, PATCH, DELETE");
+    requireRole(request, "read");
+    if (request.method === "GET") await sendTask(queries.get(id), "kept", response, signal());
+    else if (request.method === "DELETE") {
+      queries.remove(id);
+      sendJson(response, 200, "");
+    } else {
+      requireJsonBody(request);
+      const failure = readCancellation(await readText(request, limits.queryBodyBytes));
+      sendJson(response, 200, whole(queries.cancel(id, failure)));
+    }
+  }
+
+  /** A task with its results, where it has some. */
+  async function sendTask(task: QueryTask, how: "direct" | "kept", response: ServerResponse, signal: AbortSignal): Promise<void> {
+    const { query, specification, count } = task;
+    if (query === undefined || task.stage !== "FINISHED") {
+      sendJson(response, 200, whole(task));
+      return;
+    }
+    const text = () => taskText(task, how, hostId);
+    if (!specification.options.has("COUNT") && !isPaged(specification)) {
+      const limit = specification.resultLimit;
+      await sendResults({ query, specification, text, hostId, response, signal, ...(limit !== undefined && { limit }) });
+      return;
+    }
+    const { head, tail } = text();
+    const counted = specification.options.has("COUNT");
+    const firstPage = counted || count === 0 ? undefined : pageLink(task.id);
+    sendJson(response, 200, `${head}${emptyResults(counted ? (count ?? 0) : 0, firstPage, specification.options.has("EXPAND_CONTENT"), hostId)}${tail}`);
+  }
+
+  async function onPage(request: IncomingMessage, response: ServerResponse, path: string, signal: () => AbortSignal): Promise<void> {
+    if (request.method !== "GET") refuseMethod(request, "GET");
+    requireRole(request, "read");
+    const { id, cursor } = readPageName(path.slice(pagePrefix.length));
+    const task = queries.paged(id);
+    const { query, specification } = task;
+    const { resultLimit: limit } = specification;
+    if (query === undefined || limit === undefined) throw new HostError("PAGE_TOKEN_INVALID", "This query has no pages.");
+    await sendResults({
+      query,
+      specification,
+      limit,
+      nextPageLink: (next) => pageLink(id, next),
+      text: () => taskText({ ...task, stage: "FINISHED", version: 0 }, "page", hostId, path),
+      hostId,
+      response,
+      signal: signal(),
+      ...(cursor !== undefined && { cursor }),
+    });
+  }
+
+  function whole(task: QueryTask): string {
+    const { head, tail } = taskText(task, "kept", hostId);
+    return head + tail;
+  }
+
+  function listText(expand: boolean): string {
+    const tasks = queries.list();
+    const link = (task: QueryTask) => JSON.stringify(`${queryTasksLink}/${task.id}`);
+    const documents = expand ? `,"documents":{${tasks.map((task) => `${link(task)}:${whole(task)}`).join(",")}}` : "";
+    return (
+      `{"documentLinks":[${tasks.map(link).join(",")}]${documents},"documentCount":${tasks.length},"documentVersion":0` +
+      `,"documentUpdateTimeMicros":0,"documentExpirationTimeMicros":0,"documentOwner":${JSON.stringify(hostId)}}`
+    );
+  }
+
+  function pageLink(id: string, cursor?: string): string {
+    const name = Buffer.from(JSON.stringify(cursor === undefined ? [id] : [id, cursor])).toString("base64url");
+    return `${pagePrefix}${name}?peer=${hostId}`;
+  }
+}
+
+/** Throws PAGE_TOKEN_INVALID. */
+function readPageName(name: string): { id: string; cursor?: string } {
+  let parts: unknown;
+  try {
+    parts = JSON.parse(Buffer.from(name, "base64url").toString());
+  } catch {
+    parts = undefined;
+  }
+  if (!Array.isArray(parts) || parts.length > 2 || !parts.every((part) => typeof part === "string")) {
+    throw new HostError("PAGE_TOKEN_INVALID", "This page link was not made by this host; run the query again.");
+  }
+  const [id = "", cursor] = parts;
+  return { id, ...(cursor !== undefined && { cursor }) };
+}
