@@ -106,6 +106,12 @@ export const steps: Record<string, (world: World, step: Step) => Promise<Outcome
     return { count: (await world.client.management.pruneBackups({ uri, names })).removedBackups.length };
   },
 
+  configureAutoBackup: async ({ client }, step) => ({ enabled: (await client.management.configureAutoBackup({ enabled: step["enabled"] === true })).enabled }),
+  configureRequestLogging: async ({ client }, step) => ({ enabled: (await client.management.configureRequestLogging({ enabled: step["enabled"] === true })).enabled }),
+  configureOperationTracing: async ({ client }, step) => ({ enabled: (await client.management.configureOperationTracing({ enabled: step["enabled"] === true })).enabled }),
+  synchronizeWithPeers: async ({ client }, step) => ({ count: (await client.management.synchronizeWithPeers({ nodeSelectorPath: text(step["selector"]) })).peers.length }),
+  getStats: async ({ client }, step) => ({ count: (await client.management.getStats({})).stats.find(({ name }) => name === step["name"])?.latestValue }),
+
   async downloadBackup({ client, proxy, directory, kept }, step) {
     const to = join(directory, text(step["to"]));
     if (step["cutAfterBytes"]) proxy.cutAfter("down", Number(step["cutAfterBytes"]));

@@ -136,6 +136,54 @@ export function engineContract(name: string, kit: EngineKit): void {
       expect(await engine.count({ linkPrefix: prefix })).toBe(60);
     });
 
+    test("the whole index is listed without a prefix, without bodies where none are wanted", async () => {
+      const { engine } = await engineFixture(kit);
+      await engine.write(post("a", { n: 1 }));
+      await engine.write({ ...post("x", { n: 1 }), link: "/other/x" });
+      for (const more of [{}, { filter: { op: "eq", field: "n", value: 1n } as const }, { orderBy: [{ field: "n", descending: false }] }]) {
+        const page = await engine.page({ linkPrefix: "", limit: 10, expand: false, ...more });
+        expect(page.documents.map(({ link, body }) => link + body).sort()).toEqual([`${prefix}a`, "/other/x"]);
+      }
+      expect(await engine.count({ linkPrefix: "" })).toBe(2);
+    });
+
+    test("every version is listed where all are asked for, those of deleted documents too, up to a time", async () => {
+      const { engine } = await engineFixture(kit);
+      const first = await engine.write(post("a", { n: 0 }));
+      await engine.write(patch("a", { n: 1 }));
+      await engine.write(post("b", { n: 0 }));
+      await engine.write(remove("b"));
+      const versions = async (more: object) => {
+        const found: string[] = [];
+        let cursor: string | undefined;
+        do {
+          const page = await engine.page({ linkPrefix: "", limit: 1, expand: true, allVersions: true, ...more, ...(cursor !== undefined && { cursor }) });
+          found.push(...page.documents.map(({ link, version }) => `${link.slice(prefix.length)}${version}`));
+          cursor = page.cursor;
+        } while (cursor !== undefined);
+        return found.sort();
+      };
+      expect(await versions({})).toEqual(["a0", "a1", "b0", "b1"]);
+      expect(await versions({ orderBy: [{ field: "n", descending: true }] })).toEqual(["a0", "a1", "b0", "b1"]);
+      expect(await versions({ filter: { op: "eq", field: "n", value: 0n } })).toEqual(["a0", "b0", "b1"]);
+      expect(await versions({ atMicros: first?.updateTimeMicros })).toEqual(["a0"]);
+      expect(await engine.count({ linkPrefix: "", allVersions: true })).toBe(4);
+    });
+
+    test("what was deleted is listed where that is asked for, filtered as well", async () => {
+      const { engine } = await engineFixture(kit);
+      await engine.write(post("a", { n: 0 }));
+      await engine.write(post("b", { n: 0 }));
+      await engine.write(remove("b"));
+      const filter = { op: "eq", field: "n", value: 0n } as const;
+      for (const more of [{}, { filter }]) {
+        const page = await engine.page({ linkPrefix: "", limit: 10, expand: true, includeDeleted: true, ...more });
+        expect(page.documents.map(({ action }) => action)).toEqual(["POST", "DELETE"]);
+        expect(await engine.count({ linkPrefix: "", includeDeleted: true, ...more })).toBe(2);
+        expect(await engine.count({ linkPrefix: "", ...more })).toBe(1);
+      }
+    });
+
     test("a page ends before its bodies are more than the host wants to hold", async () => {
       const { engine } = await engineFixture(kit);
       const pad = "x".repeat(3 * 1024 * 1024);
@@ -192,6 +240,38 @@ export function engineContract(name: string, kit: EngineKit): void {
       expect(await engine.sweep()).toEqual({ expired: 0, pruned: 0 });
       await fixture.reopen();
       expect((await fixture.engine.versions(`${prefix}a`, 100)).map(({ version }) => version)).toEqual([9, 8, 7]);
+    });
+
+    test("a moment whose versions were pruned is refused, and no other", async () => {
+      const fixture = await engineFixture(kit, { retainedVersions: 2 });
+      const { engine, clock } = fixture;
+      const write = async (i: number) => {
+        clock.micros += 10;
+        return (await engine.write(i === 0 ? post("a", { i }) : patch("a", { i })))?.updateTimeMicros ?? 0;
+      };
+      const before = clock.micros;
+      const times = [await write(0), await write(1)];
+      const [first = 0, second = 0] = times;
+      await engine.write(post("b"));
+      const pinned = await engine.page({ linkPrefix: "", limit: 1, expand: true });
+      for (let i = 2; i < 6; i += 1) times.push(await write(i));
+      clock.micros += 1_000_000;
+      expect((await engine.sweep()).pruned).toBe(4);
+      const lost = { reason: "TARGET_TIME_OUT_OF_RANGE", metadata: { earliestMicros: String(times[4]), boundingLink: `${prefix}a` } };
+      const listed = (atMicros: number, more = {}) => engine.page({ linkPrefix: "", limit: 10, expand: true, atMicros, ...more });
+      for (const more of [{}, { filter: { op: "ge", field: "i", value: 0n } }, { orderBy: [{ field: "i", descending: false }] }]) {
+        await expect(listed(second, more)).rejects.toMatchObject(lost);
+        await expect(listed((times[4] ?? 0) - 1, more)).rejects.toMatchObject(lost);
+      }
+      await expect(engine.count({ linkPrefix: "", atMicros: first })).rejects.toMatchObject(lost);
+      await expect(engine.page({ linkPrefix: "", limit: 1, expand: true, cursor: pinned.cursor ?? "" })).rejects.toMatchObject(lost);
+      await expect(engine.read(`${prefix}a`, { atMicros: second })).rejects.toMatchObject(lost);
+      expect((await engine.read(`${prefix}b`, { atMicros: (times[2] ?? 0) }))?.version).toBe(0);
+      expect(await engine.read(`${prefix}a`, { atMicros: before })).toBeUndefined();
+      expect((await listed(before)).documents).toEqual([]);
+      expect((await engine.read(`${prefix}a`, { atMicros: times[4] ?? 0 }))?.version).toBe(4);
+      expect((await listed(times[4] ?? 0)).documents.map(({ version }) => version)).toEqual([4, 0]);
+      expect((await listed(Number.MAX_SAFE_INTEGER)).documents).toHaveLength(2);
     });
 
     test("nothing is pruned while a snapshot is pinned", async () => {

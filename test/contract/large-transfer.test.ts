@@ -28,7 +28,7 @@ test("a file of more than 2 GiB goes there and back in exact ranges, and takes n
   const timer = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), 20);
   try {
     let sent = 0;
-    await upload(systemSeams, peer, { path, sizeBytes }, never, (count) => (sent += count));
+    await upload(systemSeams, peer, { path, sizeBytes, sha256 }, never, (count) => (sent += count));
     expect([sent, store.total(), store.problems, store.isWhole()]).toEqual([sizeBytes, sizeBytes, [], true]);
 
     expect(await readBack(systemSeams, peer, { sizeBytes, sha256 }, never, () => {})).toBeUndefined();

@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import { connect, type Socket } from "node:net";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
+import { createQueryTasks } from "../../src/service/query-tasks.js";
 import { createDocumentService } from "../../src/service/documents.js";
 import { defaultFactories, durableIndexLink, inMemoryIndexLink } from "../../src/service/factories.js";
 import { HostError } from "../../src/errors.js";
@@ -8,6 +10,11 @@ import { loadTokens } from "../../src/security/tokens.js";
 import { createHttpServer } from "../../src/transport/http/server.js";
 import { createXenonDialect } from "../../src/transport/xenon/dialect.js";
 import { sendError } from "../../src/transport/xenon/error-response.js";
+import { createFakeControl } from "./fake-control.js";
+import { openFileStore } from "../../src/file-store/file-store.js";
+import type { UploadPace } from "../../src/file-store/incoming.js";
+import { systemSeams, type Seams } from "../../src/io/seams.js";
+import { temporaryDirectory } from "./temporary-directory.js";
 import { createFakeManagement } from "./fake-management.js";
 import { createFakeStore } from "./fake-store.js";
 
@@ -19,25 +26,43 @@ export interface Answer {
 }
 
 /** The dialect over a real loopback server, with everything below it faked. */
-export async function startDialectHost(options: { tokens?: string } = {}) {
+export async function startDialectHost(options: { tokens?: string; idleMs?: number; seams?: Seams; fileRoot?: string; pace?: UploadPace } = {}) {
   const store = createFakeStore();
   const memoryStore = createFakeStore();
   const lineages = new Map([[durableIndexLink, "lineage-1"], [inMemoryIndexLink, "lineage-m"]]);
   const kinds = { path: "/things", kind: "acme:Thing", indexLink: durableIndexLink };
   let made = 0;
+  const indexOf = (link: string) => {
+    if (link === durableIndexLink) return store;
+    if (link === inMemoryIndexLink) return memoryStore;
+    throw new HostError("INDEX_NOT_FOUND", `Service not found: ${link}`);
+  };
   const documents = createDocumentService({
     factories: [...defaultFactories, kinds],
-    indexOf: (link) => {
-      if (link === durableIndexLink) return store;
-      if (link === inMemoryIndexLink) return memoryStore;
-      throw new HostError("INDEX_NOT_FOUND", `Service not found: ${link}`);
-    },
+    indexOf,
     lineageOf: (link) => lineages.get(link) ?? "",
     hostId: "host-1",
     newId: () => `made-up-${(made += 1)}`,
   });
-  const fake = createFakeManagement();
+  const control = createFakeControl();
   const internal: unknown[] = [];
+  const clock = { micros: 1_795_348_100_000_000 };
+  const queries = createQueryTasks({
+    storeOf: (link) => ({ ...indexOf(link), lineage: () => lineages.get(link) ?? "" }),
+    nowMicros: () => clock.micros,
+    newId: () => `query-${(made += 1)}`,
+    onInternalError: (thrown) => internal.push(thrown),
+  });
+  const fake = createFakeManagement();
+  const directory = temporaryDirectory();
+  const fileStore = await openFileStore(options.seams ?? systemSeams, {
+    directory: join(directory, "file-services"),
+    roots: { paths: options.fileRoot === undefined ? [] : [options.fileRoot], what: "file root" },
+    dataDirectory: join(directory, "data"),
+    autoBackupDirectory: join(directory, "data", "auto-backup"),
+    ...(options.pace && { pace: options.pace }),
+    onBackgroundError: (thrown) => internal.push(thrown),
+  });
   const server = createHttpServer({
     host: "127.0.0.1",
     port: 0,
@@ -45,8 +70,12 @@ export async function startDialectHost(options: { tokens?: string } = {}) {
     handlers: [
       createXenonDialect({
         documents,
+        queries,
         management: fake.management,
         operations: fake.operations,
+        control,
+        fileStore,
+        idleMs: options.idleMs ?? 10_000,
         indexLinks: [durableIndexLink, inMemoryIndexLink],
         hostId: "host-1",
         tokens: options.tokens === undefined ? undefined : loadTokens(options.tokens),
@@ -95,7 +124,7 @@ export async function startDialectHost(options: { tokens?: string } = {}) {
     });
   }
 
-  return { port, server, store, memoryStore, lineages, documents, fake, internal, call, dial };
+  return { port, server, fileStore, store, memoryStore, lineages, clock, documents, queries, fake, control, internal, call, dial };
 }
 
 export type DialectHost = Awaited<ReturnType<typeof startDialectHost>>;

@@ -50,7 +50,7 @@ export function createFakeManagement(): FakeManagement {
       host: () =>
         Promise.resolve({
           id: "host-1", version: "0.1.0", startTimeMicros: 1_795_348_034_000_000, dataDirectory: "/data/of holdfast",
-          backupRoots: ["/backups"], autoBackupDirectory: "/data/of holdfast/auto-backup", httpAddress: "127.0.0.1:8000", grpcAddress: "127.0.0.1:8001", tls: false,
+          backupRoots: ["/backups"], autoBackupDirectory: "/data/of holdfast/auto-backup", disk: { freeBytes: 5_000_000_000, totalBytes: 9_000_000_000 }, httpAddress: "127.0.0.1:8000", grpcAddress: "127.0.0.1:8001", tls: false,
           indexes: [{
             link: "/core/document-index", inMemory: false, indexId: "index-1", lineage: "lineage-1", parents: [], formatVersion: 1,
             positionMicros: 1_795_348_034_673_000, documents: 2, versions: 5, sizeBytes: 4096,

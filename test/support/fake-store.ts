@@ -12,12 +12,10 @@ export function createFakeStore(firstTimeMicros = 1_795_348_034_673_000): Docume
   const latest = (link: string, at = Infinity) => byLink.get(link)?.findLast((one) => one.updateTimeMicros <= at);
 
   function select(query: Omit<PageQuery, "limit" | "expand">, at: number): DocumentVersion[] {
-    const found = [...byLink.keys()]
-      .filter((link) => link.startsWith(query.linkPrefix))
-      .sort()
-      .map((link) => latest(link, at))
+    const links = [...byLink.keys()].filter((link) => link.startsWith(query.linkPrefix)).sort();
+    const found = (query.allVersions ? log.filter((one) => one.updateTimeMicros <= at) : links.map((link) => latest(link, at)))
       .filter((one) => one !== undefined)
-      .filter((one) => query.includeDeleted || one.action !== "DELETE")
+      .filter((one) => query.allVersions || query.includeDeleted || one.action !== "DELETE")
       .filter((one) => query.filter === undefined || matches(one, query.filter));
     for (const { field, descending } of [...(query.orderBy ?? [])].reverse()) {
       found.sort((a, b) => {

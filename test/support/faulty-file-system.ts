@@ -1,12 +1,14 @@
 import type { FileSystem, OpenFile } from "../../src/io/file-system.js";
 import { nodeFileSystem } from "../../src/io/node-file-system.js";
 
-export type FaultKind = "create" | "write" | "sync" | "rename" | "syncDirectory" | "remove";
+export type FaultKind = "create" | "openToWrite" | "write" | "sync" | "rename" | "syncDirectory" | "remove";
 
 /** A file system whose n-th call of a kind fails, once, after it did its work or instead of it. */
 export interface FaultyFileSystem extends FileSystem {
   /** Counts from 1; with `after`, the call does its work and then fails, as a sync may. */
   arm(kind: FaultKind, nth: number, errno: string): void;
+  /** How much is said to be free; undefined: what is. */
+  free: number | undefined;
   /** Whether the fault has struck; disarms. */
   disarm(): boolean;
 }
@@ -30,6 +32,10 @@ export function faultyFileSystem(): FaultyFileSystem {
       strike("write", path);
       await file.write(bytes, position);
     },
+    async writeMany(pieces, position) {
+      strike("write", path);
+      await file.writeMany(pieces, position);
+    },
     async sync() {
       strike("sync", path);
       await file.sync();
@@ -38,11 +44,18 @@ export function faultyFileSystem(): FaultyFileSystem {
 
   return {
     ...nodeFileSystem,
+    free: undefined,
+    async freeBytes(path) {
+      return this.free ?? nodeFileSystem.freeBytes(path);
+    },
     async create(path) {
       strike("create", path);
       return wrap(await nodeFileSystem.create(path), path);
     },
-    openToWrite: async (path) => wrap(await nodeFileSystem.openToWrite(path), path),
+    async openToWrite(path) {
+      strike("openToWrite", path);
+      return wrap(await nodeFileSystem.openToWrite(path), path);
+    },
     async rename(from, to) {
       strike("rename", to);
       await nodeFileSystem.rename(from, to);

@@ -17,10 +17,7 @@ export function matches(document: DocumentVersion, filter: Filter): boolean {
         return Array.isArray(found) ? found.includes(null) : found === null;
       });
     case "like": {
-      const pattern = new RegExp(
-        `^${[...filter.pattern].map((c) => (c === "*" ? ".*" : c === "?" ? "." : c.replace(/[\\^$.|+()[\]{}]/g, "\\$&"))).join("")}$`,
-        "su",
-      );
+      const pattern = regularExpression(filter.pattern);
       const found = fieldOf(document, filter.field);
       return (Array.isArray(found) ? found : [found]).some((one) => typeof one === "string" && pattern.test(one));
     }
@@ -30,6 +27,20 @@ export function matches(document: DocumentVersion, filter: Filter): boolean {
     default:
       return inOrder(filter.op, fieldOf(document, filter.field), filter.value);
   }
+}
+
+function regularExpression(pattern: string): RegExp {
+  let text = "";
+  let escaped = false;
+  for (const c of pattern) {
+    if (c === "\\" && !escaped) {
+      escaped = true;
+      continue;
+    }
+    text += !escaped && c === "*" ? ".*" : !escaped && c === "?" ? "." : c.replace(/[\\^$.|*?+()[\]{}]/g, "\\$&");
+    escaped = false;
+  }
+  return new RegExp(`^${text}${escaped ? "\\\\" : ""}$`, "su");
 }
 
 const system: Record<string, (document: DocumentVersion) => unknown> = {

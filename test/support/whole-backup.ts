@@ -15,30 +15,34 @@ const signal = new AbortController().signal;
 export async function readWholeBackup(path: string): Promise<Manifest> {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-read-"));
   try {
-    const reader = await openContainer(systemSeams, path);
-    const { manifest } = await findManifest(reader, undefined, signal).catch(async (error: unknown) => {
-      await reader.close();
-      throw error;
+    return await closing(await openContainer(systemSeams, path), async (reader) => {
+      const { manifest } = await findManifest(reader, undefined, signal);
+      for (const segment of manifest.segments) {
+        const target = join(directory, segment.name);
+        // In this process, as the product does it in one of its own: the tests of damage read a backup thousands of times.
+        if (reader.kind === "ZIP") {
+          await closing(await openZipReader(systemSeams, path), (archive) => writeStream(systemSeams.files, target, archive.bytesOf(segment, signal), segment.sizeBytes, signal));
+        } else await reader.fetch([{ segment, path: target }], signal);
+        checkDigest({ ...segment, path: target }, () => {});
+      }
+      return manifest;
     });
-    for (const segment of manifest.segments) {
-      const target = join(directory, segment.name);
-      // In this process, as the product does it in one of its own: the tests of damage read a backup thousands of times.
-      if (reader.kind === "ZIP") {
-        const archive = await openZipReader(systemSeams, path);
-        await writeStream(systemSeams.files, target, archive.bytesOf(segment, signal), segment.sizeBytes, signal).finally(() => archive.close());
-      } else await reader.fetch([{ segment, path: target }], signal);
-      checkDigest({ ...segment, path: target }, () => {});
-    }
-    await reader.close();
-    return manifest;
   } finally {
     rmSync(directory, { recursive: true });
   }
 }
 
+async function closing<R extends { close(): Promise<void> }, T>(opened: R, work: (opened: R) => Promise<T>): Promise<T> {
+  try {
+    return await work(opened);
+  } finally {
+    await opened.close();
+  }
+}
+
 /** Names in a backup directory that no manifest there accounts for. */
 export async function strayFiles(path: string): Promise<string[]> {
-  const manifests = await (await openContainer(systemSeams, path)).manifests(signal);
+  const manifests = await closing(await openContainer(systemSeams, path), (reader) => reader.manifests(signal));
   const known = new Set(manifests.flatMap((found) => [found.name, ...("file" in found ? found.file.manifest.segments.map(({ name }) => name) : [])]));
   return readdirSync(path).filter((name) => !known.has(name));
 }

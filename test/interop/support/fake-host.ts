@@ -1,3 +1,4 @@
+import { createFakeControl } from "../../support/fake-control.js";
 import type { StreamService } from "../../../src/service/streams.js";
 import { HostError } from "../../../src/errors.js";
 import type { DocumentVersion } from "../../../src/document/document.js";
@@ -8,7 +9,7 @@ import type { BackupDescription, BackupRequest, ManagementService, OperationServ
 export function fakeHost() {
   const asked: { backup: BackupRequest[]; restore: RestoreRequest[] } = { backup: [], restore: [] };
   const operations = new Map<string, OperationView>();
-  return { documents: fakeDocuments(), management: fakeManagement(asked, operations), operations: fakeOperations(operations), streams: { idleMs: 60_000 } as StreamService, nowMicros: () => 2_000_000, asked };
+  return { documents: fakeDocuments(), management: fakeManagement(asked, operations), operations: fakeOperations(operations), streams: { idleMs: 60_000 } as StreamService, control: createFakeControl(), nowMicros: () => 2_000_000, asked };
 }
 
 function fakeDocuments(): DocumentService {
@@ -93,7 +94,7 @@ function fakeManagement(asked: { backup: BackupRequest[]; restore: RestoreReques
   };
   const fake: Partial<ManagementService> = {
     host: async () => ({
-      id: "host", version: "0.1.0", startTimeMicros: 1, dataDirectory: "data", backupRoots: [], autoBackupDirectory: "auto",
+      id: "host", version: "0.1.0", startTimeMicros: 1, dataDirectory: "data", backupRoots: [], autoBackupDirectory: "auto", disk: { freeBytes: 5_000_000_000, totalBytes: 9_000_000_000 },
       httpAddress: "127.0.0.1:8000", grpcAddress: "127.0.0.1:8001", tls: false,
       indexes: [{ link: "/core/document-index", inMemory: false, indexId: "index", lineage: "lineage", parents: [], formatVersion: 1, positionMicros: 0, documents: 0, versions: 0, sizeBytes: 0, window: fakeBackup.window }],
     }),

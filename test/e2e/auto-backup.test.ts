@@ -1,0 +1,295 @@
+import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { systemSeams, type Seams } from "../../src/io/seams.js";
+import type { AutoBackupStatus } from "../../src/service/management-service.js";
+import { faultyFileSystem } from "../support/faulty-file-system.js";
+import { clockSeams, hostFixture, type HostFixture } from "../support/host-fixture.js";
+
+/** Fast enough that a test sees many runs and merges. */
+const pace = { intervalMs: 5, retryMs: 10, retryMaxMs: 80, mergeDeltas: 4, mergeBytes: 200_000 };
+const fast: Seams = { ...systemSeams, autoBackup: pace };
+
+const directory = "data/auto-backup";
+const statusOf = ({ host }: HostFixture): AutoBackupStatus => host.control.autoBackup();
+
+async function until(fixture: HostFixture, wanted: (status: AutoBackupStatus) => boolean): Promise<AutoBackupStatus> {
+  const end = Date.now() + 10_000;
+  for (;;) {
+    const status = statusOf(fixture);
+    if (wanted(status)) return status;
+    if (Date.now() > end) throw new Error(`it did not come to that: ${JSON.stringify(status)}`);
+    await sleep(5);
+  }
+}
+const current = (fixture: HostFixture) => until(fixture, ({ state }) => state === "CURRENT");
+
+const count = async ({ host }: HostFixture, name: string) => (await host.control.stats()).find((stat) => stat.name === name)?.latestValue;
+const figures = ({ root }: HostFixture) => readdirSync(join(root, directory)).filter((name) => name.endsWith(".sqlite") || name.endsWith(".json"));
+
+/** What a fresh host holds after a restore from the automatic backups of another one. */
+async function restored(fixture: HostFixture, more: { targetTimeMicros?: bigint } = {}) {
+  const other = await hostFixture();
+  await other.restore("", { source: fixture.uri(directory), ...more });
+  const contents = await other.contents();
+  await other.stop();
+  return contents;
+}
+
+test("is off at first; switched on, each commit is soon in a backup that restores", async () => {
+  const fixture = await hostFixture({ seams: fast });
+  await fixture.put("a", { n: 0 });
+  await sleep(50);
+  expect(statusOf(fixture)).toMatchObject({ enabled: false, state: "OFF", directory: join(fixture.root, directory) });
+  expect(() => figures(fixture)).toThrow("ENOENT");
+
+  await fixture.host.control.configureAutoBackup(true);
+  for (let n = 1; n <= 3; n += 1) {
+    await fixture.put("a", { n });
+    await current(fixture);
+    expect(await restored(fixture)).toEqual({ a: `{"n":${n}}` });
+  }
+  expect(await count(fixture, "autoBackupPerformedCount")).toBeGreaterThanOrEqual(3);
+  expect(await count(fixture, "autoBackupFailedCountPerHour")).toBe(0);
+
+  await fixture.host.control.configureAutoBackup(false);
+  await fixture.put("a", { n: 4 });
+  await sleep(50);
+  expect(await restored(fixture)).toEqual({ a: '{"n":3}' });
+});
+
+test("under load runs follow one another, deltas are merged, files stay few, and every moment can still be restored", async () => {
+  const fixture = await hostFixture({ seams: fast });
+  await fixture.host.control.configureAutoBackup(true);
+  const states: { time: number; contents: Record<string, string> }[] = [];
+  const contents: Record<string, string> = {};
+  let most = 0;
+  for (let n = 0; n < 600; n += 1) {
+    const name = `d${n % 17}`;
+    const body = { n, text: "x".repeat(n % 1000) };
+    const time = await fixture.put(name, body);
+    contents[name] = JSON.stringify(body);
+    if (n % 97 === 0) states.push({ time, contents: { ...contents } });
+    if (n % 50 === 0 && n > 0) most = Math.max(most, figures(fixture).length);
+    await sleep(2);
+  }
+  await current(fixture);
+  const performed = (await count(fixture, "autoBackupPerformedCount")) ?? 0;
+  expect(performed).toBeGreaterThan(20);
+  expect(most).toBeLessThanOrEqual(40);
+  expect(await restored(fixture)).toEqual(contents);
+  for (const { time, contents: wanted } of states) expect(await restored(fixture, { targetTimeMicros: BigInt(time) })).toEqual(wanted);
+  // Once nothing is written any more, the last merge is put in place too.
+  const status = await until(fixture, ({ files = 99, state }) => files <= 6 && state === "CURRENT");
+  expect(figures(fixture)).toHaveLength(status.files ?? 0);
+}, 60_000);
+
+test("a merge beside pruning holds what the index holds", async () => {
+  const seams = { ...clockSeams(1_800_000_000_000_000), autoBackup: pace };
+  const fixture = await hostFixture({ seams, retainedVersions: 2, historyMs: 0 });
+  await fixture.host.control.configureAutoBackup(true);
+  for (let n = 0; n < 300; n += 1) {
+    seams.clock.micros += 1000;
+    await fixture.put(`d${n % 5}`, { n, text: "y".repeat(200) });
+    if (n % 7 === 0) await sleep(8);
+  }
+  // The sweep prunes once a second.
+  await sleep(1500);
+  await fixture.put("last", { n: 300 });
+  await current(fixture);
+  expect(await restored(fixture)).toEqual(await fixture.contents());
+  const [backup] = await fixture.host.management.listBackups(fixture.uri(directory));
+  expect(backup?.state).toBe("COMPLETE");
+  expect((await fixture.host.documents.listVersions("/things/d0", 100)).length).toBeLessThan(60);
+}, 30_000);
+
+test("commits during a run are one more run, and counted as skipped", async () => {
+  let release = () => {};
+  let runs = 0;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const seams: Seams = {
+    ...fast,
+    async step(name) {
+      if (name !== "backup:snapshot-taken") return;
+      runs += 1;
+      if (runs === 2) await held;
+    },
+  };
+  const fixture = await hostFixture({ seams });
+  await fixture.host.control.configureAutoBackup(true);
+  await current(fixture);
+  await fixture.put("a", { n: 0 });
+  await until(fixture, ({ state }) => state === "RUNNING");
+  for (let n = 1; n <= 10; n += 1) await fixture.put("a", { n });
+  await sleep(50);
+  expect(runs).toBe(2);
+  release();
+  await current(fixture);
+  expect(runs).toBe(3);
+  expect(await count(fixture, "autoBackupSkippedCountPerDay")).toBe(9);
+  expect(await restored(fixture)).toEqual({ a: '{"n":10}' });
+});
+
+test("the choice holds over a restart, and what was written when it was not looked at is caught up with", async () => {
+  const fixture = await hostFixture({ seams: fast });
+  await fixture.host.control.configureAutoBackup(true);
+  await fixture.put("a", { n: 1 });
+  // A stop in good order backs up what is not yet.
+  await fixture.restart();
+  expect(statusOf(fixture).enabled).toBe(true);
+  await current(fixture);
+  expect(await restored(fixture)).toEqual({ a: '{"n":1}' });
+  await fixture.host.control.configureAutoBackup(false);
+  await fixture.put("a", { n: 2 });
+  await fixture.restart();
+  expect(statusOf(fixture).state).toBe("OFF");
+  await fixture.host.control.configureAutoBackup(true);
+  await current(fixture);
+  expect(await restored(fixture)).toEqual({ a: '{"n":2}' });
+});
+
+test("a destination that fails is tried again, shown, counted, and caught up with when it is back; writes do not notice", async () => {
+  const fixture = await hostFixture({ seams: fast });
+  const mount = join(fixture.root, "mount");
+  await fixture.restart({ autoBackupDirectory: join(mount, "auto") });
+  await fixture.host.control.configureAutoBackup(true);
+  const failing = await until(fixture, ({ failuresInARow }) => failuresInARow >= 3);
+  expect(failing).toMatchObject({ state: expect.stringMatching(/RETRYING|RUNNING/) as string, lastError: { reason: "DESTINATION_MISSING" } });
+  expect(await count(fixture, "autoBackupFailedCountPerHour")).toBeGreaterThanOrEqual(3);
+  await fixture.put("a", { n: 1 });
+  mkdirSync(mount);
+  const status = await current(fixture);
+  expect(status.failuresInARow).toBe(0);
+  expect(status).not.toHaveProperty("lastError");
+  const other = await hostFixture();
+  await other.restore("", { source: fixture.uri("mount/auto") });
+  expect(await other.contents()).toEqual({ a: '{"n":1}' });
+  // The directory goes away under it, and comes back.
+  renameSync(mount, `${mount}-away`);
+  await fixture.put("a", { n: 2 });
+  await until(fixture, ({ failuresInARow }) => failuresInARow > 0);
+  renameSync(`${mount}-away`, mount);
+  await current(fixture);
+  await other.restore("", { source: fixture.uri("mount/auto") });
+  expect(await other.contents()).toEqual({ a: '{"n":2}' });
+});
+
+test.each(["create", "write", "sync", "rename", "syncDirectory", "remove"] as const)("after any failed %s the next run is good, merges too", async (kind) => {
+  const files = faultyFileSystem();
+  const fixture = await hostFixture({ seams: { ...fast, files, lease: { heartbeatMs: 50, silentMs: 300 } } });
+  await fixture.host.control.configureAutoBackup(true);
+  for (let n = 0; n < 40; n += 1) {
+    files.arm(kind, 1 + (n % 13), "EIO");
+    await fixture.put(`d${n % 5}`, { n, text: "z".repeat(2000) }).catch(() => undefined);
+    await sleep(12);
+  }
+  files.disarm();
+  await fixture.put("last", { n: 40 });
+  await current(fixture);
+  expect(await restored(fixture)).toEqual(await fixture.contents());
+}, 30_000);
+
+test("a manifest there that cannot be read is warned of, its segments stay, and files do not pile up for it", async () => {
+  const said: string[] = [];
+  const fixture = await hostFixture({ seams: fast, logger: { info() {}, warn: (_fields, message) => void said.push(message), error() {} } });
+  await fixture.host.control.configureAutoBackup(true);
+  await fixture.put("a", { n: 0 });
+  await current(fixture);
+  writeFileSync(join(fixture.root, directory, "manifest-0000000777-0123456789abcdef.json"), "{}");
+  for (let n = 1; n <= 40; n += 1) {
+    await fixture.put("a", { n });
+    await sleep(10);
+  }
+  await current(fixture);
+  expect(statusOf(fixture).warnings).toEqual([expect.stringContaining("manifest-0000000777")]);
+  expect(said).toEqual(["automatic backups go well, with warnings"]);
+  expect(figures(fixture).filter((name) => name.startsWith("manifest-"))).toHaveLength(2);
+  const [newest] = await fixture.host.management.listBackups(fixture.uri(directory));
+  const other = await hostFixture();
+  const good = (await fixture.host.management.listBackups(fixture.uri(directory))).find(({ state }) => state === "COMPLETE");
+  expect(newest).toBeDefined();
+  await other.restore("", { source: fixture.uri(directory), manifest: good?.name ?? "" });
+  expect(await other.contents()).toEqual({ a: '{"n":40}' });
+});
+
+test("a restore from its own automatic backups works under load, and they go on with the new history", async () => {
+  const fixture = await hostFixture({ seams: fast });
+  await fixture.host.control.configureAutoBackup(true);
+  const moment = await fixture.put("a", { n: 1 });
+  let writing = true;
+  const load = (async () => {
+    for (let n = 0; writing; n += 1) await fixture.put(`b${n % 50}`, { n, text: "x".repeat(5000) }).catch(() => sleep(1));
+  })();
+  for (let round = 0; round < 5; round += 1) {
+    await sleep(150);
+    await fixture.restore(directory, { targetTimeMicros: BigInt(moment) });
+  }
+  writing = false;
+  await load;
+  await current(fixture);
+  expect(await restored(fixture)).toEqual(await fixture.contents());
+}, 60_000);
+
+test("a directory that is lost while nobody writes is noticed, and made again", async () => {
+  const fixture = await hostFixture({ seams: { ...fast, autoBackup: { ...pace, checkMs: 30 } } });
+  await fixture.host.control.configureAutoBackup(true);
+  await fixture.put("a", { n: 1 });
+  await current(fixture);
+  for (const lose of [() => rmSync(join(fixture.root, directory), { recursive: true }), () => rmSync(join(fixture.root, directory, figures(fixture).find((name) => name.startsWith("base-")) ?? "none"))]) {
+    const before = (await count(fixture, "autoBackupPerformedCount")) ?? 0;
+    lose();
+    const end = Date.now() + 5000;
+    while (((await count(fixture, "autoBackupPerformedCount")) ?? 0) === before && Date.now() < end) await sleep(10);
+    await current(fixture);
+    expect(await restored(fixture)).toEqual({ a: '{"n":1}' });
+  }
+});
+
+test("backups by hand into the same directory do not break a merge that is under way", async () => {
+  const logged: string[] = [];
+  const fixture = await hostFixture({ seams: fast, logger: { info() {}, warn: (_fields, message) => void logged.push(message), error: (_fields, message) => void logged.push(message) } });
+  await fixture.host.control.configureAutoBackup(true);
+  for (let n = 0; n < 120; n += 1) {
+    await fixture.put(`d${n % 9}`, { n, text: "x".repeat(3000) });
+    if (n % 3 === 0) await fixture.backup(directory);
+    await sleep(4);
+  }
+  await current(fixture);
+  expect(logged).toEqual([]);
+  expect(await count(fixture, "autoBackupFailedCount")).toBe(0);
+  expect(await restored(fixture)).toEqual(await fixture.contents());
+}, 30_000);
+
+test("restores leave backups of earlier histories, which are counted, and warned of when they are many", async () => {
+  const fixture = await hostFixture({ seams: fast });
+  await fixture.host.control.configureAutoBackup(true);
+  await fixture.put("a", { n: 1 });
+  await current(fixture);
+  for (let n = 1; n <= 10; n += 1) {
+    await fixture.restore(directory);
+    await current(fixture);
+    expect(statusOf(fixture).otherBackups).toBe(n);
+    expect(statusOf(fixture).warnings).toEqual(n < 10 ? [] : [expect.stringContaining("10 backups of earlier histories")]);
+  }
+  expect(await restored(fixture)).toEqual({ a: '{"n":1}' });
+});
+
+test.each(["", "temporary", "transfers", "document-index", "auto-backup/deeper"])("the data directory's %j is no place for automatic backups", async (name) => {
+  const fixture = await hostFixture();
+  await expect(fixture.restart({ autoBackupDirectory: join(fixture.root, "data", name) })).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID" });
+});
+
+test("a directory that may not be written to says so", async () => {
+  if (process.getuid?.() === 0) {
+    console.warn("SKIPPED: root may write anywhere, so a directory without permissions cannot be tried.");
+    return;
+  }
+  const fixture = await hostFixture({ seams: fast });
+  const closed = join(fixture.root, "closed");
+  mkdirSync(closed);
+  chmodSync(closed, 0o500);
+  await fixture.restart({ autoBackupDirectory: join(closed, "auto") });
+  await fixture.host.control.configureAutoBackup(true);
+  expect((await until(fixture, ({ failuresInARow }) => failuresInARow > 0)).lastError?.message).toContain(closed);
+  rmSync(closed, { recursive: true });
+});

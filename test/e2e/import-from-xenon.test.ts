@@ -1,0 +1,56 @@
+import { join } from "node:path";
+import { ask, runToEnd, serve } from "../support/served-host.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+
+const factory = "/core/examples";
+
+/** Two hosts of ours: the first one speaks the dialect that documents are imported by. */
+async function hosts() {
+  const root = temporaryDirectory();
+  const source = await serve(["--data-dir", join(root, "source"), "--id", "source"]);
+  const target = await serve(["--data-dir", join(root, "target"), "--id", "target"]);
+  const copy = (...more: string[]) => runToEnd(["import", "--from-xenon", source.url, "--to", target.url, "--factory", factory, "--work-dir", join(root, "work"), "--page-size", "20", ...more]);
+  return { source: source.url, target: target.url, copy };
+}
+
+async function load(url: string): Promise<void> {
+  for (let i = 0; i < 60; i += 1) {
+    const link = `${url}${factory}/n-${i}`;
+    await ask(url + factory, "POST", { documentSelfLink: `n-${i}`, name: `name ${i}`, counter: i, keyValues: { "ключ": "€ 🙂" } });
+    if (i % 2 === 0) await ask(link, "PATCH", { name: `patched ${i}` });
+    if (i % 10 === 0) await ask(link, "DELETE");
+  }
+}
+
+test("every version arrives as it was, and the same command fetches what changed since, as often as it is given", async () => {
+  const { source, target, copy } = await hosts();
+  await load(source);
+  const first = await copy("--all-versions");
+  expect(first).toMatchObject({ code: 0, output: expect.stringContaining(`${factory}: the same on both sides`) });
+  expect(first.output).toContain("Copied 54 documents with 96 versions");
+  for (const link of ["n-1", "n-2"]) expect((await ask(`${target}${factory}/${link}`)).body).toEqual((await ask(`${source}${factory}/${link}`)).body);
+  const past = `/core/document-index?documentSelfLink=${factory}/n-10&documentVersion=1`;
+  expect((await ask(target + past)).body).toEqual((await ask(source + past)).body);
+  expect((await ask(`${target}${factory}/n-10`)).status).toBe(404);
+
+  await ask(`${source}${factory}/n-1`, "PATCH", { name: "later" });
+  await ask(`${source}${factory}/n-3`, "DELETE");
+  for (const turn of ["changed", "unchanged"]) {
+    expect([turn, await copy("--all-versions")]).toEqual([turn, expect.objectContaining({ code: 0, output: expect.stringContaining("the same on both sides") })]);
+    expect((await ask(`${target}${factory}/n-1`)).body).toMatchObject({ name: "later", documentOwner: "source", documentVersion: 1 });
+    expect((await ask(`${target}${factory}/n-3`)).status).toBe(404);
+  }
+}, 60_000);
+
+test("a target that was written to since, or has documents of its own, is refused and stays as it is", async () => {
+  const { source, target, copy } = await hosts();
+  await load(source);
+  expect(await copy()).toMatchObject({ code: 0 });
+  await ask(`${target}${factory}/n-1`, "PATCH", { name: "own" });
+  const refused = await copy();
+  expect(refused.code).not.toBe(0);
+  expect(refused.log).toContain("was written to since");
+  expect((await ask(`${target}${factory}/n-1`)).body).toMatchObject({ name: "own" });
+  expect(await copy("--replace")).toMatchObject({ code: 0 });
+  expect((await ask(`${target}${factory}/n-1`)).body).toMatchObject({ name: "name 1" });
+}, 60_000);

@@ -1,0 +1,41 @@
+import type { AllowedDifference } from "../compare.js";
+
+const wrong = "It is the request that is wrong, not the host.";
+const own = "The words are each host's own; what is wrong is the same.";
+
+export const documentDifferences: readonly AllowedDifference[] = [
+  { request: /./, field: "header.etag", xenon: undefined, ours: /^"\\?"[\w-]+\\?""$/, why: "The version as an ETag, so that a write can be made conditional by If-Match." },
+  { request: /./, field: "header.allow", xenon: undefined, ours: /^"[A-Z, ]+"$/, why: "RFC 9110 wants it with 405." },
+  { request: /bad JSON|of a wrong type|an array for management/, field: "body.message", xenon: /^"Unparseable JSON body: java\./, ours: /^"Unparseable JSON body: /, why: "The same beginning, without a Java exception behind it." },
+  { request: /^(patch|put) without a body$/, field: "status", xenon: 500, ours: 400, why: wrong },
+  { request: "patch without a body", field: "body.message", xenon: undefined, ours: "body is required", why: "Xenon's error has no message." },
+  { request: "put without a body", field: "body.message", xenon: undefined, ours: "name must be set", why: "Xenon's error has no message." },
+  { request: "patch of nothing", field: "body.documentExpirationTimeMicros", xenon: 0, ours: "<micros>", why: "A PATCH changes what it names: it does not take the expiration away." },
+  { request: "patch of a form", field: "body.message", xenon: /^"Unrecognized Content-Type/, ours: /^"The body must be application\/json/, why: own },
+  { request: /^(patch|put) of a factory$/, field: "status", xenon: 400, ours: 405, why: "405 is what says that a method is not there; Xenon says it so of documents." },
+  { request: /^(patch|put) of a factory$/, field: "body.message", xenon: "Action not supported", ours: /^"Action not supported: P(ATCH|UT)"$/, why: "As Xenon says it of documents." },
+  { request: /^an old version$|^a patched version$|^restored: an old version$/, field: "body", xenon: undefined, ours: /"documentVersion":[01],/, why: "Xenon forgets the versions of a document that is brought back by xn-force-index-update." },
+  { request: "query: a range of times", field: "body.querySpec.query.booleanClauses[1].term.range.max", xenon: /^1\d{15}$/, ours: "<micros>", why: "Xenon makes a double of a bound." },
+  { request: "query: all versions with deleted ones", field: "body.results.documentLinks", xenon: ["/core/examples/one?documentVersion=15"], ours: /documentVersion=0".*documentVersion=15"/, why: "Xenon forgets the versions of a document that is brought back by xn-force-index-update." },
+  { request: "query: all versions with deleted ones", field: "body.results.documentCount", xenon: 1, ours: 16, why: "Xenon forgets the versions of a document that is brought back by xn-force-index-update." },
+  { request: /^a version that is not there$|^the version of a link that is not there$/, field: "status", xenon: 200, ours: 404, why: "An empty 200 looks like an empty document." },
+  { request: /^a version that is not there$|^the version of a link that is not there$/, field: "body.message", xenon: undefined, ours: /^"(\/core\/examples\/one has no version 999|Service not found)/, why: "An empty 200 looks like an empty document." },
+  { request: "an old version without a link", field: "body.message", xenon: "documentSelfLink query parameter is required", ours: /^"documentSelfLink is required/, why: own },
+  { request: "a document's statistics", field: "status", xenon: 200, ours: 404, why: "Statistics are kept of the host, not of each document." },
+  { request: "a document's statistics", field: "body.message", xenon: undefined, ours: "Service not found: <url>/core/examples/one/stats", why: "Statistics are kept of the host, not of each document." },
+  { request: "a filter of not", field: "status", xenon: 400, ours: 200, why: "Xenon's filters with ne beside another condition do not work." },
+  { request: "a filter of not", field: "body.message", xenon: "One of term.matchValue, term.range is required", ours: undefined, why: "Xenon's filters with ne beside another condition do not work." },
+  { request: "a bad filter", field: "body.message", xenon: "Term mismatch", ours: /^"\$filter at position 8: /, why: "It says where." },
+  { request: /^the next page$|^the (second|last) page of a query$/, field: /prevPageLink$/, xenon: /path=|<q\d>/, ours: undefined, why: "Pages go forward only." },
+  { request: /page of a query$/, field: "body.querySpec.offset", xenon: 0, ours: undefined, why: "Pages are positions in the log, not offsets." },
+  { request: "a limit of nothing", field: "status", xenon: 200, ours: 400, why: "Xenon takes 0 for no limit; a script whose variable is empty should not get everything." },
+  { request: "a limit of nothing", field: "body.message", xenon: undefined, ours: /^"\$limit must be a whole number/, why: "As above." },
+  { request: "query: options of many hosts", field: /^body\.querySpec\.options/, xenon: /SORT|OWNER_SELECTION/, ours: /BROADCAST|OWNER_SELECTION/, why: "Xenon answers a BROADCAST with the query that it sent to the hosts; on one host it is the query itself." },
+  { request: "query: options of many hosts", field: /^body\.(taskInfo\.durationMicros|querySpec\.resultLimit|results\.documentOwner)$/, xenon: undefined, ours: /./, why: "As above." },
+  { request: "query: options of many hosts", field: /^body\.(querySpec\.(sortTerm|sortOrder)|results\.documents)$/, xenon: /./, ours: undefined, why: "As above." },
+  { request: /^an unknown match type$|^a limit below nothing$/, field: "status", xenon: 200, ours: 400, why: "Xenon passes over what it does not know; a condition that is dropped finds too much." },
+  { request: /^an unknown match type$|^a limit below nothing$/, field: "body.message", xenon: undefined, ours: /must be (one of|a whole number)/, why: "As above." },
+  { request: /^an unknown option$|^a sort without a term$|^a query of an unknown index$/, field: "status", xenon: 500, ours: 400, why: wrong },
+  { request: /^an unknown option$|^a sort without a term$/, field: "body.message", xenon: /^"Cannot (invoke|assign)/, ours: /FLY|sortTerm is required/, why: "Xenon's is the message of a null pointer." },
+  { request: "a query of an unknown index", field: "body.message", xenon: "Service not found: <url>/core/no-such-index", ours: /no-such-index.* is no index/, why: own },
+];

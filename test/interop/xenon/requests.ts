@@ -1,0 +1,21 @@
+import { controlRequests } from "./request-lists/control.js";
+import { backupRequests } from "./request-lists/backups.js";
+import { documentRequests } from "./request-lists/documents.js";
+import { listingRequests } from "./request-lists/listings.js";
+import { localFileRequests } from "./request-lists/local-files.js";
+import { queryRequests } from "./request-lists/queries.js";
+import { queryTaskRequests } from "./request-lists/query-tasks.js";
+import { restoreRequests } from "./request-lists/restores.js";
+import type { ListedRequest } from "./request.js";
+
+/** What both hosts are asked, in this order; later ones build on what earlier ones wrote. */
+export const requests: readonly ListedRequest[] = [
+  ...documentRequests,
+  ...listingRequests,
+  ...queryRequests,
+  ...queryTaskRequests,
+  ...backupRequests,
+  ...localFileRequests,
+  ...restoreRequests,
+  ...controlRequests,
+];

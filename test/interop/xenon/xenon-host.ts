@@ -1,0 +1,121 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { haveTools } from "../../support/tools.js";
+
+const home = process.env["XENON_HOME"] ?? "";
+
+/** A test of ours with a real Xenon; says aloud what is skipped where Java or the build is missing. */
+export function xenonTest(what: string): typeof test.skip {
+  if (!haveTools(what, "java")) return test.skip;
+  if (existsSync(join(home, "dist", "xenon-peer.jar"))) return test;
+  console.warn(`SKIPPED: ${what} needs a build of Xenon; set XENON_HOME to the directory that has dist/xenon-peer.jar${home === "" ? "" : `, which ${home} has not`}.`);
+  return test.skip;
+}
+
+/** A real Xenon in a sandbox of its own. */
+export interface XenonHost {
+  url: string;
+  port: number;
+  id: string;
+  /** Stops it in good order and starts it again with the same sandbox, port and id. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** What its libraries reach into, by reflection. */
+const opened = [
+  ...["java.lang", "java.lang.reflect", "java.util", "java.util.concurrent", "java.util.concurrent.atomic", "java.net", "java.nio", "java.nio.file"],
+  ...["java.io", "java.time", "java.math", "java.text", "sun.nio.ch", "sun.nio.fs", "jdk.internal.misc", "jdk.internal.ref"],
+];
+
+const stopped: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const stop of stopped.splice(0)) await stop();
+});
+
+/** Starts a Xenon on a free loopback port; resolves when its factories are available. It is stopped after the tests of the file. */
+export async function startXenon(id: string): Promise<XenonHost> {
+  const sandbox = mkdtempSync(join(tmpdir(), "holdfast-xenon-"));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  let child: ChildProcess | undefined;
+  const stop = async () => {
+    const running = child;
+    child = undefined;
+    if (running) await end(running);
+  };
+  const start = async () => {
+    child = launch(port, sandbox, id);
+    await untilAvailable(url, child);
+  };
+  stopped.push(async () => {
+    await stop();
+    rmSync(sandbox, { recursive: true, force: true });
+  });
+  await start();
+  return {
+    url,
+    port,
+    id,
+    stop,
+    async restart() {
+      await stop();
+      await start();
+    },
+  };
+}
+
+function launch(port: number, sandbox: string, id: string): ChildProcess {
+  const args = [
+    "-Xmx1500m",
+    "-Dio.netty.tryReflectionSetAccessible=true",
+    ...opened.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`),
+    ...["-cp", `${join(home, "dist", "xenon-peer.jar")}:${join(home, "dist", "lib", "*")}`, "peer.Peer"],
+    ...[`--port=${port}`, `--sandbox=${sandbox}`, "--bindAddress=127.0.0.1", `--id=${id}`],
+  ];
+  // It shows its environment to whoever asks, so it gets none that says anything.
+  const child = spawn("java", args, { stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env["PATH"], LANG: "C.UTF-8" } });
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  child.once("close", () => process.removeListener("exit", kill));
+  return child;
+}
+
+async function untilAvailable(url: string, child: ChildProcess): Promise<void> {
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4000)));
+  let failure = "";
+  child.once("error", (error) => (failure = String(error)));
+  const deadline = performance.now() + 90_000;
+  for (const path of ["/core/examples", "/core/in-memory-examples", "/core/indexed-metadata-examples"]) {
+    for (;;) {
+      const status = await fetch(`${url}${path}/available`).then(async (answer) => (await answer.text(), answer.status), () => 0);
+      if (status === 200) break;
+      if (failure !== "" || child.exitCode !== null || performance.now() > deadline) throw new Error(`Xenon did not start: ${failure} ${said}`);
+      await sleep(100);
+    }
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const closed = once(child, "close");
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
+  await closed;
+  clearTimeout(timer);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
