@@ -1,9 +1,10 @@
 // Posts documents over so many kept connections, by hand-made requests: the client must cost less than the server.
-// Arguments: port, count or 0 with milliseconds, connections, bytes, first name, pause in ms. Prints rate and latencies as JSON.
+// Arguments: port, count or 0 with milliseconds, connections, bytes, first name, pause in ms, requests per second or 0 for as
+// many as it takes: then latencies count from when a request was due. Prints rate and latencies as JSON.
 import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 
-const [port, count, durationMs, connections, bytes, firstName, pauseMs] = process.argv.slice(2).map(Number);
+const [port, count, durationMs, connections, bytes, firstName, pauseMs, rate = 0] = process.argv.slice(2).map(Number);
 const latencies = [];
 let next = firstName;
 const end = durationMs > 0 ? performance.now() + durationMs : Infinity;
@@ -16,18 +17,30 @@ function request() {
   return `POST /bench HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 }
 
-function client() {
+function client(index) {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1");
     socket.setNoDelay(true);
     let sent = 0;
     let received = "";
+    let turn = 0;
+    const dueAt = () => (rate > 0 ? begun + ((index + turn++ * connections) * 1000) / rate : 0);
+    const sendWhenDue = () => {
+      const due = dueAt();
+      const waitMs = due - performance.now();
+      const go = () => {
+        send();
+        if (rate > 0) sent = due;
+      };
+      if (waitMs > 0) setTimeout(go, waitMs);
+      else go();
+    };
     const send = () => {
       if (next >= last || performance.now() >= end) return socket.end(), resolve();
       sent = performance.now();
       socket.write(request());
     };
-    socket.on("connect", send);
+    socket.on("connect", sendWhenDue);
     socket.on("error", reject);
     socket.on("data", (chunk) => {
       received += chunk.toString("latin1");
@@ -39,13 +52,13 @@ function client() {
       received = "";
       latencies.push(performance.now() - sent);
       if (pauseMs > 0) setTimeout(send, pauseMs);
-      else send();
+      else sendWhenDue();
     });
   });
 }
 
 const begun = performance.now();
-await Promise.all(Array.from({ length: connections }, client));
+await Promise.all(Array.from({ length: connections }, (_, index) => client(index)));
 const seconds = (performance.now() - begun) / 1000;
 latencies.sort((a, b) => a - b);
 const at = (share) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;

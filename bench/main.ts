@@ -1,14 +1,18 @@
 import { closeSync, copyFileSync, fsyncSync, mkdtempSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { benchAutoBackup } from "./auto-backup.js";
+import { benchListings } from "./listings.js";
 import { manage, patchDocuments, untilReadable } from "./management.js";
+import { benchFiles } from "./files.js";
 import { benchStreams } from "./streams.js";
 import { median, memoryRow, mib, ms, printTable, row } from "./table.js";
 import { load, nextMessage, serve, watchMemory, type Memory } from "./process-tools.js";
 
 /**
- * npm run bench [-- COUNTxBYTES ...] or [-- streams]: the speed and memory of the main job and of streams, as ratios against
- * a reference that is measured in the same run. Default sizes: 100000x500 and 10000x4096, and then the streams.
+ * npm run bench [-- PART ...], where a part is COUNTxBYTES, streams, listings, files or auto-backup: the speed and memory of the main job,
+ * of streams, of listings, of uploads to /local-files and of automatic backups, as ratios against a reference that is measured in the same
+ * run. Default: 100000x500 and 10000x4096, and then all the others.
  */
 
 /** Files copied with an fsync of each and of the directory: the least that a durable copy of these bytes takes. */
@@ -112,8 +116,8 @@ async function mainJob(root: string, count: number, bytes: number, label: string
 
 async function main(): Promise<void> {
   const given = process.argv.slice(2);
-  const withStreams = given.length === 0 || given.includes("streams");
-  const sizes = (given.length > 0 ? given.filter((one) => one !== "streams") : ["100000x500", "10000x4096"]).map((text) => {
+  const parts = { streams: benchStreams, listings: benchListings, files: benchFiles, "auto-backup": benchAutoBackup };
+  const sizes = (given.length > 0 ? given.filter((one) => !(one in parts)) : ["100000x500", "10000x4096"]).map((text) => {
     const [count, bytes] = text.split("x").map(Number);
     if (!count || !bytes) throw new Error(`${text} is no size; write COUNTxBYTES`);
     return { count, bytes };
@@ -126,7 +130,7 @@ async function main(): Promise<void> {
       await mainJob(directory, count, bytes, `${count} x ${bytes} B`);
       rmSync(directory, { recursive: true });
     }
-    if (withStreams) await benchStreams(root);
+    for (const [name, bench] of Object.entries(parts)) if (given.length === 0 || given.includes(name)) await bench(root);
   } finally {
     rmSync(root, { recursive: true, force: true });
   }

@@ -1,7 +1,7 @@
 /** The requests of a script to /core/management; each resolves to how long it took, in milliseconds. */
 const kindPrefix = "com:vmware:xenon:services:common:ServiceHostManagementService";
 
-export async function manage(port: number, kind: "BackupRequest" | "RestoreRequest", fields: object): Promise<number> {
+export async function manage(port: number, kind: "BackupRequest" | "RestoreRequest" | "AutoBackupConfiguration", fields: object): Promise<number> {
   const begun = performance.now();
   const response = await fetch(`http://127.0.0.1:${port}/core/management`, {
     method: "PATCH",

@@ -46,9 +46,9 @@ export interface LoadResult {
   next: number;
 }
 
-export async function load(port: number, options: { count?: number; durationMs?: number; connections?: number; bytes: number; first?: number; pauseMs?: number }): Promise<LoadResult> {
-  const { count = 0, durationMs = 0, connections = 32, bytes, first = 0, pauseMs = 0 } = options;
-  const args = [port, count, durationMs, connections, bytes, first, pauseMs].map(String);
+export async function load(port: number, options: { count?: number; durationMs?: number; connections?: number; bytes: number; first?: number; pauseMs?: number; rate?: number }): Promise<LoadResult> {
+  const { count = 0, durationMs = 0, connections = 32, bytes, first = 0, pauseMs = 0, rate = 0 } = options;
+  const args = [port, count, durationMs, connections, bytes, first, pauseMs, rate].map(String);
   const { stdout } = await promisify(execFile)(process.execPath, [join(here, "load.mjs"), ...args]);
   return JSON.parse(stdout) as LoadResult;
 }
