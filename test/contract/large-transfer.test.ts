@@ -16,7 +16,7 @@ const sizeBytes = 2 ** 31 + 12_345;
 /** Of so many zeros. */
 const sha256 = "818e2054922b534ddf65fdd2032023dd2bbc744543f4af2ed516e706a91481ab";
 
-test("a file of more than 2 GiB goes there and back in exact ranges, and takes no memory", async () => {
+test("a file of more than 2 GiB goes there and back in exact ranges, and is never held in memory", async () => {
   const store = await discardingStore();
   const directory = temporaryDirectory();
   const path = join(directory, "sparse");
@@ -44,6 +44,7 @@ test("a file of more than 2 GiB goes there and back in exact ranges, and takes n
     peer.close();
     await store.close();
   }
-  // Both ends are in this process, and so is the test's own runtime.
-  expect(most - before).toBeLessThan(128 * 1024 * 1024);
+  // Both ends are in this process, and so is the test's own runtime: what waits for the collector differs by 200 MiB from one
+  // machine to the next. Whatever kept the bytes would hold four times this.
+  expect(most - before).toBeLessThan(sizeBytes / 4);
 });
