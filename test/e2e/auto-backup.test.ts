@@ -216,6 +216,7 @@ test("a restore from its own automatic backups works under load, and they go on 
   const fixture = await hostFixture({ seams: fast });
   await fixture.host.control.configureAutoBackup(true);
   const moment = await fixture.put("a", { n: 1 });
+  await current(fixture);
   let writing = true;
   const load = (async () => {
     for (let n = 0; writing; n += 1) await fixture.put(`b${n % 50}`, { n, text: "x".repeat(5000) }).catch(() => sleep(1));

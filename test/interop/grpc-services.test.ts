@@ -1,6 +1,6 @@
 import * as grpc from "@grpc/grpc-js";
 import { BodyFormat, DocumentServiceClient, type DeleteDocumentResponse, type Document } from "../../clients/typescript/src/gen/holdfast/document/v1/document.js";
-import { BackupRequest, BackupResult, ManagementServiceClient, OperationMetadata } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
+import { BackupRequest, BackupResult, ManagementServiceClient, OperationMetadata, VerifyLevel } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
 import { OperationsClient, type ListOperationsResponse, type Operation } from "../../clients/typescript/src/gen/google/longrunning/operations.js";
 import { startServers, type Servers } from "./support/servers.js";
 
@@ -65,7 +65,7 @@ test("an operation's metadata and result unpack", async () => {
 });
 
 test("a wait ends with its client", async () => {
-  const { name } = await ask<Operation>((done) => management.verifyBackup({ uri: "file:/backups", backupName: "" }, done));
+  const { name } = await ask<Operation>((done) => management.verifyBackup({ uri: "file:/backups", backupName: "", level: VerifyLevel.VERIFY_LEVEL_UNSPECIFIED, samplePercent: 0 }, done));
   const waited = new Promise<grpc.ServiceError | null>((resolve) => {
     const call = operations.waitOperation({ name, timeout: undefined }, (error) => resolve(error));
     setTimeout(() => call.cancel(), 50);

@@ -6,6 +6,7 @@ import { containerKind, toBackup, toHost, toListedBackup } from "./convert-backu
 import { controlMethods } from "./control.js";
 import { toAutoBackup } from "./convert-control.js";
 import type { HostControl } from "../host-control.js";
+import { HostError } from "../../errors.js";
 import { durableIndexLink } from "../factories.js";
 import { streamBackup } from "./stream-backup.js";
 import { streamRestore } from "./stream-restore.js";
@@ -84,6 +85,9 @@ export function managementServiceImpl({ management, operations, streams, control
         nextPageToken: end < all.length && last ? writePageToken(backupsListing, last.name) : "",
       };
     },
+    diffBackups: () => notYet(),
+    exportBackup: () => notYet(),
+    describeMoment: () => notYet(),
     async pruneBackups({ uri, names, validateOnly, requestId }) {
       const prune = () => management.pruneBackups(uri, names, validateOnly);
       // Pruning what is gone already is an error, so without this a client could not safely try again.
@@ -100,4 +104,8 @@ export function managementServiceImpl({ management, operations, streams, control
     },
     watchOperation: ({ name }, { signal }) => watchOperation(operations, name, conversion, signal),
   };
+}
+
+function notYet(): never {
+  throw new HostError("NOT_SUPPORTED", "This is not served yet.");
 }

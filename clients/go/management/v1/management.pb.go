@@ -148,6 +148,124 @@ func (Container) EnumDescriptor() ([]byte, []int) {
 	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{1}
 }
 
+// How far a backup is checked; each level has what the one before has.
+type VerifyLevel int32
+
+const (
+	// Not said.
+	VerifyLevel_VERIFY_LEVEL_UNSPECIFIED VerifyLevel = 0
+	// The manifest, and that the files that it lists are there with their sizes.
+	VerifyLevel_VERIFY_LEVEL_LIST VerifyLevel = 1
+	// Some of the rows, spread evenly over all segments: each read and compared with its checksum.
+	VerifyLevel_VERIFY_LEVEL_SAMPLE VerifyLevel = 2
+	// The digest of every file, every row, the counts and the chain.
+	VerifyLevel_VERIFY_LEVEL_FULL VerifyLevel = 3
+	// A restore into an index that is thrown away, compared with the manifest.
+	VerifyLevel_VERIFY_LEVEL_TRIAL VerifyLevel = 4
+)
+
+// Enum value maps for VerifyLevel.
+var (
+	VerifyLevel_name = map[int32]string{
+		0: "VERIFY_LEVEL_UNSPECIFIED",
+		1: "VERIFY_LEVEL_LIST",
+		2: "VERIFY_LEVEL_SAMPLE",
+		3: "VERIFY_LEVEL_FULL",
+		4: "VERIFY_LEVEL_TRIAL",
+	}
+	VerifyLevel_value = map[string]int32{
+		"VERIFY_LEVEL_UNSPECIFIED": 0,
+		"VERIFY_LEVEL_LIST":        1,
+		"VERIFY_LEVEL_SAMPLE":      2,
+		"VERIFY_LEVEL_FULL":        3,
+		"VERIFY_LEVEL_TRIAL":       4,
+	}
+)
+
+func (x VerifyLevel) Enum() *VerifyLevel {
+	p := new(VerifyLevel)
+	*p = x
+	return p
+}
+
+func (x VerifyLevel) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (VerifyLevel) Descriptor() protoreflect.EnumDescriptor {
+	return file_holdfast_management_v1_management_proto_enumTypes[2].Descriptor()
+}
+
+func (VerifyLevel) Type() protoreflect.EnumType {
+	return &file_holdfast_management_v1_management_proto_enumTypes[2]
+}
+
+func (x VerifyLevel) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use VerifyLevel.Descriptor instead.
+func (VerifyLevel) EnumDescriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{2}
+}
+
+// What became of a document from one state to another.
+type DocumentChange int32
+
+const (
+	// Never sent.
+	DocumentChange_DOCUMENT_CHANGE_UNSPECIFIED DocumentChange = 0
+	// Only the second state has it.
+	DocumentChange_DOCUMENT_CHANGE_CREATED DocumentChange = 1
+	// Both have it, in different versions.
+	DocumentChange_DOCUMENT_CHANGE_CHANGED DocumentChange = 2
+	// Only the first state has it.
+	DocumentChange_DOCUMENT_CHANGE_DELETED DocumentChange = 3
+)
+
+// Enum value maps for DocumentChange.
+var (
+	DocumentChange_name = map[int32]string{
+		0: "DOCUMENT_CHANGE_UNSPECIFIED",
+		1: "DOCUMENT_CHANGE_CREATED",
+		2: "DOCUMENT_CHANGE_CHANGED",
+		3: "DOCUMENT_CHANGE_DELETED",
+	}
+	DocumentChange_value = map[string]int32{
+		"DOCUMENT_CHANGE_UNSPECIFIED": 0,
+		"DOCUMENT_CHANGE_CREATED":     1,
+		"DOCUMENT_CHANGE_CHANGED":     2,
+		"DOCUMENT_CHANGE_DELETED":     3,
+	}
+)
+
+func (x DocumentChange) Enum() *DocumentChange {
+	p := new(DocumentChange)
+	*p = x
+	return p
+}
+
+func (x DocumentChange) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DocumentChange) Descriptor() protoreflect.EnumDescriptor {
+	return file_holdfast_management_v1_management_proto_enumTypes[3].Descriptor()
+}
+
+func (DocumentChange) Type() protoreflect.EnumType {
+	return &file_holdfast_management_v1_management_proto_enumTypes[3]
+}
+
+func (x DocumentChange) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DocumentChange.Descriptor instead.
+func (DocumentChange) EnumDescriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
+}
+
 // What part of a chain a segment is.
 type SegmentKind int32
 
@@ -185,11 +303,11 @@ func (x SegmentKind) String() string {
 }
 
 func (SegmentKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[2].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[4].Descriptor()
 }
 
 func (SegmentKind) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[2]
+	return &file_holdfast_management_v1_management_proto_enumTypes[4]
 }
 
 func (x SegmentKind) Number() protoreflect.EnumNumber {
@@ -198,7 +316,7 @@ func (x SegmentKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SegmentKind.Descriptor instead.
 func (SegmentKind) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{2}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
 }
 
 // Whether a backup is fit for use, as far as its manifest and the names and sizes of its files tell.
@@ -211,6 +329,10 @@ const (
 	BackupState_BACKUP_STATE_COMPLETE BackupState = 1
 	// Something is missing or wrong.
 	BackupState_BACKUP_STATE_DAMAGED BackupState = 2
+	// Files of a backup that has no manifest: it is being made, or was cut off.
+	BackupState_BACKUP_STATE_INCOMPLETE BackupState = 3
+	// A backup that is none of ours, for example one of Xenon, or a file that is none at all.
+	BackupState_BACKUP_STATE_FOREIGN BackupState = 4
 )
 
 // Enum value maps for BackupState.
@@ -219,11 +341,15 @@ var (
 		0: "BACKUP_STATE_UNSPECIFIED",
 		1: "BACKUP_STATE_COMPLETE",
 		2: "BACKUP_STATE_DAMAGED",
+		3: "BACKUP_STATE_INCOMPLETE",
+		4: "BACKUP_STATE_FOREIGN",
 	}
 	BackupState_value = map[string]int32{
 		"BACKUP_STATE_UNSPECIFIED": 0,
 		"BACKUP_STATE_COMPLETE":    1,
 		"BACKUP_STATE_DAMAGED":     2,
+		"BACKUP_STATE_INCOMPLETE":  3,
+		"BACKUP_STATE_FOREIGN":     4,
 	}
 )
 
@@ -238,11 +364,11 @@ func (x BackupState) String() string {
 }
 
 func (BackupState) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[3].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[5].Descriptor()
 }
 
 func (BackupState) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[3]
+	return &file_holdfast_management_v1_management_proto_enumTypes[5]
 }
 
 func (x BackupState) Number() protoreflect.EnumNumber {
@@ -251,7 +377,7 @@ func (x BackupState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use BackupState.Descriptor instead.
 func (BackupState) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{5}
 }
 
 // What kind of work an operation is.
@@ -299,11 +425,11 @@ func (x OperationKind) String() string {
 }
 
 func (OperationKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[4].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[6].Descriptor()
 }
 
 func (OperationKind) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[4]
+	return &file_holdfast_management_v1_management_proto_enumTypes[6]
 }
 
 func (x OperationKind) Number() protoreflect.EnumNumber {
@@ -312,7 +438,64 @@ func (x OperationKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OperationKind.Descriptor instead.
 func (OperationKind) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{6}
+}
+
+// What a backup would write.
+type BackupPlanKind int32
+
+const (
+	// Not said.
+	BackupPlanKind_BACKUP_PLAN_KIND_UNSPECIFIED BackupPlanKind = 0
+	// Nothing but a manifest: nothing has changed.
+	BackupPlanKind_BACKUP_PLAN_KIND_UNCHANGED BackupPlanKind = 1
+	// Everything.
+	BackupPlanKind_BACKUP_PLAN_KIND_BASE BackupPlanKind = 2
+	// What has changed.
+	BackupPlanKind_BACKUP_PLAN_KIND_DELTA BackupPlanKind = 3
+)
+
+// Enum value maps for BackupPlanKind.
+var (
+	BackupPlanKind_name = map[int32]string{
+		0: "BACKUP_PLAN_KIND_UNSPECIFIED",
+		1: "BACKUP_PLAN_KIND_UNCHANGED",
+		2: "BACKUP_PLAN_KIND_BASE",
+		3: "BACKUP_PLAN_KIND_DELTA",
+	}
+	BackupPlanKind_value = map[string]int32{
+		"BACKUP_PLAN_KIND_UNSPECIFIED": 0,
+		"BACKUP_PLAN_KIND_UNCHANGED":   1,
+		"BACKUP_PLAN_KIND_BASE":        2,
+		"BACKUP_PLAN_KIND_DELTA":       3,
+	}
+)
+
+func (x BackupPlanKind) Enum() *BackupPlanKind {
+	p := new(BackupPlanKind)
+	*p = x
+	return p
+}
+
+func (x BackupPlanKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (BackupPlanKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_holdfast_management_v1_management_proto_enumTypes[7].Descriptor()
+}
+
+func (BackupPlanKind) Type() protoreflect.EnumType {
+	return &file_holdfast_management_v1_management_proto_enumTypes[7]
+}
+
+func (x BackupPlanKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use BackupPlanKind.Descriptor instead.
+func (BackupPlanKind) EnumDescriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{7}
 }
 
 // Which way the bytes of a transfer go.
@@ -352,11 +535,11 @@ func (x TransferDirection) String() string {
 }
 
 func (TransferDirection) Descriptor() protoreflect.EnumDescriptor {
-	return file_holdfast_management_v1_management_proto_enumTypes[5].Descriptor()
+	return file_holdfast_management_v1_management_proto_enumTypes[8].Descriptor()
 }
 
 func (TransferDirection) Type() protoreflect.EnumType {
-	return &file_holdfast_management_v1_management_proto_enumTypes[5]
+	return &file_holdfast_management_v1_management_proto_enumTypes[8]
 }
 
 func (x TransferDirection) Number() protoreflect.EnumNumber {
@@ -365,7 +548,7 @@ func (x TransferDirection) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TransferDirection.Descriptor instead.
 func (TransferDirection) EnumDescriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{5}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{8}
 }
 
 // Asks for the host.
@@ -432,8 +615,18 @@ type Host struct {
 	RequestLogging *RequestLogging `protobuf:"bytes,11,opt,name=request_logging,json=requestLogging,proto3" json:"request_logging,omitempty"`
 	// Whether requests are recorded.
 	OperationTracing *OperationTracing `protobuf:"bytes,12,opt,name=operation_tracing,json=operationTracing,proto3" json:"operation_tracing,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// The last backups, one for each index and destination; the newest 100 stay. Known over restarts.
+	Backups []*BackupRecord `protobuf:"bytes,13,rep,name=backups,proto3" json:"backups,omitempty"`
+	// Whether backups are as they should be: what the health service says of "backup".
+	BackupsHealthy bool `protobuf:"varint,14,opt,name=backups_healthy,json=backupsHealthy,proto3" json:"backups_healthy,omitempty"`
+	// Why not; empty where they are.
+	BackupProblem string `protobuf:"bytes,15,opt,name=backup_problem,json=backupProblem,proto3" json:"backup_problem,omitempty"`
+	// How old the newest good backup may be, in microseconds; 0: as old as it likes.
+	BackupMaxAgeMicros int64 `protobuf:"varint,16,opt,name=backup_max_age_micros,json=backupMaxAgeMicros,proto3" json:"backup_max_age_micros,omitempty"`
+	// What is free on the disk of the data directory.
+	FreeBytes     int64 `protobuf:"varint,17,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Host) Reset() {
@@ -550,6 +743,177 @@ func (x *Host) GetOperationTracing() *OperationTracing {
 	return nil
 }
 
+func (x *Host) GetBackups() []*BackupRecord {
+	if x != nil {
+		return x.Backups
+	}
+	return nil
+}
+
+func (x *Host) GetBackupsHealthy() bool {
+	if x != nil {
+		return x.BackupsHealthy
+	}
+	return false
+}
+
+func (x *Host) GetBackupProblem() string {
+	if x != nil {
+		return x.BackupProblem
+	}
+	return ""
+}
+
+func (x *Host) GetBackupMaxAgeMicros() int64 {
+	if x != nil {
+		return x.BackupMaxAgeMicros
+	}
+	return 0
+}
+
+func (x *Host) GetFreeBytes() int64 {
+	if x != nil {
+		return x.FreeBytes
+	}
+	return 0
+}
+
+// How backups of one index to one destination went last. For automatic ones the destination is their directory.
+type BackupRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The index.
+	IndexLink string `protobuf:"bytes,1,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
+	// Where to, without credentials.
+	Destination string `protobuf:"bytes,2,opt,name=destination,proto3" json:"destination,omitempty"`
+	// When the last good one was finished, in microseconds since 1970; 0: none was.
+	LastSuccessMicros int64 `protobuf:"varint,3,opt,name=last_success_micros,json=lastSuccessMicros,proto3" json:"last_success_micros,omitempty"`
+	// Its name at the destination.
+	BackupName string `protobuf:"bytes,4,opt,name=backup_name,json=backupName,proto3" json:"backup_name,omitempty"`
+	// Everything up to this position of the log is in it.
+	PositionMicros int64 `protobuf:"varint,5,opt,name=position_micros,json=positionMicros,proto3" json:"position_micros,omitempty"`
+	// What it wrote.
+	BytesWritten int64 `protobuf:"varint,6,opt,name=bytes_written,json=bytesWritten,proto3" json:"bytes_written,omitempty"`
+	// The size of all its segments.
+	SizeBytes int64 `protobuf:"varint,7,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// How long it took.
+	DurationMicros int64 `protobuf:"varint,8,opt,name=duration_micros,json=durationMicros,proto3" json:"duration_micros,omitempty"`
+	// When one failed last, in microseconds since 1970; 0: none has.
+	LastFailureMicros int64 `protobuf:"varint,9,opt,name=last_failure_micros,json=lastFailureMicros,proto3" json:"last_failure_micros,omitempty"`
+	// Why; empty once one was good.
+	LastError string `protobuf:"bytes,10,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	// The times that a restore from the last good one can go to.
+	Window        *RestorableWindow `protobuf:"bytes,11,opt,name=window,proto3" json:"window,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupRecord) Reset() {
+	*x = BackupRecord{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupRecord) ProtoMessage() {}
+
+func (x *BackupRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupRecord.ProtoReflect.Descriptor instead.
+func (*BackupRecord) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *BackupRecord) GetIndexLink() string {
+	if x != nil {
+		return x.IndexLink
+	}
+	return ""
+}
+
+func (x *BackupRecord) GetDestination() string {
+	if x != nil {
+		return x.Destination
+	}
+	return ""
+}
+
+func (x *BackupRecord) GetLastSuccessMicros() int64 {
+	if x != nil {
+		return x.LastSuccessMicros
+	}
+	return 0
+}
+
+func (x *BackupRecord) GetBackupName() string {
+	if x != nil {
+		return x.BackupName
+	}
+	return ""
+}
+
+func (x *BackupRecord) GetPositionMicros() int64 {
+	if x != nil {
+		return x.PositionMicros
+	}
+	return 0
+}
+
+func (x *BackupRecord) GetBytesWritten() int64 {
+	if x != nil {
+		return x.BytesWritten
+	}
+	return 0
+}
+
+func (x *BackupRecord) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *BackupRecord) GetDurationMicros() int64 {
+	if x != nil {
+		return x.DurationMicros
+	}
+	return 0
+}
+
+func (x *BackupRecord) GetLastFailureMicros() int64 {
+	if x != nil {
+		return x.LastFailureMicros
+	}
+	return 0
+}
+
+func (x *BackupRecord) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
+func (x *BackupRecord) GetWindow() *RestorableWindow {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
 // Automatic backups of an index: whenever it has changed, what changed is added to a directory.
 type AutoBackup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -583,7 +947,7 @@ type AutoBackup struct {
 
 func (x *AutoBackup) Reset() {
 	*x = AutoBackup{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -595,7 +959,7 @@ func (x *AutoBackup) String() string {
 func (*AutoBackup) ProtoMessage() {}
 
 func (x *AutoBackup) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[2]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -608,7 +972,7 @@ func (x *AutoBackup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AutoBackup.ProtoReflect.Descriptor instead.
 func (*AutoBackup) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{2}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *AutoBackup) GetEnabled() bool {
@@ -706,7 +1070,7 @@ type ConfigureAutoBackupRequest struct {
 
 func (x *ConfigureAutoBackupRequest) Reset() {
 	*x = ConfigureAutoBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -718,7 +1082,7 @@ func (x *ConfigureAutoBackupRequest) String() string {
 func (*ConfigureAutoBackupRequest) ProtoMessage() {}
 
 func (x *ConfigureAutoBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[3]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -731,7 +1095,7 @@ func (x *ConfigureAutoBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureAutoBackupRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureAutoBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{3}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ConfigureAutoBackupRequest) GetEnabled() bool {
@@ -758,7 +1122,7 @@ type RequestLogging struct {
 
 func (x *RequestLogging) Reset() {
 	*x = RequestLogging{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -770,7 +1134,7 @@ func (x *RequestLogging) String() string {
 func (*RequestLogging) ProtoMessage() {}
 
 func (x *RequestLogging) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[4]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -783,7 +1147,7 @@ func (x *RequestLogging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestLogging.ProtoReflect.Descriptor instead.
 func (*RequestLogging) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{4}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RequestLogging) GetEnabled() bool {
@@ -831,7 +1195,7 @@ type ConfigureRequestLoggingRequest struct {
 
 func (x *ConfigureRequestLoggingRequest) Reset() {
 	*x = ConfigureRequestLoggingRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -843,7 +1207,7 @@ func (x *ConfigureRequestLoggingRequest) String() string {
 func (*ConfigureRequestLoggingRequest) ProtoMessage() {}
 
 func (x *ConfigureRequestLoggingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[5]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -856,7 +1220,7 @@ func (x *ConfigureRequestLoggingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureRequestLoggingRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureRequestLoggingRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{5}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ConfigureRequestLoggingRequest) GetEnabled() bool {
@@ -900,7 +1264,7 @@ type OperationTracing struct {
 
 func (x *OperationTracing) Reset() {
 	*x = OperationTracing{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -912,7 +1276,7 @@ func (x *OperationTracing) String() string {
 func (*OperationTracing) ProtoMessage() {}
 
 func (x *OperationTracing) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[6]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -925,7 +1289,7 @@ func (x *OperationTracing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationTracing.ProtoReflect.Descriptor instead.
 func (*OperationTracing) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{6}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *OperationTracing) GetEnabled() bool {
@@ -955,7 +1319,7 @@ type ConfigureOperationTracingRequest struct {
 
 func (x *ConfigureOperationTracingRequest) Reset() {
 	*x = ConfigureOperationTracingRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -967,7 +1331,7 @@ func (x *ConfigureOperationTracingRequest) String() string {
 func (*ConfigureOperationTracingRequest) ProtoMessage() {}
 
 func (x *ConfigureOperationTracingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[7]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -980,7 +1344,7 @@ func (x *ConfigureOperationTracingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureOperationTracingRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureOperationTracingRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{7}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ConfigureOperationTracingRequest) GetEnabled() bool {
@@ -1008,7 +1372,7 @@ type SynchronizeWithPeersRequest struct {
 
 func (x *SynchronizeWithPeersRequest) Reset() {
 	*x = SynchronizeWithPeersRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1020,7 +1384,7 @@ func (x *SynchronizeWithPeersRequest) String() string {
 func (*SynchronizeWithPeersRequest) ProtoMessage() {}
 
 func (x *SynchronizeWithPeersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[8]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1033,7 +1397,7 @@ func (x *SynchronizeWithPeersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizeWithPeersRequest.ProtoReflect.Descriptor instead.
 func (*SynchronizeWithPeersRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{8}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SynchronizeWithPeersRequest) GetNodeSelectorPath() string {
@@ -1054,7 +1418,7 @@ type SynchronizeWithPeersResponse struct {
 
 func (x *SynchronizeWithPeersResponse) Reset() {
 	*x = SynchronizeWithPeersResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1066,7 +1430,7 @@ func (x *SynchronizeWithPeersResponse) String() string {
 func (*SynchronizeWithPeersResponse) ProtoMessage() {}
 
 func (x *SynchronizeWithPeersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[9]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1079,7 +1443,7 @@ func (x *SynchronizeWithPeersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizeWithPeersResponse.ProtoReflect.Descriptor instead.
 func (*SynchronizeWithPeersResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{9}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SynchronizeWithPeersResponse) GetPeers() []*Peer {
@@ -1104,7 +1468,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1116,7 +1480,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[10]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1129,7 +1493,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{10}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Peer) GetId() string {
@@ -1162,7 +1526,7 @@ type GetStatsRequest struct {
 
 func (x *GetStatsRequest) Reset() {
 	*x = GetStatsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1174,7 +1538,7 @@ func (x *GetStatsRequest) String() string {
 func (*GetStatsRequest) ProtoMessage() {}
 
 func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[11]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1187,7 +1551,7 @@ func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatsRequest.ProtoReflect.Descriptor instead.
 func (*GetStatsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{11}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{12}
 }
 
 // The figures of a host.
@@ -1201,7 +1565,7 @@ type Stats struct {
 
 func (x *Stats) Reset() {
 	*x = Stats{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1213,7 +1577,7 @@ func (x *Stats) String() string {
 func (*Stats) ProtoMessage() {}
 
 func (x *Stats) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[12]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1226,7 +1590,7 @@ func (x *Stats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stats.ProtoReflect.Descriptor instead.
 func (*Stats) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{12}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Stats) GetStats() []*Stat {
@@ -1259,7 +1623,7 @@ type Stat struct {
 
 func (x *Stat) Reset() {
 	*x = Stat{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1271,7 +1635,7 @@ func (x *Stat) String() string {
 func (*Stat) ProtoMessage() {}
 
 func (x *Stat) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[13]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1284,7 +1648,7 @@ func (x *Stat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stat.ProtoReflect.Descriptor instead.
 func (*Stat) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{13}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Stat) GetName() string {
@@ -1351,7 +1715,7 @@ type TimeSeries struct {
 
 func (x *TimeSeries) Reset() {
 	*x = TimeSeries{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1363,7 +1727,7 @@ func (x *TimeSeries) String() string {
 func (*TimeSeries) ProtoMessage() {}
 
 func (x *TimeSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[14]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +1740,7 @@ func (x *TimeSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeSeries.ProtoReflect.Descriptor instead.
 func (*TimeSeries) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{14}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TimeSeries) GetBinDurationMillis() int64 {
@@ -1421,7 +1785,7 @@ type TimeBin struct {
 
 func (x *TimeBin) Reset() {
 	*x = TimeBin{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1433,7 +1797,7 @@ func (x *TimeBin) String() string {
 func (*TimeBin) ProtoMessage() {}
 
 func (x *TimeBin) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[15]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1446,7 +1810,7 @@ func (x *TimeBin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeBin.ProtoReflect.Descriptor instead.
 func (*TimeBin) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{15}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TimeBin) GetStartMillis() int64 {
@@ -1500,7 +1864,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1512,7 +1876,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[16]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1525,7 +1889,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{16}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{17}
 }
 
 // The host closes.
@@ -1537,7 +1901,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1549,7 +1913,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[17]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1562,7 +1926,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{17}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{18}
 }
 
 // All documents of one store.
@@ -1596,7 +1960,7 @@ type Index struct {
 
 func (x *Index) Reset() {
 	*x = Index{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1608,7 +1972,7 @@ func (x *Index) String() string {
 func (*Index) ProtoMessage() {}
 
 func (x *Index) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[18]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1621,7 +1985,7 @@ func (x *Index) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Index.ProtoReflect.Descriptor instead.
 func (*Index) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{18}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Index) GetLink() string {
@@ -1716,7 +2080,7 @@ type LineageParent struct {
 
 func (x *LineageParent) Reset() {
 	*x = LineageParent{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1728,7 +2092,7 @@ func (x *LineageParent) String() string {
 func (*LineageParent) ProtoMessage() {}
 
 func (x *LineageParent) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[19]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1741,7 +2105,7 @@ func (x *LineageParent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LineageParent.ProtoReflect.Descriptor instead.
 func (*LineageParent) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{19}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *LineageParent) GetIndexId() string {
@@ -1782,7 +2146,7 @@ type RestorableWindow struct {
 
 func (x *RestorableWindow) Reset() {
 	*x = RestorableWindow{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1794,7 +2158,7 @@ func (x *RestorableWindow) String() string {
 func (*RestorableWindow) ProtoMessage() {}
 
 func (x *RestorableWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[20]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1807,7 +2171,7 @@ func (x *RestorableWindow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestorableWindow.ProtoReflect.Descriptor instead.
 func (*RestorableWindow) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{20}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RestorableWindow) GetEarliestMicros() int64 {
@@ -1871,7 +2235,7 @@ type BackupRequest struct {
 
 func (x *BackupRequest) Reset() {
 	*x = BackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1883,7 +2247,7 @@ func (x *BackupRequest) String() string {
 func (*BackupRequest) ProtoMessage() {}
 
 func (x *BackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[21]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1896,7 +2260,7 @@ func (x *BackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
 func (*BackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{21}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *BackupRequest) GetDestination() string {
@@ -1989,6 +2353,9 @@ type RestoreRequest struct {
 	// The index is replaced only if it is still at this position, in microseconds since 1970, when the restored one is ready:
 	// ABORTED where it was written to meanwhile. Absent: whatever it holds is replaced, and kept for UndoRestore.
 	IfPositionMicros *int64 `protobuf:"varint,9,opt,name=if_position_micros,json=ifPositionMicros,proto3,oneof" json:"if_position_micros,omitempty"`
+	// Only these documents are put back, into the live index, as new versions; all others stay as they are. Absent: the
+	// index is replaced.
+	Selection *DocumentSelection `protobuf:"bytes,10,opt,name=selection,proto3" json:"selection,omitempty"`
 	// Further archives that hold segments which the backup at the source builds on: those that its manifest lists and
 	// its own archive lacks, as with an incremental StreamBackup. file:, http(s): and transfer: URIs.
 	BaseSources   []string `protobuf:"bytes,8,rep,name=base_sources,json=baseSources,proto3" json:"base_sources,omitempty"`
@@ -1998,7 +2365,7 @@ type RestoreRequest struct {
 
 func (x *RestoreRequest) Reset() {
 	*x = RestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2010,7 +2377,7 @@ func (x *RestoreRequest) String() string {
 func (*RestoreRequest) ProtoMessage() {}
 
 func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[22]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2023,7 +2390,7 @@ func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreRequest.ProtoReflect.Descriptor instead.
 func (*RestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{22}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RestoreRequest) GetSource() string {
@@ -2082,11 +2449,92 @@ func (x *RestoreRequest) GetIfPositionMicros() int64 {
 	return 0
 }
 
+func (x *RestoreRequest) GetSelection() *DocumentSelection {
+	if x != nil {
+		return x.Selection
+	}
+	return nil
+}
+
 func (x *RestoreRequest) GetBaseSources() []string {
 	if x != nil {
 		return x.BaseSources
 	}
 	return nil
+}
+
+// Some documents of an index: those whose link is one of the links or begins with one of the prefixes, and whose kind is one
+// of the kinds. No links and no prefixes: all links. No kinds: all kinds.
+type DocumentSelection struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What links begin with, for example /core/examples/
+	Prefixes []string `protobuf:"bytes,1,rep,name=prefixes,proto3" json:"prefixes,omitempty"`
+	// Kinds of documents.
+	Kinds []string `protobuf:"bytes,2,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// Links of documents.
+	Links []string `protobuf:"bytes,3,rep,name=links,proto3" json:"links,omitempty"`
+	// Restore alone: deletes the documents of the selection that the backup has not. Otherwise they stay.
+	DeleteOthers  bool `protobuf:"varint,4,opt,name=delete_others,json=deleteOthers,proto3" json:"delete_others,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DocumentSelection) Reset() {
+	*x = DocumentSelection{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DocumentSelection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DocumentSelection) ProtoMessage() {}
+
+func (x *DocumentSelection) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DocumentSelection.ProtoReflect.Descriptor instead.
+func (*DocumentSelection) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *DocumentSelection) GetPrefixes() []string {
+	if x != nil {
+		return x.Prefixes
+	}
+	return nil
+}
+
+func (x *DocumentSelection) GetKinds() []string {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *DocumentSelection) GetLinks() []string {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+func (x *DocumentSelection) GetDeleteOthers() bool {
+	if x != nil {
+		return x.DeleteOthers
+	}
+	return false
 }
 
 // Which restore to undo.
@@ -2100,7 +2548,7 @@ type UndoRestoreRequest struct {
 
 func (x *UndoRestoreRequest) Reset() {
 	*x = UndoRestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2112,7 +2560,7 @@ func (x *UndoRestoreRequest) String() string {
 func (*UndoRestoreRequest) ProtoMessage() {}
 
 func (x *UndoRestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[23]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2125,7 +2573,7 @@ func (x *UndoRestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndoRestoreRequest.ProtoReflect.Descriptor instead.
 func (*UndoRestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{23}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *UndoRestoreRequest) GetIndexLink() string {
@@ -2141,14 +2589,18 @@ type VerifyBackupRequest struct {
 	// Where the backup is.
 	Uri string `protobuf:"bytes,1,opt,name=uri,proto3" json:"uri,omitempty"`
 	// The name of one backup there. Empty: the newest.
-	BackupName    string `protobuf:"bytes,2,opt,name=backup_name,json=backupName,proto3" json:"backup_name,omitempty"`
+	BackupName string `protobuf:"bytes,2,opt,name=backup_name,json=backupName,proto3" json:"backup_name,omitempty"`
+	// How far to look. Unspecified: VERIFY_LEVEL_FULL.
+	Level VerifyLevel `protobuf:"varint,3,opt,name=level,proto3,enum=holdfast.management.v1.VerifyLevel" json:"level,omitempty"`
+	// VERIFY_LEVEL_SAMPLE: how many of a hundred segments and rows are read. 0: 5.
+	SamplePercent int32 `protobuf:"varint,4,opt,name=sample_percent,json=samplePercent,proto3" json:"sample_percent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VerifyBackupRequest) Reset() {
 	*x = VerifyBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2160,7 +2612,7 @@ func (x *VerifyBackupRequest) String() string {
 func (*VerifyBackupRequest) ProtoMessage() {}
 
 func (x *VerifyBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[24]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2173,7 +2625,7 @@ func (x *VerifyBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyBackupRequest.ProtoReflect.Descriptor instead.
 func (*VerifyBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{24}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *VerifyBackupRequest) GetUri() string {
@@ -2186,6 +2638,796 @@ func (x *VerifyBackupRequest) GetUri() string {
 func (x *VerifyBackupRequest) GetBackupName() string {
 	if x != nil {
 		return x.BackupName
+	}
+	return ""
+}
+
+func (x *VerifyBackupRequest) GetLevel() VerifyLevel {
+	if x != nil {
+		return x.Level
+	}
+	return VerifyLevel_VERIFY_LEVEL_UNSPECIFIED
+}
+
+func (x *VerifyBackupRequest) GetSamplePercent() int32 {
+	if x != nil {
+		return x.SamplePercent
+	}
+	return 0
+}
+
+// What a check of a backup found.
+type Verification struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How far it looked.
+	Level VerifyLevel `protobuf:"varint,1,opt,name=level,proto3,enum=holdfast.management.v1.VerifyLevel" json:"level,omitempty"`
+	// When it ended, in microseconds since 1970.
+	TimeMicros int64 `protobuf:"varint,2,opt,name=time_micros,json=timeMicros,proto3" json:"time_micros,omitempty"`
+	// Whether everything was as it was written.
+	Passed bool `protobuf:"varint,3,opt,name=passed,proto3" json:"passed,omitempty"`
+	// What was not.
+	Problem string `protobuf:"bytes,4,opt,name=problem,proto3" json:"problem,omitempty"`
+	// How many log rows were checked.
+	Records       int64 `protobuf:"varint,5,opt,name=records,proto3" json:"records,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Verification) Reset() {
+	*x = Verification{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Verification) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Verification) ProtoMessage() {}
+
+func (x *Verification) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Verification.ProtoReflect.Descriptor instead.
+func (*Verification) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Verification) GetLevel() VerifyLevel {
+	if x != nil {
+		return x.Level
+	}
+	return VerifyLevel_VERIFY_LEVEL_UNSPECIFIED
+}
+
+func (x *Verification) GetTimeMicros() int64 {
+	if x != nil {
+		return x.TimeMicros
+	}
+	return 0
+}
+
+func (x *Verification) GetPassed() bool {
+	if x != nil {
+		return x.Passed
+	}
+	return false
+}
+
+func (x *Verification) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+func (x *Verification) GetRecords() int64 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
+}
+
+// A state of an index: of a backup or of the live index, at its end or at a moment of its window.
+type IndexMoment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the backup is. Empty: the live index.
+	Uri string `protobuf:"bytes,1,opt,name=uri,proto3" json:"uri,omitempty"`
+	// The name of one backup there. Empty: the newest.
+	BackupName string `protobuf:"bytes,2,opt,name=backup_name,json=backupName,proto3" json:"backup_name,omitempty"`
+	// The moment, in microseconds since 1970; versions at exactly this time are in. Absent: everything.
+	TargetTimeMicros *int64 `protobuf:"varint,3,opt,name=target_time_micros,json=targetTimeMicros,proto3,oneof" json:"target_time_micros,omitempty"`
+	// The live index. Empty: /core/document-index.
+	IndexLink string `protobuf:"bytes,4,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
+	// http(s): a token that is sent as Authorization: Bearer to the origin of the URI alone.
+	Bearer        string `protobuf:"bytes,5,opt,name=bearer,proto3" json:"bearer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndexMoment) Reset() {
+	*x = IndexMoment{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexMoment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexMoment) ProtoMessage() {}
+
+func (x *IndexMoment) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexMoment.ProtoReflect.Descriptor instead.
+func (*IndexMoment) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *IndexMoment) GetUri() string {
+	if x != nil {
+		return x.Uri
+	}
+	return ""
+}
+
+func (x *IndexMoment) GetBackupName() string {
+	if x != nil {
+		return x.BackupName
+	}
+	return ""
+}
+
+func (x *IndexMoment) GetTargetTimeMicros() int64 {
+	if x != nil && x.TargetTimeMicros != nil {
+		return *x.TargetTimeMicros
+	}
+	return 0
+}
+
+func (x *IndexMoment) GetIndexLink() string {
+	if x != nil {
+		return x.IndexLink
+	}
+	return ""
+}
+
+func (x *IndexMoment) GetBearer() string {
+	if x != nil {
+		return x.Bearer
+	}
+	return ""
+}
+
+// Which states to compare.
+type DiffBackupsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The one to compare with, usually the older one.
+	From *IndexMoment `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// The other one.
+	To *IndexMoment `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// Only these documents. Absent: all.
+	Selection     *DocumentSelection `protobuf:"bytes,3,opt,name=selection,proto3" json:"selection,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffBackupsRequest) Reset() {
+	*x = DiffBackupsRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffBackupsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffBackupsRequest) ProtoMessage() {}
+
+func (x *DiffBackupsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffBackupsRequest.ProtoReflect.Descriptor instead.
+func (*DiffBackupsRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *DiffBackupsRequest) GetFrom() *IndexMoment {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *DiffBackupsRequest) GetTo() *IndexMoment {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *DiffBackupsRequest) GetSelection() *DocumentSelection {
+	if x != nil {
+		return x.Selection
+	}
+	return nil
+}
+
+// Some of the documents that differ, or the sums.
+type DiffBackupsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of their links.
+	Differences []*DocumentDifference `protobuf:"bytes,1,rep,name=differences,proto3" json:"differences,omitempty"`
+	// In the last message alone.
+	Summary       *DiffSummary `protobuf:"bytes,2,opt,name=summary,proto3" json:"summary,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffBackupsResponse) Reset() {
+	*x = DiffBackupsResponse{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffBackupsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffBackupsResponse) ProtoMessage() {}
+
+func (x *DiffBackupsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffBackupsResponse.ProtoReflect.Descriptor instead.
+func (*DiffBackupsResponse) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *DiffBackupsResponse) GetDifferences() []*DocumentDifference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+func (x *DiffBackupsResponse) GetSummary() *DiffSummary {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
+// A document that is not the same in two states.
+type DocumentDifference struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its link.
+	SelfLink string `protobuf:"bytes,1,opt,name=self_link,json=selfLink,proto3" json:"self_link,omitempty"`
+	// What became of it.
+	Change DocumentChange `protobuf:"varint,2,opt,name=change,proto3,enum=holdfast.management.v1.DocumentChange" json:"change,omitempty"`
+	// The version in the first state; absent where it has none.
+	FromVersion *int64 `protobuf:"varint,3,opt,name=from_version,json=fromVersion,proto3,oneof" json:"from_version,omitempty"`
+	// When that version was written, in microseconds since 1970.
+	FromUpdateTimeMicros *int64 `protobuf:"varint,4,opt,name=from_update_time_micros,json=fromUpdateTimeMicros,proto3,oneof" json:"from_update_time_micros,omitempty"`
+	// The version in the second state; absent where it has none.
+	ToVersion *int64 `protobuf:"varint,5,opt,name=to_version,json=toVersion,proto3,oneof" json:"to_version,omitempty"`
+	// When that version was written, in microseconds since 1970.
+	ToUpdateTimeMicros *int64 `protobuf:"varint,6,opt,name=to_update_time_micros,json=toUpdateTimeMicros,proto3,oneof" json:"to_update_time_micros,omitempty"`
+	// Its kind.
+	Kind          string `protobuf:"bytes,7,opt,name=kind,proto3" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DocumentDifference) Reset() {
+	*x = DocumentDifference{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DocumentDifference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DocumentDifference) ProtoMessage() {}
+
+func (x *DocumentDifference) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DocumentDifference.ProtoReflect.Descriptor instead.
+func (*DocumentDifference) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *DocumentDifference) GetSelfLink() string {
+	if x != nil {
+		return x.SelfLink
+	}
+	return ""
+}
+
+func (x *DocumentDifference) GetChange() DocumentChange {
+	if x != nil {
+		return x.Change
+	}
+	return DocumentChange_DOCUMENT_CHANGE_UNSPECIFIED
+}
+
+func (x *DocumentDifference) GetFromVersion() int64 {
+	if x != nil && x.FromVersion != nil {
+		return *x.FromVersion
+	}
+	return 0
+}
+
+func (x *DocumentDifference) GetFromUpdateTimeMicros() int64 {
+	if x != nil && x.FromUpdateTimeMicros != nil {
+		return *x.FromUpdateTimeMicros
+	}
+	return 0
+}
+
+func (x *DocumentDifference) GetToVersion() int64 {
+	if x != nil && x.ToVersion != nil {
+		return *x.ToVersion
+	}
+	return 0
+}
+
+func (x *DocumentDifference) GetToUpdateTimeMicros() int64 {
+	if x != nil && x.ToUpdateTimeMicros != nil {
+		return *x.ToUpdateTimeMicros
+	}
+	return 0
+}
+
+func (x *DocumentDifference) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+// How many documents differ.
+type DiffSummary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only in the second state.
+	Created int64 `protobuf:"varint,1,opt,name=created,proto3" json:"created,omitempty"`
+	// In both, in different versions.
+	Changed int64 `protobuf:"varint,2,opt,name=changed,proto3" json:"changed,omitempty"`
+	// Only in the first state.
+	Deleted int64 `protobuf:"varint,3,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	// The same in both.
+	Same          int64 `protobuf:"varint,4,opt,name=same,proto3" json:"same,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffSummary) Reset() {
+	*x = DiffSummary{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffSummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffSummary) ProtoMessage() {}
+
+func (x *DiffSummary) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffSummary.ProtoReflect.Descriptor instead.
+func (*DiffSummary) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *DiffSummary) GetCreated() int64 {
+	if x != nil {
+		return x.Created
+	}
+	return 0
+}
+
+func (x *DiffSummary) GetChanged() int64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+func (x *DiffSummary) GetDeleted() int64 {
+	if x != nil {
+		return x.Deleted
+	}
+	return 0
+}
+
+func (x *DiffSummary) GetSame() int64 {
+	if x != nil {
+		return x.Same
+	}
+	return 0
+}
+
+// What to export.
+type ExportBackupRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The state.
+	Moment *IndexMoment `protobuf:"bytes,1,opt,name=moment,proto3" json:"moment,omitempty"`
+	// Only these documents. Absent: all.
+	Selection     *DocumentSelection `protobuf:"bytes,2,opt,name=selection,proto3" json:"selection,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportBackupRequest) Reset() {
+	*x = ExportBackupRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportBackupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportBackupRequest) ProtoMessage() {}
+
+func (x *ExportBackupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportBackupRequest.ProtoReflect.Descriptor instead.
+func (*ExportBackupRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ExportBackupRequest) GetMoment() *IndexMoment {
+	if x != nil {
+		return x.Moment
+	}
+	return nil
+}
+
+func (x *ExportBackupRequest) GetSelection() *DocumentSelection {
+	if x != nil {
+		return x.Selection
+	}
+	return nil
+}
+
+// Some documents, or the count.
+type ExportBackupResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// JSON objects in UTF-8, with their document... fields: a line each of an NDJSON file.
+	Documents [][]byte `protobuf:"bytes,1,rep,name=documents,proto3" json:"documents,omitempty"`
+	// How many documents there were. In the last message alone.
+	Count         *int64 `protobuf:"varint,2,opt,name=count,proto3,oneof" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportBackupResponse) Reset() {
+	*x = ExportBackupResponse{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportBackupResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportBackupResponse) ProtoMessage() {}
+
+func (x *ExportBackupResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportBackupResponse.ProtoReflect.Descriptor instead.
+func (*ExportBackupResponse) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ExportBackupResponse) GetDocuments() [][]byte {
+	if x != nil {
+		return x.Documents
+	}
+	return nil
+}
+
+func (x *ExportBackupResponse) GetCount() int64 {
+	if x != nil && x.Count != nil {
+		return *x.Count
+	}
+	return 0
+}
+
+// Which moment, and how many versions.
+type DescribeMomentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The state; its target_time_micros is the moment.
+	Moment *IndexMoment `protobuf:"bytes,1,opt,name=moment,proto3" json:"moment,omitempty"`
+	// How many versions before it and after it. 0: 3.
+	Count         int32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DescribeMomentRequest) Reset() {
+	*x = DescribeMomentRequest{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DescribeMomentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DescribeMomentRequest) ProtoMessage() {}
+
+func (x *DescribeMomentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DescribeMomentRequest.ProtoReflect.Descriptor instead.
+func (*DescribeMomentRequest) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *DescribeMomentRequest) GetMoment() *IndexMoment {
+	if x != nil {
+		return x.Moment
+	}
+	return nil
+}
+
+func (x *DescribeMomentRequest) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// What was written next to a moment.
+type DescribeMomentResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At it or before, the newest first.
+	Before []*LogEntry `protobuf:"bytes,1,rep,name=before,proto3" json:"before,omitempty"`
+	// After it, the oldest first.
+	After []*LogEntry `protobuf:"bytes,2,rep,name=after,proto3" json:"after,omitempty"`
+	// How many versions are after it.
+	VersionsAfter int64 `protobuf:"varint,3,opt,name=versions_after,json=versionsAfter,proto3" json:"versions_after,omitempty"`
+	// The times that a restore can go to.
+	Window        *RestorableWindow `protobuf:"bytes,4,opt,name=window,proto3" json:"window,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DescribeMomentResponse) Reset() {
+	*x = DescribeMomentResponse{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DescribeMomentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DescribeMomentResponse) ProtoMessage() {}
+
+func (x *DescribeMomentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DescribeMomentResponse.ProtoReflect.Descriptor instead.
+func (*DescribeMomentResponse) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *DescribeMomentResponse) GetBefore() []*LogEntry {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *DescribeMomentResponse) GetAfter() []*LogEntry {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *DescribeMomentResponse) GetVersionsAfter() int64 {
+	if x != nil {
+		return x.VersionsAfter
+	}
+	return 0
+}
+
+func (x *DescribeMomentResponse) GetWindow() *RestorableWindow {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+// A version as the log has it.
+type LogEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was written, in microseconds since 1970.
+	TimeMicros int64 `protobuf:"varint,1,opt,name=time_micros,json=timeMicros,proto3" json:"time_micros,omitempty"`
+	// The document.
+	SelfLink string `protobuf:"bytes,2,opt,name=self_link,json=selfLink,proto3" json:"self_link,omitempty"`
+	// The version.
+	Version int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	// POST, PATCH, PUT or DELETE.
+	Action string `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
+	// The document's kind.
+	Kind          string `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogEntry) Reset() {
+	*x = LogEntry{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogEntry) ProtoMessage() {}
+
+func (x *LogEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogEntry.ProtoReflect.Descriptor instead.
+func (*LogEntry) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *LogEntry) GetTimeMicros() int64 {
+	if x != nil {
+		return x.TimeMicros
+	}
+	return 0
+}
+
+func (x *LogEntry) GetSelfLink() string {
+	if x != nil {
+		return x.SelfLink
+	}
+	return ""
+}
+
+func (x *LogEntry) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *LogEntry) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *LogEntry) GetKind() string {
+	if x != nil {
+		return x.Kind
 	}
 	return ""
 }
@@ -2203,7 +3445,7 @@ type DescribeBackupRequest struct {
 
 func (x *DescribeBackupRequest) Reset() {
 	*x = DescribeBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2215,7 +3457,7 @@ func (x *DescribeBackupRequest) String() string {
 func (*DescribeBackupRequest) ProtoMessage() {}
 
 func (x *DescribeBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[25]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2228,7 +3470,7 @@ func (x *DescribeBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeBackupRequest.ProtoReflect.Descriptor instead.
 func (*DescribeBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{25}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *DescribeBackupRequest) GetUri() string {
@@ -2288,7 +3530,7 @@ type BackupDescription struct {
 
 func (x *BackupDescription) Reset() {
 	*x = BackupDescription{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2300,7 +3542,7 @@ func (x *BackupDescription) String() string {
 func (*BackupDescription) ProtoMessage() {}
 
 func (x *BackupDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[26]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2313,7 +3555,7 @@ func (x *BackupDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupDescription.ProtoReflect.Descriptor instead.
 func (*BackupDescription) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{26}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *BackupDescription) GetName() string {
@@ -2458,7 +3700,7 @@ type Segment struct {
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2470,7 +3712,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[27]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2483,7 +3725,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{27}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Segment) GetName() string {
@@ -2543,14 +3785,18 @@ type ListBackupsRequest struct {
 	// At most this many backups. 0: 100.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// The next_page_token of the page before.
-	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// file: alone: looks in the directories below too, for what is a backup, was to become one, or lies where one should.
+	Recursive bool `protobuf:"varint,4,opt,name=recursive,proto3" json:"recursive,omitempty"`
+	// Reads every file and compares it with the digest in the manifest.
+	CheckDigests  bool `protobuf:"varint,5,opt,name=check_digests,json=checkDigests,proto3" json:"check_digests,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListBackupsRequest) Reset() {
 	*x = ListBackupsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2562,7 +3808,7 @@ func (x *ListBackupsRequest) String() string {
 func (*ListBackupsRequest) ProtoMessage() {}
 
 func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[28]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2575,7 +3821,7 @@ func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsRequest.ProtoReflect.Descriptor instead.
 func (*ListBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{28}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListBackupsRequest) GetUri() string {
@@ -2599,6 +3845,20 @@ func (x *ListBackupsRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *ListBackupsRequest) GetRecursive() bool {
+	if x != nil {
+		return x.Recursive
+	}
+	return false
+}
+
+func (x *ListBackupsRequest) GetCheckDigests() bool {
+	if x != nil {
+		return x.CheckDigests
+	}
+	return false
+}
+
 // A page of backups.
 type ListBackupsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2612,7 +3872,7 @@ type ListBackupsResponse struct {
 
 func (x *ListBackupsResponse) Reset() {
 	*x = ListBackupsResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2624,7 +3884,7 @@ func (x *ListBackupsResponse) String() string {
 func (*ListBackupsResponse) ProtoMessage() {}
 
 func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2637,7 +3897,7 @@ func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsResponse.ProtoReflect.Descriptor instead.
 func (*ListBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{29}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListBackupsResponse) GetBackups() []*ListedBackup {
@@ -2664,14 +3924,20 @@ type ListedBackup struct {
 	// What is wrong with a damaged one.
 	Problem string `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
 	// What it holds; absent where the manifest cannot be read.
-	Backup        *BackupDescription `protobuf:"bytes,4,opt,name=backup,proto3" json:"backup,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Backup *BackupDescription `protobuf:"bytes,4,opt,name=backup,proto3" json:"backup,omitempty"`
+	// Where it is.
+	Uri string `protobuf:"bytes,5,opt,name=uri,proto3" json:"uri,omitempty"`
+	// What the last check of it by this host found; absent where there was none.
+	LastVerification *Verification `protobuf:"bytes,6,opt,name=last_verification,json=lastVerification,proto3" json:"last_verification,omitempty"`
+	// When its newest file was written, in microseconds since 1970: the age of what is no backup.
+	ModifiedMicros int64 `protobuf:"varint,7,opt,name=modified_micros,json=modifiedMicros,proto3" json:"modified_micros,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ListedBackup) Reset() {
 	*x = ListedBackup{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2683,7 +3949,7 @@ func (x *ListedBackup) String() string {
 func (*ListedBackup) ProtoMessage() {}
 
 func (x *ListedBackup) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[30]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2696,7 +3962,7 @@ func (x *ListedBackup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListedBackup.ProtoReflect.Descriptor instead.
 func (*ListedBackup) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{30}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListedBackup) GetName() string {
@@ -2727,6 +3993,27 @@ func (x *ListedBackup) GetBackup() *BackupDescription {
 	return nil
 }
 
+func (x *ListedBackup) GetUri() string {
+	if x != nil {
+		return x.Uri
+	}
+	return ""
+}
+
+func (x *ListedBackup) GetLastVerification() *Verification {
+	if x != nil {
+		return x.LastVerification
+	}
+	return nil
+}
+
+func (x *ListedBackup) GetModifiedMicros() int64 {
+	if x != nil {
+		return x.ModifiedMicros
+	}
+	return 0
+}
+
 // Which backups to remove.
 type PruneBackupsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2744,7 +4031,7 @@ type PruneBackupsRequest struct {
 
 func (x *PruneBackupsRequest) Reset() {
 	*x = PruneBackupsRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2756,7 +4043,7 @@ func (x *PruneBackupsRequest) String() string {
 func (*PruneBackupsRequest) ProtoMessage() {}
 
 func (x *PruneBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[31]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2769,7 +4056,7 @@ func (x *PruneBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneBackupsRequest.ProtoReflect.Descriptor instead.
 func (*PruneBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{31}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *PruneBackupsRequest) GetUri() string {
@@ -2815,7 +4102,7 @@ type PruneBackupsResponse struct {
 
 func (x *PruneBackupsResponse) Reset() {
 	*x = PruneBackupsResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2827,7 +4114,7 @@ func (x *PruneBackupsResponse) String() string {
 func (*PruneBackupsResponse) ProtoMessage() {}
 
 func (x *PruneBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[32]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2840,7 +4127,7 @@ func (x *PruneBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneBackupsResponse.ProtoReflect.Descriptor instead.
 func (*PruneBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{32}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *PruneBackupsResponse) GetRemovedBackups() []string {
@@ -2899,7 +4186,7 @@ type OperationMetadata struct {
 
 func (x *OperationMetadata) Reset() {
 	*x = OperationMetadata{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2911,7 +4198,7 @@ func (x *OperationMetadata) String() string {
 func (*OperationMetadata) ProtoMessage() {}
 
 func (x *OperationMetadata) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[33]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2924,7 +4211,7 @@ func (x *OperationMetadata) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationMetadata.ProtoReflect.Descriptor instead.
 func (*OperationMetadata) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{33}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *OperationMetadata) GetKind() OperationKind {
@@ -3030,14 +4317,16 @@ type BackupResult struct {
 	// Whether what was written was read back and agreed; false only where the destination cannot be read.
 	Verified bool `protobuf:"varint,4,opt,name=verified,proto3" json:"verified,omitempty"`
 	// What went otherwise than might be expected, in words.
-	Warnings      []string `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []string `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// What would be done. Of validate_only alone.
+	Plan          *BackupPlan `protobuf:"bytes,6,opt,name=plan,proto3" json:"plan,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BackupResult) Reset() {
 	*x = BackupResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3049,7 +4338,7 @@ func (x *BackupResult) String() string {
 func (*BackupResult) ProtoMessage() {}
 
 func (x *BackupResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[34]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3062,7 +4351,7 @@ func (x *BackupResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupResult.ProtoReflect.Descriptor instead.
 func (*BackupResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{34}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *BackupResult) GetBackup() *BackupDescription {
@@ -3100,6 +4389,113 @@ func (x *BackupResult) GetWarnings() []string {
 	return nil
 }
 
+func (x *BackupResult) GetPlan() *BackupPlan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+// What a backup would do.
+type BackupPlan struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it would write.
+	Kind BackupPlanKind `protobuf:"varint,1,opt,name=kind,proto3,enum=holdfast.management.v1.BackupPlanKind" json:"kind,omitempty"`
+	// Why.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How many log rows it would copy.
+	Records int64 `protobuf:"varint,3,opt,name=records,proto3" json:"records,omitempty"`
+	// How much that is about, before it is packed.
+	EstimatedBytes int64 `protobuf:"varint,4,opt,name=estimated_bytes,json=estimatedBytes,proto3" json:"estimated_bytes,omitempty"`
+	// What is free at the destination; absent where that cannot be told.
+	FreeBytes *int64 `protobuf:"varint,5,opt,name=free_bytes,json=freeBytes,proto3,oneof" json:"free_bytes,omitempty"`
+	// How long it would take, by the last backup of the host; absent where there was none.
+	ExpectedMicros *int64 `protobuf:"varint,6,opt,name=expected_micros,json=expectedMicros,proto3,oneof" json:"expected_micros,omitempty"`
+	// Backups at the destination that it would replace.
+	ReplacedBackups []string `protobuf:"bytes,7,rep,name=replaced_backups,json=replacedBackups,proto3" json:"replaced_backups,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *BackupPlan) Reset() {
+	*x = BackupPlan{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupPlan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupPlan) ProtoMessage() {}
+
+func (x *BackupPlan) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupPlan.ProtoReflect.Descriptor instead.
+func (*BackupPlan) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *BackupPlan) GetKind() BackupPlanKind {
+	if x != nil {
+		return x.Kind
+	}
+	return BackupPlanKind_BACKUP_PLAN_KIND_UNSPECIFIED
+}
+
+func (x *BackupPlan) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *BackupPlan) GetRecords() int64 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
+}
+
+func (x *BackupPlan) GetEstimatedBytes() int64 {
+	if x != nil {
+		return x.EstimatedBytes
+	}
+	return 0
+}
+
+func (x *BackupPlan) GetFreeBytes() int64 {
+	if x != nil && x.FreeBytes != nil {
+		return *x.FreeBytes
+	}
+	return 0
+}
+
+func (x *BackupPlan) GetExpectedMicros() int64 {
+	if x != nil && x.ExpectedMicros != nil {
+		return *x.ExpectedMicros
+	}
+	return 0
+}
+
+func (x *BackupPlan) GetReplacedBackups() []string {
+	if x != nil {
+		return x.ReplacedBackups
+	}
+	return nil
+}
+
 // The outcome of Restore and UndoRestore.
 type RestoreResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3116,14 +4512,18 @@ type RestoreResult struct {
 	// The moment restored to, where one was asked for.
 	TargetTimeMicros *int64 `protobuf:"varint,6,opt,name=target_time_micros,json=targetTimeMicros,proto3,oneof" json:"target_time_micros,omitempty"`
 	// What went otherwise than might be expected, in words.
-	Warnings      []string `protobuf:"bytes,7,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []string `protobuf:"bytes,7,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// Of a restore of some documents: what became of them.
+	Selection *SelectionResult `protobuf:"bytes,8,opt,name=selection,proto3" json:"selection,omitempty"`
+	// What would be done. Of validate_only alone.
+	Plan          *RestorePlan `protobuf:"bytes,9,opt,name=plan,proto3" json:"plan,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RestoreResult) Reset() {
 	*x = RestoreResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3135,7 +4535,7 @@ func (x *RestoreResult) String() string {
 func (*RestoreResult) ProtoMessage() {}
 
 func (x *RestoreResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[35]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3148,7 +4548,7 @@ func (x *RestoreResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreResult.ProtoReflect.Descriptor instead.
 func (*RestoreResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{35}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *RestoreResult) GetIndexLink() string {
@@ -3200,6 +4600,221 @@ func (x *RestoreResult) GetWarnings() []string {
 	return nil
 }
 
+func (x *RestoreResult) GetSelection() *SelectionResult {
+	if x != nil {
+		return x.Selection
+	}
+	return nil
+}
+
+func (x *RestoreResult) GetPlan() *RestorePlan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+// What became of the documents of a selection; of validate_only, what would.
+type SelectionResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The live index had no such document, or a deleted one.
+	Created int64 `protobuf:"varint,1,opt,name=created,proto3" json:"created,omitempty"`
+	// It had another body.
+	Replaced int64 `protobuf:"varint,2,opt,name=replaced,proto3" json:"replaced,omitempty"`
+	// It had the same: nothing was written.
+	Unchanged int64 `protobuf:"varint,3,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	// The backup had none, and delete_others was asked for.
+	Deleted int64 `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	// The backup had none: they were left as they are.
+	Left int64 `protobuf:"varint,5,opt,name=left,proto3" json:"left,omitempty"`
+	// The first hundred of those that are not unchanged: from the live index to what is restored.
+	Differences   []*DocumentDifference `protobuf:"bytes,6,rep,name=differences,proto3" json:"differences,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SelectionResult) Reset() {
+	*x = SelectionResult{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SelectionResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SelectionResult) ProtoMessage() {}
+
+func (x *SelectionResult) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SelectionResult.ProtoReflect.Descriptor instead.
+func (*SelectionResult) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *SelectionResult) GetCreated() int64 {
+	if x != nil {
+		return x.Created
+	}
+	return 0
+}
+
+func (x *SelectionResult) GetReplaced() int64 {
+	if x != nil {
+		return x.Replaced
+	}
+	return 0
+}
+
+func (x *SelectionResult) GetUnchanged() int64 {
+	if x != nil {
+		return x.Unchanged
+	}
+	return 0
+}
+
+func (x *SelectionResult) GetDeleted() int64 {
+	if x != nil {
+		return x.Deleted
+	}
+	return 0
+}
+
+func (x *SelectionResult) GetLeft() int64 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
+func (x *SelectionResult) GetDifferences() []*DocumentDifference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+// What a restore would do.
+type RestorePlan struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The backup that would be restored.
+	Backup *BackupDescription `protobuf:"bytes,1,opt,name=backup,proto3" json:"backup,omitempty"`
+	// Documents that the index has now.
+	CurrentDocuments int64 `protobuf:"varint,2,opt,name=current_documents,json=currentDocuments,proto3" json:"current_documents,omitempty"`
+	// Versions that the index has now.
+	CurrentVersions int64 `protobuf:"varint,3,opt,name=current_versions,json=currentVersions,proto3" json:"current_versions,omitempty"`
+	// The time of its last change in microseconds since 1970; 0: there was none.
+	CurrentPositionMicros int64 `protobuf:"varint,4,opt,name=current_position_micros,json=currentPositionMicros,proto3" json:"current_position_micros,omitempty"`
+	// How many of its versions the restored index would not have, which only UndoRestore brings back; absent where the
+	// backup is of another history.
+	VersionsLeftOut *int64 `protobuf:"varint,5,opt,name=versions_left_out,json=versionsLeftOut,proto3,oneof" json:"versions_left_out,omitempty"`
+	// What it takes beside the index.
+	NeededBytes int64 `protobuf:"varint,6,opt,name=needed_bytes,json=neededBytes,proto3" json:"needed_bytes,omitempty"`
+	// What is free there.
+	FreeBytes int64 `protobuf:"varint,7,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
+	// How long it would take, by the last restore of the host; absent where there was none.
+	ExpectedMicros *int64 `protobuf:"varint,8,opt,name=expected_micros,json=expectedMicros,proto3,oneof" json:"expected_micros,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *RestorePlan) Reset() {
+	*x = RestorePlan{}
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestorePlan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestorePlan) ProtoMessage() {}
+
+func (x *RestorePlan) ProtoReflect() protoreflect.Message {
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestorePlan.ProtoReflect.Descriptor instead.
+func (*RestorePlan) Descriptor() ([]byte, []int) {
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *RestorePlan) GetBackup() *BackupDescription {
+	if x != nil {
+		return x.Backup
+	}
+	return nil
+}
+
+func (x *RestorePlan) GetCurrentDocuments() int64 {
+	if x != nil {
+		return x.CurrentDocuments
+	}
+	return 0
+}
+
+func (x *RestorePlan) GetCurrentVersions() int64 {
+	if x != nil {
+		return x.CurrentVersions
+	}
+	return 0
+}
+
+func (x *RestorePlan) GetCurrentPositionMicros() int64 {
+	if x != nil {
+		return x.CurrentPositionMicros
+	}
+	return 0
+}
+
+func (x *RestorePlan) GetVersionsLeftOut() int64 {
+	if x != nil && x.VersionsLeftOut != nil {
+		return *x.VersionsLeftOut
+	}
+	return 0
+}
+
+func (x *RestorePlan) GetNeededBytes() int64 {
+	if x != nil {
+		return x.NeededBytes
+	}
+	return 0
+}
+
+func (x *RestorePlan) GetFreeBytes() int64 {
+	if x != nil {
+		return x.FreeBytes
+	}
+	return 0
+}
+
+func (x *RestorePlan) GetExpectedMicros() int64 {
+	if x != nil && x.ExpectedMicros != nil {
+		return *x.ExpectedMicros
+	}
+	return 0
+}
+
 // The outcome of VerifyBackup.
 type VerifyResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3208,14 +4823,20 @@ type VerifyResult struct {
 	// How many log rows were checked.
 	Records int64 `protobuf:"varint,2,opt,name=records,proto3" json:"records,omitempty"`
 	// How many bytes were read.
-	Bytes         int64 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Bytes int64 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// How far it was checked.
+	Level VerifyLevel `protobuf:"varint,4,opt,name=level,proto3,enum=holdfast.management.v1.VerifyLevel" json:"level,omitempty"`
+	// The documents and versions that the trial restored; 0 on other levels.
+	Documents int64 `protobuf:"varint,5,opt,name=documents,proto3" json:"documents,omitempty"`
+	// See documents.
+	Versions      int64 `protobuf:"varint,6,opt,name=versions,proto3" json:"versions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VerifyResult) Reset() {
 	*x = VerifyResult{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3227,7 +4848,7 @@ func (x *VerifyResult) String() string {
 func (*VerifyResult) ProtoMessage() {}
 
 func (x *VerifyResult) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[36]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3240,7 +4861,7 @@ func (x *VerifyResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResult.ProtoReflect.Descriptor instead.
 func (*VerifyResult) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{36}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *VerifyResult) GetBackup() *BackupDescription {
@@ -3260,6 +4881,27 @@ func (x *VerifyResult) GetRecords() int64 {
 func (x *VerifyResult) GetBytes() int64 {
 	if x != nil {
 		return x.Bytes
+	}
+	return 0
+}
+
+func (x *VerifyResult) GetLevel() VerifyLevel {
+	if x != nil {
+		return x.Level
+	}
+	return VerifyLevel_VERIFY_LEVEL_UNSPECIFIED
+}
+
+func (x *VerifyResult) GetDocuments() int64 {
+	if x != nil {
+		return x.Documents
+	}
+	return 0
+}
+
+func (x *VerifyResult) GetVersions() int64 {
+	if x != nil {
+		return x.Versions
 	}
 	return 0
 }
@@ -3287,7 +4929,7 @@ type StreamBackupRequest struct {
 
 func (x *StreamBackupRequest) Reset() {
 	*x = StreamBackupRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3299,7 +4941,7 @@ func (x *StreamBackupRequest) String() string {
 func (*StreamBackupRequest) ProtoMessage() {}
 
 func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3312,7 +4954,7 @@ func (x *StreamBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupRequest.ProtoReflect.Descriptor instead.
 func (*StreamBackupRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{37}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *StreamBackupRequest) GetIndexLink() string {
@@ -3374,7 +5016,7 @@ type StreamBackupResponse struct {
 
 func (x *StreamBackupResponse) Reset() {
 	*x = StreamBackupResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3386,7 +5028,7 @@ func (x *StreamBackupResponse) String() string {
 func (*StreamBackupResponse) ProtoMessage() {}
 
 func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3399,7 +5041,7 @@ func (x *StreamBackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupResponse.ProtoReflect.Descriptor instead.
 func (*StreamBackupResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{38}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *StreamBackupResponse) GetMessage() isStreamBackupResponse_Message {
@@ -3474,7 +5116,7 @@ type StreamBackupHeader struct {
 
 func (x *StreamBackupHeader) Reset() {
 	*x = StreamBackupHeader{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3486,7 +5128,7 @@ func (x *StreamBackupHeader) String() string {
 func (*StreamBackupHeader) ProtoMessage() {}
 
 func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[39]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3499,7 +5141,7 @@ func (x *StreamBackupHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBackupHeader.ProtoReflect.Descriptor instead.
 func (*StreamBackupHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{39}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *StreamBackupHeader) GetTransfer() *Transfer {
@@ -3531,7 +5173,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3543,7 +5185,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[40]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3556,7 +5198,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{40}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Chunk) GetOffset() int64 {
@@ -3593,7 +5235,7 @@ type TransferTrailer struct {
 
 func (x *TransferTrailer) Reset() {
 	*x = TransferTrailer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3605,7 +5247,7 @@ func (x *TransferTrailer) String() string {
 func (*TransferTrailer) ProtoMessage() {}
 
 func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[41]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3618,7 +5260,7 @@ func (x *TransferTrailer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferTrailer.ProtoReflect.Descriptor instead.
 func (*TransferTrailer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{41}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *TransferTrailer) GetSizeBytes() int64 {
@@ -3652,7 +5294,7 @@ type StreamRestoreRequest struct {
 
 func (x *StreamRestoreRequest) Reset() {
 	*x = StreamRestoreRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3664,7 +5306,7 @@ func (x *StreamRestoreRequest) String() string {
 func (*StreamRestoreRequest) ProtoMessage() {}
 
 func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[42]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3677,7 +5319,7 @@ func (x *StreamRestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreRequest.ProtoReflect.Descriptor instead.
 func (*StreamRestoreRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{42}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *StreamRestoreRequest) GetMessage() isStreamRestoreRequest_Message {
@@ -3763,7 +5405,7 @@ type StreamRestoreHeader struct {
 
 func (x *StreamRestoreHeader) Reset() {
 	*x = StreamRestoreHeader{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3775,7 +5417,7 @@ func (x *StreamRestoreHeader) String() string {
 func (*StreamRestoreHeader) ProtoMessage() {}
 
 func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[43]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3788,7 +5430,7 @@ func (x *StreamRestoreHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreHeader.ProtoReflect.Descriptor instead.
 func (*StreamRestoreHeader) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{43}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *StreamRestoreHeader) GetIndexLink() string {
@@ -3855,7 +5497,7 @@ type StreamRestoreResponse struct {
 
 func (x *StreamRestoreResponse) Reset() {
 	*x = StreamRestoreResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3867,7 +5509,7 @@ func (x *StreamRestoreResponse) String() string {
 func (*StreamRestoreResponse) ProtoMessage() {}
 
 func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[44]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3880,7 +5522,7 @@ func (x *StreamRestoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRestoreResponse.ProtoReflect.Descriptor instead.
 func (*StreamRestoreResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{44}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *StreamRestoreResponse) GetResult() *RestoreResult {
@@ -3931,7 +5573,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3943,7 +5585,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[45]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3956,7 +5598,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{45}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Transfer) GetName() string {
@@ -4033,7 +5675,7 @@ type GetTransferRequest struct {
 
 func (x *GetTransferRequest) Reset() {
 	*x = GetTransferRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4045,7 +5687,7 @@ func (x *GetTransferRequest) String() string {
 func (*GetTransferRequest) ProtoMessage() {}
 
 func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[46]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4058,7 +5700,7 @@ func (x *GetTransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTransferRequest.ProtoReflect.Descriptor instead.
 func (*GetTransferRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{46}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *GetTransferRequest) GetName() string {
@@ -4077,7 +5719,7 @@ type ListTransfersRequest struct {
 
 func (x *ListTransfersRequest) Reset() {
 	*x = ListTransfersRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4089,7 +5731,7 @@ func (x *ListTransfersRequest) String() string {
 func (*ListTransfersRequest) ProtoMessage() {}
 
 func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[47]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4102,7 +5744,7 @@ func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
 func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{47}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{63}
 }
 
 // The transfers that the host keeps; their number is bounded.
@@ -4116,7 +5758,7 @@ type ListTransfersResponse struct {
 
 func (x *ListTransfersResponse) Reset() {
 	*x = ListTransfersResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4128,7 +5770,7 @@ func (x *ListTransfersResponse) String() string {
 func (*ListTransfersResponse) ProtoMessage() {}
 
 func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[48]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4141,7 +5783,7 @@ func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersResponse.ProtoReflect.Descriptor instead.
 func (*ListTransfersResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{48}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *ListTransfersResponse) GetTransfers() []*Transfer {
@@ -4162,7 +5804,7 @@ type DeleteTransferRequest struct {
 
 func (x *DeleteTransferRequest) Reset() {
 	*x = DeleteTransferRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4174,7 +5816,7 @@ func (x *DeleteTransferRequest) String() string {
 func (*DeleteTransferRequest) ProtoMessage() {}
 
 func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[49]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4187,7 +5829,7 @@ func (x *DeleteTransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTransferRequest.ProtoReflect.Descriptor instead.
 func (*DeleteTransferRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{49}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *DeleteTransferRequest) GetName() string {
@@ -4206,7 +5848,7 @@ type DeleteTransferResponse struct {
 
 func (x *DeleteTransferResponse) Reset() {
 	*x = DeleteTransferResponse{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4218,7 +5860,7 @@ func (x *DeleteTransferResponse) String() string {
 func (*DeleteTransferResponse) ProtoMessage() {}
 
 func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[50]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4231,7 +5873,7 @@ func (x *DeleteTransferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTransferResponse.ProtoReflect.Descriptor instead.
 func (*DeleteTransferResponse) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{50}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{66}
 }
 
 // Which operation to watch.
@@ -4245,7 +5887,7 @@ type WatchOperationRequest struct {
 
 func (x *WatchOperationRequest) Reset() {
 	*x = WatchOperationRequest{}
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4257,7 +5899,7 @@ func (x *WatchOperationRequest) String() string {
 func (*WatchOperationRequest) ProtoMessage() {}
 
 func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holdfast_management_v1_management_proto_msgTypes[51]
+	mi := &file_holdfast_management_v1_management_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4270,7 +5912,7 @@ func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOperationRequest.ProtoReflect.Descriptor instead.
 func (*WatchOperationRequest) Descriptor() ([]byte, []int) {
-	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{51}
+	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *WatchOperationRequest) GetName() string {
@@ -4285,7 +5927,7 @@ var File_holdfast_management_v1_management_proto protoreflect.FileDescriptor
 const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"'holdfast/management/v1/management.proto\x12\x16holdfast.management.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a#google/longrunning/operations.proto\"\x10\n" +
-	"\x0eGetHostRequest\"\xc6\x04\n" +
+	"\x0eGetHostRequest\"\xa8\x06\n" +
 	"\x04Host\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12*\n" +
@@ -4300,7 +5942,30 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	" \x01(\v2\".holdfast.management.v1.AutoBackupR\n" +
 	"autoBackup\x12O\n" +
 	"\x0frequest_logging\x18\v \x01(\v2&.holdfast.management.v1.RequestLoggingR\x0erequestLogging\x12U\n" +
-	"\x11operation_tracing\x18\f \x01(\v2(.holdfast.management.v1.OperationTracingR\x10operationTracing\"\xcc\x03\n" +
+	"\x11operation_tracing\x18\f \x01(\v2(.holdfast.management.v1.OperationTracingR\x10operationTracing\x12>\n" +
+	"\abackups\x18\r \x03(\v2$.holdfast.management.v1.BackupRecordR\abackups\x12'\n" +
+	"\x0fbackups_healthy\x18\x0e \x01(\bR\x0ebackupsHealthy\x12%\n" +
+	"\x0ebackup_problem\x18\x0f \x01(\tR\rbackupProblem\x121\n" +
+	"\x15backup_max_age_micros\x18\x10 \x01(\x03R\x12backupMaxAgeMicros\x12\x1d\n" +
+	"\n" +
+	"free_bytes\x18\x11 \x01(\x03R\tfreeBytes\"\xc7\x03\n" +
+	"\fBackupRecord\x12\x1d\n" +
+	"\n" +
+	"index_link\x18\x01 \x01(\tR\tindexLink\x12 \n" +
+	"\vdestination\x18\x02 \x01(\tR\vdestination\x12.\n" +
+	"\x13last_success_micros\x18\x03 \x01(\x03R\x11lastSuccessMicros\x12\x1f\n" +
+	"\vbackup_name\x18\x04 \x01(\tR\n" +
+	"backupName\x12'\n" +
+	"\x0fposition_micros\x18\x05 \x01(\x03R\x0epositionMicros\x12#\n" +
+	"\rbytes_written\x18\x06 \x01(\x03R\fbytesWritten\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\a \x01(\x03R\tsizeBytes\x12'\n" +
+	"\x0fduration_micros\x18\b \x01(\x03R\x0edurationMicros\x12.\n" +
+	"\x13last_failure_micros\x18\t \x01(\x03R\x11lastFailureMicros\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\n" +
+	" \x01(\tR\tlastError\x12@\n" +
+	"\x06window\x18\v \x01(\v2(.holdfast.management.v1.RestorableWindowR\x06window\"\xcc\x03\n" +
 	"\n" +
 	"AutoBackup\x12\x18\n" +
 	"\aenabled\x18\x01 \x01(\bR\aenabled\x12\x1c\n" +
@@ -4416,7 +6081,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x06verify\x18\t \x01(\bH\x00R\x06verify\x88\x01\x01\x12.\n" +
 	"\x05since\x18\n" +
 	" \x01(\tB\x18\xbaH\x15r\x132\x11^([0-9a-f]{64})?$R\x05sinceB\t\n" +
-	"\a_verify\"\x84\x04\n" +
+	"\a_verify\"\xcd\x04\n" +
 	"\x0eRestoreRequest\x12\"\n" +
 	"\x06source\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x06source\x12'\n" +
@@ -4429,18 +6094,90 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"request_id\x18\x05 \x01(\tB\x1c\xbaH\x19r\x17(\x80\x012\x12^[A-Za-z0-9._:-]*$R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x12*\n" +
 	"\x06bearer\x18\a \x01(\tB\x12\xbaH\x0fr\r(\x80@2\b^[!-~]*$R\x06bearer\x12C\n" +
-	"\x12if_position_micros\x18\t \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00H\x01R\x10ifPositionMicros\x88\x01\x01\x124\n" +
+	"\x12if_position_micros\x18\t \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00H\x01R\x10ifPositionMicros\x88\x01\x01\x12G\n" +
+	"\tselection\x18\n" +
+	" \x01(\v2).holdfast.management.v1.DocumentSelectionR\tselection\x124\n" +
 	"\fbase_sources\x18\b \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05 \x01(\x80@R\vbaseSourcesB\x15\n" +
 	"\x13_target_time_microsB\x15\n" +
-	"\x13_if_position_micros\"=\n" +
+	"\x13_if_position_micros\"\xba\x01\n" +
+	"\x11DocumentSelection\x12-\n" +
+	"\bprefixes\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05 \x01(\x80\bR\bprefixes\x12'\n" +
+	"\x05kinds\x18\x02 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05 \x01(\x80\bR\x05kinds\x12(\n" +
+	"\x05links\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05 \x01(\x80\bR\x05links\x12#\n" +
+	"\rdelete_others\x18\x04 \x01(\bR\fdeleteOthers\"=\n" +
 	"\x12UndoRestoreRequest\x12'\n" +
 	"\n" +
-	"index_link\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\"^\n" +
+	"index_link\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\"\xd5\x01\n" +
 	"\x13VerifyBackupRequest\x12\x1c\n" +
 	"\x03uri\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x03uri\x12)\n" +
 	"\vbackup_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\n" +
-	"backupName\"`\n" +
+	"backupName\x12C\n" +
+	"\x05level\x18\x03 \x01(\x0e2#.holdfast.management.v1.VerifyLevelB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05level\x120\n" +
+	"\x0esample_percent\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\rsamplePercent\"\xb6\x01\n" +
+	"\fVerification\x129\n" +
+	"\x05level\x18\x01 \x01(\x0e2#.holdfast.management.v1.VerifyLevelR\x05level\x12\x1f\n" +
+	"\vtime_micros\x18\x02 \x01(\x03R\n" +
+	"timeMicros\x12\x16\n" +
+	"\x06passed\x18\x03 \x01(\bR\x06passed\x12\x18\n" +
+	"\aproblem\x18\x04 \x01(\tR\aproblem\x12\x18\n" +
+	"\arecords\x18\x05 \x01(\x03R\arecords\"\x85\x02\n" +
+	"\vIndexMoment\x12\x1a\n" +
+	"\x03uri\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80@R\x03uri\x12)\n" +
+	"\vbackup_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\n" +
+	"backupName\x12C\n" +
+	"\x12target_time_micros\x18\x03 \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00H\x00R\x10targetTimeMicros\x88\x01\x01\x12'\n" +
+	"\n" +
+	"index_link\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\x12*\n" +
+	"\x06bearer\x18\x05 \x01(\tB\x12\xbaH\x0fr\r(\x80@2\b^[!-~]*$R\x06bearerB\x15\n" +
+	"\x13_target_time_micros\"\xdb\x01\n" +
+	"\x12DiffBackupsRequest\x12?\n" +
+	"\x04from\x18\x01 \x01(\v2#.holdfast.management.v1.IndexMomentB\x06\xbaH\x03\xc8\x01\x01R\x04from\x12;\n" +
+	"\x02to\x18\x02 \x01(\v2#.holdfast.management.v1.IndexMomentB\x06\xbaH\x03\xc8\x01\x01R\x02to\x12G\n" +
+	"\tselection\x18\x03 \x01(\v2).holdfast.management.v1.DocumentSelectionR\tselection\"\xa2\x01\n" +
+	"\x13DiffBackupsResponse\x12L\n" +
+	"\vdifferences\x18\x01 \x03(\v2*.holdfast.management.v1.DocumentDifferenceR\vdifferences\x12=\n" +
+	"\asummary\x18\x02 \x01(\v2#.holdfast.management.v1.DiffSummaryR\asummary\"\x9b\x03\n" +
+	"\x12DocumentDifference\x12\x1b\n" +
+	"\tself_link\x18\x01 \x01(\tR\bselfLink\x12>\n" +
+	"\x06change\x18\x02 \x01(\x0e2&.holdfast.management.v1.DocumentChangeR\x06change\x12&\n" +
+	"\ffrom_version\x18\x03 \x01(\x03H\x00R\vfromVersion\x88\x01\x01\x12:\n" +
+	"\x17from_update_time_micros\x18\x04 \x01(\x03H\x01R\x14fromUpdateTimeMicros\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"to_version\x18\x05 \x01(\x03H\x02R\ttoVersion\x88\x01\x01\x126\n" +
+	"\x15to_update_time_micros\x18\x06 \x01(\x03H\x03R\x12toUpdateTimeMicros\x88\x01\x01\x12\x12\n" +
+	"\x04kind\x18\a \x01(\tR\x04kindB\x0f\n" +
+	"\r_from_versionB\x1a\n" +
+	"\x18_from_update_time_microsB\r\n" +
+	"\v_to_versionB\x18\n" +
+	"\x16_to_update_time_micros\"o\n" +
+	"\vDiffSummary\x12\x18\n" +
+	"\acreated\x18\x01 \x01(\x03R\acreated\x12\x18\n" +
+	"\achanged\x18\x02 \x01(\x03R\achanged\x12\x18\n" +
+	"\adeleted\x18\x03 \x01(\x03R\adeleted\x12\x12\n" +
+	"\x04same\x18\x04 \x01(\x03R\x04same\"\xa3\x01\n" +
+	"\x13ExportBackupRequest\x12C\n" +
+	"\x06moment\x18\x01 \x01(\v2#.holdfast.management.v1.IndexMomentB\x06\xbaH\x03\xc8\x01\x01R\x06moment\x12G\n" +
+	"\tselection\x18\x02 \x01(\v2).holdfast.management.v1.DocumentSelectionR\tselection\"Y\n" +
+	"\x14ExportBackupResponse\x12\x1c\n" +
+	"\tdocuments\x18\x01 \x03(\fR\tdocuments\x12\x19\n" +
+	"\x05count\x18\x02 \x01(\x03H\x00R\x05count\x88\x01\x01B\b\n" +
+	"\x06_count\"}\n" +
+	"\x15DescribeMomentRequest\x12C\n" +
+	"\x06moment\x18\x01 \x01(\v2#.holdfast.management.v1.IndexMomentB\x06\xbaH\x03\xc8\x01\x01R\x06moment\x12\x1f\n" +
+	"\x05count\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\x05count\"\xf3\x01\n" +
+	"\x16DescribeMomentResponse\x128\n" +
+	"\x06before\x18\x01 \x03(\v2 .holdfast.management.v1.LogEntryR\x06before\x126\n" +
+	"\x05after\x18\x02 \x03(\v2 .holdfast.management.v1.LogEntryR\x05after\x12%\n" +
+	"\x0eversions_after\x18\x03 \x01(\x03R\rversionsAfter\x12@\n" +
+	"\x06window\x18\x04 \x01(\v2(.holdfast.management.v1.RestorableWindowR\x06window\"\x8e\x01\n" +
+	"\bLogEntry\x12\x1f\n" +
+	"\vtime_micros\x18\x01 \x01(\x03R\n" +
+	"timeMicros\x12\x1b\n" +
+	"\tself_link\x18\x02 \x01(\tR\bselfLink\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion\x12\x16\n" +
+	"\x06action\x18\x04 \x01(\tR\x06action\x12\x12\n" +
+	"\x04kind\x18\x05 \x01(\tR\x04kind\"`\n" +
 	"\x15DescribeBackupRequest\x12\x1c\n" +
 	"\x03uri\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x03uri\x12)\n" +
@@ -4476,22 +6213,27 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\ffirst_micros\x18\x05 \x01(\x03R\vfirstMicros\x12\x1f\n" +
 	"\vlast_micros\x18\x06 \x01(\x03R\n" +
 	"lastMicros\x12\x18\n" +
-	"\arecords\x18\a \x01(\x03R\arecords\"\x84\x01\n" +
+	"\arecords\x18\a \x01(\x03R\arecords\"\xc7\x01\n" +
 	"\x12ListBackupsRequest\x12\x1c\n" +
 	"\x03uri\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x03uri\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tpageToken\"}\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tpageToken\x12\x1c\n" +
+	"\trecursive\x18\x04 \x01(\bR\trecursive\x12#\n" +
+	"\rcheck_digests\x18\x05 \x01(\bR\fcheckDigests\"}\n" +
 	"\x13ListBackupsResponse\x12>\n" +
 	"\abackups\x18\x01 \x03(\v2$.holdfast.management.v1.ListedBackupR\abackups\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xba\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc8\x02\n" +
 	"\fListedBackup\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x129\n" +
 	"\x05state\x18\x02 \x01(\x0e2#.holdfast.management.v1.BackupStateR\x05state\x12\x18\n" +
 	"\aproblem\x18\x03 \x01(\tR\aproblem\x12A\n" +
-	"\x06backup\x18\x04 \x01(\v2).holdfast.management.v1.BackupDescriptionR\x06backup\"\xc1\x01\n" +
+	"\x06backup\x18\x04 \x01(\v2).holdfast.management.v1.BackupDescriptionR\x06backup\x12\x10\n" +
+	"\x03uri\x18\x05 \x01(\tR\x03uri\x12Q\n" +
+	"\x11last_verification\x18\x06 \x01(\v2$.holdfast.management.v1.VerificationR\x10lastVerification\x12'\n" +
+	"\x0fmodified_micros\x18\a \x01(\x03R\x0emodifiedMicros\"\xc1\x01\n" +
 	"\x13PruneBackupsRequest\x12\x1c\n" +
 	"\x03uri\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x03uri\x12*\n" +
@@ -4523,13 +6265,26 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x10remaining_micros\x18\f \x01(\x03H\x01R\x0fremainingMicros\x88\x01\x01\x12\x1a\n" +
 	"\bwarnings\x18\r \x03(\tR\bwarningsB\x12\n" +
 	"\x10_end_time_microsB\x13\n" +
-	"\x11_remaining_micros\"\xd9\x01\n" +
+	"\x11_remaining_micros\"\x91\x02\n" +
 	"\fBackupResult\x12A\n" +
 	"\x06backup\x18\x01 \x01(\v2).holdfast.management.v1.BackupDescriptionR\x06backup\x12#\n" +
 	"\rbytes_written\x18\x02 \x01(\x03R\fbytesWritten\x12)\n" +
 	"\x10segments_written\x18\x03 \x01(\x05R\x0fsegmentsWritten\x12\x1a\n" +
 	"\bverified\x18\x04 \x01(\bR\bverified\x12\x1a\n" +
-	"\bwarnings\x18\x05 \x03(\tR\bwarnings\"\x91\x02\n" +
+	"\bwarnings\x18\x05 \x03(\tR\bwarnings\x126\n" +
+	"\x04plan\x18\x06 \x01(\v2\".holdfast.management.v1.BackupPlanR\x04plan\"\xc3\x02\n" +
+	"\n" +
+	"BackupPlan\x12:\n" +
+	"\x04kind\x18\x01 \x01(\x0e2&.holdfast.management.v1.BackupPlanKindR\x04kind\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
+	"\arecords\x18\x03 \x01(\x03R\arecords\x12'\n" +
+	"\x0festimated_bytes\x18\x04 \x01(\x03R\x0eestimatedBytes\x12\"\n" +
+	"\n" +
+	"free_bytes\x18\x05 \x01(\x03H\x00R\tfreeBytes\x88\x01\x01\x12,\n" +
+	"\x0fexpected_micros\x18\x06 \x01(\x03H\x01R\x0eexpectedMicros\x88\x01\x01\x12)\n" +
+	"\x10replaced_backups\x18\a \x03(\tR\x0freplacedBackupsB\r\n" +
+	"\v_free_bytesB\x12\n" +
+	"\x10_expected_micros\"\x91\x03\n" +
 	"\rRestoreResult\x12\x1d\n" +
 	"\n" +
 	"index_link\x18\x01 \x01(\tR\tindexLink\x12\x18\n" +
@@ -4538,12 +6293,36 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\bversions\x18\x04 \x01(\x03R\bversions\x12'\n" +
 	"\x0fposition_micros\x18\x05 \x01(\x03R\x0epositionMicros\x121\n" +
 	"\x12target_time_micros\x18\x06 \x01(\x03H\x00R\x10targetTimeMicros\x88\x01\x01\x12\x1a\n" +
-	"\bwarnings\x18\a \x03(\tR\bwarningsB\x15\n" +
-	"\x13_target_time_micros\"\x81\x01\n" +
+	"\bwarnings\x18\a \x03(\tR\bwarnings\x12E\n" +
+	"\tselection\x18\b \x01(\v2'.holdfast.management.v1.SelectionResultR\tselection\x127\n" +
+	"\x04plan\x18\t \x01(\v2#.holdfast.management.v1.RestorePlanR\x04planB\x15\n" +
+	"\x13_target_time_micros\"\xe1\x01\n" +
+	"\x0fSelectionResult\x12\x18\n" +
+	"\acreated\x18\x01 \x01(\x03R\acreated\x12\x1a\n" +
+	"\breplaced\x18\x02 \x01(\x03R\breplaced\x12\x1c\n" +
+	"\tunchanged\x18\x03 \x01(\x03R\tunchanged\x12\x18\n" +
+	"\adeleted\x18\x04 \x01(\x03R\adeleted\x12\x12\n" +
+	"\x04left\x18\x05 \x01(\x03R\x04left\x12L\n" +
+	"\vdifferences\x18\x06 \x03(\v2*.holdfast.management.v1.DocumentDifferenceR\vdifferences\"\xab\x03\n" +
+	"\vRestorePlan\x12A\n" +
+	"\x06backup\x18\x01 \x01(\v2).holdfast.management.v1.BackupDescriptionR\x06backup\x12+\n" +
+	"\x11current_documents\x18\x02 \x01(\x03R\x10currentDocuments\x12)\n" +
+	"\x10current_versions\x18\x03 \x01(\x03R\x0fcurrentVersions\x126\n" +
+	"\x17current_position_micros\x18\x04 \x01(\x03R\x15currentPositionMicros\x12/\n" +
+	"\x11versions_left_out\x18\x05 \x01(\x03H\x00R\x0fversionsLeftOut\x88\x01\x01\x12!\n" +
+	"\fneeded_bytes\x18\x06 \x01(\x03R\vneededBytes\x12\x1d\n" +
+	"\n" +
+	"free_bytes\x18\a \x01(\x03R\tfreeBytes\x12,\n" +
+	"\x0fexpected_micros\x18\b \x01(\x03H\x01R\x0eexpectedMicros\x88\x01\x01B\x14\n" +
+	"\x12_versions_left_outB\x12\n" +
+	"\x10_expected_micros\"\xf6\x01\n" +
 	"\fVerifyResult\x12A\n" +
 	"\x06backup\x18\x01 \x01(\v2).holdfast.management.v1.BackupDescriptionR\x06backup\x12\x18\n" +
 	"\arecords\x18\x02 \x01(\x03R\arecords\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\"\xbb\x02\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\x129\n" +
+	"\x05level\x18\x04 \x01(\x0e2#.holdfast.management.v1.VerifyLevelR\x05level\x12\x1c\n" +
+	"\tdocuments\x18\x05 \x01(\x03R\tdocuments\x12\x1a\n" +
+	"\bversions\x18\x06 \x01(\x03R\bversions\"\xbb\x02\n" +
 	"\x13StreamBackupRequest\x12'\n" +
 	"\n" +
 	"index_link\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\x12\x14\n" +
@@ -4625,25 +6404,43 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x15CONTAINER_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rCONTAINER_ZIP\x10\x01\x12\x17\n" +
 	"\x13CONTAINER_DIRECTORY\x10\x02\x12\x14\n" +
-	"\x10CONTAINER_STREAM\x10\x03*Z\n" +
+	"\x10CONTAINER_STREAM\x10\x03*\x8a\x01\n" +
+	"\vVerifyLevel\x12\x1c\n" +
+	"\x18VERIFY_LEVEL_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11VERIFY_LEVEL_LIST\x10\x01\x12\x17\n" +
+	"\x13VERIFY_LEVEL_SAMPLE\x10\x02\x12\x15\n" +
+	"\x11VERIFY_LEVEL_FULL\x10\x03\x12\x16\n" +
+	"\x12VERIFY_LEVEL_TRIAL\x10\x04*\x88\x01\n" +
+	"\x0eDocumentChange\x12\x1f\n" +
+	"\x1bDOCUMENT_CHANGE_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17DOCUMENT_CHANGE_CREATED\x10\x01\x12\x1b\n" +
+	"\x17DOCUMENT_CHANGE_CHANGED\x10\x02\x12\x1b\n" +
+	"\x17DOCUMENT_CHANGE_DELETED\x10\x03*Z\n" +
 	"\vSegmentKind\x12\x1c\n" +
 	"\x18SEGMENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11SEGMENT_KIND_BASE\x10\x01\x12\x16\n" +
-	"\x12SEGMENT_KIND_DELTA\x10\x02*`\n" +
+	"\x12SEGMENT_KIND_DELTA\x10\x02*\x97\x01\n" +
 	"\vBackupState\x12\x1c\n" +
 	"\x18BACKUP_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15BACKUP_STATE_COMPLETE\x10\x01\x12\x18\n" +
-	"\x14BACKUP_STATE_DAMAGED\x10\x02*\xa9\x01\n" +
+	"\x14BACKUP_STATE_DAMAGED\x10\x02\x12\x1b\n" +
+	"\x17BACKUP_STATE_INCOMPLETE\x10\x03\x12\x18\n" +
+	"\x14BACKUP_STATE_FOREIGN\x10\x04*\xa9\x01\n" +
 	"\rOperationKind\x12\x1e\n" +
 	"\x1aOPERATION_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15OPERATION_KIND_BACKUP\x10\x01\x12\x1a\n" +
 	"\x16OPERATION_KIND_RESTORE\x10\x02\x12\x1f\n" +
 	"\x1bOPERATION_KIND_UNDO_RESTORE\x10\x03\x12 \n" +
-	"\x1cOPERATION_KIND_VERIFY_BACKUP\x10\x04*w\n" +
+	"\x1cOPERATION_KIND_VERIFY_BACKUP\x10\x04*\x89\x01\n" +
+	"\x0eBackupPlanKind\x12 \n" +
+	"\x1cBACKUP_PLAN_KIND_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aBACKUP_PLAN_KIND_UNCHANGED\x10\x01\x12\x19\n" +
+	"\x15BACKUP_PLAN_KIND_BASE\x10\x02\x12\x1a\n" +
+	"\x16BACKUP_PLAN_KIND_DELTA\x10\x03*w\n" +
 	"\x11TransferDirection\x12\"\n" +
 	"\x1eTRANSFER_DIRECTION_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bTRANSFER_DIRECTION_DOWNLOAD\x10\x01\x12\x1d\n" +
-	"\x19TRANSFER_DIRECTION_UPLOAD\x10\x022\x8a\x16\n" +
+	"\x19TRANSFER_DIRECTION_UPLOAD\x10\x022\xb0\x19\n" +
 	"\x11ManagementService\x12a\n" +
 	"\aGetHost\x12&.holdfast.management.v1.GetHostRequest\x1a\x1c.holdfast.management.v1.Host\"\x10\x82\xd3\xe4\x93\x02\n" +
 	"\x12\b/v1/host\x12\x8a\x01\n" +
@@ -4656,7 +6453,10 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\fVerifyBackup\x12+.holdfast.management.v1.VerifyBackupRequest\x1a\x1d.google.longrunning.Operation\"A\xcaA!\n" +
 	"\fVerifyResult\x12\x11OperationMetadata\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/backups:verify\x12\x88\x01\n" +
 	"\x0eDescribeBackup\x12-.holdfast.management.v1.DescribeBackupRequest\x1a).holdfast.management.v1.BackupDescription\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/backups:describe\x12{\n" +
-	"\vListBackups\x12*.holdfast.management.v1.ListBackupsRequest\x1a+.holdfast.management.v1.ListBackupsResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/backups\x12\x87\x01\n" +
+	"\vListBackups\x12*.holdfast.management.v1.ListBackupsRequest\x1a+.holdfast.management.v1.ListBackupsResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/backups\x12\x85\x01\n" +
+	"\vDiffBackups\x12*.holdfast.management.v1.DiffBackupsRequest\x1a+.holdfast.management.v1.DiffBackupsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/backups:diff0\x01\x12\x8a\x01\n" +
+	"\fExportBackup\x12+.holdfast.management.v1.ExportBackupRequest\x1a,.holdfast.management.v1.ExportBackupResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/backups:export0\x01\x12\x8e\x01\n" +
+	"\x0eDescribeMoment\x12-.holdfast.management.v1.DescribeMomentRequest\x1a..holdfast.management.v1.DescribeMomentResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/backups:moment\x12\x87\x01\n" +
 	"\fPruneBackups\x12+.holdfast.management.v1.PruneBackupsRequest\x1a,.holdfast.management.v1.PruneBackupsResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/backups:prune\x12\x8a\x01\n" +
 	"\fStreamBackup\x12+.holdfast.management.v1.StreamBackupRequest\x1a,.holdfast.management.v1.StreamBackupResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/backups:stream0\x01\x12n\n" +
 	"\rStreamRestore\x12,.holdfast.management.v1.StreamRestoreRequest\x1a-.holdfast.management.v1.StreamRestoreResponse(\x01\x12{\n" +
@@ -4683,148 +6483,198 @@ func file_holdfast_management_v1_management_proto_rawDescGZIP() []byte {
 	return file_holdfast_management_v1_management_proto_rawDescData
 }
 
-var file_holdfast_management_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
+var file_holdfast_management_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
+var file_holdfast_management_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 68)
 var file_holdfast_management_v1_management_proto_goTypes = []any{
 	(AutoBackupState)(0),                     // 0: holdfast.management.v1.AutoBackupState
 	(Container)(0),                           // 1: holdfast.management.v1.Container
-	(SegmentKind)(0),                         // 2: holdfast.management.v1.SegmentKind
-	(BackupState)(0),                         // 3: holdfast.management.v1.BackupState
-	(OperationKind)(0),                       // 4: holdfast.management.v1.OperationKind
-	(TransferDirection)(0),                   // 5: holdfast.management.v1.TransferDirection
-	(*GetHostRequest)(nil),                   // 6: holdfast.management.v1.GetHostRequest
-	(*Host)(nil),                             // 7: holdfast.management.v1.Host
-	(*AutoBackup)(nil),                       // 8: holdfast.management.v1.AutoBackup
-	(*ConfigureAutoBackupRequest)(nil),       // 9: holdfast.management.v1.ConfigureAutoBackupRequest
-	(*RequestLogging)(nil),                   // 10: holdfast.management.v1.RequestLogging
-	(*ConfigureRequestLoggingRequest)(nil),   // 11: holdfast.management.v1.ConfigureRequestLoggingRequest
-	(*OperationTracing)(nil),                 // 12: holdfast.management.v1.OperationTracing
-	(*ConfigureOperationTracingRequest)(nil), // 13: holdfast.management.v1.ConfigureOperationTracingRequest
-	(*SynchronizeWithPeersRequest)(nil),      // 14: holdfast.management.v1.SynchronizeWithPeersRequest
-	(*SynchronizeWithPeersResponse)(nil),     // 15: holdfast.management.v1.SynchronizeWithPeersResponse
-	(*Peer)(nil),                             // 16: holdfast.management.v1.Peer
-	(*GetStatsRequest)(nil),                  // 17: holdfast.management.v1.GetStatsRequest
-	(*Stats)(nil),                            // 18: holdfast.management.v1.Stats
-	(*Stat)(nil),                             // 19: holdfast.management.v1.Stat
-	(*TimeSeries)(nil),                       // 20: holdfast.management.v1.TimeSeries
-	(*TimeBin)(nil),                          // 21: holdfast.management.v1.TimeBin
-	(*ShutdownRequest)(nil),                  // 22: holdfast.management.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),                 // 23: holdfast.management.v1.ShutdownResponse
-	(*Index)(nil),                            // 24: holdfast.management.v1.Index
-	(*LineageParent)(nil),                    // 25: holdfast.management.v1.LineageParent
-	(*RestorableWindow)(nil),                 // 26: holdfast.management.v1.RestorableWindow
-	(*BackupRequest)(nil),                    // 27: holdfast.management.v1.BackupRequest
-	(*RestoreRequest)(nil),                   // 28: holdfast.management.v1.RestoreRequest
-	(*UndoRestoreRequest)(nil),               // 29: holdfast.management.v1.UndoRestoreRequest
-	(*VerifyBackupRequest)(nil),              // 30: holdfast.management.v1.VerifyBackupRequest
-	(*DescribeBackupRequest)(nil),            // 31: holdfast.management.v1.DescribeBackupRequest
-	(*BackupDescription)(nil),                // 32: holdfast.management.v1.BackupDescription
-	(*Segment)(nil),                          // 33: holdfast.management.v1.Segment
-	(*ListBackupsRequest)(nil),               // 34: holdfast.management.v1.ListBackupsRequest
-	(*ListBackupsResponse)(nil),              // 35: holdfast.management.v1.ListBackupsResponse
-	(*ListedBackup)(nil),                     // 36: holdfast.management.v1.ListedBackup
-	(*PruneBackupsRequest)(nil),              // 37: holdfast.management.v1.PruneBackupsRequest
-	(*PruneBackupsResponse)(nil),             // 38: holdfast.management.v1.PruneBackupsResponse
-	(*OperationMetadata)(nil),                // 39: holdfast.management.v1.OperationMetadata
-	(*BackupResult)(nil),                     // 40: holdfast.management.v1.BackupResult
-	(*RestoreResult)(nil),                    // 41: holdfast.management.v1.RestoreResult
-	(*VerifyResult)(nil),                     // 42: holdfast.management.v1.VerifyResult
-	(*StreamBackupRequest)(nil),              // 43: holdfast.management.v1.StreamBackupRequest
-	(*StreamBackupResponse)(nil),             // 44: holdfast.management.v1.StreamBackupResponse
-	(*StreamBackupHeader)(nil),               // 45: holdfast.management.v1.StreamBackupHeader
-	(*Chunk)(nil),                            // 46: holdfast.management.v1.Chunk
-	(*TransferTrailer)(nil),                  // 47: holdfast.management.v1.TransferTrailer
-	(*StreamRestoreRequest)(nil),             // 48: holdfast.management.v1.StreamRestoreRequest
-	(*StreamRestoreHeader)(nil),              // 49: holdfast.management.v1.StreamRestoreHeader
-	(*StreamRestoreResponse)(nil),            // 50: holdfast.management.v1.StreamRestoreResponse
-	(*Transfer)(nil),                         // 51: holdfast.management.v1.Transfer
-	(*GetTransferRequest)(nil),               // 52: holdfast.management.v1.GetTransferRequest
-	(*ListTransfersRequest)(nil),             // 53: holdfast.management.v1.ListTransfersRequest
-	(*ListTransfersResponse)(nil),            // 54: holdfast.management.v1.ListTransfersResponse
-	(*DeleteTransferRequest)(nil),            // 55: holdfast.management.v1.DeleteTransferRequest
-	(*DeleteTransferResponse)(nil),           // 56: holdfast.management.v1.DeleteTransferResponse
-	(*WatchOperationRequest)(nil),            // 57: holdfast.management.v1.WatchOperationRequest
-	(*longrunningpb.Operation)(nil),          // 58: google.longrunning.Operation
+	(VerifyLevel)(0),                         // 2: holdfast.management.v1.VerifyLevel
+	(DocumentChange)(0),                      // 3: holdfast.management.v1.DocumentChange
+	(SegmentKind)(0),                         // 4: holdfast.management.v1.SegmentKind
+	(BackupState)(0),                         // 5: holdfast.management.v1.BackupState
+	(OperationKind)(0),                       // 6: holdfast.management.v1.OperationKind
+	(BackupPlanKind)(0),                      // 7: holdfast.management.v1.BackupPlanKind
+	(TransferDirection)(0),                   // 8: holdfast.management.v1.TransferDirection
+	(*GetHostRequest)(nil),                   // 9: holdfast.management.v1.GetHostRequest
+	(*Host)(nil),                             // 10: holdfast.management.v1.Host
+	(*BackupRecord)(nil),                     // 11: holdfast.management.v1.BackupRecord
+	(*AutoBackup)(nil),                       // 12: holdfast.management.v1.AutoBackup
+	(*ConfigureAutoBackupRequest)(nil),       // 13: holdfast.management.v1.ConfigureAutoBackupRequest
+	(*RequestLogging)(nil),                   // 14: holdfast.management.v1.RequestLogging
+	(*ConfigureRequestLoggingRequest)(nil),   // 15: holdfast.management.v1.ConfigureRequestLoggingRequest
+	(*OperationTracing)(nil),                 // 16: holdfast.management.v1.OperationTracing
+	(*ConfigureOperationTracingRequest)(nil), // 17: holdfast.management.v1.ConfigureOperationTracingRequest
+	(*SynchronizeWithPeersRequest)(nil),      // 18: holdfast.management.v1.SynchronizeWithPeersRequest
+	(*SynchronizeWithPeersResponse)(nil),     // 19: holdfast.management.v1.SynchronizeWithPeersResponse
+	(*Peer)(nil),                             // 20: holdfast.management.v1.Peer
+	(*GetStatsRequest)(nil),                  // 21: holdfast.management.v1.GetStatsRequest
+	(*Stats)(nil),                            // 22: holdfast.management.v1.Stats
+	(*Stat)(nil),                             // 23: holdfast.management.v1.Stat
+	(*TimeSeries)(nil),                       // 24: holdfast.management.v1.TimeSeries
+	(*TimeBin)(nil),                          // 25: holdfast.management.v1.TimeBin
+	(*ShutdownRequest)(nil),                  // 26: holdfast.management.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),                 // 27: holdfast.management.v1.ShutdownResponse
+	(*Index)(nil),                            // 28: holdfast.management.v1.Index
+	(*LineageParent)(nil),                    // 29: holdfast.management.v1.LineageParent
+	(*RestorableWindow)(nil),                 // 30: holdfast.management.v1.RestorableWindow
+	(*BackupRequest)(nil),                    // 31: holdfast.management.v1.BackupRequest
+	(*RestoreRequest)(nil),                   // 32: holdfast.management.v1.RestoreRequest
+	(*DocumentSelection)(nil),                // 33: holdfast.management.v1.DocumentSelection
+	(*UndoRestoreRequest)(nil),               // 34: holdfast.management.v1.UndoRestoreRequest
+	(*VerifyBackupRequest)(nil),              // 35: holdfast.management.v1.VerifyBackupRequest
+	(*Verification)(nil),                     // 36: holdfast.management.v1.Verification
+	(*IndexMoment)(nil),                      // 37: holdfast.management.v1.IndexMoment
+	(*DiffBackupsRequest)(nil),               // 38: holdfast.management.v1.DiffBackupsRequest
+	(*DiffBackupsResponse)(nil),              // 39: holdfast.management.v1.DiffBackupsResponse
+	(*DocumentDifference)(nil),               // 40: holdfast.management.v1.DocumentDifference
+	(*DiffSummary)(nil),                      // 41: holdfast.management.v1.DiffSummary
+	(*ExportBackupRequest)(nil),              // 42: holdfast.management.v1.ExportBackupRequest
+	(*ExportBackupResponse)(nil),             // 43: holdfast.management.v1.ExportBackupResponse
+	(*DescribeMomentRequest)(nil),            // 44: holdfast.management.v1.DescribeMomentRequest
+	(*DescribeMomentResponse)(nil),           // 45: holdfast.management.v1.DescribeMomentResponse
+	(*LogEntry)(nil),                         // 46: holdfast.management.v1.LogEntry
+	(*DescribeBackupRequest)(nil),            // 47: holdfast.management.v1.DescribeBackupRequest
+	(*BackupDescription)(nil),                // 48: holdfast.management.v1.BackupDescription
+	(*Segment)(nil),                          // 49: holdfast.management.v1.Segment
+	(*ListBackupsRequest)(nil),               // 50: holdfast.management.v1.ListBackupsRequest
+	(*ListBackupsResponse)(nil),              // 51: holdfast.management.v1.ListBackupsResponse
+	(*ListedBackup)(nil),                     // 52: holdfast.management.v1.ListedBackup
+	(*PruneBackupsRequest)(nil),              // 53: holdfast.management.v1.PruneBackupsRequest
+	(*PruneBackupsResponse)(nil),             // 54: holdfast.management.v1.PruneBackupsResponse
+	(*OperationMetadata)(nil),                // 55: holdfast.management.v1.OperationMetadata
+	(*BackupResult)(nil),                     // 56: holdfast.management.v1.BackupResult
+	(*BackupPlan)(nil),                       // 57: holdfast.management.v1.BackupPlan
+	(*RestoreResult)(nil),                    // 58: holdfast.management.v1.RestoreResult
+	(*SelectionResult)(nil),                  // 59: holdfast.management.v1.SelectionResult
+	(*RestorePlan)(nil),                      // 60: holdfast.management.v1.RestorePlan
+	(*VerifyResult)(nil),                     // 61: holdfast.management.v1.VerifyResult
+	(*StreamBackupRequest)(nil),              // 62: holdfast.management.v1.StreamBackupRequest
+	(*StreamBackupResponse)(nil),             // 63: holdfast.management.v1.StreamBackupResponse
+	(*StreamBackupHeader)(nil),               // 64: holdfast.management.v1.StreamBackupHeader
+	(*Chunk)(nil),                            // 65: holdfast.management.v1.Chunk
+	(*TransferTrailer)(nil),                  // 66: holdfast.management.v1.TransferTrailer
+	(*StreamRestoreRequest)(nil),             // 67: holdfast.management.v1.StreamRestoreRequest
+	(*StreamRestoreHeader)(nil),              // 68: holdfast.management.v1.StreamRestoreHeader
+	(*StreamRestoreResponse)(nil),            // 69: holdfast.management.v1.StreamRestoreResponse
+	(*Transfer)(nil),                         // 70: holdfast.management.v1.Transfer
+	(*GetTransferRequest)(nil),               // 71: holdfast.management.v1.GetTransferRequest
+	(*ListTransfersRequest)(nil),             // 72: holdfast.management.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),            // 73: holdfast.management.v1.ListTransfersResponse
+	(*DeleteTransferRequest)(nil),            // 74: holdfast.management.v1.DeleteTransferRequest
+	(*DeleteTransferResponse)(nil),           // 75: holdfast.management.v1.DeleteTransferResponse
+	(*WatchOperationRequest)(nil),            // 76: holdfast.management.v1.WatchOperationRequest
+	(*longrunningpb.Operation)(nil),          // 77: google.longrunning.Operation
 }
 var file_holdfast_management_v1_management_proto_depIdxs = []int32{
-	24, // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
-	8,  // 1: holdfast.management.v1.Host.auto_backup:type_name -> holdfast.management.v1.AutoBackup
-	10, // 2: holdfast.management.v1.Host.request_logging:type_name -> holdfast.management.v1.RequestLogging
-	12, // 3: holdfast.management.v1.Host.operation_tracing:type_name -> holdfast.management.v1.OperationTracing
-	0,  // 4: holdfast.management.v1.AutoBackup.state:type_name -> holdfast.management.v1.AutoBackupState
-	16, // 5: holdfast.management.v1.SynchronizeWithPeersResponse.peers:type_name -> holdfast.management.v1.Peer
-	19, // 6: holdfast.management.v1.Stats.stats:type_name -> holdfast.management.v1.Stat
-	20, // 7: holdfast.management.v1.Stat.series:type_name -> holdfast.management.v1.TimeSeries
-	21, // 8: holdfast.management.v1.TimeSeries.bins:type_name -> holdfast.management.v1.TimeBin
-	25, // 9: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
-	26, // 10: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
-	1,  // 11: holdfast.management.v1.BackupRequest.container:type_name -> holdfast.management.v1.Container
-	1,  // 12: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
-	26, // 13: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
-	33, // 14: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
-	2,  // 15: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
-	36, // 16: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
-	3,  // 17: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
-	32, // 18: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
-	4,  // 19: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
-	32, // 20: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	32, // 21: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	45, // 22: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
-	46, // 23: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
-	47, // 24: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	51, // 25: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
-	49, // 26: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
-	46, // 27: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
-	47, // 28: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	41, // 29: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
-	5,  // 30: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
-	32, // 31: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
-	51, // 32: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
-	6,  // 33: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
-	27, // 34: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
-	28, // 35: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
-	29, // 36: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
-	30, // 37: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
-	31, // 38: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
-	34, // 39: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
-	37, // 40: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
-	43, // 41: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
-	48, // 42: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
-	52, // 43: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
-	53, // 44: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
-	55, // 45: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
-	9,  // 46: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
-	11, // 47: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
-	13, // 48: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
-	14, // 49: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
-	17, // 50: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
-	22, // 51: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
-	57, // 52: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
-	7,  // 53: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
-	58, // 54: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
-	58, // 55: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
-	58, // 56: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
-	58, // 57: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
-	32, // 58: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
-	35, // 59: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
-	38, // 60: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
-	44, // 61: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
-	50, // 62: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
-	51, // 63: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
-	54, // 64: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
-	56, // 65: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
-	8,  // 66: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
-	10, // 67: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
-	12, // 68: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
-	15, // 69: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
-	18, // 70: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
-	23, // 71: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
-	58, // 72: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
-	53, // [53:73] is the sub-list for method output_type
-	33, // [33:53] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	28, // 0: holdfast.management.v1.Host.indexes:type_name -> holdfast.management.v1.Index
+	12, // 1: holdfast.management.v1.Host.auto_backup:type_name -> holdfast.management.v1.AutoBackup
+	14, // 2: holdfast.management.v1.Host.request_logging:type_name -> holdfast.management.v1.RequestLogging
+	16, // 3: holdfast.management.v1.Host.operation_tracing:type_name -> holdfast.management.v1.OperationTracing
+	11, // 4: holdfast.management.v1.Host.backups:type_name -> holdfast.management.v1.BackupRecord
+	30, // 5: holdfast.management.v1.BackupRecord.window:type_name -> holdfast.management.v1.RestorableWindow
+	0,  // 6: holdfast.management.v1.AutoBackup.state:type_name -> holdfast.management.v1.AutoBackupState
+	20, // 7: holdfast.management.v1.SynchronizeWithPeersResponse.peers:type_name -> holdfast.management.v1.Peer
+	23, // 8: holdfast.management.v1.Stats.stats:type_name -> holdfast.management.v1.Stat
+	24, // 9: holdfast.management.v1.Stat.series:type_name -> holdfast.management.v1.TimeSeries
+	25, // 10: holdfast.management.v1.TimeSeries.bins:type_name -> holdfast.management.v1.TimeBin
+	29, // 11: holdfast.management.v1.Index.parents:type_name -> holdfast.management.v1.LineageParent
+	30, // 12: holdfast.management.v1.Index.window:type_name -> holdfast.management.v1.RestorableWindow
+	1,  // 13: holdfast.management.v1.BackupRequest.container:type_name -> holdfast.management.v1.Container
+	33, // 14: holdfast.management.v1.RestoreRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	2,  // 15: holdfast.management.v1.VerifyBackupRequest.level:type_name -> holdfast.management.v1.VerifyLevel
+	2,  // 16: holdfast.management.v1.Verification.level:type_name -> holdfast.management.v1.VerifyLevel
+	37, // 17: holdfast.management.v1.DiffBackupsRequest.from:type_name -> holdfast.management.v1.IndexMoment
+	37, // 18: holdfast.management.v1.DiffBackupsRequest.to:type_name -> holdfast.management.v1.IndexMoment
+	33, // 19: holdfast.management.v1.DiffBackupsRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	40, // 20: holdfast.management.v1.DiffBackupsResponse.differences:type_name -> holdfast.management.v1.DocumentDifference
+	41, // 21: holdfast.management.v1.DiffBackupsResponse.summary:type_name -> holdfast.management.v1.DiffSummary
+	3,  // 22: holdfast.management.v1.DocumentDifference.change:type_name -> holdfast.management.v1.DocumentChange
+	37, // 23: holdfast.management.v1.ExportBackupRequest.moment:type_name -> holdfast.management.v1.IndexMoment
+	33, // 24: holdfast.management.v1.ExportBackupRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
+	37, // 25: holdfast.management.v1.DescribeMomentRequest.moment:type_name -> holdfast.management.v1.IndexMoment
+	46, // 26: holdfast.management.v1.DescribeMomentResponse.before:type_name -> holdfast.management.v1.LogEntry
+	46, // 27: holdfast.management.v1.DescribeMomentResponse.after:type_name -> holdfast.management.v1.LogEntry
+	30, // 28: holdfast.management.v1.DescribeMomentResponse.window:type_name -> holdfast.management.v1.RestorableWindow
+	1,  // 29: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
+	30, // 30: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
+	49, // 31: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
+	4,  // 32: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
+	52, // 33: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
+	5,  // 34: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
+	48, // 35: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
+	36, // 36: holdfast.management.v1.ListedBackup.last_verification:type_name -> holdfast.management.v1.Verification
+	6,  // 37: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
+	48, // 38: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	57, // 39: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
+	7,  // 40: holdfast.management.v1.BackupPlan.kind:type_name -> holdfast.management.v1.BackupPlanKind
+	59, // 41: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
+	60, // 42: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
+	40, // 43: holdfast.management.v1.SelectionResult.differences:type_name -> holdfast.management.v1.DocumentDifference
+	48, // 44: holdfast.management.v1.RestorePlan.backup:type_name -> holdfast.management.v1.BackupDescription
+	48, // 45: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	2,  // 46: holdfast.management.v1.VerifyResult.level:type_name -> holdfast.management.v1.VerifyLevel
+	64, // 47: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
+	65, // 48: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
+	66, // 49: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	70, // 50: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
+	68, // 51: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
+	65, // 52: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
+	66, // 53: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	58, // 54: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
+	8,  // 55: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
+	48, // 56: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
+	70, // 57: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
+	9,  // 58: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
+	31, // 59: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
+	32, // 60: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
+	34, // 61: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
+	35, // 62: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
+	47, // 63: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
+	50, // 64: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
+	38, // 65: holdfast.management.v1.ManagementService.DiffBackups:input_type -> holdfast.management.v1.DiffBackupsRequest
+	42, // 66: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
+	44, // 67: holdfast.management.v1.ManagementService.DescribeMoment:input_type -> holdfast.management.v1.DescribeMomentRequest
+	53, // 68: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
+	62, // 69: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
+	67, // 70: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
+	71, // 71: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
+	72, // 72: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
+	74, // 73: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
+	13, // 74: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
+	15, // 75: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
+	17, // 76: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
+	18, // 77: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
+	21, // 78: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
+	26, // 79: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
+	76, // 80: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
+	10, // 81: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
+	77, // 82: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
+	77, // 83: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
+	77, // 84: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
+	77, // 85: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
+	48, // 86: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
+	51, // 87: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
+	39, // 88: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
+	43, // 89: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
+	45, // 90: holdfast.management.v1.ManagementService.DescribeMoment:output_type -> holdfast.management.v1.DescribeMomentResponse
+	54, // 91: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
+	63, // 92: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
+	69, // 93: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
+	70, // 94: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
+	73, // 95: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
+	75, // 96: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
+	12, // 97: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
+	14, // 98: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
+	16, // 99: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
+	19, // 100: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
+	22, // 101: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
+	27, // 102: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
+	77, // 103: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
+	81, // [81:104] is the sub-list for method output_type
+	58, // [58:81] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_management_v1_management_proto_init() }
@@ -4832,31 +6682,36 @@ func file_holdfast_management_v1_management_proto_init() {
 	if File_holdfast_management_v1_management_proto != nil {
 		return
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[5].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[15].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[21].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[6].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[16].OneofWrappers = []any{}
 	file_holdfast_management_v1_management_proto_msgTypes[22].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[33].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[35].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[38].OneofWrappers = []any{
+	file_holdfast_management_v1_management_proto_msgTypes[23].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[28].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[31].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[34].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[46].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[48].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[49].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[51].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[54].OneofWrappers = []any{
 		(*StreamBackupResponse_Header)(nil),
 		(*StreamBackupResponse_Chunk)(nil),
 		(*StreamBackupResponse_Trailer)(nil),
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[40].OneofWrappers = []any{}
-	file_holdfast_management_v1_management_proto_msgTypes[42].OneofWrappers = []any{
+	file_holdfast_management_v1_management_proto_msgTypes[56].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[58].OneofWrappers = []any{
 		(*StreamRestoreRequest_Header)(nil),
 		(*StreamRestoreRequest_Chunk)(nil),
 		(*StreamRestoreRequest_Trailer)(nil),
 	}
-	file_holdfast_management_v1_management_proto_msgTypes[43].OneofWrappers = []any{}
+	file_holdfast_management_v1_management_proto_msgTypes[59].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holdfast_management_v1_management_proto_rawDesc), len(file_holdfast_management_v1_management_proto_rawDesc)),
-			NumEnums:      6,
-			NumMessages:   52,
+			NumEnums:      9,
+			NumMessages:   68,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

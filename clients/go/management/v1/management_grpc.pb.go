@@ -29,6 +29,9 @@ const (
 	ManagementService_VerifyBackup_FullMethodName              = "/holdfast.management.v1.ManagementService/VerifyBackup"
 	ManagementService_DescribeBackup_FullMethodName            = "/holdfast.management.v1.ManagementService/DescribeBackup"
 	ManagementService_ListBackups_FullMethodName               = "/holdfast.management.v1.ManagementService/ListBackups"
+	ManagementService_DiffBackups_FullMethodName               = "/holdfast.management.v1.ManagementService/DiffBackups"
+	ManagementService_ExportBackup_FullMethodName              = "/holdfast.management.v1.ManagementService/ExportBackup"
+	ManagementService_DescribeMoment_FullMethodName            = "/holdfast.management.v1.ManagementService/DescribeMoment"
 	ManagementService_PruneBackups_FullMethodName              = "/holdfast.management.v1.ManagementService/PruneBackups"
 	ManagementService_StreamBackup_FullMethodName              = "/holdfast.management.v1.ManagementService/StreamBackup"
 	ManagementService_StreamRestore_FullMethodName             = "/holdfast.management.v1.ManagementService/StreamRestore"
@@ -60,12 +63,22 @@ type ManagementServiceClient interface {
 	Restore(ctx context.Context, in *RestoreRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// Goes back to the index as it was before the last restore. This can itself be undone.
 	UndoRestore(ctx context.Context, in *UndoRestoreRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
-	// Reads a backup whole and checks every digest, count and row. DATA_LOSS when something is not as it was written.
+	// Reads a backup and checks it as far as the level says; by default whole, every digest, count and row. DATA_LOSS when
+	// something is not as it was written. The host remembers the outcome, and ListBackups tells it.
 	VerifyBackup(ctx context.Context, in *VerifyBackupRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// What a backup holds, by its manifest alone.
 	DescribeBackup(ctx context.Context, in *DescribeBackupRequest, opts ...grpc.CallOption) (*BackupDescription, error)
 	// The backups at a destination, damaged ones too.
 	ListBackups(ctx context.Context, in *ListBackupsRequest, opts ...grpc.CallOption) (*ListBackupsResponse, error)
+	// The documents that differ between two states of an index, each of a backup or of the live index, in the order of their
+	// links. The last message has the sums; a stream without them is not complete.
+	DiffBackups(ctx context.Context, in *DiffBackupsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DiffBackupsResponse], error)
+	// Sends the documents of a backup, or of a moment of the live index, in the order of their links, in messages of about a
+	// MiB. The last message has the count; a stream without it is not complete.
+	ExportBackup(ctx context.Context, in *ExportBackupRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportBackupResponse], error)
+	// The versions that were written next to a moment, in a backup or in the live index: what a restore to that moment has
+	// last, and what it leaves out.
+	DescribeMoment(ctx context.Context, in *DescribeMomentRequest, opts ...grpc.CallOption) (*DescribeMomentResponse, error)
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
 	// names is not there.
 	PruneBackups(ctx context.Context, in *PruneBackupsRequest, opts ...grpc.CallOption) (*PruneBackupsResponse, error)
@@ -180,6 +193,54 @@ func (c *managementServiceClient) ListBackups(ctx context.Context, in *ListBacku
 	return out, nil
 }
 
+func (c *managementServiceClient) DiffBackups(ctx context.Context, in *DiffBackupsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DiffBackupsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ManagementService_ServiceDesc.Streams[0], ManagementService_DiffBackups_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[DiffBackupsRequest, DiffBackupsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ManagementService_DiffBackupsClient = grpc.ServerStreamingClient[DiffBackupsResponse]
+
+func (c *managementServiceClient) ExportBackup(ctx context.Context, in *ExportBackupRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportBackupResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ManagementService_ServiceDesc.Streams[1], ManagementService_ExportBackup_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ExportBackupRequest, ExportBackupResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ManagementService_ExportBackupClient = grpc.ServerStreamingClient[ExportBackupResponse]
+
+func (c *managementServiceClient) DescribeMoment(ctx context.Context, in *DescribeMomentRequest, opts ...grpc.CallOption) (*DescribeMomentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DescribeMomentResponse)
+	err := c.cc.Invoke(ctx, ManagementService_DescribeMoment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *managementServiceClient) PruneBackups(ctx context.Context, in *PruneBackupsRequest, opts ...grpc.CallOption) (*PruneBackupsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PruneBackupsResponse)
@@ -192,7 +253,7 @@ func (c *managementServiceClient) PruneBackups(ctx context.Context, in *PruneBac
 
 func (c *managementServiceClient) StreamBackup(ctx context.Context, in *StreamBackupRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamBackupResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ManagementService_ServiceDesc.Streams[0], ManagementService_StreamBackup_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &ManagementService_ServiceDesc.Streams[2], ManagementService_StreamBackup_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +272,7 @@ type ManagementService_StreamBackupClient = grpc.ServerStreamingClient[StreamBac
 
 func (c *managementServiceClient) StreamRestore(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[StreamRestoreRequest, StreamRestoreResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ManagementService_ServiceDesc.Streams[1], ManagementService_StreamRestore_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &ManagementService_ServiceDesc.Streams[3], ManagementService_StreamRestore_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -314,7 +375,7 @@ func (c *managementServiceClient) Shutdown(ctx context.Context, in *ShutdownRequ
 
 func (c *managementServiceClient) WatchOperation(ctx context.Context, in *WatchOperationRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[longrunningpb.Operation], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ManagementService_ServiceDesc.Streams[2], ManagementService_WatchOperation_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &ManagementService_ServiceDesc.Streams[4], ManagementService_WatchOperation_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -347,12 +408,22 @@ type ManagementServiceServer interface {
 	Restore(context.Context, *RestoreRequest) (*longrunningpb.Operation, error)
 	// Goes back to the index as it was before the last restore. This can itself be undone.
 	UndoRestore(context.Context, *UndoRestoreRequest) (*longrunningpb.Operation, error)
-	// Reads a backup whole and checks every digest, count and row. DATA_LOSS when something is not as it was written.
+	// Reads a backup and checks it as far as the level says; by default whole, every digest, count and row. DATA_LOSS when
+	// something is not as it was written. The host remembers the outcome, and ListBackups tells it.
 	VerifyBackup(context.Context, *VerifyBackupRequest) (*longrunningpb.Operation, error)
 	// What a backup holds, by its manifest alone.
 	DescribeBackup(context.Context, *DescribeBackupRequest) (*BackupDescription, error)
 	// The backups at a destination, damaged ones too.
 	ListBackups(context.Context, *ListBackupsRequest) (*ListBackupsResponse, error)
+	// The documents that differ between two states of an index, each of a backup or of the live index, in the order of their
+	// links. The last message has the sums; a stream without them is not complete.
+	DiffBackups(*DiffBackupsRequest, grpc.ServerStreamingServer[DiffBackupsResponse]) error
+	// Sends the documents of a backup, or of a moment of the live index, in the order of their links, in messages of about a
+	// MiB. The last message has the count; a stream without it is not complete.
+	ExportBackup(*ExportBackupRequest, grpc.ServerStreamingServer[ExportBackupResponse]) error
+	// The versions that were written next to a moment, in a backup or in the live index: what a restore to that moment has
+	// last, and what it leaves out.
+	DescribeMoment(context.Context, *DescribeMomentRequest) (*DescribeMomentResponse, error)
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
 	// names is not there.
 	PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error)
@@ -417,6 +488,15 @@ func (UnimplementedManagementServiceServer) DescribeBackup(context.Context, *Des
 }
 func (UnimplementedManagementServiceServer) ListBackups(context.Context, *ListBackupsRequest) (*ListBackupsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListBackups not implemented")
+}
+func (UnimplementedManagementServiceServer) DiffBackups(*DiffBackupsRequest, grpc.ServerStreamingServer[DiffBackupsResponse]) error {
+	return status.Error(codes.Unimplemented, "method DiffBackups not implemented")
+}
+func (UnimplementedManagementServiceServer) ExportBackup(*ExportBackupRequest, grpc.ServerStreamingServer[ExportBackupResponse]) error {
+	return status.Error(codes.Unimplemented, "method ExportBackup not implemented")
+}
+func (UnimplementedManagementServiceServer) DescribeMoment(context.Context, *DescribeMomentRequest) (*DescribeMomentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DescribeMoment not implemented")
 }
 func (UnimplementedManagementServiceServer) PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PruneBackups not implemented")
@@ -600,6 +680,46 @@ func _ManagementService_ListBackups_Handler(srv interface{}, ctx context.Context
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ManagementServiceServer).ListBackups(ctx, req.(*ListBackupsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_DiffBackups_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(DiffBackupsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ManagementServiceServer).DiffBackups(m, &grpc.GenericServerStream[DiffBackupsRequest, DiffBackupsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ManagementService_DiffBackupsServer = grpc.ServerStreamingServer[DiffBackupsResponse]
+
+func _ManagementService_ExportBackup_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ExportBackupRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ManagementServiceServer).ExportBackup(m, &grpc.GenericServerStream[ExportBackupRequest, ExportBackupResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ManagementService_ExportBackupServer = grpc.ServerStreamingServer[ExportBackupResponse]
+
+func _ManagementService_DescribeMoment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DescribeMomentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).DescribeMoment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_DescribeMoment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).DescribeMoment(ctx, req.(*DescribeMomentRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -849,6 +969,10 @@ var ManagementService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ManagementService_ListBackups_Handler,
 		},
 		{
+			MethodName: "DescribeMoment",
+			Handler:    _ManagementService_DescribeMoment_Handler,
+		},
+		{
 			MethodName: "PruneBackups",
 			Handler:    _ManagementService_PruneBackups_Handler,
 		},
@@ -890,6 +1014,16 @@ var ManagementService_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "DiffBackups",
+			Handler:       _ManagementService_DiffBackups_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "ExportBackup",
+			Handler:       _ManagementService_ExportBackup_Handler,
+			ServerStreams: true,
+		},
 		{
 			StreamName:    "StreamBackup",
 			Handler:       _ManagementService_StreamBackup_Handler,

@@ -144,6 +144,113 @@ export function containerToJSON(object: Container): string {
   }
 }
 
+/** How far a backup is checked; each level has what the one before has. */
+export enum VerifyLevel {
+  /** VERIFY_LEVEL_UNSPECIFIED - Not said. */
+  VERIFY_LEVEL_UNSPECIFIED = 0,
+  /** VERIFY_LEVEL_LIST - The manifest, and that the files that it lists are there with their sizes. */
+  VERIFY_LEVEL_LIST = 1,
+  /** VERIFY_LEVEL_SAMPLE - Some of the rows, spread evenly over all segments: each read and compared with its checksum. */
+  VERIFY_LEVEL_SAMPLE = 2,
+  /** VERIFY_LEVEL_FULL - The digest of every file, every row, the counts and the chain. */
+  VERIFY_LEVEL_FULL = 3,
+  /** VERIFY_LEVEL_TRIAL - A restore into an index that is thrown away, compared with the manifest. */
+  VERIFY_LEVEL_TRIAL = 4,
+  UNRECOGNIZED = -1,
+}
+
+export function verifyLevelFromJSON(object: any): VerifyLevel {
+  switch (object) {
+    case 0:
+    case "VERIFY_LEVEL_UNSPECIFIED":
+      return VerifyLevel.VERIFY_LEVEL_UNSPECIFIED;
+    case 1:
+    case "VERIFY_LEVEL_LIST":
+      return VerifyLevel.VERIFY_LEVEL_LIST;
+    case 2:
+    case "VERIFY_LEVEL_SAMPLE":
+      return VerifyLevel.VERIFY_LEVEL_SAMPLE;
+    case 3:
+    case "VERIFY_LEVEL_FULL":
+      return VerifyLevel.VERIFY_LEVEL_FULL;
+    case 4:
+    case "VERIFY_LEVEL_TRIAL":
+      return VerifyLevel.VERIFY_LEVEL_TRIAL;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return VerifyLevel.UNRECOGNIZED;
+  }
+}
+
+export function verifyLevelToJSON(object: VerifyLevel): string {
+  switch (object) {
+    case VerifyLevel.VERIFY_LEVEL_UNSPECIFIED:
+      return "VERIFY_LEVEL_UNSPECIFIED";
+    case VerifyLevel.VERIFY_LEVEL_LIST:
+      return "VERIFY_LEVEL_LIST";
+    case VerifyLevel.VERIFY_LEVEL_SAMPLE:
+      return "VERIFY_LEVEL_SAMPLE";
+    case VerifyLevel.VERIFY_LEVEL_FULL:
+      return "VERIFY_LEVEL_FULL";
+    case VerifyLevel.VERIFY_LEVEL_TRIAL:
+      return "VERIFY_LEVEL_TRIAL";
+    case VerifyLevel.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** What became of a document from one state to another. */
+export enum DocumentChange {
+  /** DOCUMENT_CHANGE_UNSPECIFIED - Never sent. */
+  DOCUMENT_CHANGE_UNSPECIFIED = 0,
+  /** DOCUMENT_CHANGE_CREATED - Only the second state has it. */
+  DOCUMENT_CHANGE_CREATED = 1,
+  /** DOCUMENT_CHANGE_CHANGED - Both have it, in different versions. */
+  DOCUMENT_CHANGE_CHANGED = 2,
+  /** DOCUMENT_CHANGE_DELETED - Only the first state has it. */
+  DOCUMENT_CHANGE_DELETED = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function documentChangeFromJSON(object: any): DocumentChange {
+  switch (object) {
+    case 0:
+    case "DOCUMENT_CHANGE_UNSPECIFIED":
+      return DocumentChange.DOCUMENT_CHANGE_UNSPECIFIED;
+    case 1:
+    case "DOCUMENT_CHANGE_CREATED":
+      return DocumentChange.DOCUMENT_CHANGE_CREATED;
+    case 2:
+    case "DOCUMENT_CHANGE_CHANGED":
+      return DocumentChange.DOCUMENT_CHANGE_CHANGED;
+    case 3:
+    case "DOCUMENT_CHANGE_DELETED":
+      return DocumentChange.DOCUMENT_CHANGE_DELETED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return DocumentChange.UNRECOGNIZED;
+  }
+}
+
+export function documentChangeToJSON(object: DocumentChange): string {
+  switch (object) {
+    case DocumentChange.DOCUMENT_CHANGE_UNSPECIFIED:
+      return "DOCUMENT_CHANGE_UNSPECIFIED";
+    case DocumentChange.DOCUMENT_CHANGE_CREATED:
+      return "DOCUMENT_CHANGE_CREATED";
+    case DocumentChange.DOCUMENT_CHANGE_CHANGED:
+      return "DOCUMENT_CHANGE_CHANGED";
+    case DocumentChange.DOCUMENT_CHANGE_DELETED:
+      return "DOCUMENT_CHANGE_DELETED";
+    case DocumentChange.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** What part of a chain a segment is. */
 export enum SegmentKind {
   /** SEGMENT_KIND_UNSPECIFIED - Never sent. */
@@ -195,6 +302,10 @@ export enum BackupState {
   BACKUP_STATE_COMPLETE = 1,
   /** BACKUP_STATE_DAMAGED - Something is missing or wrong. */
   BACKUP_STATE_DAMAGED = 2,
+  /** BACKUP_STATE_INCOMPLETE - Files of a backup that has no manifest: it is being made, or was cut off. */
+  BACKUP_STATE_INCOMPLETE = 3,
+  /** BACKUP_STATE_FOREIGN - A backup that is none of ours, for example one of Xenon, or a file that is none at all. */
+  BACKUP_STATE_FOREIGN = 4,
   UNRECOGNIZED = -1,
 }
 
@@ -209,6 +320,12 @@ export function backupStateFromJSON(object: any): BackupState {
     case 2:
     case "BACKUP_STATE_DAMAGED":
       return BackupState.BACKUP_STATE_DAMAGED;
+    case 3:
+    case "BACKUP_STATE_INCOMPLETE":
+      return BackupState.BACKUP_STATE_INCOMPLETE;
+    case 4:
+    case "BACKUP_STATE_FOREIGN":
+      return BackupState.BACKUP_STATE_FOREIGN;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -224,6 +341,10 @@ export function backupStateToJSON(object: BackupState): string {
       return "BACKUP_STATE_COMPLETE";
     case BackupState.BACKUP_STATE_DAMAGED:
       return "BACKUP_STATE_DAMAGED";
+    case BackupState.BACKUP_STATE_INCOMPLETE:
+      return "BACKUP_STATE_INCOMPLETE";
+    case BackupState.BACKUP_STATE_FOREIGN:
+      return "BACKUP_STATE_FOREIGN";
     case BackupState.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -282,6 +403,56 @@ export function operationKindToJSON(object: OperationKind): string {
     case OperationKind.OPERATION_KIND_VERIFY_BACKUP:
       return "OPERATION_KIND_VERIFY_BACKUP";
     case OperationKind.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** What a backup would write. */
+export enum BackupPlanKind {
+  /** BACKUP_PLAN_KIND_UNSPECIFIED - Not said. */
+  BACKUP_PLAN_KIND_UNSPECIFIED = 0,
+  /** BACKUP_PLAN_KIND_UNCHANGED - Nothing but a manifest: nothing has changed. */
+  BACKUP_PLAN_KIND_UNCHANGED = 1,
+  /** BACKUP_PLAN_KIND_BASE - Everything. */
+  BACKUP_PLAN_KIND_BASE = 2,
+  /** BACKUP_PLAN_KIND_DELTA - What has changed. */
+  BACKUP_PLAN_KIND_DELTA = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function backupPlanKindFromJSON(object: any): BackupPlanKind {
+  switch (object) {
+    case 0:
+    case "BACKUP_PLAN_KIND_UNSPECIFIED":
+      return BackupPlanKind.BACKUP_PLAN_KIND_UNSPECIFIED;
+    case 1:
+    case "BACKUP_PLAN_KIND_UNCHANGED":
+      return BackupPlanKind.BACKUP_PLAN_KIND_UNCHANGED;
+    case 2:
+    case "BACKUP_PLAN_KIND_BASE":
+      return BackupPlanKind.BACKUP_PLAN_KIND_BASE;
+    case 3:
+    case "BACKUP_PLAN_KIND_DELTA":
+      return BackupPlanKind.BACKUP_PLAN_KIND_DELTA;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return BackupPlanKind.UNRECOGNIZED;
+  }
+}
+
+export function backupPlanKindToJSON(object: BackupPlanKind): string {
+  switch (object) {
+    case BackupPlanKind.BACKUP_PLAN_KIND_UNSPECIFIED:
+      return "BACKUP_PLAN_KIND_UNSPECIFIED";
+    case BackupPlanKind.BACKUP_PLAN_KIND_UNCHANGED:
+      return "BACKUP_PLAN_KIND_UNCHANGED";
+    case BackupPlanKind.BACKUP_PLAN_KIND_BASE:
+      return "BACKUP_PLAN_KIND_BASE";
+    case BackupPlanKind.BACKUP_PLAN_KIND_DELTA:
+      return "BACKUP_PLAN_KIND_DELTA";
+    case BackupPlanKind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
   }
@@ -363,7 +534,45 @@ export interface Host {
     | RequestLogging
     | undefined;
   /** Whether requests are recorded. */
-  operationTracing?: OperationTracing | undefined;
+  operationTracing?:
+    | OperationTracing
+    | undefined;
+  /** The last backups, one for each index and destination; the newest 100 stay. Known over restarts. */
+  backups: BackupRecord[];
+  /** Whether backups are as they should be: what the health service says of "backup". */
+  backupsHealthy: boolean;
+  /** Why not; empty where they are. */
+  backupProblem: string;
+  /** How old the newest good backup may be, in microseconds; 0: as old as it likes. */
+  backupMaxAgeMicros: bigint;
+  /** What is free on the disk of the data directory. */
+  freeBytes: bigint;
+}
+
+/** How backups of one index to one destination went last. For automatic ones the destination is their directory. */
+export interface BackupRecord {
+  /** The index. */
+  indexLink: string;
+  /** Where to, without credentials. */
+  destination: string;
+  /** When the last good one was finished, in microseconds since 1970; 0: none was. */
+  lastSuccessMicros: bigint;
+  /** Its name at the destination. */
+  backupName: string;
+  /** Everything up to this position of the log is in it. */
+  positionMicros: bigint;
+  /** What it wrote. */
+  bytesWritten: bigint;
+  /** The size of all its segments. */
+  sizeBytes: bigint;
+  /** How long it took. */
+  durationMicros: bigint;
+  /** When one failed last, in microseconds since 1970; 0: none has. */
+  lastFailureMicros: bigint;
+  /** Why; empty once one was good. */
+  lastError: string;
+  /** The times that a restore from the last good one can go to. */
+  window?: RestorableWindow | undefined;
 }
 
 /** Automatic backups of an index: whenever it has changed, what changed is added to a directory. */
@@ -648,10 +857,32 @@ export interface RestoreRequest {
     | bigint
     | undefined;
   /**
+   * Only these documents are put back, into the live index, as new versions; all others stay as they are. Absent: the
+   * index is replaced.
+   */
+  selection?:
+    | DocumentSelection
+    | undefined;
+  /**
    * Further archives that hold segments which the backup at the source builds on: those that its manifest lists and
    * its own archive lacks, as with an incremental StreamBackup. file:, http(s): and transfer: URIs.
    */
   baseSources: string[];
+}
+
+/**
+ * Some documents of an index: those whose link is one of the links or begins with one of the prefixes, and whose kind is one
+ * of the kinds. No links and no prefixes: all links. No kinds: all kinds.
+ */
+export interface DocumentSelection {
+  /** What links begin with, for example /core/examples/ */
+  prefixes: string[];
+  /** Kinds of documents. */
+  kinds: string[];
+  /** Links of documents. */
+  links: string[];
+  /** Restore alone: deletes the documents of the selection that the backup has not. Otherwise they stay. */
+  deleteOthers: boolean;
 }
 
 /** Which restore to undo. */
@@ -666,6 +897,154 @@ export interface VerifyBackupRequest {
   uri: string;
   /** The name of one backup there. Empty: the newest. */
   backupName: string;
+  /** How far to look. Unspecified: VERIFY_LEVEL_FULL. */
+  level: VerifyLevel;
+  /** VERIFY_LEVEL_SAMPLE: how many of a hundred segments and rows are read. 0: 5. */
+  samplePercent: number;
+}
+
+/** What a check of a backup found. */
+export interface Verification {
+  /** How far it looked. */
+  level: VerifyLevel;
+  /** When it ended, in microseconds since 1970. */
+  timeMicros: bigint;
+  /** Whether everything was as it was written. */
+  passed: boolean;
+  /** What was not. */
+  problem: string;
+  /** How many log rows were checked. */
+  records: bigint;
+}
+
+/** A state of an index: of a backup or of the live index, at its end or at a moment of its window. */
+export interface IndexMoment {
+  /** Where the backup is. Empty: the live index. */
+  uri: string;
+  /** The name of one backup there. Empty: the newest. */
+  backupName: string;
+  /** The moment, in microseconds since 1970; versions at exactly this time are in. Absent: everything. */
+  targetTimeMicros?:
+    | bigint
+    | undefined;
+  /** The live index. Empty: /core/document-index. */
+  indexLink: string;
+  /** http(s): a token that is sent as Authorization: Bearer to the origin of the URI alone. */
+  bearer: string;
+}
+
+/** Which states to compare. */
+export interface DiffBackupsRequest {
+  /** The one to compare with, usually the older one. */
+  from?:
+    | IndexMoment
+    | undefined;
+  /** The other one. */
+  to?:
+    | IndexMoment
+    | undefined;
+  /** Only these documents. Absent: all. */
+  selection?: DocumentSelection | undefined;
+}
+
+/** Some of the documents that differ, or the sums. */
+export interface DiffBackupsResponse {
+  /** In the order of their links. */
+  differences: DocumentDifference[];
+  /** In the last message alone. */
+  summary?: DiffSummary | undefined;
+}
+
+/** A document that is not the same in two states. */
+export interface DocumentDifference {
+  /** Its link. */
+  selfLink: string;
+  /** What became of it. */
+  change: DocumentChange;
+  /** The version in the first state; absent where it has none. */
+  fromVersion?:
+    | bigint
+    | undefined;
+  /** When that version was written, in microseconds since 1970. */
+  fromUpdateTimeMicros?:
+    | bigint
+    | undefined;
+  /** The version in the second state; absent where it has none. */
+  toVersion?:
+    | bigint
+    | undefined;
+  /** When that version was written, in microseconds since 1970. */
+  toUpdateTimeMicros?:
+    | bigint
+    | undefined;
+  /** Its kind. */
+  kind: string;
+}
+
+/** How many documents differ. */
+export interface DiffSummary {
+  /** Only in the second state. */
+  created: bigint;
+  /** In both, in different versions. */
+  changed: bigint;
+  /** Only in the first state. */
+  deleted: bigint;
+  /** The same in both. */
+  same: bigint;
+}
+
+/** What to export. */
+export interface ExportBackupRequest {
+  /** The state. */
+  moment?:
+    | IndexMoment
+    | undefined;
+  /** Only these documents. Absent: all. */
+  selection?: DocumentSelection | undefined;
+}
+
+/** Some documents, or the count. */
+export interface ExportBackupResponse {
+  /** JSON objects in UTF-8, with their document... fields: a line each of an NDJSON file. */
+  documents: Buffer[];
+  /** How many documents there were. In the last message alone. */
+  count?: bigint | undefined;
+}
+
+/** Which moment, and how many versions. */
+export interface DescribeMomentRequest {
+  /** The state; its target_time_micros is the moment. */
+  moment?:
+    | IndexMoment
+    | undefined;
+  /** How many versions before it and after it. 0: 3. */
+  count: number;
+}
+
+/** What was written next to a moment. */
+export interface DescribeMomentResponse {
+  /** At it or before, the newest first. */
+  before: LogEntry[];
+  /** After it, the oldest first. */
+  after: LogEntry[];
+  /** How many versions are after it. */
+  versionsAfter: bigint;
+  /** The times that a restore can go to. */
+  window?: RestorableWindow | undefined;
+}
+
+/** A version as the log has it. */
+export interface LogEntry {
+  /** When it was written, in microseconds since 1970. */
+  timeMicros: bigint;
+  /** The document. */
+  selfLink: string;
+  /** The version. */
+  version: bigint;
+  /** POST, PATCH, PUT or DELETE. */
+  action: string;
+  /** The document's kind. */
+  kind: string;
 }
 
 /** The backup to describe. */
@@ -742,6 +1121,10 @@ export interface ListBackupsRequest {
   pageSize: number;
   /** The next_page_token of the page before. */
   pageToken: string;
+  /** file: alone: looks in the directories below too, for what is a backup, was to become one, or lies where one should. */
+  recursive: boolean;
+  /** Reads every file and compares it with the digest in the manifest. */
+  checkDigests: boolean;
 }
 
 /** A page of backups. */
@@ -761,7 +1144,17 @@ export interface ListedBackup {
   /** What is wrong with a damaged one. */
   problem: string;
   /** What it holds; absent where the manifest cannot be read. */
-  backup?: BackupDescription | undefined;
+  backup?:
+    | BackupDescription
+    | undefined;
+  /** Where it is. */
+  uri: string;
+  /** What the last check of it by this host found; absent where there was none. */
+  lastVerification?:
+    | Verification
+    | undefined;
+  /** When its newest file was written, in microseconds since 1970: the age of what is no backup. */
+  modifiedMicros: bigint;
 }
 
 /** Which backups to remove. */
@@ -834,6 +1227,30 @@ export interface BackupResult {
   verified: boolean;
   /** What went otherwise than might be expected, in words. */
   warnings: string[];
+  /** What would be done. Of validate_only alone. */
+  plan?: BackupPlan | undefined;
+}
+
+/** What a backup would do. */
+export interface BackupPlan {
+  /** What it would write. */
+  kind: BackupPlanKind;
+  /** Why. */
+  reason: string;
+  /** How many log rows it would copy. */
+  records: bigint;
+  /** How much that is about, before it is packed. */
+  estimatedBytes: bigint;
+  /** What is free at the destination; absent where that cannot be told. */
+  freeBytes?:
+    | bigint
+    | undefined;
+  /** How long it would take, by the last backup of the host; absent where there was none. */
+  expectedMicros?:
+    | bigint
+    | undefined;
+  /** Backups at the destination that it would replace. */
+  replacedBackups: string[];
 }
 
 /** The outcome of Restore and UndoRestore. */
@@ -854,6 +1271,55 @@ export interface RestoreResult {
     | undefined;
   /** What went otherwise than might be expected, in words. */
   warnings: string[];
+  /** Of a restore of some documents: what became of them. */
+  selection?:
+    | SelectionResult
+    | undefined;
+  /** What would be done. Of validate_only alone. */
+  plan?: RestorePlan | undefined;
+}
+
+/** What became of the documents of a selection; of validate_only, what would. */
+export interface SelectionResult {
+  /** The live index had no such document, or a deleted one. */
+  created: bigint;
+  /** It had another body. */
+  replaced: bigint;
+  /** It had the same: nothing was written. */
+  unchanged: bigint;
+  /** The backup had none, and delete_others was asked for. */
+  deleted: bigint;
+  /** The backup had none: they were left as they are. */
+  left: bigint;
+  /** The first hundred of those that are not unchanged: from the live index to what is restored. */
+  differences: DocumentDifference[];
+}
+
+/** What a restore would do. */
+export interface RestorePlan {
+  /** The backup that would be restored. */
+  backup?:
+    | BackupDescription
+    | undefined;
+  /** Documents that the index has now. */
+  currentDocuments: bigint;
+  /** Versions that the index has now. */
+  currentVersions: bigint;
+  /** The time of its last change in microseconds since 1970; 0: there was none. */
+  currentPositionMicros: bigint;
+  /**
+   * How many of its versions the restored index would not have, which only UndoRestore brings back; absent where the
+   * backup is of another history.
+   */
+  versionsLeftOut?:
+    | bigint
+    | undefined;
+  /** What it takes beside the index. */
+  neededBytes: bigint;
+  /** What is free there. */
+  freeBytes: bigint;
+  /** How long it would take, by the last restore of the host; absent where there was none. */
+  expectedMicros?: bigint | undefined;
 }
 
 /** The outcome of VerifyBackup. */
@@ -866,6 +1332,12 @@ export interface VerifyResult {
   records: bigint;
   /** How many bytes were read. */
   bytes: bigint;
+  /** How far it was checked. */
+  level: VerifyLevel;
+  /** The documents and versions that the trial restored; 0 on other levels. */
+  documents: bigint;
+  /** See documents. */
+  versions: bigint;
 }
 
 /** Which backup to send, or which one to go on sending. */
@@ -1103,6 +1575,11 @@ function createBaseHost(): Host {
     autoBackup: undefined,
     requestLogging: undefined,
     operationTracing: undefined,
+    backups: [],
+    backupsHealthy: false,
+    backupProblem: "",
+    backupMaxAgeMicros: 0n,
+    freeBytes: 0n,
   };
 }
 
@@ -1146,6 +1623,27 @@ export const Host: MessageFns<Host> = {
     }
     if (message.operationTracing !== undefined) {
       OperationTracing.encode(message.operationTracing, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.backups) {
+      BackupRecord.encode(v!, writer.uint32(106).fork()).join();
+    }
+    if (message.backupsHealthy !== false) {
+      writer.uint32(112).bool(message.backupsHealthy);
+    }
+    if (message.backupProblem !== "") {
+      writer.uint32(122).string(message.backupProblem);
+    }
+    if (message.backupMaxAgeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.backupMaxAgeMicros) !== message.backupMaxAgeMicros) {
+        throw new globalThis.Error("value provided for field message.backupMaxAgeMicros of type int64 too large");
+      }
+      writer.uint32(128).int64(message.backupMaxAgeMicros);
+    }
+    if (message.freeBytes !== 0n) {
+      if (BigInt.asIntN(64, message.freeBytes) !== message.freeBytes) {
+        throw new globalThis.Error("value provided for field message.freeBytes of type int64 too large");
+      }
+      writer.uint32(136).int64(message.freeBytes);
     }
     return writer;
   },
@@ -1259,6 +1757,46 @@ export const Host: MessageFns<Host> = {
             message.operationTracing = OperationTracing.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.backups.push(BackupRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.backupsHealthy = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.backupProblem = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.backupMaxAgeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.freeBytes = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1323,6 +1861,29 @@ export const Host: MessageFns<Host> = {
         : isSet(object.operation_tracing)
         ? OperationTracing.fromJSON(object.operation_tracing)
         : undefined,
+      backups: globalThis.Array.isArray(object?.backups)
+        ? object.backups.map((e: any) => BackupRecord.fromJSON(e))
+        : [],
+      backupsHealthy: isSet(object.backupsHealthy)
+        ? globalThis.Boolean(object.backupsHealthy)
+        : isSet(object.backups_healthy)
+        ? globalThis.Boolean(object.backups_healthy)
+        : false,
+      backupProblem: isSet(object.backupProblem)
+        ? globalThis.String(object.backupProblem)
+        : isSet(object.backup_problem)
+        ? globalThis.String(object.backup_problem)
+        : "",
+      backupMaxAgeMicros: isSet(object.backupMaxAgeMicros)
+        ? BigInt(object.backupMaxAgeMicros)
+        : isSet(object.backup_max_age_micros)
+        ? BigInt(object.backup_max_age_micros)
+        : 0n,
+      freeBytes: isSet(object.freeBytes)
+        ? BigInt(object.freeBytes)
+        : isSet(object.free_bytes)
+        ? BigInt(object.free_bytes)
+        : 0n,
     };
   },
 
@@ -1364,6 +1925,21 @@ export const Host: MessageFns<Host> = {
     if (message.operationTracing !== undefined) {
       obj.operationTracing = OperationTracing.toJSON(message.operationTracing);
     }
+    if (message.backups?.length) {
+      obj.backups = message.backups.map((e) => BackupRecord.toJSON(e));
+    }
+    if (message.backupsHealthy !== false) {
+      obj.backupsHealthy = message.backupsHealthy;
+    }
+    if (message.backupProblem !== "") {
+      obj.backupProblem = message.backupProblem;
+    }
+    if (message.backupMaxAgeMicros !== 0n) {
+      obj.backupMaxAgeMicros = message.backupMaxAgeMicros.toString();
+    }
+    if (message.freeBytes !== 0n) {
+      obj.freeBytes = message.freeBytes.toString();
+    }
     return obj;
   },
 
@@ -1391,6 +1967,320 @@ export const Host: MessageFns<Host> = {
       : undefined;
     message.operationTracing = (object.operationTracing !== undefined && object.operationTracing !== null)
       ? OperationTracing.fromPartial(object.operationTracing)
+      : undefined;
+    message.backups = object.backups?.map((e) => BackupRecord.fromPartial(e)) || [];
+    message.backupsHealthy = object.backupsHealthy ?? false;
+    message.backupProblem = object.backupProblem ?? "";
+    message.backupMaxAgeMicros = (object.backupMaxAgeMicros !== undefined && object.backupMaxAgeMicros !== null)
+      ? BigInt(object.backupMaxAgeMicros)
+      : 0n;
+    message.freeBytes = (object.freeBytes !== undefined && object.freeBytes !== null) ? BigInt(object.freeBytes) : 0n;
+    return message;
+  },
+};
+
+function createBaseBackupRecord(): BackupRecord {
+  return {
+    indexLink: "",
+    destination: "",
+    lastSuccessMicros: 0n,
+    backupName: "",
+    positionMicros: 0n,
+    bytesWritten: 0n,
+    sizeBytes: 0n,
+    durationMicros: 0n,
+    lastFailureMicros: 0n,
+    lastError: "",
+    window: undefined,
+  };
+}
+
+export const BackupRecord: MessageFns<BackupRecord> = {
+  encode(message: BackupRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.indexLink !== "") {
+      writer.uint32(10).string(message.indexLink);
+    }
+    if (message.destination !== "") {
+      writer.uint32(18).string(message.destination);
+    }
+    if (message.lastSuccessMicros !== 0n) {
+      if (BigInt.asIntN(64, message.lastSuccessMicros) !== message.lastSuccessMicros) {
+        throw new globalThis.Error("value provided for field message.lastSuccessMicros of type int64 too large");
+      }
+      writer.uint32(24).int64(message.lastSuccessMicros);
+    }
+    if (message.backupName !== "") {
+      writer.uint32(34).string(message.backupName);
+    }
+    if (message.positionMicros !== 0n) {
+      if (BigInt.asIntN(64, message.positionMicros) !== message.positionMicros) {
+        throw new globalThis.Error("value provided for field message.positionMicros of type int64 too large");
+      }
+      writer.uint32(40).int64(message.positionMicros);
+    }
+    if (message.bytesWritten !== 0n) {
+      if (BigInt.asIntN(64, message.bytesWritten) !== message.bytesWritten) {
+        throw new globalThis.Error("value provided for field message.bytesWritten of type int64 too large");
+      }
+      writer.uint32(48).int64(message.bytesWritten);
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asIntN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type int64 too large");
+      }
+      writer.uint32(56).int64(message.sizeBytes);
+    }
+    if (message.durationMicros !== 0n) {
+      if (BigInt.asIntN(64, message.durationMicros) !== message.durationMicros) {
+        throw new globalThis.Error("value provided for field message.durationMicros of type int64 too large");
+      }
+      writer.uint32(64).int64(message.durationMicros);
+    }
+    if (message.lastFailureMicros !== 0n) {
+      if (BigInt.asIntN(64, message.lastFailureMicros) !== message.lastFailureMicros) {
+        throw new globalThis.Error("value provided for field message.lastFailureMicros of type int64 too large");
+      }
+      writer.uint32(72).int64(message.lastFailureMicros);
+    }
+    if (message.lastError !== "") {
+      writer.uint32(82).string(message.lastError);
+    }
+    if (message.window !== undefined) {
+      RestorableWindow.encode(message.window, writer.uint32(90).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BackupRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackupRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.indexLink = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.destination = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lastSuccessMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.backupName = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.positionMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.bytesWritten = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sizeBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.durationMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.lastFailureMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.lastError = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.window = RestorableWindow.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BackupRecord {
+    return {
+      indexLink: isSet(object.indexLink)
+        ? globalThis.String(object.indexLink)
+        : isSet(object.index_link)
+        ? globalThis.String(object.index_link)
+        : "",
+      destination: isSet(object.destination) ? globalThis.String(object.destination) : "",
+      lastSuccessMicros: isSet(object.lastSuccessMicros)
+        ? BigInt(object.lastSuccessMicros)
+        : isSet(object.last_success_micros)
+        ? BigInt(object.last_success_micros)
+        : 0n,
+      backupName: isSet(object.backupName)
+        ? globalThis.String(object.backupName)
+        : isSet(object.backup_name)
+        ? globalThis.String(object.backup_name)
+        : "",
+      positionMicros: isSet(object.positionMicros)
+        ? BigInt(object.positionMicros)
+        : isSet(object.position_micros)
+        ? BigInt(object.position_micros)
+        : 0n,
+      bytesWritten: isSet(object.bytesWritten)
+        ? BigInt(object.bytesWritten)
+        : isSet(object.bytes_written)
+        ? BigInt(object.bytes_written)
+        : 0n,
+      sizeBytes: isSet(object.sizeBytes)
+        ? BigInt(object.sizeBytes)
+        : isSet(object.size_bytes)
+        ? BigInt(object.size_bytes)
+        : 0n,
+      durationMicros: isSet(object.durationMicros)
+        ? BigInt(object.durationMicros)
+        : isSet(object.duration_micros)
+        ? BigInt(object.duration_micros)
+        : 0n,
+      lastFailureMicros: isSet(object.lastFailureMicros)
+        ? BigInt(object.lastFailureMicros)
+        : isSet(object.last_failure_micros)
+        ? BigInt(object.last_failure_micros)
+        : 0n,
+      lastError: isSet(object.lastError)
+        ? globalThis.String(object.lastError)
+        : isSet(object.last_error)
+        ? globalThis.String(object.last_error)
+        : "",
+      window: isSet(object.window) ? RestorableWindow.fromJSON(object.window) : undefined,
+    };
+  },
+
+  toJSON(message: BackupRecord): unknown {
+    const obj: any = {};
+    if (message.indexLink !== "") {
+      obj.indexLink = message.indexLink;
+    }
+    if (message.destination !== "") {
+      obj.destination = message.destination;
+    }
+    if (message.lastSuccessMicros !== 0n) {
+      obj.lastSuccessMicros = message.lastSuccessMicros.toString();
+    }
+    if (message.backupName !== "") {
+      obj.backupName = message.backupName;
+    }
+    if (message.positionMicros !== 0n) {
+      obj.positionMicros = message.positionMicros.toString();
+    }
+    if (message.bytesWritten !== 0n) {
+      obj.bytesWritten = message.bytesWritten.toString();
+    }
+    if (message.sizeBytes !== 0n) {
+      obj.sizeBytes = message.sizeBytes.toString();
+    }
+    if (message.durationMicros !== 0n) {
+      obj.durationMicros = message.durationMicros.toString();
+    }
+    if (message.lastFailureMicros !== 0n) {
+      obj.lastFailureMicros = message.lastFailureMicros.toString();
+    }
+    if (message.lastError !== "") {
+      obj.lastError = message.lastError;
+    }
+    if (message.window !== undefined) {
+      obj.window = RestorableWindow.toJSON(message.window);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BackupRecord>): BackupRecord {
+    return BackupRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BackupRecord>): BackupRecord {
+    const message = createBaseBackupRecord();
+    message.indexLink = object.indexLink ?? "";
+    message.destination = object.destination ?? "";
+    message.lastSuccessMicros = (object.lastSuccessMicros !== undefined && object.lastSuccessMicros !== null)
+      ? BigInt(object.lastSuccessMicros)
+      : 0n;
+    message.backupName = object.backupName ?? "";
+    message.positionMicros = (object.positionMicros !== undefined && object.positionMicros !== null)
+      ? BigInt(object.positionMicros)
+      : 0n;
+    message.bytesWritten = (object.bytesWritten !== undefined && object.bytesWritten !== null)
+      ? BigInt(object.bytesWritten)
+      : 0n;
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    message.durationMicros = (object.durationMicros !== undefined && object.durationMicros !== null)
+      ? BigInt(object.durationMicros)
+      : 0n;
+    message.lastFailureMicros = (object.lastFailureMicros !== undefined && object.lastFailureMicros !== null)
+      ? BigInt(object.lastFailureMicros)
+      : 0n;
+    message.lastError = object.lastError ?? "";
+    message.window = (object.window !== undefined && object.window !== null)
+      ? RestorableWindow.fromPartial(object.window)
       : undefined;
     return message;
   },
@@ -3936,6 +4826,7 @@ function createBaseRestoreRequest(): RestoreRequest {
     validateOnly: false,
     bearer: "",
     ifPositionMicros: undefined,
+    selection: undefined,
     baseSources: [],
   };
 }
@@ -3971,6 +4862,9 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
         throw new globalThis.Error("value provided for field message.ifPositionMicros of type int64 too large");
       }
       writer.uint32(72).int64(message.ifPositionMicros);
+    }
+    if (message.selection !== undefined) {
+      DocumentSelection.encode(message.selection, writer.uint32(82).fork()).join();
     }
     for (const v of message.baseSources) {
       writer.uint32(66).string(v!);
@@ -4055,6 +4949,14 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
             message.ifPositionMicros = reader.int64() as bigint;
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.selection = DocumentSelection.decode(reader, reader.uint32());
+            continue;
+          }
           case 8: {
             if (tag !== 66) {
               break;
@@ -4109,6 +5011,7 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
         : isSet(object.if_position_micros)
         ? BigInt(object.if_position_micros)
         : undefined,
+      selection: isSet(object.selection) ? DocumentSelection.fromJSON(object.selection) : undefined,
       baseSources: globalThis.Array.isArray(object?.baseSources)
         ? object.baseSources.map((e: any) => globalThis.String(e))
         : globalThis.Array.isArray(object?.base_sources)
@@ -4143,6 +5046,9 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
     if (message.ifPositionMicros !== undefined) {
       obj.ifPositionMicros = message.ifPositionMicros.toString();
     }
+    if (message.selection !== undefined) {
+      obj.selection = DocumentSelection.toJSON(message.selection);
+    }
     if (message.baseSources?.length) {
       obj.baseSources = message.baseSources;
     }
@@ -4166,7 +5072,131 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
     message.ifPositionMicros = (object.ifPositionMicros !== undefined && object.ifPositionMicros !== null)
       ? BigInt(object.ifPositionMicros)
       : undefined;
+    message.selection = (object.selection !== undefined && object.selection !== null)
+      ? DocumentSelection.fromPartial(object.selection)
+      : undefined;
     message.baseSources = object.baseSources?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseDocumentSelection(): DocumentSelection {
+  return { prefixes: [], kinds: [], links: [], deleteOthers: false };
+}
+
+export const DocumentSelection: MessageFns<DocumentSelection> = {
+  encode(message: DocumentSelection, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.prefixes) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.kinds) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.links) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.deleteOthers !== false) {
+      writer.uint32(32).bool(message.deleteOthers);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DocumentSelection {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDocumentSelection();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.prefixes.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kinds.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.links.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.deleteOthers = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DocumentSelection {
+    return {
+      prefixes: globalThis.Array.isArray(object?.prefixes) ? object.prefixes.map((e: any) => globalThis.String(e)) : [],
+      kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => globalThis.String(e)) : [],
+      links: globalThis.Array.isArray(object?.links) ? object.links.map((e: any) => globalThis.String(e)) : [],
+      deleteOthers: isSet(object.deleteOthers)
+        ? globalThis.Boolean(object.deleteOthers)
+        : isSet(object.delete_others)
+        ? globalThis.Boolean(object.delete_others)
+        : false,
+    };
+  },
+
+  toJSON(message: DocumentSelection): unknown {
+    const obj: any = {};
+    if (message.prefixes?.length) {
+      obj.prefixes = message.prefixes;
+    }
+    if (message.kinds?.length) {
+      obj.kinds = message.kinds;
+    }
+    if (message.links?.length) {
+      obj.links = message.links;
+    }
+    if (message.deleteOthers !== false) {
+      obj.deleteOthers = message.deleteOthers;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DocumentSelection>): DocumentSelection {
+    return DocumentSelection.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DocumentSelection>): DocumentSelection {
+    const message = createBaseDocumentSelection();
+    message.prefixes = object.prefixes?.map((e) => e) || [];
+    message.kinds = object.kinds?.map((e) => e) || [];
+    message.links = object.links?.map((e) => e) || [];
+    message.deleteOthers = object.deleteOthers ?? false;
     return message;
   },
 };
@@ -4245,7 +5275,7 @@ export const UndoRestoreRequest: MessageFns<UndoRestoreRequest> = {
 };
 
 function createBaseVerifyBackupRequest(): VerifyBackupRequest {
-  return { uri: "", backupName: "" };
+  return { uri: "", backupName: "", level: 0, samplePercent: 0 };
 }
 
 export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
@@ -4255,6 +5285,12 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
     }
     if (message.backupName !== "") {
       writer.uint32(18).string(message.backupName);
+    }
+    if (message.level !== 0) {
+      writer.uint32(24).int32(message.level);
+    }
+    if (message.samplePercent !== 0) {
+      writer.uint32(32).int32(message.samplePercent);
     }
     return writer;
   },
@@ -4288,6 +5324,22 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
             message.backupName = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.level = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.samplePercent = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4308,6 +5360,12 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
         : isSet(object.backup_name)
         ? globalThis.String(object.backup_name)
         : "",
+      level: isSet(object.level) ? verifyLevelFromJSON(object.level) : 0,
+      samplePercent: isSet(object.samplePercent)
+        ? globalThis.Number(object.samplePercent)
+        : isSet(object.sample_percent)
+        ? globalThis.Number(object.sample_percent)
+        : 0,
     };
   },
 
@@ -4319,6 +5377,12 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
     if (message.backupName !== "") {
       obj.backupName = message.backupName;
     }
+    if (message.level !== 0) {
+      obj.level = verifyLevelToJSON(message.level);
+    }
+    if (message.samplePercent !== 0) {
+      obj.samplePercent = Math.round(message.samplePercent);
+    }
     return obj;
   },
 
@@ -4329,6 +5393,1382 @@ export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
     const message = createBaseVerifyBackupRequest();
     message.uri = object.uri ?? "";
     message.backupName = object.backupName ?? "";
+    message.level = object.level ?? 0;
+    message.samplePercent = object.samplePercent ?? 0;
+    return message;
+  },
+};
+
+function createBaseVerification(): Verification {
+  return { level: 0, timeMicros: 0n, passed: false, problem: "", records: 0n };
+}
+
+export const Verification: MessageFns<Verification> = {
+  encode(message: Verification, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.level !== 0) {
+      writer.uint32(8).int32(message.level);
+    }
+    if (message.timeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.timeMicros) !== message.timeMicros) {
+        throw new globalThis.Error("value provided for field message.timeMicros of type int64 too large");
+      }
+      writer.uint32(16).int64(message.timeMicros);
+    }
+    if (message.passed !== false) {
+      writer.uint32(24).bool(message.passed);
+    }
+    if (message.problem !== "") {
+      writer.uint32(34).string(message.problem);
+    }
+    if (message.records !== 0n) {
+      if (BigInt.asIntN(64, message.records) !== message.records) {
+        throw new globalThis.Error("value provided for field message.records of type int64 too large");
+      }
+      writer.uint32(40).int64(message.records);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Verification {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerification();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.level = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.timeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.passed = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.records = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Verification {
+    return {
+      level: isSet(object.level) ? verifyLevelFromJSON(object.level) : 0,
+      timeMicros: isSet(object.timeMicros)
+        ? BigInt(object.timeMicros)
+        : isSet(object.time_micros)
+        ? BigInt(object.time_micros)
+        : 0n,
+      passed: isSet(object.passed) ? globalThis.Boolean(object.passed) : false,
+      problem: isSet(object.problem) ? globalThis.String(object.problem) : "",
+      records: isSet(object.records) ? BigInt(object.records) : 0n,
+    };
+  },
+
+  toJSON(message: Verification): unknown {
+    const obj: any = {};
+    if (message.level !== 0) {
+      obj.level = verifyLevelToJSON(message.level);
+    }
+    if (message.timeMicros !== 0n) {
+      obj.timeMicros = message.timeMicros.toString();
+    }
+    if (message.passed !== false) {
+      obj.passed = message.passed;
+    }
+    if (message.problem !== "") {
+      obj.problem = message.problem;
+    }
+    if (message.records !== 0n) {
+      obj.records = message.records.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Verification>): Verification {
+    return Verification.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Verification>): Verification {
+    const message = createBaseVerification();
+    message.level = object.level ?? 0;
+    message.timeMicros = (object.timeMicros !== undefined && object.timeMicros !== null)
+      ? BigInt(object.timeMicros)
+      : 0n;
+    message.passed = object.passed ?? false;
+    message.problem = object.problem ?? "";
+    message.records = (object.records !== undefined && object.records !== null) ? BigInt(object.records) : 0n;
+    return message;
+  },
+};
+
+function createBaseIndexMoment(): IndexMoment {
+  return { uri: "", backupName: "", targetTimeMicros: undefined, indexLink: "", bearer: "" };
+}
+
+export const IndexMoment: MessageFns<IndexMoment> = {
+  encode(message: IndexMoment, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    if (message.backupName !== "") {
+      writer.uint32(18).string(message.backupName);
+    }
+    if (message.targetTimeMicros !== undefined) {
+      if (BigInt.asIntN(64, message.targetTimeMicros) !== message.targetTimeMicros) {
+        throw new globalThis.Error("value provided for field message.targetTimeMicros of type int64 too large");
+      }
+      writer.uint32(24).int64(message.targetTimeMicros);
+    }
+    if (message.indexLink !== "") {
+      writer.uint32(34).string(message.indexLink);
+    }
+    if (message.bearer !== "") {
+      writer.uint32(42).string(message.bearer);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IndexMoment {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIndexMoment();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.backupName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.targetTimeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.indexLink = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.bearer = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): IndexMoment {
+    return {
+      uri: isSet(object.uri) ? globalThis.String(object.uri) : "",
+      backupName: isSet(object.backupName)
+        ? globalThis.String(object.backupName)
+        : isSet(object.backup_name)
+        ? globalThis.String(object.backup_name)
+        : "",
+      targetTimeMicros: isSet(object.targetTimeMicros)
+        ? BigInt(object.targetTimeMicros)
+        : isSet(object.target_time_micros)
+        ? BigInt(object.target_time_micros)
+        : undefined,
+      indexLink: isSet(object.indexLink)
+        ? globalThis.String(object.indexLink)
+        : isSet(object.index_link)
+        ? globalThis.String(object.index_link)
+        : "",
+      bearer: isSet(object.bearer) ? globalThis.String(object.bearer) : "",
+    };
+  },
+
+  toJSON(message: IndexMoment): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.backupName !== "") {
+      obj.backupName = message.backupName;
+    }
+    if (message.targetTimeMicros !== undefined) {
+      obj.targetTimeMicros = message.targetTimeMicros.toString();
+    }
+    if (message.indexLink !== "") {
+      obj.indexLink = message.indexLink;
+    }
+    if (message.bearer !== "") {
+      obj.bearer = message.bearer;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<IndexMoment>): IndexMoment {
+    return IndexMoment.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<IndexMoment>): IndexMoment {
+    const message = createBaseIndexMoment();
+    message.uri = object.uri ?? "";
+    message.backupName = object.backupName ?? "";
+    message.targetTimeMicros = (object.targetTimeMicros !== undefined && object.targetTimeMicros !== null)
+      ? BigInt(object.targetTimeMicros)
+      : undefined;
+    message.indexLink = object.indexLink ?? "";
+    message.bearer = object.bearer ?? "";
+    return message;
+  },
+};
+
+function createBaseDiffBackupsRequest(): DiffBackupsRequest {
+  return { from: undefined, to: undefined, selection: undefined };
+}
+
+export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
+  encode(message: DiffBackupsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== undefined) {
+      IndexMoment.encode(message.from, writer.uint32(10).fork()).join();
+    }
+    if (message.to !== undefined) {
+      IndexMoment.encode(message.to, writer.uint32(18).fork()).join();
+    }
+    if (message.selection !== undefined) {
+      DocumentSelection.encode(message.selection, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiffBackupsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiffBackupsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.from = IndexMoment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.to = IndexMoment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.selection = DocumentSelection.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiffBackupsRequest {
+    return {
+      from: isSet(object.from) ? IndexMoment.fromJSON(object.from) : undefined,
+      to: isSet(object.to) ? IndexMoment.fromJSON(object.to) : undefined,
+      selection: isSet(object.selection) ? DocumentSelection.fromJSON(object.selection) : undefined,
+    };
+  },
+
+  toJSON(message: DiffBackupsRequest): unknown {
+    const obj: any = {};
+    if (message.from !== undefined) {
+      obj.from = IndexMoment.toJSON(message.from);
+    }
+    if (message.to !== undefined) {
+      obj.to = IndexMoment.toJSON(message.to);
+    }
+    if (message.selection !== undefined) {
+      obj.selection = DocumentSelection.toJSON(message.selection);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DiffBackupsRequest>): DiffBackupsRequest {
+    return DiffBackupsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DiffBackupsRequest>): DiffBackupsRequest {
+    const message = createBaseDiffBackupsRequest();
+    message.from = (object.from !== undefined && object.from !== null)
+      ? IndexMoment.fromPartial(object.from)
+      : undefined;
+    message.to = (object.to !== undefined && object.to !== null) ? IndexMoment.fromPartial(object.to) : undefined;
+    message.selection = (object.selection !== undefined && object.selection !== null)
+      ? DocumentSelection.fromPartial(object.selection)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDiffBackupsResponse(): DiffBackupsResponse {
+  return { differences: [], summary: undefined };
+}
+
+export const DiffBackupsResponse: MessageFns<DiffBackupsResponse> = {
+  encode(message: DiffBackupsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.differences) {
+      DocumentDifference.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.summary !== undefined) {
+      DiffSummary.encode(message.summary, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiffBackupsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiffBackupsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.differences.push(DocumentDifference.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.summary = DiffSummary.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiffBackupsResponse {
+    return {
+      differences: globalThis.Array.isArray(object?.differences)
+        ? object.differences.map((e: any) => DocumentDifference.fromJSON(e))
+        : [],
+      summary: isSet(object.summary) ? DiffSummary.fromJSON(object.summary) : undefined,
+    };
+  },
+
+  toJSON(message: DiffBackupsResponse): unknown {
+    const obj: any = {};
+    if (message.differences?.length) {
+      obj.differences = message.differences.map((e) => DocumentDifference.toJSON(e));
+    }
+    if (message.summary !== undefined) {
+      obj.summary = DiffSummary.toJSON(message.summary);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DiffBackupsResponse>): DiffBackupsResponse {
+    return DiffBackupsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DiffBackupsResponse>): DiffBackupsResponse {
+    const message = createBaseDiffBackupsResponse();
+    message.differences = object.differences?.map((e) => DocumentDifference.fromPartial(e)) || [];
+    message.summary = (object.summary !== undefined && object.summary !== null)
+      ? DiffSummary.fromPartial(object.summary)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDocumentDifference(): DocumentDifference {
+  return {
+    selfLink: "",
+    change: 0,
+    fromVersion: undefined,
+    fromUpdateTimeMicros: undefined,
+    toVersion: undefined,
+    toUpdateTimeMicros: undefined,
+    kind: "",
+  };
+}
+
+export const DocumentDifference: MessageFns<DocumentDifference> = {
+  encode(message: DocumentDifference, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.selfLink !== "") {
+      writer.uint32(10).string(message.selfLink);
+    }
+    if (message.change !== 0) {
+      writer.uint32(16).int32(message.change);
+    }
+    if (message.fromVersion !== undefined) {
+      if (BigInt.asIntN(64, message.fromVersion) !== message.fromVersion) {
+        throw new globalThis.Error("value provided for field message.fromVersion of type int64 too large");
+      }
+      writer.uint32(24).int64(message.fromVersion);
+    }
+    if (message.fromUpdateTimeMicros !== undefined) {
+      if (BigInt.asIntN(64, message.fromUpdateTimeMicros) !== message.fromUpdateTimeMicros) {
+        throw new globalThis.Error("value provided for field message.fromUpdateTimeMicros of type int64 too large");
+      }
+      writer.uint32(32).int64(message.fromUpdateTimeMicros);
+    }
+    if (message.toVersion !== undefined) {
+      if (BigInt.asIntN(64, message.toVersion) !== message.toVersion) {
+        throw new globalThis.Error("value provided for field message.toVersion of type int64 too large");
+      }
+      writer.uint32(40).int64(message.toVersion);
+    }
+    if (message.toUpdateTimeMicros !== undefined) {
+      if (BigInt.asIntN(64, message.toUpdateTimeMicros) !== message.toUpdateTimeMicros) {
+        throw new globalThis.Error("value provided for field message.toUpdateTimeMicros of type int64 too large");
+      }
+      writer.uint32(48).int64(message.toUpdateTimeMicros);
+    }
+    if (message.kind !== "") {
+      writer.uint32(58).string(message.kind);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DocumentDifference {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDocumentDifference();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.selfLink = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.change = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fromVersion = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.fromUpdateTimeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.toVersion = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.toUpdateTimeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DocumentDifference {
+    return {
+      selfLink: isSet(object.selfLink)
+        ? globalThis.String(object.selfLink)
+        : isSet(object.self_link)
+        ? globalThis.String(object.self_link)
+        : "",
+      change: isSet(object.change) ? documentChangeFromJSON(object.change) : 0,
+      fromVersion: isSet(object.fromVersion)
+        ? BigInt(object.fromVersion)
+        : isSet(object.from_version)
+        ? BigInt(object.from_version)
+        : undefined,
+      fromUpdateTimeMicros: isSet(object.fromUpdateTimeMicros)
+        ? BigInt(object.fromUpdateTimeMicros)
+        : isSet(object.from_update_time_micros)
+        ? BigInt(object.from_update_time_micros)
+        : undefined,
+      toVersion: isSet(object.toVersion)
+        ? BigInt(object.toVersion)
+        : isSet(object.to_version)
+        ? BigInt(object.to_version)
+        : undefined,
+      toUpdateTimeMicros: isSet(object.toUpdateTimeMicros)
+        ? BigInt(object.toUpdateTimeMicros)
+        : isSet(object.to_update_time_micros)
+        ? BigInt(object.to_update_time_micros)
+        : undefined,
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+    };
+  },
+
+  toJSON(message: DocumentDifference): unknown {
+    const obj: any = {};
+    if (message.selfLink !== "") {
+      obj.selfLink = message.selfLink;
+    }
+    if (message.change !== 0) {
+      obj.change = documentChangeToJSON(message.change);
+    }
+    if (message.fromVersion !== undefined) {
+      obj.fromVersion = message.fromVersion.toString();
+    }
+    if (message.fromUpdateTimeMicros !== undefined) {
+      obj.fromUpdateTimeMicros = message.fromUpdateTimeMicros.toString();
+    }
+    if (message.toVersion !== undefined) {
+      obj.toVersion = message.toVersion.toString();
+    }
+    if (message.toUpdateTimeMicros !== undefined) {
+      obj.toUpdateTimeMicros = message.toUpdateTimeMicros.toString();
+    }
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DocumentDifference>): DocumentDifference {
+    return DocumentDifference.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DocumentDifference>): DocumentDifference {
+    const message = createBaseDocumentDifference();
+    message.selfLink = object.selfLink ?? "";
+    message.change = object.change ?? 0;
+    message.fromVersion = (object.fromVersion !== undefined && object.fromVersion !== null)
+      ? BigInt(object.fromVersion)
+      : undefined;
+    message.fromUpdateTimeMicros = (object.fromUpdateTimeMicros !== undefined && object.fromUpdateTimeMicros !== null)
+      ? BigInt(object.fromUpdateTimeMicros)
+      : undefined;
+    message.toVersion = (object.toVersion !== undefined && object.toVersion !== null)
+      ? BigInt(object.toVersion)
+      : undefined;
+    message.toUpdateTimeMicros = (object.toUpdateTimeMicros !== undefined && object.toUpdateTimeMicros !== null)
+      ? BigInt(object.toUpdateTimeMicros)
+      : undefined;
+    message.kind = object.kind ?? "";
+    return message;
+  },
+};
+
+function createBaseDiffSummary(): DiffSummary {
+  return { created: 0n, changed: 0n, deleted: 0n, same: 0n };
+}
+
+export const DiffSummary: MessageFns<DiffSummary> = {
+  encode(message: DiffSummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.created !== 0n) {
+      if (BigInt.asIntN(64, message.created) !== message.created) {
+        throw new globalThis.Error("value provided for field message.created of type int64 too large");
+      }
+      writer.uint32(8).int64(message.created);
+    }
+    if (message.changed !== 0n) {
+      if (BigInt.asIntN(64, message.changed) !== message.changed) {
+        throw new globalThis.Error("value provided for field message.changed of type int64 too large");
+      }
+      writer.uint32(16).int64(message.changed);
+    }
+    if (message.deleted !== 0n) {
+      if (BigInt.asIntN(64, message.deleted) !== message.deleted) {
+        throw new globalThis.Error("value provided for field message.deleted of type int64 too large");
+      }
+      writer.uint32(24).int64(message.deleted);
+    }
+    if (message.same !== 0n) {
+      if (BigInt.asIntN(64, message.same) !== message.same) {
+        throw new globalThis.Error("value provided for field message.same of type int64 too large");
+      }
+      writer.uint32(32).int64(message.same);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiffSummary {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiffSummary();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.created = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.changed = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.deleted = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.same = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiffSummary {
+    return {
+      created: isSet(object.created) ? BigInt(object.created) : 0n,
+      changed: isSet(object.changed) ? BigInt(object.changed) : 0n,
+      deleted: isSet(object.deleted) ? BigInt(object.deleted) : 0n,
+      same: isSet(object.same) ? BigInt(object.same) : 0n,
+    };
+  },
+
+  toJSON(message: DiffSummary): unknown {
+    const obj: any = {};
+    if (message.created !== 0n) {
+      obj.created = message.created.toString();
+    }
+    if (message.changed !== 0n) {
+      obj.changed = message.changed.toString();
+    }
+    if (message.deleted !== 0n) {
+      obj.deleted = message.deleted.toString();
+    }
+    if (message.same !== 0n) {
+      obj.same = message.same.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DiffSummary>): DiffSummary {
+    return DiffSummary.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DiffSummary>): DiffSummary {
+    const message = createBaseDiffSummary();
+    message.created = (object.created !== undefined && object.created !== null) ? BigInt(object.created) : 0n;
+    message.changed = (object.changed !== undefined && object.changed !== null) ? BigInt(object.changed) : 0n;
+    message.deleted = (object.deleted !== undefined && object.deleted !== null) ? BigInt(object.deleted) : 0n;
+    message.same = (object.same !== undefined && object.same !== null) ? BigInt(object.same) : 0n;
+    return message;
+  },
+};
+
+function createBaseExportBackupRequest(): ExportBackupRequest {
+  return { moment: undefined, selection: undefined };
+}
+
+export const ExportBackupRequest: MessageFns<ExportBackupRequest> = {
+  encode(message: ExportBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.moment !== undefined) {
+      IndexMoment.encode(message.moment, writer.uint32(10).fork()).join();
+    }
+    if (message.selection !== undefined) {
+      DocumentSelection.encode(message.selection, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.moment = IndexMoment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.selection = DocumentSelection.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportBackupRequest {
+    return {
+      moment: isSet(object.moment) ? IndexMoment.fromJSON(object.moment) : undefined,
+      selection: isSet(object.selection) ? DocumentSelection.fromJSON(object.selection) : undefined,
+    };
+  },
+
+  toJSON(message: ExportBackupRequest): unknown {
+    const obj: any = {};
+    if (message.moment !== undefined) {
+      obj.moment = IndexMoment.toJSON(message.moment);
+    }
+    if (message.selection !== undefined) {
+      obj.selection = DocumentSelection.toJSON(message.selection);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExportBackupRequest>): ExportBackupRequest {
+    return ExportBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExportBackupRequest>): ExportBackupRequest {
+    const message = createBaseExportBackupRequest();
+    message.moment = (object.moment !== undefined && object.moment !== null)
+      ? IndexMoment.fromPartial(object.moment)
+      : undefined;
+    message.selection = (object.selection !== undefined && object.selection !== null)
+      ? DocumentSelection.fromPartial(object.selection)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseExportBackupResponse(): ExportBackupResponse {
+  return { documents: [], count: undefined };
+}
+
+export const ExportBackupResponse: MessageFns<ExportBackupResponse> = {
+  encode(message: ExportBackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.documents) {
+      writer.uint32(10).bytes(v!);
+    }
+    if (message.count !== undefined) {
+      if (BigInt.asIntN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type int64 too large");
+      }
+      writer.uint32(16).int64(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportBackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.documents.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportBackupResponse {
+    return {
+      documents: globalThis.Array.isArray(object?.documents)
+        ? object.documents.map((e: any) => Buffer.from(bytesFromBase64(e)))
+        : [],
+      count: isSet(object.count) ? BigInt(object.count) : undefined,
+    };
+  },
+
+  toJSON(message: ExportBackupResponse): unknown {
+    const obj: any = {};
+    if (message.documents?.length) {
+      obj.documents = message.documents.map((e) => base64FromBytes(e));
+    }
+    if (message.count !== undefined) {
+      obj.count = message.count.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExportBackupResponse>): ExportBackupResponse {
+    return ExportBackupResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExportBackupResponse>): ExportBackupResponse {
+    const message = createBaseExportBackupResponse();
+    message.documents = object.documents?.map((e) => e) || [];
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : undefined;
+    return message;
+  },
+};
+
+function createBaseDescribeMomentRequest(): DescribeMomentRequest {
+  return { moment: undefined, count: 0 };
+}
+
+export const DescribeMomentRequest: MessageFns<DescribeMomentRequest> = {
+  encode(message: DescribeMomentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.moment !== undefined) {
+      IndexMoment.encode(message.moment, writer.uint32(10).fork()).join();
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).int32(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeMomentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeMomentRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.moment = IndexMoment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeMomentRequest {
+    return {
+      moment: isSet(object.moment) ? IndexMoment.fromJSON(object.moment) : undefined,
+      count: isSet(object.count) ? globalThis.Number(object.count) : 0,
+    };
+  },
+
+  toJSON(message: DescribeMomentRequest): unknown {
+    const obj: any = {};
+    if (message.moment !== undefined) {
+      obj.moment = IndexMoment.toJSON(message.moment);
+    }
+    if (message.count !== 0) {
+      obj.count = Math.round(message.count);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DescribeMomentRequest>): DescribeMomentRequest {
+    return DescribeMomentRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DescribeMomentRequest>): DescribeMomentRequest {
+    const message = createBaseDescribeMomentRequest();
+    message.moment = (object.moment !== undefined && object.moment !== null)
+      ? IndexMoment.fromPartial(object.moment)
+      : undefined;
+    message.count = object.count ?? 0;
+    return message;
+  },
+};
+
+function createBaseDescribeMomentResponse(): DescribeMomentResponse {
+  return { before: [], after: [], versionsAfter: 0n, window: undefined };
+}
+
+export const DescribeMomentResponse: MessageFns<DescribeMomentResponse> = {
+  encode(message: DescribeMomentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.before) {
+      LogEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.after) {
+      LogEntry.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.versionsAfter !== 0n) {
+      if (BigInt.asIntN(64, message.versionsAfter) !== message.versionsAfter) {
+        throw new globalThis.Error("value provided for field message.versionsAfter of type int64 too large");
+      }
+      writer.uint32(24).int64(message.versionsAfter);
+    }
+    if (message.window !== undefined) {
+      RestorableWindow.encode(message.window, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeMomentResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeMomentResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.before.push(LogEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.after.push(LogEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.versionsAfter = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.window = RestorableWindow.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeMomentResponse {
+    return {
+      before: globalThis.Array.isArray(object?.before) ? object.before.map((e: any) => LogEntry.fromJSON(e)) : [],
+      after: globalThis.Array.isArray(object?.after) ? object.after.map((e: any) => LogEntry.fromJSON(e)) : [],
+      versionsAfter: isSet(object.versionsAfter)
+        ? BigInt(object.versionsAfter)
+        : isSet(object.versions_after)
+        ? BigInt(object.versions_after)
+        : 0n,
+      window: isSet(object.window) ? RestorableWindow.fromJSON(object.window) : undefined,
+    };
+  },
+
+  toJSON(message: DescribeMomentResponse): unknown {
+    const obj: any = {};
+    if (message.before?.length) {
+      obj.before = message.before.map((e) => LogEntry.toJSON(e));
+    }
+    if (message.after?.length) {
+      obj.after = message.after.map((e) => LogEntry.toJSON(e));
+    }
+    if (message.versionsAfter !== 0n) {
+      obj.versionsAfter = message.versionsAfter.toString();
+    }
+    if (message.window !== undefined) {
+      obj.window = RestorableWindow.toJSON(message.window);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DescribeMomentResponse>): DescribeMomentResponse {
+    return DescribeMomentResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DescribeMomentResponse>): DescribeMomentResponse {
+    const message = createBaseDescribeMomentResponse();
+    message.before = object.before?.map((e) => LogEntry.fromPartial(e)) || [];
+    message.after = object.after?.map((e) => LogEntry.fromPartial(e)) || [];
+    message.versionsAfter = (object.versionsAfter !== undefined && object.versionsAfter !== null)
+      ? BigInt(object.versionsAfter)
+      : 0n;
+    message.window = (object.window !== undefined && object.window !== null)
+      ? RestorableWindow.fromPartial(object.window)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLogEntry(): LogEntry {
+  return { timeMicros: 0n, selfLink: "", version: 0n, action: "", kind: "" };
+}
+
+export const LogEntry: MessageFns<LogEntry> = {
+  encode(message: LogEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.timeMicros !== 0n) {
+      if (BigInt.asIntN(64, message.timeMicros) !== message.timeMicros) {
+        throw new globalThis.Error("value provided for field message.timeMicros of type int64 too large");
+      }
+      writer.uint32(8).int64(message.timeMicros);
+    }
+    if (message.selfLink !== "") {
+      writer.uint32(18).string(message.selfLink);
+    }
+    if (message.version !== 0n) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(24).int64(message.version);
+    }
+    if (message.action !== "") {
+      writer.uint32(34).string(message.action);
+    }
+    if (message.kind !== "") {
+      writer.uint32(42).string(message.kind);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.timeMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.selfLink = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.action = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LogEntry {
+    return {
+      timeMicros: isSet(object.timeMicros)
+        ? BigInt(object.timeMicros)
+        : isSet(object.time_micros)
+        ? BigInt(object.time_micros)
+        : 0n,
+      selfLink: isSet(object.selfLink)
+        ? globalThis.String(object.selfLink)
+        : isSet(object.self_link)
+        ? globalThis.String(object.self_link)
+        : "",
+      version: isSet(object.version) ? BigInt(object.version) : 0n,
+      action: isSet(object.action) ? globalThis.String(object.action) : "",
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+    };
+  },
+
+  toJSON(message: LogEntry): unknown {
+    const obj: any = {};
+    if (message.timeMicros !== 0n) {
+      obj.timeMicros = message.timeMicros.toString();
+    }
+    if (message.selfLink !== "") {
+      obj.selfLink = message.selfLink;
+    }
+    if (message.version !== 0n) {
+      obj.version = message.version.toString();
+    }
+    if (message.action !== "") {
+      obj.action = message.action;
+    }
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LogEntry>): LogEntry {
+    return LogEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogEntry>): LogEntry {
+    const message = createBaseLogEntry();
+    message.timeMicros = (object.timeMicros !== undefined && object.timeMicros !== null)
+      ? BigInt(object.timeMicros)
+      : 0n;
+    message.selfLink = object.selfLink ?? "";
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
+    message.action = object.action ?? "";
+    message.kind = object.kind ?? "";
     return message;
   },
 };
@@ -5017,7 +7457,7 @@ export const Segment: MessageFns<Segment> = {
 };
 
 function createBaseListBackupsRequest(): ListBackupsRequest {
-  return { uri: "", pageSize: 0, pageToken: "" };
+  return { uri: "", pageSize: 0, pageToken: "", recursive: false, checkDigests: false };
 }
 
 export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
@@ -5030,6 +7470,12 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(26).string(message.pageToken);
+    }
+    if (message.recursive !== false) {
+      writer.uint32(32).bool(message.recursive);
+    }
+    if (message.checkDigests !== false) {
+      writer.uint32(40).bool(message.checkDigests);
     }
     return writer;
   },
@@ -5071,6 +7517,22 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.recursive = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.checkDigests = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5096,6 +7558,12 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      recursive: isSet(object.recursive) ? globalThis.Boolean(object.recursive) : false,
+      checkDigests: isSet(object.checkDigests)
+        ? globalThis.Boolean(object.checkDigests)
+        : isSet(object.check_digests)
+        ? globalThis.Boolean(object.check_digests)
+        : false,
     };
   },
 
@@ -5110,6 +7578,12 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.recursive !== false) {
+      obj.recursive = message.recursive;
+    }
+    if (message.checkDigests !== false) {
+      obj.checkDigests = message.checkDigests;
+    }
     return obj;
   },
 
@@ -5121,6 +7595,8 @@ export const ListBackupsRequest: MessageFns<ListBackupsRequest> = {
     message.uri = object.uri ?? "";
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.recursive = object.recursive ?? false;
+    message.checkDigests = object.checkDigests ?? false;
     return message;
   },
 };
@@ -5217,7 +7693,15 @@ export const ListBackupsResponse: MessageFns<ListBackupsResponse> = {
 };
 
 function createBaseListedBackup(): ListedBackup {
-  return { name: "", state: 0, problem: "", backup: undefined };
+  return {
+    name: "",
+    state: 0,
+    problem: "",
+    backup: undefined,
+    uri: "",
+    lastVerification: undefined,
+    modifiedMicros: 0n,
+  };
 }
 
 export const ListedBackup: MessageFns<ListedBackup> = {
@@ -5233,6 +7717,18 @@ export const ListedBackup: MessageFns<ListedBackup> = {
     }
     if (message.backup !== undefined) {
       BackupDescription.encode(message.backup, writer.uint32(34).fork()).join();
+    }
+    if (message.uri !== "") {
+      writer.uint32(42).string(message.uri);
+    }
+    if (message.lastVerification !== undefined) {
+      Verification.encode(message.lastVerification, writer.uint32(50).fork()).join();
+    }
+    if (message.modifiedMicros !== 0n) {
+      if (BigInt.asIntN(64, message.modifiedMicros) !== message.modifiedMicros) {
+        throw new globalThis.Error("value provided for field message.modifiedMicros of type int64 too large");
+      }
+      writer.uint32(56).int64(message.modifiedMicros);
     }
     return writer;
   },
@@ -5282,6 +7778,30 @@ export const ListedBackup: MessageFns<ListedBackup> = {
             message.backup = BackupDescription.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.lastVerification = Verification.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.modifiedMicros = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5300,6 +7820,17 @@ export const ListedBackup: MessageFns<ListedBackup> = {
       state: isSet(object.state) ? backupStateFromJSON(object.state) : 0,
       problem: isSet(object.problem) ? globalThis.String(object.problem) : "",
       backup: isSet(object.backup) ? BackupDescription.fromJSON(object.backup) : undefined,
+      uri: isSet(object.uri) ? globalThis.String(object.uri) : "",
+      lastVerification: isSet(object.lastVerification)
+        ? Verification.fromJSON(object.lastVerification)
+        : isSet(object.last_verification)
+        ? Verification.fromJSON(object.last_verification)
+        : undefined,
+      modifiedMicros: isSet(object.modifiedMicros)
+        ? BigInt(object.modifiedMicros)
+        : isSet(object.modified_micros)
+        ? BigInt(object.modified_micros)
+        : 0n,
     };
   },
 
@@ -5317,6 +7848,15 @@ export const ListedBackup: MessageFns<ListedBackup> = {
     if (message.backup !== undefined) {
       obj.backup = BackupDescription.toJSON(message.backup);
     }
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.lastVerification !== undefined) {
+      obj.lastVerification = Verification.toJSON(message.lastVerification);
+    }
+    if (message.modifiedMicros !== 0n) {
+      obj.modifiedMicros = message.modifiedMicros.toString();
+    }
     return obj;
   },
 
@@ -5331,6 +7871,13 @@ export const ListedBackup: MessageFns<ListedBackup> = {
     message.backup = (object.backup !== undefined && object.backup !== null)
       ? BackupDescription.fromPartial(object.backup)
       : undefined;
+    message.uri = object.uri ?? "";
+    message.lastVerification = (object.lastVerification !== undefined && object.lastVerification !== null)
+      ? Verification.fromPartial(object.lastVerification)
+      : undefined;
+    message.modifiedMicros = (object.modifiedMicros !== undefined && object.modifiedMicros !== null)
+      ? BigInt(object.modifiedMicros)
+      : 0n;
     return message;
   },
 };
@@ -5925,7 +8472,7 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
 };
 
 function createBaseBackupResult(): BackupResult {
-  return { backup: undefined, bytesWritten: 0n, segmentsWritten: 0, verified: false, warnings: [] };
+  return { backup: undefined, bytesWritten: 0n, segmentsWritten: 0, verified: false, warnings: [], plan: undefined };
 }
 
 export const BackupResult: MessageFns<BackupResult> = {
@@ -5947,6 +8494,9 @@ export const BackupResult: MessageFns<BackupResult> = {
     }
     for (const v of message.warnings) {
       writer.uint32(42).string(v!);
+    }
+    if (message.plan !== undefined) {
+      BackupPlan.encode(message.plan, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -6004,6 +8554,14 @@ export const BackupResult: MessageFns<BackupResult> = {
             message.warnings.push(reader.string());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.plan = BackupPlan.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6031,6 +8589,7 @@ export const BackupResult: MessageFns<BackupResult> = {
         : 0,
       verified: isSet(object.verified) ? globalThis.Boolean(object.verified) : false,
       warnings: globalThis.Array.isArray(object?.warnings) ? object.warnings.map((e: any) => globalThis.String(e)) : [],
+      plan: isSet(object.plan) ? BackupPlan.fromJSON(object.plan) : undefined,
     };
   },
 
@@ -6051,6 +8610,9 @@ export const BackupResult: MessageFns<BackupResult> = {
     if (message.warnings?.length) {
       obj.warnings = message.warnings;
     }
+    if (message.plan !== undefined) {
+      obj.plan = BackupPlan.toJSON(message.plan);
+    }
     return obj;
   },
 
@@ -6068,6 +8630,216 @@ export const BackupResult: MessageFns<BackupResult> = {
     message.segmentsWritten = object.segmentsWritten ?? 0;
     message.verified = object.verified ?? false;
     message.warnings = object.warnings?.map((e) => e) || [];
+    message.plan = (object.plan !== undefined && object.plan !== null)
+      ? BackupPlan.fromPartial(object.plan)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseBackupPlan(): BackupPlan {
+  return {
+    kind: 0,
+    reason: "",
+    records: 0n,
+    estimatedBytes: 0n,
+    freeBytes: undefined,
+    expectedMicros: undefined,
+    replacedBackups: [],
+  };
+}
+
+export const BackupPlan: MessageFns<BackupPlan> = {
+  encode(message: BackupPlan, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.records !== 0n) {
+      if (BigInt.asIntN(64, message.records) !== message.records) {
+        throw new globalThis.Error("value provided for field message.records of type int64 too large");
+      }
+      writer.uint32(24).int64(message.records);
+    }
+    if (message.estimatedBytes !== 0n) {
+      if (BigInt.asIntN(64, message.estimatedBytes) !== message.estimatedBytes) {
+        throw new globalThis.Error("value provided for field message.estimatedBytes of type int64 too large");
+      }
+      writer.uint32(32).int64(message.estimatedBytes);
+    }
+    if (message.freeBytes !== undefined) {
+      if (BigInt.asIntN(64, message.freeBytes) !== message.freeBytes) {
+        throw new globalThis.Error("value provided for field message.freeBytes of type int64 too large");
+      }
+      writer.uint32(40).int64(message.freeBytes);
+    }
+    if (message.expectedMicros !== undefined) {
+      if (BigInt.asIntN(64, message.expectedMicros) !== message.expectedMicros) {
+        throw new globalThis.Error("value provided for field message.expectedMicros of type int64 too large");
+      }
+      writer.uint32(48).int64(message.expectedMicros);
+    }
+    for (const v of message.replacedBackups) {
+      writer.uint32(58).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BackupPlan {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackupPlan();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.records = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.estimatedBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.freeBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.expectedMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.replacedBackups.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BackupPlan {
+    return {
+      kind: isSet(object.kind) ? backupPlanKindFromJSON(object.kind) : 0,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      records: isSet(object.records) ? BigInt(object.records) : 0n,
+      estimatedBytes: isSet(object.estimatedBytes)
+        ? BigInt(object.estimatedBytes)
+        : isSet(object.estimated_bytes)
+        ? BigInt(object.estimated_bytes)
+        : 0n,
+      freeBytes: isSet(object.freeBytes)
+        ? BigInt(object.freeBytes)
+        : isSet(object.free_bytes)
+        ? BigInt(object.free_bytes)
+        : undefined,
+      expectedMicros: isSet(object.expectedMicros)
+        ? BigInt(object.expectedMicros)
+        : isSet(object.expected_micros)
+        ? BigInt(object.expected_micros)
+        : undefined,
+      replacedBackups: globalThis.Array.isArray(object?.replacedBackups)
+        ? object.replacedBackups.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.replaced_backups)
+        ? object.replaced_backups.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: BackupPlan): unknown {
+    const obj: any = {};
+    if (message.kind !== 0) {
+      obj.kind = backupPlanKindToJSON(message.kind);
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.records !== 0n) {
+      obj.records = message.records.toString();
+    }
+    if (message.estimatedBytes !== 0n) {
+      obj.estimatedBytes = message.estimatedBytes.toString();
+    }
+    if (message.freeBytes !== undefined) {
+      obj.freeBytes = message.freeBytes.toString();
+    }
+    if (message.expectedMicros !== undefined) {
+      obj.expectedMicros = message.expectedMicros.toString();
+    }
+    if (message.replacedBackups?.length) {
+      obj.replacedBackups = message.replacedBackups;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BackupPlan>): BackupPlan {
+    return BackupPlan.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BackupPlan>): BackupPlan {
+    const message = createBaseBackupPlan();
+    message.kind = object.kind ?? 0;
+    message.reason = object.reason ?? "";
+    message.records = (object.records !== undefined && object.records !== null) ? BigInt(object.records) : 0n;
+    message.estimatedBytes = (object.estimatedBytes !== undefined && object.estimatedBytes !== null)
+      ? BigInt(object.estimatedBytes)
+      : 0n;
+    message.freeBytes = (object.freeBytes !== undefined && object.freeBytes !== null)
+      ? BigInt(object.freeBytes)
+      : undefined;
+    message.expectedMicros = (object.expectedMicros !== undefined && object.expectedMicros !== null)
+      ? BigInt(object.expectedMicros)
+      : undefined;
+    message.replacedBackups = object.replacedBackups?.map((e) => e) || [];
     return message;
   },
 };
@@ -6081,6 +8853,8 @@ function createBaseRestoreResult(): RestoreResult {
     positionMicros: 0n,
     targetTimeMicros: undefined,
     warnings: [],
+    selection: undefined,
+    plan: undefined,
   };
 }
 
@@ -6118,6 +8892,12 @@ export const RestoreResult: MessageFns<RestoreResult> = {
     }
     for (const v of message.warnings) {
       writer.uint32(58).string(v!);
+    }
+    if (message.selection !== undefined) {
+      SelectionResult.encode(message.selection, writer.uint32(66).fork()).join();
+    }
+    if (message.plan !== undefined) {
+      RestorePlan.encode(message.plan, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -6191,6 +8971,22 @@ export const RestoreResult: MessageFns<RestoreResult> = {
             message.warnings.push(reader.string());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.selection = SelectionResult.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.plan = RestorePlan.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6226,6 +9022,8 @@ export const RestoreResult: MessageFns<RestoreResult> = {
       warnings: globalThis.Array.isArray(object?.warnings)
         ? object.warnings.map((e: any) => globalThis.String(e))
         : [],
+      selection: isSet(object.selection) ? SelectionResult.fromJSON(object.selection) : undefined,
+      plan: isSet(object.plan) ? RestorePlan.fromJSON(object.plan) : undefined,
     };
   },
 
@@ -6252,6 +9050,12 @@ export const RestoreResult: MessageFns<RestoreResult> = {
     if (message.warnings?.length) {
       obj.warnings = message.warnings;
     }
+    if (message.selection !== undefined) {
+      obj.selection = SelectionResult.toJSON(message.selection);
+    }
+    if (message.plan !== undefined) {
+      obj.plan = RestorePlan.toJSON(message.plan);
+    }
     return obj;
   },
 
@@ -6271,12 +9075,438 @@ export const RestoreResult: MessageFns<RestoreResult> = {
       ? BigInt(object.targetTimeMicros)
       : undefined;
     message.warnings = object.warnings?.map((e) => e) || [];
+    message.selection = (object.selection !== undefined && object.selection !== null)
+      ? SelectionResult.fromPartial(object.selection)
+      : undefined;
+    message.plan = (object.plan !== undefined && object.plan !== null)
+      ? RestorePlan.fromPartial(object.plan)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSelectionResult(): SelectionResult {
+  return { created: 0n, replaced: 0n, unchanged: 0n, deleted: 0n, left: 0n, differences: [] };
+}
+
+export const SelectionResult: MessageFns<SelectionResult> = {
+  encode(message: SelectionResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.created !== 0n) {
+      if (BigInt.asIntN(64, message.created) !== message.created) {
+        throw new globalThis.Error("value provided for field message.created of type int64 too large");
+      }
+      writer.uint32(8).int64(message.created);
+    }
+    if (message.replaced !== 0n) {
+      if (BigInt.asIntN(64, message.replaced) !== message.replaced) {
+        throw new globalThis.Error("value provided for field message.replaced of type int64 too large");
+      }
+      writer.uint32(16).int64(message.replaced);
+    }
+    if (message.unchanged !== 0n) {
+      if (BigInt.asIntN(64, message.unchanged) !== message.unchanged) {
+        throw new globalThis.Error("value provided for field message.unchanged of type int64 too large");
+      }
+      writer.uint32(24).int64(message.unchanged);
+    }
+    if (message.deleted !== 0n) {
+      if (BigInt.asIntN(64, message.deleted) !== message.deleted) {
+        throw new globalThis.Error("value provided for field message.deleted of type int64 too large");
+      }
+      writer.uint32(32).int64(message.deleted);
+    }
+    if (message.left !== 0n) {
+      if (BigInt.asIntN(64, message.left) !== message.left) {
+        throw new globalThis.Error("value provided for field message.left of type int64 too large");
+      }
+      writer.uint32(40).int64(message.left);
+    }
+    for (const v of message.differences) {
+      DocumentDifference.encode(v!, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SelectionResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSelectionResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.created = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.replaced = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.unchanged = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.deleted = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.left = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.differences.push(DocumentDifference.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SelectionResult {
+    return {
+      created: isSet(object.created) ? BigInt(object.created) : 0n,
+      replaced: isSet(object.replaced) ? BigInt(object.replaced) : 0n,
+      unchanged: isSet(object.unchanged) ? BigInt(object.unchanged) : 0n,
+      deleted: isSet(object.deleted) ? BigInt(object.deleted) : 0n,
+      left: isSet(object.left) ? BigInt(object.left) : 0n,
+      differences: globalThis.Array.isArray(object?.differences)
+        ? object.differences.map((e: any) => DocumentDifference.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: SelectionResult): unknown {
+    const obj: any = {};
+    if (message.created !== 0n) {
+      obj.created = message.created.toString();
+    }
+    if (message.replaced !== 0n) {
+      obj.replaced = message.replaced.toString();
+    }
+    if (message.unchanged !== 0n) {
+      obj.unchanged = message.unchanged.toString();
+    }
+    if (message.deleted !== 0n) {
+      obj.deleted = message.deleted.toString();
+    }
+    if (message.left !== 0n) {
+      obj.left = message.left.toString();
+    }
+    if (message.differences?.length) {
+      obj.differences = message.differences.map((e) => DocumentDifference.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SelectionResult>): SelectionResult {
+    return SelectionResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SelectionResult>): SelectionResult {
+    const message = createBaseSelectionResult();
+    message.created = (object.created !== undefined && object.created !== null) ? BigInt(object.created) : 0n;
+    message.replaced = (object.replaced !== undefined && object.replaced !== null) ? BigInt(object.replaced) : 0n;
+    message.unchanged = (object.unchanged !== undefined && object.unchanged !== null) ? BigInt(object.unchanged) : 0n;
+    message.deleted = (object.deleted !== undefined && object.deleted !== null) ? BigInt(object.deleted) : 0n;
+    message.left = (object.left !== undefined && object.left !== null) ? BigInt(object.left) : 0n;
+    message.differences = object.differences?.map((e) => DocumentDifference.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRestorePlan(): RestorePlan {
+  return {
+    backup: undefined,
+    currentDocuments: 0n,
+    currentVersions: 0n,
+    currentPositionMicros: 0n,
+    versionsLeftOut: undefined,
+    neededBytes: 0n,
+    freeBytes: 0n,
+    expectedMicros: undefined,
+  };
+}
+
+export const RestorePlan: MessageFns<RestorePlan> = {
+  encode(message: RestorePlan, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backup !== undefined) {
+      BackupDescription.encode(message.backup, writer.uint32(10).fork()).join();
+    }
+    if (message.currentDocuments !== 0n) {
+      if (BigInt.asIntN(64, message.currentDocuments) !== message.currentDocuments) {
+        throw new globalThis.Error("value provided for field message.currentDocuments of type int64 too large");
+      }
+      writer.uint32(16).int64(message.currentDocuments);
+    }
+    if (message.currentVersions !== 0n) {
+      if (BigInt.asIntN(64, message.currentVersions) !== message.currentVersions) {
+        throw new globalThis.Error("value provided for field message.currentVersions of type int64 too large");
+      }
+      writer.uint32(24).int64(message.currentVersions);
+    }
+    if (message.currentPositionMicros !== 0n) {
+      if (BigInt.asIntN(64, message.currentPositionMicros) !== message.currentPositionMicros) {
+        throw new globalThis.Error("value provided for field message.currentPositionMicros of type int64 too large");
+      }
+      writer.uint32(32).int64(message.currentPositionMicros);
+    }
+    if (message.versionsLeftOut !== undefined) {
+      if (BigInt.asIntN(64, message.versionsLeftOut) !== message.versionsLeftOut) {
+        throw new globalThis.Error("value provided for field message.versionsLeftOut of type int64 too large");
+      }
+      writer.uint32(40).int64(message.versionsLeftOut);
+    }
+    if (message.neededBytes !== 0n) {
+      if (BigInt.asIntN(64, message.neededBytes) !== message.neededBytes) {
+        throw new globalThis.Error("value provided for field message.neededBytes of type int64 too large");
+      }
+      writer.uint32(48).int64(message.neededBytes);
+    }
+    if (message.freeBytes !== 0n) {
+      if (BigInt.asIntN(64, message.freeBytes) !== message.freeBytes) {
+        throw new globalThis.Error("value provided for field message.freeBytes of type int64 too large");
+      }
+      writer.uint32(56).int64(message.freeBytes);
+    }
+    if (message.expectedMicros !== undefined) {
+      if (BigInt.asIntN(64, message.expectedMicros) !== message.expectedMicros) {
+        throw new globalThis.Error("value provided for field message.expectedMicros of type int64 too large");
+      }
+      writer.uint32(64).int64(message.expectedMicros);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestorePlan {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestorePlan();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backup = BackupDescription.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.currentDocuments = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.currentVersions = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.currentPositionMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.versionsLeftOut = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.neededBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.freeBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.expectedMicros = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RestorePlan {
+    return {
+      backup: isSet(object.backup) ? BackupDescription.fromJSON(object.backup) : undefined,
+      currentDocuments: isSet(object.currentDocuments)
+        ? BigInt(object.currentDocuments)
+        : isSet(object.current_documents)
+        ? BigInt(object.current_documents)
+        : 0n,
+      currentVersions: isSet(object.currentVersions)
+        ? BigInt(object.currentVersions)
+        : isSet(object.current_versions)
+        ? BigInt(object.current_versions)
+        : 0n,
+      currentPositionMicros: isSet(object.currentPositionMicros)
+        ? BigInt(object.currentPositionMicros)
+        : isSet(object.current_position_micros)
+        ? BigInt(object.current_position_micros)
+        : 0n,
+      versionsLeftOut: isSet(object.versionsLeftOut)
+        ? BigInt(object.versionsLeftOut)
+        : isSet(object.versions_left_out)
+        ? BigInt(object.versions_left_out)
+        : undefined,
+      neededBytes: isSet(object.neededBytes)
+        ? BigInt(object.neededBytes)
+        : isSet(object.needed_bytes)
+        ? BigInt(object.needed_bytes)
+        : 0n,
+      freeBytes: isSet(object.freeBytes)
+        ? BigInt(object.freeBytes)
+        : isSet(object.free_bytes)
+        ? BigInt(object.free_bytes)
+        : 0n,
+      expectedMicros: isSet(object.expectedMicros)
+        ? BigInt(object.expectedMicros)
+        : isSet(object.expected_micros)
+        ? BigInt(object.expected_micros)
+        : undefined,
+    };
+  },
+
+  toJSON(message: RestorePlan): unknown {
+    const obj: any = {};
+    if (message.backup !== undefined) {
+      obj.backup = BackupDescription.toJSON(message.backup);
+    }
+    if (message.currentDocuments !== 0n) {
+      obj.currentDocuments = message.currentDocuments.toString();
+    }
+    if (message.currentVersions !== 0n) {
+      obj.currentVersions = message.currentVersions.toString();
+    }
+    if (message.currentPositionMicros !== 0n) {
+      obj.currentPositionMicros = message.currentPositionMicros.toString();
+    }
+    if (message.versionsLeftOut !== undefined) {
+      obj.versionsLeftOut = message.versionsLeftOut.toString();
+    }
+    if (message.neededBytes !== 0n) {
+      obj.neededBytes = message.neededBytes.toString();
+    }
+    if (message.freeBytes !== 0n) {
+      obj.freeBytes = message.freeBytes.toString();
+    }
+    if (message.expectedMicros !== undefined) {
+      obj.expectedMicros = message.expectedMicros.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RestorePlan>): RestorePlan {
+    return RestorePlan.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestorePlan>): RestorePlan {
+    const message = createBaseRestorePlan();
+    message.backup = (object.backup !== undefined && object.backup !== null)
+      ? BackupDescription.fromPartial(object.backup)
+      : undefined;
+    message.currentDocuments = (object.currentDocuments !== undefined && object.currentDocuments !== null)
+      ? BigInt(object.currentDocuments)
+      : 0n;
+    message.currentVersions = (object.currentVersions !== undefined && object.currentVersions !== null)
+      ? BigInt(object.currentVersions)
+      : 0n;
+    message.currentPositionMicros =
+      (object.currentPositionMicros !== undefined && object.currentPositionMicros !== null)
+        ? BigInt(object.currentPositionMicros)
+        : 0n;
+    message.versionsLeftOut = (object.versionsLeftOut !== undefined && object.versionsLeftOut !== null)
+      ? BigInt(object.versionsLeftOut)
+      : undefined;
+    message.neededBytes = (object.neededBytes !== undefined && object.neededBytes !== null)
+      ? BigInt(object.neededBytes)
+      : 0n;
+    message.freeBytes = (object.freeBytes !== undefined && object.freeBytes !== null) ? BigInt(object.freeBytes) : 0n;
+    message.expectedMicros = (object.expectedMicros !== undefined && object.expectedMicros !== null)
+      ? BigInt(object.expectedMicros)
+      : undefined;
     return message;
   },
 };
 
 function createBaseVerifyResult(): VerifyResult {
-  return { backup: undefined, records: 0n, bytes: 0n };
+  return { backup: undefined, records: 0n, bytes: 0n, level: 0, documents: 0n, versions: 0n };
 }
 
 export const VerifyResult: MessageFns<VerifyResult> = {
@@ -6295,6 +9525,21 @@ export const VerifyResult: MessageFns<VerifyResult> = {
         throw new globalThis.Error("value provided for field message.bytes of type int64 too large");
       }
       writer.uint32(24).int64(message.bytes);
+    }
+    if (message.level !== 0) {
+      writer.uint32(32).int32(message.level);
+    }
+    if (message.documents !== 0n) {
+      if (BigInt.asIntN(64, message.documents) !== message.documents) {
+        throw new globalThis.Error("value provided for field message.documents of type int64 too large");
+      }
+      writer.uint32(40).int64(message.documents);
+    }
+    if (message.versions !== 0n) {
+      if (BigInt.asIntN(64, message.versions) !== message.versions) {
+        throw new globalThis.Error("value provided for field message.versions of type int64 too large");
+      }
+      writer.uint32(48).int64(message.versions);
     }
     return writer;
   },
@@ -6336,6 +9581,30 @@ export const VerifyResult: MessageFns<VerifyResult> = {
             message.bytes = reader.int64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.level = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.documents = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.versions = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6353,6 +9622,9 @@ export const VerifyResult: MessageFns<VerifyResult> = {
       backup: isSet(object.backup) ? BackupDescription.fromJSON(object.backup) : undefined,
       records: isSet(object.records) ? BigInt(object.records) : 0n,
       bytes: isSet(object.bytes) ? BigInt(object.bytes) : 0n,
+      level: isSet(object.level) ? verifyLevelFromJSON(object.level) : 0,
+      documents: isSet(object.documents) ? BigInt(object.documents) : 0n,
+      versions: isSet(object.versions) ? BigInt(object.versions) : 0n,
     };
   },
 
@@ -6367,6 +9639,15 @@ export const VerifyResult: MessageFns<VerifyResult> = {
     if (message.bytes !== 0n) {
       obj.bytes = message.bytes.toString();
     }
+    if (message.level !== 0) {
+      obj.level = verifyLevelToJSON(message.level);
+    }
+    if (message.documents !== 0n) {
+      obj.documents = message.documents.toString();
+    }
+    if (message.versions !== 0n) {
+      obj.versions = message.versions.toString();
+    }
     return obj;
   },
 
@@ -6380,6 +9661,9 @@ export const VerifyResult: MessageFns<VerifyResult> = {
       : undefined;
     message.records = (object.records !== undefined && object.records !== null) ? BigInt(object.records) : 0n;
     message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : 0n;
+    message.level = object.level ?? 0;
+    message.documents = (object.documents !== undefined && object.documents !== null) ? BigInt(object.documents) : 0n;
+    message.versions = (object.versions !== undefined && object.versions !== null) ? BigInt(object.versions) : 0n;
     return message;
   },
 };
@@ -8061,7 +11345,10 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Reads a backup whole and checks every digest, count and row. DATA_LOSS when something is not as it was written. */
+    /**
+     * Reads a backup and checks it as far as the level says; by default whole, every digest, count and row. DATA_LOSS when
+     * something is not as it was written. The host remembers the outcome, and ListBackups tells it.
+     */
     verifyBackup: {
       name: "VerifyBackup",
       requestType: VerifyBackupRequest as typeof VerifyBackupRequest,
@@ -8085,6 +11372,42 @@ export const ManagementServiceDefinition = {
       requestType: ListBackupsRequest as typeof ListBackupsRequest,
       requestStream: false,
       responseType: ListBackupsResponse as typeof ListBackupsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * The documents that differ between two states of an index, each of a backup or of the live index, in the order of their
+     * links. The last message has the sums; a stream without them is not complete.
+     */
+    diffBackups: {
+      name: "DiffBackups",
+      requestType: DiffBackupsRequest as typeof DiffBackupsRequest,
+      requestStream: false,
+      responseType: DiffBackupsResponse as typeof DiffBackupsResponse,
+      responseStream: true,
+      options: {},
+    },
+    /**
+     * Sends the documents of a backup, or of a moment of the live index, in the order of their links, in messages of about a
+     * MiB. The last message has the count; a stream without it is not complete.
+     */
+    exportBackup: {
+      name: "ExportBackup",
+      requestType: ExportBackupRequest as typeof ExportBackupRequest,
+      requestStream: false,
+      responseType: ExportBackupResponse as typeof ExportBackupResponse,
+      responseStream: true,
+      options: {},
+    },
+    /**
+     * The versions that were written next to a moment, in a backup or in the live index: what a restore to that moment has
+     * last, and what it leaves out.
+     */
+    describeMoment: {
+      name: "DescribeMoment",
+      requestType: DescribeMomentRequest as typeof DescribeMomentRequest,
+      requestStream: false,
+      responseType: DescribeMomentResponse as typeof DescribeMomentResponse,
       responseStream: false,
       options: {},
     },
@@ -8273,7 +11596,10 @@ export const ManagementServiceService = {
     responseSerialize: (value: Operation): Buffer => Buffer.from(Operation.encode(value).finish()),
     responseDeserialize: (value: Buffer): Operation => Operation.decode(value),
   },
-  /** Reads a backup whole and checks every digest, count and row. DATA_LOSS when something is not as it was written. */
+  /**
+   * Reads a backup and checks it as far as the level says; by default whole, every digest, count and row. DATA_LOSS when
+   * something is not as it was written. The host remembers the outcome, and ListBackups tells it.
+   */
   verifyBackup: {
     path: "/holdfast.management.v1.ManagementService/VerifyBackup" as const,
     requestStream: false as const,
@@ -8303,6 +11629,48 @@ export const ManagementServiceService = {
     requestDeserialize: (value: Buffer): ListBackupsRequest => ListBackupsRequest.decode(value),
     responseSerialize: (value: ListBackupsResponse): Buffer => Buffer.from(ListBackupsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListBackupsResponse => ListBackupsResponse.decode(value),
+  },
+  /**
+   * The documents that differ between two states of an index, each of a backup or of the live index, in the order of their
+   * links. The last message has the sums; a stream without them is not complete.
+   */
+  diffBackups: {
+    path: "/holdfast.management.v1.ManagementService/DiffBackups" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: DiffBackupsRequest): Buffer => Buffer.from(DiffBackupsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DiffBackupsRequest => DiffBackupsRequest.decode(value),
+    responseSerialize: (value: DiffBackupsResponse): Buffer => Buffer.from(DiffBackupsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DiffBackupsResponse => DiffBackupsResponse.decode(value),
+  },
+  /**
+   * Sends the documents of a backup, or of a moment of the live index, in the order of their links, in messages of about a
+   * MiB. The last message has the count; a stream without it is not complete.
+   */
+  exportBackup: {
+    path: "/holdfast.management.v1.ManagementService/ExportBackup" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ExportBackupRequest): Buffer => Buffer.from(ExportBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExportBackupRequest => ExportBackupRequest.decode(value),
+    responseSerialize: (value: ExportBackupResponse): Buffer =>
+      Buffer.from(ExportBackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExportBackupResponse => ExportBackupResponse.decode(value),
+  },
+  /**
+   * The versions that were written next to a moment, in a backup or in the live index: what a restore to that moment has
+   * last, and what it leaves out.
+   */
+  describeMoment: {
+    path: "/holdfast.management.v1.ManagementService/DescribeMoment" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DescribeMomentRequest): Buffer =>
+      Buffer.from(DescribeMomentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DescribeMomentRequest => DescribeMomentRequest.decode(value),
+    responseSerialize: (value: DescribeMomentResponse): Buffer =>
+      Buffer.from(DescribeMomentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DescribeMomentResponse => DescribeMomentResponse.decode(value),
   },
   /**
    * Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
@@ -8477,12 +11845,30 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
   restore: handleUnaryCall<RestoreRequest, Operation>;
   /** Goes back to the index as it was before the last restore. This can itself be undone. */
   undoRestore: handleUnaryCall<UndoRestoreRequest, Operation>;
-  /** Reads a backup whole and checks every digest, count and row. DATA_LOSS when something is not as it was written. */
+  /**
+   * Reads a backup and checks it as far as the level says; by default whole, every digest, count and row. DATA_LOSS when
+   * something is not as it was written. The host remembers the outcome, and ListBackups tells it.
+   */
   verifyBackup: handleUnaryCall<VerifyBackupRequest, Operation>;
   /** What a backup holds, by its manifest alone. */
   describeBackup: handleUnaryCall<DescribeBackupRequest, BackupDescription>;
   /** The backups at a destination, damaged ones too. */
   listBackups: handleUnaryCall<ListBackupsRequest, ListBackupsResponse>;
+  /**
+   * The documents that differ between two states of an index, each of a backup or of the live index, in the order of their
+   * links. The last message has the sums; a stream without them is not complete.
+   */
+  diffBackups: handleServerStreamingCall<DiffBackupsRequest, DiffBackupsResponse>;
+  /**
+   * Sends the documents of a backup, or of a moment of the live index, in the order of their links, in messages of about a
+   * MiB. The last message has the count; a stream without it is not complete.
+   */
+  exportBackup: handleServerStreamingCall<ExportBackupRequest, ExportBackupResponse>;
+  /**
+   * The versions that were written next to a moment, in a backup or in the live index: what a restore to that moment has
+   * last, and what it leaves out.
+   */
+  describeMoment: handleUnaryCall<DescribeMomentRequest, DescribeMomentResponse>;
   /**
    * Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
    * names is not there.
@@ -8589,7 +11975,10 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Operation) => void,
   ): ClientUnaryCall;
-  /** Reads a backup whole and checks every digest, count and row. DATA_LOSS when something is not as it was written. */
+  /**
+   * Reads a backup and checks it as far as the level says; by default whole, every digest, count and row. DATA_LOSS when
+   * something is not as it was written. The host remembers the outcome, and ListBackups tells it.
+   */
   verifyBackup(
     request: VerifyBackupRequest,
     callback: (error: ServiceError | null, response: Operation) => void,
@@ -8636,6 +12025,48 @@ export interface ManagementServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListBackupsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * The documents that differ between two states of an index, each of a backup or of the live index, in the order of their
+   * links. The last message has the sums; a stream without them is not complete.
+   */
+  diffBackups(request: DiffBackupsRequest, options?: Partial<CallOptions>): ClientReadableStream<DiffBackupsResponse>;
+  diffBackups(
+    request: DiffBackupsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<DiffBackupsResponse>;
+  /**
+   * Sends the documents of a backup, or of a moment of the live index, in the order of their links, in messages of about a
+   * MiB. The last message has the count; a stream without it is not complete.
+   */
+  exportBackup(
+    request: ExportBackupRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportBackupResponse>;
+  exportBackup(
+    request: ExportBackupRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportBackupResponse>;
+  /**
+   * The versions that were written next to a moment, in a backup or in the live index: what a restore to that moment has
+   * last, and what it leaves out.
+   */
+  describeMoment(
+    request: DescribeMomentRequest,
+    callback: (error: ServiceError | null, response: DescribeMomentResponse) => void,
+  ): ClientUnaryCall;
+  describeMoment(
+    request: DescribeMomentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DescribeMomentResponse) => void,
+  ): ClientUnaryCall;
+  describeMoment(
+    request: DescribeMomentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DescribeMomentResponse) => void,
   ): ClientUnaryCall;
   /**
    * Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
