@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseDuration, parseSize, readConfig, settings } from "./config.js";
+import { parseDuration, parseSize, readConfig } from "./config.js";
+import { settings } from "./settings.js";
 import { HostError } from "./errors.js";
 import { resolveOptions } from "./host-options.js";
 
