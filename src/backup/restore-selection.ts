@@ -101,7 +101,7 @@ export async function restoreSelection(task: SelectionTask, signal: AbortSignal,
   }
   await Promise.all(writing);
   if (failures.length > 0) throw stopped(failures[0], result);
-  const warnings = expired === 0 ? [] : [`${expired} documents of the backup have expired since, and were not put back.`];
+  const warnings = expired === 0 ? [] : [`Not put back, because they have expired since: ${expired} documents of the backup.`];
   return { selection: result, warnings };
 }
 
