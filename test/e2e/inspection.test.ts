@@ -202,7 +202,7 @@ describe("a restore of some documents", () => {
 
   test("what has expired since stays away, and is told", async () => {
     const fixture = await hostFixture();
-    await fixture.host.documents.create("/things", '{"documentSelfLink":"short"}', { expirationTimeMicros: Date.now() * 1000 + 300_000 });
+    await fixture.host.documents.create("/things", `{"documentSelfLink":"short","documentExpirationTimeMicros":${Date.now() * 1000 + 300_000}}`);
     await fixture.backup("backup");
     while ((await fixture.host.documents.list({ factoryPath: "/things", expand: false, limit: 1 })).documents.length > 0) await sleep(50);
     const { selection, warnings } = await fixture.restore("backup", { selection: none });
