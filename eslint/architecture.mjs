@@ -32,6 +32,8 @@ const arrows = {
   "host-options.ts": { parts: ["service", "io", "security"], types: ["transfer"] },
   "host.ts": { parts: ["*"] },
   "xenon-import.ts": { parts: ["*"] },
+  "offline.ts": { parts: ["*"] },
+  "offline-index.ts": { parts: ["*"] },
   "config.ts": { parts: ["service", "host-options.ts"], types: ["security"] },
   cli: { parts: ["host.ts", "config.ts", "product-version.ts", "xenon-import.ts"] },
   "index.ts": { parts: ["host.ts"], types: ["host-options.ts", "document", "service"] },
@@ -41,7 +43,7 @@ const arrows = {
 const packages = [
   { name: /^better-sqlite3$/, parts: ["engine/sqlite"], files: ["io/directory-lock.ts"] },
   { name: /^@grpc\//, parts: ["transport"] },
-  { name: /^@connectrpc\//, parts: ["transport"], types: ["service/grpc"] },
+  { name: /^@connectrpc\//, parts: ["transport"], types: ["service/grpc", "offline.ts"] },
   { name: /^@bufbuild\//, parts: ["transport", "service/grpc", "format"] },
   { name: /^(archiver|unzipper)$/, parts: ["container"] },
   { name: /^(commander|pino)$/, parts: ["cli"] },

@@ -35,6 +35,7 @@ import { openSentManifests } from "./service/sent-manifests.js";
 import { startAutoBackup } from "./service/start-auto-backup.js";
 import { createStats } from "./service/stats.js";
 import { createStreamService, type StreamService } from "./service/streams.js";
+import { openVerifications } from "./service/verifications.js";
 import { transferPlaces } from "./service/transfer-places.js";
 import { openDocumentIndex, type DocumentIndex } from "./store/document-index.js";
 import { openMemoryDirectory } from "./store/memory-directory.js";
@@ -206,6 +207,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     indexOf,
     placesOf: placesByScheme({ file: fileUris, http: httpUris, https: httpUris, transfer: transferPlaces(seams, transfers, sentManifests) }),
     files: fileUris,
+    verifications: await openVerifications(seams, join(dataDirectory, "verifications.json"), (error) => logger.warn({ err: error }, "what was remembered of checks of backups cannot be read; it is begun anew")),
     temporaryDirectory,
     hostId,
     productVersion,

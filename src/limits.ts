@@ -101,6 +101,21 @@ export const limits = {
   autoBackupOthers: 10,
   manifestBytes: 4 * MiB,
   manifestsPerDestination: 10_000,
+  /** Documents that a restore of some writes at once, how often it looks again at one that changes meanwhile, and how many it names. */
+  restoreWrites: 128,
+  restoreAttempts: 10,
+  restoreSamples: 100,
+  /** Backups that are made readable at once, to be compared or exported: each takes as much room as its index. */
+  scratchIndexes: 4,
+  /** Versions on either side of a moment. */
+  nearVersions: 3,
+  /** What a check of a sample reads, in percent. */
+  samplePercent: 5,
+  /** Outcomes of checks that a host remembers. */
+  verifications: 1000,
+  /** What a listing of everything below a directory looks at, and how far down. */
+  listedFiles: 100_000,
+  listedDepth: 16,
   /** Bytes of an archive read at once: its directory is small, and what is read beyond an entry is lost. */
   archiveReadBytes: 128 * KiB,
   /** The directory of any ZIP that is checked: that of half a million entries. */

@@ -1,11 +1,101 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import type { Transport } from "@connectrpc/connect";
+import { Operations as OperationsDescriptor } from "../gen/ts/google/longrunning/operations_pb.js";
+import { ManagementService as ManagementServiceDescriptor } from "../gen/ts/holdfast/management/v1/management_pb.js";
+import { openOperations } from "./backup/operations.js";
+import { sqliteKit } from "./engine/sqlite/kit.js";
 import { HostError } from "./errors.js";
+import { temporaryPrefix } from "./io/durable-file.js";
+import { systemSeams } from "./io/seams.js";
+import { limits } from "./limits.js";
+import { openEmptyIndex, type EmptyIndex } from "./offline-index.js";
+import { productVersion } from "./product-version.js";
+import { clientTls } from "./remote/tls.js";
+import { filePlaces } from "./service/file-places.js";
+import { inspectionMethods } from "./service/grpc/inspection.js";
+import { operationsImpl } from "./service/grpc/operations.js";
+import { startMethods } from "./service/grpc/start.js";
+import { watchOperation } from "./service/grpc/watch-operation.js";
+import { httpPlaces } from "./service/http-places.js";
+import { createManagementService } from "./service/management.js";
+import { placesByScheme } from "./service/places.js";
+import { openVerifications } from "./service/verifications.js";
+import { bindService } from "./transport/call/bound-service.js";
+import { inProcessTransport } from "./transport/call/in-process.js";
+import { statusOf } from "./transport/status.js";
 
 export interface OfflineOptions {
+  /** A missing or empty directory that a backup may be restored into; a host started on it goes on from there. */
   dataDirectory?: string;
+  /** Where outcomes of checks are remembered; made if it is missing. */
   stateDirectory: string;
+  /** Hears of what could not be remembered and of errors that their caller is told nothing of. */
+  onError?: (error: unknown) => void;
 }
 
-export async function openOffline(_options: OfflineOptions): Promise<{ transport: Transport; close(): Promise<void> }> {
-  throw new HostError("NOT_SUPPORTED", "Work on files without a host is not there yet.");
+/** The services of a host that look into backups, without a host. */
+export interface Offline {
+  readonly transport: Transport;
+  /** Ends what is under way. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves, in this process and over files alone, what of ManagementService needs no running host: describing, listing,
+ * checking, comparing and exporting backups, and restoring one into an empty data directory.
+ */
+export async function openOffline({ dataDirectory, stateDirectory, onError = () => {} }: OfflineOptions): Promise<Offline> {
+  const seams = systemSeams;
+  const index = dataDirectory === undefined ? undefined : await openEmptyIndex(seams, resolve(dataDirectory));
+  // Beside the index that is made, which its parts are moved to; otherwise wherever TMPDIR says.
+  const temporaryDirectory = index?.temporaryDirectory ?? (await mkdtemp(join(tmpdir(), temporaryPrefix)));
+  const operations = await openOperations({
+    seams,
+    journal: { load: async () => [], write: async () => {}, remove: async () => {} },
+    onSettled: (view) => index?.settled(view),
+    onJournalError: onError,
+  });
+  await mkdir(stateDirectory, { recursive: true, mode: 0o700 }).catch(onError);
+  // The user of the command may read and write what lies there anyway: no roots, and every address but those of metadata services.
+  const files = filePlaces({ seams, roots: { paths: [], what: "backup root" }, dataDirectory: index?.dataDirectory ?? temporaryDirectory, autoBackupDirectory: temporaryDirectory });
+  const http = httpPlaces({ seams, policy: { allowPrivate: true, allowed: [] }, tls: clientTls({}), temporaryDirectory });
+  const management = createManagementService({
+    seams,
+    kit: sqliteKit,
+    operations,
+    indexOf: (link) => index?.of(link) ?? noHost(),
+    placesOf: placesByScheme({ file: files, http, https: http }),
+    files,
+    verifications: await openVerifications(seams, join(stateDirectory, "verifications.json"), onError),
+    temporaryDirectory,
+    hostId: "",
+    productVersion,
+    describeHost: noHost,
+    pauseAutoBackup: async () => () => {},
+  });
+  const conversion = { statusOf, nowMicros: seams.nowMicros };
+  const services = [
+    bindService(ManagementServiceDescriptor, {
+      ...inspectionMethods(management, conversion),
+      restore: startMethods(management, conversion).restore,
+      watchOperation: ({ name }, { signal }) => watchOperation(operations, name, conversion, signal),
+    }),
+    bindService(OperationsDescriptor, operationsImpl(operations, conversion)),
+  ];
+  return {
+    transport: inProcessTransport(services, onError),
+    close: () => closeOffline(operations, index, temporaryDirectory),
+  };
+}
+
+async function closeOffline(operations: { close(graceMs: number): Promise<void> }, index: EmptyIndex | undefined, temporaryDirectory: string): Promise<void> {
+  await operations.close(limits.shutdownMs);
+  await index?.close();
+  await rm(temporaryDirectory, { recursive: true, force: true });
+}
+
+function noHost(): never {
+  throw new HostError("CONFIGURATION_INVALID", "This takes the index of a running host: name one with --address HOST:PORT.");
 }

@@ -92,16 +92,67 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 		result, err := r.VerifyBackup(r.ctx, &managementv1.VerifyBackupRequest{Uri: r.uri(s.URI)})
 		return outcome{"documents": result.GetBackup().GetDocuments()}, err
 	},
-	"restore": func(r *scenarioRun, s step) (outcome, error) {
-		request := &managementv1.RestoreRequest{Source: r.uri(s.Source)}
-		if s.TargetTime != "" {
-			micros, err := strconv.ParseInt(r.value(s.TargetTime), 10, 64)
-			if err != nil {
-				return nil, err
-			}
-			request.TargetTimeMicros = &micros
+	"diffBackups": func(r *scenarioRun, s step) (outcome, error) {
+		time, err := r.time(s.FromTime)
+		if err != nil {
+			return nil, err
 		}
-		result, err := r.Restore(r.ctx, request)
+		stream, err := r.Management.DiffBackups(r.ctx, &managementv1.DiffBackupsRequest{
+			From: &managementv1.IndexMoment{Uri: r.uri(s.From), TargetTimeMicros: time},
+			To:   &managementv1.IndexMoment{Uri: r.uri(s.To)},
+		})
+		if err != nil {
+			return nil, err
+		}
+		count, summary := 0, new(managementv1.DiffSummary)
+		err = each(stream.Recv, func(message *managementv1.DiffBackupsResponse) {
+			count += len(message.Differences)
+			summary = message.Summary
+		})
+		return outcome{"count": count, "created": summary.GetCreated(), "same": summary.GetSame()}, err
+	},
+	"exportBackup": func(r *scenarioRun, s step) (outcome, error) {
+		time, err := r.time(s.TargetTime)
+		if err != nil {
+			return nil, err
+		}
+		stream, err := r.Management.ExportBackup(r.ctx, &managementv1.ExportBackupRequest{
+			Moment:    &managementv1.IndexMoment{Uri: r.uri(s.URI), TargetTimeMicros: time},
+			Selection: &managementv1.DocumentSelection{Prefixes: []string{s.Prefix}},
+		})
+		if err != nil {
+			return nil, err
+		}
+		var text strings.Builder
+		var count int64
+		err = each(stream.Recv, func(message *managementv1.ExportBackupResponse) {
+			for _, document := range message.Documents {
+				text.Write(document)
+			}
+			count = message.GetCount()
+		})
+		return outcome{"count": count, "contains": text.String()}, err
+	},
+	"describeMoment": func(r *scenarioRun, s step) (outcome, error) {
+		time, err := r.time(s.TargetTime)
+		if err != nil {
+			return nil, err
+		}
+		moment, err := r.Management.DescribeMoment(r.ctx, &managementv1.DescribeMomentRequest{
+			Moment: &managementv1.IndexMoment{Uri: r.uri(s.URI), TargetTimeMicros: time},
+			Count:  1,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return outcome{"before": moment.Before[0].SelfLink, "after": moment.After[0].SelfLink, "count": moment.VersionsAfter}, nil
+	},
+	"restore": func(r *scenarioRun, s step) (outcome, error) {
+		time, err := r.time(s.TargetTime)
+		if err != nil {
+			return nil, err
+		}
+		result, err := r.Restore(r.ctx, &managementv1.RestoreRequest{Source: r.uri(s.Source), TargetTimeMicros: time})
 		return outcome{"documents": result.GetDocuments()}, err
 	},
 	"undoRestore": func(r *scenarioRun, s step) (outcome, error) {
@@ -274,6 +325,29 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 		response, err := r.Health.Check(r.ctx, &grpc_health_v1.HealthCheckRequest{Service: s.Service})
 		return outcome{"serving": response.GetStatus() == grpc_health_v1.HealthCheckResponse_SERVING}, err
 	},
+}
+
+// each hears of every message of a stream, until its end.
+func each[T any](receive func() (T, error), hear func(T)) error {
+	for {
+		message, err := receive()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		hear(message)
+	}
+}
+
+// time is a moment of a step in microseconds; nil where it names none.
+func (r *scenarioRun) time(text string) (*int64, error) {
+	if text == "" {
+		return nil, nil
+	}
+	micros, err := strconv.ParseInt(r.value(text), 10, 64)
+	return &micros, err
 }
 
 func ofDocument(document *documentv1.Document) outcome {

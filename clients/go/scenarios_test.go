@@ -35,8 +35,10 @@ type step struct {
 	Count, Oldest                                  int
 	Skip, Offset, Limit                            int64
 	Keep                                           bool
-	RequestID                                      string   `yaml:"requestId"`
-	TargetTime                                     string   `yaml:"targetTime"`
+	RequestID                                      string `yaml:"requestId"`
+	TargetTime                                     string `yaml:"targetTime"`
+	FromTime                                       string `yaml:"fromTime"`
+	Prefix                                         string
 	CutAfterBytes                                  int64    `yaml:"cutAfterBytes"`
 	BaseSources                                    []string `yaml:"baseSources"`
 	KeepTime                                       string   `yaml:"keepTime"`

@@ -108,7 +108,7 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
 }
 
 /** The manifests whose backups are the beginning of this very log, newest first. All others are somebody else's and stay. */
-async function ownManifests(writer: ContainerWriter, engine: Engine, snapshot: Snapshot): Promise<ManifestFile[]> {
+export async function ownManifests(writer: Pick<ContainerWriter, "existing">, engine: Engine, snapshot: Pick<Snapshot, "indexId" | "lineage">): Promise<ManifestFile[]> {
   const own: ManifestFile[] = [];
   for (const found of writer.existing) {
     if (!("file" in found)) continue;
@@ -120,7 +120,7 @@ async function ownManifests(writer: ContainerWriter, engine: Engine, snapshot: S
 }
 
 /** The newest of them, and whether all it lists is there. */
-async function findChain(writer: ContainerWriter, [newest]: ManifestFile[]): Promise<{ file: ManifestFile; whole: boolean } | undefined> {
+export async function findChain(writer: Pick<ContainerWriter, "holds">, [newest]: ManifestFile[]): Promise<{ file: ManifestFile; whole: boolean } | undefined> {
   if (!newest) return undefined;
   for (const segment of newest.manifest.segments) if (!(await writer.holds(segment))) return { file: newest, whole: false };
   return { file: newest, whole: true };

@@ -1,12 +1,7 @@
-import { join } from "node:path";
 import type { ContainerReader, FoundManifest } from "../container/container.js";
-import type { EngineKit, SegmentSource } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Manifest, ManifestFile } from "../format/manifest.js";
-import { temporaryPrefix } from "../io/durable-file.js";
-import type { Seams } from "../io/seams.js";
 import type { BackupDescription, BackupListing } from "./model.js";
-import type { Report } from "./report.js";
 
 /**
  * The backup asked for, or the newest one: of the index given, where there is one of it, since several indexes may be
@@ -50,10 +45,11 @@ export async function listBackups(reader: ContainerReader, place: Place, signal:
 }
 
 async function listOne(reader: ContainerReader, place: Place, found: FoundManifest): Promise<BackupListing> {
-  if ("problem" in found) return { name: found.name, state: "DAMAGED", problem: found.problem };
+  if ("problem" in found) return { name: found.name, uri: place.uri, state: "DAMAGED", problem: found.problem };
   const backup = describeManifest(place, found.file);
   const problem = await missingSegment(reader, found.file.manifest);
-  return problem === undefined ? { name: found.name, state: "COMPLETE", backup } : { name: found.name, state: "DAMAGED", problem, backup };
+  const common = { name: found.name, uri: place.uri, backup };
+  return problem === undefined ? { ...common, state: "COMPLETE" } : { ...common, state: "DAMAGED", problem };
 }
 
 async function missingSegment(reader: ContainerReader, manifest: Manifest): Promise<string | undefined> {
@@ -75,40 +71,4 @@ export async function requireSegments(reader: ContainerReader, manifest: Manifes
   }
   const missing = await missingSegment(reader, manifest);
   if (missing !== undefined) throw new HostError("BACKUP_DAMAGED", `The backup at ${reader.path} is damaged: ${missing}. Use another backup.`);
-}
-
-/** Reads a whole backup through: every digest, count and row checksum must agree. Returns how many rows it read. */
-export async function verifyBackup(
-  seams: Seams,
-  kit: EngineKit,
-  reader: ContainerReader,
-  manifest: Manifest,
-  temporaryDirectory: string,
-  signal: AbortSignal,
-  report: Report,
-): Promise<number> {
-  await requireSegments(reader, manifest);
-  const records = manifest.segments.reduce((sum, segment) => sum + segment.records, 0);
-  const prunes = manifest.segments.reduce((sum, segment) => sum + segment.prunes, 0);
-  if (prunes === 0 && records !== manifest.versions) {
-    throw new HostError("BACKUP_DAMAGED", `The segments of ${reader.path} hold ${records} versions together; their manifest promises ${manifest.versions}. Use another backup.`);
-  }
-  report({ stage: "verifying", documentsTotal: records });
-  const unpacked = join(temporaryDirectory, `${temporaryPrefix}verify-${seams.randomHex(8)}`);
-  const directory = reader.kind === "ZIP" ? unpacked : reader.path;
-  const wanted = manifest.segments.map((segment) => ({ segment, path: join(directory, segment.name) }));
-  const bytesTotal = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  report({ bytesTotal });
-  try {
-    if (reader.kind === "ZIP") {
-      await seams.files.makeDirectory(unpacked);
-      await reader.fetch(wanted, signal);
-    }
-    const sources: SegmentSource[] = wanted.map(({ segment, path }) => ({ ...segment, path }));
-    await kit.checkSegments(sources, signal, (rows) => report({ documentsDone: rows }));
-    report({ bytesDone: bytesTotal });
-    return records;
-  } finally {
-    if (reader.kind === "ZIP") await seams.files.removeTree(unpacked).catch(() => {});
-  }
 }

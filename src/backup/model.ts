@@ -42,8 +42,47 @@ export interface RestoreRequest {
   bearer?: string;
   /** The index must still be at this position when it is switched, or nothing is done: INDEX_CHANGED. */
   ifPositionMicros?: number;
+  /** Only these documents are put back, into the live index, as new versions. */
+  selection?: DocumentSelection & { deleteOthers: boolean };
   /** Further archives that hold segments which the manifest lists and the source itself lacks. */
   baseSources?: string[];
+}
+
+/** What became of the documents of a selection; of validateOnly, what would. */
+export interface SelectionResult {
+  created: number;
+  replaced: number;
+  unchanged: number;
+  deleted: number;
+  /** The backup has them not: they stayed as they are. */
+  left: number;
+  /** The first limits.restoreSamples of those created, replaced and deleted. */
+  differences: DocumentDifference[];
+}
+
+/** What a backup would do. */
+export interface BackupForecast {
+  kind: "UNCHANGED" | "BASE" | "DELTA";
+  reason: string;
+  records: number;
+  estimatedBytes: number;
+  /** Of the destination, where that can be told. */
+  freeBytes?: number;
+  expectedMicros?: number;
+  replacedBackups: string[];
+}
+
+/** What a restore would do. */
+export interface RestoreForecast {
+  backup: BackupDescription;
+  currentDocuments: number;
+  currentVersions: number;
+  currentPositionMicros: number;
+  /** Versions that the restored index would not have; absent where the backup is of another history. */
+  versionsLeftOut?: number;
+  neededBytes: number;
+  freeBytes: number;
+  expectedMicros?: number;
 }
 
 export interface SegmentDescription {
@@ -86,6 +125,8 @@ export interface BackupResult {
   /** False only where the destination cannot be read back; the warnings say so. */
   verified: boolean;
   warnings: string[];
+  /** Of validateOnly. */
+  forecast?: BackupForecast;
 }
 
 export interface RestoreResult {
@@ -97,12 +138,76 @@ export interface RestoreResult {
   /** The moment restored to, where one was asked for. */
   targetTimeMicros?: number;
   warnings: string[];
+  /** Of a restore of some documents. */
+  selection?: SelectionResult;
+  /** Of validateOnly. */
+  forecast?: RestoreForecast;
+}
+
+/** A state of an index: of a backup or of the live index. */
+export interface IndexMoment {
+  /** Where the backup is; absent: the live index. */
+  uri?: string;
+  /** Absent: the newest. */
+  manifest?: string;
+  /** Absent: its end. */
+  targetTimeMicros?: bigint;
+  /** Of the live index. */
+  indexLink: string;
+  /** As in RestoreRequest. */
+  bearer?: string;
+}
+
+/** Some documents of an index: those whose link is one of the links or begins with a prefix, and whose kind is one of the kinds. None of either: all. */
+export interface DocumentSelection {
+  prefixes: readonly string[];
+  kinds: readonly string[];
+  links: readonly string[];
+}
+
+/** A document that is not the same in two states of an index. */
+export interface DocumentDifference {
+  link: string;
+  change: "CREATED" | "CHANGED" | "DELETED";
+  kind: string;
+  from?: { version: number; updateTimeMicros: number };
+  to?: { version: number; updateTimeMicros: number };
+}
+
+export interface DiffSummary {
+  created: number;
+  changed: number;
+  deleted: number;
+  same: number;
+}
+
+/** How far a backup is checked; each level has what the one before has. */
+export type VerifyLevel = "LIST" | "SAMPLE" | "FULL" | "TRIAL";
+
+export interface VerifyDepth {
+  level: VerifyLevel;
+  /** SAMPLE: how many of a hundred rows. */
+  samplePercent: number;
 }
 
 export interface VerifyResult {
   backup: BackupDescription;
+  level: VerifyLevel;
   records: number;
   bytes: number;
+  /** Of a trial: what it restored. */
+  documents?: number;
+  versions?: number;
+}
+
+/** What a check of a backup found. */
+export interface Verification {
+  level: VerifyLevel;
+  timeMicros: number;
+  passed: boolean;
+  /** What was not as it was written. */
+  problem?: string;
+  records: number;
 }
 
 export interface PruneResult {
@@ -111,13 +216,27 @@ export interface PruneResult {
   freedBytes: number;
 }
 
-/** A backup at a destination, or a manifest there that is no good one. */
+/** INCOMPLETE: files of a backup without its manifest. FOREIGN: a backup that is none of ours, or none at all. */
+export type BackupState = "COMPLETE" | "DAMAGED" | "INCOMPLETE" | "FOREIGN";
+
+/** What is found where backups are looked for. */
 export interface BackupListing {
+  /** Of the manifest; of what has none, of the file or directory. */
   name: string;
-  state: "COMPLETE" | "DAMAGED";
-  /** What is wrong with a damaged one. */
+  uri: string;
+  state: BackupState;
+  /** What is wrong with one that is not complete. */
   problem?: string;
   backup?: BackupDescription;
+  lastVerification?: Verification;
+  /** Of the newest file. */
+  modifiedMicros?: number;
+}
+
+export interface ListOptions {
+  /** file: alone: looks in the directories below too. */
+  recursive?: boolean;
+  signal?: AbortSignal;
 }
 
 export type OperationKind = "backup" | "restore" | "undo-restore" | "verify-backup";

@@ -2,12 +2,13 @@ import { join } from "node:path";
 import type { ContainerReader } from "../container/container.js";
 import type { BuildResult, EngineKit, IndexIdentity, SegmentSource } from "../engine/engine.js";
 import { HostError } from "../errors.js";
-import type { Manifest } from "../format/manifest.js";
+import type { Manifest, ManifestFile } from "../format/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import type { Seams } from "../io/seams.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { findManifest, requireSegments } from "./inspect.js";
 import type { Report } from "./report.js";
+import { requirePromised } from "./scratch-index.js";
 import { resolveTargetTime, type ResolvedTarget } from "./target-time.js";
 
 export interface RestoreTask {
@@ -33,12 +34,16 @@ export interface RestoreRun extends BuildResult {
 
 /** What a restore would do: the checks that need no copy of the data. */
 export interface RestorePlan {
-  manifest: Manifest;
+  file: ManifestFile;
   target: ResolvedTarget;
+  /** What it takes beside the index, and what is free there. */
+  neededBytes: number;
+  freeBytes: number;
 }
 
 export async function planRestore(seams: Seams, task: RestoreTask, signal: AbortSignal): Promise<RestorePlan> {
-  const { manifest } = await findManifest(task.reader, task.manifestName, signal, task.index.link);
+  const file = await findManifest(task.reader, task.manifestName, signal, task.index.link);
+  const { manifest } = file;
   if (manifest.indexLink !== task.index.link && !task.allowOtherIndex) {
     throw new HostError(
       "BACKUP_OF_OTHER_INDEX",
@@ -50,12 +55,12 @@ export async function planRestore(seams: Seams, task: RestoreTask, signal: Abort
   const target = resolveTargetTime(task.targetTimeMicros, manifest.window, task.lenientTargetTime);
   const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   // The copy that is read, the index made of it with its keys, and what sorting the keys takes.
-  const needed = Math.ceil(bytes * 2.5);
-  const free = await seams.files.freeBytes(task.temporaryDirectory);
-  if (free < needed) {
-    throw new HostError("STORAGE_FULL", `The restore needs about ${needed} bytes beside the index and ${free} are free; nothing was changed.`);
+  const neededBytes = Math.ceil(bytes * 2.5);
+  const freeBytes = await seams.files.freeBytes(task.temporaryDirectory);
+  if (freeBytes < neededBytes) {
+    throw new HostError("STORAGE_FULL", `The restore needs about ${neededBytes} bytes beside the index and ${freeBytes} are free; nothing was changed.`);
   }
-  return { manifest, target };
+  return { file, target, neededBytes, freeBytes };
 }
 
 /** Restores online: the new index is made and checked beside the live one, which serves until the switch and stays for undo. */
@@ -63,7 +68,8 @@ export async function runRestore(seams: Seams, kit: EngineKit, task: RestoreTask
   const replacement = await task.index.beginReplacement();
   const source = join(task.temporaryDirectory, `${temporaryPrefix}restore-${seams.randomHex(8)}`);
   try {
-    const { manifest, target } = await planRestore(seams, task, signal);
+    const { file, target } = await planRestore(seams, task, signal);
+    const { manifest } = file;
     const warnings = target.warning === undefined ? [] : [target.warning];
     if (target.warning !== undefined) report({ warning: target.warning });
     await seams.files.makeDirectory(source);
@@ -86,12 +92,7 @@ export async function runRestore(seams: Seams, kit: EngineKit, task: RestoreTask
       ...(target.targetTimeMicros !== undefined && { targetTimeMicros: target.targetTimeMicros }),
       onProgress: (stage, rows) => report({ stage, ...(stage === "loading" && { documentsDone: rows }) }),
     });
-    if (target.targetTimeMicros === undefined && (built.versions !== manifest.versions || built.documents !== manifest.documents)) {
-      throw new HostError(
-        "BACKUP_DAMAGED",
-        `The backup gave ${built.documents} documents with ${built.versions} versions; its manifest promises ${manifest.documents} with ${manifest.versions}. Use another backup.`,
-      );
-    }
+    if (target.targetTimeMicros === undefined) requirePromised(built, manifest);
     await seams.step("restore:built");
     signal.throwIfAborted();
     report({ stage: "switching" });

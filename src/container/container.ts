@@ -16,6 +16,8 @@ export interface ContainerReader {
   sizeOf(name: string): Promise<number | undefined>;
   /** Copies segments, unchecked but for their sizes, into new files. `onBytes` hears of each that is done. */
   fetch(wanted: StagedSegment[], signal: AbortSignal, onBytes?: (count: number) => void): Promise<void>;
+  /** The bytes of a segment as they are there; of an archive, unpacked. BACKUP_DAMAGED where they cannot be read. */
+  bytesOf(segment: Pick<Segment, "name" | "sizeBytes">, signal: AbortSignal): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
 }
 

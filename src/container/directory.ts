@@ -7,7 +7,7 @@ import { publishFile, temporaryPrefix, writeFileDurably } from "../io/durable-fi
 import { errnoOf } from "../io/file-system.js";
 import { acquireLease, type Lease } from "../io/lease.js";
 import type { LeaseOptions } from "../io/lease-options.js";
-import { readChunks, readSmallFile, writeStream } from "../io/read-file.js";
+import { readChunks, readRange, readSmallFile, writeStream } from "../io/read-file.js";
 import type { Seams } from "../io/seams.js";
 import { limits } from "../limits.js";
 import type { ContainerReader, ContainerWriter, FoundManifest } from "./container.js";
@@ -78,6 +78,7 @@ export function openDirectoryReader(seams: Pick<Seams, "files">, path: string): 
         onBytes?.(segment.sizeBytes);
       }
     },
+    bytesOf: ({ name, sizeBytes }, signal) => readRange(files, join(path, name), { offset: 0, end: sizeBytes, pieceBytes: limits.copyChunkBytes }, signal),
     close: async () => {},
   };
 }

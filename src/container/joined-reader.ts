@@ -26,6 +26,9 @@ export function joinReaders(first: ContainerReader, others: readonly ContainerRe
       }
       for (const [reader, share] of shares) await reader.fetch(share, signal, onBytes);
     },
+    async *bytesOf(segment, signal) {
+      yield* (await holderOf(segment.name)).bytesOf(segment, signal);
+    },
     async close() {
       for (const reader of all) await reader.close();
     },

@@ -23,6 +23,13 @@ export function renamedReader(reader: ContainerReader, name: string, close: () =
     manifests: (signal) => renaming(reader.manifests(signal)),
     sizeOf: (file) => renaming(reader.sizeOf(file)),
     fetch: (wanted, signal, onBytes) => renaming(reader.fetch(wanted, signal, onBytes)),
+    async *bytesOf(segment, signal) {
+      try {
+        yield* reader.bytesOf(segment, signal);
+      } catch (error) {
+        throw renamedError(error, reader.path, name);
+      }
+    },
     async close() {
       await reader.close();
       await close();

@@ -1,4 +1,4 @@
-import type { DocumentVersion, DocumentWrite } from "../document/document.js";
+import type { Action, DocumentVersion, DocumentWrite } from "../document/document.js";
 import type { Filter, OrderBy } from "../document/filter.js";
 
 /**
@@ -84,6 +84,25 @@ export interface IndexState extends IndexIdentity {
   lastRecord?: LogMark;
 }
 
+/** A version as the log has it. */
+export interface LogEntry {
+  timeMicros: number;
+  link: string;
+  version: number;
+  action: Action;
+  kind: string;
+}
+
+/** What was written next to a time. */
+export interface NearLog {
+  /** At the time or before it, the newest first. */
+  before: LogEntry[];
+  /** After it, the oldest first. */
+  after: LogEntry[];
+  /** How many versions there are after it. */
+  afterCount: number;
+}
+
 /** A fixed position of the log. Rows at or below it do not change until it is released. */
 export interface Snapshot extends IndexState {
   /** The wall time of the snapshot, at least the position: the end of the restorable window. */
@@ -164,6 +183,8 @@ export interface Engine extends DocumentStore {
    * of another that a copied data directory has gone on to.
    */
   holds(mark: LogMark): Promise<boolean>;
+  /** At most `count` versions on either side of a time. */
+  near(timeMicros: number, count: number): Promise<NearLog>;
   /** Turns documents past their expiry into deleted ones and prunes; returns how many versions it wrote and removed. */
   sweep(): Promise<{ expired: number; pruned: number }>;
   close(): Promise<void>;
@@ -171,6 +192,13 @@ export interface Engine extends DocumentStore {
 
 export interface SegmentSource extends SegmentContent {
   path: string;
+}
+
+/** What a sample of segments read. */
+export interface Sampled {
+  records: number;
+  /** Of text: what the checksums are over. */
+  bytes: number;
 }
 
 /** A request to make an index of segments. */
@@ -261,4 +289,8 @@ export interface EngineKit {
   openRing(options: RingOptions): Ring;
   build(request: BuildRequest): Promise<BuildResult>;
   checkSegments(segments: SegmentSource[], signal: AbortSignal, onProgress?: (rows: number) => void): Promise<void>;
+  /** Checks the checksums of about so many of a hundred rows, in runs that are spread over the time of each segment, others every time. No digests. */
+  sampleSegments(segments: SegmentSource[], percent: number, signal: AbortSignal, onProgress?: (rows: number) => void): Promise<Sampled>;
+  /** As `near` of an engine, of the segments of one backup, whose digests are not looked at. */
+  nearSegments(segments: SegmentSource[], timeMicros: number, count: number, signal: AbortSignal): Promise<NearLog>;
 }

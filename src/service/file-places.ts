@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { openDirectoryWriter } from "../container/directory.js";
 import { openContainer } from "../container/open.js";
@@ -48,7 +49,12 @@ export function filePlaces({ seams, roots, dataDirectory, autoBackupDirectory }:
       if (!status) await requireParent(seams.files, path);
       const uri = pathToFileURL(path).href;
       const open = container === "ZIP" ? openZipWriter : openDirectoryWriter;
-      return { target: uri, uri, container, open: (signal) => open(seams, path, signal) };
+      const look = async () => ({
+        freeBytes: await seams.files.freeBytes(status?.kind === "directory" ? path : dirname(path)),
+        // An empty file may be replaced too.
+        ...(status && status.sizeBytes > 0 && { reader: await openContainer(seams, path) }),
+      });
+      return { target: uri, uri, container, open: (signal) => open(seams, path, signal), look };
     },
     async source(uri) {
       const path = await pathOf(uri);

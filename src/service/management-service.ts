@@ -3,10 +3,14 @@ import type {
   BackupListing,
   BackupRequest,
   HostDescription,
+  ListOptions,
   OperationView,
   PruneResult,
   RestoreRequest,
+  VerifyDepth,
 } from "../backup/model.js";
+
+import type { InspectionService } from "./inspection.js";
 
 export type * from "../backup/model.js";
 
@@ -17,8 +21,12 @@ export interface ManagementService {
   backup(request: BackupRequest): Promise<OperationView>;
   restore(request: RestoreRequest): Promise<OperationView>;
   undoRestore(indexLink: string): Promise<OperationView>;
-  verifyBackup(uri: string, manifest?: string): Promise<OperationView>;
-  describeBackup(uri: string, manifest?: string): Promise<BackupDescription>;
-  listBackups(uri: string): Promise<BackupListing[]>;
+  /** By default FULL. */
+  verifyBackup(uri: string, manifest?: string, depth?: VerifyDepth): Promise<OperationView>;
+  describeBackup(uri: string, manifest?: string, signal?: AbortSignal): Promise<BackupDescription>;
+  listBackups(uri: string, options?: ListOptions): Promise<BackupListing[]>;
+  /** The same, after their files were read: those whose digests do not agree are damaged. */
+  checkDigests(listings: readonly BackupListing[], signal?: AbortSignal): Promise<BackupListing[]>;
+  readonly inspection: InspectionService;
   pruneBackups(uri: string, names: string[], validateOnly?: boolean): Promise<PruneResult>;
 }

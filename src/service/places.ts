@@ -13,6 +13,8 @@ export interface BackupPlace {
   readonly container: ContainerKind;
   /** `expectedBytes`: what the backup will take at most, roughly. */
   open(signal: AbortSignal, report: Report, expectedBytes: number): Promise<ContainerWriter>;
+  /** What is there already and how much is free, for a forecast; absent where that cannot be told without writing. */
+  look?(): Promise<{ reader?: ContainerReader; freeBytes: number }>;
 }
 
 /** Where a backup comes from. */

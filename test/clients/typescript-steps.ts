@@ -30,6 +30,8 @@ function uriOf({ directory }: World, place: unknown): string {
   return name.startsWith("transfer:") ? name : `file:${join(directory, name)}`;
 }
 
+const targetTime = (time: unknown) => (time === undefined ? {} : { targetTimeMicros: BigInt(String(time)) });
+
 function* manyDocuments(count: number) {
   for (let i = 0; i < count; i += 1) yield { documentSelfLink: `many-${i}`, name: `document ${i}` };
 }
@@ -86,8 +88,7 @@ export const steps: Record<string, (world: World, step: Step) => Promise<Outcome
     world.kept.set(text(step["keepOperation"]), name);
   },
   async restore(world, step) {
-    const target = step["targetTime"] === undefined ? {} : { targetTimeMicros: BigInt(String(step["targetTime"])) };
-    return { documents: Number((await world.client.restore({ source: uriOf(world, step["source"]), ...target })).documents) };
+    return { documents: Number((await world.client.restore({ source: uriOf(world, step["source"]), ...targetTime(step["targetTime"]) })).documents) };
   },
   async undoRestore({ client }) {
     const { name } = await client.management.undoRestore({});
@@ -99,6 +100,22 @@ export const steps: Record<string, (world: World, step: Step) => Promise<Outcome
   },
   describeBackup: async (world, step) => ({ documents: Number((await world.client.management.describeBackup({ uri: uriOf(world, step["uri"]) })).documents) }),
   listBackups: async (world, step) => ({ count: (await world.client.management.listBackups({ uri: uriOf(world, step["uri"]) })).backups.length }),
+  async diffBackups(world, step) {
+    const moment = (place: unknown, time: unknown) => ({ uri: uriOf(world, place), ...targetTime(time) });
+    const messages = await collect(world.client.management.diffBackups({ from: moment(step["from"], step["fromTime"]), to: moment(step["to"], undefined) }));
+    const { created, same } = messages.at(-1)?.summary ?? {};
+    return { count: messages.flatMap(({ differences }) => differences).length, created: Number(created), same: Number(same) };
+  },
+  async exportBackup(world, step) {
+    const moment = { uri: uriOf(world, step["uri"]), ...targetTime(step["targetTime"]) };
+    const messages = await collect(world.client.management.exportBackup({ moment, selection: { prefixes: [text(step["prefix"])] } }));
+    return { count: Number(messages.at(-1)?.count), contains: Buffer.concat(messages.flatMap(({ documents }) => documents)).toString() };
+  },
+  async describeMoment(world, step) {
+    const moment = { uri: uriOf(world, step["uri"]), ...targetTime(step["targetTime"]) };
+    const { before, after, versionsAfter } = await world.client.management.describeMoment({ moment, count: 1 });
+    return { before: before[0]?.selfLink, after: after[0]?.selfLink, count: Number(versionsAfter) };
+  },
   async pruneBackups(world, step) {
     const uri = uriOf(world, step["uri"]);
     const { backups } = await world.client.management.listBackups({ uri });

@@ -17,6 +17,7 @@ export interface FakeManagement {
 export function createFakeManagement(): FakeManagement {
   const views = new Map<string, OperationView>();
   const waiters = new Set<() => void>();
+  const noStream = async function* (): AsyncGenerator<never> {};
   const unused = () => Promise.reject(new HostError("NOT_SUPPORTED", "not in this fake"));
 
   function begin(kind: "backup" | "restore", indexLink: string, target: string): Promise<OperationView> {
@@ -69,6 +70,8 @@ export function createFakeManagement(): FakeManagement {
       verifyBackup: unused,
       describeBackup: unused,
       listBackups: unused,
+      checkDigests: unused,
+      inspection: { diff: noStream, export: noStream, moment: unused },
       pruneBackups: unused,
     },
     operations: {

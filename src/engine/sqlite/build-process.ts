@@ -1,17 +1,25 @@
 import { HostError } from "../../errors.js";
 import { serveChild } from "../../io/child-process.js";
-import type { BuildResult, SegmentSource } from "../engine.js";
+import type { BuildResult, NearLog, Sampled, SegmentSource } from "../engine.js";
 import { buildIndex, type BuildStage, type BuildTask } from "./build.js";
-import { checkDigest } from "./segment.js";
+import { joinNear, nearLog } from "./near.js";
+import { sampleRows } from "./sample.js";
+import { checkDigest, readSegment } from "./segment.js";
 import { fromSqlite } from "./sqlite-error.js";
 import { startWorker } from "./worker-client.js";
 
 /** Work on segments from outside. */
-export type BuildCall = { kind: "build"; task: BuildTask } | { kind: "check"; segments: SegmentSource[] };
+export type BuildCall =
+  | { kind: "build"; task: BuildTask }
+  | { kind: "check"; segments: SegmentSource[] }
+  | { kind: "sample"; segments: SegmentSource[]; percent: number }
+  | { kind: "near"; segments: SegmentSource[]; timeMicros: number; count: number };
+export type BuildAnswer = BuildResult | Sampled | NearLog | null;
 export interface BuildProgress {
   stage: BuildStage;
   rows: number;
 }
+type ReportProgress = (progress: BuildProgress) => void;
 
 async function check(segments: SegmentSource[], report: (rows: number) => void): Promise<void> {
   const lost = () => new HostError("INTERNAL", "The thread that checks segments ended before it was done.");
@@ -23,24 +31,49 @@ async function check(segments: SegmentSource[], report: (rows: number) => void):
   }
 }
 
-serveChild<BuildCall, BuildResult | null, BuildProgress>("Reading the backup", async (call, report) => {
-  const segments = call.kind === "build" ? call.task.segments : call.segments;
-  for (const segment of segments) checkDigest(segment, () => {});
-  if (call.kind === "check") {
-    await check(segments, (rows) => report({ stage: "checking", rows }));
-    return null;
-  }
+async function build(task: BuildTask, report: ReportProgress): Promise<BuildResult> {
+  for (const segment of task.segments) checkDigest(segment, () => {});
   // The rows are checked in a thread while this one loads them; both must succeed.
-  const checked = check(segments, () => {}).then(
+  const checked = check(task.segments, () => {}).then(
     () => undefined,
     (error: unknown) => HostError.from(error),
   );
   await new Promise((next) => setImmediate(next));
   const built = await Promise.resolve()
-    .then(() => buildIndex(call.task, (stage, rows) => report({ stage, rows })))
-    .catch((error: unknown) => fromSqlite(error, `Building the index in ${call.task.directory}`));
+    .then(() => buildIndex(task, (stage, rows) => report({ stage, rows })))
+    .catch((error: unknown) => fromSqlite(error, `Building the index in ${task.directory}`));
   const problem = await checked;
   if (problem) throw problem;
   if (built instanceof HostError) throw built;
   return built;
+}
+
+function sample(segments: SegmentSource[], percent: number, report: ReportProgress): Sampled {
+  const sum = { records: 0, bytes: 0 };
+  for (const segment of segments) {
+    const { records, bytes } = sampleRows(segment, percent);
+    sum.records += records;
+    sum.bytes += bytes;
+    report({ stage: "checking", rows: sum.records });
+  }
+  return sum;
+}
+
+function near(segments: SegmentSource[], timeMicros: number, count: number): NearLog {
+  return joinNear(segments.map((segment) => readSegment(segment, (db) => nearLog(db, timeMicros, count))), count);
+}
+
+serveChild<BuildCall, BuildAnswer, BuildProgress>("Reading the backup", async (call, report) => {
+  switch (call.kind) {
+    case "build":
+      return build(call.task, report);
+    case "check":
+      for (const segment of call.segments) checkDigest(segment, () => {});
+      await check(call.segments, (rows) => report({ stage: "checking", rows }));
+      return null;
+    case "sample":
+      return sample(call.segments, call.percent, report);
+    case "near":
+      return near(call.segments, call.timeMicros, call.count);
+  }
 });

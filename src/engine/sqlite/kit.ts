@@ -1,10 +1,10 @@
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type Database from "better-sqlite3";
-import { HostError } from "../../errors.js";
 import { runInChild, type ChildOptions } from "../../io/child-process.js";
-import type { BuildResult, EngineKit, IndexIdentity } from "../engine.js";
+import type { BuildResult, EngineKit, IndexIdentity, NearLog, Sampled } from "../engine.js";
 import { createIndex } from "./build.js";
-import type { BuildCall, BuildProgress } from "./build-process.js";
+import type { BuildAnswer, BuildCall, BuildProgress } from "./build-process.js";
 import { openRing } from "./ring.js";
 import { databaseName, openIndex, readMeta, readPosition, writeIdentity } from "./schema.js";
 import { openStaging } from "./staging.js";
@@ -26,7 +26,7 @@ function withClosedIndex<T>(directory: string, work: (db: Database.Database) => 
 }
 
 /** The sorter of CREATE INDEX spills into files: they go where the index goes, not into a small /tmp. */
-function runBuild(call: BuildCall, temporaryDirectory: string, options: ChildOptions<BuildProgress>): Promise<BuildResult | null> {
+function runBuild(call: BuildCall, temporaryDirectory: string, options: ChildOptions<BuildProgress>): Promise<BuildAnswer> {
   return runInChild("engine/sqlite/build-process", call, { ...options, environment: { SQLITE_TMPDIR: temporaryDirectory } });
 }
 
@@ -54,16 +54,20 @@ export const sqliteKit: EngineKit = {
     });
   },
   async build({ signal, onProgress, ...task }) {
-    const result = await runBuild({ kind: "build", task }, dirname(task.directory), {
+    return (await runBuild({ kind: "build", task }, dirname(task.directory), {
       signal,
       onProgress: ({ stage, rows }) => onProgress?.(stage, rows),
-    });
-    if (!result) throw new HostError("INTERNAL", "The process that builds the index gave no result.");
-    return result;
+    })) as BuildResult;
   },
   async checkSegments(segments, signal, onProgress) {
     const first = segments[0];
     if (!first) return;
     await runBuild({ kind: "check", segments }, dirname(first.path), { signal, onProgress: ({ rows }) => onProgress?.(rows) });
+  },
+  async sampleSegments(segments, percent, signal, onProgress) {
+    return (await runBuild({ kind: "sample", segments, percent }, tmpdir(), { signal, onProgress: ({ rows }) => onProgress?.(rows) })) as Sampled;
+  },
+  async nearSegments(segments, timeMicros, count, signal) {
+    return (await runBuild({ kind: "near", segments, timeMicros, count }, tmpdir(), { signal })) as NearLog;
   },
 };

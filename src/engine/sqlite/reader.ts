@@ -1,8 +1,9 @@
 import type Database from "better-sqlite3";
 import type { DocumentVersion } from "../../document/document.js";
-import type { IndexState, LogMark, RestorableWindow } from "../engine.js";
+import type { IndexState, LogMark, NearLog, RestorableWindow } from "../engine.js";
 import { limits } from "../../limits.js";
 import { createLostTimes } from "./lost-times.js";
+import { nearLog } from "./near.js";
 import { checkedVersion, logRowColumns, type LogRow } from "./row.js";
 import { openIndex, readMeta, readPosition } from "./schema.js";
 import { createScanner, type CountCall, type PageCall, type PartialCount, type PartialPage } from "./scan.js";
@@ -13,9 +14,10 @@ export type ReaderCall =
   | { kind: "versions"; link: string; limit: number; beforeVersion?: number }
   | { kind: "state"; nowMicros: number }
   | { kind: "holds"; mark: LogMark }
+  | { kind: "near"; timeMicros: number; count: number }
   | { kind: "page"; call: PageCall }
   | { kind: "count"; call: CountCall };
-export type ReaderAnswer = DocumentVersion | DocumentVersion[] | IndexState | PartialPage | PartialCount | boolean | undefined;
+export type ReaderAnswer = DocumentVersion | DocumentVersion[] | IndexState | NearLog | PartialPage | PartialCount | boolean | undefined;
 
 export interface Reader {
   handle(call: ReaderCall): ReaderAnswer;
@@ -109,6 +111,8 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
           return state(call.nowMicros);
         case "holds":
           return holds(call.mark);
+        case "near":
+          return nearLog(db, call.timeMicros, call.count);
         case "page":
           return scanner.page(call.call);
         case "count":

@@ -80,15 +80,22 @@ export const rowsWorthSharing = 20_000;
  * throws to cancel.
  */
 export function checkRows(segment: SegmentSource, report: (rows: number) => void, half?: Half): void {
-  const db = openSegment(segment);
-  try {
+  readSegment(segment, (db) => {
     const total = db.prepare("SELECT count(*) FROM log").pluck().get() as number;
     if (total !== segment.records) throw damaged(segment, `it has ${total} rows, not ${segment.records}`);
     const middle = half === undefined ? undefined : middleOf(db, total);
     const after = half === "second" && middle !== undefined ? middle : Number.MIN_SAFE_INTEGER;
     const upTo = half === "first" && middle !== undefined ? middle : Number.MAX_SAFE_INTEGER;
-    checkRange(db, segment, after, upTo, report);
+    checkRange(db, segment, { after, upTo }, report);
     if (half !== "second") checkPrunes(db, segment);
+  });
+}
+
+/** Opens a segment for the length of the work: BACKUP_DAMAGED where SQLite cannot read it. */
+export function readSegment<T>(segment: SegmentSource, work: (db: Database.Database) => T): T {
+  const db = openSegment(segment);
+  try {
+    return work(db);
   } catch (thrown) {
     throw thrown instanceof Database.SqliteError ? damaged(segment, thrown.message) : thrown;
   } finally {
@@ -100,15 +107,24 @@ function middleOf(db: Database.Database, total: number): number | undefined {
   return db.prepare("SELECT time FROM log ORDER BY time LIMIT 1 OFFSET ?").pluck().get(Math.floor(total / 2)) as number | undefined;
 }
 
-function checkRange(db: Database.Database, segment: SegmentSource, begin: number, end: number, report: (rows: number) => void): void {
+export interface RowRange {
+  after: number;
+  upTo: number;
+  /** No more rows than that. */
+  rows?: number;
+}
+
+/** Checks the rows of a range; `report` hears of each thousand. */
+export function checkRange(db: Database.Database, segment: SegmentSource, range: RowRange, report: (rows: number, bytes: number) => void): void {
   // Types are looked at by a statement of their own: beside the text they would double its cost.
   const unsound = db.prepare<[number, number], number>(`SELECT time FROM log WHERE time > ? AND time <= ? AND NOT (${soundRow}) LIMIT 1`).pluck();
   const scan = db.prepare<[number, number, number]>(`SELECT time, crc, ${logChecksumText} FROM log WHERE time > ? AND time <= ? ORDER BY time LIMIT ?`).raw();
-  for (let after = begin, full = true; full; ) {
+  let left = range.rows ?? Infinity;
+  for (let after = range.after, full = true; full && left > 0; ) {
     const from = after;
     let bytes = 0;
     let count = 0;
-    for (const row of scan.iterate(after, end, rowsOfRange) as IterableIterator<[number, number, string | null]>) {
+    for (const row of scan.iterate(after, range.upTo, Math.min(rowsOfRange, left)) as IterableIterator<[number, number, string | null]>) {
       const [time, crc, text] = row;
       if (text === null || crc32(text) !== crc) throw damaged(segment, `the row at ${time} does not agree with its checksum`);
       if (time <= segment.firstMicros || time > segment.lastMicros) throw damaged(segment, `it holds ${time}, which is not in its range`);
@@ -120,7 +136,8 @@ function checkRange(db: Database.Database, segment: SegmentSource, begin: number
     full = count === rowsOfRange || bytes >= limits.scanBytes;
     const wrong = unsound.get(from, after);
     if (wrong !== undefined) throw damaged(segment, `the row at ${wrong} holds what no document can`);
-    report(count);
+    left -= count;
+    report(count, bytes);
   }
 }
 

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import type { Engine, EngineOptions, IndexState, SegmentContent, Snapshot } from "../engine.js";
+import type { Engine, EngineOptions, IndexState, NearLog, SegmentContent, Snapshot } from "../engine.js";
 import { createCopier, type Copier } from "./copier.js";
 import type { ReaderAnswer, ReaderCall } from "./reader.js";
 import { toVersion } from "./row.js";
@@ -60,6 +60,7 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
     },
     ...storeReads({ read: (call) => read(reader, call), scan: (call) => read(scannerClient(), call), nowMicros: options.nowMicros }),
     holds: async (mark) => (await read(reader, { kind: "holds", mark })) as boolean,
+    near: async (timeMicros, count) => (await read(scannerClient(), { kind: "near", timeMicros, count })) as NearLog,
     async snapshot(): Promise<Snapshot> {
       // Pinned before the position is read, so that no prune gets in between; writes after it get later times.
       pins += 1;

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { IndexState, LineageParent, RestorableWindow } from "../../engine/engine.js";
-import { BackupState, Container, SegmentKind, type BackupDescriptionSchema, type HostSchema, type IndexSchema, type ListedBackupSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import type { BackupDescription, BackupListing, ContainerKind, HostDescription, SegmentDescription } from "../management-service.js";
+import { BackupState, Container, SegmentKind, VerifyLevel, type BackupDescriptionSchema, type HostSchema, type IndexSchema, type ListedBackupSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { BackupDescription, BackupListing, ContainerKind, HostDescription, SegmentDescription, Verification } from "../management-service.js";
 import { toInt64 } from "./numbers.js";
 
 const containers: Record<ContainerKind, Container> = {
@@ -50,10 +50,17 @@ export function toBackup(backup: BackupDescription): MessageInitShape<typeof Bac
 export function toListedBackup(listing: BackupListing): MessageInitShape<typeof ListedBackupSchema> {
   return {
     name: listing.name,
-    state: listing.state === "COMPLETE" ? BackupState.COMPLETE : BackupState.DAMAGED,
+    uri: listing.uri,
+    state: BackupState[listing.state],
     problem: listing.problem ?? "",
     ...(listing.backup && { backup: toBackup(listing.backup) }),
+    ...(listing.lastVerification && { lastVerification: toVerification(listing.lastVerification) }),
+    modifiedMicros: toInt64(listing.modifiedMicros ?? 0),
   };
+}
+
+function toVerification({ level, timeMicros, passed, problem = "", records }: Verification) {
+  return { level: VerifyLevel[level], timeMicros: toInt64(timeMicros), passed, problem, records: toInt64(records) };
 }
 
 export function toHost(host: HostDescription): MessageInitShape<typeof HostSchema> {
@@ -81,7 +88,7 @@ function toParent({ indexId, lineage, positionMicros }: LineageParent) {
   return { indexId, lineage, positionMicros: toInt64(positionMicros) };
 }
 
-function toWindow(window: RestorableWindow) {
+export function toWindow(window: RestorableWindow) {
   return {
     earliestMicros: toInt64(window.earliestMicros),
     latestMicros: toInt64(window.latestMicros),

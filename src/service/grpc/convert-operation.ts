@@ -2,10 +2,11 @@ import { create, type DescMessage, type MessageInitShape } from "@bufbuild/proto
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import { OperationSchema, type Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import type { Status } from "../../../gen/ts/google/rpc/status_pb.js";
-import { BackupResultSchema, OperationKind as KindEnum, OperationMetadataSchema, RestoreResultSchema, VerifyResultSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { BackupResultSchema, OperationKind as KindEnum, OperationMetadataSchema, RestoreResultSchema, VerifyLevel, VerifyResultSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { HostError } from "../../errors.js";
 import type { BackupResult, OperationKind, OperationOutcome, OperationView, RestoreResult, VerifyResult } from "../management-service.js";
 import { toBackup } from "./convert-backup.js";
+import { toBackupPlan, toRestorePlan, toSelectionResult } from "./convert-inspection.js";
 import { optionalToInt64, toInt64 } from "./numbers.js";
 
 const kinds: Record<OperationKind, KindEnum> = {
@@ -80,6 +81,7 @@ function toBackupResult(result: BackupResult): MessageInitShape<typeof BackupRes
     segmentsWritten: result.segmentsWritten,
     verified: result.verified,
     warnings: result.warnings,
+    ...(result.forecast && { plan: toBackupPlan(result.forecast) }),
   };
 }
 
@@ -92,11 +94,13 @@ export function toRestoreResult(result: RestoreResult): MessageInitShape<typeof 
     positionMicros: toInt64(result.positionMicros),
     targetTimeMicros: optionalToInt64(result.targetTimeMicros),
     warnings: result.warnings,
+    ...(result.selection && { selection: toSelectionResult(result.selection) }),
+    ...(result.forecast && { plan: toRestorePlan(result.forecast) }),
   };
 }
 
-function toVerifyResult(result: VerifyResult): MessageInitShape<typeof VerifyResultSchema> {
-  return { backup: toBackup(result.backup), records: toInt64(result.records), bytes: toInt64(result.bytes) };
+function toVerifyResult({ backup, level, records, bytes, documents = 0, versions = 0 }: VerifyResult): MessageInitShape<typeof VerifyResultSchema> {
+  return { backup: toBackup(backup), level: VerifyLevel[level], records: toInt64(records), bytes: toInt64(bytes), documents: toInt64(documents), versions: toInt64(versions) };
 }
 
 function pack<Desc extends DescMessage>(schema: Desc, init: MessageInitShape<Desc>) {

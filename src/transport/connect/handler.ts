@@ -1,10 +1,10 @@
-import type { DescService } from "@bufbuild/protobuf";
-import { createConnectRouter, createContextValues, type ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import { createConnectRouter, createContextValues, type ConnectError } from "@connectrpc/connect";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { bearerTokenOf } from "../call/authorization.js";
 import type { BoundService } from "../call/bound-service.js";
 import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
+import { bindRouter } from "../call/router.js";
 import { messageRegistry } from "../call/message-registry.js";
 import { headersOf } from "../http/headers.js";
 import type { HttpHandler } from "../http/server.js";
@@ -78,9 +78,7 @@ function handlersOf({ services, onInternalError, ...checks }: ConnectOptions): R
     readMaxBytes: maxBytes,
     writeMaxBytes: maxBytes,
   });
-  for (const { service, methods } of services) {
-    router.service(service, Object.fromEntries(Object.entries(methods).map(([name, { impl }]) => [name, impl])) as unknown as Partial<ServiceImpl<DescService>>);
-  }
+  bindRouter(router, services);
   return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 }
 

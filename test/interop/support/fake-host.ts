@@ -109,7 +109,7 @@ function fakeManagement(asked: { backup: BackupRequest[]; restore: RestoreReques
     },
     verifyBackup: async () => begin({ kind: "verify-backup" }),
     describeBackup: async () => fakeBackup,
-    listBackups: async () => [1, 2, 3].map((number) => (number === 2 ? { name: "m2", state: "DAMAGED", problem: "no base" } : { name: `m${number}`, state: "COMPLETE", backup: fakeBackup })),
+    listBackups: async () => [1, 2, 3].map((number) => (number === 2 ? { name: "m2", uri: "file:/b", state: "DAMAGED", problem: "no base" } : { name: `m${number}`, uri: "file:/b", state: "COMPLETE", backup: fakeBackup })),
     pruneBackups: async (_uri, names) => ({ removedBackups: names, removedFiles: [], freedBytes: 7 }),
   };
   return fake as ManagementService;

@@ -156,7 +156,7 @@ const (
 	VerifyLevel_VERIFY_LEVEL_UNSPECIFIED VerifyLevel = 0
 	// The manifest, and that the files that it lists are there with their sizes.
 	VerifyLevel_VERIFY_LEVEL_LIST VerifyLevel = 1
-	// Some of the rows, spread evenly over all segments: each read and compared with its checksum.
+	// Some of the rows, spread by chance over the time of all segments: each read and compared with its checksum.
 	VerifyLevel_VERIFY_LEVEL_SAMPLE VerifyLevel = 2
 	// The digest of every file, every row, the counts and the chain.
 	VerifyLevel_VERIFY_LEVEL_FULL VerifyLevel = 3
@@ -2592,7 +2592,7 @@ type VerifyBackupRequest struct {
 	BackupName string `protobuf:"bytes,2,opt,name=backup_name,json=backupName,proto3" json:"backup_name,omitempty"`
 	// How far to look. Unspecified: VERIFY_LEVEL_FULL.
 	Level VerifyLevel `protobuf:"varint,3,opt,name=level,proto3,enum=holdfast.management.v1.VerifyLevel" json:"level,omitempty"`
-	// VERIFY_LEVEL_SAMPLE: how many of a hundred segments and rows are read. 0: 5.
+	// VERIFY_LEVEL_SAMPLE: how many of a hundred rows are read. 0: 5.
 	SamplePercent int32 `protobuf:"varint,4,opt,name=sample_percent,json=samplePercent,proto3" json:"sample_percent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4627,7 +4627,7 @@ type SelectionResult struct {
 	Deleted int64 `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
 	// The backup had none: they were left as they are.
 	Left int64 `protobuf:"varint,5,opt,name=left,proto3" json:"left,omitempty"`
-	// The first hundred of those that are not unchanged: from the live index to what is restored.
+	// The first hundred of those created, replaced and deleted: from the live index to what is restored.
 	Differences   []*DocumentDifference `protobuf:"bytes,6,rep,name=differences,proto3" json:"differences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1248,7 +1248,7 @@ export type VerifyBackupRequest = Message<"holdfast.management.v1.VerifyBackupRe
   level: VerifyLevel;
 
   /**
-   * VERIFY_LEVEL_SAMPLE: how many of a hundred segments and rows are read. 0: 5.
+   * VERIFY_LEVEL_SAMPLE: how many of a hundred rows are read. 0: 5.
    *
    * @generated from field: int32 sample_percent = 4;
    */
@@ -2487,7 +2487,7 @@ export type SelectionResult = Message<"holdfast.management.v1.SelectionResult"> 
   left: bigint;
 
   /**
-   * The first hundred of those that are not unchanged: from the live index to what is restored.
+   * The first hundred of those created, replaced and deleted: from the live index to what is restored.
    *
    * @generated from field: repeated holdfast.management.v1.DocumentDifference differences = 6;
    */
@@ -3274,7 +3274,7 @@ export enum VerifyLevel {
   LIST = 1,
 
   /**
-   * Some of the rows, spread evenly over all segments: each read and compared with its checksum.
+   * Some of the rows, spread by chance over the time of all segments: each read and compared with its checksum.
    *
    * @generated from enum value: VERIFY_LEVEL_SAMPLE = 2;
    */

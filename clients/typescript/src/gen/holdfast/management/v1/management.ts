@@ -150,7 +150,7 @@ export enum VerifyLevel {
   VERIFY_LEVEL_UNSPECIFIED = 0,
   /** VERIFY_LEVEL_LIST - The manifest, and that the files that it lists are there with their sizes. */
   VERIFY_LEVEL_LIST = 1,
-  /** VERIFY_LEVEL_SAMPLE - Some of the rows, spread evenly over all segments: each read and compared with its checksum. */
+  /** VERIFY_LEVEL_SAMPLE - Some of the rows, spread by chance over the time of all segments: each read and compared with its checksum. */
   VERIFY_LEVEL_SAMPLE = 2,
   /** VERIFY_LEVEL_FULL - The digest of every file, every row, the counts and the chain. */
   VERIFY_LEVEL_FULL = 3,
@@ -899,7 +899,7 @@ export interface VerifyBackupRequest {
   backupName: string;
   /** How far to look. Unspecified: VERIFY_LEVEL_FULL. */
   level: VerifyLevel;
-  /** VERIFY_LEVEL_SAMPLE: how many of a hundred segments and rows are read. 0: 5. */
+  /** VERIFY_LEVEL_SAMPLE: how many of a hundred rows are read. 0: 5. */
   samplePercent: number;
 }
 
@@ -1291,7 +1291,7 @@ export interface SelectionResult {
   deleted: bigint;
   /** The backup had none: they were left as they are. */
   left: bigint;
-  /** The first hundred of those that are not unchanged: from the live index to what is restored. */
+  /** The first hundred of those created, replaced and deleted: from the live index to what is restored. */
   differences: DocumentDifference[];
 }
 

@@ -1,0 +1,67 @@
+import type { DocumentVersion } from "../document/document.js";
+import type { DocumentStore } from "../engine/engine.js";
+import { limits } from "../limits.js";
+import type { DocumentSelection } from "./model.js";
+
+/** The documents of an index as of one moment, deleted ones left out. */
+export interface DocumentState {
+  read(link: string): Promise<DocumentVersion | undefined>;
+  /** In the order of their links; without `expand` link, version and time alone. */
+  documents(selection: DocumentSelection, expand: boolean, signal: AbortSignal): AsyncGenerator<DocumentVersion>;
+}
+
+export const everything: DocumentSelection = { prefixes: [], kinds: [], links: [] };
+
+/** The order of links: that of their bytes in UTF-8, as the index has it. */
+export function compareLinks(left: string, right: string): number {
+  return left === right ? 0 : Buffer.compare(Buffer.from(left), Buffer.from(right));
+}
+
+/** The latest versions in a store, or those of a moment. */
+export function documentState(store: Pick<DocumentStore, "page" | "read">, atMicros?: number): DocumentState {
+  const at = atMicros === undefined ? {} : { atMicros };
+
+  async function* below(linkPrefix: string, expand: boolean, signal: AbortSignal): AsyncGenerator<DocumentVersion> {
+    const query = { linkPrefix, expand, limit: limits.pageRows, pageBytes: limits.exportPageBytes, ...at };
+    let cursor: string | undefined;
+    do {
+      const page = await store.page({ ...query, ...(cursor !== undefined && { cursor }) }, signal);
+      yield* page.documents;
+      cursor = page.cursor;
+      signal.throwIfAborted();
+    } while (cursor !== undefined);
+  }
+
+  async function read(link: string): Promise<DocumentVersion | undefined> {
+    const version = await store.read(link, at);
+    return version?.action === "DELETE" ? undefined : version;
+  }
+
+  return {
+    read,
+    async *documents({ prefixes, kinds, links }, expand, signal) {
+      // The kind of a document is read with its body.
+      const wantsKind = kinds.length > 0;
+      for (const { link, prefix } of rangesOf(prefixes, links)) {
+        const exact = link === "" ? undefined : await read(link);
+        if (exact && (!wantsKind || kinds.includes(exact.kind))) yield exact;
+        if (!prefix) continue;
+        for await (const one of below(link, expand || wantsKind, signal)) if (!wantsKind || kinds.includes(one.kind)) yield one;
+      }
+    },
+  };
+}
+
+/** What to go through, in order and nothing twice: a link alone, or all that begin with it too. */
+function rangesOf(prefixes: readonly string[], links: readonly string[]): { link: string; prefix: boolean }[] {
+  if (prefixes.length + links.length === 0) return [{ link: "", prefix: true }];
+  const all = [...prefixes.map((link) => ({ link, prefix: true })), ...links.map((link) => ({ link, prefix: false }))];
+  all.sort((a, b) => compareLinks(a.link, b.link) || Number(b.prefix) - Number(a.prefix));
+  const ranges: { link: string; prefix: boolean }[] = [];
+  for (const one of all) {
+    const before = ranges.at(-1);
+    const covered = before !== undefined && (before.prefix ? one.link.startsWith(before.link) : one.link === before.link);
+    if (!covered) ranges.push(one);
+  }
+  return ranges;
+}

@@ -1,0 +1,83 @@
+import type { ContainerReader } from "../container/container.js";
+import type { Engine } from "../engine/engine.js";
+import type { DocumentIndex } from "../store/document-index.js";
+import { findChain, ownManifests } from "./backup.js";
+import type { BackupDescription, BackupForecast, ContainerKind, OperationKind, OperationView, RestoreForecast } from "./model.js";
+import { planBackup } from "./plan.js";
+
+export interface BackupForecastTask {
+  index: DocumentIndex;
+  container: ContainerKind;
+  full: boolean;
+  /** What is at the destination; absent where there is nothing yet, or it is not looked at. */
+  reader?: ContainerReader;
+  freeBytes?: number;
+}
+
+/** What a backup would write; nothing is touched, so what another one does meanwhile is not foreseen. */
+export async function forecastBackup(task: BackupForecastTask, history: readonly OperationView[], signal: AbortSignal): Promise<BackupForecast> {
+  const { index, reader, container } = task;
+  return index.withEngine(async (engine) => {
+    const state = await engine.state();
+    const existing = reader === undefined ? [] : await reader.manifests(signal);
+    const writer = { existing, holds: async ({ name, sizeBytes }: { name: string; sizeBytes: number }) => (await reader?.sizeOf(name)) === sizeBytes };
+    const own = await ownManifests(writer, engine, state);
+    const chain = container === "DIRECTORY" ? await findChain(writer, own) : undefined;
+    const plan = planBackup({ snapshot: state, chain, full: task.full, append: false });
+    const records = plan.kind === "base" ? state.versions : plan.kind === "delta" ? (await engine.near(plan.afterMicros, 1)).afterCount : 0;
+    const estimatedBytes = state.versions === 0 ? 0 : Math.ceil((state.sizeBytes / state.versions) * records);
+    const expected = expectedMicros(history, "backup", estimatedBytes);
+    return {
+      kind: plan.kind === "unchanged" ? "UNCHANGED" : plan.kind === "base" ? "BASE" : "DELTA",
+      reason: plan.kind === "base" ? plan.reason : plan.kind === "delta" ? `what was written since ${plan.previous.name}` : `nothing was written since ${plan.previous.name}`,
+      records,
+      estimatedBytes,
+      replacedBackups: container === "DIRECTORY" ? own.map(({ name }) => name) : existing.map(({ name }) => name),
+      ...(task.freeBytes !== undefined && { freeBytes: task.freeBytes }),
+      ...(expected !== undefined && { expectedMicros: expected }),
+    };
+  });
+}
+
+export interface RestoreForecastTask {
+  index: DocumentIndex;
+  backup: BackupDescription;
+  targetTimeMicros?: number;
+  neededBytes: number;
+  freeBytes: number;
+}
+
+/** What a restore would put in the place of what the index holds now. */
+export async function forecastRestore({ index, backup, targetTimeMicros, neededBytes, freeBytes }: RestoreForecastTask, history: readonly OperationView[]): Promise<RestoreForecast> {
+  const { state, leftOut } = await index.withEngine(async (engine) => {
+    const now = await engine.state();
+    const upTo = Math.min(targetTimeMicros ?? backup.positionMicros, backup.positionMicros);
+    return { state: now, leftOut: now.lineage === backup.lineage ? await versionsAfter(engine, upTo) : undefined };
+  });
+  const expected = expectedMicros(history, "restore", backup.sizeBytes);
+  return {
+    backup,
+    currentDocuments: state.documents,
+    currentVersions: state.versions,
+    currentPositionMicros: state.positionMicros,
+    neededBytes,
+    freeBytes,
+    ...(leftOut !== undefined && { versionsLeftOut: leftOut }),
+    ...(expected !== undefined && { expectedMicros: expected }),
+  };
+}
+
+async function versionsAfter(engine: Engine, timeMicros: number): Promise<number> {
+  return (await engine.near(timeMicros, 1)).afterCount;
+}
+
+/** By the work of this kind that dealt with the most bytes: what is done for each byte outweighs what is done once. */
+function expectedMicros(history: readonly OperationView[], kind: OperationKind, bytes: number): number | undefined {
+  let best: { bytes: number; micros: number } | undefined;
+  for (const view of history) {
+    if (view.kind !== kind || view.error || view.endTimeMicros === undefined) continue;
+    const size = view.progress.bytesTotal;
+    if (size > (best?.bytes ?? 0)) best = { bytes: size, micros: view.endTimeMicros - view.startTimeMicros };
+  }
+  return best === undefined ? undefined : Math.ceil((best.micros * bytes) / best.bytes);
+}

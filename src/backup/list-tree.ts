@@ -1,0 +1,98 @@
+import { basename, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { openDirectoryReader } from "../container/directory.js";
+import { openZipReader } from "../container/zip-reader.js";
+import { HostError } from "../errors.js";
+import { isSegmentName, parseManifestName } from "../format/naming.js";
+import { temporaryPrefix } from "../io/durable-file.js";
+import { fromFileError } from "../io/file-error.js";
+import type { FileSystem } from "../io/file-system.js";
+import type { Seams } from "../io/seams.js";
+import { limits } from "../limits.js";
+import { listBackups } from "./inspect.js";
+import type { BackupListing, BackupState } from "./model.js";
+
+/**
+ * Everything below a directory that is a backup, was to become one, or lies where one should: directories of backups,
+ * archives by the name .zip, and what Xenon made. REQUEST_INVALID where there is more than limits.listedFiles.
+ */
+export async function listTree(seams: Pick<Seams, "files">, root: string, signal: AbortSignal): Promise<BackupListing[]> {
+  const { files } = seams;
+  const found: BackupListing[] = [];
+  let seen = 0;
+
+  async function visit(directory: string, depth: number): Promise<void> {
+    signal.throwIfAborted();
+    const names = (await files.list(directory)).sort();
+    seen += names.length;
+    if (seen > limits.listedFiles) throw new HostError("REQUEST_INVALID", `There are more than ${limits.listedFiles} files below ${root}; name a directory further down.`);
+    found.push(...(await listDirectory(seams, directory, names, signal)));
+    for (const name of names) {
+      if (name.startsWith(temporaryPrefix)) continue;
+      const path = join(directory, name);
+      const kind = (await files.status(path))?.kind;
+      if (kind === "directory" && depth < limits.listedDepth) await visit(path, depth + 1).catch((error: unknown) => found.push(unreadable(path, error)));
+      else if (kind === "file" && /\.zip$/i.test(name)) found.push(...(await listArchive(seams, path, signal)));
+    }
+  }
+
+  await visit(root, 0);
+  for (const listing of found) {
+    if (listing.backup === undefined) listing.modifiedMicros = await modifiedOf(files, listing);
+  }
+  return found;
+}
+
+const listingOf = (path: string, state: BackupState, problem: string): BackupListing => ({ name: basename(path), uri: pathToFileURL(path).href, state, problem });
+
+/** What is thrown on the way is told of the place where it happened: the rest is listed all the same. */
+function unreadable(path: string, error: unknown): BackupListing {
+  const thrown = HostError.from(fromFileError(error, `Reading ${path}`));
+  // A listing that was called off, or is too long, is none.
+  if (thrown.reason === "OPERATION_CANCELLED" || thrown.reason === "REQUEST_INVALID" || thrown.reason === "INTERNAL") throw thrown;
+  const foreign = thrown.reason === "BACKUP_FROM_XENON" || thrown.reason === "BACKUP_FOREIGN" || thrown.reason === "FORMAT_TOO_NEW";
+  return listingOf(path, foreign ? "FOREIGN" : "DAMAGED", thrown.message);
+}
+
+async function listDirectory(seams: Pick<Seams, "files">, directory: string, names: string[], signal: AbortSignal): Promise<BackupListing[]> {
+  const place = { uri: pathToFileURL(directory).href, container: "DIRECTORY" as const };
+  if (names.some((name) => parseManifestName(name) !== undefined || /^segments_\w+$/.test(name))) {
+    return listBackups(openDirectoryReader(seams, directory), place, signal).catch((error: unknown) => [unreadable(directory, error)]);
+  }
+  const left = names.filter((name) => isSegmentName(name) || name.startsWith(temporaryPrefix)).length;
+  if (left === 0) return [];
+  return [listingOf(directory, "INCOMPLETE", `${left} files of a backup and no manifest: it is being made, or was cut off; the next backup there removes what is left`)];
+}
+
+async function listArchive(seams: Pick<Seams, "files">, path: string, signal: AbortSignal): Promise<BackupListing[]> {
+  try {
+    const reader = await openZipReader(seams, path);
+    try {
+      return await listBackups(reader, { uri: pathToFileURL(path).href, container: "ZIP" }, signal);
+    } finally {
+      await reader.close();
+    }
+  } catch (error) {
+    const listing = unreadable(path, error);
+    const begin = listing.state === "FOREIGN" ? await beginOf(seams.files, path) : "";
+    if (begin === "empty") return [listingOf(path, "INCOMPLETE", "it is empty: it is being written, or was cut off")];
+    // Its end is what is missing first of an archive that was cut off.
+    return [begin === "PK" && /its end is missing/.test(listing.problem ?? "") ? { ...listing, state: "DAMAGED" } : listing];
+  }
+}
+
+async function beginOf(files: FileSystem, path: string): Promise<string> {
+  const file = await files.openToRead(path);
+  try {
+    const buffer = Buffer.alloc(2);
+    const count = await file.read(buffer, 0);
+    return count === 0 ? "empty" : buffer.toString("latin1", 0, count);
+  } finally {
+    await file.close();
+  }
+}
+
+async function modifiedOf(files: FileSystem, { uri }: BackupListing): Promise<number> {
+  const status = await files.status(new URL(uri).pathname.split("/").map(decodeURIComponent).join("/"));
+  return status === undefined ? 0 : Math.floor(status.modifiedMs * 1000);
+}

@@ -1,0 +1,129 @@
+import type { DocumentVersion } from "../document/document.js";
+import { kindDefinition } from "../document/kinds.js";
+import { HostError } from "../errors.js";
+import { limits } from "../limits.js";
+import type { DocumentIndex } from "../store/document-index.js";
+import { differenceOf, isSameVersion, pairsOf, type Pair } from "./diff.js";
+import type { DocumentState } from "./document-state.js";
+import type { DocumentSelection, SelectionResult } from "./model.js";
+import type { Report } from "./report.js";
+
+export interface SelectionTask {
+  index: DocumentIndex;
+  /** The live index as of one position, and what is to be put back. */
+  live: DocumentState;
+  backup: DocumentState;
+  selection: DocumentSelection;
+  /** Whether documents of the selection that the backup has not are deleted. */
+  deleteOthers: boolean;
+  /** The owner of the new versions. */
+  hostId: string;
+  nowMicros: number;
+  /** Tells what would be done, and does nothing. */
+  validateOnly: boolean;
+}
+
+export interface SelectionRun {
+  selection: SelectionResult;
+  warnings: string[];
+}
+
+type Outcome = "created" | "replaced" | "unchanged" | "deleted" | "left";
+
+/**
+ * Writes the selected documents of a backup into the live index as new versions. Each document is one durable write;
+ * a run that ends early leaves those before it written, and the same run again goes on, since what is the same is not
+ * written.
+ */
+export async function restoreSelection(task: SelectionTask, signal: AbortSignal, report: Report): Promise<SelectionRun> {
+  const { index, live, backup, selection, validateOnly } = task;
+  const result: SelectionResult = { created: 0, replaced: 0, unchanged: 0, deleted: 0, left: 0, differences: [] };
+  let expired = 0;
+  let done = 0;
+  const writing = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+
+  async function settle(pair: Pair): Promise<void> {
+    const wanted = pair.to && (await backup.read(pair.link));
+    if (wanted && isExpired(wanted, task.nowMicros)) {
+      expired += 1;
+      return;
+    }
+    const outcome = await putBack(pair, wanted);
+    result[outcome] += 1;
+    if (outcome !== "unchanged" && outcome !== "left" && result.differences.length < limits.restoreSamples) result.differences.push(await differenceOf(pair, live, backup));
+  }
+
+  /** What is there now counts, not what was when the reading began: a document that changes meanwhile is looked at again. */
+  async function putBack({ link }: Pair, wanted: DocumentVersion | undefined): Promise<Outcome> {
+    for (let left: number = limits.restoreAttempts; ; left -= 1) {
+      const current = validateOnly ? await live.read(link) : await latest(index, link);
+      const outcome = outcomeOf(current, wanted, task.deleteOthers);
+      if (validateOnly || outcome === "unchanged" || outcome === "left") return outcome;
+      try {
+        await write(link, current, wanted);
+        return outcome;
+      } catch (error) {
+        const raced = error instanceof HostError && (error.reason === "VERSION_MISMATCH" || error.reason === "DOCUMENT_EXISTS");
+        if (!raced || left === 0) throw error;
+      }
+    }
+  }
+
+  async function write(link: string, current: DocumentVersion | undefined, wanted: DocumentVersion | undefined): Promise<void> {
+    const { kind, body, expirationTimeMicros } = wanted ?? current ?? { kind: "", body: "", expirationTimeMicros: 0 };
+    await index.write({
+      action: wanted === undefined ? "DELETE" : current === undefined ? "POST" : "PUT",
+      link,
+      kind,
+      owner: task.hostId,
+      body,
+      mergeRule: kindDefinition(kind).mergeRule,
+      ...(wanted && { expirationTimeMicros }),
+      ...(current === undefined ? { revive: true } : { expectedVersion: current.version }),
+    });
+  }
+
+  report({ stage: "comparing" });
+  for await (const pair of pairsOf(live, backup, selection, signal)) {
+    signal.throwIfAborted();
+    if (failures.length > 0) break;
+    if (isSameVersion(pair)) result.unchanged += 1;
+    else {
+      const work: Promise<void> = settle(pair)
+        .catch((error: unknown) => void failures.push(error))
+        .finally(() => writing.delete(work));
+      writing.add(work);
+      if (writing.size >= limits.restoreWrites) await Promise.race(writing);
+    }
+    done += 1;
+    if (done % 1000 === 0) report({ stage: validateOnly ? "comparing" : "writing", documentsDone: done });
+  }
+  await Promise.all(writing);
+  if (failures.length > 0) throw stopped(failures[0], result);
+  const warnings = expired === 0 ? [] : [`Not put back, because they have expired since: ${expired} documents of the backup.`];
+  return { selection: result, warnings };
+}
+
+async function latest(index: DocumentIndex, link: string): Promise<DocumentVersion | undefined> {
+  const version = await index.read(link);
+  return version?.action === "DELETE" ? undefined : version;
+}
+
+const isExpired = ({ expirationTimeMicros }: DocumentVersion, nowMicros: number) => expirationTimeMicros > 0 && expirationTimeMicros <= nowMicros;
+
+function outcomeOf(current: DocumentVersion | undefined, wanted: DocumentVersion | undefined, deleteOthers: boolean): Outcome {
+  if (wanted === undefined) return current === undefined ? "unchanged" : deleteOthers ? "deleted" : "left";
+  if (current === undefined) return "created";
+  const same = current.body === wanted.body && current.kind === wanted.kind && current.expirationTimeMicros === wanted.expirationTimeMicros;
+  return same ? "unchanged" : "replaced";
+}
+
+function stopped(thrown: unknown, { created, replaced, deleted }: SelectionResult): HostError {
+  const error = HostError.from(thrown);
+  const written = created + replaced + deleted;
+  return new HostError(error.reason, `${error.message.replace(/[.]?$/, ".")} ${written} documents were written before; the same restore again goes on from there.`, {
+    metadata: { ...error.metadata, documents: String(written) },
+    cause: error.cause,
+  });
+}

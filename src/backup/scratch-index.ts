@@ -1,0 +1,81 @@
+import { join } from "node:path";
+import type { ContainerReader } from "../container/container.js";
+import type { Engine, EngineKit } from "../engine/engine.js";
+import { HostError } from "../errors.js";
+import type { Manifest } from "../format/manifest.js";
+import { temporaryPrefix } from "../io/durable-file.js";
+import type { Seams } from "../io/seams.js";
+import { requireSegments } from "./inspect.js";
+import type { Report } from "./report.js";
+import { withSegmentFiles } from "./segment-files.js";
+
+export interface ScratchTask {
+  reader: ContainerReader;
+  manifest: Manifest;
+  /** Absent: everything. */
+  targetTimeMicros?: number;
+  /** The index is made there, and removed when it is closed. */
+  temporaryDirectory: string;
+}
+
+/** A backup restored beside everything else, to be read and thrown away. */
+export interface ScratchIndex {
+  engine: Engine;
+  documents: number;
+  versions: number;
+  close(): Promise<void>;
+}
+
+/** BACKUP_DAMAGED unless every digest, row and count agrees; STORAGE_FULL where there is no room. */
+export async function openScratchIndex(seams: Seams, kit: EngineKit, task: ScratchTask, signal: AbortSignal, report: Report): Promise<ScratchIndex> {
+  const { reader, manifest, temporaryDirectory } = task;
+  await requireSegments(reader, manifest);
+  const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  // The index with its keys, what sorting the keys takes, and what an archive is unpacked to.
+  const needed = Math.ceil(bytes * (reader.kind === "ZIP" ? 2.5 : 1.5));
+  const free = await seams.files.freeBytes(temporaryDirectory);
+  if (free < needed) {
+    throw new HostError("STORAGE_FULL", `Reading the backup takes about ${needed} bytes in ${temporaryDirectory}, and ${free} are free. Free space, or name another place in TMPDIR.`);
+  }
+  const directory = join(temporaryDirectory, `${temporaryPrefix}scratch-${seams.randomHex(8)}`);
+  const remove = () => seams.files.removeTree(directory).catch(() => {});
+  try {
+    await seams.files.makeDirectory(directory, "private");
+    const { indexId, lineage, parents } = manifest;
+    const { documents, versions } = await withSegmentFiles(seams, reader, manifest, temporaryDirectory, signal, async (segments) => {
+      report({ stage: "building", documentsTotal: segments.reduce((sum, { records }) => sum + records, 0) });
+      return kit.build({
+        directory,
+        segments,
+        identity: { indexId, lineage, parents },
+        signal,
+        ...(task.targetTimeMicros !== undefined && { targetTimeMicros: task.targetTimeMicros }),
+        onProgress: (stage, rows) => report({ stage, ...(stage === "loading" && { documentsDone: rows }) }),
+      });
+    });
+    if (task.targetTimeMicros === undefined) requirePromised({ documents, versions }, manifest);
+    const unbounded = { retainedVersions: Number.MAX_SAFE_INTEGER, historyMicros: Number.MAX_SAFE_INTEGER };
+    const engine = await kit.open(directory, { durable: false, floorMicros: 0, nowMicros: seams.nowMicros, ...unbounded });
+    return {
+      engine,
+      documents,
+      versions,
+      async close() {
+        await engine.close();
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** BACKUP_DAMAGED unless all segments together gave what their manifest promises. */
+export function requirePromised(built: Pick<Manifest, "documents" | "versions">, manifest: Manifest): void {
+  if (built.versions === manifest.versions && built.documents === manifest.documents) return;
+  throw new HostError(
+    "BACKUP_DAMAGED",
+    `The backup gave ${built.documents} documents with ${built.versions} versions; its manifest promises ${manifest.documents} with ${manifest.versions}. Use another backup.`,
+  );
+}

@@ -1,0 +1,53 @@
+import type { ContainerReader } from "../container/container.js";
+import type { EngineKit } from "../engine/engine.js";
+import { HostError } from "../errors.js";
+import type { Manifest } from "../format/manifest.js";
+import type { Seams } from "../io/seams.js";
+import { requireSegments } from "./inspect.js";
+import type { VerifyLevel, VerifyResult } from "./model.js";
+import type { Report } from "./report.js";
+import { openScratchIndex } from "./scratch-index.js";
+import { withSegmentFiles } from "./segment-files.js";
+
+export interface VerifyTask {
+  reader: ContainerReader;
+  manifest: Manifest;
+  level: VerifyLevel;
+  /** SAMPLE: 1 to 100. */
+  samplePercent: number;
+  /** For what is unpacked and for the index of a trial. */
+  temporaryDirectory: string;
+}
+
+/** What a check read. */
+export type Checked = Pick<VerifyResult, "records" | "bytes" | "documents" | "versions">;
+
+/** Checks a backup as far as the level says: BACKUP_DAMAGED where anything is not as it was written. */
+export async function verifyBackup(seams: Seams, kit: EngineKit, task: VerifyTask, signal: AbortSignal, report: Report): Promise<Checked> {
+  const { reader, manifest, level } = task;
+  await requireSegments(reader, manifest);
+  const records = manifest.segments.reduce((sum, segment) => sum + segment.records, 0);
+  const prunes = manifest.segments.reduce((sum, segment) => sum + segment.prunes, 0);
+  if (prunes === 0 && records !== manifest.versions) {
+    throw new HostError("BACKUP_DAMAGED", `The segments of ${reader.path} hold ${records} versions together; their manifest promises ${manifest.versions}. Use another backup.`);
+  }
+  if (level === "LIST") return { records: 0, bytes: 0 };
+  const bytesTotal = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  if (level === "TRIAL") {
+    const scratch = await openScratchIndex(seams, kit, task, signal, report);
+    const { documents, versions } = scratch;
+    await scratch.close();
+    return { records, bytes: bytesTotal, documents, versions };
+  }
+  const { samplePercent, temporaryDirectory } = task;
+  const sampled = level === "SAMPLE";
+  report({ stage: sampled ? "sampling" : "verifying", documentsTotal: sampled ? Math.ceil((records * samplePercent) / 100) : records });
+  return withSegmentFiles(seams, reader, manifest, temporaryDirectory, signal, async (segments) => {
+    const onRows = (rows: number) => report({ documentsDone: rows });
+    if (sampled) return kit.sampleSegments(segments, samplePercent, signal, onRows);
+    report({ bytesTotal });
+    await kit.checkSegments(segments, signal, onRows);
+    report({ bytesDone: bytesTotal });
+    return { records, bytes: bytesTotal };
+  });
+}

@@ -1,0 +1,76 @@
+import { checkDigests } from "../backup/digests.js";
+import { describeManifest, findManifest, listBackups } from "../backup/inspect.js";
+import { listTree } from "../backup/list-tree.js";
+import { verifyBackup } from "../backup/verify.js";
+import { HostError } from "../errors.js";
+import { fromFileError } from "../io/file-error.js";
+import type { ManagementOptions } from "./management.js";
+import type { BackupListing, ManagementService } from "./management-service.js";
+import { placeOf, reading } from "./reading.js";
+
+type BackupChecks = Pick<ManagementService, "verifyBackup" | "describeBackup" | "listBackups" | "checkDigests">;
+
+/** What looks at backups and changes none. */
+export function createBackupChecks({ seams, kit, operations, placesOf, files, temporaryDirectory, verifications }: ManagementOptions): BackupChecks {
+  const unheard = () => {};
+  const never = new AbortController().signal;
+
+  function known(listing: BackupListing): BackupListing {
+    const lastVerification = listing.backup && verifications.find(listing.backup.manifestSha256);
+    return lastVerification ? { ...listing, lastVerification } : listing;
+  }
+
+  return {
+    async verifyBackup(uri, name, { level, samplePercent } = { level: "FULL", samplePercent: 100 }) {
+      const source = await placesOf(uri).source(uri);
+      // Its index is what the operation is of, so the manifest is read before it begins; what was opened for that is read on.
+      const reader = await source.open(never, unheard);
+      try {
+        const file = await findManifest(reader, name, never);
+        const remember = (outcome: { passed: boolean; records: number; problem?: string }) =>
+          verifications.record(file.sha256, { level, timeMicros: seams.nowMicros(), ...outcome });
+        return await operations.start({
+          kind: "verify-backup",
+          indexLink: file.manifest.indexLink,
+          target: source.uri,
+          async run(signal, report) {
+            const backup = describeManifest(placeOf(source, reader), file);
+            try {
+              const task = { reader, manifest: file.manifest, level, samplePercent, temporaryDirectory };
+              const checked = await verifyBackup(seams, kit, task, signal, report);
+              await remember({ passed: true, records: checked.records });
+              return { backup, level, ...checked };
+            } catch (error) {
+              const failed = HostError.from(fromFileError(error, `Verifying ${source.uri}`));
+              if (failed.reason === "BACKUP_DAMAGED") await remember({ passed: false, records: 0, problem: failed.message });
+              throw failed;
+            } finally {
+              await reader.close();
+            }
+          },
+        });
+      } catch (error) {
+        await reader.close();
+        throw error;
+      }
+    },
+    async describeBackup(uri, manifest, signal = never) {
+      const source = await placesOf(uri).source(uri);
+      return reading(source, signal, unheard, async (reader) => describeManifest(placeOf(source, reader), await findManifest(reader, manifest, signal)));
+    },
+    async listBackups(uri, { recursive = false, signal = never } = {}) {
+      const source = await placesOf(uri).source(uri);
+      const path = recursive ? await files.pathOf(uri) : undefined;
+      // An archive has nothing below it.
+      if (path === undefined || (await seams.files.status(path))?.kind === "file") {
+        return (await reading(source, signal, unheard, (reader) => listBackups(reader, placeOf(source, reader), signal))).map(known);
+      }
+      try {
+        return (await listTree(seams, path, signal)).map(known);
+      } catch (error) {
+        throw fromFileError(error, `Listing ${path}`);
+      }
+    },
+    checkDigests: (listings, signal = never) => checkDigests(listings, async (uri) => (await placesOf(uri).source(uri)).open(signal, unheard), signal),
+  };
+}

@@ -1,0 +1,47 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { ManagementService as ManagementServiceDescriptor } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { durableIndexLink } from "../factories.js";
+import type { ManagementService } from "../management-service.js";
+import { containerKind } from "./convert-backup.js";
+import { fromSelection } from "./convert-inspection.js";
+import { toOperation, type OperationConversion } from "./convert-operation.js";
+
+type Starting = "backup" | "restore" | "undoRestore";
+
+/** The methods that start work on an index. */
+export function startMethods(management: ManagementService, conversion: OperationConversion): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, Starting> {
+  return {
+    async backup(request) {
+      const view = await management.backup({
+        destination: request.destination,
+        container: containerKind(request.container, request.destination),
+        indexLink: request.indexLink || durableIndexLink,
+        store: request.store,
+        full: request.full,
+        validateOnly: request.validateOnly,
+        ...(request.requestId !== "" && { requestId: request.requestId }),
+        ...(request.bearer !== "" && { bearer: request.bearer }),
+        ...(request.verify !== undefined && { verify: request.verify }),
+        ...(request.since !== "" && { since: request.since }),
+      });
+      return toOperation(view, conversion);
+    },
+    async restore(request) {
+      const view = await management.restore({
+        source: request.source,
+        indexLink: request.indexLink || durableIndexLink,
+        indexNamed: request.indexLink !== "",
+        validateOnly: request.validateOnly,
+        ...(request.targetTimeMicros !== undefined && { targetTimeMicros: request.targetTimeMicros }),
+        ...(request.ifPositionMicros !== undefined && { ifPositionMicros: Number(request.ifPositionMicros) }),
+        ...(request.backupName !== "" && { manifest: request.backupName }),
+        ...(request.bearer !== "" && { bearer: request.bearer }),
+        ...(request.selection && { selection: { ...fromSelection(request.selection), deleteOthers: request.selection.deleteOthers } }),
+        ...(request.baseSources.length > 0 && { baseSources: request.baseSources }),
+        ...(request.requestId !== "" && { requestId: request.requestId }),
+      });
+      return toOperation(view, conversion);
+    },
+    undoRestore: async ({ indexLink }) => toOperation(await management.undoRestore(indexLink || durableIndexLink), conversion),
+  };
+}

@@ -1,0 +1,106 @@
+import { documentState, type DocumentState } from "../backup/document-state.js";
+import { findManifest } from "../backup/inspect.js";
+import type { Report } from "../backup/report.js";
+import { openScratchIndex } from "../backup/scratch-index.js";
+import { withSegmentFiles } from "../backup/segment-files.js";
+import { resolveTargetTime } from "../backup/target-time.js";
+import type { Engine, EngineKit, NearLog, RestorableWindow } from "../engine/engine.js";
+import { HostError } from "../errors.js";
+import type { Seams } from "../io/seams.js";
+import { limits } from "../limits.js";
+import type { DocumentIndex } from "../store/document-index.js";
+import type { IndexMoment } from "./management-service.js";
+import type { PlacesOf } from "./places.js";
+
+/** A state that can be read until it is closed. */
+export interface OpenState extends DocumentState {
+  close(): Promise<void>;
+}
+
+/** States of indexes: of the live one and of backups, at their end or at a moment. */
+export interface IndexStates {
+  /** OPERATION_LIMIT where as many backups as may be are open. */
+  open(moment: IndexMoment, signal: AbortSignal, report: Report): Promise<OpenState>;
+  near(moment: IndexMoment, timeMicros: number, count: number, signal: AbortSignal): Promise<NearLog & { window: RestorableWindow }>;
+}
+
+export interface IndexStatesOptions {
+  seams: Seams;
+  kit: EngineKit;
+  indexOf(link: string): DocumentIndex;
+  placesOf: PlacesOf;
+  temporaryDirectory: string;
+}
+
+export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDirectory }: IndexStatesOptions): IndexStates {
+  let scratches = 0;
+
+  /** Pruning and the end of the generation wait until it is closed. */
+  async function openLive({ indexLink, targetTimeMicros }: IndexMoment): Promise<OpenState> {
+    const held = await holdEngine(indexOf(indexLink));
+    try {
+      const snapshot = await held.engine.snapshot();
+      const close = async () => {
+        await snapshot.release();
+        held.release();
+      };
+      try {
+        const target = resolveTargetTime(targetTimeMicros, snapshot.window, false);
+        return { ...documentState(held.engine, target.targetTimeMicros ?? snapshot.positionMicros), close };
+      } catch (error) {
+        await snapshot.release();
+        throw error;
+      }
+    } catch (error) {
+      held.release();
+      throw error;
+    }
+  }
+
+  async function openBackup({ uri = "", manifest: name, targetTimeMicros, bearer }: IndexMoment, signal: AbortSignal, report: Report): Promise<OpenState> {
+    if (scratches >= limits.scratchIndexes) throw new HostError("OPERATION_LIMIT", `${scratches} backups are being read, as many as the host allows; wait for one to end.`);
+    scratches += 1;
+    try {
+      const reader = await (await placesOf(uri).source(uri, bearer)).open(signal, report);
+      try {
+        const { manifest } = await findManifest(reader, name, signal);
+        const target = resolveTargetTime(targetTimeMicros, manifest.window, false);
+        const scratch = await openScratchIndex(seams, kit, { reader, manifest, temporaryDirectory, ...target }, signal, report);
+        const close = async () => {
+          scratches -= 1;
+          await scratch.close();
+        };
+        return { ...documentState(scratch.engine), close };
+      } finally {
+        await reader.close();
+      }
+    } catch (error) {
+      scratches -= 1;
+      throw error;
+    }
+  }
+
+  return {
+    open: (moment, signal, report) => (moment.uri === undefined ? openLive(moment) : openBackup(moment, signal, report)),
+    async near({ uri, manifest: name, indexLink, bearer }, timeMicros, count, signal) {
+      if (uri === undefined) {
+        return indexOf(indexLink).withEngine(async (engine) => ({ ...(await engine.near(timeMicros, count)), window: (await engine.state()).window }));
+      }
+      const reader = await (await placesOf(uri).source(uri, bearer)).open(signal, () => {});
+      try {
+        const { manifest } = await findManifest(reader, name, signal);
+        const near = await withSegmentFiles(seams, reader, manifest, temporaryDirectory, signal, (segments) => kit.nearSegments(segments, timeMicros, count, signal));
+        return { ...near, window: manifest.window };
+      } finally {
+        await reader.close();
+      }
+    },
+  };
+}
+
+/** The live engine until it is let go. */
+function holdEngine(index: DocumentIndex): Promise<{ engine: Engine; release: () => void }> {
+  return new Promise((resolve, reject) => {
+    index.withEngine((engine) => new Promise<void>((release) => resolve({ engine, release }))).catch(reject);
+  });
+}

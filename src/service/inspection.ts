@@ -1,0 +1,61 @@
+import { differenceOf, isSameVersion, pairsOf } from "../backup/diff.js";
+import { everything } from "../backup/document-state.js";
+import type { DocumentVersion } from "../document/document.js";
+import type { NearLog, RestorableWindow } from "../engine/engine.js";
+import { HostError } from "../errors.js";
+import { limits } from "../limits.js";
+import type { IndexStates } from "./index-states.js";
+import type { DiffSummary, DocumentDifference, DocumentSelection, IndexMoment } from "./management-service.js";
+
+/** Looks into backups and moments of the live index, and changes nothing. */
+export interface InspectionService {
+  /** Differences in the order of their links; the sums come last. */
+  diff(from: IndexMoment, to: IndexMoment, selection: DocumentSelection | undefined, signal: AbortSignal): AsyncGenerator<DocumentDifference | DiffSummary>;
+  /** Documents in the order of their links. */
+  export(moment: IndexMoment, selection: DocumentSelection | undefined, signal: AbortSignal): AsyncGenerator<DocumentVersion>;
+  /** What was written next to the moment, which the request has to name. */
+  moment(moment: IndexMoment, count: number, signal: AbortSignal): Promise<NearLog & { window: RestorableWindow }>;
+}
+
+export function createInspectionService(states: IndexStates): InspectionService {
+  return {
+    async *diff(from, to, selection = everything, signal) {
+      const left = await states.open(from, signal, () => {});
+      try {
+        const right = await states.open(to, signal, () => {});
+        try {
+          const summary: DiffSummary = { created: 0, changed: 0, deleted: 0, same: 0 };
+          for await (const pair of pairsOf(left, right, selection, signal)) {
+            if (isSameVersion(pair)) {
+              summary.same += 1;
+              continue;
+            }
+            const difference = await differenceOf(pair, left, right);
+            summary[sumOf[difference.change]] += 1;
+            yield difference;
+          }
+          yield summary;
+        } finally {
+          await right.close();
+        }
+      } finally {
+        await left.close();
+      }
+    },
+    async *export(moment, selection = everything, signal) {
+      const state = await states.open(moment, signal, () => {});
+      try {
+        yield* state.documents(selection, true, signal);
+      } finally {
+        await state.close();
+      }
+    },
+    async moment(moment, count, signal) {
+      const { targetTimeMicros } = moment;
+      if (targetTimeMicros === undefined) throw new HostError("REQUEST_INVALID", "Name the moment: target_time_micros.", { metadata: { field: "moment.target_time_micros" } });
+      return states.near(moment, Number(targetTimeMicros), count || limits.nearVersions, signal);
+    },
+  };
+}
+
+const sumOf = { CREATED: "created", CHANGED: "changed", DELETED: "deleted" } as const;

@@ -1,0 +1,50 @@
+import { writeFileDurably } from "../io/durable-file.js";
+import { errnoOf } from "../io/file-system.js";
+import { readSmallFile } from "../io/read-file.js";
+import type { Seams } from "../io/seams.js";
+import { limits } from "../limits.js";
+import type { Verification } from "./management-service.js";
+
+/** What checks of backups found, beside the host and not in the backup: by the digest of its manifest, wherever it lies. */
+export interface Verifications {
+  find(manifestSha256: string): Verification | undefined;
+  /** Durable when it resolves; where it cannot be written down, `onError` hears of it: the check itself was done. */
+  record(manifestSha256: string, verification: Verification): Promise<void>;
+}
+
+type Entry = [manifestSha256: string, verification: Verification];
+
+/** Kept in one file; one that cannot be read is begun anew, since a check can be made again. */
+export async function openVerifications(seams: Pick<Seams, "files" | "randomHex">, path: string, onError: (error: unknown) => void): Promise<Verifications> {
+  const known = new Map<string, Verification>(await load(seams, path, onError));
+  let saving = Promise.resolve();
+  return {
+    find: (sha256) => known.get(sha256),
+    record(sha256, verification) {
+      known.delete(sha256);
+      known.set(sha256, verification);
+      for (const oldest of known.keys()) {
+        if (known.size <= limits.verifications) break;
+        known.delete(oldest);
+      }
+      saving = saving.then(() => writeFileDurably(seams, path, Buffer.from(JSON.stringify([...known])))).catch(onError);
+      return saving;
+    },
+  };
+}
+
+async function load({ files }: Pick<Seams, "files">, path: string, onError: (error: unknown) => void): Promise<Entry[]> {
+  try {
+    const value: unknown = JSON.parse((await readSmallFile(files, path, limits.manifestBytes)).toString("utf8"));
+    return Array.isArray(value) ? value.filter(isEntry) : [];
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") onError(error);
+    return [];
+  }
+}
+
+function isEntry(value: unknown): value is Entry {
+  if (!Array.isArray(value) || typeof value[0] !== "string") return false;
+  const found: unknown = value[1];
+  return typeof found === "object" && found !== null && "level" in found && "passed" in found && "timeMicros" in found && "records" in found;
+}

@@ -1,0 +1,13 @@
+import { createRouterTransport, type Transport } from "@connectrpc/connect";
+import { errorInterceptor } from "../connect/interceptor.js";
+import type { OnInternalError } from "../status.js";
+import type { BoundService } from "./bound-service.js";
+import { checkInterceptors } from "./interceptors.js";
+import { bindRouter } from "./router.js";
+
+/** Calls services of this very process as clients call those of a host: the same checks, the same errors. */
+export function inProcessTransport(services: readonly BoundService[], onInternalError: OnInternalError): Transport {
+  return createRouterTransport((router) => bindRouter(router, services), {
+    router: { interceptors: [errorInterceptor(onInternalError), ...checkInterceptors({})] },
+  });
+}
