@@ -7,7 +7,8 @@ import type { Action } from "./run.js";
 export function perform<Flags extends OutputFlags>(load: () => Promise<Action<Flags>>): (...given: unknown[]) => Promise<void> {
   return async (...given) => {
     const command = given.at(-1) as Command;
-    const args = given.slice(0, -2) as (string | undefined)[];
+    // The last argument may be a list.
+    const args = given.slice(0, -2).flat() as (string | undefined)[];
     const flags = command.opts<Flags>();
     const [{ startRun, stoppedOr }, action] = await Promise.all([import("./run.js"), load()]);
     const run = startRun(nameOf(command), flags);

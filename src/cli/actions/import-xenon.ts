@@ -36,7 +36,7 @@ export async function importFromXenon(run: Run, flags: ImportFlags, from: string
     progress.stop();
   }
   if (run.json) await printJsonValue(run.command, { ...report, workDirectory } as unknown as Parameters<typeof printJsonValue>[1]);
-  else process.stdout.write(resultText(report, from, to));
+  else await run.say(resultText(report, from, to));
   if (report.differences.length > 0) {
     throw new HostError("SOURCE_CHANGED", "The two sides do not hold the same, most likely because one was written to meanwhile. Stop the writers and give the same command again.", { metadata: { operation: "import" } });
   }

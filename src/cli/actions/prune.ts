@@ -20,9 +20,9 @@ export interface PruneFlags extends HostFlags {
 }
 
 /** holdfast prune: shows what would go, asks, and removes it. */
-export async function prune(run: Run, flags: PruneFlags, destination: string, ...names: string[]): Promise<void> {
+export async function prune(run: Run, flags: PruneFlags, destination = "", ...given: (string | undefined)[]): Promise<void> {
   const uri = placeUri(destination);
-  const rule = ruleOf(flags, names);
+  const rule = ruleOf(flags, given.filter((name) => name !== undefined));
   await withHost(run, flags, async (session) => {
     const { signal } = run.stops;
     const listed = await listAllBackups(session, { uri }, signal);

@@ -101,6 +101,11 @@ async function previewSelection(run: Run, session: Session, request: Request): P
 /** Shows what a restore would replace; whether there is anything. */
 async function previewWhole(run: Run, flags: RestoreFlags, session: Session, request: Request): Promise<boolean> {
   const { signal } = run.stops;
+  if (session.offline) {
+    // The data directory is empty, or the session would not have been opened.
+    if (flags.at !== undefined && !run.json && !run.quiet) await run.say(await momentText(run, session, request));
+    return false;
+  }
   const host = await session.management.getHost({}, { signal });
   const link = request.indexLink || durableIndex;
   const index = host.indexes.find((one) => one.link === link);

@@ -82,7 +82,8 @@ function lines(): Progress {
       stage = state.stage;
       toldAt = now;
       const percent = percentOf(state);
-      process.stderr.write(`${[stage, percent === undefined ? "" : `${percent}%`, state.detail].filter((one) => one !== "").join(" ")}\n`);
+      const figures = [percent === undefined ? "" : `${percent}%`, state.detail].filter((one) => one !== "").join(" ");
+      process.stderr.write(`${stage}${figures === "" ? "" : `: ${figures}`}\n`);
     },
     stop() {},
   };
