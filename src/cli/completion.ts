@@ -32,7 +32,7 @@ const findPath = (entries: CommandEntry[]) => `
   for ((i = first; i < at; i++)); do
     word="\${typed[i]}"
     case "\${given:+$given }$word" in
-      ${entries.flatMap((entry) => (entry.path.length > 0 ? [`"${keyOf(entry)}"`] : [])).join("|")}) path="\${given:+$given }$word" ;;
+      ${entries.flatMap((entry) => (entry.path.length > 0 ? [`"${keyOf(entry)}"`] : [])).join("|")}) given="\${given:+$given }$word" ;;
     esac
   done
   local words="" before="\${typed[at-1]}"

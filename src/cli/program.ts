@@ -23,6 +23,7 @@ export function createProgram(): Command {
   const program = new Command("holdfast")
     .description("A document host whose backups can be trusted.")
     .version(productVersion)
+    .enablePositionalOptions()
     .exitOverride()
     .showHelpAfterError("(--help shows what can be given, with examples)");
   const groups: [heading: string, add: ((program: Command) => void)[]][] = [
