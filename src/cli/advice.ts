@@ -38,7 +38,7 @@ export function advice(command: string, error: HostError): string[] {
   const lines: string[] = [];
   // An operation that was begun, or an import that was cut, has its own words for what is there now.
   const told = uncertain.has(error.reason) || error.metadata["operation"] !== undefined || error.metadata["documents"] !== undefined;
-  if (!told && !/\b(Nothing|nothing) (was|is) (changed|removed|restored|replaced|begun|written)\b/.test(error.message)) lines.push(untouched[command] ?? "Nothing was changed.");
+  if (!told && !/\b(Nothing|nothing) (was|is) (changed|removed|restored|replaced|begun|written|imported)\b/.test(error.message)) lines.push(untouched[command] ?? "Nothing was changed.");
   const line = next[error.reason]?.(error);
   if (line !== undefined) lines.push(line);
   return lines;

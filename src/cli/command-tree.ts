@@ -18,3 +18,11 @@ export function commandTree(program: Command): CommandEntry[] {
   };
   return visit(program, []);
 }
+
+/** The lines below "Examples:" in a command's help, without their indentation. */
+export function examplesOf(command: Command): string {
+  let text = "";
+  command.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();
+  const at = text.lastIndexOf("\nExamples:\n");
+  return at < 0 ? "" : text.slice(at + "\nExamples:\n".length).trimEnd().split("\n").map((line) => line.replace(/^ {2}/, "")).join("\n");
+}

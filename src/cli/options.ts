@@ -14,7 +14,7 @@ export function addOutputOptions(command: Command, { json = true }: { json?: boo
 /** Which host to ask, and how. */
 export function addHostOptions(command: Command, { offline = false }: { offline?: boolean } = {}): Command {
   const options = [
-    grouped(connection, "--address <HOST:PORT>", `the host's gRPC port, https:// before it for TLS; or HOLDFAST_ADDRESS (default ${offline ? "no host: files are read here" : "127.0.0.1:8001"})`),
+    grouped(connection, "--address <HOST:PORT>", `the host's gRPC port, https:// before it for TLS; or HOLDFAST_ADDRESS (default ${offline ? "none: files are read here" : "127.0.0.1:8001"})`),
     grouped(connection, "--profile <NAME>", "a host of the profiles file; or HOLDFAST_PROFILE"),
     grouped(connection, "--profiles <FILE>", "the profiles file; or HOLDFAST_PROFILES (default ~/.config/holdfast/profiles.yaml)"),
     grouped(connection, "--token <TOKEN>", "a token of the host; or HOLDFAST_TOKEN"),

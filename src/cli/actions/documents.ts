@@ -139,7 +139,7 @@ const actions: Record<DocumentAction, string> = {
   [DocumentAction.DELETE]: "DELETE",
 };
 
-const line = ({ selfLink, version, updateTimeMicros, action }: Document): string => `${selfLink}  version ${version}  ${formatTime(updateTimeMicros)} (${updateTimeMicros})  ${actions[action]}`;
+const line = ({ selfLink, version, updateTimeMicros, action }: Document): string => `${selfLink}  version ${version}  ${formatTime(updateTimeMicros)} (${updateTimeMicros})  ${actions[action]}`.trimEnd();
 
 const bodyOf = ({ body }: Document): string => (body.case === "json" ? Buffer.from(body.value).toString("utf8") : "{}");
 

@@ -35,10 +35,11 @@ const durableIndex = "/core/document-index";
 /** holdfast restore: shows what would be replaced, asks, and restores. */
 export async function restore(run: Run, flags: RestoreFlags, source = ""): Promise<void> {
   const request = requestOf(flags, source);
+  const fixed = { ...(request.targetTimeMicros !== undefined && { "--at": request.targetTimeMicros.toString() }) };
   const work = async (session: Session) => {
     if (flags.dryRun) return dryRun(run, flags, session, request);
     const wanted = request.selection ? await previewSelection(run, session, request) : await previewWhole(run, flags, session, request);
-    if (wanted && !(await confirm(run, "Restore?", flags.yes))) return run.note("Nothing was changed.");
+    if (wanted && !(await confirm(run, "Restore?", flags.yes, fixed))) return run.note("Nothing was changed.");
     run.stops.signal.throwIfAborted();
     const operation = await runOperation(run, flags, session, {
       begin: () => session.management.restore({ ...request, requestId: flags.requestId ?? "" }),
