@@ -1,5 +1,5 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import { HostError } from "../errors.js";
+import type { HostError } from "../errors.js";
 import type { OutputFlags } from "./flags.js";
 import { printJson } from "./output/json.js";
 import { print } from "./output/print.js";

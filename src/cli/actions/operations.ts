@@ -32,7 +32,9 @@ export async function listOperations(run: Run, flags: ListOperationsFlags): Prom
 /** Follows an operation that goes on without this command too: Ctrl-C ends the watching alone. */
 export async function watchOperation(run: Run, flags: HostFlags, name = ""): Promise<void> {
   await withHost(run, flags, async (session) => {
-    const operation = await watchToEnd(run, session, nameOf(name), run.stops.signal);
+    const { signal } = run.stops;
+    const found = await session.operations.getOperation({ name: nameOf(name) }, { signal });
+    const operation = found.done ? found : await watchToEnd(run, session, found.name, signal);
     if (operation.result.case === "error") throw hostErrorOfStatus(operation.result.value);
     await run.finish(OperationSchema, operation, () => `${operation.name} is done, after ${span(durationOf(operation))}.`);
   });
