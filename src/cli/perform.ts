@@ -24,7 +24,7 @@ export function perform<Flags extends OutputFlags>(load: () => Promise<Action<Fl
 }
 
 /** The command's words after "holdfast". */
-export function nameOf(command: Command): string {
+function nameOf(command: Command): string {
   const names: string[] = [];
   for (let one: Command | null = command; one?.parent; one = one.parent) names.unshift(one.name());
   return names.join(" ");

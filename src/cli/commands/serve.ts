@@ -31,7 +31,7 @@ export function addSettings(command: Command): void {
 }
 
 /** What was given of the settings, by their names. */
-export function settingFlags(command: Command): SettingFlags {
+function settingFlags(command: Command): SettingFlags {
   const given = command.opts<SettingFlags>();
   const names = new Set([...settings.map(({ name }) => name), "config"]);
   return Object.fromEntries(command.options.filter((option) => names.has(option.name())).map((option) => [option.name(), given[option.attributeName()]]));
