@@ -1,5 +1,5 @@
 import type { DocumentVersion } from "../document/document.js";
-import type { DocumentStore } from "../engine/engine.js";
+import type { DocumentStore, Page } from "../engine/engine.js";
 import { limits } from "../limits.js";
 import type { DocumentSelection } from "./model.js";
 
@@ -23,13 +23,15 @@ export function documentState(store: Pick<DocumentStore, "page" | "read">, atMic
 
   async function* below(linkPrefix: string, expand: boolean, signal: AbortSignal): AsyncGenerator<DocumentVersion> {
     const query = { linkPrefix, expand, limit: limits.pageRows, pageBytes: limits.exportPageBytes, ...at };
-    let cursor: string | undefined;
-    do {
-      const page = await store.page({ ...query, ...(cursor !== undefined && { cursor }) }, signal);
-      yield* page.documents;
-      cursor = page.cursor;
+    let next: Promise<Page> | undefined = store.page(query, signal);
+    while (next !== undefined) {
+      const { documents, cursor }: Page = await next;
+      // Read while this one is used.
+      next = cursor === undefined ? undefined : store.page({ ...query, cursor }, signal);
+      next?.catch(() => {});
+      for (const document of documents) yield document;
       signal.throwIfAborted();
-    } while (cursor !== undefined);
+    }
   }
 
   async function read(link: string): Promise<DocumentVersion | undefined> {

@@ -4,7 +4,7 @@ import type { DocumentVersion } from "../document/document.js";
 import type { NearLog, RestorableWindow } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
-import type { IndexStates } from "./index-states.js";
+import type { IndexStates, OpenState } from "./index-states.js";
 import type { DiffSummary, DocumentDifference, DocumentSelection, IndexMoment } from "./management-service.js";
 
 /** Looks into backups and moments of the live index, and changes nothing. */
@@ -20,26 +20,21 @@ export interface InspectionService {
 export function createInspectionService(states: IndexStates): InspectionService {
   return {
     async *diff(from, to, selection = everything, signal) {
-      const left = await states.open(from, signal, () => {});
+      const [left, right] = await openBoth(states, from, to, signal);
       try {
-        const right = await states.open(to, signal, () => {});
-        try {
-          const summary: DiffSummary = { created: 0, changed: 0, deleted: 0, same: 0 };
-          for await (const pair of pairsOf(left, right, selection, signal)) {
-            if (isSameVersion(pair)) {
-              summary.same += 1;
-              continue;
-            }
-            const difference = await differenceOf(pair, left, right);
-            summary[sumOf[difference.change]] += 1;
-            yield difference;
+        const summary: DiffSummary = { created: 0, changed: 0, deleted: 0, same: 0 };
+        for await (const pair of pairsOf(left, right, selection, signal)) {
+          if (isSameVersion(pair)) {
+            summary.same += 1;
+            continue;
           }
-          yield summary;
-        } finally {
-          await right.close();
+          const difference = await differenceOf(pair, left, right);
+          summary[sumOf[difference.change]] += 1;
+          yield difference;
         }
+        yield summary;
       } finally {
-        await left.close();
+        await Promise.all([left.close(), right.close()]);
       }
     },
     async *export(moment, selection = everything, signal) {
@@ -56,6 +51,15 @@ export function createInspectionService(states: IndexStates): InspectionService 
       return states.near(moment, Number(targetTimeMicros), count || limits.nearVersions, signal);
     },
   };
+}
+
+/** Side by side, as each takes a while; where one fails the other is closed. */
+async function openBoth(states: IndexStates, from: IndexMoment, to: IndexMoment, signal: AbortSignal): Promise<[OpenState, OpenState]> {
+  const [left, right] = await Promise.allSettled([states.open(from, signal, () => {}), states.open(to, signal, () => {})]);
+  if (left.status === "fulfilled" && right.status === "fulfilled") return [left.value, right.value];
+  if (left.status === "fulfilled") await left.value.close();
+  if (right.status === "fulfilled") await right.value.close();
+  throw left.status === "rejected" ? left.reason : (right as PromiseRejectedResult).reason;
 }
 
 const sumOf = { CREATED: "created", CHANGED: "changed", DELETED: "deleted" } as const;

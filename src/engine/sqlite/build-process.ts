@@ -4,7 +4,8 @@ import type { BuildResult, NearLog, Sampled, SegmentSource } from "../engine.js"
 import { buildIndex, type BuildStage, type BuildTask } from "./build.js";
 import { joinNear, nearLog } from "./near.js";
 import { sampleRows } from "./sample.js";
-import { checkDigest, readSegment } from "./segment.js";
+import type { CheckCall } from "./check-worker.js";
+import { checkDigest, readSegment, rowsWorthSharing, type Half } from "./segment.js";
 import { fromSqlite } from "./sqlite-error.js";
 import { startWorker } from "./worker-client.js";
 
@@ -21,20 +22,30 @@ export interface BuildProgress {
 }
 type ReportProgress = (progress: BuildProgress) => void;
 
-async function check(segments: SegmentSource[], report: (rows: number) => void): Promise<void> {
+async function check(call: CheckCall, report: (rows: number) => void): Promise<void> {
   const lost = () => new HostError("INTERNAL", "The thread that checks segments ended before it was done.");
-  const checker = await startWorker<SegmentSource[], undefined>("engine/sqlite/check-worker", undefined, lost);
+  const checker = await startWorker<CheckCall, undefined>("engine/sqlite/check-worker", undefined, lost);
   try {
-    await checker.call(segments, report);
+    await checker.call(call, report);
   } finally {
     await checker.close();
   }
 }
 
+/** Two threads share what is worth it. */
+async function checkAll(segments: SegmentSource[], report: (rows: number) => void): Promise<void> {
+  for (const segment of segments) checkDigest(segment, () => {});
+  if (segments.every(({ records }) => records < rowsWorthSharing)) return check({ segments }, report);
+  const rows = { first: 0, second: 0 };
+  const share = (half: Half) => check({ segments, half }, (count) => report((rows[half] = count) + rows[half === "first" ? "second" : "first"]));
+  const halves = await Promise.allSettled([share("first"), share("second")]);
+  for (const half of halves) if (half.status === "rejected") throw half.reason;
+}
+
 async function build(task: BuildTask, report: ReportProgress): Promise<BuildResult> {
   for (const segment of task.segments) checkDigest(segment, () => {});
   // The rows are checked in a thread while this one loads them; both must succeed.
-  const checked = check(task.segments, () => {}).then(
+  const checked = check({ segments: task.segments }, () => {}).then(
     () => undefined,
     (error: unknown) => HostError.from(error),
   );
@@ -68,8 +79,7 @@ serveChild<BuildCall, BuildAnswer, BuildProgress>("Reading the backup", async (c
     case "build":
       return build(call.task, report);
     case "check":
-      for (const segment of call.segments) checkDigest(segment, () => {});
-      await check(call.segments, (rows) => report({ stage: "checking", rows }));
+      await checkAll(call.segments, (rows) => report({ stage: "checking", rows }));
       return null;
     case "sample":
       return sample(call.segments, call.percent, report);

@@ -1,13 +1,19 @@
 import type { SegmentSource } from "../engine.js";
-import { checkRows } from "./segment.js";
+import { checkRows, type Half } from "./segment.js";
 import { serveWorker } from "./worker-loop.js";
 
+export interface CheckCall {
+  segments: SegmentSource[];
+  /** Absent: all of each. */
+  half?: Half;
+}
+
 /** Checks the rows of segments beside the thread that loads them. */
-serveWorker<SegmentSource[], undefined>(() => {
+serveWorker<CheckCall, undefined>(() => {
   return {
-    handle(segments, progress) {
+    handle({ segments, half }, progress) {
       let rows = 0;
-      for (const segment of segments) checkRows(segment, (count) => progress((rows += count)));
+      for (const segment of segments) checkRows(segment, (count) => progress((rows += count)), half);
       return undefined;
     },
     close: () => {},
