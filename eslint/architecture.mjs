@@ -34,11 +34,12 @@ const arrows = {
   "xenon-import.ts": { parts: ["*"] },
   "offline.ts": { parts: ["*"] },
   "offline-index.ts": { parts: ["*"] },
+  "offline-inspect.ts": { parts: ["*"] },
   "settings.ts": {},
   "config.ts": { parts: ["service", "host-options.ts", "settings.ts"], types: ["security"] },
   "config-check.ts": { parts: ["*"] },
   client: { parts: ["gen"] },
-  cli: { parts: ["client", "gen", "io", "host.ts", "offline.ts", "config.ts", "config-check.ts", "settings.ts", "product-version.ts", "xenon-import.ts"] },
+  cli: { parts: ["client", "gen", "io", "host.ts", "offline.ts", "offline-inspect.ts", "config.ts", "config-check.ts", "settings.ts", "product-version.ts", "xenon-import.ts"] },
   "index.ts": { parts: ["host.ts"], types: ["host-options.ts", "document", "service"] },
 };
 
@@ -47,7 +48,7 @@ const packages = [
   { name: /^better-sqlite3$/, parts: ["engine/sqlite"], files: ["io/directory-lock.ts"] },
   { name: /^@grpc\//, parts: ["transport"] },
   { name: /^@connectrpc\//, parts: ["transport", "client"], types: ["service/grpc", "offline.ts", "cli"] },
-  { name: /^@bufbuild\//, parts: ["transport", "service/grpc", "format", "client", "cli"] },
+  { name: /^@bufbuild\//, parts: ["transport", "service/grpc", "format", "client", "cli"], files: ["offline-inspect.ts"] },
   { name: /^(archiver|unzipper)$/, parts: ["container"] },
   { name: /^(commander|pino|cli-progress|cli-table3)$/, parts: ["cli"] },
   { name: /^yaml$/, files: ["config.ts", "cli/connect/profiles.ts"] },

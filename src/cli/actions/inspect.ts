@@ -1,5 +1,6 @@
 import { BackupDescriptionSchema, Container, SegmentKind, type BackupDescription, type ListedBackup } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import { withFilesOrHost } from "../connect/session.js";
+import type { Inspected } from "../../offline-inspect.js";
+import { namesHost } from "../connect/names-host.js";
 import type { HostFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
 import { age, bytes, count, moment, number, span } from "../output/figures.js";
@@ -15,11 +16,21 @@ export interface InspectFlags extends HostFlags {
 /** holdfast inspect: what a backup holds, by its manifest alone. */
 export async function inspect(run: Run, flags: InspectFlags, source = ""): Promise<void> {
   const uri = placeUri(source);
-  await withFilesOrHost(run, flags, async (session) => {
+  const { backup, listed } = uri.startsWith("file:") && !namesHost(flags, process.env) ? await inspectHere(run, flags, uri) : await inspectByServices(run, flags, uri);
+  await run.finish(BackupDescriptionSchema, backup, () => [describe(backup), segments(backup), tree(backup, listed)].join("\n\n"));
+}
+
+async function inspectHere(run: Run, flags: InspectFlags, uri: string): Promise<Inspected> {
+  const { inspectFile } = await import("../../offline-inspect.js");
+  return inspectFile(uri, flags.backup, run.stops.signal);
+}
+
+async function inspectByServices(run: Run, flags: InspectFlags, uri: string): Promise<Inspected> {
+  const { withFilesOrHost } = await import("../connect/session.js");
+  return withFilesOrHost(run, flags, async (session) => {
     const { signal } = run.stops;
     const backup = await session.management.describeBackup({ uri, backupName: flags.backup ?? "" }, { signal });
-    const others = backup.container === Container.DIRECTORY && !run.json ? await listAllBackups(session, { uri }, signal) : [];
-    await run.finish(BackupDescriptionSchema, backup, () => [describe(backup), segments(backup), tree(backup, others)].join("\n\n"));
+    return { backup, listed: backup.container === Container.DIRECTORY && !run.json ? await listAllBackups(session, { uri }, signal) : [] };
   });
 }
 

@@ -5,7 +5,8 @@ import { createHostClients, type HostClients } from "../../client/clients.js";
 import { hostErrorOfCall } from "../../client/host-error.js";
 import type { HostFlags } from "../flags.js";
 import type { Run } from "../run.js";
-import { findTarget, namesHost } from "./target.js";
+import { namesHost } from "./names-host.js";
+import { findTarget } from "./target.js";
 
 /** The services that a command works with, until it ends. */
 export interface Session extends HostClients {

@@ -11,14 +11,6 @@ export interface Target extends ConnectionOptions {
 
 const defaultAddress = "127.0.0.1:8001";
 
-/** Whether the options or the environment name a host, for commands that otherwise read files here. */
-export function namesHost(flags: HostFlags, environment: NodeJS.ProcessEnv): boolean {
-  if (flags.offline && (flags.address !== undefined || flags.profile !== undefined)) {
-    throw new HostError("REQUEST_INVALID", "--offline asks no host, --address and --profile name one: give the one or the other.");
-  }
-  return !flags.offline && [flags.address, flags.profile, environment["HOLDFAST_ADDRESS"], environment["HOLDFAST_PROFILE"]].some((one) => one !== undefined && one !== "");
-}
-
 /**
  * The host to ask: options before the environment before the profile. The profile that is the file's default counts only
  * where no address is given, so that its token never goes to another host.
