@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { AutoBackup } from "./backup/auto-backup.js";
 import { operationJournal } from "./backup/operation-journal.js";
 import { openOperations } from "./backup/operations.js";
@@ -18,6 +19,8 @@ import { checkExposure } from "./security/exposure.js";
 import { hostNames, isLoopback } from "./security/hosts.js";
 import { loadTokens } from "./security/tokens.js";
 import type { DocumentService } from "./service/document-service.js";
+import { openBackupRecords } from "./service/backup-records.js";
+import { watchBackupHealth, type BackupHealthWatch } from "./service/backup-health.js";
 import { createDocumentService } from "./service/documents.js";
 import { durableIndexLink, inMemoryIndexLink } from "./service/factories.js";
 import type { HostDescription, ManagementService, OperationService, OperationView } from "./service/management-service.js";
@@ -46,6 +49,7 @@ import { createHealth, type HealthRegistry } from "./transport/call/health.js";
 import { createConnectHandler } from "./transport/connect/handler.js";
 import { startGrpcServer } from "./transport/grpc/server.js";
 import { createCors } from "./transport/http/cors.js";
+import { createHealthCheck } from "./transport/http/health-check.js";
 import { createHttpServer } from "./transport/http/server.js";
 import { createDocumentStreamRoutes, importPath } from "./transport/rest/document-streams.js";
 import { createRestHandler } from "./transport/rest/handler.js";
@@ -120,7 +124,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const onInternalError = (thrown: unknown) => logger.error({ err: thrown }, "internal error");
 
   // What is made later and asked for by what is made before it.
-  const late: { autoBackup?: AutoBackup; health?: HealthRegistry } = {};
+  const late: { autoBackup?: AutoBackup; health?: HealthRegistry; backupHealth?: BackupHealthWatch } = {};
   const indexes = await openIndexes(options, dataDirectory, hostId, closers, { onBackgroundError: onInternalError, onCommit: () => late.autoBackup?.changed() });
   await keepHostId(options, dataDirectory, hostId);
   const indexOf = (link: string): DocumentIndex => {
@@ -132,12 +136,16 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   closers.push(startSweeping([...indexes.values()], onInternalError));
 
   const stats = createStats(seams.nowMicros);
+  const backups = await openBackupRecords({ seams, path: join(dataDirectory, "backup-records.json"), warn: (fields, message) => logger.warn(fields, message) });
+  closers.push(() => backups.close());
   const operations = await openOperations({
     seams,
     journal: operationJournal(seams, join(dataDirectory, "operations")),
     onSettled: (view) => {
       logOperation(options, view);
       recordOperation(stats, view);
+      backups.noteOperation(view);
+      late.backupHealth?.changed();
     },
     onJournalError: (error) => logger.warn({ err: error }, "an operation could not be written down; it is forgotten when the host stops"),
   });
@@ -156,6 +164,21 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   closers.push(() => queries.close());
   const startTimeMicros = seams.nowMicros();
   const autoBackupDirectory = resolve(options.autoBackupDirectory ?? join(dataDirectory, "auto-backup"));
+  const backupMaxAgeMicros = (options.backupMaxAgeMs ?? 0) * 1000;
+  const durableIndex = indexOf(durableIndexLink);
+  const backupHealth = watchBackupHealth({
+    facts: () => ({ nowMicros: seams.nowMicros(), startMicros: startTimeMicros, maxAgeMicros: backupMaxAgeMicros, indexLink: durableIndexLink, records: backups.all() }),
+    hasDocuments: async () => (await durableIndex.state()).versions > 0,
+    autoBackupCurrent: () => late.autoBackup?.status().state === "CURRENT",
+    onChange({ healthy, problem }) {
+      late.health?.set("backup", healthy);
+      if (healthy) logger.info({}, "backups are as they should be again");
+      else logger.warn({ problem }, "backups are not as they should be");
+    },
+    onBackgroundError: onInternalError,
+  });
+  late.backupHealth = backupHealth;
+  closers.push(() => backupHealth.close());
   let httpAddress = { host: options.httpHost, port: options.httpPort };
   let grpcAddress = { host: options.grpcHost, port: options.grpcPort };
   const show = ({ host, port }: typeof httpAddress) => `${host.includes(":") ? `[${host}]` : host}:${port}`;
@@ -171,6 +194,9 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     grpcAddress: show(grpcAddress),
     tls: options.tls !== undefined,
     indexes: await Promise.all([...indexes.values()].map(async (index) => ({ ...(await index.state()), link: index.link, inMemory: index.inMemory }))),
+    backups: backups.all(),
+    backupHealth: await backupHealth.look(),
+    backupMaxAgeMicros,
   });
   const realDataDirectory = await files.realPath(dataDirectory);
   const realAutoBackupDirectory = await resolveLinks(files, autoBackupDirectory);
@@ -220,14 +246,15 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const streams = createStreamService({ files, transfers, management, operations, idleMs: options.streamIdleMs });
   const started = await startAutoBackup({
     seams,
-    index: indexOf(durableIndexLink),
+    index: durableIndex,
     directory: autoBackupDirectory,
     hostId,
     productVersion,
     settingPath: join(dataDirectory, "auto-backup.json"),
     stats,
     warn: (fields, message) => logger.warn(fields, message),
-    onHealth: (healthy) => late.health?.set("backup", healthy),
+    onRun: (run) => backups.noteAutoBackup(run, { indexLink: durableIndexLink, destination: pathToFileURL(realAutoBackupDirectory).href }),
+    onHealth: (problem) => backupHealth.autoBackup(problem),
     onBackgroundError: onInternalError,
   });
   late.autoBackup = started.autoBackup;
@@ -236,7 +263,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     autoBackup: started.autoBackup,
     saveAutoBackup: started.save,
     requests,
-    peers: singleHostGroup(hostId, async () => (await indexOf(durableIndexLink).state()).positionMicros),
+    peers: singleHostGroup(hostId, async () => (await durableIndex.state()).positionMicros),
     stats,
     describeHost,
     shutDown: () => void host.close().catch(onInternalError),
@@ -244,6 +271,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const services = hostServices({ documents, management, operations, streams, control, nowMicros: seams.nowMicros });
   const health = createHealth([...services.map(({ service }) => service.typeName), "backup"]);
   late.health = health;
+  health.set("backup", (await backupHealth.look()).healthy);
   const registry = messageRegistry(services);
   const authorize = authorizeMethods(tokens);
   const http = createHttpServer({
@@ -254,6 +282,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     handlers: [
       createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, tokens }),
       ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),
+      createHealthCheck(health),
       createConnectHandler({ services: [...services, health.service], authorize, onInternalError }),
       createOpenApiHandler({ services, tokens, version: productVersion }),
       createDocumentStreamRoutes({ documents, idleMs: options.streamIdleMs, authorize, registry, onInternalError }),

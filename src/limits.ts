@@ -171,6 +171,16 @@ export const limits = {
   /** Left free on the disk of the indexes when a source does not say how large it is. */
   remoteReserveBytes: 64 * MiB,
 
+  /** Indexes and destinations of which is kept how backups went last; each has series of its own in the metrics. */
+  backupRecords: 100,
+  backupRecordBytes: 4 * MiB,
+  /** What an error of a backup may take in its record. */
+  backupErrorLength: 2000,
+  /** Automatic backups come all the time: how long what became of them may wait to be written down. */
+  backupRecordsWriteMs: 10_000,
+  /** How often is looked whether the newest backup has become too old. */
+  backupAgeCheckMs: 1_000,
+
   operations: 1000,
   runningOperations: 16,
   operationWaitMs: 600_000,
