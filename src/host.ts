@@ -12,6 +12,7 @@ import { lockDirectory } from "./io/directory-lock.js";
 import { writeFileDurably } from "./io/durable-file.js";
 import { readSmallFile } from "./io/read-file.js";
 import { limits } from "./limits.js";
+import { createMetrics } from "./metrics/metrics.js";
 import { productVersion } from "./product-version.js";
 import { parseAllowedDestination } from "./remote/address-policy.js";
 import { clientTls } from "./remote/tls.js";
@@ -23,7 +24,7 @@ import { openBackupRecords } from "./service/backup-records.js";
 import { watchBackupHealth, type BackupHealthWatch } from "./service/backup-health.js";
 import { createDocumentService } from "./service/documents.js";
 import { durableIndexLink, inMemoryIndexLink } from "./service/factories.js";
-import type { HostDescription, ManagementService, OperationService, OperationView } from "./service/management-service.js";
+import type { HostDescription, ManagementService, OperationService } from "./service/management-service.js";
 import { createManagementService } from "./service/management.js";
 import { filePlaces } from "./service/file-places.js";
 import { createHostControl, type HostControl } from "./service/host-control.js";
@@ -32,6 +33,7 @@ import { createOperationTrace, operationIndexLink, operationKind } from "./servi
 import { singleHostGroup } from "./service/peers.js";
 import { placesByScheme } from "./service/places.js";
 import { createQueryTasks } from "./service/query-tasks.js";
+import { logOperation } from "./service/log-operation.js";
 import { recordOperation } from "./service/record-stats.js";
 import { createRequests } from "./service/requests.js";
 import { openSentManifests } from "./service/sent-manifests.js";
@@ -49,6 +51,8 @@ import { createHealth, type HealthRegistry } from "./transport/call/health.js";
 import { createConnectHandler } from "./transport/connect/handler.js";
 import { startGrpcServer } from "./transport/grpc/server.js";
 import { createCors } from "./transport/http/cors.js";
+import { requestNames, xenonPaths } from "./transport/request-names.js";
+import { createMetricsHandler } from "./transport/http/metrics.js";
 import { createHealthCheck } from "./transport/http/health-check.js";
 import { createHttpServer } from "./transport/http/server.js";
 import { createDocumentStreamRoutes, importPath } from "./transport/rest/document-streams.js";
@@ -136,15 +140,18 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   closers.push(startSweeping([...indexes.values()], onInternalError));
 
   const stats = createStats(seams.nowMicros);
+  const metrics = createMetrics({ nowMicros: seams.nowMicros, version: productVersion });
+  closers.push(() => metrics.close());
   const backups = await openBackupRecords({ seams, path: join(dataDirectory, "backup-records.json"), warn: (fields, message) => logger.warn(fields, message) });
   closers.push(() => backups.close());
   const operations = await openOperations({
     seams,
     journal: operationJournal(seams, join(dataDirectory, "operations")),
     onSettled: (view) => {
-      logOperation(options, view);
+      logOperation(logger, view);
       recordOperation(stats, view);
       backups.noteOperation(view);
+      metrics.noteOperation(view);
       late.backupHealth?.changed();
     },
     onJournalError: (error) => logger.warn({ err: error }, "an operation could not be written down; it is forgotten when the host stops"),
@@ -240,6 +247,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   });
 
   const requests = createRequests({
+    counter: metrics.requests,
     log: (request) => logger.info(request, "request"),
     trace: (request) => trace.record(request),
   });
@@ -283,6 +291,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
       createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, tokens }),
       ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),
       createHealthCheck(health),
+      createMetricsHandler({ exposition: () => metrics.read({ describeHost, operations, streams, stats, autoBackup: () => started.autoBackup.status() }), tokens }),
       createConnectHandler({ services: [...services, health.service], authorize, onInternalError }),
       createOpenApiHandler({ services, tokens, version: productVersion }),
       createDocumentStreamRoutes({ documents, idleMs: options.streamIdleMs, authorize, registry, onInternalError }),
@@ -291,7 +300,13 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     ],
     sendError,
     onInternalError,
-    observer: requests,
+    observer: {
+      requests,
+      nameOf: requestNames({
+        services: [...services, health.service],
+        xenonPaths: [...options.factories.map(({ path }) => path), ...[...indexes.keys()].flatMap((link) => [link, `${link}-backup`]), ...xenonPaths],
+      }),
+    },
     tls: options.tls,
   });
   httpAddress = await http.open();
@@ -421,12 +436,4 @@ function startSweeping(indexes: DocumentIndex[], onError: (error: unknown) => vo
     clearInterval(timer);
     await running;
   };
-}
-
-function logOperation({ logger }: ResolvedOptions, view: OperationView): void {
-  const { name, kind, indexLink, target, error, progress } = view;
-  const seconds = ((view.endTimeMicros ?? view.startTimeMicros) - view.startTimeMicros) / 1_000_000;
-  const fields = { operation: name, kind, indexLink, target, seconds, warnings: progress.warnings };
-  if (error) logger.warn({ ...fields, reason: error.reason, problem: error.message }, `${kind} failed`);
-  else logger.info(fields, `${kind} done`);
 }

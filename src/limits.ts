@@ -194,6 +194,8 @@ export const limits = {
   shutdownMs: 30_000,
   /** SIGTERM: how long connections without a call may take to close; answers on their way to slow clients have that long. */
   quietConnectionMs: 5_000,
+  /** How often the delay of the event loop is looked at: what is shorter is not seen. */
+  eventLoopResolutionMs: 20,
   headersTimeoutMs: 20_000,
   /**
    * A body that was not there within the first is cut unless at least the second came of it in that time: a stream may
