@@ -27,6 +27,7 @@ const arrows = {
   "file-store": { parts: ["container", "destination", "document", "io"] },
   service: { parts: ["transfer", "backup", "container", "destination", "remote", "format", "query", "document", "io"], types: ["engine", "store"] },
   "service/grpc": { parts: ["service", "document", "gen"], types: ["engine", "transfer"] },
+  metrics: { parts: ["service"] },
   migration: { parts: ["container", "document", "format", "io", "remote"], types: ["engine"] },
   transport: { parts: ["transfer", "file-store", "service", "service/grpc", "query", "document", "security", "gen"] },
   "host-options.ts": { parts: ["service", "io", "security"], types: ["transfer"] },
@@ -46,7 +47,8 @@ const packages = [
   { name: /^@connectrpc\//, parts: ["transport"], types: ["service/grpc", "offline.ts"] },
   { name: /^@bufbuild\//, parts: ["transport", "service/grpc", "format"] },
   { name: /^(archiver|unzipper)$/, parts: ["container"] },
-  { name: /^(commander|pino)$/, parts: ["cli"] },
+  { name: /^(commander|pino|pino-pretty)$/, parts: ["cli"] },
+  { name: /^prom-client$/, parts: ["metrics"] },
   { name: /^yaml$/, files: ["config.ts"] },
 ];
 

@@ -27,6 +27,7 @@ export const settings: readonly Setting[] = [
   { name: "memory-index", placeholder: "PATH", help: "a further in-memory index; repeatable", many: true },
   { name: "backup-root", placeholder: "DIR", help: "a directory that backups may lie in; repeatable (default: anywhere)", many: true },
   { name: "auto-backup-directory", placeholder: "DIR", help: "where automatic backups go (default auto-backup in the data directory)" },
+  { name: "backup-max-age", placeholder: "DURATION", help: "how old the newest good backup may be before health says so (default: as old as it likes)" },
   { name: "file-root", placeholder: "DIR", help: "a directory that files of /local-files may lie in; repeatable (default: the backup roots)", many: true },
   { name: "history", placeholder: "DURATION", help: "how long versions beyond the retained count stay (default 24h)" },
   { name: "retain-versions", placeholder: "N", help: "versions of a document that stay whatever their age (default 10000)" },
@@ -43,6 +44,8 @@ export const settings: readonly Setting[] = [
   { name: "tls-cert", placeholder: "FILE", help: "certificate in PEM, with those between it and a root: TLS on both ports" },
   { name: "tls-key", placeholder: "FILE", help: "the certificate's private key in PEM, not encrypted" },
   { name: "tls-client-ca", placeholder: "FILE", help: "clients must show a certificate that one of these signed" },
+  { name: "log-format", placeholder: "FORMAT", help: "json, pretty, or auto: pretty on a terminal (default auto)" },
+  { name: "log-level", placeholder: "LEVEL", help: "trace, debug, info, warn, error, fatal or silent (default info)" },
 ];
 
 type Values = Partial<Record<string, string | string[]>>;
@@ -108,14 +111,39 @@ function parseInteger(name: string, text: string): number {
   return Number(text);
 }
 
-/** Flags before environment before file, as options of a host. `configFile` comes from --config or HOLDFAST_CONFIG. */
-export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostOptions {
+/** Flags before environment before file. The file comes from --config or HOLDFAST_CONFIG. */
+function readValues(flags: Values, environment: NodeJS.ProcessEnv): Values {
   const configFile = flags["config"] ?? (environment["HOLDFAST_CONFIG"] || undefined);
-  const values: Values = {
+  return {
     ...(typeof configFile === "string" ? readConfigFile(configFile) : {}),
     ...readEnvironment(environment),
     ...Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)),
   };
+}
+
+/** How the command writes its log. */
+export interface LogConfig {
+  format: (typeof logFormats)[number];
+  level: (typeof logLevels)[number];
+}
+
+const logFormats = ["auto", "json", "pretty"] as const;
+const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
+export function readLogConfig(flags: Values, environment: NodeJS.ProcessEnv): LogConfig {
+  const values = readValues(flags, environment);
+  const choice = <Choice extends string>(name: string, choices: readonly Choice[], standard: Choice): Choice => {
+    const given = values[name] ?? standard;
+    const chosen = choices.find((one) => one === given);
+    if (chosen === undefined) throw invalid(`${name} must be one of ${choices.join(", ")}, not ${JSON.stringify(given)}.`);
+    return chosen;
+  };
+  return { format: choice("log-format", logFormats, "auto"), level: choice("log-level", logLevels, "info") };
+}
+
+/** Flags before environment before file, as options of a host. */
+export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostOptions {
+  const values = readValues(flags, environment);
   const text = (name: string) => {
     const value = values[name];
     return typeof value === "string" ? value : undefined;
@@ -137,6 +165,7 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
   const key = file("client-key", "key of the client certificate");
   const hasTls = ca !== undefined || certificate !== undefined || key !== undefined;
   const history = text("history");
+  const backupMaxAge = text("backup-max-age");
   const autoBackupDirectory = text("auto-backup-directory");
   const options: { [K in keyof HostOptions]: HostOptions[K] | undefined } = {
     dataDirectory: resolve(text("data-dir") ?? "data"),
@@ -149,6 +178,7 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     memoryIndexes: list("memory-index"),
     backupRoots: list("backup-root")?.map((path) => resolve(path)),
     autoBackupDirectory: autoBackupDirectory === undefined ? undefined : resolve(autoBackupDirectory),
+    backupMaxAgeMs: backupMaxAge === undefined ? undefined : parseDuration(backupMaxAge),
     fileRoots: list("file-root")?.map((path) => resolve(path)),
     historyMs: history === undefined ? undefined : parseDuration(history),
     retainedVersions: number("retain-versions"),
