@@ -27,6 +27,7 @@ const arrows = {
   "file-store": { parts: ["container", "destination", "document", "io"] },
   service: { parts: ["transfer", "backup", "container", "destination", "remote", "format", "query", "document", "io"], types: ["engine", "store"] },
   "service/grpc": { parts: ["service", "document", "gen"], types: ["engine", "transfer"] },
+  metrics: { parts: ["service"] },
   migration: { parts: ["container", "document", "format", "io", "remote"], types: ["engine"] },
   transport: { parts: ["transfer", "file-store", "service", "service/grpc", "query", "document", "security", "gen"] },
   "host-options.ts": { parts: ["service", "io", "security"], types: ["transfer"] },
@@ -50,7 +51,8 @@ const packages = [
   { name: /^@connectrpc\//, parts: ["transport", "client"], types: ["service/grpc", "offline.ts", "cli"] },
   { name: /^@bufbuild\//, parts: ["transport", "service/grpc", "format", "client", "cli"], files: ["offline-inspect.ts"] },
   { name: /^(archiver|unzipper)$/, parts: ["container"] },
-  { name: /^(commander|pino|cli-progress|cli-table3)$/, parts: ["cli"] },
+  { name: /^(commander|pino|pino-pretty|cli-progress|cli-table3)$/, parts: ["cli"] },
+  { name: /^prom-client$/, parts: ["metrics"] },
   { name: /^yaml$/, files: ["config.ts", "cli/connect/profiles.ts"] },
 ];
 

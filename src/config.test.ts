@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseDuration, parseSize, readConfig } from "./config.js";
-import { settings } from "./settings.js";
+import { parseDuration, parseSize, readConfig, readLogConfig } from "./config.js";
 import { HostError } from "./errors.js";
 import { resolveOptions } from "./host-options.js";
+import { settings } from "./settings.js";
 
 const directory = mkdtempSync(join(tmpdir(), "holdfast-config-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -63,15 +63,16 @@ describe("where a setting comes from", () => {
     writeFileSync(tokens, "t read\n");
     const values: Record<string, string> = {
       "data-dir": "/d", "http-host": "::1", "http-port": "0", "grpc-host": "localhost", "grpc-port": "65535", id: "me",
-      factory: "/f=k", "memory-index": "/m", "backup-root": "/b", "auto-backup-directory": "/a", "file-root": "/r", history: "1d", "retain-versions": "7", "token-file": tokens, "host-name": "n",
+      factory: "/f=k", "memory-index": "/m", "backup-root": "/b", "auto-backup-directory": "/a", "backup-max-age": "2h", "file-root": "/r", history: "1d", "retain-versions": "7", "token-file": tokens, "host-name": "n",
       "allow-destination": "store:8080", "ca-file": tokens, "client-cert": tokens, "client-key": tokens,
       "transfer-space": "5GiB", "transfer-count": "3", "transfer-lease": "10m",
       "cors-origin": "https://c.example", "tls-cert": tokens, "tls-key": tokens, "tls-client-ca": tokens,
+      "log-format": "pretty", "log-level": "debug",
     };
     expect(Object.keys(values).sort()).toEqual(settings.map(({ name }) => name).sort());
     const expected = {
       dataDirectory: "/d", httpHost: "::1", httpPort: 0, grpcHost: "localhost", grpcPort: 65535, id: "me",
-      factories: [{ path: "/f", kind: "k", indexLink: "/core/document-index" }], memoryIndexes: ["/m"], backupRoots: ["/b"], autoBackupDirectory: "/a", fileRoots: ["/r"],
+      factories: [{ path: "/f", kind: "k", indexLink: "/core/document-index" }], memoryIndexes: ["/m"], backupRoots: ["/b"], autoBackupDirectory: "/a", backupMaxAgeMs: 7_200_000, fileRoots: ["/r"],
       historyMs: 86_400_000, retainedVersions: 7, tokens: "t read\n", hostNames: ["n"],
       allowDestinations: ["store:8080"], clientTls: { ca: "t read\n", certificate: "t read\n", key: "t read\n" },
       transfers: { maxBytes: 5 * 2 ** 30, maxCount: 3, leaseMs: 600_000 },
@@ -84,11 +85,21 @@ describe("where a setting comes from", () => {
     expect(readConfig(flags, {})).toEqual(expected);
     expect(readConfig({}, environment)).toEqual(expected);
     expect(readConfig({ config }, {})).toEqual(expected);
+    for (const [given, variables] of [[flags, {}], [{}, environment], [{ config }, {}]] as const) expect(readLogConfig(given, variables)).toEqual({ format: "pretty", level: "debug" });
   });
 
   test("an empty variable is none; --config goes before HOLDFAST_CONFIG; an empty file is fine", () => {
     expect(readConfig({}, { HOLDFAST_ID: "", HOLDFAST_CONFIG: "" })).toEqual({ dataDirectory: resolve("data") });
     expect(readConfig({ config: file("# nothing\n") }, { HOLDFAST_CONFIG: "/nowhere" })).toEqual({ dataDirectory: resolve("data") });
+  });
+});
+
+describe("the log", () => {
+  test("is for a terminal or for machines, as it comes, unless told", () => {
+    expect(readLogConfig({}, {})).toEqual({ format: "auto", level: "info" });
+  });
+  test.each([[{ "log-format": "xml" }, /log-format must be one of auto, json, pretty, not "xml"/], [{ "log-level": "loud" }, /log-level must be one of trace,.* not "loud"/]])("%j is refused", (flags, message) => {
+    expect(problemOf(() => readLogConfig(flags, {}))).toMatch(message);
   });
 });
 
@@ -140,7 +151,7 @@ describe("options", () => {
   });
   test.each([
     [{ httpPort: -1 }, /HTTP port/], [{ grpcPort: 65536 }, /gRPC port/], [{ httpPort: 1.5 }, /HTTP port/], [{ httpPort: Number.NaN }, /HTTP port/],
-    [{ retainedVersions: 0 }, /retained versions/], [{ historyMs: -1 }, /history/], [{ historyMs: Number.NaN }, /history/],
+    [{ retainedVersions: 0 }, /retained versions/], [{ historyMs: -1 }, /history/], [{ historyMs: Number.NaN }, /history/], [{ backupMaxAgeMs: 0 }, /a second at least/], [{ backupMaxAgeMs: Number.NaN }, /a second at least/],
     [{ id: "" }, /host id/], [{ id: "a b" }, /host id/], [{ id: "x".repeat(129) }, /host id/],
     [{ memoryIndexes: ["/core/document-index"] }, /not a link of its own/], [{ memoryIndexes: ["/m", "/m"] }, /not a link of its own/], [{ memoryIndexes: ["m"] }, /not a link/],
     [{ factories: [{ path: "/core/management", kind: "k", indexLink: "/core/document-index" }] }, /taken by the host/],
@@ -148,7 +159,7 @@ describe("options", () => {
     [{ factories: [{ path: "/x/", kind: "k", indexLink: "/core/document-index" }] }, /is none/],
     [{ factories: [{ path: "/x?y", kind: "k", indexLink: "/core/document-index" }] }, /is none/],
     [{ factories: [{ path: "/core/document-index", kind: "k", indexLink: "/core/document-index" }] }, /taken by the host/],
-    ...["/core/management", "/core/query-tasks", "/local-files", "/local-files/x", "/v1", "/core/operation-index", "/core/document-index-backup", "/core/in-memory-document-index-backup"].map(
+    ...["/core/management", "/core/query-tasks", "/local-files", "/local-files/x", "/metrics", "/healthz", "/v1", "/core/operation-index", "/core/document-index-backup", "/core/in-memory-document-index-backup"].map(
       (link): [object, RegExp] => [{ memoryIndexes: [link] }, /taken by the host/],
     ),
     [{ memoryIndexes: ["/m"], factories: [{ path: "/m", kind: "k", indexLink: "/m" }] }, /taken by the host/],

@@ -80,7 +80,7 @@ export interface GivenSetting {
 /** The variable of a setting. */
 export const variableOf = (name: string): string => `HOLDFAST_${name.toUpperCase().replaceAll("-", "_")}`;
 
-/** What was given of each setting: flags before environment before file. `configFile` comes from --config or HOLDFAST_CONFIG. */
+/** What was given of each setting: flags before environment before file. The file comes from --config or HOLDFAST_CONFIG. */
 export function givenSettings(flags: Values, environment: NodeJS.ProcessEnv): Map<string, GivenSetting> {
   const configFile = flags["config"] ?? (environment["HOLDFAST_CONFIG"] || undefined);
   const given = new Map<string, GivenSetting>();
@@ -93,10 +93,33 @@ export function givenSettings(flags: Values, environment: NodeJS.ProcessEnv): Ma
   return given;
 }
 
-/** What was given, as options of a host. */
+function readValues(flags: Values, environment: NodeJS.ProcessEnv): Values {
+  return Object.fromEntries([...givenSettings(flags, environment)].map(([name, { value }]) => [name, value]));
+}
+
+/** How the command writes its log. */
+export interface LogConfig {
+  format: (typeof logFormats)[number];
+  level: (typeof logLevels)[number];
+}
+
+const logFormats = ["auto", "json", "pretty"] as const;
+const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
+export function readLogConfig(flags: Values, environment: NodeJS.ProcessEnv): LogConfig {
+  const values = readValues(flags, environment);
+  const choice = <Choice extends string>(name: string, choices: readonly Choice[], standard: Choice): Choice => {
+    const given = values[name] ?? standard;
+    const chosen = choices.find((one) => one === given);
+    if (chosen === undefined) throw invalid(`${name} must be one of ${choices.join(", ")}, not ${JSON.stringify(given)}.`);
+    return chosen;
+  };
+  return { format: choice("log-format", logFormats, "auto"), level: choice("log-level", logLevels, "info") };
+}
+
+/** Flags before environment before file, as options of a host. */
 export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostOptions {
-  const given = givenSettings(flags, environment);
-  const values = Object.fromEntries([...given].map(([name, { value }]) => [name, value]));
+  const values = readValues(flags, environment);
   const text = (name: string) => {
     const value = values[name];
     return typeof value === "string" ? value : undefined;
@@ -118,6 +141,7 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
   const key = file("client-key", "key of the client certificate");
   const hasTls = ca !== undefined || certificate !== undefined || key !== undefined;
   const history = text("history");
+  const backupMaxAge = text("backup-max-age");
   const autoBackupDirectory = text("auto-backup-directory");
   const options: { [K in keyof HostOptions]: HostOptions[K] | undefined } = {
     dataDirectory: resolve(text("data-dir") ?? "data"),
@@ -130,6 +154,7 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     memoryIndexes: list("memory-index"),
     backupRoots: list("backup-root")?.map((path) => resolve(path)),
     autoBackupDirectory: autoBackupDirectory === undefined ? undefined : resolve(autoBackupDirectory),
+    backupMaxAgeMs: backupMaxAge === undefined ? undefined : parseDuration(backupMaxAge),
     fileRoots: list("file-root")?.map((path) => resolve(path)),
     historyMs: history === undefined ? undefined : parseDuration(history),
     retainedVersions: number("retain-versions"),

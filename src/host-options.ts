@@ -51,6 +51,8 @@ export interface HostOptions {
   allowDestinations?: string[];
   /** PEM texts for outgoing https: authorities beside Node's own, and a certificate of this host with its key. */
   clientTls?: { ca?: string; certificate?: string; key?: string };
+  /** How old the newest good backup of the durable index may be before health says so, in milliseconds. Default: as old as it likes. */
+  backupMaxAgeMs?: number;
   /** Hears what happens; the default writes nothing. */
   logger?: HostLogger;
   /** The surroundings; tests put their own in place. */
@@ -66,14 +68,14 @@ export interface HostLogger {
 
 const silent: HostLogger = { info() {}, warn() {}, error() {} };
 
-export type ResolvedOptions = Required<Omit<HostOptions, "id" | "tokens" | "tls" | "transfers" | "autoBackupDirectory">> & Pick<HostOptions, "id" | "tokens" | "tls" | "autoBackupDirectory"> & { transfers: TransferLimits };
+export type ResolvedOptions = Required<Omit<HostOptions, "id" | "tokens" | "tls" | "transfers" | "autoBackupDirectory" | "backupMaxAgeMs">> & Pick<HostOptions, "id" | "tokens" | "tls" | "autoBackupDirectory" | "backupMaxAgeMs"> & { transfers: TransferLimits };
 
 /** 1 to 128 printable characters without spaces: it goes into documents and file names of logs. */
 export function isHostId(text: string): boolean {
   return /^[\x21-\x7e]{1,128}$/.test(text);
 }
 
-const hostPaths = ["/v1", "/core/management", "/core/operation-index", "/core/query-tasks", "/core/query-page", "/local-files"];
+const hostPaths = ["/v1", "/core/management", "/core/operation-index", "/core/query-tasks", "/core/query-page", "/local-files", "/metrics", "/healthz"];
 
 /** Whether a path is one that the host serves itself. */
 function isHostPath(path: string): boolean {
@@ -110,6 +112,7 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
   }
   if (!Number.isInteger(resolved.retainedVersions) || resolved.retainedVersions < 1) throw invalid("The count of retained versions must be at least 1.");
   if (!(resolved.historyMs >= 0)) throw invalid("The history must be a duration, for example 24h.");
+  if (options.backupMaxAgeMs !== undefined && !(options.backupMaxAgeMs >= limits.backupAgeCheckMs)) throw invalid("The age that the newest backup may have must be a second at least, for example 24h.");
   if (options.id !== undefined && !isHostId(options.id)) throw invalid("The host id must be 1 to 128 printable characters without spaces.");
   if (options.tls !== undefined) checkTls(options.tls);
   checkOrigins(resolved.corsOrigins, options.tokens !== undefined);

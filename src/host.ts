@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { AutoBackup } from "./backup/auto-backup.js";
 import { operationJournal } from "./backup/operation-journal.js";
 import { openOperations } from "./backup/operations.js";
@@ -11,6 +12,7 @@ import { lockDirectory } from "./io/directory-lock.js";
 import { writeFileDurably } from "./io/durable-file.js";
 import { readSmallFile } from "./io/read-file.js";
 import { limits } from "./limits.js";
+import { createMetrics } from "./metrics/metrics.js";
 import { productVersion } from "./product-version.js";
 import { parseAllowedDestination } from "./remote/address-policy.js";
 import { clientTls } from "./remote/tls.js";
@@ -18,9 +20,11 @@ import { checkExposure } from "./security/exposure.js";
 import { hostNames, isLoopback } from "./security/hosts.js";
 import { loadTokens } from "./security/tokens.js";
 import type { DocumentService } from "./service/document-service.js";
+import { openBackupRecords } from "./service/backup-records.js";
+import { watchBackupHealth, type BackupHealthWatch } from "./service/backup-health.js";
 import { createDocumentService } from "./service/documents.js";
 import { durableIndexLink, inMemoryIndexLink } from "./service/factories.js";
-import type { HostDescription, ManagementService, OperationService, OperationView } from "./service/management-service.js";
+import type { HostDescription, ManagementService, OperationService } from "./service/management-service.js";
 import { createManagementService } from "./service/management.js";
 import { filePlaces } from "./service/file-places.js";
 import { createHostControl, type HostControl } from "./service/host-control.js";
@@ -29,6 +33,7 @@ import { createOperationTrace, operationIndexLink, operationKind } from "./servi
 import { singleHostGroup } from "./service/peers.js";
 import { placesByScheme } from "./service/places.js";
 import { createQueryTasks } from "./service/query-tasks.js";
+import { logOperation } from "./service/log-operation.js";
 import { recordOperation } from "./service/record-stats.js";
 import { createRequests } from "./service/requests.js";
 import { openSentManifests } from "./service/sent-manifests.js";
@@ -47,6 +52,9 @@ import { createHealth, type HealthRegistry } from "./transport/call/health.js";
 import { createConnectHandler } from "./transport/connect/handler.js";
 import { startGrpcServer } from "./transport/grpc/server.js";
 import { createCors } from "./transport/http/cors.js";
+import { requestNames, xenonPaths } from "./transport/request-names.js";
+import { createMetricsHandler } from "./transport/http/metrics.js";
+import { createHealthCheck } from "./transport/http/health-check.js";
 import { createHttpServer } from "./transport/http/server.js";
 import { createDocumentStreamRoutes, importPath } from "./transport/rest/document-streams.js";
 import { createRestHandler } from "./transport/rest/handler.js";
@@ -121,7 +129,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const onInternalError = (thrown: unknown) => logger.error({ err: thrown }, "internal error");
 
   // What is made later and asked for by what is made before it.
-  const late: { autoBackup?: AutoBackup; health?: HealthRegistry } = {};
+  const late: { autoBackup?: AutoBackup; health?: HealthRegistry; backupHealth?: BackupHealthWatch } = {};
   const indexes = await openIndexes(options, dataDirectory, hostId, closers, { onBackgroundError: onInternalError, onCommit: () => late.autoBackup?.changed() });
   await keepHostId(options, dataDirectory, hostId);
   const indexOf = (link: string): DocumentIndex => {
@@ -133,12 +141,19 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   closers.push(startSweeping([...indexes.values()], onInternalError));
 
   const stats = createStats(seams.nowMicros);
+  const metrics = createMetrics({ nowMicros: seams.nowMicros, version: productVersion });
+  closers.push(() => metrics.close());
+  const backups = await openBackupRecords({ seams, path: join(dataDirectory, "backup-records.json"), warn: (fields, message) => logger.warn(fields, message) });
+  closers.push(() => backups.close());
   const operations = await openOperations({
     seams,
     journal: operationJournal(seams, join(dataDirectory, "operations")),
     onSettled: (view) => {
-      logOperation(options, view);
+      logOperation(logger, view);
       recordOperation(stats, view);
+      backups.noteOperation(view);
+      metrics.noteOperation(view);
+      late.backupHealth?.changed();
     },
     onJournalError: (error) => logger.warn({ err: error }, "an operation could not be written down; it is forgotten when the host stops"),
   });
@@ -157,6 +172,21 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   closers.push(() => queries.close());
   const startTimeMicros = seams.nowMicros();
   const autoBackupDirectory = resolve(options.autoBackupDirectory ?? join(dataDirectory, "auto-backup"));
+  const backupMaxAgeMicros = (options.backupMaxAgeMs ?? 0) * 1000;
+  const durableIndex = indexOf(durableIndexLink);
+  const backupHealth = watchBackupHealth({
+    facts: () => ({ nowMicros: seams.nowMicros(), startMicros: startTimeMicros, maxAgeMicros: backupMaxAgeMicros, indexLink: durableIndexLink, records: backups.all() }),
+    hasDocuments: async () => (await durableIndex.state()).versions > 0,
+    autoBackupCurrent: () => late.autoBackup?.status().state === "CURRENT",
+    onChange({ healthy, problem }) {
+      late.health?.set("backup", healthy);
+      if (healthy) logger.info({}, "backups are as they should be again");
+      else logger.warn({ problem }, "backups are not as they should be");
+    },
+    onBackgroundError: onInternalError,
+  });
+  late.backupHealth = backupHealth;
+  closers.push(() => backupHealth.close());
   let httpAddress = { host: options.httpHost, port: options.httpPort };
   let grpcAddress = { host: options.grpcHost, port: options.grpcPort };
   const show = ({ host, port }: typeof httpAddress) => `${host.includes(":") ? `[${host}]` : host}:${port}`;
@@ -172,6 +202,9 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     grpcAddress: show(grpcAddress),
     tls: options.tls !== undefined,
     indexes: await Promise.all([...indexes.values()].map(async (index) => ({ ...(await index.state()), link: index.link, inMemory: index.inMemory }))),
+    backups: backups.all(),
+    backupHealth: await backupHealth.look(),
+    backupMaxAgeMicros,
   });
   const realDataDirectory = await files.realPath(dataDirectory);
   const realAutoBackupDirectory = await resolveLinks(files, autoBackupDirectory);
@@ -216,20 +249,22 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   });
 
   const requests = createRequests({
+    counter: metrics.requests,
     log: (request) => logger.info(request, "request"),
     trace: (request) => trace.record(request),
   });
   const streams = createStreamService({ files, transfers, management, operations, idleMs: options.streamIdleMs });
   const started = await startAutoBackup({
     seams,
-    index: indexOf(durableIndexLink),
+    index: durableIndex,
     directory: autoBackupDirectory,
     hostId,
     productVersion,
     settingPath: join(dataDirectory, "auto-backup.json"),
     stats,
     warn: (fields, message) => logger.warn(fields, message),
-    onHealth: (healthy) => late.health?.set("backup", healthy),
+    onRun: (run) => backups.noteAutoBackup(run, { indexLink: durableIndexLink, destination: pathToFileURL(realAutoBackupDirectory).href }),
+    onHealth: (problem) => backupHealth.autoBackup(problem),
     onBackgroundError: onInternalError,
   });
   late.autoBackup = started.autoBackup;
@@ -238,7 +273,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     autoBackup: started.autoBackup,
     saveAutoBackup: started.save,
     requests,
-    peers: singleHostGroup(hostId, async () => (await indexOf(durableIndexLink).state()).positionMicros),
+    peers: singleHostGroup(hostId, async () => (await durableIndex.state()).positionMicros),
     stats,
     describeHost,
     shutDown: () => void host.close().catch(onInternalError),
@@ -246,6 +281,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const services = hostServices({ documents, management, operations, streams, control, nowMicros: seams.nowMicros });
   const health = createHealth([...services.map(({ service }) => service.typeName), "backup"]);
   late.health = health;
+  health.set("backup", (await backupHealth.look()).healthy);
   const registry = messageRegistry(services);
   const authorize = authorizeMethods(tokens);
   const http = createHttpServer({
@@ -256,6 +292,8 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     handlers: [
       createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, tokens }),
       ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),
+      createHealthCheck(health),
+      createMetricsHandler({ exposition: () => metrics.read({ describeHost, operations, streams, stats, autoBackup: () => started.autoBackup.status() }), tokens }),
       createConnectHandler({ services: [...services, health.service], authorize, onInternalError }),
       createOpenApiHandler({ services, tokens, version: productVersion }),
       createDocumentStreamRoutes({ documents, idleMs: options.streamIdleMs, authorize, registry, onInternalError }),
@@ -264,7 +302,13 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     ],
     sendError,
     onInternalError,
-    observer: requests,
+    observer: {
+      requests,
+      nameOf: requestNames({
+        services: [...services, health.service],
+        xenonPaths: [...options.factories.map(({ path }) => path), ...[...indexes.keys()].flatMap((link) => [link, `${link}-backup`]), ...xenonPaths],
+      }),
+    },
     tls: options.tls,
   });
   httpAddress = await http.open();
@@ -394,12 +438,4 @@ function startSweeping(indexes: DocumentIndex[], onError: (error: unknown) => vo
     clearInterval(timer);
     await running;
   };
-}
-
-function logOperation({ logger }: ResolvedOptions, view: OperationView): void {
-  const { name, kind, indexLink, target, error, progress } = view;
-  const seconds = ((view.endTimeMicros ?? view.startTimeMicros) - view.startTimeMicros) / 1_000_000;
-  const fields = { operation: name, kind, indexLink, target, seconds, warnings: progress.warnings };
-  if (error) logger.warn({ ...fields, reason: error.reason, problem: error.message }, `${kind} failed`);
-  else logger.info(fields, `${kind} done`);
 }

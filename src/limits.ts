@@ -195,6 +195,16 @@ export const limits = {
   /** Left free on the disk of the indexes when a source does not say how large it is. */
   remoteReserveBytes: 64 * MiB,
 
+  /** Indexes and destinations of which is kept how backups went last; each has series of its own in the metrics. */
+  backupRecords: 100,
+  backupRecordBytes: 4 * MiB,
+  /** What an error of a backup may take in its record. */
+  backupErrorLength: 2000,
+  /** Automatic backups come all the time: how long what became of them may wait to be written down. */
+  backupRecordsWriteMs: 10_000,
+  /** How often is looked whether the newest backup has become too old. */
+  backupAgeCheckMs: 1_000,
+
   operations: 1000,
   runningOperations: 16,
   operationWaitMs: 600_000,
@@ -208,6 +218,8 @@ export const limits = {
   shutdownMs: 30_000,
   /** SIGTERM: how long connections without a call may take to close; answers on their way to slow clients have that long. */
   quietConnectionMs: 5_000,
+  /** How often the delay of the event loop is looked at: what is shorter is not seen. */
+  eventLoopResolutionMs: 20,
   headersTimeoutMs: 20_000,
   /**
    * A body that was not there within the first is cut unless at least the second came of it in that time: a stream may

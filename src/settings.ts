@@ -18,6 +18,7 @@ export const settings: readonly Setting[] = [
   { name: "memory-index", placeholder: "PATH", help: "a further in-memory index; repeatable", many: true },
   { name: "backup-root", placeholder: "DIR", help: "a directory that backups may lie in; repeatable (default: anywhere)", many: true },
   { name: "auto-backup-directory", placeholder: "DIR", help: "where automatic backups go (default auto-backup in the data directory)" },
+  { name: "backup-max-age", placeholder: "DURATION", help: "how old the newest good backup may be before health says so (default: as old as it likes)" },
   { name: "file-root", placeholder: "DIR", help: "a directory that files of /local-files may lie in; repeatable (default: the backup roots)", many: true },
   { name: "history", placeholder: "DURATION", help: "how long versions beyond the retained count stay (default 24h)" },
   { name: "retain-versions", placeholder: "N", help: "versions of a document that stay whatever their age (default 10000)" },
@@ -34,4 +35,6 @@ export const settings: readonly Setting[] = [
   { name: "tls-cert", placeholder: "FILE", help: "certificate in PEM, with those between it and a root: TLS on both ports" },
   { name: "tls-key", placeholder: "FILE", help: "the certificate's private key in PEM, not encrypted" },
   { name: "tls-client-ca", placeholder: "FILE", help: "clients must show a certificate that one of these signed" },
+  { name: "log-format", placeholder: "FORMAT", help: "json, pretty, or auto: pretty on a terminal (default auto)" },
+  { name: "log-level", placeholder: "LEVEL", help: "trace, debug, info, warn, error, fatal or silent (default info)" },
 ];

@@ -1,3 +1,4 @@
+import { pathToFileURL } from "node:url";
 import { HostError } from "../errors.js";
 import { openDirectoryReader, openDirectoryWriter } from "../container/directory.js";
 import type { Manifest } from "../format/manifest.js";
@@ -8,7 +9,8 @@ import { limits } from "../limits.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { runBackup } from "./backup.js";
 import { createBackgroundMerge } from "./background-merge.js";
-import type { AutoBackupStatus } from "./model.js";
+import { describeManifest } from "./inspect.js";
+import type { AutoBackupStatus, BackupDescription } from "./model.js";
 
 /**
  * Backs an index up to a directory whenever it has changed, as long as it is switched on: never two runs at a time, and
@@ -40,12 +42,13 @@ export interface AutoBackupOptions {
 
 /** `skipped`: changes that the run after them was going to hold anyway. */
 export type AutoBackupRun =
-  | { outcome: "performed"; bytesWritten: number; micros: number; warnings: readonly string[] }
+  | { outcome: "performed"; backup: BackupDescription; bytesWritten: number; micros: number; warnings: readonly string[] }
   | { outcome: "failed"; error: HostError; attempts: number }
   | { outcome: "skipped" };
 
 export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
   const { seams, index, directory, onRun } = options;
+  const uri = pathToFileURL(directory).href;
   const merge = createBackgroundMerge({ seams, index, directory, onReady: () => touch(), onError: options.onBackgroundError });
   const { intervalMs = limits.autoBackupIntervalMs, retryMs = limits.autoBackupRetryMs, retryMaxMs = limits.autoBackupRetryMaxMs, checkMs = limits.autoBackupCheckMs } = seams.autoBackup ?? {};
   let cancel = new AbortController();
@@ -78,7 +81,7 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
       last.warnings = others < limits.autoBackupOthers ? warnings : [...warnings, `${others} backups of earlier histories lie there, one for each restore; no backup removes them: prune those that nobody needs.`];
       last.files = manifest.manifest.segments.length + 1;
       delete last.lastError;
-      onRun({ outcome: "performed", bytesWritten, micros: last.lastSuccessMicros - begunMicros, warnings: last.warnings });
+      onRun({ outcome: "performed", backup: describeManifest({ uri, container: "DIRECTORY" }, manifest), bytesWritten, micros: last.lastSuccessMicros - begunMicros, warnings: last.warnings });
       if (merged) await merge.clear();
       merge.consider(manifest.manifest);
     } finally {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { Readable } from "node:stream";
-import { Open, type CentralDirectory, type File as ZipEntry } from "unzipper";
+import type { CentralDirectory, File as ZipEntry } from "unzipper";
 import { HostError } from "../errors.js";
 import type { Segment } from "../format/manifest.js";
 import { parseManifestName } from "../format/naming.js";
@@ -111,6 +111,8 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
   try {
     const begin = await magicOf(file);
     if (begin !== "PK") throw new Error("no ZIP signature");
+    // Loaded when it is needed: a command that looks at a directory starts much faster without it.
+    const { Open } = await import("unzipper");
     archive = await Open.custom(source);
   } catch (cause) {
     const thrown = failure ?? cause;

@@ -27,8 +27,24 @@ export interface AnsweredRequest {
   durationMicros: number;
 }
 
+/** The ways in: Xenon's dialect, /local-files, REST, Connect and gRPC-Web, gRPC, and what is none of them. */
+export type Surface = "xenon" | "files" | "rest" | "connect" | "grpc" | "other";
+
+/** What a request asks for, in one of few words: the name of an RPC, or a method and the template of a path; never a link. */
+export interface RequestName {
+  surface: Surface;
+  method: string;
+}
+
+/** Counts every request, so it has to be quick. */
+export interface RequestCounter {
+  /** What it returns is called at the end, with the status as HTTP has it. */
+  begin(name: RequestName): (statusCode: number) => void;
+}
+
 /** Hears of requests, where somebody wants to. */
 export interface RequestObserver {
+  readonly counter: RequestCounter;
   /** False: nobody listens, and what it takes to tell need not be gathered. */
   readonly active: boolean;
   answered(request: AnsweredRequest): void;
@@ -44,15 +60,17 @@ export interface Requests extends RequestObserver {
 export const loggingAtStart: RequestLogging = { enabled: false, skipGossipRequests: true, skipSynchronizationRequests: true, skipForwardingRequests: true };
 
 export interface RequestSinks {
+  counter: RequestCounter;
   log(request: AnsweredRequest): void;
   trace(request: AnsweredRequest): void;
 }
 
-/** Both are off at the start of a host. */
-export function createRequests({ log, trace }: RequestSinks): Requests {
+/** Log and trace are off at the start of a host. */
+export function createRequests({ counter, log, trace }: RequestSinks): Requests {
   let logging = loggingAtStart;
   let tracing = false;
   return {
+    counter,
     get active() {
       return logging.enabled || tracing;
     },

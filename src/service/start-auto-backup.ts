@@ -1,4 +1,4 @@
-import { createAutoBackup, type AutoBackup, type AutoBackupOptions } from "../backup/auto-backup.js";
+import { createAutoBackup, type AutoBackup, type AutoBackupOptions, type AutoBackupRun } from "../backup/auto-backup.js";
 import { autoBackupSetting } from "./auto-backup-setting.js";
 import { recordAutoBackup } from "./record-stats.js";
 import type { Stats } from "./stats.js";
@@ -8,8 +8,9 @@ export interface StartAutoBackupOptions extends Omit<AutoBackupOptions, "enabled
   settingPath: string;
   stats: Stats;
   warn(fields: object, message: string): void;
-  /** Whether the last run went well. */
-  onHealth(healthy: boolean): void;
+  onRun(run: AutoBackupRun): void;
+  /** Why the last run failed; undefined where it went well, or nobody wants any. */
+  onHealth(problem: string | undefined): void;
 }
 
 /** Automatic backups as they were left, counted, logged where they fail, and what writes down that they are on or off. */
@@ -31,7 +32,8 @@ export async function startAutoBackup(options: StartAutoBackupOptions): Promise<
     onRun(run) {
       recordAutoBackup(stats, run, seams.nowMicros());
       if (run.outcome === "skipped") return;
-      options.onHealth(run.outcome === "performed");
+      options.onRun(run);
+      options.onHealth(run.outcome === "failed" ? run.error.message : undefined);
       if (run.outcome === "performed") tellWarnings(run.warnings);
       if (run.outcome === "failed") warn({ directory, attempts: run.attempts, reason: run.error.reason, problem: run.error.message }, "automatic backup failed; it is tried again");
     },
@@ -41,7 +43,7 @@ export async function startAutoBackup(options: StartAutoBackupOptions): Promise<
     async save(chosen) {
       await setting.save(chosen);
       // What is off does not fail.
-      if (!chosen) options.onHealth(true);
+      if (!chosen) options.onHealth(undefined);
     },
   };
 }

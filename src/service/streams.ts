@@ -12,6 +12,8 @@ export interface StreamService {
   readonly transfers: Transfers;
   /** How long a stream may be silent, in milliseconds. */
   readonly idleMs: number;
+  /** How many archives are being sent. */
+  sending(): number;
   /** A complete archive to be sent: STREAM_LIMIT, before anything of it is answered, where too many are sent already. */
   hold(name: string): HeldTransfer;
   /** Makes a backup that is kept as a transfer, and holds it to be sent. It is cancelled when the signal aborts: nobody waits for it any more. */
@@ -60,6 +62,7 @@ export function createStreamService({ files, transfers, management, operations, 
 
   return {
     transfers,
+    sending: () => sending,
     idleMs,
     hold,
     async prepare(request, signal) {

@@ -43,6 +43,8 @@ export interface Transfers {
   /** TRANSFER_INCOMPLETE where not all of it is there. */
   hold(name: string): HeldTransfer;
   newName(): string;
+  /** How many uploads are being sent. */
+  uploading(): number;
   close(): Promise<void>;
 }
 
@@ -234,6 +236,7 @@ export async function openTransfers(
     list: () => [...entries.values()].map(view).sort((a, b) => (a.name < b.name ? -1 : 1)),
     delete: async (name) => remove(find(name), "was deleted"),
     newName: () => seams.randomId(),
+    uploading: () => [...entries.values()].filter(({ writer }) => writer !== undefined).length,
     async beginDownload(expectedBytes) {
       checkCount();
       drafts += 1;

@@ -30,7 +30,7 @@ function uriOf({ directory }: World, place: unknown): string {
   return name.startsWith("transfer:") ? name : `file:${join(directory, name)}`;
 }
 
-const targetTime = (time: unknown) => (time === undefined ? {} : { targetTimeMicros: BigInt(String(time)) });
+const targetTime = (time: Step[string]) => (time === undefined ? {} : { targetTimeMicros: BigInt(text(time) || Number(time)) });
 
 function* manyDocuments(count: number) {
   for (let i = 0; i < count; i += 1) yield { documentSelfLink: `many-${i}`, name: `document ${i}` };
@@ -101,7 +101,7 @@ export const steps: Record<string, (world: World, step: Step) => Promise<Outcome
   describeBackup: async (world, step) => ({ documents: Number((await world.client.management.describeBackup({ uri: uriOf(world, step["uri"]) })).documents) }),
   listBackups: async (world, step) => ({ count: (await world.client.management.listBackups({ uri: uriOf(world, step["uri"]) })).backups.length }),
   async diffBackups(world, step) {
-    const moment = (place: unknown, time: unknown) => ({ uri: uriOf(world, place), ...targetTime(time) });
+    const moment = (place: Step[string], time: Step[string]) => ({ uri: uriOf(world, place), ...targetTime(time) });
     const messages = await collect(world.client.management.diffBackups({ from: moment(step["from"], step["fromTime"]), to: moment(step["to"], undefined) }));
     const { created, same } = messages.at(-1)?.summary ?? {};
     return { count: messages.flatMap(({ differences }) => differences).length, created: Number(created), same: Number(same) };

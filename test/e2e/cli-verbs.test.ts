@@ -47,6 +47,7 @@ test("back up, lose, look, restore to a moment, undo", async () => {
   expect(refused.output).toMatch(/stays .*POST +\/core\/examples\/ada/);
   expect(refused.output).toMatch(/goes .*POST +\/core\/examples\/bob/);
   expect(refused.output).toContain("2 versions of the backup are after that moment and left out.");
+  expect(refused.output).toMatch(/left out +2 versions of now that came after that/);
   expect(refused.log).toContain(`holdfast restore ${backups} --at ${timeOf(made)} --yes`);
   expect((await run("documents", "get", link)).code).toBe(66);
 

@@ -57,6 +57,7 @@ export function createFakeManagement(): FakeManagement {
             positionMicros: 1_795_348_034_673_000, documents: 2, versions: 5, sizeBytes: 4096,
             window: { earliestMicros: 1, latestMicros: 2, historyStartMicros: 1 },
           }],
+          backups: [], backupHealth: { healthy: true, problem: "" }, backupMaxAgeMicros: 0,
         }),
       backup(request) {
         fake.backups.push(request);

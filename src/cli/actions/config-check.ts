@@ -1,6 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { checkConfiguration } from "../../config-check.js";
-import { givenSettings, readConfig, variableOf } from "../../config.js";
+import { givenSettings, readConfig, readLogConfig, variableOf } from "../../config.js";
 import { settings } from "../../settings.js";
 import { printJsonValue } from "../output/json.js";
 import { table } from "../output/table.js";
@@ -8,7 +8,7 @@ import type { Run } from "../run.js";
 import type { OutputFlags } from "../flags.js";
 
 /** Variables that are no settings of a host: of the command itself. */
-const others = ["HOLDFAST_CONFIG", "HOLDFAST_LOG_LEVEL", "HOLDFAST_ADDRESS", "HOLDFAST_PROFILE", "HOLDFAST_PROFILES", "HOLDFAST_TOKEN"];
+const others = ["HOLDFAST_CONFIG", "HOLDFAST_ADDRESS", "HOLDFAST_PROFILE", "HOLDFAST_PROFILES", "HOLDFAST_TOKEN"];
 
 /** holdfast config check: exits 78 where a start would be refused. */
 export async function checkConfig(run: Run, flags: OutputFlags): Promise<void> {
@@ -25,6 +25,7 @@ export async function checkConfig(run: Run, flags: OutputFlags): Promise<void> {
     await run.say(table([{ head: "SETTING" }, { head: "VALUE" }, { head: "FROM" }], rows.map(({ name, value, from }) => [name, value, from])));
     for (const name of unknown) run.note(`Warning: ${name} is in the environment, and is no setting: is it misspelt?`);
   }
+  readLogConfig(values, process.env);
   await checkConfiguration(readConfig(values, process.env));
   const result: JsonObject = { settings: Object.fromEntries(rows.map(({ name, value, from }) => [name, { value, from }])), unknownVariables: unknown };
   if (run.json) await printJsonValue(run.command, result);

@@ -115,13 +115,25 @@ async function previewWhole(run: Run, flags: RestoreFlags, session: Session, req
   const backup = request.source.startsWith("file:") ? await session.management.describeBackup({ uri: request.source, backupName: request.backupName }, { signal }) : undefined;
   if (run.json || run.quiet) return index.documents > 0n;
   if (flags.at !== undefined) await run.say(await momentText(run, session, request));
-  await run.say(wholeText(index, backup, request));
+  const until = request.targetTimeMicros ?? backup?.positionMicros;
+  const leftOut = until !== undefined && index.positionMicros > until ? await versionsAfter(run, session, link, until) : undefined;
+  await run.say(wholeText(index, backup, until, leftOut, request.source));
   return index.documents > 0n;
 }
 
-function wholeText(index: Index, backup: BackupDescription | undefined, { source, targetTimeMicros }: Request): string {
+/** How many versions the index has after a time; undefined where it no longer knows. */
+async function versionsAfter(run: Run, session: Session, indexLink: string, targetTimeMicros: bigint): Promise<bigint | undefined> {
+  try {
+    return (await session.management.describeMoment({ moment: { indexLink, targetTimeMicros } }, { signal: run.stops.signal })).versionsAfter;
+  } catch (thrown) {
+    const error = await session.explain(thrown);
+    if (error.reason === "TARGET_TIME_OUT_OF_RANGE" || error.reason === "NOT_SUPPORTED") return undefined;
+    throw error;
+  }
+}
+
+function wholeText(index: Index, backup: BackupDescription | undefined, until: bigint | undefined, leftOut: bigint | undefined, source: string): string {
   const now = nowMicros();
-  const until = targetTimeMicros ?? backup?.positionMicros;
   const comes = backup
     ? `${count(backup.documents, "document")} with ${count(backup.versions, "version")}, ${bytes(backup.sizeBytes)}, made ${age(backup.createTimeMicros, now)}: ${backup.name}`
     : `the backup at ${showPlace(source)}, which is looked at when it is restored`;
@@ -131,7 +143,9 @@ function wholeText(index: Index, backup: BackupDescription | undefined, { source
     ["comes back", comes],
   ];
   if (until !== undefined) lines.push(["until", moment(until)]);
-  if (until !== undefined && index.positionMicros > until) lines.push(["left out", `what was written after that; ${span(index.positionMicros - until)} of work`]);
+  if (until !== undefined && index.positionMicros > until) {
+    lines.push(["left out", `${leftOut === undefined ? "the versions" : count(leftOut, "version")} of now that came after that, over ${span(index.positionMicros - until)}`]);
+  }
   if (index.documents > 0n) lines.push(["the index as it is", "is kept: holdfast undo goes back to it"]);
   return list(lines);
 }

@@ -1,13 +1,16 @@
-import { pino } from "pino";
-import { readConfig } from "../../config.js";
+import { readConfig, readLogConfig } from "../../config.js";
 import { createHost, type Host } from "../../host.js";
+import { productVersion } from "../../product-version.js";
 import type { SettingFlags } from "../commands/serve.js";
+import { createLogger } from "../logger.js";
 
 /** holdfast serve: runs a host until SIGTERM or SIGINT. */
 export async function serve(flags: SettingFlags, quiet: boolean): Promise<void> {
-  const logger = pino({ level: process.env["HOLDFAST_LOG_LEVEL"] ?? "info" }, pino.destination({ dest: 2, sync: true }));
   const stop = signalled();
+  const logger = await createLogger(readLogConfig(flags, process.env));
   const host = await createHost({ ...readConfig(flags, process.env), logger });
+  const { id, dataDirectory, backupRoots } = host;
+  logger.info({ version: productVersion, id, http: httpAddress(host), grpc: grpcAddress(host), dataDirectory, backupRoots }, "started");
   if (!quiet) process.stdout.write(greeting(host));
   const signal = await Promise.race([stop, host.closed]);
   if (signal !== undefined) logger.info({ signal }, "stopping: requests in flight and copies under way are finished first");
@@ -32,12 +35,12 @@ function signalled(): Promise<string> {
 }
 
 function greeting(host: Host): string {
-  const http = `http${host.tls ? "s" : ""}://${bracket(host.httpAddress.host)}:${host.httpAddress.port}`;
+  const http = httpAddress(host);
   const roots = host.backupRoots.length > 0 ? host.backupRoots.join(", ") : "anywhere this user may write (limit it with --backup-root)";
   return [
     `Holdfast is ready.`,
     `  HTTP     ${http}`,
-    `  gRPC     ${bracket(host.grpcAddress.host)}:${host.grpcAddress.port}`,
+    `  gRPC     ${grpcAddress(host)}`,
     `  data     ${host.dataDirectory}`,
     `  backups  ${roots}`,
     `Try it:`,
@@ -46,4 +49,6 @@ function greeting(host: Host): string {
   ].join("\n");
 }
 
+const httpAddress = ({ tls, httpAddress: { host, port } }: Host) => `http${tls ? "s" : ""}://${bracket(host)}:${port}`;
+const grpcAddress = ({ grpcAddress: { host, port } }: Host) => `${bracket(host)}:${port}`;
 const bracket = (host: string) => (host.includes(":") ? `[${host}]` : host);

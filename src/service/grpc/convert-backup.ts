@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { IndexState, LineageParent, RestorableWindow } from "../../engine/engine.js";
-import { BackupState, Container, SegmentKind, VerifyLevel, type BackupDescriptionSchema, type HostSchema, type IndexSchema, type ListedBackupSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import type { BackupDescription, BackupListing, ContainerKind, HostDescription, SegmentDescription, Verification } from "../management-service.js";
+import { BackupState, Container, SegmentKind, VerifyLevel, type BackupDescriptionSchema, type BackupRecordSchema, type HostSchema, type IndexSchema, type ListedBackupSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { BackupDescription, BackupListing, BackupRecord, ContainerKind, HostDescription, SegmentDescription, Verification } from "../management-service.js";
 import { toInt64 } from "./numbers.js";
 
 const containers: Record<ContainerKind, Container> = {
@@ -64,8 +64,33 @@ function toVerification({ level, timeMicros, passed, problem = "", records }: Ve
 }
 
 export function toHost(host: HostDescription): MessageInitShape<typeof HostSchema> {
-  const { startTimeMicros, indexes, disk: _disk, ...same } = host;
-  return { ...same, startTimeMicros: toInt64(startTimeMicros), indexes: indexes.map(toIndex) };
+  const { startTimeMicros, indexes, disk, backups, backupHealth, backupMaxAgeMicros, ...same } = host;
+  return {
+    ...same,
+    startTimeMicros: toInt64(startTimeMicros),
+    indexes: indexes.map(toIndex),
+    backups: backups.map(toBackupRecord),
+    backupsHealthy: backupHealth.healthy,
+    backupProblem: backupHealth.problem,
+    backupMaxAgeMicros: toInt64(backupMaxAgeMicros),
+    freeBytes: toInt64(disk.freeBytes),
+  };
+}
+
+function toBackupRecord({ indexLink, destination, backupName, lastError, window, ...figures }: BackupRecord): MessageInitShape<typeof BackupRecordSchema> {
+  return {
+    indexLink,
+    destination,
+    backupName,
+    lastError,
+    lastSuccessMicros: toInt64(figures.lastSuccessMicros),
+    positionMicros: toInt64(figures.positionMicros),
+    bytesWritten: toInt64(figures.bytesWritten),
+    sizeBytes: toInt64(figures.sizeBytes),
+    durationMicros: toInt64(figures.durationMicros),
+    lastFailureMicros: toInt64(figures.lastFailureMicros),
+    ...(window && { window: toWindow(window) }),
+  };
 }
 
 function toIndex(index: IndexState & { link: string; inMemory: boolean }): MessageInitShape<typeof IndexSchema> {

@@ -8,6 +8,8 @@ export interface HealthRegistry {
   readonly service: BoundService;
   /** Tells those who watch, too. */
   set(name: string, serving: boolean): void;
+  /** Undefined: there is no service of that name. */
+  serves(name: string): boolean | undefined;
   /** Nothing serves any more, and those who watch are told so and let go. */
   close(): void;
 }
@@ -58,6 +60,10 @@ export function createHealth(names: Iterable<string>): HealthRegistry {
       if (closed) return;
       statuses.set(name, serving ? ServingStatus.SERVING : ServingStatus.NOT_SERVING);
       changed();
+    },
+    serves(name) {
+      const status = statuses.get(name);
+      return status === undefined ? undefined : status === ServingStatus.SERVING;
     },
     close() {
       for (const name of statuses.keys()) statuses.set(name, ServingStatus.NOT_SERVING);

@@ -4,10 +4,13 @@ import type { Call } from "./call-context.js";
 
 /** Tells the observer of a call once it is over: what it returns is called then, with what the call failed with. */
 export function observeCall(observer: RequestObserver | undefined, call: Call): (error?: HostError) => void {
-  if (!observer?.active) return ignore;
+  if (!observer) return ignore;
+  const ended = observer.counter.begin({ surface: "grpc", method: call.getPath().slice(1) });
+  if (!observer.active) return (error) => ended(statusOf(error));
   const beginMicros = Date.now() * 1000;
   const begun = performance.now();
   return (error) => {
+    ended(statusOf(error));
     const [host = "", port = ""] = /^(.*):(\d+)$/.exec(call.getHost())?.slice(1) ?? [];
     observer.answered({
       protocol: "gRPC",
@@ -19,13 +22,15 @@ export function observeCall(observer: RequestObserver | undefined, call: Call): 
       remoteAddress: call.getPeer(),
       referer: textOf(call, "referer"),
       pragma: textOf(call, "pragma"),
-      statusCode: error ? httpStatus(error) : 200,
+      statusCode: statusOf(error),
       requestBytes: 0,
       beginMicros,
       durationMicros: Math.round((performance.now() - begun) * 1000),
     });
   };
 }
+
+const statusOf = (error: HostError | undefined) => (error ? httpStatus(error) : 200);
 
 const ignore = () => {};
 

@@ -21,12 +21,17 @@ export function observe(observer: RequestObserver, request: IncomingMessage, res
       remoteAddress: `${remoteAddress}:${remotePort}`,
       referer: headers.referer ?? "",
       pragma: headers.pragma ?? "",
-      statusCode: response.headersSent ? response.statusCode : 499,
+      statusCode: statusOf(response),
       requestBytes: Number(headers["content-length"] ?? 0),
       beginMicros,
       durationMicros: Math.round((performance.now() - begun) * 1000),
     });
   });
+}
+
+/** What was answered; 499 where the client left before. */
+export function statusOf(response: ServerResponse): number {
+  return response.headersSent ? response.statusCode : 499;
 }
 
 function splitAt(text: string, mark: string): [string, string] {

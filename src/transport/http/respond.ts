@@ -14,6 +14,14 @@ export function sendJson(response: ServerResponse, status: number, text: string,
   response.end(text);
 }
 
+/** Sends a whole text that is looked at by programs, and is another one the next time. */
+export function sendText(response: ServerResponse, status: number, contentType: string, text: string): void {
+  const connection = response.shouldKeepAlive ? "keep-alive" : "close";
+  const headers = ["content-type", contentType, "content-length", String(Buffer.byteLength(text)), "connection", connection, "cache-control", "no-store", "x-content-type-options", "nosniff"];
+  response.writeHead(status, headers);
+  response.end(text);
+}
+
 /**
  * Sends an answer to a request whose body was not read to its end. The connection cannot be used again; the rest of
  * the body is thrown away for a moment, because a connection cut while data arrives takes the answer with it.

@@ -6,8 +6,8 @@ import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { HostNames } from "../../security/hosts.js";
 import type { TlsIdentity } from "../../security/tls.js";
-import type { RequestObserver } from "../../service/requests.js";
-import { observe } from "./observe.js";
+import type { RequestName, RequestObserver } from "../../service/requests.js";
+import { observe, statusOf } from "./observe.js";
 import { hostPace, watchBodies, type BodyPace } from "./stalled.js";
 import { turns } from "./turns.js";
 
@@ -31,8 +31,8 @@ export interface HttpServerOptions {
   handlers: readonly HttpHandler[];
   /** Writes an error as an answer; nothing was sent yet. */
   sendError: (request: IncomingMessage, response: ServerResponse, error: HostError) => void;
-  /** Hears of each request when it is over. */
-  observer?: RequestObserver;
+  /** Hears of each request when it is over, and counts them under their names. */
+  observer?: { requests: RequestObserver; nameOf: (method: string, url: string) => RequestName };
   /** Absent: plain HTTP. */
   tls?: TlsIdentity | undefined;
   /** Absent: that of limits.ts. */
@@ -87,12 +87,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   function accept(request: IncomingMessage, response: ServerResponse): void {
     response.sendDate = false;
     if (closing) response.shouldKeepAlive = false;
-    if (observer?.active) observe(observer, request, response);
+    if (observer?.requests.active) observe(observer.requests, request, response);
     turns.take(request.socket, response, () => {
       const flight: InFlight = { response, controller: undefined, place: active.length };
       active.push(flight);
+      const ended = observer?.requests.counter.begin(observer.nameOf(request.method ?? "", request.url ?? ""));
       response.on("close", () => {
         leave(active, flight);
+        ended?.(statusOf(response));
         if (!response.writableFinished) flight.controller?.abort();
         if (closing) server.closeIdleConnections();
       });

@@ -24,7 +24,7 @@ export interface DocumentStreamRoutes {
 }
 
 export const importPath = "/v1/documents:import";
-const exportPath = "/v1/documents:export";
+export const exportPath = "/v1/documents:export";
 
 /** Many documents as NDJSON, a document a line: the very text that is kept, so that an export can be imported. */
 export function createDocumentStreamRoutes({ documents, idleMs, authorize, registry, onInternalError }: DocumentStreamRoutes): HttpHandler {

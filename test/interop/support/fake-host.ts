@@ -97,6 +97,7 @@ function fakeManagement(asked: { backup: BackupRequest[]; restore: RestoreReques
       id: "host", version: "0.1.0", startTimeMicros: 1, dataDirectory: "data", backupRoots: [], autoBackupDirectory: "auto", disk: { freeBytes: 5_000_000_000, totalBytes: 9_000_000_000 },
       httpAddress: "127.0.0.1:8000", grpcAddress: "127.0.0.1:8001", tls: false,
       indexes: [{ link: "/core/document-index", inMemory: false, indexId: "index", lineage: "lineage", parents: [], formatVersion: 1, positionMicros: 0, documents: 0, versions: 0, sizeBytes: 0, window: fakeBackup.window }],
+      backups: [], backupHealth: { healthy: true, problem: "" }, backupMaxAgeMicros: 0,
     }),
     backup: async (request) => {
       asked.backup.push(request);

@@ -1,0 +1,65 @@
+import { Registry } from "prom-client";
+import { limits } from "../limits.js";
+import type { AutoBackupStatus, HostDescription, OperationService, OperationView } from "../service/management-service.js";
+import type { RequestCounter } from "../service/requests.js";
+import type { Stats } from "../service/stats.js";
+import type { StreamService } from "../service/streams.js";
+import { autoBackupMetrics, backupMetrics } from "./backup-metrics.js";
+import { indexMetrics, transferMetrics } from "./host-metrics.js";
+import { operationMetrics } from "./operation-metrics.js";
+import { processMetrics } from "./process-metrics.js";
+import { requestMetrics } from "./request-metrics.js";
+
+/** Where the figures are that are read when somebody asks for them. */
+export interface MetricSources {
+  describeHost(): Promise<HostDescription>;
+  operations: Pick<OperationService, "list">;
+  streams: Pick<StreamService, "transfers" | "sending">;
+  stats: Stats;
+  autoBackup(): AutoBackupStatus;
+}
+
+/** The metrics of one host; two hosts of one process have each their own. */
+export interface Metrics {
+  readonly requests: RequestCounter;
+  noteOperation(view: OperationView): void;
+  /** Reads all figures; who asks while they are being read gets the same reading. */
+  read(sources: MetricSources): Promise<Exposition>;
+  close(): void;
+}
+
+/** What Prometheus reads. */
+export interface Exposition {
+  contentType: string;
+  text: string;
+}
+
+export function createMetrics({ nowMicros, version }: { nowMicros: () => number; version: string }): Metrics {
+  const registry = new Registry();
+  const requests = requestMetrics(registry);
+  const operations = operationMetrics(registry);
+  const backups = backupMetrics(registry, nowMicros);
+  const autoBackup = autoBackupMetrics(registry);
+  const indexes = indexMetrics(registry);
+  const transfers = transferMetrics(registry);
+  const own = processMetrics(registry, version);
+  let reading: Promise<Exposition> | undefined;
+
+  async function read(sources: MetricSources): Promise<Exposition> {
+    const host = await sources.describeHost();
+    indexes(host);
+    backups(host);
+    autoBackup(sources.autoBackup(), sources.stats);
+    operations.read(sources.operations.list(limits.operations).operations);
+    transfers(sources.streams);
+    own.read();
+    return { contentType: registry.contentType, text: await registry.metrics() };
+  }
+
+  return {
+    requests,
+    noteOperation: (view) => operations.note(view),
+    read: (sources) => (reading ??= read(sources).finally(() => (reading = undefined))),
+    close: () => own.close(),
+  };
+}

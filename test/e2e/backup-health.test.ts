@@ -1,0 +1,183 @@
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { limits } from "../../src/limits.js";
+import { clockSeams, hostFixture, type HostFixture } from "../support/host-fixture.js";
+import { ask } from "../support/served-host.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+
+const start = 1_800_000_000_000_000;
+const hour = 3_600_000_000;
+const address = ({ host }: HostFixture) => `http://127.0.0.1:${host.httpAddress.port}`;
+const recordsPath = (fixture: HostFixture) => join(fixture.root, "data", "backup-records.json");
+
+interface HostAnswer {
+  backups: Record<string, unknown>[];
+  backupsHealthy: boolean;
+  backupProblem: string;
+  backupMaxAgeMicros: string;
+  freeBytes: string;
+}
+const hostOf = async (fixture: HostFixture) => (await ask(`${address(fixture)}/v1/host`)).body as unknown as HostAnswer;
+
+async function check(fixture: HostFixture, query = ""): Promise<[number, string]> {
+  const answer = await fetch(`${address(fixture)}/healthz${query}`);
+  return [answer.status, await answer.text()];
+}
+async function becomes(fixture: HostFixture, status: number): Promise<void> {
+  const end = Date.now() + 5000;
+  while ((await check(fixture, "?service=backup"))[0] !== status && Date.now() < end) await sleep(20);
+  expect(await check(fixture, "?service=backup")).toEqual([status, status === 200 ? "SERVING\n" : "NOT_SERVING\n"]);
+}
+
+test("how backups went last is told for each index and destination, and known after a restart", async () => {
+  const fixture = await hostFixture();
+  await fixture.put("a", { n: 1 });
+  expect((await hostOf(fixture)).backups).toEqual([]);
+  const first = await fixture.backup("one");
+  await fixture.backup("two.zip", { container: "ZIP" });
+  await fixture.backup("never", { validateOnly: true });
+  await fixture.put("a", { n: 2 });
+  const last = await fixture.backup("one");
+  await fixture.backup("memory", { indexLink: "/core/in-memory-document-index" });
+
+  const before = await hostOf(fixture);
+  expect(before.backups.map(({ indexLink, destination }) => [indexLink, destination])).toEqual([
+    ["/core/in-memory-document-index", fixture.uri("memory")],
+    ["/core/document-index", fixture.uri("one")],
+    ["/core/document-index", fixture.uri("two.zip")],
+  ]);
+  expect(before.backups[1]).toMatchObject({
+    backupName: last.backup.name, positionMicros: String(last.backup.positionMicros), bytesWritten: String(last.bytesWritten), sizeBytes: String(last.backup.sizeBytes),
+    lastFailureMicros: "0", lastError: "", window: { latestMicros: String(last.backup.window.latestMicros) },
+  });
+  expect(last.backup.name).not.toBe(first.backup.name);
+  expect(Number(before.backups[1]?.["durationMicros"])).toBeGreaterThan(0);
+  expect(Math.abs(Number(before.backups[1]?.["lastSuccessMicros"]) - Date.now() * 1000)).toBeLessThan(30_000_000);
+  expect(Number(before.freeBytes)).toBeGreaterThan(0);
+  expect(before).toMatchObject({ backupsHealthy: true, backupProblem: "", backupMaxAgeMicros: "0" });
+
+  await fixture.restart();
+  expect((await hostOf(fixture)).backups).toEqual(before.backups);
+});
+
+test("a failed backup says why beside the last good one, until one is good again", async () => {
+  const fixture = await hostFixture();
+  await fixture.put("a", { n: 1 });
+  const good = await fixture.backup("b");
+  // A directory where the lease's file goes: the backup begins, and fails.
+  const lease = join(fixture.root, "b", ".holdfast-lease");
+  mkdirSync(lease);
+  const problem = await fixture.backup("b").then(() => "it went well", (error: unknown) => (error as Error).message);
+  const recordOf = async () => (await hostOf(fixture)).backups.find(({ destination }) => destination === fixture.uri("b"));
+  const failed = await recordOf();
+  expect(failed).toMatchObject({ lastError: problem, backupName: good.backup.name });
+  expect(Number(failed?.["lastFailureMicros"])).toBeGreaterThan(Number(failed?.["lastSuccessMicros"]));
+  rmdirSync(lease);
+  await fixture.backup("b");
+  expect(await recordOf()).toMatchObject({ lastError: "", lastFailureMicros: failed?.["lastFailureMicros"] });
+});
+
+test("automatic backups have a record too, by their directory, and it outlives the host", async () => {
+  const fixture = await hostFixture();
+  await fixture.put("a", { n: 1 });
+  await fixture.host.control.configureAutoBackup(true);
+  const end = Date.now() + 5000;
+  while (fixture.host.control.autoBackup().state !== "CURRENT" && Date.now() < end) await sleep(10);
+  const { backups } = await hostOf(fixture);
+  expect(backups).toMatchObject([{ indexLink: "/core/document-index", destination: fixture.uri("data/auto-backup"), lastError: "" }]);
+  await fixture.restart();
+  expect((await hostOf(fixture)).backups[0]?.["lastSuccessMicros"]).toBeDefined();
+});
+
+test("at most the newest hundred records are kept", async () => {
+  const root = temporaryDirectory();
+  const data = join(root, "data");
+  mkdirSync(data, { recursive: true });
+  const old = Array.from({ length: limits.backupRecords }, (_, i) => ({
+    indexLink: "/core/document-index", destination: `file:///old/${i}`, lastSuccessMicros: start - i, backupName: "m", positionMicros: 1, bytesWritten: 1, sizeBytes: 1, durationMicros: 1, lastFailureMicros: 0, lastError: "",
+  }));
+  writeFileSync(join(data, "backup-records.json"), JSON.stringify(old));
+  const fixture = await hostFixture({}, root);
+  expect((await hostOf(fixture)).backups).toHaveLength(limits.backupRecords);
+  await fixture.put("a", { n: 1 });
+  await fixture.backup("new");
+  const destinations = (await hostOf(fixture)).backups.map(({ destination }) => destination);
+  expect(destinations).toHaveLength(limits.backupRecords);
+  expect([destinations[0], destinations[1], destinations.at(-1)]).toEqual([fixture.uri("new"), "file:///old/0", `file:///old/${limits.backupRecords - 2}`]);
+});
+
+test.each([["not JSON", "{"], ["something else", '[{"destination":5}]']])("records that are %s are put aside with a warning, and the host starts", async (_what, text) => {
+  const warnings: string[] = [];
+  const logger = { info() {}, warn: (_fields: object, message: string) => void warnings.push(message), error() {} };
+  const fixture = await hostFixture({ logger });
+  await fixture.stop();
+  writeFileSync(recordsPath(fixture), text);
+  await fixture.restart();
+  expect(warnings).toEqual([expect.stringContaining("put aside")]);
+  expect(readFileSync(`${recordsPath(fixture)}.unreadable`, "utf8")).toBe(text);
+  await fixture.put("a", { n: 1 });
+  await fixture.backup("b");
+  expect((await hostOf(fixture)).backups).toHaveLength(1);
+});
+
+test("health turns when the newest good backup is too old, says so, and turns back after a good one; over a restart too", async () => {
+  const seams = clockSeams(start);
+  const warnings: object[] = [];
+  const logger = { info() {}, warn: (fields: object) => void warnings.push(fields), error() {} };
+  const fixture = await hostFixture({ seams, backupMaxAgeMs: 3_600_000, logger });
+  await becomes(fixture, 200);
+  // Without documents there is nothing to lose.
+  seams.clock.micros += 2 * hour;
+  await sleep(1.5 * limits.backupAgeCheckMs);
+  await becomes(fixture, 200);
+  await fixture.put("a", { n: 1 });
+  await becomes(fixture, 503);
+  expect(await hostOf(fixture)).toMatchObject({ backupsHealthy: false, backupProblem: expect.stringContaining("There is no good backup of /core/document-index") as unknown, backupMaxAgeMicros: String(hour) });
+  // The host itself serves.
+  expect(await check(fixture)).toEqual([200, "SERVING\n"]);
+  await fixture.backup("b");
+  await becomes(fixture, 200);
+  expect(await hostOf(fixture)).toMatchObject({ backupsHealthy: true, backupProblem: "" });
+
+  seams.clock.micros += 30 * 60_000_000;
+  await fixture.restart();
+  await becomes(fixture, 200);
+  seams.clock.micros += 31 * 60_000_000;
+  await becomes(fixture, 503);
+  expect((await hostOf(fixture)).backupProblem).toBe("The newest good backup of /core/document-index is 61 minutes old, and 60 minutes are allowed (--backup-max-age).");
+  await fixture.restart();
+  await becomes(fixture, 503);
+  // A backup of another index, and one that only looks, do not count.
+  await fixture.backup("memory", { indexLink: "/core/in-memory-document-index" });
+  await fixture.backup("c", { validateOnly: true });
+  await becomes(fixture, 503);
+  await fixture.backup("b");
+  await becomes(fixture, 200);
+  expect(warnings.filter((fields) => "problem" in fields)).toHaveLength(3);
+}, 30_000);
+
+test("automatic backups that have everything are not too old, however long nobody writes", async () => {
+  const seams = clockSeams(start);
+  const fixture = await hostFixture({ seams, backupMaxAgeMs: 3_600_000 });
+  await fixture.host.control.configureAutoBackup(true);
+  await fixture.put("a", { n: 1 });
+  const end = Date.now() + 5000;
+  while (fixture.host.control.autoBackup().state !== "CURRENT" && Date.now() < end) await sleep(10);
+  seams.clock.micros += 5 * hour;
+  await sleep(1.5 * limits.backupAgeCheckMs);
+  await becomes(fixture, 200);
+  await fixture.host.control.configureAutoBackup(false);
+  seams.clock.micros += 2 * hour;
+  await becomes(fixture, 503);
+});
+
+test("the health check takes no token, says one word, and knows the names that gRPC knows", async () => {
+  const fixture = await hostFixture({ tokens: "secret read\n" });
+  expect(await check(fixture)).toEqual([200, "SERVING\n"]);
+  expect(await check(fixture, "?service=holdfast.management.v1.ManagementService")).toEqual([200, "SERVING\n"]);
+  expect(await check(fixture, "?service=nothing")).toEqual([404, "UNKNOWN\n"]);
+  expect((await fetch(`${address(fixture)}/healthz`, { method: "HEAD" })).status).toBe(200);
+  expect((await fetch(`${address(fixture)}/healthz`, { method: "POST" })).status).toBe(405);
+  expect(existsSync(join(fixture.root, "data", "backup-records.json"))).toBe(false);
+});
