@@ -140,6 +140,24 @@ test("what is no backup, and what is damaged, with and without a host", async ()
   expect((await runToEnd(["restore", backups, "--data-dir", join(root, "new")])).code).toBe(65);
 }, 180_000);
 
+test("no room for an export: what was there before stays, and nothing is left over", async () => {
+  const root = temporaryDirectory();
+  const host = await serve(["--data-dir", join(root, "data")]);
+  const lines = Array.from({ length: 200 }, (_, i) => JSON.stringify({ documentSelfLink: `n${i}`, name: "x".repeat(1000) }));
+  writeFileSync(join(root, "in.ndjson"), lines.join("\n"));
+  expect((await runToEnd(["import", join(root, "in.ndjson"), "--factory", "/core/examples", "--address", host.grpc])).code).toBe(0);
+  mkdirSync(join(root, "out"));
+  const out = join(root, "out", "out.ndjson");
+  writeFileSync(out, "as it was");
+  // A file may have at most 64 blocks of 512 bytes here: the disk is full for this command alone.
+  const limited = { wrapper: ["sh", "-c", 'ulimit -f 64 && exec "$0" "$@"'] };
+  const { code, log } = await runToEnd(["export", "-o", out, "--address", host.grpc], limited);
+  expect(code).toBe(73);
+  expect(log).toMatch(/No space is left for .*What was there before is as it was/);
+  expect(readdirSync(join(root, "out"))).toEqual(["out.ndjson"]);
+  expect(readFileSync(out, "utf8")).toBe("as it was");
+}, 60_000);
+
 test.each([
   [["backup"], /missing required argument 'DEST'/],
   [["backup", "/x", "--type", "tar"], /Allowed choices are zip, directory/],

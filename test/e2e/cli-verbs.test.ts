@@ -160,6 +160,17 @@ test("documents: expected versions, bodies, filters, standard input's place", as
   expect(await ok("documents", "put", link, file)).toContain("Created /core/examples/ada  version 3");
 }, 120_000);
 
+test("status names the last backups, and exits 69 where they are not as they should be", async () => {
+  const { ok, run, backups } = await place("--backup-max-age", "1s");
+  await ok("documents", "put", link, '{"name":"Ada"}');
+  await ok("backup", backups);
+  await new Promise((done) => setTimeout(done, 1500));
+  const { code, output } = await run("status");
+  expect(code).toBe(69);
+  expect(output).toMatch(/health of backups +BAD: /);
+  expect(output).toMatch(/BACKUPS OF .*\n\/core\/document-index +\S*backups +\d.* ago/);
+}, 60_000);
+
 test("config check tells each setting and its origin, names variables that are none, and refuses what a start would", async () => {
   const root = temporaryDirectory();
   const tokens = join(root, "tokens");

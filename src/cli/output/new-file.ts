@@ -45,6 +45,6 @@ export async function writeNewFile<T>(given: string, work: (sink: Sink) => Promi
 function fileError(path: string, error: unknown): HostError {
   const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
   if (code === "ENOENT" || code === "ENOTDIR") return new HostError("DESTINATION_MISSING", `The directory of ${path} is not there. Make it, or name another file with -o.`, { cause: error });
-  if (code === "ENOSPC" || code === "EDQUOT") return new HostError("DESTINATION_FULL", `No space is left for ${path}. What was there before is as it was. Free space, or name another file with -o.`, { cause: error });
+  if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") return new HostError("DESTINATION_FULL", `No space is left for ${path}, or it would be larger than a file may be. What was there before is as it was. Free space, or name another file with -o.`, { cause: error });
   return new HostError("DESTINATION_FAILED", `The file ${path} cannot be written (${code}). What was there before is as it was.`, { cause: error });
 }
