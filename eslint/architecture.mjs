@@ -35,8 +35,12 @@ const arrows = {
   "xenon-import.ts": { parts: ["*"] },
   "offline.ts": { parts: ["*"] },
   "offline-index.ts": { parts: ["*"] },
-  "config.ts": { parts: ["service", "host-options.ts"], types: ["security"] },
-  cli: { parts: ["host.ts", "config.ts", "product-version.ts", "xenon-import.ts"] },
+  "offline-inspect.ts": { parts: ["*"] },
+  "settings.ts": {},
+  "config.ts": { parts: ["service", "host-options.ts", "settings.ts"], types: ["security"] },
+  "config-check.ts": { parts: ["*"] },
+  client: { parts: ["gen"] },
+  cli: { parts: ["client", "gen", "io", "host.ts", "offline.ts", "offline-inspect.ts", "config.ts", "config-check.ts", "settings.ts", "product-version.ts", "xenon-import.ts"] },
   "index.ts": { parts: ["host.ts"], types: ["host-options.ts", "document", "service"] },
 };
 
@@ -44,12 +48,12 @@ const arrows = {
 const packages = [
   { name: /^better-sqlite3$/, parts: ["engine/sqlite"], files: ["io/directory-lock.ts"] },
   { name: /^@grpc\//, parts: ["transport"] },
-  { name: /^@connectrpc\//, parts: ["transport"], types: ["service/grpc", "offline.ts"] },
-  { name: /^@bufbuild\//, parts: ["transport", "service/grpc", "format"] },
+  { name: /^@connectrpc\//, parts: ["transport", "client"], types: ["service/grpc", "offline.ts", "cli"] },
+  { name: /^@bufbuild\//, parts: ["transport", "service/grpc", "format", "client", "cli"], files: ["offline-inspect.ts"] },
   { name: /^(archiver|unzipper)$/, parts: ["container"] },
-  { name: /^(commander|pino|pino-pretty)$/, parts: ["cli"] },
+  { name: /^(commander|pino|pino-pretty|cli-progress|cli-table3)$/, parts: ["cli"] },
   { name: /^prom-client$/, parts: ["metrics"] },
-  { name: /^yaml$/, files: ["config.ts"] },
+  { name: /^yaml$/, files: ["config.ts", "cli/connect/profiles.ts"] },
 ];
 
 const leaves = ["errors.ts", "limits.ts"];

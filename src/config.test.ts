@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseDuration, parseSize, readConfig, readLogConfig, settings } from "./config.js";
+import { parseDuration, parseSize, readConfig, readLogConfig } from "./config.js";
 import { HostError } from "./errors.js";
 import { resolveOptions } from "./host-options.js";
+import { settings } from "./settings.js";
 
 const directory = mkdtempSync(join(tmpdir(), "holdfast-config-"));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -103,6 +103,9 @@ export const reasons = {
   DEADLINE: "DEADLINE_EXCEEDED",
   QUERY_LIMIT: "RESOURCE_EXHAUSTED",
   SHUTTING_DOWN: "UNAVAILABLE",
+  // the command line
+  HOST_UNREACHABLE: "UNAVAILABLE",
+  CONFIRMATION_NEEDED: "INVALID_ARGUMENT",
   INTERNAL: "INTERNAL",
 } as const satisfies Record<string, Code>;
 export type Reason = keyof typeof reasons;

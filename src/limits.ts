@@ -54,6 +54,15 @@ export const limits = {
   /** Requests that one connection may send ahead of their answers. */
   pipelinedRequests: 256,
 
+  /** How long the command line waits for the answer of a port that it looks at, and between looks at a connection that is silent. */
+  clientProbeMs: 2_000,
+  clientPingMs: 15_000,
+  /** How often, and how far apart, a watch that was cut is begun again before its operation is left to itself. */
+  clientWatchTries: 5,
+  clientWatchPauseMs: 1_000,
+  /** Off a terminal, a line of progress comes so often. */
+  progressLineMs: 2_000,
+
   /** Documents of an import that are being written, and the bytes of them; and how often it says how far it is. */
   importDocuments: 256,
   importBytes: 8 * MiB,

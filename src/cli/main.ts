@@ -1,20 +1,23 @@
 #!/usr/bin/env node
-import { Command } from "commander";
-import { HostError, exitCode } from "../errors.js";
-import { productVersion } from "../product-version.js";
-import { addImport } from "./commands/import.js";
-import { addServe } from "./commands/serve.js";
+import { CommanderError } from "commander";
+import { exitCode, HostError } from "../errors.js";
+import { createProgram } from "./program.js";
 
-const program = new Command("holdfast")
-  .description("A document host whose backups can be trusted.")
-  .version(productVersion)
-  .showHelpAfterError("(holdfast --help shows the commands)");
-addServe(program);
-addImport(program);
+const usage = 64;
 
-program.parseAsync().catch((thrown: unknown) => {
-  const error = HostError.from(thrown);
-  process.stderr.write(`holdfast: ${error.message}\n`);
-  if (error.reason === "INTERNAL") console.error(error.cause);
-  process.exitCode = exitCode(error);
-});
+try {
+  await createProgram().parseAsync();
+} catch (thrown) {
+  if (thrown instanceof CommanderError) {
+    process.exitCode = thrown.exitCode === 0 ? 0 : usage;
+    if (thrown.exitCode !== 0 && process.argv.includes("--json")) {
+      const { printJsonError } = await import("./output/json.js");
+      await printJsonError("", new HostError("REQUEST_INVALID", thrown.message.replace(/^error: /, "")));
+    }
+  } else {
+    const error = HostError.from(thrown);
+    process.stderr.write(`holdfast: ${error.message}\n`);
+    if (error.reason === "INTERNAL") console.error(error.cause);
+    process.exitCode = exitCode(error);
+  }
+}

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { once } from "node:events";
 import { resolve } from "node:path";
+import { temporaryDirectory } from "./temporary-directory.js";
 
 const program = resolve(process.cwd(), "dist/src/cli/main.js");
 
@@ -25,6 +26,7 @@ export interface Ended {
   log: string;
 }
 
+let own: string | undefined;
 const running = new Set<ChildProcess>();
 afterEach(async () => {
   for (const child of running) {
@@ -48,7 +50,9 @@ function launch(args: string[], { env = {}, cwd, wrapper = [] }: ServeOptions) {
   if (!existsSync(program)) throw new Error(`${program} is missing: npm run build makes it.`);
   const [command = "", ...rest] = [...wrapper, process.execPath, program, ...args];
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("HOLDFAST_") && name !== "NODE_OPTIONS"));
-  const child = spawn(command, rest, { env: { ...inherited, ...env }, stdio: ["ignore", "pipe", "pipe"], ...(cwd !== undefined && { cwd }) });
+  // What the user of this machine has of profiles and remembered checks is left alone.
+  own ??= temporaryDirectory();
+  const child = spawn(command, rest, { env: { ...inherited, XDG_CONFIG_HOME: own, XDG_STATE_HOME: own, ...env }, stdio: ["ignore", "pipe", "pipe"], ...(cwd !== undefined && { cwd }) });
   running.add(child);
   const said = { output: "", log: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (said.output += text));

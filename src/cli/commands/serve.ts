@@ -1,69 +1,38 @@
 import type { Command } from "commander";
-import { readConfig, readLogConfig, settings } from "../../config.js";
-import { createHost, type Host } from "../../host.js";
-import { productVersion } from "../../product-version.js";
-import { createLogger } from "../logger.js";
+import { addExamples, addOutputOptions, collect } from "../options.js";
+import { settings } from "../../settings.js";
 
-/** holdfast serve: runs a host until SIGTERM or SIGINT. */
+export type SettingFlags = Partial<Record<string, string | string[]>>;
+
 export function addServe(program: Command): void {
-  const command = program.command("serve").description("run a host in the foreground");
+  const command = program
+    .command("serve")
+    .description("run a host in the foreground")
+    .action(async () => {
+      const { serve } = await import("../actions/serve.js");
+      await serve(settingFlags(command), command.opts<{ quiet?: boolean }>().quiet ?? false);
+    });
+  addSettings(command);
+  addOutputOptions(command, { json: false });
+  command.addHelpText("after", "\nEach setting is also read from the environment (--http-port: HOLDFAST_HTTP_PORT) and from the\nconfiguration file (http-port: 8000); a flag goes before the environment, which goes before the file.");
+  addExamples(command, [
+    ["On this machine alone", "holdfast serve --data-dir ./data"],
+    ["For others", "holdfast serve --http-host 0.0.0.0 --grpc-host 0.0.0.0 --token-file tokens --backup-root /backups --tls-cert cert.pem --tls-key key.pem"],
+  ]);
+}
+
+/** The settings of a host, and the file that may hold them. */
+export function addSettings(command: Command): void {
   for (const { name, placeholder, help, many } of settings) {
-    if (many) command.option(`--${name} <${placeholder}>`, help, (value: string, before: string[] | undefined) => [...(before ?? []), value]);
+    if (many) command.option(`--${name} <${placeholder}>`, help, collect);
     else command.option(`--${name} <${placeholder}>`, help);
   }
-  command
-    .option("--config <FILE>", "a YAML file with the same names as keys")
-    .addHelpText("after", "\nEach option is also read from the environment (--http-port: HOLDFAST_HTTP_PORT) and from the\nconfiguration file (http-port: 8000); a flag goes before the environment, which goes before the file.")
-    .action(async () => {
-      const given = command.opts<Record<string, string | string[]>>();
-      await serve(Object.fromEntries(command.options.map((option) => [option.name(), given[option.attributeName()]])));
-    });
+  command.option("--config <FILE>", "a YAML file with the same names as keys");
 }
 
-async function serve(flags: Partial<Record<string, string | string[]>>): Promise<void> {
-  const stop = signalled();
-  const logger = await createLogger(readLogConfig(flags, process.env));
-  const host = await createHost({ ...readConfig(flags, process.env), logger });
-  const { id, dataDirectory, backupRoots } = host;
-  logger.info({ version: productVersion, id, http: httpAddress(host), grpc: grpcAddress(host), dataDirectory, backupRoots }, "started");
-  process.stdout.write(greeting(host));
-  const signal = await Promise.race([stop, host.closed]);
-  if (signal !== undefined) logger.info({ signal }, "stopping: requests in flight and copies under way are finished first");
-  await host.close();
-  logger.info({}, "stopped");
-  // A connection whose other end does not answer must not keep a closed host alive.
-  process.exit();
+/** What was given of the settings, by their names. */
+function settingFlags(command: Command): SettingFlags {
+  const given = command.opts<SettingFlags>();
+  const names = new Set([...settings.map(({ name }) => name), "config"]);
+  return Object.fromEntries(command.options.filter((option) => names.has(option.name())).map((option) => [option.name(), given[option.attributeName()]]));
 }
-
-/** The first SIGTERM or SIGINT; listened for from before the start, as PID 1 has no default for them. A second one ends at once. */
-function signalled(): Promise<string> {
-  return new Promise((resolve) => {
-    let asked = false;
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      process.on(signal, () => {
-        if (asked) process.exit(130);
-        asked = true;
-        resolve(signal);
-      });
-    }
-  });
-}
-
-function greeting(host: Host): string {
-  const http = httpAddress(host);
-  const roots = host.backupRoots.length > 0 ? host.backupRoots.join(", ") : "anywhere this user may write (limit it with --backup-root)";
-  return [
-    `Holdfast is ready.`,
-    `  HTTP     ${http}`,
-    `  gRPC     ${grpcAddress(host)}`,
-    `  data     ${host.dataDirectory}`,
-    `  backups  ${roots}`,
-    `Try it:`,
-    `  curl -H 'Content-Type: application/json' -d '{"name":"first","documentSelfLink":"first"}' ${http}/core/examples`,
-    ``,
-  ].join("\n");
-}
-
-const httpAddress = ({ tls, httpAddress: { host, port } }: Host) => `http${tls ? "s" : ""}://${bracket(host)}:${port}`;
-const grpcAddress = ({ grpcAddress: { host, port } }: Host) => `${bracket(host)}:${port}`;
-const bracket = (host: string) => (host.includes(":") ? `[${host}]` : host);

@@ -1,0 +1,101 @@
+import { readFileSync } from "node:fs";
+import { BackupPlanKind, BackupResultSchema, Container, type BackupPlan, type BackupResult } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
+import { HostError } from "../../errors.js";
+import { withHost } from "../connect/session.js";
+import type { OperationFlags } from "../flags.js";
+import { outcomeOf, runOperation } from "../operation.js";
+import { bytes, count, moment, span } from "../output/figures.js";
+import { list } from "../output/table.js";
+import { placeUri, showPlace } from "../place.js";
+import type { Run } from "../run.js";
+import { durationOf, warningsOf } from "../output/outcome.js";
+
+export interface BackupFlags extends OperationFlags {
+  type?: string;
+  index?: string;
+  store?: boolean;
+  full?: boolean;
+  verify: boolean;
+  bearerFile?: string;
+  requestId?: string;
+  dryRun?: boolean;
+}
+
+const containers: Record<string, Container> = { zip: Container.ZIP, directory: Container.DIRECTORY };
+
+/** holdfast backup. */
+export async function backup(run: Run, flags: BackupFlags, destination = ""): Promise<void> {
+  const uri = placeUri(destination);
+  const bearer = readBearer(flags.bearerFile);
+  await withHost(run, flags, async (session) => {
+    const operation = await runOperation(run, flags, session, {
+      begin: () =>
+        session.management.backup({
+          destination: uri,
+          container: containers[flags.type ?? ""] ?? Container.UNSPECIFIED,
+          indexLink: flags.index ?? "",
+          store: flags.store ?? false,
+          full: flags.full ?? false,
+          requestId: flags.requestId ?? "",
+          validateOnly: flags.dryRun ?? false,
+          bearer,
+          ...(!flags.verify && { verify: false }),
+        }),
+      left: { now: `No new backup is at ${showPlace(uri)}; older ones are as they were.`, again: "The same command makes it." },
+    });
+    if (operation === undefined) return;
+    const result = outcomeOf(operation, BackupResultSchema);
+    await run.finish(BackupResultSchema, result, () => (result.plan ? planText(result.plan, uri) : resultText(operation, result)));
+  });
+}
+
+/** The token for an http(s) destination or source; REQUEST_INVALID where the file has none. */
+export function readBearer(file: string | undefined): string {
+  if (file === undefined) return "";
+  let token: string;
+  try {
+    token = readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    throw new HostError("CONFIGURATION_INVALID", `The file of --bearer-file, ${file}, cannot be read.`, { cause });
+  }
+  if (!/^[!-~]+$/.test(token)) throw new HostError("REQUEST_INVALID", `The file of --bearer-file, ${file}, must hold a token alone.`);
+  return token;
+}
+
+const planKinds: Record<BackupPlanKind, string> = {
+  [BackupPlanKind.UNSPECIFIED]: "not told",
+  [BackupPlanKind.UNCHANGED]: "a manifest alone: nothing has changed",
+  [BackupPlanKind.BASE]: "everything",
+  [BackupPlanKind.DELTA]: "what has changed",
+};
+
+function planText(plan: BackupPlan, uri: string): string {
+  return [
+    `Nothing was done. A backup to ${showPlace(uri)} would copy:`,
+    list([
+      ["what", `${planKinds[plan.kind]}${plan.reason === "" ? "" : ` (${plan.reason})`}`],
+      ["records", `${count(plan.records, "record")}, about ${bytes(plan.estimatedBytes)} before packing`],
+      ["free there", plan.freeBytes === undefined ? "not known" : bytes(plan.freeBytes)],
+      ["takes about", plan.expectedMicros === undefined ? "not known: no backup was made yet" : span(plan.expectedMicros)],
+      ["replaces", plan.replacedBackups.join(", ") || "nothing"],
+    ]),
+  ].join("\n");
+}
+
+function resultText(operation: Operation, result: BackupResult): string {
+  const { backup } = result;
+  if (!backup) return "Nothing was done. The request is good.";
+    return [
+    `Backed up ${count(backup.documents, "document")} with ${count(backup.versions, "version")} to ${showPlace(backup.uri)} in ${span(durationOf(operation))}.`,
+    list([
+      ["backup", backup.name],
+      ["written", `${bytes(result.bytesWritten)} in ${count(result.segmentsWritten, "new segment")}; ${bytes(backup.sizeBytes)} in all`],
+      ["checked", result.verified ? "read back, every digest and row" : "not read back"],
+      ["holds all until", moment(backup.positionMicros)],
+      ["restorable from", moment(backup.window?.earliestMicros ?? 0n)],
+    ]),
+    ...warningsOf(result.warnings),
+    `Check it at any time: holdfast verify ${showPlace(backup.uri)}`,
+  ].join("\n");
+}

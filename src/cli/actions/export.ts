@@ -1,0 +1,76 @@
+import { create } from "@bufbuild/protobuf";
+import { ExportBackupResponseSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { HostError } from "../../errors.js";
+import { withFilesOrHost, withHost, type Session } from "../connect/session.js";
+import type { HostFlags, SelectionFlags } from "../flags.js";
+import { bytes, count } from "../output/figures.js";
+import { writeNewFile, type Sink } from "../output/new-file.js";
+import { print } from "../output/print.js";
+import { startProgress } from "../output/progress.js";
+import { placeUri } from "../place.js";
+import type { Run } from "../run.js";
+import { selectionOf } from "../selection.js";
+import { nowMicros, parseTime } from "../time.js";
+
+export interface ExportFlags extends HostFlags, SelectionFlags {
+  at?: string;
+  backup?: string;
+  index?: string;
+  output?: string;
+}
+
+/** holdfast export: documents as NDJSON, to a file that is whole or not there, or to standard output. */
+export async function exportDocuments(run: Run, flags: ExportFlags, source?: string): Promise<void> {
+  const { output } = flags;
+  if (run.json && output === undefined) throw new HostError("REQUEST_INVALID", "--json takes -o FILE here: without it the documents themselves go to standard output, a line of JSON each.");
+  const selection = selectionOf(flags);
+  const request = {
+    moment: {
+      uri: source === undefined ? "" : placeUri(source),
+      backupName: flags.backup ?? "",
+      indexLink: flags.index ?? "",
+      ...(flags.at !== undefined && { targetTimeMicros: parseTime(flags.at, nowMicros()) }),
+    },
+    ...(selection && { selection }),
+  };
+  const work = async (session: Session) => {
+    const send = (sink: Sink) => sendDocuments(run, session, request, sink);
+    const { documents, size } = output === undefined ? await send({ write: print }) : await writeNewFile(output, send);
+    const text = `Exported ${count(documents, "document")}, ${bytes(size)}${output === undefined ? "" : `, to ${output}`}.`;
+    if (output === undefined) run.note(text);
+    else await run.finish(ExportBackupResponseSchema, create(ExportBackupResponseSchema, { count: documents }), () => text);
+  };
+  if (source !== undefined) return withFilesOrHost(run, flags, work);
+  if (flags.offline) throw new HostError("REQUEST_INVALID", "Without a source the live index of a host is exported, and --offline asks none: name a backup.");
+  return withHost(run, flags, work);
+}
+
+type Request = Parameters<Session["management"]["exportBackup"]>[0];
+
+const newline = Buffer.from("\n");
+
+async function sendDocuments(run: Run, { management }: Session, request: Request, sink: Sink): Promise<{ documents: bigint; size: number }> {
+  const { signal } = run.stops;
+  // Documents on a terminal and a bar over them are no good together.
+  const progress = startProgress({ ...run, quiet: run.quiet || process.stdout.isTTY });
+  let documents = 0;
+  let size = 0;
+  let told: bigint | undefined;
+  try {
+    for await (const part of management.exportBackup(request, { signal })) {
+      const lines = Buffer.concat(part.documents.flatMap((document) => [document, newline]));
+      if (lines.length > 0) await sink.write(lines);
+      signal.throwIfAborted();
+      documents += part.documents.length;
+      size += lines.length;
+      told = part.count ?? told;
+      progress.update({ stage: "exporting", done: 0, total: 0, detail: `${count(documents, "document")}, ${bytes(size)}` });
+    }
+  } finally {
+    progress.stop();
+  }
+  if (told === undefined || told !== BigInt(documents)) {
+    throw new HostError("SOURCE_CHANGED", `The export ended after ${count(documents, "document")}${told === undefined ? " without a count" : ` of ${told}`}: it is not complete. Give the command again.`);
+  }
+  return { documents: told, size };
+}

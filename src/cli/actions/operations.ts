@@ -1,0 +1,57 @@
+import { create } from "@bufbuild/protobuf";
+import { ListOperationsResponseSchema, OperationSchema, type Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
+import { hostErrorOfStatus } from "../../client/host-error.js";
+import { withHost } from "../connect/session.js";
+import type { HostFlags } from "../flags.js";
+import { watchToEnd } from "../operation.js";
+import { span } from "../output/figures.js";
+import { durationOf } from "../output/outcome.js";
+import type { Run } from "../run.js";
+import { operationTable } from "./status.js";
+
+const nameOf = (given: string) => (given.startsWith("operations/") ? given : `operations/${given}`);
+
+export interface ListOperationsFlags extends HostFlags {
+  running?: boolean;
+}
+
+export async function listOperations(run: Run, flags: ListOperationsFlags): Promise<void> {
+  await withHost(run, flags, async ({ operations }) => {
+    const all: Operation[] = [];
+    let pageToken = "";
+    do {
+      const page = await operations.listOperations({ pageToken }, { signal: run.stops.signal });
+      all.push(...page.operations.filter(({ done }) => !flags.running || !done));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
+    const answer = create(ListOperationsResponseSchema, { operations: all });
+    await run.finish(ListOperationsResponseSchema, answer, () => (all.length === 0 ? "There are none." : operationTable(all)));
+  });
+}
+
+/** Follows an operation that goes on without this command too: Ctrl-C ends the watching alone. */
+export async function watchOperation(run: Run, flags: HostFlags, name = ""): Promise<void> {
+  await withHost(run, flags, async (session) => {
+    const { signal } = run.stops;
+    const found = await session.operations.getOperation({ name: nameOf(name) }, { signal });
+    const operation = found.done ? found : await watchToEnd(run, session, found.name, signal);
+    if (operation.result.case === "error") throw hostErrorOfStatus(operation.result.value);
+    await run.finish(OperationSchema, operation, () => `${operation.name} is done, after ${span(durationOf(operation))}.`);
+  });
+}
+
+export async function cancelOperation(run: Run, flags: HostFlags, name = ""): Promise<void> {
+  await withHost(run, flags, async (session) => {
+    const full = nameOf(name);
+    const before = await session.operations.getOperation({ name: full }, { signal: run.stops.signal });
+    if (!before.done) await session.operations.cancelOperation({ name: full });
+    const operation = before.done ? before : await watchToEnd(run, session, full, run.stops.signal);
+    await run.finish(OperationSchema, operation, () => cancelled(operation, before.done));
+  });
+}
+
+function cancelled({ name, result }: Operation, wasDone: boolean): string {
+  if (wasDone) return `${name} was done before; nothing was changed.`;
+  if (result.case !== "error") return `${name} was finished before it could be cancelled: all of its work is done.`;
+  return `${name} has ended: ${result.value.message}`;
+}

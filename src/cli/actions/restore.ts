@@ -1,0 +1,195 @@
+import { resolve } from "node:path";
+import { RestoreResultSchema, type DescribeMomentResponse, type BackupDescription, type Index, type RestorePlan, type RestoreResult } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
+import { HostError } from "../../errors.js";
+import { confirm } from "../confirm.js";
+import { withFiles, withHost, type Session } from "../connect/session.js";
+import type { OperationFlags, SelectionFlags } from "../flags.js";
+import { outcomeOf, runOperation } from "../operation.js";
+import { age, bytes, count, moment, span } from "../output/figures.js";
+import { list, table } from "../output/table.js";
+import { durationOf, warningsOf } from "../output/outcome.js";
+import { placeUri, showPlace } from "../place.js";
+import type { Run } from "../run.js";
+import { selectionOf } from "../selection.js";
+import { formatTime, nowMicros, parseTime } from "../time.js";
+import { readBearer } from "./backup.js";
+import { selectionText } from "./selection-text.js";
+
+export interface RestoreFlags extends OperationFlags, SelectionFlags {
+  at?: string;
+  backup?: string;
+  index?: string;
+  ifPosition?: string;
+  base?: string[];
+  bearerFile?: string;
+  requestId?: string;
+  deleteOthers?: boolean;
+  dryRun?: boolean;
+  yes?: boolean;
+  dataDir?: string;
+}
+
+const durableIndex = "/core/document-index";
+
+/** holdfast restore: shows what would be replaced, asks, and restores. */
+export async function restore(run: Run, flags: RestoreFlags, source = ""): Promise<void> {
+  const request = requestOf(flags, source);
+  const fixed = { ...(request.targetTimeMicros !== undefined && { "--at": request.targetTimeMicros.toString() }) };
+  const work = async (session: Session) => {
+    if (flags.dryRun) return dryRun(run, flags, session, request);
+    const wanted = request.selection ? await previewSelection(run, session, request) : await previewWhole(run, flags, session, request);
+    if (wanted && !(await confirm(run, "Restore?", flags.yes, fixed))) return run.note("Nothing was changed.");
+    run.stops.signal.throwIfAborted();
+    const operation = await runOperation(run, flags, session, {
+      begin: () => session.management.restore({ ...request, requestId: flags.requestId ?? "" }),
+      left: { now: "The index is as it was before.", again: "The same command restores it." },
+    });
+    if (operation === undefined) return;
+    const result = outcomeOf(operation, RestoreResultSchema);
+    await run.finish(RestoreResultSchema, result, () => resultText(operation, result, flags));
+  };
+  if (flags.dataDir === undefined) return withHost(run, flags, work);
+  if (flags.detach) throw new HostError("REQUEST_INVALID", "--detach needs a host that goes on with the work; --data-dir restores in this process.");
+  return withFiles(run, work, resolve(flags.dataDir));
+}
+
+type Request = ReturnType<typeof requestOf>;
+
+function requestOf(flags: RestoreFlags, source: string) {
+  const selection = selectionOf(flags);
+  if (flags.deleteOthers && !selection) throw new HostError("REQUEST_INVALID", "--delete-others goes with --prefix, --kind or --link: a restore without them replaces everything anyway.");
+  const now = nowMicros();
+  return {
+    source: placeUri(source),
+    indexLink: flags.index ?? "",
+    backupName: flags.backup ?? "",
+    baseSources: (flags.base ?? []).map(placeUri),
+    bearer: readBearer(flags.bearerFile),
+    ...(flags.at !== undefined && { targetTimeMicros: parseTime(flags.at, now) }),
+    ...(flags.ifPosition !== undefined && { ifPositionMicros: parseTime(flags.ifPosition, now) }),
+    ...(selection && { selection: { ...selection, deleteOthers: flags.deleteOthers ?? false } }),
+  };
+}
+
+async function validate(run: Run, session: Session, request: Request): Promise<{ operation: Operation; result: RestoreResult } | undefined> {
+  const operation = await runOperation(run, {}, session, {
+    begin: () => session.management.restore({ ...request, validateOnly: true }),
+    left: { now: "Nothing was begun.", again: "" },
+  });
+  return operation && { operation, result: outcomeOf(operation, RestoreResultSchema) };
+}
+
+async function dryRun(run: Run, flags: RestoreFlags, session: Session, request: Request): Promise<void> {
+  const validated = await validate(run, session, request);
+  if (!validated) return;
+  const { result } = validated;
+  const nearest = flags.at === undefined || run.json ? "" : await momentText(run, session, request);
+  await run.finish(RestoreResultSchema, result, () =>
+    [nearest, "Nothing was done.", result.selection ? selectionText(result.selection, "would be") : result.plan ? planText(result.plan, request) : "The request is good."].filter((part) => part !== "").join("\n"),
+  );
+}
+
+/** Shows what a selection would write; whether that takes a question. */
+async function previewSelection(run: Run, session: Session, request: Request): Promise<boolean> {
+  const selection = (await validate(run, session, request))?.result.selection;
+  if (!selection) return true;
+  if (request.targetTimeMicros !== undefined) await run.say(await momentText(run, session, request));
+  await run.say(selectionText(selection, "would be"));
+  return selection.replaced + selection.deleted > 0n;
+}
+
+/** Shows what a restore would replace; whether there is anything. */
+async function previewWhole(run: Run, flags: RestoreFlags, session: Session, request: Request): Promise<boolean> {
+  const { signal } = run.stops;
+  if (session.offline) {
+    // The data directory is empty, or the session would not have been opened.
+    if (flags.at !== undefined && !run.json && !run.quiet) await run.say(await momentText(run, session, request));
+    return false;
+  }
+  const host = await session.management.getHost({}, { signal });
+  const link = request.indexLink || durableIndex;
+  const index = host.indexes.find((one) => one.link === link);
+  if (!index) throw new HostError("INDEX_NOT_FOUND", `The host has no index ${link}; it has ${host.indexes.map((one) => one.link).join(", ")}.`);
+  // What is not a file is only looked at by the restore itself.
+  const backup = request.source.startsWith("file:") ? await session.management.describeBackup({ uri: request.source, backupName: request.backupName }, { signal }) : undefined;
+  if (run.json || run.quiet) return index.documents > 0n;
+  if (flags.at !== undefined) await run.say(await momentText(run, session, request));
+  const until = request.targetTimeMicros ?? backup?.positionMicros;
+  const leftOut = until !== undefined && index.positionMicros > until ? await versionsAfter(run, session, link, until) : undefined;
+  await run.say(wholeText(index, backup, until, leftOut, request.source));
+  return index.documents > 0n;
+}
+
+/** How many versions the index has after a time; undefined where it no longer knows. */
+async function versionsAfter(run: Run, session: Session, indexLink: string, targetTimeMicros: bigint): Promise<bigint | undefined> {
+  try {
+    return (await session.management.describeMoment({ moment: { indexLink, targetTimeMicros } }, { signal: run.stops.signal })).versionsAfter;
+  } catch (thrown) {
+    const error = await session.explain(thrown);
+    if (error.reason === "TARGET_TIME_OUT_OF_RANGE" || error.reason === "NOT_SUPPORTED") return undefined;
+    throw error;
+  }
+}
+
+function wholeText(index: Index, backup: BackupDescription | undefined, until: bigint | undefined, leftOut: bigint | undefined, source: string): string {
+  const now = nowMicros();
+  const comes = backup
+    ? `${count(backup.documents, "document")} with ${count(backup.versions, "version")}, ${bytes(backup.sizeBytes)}, made ${age(backup.createTimeMicros, now)}: ${backup.name}`
+    : `the backup at ${showPlace(source)}, which is looked at when it is restored`;
+  const lines: [string, string][] = [
+    ["index", index.link],
+    ["has now", `${count(index.documents, "document")} with ${count(index.versions, "version")}, last changed ${age(index.positionMicros, now)}: ${moment(index.positionMicros)}`],
+    ["comes back", comes],
+  ];
+  if (until !== undefined) lines.push(["until", moment(until)]);
+  if (until !== undefined && index.positionMicros > until) {
+    lines.push(["left out", `${leftOut === undefined ? "the versions" : count(leftOut, "version")} of now that came after that, over ${span(index.positionMicros - until)}`]);
+  }
+  if (index.documents > 0n) lines.push(["the index as it is", "is kept: holdfast undo goes back to it"]);
+  return list(lines);
+}
+
+/** The versions next to the moment, and how many come after it. */
+async function momentText(run: Run, session: Session, { source, backupName, targetTimeMicros, bearer }: Request): Promise<string> {
+  let found: DescribeMomentResponse;
+  try {
+    found = await session.management.describeMoment({ moment: { uri: source, backupName, bearer, ...(targetTimeMicros !== undefined && { targetTimeMicros }) } }, { signal: run.stops.signal });
+  } catch (thrown) {
+    const error = await session.explain(thrown);
+    if (error.reason === "NOT_SUPPORTED") return "";
+    throw error;
+  }
+  const at = targetTimeMicros ?? 0n;
+  const rows = [
+    ...found.before.toReversed().map((one) => ["stays", formatTime(one.timeMicros), one.timeMicros.toString(), one.action, one.selfLink, String(one.version)]),
+    ["-->", formatTime(at), at.toString(), "", "the moment", ""],
+    ...found.after.map((one) => ["goes", formatTime(one.timeMicros), one.timeMicros.toString(), one.action, one.selfLink, String(one.version)]),
+  ];
+  const columns = [{ head: "" }, { head: "TIME" }, { head: "MICROS" }, { head: "ACTION" }, { head: "DOCUMENT" }, { head: "VERSION", right: true }];
+  return `${table(columns, rows)}\n${count(found.versionsAfter, "version")} of the backup ${found.versionsAfter === 1n ? "is" : "are"} after that moment and left out.\n`;
+}
+
+function planText(plan: RestorePlan, { source }: Request): string {
+  const { backup } = plan;
+  const lines: [string, string][] = [
+    ["from", backup ? `${showPlace(backup.uri)}, ${backup.name}` : showPlace(source)],
+    ["would replace", `${count(plan.currentDocuments, "document")} with ${count(plan.currentVersions, "version")}, last changed ${moment(plan.currentPositionMicros)}`],
+    ["would bring", backup ? `${count(backup.documents, "document")} with ${count(backup.versions, "version")}` : "not known"],
+    ["would leave out", plan.versionsLeftOut === undefined ? "all versions of now: the backup is of another history" : `${count(plan.versionsLeftOut, "version")} of now`],
+    ["takes", `${bytes(plan.neededBytes)} beside the index; ${bytes(plan.freeBytes)} are free`],
+    ["takes about", plan.expectedMicros === undefined ? "not known: nothing was restored yet" : span(plan.expectedMicros)],
+  ];
+  return list(lines);
+}
+
+function resultText(operation: Operation, result: RestoreResult, flags: RestoreFlags): string {
+  if (result.selection) return [selectionText(result.selection, "were"), ...warningsOf(result.warnings)].join("\n");
+  const lines: [string, string][] = [["until", moment(result.targetTimeMicros ?? result.positionMicros)], ["lineage", result.lineage]];
+  return [
+    `Restored ${count(result.documents, "document")} with ${count(result.versions, "version")} into ${result.indexLink} in ${span(durationOf(operation))}.`,
+    list(lines),
+    ...warningsOf(result.warnings),
+    flags.dataDir === undefined ? "Was it a mistake? holdfast undo" : `Start a host on it: holdfast serve --data-dir ${flags.dataDir}`,
+  ].join("\n");
+}

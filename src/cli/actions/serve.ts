@@ -1,0 +1,54 @@
+import { readConfig, readLogConfig } from "../../config.js";
+import { createHost, type Host } from "../../host.js";
+import { productVersion } from "../../product-version.js";
+import type { SettingFlags } from "../commands/serve.js";
+import { createLogger } from "../logger.js";
+
+/** holdfast serve: runs a host until SIGTERM or SIGINT. */
+export async function serve(flags: SettingFlags, quiet: boolean): Promise<void> {
+  const stop = signalled();
+  const logger = await createLogger(readLogConfig(flags, process.env));
+  const host = await createHost({ ...readConfig(flags, process.env), logger });
+  const { id, dataDirectory, backupRoots } = host;
+  logger.info({ version: productVersion, id, http: httpAddress(host), grpc: grpcAddress(host), dataDirectory, backupRoots }, "started");
+  if (!quiet) process.stdout.write(greeting(host));
+  const signal = await Promise.race([stop, host.closed]);
+  if (signal !== undefined) logger.info({ signal }, "stopping: requests in flight and copies under way are finished first");
+  await host.close();
+  logger.info({}, "stopped");
+  // A connection whose other end does not answer must not keep a closed host alive.
+  process.exit();
+}
+
+/** The first SIGTERM or SIGINT; listened for from before the start, as PID 1 has no default for them. A second one ends at once. */
+function signalled(): Promise<string> {
+  return new Promise((resolve) => {
+    let asked = false;
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(130);
+        asked = true;
+        resolve(signal);
+      });
+    }
+  });
+}
+
+function greeting(host: Host): string {
+  const http = httpAddress(host);
+  const roots = host.backupRoots.length > 0 ? host.backupRoots.join(", ") : "anywhere this user may write (limit it with --backup-root)";
+  return [
+    `Holdfast is ready.`,
+    `  HTTP     ${http}`,
+    `  gRPC     ${grpcAddress(host)}`,
+    `  data     ${host.dataDirectory}`,
+    `  backups  ${roots}`,
+    `Try it:`,
+    `  curl -H 'Content-Type: application/json' -d '{"name":"first","documentSelfLink":"first"}' ${http}/core/examples`,
+    ``,
+  ].join("\n");
+}
+
+const httpAddress = ({ tls, httpAddress: { host, port } }: Host) => `http${tls ? "s" : ""}://${bracket(host)}:${port}`;
+const grpcAddress = ({ grpcAddress: { host, port } }: Host) => `${bracket(host)}:${port}`;
+const bracket = (host: string) => (host.includes(":") ? `[${host}]` : host);

@@ -1,0 +1,79 @@
+import { HostSchema, OperationMetadataSchema, AutoBackupState, type BackupRecord, type Host, type Index } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
+import { unpack } from "../../client/host-error.js";
+import { withHost } from "../connect/session.js";
+import type { HostFlags } from "../flags.js";
+import { age, bytes, count, moment, number } from "../output/figures.js";
+import { list, table } from "../output/table.js";
+import { progressOf } from "../output/progress.js";
+import { showPlace } from "../place.js";
+import type { Run } from "../run.js";
+import { nowMicros } from "../time.js";
+
+const unhealthy = 69;
+
+/** holdfast status: exits 69 where backups are not as they should be. */
+export async function status(run: Run, flags: HostFlags): Promise<number> {
+  return withHost(run, flags, async ({ management, operations }) => {
+    const { signal } = run.stops;
+    const host = await management.getHost({}, { signal });
+    const running = (await operations.listOperations({ filter: "" }, { signal })).operations.filter(({ done }) => !done);
+    await run.finish(HostSchema, host, () => describe(host, running));
+    // Health has a problem where it is bad; a host that cannot tell yet has none.
+    return host.backupProblem === "" ? 0 : unhealthy;
+  });
+}
+
+function describe(host: Host, running: Operation[]): string {
+  const now = nowMicros();
+  const parts = [
+    list([
+      ["host", host.id],
+      ["version", host.version],
+      ["started", `${age(host.startTimeMicros, now)}, ${moment(host.startTimeMicros)}`],
+      ["HTTP", host.httpAddress],
+      ["gRPC", host.grpcAddress],
+      ["data", `${host.dataDirectory}${host.freeBytes > 0n ? `, ${bytes(host.freeBytes)} free` : ""}`],
+      ["backup roots", host.backupRoots.join(", ") || "anywhere"],
+      ["automatic backups", autoBackup(host, now)],
+      ["health of backups", host.backupProblem === "" ? "good" : `BAD: ${host.backupProblem}`],
+    ]),
+    indexes(host.indexes, now),
+    backups(host.backups, now),
+    running.length === 0 ? "No operation runs." : operationTable(running),
+  ];
+  return parts.filter((part) => part !== "").join("\n\n");
+}
+
+function autoBackup({ autoBackup }: Host, now: bigint): string {
+  if (!autoBackup?.enabled) return "off";
+  const state = AutoBackupState[autoBackup.state].toLowerCase();
+  const last = autoBackup.lastSuccessMicros > 0n ? `, last one ${age(autoBackup.lastSuccessMicros, now)}` : "";
+  const failed = autoBackup.lastError === "" ? "" : `, FAILED ${autoBackup.failuresInARow} times: ${autoBackup.lastError}`;
+  return `${state}, to ${autoBackup.directory}${last}${failed}`;
+}
+
+function indexes(all: Index[], now: bigint): string {
+  const columns = [{ head: "INDEX" }, { head: "DOCUMENTS", right: true }, { head: "VERSIONS", right: true }, { head: "SIZE", right: true }, { head: "LAST CHANGE" }];
+  return table(columns, all.map((one) => [one.link, number(one.documents), number(one.versions), one.inMemory ? "in memory" : bytes(one.sizeBytes), age(one.positionMicros, now)]));
+}
+
+function backups(all: BackupRecord[], now: bigint): string {
+  if (all.length === 0) return "No backup is remembered.";
+  const columns = [{ head: "BACKUPS OF" }, { head: "TO" }, { head: "LAST GOOD" }, { head: "SIZE", right: true }, { head: "PROBLEM" }];
+  return table(columns, all.map((one) => [one.indexLink, showPlace(one.destination), age(one.lastSuccessMicros, now), bytes(one.sizeBytes), one.lastError]));
+}
+
+/** Operations as a table, the newest first as the host has them. */
+export function operationTable(all: Operation[]): string {
+  const now = nowMicros();
+  const columns = [{ head: "OPERATION" }, { head: "STATE" }, { head: "BEGAN" }, { head: "INDEX" }, { head: "AT" }, { head: "PROGRESS" }];
+  return table(columns, all.map((one) => {
+    const metadata = unpack(one.metadata, OperationMetadataSchema);
+    const state = !one.done ? "runs" : one.result.case === "error" ? "failed" : "done";
+    if (!metadata) return [one.name, state, "", "", "", ""];
+    const { stage, detail } = progressOf(metadata);
+    const progress = one.result.case === "error" ? one.result.value.message : one.done ? count(metadata.documentsDone, "record") : `${stage} ${detail}`;
+    return [one.name, state, age(metadata.startTimeMicros, now), metadata.indexLink, showPlace(metadata.target), progress];
+  }));
+}

@@ -1,0 +1,39 @@
+import { createInterface } from "node:readline/promises";
+import { HostError } from "../errors.js";
+import type { Run } from "./run.js";
+
+/**
+ * Asks on a terminal; off one, or with --json, it takes --yes. False: the answer was no. `fixed` has other values for
+ * options of the command that is shown, such as the very moment in place of "15m ago".
+ */
+export async function confirm(run: Run, question: string, yes: boolean | undefined, fixed: Record<string, string> = {}): Promise<boolean> {
+  if (yes) return true;
+  if (run.json || !process.stdin.isTTY || !process.stderr.isTTY) {
+    const command = `${typed(process.argv.slice(2), fixed)} --yes`;
+    throw new HostError("CONFIRMATION_NEEDED", `This replaces or removes something, and nobody can be asked here. Nothing was changed. If it is meant: ${command}`, { metadata: { command } });
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // On a terminal in raw mode Ctrl-C is a key of readline's; it means the same.
+  terminal.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
+  try {
+    const answer = await terminal.question(`${question} [y/N] `, { signal: run.stops.signal });
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+/** The command as it was given, quoted for a shell, without its token. */
+export function typed(words: readonly string[], fixed: Record<string, string>): string {
+  const values: Record<string, string> = { ...fixed, "--token": "TOKEN" };
+  const shown = words.map((word, at) => {
+    const [, name = "", hasValue] = /^(--[a-z-]+)(=)?/.exec(word) ?? [];
+    if (hasValue && values[name] !== undefined) return quote(`${name}=${values[name]}`);
+    return quote(values[words[at - 1] ?? ""] ?? word);
+  });
+  return ["holdfast", ...shown].join(" ");
+}
+
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,66 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { HostError } from "../../errors.js";
+import { createHostClients, type HostClients } from "../../client/clients.js";
+import { hostErrorOfCall } from "../../client/host-error.js";
+import type { HostFlags } from "../flags.js";
+import type { Run } from "../run.js";
+import { namesHost } from "./names-host.js";
+import { findTarget } from "./target.js";
+
+/** The services that a command works with, until it ends. */
+export interface Session extends HostClients {
+  /** Whether they are in this process: what it began ends with it. */
+  offline: boolean;
+  /** A failure of a call as a HostError, with what to do where the host cannot be reached. */
+  explain(thrown: unknown): Promise<HostError>;
+}
+
+type Work<T> = (session: Session) => Promise<T>;
+
+/** Works with the host that the options name, by default 127.0.0.1:8001. */
+export async function withHost<T>(run: Run, flags: HostFlags, work: Work<T>): Promise<T> {
+  const [target, { connectToHost }] = await Promise.all([findTarget(flags, process.env), import("../../client/connect-to-host.js")]);
+  for (const warning of target.warnings) run.note(`Warning: ${warning}`);
+  const connection = connectToHost(target);
+  const explain = async (thrown: unknown) => {
+    const known = knownError(run, thrown);
+    if (known) return known;
+    const { explainUnreachable } = await import("../../client/unreachable.js");
+    return explainUnreachable(target.address, thrown);
+  };
+  const session = { ...createHostClients(connection.transport), offline: false, explain };
+  try {
+    return await work(session);
+  } catch (thrown) {
+    throw await explain(thrown);
+  } finally {
+    connection.close();
+  }
+}
+
+/** Works on files in this process; `dataDirectory` is restored into. */
+export async function withFiles<T>(run: Run, work: Work<T>, dataDirectory?: string): Promise<T> {
+  const { openOffline } = await import("../../offline.js");
+  const stateDirectory = join(process.env["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "holdfast");
+  const offline = await openOffline({ stateDirectory, ...(dataDirectory !== undefined && { dataDirectory }) });
+  const explain = async (thrown: unknown) => knownError(run, thrown) ?? HostError.from(thrown);
+  try {
+    return await work({ ...createHostClients(offline.transport), offline: true, explain });
+  } catch (thrown) {
+    throw await explain(thrown);
+  } finally {
+    await offline.close();
+  }
+}
+
+/** Files here, unless a host is named. */
+export async function withFilesOrHost<T>(run: Run, flags: HostFlags, work: Work<T>): Promise<T> {
+  return namesHost(flags, process.env) ? withHost(run, flags, work) : withFiles(run, work);
+}
+
+/** What was said by the host, or came from this end; undefined for what only a look at the connection explains. */
+function knownError({ stops }: Run, thrown: unknown): HostError | undefined {
+  if (stops.signal.aborted && !(thrown instanceof HostError)) return HostError.from(stops.signal.reason);
+  return hostErrorOfCall(thrown);
+}

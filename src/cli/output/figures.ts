@@ -1,0 +1,37 @@
+import { formatTime } from "../time.js";
+
+/** Figures as people read them. Exact ones are in --json. */
+
+const sizes = ["B", "kB", "MB", "GB", "TB", "PB"];
+
+/** In powers of 1000, as disks are sold. */
+export function bytes(count: bigint | number): string {
+  let value = Number(count);
+  let unit = 0;
+  for (; value >= 999.95 && unit < sizes.length - 1; unit++) value /= 1000;
+  return `${unit === 0 ? value.toFixed(0) : value.toFixed(1)} ${sizes[unit]}`;
+}
+
+export const number = (count: bigint | number): string => count.toLocaleString("en-US");
+
+/** 1 document, 2 documents. */
+export const count = (many: bigint | number, what: string): string => `${number(many)} ${what}${Number(many) === 1 ? "" : "s"}`;
+
+/** A span of microseconds by its two greatest parts: 2h 5m, 3d 4h, 1.2 s. */
+export function span(micros: bigint | number): string {
+  const seconds = Math.max(0, Number(micros) / 1e6);
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  const parts = [Math.floor(whole / 86400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60, whole % 60];
+  const names = ["d", "h", "m", "s"];
+  const first = parts.findIndex((part) => part > 0);
+  return [first, first + 1].filter((at) => at < 4 && (at === first || parts[at] !== 0)).map((at) => `${parts[at]}${names[at]}`).join(" ");
+}
+
+/** How long ago a time was. */
+export function age(micros: bigint, nowMicros: bigint): string {
+  return micros === 0n ? "never" : micros > nowMicros ? "just now" : `${span(nowMicros - micros)} ago`;
+}
+
+/** A time that can be typed again, in both its forms. */
+export const moment = (micros: bigint): string => (micros === 0n ? "none" : `${formatTime(micros)} (${micros})`);

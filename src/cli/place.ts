@@ -1,0 +1,17 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+/** A URI as it is; a path as file: of its absolute one. */
+export function placeUri(given: string): string {
+  return /^[A-Za-z][A-Za-z0-9+.-]+:/.test(given) ? given : pathToFileURL(resolve(given)).href;
+}
+
+/** What is shown of a place: a file's path, and others without what may be a password. */
+export function showPlace(uri: string): string {
+  if (!/^file:\/\/\//.test(uri)) return uri.replace(/^([A-Za-z][A-Za-z0-9+.-]*:\/\/)[^/@]*@/, "$1");
+  try {
+    return decodeURIComponent(uri.slice("file://".length));
+  } catch {
+    return uri;
+  }
+}

@@ -1,0 +1,46 @@
+import { Command } from "commander";
+import { productVersion } from "../product-version.js";
+import { addBackup } from "./commands/backup.js";
+import { addCompletion } from "./commands/completion.js";
+import { addConfig } from "./commands/config.js";
+import { addDiff } from "./commands/diff.js";
+import { addDocuments } from "./commands/documents.js";
+import { addExport } from "./commands/export.js";
+import { addImport } from "./commands/import.js";
+import { addInspect } from "./commands/inspect.js";
+import { addList } from "./commands/list.js";
+import { addOperations } from "./commands/operations.js";
+import { addPrune } from "./commands/prune.js";
+import { addRestore } from "./commands/restore.js";
+import { addServe } from "./commands/serve.js";
+import { addStatus } from "./commands/status.js";
+import { addUndo } from "./commands/undo.js";
+import { addVerify } from "./commands/verify.js";
+import { addExamples } from "./options.js";
+
+/** All commands. Making them loads nothing of what they do. */
+export function createProgram(): Command {
+  const program = new Command("holdfast")
+    .description("A document host whose backups can be trusted.")
+    .version(productVersion)
+    .enablePositionalOptions()
+    .exitOverride()
+    .showHelpAfterError("(--help shows what can be given, with examples)");
+  const groups: [heading: string, add: ((program: Command) => void)[]][] = [
+    ["Host:", [addServe, addStatus, addConfig]],
+    ["Backups:", [addBackup, addRestore, addUndo, addVerify, addInspect, addList, addDiff, addExport, addPrune]],
+    ["Work under way:", [addOperations]],
+    ["Documents:", [addImport, addDocuments]],
+    ["Shell:", [addCompletion]],
+  ];
+  for (const [heading, adds] of groups) {
+    program.commandsGroup(heading);
+    for (const add of adds) add(program);
+  }
+  addExamples(program, [
+    ["Run a host", "holdfast serve --data-dir ./data"],
+    ["Back it up, and check the backup", "holdfast backup /backups/shop && holdfast verify /backups/shop"],
+    ["Go back to a moment", "holdfast restore /backups/shop --at '15m ago'"],
+  ]);
+  return program;
+}

@@ -1,0 +1,22 @@
+import { namesToPrune } from "./prune-names.js";
+
+const backup = (name: string, createTimeMicros: bigint, complete = true) => ({ name, createTimeMicros, complete });
+const backups = [backup("c", 30n), backup("a", 10n), backup("d", 40n), backup("broken", 50n, false), backup("b", 20n)];
+
+test("keeps so many of the newest complete ones; damaged ones neither count nor go", () => {
+  expect(namesToPrune(backups, { names: [], keep: 2 })).toEqual(["a", "b"]);
+  expect(namesToPrune(backups, { names: [], keep: 9 })).toEqual([]);
+});
+
+test("what is older than a time goes, but never the newest complete one", () => {
+  expect(namesToPrune(backups, { names: [], olderThanMicros: 30n })).toEqual(["a", "b"]);
+  expect(namesToPrune(backups, { names: [], olderThanMicros: 1000n })).toEqual(["a", "b", "c"]);
+});
+
+test("by name even the newest goes, once", () => expect(namesToPrune(backups, { names: ["d", "d"] })).toEqual(["d"]));
+
+test("one rule, not none and not two", () => {
+  const invalid = expect.objectContaining({ reason: "REQUEST_INVALID" });
+  expect(() => namesToPrune(backups, { names: [] })).toThrow(invalid);
+  expect(() => namesToPrune(backups, { names: ["a"], keep: 1 })).toThrow(invalid);
+});

@@ -1,0 +1,27 @@
+import { HostError } from "../errors.js";
+
+/** What is known of a backup at a destination. */
+export interface PruneCandidate {
+  name: string;
+  complete: boolean;
+  createTimeMicros: bigint;
+}
+
+export interface PruneRule {
+  /** These very ones. */
+  names: string[];
+  /** All complete ones but so many of the newest. */
+  keep?: number;
+  /** All complete ones made before, but never the newest. */
+  olderThanMicros?: bigint;
+}
+
+/** The names of the backups to remove, oldest first. REQUEST_INVALID for a rule that says nothing or two things. */
+export function namesToPrune(backups: readonly PruneCandidate[], { names, keep, olderThanMicros }: PruneRule): string[] {
+  const rules = [names.length > 0, keep !== undefined, olderThanMicros !== undefined].filter(Boolean).length;
+  if (rules !== 1) throw new HostError("REQUEST_INVALID", "Say which backups to remove, in one way: their names, --keep N, or --older-than TIME.");
+  if (names.length > 0) return [...new Set(names)];
+  const newestFirst = backups.filter(({ complete }) => complete).sort((a, b) => (a.createTimeMicros < b.createTimeMicros ? 1 : a.createTimeMicros > b.createTimeMicros ? -1 : 0));
+  const chosen = newestFirst.slice(keep ?? 1).filter(({ createTimeMicros }) => olderThanMicros === undefined || createTimeMicros < olderThanMicros);
+  return chosen.reverse().map(({ name }) => name);
+}

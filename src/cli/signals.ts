@@ -1,0 +1,44 @@
+import { HostError } from "../errors.js";
+
+/** Why a command is to end: Ctrl-C, the terminal has gone, or nobody reads what it prints. */
+type Stop = "interrupted" | "terminal gone" | "pipe closed";
+
+export interface Stops {
+  /** Aborted by the first of them. */
+  signal: AbortSignal;
+  readonly stopped: Stop | undefined;
+  /** As a shell has it for the signal; 0 while nothing has happened. */
+  readonly exitCode: number;
+}
+
+const codes: Record<Stop, number> = { interrupted: 130, "terminal gone": 129, "pipe closed": 141 };
+
+/** A first SIGINT or SIGTERM stops in good order, a second one ends the process; output that nobody takes is no crash. */
+export function watchSignals(): Stops {
+  const controller = new AbortController();
+  let stopped: Stop | undefined;
+  const stop = (why: Stop) => {
+    if (stopped !== undefined) return;
+    stopped = why;
+    controller.abort(new HostError("OPERATION_CANCELLED", why === "interrupted" ? "Interrupted." : "Nobody is there to read any more."));
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (stopped !== undefined) process.exit(codes.interrupted);
+      stop("interrupted");
+    });
+  }
+  process.on("SIGHUP", () => stop("terminal gone"));
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => stop(error.code === "EPIPE" ? "pipe closed" : "terminal gone"));
+  }
+  return {
+    signal: controller.signal,
+    get stopped() {
+      return stopped;
+    },
+    get exitCode() {
+      return stopped === undefined ? 0 : codes[stopped];
+    },
+  };
+}

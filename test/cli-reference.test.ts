@@ -1,0 +1,26 @@
+import { readFileSync } from "node:fs";
+import { exitCode, HostError, reasons, type Reason } from "../src/errors.js";
+import { commandTree, examplesOf } from "../src/cli/command-tree.js";
+import { createProgram } from "../src/cli/program.js";
+import { manPage } from "../src/cli/reference/man.js";
+import { markdownReference } from "../src/cli/reference/markdown.js";
+
+test("docs/cli.md and the man page are what the commands say; npm run generate:cli writes them", () => {
+  expect(readFileSync("docs/cli.md", "utf8")).toBe(markdownReference(createProgram()));
+  expect(readFileSync("docs/holdfast.1", "utf8")).toBe(manPage(createProgram()));
+});
+
+test("every command has examples that are its own, and --quiet", () => {
+  const leaves = commandTree(createProgram()).filter(({ children }) => children.length === 0);
+  expect(leaves.length).toBeGreaterThan(20);
+  for (const { path, command, options } of leaves) {
+    const name = path.join(" ");
+    expect([name, examplesOf(command)]).toEqual([name, expect.stringContaining(`holdfast ${name}`)]);
+    expect([name, options.some(({ long }) => long === "--quiet")]).toEqual([name, true]);
+  }
+});
+
+test("the table of exit codes has every code that an error can have", () => {
+  const codes = new Set([...readFileSync("docs/cli.md", "utf8").matchAll(/^\| (\d+) \|/gm)].map(([, code]) => Number(code)));
+  for (const reason of Object.keys(reasons) as Reason[]) expect([reason, codes.has(exitCode(new HostError(reason, "")))]).toEqual([reason, true]);
+});

@@ -1,0 +1,165 @@
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { runToEnd, serve, type Ended } from "../support/served-host.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+
+const link = "/core/examples/ada";
+
+/** Every command that asks a host, with arguments that are good. */
+const asking: [verb: string, ...args: string[]][] = [
+  ["status"],
+  ["backup", "/tmp/nowhere"],
+  ["restore", "/tmp/nowhere", "--yes"],
+  ["undo", "--yes"],
+  ["prune", "/tmp/nowhere", "--keep", "1", "--yes"],
+  ["verify", "/tmp/nowhere"],
+  ["inspect", "/tmp/nowhere"],
+  ["list", "/tmp/nowhere"],
+  ["diff", "/tmp/nowhere", "--live"],
+  ["export"],
+  ["import", "package.json", "--factory", "/core/examples"],
+  ["operations", "list"],
+  ["operations", "watch", "operations/none"],
+  ["operations", "cancel", "operations/none"],
+  ["documents", "get", link],
+  ["documents", "put", link, "{}"],
+  ["documents", "patch", link, "{}"],
+  ["documents", "delete", link],
+  ["documents", "list", "/core/examples"],
+  ["documents", "history", link],
+];
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((done) => server.once("listening", done));
+  const { port } = server.address() as { port: number };
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+/** Each command at once would be slow on few cores, one after the other too. */
+async function each(commands: typeof asking, more: string[], check: (name: string, ended: Ended) => void): Promise<void> {
+  const left = [...commands];
+  const worker = async () => {
+    for (let next = left.shift(); next; next = left.shift()) check(next.join(" "), await runToEnd([...next, ...more]));
+  };
+  await Promise.all([worker(), worker()]);
+}
+
+test("no host: every command says that none answers at the address, that nothing was changed, and how to start one", async () => {
+  const address = `127.0.0.1:${await freePort()}`;
+  await each(asking, ["--address", address], (name, { code, output, log }) => {
+    expect({ name, code, output }).toEqual({ name, code: 69, output: "" });
+    expect(log).toContain(`No host answers at ${address}`);
+    expect(log).toContain("holdfast serve");
+    expect(log).not.toMatch(/ at .*\.js:\d+/);
+  });
+}, 120_000);
+
+test("the HTTP port in place of the gRPC port is recognised", async () => {
+  const host = await serve(["--data-dir", join(temporaryDirectory(), "data")]);
+  const { code, log } = await runToEnd(["status", "--address", host.url.slice("http://".length)]);
+  expect(code).toBe(69);
+  expect(log).toMatch(/speaks HTTP: that is the host's HTTP port.*--address/);
+  expect(await runToEnd(["status", "--address", `https://${host.grpc}`])).toMatchObject({ code: 69, log: expect.stringContaining("No TLS connection") });
+});
+
+test("no token, a wrong one, and one without the role: the message says what is needed and how to give it", async () => {
+  const root = temporaryDirectory();
+  writeFileSync(join(root, "tokens"), "token-of-nothing-much write\ntoken-of-everything admin\ntoken-of-backups backup\n");
+  const host = await serve(["--data-dir", join(root, "data"), "--token-file", join(root, "tokens")]);
+  const address = ["--address", host.grpc];
+  await each(asking, address, (name, { code, log }) => {
+    expect({ name, code }).toEqual({ name, code: 77 });
+    expect(log).toMatch(/wants a token.*\n.*\n? .*--token-file/s);
+  });
+  const wrong = "token-that-is-wrong";
+  await each(asking.slice(0, 4), [...address, "--token", wrong], (name, { code, output, log }) => {
+    expect({ name, code }).toEqual({ name, code: 77 });
+    expect(log).toContain("not known to this host");
+    expect(output + log).not.toContain(wrong);
+  });
+  const refused = await runToEnd(["restore", "/tmp/nowhere", "--prefix", "/", ...address, "--token", "token-of-nothing-much"]);
+  expect(refused).toMatchObject({ code: 77, log: expect.stringMatching(/The index is as it was\.\n.*a token with the role/) });
+  expect(await runToEnd(["status", ...address], { env: { HOLDFAST_TOKEN: "token-of-everything" } })).toMatchObject({ code: 0 });
+  writeFileSync(join(root, "token"), "token-of-everything\n");
+  expect(await runToEnd(["status", ...address, "--token-file", join(root, "token")])).toMatchObject({ code: 0 });
+}, 120_000);
+
+test("profiles: their token, the default one, unknown keys, and files that others may read", async () => {
+  const root = temporaryDirectory();
+  writeFileSync(join(root, "tokens"), "token-of-everything admin\n");
+  const host = await serve(["--data-dir", join(root, "data"), "--token-file", join(root, "tokens")]);
+  const file = join(root, "profiles.yaml");
+  const env = { HOLDFAST_PROFILES: file };
+  writeFileSync(file, `default: test\nprofiles:\n  test: { address: "${host.grpc}", token: token-of-everything }\n`, { mode: 0o600 });
+  expect(await runToEnd(["status"], { env })).toMatchObject({ code: 0, log: "" });
+  // The default profile's token goes to no address that was given beside it.
+  expect(await runToEnd(["status", "--address", host.grpc], { env })).toMatchObject({ code: 77 });
+  expect(await runToEnd(["status", "--profile", "test", "--address", host.grpc], { env })).toMatchObject({ code: 0 });
+  chmodSync(file, 0o644);
+  expect(await runToEnd(["status"], { env })).toMatchObject({ code: 0, log: expect.stringContaining(`chmod 600 ${file}`) });
+  expect(await runToEnd(["status", "--profile", "other"], { env })).toMatchObject({ code: 78, log: expect.stringContaining("there are: test") });
+  writeFileSync(file, `profiles:\n  test: { adress: "${host.grpc}", tokn: token-of-everything }\n`);
+  const { code, output, log } = await runToEnd(["status", "--profile", "test"], { env });
+  expect({ code, output }).toEqual({ code: 78, output: "" });
+  expect(log).toContain("adress, tokn");
+  expect(log).not.toContain("token-of-everything");
+}, 60_000);
+
+test("what is no backup, and what is damaged, with and without a host", async () => {
+  const root = temporaryDirectory();
+  const host = await serve(["--data-dir", join(root, "data")]);
+  const online = { env: { HOLDFAST_ADDRESS: host.grpc } };
+  const backups = join(root, "backups");
+  expect((await runToEnd(["documents", "put", link, '{"name":"Ada"}'], online)).code).toBe(0);
+  expect((await runToEnd(["backup", backups], online)).code).toBe(0);
+  const text = join(root, "text");
+  writeFileSync(text, "no backup");
+  mkdirSync(join(root, "empty"));
+  for (const env of [{}, online.env]) {
+    for (const [source, codes] of [[text, [78]], [join(root, "empty"), [66]], [join(root, "nothing"), [66]]] as const) {
+      for (const args of [["verify", source], ["inspect", source], ["diff", source, backups], ["export", source]]) {
+        const { code, output, log } = await runToEnd(args, { env });
+        expect({ args, code, output }).toEqual({ args, code: codes[0], output: "" });
+        expect(log).toMatch(/^holdfast \w+: .*\n {2}Nothing was changed\.\n {2}See what is there: holdfast list/m);
+      }
+    }
+  }
+  const segment = readdirSync(backups).find((name) => name.startsWith("base-")) ?? "";
+  const bytes = readFileSync(join(backups, segment));
+  bytes.writeUInt8(bytes.readUInt8(bytes.length - 100) ^ 1, bytes.length - 100);
+  writeFileSync(join(backups, segment), bytes);
+  for (const env of [{}, online.env]) expect(await runToEnd(["verify", backups], { env })).toMatchObject({ code: 65, log: expect.stringContaining(segment) });
+  const restored = await runToEnd(["restore", backups, "--yes"], online);
+  expect(restored).toMatchObject({ code: 65, log: expect.stringContaining("The index is as it was.") });
+  expect((await runToEnd(["documents", "get", link], online)).code).toBe(0);
+  expect(await runToEnd(["list", root, "--digests"])).toMatchObject({ code: 0, output: expect.stringMatching(/DAMAGED .*\n(.*\n)*\n.*backups.*: .*has the sha256/) });
+  expect((await runToEnd(["list", root, "--digests", "--strict", "--quiet"])).code).toBe(65);
+  expect((await runToEnd(["restore", backups, "--data-dir", join(root, "new")])).code).toBe(65);
+}, 180_000);
+
+test.each([
+  [["backup"], /missing required argument 'DEST'/],
+  [["backup", "/x", "--type", "tar"], /Allowed choices are zip, directory/],
+  [["restore", "/x", "--at", "yesterday"], /"yesterday" is no time/],
+  [["restore", "/x", "--delete-others"], /goes with --prefix/],
+  [["verify", "/x", "--percent", "5"], /goes with --level sample/],
+  [["diff", "/x"], /holdfast diff FROM --live/],
+  [["diff", "/x", "--live", "--offline"], /one or the other/],
+  [["export", "--offline"], /name a backup/],
+  [["prune", "/x"], /in one way/],
+  [["prune", "/x", "--keep", "0"], /from 1/],
+  [["import", "x.ndjson"], /--factory PATH is missing/],
+  [["import", "--factory", "/core/examples"], /a file of NDJSON/],
+  [["documents", "get", link, "--version", "one"], /whole number/],
+  [["status", "--address", "nowhere:port"], /HOST:PORT/],
+  [["status", "--token", "a", "--token-file", "b"], /not both/],
+  [["bogus"], /unknown command 'bogus'/],
+  [["operations"], /Usage: holdfast operations/],
+])("%j is refused before anything is asked", async (args, problem) => {
+  const { code, output, log } = await runToEnd(args);
+  expect({ code, output }).toEqual({ code: 64, output: "" });
+  expect(log).toMatch(problem);
+});

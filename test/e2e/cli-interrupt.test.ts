@@ -1,0 +1,138 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import { join, resolve } from "node:path";
+import { runToEnd, serve, type ServedHost } from "../support/served-host.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+import { haveTools } from "../support/tools.js";
+
+const program = resolve("dist/src/cli/main.js");
+
+/** A store that takes what is sent and never answers, so that a backup to it goes on until it is cancelled. */
+let store: Server;
+let destination: string;
+beforeEach(async () => {
+  store = createServer((request) => request.resume()).listen(0, "127.0.0.1");
+  await once(store, "listening");
+  destination = `http://127.0.0.1:${(store.address() as { port: number }).port}/backup.zip`;
+});
+afterEach(() => {
+  store.closeAllConnections();
+  store.close();
+});
+
+async function startHost(): Promise<ServedHost> {
+  const host = await serve(["--data-dir", join(temporaryDirectory(), "data")]);
+  expect((await runToEnd(["documents", "put", "/core/examples/ada", '{"name":"Ada"}', "--address", host.grpc])).code).toBe(0);
+  return host;
+}
+
+interface Started {
+  child: ChildProcess;
+  said(): string;
+  ended: Promise<number | null>;
+  until(pattern: RegExp): Promise<void>;
+}
+
+function start(command: string, args: string[], env: Record<string, string> = {}): Started {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...env } });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (part: string) => (text += part));
+  child.stdin.on("error", () => {});
+  const ended = new Promise<number | null>((done) => child.on("close", (code) => done(code)));
+  return {
+    child,
+    said: () => text,
+    ended,
+    async until(pattern) {
+      for (let turn = 0; !pattern.test(text); turn++) {
+        if (turn > 300 || child.exitCode !== null) throw new Error(`It never said ${String(pattern)}: ${text}`);
+        await new Promise((done) => setTimeout(done, 50));
+      }
+    },
+  };
+}
+
+const running = async (host: ServedHost) => (await runToEnd(["operations", "list", "--running", "--address", host.grpc])).output;
+const backupTo = (host: ServedHost) => [program, "backup", destination, "--address", host.grpc];
+
+test("Ctrl-C cancels the operation on the host, and says what is there and what the same command does", async () => {
+  const host = await startHost();
+  const backup = start(process.execPath, backupTo(host));
+  await backup.until(/\w+/);
+  await new Promise((done) => setTimeout(done, 500));
+  backup.child.kill("SIGINT");
+  expect(await backup.ended).toBe(130);
+  expect(backup.said()).toMatch(/Cancelling operations\/\S+;.*\n(.*\n)*holdfast backup: Cancelled\. No new backup is at .*The same command makes it\./);
+  expect(await running(host)).toContain("There are none.");
+}, 60_000);
+
+test("where the terminal goes away the operation goes on, and can be watched and cancelled", async () => {
+  const host = await startHost();
+  const backup = start(process.execPath, backupTo(host));
+  await backup.until(/\w+/);
+  await new Promise((done) => setTimeout(done, 500));
+  backup.child.kill("SIGHUP");
+  expect(await backup.ended).toBe(129);
+  expect(backup.said()).not.toMatch(/Error|at .*\.js/);
+  const name = /operations\/\S+/.exec(await running(host))?.[0] ?? "";
+  const watch = start(process.execPath, [program, "operations", "watch", name, "--address", host.grpc]);
+  await watch.until(/\w+/);
+  expect((await runToEnd(["operations", "cancel", name, "--address", host.grpc])).output).toContain(`${name} has ended`);
+  expect(await watch.ended).toBe(70);
+}, 60_000);
+
+test("output that nobody reads any more is no crash", async () => {
+  const host = await startHost();
+  const many = start("sh", ["-c", `i=0; while [ $i -lt 20000 ]; do echo '{"documentSelfLink":"n'$i'","name":"a longer name than most of them have"}'; i=$((i+1)); done | ${process.execPath} ${program} import - --factory /core/examples --address ${host.grpc} --quiet`]);
+  expect(await many.ended).toBe(0);
+  const cut = start("sh", ["-c", `${process.execPath} ${program} export --address ${host.grpc} | head -c 10; echo " $?"`]);
+  await cut.ended;
+  expect(cut.said()).toMatch(/^\{"\w+/);
+  expect(cut.said()).not.toMatch(/EPIPE|\.js:\d+/);
+}, 60_000);
+
+test("a connection that is lost says that the operation goes on, and how to watch it", async () => {
+  const host = await startHost();
+  const backup = start(process.execPath, backupTo(host));
+  await backup.until(/\w+/);
+  await new Promise((done) => setTimeout(done, 500));
+  await host.stop("SIGKILL");
+  expect(await backup.ended).toBe(69);
+  expect(backup.said()).toMatch(/connection to the host was lost while operations\/\S+ went on.*holdfast operations watch operations\//);
+}, 60_000);
+
+(haveTools("the questions on a terminal", "script") ? describe : describe.skip)("on a terminal", () => {
+  const onTerminal = (host: ServedHost, command: string) => start("script", ["-qec", `${process.execPath} ${program} ${command} --address ${host.grpc}`, "/dev/null"], { TERM: "xterm", SHELL: "/bin/sh" });
+
+  test("a restore asks, and no is no", async () => {
+    const host = await startHost();
+    const backups = join(temporaryDirectory(), "backups");
+    expect((await runToEnd(["backup", backups, "--address", host.grpc])).code).toBe(0);
+    const no = onTerminal(host, `restore ${backups}`);
+    await no.until(/Restore\? \[y\/N\]/);
+    no.child.stdin?.write("\r");
+    expect(await no.ended).toBe(0);
+    expect(no.said()).toContain("Nothing was changed.");
+    const yes = onTerminal(host, `restore ${backups}`);
+    await yes.until(/Restore\? \[y\/N\]/);
+    yes.child.stdin?.write("y\r");
+    expect(await yes.ended).toBe(0);
+    expect(yes.said()).toContain("Restored 1 document");
+    const interrupted = onTerminal(host, `restore ${backups}`);
+    await interrupted.until(/Restore\? \[y\/N\]/);
+    interrupted.child.stdin?.write("\u0003");
+    expect(await interrupted.ended).toBe(130);
+    expect(interrupted.said()).toContain("The index is as it was.");
+  }, 60_000);
+
+  test("a backup shows a bar, and Ctrl-C cancels it", async () => {
+    const host = await startHost();
+    const backup = onTerminal(host, `backup ${destination}`);
+    await backup.until(/\w+ +\|[^|]*\|/);
+    backup.child.stdin?.write("\u0003");
+    expect(await backup.ended).toBe(130);
+    expect(backup.said()).toContain("The same command makes it.");
+    expect(await running(host)).toContain("There are none.");
+  }, 60_000);
+});
