@@ -1,0 +1,52 @@
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { delimiter, join, resolve } from "node:path";
+import { runCookbook } from "../support/cookbook.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+import { haveTools } from "../support/tools.js";
+
+/** A port that nobody listens at now. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
+/** The command by its name, on ports of its own, with no settings of whoever runs the tests. */
+async function surroundings(root: string): Promise<Record<string, string>> {
+  const bin = join(root, "bin");
+  mkdirSync(bin);
+  writeFileSync(join(bin, "holdfast"), `#!/bin/sh\nexec '${process.execPath}' '${resolve("dist/src/cli/main.js")}' "$@"\n`);
+  chmodSync(join(bin, "holdfast"), 0o755);
+  const [http, grpc] = [await freePort(), await freePort()];
+  const profiles = join(root, "profiles.yaml");
+  writeFileSync(profiles, `default: here\nprofiles:\n  here:\n    address: 127.0.0.1:${grpc}\n`);
+  return {
+    PATH: `${bin}${delimiter}${process.env["PATH"]}`,
+    HOLDFAST_HTTP_PORT: String(http),
+    HOLDFAST_GRPC_PORT: String(grpc),
+    HOLDFAST_PROFILES: profiles,
+    XDG_STATE_HOME: join(root, "state"),
+  };
+}
+
+(haveTools("the walk-throughs of docs/operations.md", "sh", "jq", "dd") ? test : test.skip)(
+  "docs/operations.md: deleted documents, a bad deploy, a lost disk, a moved host, a damaged backup",
+  async () => {
+    const root = temporaryDirectory();
+    const environment = await surroundings(root);
+    const before = { ...process.env };
+    Object.assign(process.env, environment);
+    try {
+      await runCookbook("docs/operations.md", "begin", [["/tmp/holdfast", join(root, "work")]]);
+    } finally {
+      for (const name of Object.keys(environment)) {
+        if (before[name] === undefined) delete process.env[name];
+        else process.env[name] = before[name];
+      }
+    }
+  },
+  240_000,
+);
