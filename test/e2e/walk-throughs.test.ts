@@ -32,21 +32,26 @@ async function surroundings(root: string): Promise<Record<string, string>> {
   };
 }
 
-(haveTools("the walk-throughs of docs/operations.md", "sh", "jq", "dd") ? test : test.skip)(
-  "docs/operations.md: deleted documents, a bad deploy, a lost disk, a moved host, a damaged backup",
-  async () => {
+(haveTools("the walk-throughs of docs/operations.md", "sh", "jq", "dd") ? describe : describe.skip)("docs/operations.md", () => {
+  test.each([
+    ["how each of them begins", "begin"],
+    ["deleted documents", "deleted"],
+    ["a bad deploy", "deploy"],
+    ["a lost disk", "disk"],
+    ["a moved host", "move"],
+    ["a damaged backup", "damage"],
+  ])("%s", async (_name, tag) => {
     const root = temporaryDirectory();
     const environment = await surroundings(root);
     const before = { ...process.env };
     Object.assign(process.env, environment);
     try {
-      await runCookbook("docs/operations.md", "begin", [["/tmp/holdfast", join(root, "work")]]);
+      await runCookbook("docs/operations.md", tag, [["/tmp/holdfast", join(root, "work")]], tag === "begin" ? { after: ["kill $! && wait $!"] } : { before: "begin" });
     } finally {
       for (const name of Object.keys(environment)) {
         if (before[name] === undefined) delete process.env[name];
         else process.env[name] = before[name];
       }
     }
-  },
-  240_000,
-);
+  }, 120_000);
+});

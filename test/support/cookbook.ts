@@ -12,6 +12,11 @@ const shownOf = (text: string, names: Name[]) => replaced(text, names.map(([show
 function comparable(text: string): string {
   return normalise(text)
     .replace(/\b[0-9a-f]{64}\b/g, "<sha256>")
+    .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "<moment>")
+    .replace(/\b\d+(\.\d+)? [kMGT]?B\b(\/s)?/g, "<bytes>")
+    .replace(/\b[\d,]+ records\/s/g, "<rate>")
+    .replace(/\b(\d+[dhm] )+\d+[hms]\b/g, "<seconds>")
+    .replace(/ {2,}/g, "  ")
     .replace(/sha-256=:[A-Za-z0-9+/=]+:/g, "sha-256=:<base64>:")
     .replace(/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT/g, "<date>")
     .replace(/(content-length: |"?(?:size|committed|bytes)\w*"?: ?"?)\d{4,}/gi, "$1<bytes>")
@@ -23,13 +28,15 @@ const comparableSteps = (steps: Step[]) => steps.map(({ command, output }) => ({
 
 /**
  * Runs the blocks ```console TAG of a Markdown file in one shell, under the names of this run, and compares what they print
- * with what the file shows. With UPDATE_COOKBOOKS in the environment it writes into the file what they print instead.
+ * with what the file shows; those of the tag `before` run first and are another test's, and the commands `after` run last. With UPDATE_COOKBOOKS in the environment it writes into the file what they print instead.
  */
-export async function runCookbook(file: string, tag: string, names: Name[]): Promise<void> {
+export async function runCookbook(file: string, tag: string, names: Name[], { before = "", after = [] }: { before?: string; after?: string[] } = {}): Promise<void> {
   const text = readFileSync(file, "utf8");
   const steps = parseTranscript(text, tag);
   expect(steps.length).toBeGreaterThan(0);
-  const outputs = await runInShell(steps.map(({ command }) => realOf(command, names)), 120_000);
+  const begin = parseTranscript(text, before);
+  const all = await runInShell([...[...begin, ...steps].map(({ command }) => realOf(command, names)), ...after], 120_000);
+  const outputs = all.slice(begin.length);
   const seen = steps.map(({ command }, i) => ({ command, output: shownOf(outputs[i] ?? "the shell ended early", names).replace(/[ \t\r]+$/gm, "") }));
   if (process.env["UPDATE_COOKBOOKS"]) writeFileSync(file, withOutputs(text, tag, seen.map(({ output }) => output)));
   else expect(comparableSteps(seen)).toEqual(comparableSteps(steps));
