@@ -26,7 +26,7 @@ export async function findManifest(reader: ContainerReader, name: string | undef
 type Place = Pick<BackupDescription, "container" | "uri">;
 
 export function describeManifest(place: Place, { name, sha256, manifest }: Pick<ManifestFile, "name" | "sha256" | "manifest">): BackupDescription {
-  const { segments, previousManifestSha256: _previous, parents: _parents, ...facts } = manifest;
+  const { segments, previousManifestSha256: _previous, lastRecord: _last, ...facts } = manifest;
   return {
     ...facts,
     name,

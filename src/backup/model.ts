@@ -1,4 +1,4 @@
-import type { IndexState, RestorableWindow } from "../engine/engine.js";
+import type { IndexState, LineageParent, RestorableWindow } from "../engine/engine.js";
 import type { HostError } from "../errors.js";
 
 /** Requests and results of backup and restore, and what is known of the host, in the host's own terms. Times in microseconds, sizes in bytes. */
@@ -106,6 +106,8 @@ export interface BackupDescription {
   indexId: string;
   indexLink: string;
   lineage: string;
+  /** Oldest first. */
+  parents: LineageParent[];
   hostId: string;
   productVersion: string;
   createTimeMicros: number;

@@ -38,8 +38,8 @@ export function createBackupStart(options: ManagementOptions): ManagementService
     try {
       const task = { index, container: place.container, full: request.full ?? false, ...looked };
       const forecast = await forecastBackup(task, operations.list(limits.operations).operations, signal);
-      const { positionMicros, window, documents, versions, indexId, lineage } = await index.state();
-      const facts = { indexId, lineage, positionMicros, window, documents, versions, hostId, productVersion };
+      const { positionMicros, window, documents, versions, indexId, lineage, parents } = await index.state();
+      const facts = { indexId, lineage, parents, positionMicros, window, documents, versions, hostId, productVersion };
       const { uri, container } = place;
       const backup = { ...facts, name: "", manifestSha256: "", number: 0, uri, container, indexLink: index.link, createTimeMicros: 0, sizeBytes: 0, segments: [] };
       return { backup, bytesWritten: 0, segmentsWritten: 0, verified: false, warnings: [onlyValidated], forecast };

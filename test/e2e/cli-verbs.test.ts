@@ -65,9 +65,9 @@ test("some documents come back as new versions, and the rest stays", async () =>
   await ok("documents", "put", link, '{"name":"changed"}');
   await ok("documents", "put", "/core/examples/bob", '{"name":"Bob"}');
   const plan = await run("restore", backups, "--prefix", "/core/examples/", "--delete-others", "--dry-run");
-  expect(plan).toMatchObject({ code: 0, output: expect.stringContaining("0 documents would be created, 1 replaced, 1 deleted") });
+  expect(plan).toMatchObject({ code: 0, output: expect.stringContaining("Would put back: 0 created, 1 replaced, 1 deleted") });
   expect((await run("restore", backups, "--prefix", "/core/examples/")).code).toBe(64);
-  expect(await ok("restore", backups, "--prefix", "/core/examples/", "--yes")).toContain("0 documents were created, 1 replaced, 0 deleted");
+  expect(await ok("restore", backups, "--prefix", "/core/examples/", "--yes")).toContain("Put back: 0 created, 1 replaced, 0 deleted");
   expect(await ok("documents", "history", link)).toMatch(/version 2 .*\n.*version 1 .*\n.*version 0 /);
   expect(await ok("documents", "list", "/core/examples")).toMatch(/ada .*\n.*bob /);
 }, 120_000);

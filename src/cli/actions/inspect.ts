@@ -62,15 +62,35 @@ function segments({ segments }: BackupDescription): string {
   return table(columns, segments.map((one) => [one.name, kinds[one.kind], number(one.records), bytes(one.sizeBytes), time(one.firstMicros), time(one.lastMicros)]));
 }
 
-/** The histories at the place, with the backups of each; the one looked at with its chain. */
+/** The histories that the backups at the place belong to or go on from, each below the one that it was restored from; the backup looked at with its chain. */
 function tree(backup: BackupDescription, others: ListedBackup[]): string {
   const found = others.flatMap((one) => (one.backup ? [one.backup] : []));
   const all = found.some(({ name }) => name === backup.name) ? found : [backup, ...found];
-  const lineages = [...new Set([backup.lineage, ...all.map(({ lineage }) => lineage)])];
-  return lineages.flatMap((lineage) => [`lineage ${lineage}`, ...all.filter((one) => one.lineage === lineage).flatMap((one) => branch(one, one.name === backup.name))]).join("\n");
+  const lineages = new Map<string, { parent?: string; fromMicros: bigint }>();
+  for (const { lineage, parents } of all) {
+    const line = [...parents, { lineage }];
+    for (const [i, one] of line.entries()) {
+      const before = parents[i - 1];
+      lineages.set(one.lineage, before ? { parent: before.lineage, fromMicros: before.positionMicros } : { fromMicros: 0n });
+    }
+  }
+  const branch = (lineage: string, depth: number): string[] => {
+    const indent = "  ".repeat(Math.min(depth, maxDepth));
+    const { parent, fromMicros } = lineages.get(lineage) ?? { fromMicros: 0n };
+    const children = [...lineages].filter(([, one]) => one.parent === lineage).map(([name]) => name);
+    return [
+      `${indent}lineage ${lineage}${parent === undefined ? "" : `, restored from the one above as of ${formatTime(fromMicros)}`}`,
+      ...all.filter((one) => one.lineage === lineage).flatMap((one) => leaf(one, one.name === backup.name, indent)),
+      ...children.flatMap((child) => branch(child, depth + 1)),
+    ];
+  };
+  return [...lineages].filter(([, { parent }]) => parent === undefined).flatMap(([root]) => branch(root, 0)).join("\n");
 }
 
-function branch(backup: BackupDescription, open: boolean): string[] {
-  const line = `  ${open ? "*" : "-"} ${backup.name}, until ${formatTime(backup.positionMicros)}`;
-  return open ? [line, ...backup.segments.map((one, depth) => `    ${"  ".repeat(Math.min(depth, 8))}└ ${kinds[one.kind]} of ${count(one.records, "record")}`)] : [line];
+/** What is deeper is not moved further to the right. */
+const maxDepth = 8;
+
+function leaf(backup: BackupDescription, open: boolean, indent: string): string[] {
+  const line = `${indent}  ${open ? "*" : "-"} ${backup.name}, until ${formatTime(backup.positionMicros)}`;
+  return open ? [line, ...backup.segments.map((one, depth) => `${indent}    ${"  ".repeat(Math.min(depth, maxDepth))}└ ${kinds[one.kind]} of ${count(one.records, "record")}`)] : [line];
 }

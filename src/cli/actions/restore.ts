@@ -38,12 +38,14 @@ export async function restore(run: Run, flags: RestoreFlags, source = ""): Promi
   const fixed = { ...(request.targetTimeMicros !== undefined && { "--at": request.targetTimeMicros.toString() }) };
   const work = async (session: Session) => {
     if (flags.dryRun) return dryRun(run, flags, session, request);
-    const wanted = request.selection ? await previewSelection(run, session, request) : await previewWhole(run, flags, session, request);
+    const wanted = request.selection ? !flags.yes && (await previewSelection(run, session, request)) : await previewWhole(run, flags, session, request);
     if (wanted && !(await confirm(run, "Restore?", flags.yes, fixed))) return run.note("Nothing was changed.");
     run.stops.signal.throwIfAborted();
     const operation = await runOperation(run, flags, session, {
       begin: () => session.management.restore({ ...request, requestId: flags.requestId ?? "" }),
-      left: { now: "The index is as it was before.", again: "The same command restores it." },
+      left: request.selection
+        ? { now: "Documents that were put back before stay so; all others are as they were.", again: "The same command goes on." }
+        : { now: "The index is as it was before.", again: "The same command restores it." },
     });
     if (operation === undefined) return;
     const result = outcomeOf(operation, RestoreResultSchema);
@@ -117,7 +119,7 @@ async function previewWhole(run: Run, flags: RestoreFlags, session: Session, req
   if (flags.at !== undefined) await run.say(await momentText(run, session, request));
   const until = request.targetTimeMicros ?? backup?.positionMicros;
   const leftOut = until !== undefined && index.positionMicros > until ? await versionsAfter(run, session, link, until) : undefined;
-  await run.say(wholeText(index, backup, until, leftOut, request.source));
+  await run.say(wholeText(index, backup, until, leftOut, request));
   return index.documents > 0n;
 }
 
@@ -132,11 +134,11 @@ async function versionsAfter(run: Run, session: Session, indexLink: string, targ
   }
 }
 
-function wholeText(index: Index, backup: BackupDescription | undefined, until: bigint | undefined, leftOut: bigint | undefined, source: string): string {
+function wholeText(index: Index, backup: BackupDescription | undefined, until: bigint | undefined, leftOut: bigint | undefined, request: Request): string {
   const now = nowMicros();
   const comes = backup
-    ? `${count(backup.documents, "document")} with ${count(backup.versions, "version")}, ${bytes(backup.sizeBytes)}, made ${age(backup.createTimeMicros, now)}: ${backup.name}`
-    : `the backup at ${showPlace(source)}, which is looked at when it is restored`;
+    ? `${broughtText(backup, request)}, ${bytes(backup.sizeBytes)}, made ${age(backup.createTimeMicros, now)}: ${backup.name}`
+    : `the backup at ${showPlace(request.source)}, which is looked at when it is restored`;
   const lines: [string, string][] = [
     ["index", index.link],
     ["has now", `${count(index.documents, "document")} with ${count(index.versions, "version")}, last changed ${age(index.positionMicros, now)}: ${moment(index.positionMicros)}`],
@@ -170,17 +172,24 @@ async function momentText(run: Run, session: Session, { source, backupName, targ
   return `${table(columns, rows)}\n${count(found.versionsAfter, "version")} of the backup ${found.versionsAfter === 1n ? "is" : "are"} after that moment and left out.\n`;
 }
 
-function planText(plan: RestorePlan, { source }: Request): string {
+function planText(plan: RestorePlan, request: Request): string {
   const { backup } = plan;
+  const { source } = request;
   const lines: [string, string][] = [
     ["from", backup ? `${showPlace(backup.uri)}, ${backup.name}` : showPlace(source)],
     ["would replace", `${count(plan.currentDocuments, "document")} with ${count(plan.currentVersions, "version")}, last changed ${moment(plan.currentPositionMicros)}`],
-    ["would bring", backup ? `${count(backup.documents, "document")} with ${count(backup.versions, "version")}` : "not known"],
+    ["would bring", backup ? broughtText(backup, request) : "not known"],
     ["would leave out", plan.versionsLeftOut === undefined ? "all versions of now: the backup is of another history" : `${count(plan.versionsLeftOut, "version")} of now`],
     ["takes", `${bytes(plan.neededBytes)} beside the index; ${bytes(plan.freeBytes)} are free`],
     ["takes about", plan.expectedMicros === undefined ? "not known: nothing was restored yet" : span(plan.expectedMicros)],
   ];
   return list(lines);
+}
+
+/** A moment within a backup has less than all of it; how much is known when it is restored. */
+function broughtText(backup: BackupDescription, { targetTimeMicros }: Pick<Request, "targetTimeMicros">): string {
+  const all = `${count(backup.documents, "document")} with ${count(backup.versions, "version")}`;
+  return targetTimeMicros === undefined ? all : `what there was at ${formatTime(targetTimeMicros)}, of ${all}`;
 }
 
 function resultText(operation: Operation, result: RestoreResult, flags: RestoreFlags): string {

@@ -44,7 +44,7 @@ const compared: Record<string, string> = {
   list: "the manifest, and that its files are there with their sizes; nothing in them was read",
   sample: "some rows of every segment with their checksums",
   full: "the digest of every file, every row with its checksum, the counts and the chain",
-  trial: "what full compares, and a restore into an index that was thrown away with the manifest",
+  trial: "what full compares, and what a restore into an index that was thrown away gave with what the manifest promises",
 };
 
 function resultText(operation: Operation, result: VerifyResult, uri: string, level: string): string {

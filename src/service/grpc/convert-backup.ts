@@ -44,6 +44,7 @@ export function toBackup(backup: BackupDescription): MessageInitShape<typeof Bac
     versions: toInt64(backup.versions),
     sizeBytes: toInt64(backup.sizeBytes),
     segments: backup.segments.map(toSegment),
+    parents: backup.parents.map(toParent),
   };
 }
 

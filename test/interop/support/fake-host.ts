@@ -65,7 +65,7 @@ const fakeBackup: BackupDescription = {
   container: "DIRECTORY",
   indexId: "index",
   indexLink: "/core/document-index",
-  lineage: "lineage",
+  lineage: "lineage", parents: [],
   hostId: "host",
   productVersion: "0.1.0",
   createTimeMicros: 9_007_199_254_740_991,

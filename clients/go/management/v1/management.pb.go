@@ -3524,8 +3524,10 @@ type BackupDescription struct {
 	Segments []*Segment `protobuf:"bytes,16,rep,name=segments,proto3" json:"segments,omitempty"`
 	// The SHA-256 of its manifest in lower-case hexadecimal: what `since` takes.
 	ManifestSha256 string `protobuf:"bytes,17,opt,name=manifest_sha256,json=manifestSha256,proto3" json:"manifest_sha256,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The lineages that its own one goes on from, oldest first.
+	Parents       []*LineageParent `protobuf:"bytes,18,rep,name=parents,proto3" json:"parents,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BackupDescription) Reset() {
@@ -3675,6 +3677,13 @@ func (x *BackupDescription) GetManifestSha256() string {
 		return x.ManifestSha256
 	}
 	return ""
+}
+
+func (x *BackupDescription) GetParents() []*LineageParent {
+	if x != nil {
+		return x.Parents
+	}
+	return nil
 }
 
 // One immutable file of a backup.
@@ -6182,7 +6191,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x03uri\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05 \x01(\x80@R\x03uri\x12)\n" +
 	"\vbackup_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\n" +
-	"backupName\"\x80\x05\n" +
+	"backupName\"\xc1\x05\n" +
 	"\x11BackupDescription\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x03R\x06number\x12\x10\n" +
@@ -6203,7 +6212,8 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"size_bytes\x18\x0f \x01(\x03R\tsizeBytes\x12;\n" +
 	"\bsegments\x18\x10 \x03(\v2\x1f.holdfast.management.v1.SegmentR\bsegments\x12'\n" +
-	"\x0fmanifest_sha256\x18\x11 \x01(\tR\x0emanifestSha256\"\xeb\x01\n" +
+	"\x0fmanifest_sha256\x18\x11 \x01(\tR\x0emanifestSha256\x12?\n" +
+	"\aparents\x18\x12 \x03(\v2%.holdfast.management.v1.LineageParentR\aparents\"\xeb\x01\n" +
 	"\aSegment\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x127\n" +
 	"\x04kind\x18\x02 \x01(\x0e2#.holdfast.management.v1.SegmentKindR\x04kind\x12\x1d\n" +
@@ -6598,83 +6608,84 @@ var file_holdfast_management_v1_management_proto_depIdxs = []int32{
 	1,  // 29: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
 	30, // 30: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
 	49, // 31: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
-	4,  // 32: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
-	52, // 33: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
-	5,  // 34: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
-	48, // 35: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
-	36, // 36: holdfast.management.v1.ListedBackup.last_verification:type_name -> holdfast.management.v1.Verification
-	6,  // 37: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
-	48, // 38: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	57, // 39: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
-	7,  // 40: holdfast.management.v1.BackupPlan.kind:type_name -> holdfast.management.v1.BackupPlanKind
-	59, // 41: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
-	60, // 42: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
-	40, // 43: holdfast.management.v1.SelectionResult.differences:type_name -> holdfast.management.v1.DocumentDifference
-	48, // 44: holdfast.management.v1.RestorePlan.backup:type_name -> holdfast.management.v1.BackupDescription
-	48, // 45: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
-	2,  // 46: holdfast.management.v1.VerifyResult.level:type_name -> holdfast.management.v1.VerifyLevel
-	64, // 47: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
-	65, // 48: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
-	66, // 49: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	70, // 50: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
-	68, // 51: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
-	65, // 52: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
-	66, // 53: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
-	58, // 54: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
-	8,  // 55: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
-	48, // 56: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
-	70, // 57: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
-	9,  // 58: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
-	31, // 59: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
-	32, // 60: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
-	34, // 61: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
-	35, // 62: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
-	47, // 63: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
-	50, // 64: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
-	38, // 65: holdfast.management.v1.ManagementService.DiffBackups:input_type -> holdfast.management.v1.DiffBackupsRequest
-	42, // 66: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
-	44, // 67: holdfast.management.v1.ManagementService.DescribeMoment:input_type -> holdfast.management.v1.DescribeMomentRequest
-	53, // 68: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
-	62, // 69: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
-	67, // 70: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
-	71, // 71: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
-	72, // 72: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
-	74, // 73: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
-	13, // 74: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
-	15, // 75: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
-	17, // 76: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
-	18, // 77: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
-	21, // 78: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
-	26, // 79: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
-	76, // 80: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
-	10, // 81: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
-	77, // 82: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
-	77, // 83: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
-	77, // 84: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
-	77, // 85: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
-	48, // 86: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
-	51, // 87: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
-	39, // 88: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
-	43, // 89: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
-	45, // 90: holdfast.management.v1.ManagementService.DescribeMoment:output_type -> holdfast.management.v1.DescribeMomentResponse
-	54, // 91: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
-	63, // 92: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
-	69, // 93: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
-	70, // 94: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
-	73, // 95: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
-	75, // 96: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
-	12, // 97: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
-	14, // 98: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
-	16, // 99: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
-	19, // 100: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
-	22, // 101: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
-	27, // 102: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
-	77, // 103: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
-	81, // [81:104] is the sub-list for method output_type
-	58, // [58:81] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	29, // 32: holdfast.management.v1.BackupDescription.parents:type_name -> holdfast.management.v1.LineageParent
+	4,  // 33: holdfast.management.v1.Segment.kind:type_name -> holdfast.management.v1.SegmentKind
+	52, // 34: holdfast.management.v1.ListBackupsResponse.backups:type_name -> holdfast.management.v1.ListedBackup
+	5,  // 35: holdfast.management.v1.ListedBackup.state:type_name -> holdfast.management.v1.BackupState
+	48, // 36: holdfast.management.v1.ListedBackup.backup:type_name -> holdfast.management.v1.BackupDescription
+	36, // 37: holdfast.management.v1.ListedBackup.last_verification:type_name -> holdfast.management.v1.Verification
+	6,  // 38: holdfast.management.v1.OperationMetadata.kind:type_name -> holdfast.management.v1.OperationKind
+	48, // 39: holdfast.management.v1.BackupResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	57, // 40: holdfast.management.v1.BackupResult.plan:type_name -> holdfast.management.v1.BackupPlan
+	7,  // 41: holdfast.management.v1.BackupPlan.kind:type_name -> holdfast.management.v1.BackupPlanKind
+	59, // 42: holdfast.management.v1.RestoreResult.selection:type_name -> holdfast.management.v1.SelectionResult
+	60, // 43: holdfast.management.v1.RestoreResult.plan:type_name -> holdfast.management.v1.RestorePlan
+	40, // 44: holdfast.management.v1.SelectionResult.differences:type_name -> holdfast.management.v1.DocumentDifference
+	48, // 45: holdfast.management.v1.RestorePlan.backup:type_name -> holdfast.management.v1.BackupDescription
+	48, // 46: holdfast.management.v1.VerifyResult.backup:type_name -> holdfast.management.v1.BackupDescription
+	2,  // 47: holdfast.management.v1.VerifyResult.level:type_name -> holdfast.management.v1.VerifyLevel
+	64, // 48: holdfast.management.v1.StreamBackupResponse.header:type_name -> holdfast.management.v1.StreamBackupHeader
+	65, // 49: holdfast.management.v1.StreamBackupResponse.chunk:type_name -> holdfast.management.v1.Chunk
+	66, // 50: holdfast.management.v1.StreamBackupResponse.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	70, // 51: holdfast.management.v1.StreamBackupHeader.transfer:type_name -> holdfast.management.v1.Transfer
+	68, // 52: holdfast.management.v1.StreamRestoreRequest.header:type_name -> holdfast.management.v1.StreamRestoreHeader
+	65, // 53: holdfast.management.v1.StreamRestoreRequest.chunk:type_name -> holdfast.management.v1.Chunk
+	66, // 54: holdfast.management.v1.StreamRestoreRequest.trailer:type_name -> holdfast.management.v1.TransferTrailer
+	58, // 55: holdfast.management.v1.StreamRestoreResponse.result:type_name -> holdfast.management.v1.RestoreResult
+	8,  // 56: holdfast.management.v1.Transfer.direction:type_name -> holdfast.management.v1.TransferDirection
+	48, // 57: holdfast.management.v1.Transfer.backup:type_name -> holdfast.management.v1.BackupDescription
+	70, // 58: holdfast.management.v1.ListTransfersResponse.transfers:type_name -> holdfast.management.v1.Transfer
+	9,  // 59: holdfast.management.v1.ManagementService.GetHost:input_type -> holdfast.management.v1.GetHostRequest
+	31, // 60: holdfast.management.v1.ManagementService.Backup:input_type -> holdfast.management.v1.BackupRequest
+	32, // 61: holdfast.management.v1.ManagementService.Restore:input_type -> holdfast.management.v1.RestoreRequest
+	34, // 62: holdfast.management.v1.ManagementService.UndoRestore:input_type -> holdfast.management.v1.UndoRestoreRequest
+	35, // 63: holdfast.management.v1.ManagementService.VerifyBackup:input_type -> holdfast.management.v1.VerifyBackupRequest
+	47, // 64: holdfast.management.v1.ManagementService.DescribeBackup:input_type -> holdfast.management.v1.DescribeBackupRequest
+	50, // 65: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
+	38, // 66: holdfast.management.v1.ManagementService.DiffBackups:input_type -> holdfast.management.v1.DiffBackupsRequest
+	42, // 67: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
+	44, // 68: holdfast.management.v1.ManagementService.DescribeMoment:input_type -> holdfast.management.v1.DescribeMomentRequest
+	53, // 69: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
+	62, // 70: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
+	67, // 71: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
+	71, // 72: holdfast.management.v1.ManagementService.GetTransfer:input_type -> holdfast.management.v1.GetTransferRequest
+	72, // 73: holdfast.management.v1.ManagementService.ListTransfers:input_type -> holdfast.management.v1.ListTransfersRequest
+	74, // 74: holdfast.management.v1.ManagementService.DeleteTransfer:input_type -> holdfast.management.v1.DeleteTransferRequest
+	13, // 75: holdfast.management.v1.ManagementService.ConfigureAutoBackup:input_type -> holdfast.management.v1.ConfigureAutoBackupRequest
+	15, // 76: holdfast.management.v1.ManagementService.ConfigureRequestLogging:input_type -> holdfast.management.v1.ConfigureRequestLoggingRequest
+	17, // 77: holdfast.management.v1.ManagementService.ConfigureOperationTracing:input_type -> holdfast.management.v1.ConfigureOperationTracingRequest
+	18, // 78: holdfast.management.v1.ManagementService.SynchronizeWithPeers:input_type -> holdfast.management.v1.SynchronizeWithPeersRequest
+	21, // 79: holdfast.management.v1.ManagementService.GetStats:input_type -> holdfast.management.v1.GetStatsRequest
+	26, // 80: holdfast.management.v1.ManagementService.Shutdown:input_type -> holdfast.management.v1.ShutdownRequest
+	76, // 81: holdfast.management.v1.ManagementService.WatchOperation:input_type -> holdfast.management.v1.WatchOperationRequest
+	10, // 82: holdfast.management.v1.ManagementService.GetHost:output_type -> holdfast.management.v1.Host
+	77, // 83: holdfast.management.v1.ManagementService.Backup:output_type -> google.longrunning.Operation
+	77, // 84: holdfast.management.v1.ManagementService.Restore:output_type -> google.longrunning.Operation
+	77, // 85: holdfast.management.v1.ManagementService.UndoRestore:output_type -> google.longrunning.Operation
+	77, // 86: holdfast.management.v1.ManagementService.VerifyBackup:output_type -> google.longrunning.Operation
+	48, // 87: holdfast.management.v1.ManagementService.DescribeBackup:output_type -> holdfast.management.v1.BackupDescription
+	51, // 88: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
+	39, // 89: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
+	43, // 90: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
+	45, // 91: holdfast.management.v1.ManagementService.DescribeMoment:output_type -> holdfast.management.v1.DescribeMomentResponse
+	54, // 92: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
+	63, // 93: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
+	69, // 94: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse
+	70, // 95: holdfast.management.v1.ManagementService.GetTransfer:output_type -> holdfast.management.v1.Transfer
+	73, // 96: holdfast.management.v1.ManagementService.ListTransfers:output_type -> holdfast.management.v1.ListTransfersResponse
+	75, // 97: holdfast.management.v1.ManagementService.DeleteTransfer:output_type -> holdfast.management.v1.DeleteTransferResponse
+	12, // 98: holdfast.management.v1.ManagementService.ConfigureAutoBackup:output_type -> holdfast.management.v1.AutoBackup
+	14, // 99: holdfast.management.v1.ManagementService.ConfigureRequestLogging:output_type -> holdfast.management.v1.RequestLogging
+	16, // 100: holdfast.management.v1.ManagementService.ConfigureOperationTracing:output_type -> holdfast.management.v1.OperationTracing
+	19, // 101: holdfast.management.v1.ManagementService.SynchronizeWithPeers:output_type -> holdfast.management.v1.SynchronizeWithPeersResponse
+	22, // 102: holdfast.management.v1.ManagementService.GetStats:output_type -> holdfast.management.v1.Stats
+	27, // 103: holdfast.management.v1.ManagementService.Shutdown:output_type -> holdfast.management.v1.ShutdownResponse
+	77, // 104: holdfast.management.v1.ManagementService.WatchOperation:output_type -> google.longrunning.Operation
+	82, // [82:105] is the sub-list for method output_type
+	59, // [59:82] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_holdfast_management_v1_management_proto_init() }

@@ -1093,6 +1093,8 @@ export interface BackupDescription {
   segments: Segment[];
   /** The SHA-256 of its manifest in lower-case hexadecimal: what `since` takes. */
   manifestSha256: string;
+  /** The lineages that its own one goes on from, oldest first. */
+  parents: LineageParent[];
 }
 
 /** One immutable file of a backup. */
@@ -6881,6 +6883,7 @@ function createBaseBackupDescription(): BackupDescription {
     sizeBytes: 0n,
     segments: [],
     manifestSha256: "",
+    parents: [],
   };
 }
 
@@ -6954,6 +6957,9 @@ export const BackupDescription: MessageFns<BackupDescription> = {
     }
     if (message.manifestSha256 !== "") {
       writer.uint32(138).string(message.manifestSha256);
+    }
+    for (const v of message.parents) {
+      LineageParent.encode(v!, writer.uint32(146).fork()).join();
     }
     return writer;
   },
@@ -7107,6 +7113,14 @@ export const BackupDescription: MessageFns<BackupDescription> = {
             message.manifestSha256 = reader.string();
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.parents.push(LineageParent.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7172,6 +7186,9 @@ export const BackupDescription: MessageFns<BackupDescription> = {
         : isSet(object.manifest_sha256)
         ? globalThis.String(object.manifest_sha256)
         : "",
+      parents: globalThis.Array.isArray(object?.parents)
+        ? object.parents.map((e: any) => LineageParent.fromJSON(e))
+        : [],
     };
   },
 
@@ -7228,6 +7245,9 @@ export const BackupDescription: MessageFns<BackupDescription> = {
     if (message.manifestSha256 !== "") {
       obj.manifestSha256 = message.manifestSha256;
     }
+    if (message.parents?.length) {
+      obj.parents = message.parents.map((e) => LineageParent.toJSON(e));
+    }
     return obj;
   },
 
@@ -7259,6 +7279,7 @@ export const BackupDescription: MessageFns<BackupDescription> = {
     message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
     message.segments = object.segments?.map((e) => Segment.fromPartial(e)) || [];
     message.manifestSha256 = object.manifestSha256 ?? "";
+    message.parents = object.parents?.map((e) => LineageParent.fromPartial(e)) || [];
     return message;
   },
 };
