@@ -45,9 +45,8 @@ export async function verifyBackup(seams: Seams, kit: EngineKit, task: VerifyTas
   return withSegmentFiles(seams, reader, manifest, temporaryDirectory, signal, async (segments) => {
     const onRows = (rows: number) => report({ documentsDone: rows });
     if (sampled) return kit.sampleSegments(segments, samplePercent, signal, onRows);
-    report({ bytesTotal });
     await kit.checkSegments(segments, signal, onRows);
-    report({ bytesDone: bytesTotal });
+    report({ bytesTotal, bytesDone: bytesTotal });
     return { records, bytes: bytesTotal };
   });
 }

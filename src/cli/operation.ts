@@ -7,7 +7,7 @@ import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Session } from "./connect/session.js";
 import type { OperationFlags } from "./flags.js";
-import { progressOf, startProgress } from "./output/progress.js";
+import { progressOf, startProgress, type Progress } from "./output/progress.js";
 import type { Run } from "./run.js";
 
 /** What is there after an operation was cancelled, and what to type then. */
@@ -52,17 +52,19 @@ export function outcomeOf<Desc extends DescMessage>(operation: Operation, schema
 /** Watches an operation until it is done; undefined where it was left to itself. */
 async function follow(run: Run, session: Session, name: string, left: Left): Promise<Operation | undefined> {
   const { signal } = run.stops;
+  const progress = startProgress(run);
   const gone = new AbortController();
   let cancelling: Promise<unknown> = Promise.resolve();
   const onStop = () => {
     if (run.stops.stopped !== "interrupted" && !session.offline) return gone.abort();
+    progress.stop();
     run.note(`Cancelling ${name}; Ctrl-C again leaves at once.`);
     cancelling = session.operations.cancelOperation({ name }).catch((error: unknown) => run.note(`It could not be cancelled (${error instanceof Error ? error.message : "no reason given"}).`));
   };
   signal.addEventListener("abort", onStop, { once: true });
   if (signal.aborted) onStop();
   try {
-    return await watchToEnd(run, session, name, gone.signal, left);
+    return await watchToEnd(session, name, gone.signal, progress, left);
   } catch (thrown) {
     if (gone.signal.aborted) return undefined;
     throw thrown;
@@ -73,8 +75,7 @@ async function follow(run: Run, session: Session, name: string, left: Left): Pro
 }
 
 /** A watch that is cut is begun again a few times: the operation does not need it. */
-export async function watchToEnd(run: Run, session: Session, name: string, signal: AbortSignal, left?: Left): Promise<Operation> {
-  const progress = startProgress(run);
+export async function watchToEnd(session: Session, name: string, signal: AbortSignal, progress: Progress, left?: Left): Promise<Operation> {
   try {
     for (let tries = 1; ; tries++) {
       try {

@@ -39,7 +39,7 @@ export interface ZipOutcome {
   sha256?: string;
 }
 
-/** `onBytes` hears of each segment that is done. */
+/** `onBytes` hears how many bytes of the segments are done, and in the end of all of them. */
 export function runZip(call: ZipCall, signal: AbortSignal, onBytes?: (count: number) => void): Promise<ZipOutcome> {
   return runInChild<ZipCall, ZipOutcome, number>("container/zip-process", call, {
     signal,

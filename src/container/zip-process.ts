@@ -31,11 +31,11 @@ async function* collecting<T extends Uint8Array>(chunks: AsyncIterable<T>): Asyn
 }
 
 /** Entries in a fixed order with one time and one mode: the same segments give the same bytes. */
-async function* archiveBytes({ store, segments, manifest, modifiedMs }: PackCall): AsyncGenerator<Uint8Array> {
+async function* archiveBytes({ store, segments, manifest, modifiedMs }: PackCall, report: (bytes: number) => void): AsyncGenerator<Uint8Array> {
   const archive = store ? new ZipArchive({ store: true }) : new ZipArchive({ zlib: { level: 1 } });
   const entry = (name: string) => ({ name, date: new Date(modifiedMs), mode: 0o644 });
   for (const { name, path } of segments) {
-    const source = Readable.from(collecting(readChunks(nodeFileSystem, path, never)), { objectMode: false });
+    const source = Readable.from(telling(collecting(readChunks(nodeFileSystem, path, never)), report), { objectMode: false });
     // archiver does not listen to what it is given: unheard, an error would end the process without a word.
     source.on("error", (error) => archive.destroy(error));
     archive.append(source, entry(name));
@@ -48,6 +48,24 @@ async function* archiveBytes({ store, segments, manifest, modifiedMs }: PackCall
   await finalized;
 }
 
+/** Passes chunks on and tells their sizes. */
+async function* telling<T extends Uint8Array>(chunks: AsyncIterable<T>, report: (bytes: number) => void): AsyncGenerator<T> {
+  for await (const chunk of chunks) {
+    yield chunk;
+    report(chunk.length);
+  }
+}
+
+/** Half of what is told to it, without a rest that is lost: what is packed is read back, and each is half of the work. */
+function halving(report: (bytes: number) => void): (bytes: number) => void {
+  let rest = 0;
+  return (bytes) => {
+    const whole = bytes + rest;
+    rest = whole % 2;
+    if (whole >= 2) report((whole - rest) / 2);
+  };
+}
+
 async function* hashing(chunks: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
     hash.update(chunk);
@@ -57,7 +75,8 @@ async function* hashing(chunks: AsyncIterable<Uint8Array>, hash: Hash): AsyncGen
 
 async function pack(call: PackCall, report: (bytes: number) => void): Promise<ZipOutcome> {
   const hash = createHash("sha256");
-  const sizeBytes = await writeStream(nodeFileSystem, call.path, hashing(archiveBytes(call), hash), Number.MAX_SAFE_INTEGER, never);
+  const half = halving(report);
+  const sizeBytes = await writeStream(nodeFileSystem, call.path, hashing(archiveBytes(call, half), hash), Number.MAX_SAFE_INTEGER, never);
   const file = await nodeFileSystem.openToWrite(call.path);
   try {
     await file.sync();
@@ -66,8 +85,7 @@ async function pack(call: PackCall, report: (bytes: number) => void): Promise<Zi
   }
   const archive = await openZipReader(seams, call.path);
   for (const segment of call.segments) {
-    await archive.readBack(segment, collecting);
-    report(segment.sizeBytes);
+    await archive.readBack(segment, (bytes) => telling(collecting(bytes), half));
   }
   await archive.readBack({ name: call.manifest.name, sizeBytes: call.manifest.bytes.length, sha256: call.manifest.sha256 }, collecting);
   return { sizeBytes, sha256: hash.digest("hex") };
@@ -77,11 +95,10 @@ async function extract(call: ExtractCall, report: (bytes: number) => void): Prom
   const archive = await openZipReader(seams, call.path);
   let total = 0;
   for (const { name, sizeBytes, target } of call.segments) {
-    const bytes = collecting(archive.bytesOf({ name, sizeBytes }, never));
+    const bytes = telling(collecting(archive.bytesOf({ name, sizeBytes }, never)), report);
     const written = await writeStream(nodeFileSystem, target, bytes, sizeBytes, never);
     if (written !== sizeBytes) throw new HostError("BACKUP_DAMAGED", `${name} in ${call.path} has ${written} bytes, not ${sizeBytes}. Use another backup.`);
     total += written;
-    report(written);
   }
   return { sizeBytes: total };
 }

@@ -4,6 +4,7 @@ import { hostErrorOfStatus } from "../../client/host-error.js";
 import { withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
 import { watchToEnd } from "../operation.js";
+import { startProgress } from "../output/progress.js";
 import { span } from "../output/figures.js";
 import { durationOf } from "../output/outcome.js";
 import type { Run } from "../run.js";
@@ -34,7 +35,7 @@ export async function watchOperation(run: Run, flags: HostFlags, name = ""): Pro
   await withHost(run, flags, async (session) => {
     const { signal } = run.stops;
     const found = await session.operations.getOperation({ name: nameOf(name) }, { signal });
-    const operation = found.done ? found : await watchToEnd(run, session, found.name, signal);
+    const operation = found.done ? found : await watchToEnd(session, found.name, signal, startProgress(run));
     if (operation.result.case === "error") throw hostErrorOfStatus(operation.result.value);
     await run.finish(OperationSchema, operation, () => `${operation.name} is done, after ${span(durationOf(operation))}.`);
   });
@@ -45,7 +46,7 @@ export async function cancelOperation(run: Run, flags: HostFlags, name = ""): Pr
     const full = nameOf(name);
     const before = await session.operations.getOperation({ name: full }, { signal: run.stops.signal });
     if (!before.done) await session.operations.cancelOperation({ name: full });
-    const operation = before.done ? before : await watchToEnd(run, session, full, run.stops.signal);
+    const operation = before.done ? before : await watchToEnd(session, full, run.stops.signal, startProgress(run));
     await run.finish(OperationSchema, operation, () => cancelled(operation, before.done));
   });
 }

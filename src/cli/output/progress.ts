@@ -7,6 +7,7 @@ import { bytes, number, span } from "./figures.js";
 /** How far something is, for people: a bar on a terminal, now and then a line off it. */
 export interface Progress {
   update(state: ProgressState): void;
+  /** Takes the bar away; what comes later is not shown. */
   stop(): void;
 }
 
@@ -27,7 +28,8 @@ export function startProgress({ json, quiet }: Run): Progress {
 /** What an operation says of itself. */
 export function progressOf(metadata: OperationMetadata): ProgressState {
   const { stage, bytesDone, bytesTotal, documentsDone, documentsTotal, bytesPerSecond, remainingMicros } = metadata;
-  const byBytes = bytesTotal > 0n || documentsTotal === 0n;
+  // A stage that works on records begins where the bytes were all fetched.
+  const byBytes = documentsTotal === 0n || (bytesTotal > 0n && !(bytesDone === bytesTotal && documentsDone < documentsTotal));
   const detail = [
     bytesDone > 0n ? bytes(bytesDone) : "",
     documentsDone > 0n ? `${number(documentsDone)} records` : "",
@@ -56,8 +58,10 @@ function bar(): Progress {
     forceRedraw: true,
   });
   let running = false;
+  let stopped = false;
   return {
     update(state) {
+      if (stopped) return;
       const percent = percentOf(state);
       const payload = { stage: state.stage.padEnd(10), share: percent === undefined ? "   " : `${percent}%`.padStart(4), detail: state.detail };
       if (running) made.update(percent ?? 0, payload);
@@ -67,6 +71,7 @@ function bar(): Progress {
     stop() {
       if (running) made.stop();
       running = false;
+      stopped = true;
     },
   };
 }
