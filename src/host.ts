@@ -9,7 +9,7 @@ import { HostError } from "./errors.js";
 import { openFileStore } from "./file-store/file-store.js";
 import { isHostId, resolveOptions, type HostOptions, type ResolvedOptions } from "./host-options.js";
 import { lockDirectory } from "./io/directory-lock.js";
-import { writeFileDurably } from "./io/durable-file.js";
+import { temporaryPrefix, writeFileDurably } from "./io/durable-file.js";
 import { readSmallFile } from "./io/read-file.js";
 import { limits } from "./limits.js";
 import { createMetrics } from "./metrics/metrics.js";
@@ -126,6 +126,8 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const temporaryDirectory = join(dataDirectory, "temporary");
   await files.removeTree(temporaryDirectory);
   await files.makeDirectory(temporaryDirectory);
+  // Small files that a kill left half written.
+  for (const name of await files.list(dataDirectory)) if (name.startsWith(temporaryPrefix)) await files.remove(join(dataDirectory, name));
   const onInternalError = (thrown: unknown) => logger.error({ err: thrown }, "internal error");
 
   // What is made later and asked for by what is made before it.
