@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { delimiter, join, resolve } from "node:path";
-import { runCookbook } from "../support/cookbook.js";
+import { runCookbook, type Name } from "../support/cookbook.js";
+import { serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { haveTools } from "../support/tools.js";
 
@@ -12,6 +13,20 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((closed) => server.close(closed));
   return port;
+}
+
+/** Puts variables into the environment for the length of the work. */
+async function under(environment: Record<string, string>, work: () => Promise<void>): Promise<void> {
+  const before = { ...process.env };
+  Object.assign(process.env, environment);
+  try {
+    await work();
+  } finally {
+    for (const name of Object.keys(environment)) {
+      if (before[name] === undefined) delete process.env[name];
+      else process.env[name] = before[name];
+    }
+  }
 }
 
 /** The command by its name, on ports of its own, with no settings of whoever runs the tests. */
@@ -32,6 +47,8 @@ async function surroundings(root: string): Promise<Record<string, string>> {
   };
 }
 
+const names = (root: string): Name[] => [["/tmp/holdfast", join(root, "work")]];
+
 (haveTools("the walk-throughs of docs/operations.md", "sh", "jq", "dd") ? describe : describe.skip)("docs/operations.md", () => {
   test.each([
     ["how each of them begins", "begin"],
@@ -42,16 +59,16 @@ async function surroundings(root: string): Promise<Record<string, string>> {
     ["a damaged backup", "damage"],
   ])("%s", async (_name, tag) => {
     const root = temporaryDirectory();
-    const environment = await surroundings(root);
-    const before = { ...process.env };
-    Object.assign(process.env, environment);
-    try {
-      await runCookbook("docs/operations.md", tag, [["/tmp/holdfast", join(root, "work")]], tag === "begin" ? { after: ["kill $! && wait $!"] } : { before: "begin" });
-    } finally {
-      for (const name of Object.keys(environment)) {
-        if (before[name] === undefined) delete process.env[name];
-        else process.env[name] = before[name];
-      }
-    }
+    const more = tag === "begin" ? { after: ["kill $! && wait $!"] } : { before: "begin" };
+    await under(await surroundings(root), () => runCookbook("docs/operations.md", tag, names(root), more));
   }, 120_000);
 });
+
+(haveTools("the first round of the README", "sh", "date") ? test : test.skip)("the README's first round: start, back up, lose, verify, restore", async () => {
+  const root = temporaryDirectory();
+  const environment = await surroundings(root);
+  const ports = ["--http-port", environment["HOLDFAST_HTTP_PORT"] ?? "", "--grpc-port", environment["HOLDFAST_GRPC_PORT"] ?? ""];
+  const host = await serve(["--data-dir", join(root, "data"), ...ports]);
+  await under(environment, () => runCookbook("README.md", "round", names(root)));
+  expect(await host.stop()).toBe(0);
+}, 60_000);

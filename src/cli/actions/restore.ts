@@ -168,7 +168,7 @@ async function momentText(run: Run, session: Session, { source, backupName, targ
     ["-->", formatTime(at), at.toString(), "", "the moment", ""],
     ...found.after.map((one) => ["goes", formatTime(one.timeMicros), one.timeMicros.toString(), one.action, one.selfLink, String(one.version)]),
   ];
-  const columns = [{ head: "" }, { head: "TIME" }, { head: "MICROS" }, { head: "ACTION" }, { head: "DOCUMENT" }, { head: "VERSION", right: true }];
+  const columns = [{ head: "THEN" }, { head: "TIME" }, { head: "MICROS" }, { head: "ACTION" }, { head: "DOCUMENT" }, { head: "VERSION", right: true }];
   return `${table(columns, rows)}\n${count(found.versionsAfter, "version")} of the backup ${found.versionsAfter === 1n ? "is" : "are"} after that moment and left out.\n`;
 }
 
@@ -188,8 +188,9 @@ function planText(plan: RestorePlan, request: Request): string {
 
 /** A moment within a backup has less than all of it; how much is known when it is restored. */
 function broughtText(backup: BackupDescription, { targetTimeMicros }: Pick<Request, "targetTimeMicros">): string {
-  const all = `${count(backup.documents, "document")} with ${count(backup.versions, "version")}`;
-  return targetTimeMicros === undefined ? all : `what there was at ${formatTime(targetTimeMicros)}, of ${all}`;
+  const versions = count(backup.versions, "version");
+  if (targetTimeMicros === undefined) return `${count(backup.documents, "document")} with ${versions}`;
+  return `what there was at ${formatTime(targetTimeMicros)}, out of ${versions}`;
 }
 
 function resultText(operation: Operation, result: RestoreResult, flags: RestoreFlags): string {
