@@ -6,6 +6,7 @@ import { segmentName } from "../../src/format/naming.js";
 import type { LeaseOptions } from "../../src/io/lease-options.js";
 import { systemSeams, type Seams } from "../../src/io/seams.js";
 import { hostFixture } from "../support/host-fixture.js";
+import { unfinishedFiles } from "../support/unfinished-files.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 export interface ContainerUnderTest {
@@ -67,9 +68,7 @@ export function containerContract({ container, name, openWriter, leasePath }: Co
         expect((await fixture.backup(name, request)).backup).toMatchObject({ number: round, documents: round + 1 });
       }
       expect(await fixture.host.management.listBackups(fixture.uri(name))).toHaveLength(1);
-      const unfinished = readdirSync(fixture.root, { recursive: true }).filter((path) => /\.holdfast-|\.lease|\.tmp/.test(String(path)));
-      // What the host writes down of a backup it writes after it has answered.
-      expect(unfinished.filter((path) => !/^data\/\.holdfast-\w+\.tmp$/.test(String(path)))).toEqual([]);
+      expect(await unfinishedFiles(fixture.root)).toEqual([]);
       await fixture.put("d", { round: 99 });
       await fixture.restore(name);
       expect(await fixture.contents()).toEqual(states[3]);

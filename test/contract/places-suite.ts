@@ -57,7 +57,7 @@ export function placeContract(what: string, { container, prepare }: PlaceUnderTe
       const { backup: made }: BackupResult = await backup();
       const { management } = fixture.host;
       expect(await management.describeBackup(uri)).toEqual(made);
-      expect(await management.listBackups(uri)).toEqual([{ name: made.name, state: "COMPLETE", backup: made }]);
+      expect(await management.listBackups(uri)).toEqual([{ name: made.name, uri: made.uri, state: "COMPLETE", backup: made }]);
       expect(await fixture.finish(management.verifyBackup(uri))).toMatchObject({ records: 20, backup: { uri } });
       await expect(management.describeBackup(uri, "manifest-0000000009-0123456789abcdef.json")).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
       expect(fixture.leftovers()).toEqual([]);

@@ -388,6 +388,8 @@ describe("SIGKILL", () => {
       const writers = Array.from({ length: 16 }, (_, worker) => write(worker));
       const before = acknowledged.size;
       await sleep(300 + 200 * round);
+      // On a busy machine it takes longer until there is something to lose.
+      for (let tries = 0; acknowledged.size - before <= 50 && tries < 200; tries++) await sleep(50);
       expect(await host.stop("SIGKILL")).toBe("SIGKILL");
       killed = true;
       await Promise.all(writers);

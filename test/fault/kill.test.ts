@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { systemSeams, type StepName } from "../../src/io/seams.js";
+import { unfinishedFiles } from "../support/unfinished-files.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { readWholeBackup, strayFiles } from "../support/whole-backup.js";
 
@@ -19,8 +20,7 @@ function crash(fixture: HostFixture, work: object, step: StepName): Promise<stri
 const backupTo = (fixture: HostFixture, name: string, container: "ZIP" | "DIRECTORY") => ({ kind: "backup", request: { destination: fixture.uri(name), container } });
 
 async function expectNothingLeftOver(fixture: HostFixture): Promise<void> {
-  const names = readdirSync(fixture.root, { recursive: true }).map(String);
-  expect(names.filter((name) => /\.holdfast-|\.tmp$/.test(name))).toEqual([]);
+  expect(await unfinishedFiles(fixture.root)).toEqual([]);
   expect(readdirSync(join(fixture.root, "data", "temporary"))).toEqual([]);
 }
 
