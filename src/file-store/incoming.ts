@@ -154,7 +154,7 @@ export function createIncoming(seams: Pick<Seams, "files" | "randomHex" | "nowMi
       return true;
     } catch (thrown) {
       if (!(thrown instanceof HostError) || thrown.reason !== "BACKUP_DAMAGED") throw thrown;
-      if (!upload.forgetRepeated()) throw mixed(entry, upload, thrown);
+      if (!upload.doubtRepeated()) throw mixed(entry, upload, thrown);
       entry.publishing = undefined;
       entry.record = changed(entry.record, "PUT", seams.nowMicros());
       return false;

@@ -42,8 +42,11 @@ export interface Upload {
   receive(slot: Slot, bytes: AsyncIterable<Buffer>): Promise<void>;
   /** Gives a slot back whose bytes never came. */
   release(slot: Slot): void;
-  /** Forgets the parts that may be those of the last upload, sent again; false where there are none. */
-  forgetRepeated(): boolean;
+  /**
+   * Takes the parts that may be those of the last upload, sent again, for such until others come in their place: it is not
+   * complete, though all of it may be there. False where there are none.
+   */
+  doubtRepeated(): boolean;
   /** Makes it the file at the path, durably. */
   publish(): Promise<void>;
   discard(why: HostError): Promise<void>;
@@ -76,6 +79,8 @@ export async function beginUpload(seams: Pick<Seams, "files">, { path, unfinishe
   let size = total;
   /** Of no bytes there is no span. */
   let cameEmpty = false;
+  /** Whether all that is there did not hold together, until something else comes. */
+  let doubted = false;
   let failure: HostError | undefined;
   let touchedMs = performance.now();
   /** Open while somebody uses it. */
@@ -122,6 +127,15 @@ export async function beginUpload(seams: Pick<Seams, "files">, { path, unfinishe
       repetition.parts.remove(part);
       spans.remove(part);
     }
+  }
+
+  /** What came, without what has to come again. */
+  function certain(): readonly Span[] {
+    if (!doubted) return spans.list;
+    const sure = createSpans();
+    for (const span of spans.list) sure.add(span);
+    for (const span of repetition.parts.list) sure.remove(span);
+    return sure.list;
   }
 
   function close(slot: OpenSlot): void {
@@ -207,10 +221,12 @@ export async function beginUpload(seams: Pick<Seams, "files">, { path, unfinishe
     get total() {
       return size;
     },
-    received: spans.list,
+    get received() {
+      return certain();
+    },
     get complete() {
       const [only] = spans.list;
-      return failure === undefined && (cameEmpty || (only?.start === 0 && only.end === size));
+      return failure === undefined && !doubted && (cameEmpty || (only?.start === 0 && only.end === size));
     },
     get repeats() {
       return repetition.only && spans.list.length > 0;
@@ -254,6 +270,7 @@ export async function beginUpload(seams: Pick<Seams, "files">, { path, unfinishe
           return end;
         });
         spans.add({ start: slot.start, end: position });
+        doubted = false;
         size ??= position;
         cameEmpty = size === 0;
       } finally {
@@ -263,10 +280,10 @@ export async function beginUpload(seams: Pick<Seams, "files">, { path, unfinishe
 
     release: (slot) => close(slot as OpenSlot),
 
-    forgetRepeated() {
-      const parts = [...repetition.parts.list];
-      forget(parts);
-      return parts.length > 0;
+    doubtRepeated() {
+      // Kept: a sender whose part is like one of the last file was told that it is here, and does not send it again.
+      doubted = repetition.parts.list.length > 0;
+      return doubted;
     },
 
     async publish() {
