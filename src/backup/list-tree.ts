@@ -36,6 +36,7 @@ export async function listTree(seams: Pick<Seams, "files">, root: string, signal
     }
   }
 
+  if ((await files.status(root)) === undefined) throw new HostError("BACKUP_NOT_FOUND", `There is no directory ${root}.`, { metadata: { path: root } });
   await visit(root, 0);
   for (const listing of found) {
     if (listing.backup === undefined) listing.modifiedMicros = await modifiedOf(files, listing);

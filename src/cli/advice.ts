@@ -1,9 +1,10 @@
+import { dirname } from "node:path";
 import type { HostError, Reason } from "../errors.js";
 
 /** What a failed command has left as it was. Those not named only read. */
 const untouched: Record<string, string> = {
   backup: "No backup was made; older ones are as they were.",
-  restore: "The index is as it was.",
+  restore: "Nothing was restored: what was there before is as it was.",
   undo: "The index is as it was.",
   prune: "Nothing was removed.",
 };
@@ -17,7 +18,7 @@ const next: Partial<Record<Reason, (error: HostError) => string>> = {
   TOKEN_MISSING: () => giveToken,
   TOKEN_UNKNOWN: () => `Check it, and that it is for this host. ${giveToken}`,
   ROLE_MISSING: ({ metadata }) => `This takes a token with the role ${metadata["role"] ?? "named above"}. ${giveToken}`,
-  BACKUP_NOT_FOUND: () => "See what is there: holdfast list DIRECTORY",
+  BACKUP_NOT_FOUND: ({ metadata }) => `See what is there: holdfast list ${metadata["path"] === undefined ? "DIRECTORY" : dirname(metadata["path"])}`,
   BACKUP_FOREIGN: () => "See what is there: holdfast list DIRECTORY",
   BACKUP_DAMAGED: () => "Look for another one: holdfast list DIRECTORY; and check it: holdfast verify PATH",
   TARGET_TIME_OUT_OF_RANGE: () => "See the window of the backup: holdfast inspect PATH",

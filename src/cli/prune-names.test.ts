@@ -1,6 +1,6 @@
 import { namesToPrune } from "./prune-names.js";
 
-const backup = (name: string, createTimeMicros: bigint, complete = true) => ({ name, createTimeMicros, complete });
+const backup = (name: string, createTimeMicros: bigint, complete = true, indexId = "one") => ({ name, createTimeMicros, complete, indexId });
 const backups = [backup("c", 30n), backup("a", 10n), backup("d", 40n), backup("broken", 50n, false), backup("b", 20n)];
 
 test("keeps so many of the newest complete ones; damaged ones neither count nor go", () => {
@@ -11,6 +11,12 @@ test("keeps so many of the newest complete ones; damaged ones neither count nor 
 test("what is older than a time goes, but never the newest complete one", () => {
   expect(namesToPrune(backups, { names: [], olderThanMicros: 30n })).toEqual(["a", "b"]);
   expect(namesToPrune(backups, { names: [], olderThanMicros: 1000n })).toEqual(["a", "b", "c"]);
+});
+
+test("the only backup of an index stays, however many of another one are newer", () => {
+  const mixed = [backup("other", 1n, true, "two"), ...backups];
+  expect(namesToPrune(mixed, { names: [], keep: 1 })).toEqual(["a", "b", "c"]);
+  expect(namesToPrune(mixed, { names: [], olderThanMicros: 1000n })).toEqual(["a", "b", "c"]);
 });
 
 test("by name even the newest goes, once", () => expect(namesToPrune(backups, { names: ["d", "d"] })).toEqual(["d"]));

@@ -5,14 +5,16 @@ export interface PruneCandidate {
   name: string;
   complete: boolean;
   createTimeMicros: bigint;
+  /** The index that it is of: rules count for each by itself. */
+  indexId: string;
 }
 
 export interface PruneRule {
   /** These very ones. */
   names: string[];
-  /** All complete ones but so many of the newest. */
+  /** Of each index all complete ones but so many of the newest. */
   keep?: number;
-  /** All complete ones made before, but never the newest. */
+  /** All complete ones made before, but never the newest of an index. */
   olderThanMicros?: bigint;
 }
 
@@ -22,6 +24,12 @@ export function namesToPrune(backups: readonly PruneCandidate[], { names, keep, 
   if (rules !== 1) throw new HostError("REQUEST_INVALID", "Say which backups to remove, in one way: their names, --keep N, or --older-than TIME.");
   if (names.length > 0) return [...new Set(names)];
   const newestFirst = backups.filter(({ complete }) => complete).sort((a, b) => (a.createTimeMicros < b.createTimeMicros ? 1 : a.createTimeMicros > b.createTimeMicros ? -1 : 0));
-  const chosen = newestFirst.slice(keep ?? 1).filter(({ createTimeMicros }) => olderThanMicros === undefined || createTimeMicros < olderThanMicros);
+  const kept = new Map<string, number>();
+  const beyond = newestFirst.filter(({ indexId }) => {
+    const count = (kept.get(indexId) ?? 0) + 1;
+    kept.set(indexId, count);
+    return count > (keep ?? 1);
+  });
+  const chosen = beyond.filter(({ createTimeMicros }) => olderThanMicros === undefined || createTimeMicros < olderThanMicros);
   return chosen.reverse().map(({ name }) => name);
 }

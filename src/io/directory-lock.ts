@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { HostError } from "../errors.js";
 
@@ -7,7 +8,7 @@ import { HostError } from "../errors.js";
  */
 export function lockDirectory(path: string): { release(): void } {
   const refused = (cause: unknown) =>
-    new HostError("DIRECTORY_IN_USE", `Another host uses the directory of ${path}. Stop it, or give this one a data directory of its own.`, { cause });
+    new HostError("DIRECTORY_IN_USE", `Another host uses ${dirname(path)}. Stop it, or give this one a data directory of its own.`, { cause });
   let db: Database.Database;
   try {
     db = new Database(path, { timeout: 0 });

@@ -57,13 +57,13 @@ export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDire
     }
   }
 
-  async function openBackup({ uri = "", manifest: name, targetTimeMicros, bearer }: IndexMoment, signal: AbortSignal, report: Report): Promise<OpenState> {
+  async function openBackup({ uri = "", manifest: name, targetTimeMicros, indexLink, bearer }: IndexMoment, signal: AbortSignal, report: Report): Promise<OpenState> {
     if (scratches >= limits.scratchIndexes) throw new HostError("OPERATION_LIMIT", `${scratches} backups are being read, as many as the host allows; wait for one to end.`);
     scratches += 1;
     try {
       const reader = await (await placesOf(uri).source(uri, bearer)).open(signal, report);
       try {
-        const { manifest } = await findManifest(reader, name, signal);
+        const { manifest } = await findManifest(reader, name, signal, indexLink);
         const target = resolveTargetTime(targetTimeMicros, manifest.window, false);
         const scratch = await openScratchIndex(seams, kit, { reader, manifest, temporaryDirectory, ...target }, signal, report);
         const close = async () => {
@@ -88,7 +88,7 @@ export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDire
       }
       const reader = await (await placesOf(uri).source(uri, bearer)).open(signal, () => {});
       try {
-        const { manifest } = await findManifest(reader, name, signal);
+        const { manifest } = await findManifest(reader, name, signal, indexLink);
         const near = await withSegmentFiles(seams, reader, manifest, temporaryDirectory, signal, (segments) => kit.nearSegments(segments, timeMicros, count, signal));
         return { ...near, window: manifest.window };
       } finally {

@@ -25,3 +25,12 @@ test("what a host leaves when it is killed goes when the next one starts, on the
   for (const directory of [again, alive]) await directory.remove();
   expect([again, alive].filter(({ path: gone }) => existsSync(gone))).toEqual([]);
 });
+
+test("what another user's host holds or left keeps nobody from starting", async () => {
+  const other = await openMemoryDirectory(nodeFileSystem, unique("other"));
+  const denied = Object.assign(new Error("permission denied"), { code: "EACCES" });
+  const status = (path: string) => (path.startsWith(`${other.path}/`) ? Promise.reject(denied) : nodeFileSystem.status(path));
+  const own = await openMemoryDirectory({ ...nodeFileSystem, status }, unique("own"));
+  expect(existsSync(other.path)).toBe(true);
+  for (const directory of [own, other]) await directory.remove();
+});

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HostError } from "../errors.js";
 import { lockDirectory } from "../io/directory-lock.js";
-import type { FileSystem } from "../io/file-system.js";
+import { errnoOf, type FileSystem } from "../io/file-system.js";
 
 /** A private directory for indexes that need not outlive the process. */
 export interface MemoryDirectory {
@@ -49,6 +49,6 @@ async function removeAbandoned(files: FileSystem, path: string): Promise<void> {
     }
   } catch (error) {
     // In use, or another user's: neither is ours to remove.
-    if (!(error instanceof HostError)) throw error;
+    if (!(error instanceof HostError) && errnoOf(error) !== "EACCES" && errnoOf(error) !== "EPERM") throw error;
   }
 }

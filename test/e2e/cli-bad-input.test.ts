@@ -81,7 +81,7 @@ test("no token, a wrong one, and one without the role: the message says what is 
     expect(output + log).not.toContain(wrong);
   });
   const refused = await runToEnd(["restore", "/tmp/nowhere", "--prefix", "/", ...address, "--token", "token-of-nothing-much"]);
-  expect(refused).toMatchObject({ code: 77, log: expect.stringMatching(/The index is as it was\.\n.*a token with the role/) });
+  expect(refused).toMatchObject({ code: 77, log: expect.stringMatching(/Nothing was restored: what was there before is as it was\.\n.*a token with the role/) });
   expect(await runToEnd(["status", ...address], { env: { HOLDFAST_TOKEN: "token-of-everything" } })).toMatchObject({ code: 0 });
   writeFileSync(join(root, "token"), "token-of-everything\n");
   expect(await runToEnd(["status", ...address, "--token-file", join(root, "token")])).toMatchObject({ code: 0 });
@@ -133,7 +133,7 @@ test("what is no backup, and what is damaged, with and without a host", async ()
   writeFileSync(join(backups, segment), bytes);
   for (const env of [{}, online.env]) expect(await runToEnd(["verify", backups], { env })).toMatchObject({ code: 65, log: expect.stringContaining(segment) });
   const restored = await runToEnd(["restore", backups, "--yes"], online);
-  expect(restored).toMatchObject({ code: 65, log: expect.stringContaining("The index is as it was.") });
+  expect(restored).toMatchObject({ code: 65, log: expect.stringContaining("Nothing was restored") });
   expect((await runToEnd(["documents", "get", link], online)).code).toBe(0);
   expect(await runToEnd(["list", root, "--digests"])).toMatchObject({ code: 0, output: expect.stringMatching(/DAMAGED .*\n(.*\n)*\n.*backups.*: .*has the sha256/) });
   expect((await runToEnd(["list", root, "--digests", "--strict", "--quiet"])).code).toBe(65);

@@ -123,7 +123,7 @@ test("a connection that is lost says that the operation goes on, and how to watc
     await interrupted.until(/Restore\? \[y\/N\]/);
     interrupted.child.stdin?.write("\u0003");
     expect(await interrupted.ended).toBe(130);
-    expect(interrupted.said()).toContain("The index is as it was.");
+    expect(interrupted.said()).toContain("Nothing was restored");
   }, 60_000);
 
   test("a backup shows a bar, and Ctrl-C cancels it", async () => {

@@ -83,15 +83,22 @@ function planText(plan: BackupPlan, uri: string): string {
   ].join("\n");
 }
 
+/** What a backup built on was read back when it was made, and by verify. */
+function checkedText({ verified, segmentsWritten, backup }: BackupResult): string {
+  if (!verified) return "not read back";
+  const older = (backup?.segments.length ?? 0) - segmentsWritten;
+  return `read back, every digest and row of what is new${older > 0 ? `; not the ${count(older, "older segment")}` : ""}`;
+}
+
 function resultText(operation: Operation, result: BackupResult): string {
   const { backup } = result;
   if (!backup) return "Nothing was done. The request is good.";
-    return [
+  return [
     `Backed up ${count(backup.documents, "document")} with ${count(backup.versions, "version")} to ${showPlace(backup.uri)} in ${span(durationOf(operation))}.`,
     list([
       ["backup", backup.name],
       ["written", `${bytes(result.bytesWritten)} in ${count(result.segmentsWritten, "new segment")}; ${bytes(backup.sizeBytes)} in all`],
-      ["checked", result.verified ? "read back, every digest and row" : "not read back"],
+      ["checked", checkedText(result)],
       ["holds all until", moment(backup.positionMicros)],
       ["restorable from", moment(backup.window?.earliestMicros ?? 0n)],
     ]),

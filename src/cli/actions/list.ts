@@ -42,9 +42,9 @@ function listText(backups: ListedBackup[], uri: string): string {
   if (backups.length === 0) return `There is no backup below ${showPlace(uri)}.`;
   const now = nowMicros();
   const columns = [
-    { head: "STATE" }, { head: "AGE" }, { head: "TYPE" }, { head: "DOCUMENTS", right: true }, { head: "SIZE", right: true }, { head: "WINDOW" }, { head: "CHECKED" }, { head: "WHERE" },
+    { head: "STATE" }, { head: "AGE" }, { head: "TYPE" }, { head: "INDEX" }, { head: "DOCUMENTS", right: true }, { head: "SIZE", right: true }, { head: "WINDOW" }, { head: "CHECKED" }, { head: "WHERE" },
   ];
-  const rows = backups.map((one) => [states[one.state], ageOf(one, now), types[one.backup?.container ?? Container.UNSPECIFIED], one.backup ? number(one.backup.documents) : "", one.backup ? bytes(one.backup.sizeBytes) : "", windowOf(one), checked(one, now), whereOf(one)]);
+  const rows = backups.map((one) => [states[one.state], ageOf(one, now), types[one.backup?.container ?? Container.UNSPECIFIED], one.backup?.indexLink ?? "", one.backup ? number(one.backup.documents) : "", one.backup ? bytes(one.backup.sizeBytes) : "", windowOf(one), checked(one, now), whereOf(one)]);
   const problems = backups.filter(({ problem }) => problem !== "").map((one) => `${whereOf(one)}: ${one.problem}`);
   return [table(columns, rows), ...(problems.length > 0 ? ["", ...problems] : [])].join("\n");
 }

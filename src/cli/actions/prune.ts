@@ -26,7 +26,7 @@ export async function prune(run: Run, flags: PruneFlags, destination = "", ...gi
   await withHost(run, flags, async (session) => {
     const { signal } = run.stops;
     const listed = await listAllBackups(session, { uri }, signal);
-    const candidates = listed.map(({ name, state, backup }) => ({ name, complete: state === BackupState.COMPLETE, createTimeMicros: backup?.createTimeMicros ?? 0n }));
+    const candidates = listed.map(({ name, state, backup }) => ({ name, complete: state === BackupState.COMPLETE, createTimeMicros: backup?.createTimeMicros ?? 0n, indexId: backup?.indexId ?? "" }));
     const chosen = namesToPrune(candidates, rule);
     if (chosen.length === 0) return run.finish(PruneBackupsResponseSchema, create(PruneBackupsResponseSchema), () => "No backup is to be removed. Nothing was removed.");
     const plan = await session.management.pruneBackups({ uri, names: chosen, validateOnly: true }, { signal });

@@ -5,6 +5,7 @@ import { HostError } from "../../errors.js";
 import { confirm } from "../confirm.js";
 import { withFiles, withHost, type Session } from "../connect/session.js";
 import type { OperationFlags, SelectionFlags } from "../flags.js";
+import { listAllBackups } from "../list-backups.js";
 import { outcomeOf, runOperation } from "../operation.js";
 import { age, bytes, count, moment, span } from "../output/figures.js";
 import { list, table } from "../output/table.js";
@@ -114,13 +115,24 @@ async function previewWhole(run: Run, flags: RestoreFlags, session: Session, req
   const index = host.indexes.find((one) => one.link === link);
   if (!index) throw new HostError("INDEX_NOT_FOUND", `The host has no index ${link}; it has ${host.indexes.map((one) => one.link).join(", ")}.`);
   // What is not a file is only looked at by the restore itself.
-  const backup = request.source.startsWith("file:") ? await session.management.describeBackup({ uri: request.source, backupName: request.backupName }, { signal }) : undefined;
+  const backup = request.source.startsWith("file:") ? await backupOf(run, session, request, link) : undefined;
+  const { window } = backup ?? {};
+  const at = request.targetTimeMicros;
+  // Refused by the restore, in its own words: nothing to ask about.
+  if (at !== undefined && window && (at < window.earliestMicros || at > window.latestMicros)) return false;
   if (run.json || run.quiet) return index.documents > 0n;
   if (flags.at !== undefined) await run.say(await momentText(run, session, request));
   const until = request.targetTimeMicros ?? backup?.positionMicros;
   const leftOut = until !== undefined && index.positionMicros > until ? await versionsAfter(run, session, link, until) : undefined;
   await run.say(wholeText(index, backup, until, leftOut, request));
   return index.documents > 0n;
+}
+
+/** The backup that the restore will take: several indexes may be backed up to one place. */
+async function backupOf({ stops: { signal } }: Run, session: Session, { source, backupName }: Request, link: string): Promise<BackupDescription> {
+  const backup = await session.management.describeBackup({ uri: source, backupName }, { signal });
+  if (backup.indexLink === link || backupName !== "") return backup;
+  return (await listAllBackups(session, { uri: source }, signal)).find((one) => one.backup?.indexLink === link)?.backup ?? backup;
 }
 
 /** How many versions the index has after a time; undefined where it no longer knows. */
