@@ -11,5 +11,6 @@ export default {
     "/node_modules/(?!(archiver|zip-stream|compress-commons|crc32-stream|readdir-glob|is-stream|@bufbuild|@connectrpc)/)",
   ],
   testTimeout: 60000,
-  maxWorkers: 2,
+  // More than cores of the smallest machine: most of the time a test waits for a host, a child or a disk.
+  maxWorkers: 3,
 };
