@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { systemSeams } from "../../src/io/seams.js";
 import { faultyFileSystem, type FaultKind } from "../support/faulty-file-system.js";
 import { hostFixture } from "../support/host-fixture.js";
@@ -29,6 +30,8 @@ test("a host that is killed in the middle of a stream goes on with it, down and 
   const half = Math.floor(whole.bytes.length / 2);
   const cut = sendRestore(client, [header({ transferName: "transfers/up" }), chunk(whole.bytes, 0, half)], true).catch(() => {});
   await cut;
+  // A host that has not heard of the stream yet has nothing to go on with.
+  for (let tries = 0; tries < 250 && (await ask(`${host.url}/v1/transfers/up`)).status !== 200; tries++) await sleep(20);
   await host.stop("SIGKILL");
   client.close();
 
