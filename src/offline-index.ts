@@ -21,7 +21,7 @@ export interface EmptyIndex {
 }
 
 /** What a run that was cut off leaves in a directory that was made for it. */
-const leftovers = ["lock.sqlite", "document-index", "temporary"];
+const leftovers = ["lock.sqlite", "lock.sqlite-journal", "document-index", "temporary"];
 
 /** DESTINATION_OCCUPIED where the directory holds anything: what is there is not to be lost for a backup. */
 export async function openEmptyIndex(seams: Seams, dataDirectory: string): Promise<EmptyIndex> {
