@@ -5,7 +5,7 @@ import { limits } from "../limits.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { differenceOf, isSameVersion, pairsOf, type Pair } from "./diff.js";
 import type { DocumentState } from "./document-state.js";
-import type { DocumentSelection, SelectionResult } from "./model.js";
+import type { DocumentDifference, DocumentSelection, SelectionResult } from "./model.js";
 import type { Report } from "./report.js";
 
 export interface SelectionTask {
@@ -28,6 +28,12 @@ export interface SelectionRun {
   warnings: string[];
 }
 
+/** A difference, and which of the pairs it was. */
+interface Sample {
+  position: number;
+  difference: DocumentDifference;
+}
+
 type Outcome = "created" | "replaced" | "unchanged" | "deleted" | "left";
 
 /**
@@ -38,12 +44,13 @@ type Outcome = "created" | "replaced" | "unchanged" | "deleted" | "left";
 export async function restoreSelection(task: SelectionTask, signal: AbortSignal, report: Report): Promise<SelectionRun> {
   const { index, live, backup, selection, validateOnly } = task;
   const result: SelectionResult = { created: 0, replaced: 0, unchanged: 0, deleted: 0, left: 0, differences: [] };
+  const samples: Sample[] = [];
   let expired = 0;
   let done = 0;
   const writing = new Set<Promise<void>>();
   const failures: unknown[] = [];
 
-  async function settle(pair: Pair): Promise<void> {
+  async function settle(pair: Pair, position: number): Promise<void> {
     const wanted = pair.to && (await backup.read(pair.link));
     if (wanted && isExpired(wanted, task.nowMicros)) {
       expired += 1;
@@ -51,7 +58,8 @@ export async function restoreSelection(task: SelectionTask, signal: AbortSignal,
     }
     const outcome = await putBack(pair, wanted);
     result[outcome] += 1;
-    if (outcome !== "unchanged" && outcome !== "left" && result.differences.length < limits.restoreSamples) result.differences.push(await differenceOf(pair, live, backup));
+    if (outcome === "unchanged" || outcome === "left") return;
+    if (samples.length < limits.restoreSamples || position < (samples.at(-1)?.position ?? 0)) keep({ position, difference: await differenceOf(pair, live, backup) });
   }
 
   /** What is there now counts, not what was when the reading began: a document that changes meanwhile is looked at again. */
@@ -84,13 +92,20 @@ export async function restoreSelection(task: SelectionTask, signal: AbortSignal,
     });
   }
 
+  /** The first ones in the order of links: writes end in any order, and a preview names the same documents as the restore. */
+  function keep(sample: Sample): void {
+    samples.push(sample);
+    samples.sort((a, b) => a.position - b.position);
+    samples.length = Math.min(samples.length, limits.restoreSamples);
+  }
+
   report({ stage: "comparing" });
   for await (const pair of pairsOf(live, backup, selection, signal)) {
     signal.throwIfAborted();
     if (failures.length > 0) break;
     if (isSameVersion(pair)) result.unchanged += 1;
     else {
-      const work: Promise<void> = settle(pair)
+      const work: Promise<void> = settle(pair, done)
         .catch((error: unknown) => void failures.push(error))
         .finally(() => writing.delete(work));
       writing.add(work);
@@ -100,6 +115,7 @@ export async function restoreSelection(task: SelectionTask, signal: AbortSignal,
     if (done % 1000 === 0) report({ stage: validateOnly ? "comparing" : "writing", documentsDone: done });
   }
   await Promise.all(writing);
+  result.differences = samples.map(({ difference }) => difference);
   if (failures.length > 0) throw stopped(failures[0], result);
   const warnings = expired === 0 ? [] : [`Not put back, because they have expired since: ${expired} documents of the backup.`];
   return { selection: result, warnings };
