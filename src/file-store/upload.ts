@@ -283,6 +283,8 @@ export async function beginUpload(seams: Pick<Seams, "files">, { path, unfinishe
     doubtRepeated() {
       // Kept: a sender whose part is like one of the last file was told that it is here, and does not send it again.
       doubted = repetition.parts.list.length > 0;
+      // Its senders waited until now to hear whether it is complete.
+      touchedMs = performance.now();
       return doubted;
     },
 
