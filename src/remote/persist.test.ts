@@ -57,7 +57,7 @@ test("patience ends, and begins anew with what gets on", async () => {
   const failing = Array.from({ length: 1000 }, () => down());
   const begun = performance.now();
   await expect(persist(seams(200), never, tries(failing).attempt)).rejects.toMatchObject({ message: expect.stringMatching(/Tried \d+ times; 0\.2 s/) as string });
-  expect(performance.now() - begun).toBeLessThan(400);
+  expect(performance.now() - begun).toBeLessThan(2000);
   const { at, attempt } = tries(failing, ({ number, progress }) => {
     if (number < 100) progress();
   });
@@ -70,7 +70,8 @@ test("a silence is never longer than what is left of the patience", async () => 
   const silences: number[] = [];
   await persist(seams(1000, 300), never, tries([down({ retryAfterSeconds: "0.85" })], ({ silenceMs }) => silences.push(silenceMs)).attempt);
   expect(silences[0]).toBe(300);
-  expect(silences[1]).toBeLessThanOrEqual(150);
+  // A timer may ring a part of a millisecond early.
+  expect(silences[1]).toBeLessThanOrEqual(151);
 });
 
 test("an abort ends a pause at once", async () => {

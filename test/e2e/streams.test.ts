@@ -75,7 +75,7 @@ test("since sends only what came after, and a restore takes a base and what buil
   expect(first.bytes.length).toBeLessThan(base.bytes.length / 4);
   await expect(receiveBackup(client, { since: "0".repeat(64) })).rejects.toMatchObject({ code: status.NOT_FOUND });
 
-  const fresh = await hostFixture({}, `${fixture.root}-fresh`);
+  const fresh = await hostFixture();
   const other = managementClient(fresh.host.grpcAddress.port);
   clients.push(other);
   const send = (name: string, bytes: Buffer) => sendRestore(other, [header({ transferName: `transfers/${name}`, validateOnly: true }), chunk(bytes, 0), trailer(bytes)]);

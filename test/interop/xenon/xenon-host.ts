@@ -74,6 +74,8 @@ function launch(port: number, sandbox: string, id: string): ChildProcess {
   const args = [
     "-Xmx1500m",
     "-Dio.netty.tryReflectionSetAccessible=true",
+    // What it unpacks it leaves in its temporary directory.
+    `-Djava.io.tmpdir=${sandbox}`,
     ...opened.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`),
     ...["-cp", `${join(home, "dist", "xenon-peer.jar")}:${join(home, "dist", "lib", "*")}`, "peer.Peer"],
     ...[`--port=${port}`, `--sandbox=${sandbox}`, "--bindAddress=127.0.0.1", `--id=${id}`],
