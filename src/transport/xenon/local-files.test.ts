@@ -1,54 +1,11 @@
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
-import { request as httpRequest } from "node:http";
-import { systemSeams } from "../../io/seams.js";
-import { limits } from "../../limits.js";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
-import { makeZip } from "../../../test/support/make-zip.js";
-import { startDialectHost, until, type DialectHost } from "../../../test/support/dialect-host.js";
-import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
+import { until } from "../../../test/support/dialect-host.js";
+import { json, localFiles, octets } from "../../../test/support/local-files.js";
+import { limits } from "../../limits.js";
 
-let host: DialectHost;
-let root: string;
-beforeEach(async () => {
-  root = temporaryDirectory();
-  host = await startDialectHost({ pace: { quietMs: 300, idleMs: 3600_000, sweepMs: 3600_000 } });
-});
-afterEach(stop);
-
-async function stop() {
-  await host.server.close(0);
-  await host.fileStore.close();
-}
-
-async function restart(options: Parameters<typeof startDialectHost>[0]) {
-  await stop();
-  host = await startDialectHost(options);
-}
-
-const octets = { "content-type": "application/octet-stream" };
-const path = (name: string) => join(root, name);
-const post = (body: object) => host.call("POST", "/local-files", body);
-const create = (link: string, fileOptions: string[] = ["WRITE", "CREATE"]) => post({ documentSelfLink: link, localFileUri: `file:${path(`${link}.zip`)}`, fileOptions });
-const put = (link: string, range: string | undefined, body: string | Buffer) => host.call("PUT", `/local-files/${link}`, Buffer.from(body), { ...octets, ...(range !== undefined && { "content-range": range }) });
-const get = (link: string, range?: string, more: Record<string, string> = {}) => host.call("GET", `/local-files/${link}`, undefined, { ...(range !== undefined && { range }), ...more });
-const json = (text: string) => JSON.parse(text) as Record<string, unknown>;
-const received = async (link: string) => json((await get(link)).text)["receivedRanges"];
-const read = (link: string) => readFileSync(path(`${link}.zip`), "utf8");
-/** What is in the directory beside finished files. */
-const leftovers = () => readdirSync(root).filter((name) => name.startsWith("."));
-
-/** A PUT of which only a part is sent, until the test goes on. */
-function begin(link: string, range: string, length: number, part: string) {
-  const request = httpRequest({ host: "127.0.0.1", port: host.port, method: "PUT", path: `/local-files/${link}`, headers: { ...octets, "content-range": range, "content-length": length } });
-  const answer = new Promise<number>((resolve) => {
-    request.on("response", (response) => resolve(response.resume().statusCode ?? 0));
-    request.on("error", () => resolve(0));
-  });
-  request.write(part);
-  return { request, answer };
-}
+const files = localFiles();
+const { path, post, create, put, get, received, read, leftovers, begin, restart } = files;
 
 describe("the service", () => {
   test("answers as Xenon does, field by field", async () => {
@@ -77,12 +34,12 @@ describe("the service", () => {
   test("lists its services", async () => {
     await create("b");
     await create("a");
-    const list = json((await host.call("GET", "/local-files")).text);
+    const list = json((await files.host.call("GET", "/local-files")).text);
     expect(list).toMatchObject({ documentLinks: ["/local-files/a", "/local-files/b"], documentCount: 2, documentOwner: "host-1" });
     expect(list["documents"]).toBeUndefined();
-    expect(json((await host.call("GET", "/local-files?$expand=*")).text)["documents"]).toMatchObject({ "/local-files/a": { writeFinished: false } });
-    expect((await host.call("GET", "/local-files?$filter=a")).status).toBe(400);
-    expect((await host.call("GET", "/local-files/available")).status).toBe(200);
+    expect(json((await files.host.call("GET", "/local-files?$expand=*")).text)["documents"]).toMatchObject({ "/local-files/a": { writeFinished: false } });
+    expect((await files.host.call("GET", "/local-files?$filter=a")).status).toBe(400);
+    expect((await files.host.call("GET", "/local-files/available")).status).toBe(200);
   });
 
   test.each([
@@ -103,27 +60,27 @@ describe("the service", () => {
       documentKind: "com:vmware:xenon:common:ServiceErrorResponse",
       errorCode: 0,
     });
-    expect(json((await host.call("GET", "/local-files")).text)["documentCount"]).toBe(0);
+    expect(json((await files.host.call("GET", "/local-files")).text)["documentCount"]).toBe(0);
   });
 
   test("refuses a link that is taken, a method that it has not, a body without an end and one that is no JSON", async () => {
     await create("up");
     const taken = await create("up");
     expect([taken.status, json(taken.text)["errorCode"]]).toEqual([409, -2147483645]);
-    expect((await host.call("POST", "/local-files/up", {})).status).toBe(405);
-    expect((await host.call("DELETE", "/local-files")).headers["allow"]).toBe("GET, HEAD, POST");
+    expect((await files.host.call("POST", "/local-files/up", {})).status).toBe(405);
+    expect((await files.host.call("DELETE", "/local-files")).headers["allow"]).toBe("GET, HEAD, POST");
     expect((await post({ localFileUri: `file:/${"x".repeat(70_000)}` })).status).toBe(413);
-    expect((await host.call("POST", "/local-files", "localFileUri=x", { "content-type": "application/x-www-form-urlencoded" })).status).toBe(400);
-    expect((await host.call("POST", "/local-files", "{", {})).status).toBe(400);
+    expect((await files.host.call("POST", "/local-files", "localFileUri=x", { "content-type": "application/x-www-form-urlencoded" })).status).toBe(400);
+    expect((await files.host.call("POST", "/local-files", "{", {})).status).toBe(400);
   });
 
   test("is unknown until it is made, and again when it is deleted; its file stays", async () => {
     const unknown = await put("up", "bytes 0-5/5", "hello");
-    expect([unknown.status, json(unknown.text)]).toMatchObject([404, { message: `Service not found: http://127.0.0.1:${host.port}/local-files/up` }]);
+    expect([unknown.status, json(unknown.text)]).toMatchObject([404, { message: `Service not found: http://127.0.0.1:${files.host.port}/local-files/up` }]);
     await create("up");
     await put("up", undefined, "hello");
     await put("up", "bytes 0-3/9", "par");
-    const deleted = await host.call("DELETE", "/local-files/up");
+    const deleted = await files.host.call("DELETE", "/local-files/up");
     expect([deleted.status, json(deleted.text)["documentUpdateAction"]]).toEqual([200, "DELETE"]);
     expect((await get("up")).status).toBe(404);
     expect([read("up"), leftovers()]).toEqual(["hello", []]);
@@ -133,7 +90,7 @@ describe("the service", () => {
   test("takes nothing after writeFinished, and again when that is taken back", async () => {
     await create("up");
     await put("up", "bytes 0-4/9", "half");
-    const patch = (body: object) => host.call("PATCH", "/local-files/up", body);
+    const patch = (body: object) => files.host.call("PATCH", "/local-files/up", body);
     const early = await patch({ writeFinished: true });
     expect([early.status, json(early.text)["message"]]).toEqual([400, expect.stringMatching(/^4 of the 9 bytes/)]);
     await put("up", "bytes 4-9/9", "whole");
@@ -174,13 +131,13 @@ describe("an upload", () => {
   test("without a range is the whole file, with a length or without", async () => {
     await create("up");
     expect((await put("up", undefined, "a longer one")).status).toBe(200);
-    expect((await host.call("PUT", "/local-files/up", Buffer.from("short"), { ...octets, "transfer-encoding": "chunked" })).status).toBe(200);
+    expect((await files.host.call("PUT", "/local-files/up", Buffer.from("short"), { ...octets, "transfer-encoding": "chunked" })).status).toBe(200);
     expect(read("up")).toBe("short");
   });
 
   test("of an unknown length is held to its range", async () => {
     await create("up");
-    const chunked = (range: string, body: string) => host.call("PUT", "/local-files/up", Buffer.from(body), { ...octets, "content-range": range, "transfer-encoding": "chunked" });
+    const chunked = (range: string, body: string) => files.host.call("PUT", "/local-files/up", Buffer.from(body), { ...octets, "content-range": range, "transfer-encoding": "chunked" });
     expect((await chunked("bytes 0-3/8", "too much of it")).status).toBe(400);
     expect((await chunked("bytes 0-3/8", "no")).status).toBe(400);
     expect(await received("up")).toEqual([]);
@@ -218,7 +175,7 @@ describe("an upload", () => {
       expect({ range, client: answer.status >= 400 && answer.status < 500, code: json(answer.text)["statusCode"] }).toEqual({ range, client: true, code: answer.status });
       expect(await received("up")).toEqual([{ first: 0, last: 4 }]);
     }
-    expect((await host.call("PUT", "/local-files/up", { a: 1 }, { "content-range": "bytes 5-12/10" })).status).toBe(400);
+    expect((await files.host.call("PUT", "/local-files/up", { a: 1 }, { "content-range": "bytes 5-12/10" })).status).toBe(400);
     expect((await put("up", "bytes 3-10/10", "3456789")).status).toBe(200);
     expect(read("up")).toBe("0123456789");
   });
@@ -229,7 +186,7 @@ describe("an upload", () => {
     const cut = begin("up", "bytes 3-8/9", 6, "def");
     await until(() => leftovers().some((name) => readFileSync(path(name)).length >= 6));
     cut.request.destroy();
-    await until(() => host.fileStore.get("/local-files/up").upload?.received.length === 1);
+    await until(() => files.host.fileStore.get("/local-files/up").upload?.received.length === 1);
     expect(await received("up")).toEqual([{ first: 0, last: 2 }]);
     expect((await put("up", "bytes 3-8/9", "DEFGHI")).status).toBe(200);
     expect(read("up")).toBe("abcDEFGHI");
@@ -329,7 +286,7 @@ describe("a part that is sent again after the last one", () => {
     expect([again.status, json(again.text)]).toMatchObject([200, { complete: true, receivedBytes: 9 }]);
     const whole = { complete: true, totalBytes: 9, receivedRanges: [{ first: 0, last: 8 }] };
     expect(await state()).toMatchObject(whole);
-    const finished = await host.call("PATCH", "/local-files/up", { writeFinished: true });
+    const finished = await files.host.call("PATCH", "/local-files/up", { writeFinished: true });
     expect([finished.status, json(finished.text)]).toMatchObject([200, { writeFinished: true, ...whole }]);
     expect([read("up"), leftovers()]).toEqual(["halfwhole", []]);
   });
@@ -351,9 +308,7 @@ describe("a part that is sent again after the last one", () => {
   });
 
   test("is forgotten when nobody goes on with it", async () => {
-    await host.server.close(0);
-    await host.fileStore.close();
-    host = await startDialectHost({ pace: { quietMs: 50, idleMs: 200, sweepMs: 50 } });
+    await restart({ pace: { quietMs: 50, idleMs: 200, sweepMs: 50 } });
     await create("up");
     writeFileSync(path("up.zip"), "");
     await put("up", undefined, "halfwhole");
@@ -361,151 +316,6 @@ describe("a part that is sent again after the last one", () => {
     expect(leftovers()).toHaveLength(1);
     await until(() => leftovers().length === 0);
     expect(await state()).toMatchObject({ complete: true, totalBytes: 9 });
-  });
-});
-
-describe("an archive", () => {
-  const zip = (fill: string, names = ["a", "b", "c"]) => makeZip(names.map((name, i) => ({ name, data: Buffer.from(fill.repeat(200).slice(i)) })));
-  const parts = (bytes: Buffer, count: number) =>
-    Array.from({ length: count }, (_, i) => [Math.floor((bytes.length * i) / count), Math.floor((bytes.length * (i + 1)) / count)] as const).map(([start, end]) => ({ range: `bytes ${start}-${end}/${bytes.length}`, body: bytes.subarray(start, end) }));
-  const send = (part: { range: string; body: Buffer } | undefined) => put("up", part?.range, part?.body ?? "");
-  beforeEach(() => create("up"));
-
-  test("of which one part is another sender's is not put in place, and all who wait hear of it", async () => {
-    const [yesterday, first, second] = [zip("A"), zip("X"), zip("Y")];
-    expect((await put("up", undefined, yesterday)).status).toBe(200);
-    const [, , cut] = parts(first, 3);
-    const [one, two, three] = parts(second, 3);
-    expect((await send(cut)).status).toBe(200);
-    expect((await send(one)).status).toBe(200);
-    const completing = send(two);
-    await until(() => host.fileStore.get("/local-files/up").upload?.complete === false && host.fileStore.get("/local-files/up").upload?.received.length === 1);
-    const waiting = send(three);
-    for (const answer of [await completing, await waiting]) {
-      expect([answer.status, json(answer.text)["message"]]).toEqual([409, expect.stringMatching(/not whole .*parts of two uploads/)]);
-    }
-    expect(readFileSync(path("up.zip")).equals(yesterday)).toBe(true);
-    expect(leftovers()).toEqual([]);
-    for (const part of parts(second, 3)) expect((await send(part)).status).toBe(200);
-    expect(readFileSync(path("up.zip")).equals(second)).toBe(true);
-  });
-
-  test("that is not whole is refused in one piece too, and one that is empty is taken", async () => {
-    const bytes = zip("A");
-    expect((await put("up", undefined, bytes.subarray(0, -1))).status).toBe(409);
-    expect(existsSync(path("up.zip"))).toBe(false);
-    expect((await put("up", undefined, makeZip([]))).status).toBe(200);
-  });
-
-  test("with a digest is compared with that, and parts with another digest are another file's", async () => {
-    const [bytes, other] = [zip("A"), zip("B")];
-    const digest = (of: Buffer) => ({ ...octets, "repr-digest": `md5=:AAAA:, sha-256=:${createHash("sha256").update(of).digest("base64")}:` });
-    const sendAs = (part: { range: string; body: Buffer } | undefined, of: Buffer) => host.call("PUT", "/local-files/up", part?.body, { ...digest(of), "content-range": part?.range ?? "" });
-    const [one, two] = parts(bytes, 2);
-    expect((await sendAs(one, bytes)).status).toBe(200);
-    expect((await sendAs(parts(other, 2)[1], other)).status).toBe(400);
-    expect((await sendAs(two, bytes)).status).toBe(200);
-    expect(readFileSync(path("up.zip")).equals(bytes)).toBe(true);
-    const wrong = await host.call("PUT", "/local-files/up", Buffer.from("no ZIP"), digest(bytes));
-    expect([wrong.status, json(wrong.text)["message"]]).toEqual([409, expect.stringMatching(/Repr-Digest/)]);
-    expect(readFileSync(path("up.zip")).equals(bytes)).toBe(true);
-  });
-
-  test("that is being checked is let go when its service is deleted", async () => {
-    const zeros = Buffer.alloc(50_000_000);
-    const long = makeZip(Array.from({ length: 30 }, (_, i) => ({ name: `n${i}`, data: zeros, deflated: true })));
-    const sent = put("up", undefined, long);
-    await until(() => leftovers().some((name) => readFileSync(path(name)).length === long.length));
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const begun = performance.now();
-    expect((await host.call("DELETE", "/local-files/up")).status).toBe(200);
-    expect((await sent).status).toBe(409);
-    expect(performance.now() - begun).toBeLessThan(1000);
-    expect([existsSync(path("up.zip")), leftovers()]).toEqual([false, []]);
-  }, 30_000);
-
-  test("says again and again that it is being checked to who asks for that, and who repeats the last part joins", async () => {
-    const zeros = Buffer.alloc(100_000_000);
-    const member = { data: zeros, deflated: true };
-    const bytes = makeZip(Array.from({ length: 60 }, (_, i) => ({ ...member, name: `n${i}` })));
-    const [one, two] = parts(bytes, 2);
-    await send(one);
-    let notices = 0;
-    const patient = new Promise<number>((resolve, reject) => {
-      const headers = { ...octets, prefer: "processing", "content-range": two?.range, "content-length": two?.body.length };
-      const request = httpRequest({ host: "127.0.0.1", port: host.port, method: "PUT", path: "/local-files/up", headers }, (response) => resolve(response.resume().statusCode ?? 0));
-      request.on("information", () => (notices += 1));
-      request.on("error", reject);
-      request.end(two?.body);
-    });
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    const repeated = await send(two);
-    expect([await patient, repeated.status, json(repeated.text)]).toMatchObject([200, 200, { complete: true, totalBytes: bytes.length }]);
-    expect(notices).toBeGreaterThan(0);
-    expect((await host.call("PATCH", "/local-files/up", { writeFinished: true })).status).toBe(200);
-    expect(leftovers()).toEqual([]);
-  }, 60_000);
-
-  test("of the same size as the last one, and alike in parts, replaces it, whatever of both is sent again", async () => {
-    // However slow the machine is, nobody leaves an upload here.
-    await restart({ pace: { quietMs: 60_000, idleMs: 3600_000, sweepMs: 3600_000 } });
-    const letters = fc.array(fc.constantFrom("A", "B"), { minLength: 3, maxLength: 3 });
-    const orders = fc.record({ count: fc.integer({ min: 1, max: 6 }), order: fc.infiniteStream(fc.nat(1000)), again: fc.array(fc.nat(20), { maxLength: 3 }), between: fc.array(fc.nat(20), { maxLength: 3 }) });
-    const make = (fills: string[]) => makeZip(fills.map((fill, i) => ({ name: `n${i}`, data: Buffer.from(fill.repeat(100)) })));
-    let nth = 0;
-    await fc.assert(
-      fc.asyncProperty(letters, letters, orders, async (before, after, { count, order, again, between }) => {
-        const link = `pair-${(nth += 1)}`;
-        await create(link);
-        const good = async (part: { range: string; body: Buffer } | undefined) => part && expect((await put(link, part.range, part.body)).status).toBe(200);
-        for (const bytes of [make(before), make(after)]) {
-          const all = parts(bytes, count);
-          const mixed = all.map((part) => [order.next().value, part] as const).sort(([a], [b]) => a - b).map(([, part]) => part);
-          const last = mixed.pop();
-          for (const part of mixed) await good(part);
-          for (const i of between) await good(mixed[i]);
-          await good(last);
-          expect(readFileSync(path(`${link}.zip`)).equals(bytes)).toBe(true);
-          for (const i of again) await good(all[i]);
-          expect(json((await get(link)).text)).toMatchObject({ complete: true, totalBytes: bytes.length });
-        }
-      }),
-      { numRuns: 25, endOnFailure: true },
-    );
-  }, 120_000);
-
-  test("is not taken for left while it is checked, however long that takes", async () => {
-    const { files } = systemSeams;
-    const quietMs = 500;
-    const openToRead = async (name: string) => {
-      // The check opens what has come.
-      if (basename(name).startsWith(".upload-")) await new Promise((resolve) => setTimeout(resolve, quietMs * 1.5));
-      return files.openToRead(name);
-    };
-    await restart({ seams: { ...systemSeams, files: { ...files, openToRead } }, pace: { quietMs, idleMs: 3600_000, sweepMs: 3600_000 } });
-    const make = (fill: string) => makeZip([1, 2].map((i) => ({ name: `n${i}`, data: Buffer.from(fill.repeat(100)) })));
-    const [before, after] = [parts(make("A"), 3), parts(make("B"), 3)];
-    await create("pair");
-    const good = async (part: { range: string; body: Buffer } | undefined) => part && expect((await put("pair", part.range, part.body)).status).toBe(200);
-    for (const part of before) await good(part);
-    // With this one the file seems complete before its own first part has come.
-    await good(before[0]);
-    await good(after[1]);
-    await good(after[2]);
-    await good(after[1]);
-    await good(after[0]);
-    expect(readFileSync(path("pair.zip")).equals(make("B"))).toBe(true);
-  });
-
-  test("keeps a part that both have in common, where one of the old file came again before its own", async () => {
-    const make = (fills: string) => makeZip([...fills].map((fill, i) => ({ name: `n${i}`, data: Buffer.from(fill.repeat(100)) })));
-    const [before, after] = [make("AAA"), make("ABB")];
-    await create("pair");
-    const send = async (part: { range: string; body: Buffer } | undefined) => part && expect((await put("pair", part.range, part.body)).status).toBe(200);
-    for (const part of parts(before, 6)) await send(part);
-    await send(parts(before, 6)[2]);
-    for (const i of [0, 5, 1, 3, 4, 2]) await send(parts(after, 6)[i]);
-    expect(readFileSync(path("pair.zip")).equals(after)).toBe(true);
   });
 });
 
@@ -548,11 +358,10 @@ describe("the file", () => {
   });
 
   test("must lie in a root, its links resolved, at each use; and never in the data directory", async () => {
-    await host.server.close(0);
     mkdirSync(path("in"));
     mkdirSync(path("out"));
     writeFileSync(path("out/secret"), "secret");
-    host = await startDialectHost({ fileRoot: path("in") });
+    await restart({ fileRoot: path("in") });
     const make = (link: string, where: string) => post({ documentSelfLink: link, localFileUri: `file:${where}`, fileOptions: ["WRITE", "CREATE"] });
     expect((await make("a", path("out/x.zip"))).status).toBe(403);
     expect((await make("a", `${path("in")}/../out/x.zip`)).status).toBe(403);
@@ -607,14 +416,13 @@ describe("reading", () => {
   });
 
   test("has a HEAD, of the state and of the file", async () => {
-    expect(await host.call("HEAD", "/local-files/up")).toMatchObject({ status: 200, text: "", headers: { "content-type": "application/json" } });
-    expect(await host.call("HEAD", "/local-files/up", undefined, { range: "bytes=0-" })).toMatchObject({ status: 200, text: "", headers: { "content-length": "10", "content-type": "application/octet-stream" } });
+    expect(await files.host.call("HEAD", "/local-files/up")).toMatchObject({ status: 200, text: "", headers: { "content-type": "application/json" } });
+    expect(await files.host.call("HEAD", "/local-files/up", undefined, { range: "bytes=0-" })).toMatchObject({ status: 200, text: "", headers: { "content-length": "10", "content-type": "application/octet-stream" } });
   });
 });
 
 test("a body that does not come is given up", async () => {
-  await host.server.close(0);
-  host = await startDialectHost({ idleMs: 200 });
+  await restart({ idleMs: 200 });
   await create("up");
   const silent = begin("up", "bytes 0-5/10", 6, "abc");
   expect(await silent.answer).not.toBe(200);
@@ -622,14 +430,13 @@ test("a body that does not come is given up", async () => {
 });
 
 test("writing takes the role backup, reading backup or restore, seeing read too", async () => {
-  await host.server.close(0);
-  host = await startDialectHost({ tokens: ["b backup", "r restore", "d read", "w write"].join("\n") });
-  const as = (token: string, method: string, where: string, body?: unknown, headers: Record<string, string> = {}) => host.call(method, where, body, { authorization: `Bearer ${token}`, ...headers });
+  await restart({ tokens: ["b backup", "r restore", "d read", "w write"].join("\n") });
+  const as = (token: string, method: string, where: string, body?: unknown, headers: Record<string, string> = {}) => files.host.call(method, where, body, { authorization: `Bearer ${token}`, ...headers });
   const service = { documentSelfLink: "up", localFileUri: `file:${path("up.zip")}`, fileOptions: ["WRITE", "CREATE"] };
   for (const token of ["r", "d", "w"]) {
     expect((await as(token, "POST", "/local-files", service)).status).toBe(403);
   }
-  expect((await host.call("POST", "/local-files", service)).status).toBe(401);
+  expect((await files.host.call("POST", "/local-files", service)).status).toBe(401);
   expect((await as("b", "POST", "/local-files", service)).status).toBe(200);
   const statuses = async (token: string) => [
     (await as(token, "GET", "/local-files")).status,
