@@ -14,9 +14,16 @@ export function makeZip(members: ZipMember[], { zip64 = false }: { zip64?: boole
   const body: Buffer[] = [];
   const directory: Buffer[] = [];
   let offset = 0;
+  const known = new Map<Buffer, { deflated: Buffer; crc: number }>();
+  /** Members that share their data are packed once. */
+  const pack = (data: Buffer) => {
+    const found = known.get(data) ?? { deflated: deflateRawSync(data, { level: 1 }), crc: crc32(data) };
+    known.set(data, found);
+    return found;
+  };
   for (const { name, data, deflated = false, described = false } of members) {
-    const packed = deflated ? deflateRawSync(data, { level: 1 }) : data;
-    const [flags, method, crc] = [described ? 8 : 0, deflated ? 8 : 0, crc32(data)];
+    const { deflated: packed, crc } = deflated ? pack(data) : { deflated: data, crc: crc32(data) };
+    const [flags, method] = [described ? 8 : 0, deflated ? 8 : 0];
     const local = Buffer.alloc(30);
     local.writeUInt32LE(0x04034b50, 0);
     local.writeUInt16LE(20, 4);
