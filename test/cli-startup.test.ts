@@ -21,9 +21,9 @@ test("help and a misspelt command load the commands' definitions, and nothing of
   expect(loaded.filter((name) => !light.test(name))).toEqual([]);
 });
 
-test("a look at a backup loads neither an engine nor a connection", () => {
+test("a look at a backup loads neither an engine nor a connection, nor the messages of management", () => {
   const loaded = ["src/cli/actions/inspect.ts", "src/cli/run.ts", "src/offline-inspect.ts"].flatMap((file) => [...loadedBy(file)]);
   expect(loaded).toContain("src/container/directory.ts");
-  const heavy = /^src\/(engine|transport|client|remote|host\.ts|offline\.ts)|^(@connectrpc|@grpc|@bufbuild\/protovalidate|better-sqlite3|unzipper|yaml|pino)/;
+  const heavy = /^gen\/ts\/(holdfast\/management|google|buf)|^src\/(engine|transport|client|remote|host\.ts|offline\.ts)|^(@connectrpc|@grpc|@bufbuild\/protovalidate|better-sqlite3|unzipper|yaml|pino)/;
   expect(loaded.filter((name) => heavy.test(name))).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { BackupDescriptionSchema, Container, SegmentKind, type BackupDescription, type ListedBackup } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { BackupDescription } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Inspected } from "../../offline-inspect.js";
 import { namesHost } from "../connect/names-host.js";
 import type { HostFlags } from "../flags.js";
@@ -13,73 +13,109 @@ export interface InspectFlags extends HostFlags {
   backup?: string;
 }
 
+/** What is shown of a backup, as it was read here or as a host answered it. */
+type Shown = Omit<Inspected["backup"], "container" | "number">;
+
 /** holdfast inspect: what a backup holds, by its manifest alone. */
 export async function inspect(run: Run, flags: InspectFlags, source = ""): Promise<void> {
   const uri = placeUri(source);
-  const { backup, listed } = uri.startsWith("file:") && !namesHost(flags, process.env) ? await inspectHere(run, flags, uri) : await inspectByServices(run, flags, uri);
-  await run.finish(BackupDescriptionSchema, backup, () => [describe(backup), segments(backup), tree(backup, listed)].join("\n\n"));
+  const here = uri.startsWith("file:") && !namesHost(flags, process.env);
+  await (here ? inspectHere(run, flags, uri) : inspectByServices(run, flags, uri));
 }
 
-async function inspectHere(run: Run, flags: InspectFlags, uri: string): Promise<Inspected> {
-  const { inspectFile } = await import("../../offline-inspect.js");
-  return inspectFile(uri, flags.backup, run.stops.signal);
+async function inspectHere(run: Run, flags: InspectFlags, uri: string): Promise<void> {
+  const { backupMessage, inspectFile } = await import("../../offline-inspect.js");
+  const { backup, listed } = await inspectFile(uri, flags.backup, run.stops.signal);
+  if (run.json) await finishWith(run, await backupMessage(backup));
+  else if (!run.quiet) await run.say(text(backup, listed.flatMap((one) => one.backup ?? [])));
 }
 
-async function inspectByServices(run: Run, flags: InspectFlags, uri: string): Promise<Inspected> {
-  const { withFilesOrHost } = await import("../connect/session.js");
-  return withFilesOrHost(run, flags, async (session) => {
+async function inspectByServices(run: Run, flags: InspectFlags, uri: string): Promise<void> {
+  const [{ withFilesOrHost }, { Container }] = await Promise.all([import("../connect/session.js"), import("../../../gen/ts/holdfast/management/v1/management_pb.js")]);
+  await withFilesOrHost(run, flags, async (session) => {
     const { signal } = run.stops;
     const backup = await session.management.describeBackup({ uri, backupName: flags.backup ?? "" }, { signal });
-    return { backup, listed: backup.container === Container.DIRECTORY && !run.json ? await listAllBackups(session, { uri }, signal) : [] };
+    const listed = backup.container === Container.DIRECTORY && !run.json ? await listAllBackups(session, { uri }, signal) : [];
+    await finishWith(run, backup, listed.flatMap((one) => one.backup ?? []));
   });
 }
 
-function describe(backup: BackupDescription): string {
+/** What messages are made of is loaded here: a look at a file for people is over sooner than that. */
+async function finishWith(run: Run, backup: BackupDescription, others: BackupDescription[] = []): Promise<void> {
+  const { BackupDescriptionSchema, SegmentKind } = await import("../../../gen/ts/holdfast/management/v1/management_pb.js");
+  const shown = (message: BackupDescription): Shown => ({
+    ...message,
+    createTimeMicros: Number(message.createTimeMicros),
+    positionMicros: Number(message.positionMicros),
+    window: {
+      earliestMicros: Number(message.window?.earliestMicros ?? 0n),
+      latestMicros: Number(message.window?.latestMicros ?? 0n),
+      historyStartMicros: Number(message.window?.historyStartMicros ?? 0n),
+      ...(message.window?.boundingLink && { boundingLink: message.window.boundingLink }),
+    },
+    documents: Number(message.documents),
+    versions: Number(message.versions),
+    sizeBytes: Number(message.sizeBytes),
+    parents: message.parents.map((one) => ({ ...one, positionMicros: Number(one.positionMicros) })),
+    segments: message.segments.map((one) => ({
+      ...one,
+      kind: one.kind === SegmentKind.BASE ? ("base" as const) : ("delta" as const),
+      sizeBytes: Number(one.sizeBytes),
+      firstMicros: Number(one.firstMicros),
+      lastMicros: Number(one.lastMicros),
+      records: Number(one.records),
+    })),
+  });
+  await run.finish(BackupDescriptionSchema, backup, () => text(shown(backup), others.map(shown)));
+}
+
+const text = (backup: Shown, others: Shown[]) => [describe(backup), segments(backup), tree(backup, others)].join("\n\n");
+
+const at = (micros: number) => formatTime(BigInt(micros));
+const exactly = (micros: number) => moment(BigInt(micros));
+
+function describe(backup: Shown): string {
   const { window } = backup;
   const pairs: [string, string][] = [
     ["backup", backup.name],
     ["at", showPlace(backup.uri)],
-    ["made", `${age(backup.createTimeMicros, nowMicros())}, ${moment(backup.createTimeMicros)}`],
+    ["made", `${age(BigInt(backup.createTimeMicros), nowMicros())}, ${exactly(backup.createTimeMicros)}`],
     ["by", `Holdfast ${backup.productVersion} on ${backup.hostId}`],
     ["index", `${backup.indexLink} (${backup.indexId})`],
     ["holds", `${count(backup.documents, "document")} with ${count(backup.versions, "version")}, ${bytes(backup.sizeBytes)}`],
-    ["all until", moment(backup.positionMicros)],
+    ["all until", exactly(backup.positionMicros)],
+    ["restorable from", exactly(window.earliestMicros)],
+    ["restorable to", `${exactly(window.latestMicros)}: ${span(window.latestMicros - window.earliestMicros)}`],
   ];
-  if (window) {
-    pairs.push(["restorable from", moment(window.earliestMicros)], ["restorable to", `${moment(window.latestMicros)}: ${span(window.latestMicros - window.earliestMicros)}`]);
-    if (window.boundingLink !== "") pairs.push(["bounded by", `pruned versions of ${window.boundingLink}`]);
-    if (window.historyStartMicros > 0n) pairs.push(["history began", moment(window.historyStartMicros)]);
-  }
+  if (window.boundingLink !== undefined) pairs.push(["bounded by", `pruned versions of ${window.boundingLink}`]);
+  if (window.historyStartMicros > 0) pairs.push(["history began", exactly(window.historyStartMicros)]);
   pairs.push(["manifest", `sha256 ${backup.manifestSha256}`]);
   return list(pairs);
 }
 
-const kinds: Record<SegmentKind, string> = { [SegmentKind.UNSPECIFIED]: "", [SegmentKind.BASE]: "base", [SegmentKind.DELTA]: "delta" };
-
-function segments({ segments }: BackupDescription): string {
+function segments({ segments }: Shown): string {
   const columns = [{ head: "SEGMENT" }, { head: "KIND" }, { head: "RECORDS", right: true }, { head: "SIZE", right: true }, { head: "AFTER" }, { head: "UNTIL" }];
-  const time = (micros: bigint) => (micros === 0n ? "the beginning" : formatTime(micros));
-  return table(columns, segments.map((one) => [one.name, kinds[one.kind], number(one.records), bytes(one.sizeBytes), time(one.firstMicros), time(one.lastMicros)]));
+  const time = (micros: number) => (micros === 0 ? "the beginning" : at(micros));
+  return table(columns, segments.map((one) => [one.name, one.kind, number(one.records), bytes(one.sizeBytes), time(one.firstMicros), time(one.lastMicros)]));
 }
 
 /** The histories that the backups at the place belong to or go on from, each below the one that it was restored from; the backup looked at with its chain. */
-function tree(backup: BackupDescription, others: ListedBackup[]): string {
-  const found = others.flatMap((one) => (one.backup ? [one.backup] : []));
+function tree(backup: Shown, found: Shown[]): string {
   const all = found.some(({ name }) => name === backup.name) ? found : [backup, ...found];
-  const lineages = new Map<string, { parent?: string; fromMicros: bigint }>();
+  const lineages = new Map<string, { parent?: string; fromMicros: number }>();
   for (const { lineage, parents } of all) {
     const line = [...parents, { lineage }];
     for (const [i, one] of line.entries()) {
       const before = parents[i - 1];
-      lineages.set(one.lineage, before ? { parent: before.lineage, fromMicros: before.positionMicros } : { fromMicros: 0n });
+      lineages.set(one.lineage, before ? { parent: before.lineage, fromMicros: before.positionMicros } : { fromMicros: 0 });
     }
   }
   const branch = (lineage: string, depth: number): string[] => {
     const indent = "  ".repeat(Math.min(depth, maxDepth));
-    const { parent, fromMicros } = lineages.get(lineage) ?? { fromMicros: 0n };
+    const { parent, fromMicros } = lineages.get(lineage) ?? { fromMicros: 0 };
     const children = [...lineages].filter(([, one]) => one.parent === lineage).map(([name]) => name);
     return [
-      `${indent}lineage ${lineage}${parent === undefined ? "" : `, restored from the one above as of ${formatTime(fromMicros)}`}`,
+      `${indent}lineage ${lineage}${parent === undefined ? "" : `, restored from the one above as of ${at(fromMicros)}`}`,
       ...all.filter((one) => one.lineage === lineage).flatMap((one) => leaf(one, one.name === backup.name, indent)),
       ...children.flatMap((child) => branch(child, depth + 1)),
     ];
@@ -90,7 +126,7 @@ function tree(backup: BackupDescription, others: ListedBackup[]): string {
 /** What is deeper is not moved further to the right. */
 const maxDepth = 8;
 
-function leaf(backup: BackupDescription, open: boolean, indent: string): string[] {
-  const line = `${indent}  ${open ? "*" : "-"} ${backup.name}, until ${formatTime(backup.positionMicros)}`;
-  return open ? [line, ...backup.segments.map((one, depth) => `${indent}    ${"  ".repeat(Math.min(depth, maxDepth))}└ ${kinds[one.kind]} of ${count(one.records, "record")}`)] : [line];
+function leaf(backup: Shown, open: boolean, indent: string): string[] {
+  const line = `${indent}  ${open ? "*" : "-"} ${backup.name}, until ${at(backup.positionMicros)}`;
+  return open ? [line, ...backup.segments.map((one, depth) => `${indent}    ${"  ".repeat(Math.min(depth, maxDepth))}└ ${one.kind} of ${count(one.records, "record")}`)] : [line];
 }
