@@ -65,6 +65,7 @@ test("Ctrl-C cancels the operation on the host, and says what is there and what 
   expect(await backup.ended).toBe(130);
   expect(backup.said()).toMatch(/Cancelling operations\/\S+;.*\n(.*\n)*holdfast backup: Cancelled\. No new backup is at .*The same command makes it\./);
   expect(await running(host)).toContain("There are none.");
+  expect((await runToEnd(["operations", "list", "--address", host.grpc])).output).toMatch(/operations\/\S+ +backup +cancelled /);
 }, 60_000);
 
 test("where the terminal goes away the operation goes on, and can be watched and cancelled", async () => {

@@ -55,7 +55,7 @@ test("back up, lose, look, restore to a moment, undo", async () => {
   expect(restored).toContain("Restored 1 document with 1 version into /core/document-index");
   expect(JSON.parse(await ok("documents", "get", link))).toMatchObject({ name: "Ada" });
   expect(await ok("undo", "--yes")).toContain("1 document with 3 versions again");
-  expect(await ok("operations", "list")).toMatch(/operations\/\S+ +done .*backups/);
+  expect(await ok("operations", "list")).toMatch(/operations\/\S+ +backup +done .*backups/);
 }, 120_000);
 
 test("some documents come back as new versions, and the rest stays", async () => {

@@ -1,6 +1,6 @@
-import { HostSchema, OperationMetadataSchema, AutoBackupState, type BackupRecord, type Host, type Index } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { HostSchema, OperationKind, OperationMetadataSchema, AutoBackupState, type BackupRecord, type Host, type Index } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
-import { unpack } from "../../client/host-error.js";
+import { hostErrorOfStatus, unpack } from "../../client/host-error.js";
 import { withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
 import { age, bytes, count, moment, number } from "../output/figures.js";
@@ -64,16 +64,22 @@ function backups(all: BackupRecord[], now: bigint): string {
   return table(columns, all.map((one) => [one.indexLink, showPlace(one.destination), age(one.lastSuccessMicros, now), bytes(one.sizeBytes), one.lastError]));
 }
 
+function stateOf({ done, result }: Operation): string {
+  if (!done) return "runs";
+  if (result.case !== "error") return "done";
+  return hostErrorOfStatus(result.value).reason === "OPERATION_CANCELLED" ? "cancelled" : "failed";
+}
+
 /** Operations as a table, the newest first as the host has them. */
 export function operationTable(all: Operation[]): string {
   const now = nowMicros();
-  const columns = [{ head: "OPERATION" }, { head: "STATE" }, { head: "BEGAN" }, { head: "INDEX" }, { head: "AT" }, { head: "PROGRESS" }];
+  const columns = [{ head: "OPERATION" }, { head: "KIND" }, { head: "STATE" }, { head: "BEGAN" }, { head: "INDEX" }, { head: "AT" }, { head: "PROGRESS" }];
   return table(columns, all.map((one) => {
     const metadata = unpack(one.metadata, OperationMetadataSchema);
-    const state = !one.done ? "runs" : one.result.case === "error" ? "failed" : "done";
-    if (!metadata) return [one.name, state, "", "", "", ""];
+    const state = stateOf(one);
+    if (!metadata) return [one.name, "", state, "", "", "", ""];
     const { stage, detail } = progressOf(metadata);
     const progress = one.result.case === "error" ? one.result.value.message : one.done ? count(metadata.documentsDone, "record") : `${stage} ${detail}`;
-    return [one.name, state, age(metadata.startTimeMicros, now), metadata.indexLink, showPlace(metadata.target), progress];
+    return [one.name, OperationKind[metadata.kind].toLowerCase(), state, age(metadata.startTimeMicros, now), metadata.indexLink, showPlace(metadata.target), progress];
   }));
 }
