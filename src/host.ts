@@ -25,6 +25,7 @@ import { watchBackupHealth, type BackupHealthWatch } from "./service/backup-heal
 import { createDocumentService } from "./service/documents.js";
 import { durableIndexLink, inMemoryIndexLink } from "./service/factories.js";
 import type { HostDescription, ManagementService, OperationService } from "./service/management-service.js";
+import { createIndexStates, type IndexStates } from "./service/index-states.js";
 import { createManagementService } from "./service/management.js";
 import { filePlaces } from "./service/file-places.js";
 import { createHostControl, type HostControl } from "./service/host-control.js";
@@ -131,7 +132,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const onInternalError = (thrown: unknown) => logger.error({ err: thrown }, "internal error");
 
   // What is made later and asked for by what is made before it.
-  const late: { autoBackup?: AutoBackup; health?: HealthRegistry; backupHealth?: BackupHealthWatch } = {};
+  const late: { autoBackup?: AutoBackup; health?: HealthRegistry; backupHealth?: BackupHealthWatch; states?: IndexStates } = {};
   const indexes = await openIndexes(options, dataDirectory, hostId, closers, { onBackgroundError: onInternalError, onCommit: () => late.autoBackup?.changed() });
   await keepHostId(options, dataDirectory, hostId);
   const indexOf = (link: string): DocumentIndex => {
@@ -147,6 +148,8 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   closers.push(() => metrics.close());
   const backups = await openBackupRecords({ seams, path: join(dataDirectory, "backup-records.json"), warn: (fields, message) => logger.warn(fields, message) });
   closers.push(() => backups.close());
+  // Behind the operations, which read by them.
+  closers.push(() => late.states?.close());
   const operations = await openOperations({
     seams,
     journal: operationJournal(seams, join(dataDirectory, "operations")),
@@ -235,15 +238,21 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     tls: clientTls(options.clientTls),
     temporaryDirectory,
   });
-  const management = createManagementService({
+  const reading = {
     seams,
     kit: sqliteKit,
-    operations,
     indexOf,
     placesOf: placesByScheme({ file: fileUris, http: httpUris, https: httpUris, transfer: transferPlaces(seams, transfers, sentManifests) }),
-    files: fileUris,
-    verifications: await openVerifications(seams, join(dataDirectory, "verifications.json"), (error) => logger.warn({ err: error }, "what was remembered of checks of backups cannot be read; it is begun anew")),
     temporaryDirectory,
+  };
+  const states = createIndexStates(reading);
+  late.states = states;
+  const management = createManagementService({
+    ...reading,
+    operations,
+    files: fileUris,
+    states,
+    verifications: await openVerifications(seams, join(dataDirectory, "verifications.json"), (error) => logger.warn({ err: error }, "what was remembered of checks of backups cannot be read; it is begun anew")),
     hostId,
     productVersion,
     describeHost,

@@ -10,7 +10,7 @@ import { HostError } from "./errors.js";
 import { temporaryPrefix } from "./io/durable-file.js";
 import { systemSeams } from "./io/seams.js";
 import { limits } from "./limits.js";
-import { openEmptyIndex, type EmptyIndex } from "./offline-index.js";
+import { openEmptyIndex } from "./offline-index.js";
 import { productVersion } from "./product-version.js";
 import { clientTls } from "./remote/tls.js";
 import { filePlaces } from "./service/file-places.js";
@@ -19,6 +19,7 @@ import { operationsImpl } from "./service/grpc/operations.js";
 import { startMethods } from "./service/grpc/start.js";
 import { watchOperation } from "./service/grpc/watch-operation.js";
 import { httpPlaces } from "./service/http-places.js";
+import { createIndexStates } from "./service/index-states.js";
 import { createManagementService } from "./service/management.js";
 import { placesByScheme } from "./service/places.js";
 import { openVerifications } from "./service/verifications.js";
@@ -61,15 +62,14 @@ export async function openOffline({ dataDirectory, stateDirectory, onError = () 
   // The user of the command may read and write what lies there anyway: no roots, and every address but those of metadata services.
   const files = filePlaces({ seams, roots: { paths: [], what: "backup root" }, dataDirectory: index?.dataDirectory ?? temporaryDirectory, autoBackupDirectory: temporaryDirectory });
   const http = httpPlaces({ seams, policy: { allowPrivate: true, allowed: [] }, tls: clientTls({}), temporaryDirectory });
+  const reading = { seams, kit: sqliteKit, temporaryDirectory, indexOf: (link: string) => index?.of(link) ?? noHost(), placesOf: placesByScheme({ file: files, http, https: http }) };
+  const states = createIndexStates(reading);
   const management = createManagementService({
-    seams,
-    kit: sqliteKit,
+    ...reading,
     operations,
-    indexOf: (link) => index?.of(link) ?? noHost(),
-    placesOf: placesByScheme({ file: files, http, https: http }),
     files,
+    states,
     verifications: await openVerifications(seams, join(stateDirectory, "verifications.json"), onError),
-    temporaryDirectory,
     hostId: "",
     productVersion,
     describeHost: noHost,
@@ -86,14 +86,13 @@ export async function openOffline({ dataDirectory, stateDirectory, onError = () 
   ];
   return {
     transport: inProcessTransport(services, onError),
-    close: () => closeOffline(operations, index, temporaryDirectory),
+    async close() {
+      await operations.close(limits.shutdownMs);
+      await states.close();
+      await index?.close();
+      await rm(temporaryDirectory, { recursive: true, force: true });
+    },
   };
-}
-
-async function closeOffline(operations: { close(graceMs: number): Promise<void> }, index: EmptyIndex | undefined, temporaryDirectory: string): Promise<void> {
-  await operations.close(limits.shutdownMs);
-  await index?.close();
-  await rm(temporaryDirectory, { recursive: true, force: true });
 }
 
 function noHost(): never {

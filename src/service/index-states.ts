@@ -22,6 +22,8 @@ export interface IndexStates {
   /** OPERATION_LIMIT where as many backups as may be are open. */
   open(moment: IndexMoment, signal: AbortSignal, report: Report): Promise<OpenState>;
   near(moment: IndexMoment, timeMicros: number, count: number, signal: AbortSignal): Promise<NearLog & { window: RestorableWindow }>;
+  /** Closes what is open still: who reads a stream may leave without a word. Nothing is opened any more. */
+  close(): Promise<void>;
 }
 
 export interface IndexStatesOptions {
@@ -34,6 +36,23 @@ export interface IndexStatesOptions {
 
 export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDirectory }: IndexStatesOptions): IndexStates {
   let scratches = 0;
+  let closed = false;
+  const closings = new Set<() => Promise<void>>();
+
+  /** Closed once: by its reader, or with everything. */
+  async function kept({ close: release, ...state }: OpenState): Promise<OpenState> {
+    let closing: Promise<void> | undefined;
+    const close = () => {
+      closings.delete(close);
+      return (closing ??= release());
+    };
+    closings.add(close);
+    if (closed) {
+      await close();
+      throw new HostError("SHUTTING_DOWN", "What was to be read was closed before it was open.");
+    }
+    return { ...state, close };
+  }
 
   /** Pruning and the end of the generation wait until it is closed. */
   async function openLive({ indexLink, targetTimeMicros }: IndexMoment): Promise<OpenState> {
@@ -81,7 +100,11 @@ export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDire
   }
 
   return {
-    open: (moment, signal, report) => (moment.uri === undefined ? openLive(moment) : openBackup(moment, signal, report)),
+    open: async (moment, signal, report) => kept(await (moment.uri === undefined ? openLive(moment) : openBackup(moment, signal, report))),
+    async close() {
+      closed = true;
+      await Promise.all([...closings].map((close) => close()));
+    },
     async near({ uri, manifest: name, indexLink, bearer }, timeMicros, count, signal) {
       if (uri === undefined) {
         return indexOf(indexLink).withEngine(async (engine) => ({ ...(await engine.near(timeMicros, count)), window: (await engine.state()).window }));

@@ -6,7 +6,7 @@ import type { Seams } from "../io/seams.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { createBackupChecks } from "./backup-checks.js";
 import type { FilePlaces } from "./file-places.js";
-import { createIndexStates } from "./index-states.js";
+import type { IndexStates } from "./index-states.js";
 import { createInspectionService } from "./inspection.js";
 import type { HostDescription, ManagementService } from "./management-service.js";
 import type { PlacesOf } from "./places.js";
@@ -22,6 +22,7 @@ export interface ManagementOptions {
   indexOf(link: string): DocumentIndex;
   placesOf: PlacesOf;
   files: FilePlaces;
+  states: IndexStates;
   verifications: Verifications;
   /** On the disk of the indexes. */
   temporaryDirectory: string;
@@ -33,8 +34,7 @@ export interface ManagementOptions {
 }
 
 export function createManagementService(options: ManagementOptions): ManagementService {
-  const { seams } = options;
-  const states = createIndexStates(options);
+  const { seams, states } = options;
   return {
     host: options.describeHost,
     backup: createBackupStart(options),

@@ -158,6 +158,24 @@ test("no room for an export: what was there before stays, and nothing is left ov
   expect(readFileSync(out, "utf8")).toBe("as it was");
 }, 60_000);
 
+test("a command that leaves in the middle of what it reads offline ends, and leaves nothing in the temporary directory", async () => {
+  const root = temporaryDirectory();
+  const host = await serve(["--data-dir", join(root, "data")]);
+  // Several pages of them.
+  const lines = Array.from({ length: 5000 }, (_, i) => JSON.stringify({ documentSelfLink: `n${i}`, name: "x".repeat(1000) }));
+  writeFileSync(join(root, "in.ndjson"), lines.join("\n"));
+  expect((await runToEnd(["import", join(root, "in.ndjson"), "--factory", "/core/examples", "--address", host.grpc])).code).toBe(0);
+  expect((await runToEnd(["backup", join(root, "backup"), "--address", host.grpc])).code).toBe(0);
+  const scratch = join(root, "scratch");
+  mkdirSync(scratch);
+  const env = { TMPDIR: scratch };
+  const leave = (args: string[], shell: string) => runToEnd([...args, "--offline"], { wrapper: ["sh", "-c", shell], env });
+  const piped = await leave(["export", join(root, "backup")], '"$0" "$@" | head -n 1');
+  expect(piped.output.split("\n")).toHaveLength(2);
+  expect((await leave(["export", join(root, "backup")], 'exec "$0" "$@" > /dev/full')).code).toBe(129);
+  expect(readdirSync(scratch)).toEqual([]);
+}, 60_000);
+
 test.each([
   [["backup"], /missing required argument 'DEST'/],
   [["backup", "/x", "--type", "tar"], /Allowed choices are zip, directory/],
