@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { CommanderError } from "commander";
 import { exitCode, HostError } from "../errors.js";
+import { watchOutput } from "./output-loss.js";
 import { createProgram } from "./program.js";
 
 const usage = 64;
 
+watchOutput();
 try {
   await createProgram().parseAsync();
 } catch (thrown) {

@@ -1,7 +1,8 @@
 import { HostError } from "../errors.js";
+import { outputLossCodes, outputLossOf, type OutputLoss } from "./output-loss.js";
 
-/** Why a command is to end: Ctrl-C, the terminal has gone, or nobody reads what it prints. */
-type Stop = "interrupted" | "terminal gone" | "pipe closed";
+/** Why a command is to end: Ctrl-C, or what it prints arrives nowhere. */
+type Stop = "interrupted" | OutputLoss;
 
 export interface Stops {
   /** Aborted by the first of them. */
@@ -11,7 +12,7 @@ export interface Stops {
   readonly exitCode: number;
 }
 
-const codes: Record<Stop, number> = { interrupted: 130, "terminal gone": 129, "pipe closed": 141 };
+const codes: Record<Stop, number> = { interrupted: 130, ...outputLossCodes };
 
 /** A first SIGINT or SIGTERM stops in good order, a second one ends the process; output that nobody takes is no crash. */
 export function watchSignals(): Stops {
@@ -30,7 +31,7 @@ export function watchSignals(): Stops {
   }
   process.on("SIGHUP", () => stop("terminal gone"));
   for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => stop(error.code === "EPIPE" ? "pipe closed" : "terminal gone"));
+    stream.on("error", (error: NodeJS.ErrnoException) => stop(outputLossOf(error)));
   }
   return {
     signal: controller.signal,

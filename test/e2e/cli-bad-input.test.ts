@@ -172,7 +172,14 @@ test("a command that leaves in the middle of what it reads offline ends, and lea
   const leave = (args: string[], shell: string) => runToEnd([...args, "--offline"], { wrapper: ["sh", "-c", shell], env });
   const piped = await leave(["export", join(root, "backup")], '"$0" "$@" | head -n 1');
   expect(piped.output.split("\n")).toHaveLength(2);
-  expect((await leave(["export", join(root, "backup")], 'exec "$0" "$@" > /dev/full')).code).toBe(129);
+  const full = 'exec "$0" "$@" > /dev/full';
+  for (const args of [["export", join(root, "backup")], ["list", root]]) {
+    expect(await leave(args, full)).toMatchObject({ code: 73, log: expect.stringMatching(/no room for what goes to standard output \(ENOSPC\): what is there is not complete/) });
+  }
+  for (const args of [["--help"], ["completion", "bash"], ["help", "backup"], ["inspect", join(root, "backup")], ["status", "--address", host.grpc]]) {
+    expect(await runToEnd(args, { wrapper: ["sh", "-c", full] })).toMatchObject({ code: 73, log: expect.not.stringContaining("    at ") });
+    expect((await runToEnd(args, { wrapper: ["sh", "-c", '"$0" "$@" | head -n 1'] })).log).not.toContain("EPIPE");
+  }
   expect(readdirSync(scratch)).toEqual([]);
 }, 60_000);
 
