@@ -238,6 +238,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     tls: clientTls(options.clientTls),
     temporaryDirectory,
   });
+  const verifications = await openVerifications(seams, join(dataDirectory, "verifications.json"), (error) => logger.warn({ err: error }, "what was remembered of checks of backups cannot be read; it is begun anew"));
   const reading = {
     seams,
     kit: sqliteKit,
@@ -252,7 +253,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     operations,
     files: fileUris,
     states,
-    verifications: await openVerifications(seams, join(dataDirectory, "verifications.json"), (error) => logger.warn({ err: error }, "what was remembered of checks of backups cannot be read; it is begun anew")),
+    verifications,
     hostId,
     productVersion,
     describeHost,
@@ -267,6 +268,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const streams = createStreamService({ files, transfers, management, operations, idleMs: options.streamIdleMs });
   const started = await startAutoBackup({
     seams,
+    isDamaged: verifications.isDamaged,
     index: durableIndex,
     directory: autoBackupDirectory,
     hostId,

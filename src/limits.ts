@@ -62,6 +62,8 @@ export const limits = {
   clientWatchPauseMs: 1_000,
   /** Off a terminal, a line of progress comes so often. */
   progressLineMs: 2_000,
+  /** How long a stage has to last before it has a rate. */
+  progressRateMs: 1_000,
 
   /** Documents of an import that are being written, and the bytes of them; and how often it says how far it is. */
   importDocuments: 256,

@@ -35,6 +35,8 @@ export interface AutoBackupOptions {
   hostId: string;
   productVersion: string;
   enabled: boolean;
+  /** Whether the last check of the backup with this manifest found damage. */
+  isDamaged(manifestSha256: string): boolean;
   onRun(outcome: AutoBackupRun): void;
   /** Something beside a run went wrong; nothing is lost by it. */
   onBackgroundError(error: unknown): void;
@@ -72,7 +74,7 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
     const writer = await openDirectoryWriter(seams, directory, signal, seams.lease, merge.directoryName);
     try {
       const others = writer.existing.filter((found) => "file" in found && !isOwn(found.file.manifest)).length;
-      const task = { index, writer, hostId: options.hostId, productVersion: options.productVersion, full: false, store: false, append: true };
+      const task = { index, writer, hostId: options.hostId, productVersion: options.productVersion, full: false, store: false, append: true, isDamaged: options.isDamaged };
       const { manifest, bytesWritten, warnings } = await runBackup(seams, { ...task, ...(merged && { merged }) }, signal, () => {});
       last.lastSuccessMicros = seams.nowMicros();
       last.positionMicros = manifest.manifest.positionMicros;

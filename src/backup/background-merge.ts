@@ -3,6 +3,7 @@ import type { StagedSegment } from "../container/container.js";
 import type { Manifest } from "../format/manifest.js";
 import { segmentName } from "../format/naming.js";
 import { mergeLease, mergePrefix } from "../container/directory.js";
+import { errnoOf } from "../io/file-system.js";
 import { acquireLease, type Lease } from "../io/lease.js";
 import type { Seams } from "../io/seams.js";
 import type { DocumentIndex } from "../store/document-index.js";
@@ -64,7 +65,10 @@ export function createBackgroundMerge({ seams, index, directory, onReady, onErro
   const remove = async () => {
     await lease?.release().catch(() => {});
     lease = undefined;
-    await files.removeTree(workDirectory);
+    // Where the destination itself is gone or no directory any more, so is this; the backup tells of that.
+    await files.removeTree(workDirectory).catch((error: unknown) => {
+      if (errnoOf(error) !== "ENOTDIR") throw error;
+    });
   };
 
   const clear = async () => {

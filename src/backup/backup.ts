@@ -22,6 +22,8 @@ export interface BackupTask {
   store: boolean;
   /** DIRECTORY: always a delta where the chain is whole; it is merged beside. */
   append?: boolean;
+  /** Whether the last check of the backup with this manifest found damage: such a one is not built on. */
+  isDamaged?: (manifestSha256: string) => boolean;
   /** A segment that takes the place of those of the chain whose range it holds: at the destination, read back. */
   merged?: StagedSegment;
 }
@@ -56,7 +58,8 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
     warnings.push(`The manifest ${found.name} at the destination cannot be read (${found.problem}); it and what it lists were left alone.`);
   }
   const own = await ownManifests(writer, engine, snapshot);
-  const plan = planBackup({ snapshot, chain: await findChain(writer, own), full: task.full, append: task.append ?? false });
+  const chainThere = await findChain(writer, own, task.isDamaged);
+  const plan = planBackup({ snapshot, chain: chainThere, full: task.full, append: task.append ?? false });
   report({ stage: "exporting", documentsTotal: snapshot.versions });
   const fresh = await stage(seams, task, engine, snapshot, plan, signal, report);
   const chain = plan.kind === "base" ? [] : plan.previous.manifest.segments.slice(0, plan.kind === "delta" ? plan.keep : undefined);
@@ -104,6 +107,7 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
     const { message } = HostError.from(fromFileError(error, "Removing files that are no longer needed"));
     warnings.push(message);
   });
+  if (chainThere?.damaged) warnings.push(`The last check of ${chainThere.file.name} found damage, so it was not built on: everything was written anew.`);
   return { manifest, segmentsWritten: staged.length, bytesWritten, verified, warnings: [...warnings, ...more] };
 }
 
@@ -119,11 +123,12 @@ export async function ownManifests(writer: Pick<ContainerWriter, "existing">, en
   return own;
 }
 
-/** The newest of them, and whether all it lists is there. */
-export async function findChain(writer: Pick<ContainerWriter, "holds">, [newest]: ManifestFile[]): Promise<{ file: ManifestFile; whole: boolean } | undefined> {
+/** The newest of them, whether all it lists is there, and whether its last check found damage. */
+export async function findChain(writer: Pick<ContainerWriter, "holds">, [newest]: ManifestFile[], isDamaged: BackupTask["isDamaged"]): Promise<{ file: ManifestFile; whole: boolean; damaged: boolean } | undefined> {
   if (!newest) return undefined;
-  for (const segment of newest.manifest.segments) if (!(await writer.holds(segment))) return { file: newest, whole: false };
-  return { file: newest, whole: true };
+  const found = { file: newest, damaged: isDamaged?.(newest.sha256) ?? false };
+  for (const segment of newest.manifest.segments) if (!(await writer.holds(segment))) return { ...found, whole: false };
+  return { ...found, whole: true };
 }
 
 async function stage(seams: Seams, task: BackupTask, engine: Engine, snapshot: Snapshot, plan: BackupPlan, signal: AbortSignal, report: Report): Promise<StagedSegment[]> {

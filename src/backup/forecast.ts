@@ -9,6 +9,7 @@ export interface BackupForecastTask {
   index: DocumentIndex;
   container: ContainerKind;
   full: boolean;
+  isDamaged: (manifestSha256: string) => boolean;
   /** What is at the destination; absent where there is nothing yet, or it is not looked at. */
   reader?: ContainerReader;
   freeBytes?: number;
@@ -22,7 +23,7 @@ export async function forecastBackup(task: BackupForecastTask, history: readonly
     const existing = reader === undefined ? [] : await reader.manifests(signal);
     const writer = { existing, holds: async ({ name, sizeBytes }: { name: string; sizeBytes: number }) => (await reader?.sizeOf(name)) === sizeBytes };
     const own = await ownManifests(writer, engine, state);
-    const chain = container === "DIRECTORY" ? await findChain(writer, own) : undefined;
+    const chain = container === "DIRECTORY" ? await findChain(writer, own, task.isDamaged) : undefined;
     const plan = planBackup({ snapshot: state, chain, full: task.full, append: false });
     const records = plan.kind === "base" ? state.versions : plan.kind === "delta" ? (await engine.near(plan.afterMicros, 1)).afterCount : 0;
     const estimatedBytes = state.versions === 0 ? 0 : Math.ceil((state.sizeBytes / state.versions) * records);

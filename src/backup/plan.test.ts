@@ -38,6 +38,13 @@ test("a whole chain is gone on with from its end", () => {
   expect(planBackup({ snapshot, chain: { file, whole: true }, full: false, append: false })).toMatchObject({ kind: "delta", afterMicros: 200, keep: 2 });
 });
 
+test("a chain whose last check found damage is not built on, whether anything changed or not", () => {
+  for (const end of [200, 500]) {
+    const file = chain(base, segment("delta", 100, end));
+    expect(planBackup({ snapshot, chain: { file, whole: true, damaged: true }, full: false, append: true })).toMatchObject({ kind: "base", reason: expect.stringContaining("damage") as string });
+  }
+});
+
 test("nothing changed: only a manifest", () => {
   const file = chain(segment("base", 0, 500));
   expect(planBackup({ snapshot, chain: { file, whole: true }, full: false, append: false })).toMatchObject({ kind: "unchanged" });

@@ -10,8 +10,8 @@ export type BackupPlan =
 
 export interface PlanInput {
   snapshot: Pick<IndexState, "indexId" | "lineage" | "positionMicros">;
-  /** The newest readable manifest of the same index and lineage, and whether its segments are all there. */
-  chain: { file: ManifestFile; whole: boolean } | undefined;
+  /** The newest readable manifest of the same index and lineage, whether its segments are all there, and whether its last check found damage. */
+  chain: { file: ManifestFile; whole: boolean; damaged?: boolean } | undefined;
   /** A new base even where a delta would do. */
   full: boolean;
   /** A delta is added however long the chain has become: somebody merges it beside. */
@@ -21,11 +21,12 @@ export interface PlanInput {
 /** Decides from what is at the destination; touches nothing. Cost follows what changed, not what exists. */
 export function planBackup({ snapshot, chain, full, append }: PlanInput): BackupPlan {
   if (!chain) return { kind: "base", reason: "no backup of this index and lineage is there" };
-  const { file, whole } = chain;
+  const { file, whole, damaged = false } = chain;
   const { segments, positionMicros } = file.manifest;
   const base = segments[0];
   const because = (reason: string): BackupPlan => ({ kind: "base", reason, previous: file });
   if (full) return because("a full backup was asked for");
+  if (damaged) return because("the last check of the chain found damage");
   if (!whole || !base) return because("a segment of the chain is missing or has another size");
   if (positionMicros > snapshot.positionMicros) return because("the chain goes beyond the index");
   if (positionMicros === snapshot.positionMicros) return { kind: "unchanged", previous: file };

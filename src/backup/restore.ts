@@ -100,10 +100,18 @@ export async function runRestore(seams: Seams, kit: EngineKit, task: RestoreTask
     return { ...built, identity, warnings, ...(target.targetTimeMicros !== undefined && { targetTimeMicros: target.targetTimeMicros }) };
   } catch (error) {
     await replacement.abandon();
-    throw error;
+    throw inBackup(error, source, task.reader.path);
   } finally {
     await seams.files.removeTree(source).catch(() => {});
   }
+}
+
+/** Damage is told where it lies: in the backup, not in the copy that was read and is gone. */
+function inBackup(thrown: unknown, copy: string, path: string): unknown {
+  if (!(thrown instanceof HostError) || thrown.reason !== "BACKUP_DAMAGED") return thrown;
+  const shown = (text: string) => text.replaceAll(`${copy}/`, `${path}/`);
+  const metadata = Object.fromEntries(Object.entries(thrown.metadata).map(([key, value]) => [key, shown(value)]));
+  return new HostError(thrown.reason, shown(thrown.message), { metadata, cause: thrown.cause });
 }
 
 async function fetchSegments(seams: Seams, reader: ContainerReader, manifest: Manifest, directory: string, signal: AbortSignal, report: Report): Promise<SegmentSource[]> {

@@ -20,7 +20,7 @@ const next: Partial<Record<Reason, (error: HostError) => string>> = {
   ROLE_MISSING: ({ metadata }) => `This takes a token with the role ${metadata["role"] ?? "named above"}. ${giveToken}`,
   BACKUP_NOT_FOUND: ({ metadata }) => `See what is there: holdfast list ${metadata["path"] === undefined ? "DIRECTORY" : dirname(metadata["path"])}`,
   BACKUP_FOREIGN: () => "See what is there: holdfast list DIRECTORY",
-  BACKUP_DAMAGED: () => "Look for another one: holdfast list DIRECTORY; and check it: holdfast verify PATH",
+  BACKUP_DAMAGED: () => "Make a new one now: holdfast backup DEST --full. Look for an older one: holdfast list DIRECTORY; and check it: holdfast verify PATH",
   TARGET_TIME_OUT_OF_RANGE: () => "See the window of the backup: holdfast inspect PATH",
   OPERATION_NOT_FOUND: () => "See which there are: holdfast operations list",
   DESTINATION_BUSY: () => "See what works there: holdfast operations list",

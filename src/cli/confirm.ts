@@ -18,9 +18,20 @@ export async function confirm(run: Run, question: string, yes: boolean | undefin
   try {
     const answer = await terminal.question(`${question} [y/N] `, { signal: run.stops.signal });
     return /^y(es)?$/i.test(answer.trim());
+  } catch (thrown) {
+    run.stops.signal.throwIfAborted();
+    // Ctrl-D: no answer is not yes.
+    if ((thrown as Error).name === "AbortError") return false;
+    throw thrown;
   } finally {
     terminal.close();
   }
+}
+
+/** What a command ends with whose question was answered with no: what was to come after it in a script does not. */
+export function declined(run: Run): number {
+  run.note("Nothing was changed.");
+  return 130;
 }
 
 /** The command as it was given, quoted for a shell, without its token. */

@@ -9,6 +9,10 @@ test.each([
   ["backups", `file://${resolve("backups")}`],
 ])("%s is %s", (given, uri) => expect(placeUri(given)).toBe(uri));
 
+test("what is empty, as of a variable that is not set, is no place", () => {
+  for (const nothing of ["", " "]) expect(() => placeUri(nothing)).toThrow(/place is empty/);
+});
+
 test("a path is shown as a path, and no password is", () => {
   expect(showPlace(placeUri("/backups/a b#1?.zip"))).toBe("/backups/a b#1?.zip");
   expect(showPlace("https://ada:secret@store.example/b.zip")).toBe("https://store.example/b.zip");

@@ -1,8 +1,10 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { HostError } from "../errors.js";
 
-/** A URI as it is; a path as file: of its absolute one. */
+/** A URI as it is; a path as file: of its absolute one. Nothing, as of a variable that is not set, is not the working directory. */
 export function placeUri(given: string): string {
+  if (given.trim() === "") throw new HostError("REQUEST_INVALID", "The place is empty: name a file, a directory or a URI. (Is a variable of the shell not set?)");
   return /^[A-Za-z][A-Za-z0-9+.-]+:/.test(given) ? given : pathToFileURL(resolve(given)).href;
 }
 

@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import type { CentralDirectory, File as ZipEntry } from "unzipper";
 import { HostError } from "../errors.js";
 import type { Segment } from "../format/manifest.js";
-import { parseManifestName } from "../format/naming.js";
+import { isSegmentName, parseManifestName } from "../format/naming.js";
 import { fromFileError } from "../io/file-error.js";
 import { errnoOf, type OpenFile } from "../io/file-system.js";
 import type { Seams } from "../io/seams.js";
@@ -12,6 +12,7 @@ import { limits } from "../limits.js";
 import type { ContainerReader } from "./container.js";
 import { readManifests, xenonBackup } from "./directory.js";
 import { runZip } from "./zip-call.js";
+import { beginsZip } from "./zip-check.js";
 
 const entriesAtMost = 100_000;
 /** In a ZIP made on Unix the upper half of the attributes is the file's mode. */
@@ -117,6 +118,7 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
   } catch (cause) {
     const thrown = failure ?? cause;
     if (errnoOf(thrown) !== undefined) throw fromFileError(thrown, `Reading the archive ${path}`);
+    if (await beginsAsBackup(file)) throw new HostError("BACKUP_DAMAGED", `The archive ${path} is damaged: its end is missing, so it was cut off. Use another backup.`, { metadata: { path }, cause });
     throw foreign(path, "it is not a ZIP archive, or its end is missing", cause);
   }
   const entries = archive.files.filter((entry) => entry.type === "File");
@@ -183,6 +185,15 @@ const baseName = (path: string) => path.slice(path.lastIndexOf("/") + 1);
 async function magicOf(file: OpenFile): Promise<string> {
   const begin = Buffer.alloc(2);
   return begin.subarray(0, await file.read(begin, 0)).toString("latin1");
+}
+
+/** Whether the first entry of what is no whole archive has a name that only a backup gives. */
+async function beginsAsBackup(file: OpenFile): Promise<boolean> {
+  const header = Buffer.alloc(30 + 256);
+  const bytes = header.subarray(0, await file.read(header, 0));
+  if (bytes.length <= 30 || !beginsZip(bytes.subarray(0, 4))) return false;
+  const name = baseName(bytes.subarray(30, 30 + bytes.readUInt16LE(26)).toString("utf8"));
+  return isSegmentName(name) || parseManifestName(name) !== undefined;
 }
 
 /** Whether a file may be replaced by a backup: it is empty, or a ZIP that holds a backup, ours or Xenon's. */

@@ -1,12 +1,15 @@
 import { join } from "node:path";
 import type { EngineKit, ProofSum, Staging } from "../engine/engine.js";
 import { HostError } from "../errors.js";
+import { lockDirectory } from "../io/directory-lock.js";
+import { fromFileError } from "../io/file-error.js";
+import { errnoOf } from "../io/file-system.js";
 import type { Seams } from "../io/seams.js";
 import { limits } from "../limits.js";
 import type { DocumentHost } from "./document-host.js";
 import { makeArchive } from "./make-archive.js";
 import { versionPages } from "./read-versions.js";
-import { readTarget, restoreInto, sendArchive, type TargetIndex } from "./target-host.js";
+import { readTarget, restoreInto, sendArchive, type RestoreRequest, type TargetIndex } from "./target-host.js";
 
 export interface ImportRequest {
   from: DocumentHost;
@@ -45,29 +48,80 @@ export interface ImportReport {
  * import has written to.
  */
 export async function importFromXenon(seams: Seams, kit: EngineKit, request: ImportRequest, signal: AbortSignal, report: (progress: ImportProgress) => void): Promise<ImportReport> {
-  const { from, to, factories, indexLink, workDirectory } = request;
-  const before = await readTarget(to, indexLink, factories, signal);
-  const begun = (await seams.files.status(workDirectory)) !== undefined;
+  const { to, factories, indexLink, workDirectory } = request;
   // Without a run before this one nothing there can come from it: what is refused leaves nothing behind.
-  if (!begun) checkReplaceable("{}", before, request);
-  if (!begun) await seams.files.makeDirectory(workDirectory, "private");
-  const staging = kit.openStaging(join(workDirectory, "staging.sqlite"));
+  if ((await seams.files.status(workDirectory)) === undefined) {
+    checkReplaceable("{}", await readTarget(to, indexLink, factories, signal), request);
+    await makeWorkDirectory(seams, workDirectory);
+  }
+  const lock = lockWork(workDirectory);
+  let staging: Staging | undefined;
   try {
-    checkSame(staging, request);
-    checkReplaceable(staging.note("restored") ?? "{}", before, request);
-    await copy(staging, request, signal, report);
-    report({ step: "packing", done: 0 });
-    const archive = await makeArchive(seams, kit, { staging, directory: workDirectory, source: `xenon ${from.url}`, indexLink, productVersion: request.productVersion }, signal);
-    let sent = 0;
-    const source = await sendArchive(seams, to, archive.path, signal, (count) => report({ step: "sending", done: (sent += count) }));
-    report({ step: "restoring", done: 0 });
-    const lineage = await restoreInto(seams, to, { source, indexLink, ifPositionMicros: before.positionMicros }, signal);
-    staging.setNote("restored", JSON.stringify({ lineage, positionMicros: archive.positionMicros }));
-    await seams.files.removeTree(archive.path);
-    const { documents, versions, movedTimes } = archive;
-    return { documents, versions, movedTimes, ...(await prove(staging, request, signal, report)) };
+    staging = kit.openStaging(join(workDirectory, "staging.sqlite"));
+    return await run(seams, kit, staging, request, signal, report);
   } finally {
-    staging.close();
+    staging?.close();
+    lock.release();
+  }
+}
+
+async function run(seams: Seams, kit: EngineKit, staging: Staging, request: ImportRequest, signal: AbortSignal, report: (progress: ImportProgress) => void): Promise<ImportReport> {
+  const { from, to, factories, indexLink, workDirectory } = request;
+  checkSame(staging, request);
+  await finishRestore(staging, to, signal, report, true);
+  const before = await readTarget(to, indexLink, factories, signal);
+  checkReplaceable(staging.note("restored") ?? "{}", before, request);
+  await copy(staging, request, signal, report);
+  report({ step: "packing", done: 0 });
+  const archive = await makeArchive(seams, kit, { staging, directory: workDirectory, source: `xenon ${from.url}`, indexLink, productVersion: request.productVersion }, signal);
+  let sent = 0;
+  const source = await sendArchive(seams, to, archive.path, signal, (count) => report({ step: "sending", done: (sent += count) }));
+  const asked: PendingRestore = { source, indexLink, ifPositionMicros: before.positionMicros, requestId: seams.randomId(), positionMicros: archive.positionMicros };
+  // Before it is asked for: whoever is cut off from here on finds what the target made of it.
+  staging.setNote("restoring", JSON.stringify(asked));
+  await finishRestore(staging, to, signal, report);
+  await seams.files.removeTree(archive.path);
+  const { documents, versions, movedTimes } = archive;
+  return { documents, versions, movedTimes, ...(await prove(staging, request, signal, report)) };
+}
+
+/** A restore that was asked for, and the position of the index that it makes. */
+interface PendingRestore extends RestoreRequest {
+  positionMicros: number;
+}
+
+/** Waits for the restore that this run, or an `earlier` one, has asked for, and notes what came of it. An earlier one that failed is forgotten. */
+async function finishRestore(staging: Staging, to: DocumentHost, signal: AbortSignal, report: (progress: ImportProgress) => void, earlier = false): Promise<void> {
+  const note = staging.note("restoring") ?? "";
+  if (note === "") return;
+  report({ step: "restoring", done: 0 });
+  const { positionMicros, ...asked } = JSON.parse(note) as PendingRestore;
+  try {
+    const lineage = await restoreInto(to, asked, signal);
+    staging.setNote("restored", JSON.stringify({ lineage, positionMicros }));
+    staging.setNote("restoring", "");
+  } catch (error) {
+    // While nobody knows what became of it, it is asked for again.
+    const unknown = signal.aborted || (error instanceof HostError && error.code === "UNAVAILABLE");
+    if (!unknown) staging.setNote("restoring", "");
+    if (unknown || !earlier) throw error;
+  }
+}
+
+async function makeWorkDirectory(seams: Seams, path: string): Promise<void> {
+  await seams.files.makeDirectory(path, "private").catch((error: unknown) => {
+    // Another import was faster: the lock tells them apart.
+    if (errnoOf(error) !== "EEXIST") throw fromFileError(error, `Making the work directory ${path}`);
+  });
+}
+
+/** One import at a time works in a directory. */
+function lockWork(workDirectory: string): { release(): void } {
+  try {
+    return lockDirectory(join(workDirectory, "lock.sqlite"));
+  } catch (thrown) {
+    if (!(thrown instanceof HostError) || thrown.reason !== "DIRECTORY_IN_USE") throw thrown;
+    throw new HostError("DIRECTORY_IN_USE", `Another import works in ${workDirectory}. Wait for it to end, or name another directory with --work-dir.`, { cause: thrown });
   }
 }
 

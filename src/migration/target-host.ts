@@ -48,9 +48,17 @@ interface OperationJson {
   response?: { lineage?: string };
 }
 
-/** Restores and waits; resolves to the lineage of the restored index. A request that is sent again finds the same restore. */
-export async function restoreInto(seams: Seams, target: DocumentHost, request: { source: string; indexLink: string; ifPositionMicros: number }, signal: AbortSignal): Promise<string> {
-  const body = { source: request.source, indexLink: request.indexLink, ifPositionMicros: String(request.ifPositionMicros), requestId: seams.randomId() };
+/** A restore as it is asked for; sent again, also by a later run, it finds the one that was begun. */
+export interface RestoreRequest {
+  source: string;
+  indexLink: string;
+  ifPositionMicros: number;
+  requestId: string;
+}
+
+/** Restores and waits; resolves to the lineage of the restored index. */
+export async function restoreInto(target: DocumentHost, { source, indexLink, ifPositionMicros, requestId }: RestoreRequest, signal: AbortSignal): Promise<string> {
+  const body = { source, indexLink, ifPositionMicros: String(ifPositionMicros), requestId };
   let operation = JSON.parse(await target.ask("POST", "/v1/restores", signal, { type: "application/json", content: JSON.stringify(body) })) as OperationJson;
   while (!operation.done) {
     await sleep(200, undefined, { signal });

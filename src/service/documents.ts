@@ -136,6 +136,10 @@ export function createDocumentService(options: DocumentServiceOptions): Document
       if (selfLink === undefined || selfLink === "") {
         throw new HostError("REQUEST_INVALID", "The document has no documentSelfLink: sent again, it would become another one.", { metadata: { field: "documentSelfLink" } });
       }
+      // A whole link, as an export has it: below this factory it would be another document.
+      if (/^\/[^/]+\/./.test(selfLink) && !selfLink.startsWith(`${factory.path}/`)) {
+        throw new HostError("LINK_INVALID", `The document ${JSON.stringify(selfLink.slice(0, 200))} is not one of ${factory.path}: import it into its own factory.`, { metadata: { field: "documentSelfLink" } });
+      }
       const link = createLink(factory.path, selfLink, newId);
       const index = indexOf(factory.indexLink);
       const write = { ...common(factory, link, {}), ...(expirationTimeMicros !== undefined && { expirationTimeMicros }) };

@@ -47,6 +47,7 @@ export interface QueryTasks {
   /** A query that is answered in pages, whoever runs it. */
   paged(id: string): QueryTask;
   list(): QueryTask[];
+  /** REQUEST_INVALID for one that is over. */
   cancel(id: string, failure?: HostError): QueryTask;
   /** Cancels and forgets it; false when there is none. */
   remove(id: string): boolean;
@@ -205,9 +206,8 @@ export function createQueryTasks({ storeOf, nowMicros, newId, onInternalError }:
     },
     cancel(id, failure = new HostError("OPERATION_CANCELLED", "The query was cancelled.")) {
       const { task, controller } = entryOf(id);
+      if (task.stage === "FINISHED") throw new HostError("REQUEST_INVALID", "The query is finished: its results stay until it expires. DELETE the task to be rid of them.");
       if (task.stage === "CANCELLED" || task.stage === "FAILED") throw new HostError("REQUEST_INVALID", "new stage must be greater than current");
-      delete task.query;
-      delete task.count;
       become(task, "CANCELLED", { failure });
       controller.abort(failure);
       return task;

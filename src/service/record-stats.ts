@@ -3,7 +3,7 @@ import type { OperationView } from "./management-service.js";
 import type { Stats } from "./stats.js";
 
 /** Counts an operation that has ended. */
-export function recordOperation(stats: Stats, { kind, error, result, startTimeMicros, endTimeMicros }: OperationView): void {
+export function recordOperation(stats: Stats, { kind, error, result, startTimeMicros, endTimeMicros, progress }: OperationView): void {
   if ((kind !== "backup" && kind !== "restore") || endTimeMicros === undefined) return;
   if (error) {
     stats.count(`${kind}FailedCount`);
@@ -14,6 +14,8 @@ export function recordOperation(stats: Stats, { kind, error, result, startTimeMi
   stats.measure(`${kind}DurationMicros`, endTimeMicros - startTimeMicros);
   stats.set(`${kind}LastSuccessMicros`, endTimeMicros);
   if (result && "bytesWritten" in result) stats.measure("backupBytes", result.bytesWritten);
+  // What was fetched of the backup.
+  if (kind === "restore") stats.measure("restoreBytes", progress.bytesDone);
 }
 
 /** Counts a run of automatic backups, or one that another made needless. */

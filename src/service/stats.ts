@@ -28,7 +28,7 @@ const counts = [
   "autoBackupPerformedCount", "autoBackupSkippedCount", "autoBackupFailedCount",
   "backupCount", "backupFailedCount", "restoreCount", "restoreFailedCount",
 ] as const;
-const measures = { backupBytes: "bytes", backupDurationMicros: "microseconds", restoreDurationMicros: "microseconds", autoBackupBytes: "bytes", autoBackupDurationMicros: "microseconds" } as const;
+const measures = { backupBytes: "bytes", backupDurationMicros: "microseconds", restoreBytes: "bytes", restoreDurationMicros: "microseconds", autoBackupBytes: "bytes", autoBackupDurationMicros: "microseconds" } as const;
 export type CountName = (typeof counts)[number];
 export type MeasureName = keyof typeof measures;
 export type MarkName = `${"backup" | "restore" | "autoBackup"}Last${"Success" | "Failure"}Micros`;

@@ -8,6 +8,8 @@ import type { Verification } from "./management-service.js";
 /** What checks of backups found, beside the host and not in the backup: by the digest of its manifest, wherever it lies. */
 export interface Verifications {
   find(manifestSha256: string): Verification | undefined;
+  /** Whether the last check found damage. */
+  isDamaged(manifestSha256: string): boolean;
   /** Durable when it resolves; where it cannot be written down, `onError` hears of it: the check itself was done. */
   record(manifestSha256: string, verification: Verification): Promise<void>;
 }
@@ -20,6 +22,7 @@ export async function openVerifications(seams: Pick<Seams, "files" | "randomHex"
   let saving = Promise.resolve();
   return {
     find: (sha256) => known.get(sha256),
+    isDamaged: (sha256) => known.get(sha256)?.passed === false,
     record(sha256, verification) {
       known.delete(sha256);
       known.set(sha256, verification);

@@ -67,7 +67,7 @@ test("the HTTP port in place of the gRPC port is recognised", async () => {
 
 test("no token, a wrong one, and one without the role: the message says what is needed and how to give it", async () => {
   const root = temporaryDirectory();
-  writeFileSync(join(root, "tokens"), "token-of-nothing-much write\ntoken-of-everything admin\ntoken-of-backups backup\n");
+  writeFileSync(join(root, "tokens"), "token-of-nothing-much write\ntoken-of-everything admin\ntoken-of-backups backup\ntoken-of-restores restore\n");
   const host = await serve(["--data-dir", join(root, "data"), "--token-file", join(root, "tokens")]);
   const address = ["--address", host.grpc];
   await each(asking, address, (name, { code, log }) => {
@@ -83,6 +83,11 @@ test("no token, a wrong one, and one without the role: the message says what is 
   const refused = await runToEnd(["restore", "/tmp/nowhere", "--prefix", "/", ...address, "--token", "token-of-nothing-much"]);
   expect(refused).toMatchObject({ code: 77, log: expect.stringMatching(/Nothing was restored: what was there before is as it was\.\n.*a token with the role/) });
   expect(await runToEnd(["status", ...address], { env: { HOLDFAST_TOKEN: "token-of-everything" } })).toMatchObject({ code: 0 });
+  // The role that docs/security.md names is enough, where nothing has to be shown before.
+  const backup = join(root, "backup");
+  expect(await runToEnd(["backup", backup, ...address, "--token", "token-of-backups"])).toMatchObject({ code: 0 });
+  for (const args of [["restore", backup, "--yes"], ["undo", "--yes"]]) expect(await runToEnd([...args, ...address, "--token", "token-of-restores"])).toMatchObject({ code: 0 });
+  expect(await runToEnd(["restore", backup, "--yes", ...address, "--token", "token-of-backups"])).toMatchObject({ code: 77, log: expect.stringMatching(/role restore/) });
   writeFileSync(join(root, "token"), "token-of-everything\n");
   expect(await runToEnd(["status", ...address, "--token-file", join(root, "token")])).toMatchObject({ code: 0 });
 }, 120_000);
@@ -191,6 +196,11 @@ test.each([
   [["verify", "/x", "--percent", "5"], /goes with --level sample/],
   [["diff", "/x"], /holdfast diff FROM --live/],
   [["diff", "/x", "--live", "--offline"], /one or the other/],
+  [["backup", ""], /place is empty/],
+  [["restore", "", "--yes"], /place is empty/],
+  [["prune", "", "--keep", "1", "--yes"], /place is empty/],
+  [["restore", "/x", "--data-dir", ""], /--data-dir is empty/],
+  [["documents", "list", "/core/examples", "--limit", "0"], /from 1/],
   [["export", "--offline"], /name a backup/],
   [["prune", "/x"], /in one way/],
   [["prune", "/x", "--keep", "0"], /from 1/],

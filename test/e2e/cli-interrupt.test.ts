@@ -113,8 +113,13 @@ test("a connection that is lost says that the operation goes on, and how to watc
     const no = onTerminal(host, `restore ${backups}`);
     await no.until(/Restore\? \[y\/N\]/);
     no.child.stdin?.write("\r");
-    expect(await no.ended).toBe(0);
+    expect(await no.ended).toBe(130);
     expect(no.said()).toContain("Nothing was changed.");
+    const nothing = onTerminal(host, `restore ${backups}`);
+    await nothing.until(/Restore\? \[y\/N\]/);
+    nothing.child.stdin?.write("\u0004");
+    expect(await nothing.ended).toBe(130);
+    expect(nothing.said()).toContain("Nothing was changed.");
     const yes = onTerminal(host, `restore ${backups}`);
     await yes.until(/Restore\? \[y\/N\]/);
     yes.child.stdin?.write("y\r");

@@ -56,6 +56,10 @@ test("back up, lose, look, restore to a moment, undo", async () => {
   expect(JSON.parse(await ok("documents", "get", link))).toMatchObject({ name: "Ada" });
   expect(await ok("undo", "--yes")).toContain("1 document with 3 versions again");
   expect(await ok("operations", "list")).toMatch(/operations\/\S+ +backup +done .*backups/);
+  await ok("backup", `${backups}-2`, "--dry-run");
+  expect(await ok("operations", "list")).toMatch(/operations\/\S+ +backup +done .*backups-2 +only looked at: nothing was done/);
+  expect(await ok("restore", backups, "--link", "/core/examples/nobody", "--dry-run")).toContain("nothing to put back");
+  expect(await run("documents", "put", "noslash", "{}")).toMatchObject({ code: 66, log: expect.stringContaining("noslash") });
 }, 120_000);
 
 test("some documents come back as new versions, and the rest stays", async () => {
@@ -111,7 +115,7 @@ test("a file of an export has its name when it is whole, and is imported again; 
   expect(cut.code).toBe(64);
   expect(cut.log).toContain("To go on there: the same command with --skip 30");
   writeFileSync(file, lines.join("\n"));
-  expect(await ok("import", file, "--factory", "/core/examples", "--skip", "30")).toMatch(/^Imported 50 documents into \/core\/examples: \d+ created, 0 replaced/);
+  expect(await ok("import", file, "--factory", "/core/examples", "--skip", "30")).toMatch(/^Imported 20 documents into \/core\/examples: \d+ created, 0 replaced, \d+ were there already, after 30 documents that were skipped/);
   const out = join(root, "out.ndjson");
   writeFileSync(out, "as it was");
   expect((await run("export", "-o", out, "--index", "/nowhere")).code).toBe(66);

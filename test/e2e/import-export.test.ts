@@ -56,6 +56,12 @@ test("a document that cannot be written stops the import, which says where and c
   expect(Object.keys(await fixture.contents())).toHaveLength(21);
 });
 
+test("a whole link of another factory is refused and not put below this one", async () => {
+  const mixed = `${lines(2)}{"documentSelfLink":"/core/examples/ada","name":"Ada"}\n`;
+  expect(await send(mixed)).toMatchObject({ status: 400, lines: [{ message: expect.stringMatching(/not one of \/things.*The 2 before it are written/), details: [expect.objectContaining({ reason: "LINK_INVALID", metadata: expect.objectContaining({ documents: "2" }) as object })] }] });
+  expect(Object.keys(await fixture.contents())).toEqual(["n0", "n1"]);
+});
+
 test("a line that is none says as well how far the import came", async () => {
   for (const line of [Buffer.from([0x7b, 0xff, 0x7d, 0x0a]), Buffer.alloc(17 << 20, 0x61)]) {
     const body = Buffer.concat([Buffer.from(lines(300)), line]);

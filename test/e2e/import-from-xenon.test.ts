@@ -1,4 +1,7 @@
-import { join } from "node:path";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ask, runToEnd, serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
@@ -9,8 +12,10 @@ async function hosts() {
   const root = temporaryDirectory();
   const source = await serve(["--data-dir", join(root, "source"), "--id", "source"]);
   const target = await serve(["--data-dir", join(root, "target"), "--id", "target"]);
-  const copy = (...more: string[]) => runToEnd(["import", "--from-xenon", source.url, "--to", target.url, "--factory", factory, "--work-dir", join(root, "work"), "--page-size", "20", ...more]);
-  return { source: source.url, target: target.url, copy };
+  const args = ["import", "--from-xenon", source.url, "--to", target.url, "--factory", factory, "--work-dir", join(root, "work"), "--page-size", "20"];
+  const copy = (...more: string[]) => runToEnd([...args, ...more]);
+  const begin = (...more: string[]) => spawn(process.execPath, [resolve("dist/src/cli/main.js"), ...args, ...more], { stdio: ["ignore", "ignore", "pipe"] });
+  return { source: source.url, target: target.url, copy, begin };
 }
 
 async function load(url: string): Promise<void> {
@@ -40,6 +45,39 @@ test("every version arrives as it was, and the same command fetches what changed
     expect((await ask(`${target}${factory}/n-1`)).body).toMatchObject({ name: "later", documentOwner: "source", documentVersion: 1 });
     expect((await ask(`${target}${factory}/n-3`)).status).toBe(404);
   }
+}, 60_000);
+
+test("one that is cut off while the target restores goes on by the same command", async () => {
+  const { source, target, copy, begin } = await hosts();
+  await load(source);
+  for (const signal of ["SIGKILL", "SIGINT"] as const) {
+    const cut = begin("--all-versions");
+    let said = "";
+    await new Promise<void>((resolve) => cut.stderr?.on("data", (text: Buffer) => /^restoring/m.test((said += text.toString())) && resolve()));
+    cut.kill(signal);
+    await once(cut, "close");
+    // The target goes on with what it was asked for, or was asked for nothing yet.
+    await sleep(500);
+    expect(await copy("--all-versions")).toMatchObject({ code: 0, output: expect.stringContaining("the same on both sides") });
+    await ask(`${source}${factory}/n-1`, "PATCH", { name: signal });
+  }
+  expect((await ask(`${target}${factory}/n-1`)).body).toMatchObject({ name: "SIGKILL" });
+}, 120_000);
+
+test("two in one work directory: one works, the other is told so", async () => {
+  const { source, copy } = await hosts();
+  await load(source);
+  const both = await Promise.all([copy(), copy()]);
+  expect(both.map(({ code }) => code).sort()).toEqual([0, 78]);
+  expect(both.find(({ code }) => code !== 0)?.log).toMatch(/Another import works in .*--work-dir/);
+}, 60_000);
+
+test("options of the gRPC port are refused, and a token may be in a file", async () => {
+  const { copy } = await hosts();
+  for (const more of [["--address", "127.0.0.1:1"], ["--profile", "x"], ["--tls"], ["--ca-file", "x"]]) {
+    expect(await copy(...more)).toMatchObject({ code: 64, log: expect.stringContaining("--to URL") });
+  }
+  expect(await copy("--token-file", "/no/such/file")).toMatchObject({ code: 78, log: expect.stringContaining("/no/such/file") });
 }, 60_000);
 
 test("a target that was written to since, or has documents of its own, is refused and stays as it is", async () => {

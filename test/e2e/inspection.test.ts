@@ -116,6 +116,45 @@ describe("levels of a check", () => {
     truncateSync(path, statSync(path).size - 1);
     await expect(verify(fixture, "backup", "LIST")).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
   });
+
+  test("what a check found damaged is not built on by the next backup, which says so, and restores", async () => {
+    const fixture = await hostFixture();
+    for (let n = 0; n < 50; n += 1) await fixture.put(`n${n}`, { text: "x".repeat(500) });
+    await fixture.backup("backup");
+    const segment = readdirSync(join(fixture.root, "backup")).find((name) => name.startsWith("base-")) ?? "";
+    const path = join(fixture.root, "backup", segment);
+    const bytes = readFileSync(path);
+    bytes[bytes.indexOf("xxxxx")] = 0x79;
+    writeFileSync(path, bytes);
+    // Told where it lies: what was read is a copy, and gone.
+    await expect(fixture.restore("backup")).rejects.toMatchObject({ reason: "BACKUP_DAMAGED", message: expect.stringContaining(path) as string, metadata: { file: path } });
+    await fixture.put("n0", { text: "later" });
+    await expect(verify(fixture, "backup", "FULL")).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
+    await fixture.restart();
+    expect((await fixture.backup("backup", { validateOnly: true })).forecast).toMatchObject({ kind: "BASE", reason: expect.stringContaining("damage") as string });
+    const anew = await fixture.backup("backup");
+    expect(anew.backup.segments.map(({ kind }) => kind)).toEqual(["base"]);
+    expect(anew.warnings).toEqual([expect.stringMatching(/found damage.*written anew/)]);
+    const contents = await fixture.contents();
+    await fixture.put("n0", { text: "last" });
+    await fixture.restore("backup");
+    expect(await fixture.contents()).toEqual(contents);
+  });
+
+  test("an archive that was cut off is damaged, not foreign", async () => {
+    const fixture = await hostFixture();
+    await fixture.put("a", { text: "x".repeat(500) });
+    await fixture.backup("backup.zip", { container: "ZIP" });
+    const path = join(fixture.root, "backup.zip");
+    for (const kept of [0.9, 0.3]) {
+      truncateSync(path, Math.floor(statSync(path).size * kept));
+      for (const ask of [() => fixture.restore("backup.zip"), () => verify(fixture, "backup.zip", "FULL"), () => fixture.host.management.describeBackup(fixture.uri("backup.zip"))]) {
+        await expect(ask()).rejects.toMatchObject({ reason: "BACKUP_DAMAGED", message: expect.stringContaining("cut off") as string });
+      }
+    }
+    // What it was is not lost for good before somebody has looked.
+    await expect(fixture.backup("backup.zip", { container: "ZIP" })).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED" });
+  });
 });
 
 test("everything below a place is listed with its state", async () => {

@@ -80,6 +80,7 @@ function planText(plan: BackupPlan, uri: string): string {
       ["takes about", plan.expectedMicros === undefined ? "not known: no backup was made yet" : span(plan.expectedMicros)],
       ["replaces", plan.replacedBackups.join(", ") || "nothing"],
     ]),
+    ...(plan.freeBytes !== undefined && plan.freeBytes < plan.estimatedBytes ? ["Warning: there may not be room for it. Free space, or name another place."] : []),
   ].join("\n");
 }
 

@@ -52,9 +52,9 @@ export async function putDocument(run: Run, flags: WriteFlags, link = "", given?
     const written = await documents.replaceDocument({ selfLink: link, body, bodyFormat: BodyFormat.NONE, ...(expectedVersion !== undefined && { expectedVersion }) }).catch(async (thrown: unknown) => {
       const error = await session.explain(thrown);
       const missing = error.reason === "DOCUMENT_NOT_FOUND" || error.reason === "DOCUMENT_DELETED";
-      if (!missing || expectedVersion !== undefined) throw error;
-      made = true;
       const cut = link.lastIndexOf("/");
+      if (!missing || expectedVersion !== undefined || cut < 1) throw error;
+      made = true;
       return documents.createDocument({ factoryLink: link.slice(0, cut), documentId: link.slice(cut + 1), body, revive: true, bodyFormat: BodyFormat.NONE });
     });
     await run.finish(DocumentSchema, written, () => `${made ? "Created" : "Replaced"} ${line(written)}`);
@@ -80,7 +80,7 @@ export async function deleteDocument(run: Run, flags: WriteFlags, link = ""): Pr
 }
 
 export async function listDocuments(run: Run, flags: ListDocumentsFlags, factory = ""): Promise<void> {
-  const limit = Number(wholeNumber("--limit", flags.limit) ?? 0n);
+  const limit = limitOf(flags);
   const request = { factoryLink: factory, filter: flags.filter ?? "", orderBy: flags.order ?? "", bodyFormat: flags.bodies || run.json ? BodyFormat.JSON : BodyFormat.NONE };
   await withHost(run, flags, async ({ documents }) => {
     const pages = pagesOf(limit, async (pageSize, pageToken) => {
@@ -94,7 +94,7 @@ export async function listDocuments(run: Run, flags: ListDocumentsFlags, factory
 
 /** Newest first. */
 export async function documentHistory(run: Run, flags: ListDocumentsFlags, link = ""): Promise<void> {
-  const limit = Number(wholeNumber("--limit", flags.limit) ?? 0n);
+  const limit = limitOf(flags);
   const bodyFormat = flags.bodies || run.json ? BodyFormat.JSON : BodyFormat.NONE;
   await withHost(run, flags, async ({ documents }) => {
     const pages = pagesOf(limit, async (pageSize, pageToken) => {
@@ -108,9 +108,15 @@ export async function documentHistory(run: Run, flags: ListDocumentsFlags, link 
 
 const largestPage = 1000;
 
-/** Pages until there are no more, or so many documents were there; 0: all. */
+function limitOf({ limit }: ListDocumentsFlags): number {
+  const given = wholeNumber("--limit", limit);
+  if (given === 0n) throw new HostError("REQUEST_INVALID", "--limit takes a whole number from 1; without it all are listed.");
+  return given === undefined ? Infinity : Number(given);
+}
+
+/** Pages until there are no more, or so many documents were there. */
 async function* pagesOf(limit: number, fetch: (pageSize: number, pageToken: string) => Promise<{ items: Document[]; next: string }>): AsyncGenerator<Document[]> {
-  let left = limit === 0 ? Infinity : limit;
+  let left = limit;
   let pageToken = "";
   do {
     const { items, next } = await fetch(Math.min(left, largestPage), pageToken);

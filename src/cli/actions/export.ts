@@ -64,7 +64,7 @@ async function sendDocuments(run: Run, { management }: Session, request: Request
       documents += part.documents.length;
       size += lines.length;
       told = part.count ?? told;
-      progress.update({ stage: "exporting", done: 0, total: 0, detail: `${count(documents, "document")}, ${bytes(size)}` });
+      progress.update({ stage: "exporting", done: size, total: 0, unit: "bytes", detail: `${count(documents, "document")}, ${bytes(size)}` });
     }
   } finally {
     progress.stop();

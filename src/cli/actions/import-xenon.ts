@@ -5,6 +5,7 @@ import { bytes, count } from "../output/figures.js";
 import { printJsonValue } from "../output/json.js";
 import { startProgress, type Progress } from "../output/progress.js";
 import type { Run } from "../run.js";
+import { tokenOf } from "../connect/target.js";
 import type { ImportFlags } from "./import.js";
 
 /** holdfast import --from-xenon: copies the documents of a live Xenon host into one of ours, and proves that they arrived. */
@@ -12,7 +13,11 @@ export async function importFromXenon(run: Run, flags: ImportFlags, from: string
   const to = flags.to ?? "http://127.0.0.1:8000";
   const pageSize = flags.pageSize ?? "500";
   if (!/^[1-9]\d{0,3}$/.test(pageSize)) throw new HostError("REQUEST_INVALID", "--page-size must be a whole number from 1 to 9999.");
-  const token = flags.token ?? (process.env["HOLDFAST_TOKEN"] || undefined);
+  for (const name of ["address", "profile", "profiles", "tls", "caFile", "clientCert", "clientKey"] as const) {
+    if (flags[name] === undefined) continue;
+    throw new HostError("REQUEST_INVALID", `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for the gRPC port. --from-xenon copies over HTTP: name the target with --to URL, its token with --token-file, its authorities with NODE_EXTRA_CA_CERTS.`);
+  }
+  const token = tokenOf(flags, process.env["HOLDFAST_TOKEN"] || undefined, {});
   const workDirectory = resolve(flags.workDir ?? `holdfast-import-${from.replace(/^\w+:\/\//, "").replace(/[^\w.-]+/g, "-").replace(/-$/, "")}`);
   const request = {
     from,
@@ -45,7 +50,7 @@ export async function importFromXenon(run: Run, flags: ImportFlags, from: string
 
 function show(progress: Progress, { step, factory, done }: ImportProgress): void {
   const detail = step === "sending" ? bytes(done) : done > 0 ? count(done, "version") : "";
-  progress.update({ stage: `${step}${factory === undefined ? "" : ` ${factory}`}`, done: 0, total: 0, detail });
+  progress.update({ stage: `${step}${factory === undefined ? "" : ` ${factory}`}`, done: 0, total: 0, unit: "records", detail });
 }
 
 function resultText({ documents, versions, movedTimes, factories, differences }: ImportReport, from: string, to: string): string {

@@ -59,7 +59,7 @@ async function importLines(run: Run, session: Session, file: string, factory: st
   try {
     for await (const answer of session.documents.importDocuments(requests(), { signal: run.stops.signal })) {
       last = answer;
-      progress.update({ stage: "importing", done: sent, total, detail: `${count(answer.documents, "document")} durable, ${bytes(sent)} sent` });
+      progress.update({ stage: "importing", done: sent, total, unit: "bytes", detail: `${count(answer.documents, "document")} durable, ${bytes(sent)} sent` });
     }
     if (!last?.done) throw new HostError("HOST_UNREACHABLE", "The connection ended before the host had said that all documents are durable.");
   } catch (thrown) {
@@ -74,7 +74,9 @@ async function importLines(run: Run, session: Session, file: string, factory: st
     progress.stop();
   }
   const { documents, created, replaced, unchanged } = last;
-  await run.finish(ImportDocumentsResponseSchema, last, () => `Imported ${count(documents, "document")} into ${factory}: ${number(created)} created, ${number(replaced)} replaced, ${number(unchanged)} were there already.`);
+  const skipped = documents < skip ? documents : skip;
+  const after = skipped === 0n ? "" : `, after ${count(skipped, "document")} that ${skipped === 1n ? "was" : "were"} skipped`;
+  await run.finish(ImportDocumentsResponseSchema, last, () => `Imported ${count(documents - skipped, "document")} into ${factory}: ${number(created)} created, ${number(replaced)} replaced, ${number(unchanged)} were there already${after}.`);
 }
 
 function sizeOf(file: string): number {

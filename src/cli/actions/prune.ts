@@ -1,7 +1,7 @@
 import { BackupState, PruneBackupsResponseSchema, type PruneBackupsResponse } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { create } from "@bufbuild/protobuf";
 import { HostError } from "../../errors.js";
-import { confirm } from "../confirm.js";
+import { confirm, declined } from "../confirm.js";
 import { withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
@@ -20,10 +20,10 @@ export interface PruneFlags extends HostFlags {
 }
 
 /** holdfast prune: shows what would go, asks, and removes it. */
-export async function prune(run: Run, flags: PruneFlags, destination = "", ...given: (string | undefined)[]): Promise<void> {
+export async function prune(run: Run, flags: PruneFlags, destination = "", ...given: (string | undefined)[]): Promise<number | void> {
   const uri = placeUri(destination);
   const rule = ruleOf(flags, given.filter((name) => name !== undefined));
-  await withHost(run, flags, async (session) => {
+  return withHost<number | void>(run, flags, async (session) => {
     const { signal } = run.stops;
     const listed = await listAllBackups(session, { uri }, signal);
     const candidates = listed.map(({ name, state, backup }) => ({ name, complete: state === BackupState.COMPLETE, createTimeMicros: backup?.createTimeMicros ?? 0n, indexId: backup?.indexId ?? "" }));
@@ -32,7 +32,7 @@ export async function prune(run: Run, flags: PruneFlags, destination = "", ...gi
     const plan = await session.management.pruneBackups({ uri, names: chosen, validateOnly: true }, { signal });
     if (flags.dryRun) return run.finish(PruneBackupsResponseSchema, plan, () => [...removed(plan), `Nothing was removed. ${sums(plan)} would go from ${showPlace(uri)}.`].join("\n"));
     if (!flags.yes) await run.say([...removed(plan), `${sums(plan)} would go from ${showPlace(uri)}, and nothing brings them back.`].join("\n"));
-    if (!(await confirm(run, "Remove them?", flags.yes))) return run.note("Nothing was removed.");
+    if (!(await confirm(run, "Remove them?", flags.yes))) return declined(run);
     signal.throwIfAborted();
     const result = await session.management.pruneBackups({ uri, names: chosen, requestId: flags.requestId ?? "" });
     await run.finish(PruneBackupsResponseSchema, result, () => [...removed(result), `Removed ${sums(result)} from ${showPlace(uri)}.`].join("\n"));

@@ -2,8 +2,8 @@ import { resolve } from "node:path";
 import { RestoreResultSchema, type DescribeMomentResponse, type BackupDescription, type Index, type RestorePlan, type RestoreResult } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { HostError } from "../../errors.js";
-import { confirm } from "../confirm.js";
-import { withFiles, withHost, type Session } from "../connect/session.js";
+import { confirm, declined } from "../confirm.js";
+import { unlessForbidden, withFiles, withHost, type Session } from "../connect/session.js";
 import type { OperationFlags, SelectionFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
 import { outcomeOf, runOperation } from "../operation.js";
@@ -34,13 +34,16 @@ export interface RestoreFlags extends OperationFlags, SelectionFlags {
 const durableIndex = "/core/document-index";
 
 /** holdfast restore: shows what would be replaced, asks, and restores. */
-export async function restore(run: Run, flags: RestoreFlags, source = ""): Promise<void> {
+export async function restore(run: Run, flags: RestoreFlags, source = ""): Promise<number | undefined> {
   const request = requestOf(flags, source);
   const fixed = { ...(request.targetTimeMicros !== undefined && { "--at": request.targetTimeMicros.toString() }) };
-  const work = async (session: Session) => {
-    if (flags.dryRun) return dryRun(run, flags, session, request);
-    const wanted = request.selection ? !flags.yes && (await previewSelection(run, session, request)) : await previewWhole(run, flags, session, request);
-    if (wanted && !(await confirm(run, "Restore?", flags.yes, fixed))) return run.note("Nothing was changed.");
+  const work = async (session: Session): Promise<number | undefined> => {
+    if (flags.dryRun) {
+      await dryRun(run, flags, session, request);
+      return undefined;
+    }
+    const wanted = request.selection ? !flags.yes && (await previewSelection(run, session, request)) : await unlessForbidden(session, flags.yes, previewWhole(run, flags, session, request));
+    if (wanted && !(await confirm(run, "Restore?", flags.yes, fixed))) return declined(run);
     run.stops.signal.throwIfAborted();
     const operation = await runOperation(run, flags, session, {
       begin: () => session.management.restore({ ...request, requestId: flags.requestId ?? "" }),
@@ -48,12 +51,14 @@ export async function restore(run: Run, flags: RestoreFlags, source = ""): Promi
         ? { now: "Documents that were put back before stay so; all others are as they were.", again: "The same command goes on." }
         : { now: "The index is as it was before.", again: "The same command restores it." },
     });
-    if (operation === undefined) return;
+    if (operation === undefined) return undefined;
     const result = outcomeOf(operation, RestoreResultSchema);
     await run.finish(RestoreResultSchema, result, () => resultText(operation, result, flags));
+    return undefined;
   };
   if (flags.dataDir === undefined) return withHost(run, flags, work);
   if (flags.detach) throw new HostError("REQUEST_INVALID", "--detach needs a host that goes on with the work; --data-dir restores in this process.");
+  if (flags.dataDir.trim() === "") throw new HostError("REQUEST_INVALID", "--data-dir is empty: name the directory that is to be made.");
   return withFiles(run, work, resolve(flags.dataDir));
 }
 

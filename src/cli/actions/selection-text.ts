@@ -13,6 +13,7 @@ export function selectionText(result: SelectionResult, verb: "were" | "would be"
   ];
   const changed = result.created + result.replaced + result.deleted;
   const shown = BigInt(result.differences.length);
+  if (changed + result.unchanged + result.left === 0n) return "No document of the backup, and none of the index, is what --prefix, --kind and --link name: nothing to put back. See what the backup has: holdfast export PATH --prefix /";
   return [
     ...result.differences.map(differenceLine),
     ...(shown > 0n && changed > shown ? [`... and ${number(changed - shown)} more`] : []),

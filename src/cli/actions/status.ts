@@ -1,4 +1,4 @@
-import { HostSchema, OperationKind, OperationMetadataSchema, AutoBackupState, type BackupRecord, type Host, type Index } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { BackupResultSchema, HostSchema, OperationKind, RestoreResultSchema, OperationMetadataSchema, AutoBackupState, type BackupRecord, type Host, type Index } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { hostErrorOfStatus, unpack } from "../../client/host-error.js";
 import { withHost } from "../connect/session.js";
@@ -64,6 +64,11 @@ function backups(all: BackupRecord[], now: bigint): string {
   return table(columns, all.map((one) => [one.indexLink, showPlace(one.destination), age(one.lastSuccessMicros, now), bytes(one.sizeBytes), one.lastError]));
 }
 
+function wasDryRun({ result }: Operation): boolean {
+  if (result.case !== "response") return false;
+  return [BackupResultSchema, RestoreResultSchema].some((schema) => unpack(result.value, schema)?.plan !== undefined);
+}
+
 function stateOf({ done, result }: Operation): string {
   if (!done) return "runs";
   if (result.case !== "error") return "done";
@@ -79,7 +84,7 @@ export function operationTable(all: Operation[]): string {
     const state = stateOf(one);
     if (!metadata) return [one.name, "", state, "", "", "", ""];
     const { stage, detail } = progressOf(metadata);
-    const progress = one.result.case === "error" ? one.result.value.message : one.done ? count(metadata.documentsDone, "record") : `${stage} ${detail}`;
+    const progress = one.result.case === "error" ? one.result.value.message : wasDryRun(one) ? "only looked at: nothing was done" : one.done ? count(metadata.documentsDone, "record") : `${stage} ${detail}`;
     return [one.name, OperationKind[metadata.kind].toLowerCase(), state, age(metadata.startTimeMicros, now), metadata.indexLink, showPlace(metadata.target), progress];
   }));
 }

@@ -19,7 +19,7 @@ export function addImport(program: Command): void {
     .action(perform(async () => (await import("../actions/import.js")).importDocuments));
   addOutputOptions(addHostOptions(command));
   addExamples(command, [
-    ["What holdfast export wrote", "holdfast import shop.ndjson --factory /core/examples"],
+    ["What holdfast export --prefix /core/examples/ wrote", "holdfast import shop.ndjson --factory /core/examples"],
     ["Go on where one was cut, which said how far it came", "holdfast import shop.ndjson --factory /core/examples --skip 20000"],
     ["A move from Xenon; the same command again fetches what changed since", "holdfast import --from-xenon http://old-host:8000 --factory /core/examples --all-versions"],
   ]);

@@ -18,6 +18,17 @@ export interface Session extends HostClients {
 
 type Work<T> = (session: Session) => Promise<T>;
 
+/** What is only looked at before a question; undefined where the token may not, and --yes asks none. */
+export async function unlessForbidden<T>(session: Session, yes: boolean | undefined, looked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await looked;
+  } catch (thrown) {
+    const error = await session.explain(thrown);
+    if (yes && error.code === "PERMISSION_DENIED") return undefined;
+    throw error;
+  }
+}
+
 /** Works with the host that the options name, by default 127.0.0.1:8001. */
 export async function withHost<T>(run: Run, flags: HostFlags, work: Work<T>): Promise<T> {
   const [target, { connectToHost }] = await Promise.all([findTarget(flags, process.env), import("../../client/connect-to-host.js")]);

@@ -42,7 +42,8 @@ export async function findTarget(flags: HostFlags, environment: NodeJS.ProcessEn
   return { address: target, warnings, ...(token !== undefined && { token }), ...(ca !== undefined && { ca }), ...(certificate !== undefined && { certificate }), ...(key !== undefined && { key }) };
 }
 
-function tokenOf(flags: HostFlags, fromEnvironment: string | undefined, profile: Profile): string | undefined {
+/** The token of the options, else of the environment, else of the profile. */
+export function tokenOf(flags: HostFlags, fromEnvironment: string | undefined, profile: Profile): string | undefined {
   if (flags.token !== undefined && flags.tokenFile !== undefined) throw new HostError("REQUEST_INVALID", "Give --token or --token-file, not both.");
   const token =
     flags.token ?? (flags.tokenFile !== undefined ? readText("--token-file", flags.tokenFile)?.trim() : undefined) ?? fromEnvironment ?? profile.token ?? readText("token-file of the profile", profile.tokenFile)?.trim();

@@ -16,13 +16,37 @@ export interface ProgressState {
   done: number;
   /** 0 where it is not known. */
   total: number;
+  /** What is counted. */
+  unit: "bytes" | "records";
   /** Beside the bar, for example the rate and how much longer it takes. */
   detail: string;
 }
 
 export function startProgress({ json, quiet }: Run): Progress {
   if (json || quiet) return { update() {}, stop() {} };
-  return process.stderr.isTTY ? bar() : lines();
+  const shown = process.stderr.isTTY ? bar() : lines();
+  const rated = watchRate();
+  return { update: (state) => shown.update(rated(state)), stop: () => shown.stop() };
+}
+
+/** Adds the rate of a stage, and how much longer it takes, where its detail has neither. */
+export function watchRate(nowMs = () => performance.now()): (state: ProgressState) => ProgressState {
+  let stage = "";
+  let from = { ms: 0, done: 0 };
+  return (state) => {
+    const now = nowMs();
+    if (state.stage !== stage || state.done < from.done) {
+      stage = state.stage;
+      from = { ms: now, done: state.done };
+    }
+    const perSecond = ((state.done - from.done) * 1000) / (now - from.ms);
+    // A rate of the first moment is none.
+    if (now - from.ms < limits.progressRateMs || !(perSecond > 0)) return state;
+    const rate = state.unit === "bytes" ? `${bytes(perSecond)}/s` : `${number(Math.round(perSecond))}/s`;
+    const left = state.total > state.done ? `ETA ${span(((state.total - state.done) / perSecond) * 1e6)}` : "";
+    const more = [/\/s\b/.test(state.detail) ? "" : rate, /\bETA /.test(state.detail) ? "" : left];
+    return { ...state, detail: [state.detail, ...more].filter((part) => part !== "").join(", ") };
+  };
 }
 
 /** What an operation says of itself. */
@@ -33,13 +57,14 @@ export function progressOf(metadata: OperationMetadata): ProgressState {
   const detail = [
     bytesDone > 0n ? bytes(bytesDone) : "",
     documentsDone > 0n ? `${number(documentsDone)} records` : "",
-    bytesPerSecond > 0 ? `${bytes(bytesPerSecond)}/s` : "",
+    byBytes && bytesPerSecond > 0 ? `${bytes(bytesPerSecond)}/s` : "",
     remainingMicros === undefined ? "" : `ETA ${span(remainingMicros)}`,
   ];
   return {
     stage: stage || "starting",
     done: Number(byBytes ? bytesDone : documentsDone),
     total: Number(byBytes ? bytesTotal : documentsTotal),
+    unit: byBytes ? "bytes" : "records",
     detail: detail.filter((one) => one !== "").join(", "),
   };
 }
@@ -48,8 +73,9 @@ const percentOf = ({ done, total }: ProgressState) => (total > 0 ? Math.min(100,
 
 function bar(): Progress {
   const made = new cliProgress.SingleBar({
-    format: "{stage} |{bar}| {share} {detail}",
-    barsize: 24,
+    format: "{stage} {share} |{bar}| {detail}",
+    // On a narrow terminal the figures are what is wanted.
+    barsize: Math.max(4, Math.min(24, (process.stderr.columns ?? 80) - 76)),
     stream: process.stderr,
     clearOnComplete: true,
     hideCursor: true,

@@ -49,11 +49,11 @@ Keys: address, token or token-file, tls, ca-file, client-cert, client-key. Paths
 | 66 | it is not there: a backup, document, operation, index |
 | 69 | the host, a disk or another server cannot be reached or does not answer now; \`status\`: backups are not as they should be |
 | 70 | all else: a conflict, another version than expected, not supported, a fault |
-| 73 | no space, or more than is allowed |
+| 73 | no space, also for the output, or more than is allowed |
 | 77 | a token is missing or unknown, or lacks the role; a path or address is not allowed |
 | 78 | things are not as the command needs them: configuration, a destination that is taken, a backup that is none of ours |
 | 129 | the terminal went away; the operation goes on |
-| 130 | interrupted |
+| 130 | interrupted, or the question was answered with no: nothing was changed |
 | 141 | nobody reads the output any more |
 
 [errors.md](errors.md) has the code of each reason.`,

@@ -106,6 +106,16 @@ describe("a filter as SQL", () => {
     expect(select("documentKind eq null")).toEqual([]);
   });
 
+  test("finds a key of a map that has dots in it, beside what is nested", () => {
+    fill(['{"keyValues":{"a.b":"dot","a":"plain"}}', '{"keyValues":{"a":{"b":"dot"}}}', '{"keyValues":{"a":"dot"}}', '{"keyValues":{"a.b.c":7,"a.b":null}}', '{"m":{"keyValues":{"x.y":["dot"]}}}']);
+    expect(select("keyValues.a.b eq 'dot'")).toEqual([0, 1]);
+    expect(select("keyValues.a.b ne 'dot'")).toEqual([2, 3, 4]);
+    expect(select("keyValues.a.b eq null")).toEqual([2, 3, 4]);
+    expect(select("keyValues.a.b.c ge 7")).toEqual([3]);
+    expect(select("m.keyValues.x.y eq 'dot'")).toEqual([4]);
+    expect(found({ op: "like", field: "keyValues.a.b", pattern: "d*" })).toEqual([0, 1]);
+  });
+
   test("never takes a value or a field name as SQL", () => {
     fill(['{"a":"x"}']);
     expect(select("a eq '''; DROP TABLE log; --'")).toEqual([]);

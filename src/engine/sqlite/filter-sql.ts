@@ -8,7 +8,8 @@ import { limits } from "../../limits.js";
  * Filters as SQL over the log, aliased `l`. Every value and every path of a field is a bound parameter. A condition is
  * always 0 or 1 and never NULL, so that `not` is its exact opposite: a missing field is equal to nothing but null.
  * Values compare by type: a string never equals a number, true never equals 1. Where a field is an array, eq, any and
- * like hold when they hold for one of its items; ordered comparisons look at plain fields alone.
+ * like hold when they hold for one of its items; ordered comparisons look at plain fields alone. A dot in a field's name
+ * leads into it, or stands in a key: what is found either way is the field.
  */
 
 export type SqlParam = string | number | bigint;
@@ -32,11 +33,13 @@ export function orderToSql(orderBy: OrderBy[]): SqlFragment {
     const direction = descending ? " DESC" : "";
     const system = systemField(field);
     if (system !== undefined) return `${columns[system]}${direction}`;
-    const path = jsonPath(field);
-    params.push(path);
-    if (!numeric) return `(l.body ->> ?)${direction}`;
-    params.push(path);
-    return `(CASE WHEN json_type(l.body, ?) IN ('integer','real') THEN (l.body ->> ?) ELSE 0 END)${direction}`;
+    const paths = jsonPaths(field);
+    if (!numeric) {
+      params.push(...paths);
+      return paths.length === 1 ? `(l.body ->> ?)${direction}` : `coalesce(${paths.map(() => "l.body ->> ?").join(", ")})${direction}`;
+    }
+    params.push(...paths.flatMap((path) => [path, path]));
+    return `(CASE ${paths.map(() => "WHEN json_type(l.body, ?) IN ('integer','real') THEN (l.body ->> ?)").join(" ")} ELSE 0 END)${direction}`;
   });
   return { sql: terms.join(", "), params };
 }
@@ -98,8 +101,9 @@ class Writer {
     if (system !== undefined) return this.compareColumn(sign, system, value);
     if (value === null && !item) {
       if (sign !== "eq") return "0";
-      this.params.push(jsonPath(field));
-      return "(coalesce(json_type(l.body, ?), 'null') = 'null')";
+      const paths = jsonPaths(field);
+      this.params.push(...paths);
+      return `(${paths.map(() => "coalesce(json_type(l.body, ?), 'null') = 'null'").join(" AND ")})`;
     }
     if (typeof value === "boolean" || value === null) {
       if (sign !== "eq") return "0";
@@ -130,7 +134,12 @@ class Writer {
   }
 
   private test(field: string, test: Test, items: boolean): string {
-    const path = jsonPath(field);
+    const [first = "", ...others] = jsonPaths(field);
+    if (others.length === 0) return this.testAt(first, test, items);
+    return `(${[first, ...others].map((path) => this.testAt(path, test, items)).join(" OR ")})`;
+  }
+
+  private testAt(path: string, test: Test, items: boolean): string {
     this.params.push(path, path, ...test.params);
     // The text of ->> is read only where the type fits: an object has a text too.
     const plain = `WHEN json_type(l.body, ?) IN (${test.types}) THEN ${sqlOrPath(test)}`;
@@ -172,10 +181,16 @@ function globOf(pattern: string): string {
 // SQLite's paths have no way to write a quote or a backslash in a label.
 const unwritable = /["\\\u0000-\u001f]/;
 
-function jsonPath(field: string): string {
+/** How many labels may stand before a key that has a dot in it; one at least. */
+const labelsBeforeDots = 3;
+
+/** Where a field may be: below each of its labels, or under a key that is the rest of the name, as in keyValues.a.b. */
+function jsonPaths(field: string): string[] {
   const labels = field.split(".");
   if (labels.includes("") || unwritable.test(field)) {
     throw new HostError("FILTER_INVALID", `${JSON.stringify(field)} is no name of a field that can be filtered by.`);
   }
-  return `$.${labels.map((label) => `"${label}"`).join(".")}`;
+  const pathOf = (parts: string[]) => `$.${parts.map((label) => `"${label}"`).join(".")}`;
+  const joined = Array.from({ length: Math.min(Math.max(0, labels.length - 2), labelsBeforeDots) }, (_, i) => pathOf([...labels.slice(0, i + 1), labels.slice(i + 1).join(".")]));
+  return [pathOf(labels), ...joined];
 }

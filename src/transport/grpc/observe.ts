@@ -1,4 +1,5 @@
 import { httpStatus, type HostError } from "../../errors.js";
+import { withoutSecrets } from "../../security/secrets.js";
 import type { RequestObserver } from "../../service/requests.js";
 import type { Call } from "./call-context.js";
 
@@ -20,7 +21,7 @@ export function observeCall(observer: RequestObserver | undefined, call: Call): 
       host,
       port: Number(port),
       remoteAddress: call.getPeer(),
-      referer: textOf(call, "referer"),
+      referer: withoutSecrets(textOf(call, "referer")),
       pragma: textOf(call, "pragma"),
       statusCode: statusOf(error),
       requestBytes: 0,

@@ -12,7 +12,7 @@ export interface ByteRange {
  * that begins behind the end.
  */
 export function rangeOf(header: string | undefined, sizeBytes: number): ByteRange | undefined {
-  const match = /^bytes=\s*(\d{0,15})-(\d{0,15})\s*$/i.exec(header ?? "");
+  const match = /^bytes=\s*(\d{0,200})-(\d{0,200})\s*$/i.exec(header ?? "");
   const [, from = "", to = ""] = match ?? [];
   if (from === "" && to === "") return undefined;
   const suffix = from === "";

@@ -19,7 +19,7 @@ export function observe(observer: RequestObserver, request: IncomingMessage, res
       host: localAddress,
       port: localPort,
       remoteAddress: `${remoteAddress}:${remotePort}`,
-      referer: headers.referer ?? "",
+      referer: withoutSecrets(headers.referer ?? ""),
       pragma: headers.pragma ?? "",
       statusCode: statusOf(response),
       requestBytes: Number(headers["content-length"] ?? 0),

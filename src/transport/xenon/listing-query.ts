@@ -25,6 +25,7 @@ export function readListingQuery(parameters: Map<string, string>): ListingQuery 
   if (parameters.has("$skip")) {
     throw new HostError("REQUEST_INVALID", "$skip is not supported; follow nextPageLink of a listing with $limit.");
   }
+  if (parameters.has("$select")) throw new HostError("REQUEST_INVALID", "$select is not supported: documents are answered whole, with expand.");
   const total = ["$filter", "$orderby", "$limit", "$top", "$count"].some((name) => parameters.has(name));
   return {
     filter: textOf(parameters, "$filter"),

@@ -53,7 +53,7 @@ describe("a listing that fits into a page", () => {
   });
 
   test("refuses what it does not understand", async () => {
-    for (const query of ["$filter=name%20is%20'x'", "$limit=0", "$limit=x", "$top=-1", "$skip=5", "$orderby=,", "path=x", "path=W10", "$filter=%zz"]) {
+    for (const query of ["$filter=name%20is%20'x'", "$limit=0", "$limit=x", "$top=-1", "$skip=5", "$select=name", "$orderby=,", "path=x", "path=W10", "$filter=%zz"]) {
       expect([query, (await host.call("GET", `/core/examples?${query}`)).status]).toEqual([query, 400]);
     }
     expect((await host.call("GET", "/core/examples?$filter=name%20is%20'x'")).text).toMatch(/\$filter at position 6/);

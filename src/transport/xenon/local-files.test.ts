@@ -421,6 +421,15 @@ describe("reading", () => {
   });
 });
 
+test("numbers beyond every file are ranges too", async () => {
+  await create("up");
+  await put("up", undefined, "0123456789");
+  const huge = "9".repeat(20);
+  expect(await get("up", `bytes=0-${huge}`)).toMatchObject({ status: 206, text: "0123456789" });
+  expect(await get("up", `bytes=-${huge}`)).toMatchObject({ status: 206, text: "0123456789" });
+  expect(await get("up", `bytes=${huge}-`)).toMatchObject({ status: 416, headers: { "content-range": "bytes */10" } });
+});
+
 test("a body that does not come is given up", async () => {
   await restart({ idleMs: 200 });
   await create("up");

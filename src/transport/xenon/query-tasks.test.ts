@@ -196,6 +196,12 @@ describe("a polled query task", () => {
     expect((await host.call("GET", soon.documentSelfLink)).status).toBe(404);
   });
 
+  test("that is finished is not cancelled, and keeps its results", async () => {
+    const { documentSelfLink } = await finished((await start({})).documentSelfLink);
+    for (const failure of [undefined, { message: "enough" }]) expect((await host.call("PATCH", documentSelfLink, { taskInfo: { stage: "CANCELLED", failure } })).status).toBe(400);
+    expect(await get(documentSelfLink)).toMatchObject({ taskInfo: { stage: "FINISHED" }, results: { documentCount: 0 } });
+  });
+
   test("is cancelled by PATCH while it runs, and its scan with it", async () => {
     let aborted = false;
     host.store.count = (_query, signal) =>

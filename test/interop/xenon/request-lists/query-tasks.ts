@@ -11,6 +11,13 @@ const bySelfLink = { sortTerm: { propertyName: "documentSelfLink", propertyType:
 export const queryTaskRequests: readonly ListedRequest[] = [
   ask("a polled task", "POST", tasks, { querySpec: { query: numbered } }, { take: { task: "documentSelfLink" } }),
   ask("a polled task, finished", "GET", "{task}", undefined, { until: finished }),
+  ask("cancel of a finished task", "PATCH", "{task}", { taskInfo: { stage: "CANCELLED" } }),
+  ask("a finished task that was to be cancelled", "GET", "{task}"),
+  ask("post of a key with dots", "POST", "/core/examples", { documentSelfLink: "dotted", name: "dotted", keyValues: { "a.b": "dot", a: "plain" } }),
+  direct("query: a key with dots", { query: { term: { propertyName: "keyValues.a.b", matchType: "TERM", matchValue: "dot" } } }),
+  ask("a filter on a key with dots", "GET", "/core/examples?$filter=keyValues.a.b%20eq%20'dot'"),
+  ask("a selection of fields", "GET", "/core/examples?$select=name&$filter=name%20eq%20'dotted'"),
+  ask("delete of a key with dots", "DELETE", "/core/examples/dotted"),
   ask("delete of a task", "DELETE", "{task}"),
   ask("get of a deleted task", "GET", "{task}"),
   ask("get of an unknown task", "GET", `${tasks}/nobody`),
