@@ -135,7 +135,7 @@ test("a connection that is lost says that the operation goes on, and how to watc
   test("a backup shows a bar, and Ctrl-C cancels it", async () => {
     const host = await startHost();
     const backup = onTerminal(host, `backup ${destination}`);
-    await backup.until(/\w+ +\|[^|]*\|/);
+    await backup.until(/\w+ +(\d+%)? +\|[^|]*\|/);
     backup.child.stdin?.write("\u0003");
     expect(await backup.ended).toBe(130);
     expect(backup.said()).toContain("The same command makes it.");

@@ -270,10 +270,11 @@ describe("a restore fails clean, and says which end failed", () => {
     await expectUnharmed(error);
   });
 
-  test("half an archive is none", async () => {
+  test("half an archive was cut off", async () => {
     store.put("/b.zip", store.bytes("/b.zip").subarray(0, 1_000_000));
     const error = await failureOf(fixture.restoreFrom(destination));
-    expect(error.reason).toBe("BACKUP_FOREIGN");
+    expect([error.reason, error.message]).toEqual(["BACKUP_DAMAGED", expect.stringMatching(/cut off/)]);
+    expect(error.message).not.toContain(fixture.root);
     await expectUnharmed(error);
   });
 
