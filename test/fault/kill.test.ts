@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { cpSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { systemSeams, type StepName } from "../../src/io/seams.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
 import { unfinishedFiles } from "../support/unfinished-files.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { readWholeBackup, strayFiles } from "../support/whole-backup.js";
@@ -47,10 +48,22 @@ describe("killed in a backup to a directory", () => {
       },
     ],
   ];
-  test.each(stages.flatMap(([name, prepare]) => steps.map((step) => [name, step, prepare] as const)))("%s, at %s", async (_name, step, prepare) => {
+  const made = new Map<string, string>();
+  /** The directory of a host that is at the stage, made once and copied for each step. */
+  async function prepared(name: string, prepare: (fixture: HostFixture) => Promise<void>): Promise<string> {
+    const known = made.get(name);
+    if (known !== undefined) return known;
     const fixture = await hostFixture({ seams });
     await fixture.put("a", { before: 1 });
     await prepare(fixture);
+    await fixture.stop();
+    made.set(name, fixture.root);
+    return fixture.root;
+  }
+  test.each(stages.flatMap(([name, prepare]) => steps.map((step) => [name, step, prepare] as const)))("%s, at %s", async (name, step, prepare) => {
+    const root = temporaryDirectory();
+    cpSync(await prepared(name, prepare), root, { recursive: true });
+    const fixture = await hostFixture({ seams }, root);
     const before = await readWholeBackup(join(fixture.root, "dir")).catch(() => undefined);
     await fixture.put("a", { now: 2 });
     const expected = await fixture.contents();
