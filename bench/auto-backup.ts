@@ -12,16 +12,27 @@ interface AutoBackupState {
   indexes: { positionMicros: number }[];
 }
 
-/** How long ago the newest write was made that no automatic backup holds, at the most while the work runs; milliseconds. */
+const lookMs = 100;
+
+/**
+ * Over how long the writes go back that no automatic backup holds, at the most while the work runs; milliseconds, and as
+ * much more as lies between two looks. A time in which nobody wrote is none of it.
+ */
 async function watchAge<T>(port: number, work: Promise<T>): Promise<{ result: T; ageMs: number }> {
   let ageMs = 0;
+  /** Positions of the log as they were seen that are not backed up, the oldest first. */
+  let seen: number[] = [];
   let over = false;
   const watching = (async () => {
     while (!over) {
       const { autoBackup, indexes } = (await (await fetch(`http://127.0.0.1:${port}/core/management`)).json()) as AutoBackupState;
       const written = indexes[0]?.positionMicros ?? 0;
-      if (autoBackup.positionMicros !== undefined) ageMs = Math.max(ageMs, (written - autoBackup.positionMicros) / 1000);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      const backedUp = autoBackup.positionMicros;
+      if (backedUp !== undefined) {
+        seen = [...seen, written].filter((position) => position > backedUp);
+        if (seen[0] !== undefined) ageMs = Math.max(ageMs, (written - seen[0]) / 1000 + lookMs);
+      }
+      await new Promise((resolve) => setTimeout(resolve, lookMs));
     }
   })();
   try {
