@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { ContainerReader } from "../container/container.js";
+import { renamedError } from "../container/renamed-reader.js";
 import type { BuildResult, EngineKit, IndexIdentity, SegmentSource } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Manifest, ManifestFile } from "../format/manifest.js";
@@ -100,18 +101,11 @@ export async function runRestore(seams: Seams, kit: EngineKit, task: RestoreTask
     return { ...built, identity, warnings, ...(target.targetTimeMicros !== undefined && { targetTimeMicros: target.targetTimeMicros }) };
   } catch (error) {
     await replacement.abandon();
-    throw inBackup(error, source, task.reader.path);
+    // Damage is told where it lies: in the backup, not in the copy that was read and is gone.
+    throw error instanceof HostError && error.reason === "BACKUP_DAMAGED" ? renamedError(error, source, task.reader.path) : error;
   } finally {
     await seams.files.removeTree(source).catch(() => {});
   }
-}
-
-/** Damage is told where it lies: in the backup, not in the copy that was read and is gone. */
-function inBackup(thrown: unknown, copy: string, path: string): unknown {
-  if (!(thrown instanceof HostError) || thrown.reason !== "BACKUP_DAMAGED") return thrown;
-  const shown = (text: string) => text.replaceAll(`${copy}/`, `${path}/`);
-  const metadata = Object.fromEntries(Object.entries(thrown.metadata).map(([key, value]) => [key, shown(value)]));
-  return new HostError(thrown.reason, shown(thrown.message), { metadata, cause: thrown.cause });
 }
 
 async function fetchSegments(seams: Seams, reader: ContainerReader, manifest: Manifest, directory: string, signal: AbortSignal, report: Report): Promise<SegmentSource[]> {

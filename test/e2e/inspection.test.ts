@@ -99,13 +99,18 @@ describe("levels of a check", () => {
     expect(listed?.lastVerification).toMatchObject({ level: "TRIAL", passed: true, records: 300 });
   });
 
-  test("a changed byte is found by each level that reads it, and remembered", async () => {
+  /** Fifty documents full of x in a backup, and the file of its base. */
+  async function withBase() {
     const fixture = await hostFixture();
     for (let n = 0; n < 50; n += 1) await fixture.put(`n${n}`, { text: "x".repeat(500) });
     await fixture.backup("backup");
     const segment = readdirSync(join(fixture.root, "backup")).find((name) => name.startsWith("base-")) ?? "";
     const path = join(fixture.root, "backup", segment);
-    const bytes = readFileSync(path);
+    return { fixture, path, bytes: readFileSync(path) };
+  }
+
+  test("a changed byte is found by each level that reads it, and remembered", async () => {
+    const { fixture, path, bytes } = await withBase();
     for (let i = bytes.indexOf("xxxxx"); i < bytes.length; i += 4096) if (bytes[i] === 0x78) bytes[i] = 0x79;
     writeFileSync(path, bytes);
     await verify(fixture, "backup", "LIST");
@@ -118,12 +123,7 @@ describe("levels of a check", () => {
   });
 
   test("what a check found damaged is not built on by the next backup, which says so, and restores", async () => {
-    const fixture = await hostFixture();
-    for (let n = 0; n < 50; n += 1) await fixture.put(`n${n}`, { text: "x".repeat(500) });
-    await fixture.backup("backup");
-    const segment = readdirSync(join(fixture.root, "backup")).find((name) => name.startsWith("base-")) ?? "";
-    const path = join(fixture.root, "backup", segment);
-    const bytes = readFileSync(path);
+    const { fixture, path, bytes } = await withBase();
     bytes[bytes.indexOf("xxxxx")] = 0x79;
     writeFileSync(path, bytes);
     // Told where it lies: what was read is a copy, and gone.
