@@ -14,7 +14,7 @@ const directory = "data/auto-backup";
 const statusOf = ({ host }: HostFixture): AutoBackupStatus => host.control.autoBackup();
 
 async function until(fixture: HostFixture, wanted: (status: AutoBackupStatus) => boolean): Promise<AutoBackupStatus> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 20_000;
   for (;;) {
     const status = statusOf(fixture);
     if (wanted(status)) return status;
@@ -239,7 +239,7 @@ test("a directory that is lost while nobody writes is noticed, and made again", 
   for (const lose of [() => rmSync(join(fixture.root, directory), { recursive: true }), () => rmSync(join(fixture.root, directory, figures(fixture).find((name) => name.startsWith("base-")) ?? "none"))]) {
     const before = (await count(fixture, "autoBackupPerformedCount")) ?? 0;
     lose();
-    const end = Date.now() + 5000;
+    const end = Date.now() + 20_000;
     while (((await count(fixture, "autoBackupPerformedCount")) ?? 0) === before && Date.now() < end) await sleep(10);
     await current(fixture);
     expect(await restored(fixture)).toEqual({ a: '{"n":1}' });

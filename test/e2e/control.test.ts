@@ -63,7 +63,7 @@ test("health says when automatic backups fail, and when they go well again", asy
     return ((await answer.json()) as { status: string }).status;
   };
   const becomes = async (wanted: string) => {
-    const end = Date.now() + 5000;
+    const end = Date.now() + 20_000;
     while ((await status()) !== wanted && Date.now() < end) await sleep(10);
     expect(await status()).toBe(wanted);
   };

@@ -129,7 +129,7 @@ export async function startDialectHost(options: { tokens?: string; idleMs?: numb
 
 export type DialectHost = Awaited<ReturnType<typeof startDialectHost>>;
 
-export async function until(condition: () => boolean, timeoutMs = 5000): Promise<void> {
+export async function until(condition: () => boolean, timeoutMs = 20_000): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!condition()) {
     if (Date.now() > end) throw new Error("it did not come to pass");

@@ -259,8 +259,8 @@ describe("closing", () => {
     });
     await (await fetch(url)).text();
     const begun = Date.now();
-    await server.close(5000);
-    expect(Date.now() - begun).toBeLessThan(1000);
+    await server.close(40_000);
+    expect(Date.now() - begun).toBeLessThan(20_000);
   });
 
   test("a port that is taken is said to be", async () => {

@@ -46,7 +46,6 @@ test.each([0, 1])("a body that stalls, or trickles %i byte at a time, is cut", a
   await closed;
   clearInterval(timer);
   expect(Date.now() - begun).toBeGreaterThan(150);
-  expect(Date.now() - begun).toBeLessThan(3000);
 });
 
 test("a body that the host is slow to read is waited for, and so is a slow answer", async () => {

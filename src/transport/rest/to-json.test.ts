@@ -1,5 +1,5 @@
-import { create, createRegistry, toJson } from "@bufbuild/protobuf";
-import { DocumentSchema, ListDocumentsResponseSchema } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
+import { create, createRegistry, toJson, type JsonValue } from "@bufbuild/protobuf";
+import { DocumentSchema, ListDocumentsResponseSchema, type Document } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { jsonWriter } from "./to-json.js";
 
 const registry = createRegistry();
@@ -20,10 +20,14 @@ test("says what protobuf-es says, whichever documents have a body", () => {
   expect(jsonWriter(ListDocumentsResponseSchema, registry)(make())).toEqual(expected);
 });
 
-test("16 MiB do not hold the event loop up for long", () => {
-  const document = create(DocumentSchema, { body: { case: "json", value: new Uint8Array(16 * 1024 * 1024) } });
-  const begun = performance.now();
-  const json = jsonWriter(DocumentSchema, registry)(document);
-  expect(performance.now() - begun).toBeLessThan(500);
-  expect(json).toMatchObject({ json: expect.stringMatching(/^A+==$/) as unknown });
+test("16 MiB hold the event loop up for much less than protobuf-es would", () => {
+  const took = (write: (document: Document) => JsonValue) => {
+    const document = create(DocumentSchema, { body: { case: "json", value: new Uint8Array(16 * 1024 * 1024) } });
+    const begun = performance.now();
+    expect(write(document)).toMatchObject({ json: expect.stringMatching(/^A+==$/) as unknown });
+    return performance.now() - begun;
+  };
+  const theirs = took((document) => toJson(DocumentSchema, document, { registry }));
+  const ours = Array.from({ length: 3 }, () => took(jsonWriter(DocumentSchema, registry)));
+  expect(Math.min(...ours)).toBeLessThan(theirs / 2);
 });

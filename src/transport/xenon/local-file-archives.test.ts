@@ -60,16 +60,17 @@ describe("an archive", () => {
 
   test("that is being checked is let go when its service is deleted", async () => {
     const zeros = Buffer.alloc(50_000_000);
-    const long = makeZip(Array.from({ length: 30 }, (_, i) => ({ name: `n${i}`, data: zeros, deflated: true })));
+    const long = makeZip(Array.from({ length: 500 }, (_, i) => ({ name: `n${i}`, data: zeros, deflated: true })));
     const sent = put("up", undefined, long);
     await until(() => leftovers().some((name) => readFileSync(path(name)).length === long.length));
     await new Promise((resolve) => setTimeout(resolve, 300));
     const begun = performance.now();
     expect((await files.host.call("DELETE", "/local-files/up")).status).toBe(200);
     expect((await sent).status).toBe(409);
-    expect(performance.now() - begun).toBeLessThan(1000);
+    // The whole check takes more than 20 s.
+    expect(performance.now() - begun).toBeLessThan(10_000);
     expect([existsSync(path("up.zip")), leftovers()]).toEqual([false, []]);
-  }, 30_000);
+  }, 60_000);
 
   test("says again and again that it is being checked to who asks for that, and who repeats the last part joins", async () => {
     const zeros = Buffer.alloc(100_000_000);
