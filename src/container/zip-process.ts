@@ -1,6 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
 import { Readable } from "node:stream";
-import { ZipArchive } from "archiver";
 import { HostError } from "../errors.js";
 import { serveChild } from "../io/child-process.js";
 import { nodeFileSystem } from "../io/node-file-system.js";
@@ -32,6 +31,8 @@ async function* collecting<T extends Uint8Array>(chunks: AsyncIterable<T>): Asyn
 
 /** Entries in a fixed order with one time and one mode: the same segments give the same bytes. */
 async function* archiveBytes({ store, segments, manifest, modifiedMs }: PackCall, report: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  // Loaded when something is packed: it takes longer than much of what else this process is started for.
+  const { ZipArchive } = await import("archiver");
   const archive = store ? new ZipArchive({ store: true }) : new ZipArchive({ zlib: { level: 1 } });
   const entry = (name: string) => ({ name, date: new Date(modifiedMs), mode: 0o644 });
   for (const { name, path } of segments) {

@@ -17,7 +17,7 @@ export function makeZip(members: ZipMember[], { zip64 = false }: { zip64?: boole
   const known = new Map<Buffer, { deflated: Buffer; crc: number }>();
   /** Members that share their data are packed once. */
   const pack = (data: Buffer) => {
-    const found = known.get(data) ?? { deflated: deflateRawSync(data, { level: 1 }), crc: crc32(data) };
+    const found = known.get(data) ?? { deflated: deflateRawSync(data), crc: crc32(data) };
     known.set(data, found);
     return found;
   };
