@@ -44,7 +44,7 @@ import { createStreamService, type StreamService } from "./service/streams.js";
 import { openVerifications } from "./service/verifications.js";
 import { transferPlaces } from "./service/transfer-places.js";
 import { openDocumentIndex, type DocumentIndex } from "./store/document-index.js";
-import { openMemoryDirectory } from "./store/memory-directory.js";
+import { memoryParent, openMemoryDirectory } from "./store/memory-directory.js";
 import { openTransfers } from "./transfer/transfers.js";
 import { messageRegistry } from "./transport/call/message-registry.js";
 import { authorizeMethods } from "./transport/call/method-roles.js";
@@ -421,7 +421,7 @@ async function openIndexes(
     indexes.set(link, index);
   };
   await open(durableIndexLink, false, join(dataDirectory, indexDirectoryName));
-  const memory = await openMemoryDirectory(seams.files, dataDirectory);
+  const memory = await openMemoryDirectory(seams.files, await memoryParent(seams.files));
   closers.push(() => memory.remove());
   for (const [i, link] of [inMemoryIndexLink, ...options.memoryIndexes].entries()) await open(link, true, join(memory.path, `index-${i}`));
   return indexes;

@@ -1,36 +1,84 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { temporaryDirectory } from "../../test/support/temporary-directory.js";
+import { lockDirectory } from "../io/directory-lock.js";
+import type { FileSystem } from "../io/file-system.js";
 import { nodeFileSystem } from "../io/node-file-system.js";
-import { openMemoryDirectory } from "./memory-directory.js";
+import { memoryParent, openMemoryDirectory } from "./memory-directory.js";
 
-const unique = (name: string) => `/nowhere/${process.pid}/${performance.now()}/${name}`;
-
-test("what a host leaves when it is killed goes when the next one starts, on the same data directory or another", async () => {
-  const own = unique("own");
-  const killed = await openMemoryDirectory(nodeFileSystem, own);
-  writeFileSync(join(killed.path, "left"), "x");
-  const again = await openMemoryDirectory(nodeFileSystem, own);
-  expect(again.path).toBe(killed.path);
-  expect(existsSync(join(again.path, "left"))).toBe(false);
-
-  const abandoned = await openMemoryDirectory(nodeFileSystem, unique("abandoned"));
-  const { path } = abandoned;
-  await abandoned.remove();
-  await nodeFileSystem.makeDirectory(path);
-  writeFileSync(join(path, "lock.sqlite"), "");
-  const alive = await openMemoryDirectory(nodeFileSystem, unique("alive"));
-  expect(existsSync(path)).toBe(false);
-  expect(existsSync(again.path)).toBe(true);
-
-  for (const directory of [again, alive]) await directory.remove();
-  expect([again, alive].filter(({ path: gone }) => existsSync(gone))).toEqual([]);
+let parent: string;
+beforeEach(() => {
+  // Not where the hosts of other tests have theirs, and remove what was left.
+  parent = temporaryDirectory();
 });
 
-test("what another user's host holds or left keeps nobody from starting", async () => {
-  const other = await openMemoryDirectory(nodeFileSystem, unique("other"));
-  const denied = Object.assign(new Error("permission denied"), { code: "EACCES" });
-  const status = (path: string) => (path.startsWith(`${other.path}/`) ? Promise.reject(denied) : nodeFileSystem.status(path));
-  const own = await openMemoryDirectory({ ...nodeFileSystem, status }, unique("own"));
-  expect(existsSync(other.path)).toBe(true);
-  for (const directory of [own, other]) await directory.remove();
+test("they lie in memory where there is such a place", async () => {
+  expect(await memoryParent(nodeFileSystem)).toBe(existsSync("/dev/shm") ? "/dev/shm" : tmpdir());
+});
+
+/** As a host that was killed leaves it: nobody holds its lock. */
+async function leave(): Promise<string> {
+  const { path, remove } = await openMemoryDirectory(nodeFileSystem, parent);
+  await remove();
+  await nodeFileSystem.makeDirectory(path);
+  writeFileSync(join(path, "lock.sqlite"), "");
+  writeFileSync(join(path, "left"), "x");
+  return path;
+}
+
+test("what a host leaves when it is killed goes when the next one starts; what another one holds stays", async () => {
+  const alive = await openMemoryDirectory(nodeFileSystem, parent);
+  const left = await leave();
+  const next = await openMemoryDirectory(nodeFileSystem, parent);
+  expect([left, alive.path, next.path].map((path) => existsSync(path))).toEqual([false, true, true]);
+  for (const directory of [alive, next]) await directory.remove();
+  expect([alive, next].filter(({ path }) => existsSync(path))).toEqual([]);
+});
+
+test("a host that starts again while another one removes what it left keeps what it has then", async () => {
+  const left = await leave();
+  let again: Awaited<ReturnType<typeof openMemoryDirectory>> | undefined;
+  const files: FileSystem = {
+    ...nodeFileSystem,
+    async removeTree(path) {
+      if (path === left && again === undefined) {
+        again = await openMemoryDirectory(nodeFileSystem, parent);
+        writeFileSync(join(again.path, "new"), "x");
+      }
+      await nodeFileSystem.removeTree(path);
+    },
+  };
+  const other = await openMemoryDirectory(files, parent);
+  expect(readdirSync(again?.path ?? "")).toContain("new");
+  for (const directory of [again, other]) await directory?.remove();
+});
+
+test("what two hosts remove at the same moment, or another user's host holds, keeps nobody from starting", async () => {
+  const left = await leave();
+  for (const code of ["ENOTEMPTY", "EACCES"]) {
+    const refused = Object.assign(new Error(code), { code });
+    const own = await openMemoryDirectory({ ...nodeFileSystem, removeTree: (path) => (path === left ? Promise.reject(refused) : nodeFileSystem.removeTree(path)) }, parent);
+    expect([existsSync(left), existsSync(own.path)]).toEqual([true, true]);
+    await own.remove();
+  }
+  await nodeFileSystem.removeTree(left);
+});
+
+test("one that another host took for abandoned before its lock was held is left to that one", async () => {
+  const locks: { release(): void }[] = [];
+  const made: string[] = [];
+  const files: FileSystem = {
+    ...nodeFileSystem,
+    async makeDirectory(path, access) {
+      await nodeFileSystem.makeDirectory(path, access);
+      made.push(path);
+      if (made.length === 1) locks.push(lockDirectory(join(path, "lock.sqlite")));
+    },
+  };
+  const own = await openMemoryDirectory(files, parent);
+  expect([own.path, made.length]).toEqual([made[1], 2]);
+  await own.remove();
+  for (const lock of locks) lock.release();
+  expect(readdirSync(parent)).toEqual([]);
 });

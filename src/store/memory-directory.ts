@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HostError } from "../errors.js";
@@ -13,28 +13,39 @@ export interface MemoryDirectory {
 
 const prefix = "holdfast-memory-";
 const lockName = "lock.sqlite";
+const attempts = 5;
+
+/** Where the directories of in-memory indexes lie: on a memory file system where the machine has one. */
+export async function memoryParent(files: FileSystem): Promise<string> {
+  const shared = "/dev/shm";
+  return (await files.status(shared))?.kind === "directory" ? shared : tmpdir();
+}
 
 /**
- * Makes the directory of one data directory's in-memory indexes, on a memory file system where the machine has one, and
- * removes those of hosts that were killed: what nobody holds the lock of would take up memory until the machine restarts.
+ * Makes a directory for a host's in-memory indexes, and removes those of hosts that were killed: what nobody holds the lock
+ * of would take up memory until the machine restarts. Each start has a name of its own: whoever still removes what an
+ * earlier one left cannot mean this one.
  */
-export async function openMemoryDirectory(files: FileSystem, dataDirectory: string): Promise<MemoryDirectory> {
-  const shared = "/dev/shm";
-  const parent = (await files.status(shared))?.kind === "directory" ? shared : tmpdir();
-  // The data directory's own lock is held: whatever is there under its name is of a host that is gone.
-  const name = `${prefix}${createHash("sha256").update(dataDirectory).digest("hex").slice(0, 32)}`;
-  const path = join(parent, name);
-  await files.removeTree(path);
+export async function openMemoryDirectory(files: FileSystem, parent: string): Promise<MemoryDirectory> {
   for (const other of await files.list(parent)) if (other.startsWith(prefix)) await removeAbandoned(files, join(parent, other));
-  await files.makeDirectory(path, "private");
-  const lock = lockDirectory(join(path, lockName));
-  return {
-    path,
-    async remove() {
-      lock.release();
-      await files.removeTree(path);
-    },
-  };
+  for (let left = attempts; ; left -= 1) {
+    const path = join(parent, `${prefix}${randomBytes(16).toString("hex")}`);
+    await files.makeDirectory(path, "private");
+    try {
+      const lock = lockDirectory(join(path, lockName));
+      return {
+        path,
+        async remove() {
+          lock.release();
+          await files.removeTree(path);
+        },
+      };
+    } catch (error) {
+      // Another host that starts may have taken it for abandoned before the lock was held.
+      await removeIfWeCan(files, path);
+      if (left === 1) throw error;
+    }
+  }
 }
 
 /** One without a lock file is just being made, or is none of ours. */
@@ -43,12 +54,19 @@ async function removeAbandoned(files: FileSystem, path: string): Promise<void> {
     if ((await files.status(join(path, lockName))) === undefined) return;
     const lock = lockDirectory(join(path, lockName));
     try {
-      await files.removeTree(path);
+      await removeIfWeCan(files, path);
     } finally {
       lock.release();
     }
   } catch (error) {
     // In use, or another user's: neither is ours to remove.
-    if (!(error instanceof HostError) && errnoOf(error) !== "EACCES" && errnoOf(error) !== "EPERM") throw error;
+    if (!(error instanceof HostError) && errnoOf(error) === undefined) throw error;
   }
+}
+
+/** Another host may be removing it as well, or it is another user's: no reason for this one not to start. */
+async function removeIfWeCan(files: FileSystem, path: string): Promise<void> {
+  await files.removeTree(path).catch((error: unknown) => {
+    if (errnoOf(error) === undefined) throw error;
+  });
 }
