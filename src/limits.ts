@@ -60,6 +60,8 @@ export const limits = {
   /** How often, and how far apart, a watch that was cut is begun again before its operation is left to itself. */
   clientWatchTries: 5,
   clientWatchPauseMs: 1_000,
+  /** A comparison that is asked to tell how far it is does so that often, while it has nothing else to tell. */
+  diffProgressMs: 500,
   /** Off a terminal, a line of progress comes so often. */
   progressLineMs: 2_000,
   /** How long a stage has to last before it has a rate. */

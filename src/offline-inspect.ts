@@ -2,6 +2,7 @@ import { pathToFileURL } from "node:url";
 import type { BackupDescription as BackupMessage } from "../gen/ts/holdfast/management/v1/management_pb.js";
 import { describeManifest, findManifest, listBackups } from "./backup/inspect.js";
 import type { BackupDescription, BackupListing } from "./backup/model.js";
+import type { ContainerReader } from "./container/container.js";
 import { openContainer } from "./container/open.js";
 import { filePathOf } from "./destination/file-uri.js";
 import { fromFileError } from "./io/file-error.js";
@@ -18,14 +19,19 @@ export interface Inspected {
  * a backup is over sooner than that.
  */
 export async function inspectFile(uri: string, name: string | undefined, signal: AbortSignal): Promise<Inspected> {
-  const path = filePathOf(uri);
+  return readFileBackup(filePathOf(uri), async (reader, place) => {
+    const backup = describeManifest(place, await findManifest(reader, name, signal));
+    return { backup, listed: await listBackups(reader, place, signal) };
+  });
+}
+
+/** Reads what is at a path, and lets go of it afterwards. */
+export async function readFileBackup<T>(path: string, work: (reader: ContainerReader, place: Pick<BackupDescription, "uri" | "container">) => Promise<T>): Promise<T> {
   const reader = await openContainer(systemSeams, path).catch((error: unknown) => {
     throw fromFileError(error, `Reading the backup ${path}`);
   });
   try {
-    const place = { uri: pathToFileURL(path).href, container: reader.kind };
-    const backup = describeManifest(place, await findManifest(reader, name, signal));
-    return { backup, listed: await listBackups(reader, place, signal) };
+    return await work(reader, { uri: pathToFileURL(path).href, container: reader.kind });
   } finally {
     await reader.close();
   }

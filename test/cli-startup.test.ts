@@ -21,8 +21,8 @@ test("help and a misspelt command load the commands' definitions, and nothing of
   expect(loaded.filter((name) => !light.test(name))).toEqual([]);
 });
 
-test("a look at a backup loads neither an engine nor a connection, nor the messages of management", () => {
-  const loaded = ["src/cli/actions/inspect.ts", "src/cli/run.ts", "src/offline-inspect.ts"].flatMap((file) => [...loadedBy(file)]);
+test.each(["inspect", "list"])("%s, of files, loads neither an engine nor a connection, nor the messages of management", (verb) => {
+  const loaded = [`src/cli/actions/${verb}.ts`, "src/cli/run.ts", `src/offline-${verb}.ts`].flatMap((file) => [...loadedBy(file)]);
   expect(loaded).toContain("src/container/directory.ts");
   const heavy = /^gen\/ts\/(holdfast\/management|google|buf)|^src\/(engine|transport|client|remote|host\.ts|offline\.ts)|^(@connectrpc|@grpc|@bufbuild\/protovalidate|better-sqlite3|unzipper|yaml|pino)/;
   expect(loaded.filter((name) => heavy.test(name))).toEqual([]);

@@ -5,24 +5,37 @@ import type { Segment } from "../format/manifest.js";
 import { findManifest } from "./inspect.js";
 import type { BackupListing } from "./model.js";
 
-/** Compares the files of listed backups with their digests, each file once; `open` gives the reader of a URI, which is closed here. */
-export async function checkDigests(listings: readonly BackupListing[], open: (uri: string) => Promise<ContainerReader>, signal: AbortSignal): Promise<BackupListing[]> {
+type Open = (uri: string) => Promise<ContainerReader>;
+type OnBytes = (done: number, total: number) => void;
+
+/**
+ * Compares the files of listed backups with their digests, each file once; `open` gives the reader of a URI, which is closed
+ * here. `onBytes` hears how much of how much has been read.
+ */
+export async function checkDigests(listings: readonly BackupListing[], open: Open, signal: AbortSignal, onBytes: OnBytes = () => {}): Promise<BackupListing[]> {
+  const complete = listings.filter(({ state }) => state === "COMPLETE");
+  const sizes = new Map(complete.flatMap(({ uri, backup }) => (backup?.segments ?? []).map((segment) => [keyOf(uri, segment.name), segment.sizeBytes])));
+  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  let done = 0;
+  const onChunk = (bytes: number) => onBytes((done += bytes), total);
   const problems = new Map<string, Promise<string | undefined>>();
   const checked: BackupListing[] = [];
   for (const listing of listings) {
-    const problem = listing.state === "COMPLETE" ? await problemOf(listing, open, problems, signal) : undefined;
+    const problem = listing.state === "COMPLETE" ? await problemOf(listing, open, problems, signal, onChunk) : undefined;
     checked.push(problem === undefined ? listing : { ...listing, state: "DAMAGED", problem });
   }
   return checked;
 }
 
-async function problemOf(listing: BackupListing, open: (uri: string) => Promise<ContainerReader>, problems: Map<string, Promise<string | undefined>>, signal: AbortSignal): Promise<string | undefined> {
+const keyOf = (uri: string, segment: string) => `${uri}\n${segment}`;
+
+async function problemOf(listing: BackupListing, open: Open, problems: Map<string, Promise<string | undefined>>, signal: AbortSignal, onChunk: (bytes: number) => void): Promise<string | undefined> {
   const reader = await open(listing.uri);
   try {
     const { manifest } = await findManifest(reader, listing.name, signal);
     for (const segment of manifest.segments) {
-      const key = `${listing.uri}\n${segment.name}`;
-      const found = problems.get(key) ?? digestProblem(reader, segment, signal);
+      const key = keyOf(listing.uri, segment.name);
+      const found = problems.get(key) ?? digestProblem(reader, segment, signal, onChunk);
       problems.set(key, found);
       const problem = await found;
       if (problem !== undefined) return problem;
@@ -33,10 +46,13 @@ async function problemOf(listing: BackupListing, open: (uri: string) => Promise<
   }
 }
 
-async function digestProblem(reader: ContainerReader, segment: Segment, signal: AbortSignal): Promise<string | undefined> {
+async function digestProblem(reader: ContainerReader, segment: Segment, signal: AbortSignal, onChunk: (bytes: number) => void): Promise<string | undefined> {
   const hash = createHash("sha256");
   try {
-    for await (const chunk of reader.bytesOf(segment, signal)) hash.update(chunk);
+    for await (const chunk of reader.bytesOf(segment, signal)) {
+      hash.update(chunk);
+      onChunk(chunk.length);
+    }
   } catch (error) {
     if (error instanceof HostError && error.reason === "BACKUP_DAMAGED") return error.message;
     throw error;

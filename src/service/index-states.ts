@@ -14,6 +14,8 @@ import type { PlacesOf } from "./places.js";
 
 /** A state that can be read until it is closed. */
 export interface OpenState extends DocumentState {
+  /** How many there are; of a moment of the live index, how many there are now. */
+  documentCount: number;
   close(): Promise<void>;
 }
 
@@ -65,7 +67,7 @@ export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDire
       };
       try {
         const target = resolveTargetTime(targetTimeMicros, snapshot.window, false);
-        return { ...documentState(held.engine, target.targetTimeMicros ?? snapshot.positionMicros), close };
+        return { ...documentState(held.engine, target.targetTimeMicros ?? snapshot.positionMicros), documentCount: snapshot.documents, close };
       } catch (error) {
         await snapshot.release();
         throw error;
@@ -89,7 +91,7 @@ export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDire
           scratches -= 1;
           await scratch.close();
         };
-        return { ...documentState(scratch.engine), close };
+        return { ...documentState(scratch.engine), documentCount: scratch.documents, close };
       } finally {
         await reader.close();
       }

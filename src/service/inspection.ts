@@ -1,5 +1,6 @@
 import { differenceOf, isSameVersion, pairsOf } from "../backup/diff.js";
 import { everything } from "../backup/document-state.js";
+import type { Report } from "../backup/report.js";
 import type { DocumentVersion } from "../document/document.js";
 import type { NearLog, RestorableWindow } from "../engine/engine.js";
 import { HostError } from "../errors.js";
@@ -7,10 +8,18 @@ import { limits } from "../limits.js";
 import type { IndexStates, OpenState } from "./index-states.js";
 import type { DiffSummary, DocumentDifference, DocumentSelection, IndexMoment } from "./management-service.js";
 
+/** How far a comparison is: of what it does now. */
+export interface DiffProgress {
+  stage: string;
+  recordsDone: number;
+  /** 0: not known. */
+  recordsTotal: number;
+}
+
 /** Looks into backups and moments of the live index, and changes nothing. */
 export interface InspectionService {
   /** Differences in the order of their links; the sums come last. */
-  diff(from: IndexMoment, to: IndexMoment, selection: DocumentSelection | undefined, signal: AbortSignal): AsyncGenerator<DocumentDifference | DiffSummary>;
+  diff(from: IndexMoment, to: IndexMoment, selection: DocumentSelection | undefined, signal: AbortSignal, onProgress?: (progress: DiffProgress) => void): AsyncGenerator<DocumentDifference | DiffSummary>;
   /** Documents in the order of their links. */
   export(moment: IndexMoment, selection: DocumentSelection | undefined, signal: AbortSignal): AsyncGenerator<DocumentVersion>;
   /** What was written next to the moment, which the request has to name. */
@@ -19,11 +28,16 @@ export interface InspectionService {
 
 export function createInspectionService(states: IndexStates): InspectionService {
   return {
-    async *diff(from, to, selection = everything, signal) {
-      const [left, right] = await openBoth(states, from, to, signal);
+    async *diff(from, to, selection = everything, signal, onProgress = () => {}) {
+      const [left, right] = await openBoth(states, from, to, signal, onProgress);
       try {
         const summary: DiffSummary = { created: 0, changed: 0, deleted: 0, same: 0 };
+        // What a selection leaves of them is not known before.
+        const total = selection === everything ? Math.max(left.documentCount, right.documentCount) : 0;
+        let recordsDone = 0;
         for await (const pair of pairsOf(left, right, selection, signal)) {
+          recordsDone += 1;
+          onProgress({ stage: "comparing", recordsDone, recordsTotal: total && Math.max(total, recordsDone) });
           if (isSameVersion(pair)) {
             summary.same += 1;
             continue;
@@ -54,12 +68,26 @@ export function createInspectionService(states: IndexStates): InspectionService 
 }
 
 /** Side by side, as each takes a while; where one fails the other is closed. */
-async function openBoth(states: IndexStates, from: IndexMoment, to: IndexMoment, signal: AbortSignal): Promise<[OpenState, OpenState]> {
-  const [left, right] = await Promise.allSettled([states.open(from, signal, () => {}), states.open(to, signal, () => {})]);
+async function openBoth(states: IndexStates, from: IndexMoment, to: IndexMoment, signal: AbortSignal, onProgress: (progress: DiffProgress) => void): Promise<[OpenState, OpenState]> {
+  const [first, second] = sideBySide(onProgress);
+  const [left, right] = await Promise.allSettled([states.open(from, signal, first), states.open(to, signal, second)]);
   if (left.status === "fulfilled" && right.status === "fulfilled") return [left.value, right.value];
   if (left.status === "fulfilled") await left.value.close();
   if (right.status === "fulfilled") await right.value.close();
   throw left.status === "rejected" ? left.reason : (right as PromiseRejectedResult).reason;
+}
+
+/** Two that are made ready at the same time, told as one: the records of both, and the stage that was told last. */
+function sideBySide(onProgress: (progress: DiffProgress) => void): [Report, Report] {
+  const sides = [{ done: 0, total: 0 }, { done: 0, total: 0 }];
+  const sum = (which: "done" | "total") => sides.reduce((all, side) => all + side[which], 0);
+  const [first, second] = sides.map((side): Report => ({ stage = "reading", documentsDone = side.done, documentsTotal = side.total }) => {
+    Object.assign(side, { done: documentsDone, total: documentsTotal });
+    // Only what is loaded is counted.
+    const counted = stage === "loading";
+    onProgress({ stage, recordsDone: counted ? sum("done") : 0, recordsTotal: counted ? sum("total") : 0 });
+  });
+  return [first!, second!];
 }
 
 const sumOf = { CREATED: "created", CHANGED: "changed", DELETED: "deleted" } as const;

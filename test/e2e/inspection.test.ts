@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync, truncateSync, statSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DiffSummary, DocumentDifference, IndexMoment, VerifyResult } from "../../src/service/management-service.js";
+import type { DiffSummary, DocumentDifference, DocumentSelection, IndexMoment, VerifyResult } from "../../src/service/management-service.js";
+import type { DiffProgress } from "../../src/service/inspection.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 
 const never = new AbortController().signal;
@@ -49,6 +50,23 @@ test.each(["DIRECTORY", "ZIP"] as const)("what differs between two backups, a mo
   const selection = { prefixes: ["/things/b"], kinds: [], links: ["/things/d", "/things/nobody"] };
   expect((await differences(fixture, at(fixture, "first"), at(fixture, "second"), selection)).lines).toEqual([changes[0], changes[2]]);
   expect((await differences(fixture, at(fixture, "first"), at(fixture, "second"), { prefixes: [], kinds: ["test:other"], links: [] })).lines).toEqual([]);
+});
+
+test("a comparison tells how far it is: what it reads first, and then of how many documents", async () => {
+  const { fixture } = await twoBackups("DIRECTORY");
+  const told: DiffProgress[] = [];
+  const run = async (selection?: DocumentSelection) => {
+    told.length = 0;
+    for await (const _ of fixture.host.management.inspection.diff(at(fixture, "first"), at(fixture, "second"), selection, never, (progress) => told.push(progress)));
+  };
+  await run();
+  expect(told.map(({ stage }) => stage)).toContain("indexing");
+  const comparing = told.filter(({ stage }) => stage === "comparing");
+  expect(comparing.at(0)).toEqual({ stage: "comparing", recordsDone: 1, recordsTotal: 4 });
+  // a, b, c, d and ü: one more than either has.
+  expect(comparing.at(-1)).toEqual({ stage: "comparing", recordsDone: 5, recordsTotal: 5 });
+  await run({ prefixes: ["/things/b"], kinds: [], links: [] });
+  expect(told.at(-1)).toEqual({ stage: "comparing", recordsDone: 1, recordsTotal: 0 });
 });
 
 test("any backup and any moment can be exported, and a moment is told by what was written next to it", async () => {

@@ -1,5 +1,5 @@
 import { toJson } from "@bufbuild/protobuf";
-import { DiffSummarySchema, DocumentDifferenceSchema, type DiffSummary, type DocumentDifference } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { DiffSummarySchema, DocumentDifferenceSchema, type DiffProgress, type DiffSummary, type DocumentDifference } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { HostError } from "../../errors.js";
 import { withFilesOrHost, withHost, type Session } from "../connect/session.js";
 import type { HostFlags, SelectionFlags } from "../flags.js";
@@ -7,6 +7,7 @@ import { differenceLine } from "../output/difference.js";
 import { number } from "../output/figures.js";
 import { jsonSchema } from "../output/json.js";
 import { print } from "../output/print.js";
+import { startProgress, type ProgressState } from "../output/progress.js";
 import { placeUri } from "../place.js";
 import type { Run } from "../run.js";
 import { selectionOf } from "../selection.js";
@@ -33,16 +34,25 @@ export async function diff(run: Run, flags: DiffFlags, from = "", to?: string): 
     from: momentOf(placeUri(from), flags.at, flags.backup, flags.index, now),
     to: momentOf(to === undefined ? "" : placeUri(to), flags.toAt, flags.toBackup, flags.index, now),
     ...(selection && { selection }),
+    progress: !run.json && !run.quiet,
   };
   const writer = writers[run.json ? "json" : (flags.format ?? "text")]!(run);
   const work = async ({ management }: Session) => {
     let summary: DiffSummary | undefined;
     let begun = false;
-    for await (const part of management.diffBackups(request, { signal: run.stops.signal })) {
-      if (!begun) await writer.begin();
-      begun = true;
-      for (const one of part.differences) await writer.difference(one);
-      summary = part.summary ?? summary;
+    const bar = startProgress(run);
+    try {
+      for await (const part of management.diffBackups(request, { signal: run.stops.signal })) {
+        if (part.progress) bar.update(progressOf(part.progress));
+        // Lines on a terminal and a bar over them are no good together.
+        if (process.stdout.isTTY && (part.summary || part.differences.length > 0)) bar.stop();
+        if (!begun) await writer.begin();
+        begun = true;
+        for (const one of part.differences) await writer.difference(one);
+        summary = part.summary ?? summary;
+      }
+    } finally {
+      bar.stop();
     }
     if (!summary) throw new HostError("SOURCE_CHANGED", "The comparison ended before its sums came: it is not complete. Give the command again.");
     await writer.end(summary);
@@ -51,6 +61,10 @@ export async function diff(run: Run, flags: DiffFlags, from = "", to?: string): 
   if (!flags.live) return withFilesOrHost(run, flags, work);
   if (flags.offline) throw new HostError("REQUEST_INVALID", "--live asks a host, --offline asks none: give the one or the other.");
   return withHost(run, flags, work);
+}
+
+function progressOf({ stage, recordsDone, recordsTotal }: DiffProgress): ProgressState {
+  return { stage, done: Number(recordsDone), total: Number(recordsTotal), unit: "records", detail: recordsDone > 0n ? `${number(recordsDone)} records` : "" };
 }
 
 function momentOf(uri: string, at: string | undefined, backupName = "", indexLink = "", now: bigint) {

@@ -1,11 +1,10 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { HostError } from "../../errors.js";
 import { createHostClients, type HostClients } from "../../client/clients.js";
 import { hostErrorOfCall } from "../../client/host-error.js";
 import type { HostFlags } from "../flags.js";
 import type { Run } from "../run.js";
 import { namesHost } from "./names-host.js";
+import { stateDirectory } from "./state-directory.js";
 import { findTarget } from "./target.js";
 
 /** The services that a command works with, until it ends. */
@@ -53,8 +52,7 @@ export async function withHost<T>(run: Run, flags: HostFlags, work: Work<T>): Pr
 /** Works on files in this process; `dataDirectory` is restored into. */
 export async function withFiles<T>(run: Run, work: Work<T>, dataDirectory?: string): Promise<T> {
   const { openOffline } = await import("../../offline.js");
-  const stateDirectory = join(process.env["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "holdfast");
-  const offline = await openOffline({ stateDirectory, ...(dataDirectory !== undefined && { dataDirectory }) });
+  const offline = await openOffline({ stateDirectory: stateDirectory(process.env), ...(dataDirectory !== undefined && { dataDirectory }) });
   const explain = async (thrown: unknown) => knownError(run, thrown) ?? HostError.from(thrown);
   try {
     return await work({ ...createHostClients(offline.transport), offline: true, explain });

@@ -10,8 +10,9 @@ import {
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { renderDocument } from "../../document/render.js";
 import { limits } from "../../limits.js";
-import type { InspectionService } from "../inspection.js";
+import type { DiffProgress, InspectionService } from "../inspection.js";
 import type { DocumentDifference, ManagementService, VerifyLevel as Level } from "../management-service.js";
+import { ticking } from "../ticking.js";
 import { toBackup, toListedBackup, toWindow } from "./convert-backup.js";
 import { fromMoment, fromSelection, toDifference, toLogEntry } from "./convert-inspection.js";
 import { toOperation, type OperationConversion } from "./convert-operation.js";
@@ -63,9 +64,18 @@ export function inspectionMethods(management: ManagementService, conversion: Ope
   };
 }
 
-async function* diffStream(inspection: InspectionService, { from, to, selection }: DiffBackupsRequest, signal: AbortSignal): AsyncGenerator<MessageInitShape<typeof DiffBackupsResponseSchema>> {
+type DiffResponse = MessageInitShape<typeof DiffBackupsResponseSchema>;
+
+function diffStream(inspection: InspectionService, request: DiffBackupsRequest, signal: AbortSignal): AsyncGenerator<DiffResponse> {
+  let latest: DiffProgress | undefined;
+  const differences = differencesOf(inspection, request, signal, (progress) => (latest = progress));
+  if (!request.progress) return differences;
+  return ticking(differences, limits.diffProgressMs, () => latest && { progress: { ...latest, recordsDone: toInt64(latest.recordsDone), recordsTotal: toInt64(latest.recordsTotal) } });
+}
+
+async function* differencesOf(inspection: InspectionService, { from, to, selection }: DiffBackupsRequest, signal: AbortSignal, onProgress: (progress: DiffProgress) => void): AsyncGenerator<DiffResponse> {
   let waiting: DocumentDifference[] = [];
-  for await (const one of inspection.diff(fromMoment(from), fromMoment(to), selection && fromSelection(selection), signal)) {
+  for await (const one of inspection.diff(fromMoment(from), fromMoment(to), selection && fromSelection(selection), signal, onProgress)) {
     if ("link" in one) {
       waiting.push(one);
       if (waiting.length < limits.pageRows) continue;

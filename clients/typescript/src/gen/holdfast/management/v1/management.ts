@@ -944,15 +944,33 @@ export interface DiffBackupsRequest {
     | IndexMoment
     | undefined;
   /** Only these documents. Absent: all. */
-  selection?: DocumentSelection | undefined;
+  selection?:
+    | DocumentSelection
+    | undefined;
+  /** Tells now and then how far it is, in messages of their own. */
+  progress: boolean;
 }
 
-/** Some of the documents that differ, or the sums. */
+/** Some of the documents that differ, how far it is, or the sums. */
 export interface DiffBackupsResponse {
   /** In the order of their links. */
   differences: DocumentDifference[];
   /** In the last message alone. */
-  summary?: DiffSummary | undefined;
+  summary?:
+    | DiffSummary
+    | undefined;
+  /** Where the request asks for it, in messages without differences. */
+  progress?: DiffProgress | undefined;
+}
+
+/** How far a comparison is. */
+export interface DiffProgress {
+  /** What is being done, for people: what is to be compared is read first. */
+  stage: string;
+  /** So many records of this stage are done. */
+  recordsDone: bigint;
+  /** Of so many. 0: that is not known. */
+  recordsTotal: bigint;
 }
 
 /** A document that is not the same in two states. */
@@ -5697,7 +5715,7 @@ export const IndexMoment: MessageFns<IndexMoment> = {
 };
 
 function createBaseDiffBackupsRequest(): DiffBackupsRequest {
-  return { from: undefined, to: undefined, selection: undefined };
+  return { from: undefined, to: undefined, selection: undefined, progress: false };
 }
 
 export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
@@ -5710,6 +5728,9 @@ export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
     }
     if (message.selection !== undefined) {
       DocumentSelection.encode(message.selection, writer.uint32(26).fork()).join();
+    }
+    if (message.progress !== false) {
+      writer.uint32(32).bool(message.progress);
     }
     return writer;
   },
@@ -5751,6 +5772,14 @@ export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
             message.selection = DocumentSelection.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.progress = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5768,6 +5797,7 @@ export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
       from: isSet(object.from) ? IndexMoment.fromJSON(object.from) : undefined,
       to: isSet(object.to) ? IndexMoment.fromJSON(object.to) : undefined,
       selection: isSet(object.selection) ? DocumentSelection.fromJSON(object.selection) : undefined,
+      progress: isSet(object.progress) ? globalThis.Boolean(object.progress) : false,
     };
   },
 
@@ -5781,6 +5811,9 @@ export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
     }
     if (message.selection !== undefined) {
       obj.selection = DocumentSelection.toJSON(message.selection);
+    }
+    if (message.progress !== false) {
+      obj.progress = message.progress;
     }
     return obj;
   },
@@ -5797,12 +5830,13 @@ export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
     message.selection = (object.selection !== undefined && object.selection !== null)
       ? DocumentSelection.fromPartial(object.selection)
       : undefined;
+    message.progress = object.progress ?? false;
     return message;
   },
 };
 
 function createBaseDiffBackupsResponse(): DiffBackupsResponse {
-  return { differences: [], summary: undefined };
+  return { differences: [], summary: undefined, progress: undefined };
 }
 
 export const DiffBackupsResponse: MessageFns<DiffBackupsResponse> = {
@@ -5812,6 +5846,9 @@ export const DiffBackupsResponse: MessageFns<DiffBackupsResponse> = {
     }
     if (message.summary !== undefined) {
       DiffSummary.encode(message.summary, writer.uint32(18).fork()).join();
+    }
+    if (message.progress !== undefined) {
+      DiffProgress.encode(message.progress, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -5845,6 +5882,14 @@ export const DiffBackupsResponse: MessageFns<DiffBackupsResponse> = {
             message.summary = DiffSummary.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.progress = DiffProgress.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5863,6 +5908,7 @@ export const DiffBackupsResponse: MessageFns<DiffBackupsResponse> = {
         ? object.differences.map((e: any) => DocumentDifference.fromJSON(e))
         : [],
       summary: isSet(object.summary) ? DiffSummary.fromJSON(object.summary) : undefined,
+      progress: isSet(object.progress) ? DiffProgress.fromJSON(object.progress) : undefined,
     };
   },
 
@@ -5873,6 +5919,9 @@ export const DiffBackupsResponse: MessageFns<DiffBackupsResponse> = {
     }
     if (message.summary !== undefined) {
       obj.summary = DiffSummary.toJSON(message.summary);
+    }
+    if (message.progress !== undefined) {
+      obj.progress = DiffProgress.toJSON(message.progress);
     }
     return obj;
   },
@@ -5886,6 +5935,128 @@ export const DiffBackupsResponse: MessageFns<DiffBackupsResponse> = {
     message.summary = (object.summary !== undefined && object.summary !== null)
       ? DiffSummary.fromPartial(object.summary)
       : undefined;
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? DiffProgress.fromPartial(object.progress)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDiffProgress(): DiffProgress {
+  return { stage: "", recordsDone: 0n, recordsTotal: 0n };
+}
+
+export const DiffProgress: MessageFns<DiffProgress> = {
+  encode(message: DiffProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.stage !== "") {
+      writer.uint32(10).string(message.stage);
+    }
+    if (message.recordsDone !== 0n) {
+      if (BigInt.asIntN(64, message.recordsDone) !== message.recordsDone) {
+        throw new globalThis.Error("value provided for field message.recordsDone of type int64 too large");
+      }
+      writer.uint32(16).int64(message.recordsDone);
+    }
+    if (message.recordsTotal !== 0n) {
+      if (BigInt.asIntN(64, message.recordsTotal) !== message.recordsTotal) {
+        throw new globalThis.Error("value provided for field message.recordsTotal of type int64 too large");
+      }
+      writer.uint32(24).int64(message.recordsTotal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiffProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiffProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.stage = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.recordsDone = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.recordsTotal = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiffProgress {
+    return {
+      stage: isSet(object.stage) ? globalThis.String(object.stage) : "",
+      recordsDone: isSet(object.recordsDone)
+        ? BigInt(object.recordsDone)
+        : isSet(object.records_done)
+        ? BigInt(object.records_done)
+        : 0n,
+      recordsTotal: isSet(object.recordsTotal)
+        ? BigInt(object.recordsTotal)
+        : isSet(object.records_total)
+        ? BigInt(object.records_total)
+        : 0n,
+    };
+  },
+
+  toJSON(message: DiffProgress): unknown {
+    const obj: any = {};
+    if (message.stage !== "") {
+      obj.stage = message.stage;
+    }
+    if (message.recordsDone !== 0n) {
+      obj.recordsDone = message.recordsDone.toString();
+    }
+    if (message.recordsTotal !== 0n) {
+      obj.recordsTotal = message.recordsTotal.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DiffProgress>): DiffProgress {
+    return DiffProgress.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DiffProgress>): DiffProgress {
+    const message = createBaseDiffProgress();
+    message.stage = object.stage ?? "";
+    message.recordsDone = (object.recordsDone !== undefined && object.recordsDone !== null)
+      ? BigInt(object.recordsDone)
+      : 0n;
+    message.recordsTotal = (object.recordsTotal !== undefined && object.recordsTotal !== null)
+      ? BigInt(object.recordsTotal)
+      : 0n;
     return message;
   },
 };

@@ -1,0 +1,53 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { ticking } from "./ticking.js";
+
+async function* slow(waits: number[], ended: string[] = []): AsyncGenerator<string> {
+  try {
+    for (const [i, wait] of waits.entries()) {
+      await pause(wait);
+      yield `item ${i}`;
+    }
+  } finally {
+    ended.push("ended");
+  }
+}
+
+test("what comes is passed on in order, and ticks fill the time in which nothing does", async () => {
+  const told: string[] = [];
+  let ticks = 0;
+  for await (const one of ticking(slow([0, 300, 0]), 20, () => ((ticks += 1) === 1 ? undefined : "tick"))) told.push(one);
+  expect(told.filter((one) => one !== "tick")).toEqual(["item 0", "item 1", "item 2"]);
+  expect(told.slice(told.indexOf("item 0") + 1, told.indexOf("item 1"))).toContain("tick");
+  expect(told.filter((one) => one === "tick")).toHaveLength(ticks - 1);
+});
+
+test("who leaves at a tick ends the source, and its error then is nobody's", async () => {
+  const ended: string[] = [];
+  async function* failing(): AsyncGenerator<string> {
+    try {
+      await pause(100);
+      throw new Error("too late");
+    } finally {
+      ended.push("ended");
+    }
+    yield "never";
+  }
+  for await (const one of ticking(failing(), 10, () => "tick")) {
+    expect(one).toBe("tick");
+    break;
+  }
+  expect(ended).toEqual(["ended"]);
+});
+
+test("an error of the source is thrown on", async () => {
+  async function* failing(): AsyncGenerator<string> {
+    yield "first";
+    throw new Error("broken");
+  }
+  const told: string[] = [];
+  const all = async () => {
+    for await (const one of ticking(failing(), 1000, () => "tick")) told.push(one);
+  };
+  await expect(all()).rejects.toThrow("broken");
+  expect(told).toEqual(["first"]);
+});

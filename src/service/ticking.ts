@@ -1,0 +1,33 @@
+import { setTimeout as pause } from "node:timers/promises";
+
+/** What a source gives, and what `tick` gives each time that the source lets that long wait; nothing where it gives undefined. */
+export async function* ticking<T>(source: AsyncGenerator<T>, everyMs: number, tick: () => T | undefined): AsyncGenerator<T> {
+  let next: Promise<IteratorResult<T>> | undefined;
+  try {
+    for (;;) {
+      next ??= source.next();
+      const result = await beforeOr(next, everyMs);
+      if (result === undefined) {
+        const told = tick();
+        if (told !== undefined) yield told;
+        continue;
+      }
+      next = undefined;
+      if (result.done) return;
+      yield result.value;
+    }
+  } finally {
+    // Who leaves does not hear of it any more.
+    next?.catch(() => {});
+    await source.return(undefined);
+  }
+}
+
+async function beforeOr<T>(awaited: Promise<T>, milliseconds: number): Promise<T | undefined> {
+  const over = new AbortController();
+  try {
+    return await Promise.race([awaited, pause(milliseconds, undefined, { signal: over.signal })]);
+  } finally {
+    over.abort();
+  }
+}
