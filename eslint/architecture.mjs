@@ -37,11 +37,12 @@ const arrows = {
   "offline-index.ts": { parts: ["*"] },
   "offline-inspect.ts": { parts: ["*"] },
   "offline-list.ts": { parts: ["*"] },
+  "offline-messages.ts": { parts: ["*"] },
   "settings.ts": {},
   "config.ts": { parts: ["service", "host-options.ts", "settings.ts"], types: ["security"] },
   "config-check.ts": { parts: ["*"] },
   client: { parts: ["gen"] },
-  cli: { parts: ["client", "gen", "io", "host.ts", "offline.ts", "offline-inspect.ts", "offline-list.ts", "config.ts", "config-check.ts", "settings.ts", "product-version.ts", "xenon-import.ts"] },
+  cli: { parts: ["client", "gen", "io", "host.ts", "offline.ts", "offline-inspect.ts", "offline-list.ts", "offline-messages.ts", "config.ts", "config-check.ts", "settings.ts", "product-version.ts", "xenon-import.ts"] },
   "index.ts": { parts: ["host.ts"], types: ["host-options.ts", "document", "service"] },
 };
 
@@ -50,7 +51,7 @@ const packages = [
   { name: /^better-sqlite3$/, parts: ["engine/sqlite"], files: ["io/directory-lock.ts"] },
   { name: /^@grpc\//, parts: ["transport"] },
   { name: /^@connectrpc\//, parts: ["transport", "client"], types: ["service/grpc", "offline.ts", "cli"] },
-  { name: /^@bufbuild\//, parts: ["transport", "service/grpc", "format", "client", "cli"], files: ["offline-inspect.ts", "offline-list.ts"] },
+  { name: /^@bufbuild\//, parts: ["transport", "service/grpc", "format", "client", "cli"], files: ["offline-messages.ts"] },
   { name: /^(archiver|unzipper)$/, parts: ["container"] },
   { name: /^(commander|pino|pino-pretty|cli-progress|cli-table3)$/, parts: ["cli"] },
   { name: /^prom-client$/, parts: ["metrics"] },

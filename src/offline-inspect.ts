@@ -1,5 +1,4 @@
 import { pathToFileURL } from "node:url";
-import type { BackupDescription as BackupMessage } from "../gen/ts/holdfast/management/v1/management_pb.js";
 import { describeManifest, findManifest, listBackups } from "./backup/inspect.js";
 import type { BackupDescription, BackupListing } from "./backup/model.js";
 import type { ContainerReader } from "./container/container.js";
@@ -35,14 +34,4 @@ export async function readFileBackup<T>(path: string, work: (reader: ContainerRe
   } finally {
     await reader.close();
   }
-}
-
-/** The message that DescribeBackup answers. What messages of management are made of is loaded here: that takes as long as the look itself. */
-export async function backupMessage(backup: BackupDescription): Promise<BackupMessage> {
-  const [{ create }, { BackupDescriptionSchema }, { toBackup }] = await Promise.all([
-    import("@bufbuild/protobuf"),
-    import("../gen/ts/holdfast/management/v1/management_pb.js"),
-    import("./service/grpc/convert-backup.js"),
-  ]);
-  return create(BackupDescriptionSchema, toBackup(backup));
 }

@@ -1,15 +1,13 @@
 import { join } from "node:path";
-import type { ListedBackup } from "../gen/ts/holdfast/management/v1/management_pb.js";
 import { checkDigests } from "./backup/digests.js";
 import { listBackups } from "./backup/inspect.js";
 import { listTree } from "./backup/list-tree.js";
 import type { BackupListing } from "./backup/model.js";
 import { openContainer } from "./container/open.js";
 import { filePathOf } from "./destination/file-uri.js";
-import { fromFileError } from "./io/file-error.js";
 import { systemSeams } from "./io/seams.js";
 import { readFileBackup } from "./offline-inspect.js";
-import { openVerifications } from "./service/verifications.js";
+import { openVerifications, withLastCheck } from "./service/verifications.js";
 
 /** A backup, or what lies where one should. */
 export type Listed = BackupListing;
@@ -24,31 +22,11 @@ interface ListFilesOptions {
 }
 
 /** What ListBackups of offline.ts answers of a file: URI, without what the other methods load: digests aside, a list is over sooner than that. */
-export async function listFiles(uri: string, options: ListFilesOptions, signal: AbortSignal): Promise<Listed[]> {
+export async function listFiles(uri: string, { recursive, onDigestBytes, stateDirectory }: ListFilesOptions, signal: AbortSignal): Promise<Listed[]> {
   const path = filePathOf(uri);
-  const verifications = await openVerifications(systemSeams, join(options.stateDirectory, "verifications.json"), () => {});
-  const listed = (await listPath(path, options.recursive, signal)).map((listing) => {
-    const lastVerification = listing.backup && verifications.find(listing.backup.manifestSha256);
-    return lastVerification ? { ...listing, lastVerification } : listing;
-  });
-  if (!options.onDigestBytes) return listed;
-  return checkDigests(listed, (each) => openContainer(systemSeams, filePathOf(each)), signal, options.onDigestBytes);
-}
-
-async function listPath(path: string, recursive: boolean, signal: AbortSignal): Promise<BackupListing[]> {
-  // An archive has nothing below it.
-  if (!recursive || (await systemSeams.files.status(path))?.kind === "file") return readFileBackup(path, (reader, place) => listBackups(reader, place, signal));
-  return listTree(systemSeams, path, signal).catch((error: unknown) => {
-    throw fromFileError(error, `Listing ${path}`);
-  });
-}
-
-/** The messages that ListBackups answers; what they are made of is loaded here. */
-export async function listedMessages(listings: readonly Listed[]): Promise<ListedBackup[]> {
-  const [{ create }, { ListedBackupSchema }, { toListedBackup }] = await Promise.all([
-    import("@bufbuild/protobuf"),
-    import("../gen/ts/holdfast/management/v1/management_pb.js"),
-    import("./service/grpc/convert-backup.js"),
-  ]);
-  return listings.map((listing) => create(ListedBackupSchema, toListedBackup(listing)));
+  const verifications = await openVerifications(systemSeams, join(stateDirectory, "verifications.json"), () => {});
+  const below = recursive ? await listTree(systemSeams, path, signal) : undefined;
+  const found = below ?? (await readFileBackup(path, (reader, place) => listBackups(reader, place, signal)));
+  const listed = found.map((one) => withLastCheck(verifications, one));
+  return onDigestBytes ? checkDigests(listed, (each) => openContainer(systemSeams, filePathOf(each)), signal, onDigestBytes) : listed;
 }

@@ -14,9 +14,10 @@ import type { BackupListing, BackupState } from "./model.js";
 
 /**
  * Everything below a directory that is a backup, was to become one, or lies where one should: directories of backups,
- * archives by the name .zip, and what Xenon made. REQUEST_INVALID where there is more than limits.listedFiles.
+ * archives by the name .zip, and what Xenon made. Undefined for a file: an archive has nothing below it. REQUEST_INVALID where
+ * there is more than limits.listedFiles.
  */
-export async function listTree(seams: Pick<Seams, "files">, root: string, signal: AbortSignal): Promise<BackupListing[]> {
+export async function listTree(seams: Pick<Seams, "files">, root: string, signal: AbortSignal): Promise<BackupListing[] | undefined> {
   const { files } = seams;
   const found: BackupListing[] = [];
   let seen = 0;
@@ -36,12 +37,18 @@ export async function listTree(seams: Pick<Seams, "files">, root: string, signal
     }
   }
 
-  if ((await files.status(root)) === undefined) throw new HostError("BACKUP_NOT_FOUND", `There is no directory ${root}.`, { metadata: { path: root } });
-  await visit(root, 0);
-  for (const listing of found) {
-    if (listing.backup === undefined) listing.modifiedMicros = await modifiedOf(files, listing);
+  try {
+    const status = await files.status(root);
+    if (status === undefined) throw new HostError("BACKUP_NOT_FOUND", `There is no directory ${root}.`, { metadata: { path: root } });
+    if (status.kind === "file") return undefined;
+    await visit(root, 0);
+    for (const listing of found) {
+      if (listing.backup === undefined) listing.modifiedMicros = await modifiedOf(files, listing);
+    }
+    return found;
+  } catch (error) {
+    throw fromFileError(error, `Listing ${root}`);
   }
-  return found;
 }
 
 const listingOf = (path: string, state: BackupState, problem: string): BackupListing => ({ name: basename(path), uri: pathToFileURL(path).href, state, problem });

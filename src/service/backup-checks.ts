@@ -5,8 +5,9 @@ import { verifyBackup } from "../backup/verify.js";
 import { HostError } from "../errors.js";
 import { fromFileError } from "../io/file-error.js";
 import type { ManagementOptions } from "./management.js";
-import type { BackupListing, ManagementService } from "./management-service.js";
+import type { ManagementService } from "./management-service.js";
 import { placeOf, reading } from "./reading.js";
+import { withLastCheck } from "./verifications.js";
 
 type BackupChecks = Pick<ManagementService, "verifyBackup" | "describeBackup" | "listBackups" | "checkDigests">;
 
@@ -14,11 +15,6 @@ type BackupChecks = Pick<ManagementService, "verifyBackup" | "describeBackup" | 
 export function createBackupChecks({ seams, kit, operations, placesOf, files, temporaryDirectory, verifications }: ManagementOptions): BackupChecks {
   const unheard = () => {};
   const never = new AbortController().signal;
-
-  function known(listing: BackupListing): BackupListing {
-    const lastVerification = listing.backup && verifications.find(listing.backup.manifestSha256);
-    return lastVerification ? { ...listing, lastVerification } : listing;
-  }
 
   return {
     async verifyBackup(uri, name, { level, samplePercent } = { level: "FULL", samplePercent: 100 }) {
@@ -61,15 +57,9 @@ export function createBackupChecks({ seams, kit, operations, placesOf, files, te
     async listBackups(uri, { recursive = false, signal = never } = {}) {
       const source = await placesOf(uri).source(uri);
       const path = recursive ? await files.pathOf(uri) : undefined;
-      // An archive has nothing below it.
-      if (path === undefined || (await seams.files.status(path))?.kind === "file") {
-        return (await reading(source, signal, unheard, (reader) => listBackups(reader, placeOf(source, reader), signal))).map(known);
-      }
-      try {
-        return (await listTree(seams, path, signal)).map(known);
-      } catch (error) {
-        throw fromFileError(error, `Listing ${path}`);
-      }
+      const below = path === undefined ? undefined : await listTree(seams, path, signal);
+      const listed = below ?? (await reading(source, signal, unheard, (reader) => listBackups(reader, placeOf(source, reader), signal)));
+      return listed.map((one) => withLastCheck(verifications, one));
     },
     checkDigests: (listings, signal = never) => checkDigests(listings, async (uri) => (await placesOf(uri).source(uri)).open(signal, unheard), signal),
   };

@@ -77,17 +77,22 @@ async function openBoth(states: IndexStates, from: IndexMoment, to: IndexMoment,
   throw left.status === "rejected" ? left.reason : (right as PromiseRejectedResult).reason;
 }
 
+interface Counted {
+  done: number;
+  total: number;
+}
+
 /** Two that are made ready at the same time, told as one: the records of both, and the stage that was told last. */
 function sideBySide(onProgress: (progress: DiffProgress) => void): [Report, Report] {
-  const sides = [{ done: 0, total: 0 }, { done: 0, total: 0 }];
-  const sum = (which: "done" | "total") => sides.reduce((all, side) => all + side[which], 0);
-  const [first, second] = sides.map((side): Report => ({ stage = "reading", documentsDone = side.done, documentsTotal = side.total }) => {
+  const sides: [Counted, Counted] = [{ done: 0, total: 0 }, { done: 0, total: 0 }];
+  const sum = (which: keyof Counted) => sides.reduce((all, side) => all + side[which], 0);
+  const reportOf = (side: Counted): Report => ({ stage = "reading", documentsDone = side.done, documentsTotal = side.total }) => {
     Object.assign(side, { done: documentsDone, total: documentsTotal });
     // Only what is loaded is counted.
     const counted = stage === "loading";
     onProgress({ stage, recordsDone: counted ? sum("done") : 0, recordsTotal: counted ? sum("total") : 0 });
-  });
-  return [first!, second!];
+  };
+  return [reportOf(sides[0]), reportOf(sides[1])];
 }
 
 const sumOf = { CREATED: "created", CHANGED: "changed", DELETED: "deleted" } as const;

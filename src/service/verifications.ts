@@ -3,7 +3,7 @@ import { errnoOf } from "../io/file-system.js";
 import { readSmallFile } from "../io/read-file.js";
 import type { Seams } from "../io/seams.js";
 import { limits } from "../limits.js";
-import type { Verification } from "./management-service.js";
+import type { BackupListing, Verification } from "./management-service.js";
 
 /** What checks of backups found, beside the host and not in the backup: by the digest of its manifest, wherever it lies. */
 export interface Verifications {
@@ -12,6 +12,12 @@ export interface Verifications {
   isDamaged(manifestSha256: string): boolean;
   /** Durable when it resolves; where it cannot be written down, `onError` hears of it: the check itself was done. */
   record(manifestSha256: string, verification: Verification): Promise<void>;
+}
+
+/** A listed backup with what the last check of it found, if there was one. */
+export function withLastCheck({ find }: Pick<Verifications, "find">, listing: BackupListing): BackupListing {
+  const lastVerification = listing.backup && find(listing.backup.manifestSha256);
+  return lastVerification ? { ...listing, lastVerification } : listing;
 }
 
 type Entry = [manifestSha256: string, verification: Verification];

@@ -4,6 +4,7 @@ import { importXenon, type ImportProgress, type ImportReport } from "../../xenon
 import { bytes, count } from "../output/figures.js";
 import { printJsonValue } from "../output/json.js";
 import { startProgress, type Progress } from "../output/progress.js";
+import { optionOf } from "../flags.js";
 import type { Run } from "../run.js";
 import { tokenOf } from "../connect/target.js";
 import type { ImportFlags } from "./import.js";
@@ -15,7 +16,7 @@ export async function importFromXenon(run: Run, flags: ImportFlags, from: string
   if (!/^[1-9]\d{0,3}$/.test(pageSize)) throw new HostError("REQUEST_INVALID", "--page-size must be a whole number from 1 to 9999.");
   for (const name of ["address", "profile", "profiles", "tls", "caFile", "clientCert", "clientKey"] as const) {
     if (flags[name] === undefined) continue;
-    throw new HostError("REQUEST_INVALID", `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for the gRPC port. --from-xenon copies over HTTP: name the target with --to URL, its token with --token-file, its authorities with NODE_EXTRA_CA_CERTS.`);
+    throw new HostError("REQUEST_INVALID", `${optionOf(name)} is for the gRPC port. --from-xenon copies over HTTP: name the target with --to URL, its token with --token-file, its authorities with NODE_EXTRA_CA_CERTS.`);
   }
   const token = tokenOf(flags, process.env["HOLDFAST_TOKEN"] || undefined, {});
   const workDirectory = resolve(flags.workDir ?? `holdfast-import-${from.replace(/^\w+:\/\//, "").replace(/[^\w.-]+/g, "-").replace(/-$/, "")}`);

@@ -2,7 +2,7 @@ import { createReadStream, statSync } from "node:fs";
 import { ImportDocumentsResponseSchema, type ImportDocumentsResponse } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { HostError } from "../../errors.js";
 import { withHost, type Session } from "../connect/session.js";
-import type { HostFlags } from "../flags.js";
+import { optionOf, type HostFlags } from "../flags.js";
 import { ndjsonLines } from "../ndjson-lines.js";
 import { bytes, count, number } from "../output/figures.js";
 import { startProgress } from "../output/progress.js";
@@ -34,7 +34,7 @@ export async function importDocuments(run: Run, flags: ImportFlags, file?: strin
   if (file === undefined) throw invalid("Say what to import: a file of NDJSON, - for standard input, or --from-xenon URL.");
   if (factories.length > 1) throw invalid("A file goes into one factory: give --factory once.");
   for (const name of ["to", "allVersions", "index", "workDir", "pageSize", "replace"] as const) {
-    if (flags[name] !== undefined) throw invalid(`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} goes with --from-xenon alone.`);
+    if (flags[name] !== undefined) throw invalid(`${optionOf(name)} goes with --from-xenon alone.`);
   }
   const skip = flags.skip ?? "0";
   if (!/^\d{1,15}$/.test(skip)) throw invalid("--skip takes a whole number of documents.");

@@ -1,5 +1,4 @@
 import type { BackupDescription } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import type { Inspected } from "../../offline-inspect.js";
 import { namesHost } from "../connect/names-host.js";
 import type { HostFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
@@ -7,14 +6,12 @@ import { age, bytes, count, moment, number, span } from "../output/figures.js";
 import { list, table } from "../output/table.js";
 import { placeUri, showPlace } from "../place.js";
 import type { Run } from "../run.js";
+import type { ShownBackup as Shown } from "../shown-backup.js";
 import { formatTime, nowMicros } from "../time.js";
 
 export interface InspectFlags extends HostFlags {
   backup?: string;
 }
-
-/** What is shown of a backup, as it was read here or as a host answered it. */
-type Shown = Omit<Inspected["backup"], "container" | "number">;
 
 /** holdfast inspect: what a backup holds, by its manifest alone. */
 export async function inspect(run: Run, flags: InspectFlags, source = ""): Promise<void> {
@@ -24,9 +21,9 @@ export async function inspect(run: Run, flags: InspectFlags, source = ""): Promi
 }
 
 async function inspectHere(run: Run, flags: InspectFlags, uri: string): Promise<void> {
-  const { backupMessage, inspectFile } = await import("../../offline-inspect.js");
+  const { inspectFile } = await import("../../offline-inspect.js");
   const { backup, listed } = await inspectFile(uri, flags.backup, run.stops.signal);
-  if (run.json) await finishWith(run, await backupMessage(backup));
+  if (run.json) await finishWith(run, (await import("../../offline-messages.js")).backupMessage(backup));
   else if (!run.quiet) await run.say(text(backup, listed.flatMap((one) => one.backup ?? [])));
 }
 
@@ -40,33 +37,9 @@ async function inspectByServices(run: Run, flags: InspectFlags, uri: string): Pr
   });
 }
 
-/** What messages are made of is loaded here: a look at a file for people is over sooner than that. */
 async function finishWith(run: Run, backup: BackupDescription, others: BackupDescription[] = []): Promise<void> {
-  const { BackupDescriptionSchema, SegmentKind } = await import("../../../gen/ts/holdfast/management/v1/management_pb.js");
-  const shown = (message: BackupDescription): Shown => ({
-    ...message,
-    createTimeMicros: Number(message.createTimeMicros),
-    positionMicros: Number(message.positionMicros),
-    window: {
-      earliestMicros: Number(message.window?.earliestMicros ?? 0n),
-      latestMicros: Number(message.window?.latestMicros ?? 0n),
-      historyStartMicros: Number(message.window?.historyStartMicros ?? 0n),
-      ...(message.window?.boundingLink && { boundingLink: message.window.boundingLink }),
-    },
-    documents: Number(message.documents),
-    versions: Number(message.versions),
-    sizeBytes: Number(message.sizeBytes),
-    parents: message.parents.map((one) => ({ ...one, positionMicros: Number(one.positionMicros) })),
-    segments: message.segments.map((one) => ({
-      ...one,
-      kind: one.kind === SegmentKind.BASE ? ("base" as const) : ("delta" as const),
-      sizeBytes: Number(one.sizeBytes),
-      firstMicros: Number(one.firstMicros),
-      lastMicros: Number(one.lastMicros),
-      records: Number(one.records),
-    })),
-  });
-  await run.finish(BackupDescriptionSchema, backup, () => text(shown(backup), others.map(shown)));
+  const [{ BackupDescriptionSchema }, { shownBackup }] = await Promise.all([import("../../../gen/ts/holdfast/management/v1/management_pb.js"), import("../shown-backup.js")]);
+  await run.finish(BackupDescriptionSchema, backup, () => text(shownBackup(backup), others.map(shownBackup)));
 }
 
 const text = (backup: Shown, others: Shown[]) => [describe(backup), segments(backup), tree(backup, others)].join("\n\n");

@@ -8,6 +8,7 @@ import { age, bytes, number, span } from "../output/figures.js";
 import { table } from "../output/table.js";
 import { placeUri, showPlace } from "../place.js";
 import type { Run } from "../run.js";
+import type { ShownBackup } from "../shown-backup.js";
 import { nowMicros } from "../time.js";
 
 export interface ListFlags extends HostFlags {
@@ -17,10 +18,9 @@ export interface ListFlags extends HostFlags {
 }
 
 /** What is shown of a backup, as it was read here or as a host answered it. */
-interface Shown extends Pick<Listed, "name" | "uri" | "problem"> {
+interface Shown extends Pick<Listed, "name" | "uri" | "problem" | "modifiedMicros"> {
   state: string;
-  modifiedMicros?: number;
-  backup?: Pick<NonNullable<Listed["backup"]>, "uri" | "createTimeMicros" | "indexLink" | "documents" | "sizeBytes"> & { container: string; windowMicros: number };
+  backup?: ShownBackup & { container: string };
   lastVerification?: { passed: boolean; level: string; timeMicros: number };
 }
 
@@ -35,65 +35,41 @@ export async function list(run: Run, flags: ListFlags, root = ""): Promise<numbe
 }
 
 async function listHere(run: Run, flags: ListFlags, uri: string): Promise<Shown[]> {
-  const { listedMessages, listFiles } = await import("../../offline-list.js");
-  const digests = flags.digests ? await watchDigests(run) : undefined;
-  const options = { recursive: flags.recursive, stateDirectory: stateDirectory(process.env), ...(digests && { onDigestBytes: digests.onBytes }) };
-  const listed = await listFiles(uri, options, run.stops.signal).finally(() => digests?.stop());
-  const shown = listed.map(({ backup, ...one }) => ({
-    ...one,
-    ...(backup && { backup: { ...backup, windowMicros: backup.window.latestMicros - backup.window.earliestMicros } }),
-  }));
-  if (run.json) await printMessages(run, await listedMessages(listed));
-  else if (!run.quiet) await run.say(listText(shown, uri));
-  return shown;
-}
-
-async function watchDigests(run: Run) {
-  const { startProgress } = await import("../output/progress.js");
-  const progress = startProgress(run);
-  return {
-    onBytes: (done: number, total: number) => progress.update({ stage: "checking", done, total, unit: "bytes", detail: bytes(done) }),
-    stop: () => progress.stop(),
-  };
+  const { listFiles } = await import("../../offline-list.js");
+  const progress = flags.digests ? (await import("../output/progress.js")).startProgress(run) : undefined;
+  const onDigestBytes = progress && ((done: number, total: number) => progress.update({ stage: "checking", done, total, unit: "bytes", detail: bytes(done) }));
+  const options = { recursive: flags.recursive, stateDirectory: stateDirectory(process.env), ...(onDigestBytes && { onDigestBytes }) };
+  const listed = await listFiles(uri, options, run.stops.signal).finally(() => progress?.stop());
+  if (run.json) await finishWith(run, listed.map((await import("../../offline-messages.js")).listedMessage), uri);
+  else if (!run.quiet) await run.say(listText(listed, uri));
+  return listed;
 }
 
 async function listByServices(run: Run, flags: ListFlags, uri: string): Promise<Shown[]> {
-  const [{ withFilesOrHost }, { BackupState, Container, VerifyLevel }] = await Promise.all([import("../connect/session.js"), import("../../../gen/ts/holdfast/management/v1/management_pb.js")]);
+  const { withFilesOrHost } = await import("../connect/session.js");
   return withFilesOrHost(run, flags, async (session) => {
     const recursive = flags.recursive && uri.startsWith("file:");
     const backups = await listAllBackups(session, { uri, recursive, checkDigests: flags.digests ?? false }, run.stops.signal);
-    const shown = backups.map(({ name, uri: at, state, problem, modifiedMicros, backup, lastVerification }) => ({
-      name,
-      uri: at,
-      problem,
-      state: BackupState[state],
-      modifiedMicros: Number(modifiedMicros),
-      ...(backup && {
-        backup: {
-          ...backup,
-          container: Container[backup.container],
-          createTimeMicros: Number(backup.createTimeMicros),
-          documents: Number(backup.documents),
-          sizeBytes: Number(backup.sizeBytes),
-          windowMicros: Number((backup.window?.latestMicros ?? 0n) - (backup.window?.earliestMicros ?? 0n)),
-        },
-      }),
-      ...(lastVerification && { lastVerification: { ...lastVerification, level: VerifyLevel[lastVerification.level], timeMicros: Number(lastVerification.timeMicros) } }),
-    }));
-    if (run.json) await printMessages(run, backups);
-    else await run.say(listText(shown, uri));
-    return shown;
+    return finishWith(run, backups, uri);
   });
 }
 
 /** What messages are made of is loaded here: a list for people is over sooner than that. */
-async function printMessages({ command }: Run, backups: ListedBackup[]): Promise<void> {
-  const [{ create }, { ListBackupsResponseSchema }, { printJson }] = await Promise.all([
+async function finishWith(run: Run, backups: ListedBackup[], uri: string): Promise<Shown[]> {
+  const [{ create }, { BackupState, Container, ListBackupsResponseSchema, VerifyLevel }, { shownBackup }] = await Promise.all([
     import("@bufbuild/protobuf"),
     import("../../../gen/ts/holdfast/management/v1/management_pb.js"),
-    import("../output/json.js"),
+    import("../shown-backup.js"),
   ]);
-  await printJson(command, ListBackupsResponseSchema, create(ListBackupsResponseSchema, { backups }));
+  const shown = backups.map(({ backup, lastVerification, ...one }) => ({
+    ...one,
+    state: BackupState[one.state],
+    modifiedMicros: Number(one.modifiedMicros),
+    ...(backup && { backup: { ...shownBackup(backup), container: Container[backup.container] } }),
+    ...(lastVerification && { lastVerification: { ...lastVerification, level: VerifyLevel[lastVerification.level], timeMicros: Number(lastVerification.timeMicros) } }),
+  }));
+  await run.finish(ListBackupsResponseSchema, create(ListBackupsResponseSchema, { backups }), () => listText(shown, uri));
+  return shown;
 }
 
 function listText(backups: Shown[], uri: string): string {
@@ -104,7 +80,7 @@ function listText(backups: Shown[], uri: string): string {
   ];
   const rows = backups.map((one) => {
     const { backup } = one;
-    const figures = backup && [backup.container.toLowerCase(), backup.indexLink, number(backup.documents), bytes(backup.sizeBytes), span(backup.windowMicros)];
+    const figures = backup && [backup.container.toLowerCase(), backup.indexLink, number(backup.documents), bytes(backup.sizeBytes), span(backup.window.latestMicros - backup.window.earliestMicros)];
     return [one.state === "DAMAGED" ? one.state : one.state.toLowerCase(), ageOf(one, now), ...(figures ?? ["", "", "", "", ""]), checked(one, now), whereOf(one)];
   });
   const problems = backups.filter(({ problem = "" }) => problem !== "").map((one) => `${whereOf(one)}: ${one.problem}`);
