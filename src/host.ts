@@ -302,6 +302,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     port: options.httpPort,
     hostNames: hostNames(options.httpHost, options.hostNames),
     takesStreams: (url) => url.startsWith(transferPrefix) || url.startsWith(localFilePrefix) || url.startsWith(importPath),
+    corsOrigins: options.corsOrigins,
     handlers: [
       createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, tokens }),
       ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),

@@ -1,20 +1,20 @@
 import type { ConnectRouter } from "@connectrpc/connect";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { HostError } from "../../errors.js";
-import { endWhenRead, sendJson, sendJsonAndClose, writeChunk } from "../http/respond.js";
+import { endWhenRead, noSniff, sendJson, sendJsonAndClose, writeChunk } from "../http/respond.js";
 import { statusOf } from "../status.js";
 
 /** One method as Connect's own router serves it, whatever the protocol. */
 export type UniversalHandler = ConnectRouter["handlers"][number];
 export type UniversalResponse = Awaited<ReturnType<UniversalHandler>>;
 
-const always = ["cache-control", "no-store", "x-content-type-options", "nosniff"];
+const always = ["cache-control", "no-store"];
 
 /** Sends an answer as fast as the client takes it; leaving the loop runs the `finally` of whoever makes its messages. */
 export async function sendUniversal(request: IncomingMessage, response: ServerResponse, answer: UniversalResponse): Promise<void> {
   // Known now: a refusal before the request was read. The connection cannot be used again.
   if (!request.complete && answer.status !== 200) response.shouldKeepAlive = false;
-  response.writeHead(answer.status, [...always, ...[...(answer.header ?? [])].flat()]);
+  response.writeHead(answer.status, [...noSniff, ...always, ...[...(answer.header ?? [])].flat()]);
   for await (const chunk of answer.body ?? []) {
     if (!(await writeChunk(response, chunk))) break;
   }

@@ -2,10 +2,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { limits } from "../../limits.js";
 
+/** On every answer: a browser must not take JSON or bytes of a backup for a page or a script. */
+export const noSniff = ["x-content-type-options", "nosniff"] as const;
+
 /** The headers every answer has, in the order that clients of the older host know; no date and no server name. */
 export function jsonHeaders(response: ServerResponse, length: number | undefined, extra: readonly string[] = []): string[] {
   const framing = length === undefined ? ["transfer-encoding", "chunked"] : ["content-length", String(length)];
-  return ["content-type", "application/json", ...framing, "connection", response.shouldKeepAlive ? "keep-alive" : "close", ...extra];
+  return ["content-type", "application/json", ...framing, "connection", response.shouldKeepAlive ? "keep-alive" : "close", ...noSniff, ...extra];
 }
 
 /** Sends a whole JSON answer; an empty text has a content type too. */
@@ -17,7 +20,7 @@ export function sendJson(response: ServerResponse, status: number, text: string,
 /** Sends a whole text that is looked at by programs, and is another one the next time. */
 export function sendText(response: ServerResponse, status: number, contentType: string, text: string): void {
   const connection = response.shouldKeepAlive ? "keep-alive" : "close";
-  const headers = ["content-type", contentType, "content-length", String(Buffer.byteLength(text)), "connection", connection, "cache-control", "no-store", "x-content-type-options", "nosniff"];
+  const headers = ["content-type", contentType, "content-length", String(Buffer.byteLength(text)), "connection", connection, "cache-control", "no-store", ...noSniff];
   response.writeHead(status, headers);
   response.end(text);
 }

@@ -34,6 +34,10 @@ describe("the name a host is asked for", () => {
     absolute.socket.write("GET http://evil.example/core/examples HTTP/1.1\r\nhost: localhost\r\n\r\n");
     await until(() => absolute.received().includes("HTTP/1.1 400"));
     absolute.socket.destroy();
+    const twice = await host.dial();
+    twice.socket.write("GET /core/examples HTTP/1.1\r\nhost: localhost\r\nHost: localhost\r\n\r\n");
+    await until(() => twice.received().includes("HTTP/1.1 400") && twice.received().includes("several Host headers"));
+    twice.socket.destroy();
   });
 });
 
@@ -99,7 +103,7 @@ describe("bodies", () => {
 
   test("may be chunked", async () => {
     const { socket, received } = await host.dial();
-    socket.write('POST /core/examples HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n8\r\n{"name":\r\n4\r\n"c"}\r\n0\r\n\r\n');
+    socket.write('POST /core/examples HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n8\r\n{"name":\r\n4\r\n"c"}\r\n0\r\n\r\n');
     await until(() => received().includes('"name":"c"'));
     socket.destroy();
   });
@@ -108,7 +112,7 @@ describe("bodies", () => {
     const { socket, received, closed } = await host.dial();
     socket.write("POST /core/examples HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n{");
     await until(() => received().includes("}"));
-    expect(received()).toMatch(/^HTTP\/1\.1 413 Payload Too Large\r\ncontent-type: application\/json\r\ncontent-length: \d+\r\nconnection: close\r\n\r\n\{"message":".*larger than/);
+    expect(received()).toMatch(/^HTTP\/1\.1 413 Payload Too Large\r\ncontent-type: application\/json\r\ncontent-length: \d+\r\nconnection: close\r\nx-content-type-options: nosniff\r\n\r\n\{"message":".*larger than/);
     await closed;
   });
 
@@ -206,7 +210,7 @@ describe("heads", () => {
 
   test("of answers hold no date, no server and no keep-alive", async () => {
     const answer = await host.call("GET", "/core/examples");
-    expect(answer.rawHeaders.filter((_, i) => i % 2 === 0)).toEqual(["content-type", "content-length", "connection"]);
+    expect(answer.rawHeaders.filter((_, i) => i % 2 === 0)).toEqual(["content-type", "content-length", "connection", "x-content-type-options"]);
   });
 });
 

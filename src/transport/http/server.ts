@@ -7,7 +7,9 @@ import { limits } from "../../limits.js";
 import type { HostNames } from "../../security/hosts.js";
 import type { TlsIdentity } from "../../security/tls.js";
 import type { RequestName, RequestObserver } from "../../service/requests.js";
+import { createCrossSiteCheck } from "./cross-site.js";
 import { observe, statusOf } from "./observe.js";
+import { noSniff } from "./respond.js";
 import { hostPace, watchBodies, type BodyPace } from "./stalled.js";
 import { turns } from "./turns.js";
 
@@ -25,6 +27,8 @@ export interface HttpServerOptions {
   port: number;
   /** Names that a Host header may carry; anything else is refused before a handler sees it. */
   hostNames: HostNames;
+  /** Origins whose pages may ask, or "*"; those of every other site are refused. Absent: none. */
+  corsOrigins?: readonly string[];
   /** Whether a body of any size may be sent to a target: it is not kept in memory. */
   takesStreams?: (url: string) => boolean;
   /** Asked in turn until one answers. */
@@ -51,6 +55,7 @@ export interface HttpServer {
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { handlers, hostNames, takesStreams = () => false, sendError, onInternalError, observer } = options;
   const active: InFlight[] = [];
+  const checkCrossSite = createCrossSiteCheck(options.corsOrigins ?? []);
   let closing = false;
 
   const settings = {
@@ -121,6 +126,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     if (name !== undefined && !hostNames.allows(name)) {
       throw new HostError("HOST_HEADER_REFUSED", `This host does not answer to the name ${JSON.stringify(name.slice(0, 200))}.`);
     }
+    // node:http takes the first of several; a proxy before us may have gone by another one.
+    if (hasSeveral(request.rawHeaders, "host")) throw new HostError("REQUEST_INVALID", "The request has several Host headers; send one.", { metadata: { field: "host" } });
+    checkCrossSite(request);
     if (!request.url?.startsWith("/")) throw new HostError("REQUEST_INVALID", "The request target must be a path.");
   }
 
@@ -158,6 +166,16 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       clearTimeout(timer);
     },
   };
+}
+
+/** Whether a header came more than once; of names and values in turn, as they came. */
+function hasSeveral(rawHeaders: readonly string[], name: string): boolean {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const each = rawHeaders[i];
+    if (each?.length === name.length && each.toLowerCase() === name) count += 1;
+  }
+  return count > 1;
 }
 
 function tlsSettings({ certificate, key, clientCa }: TlsIdentity) {
@@ -207,7 +225,7 @@ function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex): void {
     error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large"
     : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "408 Request Timeout"
     : "400 Bad Request";
-  socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`, () => {
+  socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n${noSniff.join(": ")}\r\n\r\n`, () => {
     (socket as Socket).destroySoon();
   });
 }

@@ -17,7 +17,7 @@ async function begin(handler: HttpHandler) {
   socket.on("error", () => undefined);
   let answer = "";
   socket.setEncoding("latin1").on("data", (text: string) => (answer += text));
-  socket.write("POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n");
+  socket.write("PUT / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n");
   const chunk = (bytes: number) => socket.write(`${bytes.toString(16)}\r\n${"x".repeat(bytes)}\r\n`);
   return { socket, chunk, closed: once(socket, "close"), answer: () => answer };
 }

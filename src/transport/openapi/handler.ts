@@ -30,7 +30,7 @@ export function createOpenApiHandler({ services, tokens, version }: OpenApiOptio
       if (request.method !== "GET" && request.method !== "HEAD") throw new HostError("METHOD_NOT_ALLOWED", `${path} takes GET, not ${request.method}.`, { metadata: { allow: "GET" } });
       authorize(tokens, bearerTokenOf(request.headers.authorization), "read");
       text ??= JSON.stringify(openApiDocument({ services, extraRules: operationRules, version, withTokens: tokens !== undefined }));
-      sendJson(response, 200, text, ["cache-control", "no-store", "x-content-type-options", "nosniff"]);
+      sendJson(response, 200, text, ["cache-control", "no-store"]);
     } catch (thrown) {
       sendError(request, response, HostError.from(thrown), registry);
     }

@@ -7,7 +7,7 @@ import { statusOf } from "../status.js";
 import { hasBody } from "./body.js";
 
 /** Names and values in turn, as node:http takes them. */
-export const always = ["cache-control", "no-store", "x-content-type-options", "nosniff"];
+export const always = ["cache-control", "no-store"];
 
 export function sendAnswer(response: ServerResponse, json: JsonValue, headers: readonly string[], status = 200) {
   sendJson(response, status, JSON.stringify(json), [...always, ...headers]);

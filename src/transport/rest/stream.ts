@@ -1,7 +1,7 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { limits } from "../../limits.js";
-import { writeChunk } from "../http/respond.js";
+import { noSniff, writeChunk } from "../http/respond.js";
 import { always } from "./answer.js";
 
 /** The text of a stream, whole lines at a time, and what it is sent with. */
@@ -21,7 +21,7 @@ export interface Lines {
 export async function sendLines(request: IncomingMessage, response: ServerResponse, { lines, headers, errorJson }: Lines): Promise<void> {
   const begin = () => {
     const connection = response.shouldKeepAlive ? "keep-alive" : "close";
-    response.writeHead(200, ["content-type", "application/x-ndjson", "transfer-encoding", "chunked", "connection", connection, ...always, ...(headers?.() ?? [])]);
+    response.writeHead(200, ["content-type", "application/x-ndjson", "transfer-encoding", "chunked", "connection", connection, ...noSniff, ...always, ...(headers?.() ?? [])]);
   };
   try {
     for await (const text of lines) {

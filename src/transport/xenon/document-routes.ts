@@ -6,7 +6,7 @@ import { limits } from "../../limits.js";
 import type { DocumentService, FactoryDescription, WriteOptions } from "../../service/document-service.js";
 import { readText } from "../http/body.js";
 import type { HttpHandler } from "../http/server.js";
-import { sendJson } from "../http/respond.js";
+import { noSniff, sendJson } from "../http/respond.js";
 import type { RequireRole } from "./access.js";
 import { sendListing } from "./listing.js";
 import { readPast, type Past } from "./past.js";
@@ -66,7 +66,7 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, requireRol
         const past = query === "" ? {} : readPast(parametersOf(query));
         const document = await stateOf(factory, link, past).catch((thrown: unknown) => ifAvailability(thrown, factory, link));
         if (document === undefined) sendJson(response, 200, "");
-        else if (isUnchanged(request, document.version)) response.writeHead(304, ["etag", etagOf(document.version)]).end();
+        else if (isUnchanged(request, document.version)) response.writeHead(304, ["etag", etagOf(document.version), ...noSniff]).end();
         else sendDocument(response, document);
         return;
       }

@@ -13,7 +13,7 @@ describe("documents as Xenon answers them", () => {
     const answer = await host.call("POST", "/core/examples", { name: "one", documentSelfLink: "one", keyValues: { k: "v" }, tags: ["t"], counter: 3 });
     expect(answer.status).toBe(200);
     expect(answer.rawHeaders).toEqual([
-      "content-type", "application/json", "content-length", String(Buffer.byteLength(answer.text)), "connection", "keep-alive", "etag", '"0"',
+      "content-type", "application/json", "content-length", String(Buffer.byteLength(answer.text)), "connection", "keep-alive", "x-content-type-options", "nosniff", "etag", '"0"',
     ]);
     expect(answer.text).toMatch(
       /^\{"keyValues":\{"k":"v"\},"counter":3,"name":"one","tags":\["t"\],"isFromMigration":false,"documentVersion":0,"documentEpoch":0,"documentKind":"com:vmware:xenon:services:common:ExampleService:ExampleServiceState","documentSelfLink":"\/core\/examples\/one","documentUpdateTimeMicros":\d{16},"documentUpdateAction":"POST","documentExpirationTimeMicros":0,"documentOwner":"host-1"\}$/,
@@ -53,7 +53,7 @@ describe("documents as Xenon answers them", () => {
     await expectError("GET", "/nowhere?x=1", undefined, 404, `Service not found: ${at}/nowhere`, -2147483648);
     await expectError("POST", "/core/examples", { name: "a", documentSelfLink: "/core/examples/one" }, 409, "Service already started: /core/examples/one stage: CREATED", -2147483645);
     await expectError("POST", "/core/examples", {}, 400, "name is required", 0);
-    await expectError("POST", "/core/examples", undefined, 400, "name is required", 0);
+    await expectError("POST", "/core/examples", "", 400, "name is required", 0);
     await expectError("PUT", "/core/examples/one", { counter: 1 }, 400, "name must be set", 0);
     await expectError("PATCH", "/core/examples/one", undefined, 400, "body is required", 0);
     await expectError("POST", "/core/examples/one", { name: "a" }, 405, "Action not supported: POST", 0);
@@ -143,15 +143,14 @@ describe("conditional requests", () => {
 describe("what a body may be", () => {
   const post = (body: string | Buffer, headers: Record<string, string>) => host.call("POST", "/core/examples", body, headers).then((answer) => answer.status);
 
-  test("JSON by its type, or of no type unless a browser sent it", async () => {
+  test("JSON by its type", async () => {
     const name = '{"name":"x"}';
-    for (const type of ["application/json", "application/json; charset=UTF-8", "Application/JSON;charset=\"utf-8\"", "application/vnd.x+json", ""]) {
+    for (const type of ["application/json", "application/json; charset=UTF-8", "Application/JSON;charset=\"utf-8\"", "application/vnd.x+json"]) {
       expect(await post(name, { "content-type": type })).toBe(200);
     }
-    for (const type of ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data", "application/json; charset=utf-16", "application/jsonx"]) {
+    for (const type of ["", "application/x-www-form-urlencoded", "text/plain", "multipart/form-data", "application/json; charset=utf-16", "application/jsonx"]) {
       expect(await post(name, { "content-type": type })).toBe(400);
     }
-    expect(await post(name, { "content-type": "", origin: "http://evil.example" })).toBe(400);
     expect(await post(name, { "content-encoding": "gzip" })).toBe(400);
   });
 

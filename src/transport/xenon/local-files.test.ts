@@ -15,7 +15,7 @@ describe("the service", () => {
       `{"localFileUri":"file:${path("up.zip")}","fileOptions":["WRITE","CREATE"],"writeFinished":false,"documentVersion":0,` +
         `"documentKind":"com:vmware:xenon:services:common:LocalFileService:LocalFileServiceState","documentSelfLink":"/local-files/up","documentUpdateTimeMicros":MICROS,"documentExpirationTimeMicros":0}`,
     );
-    expect(made.rawHeaders.filter((_, i) => i % 2 === 0)).toEqual(["content-type", "content-length", "connection"]);
+    expect(made.rawHeaders.filter((_, i) => i % 2 === 0)).toEqual(["content-type", "content-length", "connection", "x-content-type-options"]);
     expect(existsSync(path("up.zip"))).toBe(false);
 
     await put("up", "bytes 0-5/5", "hello");
