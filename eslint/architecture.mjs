@@ -25,7 +25,7 @@ const arrows = {
   backup: { parts: ["container", "destination", "format", "document", "io"], types: ["engine", "store"] },
   transfer: { parts: ["io"], types: ["backup"] },
   "file-store": { parts: ["container", "destination", "document", "io"] },
-  service: { parts: ["transfer", "backup", "container", "destination", "remote", "format", "query", "document", "io"], types: ["engine", "store"] },
+  service: { parts: ["transfer", "backup", "container", "destination", "remote", "format", "query", "document", "security", "io"], types: ["engine", "store"] },
   "service/grpc": { parts: ["service", "document", "gen"], types: ["engine", "transfer"] },
   metrics: { parts: ["service"] },
   migration: { parts: ["container", "document", "format", "io", "remote"], types: ["engine"] },

@@ -18,10 +18,12 @@ import { parseAllowedDestination } from "./remote/address-policy.js";
 import { clientTls } from "./remote/tls.js";
 import { checkExposure } from "./security/exposure.js";
 import { hostNames, isLoopback } from "./security/hosts.js";
+import { identifyBy } from "./security/clients.js";
 import { loadTokens } from "./security/tokens.js";
 import type { DocumentService } from "./service/document-service.js";
 import { openBackupRecords } from "./service/backup-records.js";
 import { watchBackupHealth, type BackupHealthWatch } from "./service/backup-health.js";
+import { createBodyReader } from "./service/body-reader.js";
 import { createDocumentService } from "./service/documents.js";
 import { durableIndexLink, inMemoryIndexLink } from "./service/factories.js";
 import type { HostDescription, ManagementService, OperationService } from "./service/management-service.js";
@@ -46,6 +48,8 @@ import { transferPlaces } from "./service/transfer-places.js";
 import { openDocumentIndex, type DocumentIndex } from "./store/document-index.js";
 import { memoryParent, openMemoryDirectory } from "./store/memory-directory.js";
 import { openTransfers } from "./transfer/transfers.js";
+import { createRequestShares } from "./transport/request-shares.js";
+import { bearerTokenOf } from "./transport/call/authorization.js";
 import { messageRegistry } from "./transport/call/message-registry.js";
 import { authorizeMethods } from "./transport/call/method-roles.js";
 import { hostServices } from "./transport/call/host-services.js";
@@ -166,12 +170,15 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const ring = sqliteKit.openRing({ link: operationIndexLink, maxDocuments: limits.tracedOperations, maxAgeMicros: limits.tracedAgeMicros, nowMicros: seams.nowMicros });
   closers.push(() => ring.close());
   const trace = createOperationTrace({ ring, hostId, onError: onInternalError });
+  const bodies = createBodyReader();
+  closers.push(() => bodies.close());
   const documents = createDocumentService({
     factories: [...options.factories, { path: operationIndexLink, kind: operationKind, indexLink: operationIndexLink }],
     indexOf: (link) => (link === operationIndexLink ? ring : indexOf(link)),
     lineageOf: (link) => (link === operationIndexLink ? link : indexOf(link).lineage()),
     hostId,
     newId: seams.randomId,
+    readBody: bodies.read,
   });
   const queries = createQueryTasks({ storeOf: (link) => (link === operationIndexLink ? { ...ring, lineage: () => link } : indexOf(link)), nowMicros: seams.nowMicros, newId: seams.randomId, onInternalError });
   closers.push(() => queries.close());
@@ -297,12 +304,15 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   health.set("backup", (await backupHealth.look()).healthy);
   const registry = messageRegistry(services);
   const authorize = authorizeMethods(tokens);
+  const identify = identifyBy(tokens);
+  const shares = createRequestShares();
   const http = createHttpServer({
     host: options.httpHost,
     port: options.httpPort,
     hostNames: hostNames(options.httpHost, options.hostNames),
     takesStreams: (url) => url.startsWith(transferPrefix) || url.startsWith(localFilePrefix) || url.startsWith(importPath),
     corsOrigins: options.corsOrigins,
+    openHold: ({ headers, socket }) => shares.bytes.open(identify(bearerTokenOf(headers.authorization), socket.remoteAddress)),
     handlers: [
       createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, tokens }),
       ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),
@@ -335,6 +345,8 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     idleMs: options.streamIdleMs,
     health,
     observer: requests,
+    identify,
+    shares,
     tls: options.tls,
   }).catch(async (error: unknown) => {
     await http.close(0);

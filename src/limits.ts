@@ -14,6 +14,41 @@ export const limits = {
   selfLinkBytes: 1024,
   /** JSON deeper than this is refused: parsers recurse. */
   jsonDepth: 200,
+  /** Members of all objects in a document, and values of all objects and arrays in it: parsing these takes half a second in the thread for it. */
+  jsonMembers: 250_000,
+  jsonItems: 2_000_000,
+  /** Members, values or fields of a request that is read on the event loop, in 20 ms: a document of more is sent as bytes of JSON. */
+  requestMembers: 20_000,
+  /** One text of a request, for example a filter or a token of a page. */
+  requestTextBytes: 64 * KiB,
+  /** Bytes in base64 of so many characters are taken out of a request's JSON before it is read. */
+  detachedChars: 64 * KiB,
+  /** A message of a stream as JSON: its base64 is decoded on the event loop, in 70 ms. */
+  streamedJsonBytes: 12 * MiB,
+  /** Bytes of bodies and messages of requests in flight, of all clients, of one, and of all who showed no known token: bodies take up to three times that. */
+  requestBytes: 192 * MiB,
+  requestBytesPerClient: 96 * MiB,
+  requestBytesOfStrangers: 4 * MiB,
+  /** gRPC calls in flight on one connection, which clients wait for; in all, of one client, and of all who showed no known token. Each takes some 10 KiB. */
+  callsPerConnection: 256,
+  calls: 8192,
+  callsPerClient: 4096,
+  callsOfStrangers: 256,
+  /** Those of them that watch the health of a service. */
+  healthWatches: 1000,
+  /** Messages of one call that wait for their reader: beyond this no more are read. */
+  grpcWaitingBytes: 16 * MiB,
+  /** A shorter text is parsed without being counted first. */
+  unscannedChars: 16 * KiB,
+  /** Characters that are looked at, and bytes that are decoded, in one turn of the event loop: 5 ms. */
+  scanTurnChars: 2 * MiB,
+  decodeTurnBytes: 1 * MiB,
+  /** A longer document is parsed by a thread: so many characters take the event loop 20 ms. */
+  inlineBodyChars: 128 * KiB,
+  /** What that thread may take: a document of 16 MiB with the most members takes a tenth of it. */
+  bodyWorkerMiB: 1024,
+  /** A document as a Struct, and a page of such: converted on the event loop at 10 MiB/s. */
+  structBytes: 512 * KiB,
 
   /** One transaction of the writer: more gains no rate (measured) and only adds latency. */
   writeBatch: 256,

@@ -1,5 +1,6 @@
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
+import { checkJsonBounds, documentBounds } from "./json-bounds.js";
 
 /**
  * The top-level members of a JSON object, each value as the very text it came in. Bodies pass through here instead of
@@ -17,10 +18,11 @@ const comma = 0x2c;
 
 /**
  * Reads a document from outside. Of a key that comes twice the last value wins, as with JSON.parse.
- * Throws JSON_INVALID for text that is no JSON object, is nested deeper than limits.jsonDepth or holds a lone
+ * Throws JSON_INVALID for text that is no JSON object, is nested deeper than limits.jsonDepth, holds too many members or holds a lone
  * surrogate, which no UTF-8 text can carry.
  */
 export function parseMembers(text: string): Members {
+  checkJsonBounds(text, documentBounds);
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -9,7 +9,8 @@ export type EntryName =
   | "engine/sqlite/copy-worker"
   | "engine/sqlite/check-worker"
   | "engine/sqlite/build-process"
-  | "container/zip-process";
+  | "container/zip-process"
+  | "service/body-worker";
 
 /**
  * The compiled file of an entry. Threads and processes load files themselves, past any loader that the caller runs

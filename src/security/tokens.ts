@@ -6,6 +6,8 @@ import { roles, type Role } from "./roles.js";
 export interface TokenTable {
   /** The roles of a token, or undefined for one that is not known. Takes as long for any token of the same length. */
   rolesOf(token: string): ReadonlySet<Role> | undefined;
+  /** The same, and which token of the file it is, counted from 1. */
+  find(token: string): { number: number; roles: ReadonlySet<Role> } | undefined;
 }
 
 /**
@@ -30,14 +32,13 @@ export function loadTokens(text: string): TokenTable {
     entries.push({ digest, roles: new Set(granted) });
   }
   if (entries.length === 0) throw new HostError("CONFIGURATION_INVALID", "The token file holds no token.");
-  return {
-    rolesOf(token) {
-      const digest = digestOf(token);
-      let found: ReadonlySet<Role> | undefined;
-      for (const entry of entries) if (timingSafeEqual(entry.digest, digest)) found = entry.roles;
-      return found;
-    },
-  };
+  function find(token: string): { number: number; roles: ReadonlySet<Role> } | undefined {
+    const digest = digestOf(token);
+    let found: { number: number; roles: ReadonlySet<Role> } | undefined;
+    for (const [index, entry] of entries.entries()) if (timingSafeEqual(entry.digest, digest)) found = { number: index + 1, roles: entry.roles };
+    return found;
+  }
+  return { find, rolesOf: (token) => find(token)?.roles };
 }
 
 function digestOf(token: string): Buffer {

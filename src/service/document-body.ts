@@ -2,6 +2,7 @@ import { HostError } from "../errors.js";
 import { kindDefinition, ownMembers, type KindDefinition } from "../document/kinds.js";
 import { exactInteger } from "../document/integers.js";
 import { parseMembers, type Members } from "../document/members.js";
+import type { SystemField } from "../document/system-fields.js";
 import { limits } from "../limits.js";
 
 /** A request's body taken apart: what is kept, and the two system fields that a client may set. */
@@ -11,13 +12,25 @@ export interface DocumentBody {
   expirationTimeMicros?: number;
 }
 
+/** System fields that a request gives beside the body. */
+export type GivenFields = Partial<Record<SystemField, string | number>>;
+
+export type WriteAction = "POST" | "PUT" | "PATCH";
+
+/** Reads the body of a write of a document of the kind; long ones off the event loop. Throws as readDocumentBody. */
+export type ReadBody = (kind: string, action: WriteAction, text: string, given?: GivenFields) => Promise<DocumentBody> | DocumentBody;
+
 /** Throws BODY_TOO_LARGE, JSON_INVALID, and what the kind requires as REQUEST_INVALID. An empty text is an empty document. */
-export function readDocumentBody(kind: KindDefinition, action: "POST" | "PUT" | "PATCH", text: string): DocumentBody {
+export function readDocumentBody(kind: KindDefinition, action: WriteAction, text: string, given: GivenFields = {}): DocumentBody {
   // No text takes more than three bytes for a code unit, so most need no counting.
   if (text.length * 3 > limits.documentBytes && Buffer.byteLength(text) > limits.documentBytes) {
     throw new HostError("BODY_TOO_LARGE", `The document is larger than ${limits.documentBytes} bytes.`);
   }
   const members = text === "" ? new Map<string, string>() : parseMembers(text);
+  for (const [name, value] of Object.entries(given)) {
+    if (members.has(name)) throw new HostError("REQUEST_INVALID", `${name} is in the body and in the request; give it once.`, { metadata: { field: name } });
+    members.set(name, JSON.stringify(value));
+  }
   const selfLink = selfLinkOf(members);
   const expirationTimeMicros = expirationOf(members, action);
   return {
@@ -27,11 +40,16 @@ export function readDocumentBody(kind: KindDefinition, action: "POST" | "PUT" | 
   };
 }
 
-/** The definitions of the kinds in use, made once. */
-export function kindTable(kinds: Iterable<string>): (kind: string) => KindDefinition {
+/** The definitions of the kinds in use, each made once. */
+export function kindTable(): (kind: string) => KindDefinition {
   const table = new Map<string, KindDefinition>();
-  for (const kind of kinds) table.set(kind, kindDefinition(kind));
-  return (kind) => table.get(kind) ?? kindDefinition(kind);
+  return (kind) => {
+    const known = table.get(kind);
+    if (known !== undefined) return known;
+    const definition = kindDefinition(kind);
+    table.set(kind, definition);
+    return definition;
+  };
 }
 
 function selfLinkOf(members: Members): string | undefined {
@@ -46,7 +64,7 @@ function selfLinkOf(members: Members): string | undefined {
  * A PATCH cannot say 0: clients that send whole states send a 0 they do not mean, and Xenon keeps the expiry then.
  * PUT takes it away.
  */
-function expirationOf(members: Members, action: "POST" | "PUT" | "PATCH"): number | undefined {
+function expirationOf(members: Members, action: WriteAction): number | undefined {
   const raw = members.get("documentExpirationTimeMicros");
   if (raw === undefined || raw === "null") return undefined;
   const value = exactInteger(raw);

@@ -1,3 +1,4 @@
+import type { GivenFields } from "./document-body.js";
 import type { ExportPage, ExportRequest } from "./export-documents.js";
 import type { DocumentVersion } from "../document/document.js";
 
@@ -7,6 +8,8 @@ export interface WriteOptions {
   expectedVersion?: number;
   /** POST onto a deleted link goes on from the deleted version. */
   revive?: boolean;
+  /** System fields beside the body; REQUEST_INVALID for one that is in the body too. */
+  given?: GivenFields;
 }
 
 export interface ListRequest {

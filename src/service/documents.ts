@@ -4,7 +4,7 @@ import { parseFilter, parseOrderBy } from "../document/odata.js";
 import type { DocumentStore, PageQuery } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
-import { kindTable, readDocumentBody } from "./document-body.js";
+import { kindTable, type ReadBody } from "./document-body.js";
 import type { DocumentService, FactoryDescription, ListRequest, WriteOptions } from "./document-service.js";
 import { exportDocuments } from "./export-documents.js";
 import { factoryTable } from "./factories.js";
@@ -20,13 +20,14 @@ export interface DocumentServiceOptions {
   hostId: string;
   /** A name for a document that came without one; never the same twice. */
   newId: () => string;
+  readBody: ReadBody;
 }
 
 /** Documents of all factories: checks shape, kind and links, and leaves versions and conflicts to the index. */
 export function createDocumentService(options: DocumentServiceOptions): DocumentService {
-  const { indexOf, lineageOf, hostId, newId } = options;
+  const { indexOf, lineageOf, hostId, newId, readBody } = options;
   const factories = factoryTable(options.factories);
-  const kinds = kindTable(factories.all.map((factory) => factory.kind));
+  const kinds = kindTable();
 
   function factoryAt(path: string): FactoryDescription {
     const factory = factories.at(path);
@@ -43,8 +44,7 @@ export function createDocumentService(options: DocumentServiceOptions): Document
 
   async function change(action: "PATCH" | "PUT", link: string, text: string, writeOptions: WriteOptions = {}): Promise<DocumentVersion> {
     const factory = factoryOfLink(link);
-    const kind = kinds(factory.kind);
-    const { body, expirationTimeMicros } = readDocumentBody(kind, action, text);
+    const { body, expirationTimeMicros } = await readBody(factory.kind, action, text, writeOptions.given);
     return written(
       await indexOf(factory.indexLink).write({
         ...common(factory, link, writeOptions),
@@ -74,7 +74,7 @@ export function createDocumentService(options: DocumentServiceOptions): Document
 
     async create(factoryPath, text, writeOptions = {}) {
       const factory = factoryAt(factoryPath);
-      const { body, selfLink, expirationTimeMicros } = readDocumentBody(kinds(factory.kind), "POST", text);
+      const { body, selfLink, expirationTimeMicros } = await readBody(factory.kind, "POST", text, writeOptions.given);
       const link = createLink(factory.path, selfLink, newId);
       return written(
         await indexOf(factory.indexLink).write({
@@ -131,8 +131,8 @@ export function createDocumentService(options: DocumentServiceOptions): Document
 
     async upsert(factoryPath, text) {
       const factory = factoryAt(factoryPath);
-      const kind = kinds(factory.kind);
-      const { body: made, selfLink, expirationTimeMicros } = readDocumentBody(kind, "POST", text);
+      const { kind } = factory;
+      const { body: made, selfLink, expirationTimeMicros } = await readBody(kind, "POST", text);
       if (selfLink === undefined || selfLink === "") {
         throw new HostError("REQUEST_INVALID", "The document has no documentSelfLink: sent again, it would become another one.", { metadata: { field: "documentSelfLink" } });
       }
@@ -144,7 +144,7 @@ export function createDocumentService(options: DocumentServiceOptions): Document
       const index = indexOf(factory.indexLink);
       const write = { ...common(factory, link, {}), ...(expirationTimeMicros !== undefined && { expirationTimeMicros }) };
       const replace = async () => {
-        written(await index.write({ ...write, action: "PUT", body: readDocumentBody(kind, "PUT", text).body }), link);
+        written(await index.write({ ...write, action: "PUT", body: (await readBody(kind, "PUT", text)).body }), link);
         return { link, outcome: "replaced" as const };
       };
       const current = await index.read(link);
@@ -158,7 +158,7 @@ export function createDocumentService(options: DocumentServiceOptions): Document
           throw error;
         }
       }
-      const same = current.body === made || current.body === readDocumentBody(kind, "PUT", text).body;
+      const same = current.body === made || current.body === (await readBody(kind, "PUT", text)).body;
       return same && current.expirationTimeMicros === (expirationTimeMicros ?? 0) ? { link, outcome: "unchanged" } : replace();
     },
 

@@ -1,4 +1,5 @@
 import { HostError } from "../../src/errors.js";
+import { createBodyReader } from "../../src/service/body-reader.js";
 import { createDocumentService } from "../../src/service/documents.js";
 import { defaultFactories, durableIndexLink, factoryTable, inMemoryIndexLink } from "../../src/service/factories.js";
 import { createFakeStore } from "../support/fake-store.js";
@@ -15,6 +16,7 @@ function start() {
     lineageOf: () => state.lineage,
     hostId: "host-1",
     newId: () => `id-${(state.ids += 1)}`,
+    readBody: createBodyReader().read,
   });
   return { store, state, service };
 }

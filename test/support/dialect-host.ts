@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { connect, type Socket } from "node:net";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { createQueryTasks } from "../../src/service/query-tasks.js";
+import { createBodyReader } from "../../src/service/body-reader.js";
 import { createDocumentService } from "../../src/service/documents.js";
 import { defaultFactories, durableIndexLink, inMemoryIndexLink } from "../../src/service/factories.js";
 import { HostError } from "../../src/errors.js";
@@ -37,12 +38,14 @@ export async function startDialectHost(options: { tokens?: string; idleMs?: numb
     if (link === inMemoryIndexLink) return memoryStore;
     throw new HostError("INDEX_NOT_FOUND", `Service not found: ${link}`);
   };
+  const bodies = createBodyReader();
   const documents = createDocumentService({
     factories: [...defaultFactories, kinds],
     indexOf,
     lineageOf: (link) => lineages.get(link) ?? "",
     hostId: "host-1",
     newId: () => `made-up-${(made += 1)}`,
+    readBody: bodies.read,
   });
   const control = createFakeControl();
   const internal: unknown[] = [];

@@ -7,7 +7,7 @@ import { sampleRows } from "./sample.js";
 import type { CheckCall } from "./check-worker.js";
 import { checkDigest, readSegment, rowsWorthSharing, type Half } from "./segment.js";
 import { fromSqlite } from "./sqlite-error.js";
-import { startWorker } from "./worker-client.js";
+import { startWorker } from "../../io/worker-client.js";
 
 /** Work on segments from outside. */
 export type BuildCall =

@@ -1,6 +1,6 @@
 import { HostError } from "../../errors.js";
 import type { CopyAnswer, CopyCall, CopyWorkerData } from "./copy-worker.js";
-import { startWorker, type WorkerClient } from "./worker-client.js";
+import { startWorker, type WorkerClient } from "../../io/worker-client.js";
 
 /** The thread that exports segments and reads them back: started at the first use, one call at a time. */
 export interface Copier {

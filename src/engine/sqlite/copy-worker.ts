@@ -6,7 +6,7 @@ import type { SegmentContent, SegmentSource } from "../engine.js";
 import { exportSegment, type ExportTask } from "./export.js";
 import { checkDigest, checkRows, type Half } from "./segment.js";
 import { fromSqlite } from "./sqlite-error.js";
-import { serveWorker } from "./worker-loop.js";
+import { serveWorker } from "../../io/worker-loop.js";
 
 export type CopyCall = { kind: "export"; task: ExportTask } | { kind: "read-back"; segment: SegmentSource; /** Absent: all of it. The second half leaves the digest to the first. */ half?: Half };
 export type CopyAnswer = SegmentContent | undefined;

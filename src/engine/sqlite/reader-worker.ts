@@ -1,7 +1,7 @@
 import { workerData } from "node:worker_threads";
 import { openReader, type ReaderAnswer, type ReaderCall } from "./reader.js";
 import { fromSqlite } from "./sqlite-error.js";
-import { serveWorker } from "./worker-loop.js";
+import { serveWorker } from "../../io/worker-loop.js";
 
 serveWorker<ReaderCall, ReaderAnswer>(() => {
   const { path } = workerData as { path: string };

@@ -5,7 +5,7 @@ import { createReader, type ReaderAnswer, type ReaderCall } from "./reader.js";
 import { logChecksum, type LogRow } from "./row.js";
 import { createIndexTables, createIndexes, writeCounts, writeIdentity } from "./schema.js";
 import { fromSqlite } from "./sqlite-error.js";
-import { serveWorker } from "./worker-loop.js";
+import { serveWorker } from "../../io/worker-loop.js";
 
 export type RingCall = ReaderCall | { kind: "append"; documents: Omit<DocumentVersion, "link" | "version" | "action">[] };
 export interface RingWorkerData {

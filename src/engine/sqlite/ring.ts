@@ -3,7 +3,7 @@ import type { Ring, RingOptions } from "../engine.js";
 import type { ReaderAnswer } from "./reader.js";
 import type { RingCall, RingWorkerData } from "./ring-worker.js";
 import { storeReads } from "./store-reads.js";
-import { startWorker, type WorkerClient } from "./worker-client.js";
+import { startWorker, type WorkerClient } from "../../io/worker-client.js";
 
 /** A thread with a database in its memory, started when it is first used: most hosts never do. */
 export function openRing({ nowMicros, ...options }: RingOptions): Ring {

@@ -9,7 +9,7 @@ import { toVersion } from "./row.js";
 import { databaseName } from "./schema.js";
 import { rowsWorthSharing, type Half } from "./segment.js";
 import { storeReads } from "./store-reads.js";
-import { startWorker, type WorkerClient } from "./worker-client.js";
+import { startWorker, type WorkerClient } from "../../io/worker-client.js";
 import { createWriteQueue } from "./write-queue.js";
 import type { WriterAnswer, WriterCall } from "./writer-worker.js";
 import type { WriteOutcome, WriterOptions } from "./writer.js";

@@ -1,7 +1,7 @@
 import { workerData } from "node:worker_threads";
 import type { DocumentWrite } from "../../document/document.js";
 import type { SweepOptions } from "./sweep.js";
-import { serveWorker } from "./worker-loop.js";
+import { serveWorker } from "../../io/worker-loop.js";
 import { openWriter, type WriteOutcome, type WriterOptions } from "./writer.js";
 import { fromSqlite } from "./sqlite-error.js";
 

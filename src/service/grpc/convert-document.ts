@@ -1,6 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Action, DocumentVersion } from "../../document/document.js";
 import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
 import { BodyFormat, DocumentAction, type DocumentSchema } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { structOf, type RequestBody } from "./document-body.js";
 import { toInt64 } from "./numbers.js";
@@ -18,6 +19,9 @@ const actions: Record<Action, DocumentAction> = {
 export function readDocument(version: DocumentVersion, format: BodyFormat): DocumentInit {
   const init = { ...headOf(version), body: bodyOf(version, format) };
   if (init.body !== undefined) return init;
+  if (version.body.length > limits.structBytes) {
+    throw new HostError("REQUEST_INVALID", `${version.link} has ${version.body.length} bytes, more than the ${limits.structBytes} of a Struct. Ask for the body as json.`, { metadata: { link: version.link } });
+  }
   throw new HostError(
     "REQUEST_INVALID",
     `${version.link} holds a number beyond 2^53, which a Struct would round. Ask for the body as json.`,
@@ -44,7 +48,7 @@ function headOf(version: DocumentVersion) {
   };
 }
 
-/** Undefined: a Struct would round a number. */
+/** Undefined: a Struct would round a number, or is too large. */
 function bodyOf(version: DocumentVersion, format: BodyFormat): DocumentInit["body"] {
   if (format === BodyFormat.NONE) return { case: undefined };
   if (format !== BodyFormat.FIELDS) return jsonOf(version);

@@ -1,7 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import { joinMembers, parseMembers } from "../../document/members.js";
-import type { SystemField } from "../../document/system-fields.js";
+import { decodeUtf8 } from "../../document/utf8.js";
 import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
 
 /** The body of a request, as every request that has one carries it. */
 export type RequestBody =
@@ -15,14 +15,10 @@ export function toLink(link: string): string {
 }
 
 /** The body as JSON text. Throws JSON_INVALID, or REQUEST_INVALID where a Struct may have rounded a number. */
-export function bodyText(body: RequestBody): string {
+export async function bodyText(body: RequestBody): Promise<string> {
   switch (body.case) {
     case "json":
-      try {
-        return new TextDecoder("utf-8", { fatal: true }).decode(body.value);
-      } catch (error) {
-        throw new HostError("JSON_INVALID", "The body is not UTF-8.", { cause: error });
-      }
+      return decodeUtf8(body.value, "The body");
     case "fields": {
       const field = roundedField(body.value);
       if (field !== undefined) {
@@ -39,20 +35,9 @@ export function bodyText(body: RequestBody): string {
   }
 }
 
-/** The same with system fields set beside the document's own. Throws REQUEST_INVALID for one that is in the body too. */
-export function withSystemFields(text: string, fields: Partial<Record<SystemField, string | number>>): string {
-  const given = Object.entries(fields);
-  if (given.length === 0) return text;
-  const members = parseMembers(text);
-  for (const [name, value] of given) {
-    if (members.has(name)) throw new HostError("REQUEST_INVALID", `${name} is in the body and in the request; give it once.`, { metadata: { field: name } });
-    members.set(name, JSON.stringify(value));
-  }
-  return joinMembers(members);
-}
-
-/** Stored JSON as a Struct, or where in it a number stands that a double cannot be trusted with. */
-export function structOf(text: string): { fields: JsonObject } | { roundedField: string } {
+/** Stored JSON as a Struct, or why it cannot be one: where a number stands that a double cannot be trusted with, or its size. */
+export function structOf(text: string): { fields: JsonObject } | { roundedField: string } | { tooLarge: true } {
+  if (text.length > limits.structBytes) return { tooLarge: true };
   const fields = JSON.parse(text) as JsonObject;
   const field = roundedField(fields);
   return field === undefined ? { fields } : { roundedField: field };

@@ -3,7 +3,7 @@ import { limits } from "../../limits.js";
 import { BodyFormat, type DocumentService as DocumentServiceDescriptor } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { durableIndexLink } from "../factories.js";
 import type { DocumentService, WriteOptions } from "../document-service.js";
-import { bodyText, toLink, withSystemFields } from "./document-body.js";
+import { bodyText, toLink } from "./document-body.js";
 import { readDocument, writtenDocument } from "./convert-document.js";
 import { exportStream, importStream } from "./document-streams.js";
 import { optionalFromInt64 } from "./numbers.js";
@@ -16,24 +16,21 @@ const versionsListing = "versions";
 export function documentServiceImpl(documents: DocumentService, idleMs: number): ServiceImpl<typeof DocumentServiceDescriptor> {
   return {
     async createDocument(request) {
-      const text = withSystemFields(bodyText(request.body), {
-        ...(request.documentId !== "" && { documentSelfLink: request.documentId }),
-        ...expiration(request.expirationTimeMicros),
-      });
-      const version = await documents.create(toLink(request.factoryLink), text, request.revive ? { revive: true } : {});
+      const given = { ...(request.documentId !== "" && { documentSelfLink: request.documentId }), ...expiration(request.expirationTimeMicros) };
+      const version = await documents.create(toLink(request.factoryLink), await bodyText(request.body), { given, ...(request.revive && { revive: true }) });
       return writtenDocument(version, request.bodyFormat, request.body.case);
     },
     async getDocument(request) {
       return readDocument(await documents.get(toLink(request.selfLink)), request.bodyFormat);
     },
     async patchDocument(request) {
-      const text = withSystemFields(bodyText(request.body), expiration(request.expirationTimeMicros));
-      const version = await documents.patch(toLink(request.selfLink), text, condition(request.expectedVersion));
+      const options = { ...condition(request.expectedVersion), given: expiration(request.expirationTimeMicros) };
+      const version = await documents.patch(toLink(request.selfLink), await bodyText(request.body), options);
       return writtenDocument(version, request.bodyFormat, request.body.case);
     },
     async replaceDocument(request) {
-      const text = withSystemFields(bodyText(request.body), expiration(request.expirationTimeMicros));
-      const version = await documents.replace(toLink(request.selfLink), text, condition(request.expectedVersion));
+      const options = { ...condition(request.expectedVersion), given: expiration(request.expirationTimeMicros) };
+      const version = await documents.replace(toLink(request.selfLink), await bodyText(request.body), options);
       return writtenDocument(version, request.bodyFormat, request.body.case);
     },
     async deleteDocument(request) {
@@ -46,6 +43,7 @@ export function documentServiceImpl(documents: DocumentService, idleMs: number):
           factoryPath: toLink(request.factoryLink),
           limit: request.pageSize === 0 ? limits.pageRows : request.pageSize,
           expand: request.bodyFormat !== BodyFormat.NONE,
+          ...(request.bodyFormat === BodyFormat.FIELDS && { pageBytes: limits.structBytes }),
           ...(request.filter !== "" && { filter: request.filter }),
           ...(request.orderBy !== "" && { orderBy: request.orderBy }),
           ...(request.pageToken !== "" && { pageToken: request.pageToken }),
@@ -66,7 +64,7 @@ export function documentServiceImpl(documents: DocumentService, idleMs: number):
       if (after !== undefined && !/^\d{1,15}$/.test(after)) throw badPageToken();
       const limit = request.pageSize === 0 ? versionsPage : request.pageSize;
       const found = await documents.listVersions(toLink(request.selfLink), limit, after === undefined ? undefined : Number(after));
-      const page = withinBytes(found);
+      const page = withinBytes(found, request.bodyFormat === BodyFormat.FIELDS ? limits.structBytes : limits.pageBytes);
       const last = page.at(-1);
       // The last of all is version 0: whatever the page's size, nothing comes after it.
       const bytes = found.reduce((sum, { body }) => sum + body.length, 0);
@@ -96,8 +94,8 @@ function indexLink(documents: DocumentService, link: string, given: string): str
 }
 
 /** As many as fit into a page, at least one. */
-function withinBytes<T extends { body: string }>(versions: T[]): T[] {
+function withinBytes<T extends { body: string }>(versions: T[], pageBytes: number): T[] {
   let bytes = 0;
-  const end = versions.findIndex(({ body }, i) => (bytes += Buffer.byteLength(body)) > limits.pageBytes && i > 0);
+  const end = versions.findIndex(({ body }, i) => (bytes += Buffer.byteLength(body)) > pageBytes && i > 0);
   return end === -1 ? versions : versions.slice(0, end);
 }

@@ -17,7 +17,7 @@ export async function* importStream(documents: DocumentService, requests: AsyncI
   async function* bodies(): AsyncGenerator<string> {
     for await (const { message } of messages) {
       if (message.case !== "document") throw new HostError("REQUEST_INVALID", "An import has one header.");
-      yield bodyText({ case: "json", value: message.value });
+      yield await bodyText({ case: "json", value: message.value });
     }
   }
   for await (const progress of importDocuments(documents, toLink(factoryLink), fromInt64(skip), bodies(), signal)) {

@@ -1,5 +1,6 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from "../../../gen/ts/grpc/health/v1/health_pb.js";
 import { bindService, type BoundService } from "./bound-service.js";
 
@@ -43,6 +44,7 @@ export function createHealth(names: Iterable<string>): HealthRegistry {
     },
     list: () => ({ statuses: Object.fromEntries([...statuses].map(([name, status]) => [name, { status }])) }),
     async *watch({ service }, { signal }) {
+      if (watchers.size >= limits.healthWatches) throw new HostError("STREAM_LIMIT", `${watchers.size} clients watch the health of this host, as many as it allows. Use Check, or GET /healthz.`);
       let last: ServingStatus | undefined;
       while (!signal.aborted) {
         const status = statuses.get(service) ?? ServingStatus.SERVICE_UNKNOWN;

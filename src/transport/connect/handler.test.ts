@@ -136,6 +136,15 @@ test("a field that is not known is refused, and so is what is no JSON; our own f
   expect([internal.status, internal.text.includes("hunter2"), seen.internal.length]).toEqual([500, false, 1]);
 });
 
+test("bytes that are no message are the request's own fault, in Connect and gRPC-Web", async () => {
+  const bad = Buffer.from([0x0a, 0xff]);
+  expect(await call("GetTransfer", bad, { "content-type": "application/proto" })).toMatchObject({ status: 400, json: { code: "invalid_argument" } });
+  const web = await call("WatchOperation", Buffer.concat([Buffer.from([0, 0, 0, 0, 2]), bad]), { "content-type": "application/grpc-web+proto" });
+  expect(/grpc-status: (\d+)/.exec(web.text)?.[1]).toBe("3");
+  expect(await call("GetTransfer", "[".repeat(1e6))).toMatchObject({ status: 400, json: { code: "invalid_argument" } });
+  expect([seen.calls, seen.internal]).toEqual([0, []]);
+});
+
 test("paths, methods and types that are not there are said to be", async () => {
   expect(await call("Nothing", "{}")).toMatchObject({ status: 404, json: { code: "unimplemented" } });
   expect((await fetch(at("GetTransfer"))).status).toBe(405);

@@ -12,8 +12,8 @@ import { connectErrorOf, hostErrorOf, type OnInternalError } from "../status.js"
 import { sendUniversal, sendUnknownMethod, type UniversalHandler } from "./answer.js";
 import { clampDeadline } from "./deadline.js";
 import { errorInterceptor } from "./interceptor.js";
-import { jsonBytesInterceptor, takenBytes, withBytes } from "./json-bytes.js";
-import { bytesOf, checkLength } from "./request-body.js";
+import { givenBytes, jsonBytesInterceptor, takenBytes, withBytes } from "./json-bytes.js";
+import { checkLength, messagesOf } from "./request-body.js";
 
 export interface ConnectOptions extends CallChecks {
   services: readonly BoundService[];
@@ -46,7 +46,8 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
       checkLength(request, limitBytes);
     });
     // Connect looks at it before it reads, and knows fewer words for what is too large.
-    if (refusal) header.delete("content-length");
+    // The bytes of a document are taken out of JSON before that.
+    header.delete("content-length");
     const contextValues = createContextValues();
     const answer = await handler({
       // Connect takes HTTP/1.1 to be half-duplex and would refuse bidirectional streams, which node:http can do.
@@ -56,7 +57,7 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
       url: `http://localhost${url}`,
       header,
       // Who may not call does not make the host read a message; the error takes the protocol's form where it is read.
-      body: refusal ? failing(refusal) : bytesOf(request, limitBytes),
+      body: refusal ? failing(refusal) : messagesOf(request, method, limitBytes, (attach) => contextValues.set(givenBytes, { attach })),
       signal: signal(),
       contextValues,
     });

@@ -7,6 +7,9 @@ import type { UniversalResponse } from "./answer.js";
 /** Where a call keeps what was taken out of its answer. */
 export const takenBytes = createContextKey<{ put: PutBytes | undefined }>({ put: undefined }, { description: "bytes of the answer" });
 
+/** Puts what was taken out of the one message of a JSON request back into it. */
+export const givenBytes = createContextKey<{ attach: ((message: Message) => void) | undefined }>({ attach: undefined }, { description: "bytes of the request" });
+
 /**
  * Takes the bytes out of the one message of a JSON answer, as on /v1: the library's base64 would hold the event loop up
  * for seconds. Streams are left alone, since their messages are smaller.
@@ -14,6 +17,7 @@ export const takenBytes = createContextKey<{ put: PutBytes | undefined }>({ put:
 export function jsonBytesInterceptor(): Interceptor {
   const detachers = new Map<string, (message: Message) => PutBytes | undefined>();
   return (next) => async (request) => {
+    if (!request.stream) request.contextValues.get(givenBytes).attach?.(request.message);
     const response = await next(request);
     if (response.stream || request.header.get("content-type")?.startsWith("application/json") !== true) return response;
     const schema = response.method.output;

@@ -1,5 +1,12 @@
+import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { IncomingMessage } from "node:http";
+import { checkJsonBoundsInTurns, requestBounds } from "../../document/json-bounds.js";
+import { decodeUtf8 } from "../../document/utf8.js";
 import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import { decode } from "../call/decode.js";
+import { holdOf } from "../http/held-bytes.js";
+import { prepareRequestJson } from "../rest/request-json.js";
 import { connectErrorOf } from "../status.js";
 
 /** Throws BODY_TOO_LARGE where the request says that it is larger. */
@@ -8,23 +15,92 @@ export function checkLength({ headers }: IncomingMessage, limitBytes: number): v
 }
 
 /**
- * The bytes of a request as they come, at most limitBytes of them; read no faster than they are asked for. Throws
- * BODY_TOO_LARGE, and OPERATION_CANCELLED when the client leaves in the
- * middle. Ending early leaves the rest unread and the connection open, so that an answer can still be sent.
+ * The messages of a request as they come, whole and checked, at most limitBytes of them in all; read no faster than they are asked for.
+ * The library would answer INTERNAL for a message that it cannot decode, and parse whatever it is sent. What was taken out of the
+ * one message of a JSON request is given to `detached`, to be put back. Throws as parseRequestJson and decode do, BODY_TOO_LARGE,
+ * OVERLOADED, and OPERATION_CANCELLED when the client leaves in the middle. Ending early leaves the rest unread and the
+ * connection open, so that an answer can still be sent.
  */
-export async function* bytesOf(request: IncomingMessage, limitBytes: number): AsyncGenerator<Uint8Array> {
-  let size = 0;
-  const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+export async function* messagesOf(request: IncomingMessage, method: DescMethod, limitBytes: number, detached: (attach: (message: Message) => void) => void): AsyncGenerator<Uint8Array> {
+  const type = request.headers["content-type"] ?? "";
+  const isJson = /json/i.test(type);
   try {
-    for await (const chunk of chunks) {
-      checkSize((size += chunk.length), limitBytes);
-      yield chunk;
+    if (/^application\/(?:connect\+|grpc)/i.test(type)) yield* envelopes(request, limitBytes, (bytes) => checkStreamed(method, isJson, bytes));
+    else if (isJson) {
+      const { text, attach } = await prepareRequestJson(method.input, await decodeUtf8(await wholeOf(request, limitBytes), "The body"));
+      detached(attach);
+      yield Buffer.from(text);
+    } else {
+      const bytes = await wholeOf(request, limitBytes);
+      // Compressed, or of a type that is none: the library has its own answer.
+      if (/^application\/proto\b/i.test(type) && (request.headers["content-encoding"] ?? "identity") === "identity") decode(method.input, bytes);
+      yield bytes;
     }
   } catch (thrown) {
     if (thrown instanceof HostError) throw connectErrorOf(thrown);
     if (request.complete || !request.destroyed) throw thrown;
     throw connectErrorOf(new HostError("OPERATION_CANCELLED", "The client left before its request was complete.", { cause: thrown }));
   }
+}
+
+async function checkStreamed({ input }: DescMethod, isJson: boolean, bytes: Buffer): Promise<void> {
+  if (!isJson) {
+    decode(input, bytes);
+    return;
+  }
+  checkSize(bytes.length, limits.streamedJsonBytes);
+  await checkJsonBoundsInTurns(await decodeUtf8(bytes, "The message"), requestBounds);
+}
+
+async function* chunksOf(request: IncomingMessage, limitBytes: number): AsyncGenerator<Buffer> {
+  let size = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    checkSize((size += chunk.length), limitBytes);
+    yield chunk;
+  }
+}
+
+async function wholeOf(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  const hold = holdOf(request);
+  const parts: Buffer[] = [];
+  for await (const chunk of chunksOf(request, limitBytes)) {
+    hold.add(chunk.length);
+    parts.push(chunk);
+  }
+  return Buffer.concat(parts);
+}
+
+const headBytes = 5;
+const compressed = 1;
+
+/** Each with its head of five bytes, when it is whole and its message is checked. */
+async function* envelopes(request: IncomingMessage, limitBytes: number, check: (message: Buffer) => Promise<void>): AsyncGenerator<Buffer> {
+  const hold = holdOf(request);
+  let parts: Buffer[] = [];
+  let held = 0;
+  let wanted = headBytes;
+  for await (const chunk of chunksOf(request, limitBytes)) {
+    hold.add(chunk.length);
+    held += chunk.length;
+    parts.push(chunk);
+    while (held >= wanted) {
+      const bytes = parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
+      parts = [bytes];
+      const length = headBytes + bytes.readUInt32BE(1);
+      checkSize(length - headBytes, limits.connectMessageBytes);
+      wanted = length;
+      if (held < length) break;
+      const envelope = bytes.subarray(0, length);
+      if (((envelope[0] ?? 0) & ~compressed) === 0 && (envelope[0] ?? 0) === 0) await check(envelope.subarray(headBytes));
+      yield envelope;
+      hold.free(length);
+      held -= length;
+      parts = held > 0 ? [bytes.subarray(length)] : [];
+      wanted = headBytes;
+    }
+  }
+  // A message that was cut off is the library's to refuse.
+  if (held > 0) yield Buffer.concat(parts);
 }
 
 function checkSize(bytes: number, limitBytes: number): void {

@@ -1,16 +1,8 @@
-import { fromBinary, toBinary, type DescMessage, type Message } from "@bufbuild/protobuf";
+import { toBinary, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
+import { decode } from "../call/decode.js";
 import { asBuffer } from "./metadata.js";
-
-/** Rejects what is not a message of the type with REQUEST_INVALID. */
-export function decode(schema: DescMessage, bytes: Uint8Array): Message {
-  try {
-    return fromBinary(schema, bytes);
-  } catch (error) {
-    throw new HostError("REQUEST_INVALID", `The request is not a ${schema.typeName}.`, { cause: error });
-  }
-}
 
 /**
  * Rejects what is over the limit with BODY_TOO_LARGE. grpc-js would end the call as well, but a handler that waits for
@@ -27,6 +19,10 @@ export function encode(schema: DescMessage, message: Message): Buffer {
   return asBuffer(bytes);
 }
 
-export async function* decodeAll(schema: DescMessage, stream: AsyncIterable<Uint8Array>): AsyncGenerator<Message> {
-  for await (const bytes of stream) yield decode(schema, bytes);
+/** `taken` is called when the reader asks for what comes after a message. */
+export async function* decodeAll(schema: DescMessage, stream: AsyncIterable<Uint8Array>, taken: () => void): AsyncGenerator<Message> {
+  for await (const bytes of stream) {
+    yield decode(schema, bytes);
+    taken();
+  }
 }

@@ -2,11 +2,13 @@ import type { Message } from "@bufbuild/protobuf";
 import type { MethodImplSpec } from "@connectrpc/connect";
 import type { handleBidiStreamingCall, handleClientStreamingCall, handleServerStreamingCall, handleUnaryCall, sendUnaryData } from "@grpc/grpc-js";
 import { HostError } from "../../errors.js";
+import { decode } from "../call/decode.js";
 import { invoke, one, onlyMessage } from "../call/invoke.js";
 import { hostErrorOf } from "../status.js";
 import { callContext, type Call, type CallContext, type CallOptions } from "./call-context.js";
-import { decode, decodeAll, encode } from "./codec.js";
+import { decodeAll, encode } from "./codec.js";
 import { serviceErrorOf } from "./error.js";
+import { messageTaken } from "./guard.js";
 import { observeCall } from "./observe.js";
 import { writeMessages } from "./write-messages.js";
 
@@ -29,7 +31,7 @@ function unary(spec: MethodImplSpec, options: CallOptions): handleUnaryCall<Buff
 }
 
 function clientStreaming(spec: MethodImplSpec, options: CallOptions): handleClientStreamingCall<Buffer, Buffer> {
-  return (call, callback) => void answerOnce(spec, options, call, callback, () => decodeAll(spec.method.input, call.iterator({ destroyOnReturn: false })));
+  return (call, callback) => void answerOnce(spec, options, call, callback, () => decodeAll(spec.method.input, call.iterator({ destroyOnReturn: false }), () => messageTaken(call.metadata)));
 }
 
 function serverStreaming(spec: MethodImplSpec, options: CallOptions): handleServerStreamingCall<Buffer, Buffer> {
@@ -38,7 +40,7 @@ function serverStreaming(spec: MethodImplSpec, options: CallOptions): handleServ
 
 function bidiStreaming(spec: MethodImplSpec, options: CallOptions): handleBidiStreamingCall<Buffer, Buffer> {
   // `for await` over the call itself would destroy it when the requests end, and with it the answers still to be sent.
-  return (call) => void answerMany(spec, options, call, () => decodeAll(spec.method.input, call.iterator({ destroyOnReturn: false })));
+  return (call) => void answerMany(spec, options, call, () => decodeAll(spec.method.input, call.iterator({ destroyOnReturn: false }), () => messageTaken(call.metadata)));
 }
 
 /** Makes the messages of a request; may throw what is wrong with them. */

@@ -3,8 +3,10 @@ import { withoutSecrets } from "../../security/secrets.js";
 import type { RequestObserver } from "../../service/requests.js";
 import type { Call } from "./call-context.js";
 
+type ObservedCall = Pick<Call, "metadata" | "getPath" | "getHost" | "getPeer">;
+
 /** Tells the observer of a call once it is over: what it returns is called then, with what the call failed with. */
-export function observeCall(observer: RequestObserver | undefined, call: Call): (error?: HostError) => void {
+export function observeCall(observer: RequestObserver | undefined, call: ObservedCall): (error?: HostError) => void {
   if (!observer) return ignore;
   const ended = observer.counter.begin({ surface: "grpc", method: call.getPath().slice(1) });
   if (!observer.active) return (error) => ended(statusOf(error));
@@ -35,7 +37,7 @@ const statusOf = (error: HostError | undefined) => (error ? httpStatus(error) : 
 
 const ignore = () => {};
 
-function textOf({ metadata }: Call, name: string): string {
+function textOf({ metadata }: ObservedCall, name: string): string {
   const [value] = metadata.get(name);
   return typeof value === "string" ? value : "";
 }

@@ -3,16 +3,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Server, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
+import { identifyBy, type Identify } from "../../security/clients.js";
 import type { TlsIdentity } from "../../security/tls.js";
 import { file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
 import type { RequestObserver } from "../../service/requests.js";
 import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
 import type { BoundService } from "../call/bound-service.js";
 import type { HealthRegistry } from "../call/health.js";
+import { createRequestShares, type RequestShares } from "../request-shares.js";
 import type { OnInternalError } from "../status.js";
 import type { CallOptions } from "./call-context.js";
 import { serverCredentials } from "./credentials.js";
 import { definitionOf } from "./definition.js";
+import { createGuard } from "./guard.js";
 import { handlerOf } from "./handlers.js";
 import { reflectionServices } from "./reflection.js";
 
@@ -29,6 +32,10 @@ export interface GrpcServerOptions extends CallChecks {
   tls?: TlsIdentity | undefined;
   /** How long a client may take nothing of a stream, in milliseconds. Absent: limits.streamIdleMs. */
   idleMs?: number;
+  /** Whose each call is. Absent: that of its address. */
+  identify?: Identify;
+  /** What is shared with other ports. Absent: shares of its own. */
+  shares?: RequestShares;
   /** Hears of each call when it is over. */
   observer?: RequestObserver;
   /** Served too; says that nothing serves any more when the server closes. */
@@ -45,21 +52,33 @@ export interface GrpcServer {
 
 /** Resolves once it listens; rejects with CONFIGURATION_INVALID where it cannot. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+  const { health } = options;
+  const files = [file_google_rpc_error_details, ...(options.reflectionFiles ?? [])];
+  const described = [...options.services, health.service];
+  const services = [...described, ...reflectionServices(described, files)];
+  const guard = createGuard({
+    methods: new Map(services.flatMap(({ service }) => service.methods.map((method) => [`/${service.typeName}/${method.name}`, method]))),
+    authorize: options.authorize,
+    identify: options.identify ?? identifyBy(undefined),
+    shares: options.shares ?? createRequestShares(),
+    observer: options.observer,
+    onKnownClient: () => undefined,
+  });
   const server = new Server({
     "grpc.max_receive_message_length": limits.grpcMessageBytes,
     "grpc.max_send_message_length": limits.grpcMessageBytes,
+    "grpc.max_concurrent_streams": limits.callsPerConnection,
+    interceptors: [guard],
   });
-  const { health } = options;
-  const services = [...options.services, health.service];
-  const files = [file_google_rpc_error_details, ...(options.reflectionFiles ?? [])];
   const callOptions: CallOptions = {
-    interceptors: checkInterceptors(options),
+    // The guard authorizes, before a message is read.
+    interceptors: checkInterceptors(options.validate ? { validate: options.validate } : {}),
     onInternalError: options.onInternalError,
     idleMs: options.idleMs ?? limits.streamIdleMs,
     running: new Set(),
     observer: options.observer,
   };
-  for (const service of [...services, ...reflectionServices(services, files)]) addService(server, service, callOptions);
+  for (const service of services) addService(server, service, callOptions);
   const port = await bind(server, options);
   let closing: Promise<void> | undefined;
   return { port, close: (graceMs) => (closing ??= close(server, health, callOptions.running, graceMs)) };

@@ -1,9 +1,10 @@
-import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
+import { decodeUtf8 } from "../../document/utf8.js";
 import { HostError } from "../../errors.js";
+import { holdOf } from "./held-bytes.js";
 
 /**
- * The whole body as text, at most limitBytes of it. Throws BODY_TOO_LARGE as soon as that is known, JSON_INVALID for
+ * The whole body as text, at most limitBytes of it. Throws BODY_TOO_LARGE as soon as that is known, OVERLOADED, JSON_INVALID for
  * bytes that are no UTF-8, and OPERATION_CANCELLED when the client leaves in the middle.
  */
 export function readText(request: IncomingMessage, limitBytes: number): Promise<string> {
@@ -17,20 +18,31 @@ export function readText(request: IncomingMessage, limitBytes: number): Promise<
     let first: Buffer | undefined;
     let rest: Buffer[] | undefined;
     let size = 0;
+    let refused = false;
+    const hold = holdOf(request);
+    const refuse = (error: unknown) => {
+      // What still comes is somebody else's to throw away; here nothing of it is kept.
+      refused = true;
+      first = rest = undefined;
+      hold.release();
+      reject(HostError.from(error));
+    };
     request.on("data", (chunk: Buffer) => {
+      if (refused) return;
       size += chunk.length;
-      if (size > limitBytes) {
-        // What still comes is somebody else's to throw away; here nothing of it is kept.
-        first = rest = undefined;
-        reject(tooLarge());
-      } else if (first === undefined) first = chunk;
+      if (size > limitBytes) return refuse(tooLarge());
+      try {
+        hold.add(chunk.length);
+      } catch (error) {
+        return refuse(error);
+      }
+      if (first === undefined) first = chunk;
       else (rest ??= [first]).push(chunk);
     });
     request.on("end", () => {
       const body = rest === undefined ? first : Buffer.concat(rest, size);
-      if (body === undefined) resolve("");
-      else if (isUtf8(body)) resolve(body.toString());
-      else reject(new HostError("JSON_INVALID", "Unparseable JSON body: it is not UTF-8."));
+      first = rest = undefined;
+      resolve(body === undefined ? "" : decodeUtf8(body, "Unparseable JSON body: it"));
     });
     // Also after a complete one; then there is nothing left to reject. An aborted request is closed without an end.
     request.on("close", () => {

@@ -7,7 +7,9 @@ import { limits } from "../../limits.js";
 import type { HostNames } from "../../security/hosts.js";
 import type { TlsIdentity } from "../../security/tls.js";
 import type { RequestName, RequestObserver } from "../../service/requests.js";
+import type { Hold } from "../../security/shares.js";
 import { createCrossSiteCheck } from "./cross-site.js";
+import { holdUnder, releaseHold } from "./held-bytes.js";
 import { observe, statusOf } from "./observe.js";
 import { noSniff } from "./respond.js";
 import { hostPace, watchBodies, type BodyPace } from "./stalled.js";
@@ -35,6 +37,8 @@ export interface HttpServerOptions {
   handlers: readonly HttpHandler[];
   /** Writes an error as an answer; nothing was sent yet. */
   sendError: (request: IncomingMessage, response: ServerResponse, error: HostError) => void;
+  /** Where the bytes that a request holds in memory are accounted. Absent: nowhere. */
+  openHold?: (request: IncomingMessage) => Hold;
   /** Hears of each request when it is over, and counts them under their names. */
   observer?: { requests: RequestObserver; nameOf: (method: string, url: string) => RequestName };
   /** Absent: plain HTTP. */
@@ -53,7 +57,7 @@ export interface HttpServer {
 }
 
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { handlers, hostNames, takesStreams = () => false, sendError, onInternalError, observer } = options;
+  const { handlers, hostNames, takesStreams = () => false, sendError, onInternalError, observer, openHold } = options;
   const active: InFlight[] = [];
   const checkCrossSite = createCrossSiteCheck(options.corsOrigins ?? []);
   let closing = false;
@@ -96,9 +100,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     turns.take(request.socket, response, () => {
       const flight: InFlight = { response, controller: undefined, place: active.length };
       active.push(flight);
+      if (openHold) holdUnder(request, () => openHold(request));
       const ended = observer?.requests.counter.begin(observer.nameOf(request.method ?? "", request.url ?? ""));
       response.on("close", () => {
         leave(active, flight);
+        releaseHold(request);
         ended?.(statusOf(response));
         if (!response.writableFinished) flight.controller?.abort();
         if (closing) server.closeIdleConnections();

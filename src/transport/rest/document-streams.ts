@@ -8,6 +8,7 @@ import type { DocumentService } from "../../service/document-service.js";
 import { importDocuments } from "../../service/import-documents.js";
 import { bearerTokenOf, type Authorize } from "../call/authorization.js";
 import { bodyChunks } from "../http/body.js";
+import { holdOf } from "../http/held-bytes.js";
 import type { HttpHandler } from "../http/server.js";
 import { hostErrorOf, type OnInternalError } from "../status.js";
 import { errorJson, sendError } from "./answer.js";
@@ -31,7 +32,10 @@ export function createDocumentStreamRoutes({ documents, idleMs, authorize, regis
   const toStatus = (thrown: unknown) => errorJson(hostErrorOf(thrown, onInternalError), registry);
 
   async function* importing(request: IncomingMessage, query: URLSearchParams, signal: AbortSignal): AsyncGenerator<string> {
-    const bodies = linesOf(bodyChunks(request, idleMs, signal), limits.documentBytes, signal);
+    const hold = holdOf(request);
+    // The documents that are being written.
+    hold.add(limits.importBytes);
+    const bodies = linesOf(bodyChunks(request, idleMs, signal), limits.documentBytes, signal, hold);
     for await (const { done, ...counts } of importDocuments(documents, factoryOf(query), skipOf(query), bodies, signal)) {
       const exact = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, String(count)]));
       yield `${JSON.stringify({ ...exact, done })}\n`;

@@ -110,7 +110,7 @@ async function answer({ request, response, signal, match, path, query, registry,
   const message = async function* () {
     const body = await readBody(request, bodyLimit(method));
     const fromHeader = ifMatchParameters(method.input, request.headers["if-match"]);
-    yield toRequest(method.input, { rule: route, variables: [...variables, ...fromHeader], query: new URLSearchParams(query), body }, registry);
+    yield await toRequest(method.input, { rule: route, variables: [...variables, ...fromHeader], query: new URLSearchParams(query), body }, registry);
   };
   try {
     const output = await invoke(spec, context, message(), interceptors);

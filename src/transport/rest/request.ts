@@ -1,5 +1,6 @@
 import { create, fromJsonString, mergeFromJson, type DescMessage, type Message, type Registry } from "@bufbuild/protobuf";
 import { HostError } from "../../errors.js";
+import { prepareRequestJson } from "./request-json.js";
 import { parametersToJson } from "./fields.js";
 import type { Rule } from "./rules.js";
 
@@ -13,7 +14,7 @@ export interface RequestParts {
 }
 
 /** The request message that path, query and body make together. Throws REQUEST_INVALID or JSON_INVALID. */
-export function toRequest(schema: DescMessage, parts: RequestParts, registry: Registry): Message {
+export async function toRequest(schema: DescMessage, parts: RequestParts, registry: Registry): Promise<Message> {
   const { rule, variables, query, body } = parts;
   const queryJson = parametersToJson(schema, query);
   const pathJson = parametersToJson(schema, variables);
@@ -21,28 +22,21 @@ export function toRequest(schema: DescMessage, parts: RequestParts, registry: Re
   if (rule.body === "*" && Object.keys(queryJson).length > 0) {
     throw new HostError("REQUEST_INVALID", `This takes no query parameters; give ${Object.keys(queryJson).join(", ")} in the body.`);
   }
+  const prepared = body.trim() === "" ? undefined : await prepareRequestJson(schema, body);
   return attempt(() => {
     const options = { registry };
-    const message = body.trim() === "" ? create(schema) : fromJsonString(schema, bodyJson(schema, rule.body, body), options);
+    const message = prepared === undefined ? create(schema) : fromJsonString(schema, bodyJson(schema, rule.body, prepared.text), options);
+    prepared?.attach(message);
     mergeFromJson(schema, message, queryJson, options);
     return mergeFromJson(schema, message, pathJson, options);
   });
 }
 
 function bodyJson(schema: DescMessage, bodyField: string, body: string): string {
-  checkSyntax(body);
   if (bodyField === "*") return body;
   const field = schema.fields.find(({ name }) => name === bodyField);
   if (!field) throw new TypeError(`${schema.typeName} has no field ${bodyField} for a body`);
   return `{${JSON.stringify(field.jsonName)}:${body}}`;
-}
-
-function checkSyntax(body: string) {
-  try {
-    JSON.parse(body);
-  } catch (error) {
-    throw new HostError("JSON_INVALID", "The body is not JSON.", { cause: error });
-  }
 }
 
 /** protobuf-es throws plain errors at what the request got wrong; their text names the field and is the caller's own. */

@@ -32,9 +32,10 @@ function fakeDocuments(): DocumentService {
   };
   const fake: Partial<DocumentService> = {
     factoryOf: () => undefined,
-    create: async (factory, body) => {
-      const [, id = "made-up"] = /"documentSelfLink":"([^"]*)"/.exec(body) ?? [];
-      const link = `${factory}/${id}`;
+    create: async (factory, body, { given: { documentSelfLink: given } = {} } = {}) => {
+      const [, own] = /"documentSelfLink":"([^"]*)"/.exec(body) ?? [];
+      if (own !== undefined && given !== undefined) throw new HostError("REQUEST_INVALID", "documentSelfLink is in the body and in the request; give it once.");
+      const link = `${factory}/${given ?? own ?? "made-up"}`;
       if (log.has(link)) throw new HostError("DOCUMENT_EXISTS", `${link} is taken.`);
       return append(link, "POST", body);
     },

@@ -1,5 +1,5 @@
 import { parentPort } from "node:worker_threads";
-import { HostError } from "../../errors.js";
+import { HostError } from "../errors.js";
 import type { WorkerReply, WorkerRequest } from "./worker-client.js";
 
 /** Serves calls in a worker thread, one after the other, until it is told to close. The counterpart of startWorker. */

@@ -1,6 +1,6 @@
 import { Worker, type ResourceLimits } from "node:worker_threads";
-import { HostError, type HostErrorRecord } from "../../errors.js";
-import { entryPath, type EntryName } from "../../io/entry.js";
+import { HostError, type HostErrorRecord } from "../errors.js";
+import { entryPath, type EntryName } from "./entry.js";
 
 /** What goes to a worker and what comes back. `progress` may come any number of times before the answer. */
 export interface WorkerRequest<Q> {

@@ -1,0 +1,24 @@
+import { isUtf8 } from "node:buffer";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { HostError } from "../errors.js";
+import { limits } from "../limits.js";
+
+/**
+ * The text of bytes; JSON_INVALID, with `what` in its message, for bytes that are not UTF-8. A large one is decoded in parts, with
+ * turns of the event loop in between: 16 MiB take a tenth of a second.
+ */
+export async function decodeUtf8(bytes: Uint8Array, what: string): Promise<string> {
+  if (!isUtf8(bytes)) throw new HostError("JSON_INVALID", `${what} is not UTF-8.`);
+  if (bytes.byteLength <= limits.decodeTurnBytes) return asBuffer(bytes).toString();
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let text = "";
+  for (let at = 0; at < bytes.byteLength; at += limits.decodeTurnBytes) {
+    text += decoder.decode(bytes.subarray(at, at + limits.decodeTurnBytes), { stream: true });
+    await nextTurn();
+  }
+  return text + decoder.decode();
+}
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}

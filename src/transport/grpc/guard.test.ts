@@ -1,0 +1,103 @@
+import { connect, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from "node:http2";
+import { DocumentService } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
+import { ByteStream, WriteRequestSchema } from "../../../gen/ts/google/bytestream/bytestream_pb.js";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { until } from "../../../test/support/dialect-host.js";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import { identifyBy } from "../../security/clients.js";
+import { createShares } from "../../security/shares.js";
+import { loadTokens } from "../../security/tokens.js";
+import { bindService } from "../call/bound-service.js";
+import { createHealth } from "../call/health.js";
+import { authorizeMethods } from "../call/method-roles.js";
+import { createRequestShares } from "../request-shares.js";
+import { startGrpcServer, type GrpcServer } from "./server.js";
+
+const tokens = loadTokens("w write,restore");
+const refuse = () => new HostError("OVERLOADED", "It is too much.");
+const shares = { ...createRequestShares(), bytes: createShares({ total: 100e6, perClient: 60e6 }, refuse) };
+let takeWrites = () => {};
+const services = [
+  bindService(DocumentService, { createDocument: () => ({}) }),
+  bindService(ByteStream, {
+    async write(requests) {
+      await new Promise<void>((resolve) => (takeWrites = resolve));
+      let bytes = 0n;
+      for await (const { data } of requests) bytes += BigInt(data.length);
+      return { committedSize: bytes };
+    },
+  }),
+];
+let server: GrpcServer;
+let session: ClientHttp2Session;
+beforeAll(async () => {
+  server = await startGrpcServer({ host: "127.0.0.1", port: 0, services, health: createHealth([]), onInternalError: () => undefined, authorize: authorizeMethods(tokens), identify: identifyBy(tokens), shares });
+});
+beforeEach(() => void (session = connect(`http://127.0.0.1:${server.port}`, { maxSessionMemory: 1000 }).on("error", () => undefined)));
+afterEach(() => session.destroy());
+afterAll(() => server.close(0));
+
+function call(path: string, token?: string): { stream: ClientHttp2Stream; status: () => string | undefined } {
+  const headers = { ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers", ...(token && { authorization: `Bearer ${token}` }) };
+  const stream = session.request(headers).on("error", () => undefined).resume();
+  let status: string | undefined;
+  const note = (answer: IncomingHttpHeaders) => (status = (answer["grpc-status"] as string | undefined) ?? status);
+  stream.on("response", note).on("trailers", note);
+  return { stream, status: () => status };
+}
+const head = (bytes: number, compressed = 0) => {
+  const text = Buffer.from([compressed, 0, 0, 0, 0]);
+  text.writeUInt32BE(bytes, 1);
+  return text;
+};
+const createDocument = "/holdfast.document.v1.DocumentService/CreateDocument";
+
+test("a call without a token ends before its message is there, and holds nothing", async () => {
+  const { stream, status } = call(createDocument);
+  stream.write(Buffer.concat([head(19e6), Buffer.alloc(1e6)]));
+  await until(() => status() === "16" && stream.destroyed);
+  expect([shares.bytes.taken(), shares.calls.taken()]).toEqual([0, 0]);
+});
+
+test("messages that never end hold no more than their client's share, which comes back", async () => {
+  const calls = Array.from({ length: 5 }, () => call(createDocument, "w"));
+  for (const { stream } of calls) stream.write(Buffer.concat([head(19e6), Buffer.alloc(15e6)]));
+  await until(() => calls.some(({ status }) => status() === "14"));
+  await until(() => shares.bytes.taken() === calls.filter(({ status }) => status() === undefined).length * (15e6 + 5));
+  expect(shares.bytes.taken()).toBeLessThanOrEqual(60e6);
+  session.destroy();
+  await until(() => shares.bytes.taken() === 0 && shares.calls.taken() === 0);
+});
+
+test("a small compressed message is taken for the largest", async () => {
+  const calls = Array.from({ length: 3 }, () => call(createDocument, "w"));
+  for (const { stream } of calls) stream.write(Buffer.concat([head(1000, 1), Buffer.alloc(10)]));
+  await until(() => calls.some(({ status }) => status() === "14"));
+  expect(shares.bytes.taken()).toBeLessThanOrEqual(60e6);
+});
+
+test("a stream whose messages nobody takes is not read further, and goes on when they are", async () => {
+  const message = toBinary(WriteRequestSchema, create(WriteRequestSchema, { resourceName: "x", data: new Uint8Array(4e6) }));
+  const { stream, status } = call("/google.bytestream.ByteStream/Write", "w");
+  const count = 30;
+  for (let i = 0; i < count; i++) stream.write(Buffer.concat([head(message.length), message]));
+  stream.end();
+  await until(() => shares.bytes.taken() > limits.grpcWaitingBytes);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(shares.bytes.taken()).toBeLessThan(limits.grpcWaitingBytes + 3 * message.length);
+  takeWrites();
+  await until(() => status() === "0");
+  await until(() => shares.bytes.taken() === 0);
+});
+
+test("calls without a token are bounded in number", async () => {
+  const watches = Array.from({ length: 200 }, () => call("/grpc.health.v1.Health/Watch"));
+  const other = connect(`http://127.0.0.1:${server.port}`, { maxSessionMemory: 1000 }).on("error", () => undefined);
+  const first = session;
+  session = other;
+  watches.push(...Array.from({ length: 100 }, () => call("/grpc.health.v1.Health/Watch")));
+  for (const { stream } of watches) stream.write(head(0));
+  await until(() => watches.filter(({ status }) => status() === "14").length === 300 - limits.callsOfStrangers);
+  first.destroy();
+});
