@@ -67,8 +67,12 @@ interface Live {
 }
 
 export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: DocumentIndexOptions): Promise<DocumentIndex> {
-  const generations = await openGenerations(seams, kit, options.directory, options.indexId);
+  const generations = await openGenerations(seams, kit, options.directory, options.onBackgroundError, options.indexId);
   let live = await open(generations.pointer().current, generations.pointer().floorMicros);
+  await generations.cleanUp().catch(async (error: unknown) => {
+    await live.engine.close();
+    throw error;
+  });
   /** Generations that are no longer live, one after the other, as their last readers leave. */
   let retirement: Promise<void> = Promise.resolve();
   let fenced = false;

@@ -16,12 +16,17 @@ export interface Generations {
   /** Makes a generation the live one, durably; the one before stays for undo and older ones go. */
   switchTo(generation: string, floorMicros: number): Promise<void>;
   discard(generation: string): Promise<void>;
+  /**
+   * Removes leftovers of what was cut off, once the live generation has been opened: before that nothing shows that the
+   * pointer is right. INDEX_DAMAGED where a generation became live after the pointer was written.
+   */
+  cleanUp(): Promise<void>;
   /** Whether a switch failed in a way that only a restart can tell what is live. */
   uncertain(): boolean;
 }
 
-/** Opens the directories of an index, makes the first generation where there is none, and removes leftovers. */
-export async function openGenerations(seams: Seams, kit: EngineKit, directory: string, fixedIndexId?: string): Promise<Generations> {
+/** Opens the directories of an index, and makes the first generation where there is none. Removes nothing yet. */
+export async function openGenerations(seams: Seams, kit: EngineKit, directory: string, onBackgroundError: (error: unknown) => void, fixedIndexId?: string): Promise<Generations> {
   const { files } = seams;
   const newName = () => `${generationPrefix}${seams.randomHex(8)}`;
   const status = await files.status(directory);
@@ -47,8 +52,9 @@ export async function openGenerations(seams: Seams, kit: EngineKit, directory: s
     await kit.create(unfinished, { indexId, lineage: seams.randomId(), parents: [] });
     await files.rename(unfinished, join(directory, current));
     await files.syncDirectory(directory);
-    const made: Pointer = { formatVersion: 1, indexId, current, floorMicros: 0 };
+    const made: Pointer = { indexId, current, floorMicros: 0, switches: 0 };
     await writePointer(seams, directory, made);
+    await writePointer(seams, join(directory, current), made);
     return made;
   }
 
@@ -58,12 +64,31 @@ export async function openGenerations(seams: Seams, kit: EngineKit, directory: s
     return name;
   }
 
-  async function removeLeftovers(): Promise<void> {
-    for (const name of await files.list(directory)) {
-      const unfinished = name.startsWith(temporaryPrefix);
-      const unknown = name.startsWith(generationPrefix) && name !== pointer.current && name !== pointer.previous;
-      if (unfinished || unknown) await files.removeTree(join(directory, name));
-    }
+  async function cleanUp(): Promise<void> {
+    const names = await files.list(directory);
+    const unknown = names.filter((name) => name.startsWith(generationPrefix) && name !== pointer.current && name !== pointer.previous);
+    for (const name of unknown) await requireOlder(name);
+    await completeCopy().catch(onBackgroundError);
+    const unfinished = names.filter((name) => name.startsWith(temporaryPrefix));
+    for (const name of [...unfinished, ...unknown]) await files.removeTree(join(directory, name));
+  }
+
+  /** Where the live generation lacks its copy of the pointer: one of format 1, or a switch that was cut off behind the rename. */
+  async function completeCopy(): Promise<void> {
+    const copy = await readPointer(seams, join(directory, pointer.current)).catch(() => undefined);
+    if (copy?.switches === pointer.switches) return;
+    await writePointer(seams, directory, pointer);
+    await writePointer(seams, join(directory, pointer.current), pointer);
+  }
+
+  /** A generation keeps a copy of the pointer of when it became live; one that never did has none. */
+  async function requireOlder(name: string): Promise<void> {
+    const copy = await readPointer(seams, join(directory, name));
+    if (copy === undefined || copy.switches <= pointer.switches) return;
+    throw new HostError(
+      "INDEX_DAMAGED",
+      `CURRENT.json in ${directory} is an older copy: it names ${pointer.current}, and ${name} became live after it. Nothing was changed. Copy ${name}/CURRENT.json over it, or restore a backup into a new data directory.`,
+    );
   }
 
   /** A failure after the rename leaves the new pointer in place: the old one is put back, or nobody may write. */
@@ -83,13 +108,12 @@ export async function openGenerations(seams: Seams, kit: EngineKit, directory: s
   }
 
   let lost = false;
-  await removeLeftovers();
   return {
     pointer: () => pointer,
     directoryOf: (generation) => join(directory, generation),
     prepare: make,
     async switchTo(generation, floorMicros) {
-      const next: Pointer = { ...pointer, current: generation, previous: pointer.current, floorMicros };
+      const next: Pointer = { ...pointer, current: generation, previous: pointer.current, floorMicros, switches: pointer.switches + 1 };
       try {
         await writePointer(seams, directory, next);
       } catch (error) {
@@ -97,7 +121,10 @@ export async function openGenerations(seams: Seams, kit: EngineKit, directory: s
         throw error;
       }
       pointer = next;
+      // The switch has happened: without the copy an older pointer would not be known as one, and the next start makes it.
+      await writePointer(seams, join(directory, generation), next).catch(onBackgroundError);
     },
+    cleanUp,
     async discard(generation) {
       if (generation === pointer.current || generation === pointer.previous) return;
       await files.removeTree(join(directory, generation));

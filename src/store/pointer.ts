@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { HostError } from "../errors.js";
 import { readSmallFile } from "../io/read-file.js";
@@ -6,7 +7,6 @@ import type { Seams } from "../io/seams.js";
 
 /** Which generation of an index is the live one. Replacing this file is the moment at which a restore happens. */
 export interface Pointer {
-  formatVersion: 1;
   indexId: string;
   /** The name of the live generation's directory. */
   current: string;
@@ -14,31 +14,51 @@ export interface Pointer {
   previous?: string;
   /** The greatest update time ever handed out before the last switch: the live log goes on above it. */
   floorMicros: number;
+  /** How often the live generation was replaced: an older copy of the file is known by it. */
+  switches: number;
 }
 
 const pointerName = "CURRENT.json";
 const pointerBytes = 64 * 1024;
+const formatVersion = 2;
 
-/** Undefined where the directory has no pointer yet. */
-export async function readPointer(seams: Seams, directory: string): Promise<Pointer | undefined> {
+/**
+ * Reads the pointer of a directory; undefined where there is none. INDEX_DAMAGED where its checksum does not agree: no
+ * generation may be removed because of a file that cannot be trusted. Format 1 had neither checksum nor count.
+ */
+export async function readPointer(seams: Pick<Seams, "files">, directory: string): Promise<Pointer | undefined> {
   const path = join(directory, pointerName);
   if ((await seams.files.status(path)) === undefined) return undefined;
-  const damaged = (cause?: unknown) =>
-    new HostError("INDEX_DAMAGED", `${path} does not say which generation is live; restore a backup into a new data directory.`, { cause });
-  let value: Partial<Pointer>;
+  const damaged = (problem: string, cause?: unknown) =>
+    new HostError(
+      "INDEX_DAMAGED",
+      `${path} does not say which generation is live: ${problem}. Nothing was changed. Each generation holds a copy of the file as of the time it became live: copy the newest one over it; or restore a backup into a new data directory.`,
+      { cause },
+    );
+  let value: Partial<Pointer & { formatVersion: number; checksum: string }>;
   try {
-    value = JSON.parse((await readSmallFile(seams.files, path, pointerBytes)).toString("utf8")) as Partial<Pointer>;
+    value = JSON.parse((await readSmallFile(seams.files, path, pointerBytes)).toString("utf8")) as typeof value;
   } catch (cause) {
-    throw damaged(cause);
+    throw damaged("it is not JSON", cause);
   }
-  const { formatVersion, indexId, current, previous, floorMicros } = value;
-  if (typeof formatVersion === "number" && formatVersion > 1) {
-    throw new HostError("FORMAT_TOO_NEW", `${path} has format ${formatVersion as number}; run the newer version of Holdfast that wrote it.`);
+  const { formatVersion: version, indexId, current, previous, floorMicros, switches = 0, checksum } = value;
+  if (typeof version === "number" && version > formatVersion) {
+    throw new HostError("FORMAT_TOO_NEW", `${path} has format ${version}; run the newer version of Holdfast that wrote it.`);
   }
-  if (formatVersion !== 1 || typeof indexId !== "string" || typeof current !== "string" || typeof floorMicros !== "number") throw damaged();
-  return { formatVersion, indexId, current, floorMicros, ...(typeof previous === "string" && { previous }) };
+  if (typeof indexId !== "string" || typeof current !== "string" || typeof floorMicros !== "number" || typeof switches !== "number") throw damaged("a field is missing");
+  const pointer: Pointer = { indexId, current, floorMicros, switches, ...(typeof previous === "string" && { previous }) };
+  if (version === 1) return pointer;
+  if (version !== formatVersion || checksum !== checksumOf(pointer)) throw damaged("its checksum does not match");
+  return pointer;
 }
 
-export async function writePointer(seams: Seams, directory: string, pointer: Pointer): Promise<void> {
-  await writeFileDurably(seams, join(directory, pointerName), Buffer.from(`${JSON.stringify(pointer)}\n`));
+/** Makes the pointer durable in a directory: in that of the index, or, as a copy, in that of a generation. */
+export async function writePointer(seams: Pick<Seams, "files" | "randomHex">, directory: string, pointer: Pointer): Promise<void> {
+  const content = { formatVersion, ...fieldsOf(pointer), checksum: checksumOf(pointer) };
+  await writeFileDurably(seams, join(directory, pointerName), Buffer.from(`${JSON.stringify(content)}\n`));
 }
+
+/** In one order, whatever order the fields came in. */
+const fieldsOf = ({ indexId, current, previous, floorMicros, switches }: Pointer) => ({ indexId, current, ...(previous !== undefined && { previous }), floorMicros, switches });
+
+const checksumOf = (pointer: Pointer) => createHash("sha256").update(JSON.stringify(fieldsOf(pointer))).digest("hex").slice(0, 16);

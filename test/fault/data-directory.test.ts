@@ -1,7 +1,20 @@
-import { mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemSeams } from "../../src/io/seams.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
+
+function replaceInFile(path: string, change: (text: string) => string): void {
+  writeFileSync(path, change(readFileSync(path, "utf8")));
+}
+
+function fieldsOf(text: string): Record<string, unknown> {
+  const { formatVersion: _format, checksum: _checksum, ...fields } = JSON.parse(text) as Record<string, unknown>;
+  return fields;
+}
+
+const pointerText = (fields: Record<string, unknown>) =>
+  JSON.stringify({ formatVersion: 2, ...fields, checksum: createHash("sha256").update(JSON.stringify(fields)).digest("hex").slice(0, 16) });
 
 /** A data directory that was tampered with: a start says what is wrong and removes nothing. */
 async function stopped(): Promise<{ fixture: HostFixture; index: string; generation: string }> {
@@ -17,6 +30,8 @@ async function stopped(): Promise<{ fixture: HostFixture; index: string; generat
 
 test.each<[string, (index: string, generation: string) => void]>([
   ["the pointer is garbage", (index) => writeFileSync(join(index, "CURRENT.json"), "{nope")],
+  ["a bit of the pointer has changed", (index) => replaceInFile(join(index, "CURRENT.json"), (text) => text.replace(/"generation-(.)/, (_all, first: string) => `"generation-${first === "0" ? "1" : "0"}`))],
+  ["the pointer names a generation that is gone, its checksum sound", (index) => replaceInFile(join(index, "CURRENT.json"), (text) => pointerText({ ...fieldsOf(text), current: "generation-0000000000000000" }))],
   ["the pointer is empty", (index) => writeFileSync(join(index, "CURRENT.json"), "")],
   ["the pointer is gone", (index) => rmSync(join(index, "CURRENT.json"))],
   [
@@ -50,6 +65,37 @@ test.each<[string, (index: string, generation: string) => void]>([
   const fresh = await hostFixture({}, join(fixture.root, "fresh"));
   await fresh.finish(fresh.host.management.restore({ source: fixture.uri("dir"), indexLink: "/core/document-index" }));
   expect(await fresh.contents()).toEqual({ a: '{"n":1}' });
+});
+
+test.each([1, 2])("rejects a CURRENT.json from before %i restores, removes nothing, and starts with the copy that the error names", async (restores) => {
+  const fixture = await hostFixture();
+  const index = join(fixture.root, "data", "document-index");
+  const pointer = join(index, "CURRENT.json");
+  await fixture.put("a", { n: 1 });
+  await fixture.backup("dir");
+  copyFileSync(pointer, join(fixture.root, "old"));
+  for (let i = 0; i < restores; i += 1) await fixture.finish(fixture.host.management.restore({ source: fixture.uri("dir"), indexLink: "/core/document-index" }));
+  await fixture.put("a", { n: 2 });
+  await fixture.stop();
+  const newest = readFileSync(pointer, "utf8");
+  copyFileSync(join(fixture.root, "old"), pointer);
+  const databases = () => readdirSync(index, { recursive: true }).map(String).filter((name) => name.endsWith("index.sqlite")).sort();
+  const before = databases();
+  await expect(fixture.restart()).rejects.toMatchObject({ reason: "INDEX_DAMAGED" });
+  expect(databases()).toEqual(before);
+  copyFileSync(join(index, String(fieldsOf(newest)["current"]), "CURRENT.json"), pointer);
+  await fixture.restart();
+  expect(await fixture.contents()).toEqual({ a: '{"n":2}' });
+});
+
+test("opens a data directory of the former format, and protects it from then on", async () => {
+  const { fixture, index, generation } = await stopped();
+  const { switches: _switches, ...fields } = fieldsOf(readFileSync(join(index, "CURRENT.json"), "utf8"));
+  writeFileSync(join(index, "CURRENT.json"), JSON.stringify({ formatVersion: 1, ...fields }));
+  rmSync(join(generation, "CURRENT.json"));
+  await fixture.restart();
+  await fixture.stop();
+  expect(JSON.parse(readFileSync(join(generation, "CURRENT.json"), "utf8"))).toMatchObject({ formatVersion: 2, switches: 0 });
 });
 
 test("what a first start left when it was cut off goes, and the host starts", async () => {
