@@ -3,6 +3,7 @@ import { pathToFileURL } from "node:url";
 import type { AutoBackup } from "./backup/auto-backup.js";
 import { operationJournal } from "./backup/operation-journal.js";
 import { openOperations } from "./backup/operations.js";
+import { openWrittenManifests } from "./backup/written-manifests.js";
 import { isWithin, resolveLinks, resolveRoots } from "./destination/roots.js";
 import { sqliteKit } from "./engine/sqlite/kit.js";
 import { HostError } from "./errors.js";
@@ -246,10 +247,12 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     temporaryDirectory,
   });
   const verifications = await openVerifications(seams, join(dataDirectory, "verifications.json"), (error) => logger.warn({ err: error }, "what was remembered of checks of backups cannot be read; it is begun anew"));
+  const written = await openWrittenManifests(seams, join(dataDirectory, "written-manifests.json"), (error) => logger.warn({ err: error }, "the record of written backups cannot be read: the next backup to each destination is a new base"));
   const reading = {
     seams,
     kit: sqliteKit,
     indexOf,
+    ownIndexIds: () => [...indexes.values()].map((index) => index.indexId()),
     placesOf: placesByScheme({ file: fileUris, http: httpUris, https: httpUris, transfer: transferPlaces(seams, transfers, sentManifests) }),
     temporaryDirectory,
   };
@@ -261,6 +264,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     files: fileUris,
     states,
     verifications,
+    written,
     hostId,
     productVersion,
     describeHost,
@@ -276,6 +280,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const started = await startAutoBackup({
     seams,
     isDamaged: verifications.isDamaged,
+    written,
     index: durableIndex,
     directory: autoBackupDirectory,
     hostId,

@@ -12,6 +12,8 @@ export const limits = {
   /** A management request is a few short strings. */
   managementBodyBytes: 64 * KiB,
   selfLinkBytes: 1024,
+  /** The last update time, in microseconds: in the year 2112. Twice as much is still exact, so that sums and successors are. */
+  timeMicros: 2 ** 52 - 1,
   /** JSON deeper than this is refused: parsers recurse. */
   jsonDepth: 200,
   /** Members of all objects in a document, and values of all objects and arrays in it: parsing these takes half a second in the thread for it. */
@@ -140,6 +142,13 @@ export const limits = {
   autoBackupOthers: 10,
   manifestBytes: 4 * MiB,
   manifestsPerDestination: 10_000,
+  /** All manifests of one destination together: what is kept of them grows with it. A host leaves one for each history. */
+  manifestsBytes: 64 * MiB,
+  /** The greatest number of a manifest: its name has ten digits, and the next number must have no more. */
+  manifestNumber: 999_999_999,
+  /** Manifests that the host remembers to have written to one destination, and destinations. */
+  writtenManifests: 8,
+  writtenDestinations: 1000,
   /** Documents that a restore of some writes at once, how often it looks again at one that changes meanwhile, and how many it names. */
   restoreWrites: 128,
   restoreAttempts: 10,

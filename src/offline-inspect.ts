@@ -19,7 +19,7 @@ export interface Inspected {
  */
 export async function inspectFile(uri: string, name: string | undefined, signal: AbortSignal): Promise<Inspected> {
   return readFileBackup(filePathOf(uri), async (reader, place) => {
-    const backup = describeManifest(place, await findManifest(reader, name, signal));
+    const backup = describeManifest(place, await findManifest(reader, { name }, signal));
     return { backup, listed: await listBackups(reader, place, signal) };
   });
 }

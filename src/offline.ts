@@ -62,13 +62,14 @@ export async function openOffline({ dataDirectory, stateDirectory, onError = () 
   // The user of the command may read and write what lies there anyway: no roots, and every address but those of metadata services.
   const files = filePlaces({ seams, roots: { paths: [], what: "backup root" }, dataDirectory: index?.dataDirectory ?? temporaryDirectory, autoBackupDirectory: temporaryDirectory });
   const http = httpPlaces({ seams, policy: { allowPrivate: true, allowed: [] }, tls: clientTls({}), temporaryDirectory });
-  const reading = { seams, kit: sqliteKit, temporaryDirectory, indexOf: (link: string) => index?.of(link) ?? noHost(), placesOf: placesByScheme({ file: files, http, https: http }) };
+  const reading = { seams, kit: sqliteKit, temporaryDirectory, ownIndexIds: () => [], indexOf: (link: string) => index?.of(link) ?? noHost(), placesOf: placesByScheme({ file: files, http, https: http }) };
   const states = createIndexStates(reading);
   const management = createManagementService({
     ...reading,
     operations,
     files,
     states,
+    written: { has: () => false, add: async () => undefined, drop: () => {} },
     verifications: await openVerifications(seams, join(stateDirectory, "verifications.json"), onError),
     hostId: "",
     productVersion,

@@ -11,6 +11,7 @@ import { runBackup } from "./backup.js";
 import { createBackgroundMerge } from "./background-merge.js";
 import { describeManifest } from "./inspect.js";
 import type { AutoBackupStatus, BackupDescription } from "./model.js";
+import type { WrittenManifests } from "./written-manifests.js";
 
 /**
  * Backs an index up to a directory whenever it has changed, as long as it is switched on: never two runs at a time, and
@@ -37,6 +38,7 @@ export interface AutoBackupOptions {
   enabled: boolean;
   /** Whether the last check of the backup with this manifest found damage. */
   isDamaged(manifestSha256: string): boolean;
+  written: WrittenManifests;
   onRun(outcome: AutoBackupRun): void;
   /** Something beside a run went wrong; nothing is lost by it. */
   onBackgroundError(error: unknown): void;
@@ -74,7 +76,7 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
     const writer = await openDirectoryWriter(seams, directory, signal, seams.lease, merge.directoryName);
     try {
       const others = writer.existing.filter((found) => "file" in found && !isOwn(found.file.manifest)).length;
-      const task = { index, writer, hostId: options.hostId, productVersion: options.productVersion, full: false, store: false, append: true, isDamaged: options.isDamaged };
+      const task = { index, writer, hostId: options.hostId, productVersion: options.productVersion, full: false, store: false, append: true, isDamaged: options.isDamaged, destination: uri, written: options.written };
       const { manifest, bytesWritten, warnings } = await runBackup(seams, { ...task, ...(merged && { merged }) }, signal, () => {});
       last.lastSuccessMicros = seams.nowMicros();
       last.positionMicros = manifest.manifest.positionMicros;

@@ -2,15 +2,17 @@ import { join } from "node:path";
 import type { ContainerWriter, StagedSegment } from "../container/container.js";
 import type { Engine, Snapshot } from "../engine/engine.js";
 import { HostError } from "../errors.js";
-import { encodeManifest, type ManifestFile, type Segment } from "../format/manifest.js";
+import { encodeManifest, type ManifestFile, type Segment, type StoredManifest } from "../format/manifest.js";
 import { parseManifestName, segmentName } from "../format/naming.js";
 import { temporaryName } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
 import type { Seams } from "../io/seams.js";
+import { limits } from "../limits.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { replaceMerged } from "./merge-plan.js";
 import { planBackup, type BackupPlan } from "./plan.js";
 import type { Report } from "./report.js";
+import type { WrittenManifests } from "./written-manifests.js";
 
 export interface BackupTask {
   index: DocumentIndex;
@@ -24,6 +26,9 @@ export interface BackupTask {
   append?: boolean;
   /** Whether the last check of the backup with this manifest found damage: such a one is not built on. */
   isDamaged?: (manifestSha256: string) => boolean;
+  /** Where the backup goes, as the record of written manifests has it. */
+  destination: string;
+  written: WrittenManifests;
   /** A segment that takes the place of those of the chain whose range it holds: at the destination, read back. */
   merged?: StagedSegment;
 }
@@ -38,6 +43,17 @@ export interface BackupRun {
 
 /** Writes one backup; finished, durable and read back when it resolves. The caller closes the writer. */
 export async function runBackup(seams: Seams, task: BackupTask, signal: AbortSignal, report: Report): Promise<BackupRun> {
+  const { lease } = task.writer;
+  try {
+    return await exportAndWrite(seams, task, AbortSignal.any([signal, lease.signal]), report);
+  } catch (error) {
+    // Where another backup has taken the lease over, that is why: it cleaned up what this one had made.
+    if (!signal.aborted) await lease.assertHeld();
+    throw error;
+  }
+}
+
+async function exportAndWrite(seams: Seams, task: BackupTask, signal: AbortSignal, report: Report): Promise<BackupRun> {
   return task.index.withEngine(async (engine) => {
     report({ stage: "snapshot" });
     const snapshot = await engine.snapshot();
@@ -57,17 +73,50 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
     if (!("problem" in found)) continue;
     warnings.push(`The manifest ${found.name} at the destination cannot be read (${found.problem}); it and what it lists were left alone.`);
   }
-  const own = await ownManifests(writer, engine, snapshot);
+  const { own, strangers } = await ownManifests(writer, engine, snapshot, task.written);
   const chainThere = await findChain(writer, own, task.isDamaged);
-  const plan = planBackup({ snapshot, chain: chainThere, full: task.full, append: task.append ?? false });
+  const plan = planBackup({ snapshot, chain: chainThere, strangers: strangers.length, full: task.full, append: task.append ?? false });
+  warnings.push(...strangerWarnings(strangers, plan), ...otherIndexWarnings(writer.existing, snapshot));
   report({ stage: "exporting", documentsTotal: snapshot.versions });
   const fresh = await stage(seams, task, engine, snapshot, plan, signal, report);
   const chain = plan.kind === "base" ? [] : plan.previous.manifest.segments.slice(0, plan.kind === "delta" ? plan.keep : undefined);
   const kept = task.merged === undefined ? undefined : replaceMerged(chain, task.merged.segment);
   const staged = kept !== undefined && task.merged !== undefined ? [task.merged, ...fresh] : fresh;
-  const before = writer.existing[0];
-  const manifest = encodeManifest({
-    number: greatestNumber(writer) + 1,
+  const manifest = manifestOf(task, snapshot, [...(kept ?? chain), ...fresh.map(({ segment }) => segment)]);
+  report({ stage: "writing", bytesTotal: staged.reduce((sum, { segment }) => sum + segment.sizeBytes, 0) });
+  let bytesDone = 0;
+  // Before the manifest: one that is not in the record is not built on, and one that never came to be does no harm there.
+  const unrecorded = await task.written.add(task.destination, manifest.sha256);
+  if (unrecorded !== undefined) warnings.push(unrecorded);
+  const { bytesWritten, verified, warnings: more } = await writer
+    .commit(staged, manifest, {
+      signal,
+      store: task.store,
+      readBack: async ({ segment, path }) => {
+        // What was merged was read back where it was made: on the same disk, before it got its name.
+        if (segment !== task.merged?.segment) await engine.readBack({ ...segment, path }, signal);
+      },
+      onBytes: (count) => report({ bytesDone: (bytesDone += count) }),
+    })
+    .catch((error: unknown) => {
+      task.written.drop(task.destination, manifest.sha256);
+      throw error;
+    });
+  for (const warning of more) report({ warning });
+  report({ stage: "removing unused files" });
+  await writer.removeUnused(own).catch((error: unknown) => {
+    // The backup is finished: files that are no longer needed only take room until the next one removes them.
+    const { message } = HostError.from(fromFileError(error, "Removing files that are no longer needed"));
+    warnings.push(message);
+  });
+  if (chainThere?.damaged) warnings.push(`The last check of ${chainThere.file.name} found damage, so it was not built on: everything was written anew.`);
+  return { manifest, segmentsWritten: staged.length, bytesWritten, verified, warnings: [...warnings, ...more] };
+}
+
+function manifestOf(task: BackupTask, snapshot: Snapshot, segments: Segment[]): ManifestFile {
+  const before = task.writer.existing[0];
+  return encodeManifest({
+    number: nextNumber(task.writer),
     indexId: snapshot.indexId,
     indexLink: task.index.link,
     hostId: task.hostId,
@@ -79,52 +128,47 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
     window: { ...snapshot.window, latestMicros: snapshot.wallTimeMicros },
     documents: snapshot.documents,
     versions: snapshot.versions,
-    segments: [...(kept ?? chain), ...fresh.map(({ segment }) => segment)],
+    segments,
     previousManifestSha256: before && "file" in before ? before.file.sha256 : "",
     ...(snapshot.lastRecord && { lastRecord: snapshot.lastRecord }),
   });
-  report({ stage: "writing", bytesTotal: staged.reduce((sum, { segment }) => sum + segment.sizeBytes, 0) });
-  let bytesDone = 0;
-  const { bytesWritten, verified, warnings: more } = await writer.commit(staged, manifest, {
-    signal,
-    store: task.store,
-    readBack: async ({ segment, path }) => {
-      // What was merged was read back where it was made: on the same disk, before it got its name.
-      if (segment !== task.merged?.segment) await engine.readBack({ ...segment, path }, signal);
-    },
-    onBytes: (count) => report({ bytesDone: (bytesDone += count) }),
-  });
-  for (const warning of more) report({ warning });
-  report({ stage: "removing unused files" });
-  const all = writer.existing.flatMap((found) => ("file" in found ? [found.file.manifest] : []));
-  const unused = own.map((file) => file.manifest);
-  // A manifest that cannot be read may need any segment: then only manifests go.
-  const spared = warnings.length === 0 ? [] : unused.flatMap(({ segments }) => segments);
-  const newest = { ...manifest.manifest, segments: [...manifest.manifest.segments, ...spared] };
-  const keep = [newest, ...all.filter((one) => !unused.includes(one))];
-  await writer.removeUnused(unused, keep).catch((error: unknown) => {
-    // The backup is finished: files that are no longer needed only take room until the next one removes them.
-    const { message } = HostError.from(fromFileError(error, "Removing files that are no longer needed"));
-    warnings.push(message);
-  });
-  if (chainThere?.damaged) warnings.push(`The last check of ${chainThere.file.name} found damage, so it was not built on: everything was written anew.`);
-  return { manifest, segmentsWritten: staged.length, bytesWritten, verified, warnings: [...warnings, ...more] };
 }
 
-/** The manifests whose backups are the beginning of this very log, newest first. All others are somebody else's and stay. */
-export async function ownManifests(writer: Pick<ContainerWriter, "existing">, engine: Engine, snapshot: Pick<Snapshot, "indexId" | "lineage">): Promise<ManifestFile[]> {
-  const own: ManifestFile[] = [];
+/** Backups of this index that its host does not know: of a copy of its data directory, of before its record was lost, or forged. */
+function strangerWarnings(strangers: readonly StoredManifest[], plan: BackupPlan): string[] {
+  const [newest] = strangers;
+  if (newest === undefined || plan.kind !== "base") return [];
+  return [
+    `${strangers.length === 1 ? "A backup" : `${strangers.length} backups`} of this index at the destination, ${newest.name} the newest, ${strangers.length === 1 ? "is" : "are"} not in this host's record of what it wrote (a copy of the data directory, or another program, may have written there). A new base was written; what was there was left alone. Verify and prune what nobody needs.`,
+  ];
+}
+
+/** Whoever asks for the newest backup there, without saying of which index, may get the other one. */
+function otherIndexWarnings(existing: ContainerWriter["existing"], snapshot: Pick<Snapshot, "indexId" | "positionMicros">): string[] {
+  const newer = existing.find((found) => "file" in found && found.file.manifest.indexId !== snapshot.indexId && found.file.manifest.positionMicros > snapshot.positionMicros);
+  return newer === undefined ? [] : [`The destination also holds a newer backup of another index, ${newer.name}. Name the backup when you restore, or use one directory for each host.`];
+}
+
+/**
+ * The manifests of this very log: of its index and lineage, whose last row is in it, and which this host wrote, as its record says.
+ * Only on those a backup may build, and only those it may remove. `strangers` claim the same and are not in the record.
+ */
+export async function ownManifests(writer: Pick<ContainerWriter, "existing" | "existingIsOwn">, engine: Engine, snapshot: Pick<Snapshot, "indexId" | "lineage">, written: Pick<WrittenManifests, "has">): Promise<{ own: StoredManifest[]; strangers: StoredManifest[] }> {
+  const own: StoredManifest[] = [];
+  const strangers: StoredManifest[] = [];
   for (const found of writer.existing) {
     if (!("file" in found)) continue;
     const { indexId, lineage, lastRecord } = found.file.manifest;
     if (indexId !== snapshot.indexId || lineage !== snapshot.lineage) continue;
-    if (lastRecord === undefined || (await engine.holds(lastRecord))) own.push(found.file);
+    const known = writer.existingIsOwn === true || written.has(found.file.sha256);
+    if (known && (lastRecord === undefined || (await engine.holds(lastRecord)))) own.push(found.file);
+    else strangers.push(found.file);
   }
-  return own;
+  return { own, strangers };
 }
 
 /** The newest of them, whether all it lists is there, and whether its last check found damage. */
-export async function findChain(writer: Pick<ContainerWriter, "holds">, [newest]: ManifestFile[], isDamaged: BackupTask["isDamaged"]): Promise<{ file: ManifestFile; whole: boolean; damaged: boolean } | undefined> {
+export async function findChain(writer: Pick<ContainerWriter, "holds">, [newest]: StoredManifest[], isDamaged: BackupTask["isDamaged"]): Promise<{ file: StoredManifest; whole: boolean; damaged: boolean } | undefined> {
   if (!newest) return undefined;
   const found = { file: newest, damaged: isDamaged?.(newest.sha256) ?? false };
   for (const segment of newest.manifest.segments) if (!(await writer.holds(segment))) return { ...found, whole: false };
@@ -147,6 +191,8 @@ async function stage(seams: Seams, task: BackupTask, engine: Engine, snapshot: S
   return [{ segment, path }];
 }
 
-function greatestNumber(writer: ContainerWriter): number {
-  return Math.max(0, ...writer.existing.map(({ name }) => parseManifestName(name)?.number ?? 0));
+/** Above all that are there. Numbers only tell names apart, with the digest: at the end they stay at the greatest. */
+function nextNumber({ existing }: ContainerWriter): number {
+  const numbers = existing.map(({ name }) => parseManifestName(name)?.number ?? 0);
+  return Math.min(Math.max(0, ...numbers) + 1, limits.manifestNumber);
 }

@@ -32,7 +32,7 @@ const keyOf = (uri: string, segment: string) => `${uri}\n${segment}`;
 async function problemOf(listing: BackupListing, open: Open, problems: Map<string, Promise<string | undefined>>, signal: AbortSignal, onChunk: (bytes: number) => void): Promise<string | undefined> {
   const reader = await open(listing.uri);
   try {
-    const { manifest } = await findManifest(reader, listing.name, signal);
+    const { manifest } = await findManifest(reader, { name: listing.name }, signal);
     for (const segment of manifest.segments) {
       const key = keyOf(listing.uri, segment.name);
       const found = problems.get(key) ?? digestProblem(reader, segment, signal, onChunk);

@@ -4,12 +4,14 @@ import type { DocumentIndex } from "../store/document-index.js";
 import { findChain, ownManifests } from "./backup.js";
 import type { BackupDescription, BackupForecast, ContainerKind, OperationKind, OperationView, RestoreForecast } from "./model.js";
 import { planBackup } from "./plan.js";
+import type { WrittenManifests } from "./written-manifests.js";
 
 export interface BackupForecastTask {
   index: DocumentIndex;
   container: ContainerKind;
   full: boolean;
   isDamaged: (manifestSha256: string) => boolean;
+  written: Pick<WrittenManifests, "has">;
   /** What is at the destination; absent where there is nothing yet, or it is not looked at. */
   reader?: ContainerReader;
   freeBytes?: number;
@@ -22,9 +24,9 @@ export async function forecastBackup(task: BackupForecastTask, history: readonly
     const state = await engine.state();
     const existing = reader === undefined ? [] : await reader.manifests(signal);
     const writer = { existing, holds: async ({ name, sizeBytes }: { name: string; sizeBytes: number }) => (await reader?.sizeOf(name)) === sizeBytes };
-    const own = await ownManifests(writer, engine, state);
+    const { own, strangers } = await ownManifests(writer, engine, state, task.written);
     const chain = container === "DIRECTORY" ? await findChain(writer, own, task.isDamaged) : undefined;
-    const plan = planBackup({ snapshot: state, chain, full: task.full, append: false });
+    const plan = planBackup({ snapshot: state, chain, strangers: strangers.length, full: task.full, append: false });
     const records = plan.kind === "base" ? state.versions : plan.kind === "delta" ? (await engine.near(plan.afterMicros, 1)).afterCount : 0;
     const estimatedBytes = state.versions === 0 ? 0 : Math.ceil((state.sizeBytes / state.versions) * records);
     const expected = expectedMicros(history, "backup", estimatedBytes);

@@ -1,31 +1,64 @@
 import type { ContainerReader, FoundManifest } from "../container/container.js";
+import { historyKey } from "../container/newest-first.js";
 import { HostError } from "../errors.js";
-import type { Manifest, ManifestFile } from "../format/manifest.js";
+import type { Manifest, StoredManifest } from "../format/manifest.js";
 import type { BackupDescription, BackupListing } from "./model.js";
 
-/**
- * The backup asked for, or the newest one: of the index given, where there is one of it, since several indexes may be
- * backed up to one place. A damaged one is an error, never passed over for an older one.
- */
-export async function findManifest(reader: ContainerReader, name: string | undefined, signal: AbortSignal, indexLink?: string): Promise<ManifestFile> {
+export interface WantedManifest {
+  /** Absent: the newest. */
+  name?: string | undefined;
+  /** Several indexes may be backed up to one place: of this one, where there is any of it. */
+  indexLink?: string | undefined;
+  /** The indexes of the host that asks: their own backups come before those of other hosts. */
+  indexIds?: readonly string[];
+}
+
+/** A manifest that was chosen, and what whoever asked for "the newest" should know of the choice. */
+export interface ChosenManifest extends StoredManifest {
+  warnings: string[];
+}
+
+/** Finds a backup at a destination: BACKUP_NOT_FOUND, or BACKUP_DAMAGED for one whose manifest cannot be read, which is never passed over for an older one. */
+export async function findManifest(reader: ContainerReader, wanted: WantedManifest, signal: AbortSignal): Promise<ChosenManifest> {
+  const { name } = wanted;
   const found = await reader.manifests(signal);
-  const mayBe = (one: FoundManifest) => "problem" in one || one.file.manifest.indexLink === indexLink;
-  const newest = found.some((one) => "file" in one && mayBe(one)) ? found.find(mayBe) : found[0];
-  const wanted = name === undefined ? newest : found.find((one) => one.name === name);
-  if (!wanted) {
+  const chosen = name === undefined ? newestOf(found, wanted) : found.find((one) => one.name === name);
+  if (!chosen) {
     const what = name === undefined ? "There is no backup" : `There is no backup ${name}`;
     throw new HostError("BACKUP_NOT_FOUND", `${what} at ${reader.path}: no such manifest is there.`, { metadata: { path: reader.path } });
   }
-  if ("problem" in wanted) {
+  if ("problem" in chosen) {
     const older = name === undefined && found.length > 1 ? " An older one may be named instead." : "";
-    throw new HostError("BACKUP_DAMAGED", `${wanted.problem}${older}`, { metadata: { file: wanted.name } });
+    throw new HostError("BACKUP_DAMAGED", `${chosen.problem}${older}`, { metadata: { file: chosen.name } });
   }
-  return wanted.file;
+  return { ...chosen.file, warnings: name === undefined ? ambiguities(reader.path, chosen.file, found) : [] };
 }
+
+function newestOf(found: readonly FoundManifest[], { indexLink, indexIds = [] }: WantedManifest): FoundManifest | undefined {
+  const conditions: ((manifest: Manifest) => boolean)[] = [(manifest) => indexLink === undefined || manifest.indexLink === indexLink, (manifest) => indexIds.includes(manifest.indexId)];
+  let left = [...found];
+  for (const holds of conditions) {
+    const meets = (one: FoundManifest) => "problem" in one || holds(one.file.manifest);
+    if (left.some((one) => "file" in one && meets(one))) left = left.filter(meets);
+  }
+  return left[0];
+}
+
+/** Other histories of the same link at the destination, from which the chosen one does not descend. */
+function ambiguities(path: string, { name, manifest }: StoredManifest, found: readonly FoundManifest[]): string[] {
+  const related = new Set([manifest, ...manifest.parents].map(historyKey));
+  const others = found.flatMap((one) => ("file" in one && one.file.manifest.indexLink === manifest.indexLink && !related.has(historyKey(one.file.manifest)) ? [one.file] : []));
+  const [other] = others;
+  if (other === undefined) return [];
+  const histories = new Set(others.map((one) => historyKey(one.manifest))).size + 1;
+  return [`${path} holds backups of ${histories} histories. The newest of index ${manifest.indexId} was chosen, ${name}; there is also ${other.name} of index ${other.manifest.indexId}, at ${shownTime(other.manifest.positionMicros)}. Name the backup to choose another one.`];
+}
+
+const shownTime = (micros: number) => new Date(Math.floor(micros / 1000)).toISOString();
 
 type Place = Pick<BackupDescription, "container" | "uri">;
 
-export function describeManifest(place: Place, { name, sha256, manifest }: Pick<ManifestFile, "name" | "sha256" | "manifest">): BackupDescription {
+export function describeManifest(place: Place, { name, sha256, manifest }: StoredManifest): BackupDescription {
   const { segments, previousManifestSha256: _previous, lastRecord: _last, ...facts } = manifest;
   return {
     ...facts,

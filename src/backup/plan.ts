@@ -1,17 +1,19 @@
 import type { IndexState } from "../engine/engine.js";
-import type { ManifestFile } from "../format/manifest.js";
+import type { StoredManifest } from "../format/manifest.js";
 import { limits } from "../limits.js";
 
 /** What a backup will write, and why. */
 export type BackupPlan =
-  | { kind: "base"; reason: string; previous?: ManifestFile }
-  | { kind: "delta"; previous: ManifestFile; /** Segments of the chain that stay. */ keep: number; afterMicros: number }
-  | { kind: "unchanged"; previous: ManifestFile };
+  | { kind: "base"; reason: string; previous?: StoredManifest }
+  | { kind: "delta"; previous: StoredManifest; /** Segments of the chain that stay. */ keep: number; afterMicros: number }
+  | { kind: "unchanged"; previous: StoredManifest };
 
 export interface PlanInput {
   snapshot: Pick<IndexState, "indexId" | "lineage" | "positionMicros">;
   /** The newest readable manifest of the same index and lineage, whether its segments are all there, and whether its last check found damage. */
-  chain: { file: ManifestFile; whole: boolean; damaged?: boolean } | undefined;
+  chain: { file: StoredManifest; whole: boolean; damaged?: boolean } | undefined;
+  /** Backups that claim to be of this index and lineage, and that this host has no record of. */
+  strangers?: number;
   /** A new base even where a delta would do. */
   full: boolean;
   /** A delta is added however long the chain has become: somebody merges it beside. */
@@ -19,8 +21,8 @@ export interface PlanInput {
 }
 
 /** Decides from what is at the destination; touches nothing. Cost follows what changed, not what exists. */
-export function planBackup({ snapshot, chain, full, append }: PlanInput): BackupPlan {
-  if (!chain) return { kind: "base", reason: "no backup of this index and lineage is there" };
+export function planBackup({ snapshot, chain, strangers = 0, full, append }: PlanInput): BackupPlan {
+  if (!chain) return { kind: "base", reason: strangers > 0 ? "the backups of this index that are there are not in the host's record of what it wrote" : "no backup of this index and lineage is there" };
   const { file, whole, damaged = false } = chain;
   const { segments, positionMicros } = file.manifest;
   const base = segments[0];

@@ -31,9 +31,8 @@ export async function pruneBackups(seams: Seams, path: string, names: string[], 
     const surplus = new Map(unused.flatMap(({ segments }) => segments).filter(({ name }) => !needed.has(name)).map((segment) => [segment.name, segment.sizeBytes]));
     const freedBytes = [...surplus.values()].reduce((sum, size) => sum + size, 0);
     if (validateOnly) return { removedBackups: names, removedFiles: [...names, ...surplus.keys()].sort(), freedBytes };
-    const removedFiles = await removeBackups(seams, path, unused, keep);
-    for (const { name } of damaged) await seams.files.remove(`${path}/${name}`);
-    return { removedBackups: names, removedFiles: [...removedFiles, ...damaged.map(({ name }) => name)].sort(), freedBytes };
+    const removedFiles = await removeBackups(seams, path, lease, { names, segments: unused.flatMap(({ segments }) => segments.map(({ name }) => name)) });
+    return { removedBackups: names, removedFiles: removedFiles.sort(), freedBytes };
   } finally {
     await lease.release();
   }

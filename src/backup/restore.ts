@@ -3,11 +3,11 @@ import type { ContainerReader } from "../container/container.js";
 import { renamedError } from "../container/renamed-reader.js";
 import type { BuildResult, EngineKit, IndexIdentity, SegmentSource } from "../engine/engine.js";
 import { HostError } from "../errors.js";
-import type { Manifest, ManifestFile } from "../format/manifest.js";
+import type { Manifest } from "../format/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import type { Seams } from "../io/seams.js";
 import type { DocumentIndex } from "../store/document-index.js";
-import { findManifest, requireSegments } from "./inspect.js";
+import { findManifest, requireSegments, type ChosenManifest } from "./inspect.js";
 import type { Report } from "./report.js";
 import { requirePromised } from "./scratch-index.js";
 import { resolveTargetTime, type ResolvedTarget } from "./target-time.js";
@@ -35,7 +35,7 @@ export interface RestoreRun extends BuildResult {
 
 /** What a restore would do: the checks that need no copy of the data. */
 export interface RestorePlan {
-  file: ManifestFile;
+  file: ChosenManifest;
   target: ResolvedTarget;
   /** What it takes beside the index, and what is free there. */
   neededBytes: number;
@@ -43,7 +43,7 @@ export interface RestorePlan {
 }
 
 export async function planRestore(seams: Seams, task: RestoreTask, signal: AbortSignal): Promise<RestorePlan> {
-  const file = await findManifest(task.reader, task.manifestName, signal, task.index.link);
+  const file = await findManifest(task.reader, { name: task.manifestName, indexLink: task.index.link, indexIds: [task.index.indexId()] }, signal);
   const { manifest } = file;
   if (manifest.indexLink !== task.index.link && !task.allowOtherIndex) {
     throw new HostError(
@@ -71,8 +71,8 @@ export async function runRestore(seams: Seams, kit: EngineKit, task: RestoreTask
   try {
     const { file, target } = await planRestore(seams, task, signal);
     const { manifest } = file;
-    const warnings = target.warning === undefined ? [] : [target.warning];
-    if (target.warning !== undefined) report({ warning: target.warning });
+    const warnings = [...file.warnings, ...(target.warning === undefined ? [] : [target.warning])];
+    for (const warning of warnings) report({ warning });
     await seams.files.makeDirectory(source);
     const segments = await fetchSegments(seams, task.reader, manifest, source, signal, report);
     await seams.step("restore:source-fetched");

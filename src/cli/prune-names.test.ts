@@ -1,7 +1,7 @@
 import { namesToPrune } from "./prune-names.js";
 
 const backup = (name: string, createTimeMicros: bigint, complete = true, indexId = "one") => ({ name, createTimeMicros, complete, indexId });
-const backups = [backup("c", 30n), backup("a", 10n), backup("d", 40n), backup("broken", 50n, false), backup("b", 20n)];
+const backups = [backup("broken", 50n, false), backup("d", 40n), backup("c", 30n), backup("b", 20n), backup("a", 10n)];
 
 test("keeps so many of the newest complete ones; damaged ones neither count nor go", () => {
   expect(namesToPrune(backups, { names: [], keep: 2 })).toEqual(["a", "b"]);
@@ -11,6 +11,10 @@ test("keeps so many of the newest complete ones; damaged ones neither count nor 
 test("what is older than a time goes, but never the newest complete one", () => {
   expect(namesToPrune(backups, { names: [], olderThanMicros: 30n })).toEqual(["a", "b"]);
   expect(namesToPrune(backups, { names: [], olderThanMicros: 1000n })).toEqual(["a", "b", "c"]);
+});
+
+test("keeps the newest by the order of the list: a clock that was ahead does not make a backup newer", () => {
+  expect(namesToPrune([backup("newest", 10n), backup("clock ahead", 99n)], { names: [], keep: 1 })).toEqual(["clock ahead"]);
 });
 
 test("the only backup of an index stays, however many of another one are newer", () => {

@@ -18,12 +18,15 @@ export interface PruneRule {
   olderThanMicros?: bigint;
 }
 
-/** The names of the backups to remove, oldest first. REQUEST_INVALID for a rule that says nothing or two things. */
+/**
+ * The names of the backups to remove, oldest first. `backups` are as a host lists them, newest first: their order does not depend on
+ * the clocks that their times came from. REQUEST_INVALID for a rule that says nothing or two things.
+ */
 export function namesToPrune(backups: readonly PruneCandidate[], { names, keep, olderThanMicros }: PruneRule): string[] {
   const rules = [names.length > 0, keep !== undefined, olderThanMicros !== undefined].filter(Boolean).length;
   if (rules !== 1) throw new HostError("REQUEST_INVALID", "Say which backups to remove, in one way: their names, --keep N, or --older-than TIME.");
   if (names.length > 0) return [...new Set(names)];
-  const newestFirst = backups.filter(({ complete }) => complete).sort((a, b) => (a.createTimeMicros < b.createTimeMicros ? 1 : a.createTimeMicros > b.createTimeMicros ? -1 : 0));
+  const newestFirst = backups.filter(({ complete }) => complete);
   const kept = new Map<string, number>();
   const beyond = newestFirst.filter(({ indexId }) => {
     const count = (kept.get(indexId) ?? 0) + 1;

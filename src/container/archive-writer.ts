@@ -1,4 +1,5 @@
 import type { ManifestFile, Segment } from "../format/manifest.js";
+import type { HeldLease } from "../io/lease.js";
 import type { Seams } from "../io/seams.js";
 import type { Committed, ContainerWriter, FoundManifest } from "./container.js";
 import { runZip } from "./zip-call.js";
@@ -17,6 +18,9 @@ export interface ArchivePlace {
   unfinished: string;
   /** Where its segments are made: a directory that is not there, and goes again. */
   staging: string;
+  lease: HeldLease;
+  /** As of ContainerWriter. */
+  existingIsOwn?: boolean;
   /** What the reader of this archive has already, newest first. */
   existing: FoundManifest[];
   /** Whether the reader has the segment, so that the manifest may list it and the archive leave it out. */
@@ -37,6 +41,8 @@ export async function openArchiveWriter(seams: Seams, place: ArchivePlace): Prom
   return {
     stagingDirectory: staging,
     existing: place.existing,
+    lease: place.lease,
+    ...(place.existingIsOwn && { existingIsOwn: true }),
     holds: async (segment) => place.holds(segment),
     async commit(staged, manifest, { signal, store, readBack, onBytes }) {
       for (const each of staged) await readBack(each);

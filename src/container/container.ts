@@ -1,9 +1,10 @@
-import type { Manifest, ManifestFile, Segment } from "../format/manifest.js";
+import type { ManifestFile, Segment, StoredManifest } from "../format/manifest.js";
+import type { HeldLease } from "../io/lease.js";
 
 /** How the files of a backup become files of a file system: side by side in a directory, or packed in one ZIP. */
 
 /** A manifest found at a destination: a readable one, or why it is none. */
-export type FoundManifest = { name: string; file: ManifestFile } | { name: string; problem: string };
+export type FoundManifest = { name: string; file: StoredManifest } | { name: string; problem: string };
 
 /** What is at a destination, to be read. */
 export interface ContainerReader {
@@ -33,6 +34,10 @@ export interface ContainerWriter {
   readonly stagingDirectory: string;
   /** What is there already, newest first. */
   readonly existing: FoundManifest[];
+  /** Held until `close`. Work for a backup that has lost it is in vain: `commit` refuses, and nothing of another's is touched. */
+  readonly lease: HeldLease;
+  /** Whether `existing` comes from the host's own records, and not from a place that others can write to. */
+  readonly existingIsOwn?: boolean;
   /** Whether the segment is there, whole by its size, so that a new manifest may list it. */
   holds(segment: Segment): Promise<boolean>;
   /**
@@ -40,8 +45,11 @@ export interface ContainerWriter {
    * backup is finished when this resolves. A failure leaves what was there before as it was.
    */
   commit(staged: StagedSegment[], manifest: ManifestFile, options: CommitOptions): Promise<Committed>;
-  /** Removes files that no manifest needs any more; manifests before the segments that they list. Returns the names. */
-  removeUnused(unused: Manifest[], keep: Manifest[]): Promise<string[]>;
+  /**
+   * Removes manifests, and then those segments of theirs that no manifest at the destination lists by then. Where one of those
+   * cannot be read, segments stay. Returns the names.
+   */
+  removeUnused(unused: readonly StoredManifest[]): Promise<string[]>;
   /** Removes what is unfinished and lets the next backup in. */
   close(): Promise<void>;
 }

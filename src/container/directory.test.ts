@@ -1,9 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { acquireLease } from "../io/lease.js";
 import { systemSeams } from "../io/seams.js";
-import { mergeLease, mergePrefix, openDirectoryWriter } from "./directory.js";
+import { encodeManifest, type ManifestFile } from "../format/manifest.js";
+import { segmentName } from "../format/naming.js";
+import type { ContainerWriter, StagedSegment } from "./container.js";
+import { leasePath, mergeLease, mergePrefix, openDirectoryWriter } from "./directory.js";
 
 const directory = mkdtempSync(join(tmpdir(), "holdfast-test-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -25,4 +29,91 @@ test("whoever backs up to a directory leaves alone what another one merges there
   await writer.close();
   await lease.release();
   expect([alive, dead, never].map((path) => existsSync(join(path ?? "", "segment")))).toEqual([true, false, false]);
+});
+
+/** A segment that was made in a writer's staging directory, and the manifest that lists it. */
+function stagedBackup(writer: ContainerWriter, content: string, number = 1): { staged: StagedSegment; manifest: ManifestFile } {
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  const facts = { kind: "base" as const, firstMicros: 0, lastMicros: number, records: 1, prunes: 0, sizeBytes: content.length, sha256 };
+  const segment = { ...facts, name: segmentName(facts) };
+  const path = join(writer.stagingDirectory, "segment");
+  writeFileSync(path, content);
+  const window = { earliestMicros: 1, latestMicros: number, historyStartMicros: 1 };
+  const names = { indexId: "i", indexLink: "/core/document-index", hostId: "h", productVersion: "1", lineage: content, parents: [], previousManifestSha256: "" };
+  return { staged: { segment, path }, manifest: encodeManifest({ ...names, number, createTimeMicros: number, positionMicros: number, window, documents: 1, versions: 1, segments: [segment] }) };
+}
+
+const options = (readBack: () => Promise<void> = async () => {}) => ({ signal, store: false, readBack, onBytes: () => {} });
+
+describe("a backup that lost its lease while it was held up", () => {
+  let place: string;
+  let slow: ContainerWriter;
+  let other: ContainerWriter;
+  beforeEach(async () => {
+    place = join(mkdtempSync(join(directory, "lost-")), "backups");
+    slow = await openDirectoryWriter(systemSeams, place, signal);
+    // What a waiter does to a lease that was silent for too long.
+    rmSync(leasePath(place));
+    other = await openDirectoryWriter(systemSeams, place, signal);
+  });
+
+  test("touches nothing of the backup that took over, which is complete", async () => {
+    const theirs = stagedBackup(other, "theirs");
+    await other.commit(
+      [theirs.staged],
+      theirs.manifest,
+      options(async () => {
+        // The segment has its name and no manifest lists it yet.
+        await slow.close();
+        expect(existsSync(join(place, theirs.staged.segment.name))).toBe(true);
+      }),
+    );
+    await other.close();
+    expect(readdirSync(place).sort()).toEqual([theirs.staged.segment.name, theirs.manifest.name].sort());
+  });
+
+  test("writes no manifest, and removes no backup", async () => {
+    const theirs = stagedBackup(other, "theirs");
+    await other.commit([theirs.staged], theirs.manifest, options());
+    await expect(slow.commit([], theirs.manifest, options())).rejects.toMatchObject({ reason: "DESTINATION_BUSY" });
+    await expect(slow.removeUnused([theirs.manifest])).rejects.toMatchObject({ reason: "DESTINATION_BUSY" });
+    await slow.close();
+    await other.close();
+    expect(readdirSync(place)).toHaveLength(2);
+  });
+});
+
+test("a segment that goes while the manifest is written is no backup, and leaves no manifest", async () => {
+  const place = join(mkdtempSync(join(directory, "gone-")), "backups");
+  const writer = await openDirectoryWriter(systemSeams, place, signal);
+  const { staged, manifest } = stagedBackup(writer, "rows");
+  const removed = options(async () => rmSync(join(place, staged.segment.name)));
+  await expect(writer.commit([staged], manifest, removed)).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
+  await writer.close();
+  expect(existsSync(join(place, manifest.name))).toBe(false);
+});
+
+test.each(["{nope", "5", "null", '[1, {"a": 2}]', '["../../etc/passwd", "base-0-1-0000000000000000.sqlite"]'])("a pending file that holds %s removes nothing but segments that no manifest lists", async (text) => {
+  const place = mkdtempSync(join(directory, "pending-"));
+  const listed = await openDirectoryWriter(systemSeams, place, signal);
+  const { staged, manifest } = stagedBackup(listed, "rows");
+  await listed.commit([staged], manifest, options());
+  await listed.close();
+  writeFileSync(join(place, ".holdfast-pending-0123.json"), text);
+  writeFileSync(join(place, "notes.txt"), "kept");
+  await (await openDirectoryWriter(systemSeams, place, signal)).close();
+  expect(readdirSync(place).sort()).toEqual([staged.segment.name, manifest.name, "notes.txt"].sort());
+});
+
+test("removes the backups named and no other of the same number", async () => {
+  const place = mkdtempSync(join(directory, "number-"));
+  const writer = await openDirectoryWriter(systemSeams, place, signal);
+  const [mine, theirs] = [stagedBackup(writer, "mine"), stagedBackup(writer, "theirs")];
+  for (const one of [mine, theirs]) {
+    writeFileSync(one.staged.path, one === mine ? "mine" : "theirs");
+    await writer.commit([one.staged], one.manifest, options());
+  }
+  await writer.removeUnused([mine.manifest]);
+  await writer.close();
+  expect(readdirSync(place).sort()).toEqual([theirs.staged.segment.name, theirs.manifest.name].sort());
 });

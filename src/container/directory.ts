@@ -1,16 +1,20 @@
 import { dirname, join } from "node:path";
 import { requireParent } from "../destination/parent.js";
 import { HostError } from "../errors.js";
-import { decodeManifest, type Manifest, type ManifestFile } from "../format/manifest.js";
+import { decodeManifest, type ManifestFile } from "../format/manifest.js";
 import { isSegmentName, parseManifestName } from "../format/naming.js";
 import { publishFile, temporaryPrefix, writeFileDurably } from "../io/durable-file.js";
 import { errnoOf } from "../io/file-system.js";
-import { acquireLease, type Lease } from "../io/lease.js";
+import { acquireLease, type HeldLease, type Lease } from "../io/lease.js";
 import type { LeaseOptions } from "../io/lease-options.js";
 import { readChunks, readRange, readSmallFile, writeStream } from "../io/read-file.js";
 import type { Seams } from "../io/seams.js";
 import { limits } from "../limits.js";
 import type { ContainerReader, ContainerWriter, FoundManifest } from "./container.js";
+import { newestFirst } from "./newest-first.js";
+
+/** What a backup to an archive in the directory works with: the lease beside the archive guards it. */
+export const zipWorkPrefix = `${temporaryPrefix}zip-`;
 
 const leaseName = `${temporaryPrefix}lease`;
 /** The lease of a directory: whoever writes to it or removes from it holds it. */
@@ -20,13 +24,13 @@ export const leasePath = (directory: string) => join(directory, leaseName);
 export const mergePrefix = `${temporaryPrefix}merge-`;
 export const mergeLease = "lease";
 
-/** Names that a backup is about to put in place: what a crash leaves of them, the next backup removes. */
-const pendingName = `${temporaryPrefix}pending.json`;
+/** Names of segments that a holder of the lease is about to put in place or remove: what a crash leaves of them, the next backup removes. */
+const pendingPrefix = `${temporaryPrefix}pending`;
+const pendingNameOf = (owner: string) => `${pendingPrefix}-${owner}.json`;
 
 /**
- * Every manifest in a list of names, newest first: by when it was made, which no clock that goes back turns round for one
- * index, and then by number. Numbers alone would not do: they begin anew in a directory that was cleared, and copies
- * of both may lie in one place. A damaged manifest is told, never passed over; its number alone says where it belongs.
+ * Every manifest in a list of names, newest first. A damaged manifest is told, never passed over. BACKUP_FOREIGN where they are
+ * more, or take more bytes, than any host leaves at one place: nothing of what is at a destination is believed before it is bounded.
  */
 export async function readManifests(names: string[], read: (name: string) => Promise<Uint8Array>): Promise<FoundManifest[]> {
   const wanted = names.filter((name) => parseManifestName(name) !== undefined).sort().reverse();
@@ -34,27 +38,20 @@ export async function readManifests(names: string[], read: (name: string) => Pro
     throw new HostError("BACKUP_FOREIGN", `There are ${wanted.length} manifests at the destination, more than any host leaves there.`);
   }
   const found: FoundManifest[] = [];
+  let bytesRead = 0;
   for (const name of wanted) {
     try {
-      found.push({ name, file: decodeManifest(name, await read(name)) });
+      const bytes = await read(name);
+      bytesRead += bytes.length;
+      if (bytesRead > limits.manifestsBytes) throw new HostError("BACKUP_FOREIGN", `The manifests at the destination have more than ${limits.manifestsBytes} bytes together, more than any host leaves there.`);
+      const { sha256, manifest } = decodeManifest(name, bytes);
+      found.push({ name, file: { name, sha256, manifest } });
     } catch (error) {
       if (error instanceof HostError && error.reason !== "BACKUP_DAMAGED") throw error;
       found.push({ name, problem: error instanceof Error ? error.message : "it cannot be read" });
     }
   }
   return newestFirst(found);
-}
-
-const numberOf = ({ name }: FoundManifest) => parseManifestName(name)?.number ?? 0;
-
-function newestFirst(found: FoundManifest[]): FoundManifest[] {
-  const createTime = (one: FoundManifest) => ("file" in one ? one.file.manifest.createTimeMicros : 0);
-  const ordered: FoundManifest[] = found.filter((one) => "file" in one).sort((a, b) => createTime(b) - createTime(a) || numberOf(b) - numberOf(a));
-  for (const damaged of found.filter((one) => "problem" in one)) {
-    const older = ordered.findIndex((one) => numberOf(one) < numberOf(damaged));
-    ordered.splice(older < 0 ? ordered.length : older, 0, damaged);
-  }
-  return ordered;
 }
 
 export function openDirectoryReader(seams: Pick<Seams, "files">, path: string): ContainerReader {
@@ -144,13 +141,15 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
     return {
       stagingDirectory: staging,
       existing,
+      lease: held,
       holds: async (segment) => (await reader.sizeOf(segment.name)) === segment.sizeBytes,
       async commit(staged, manifest, options) {
-        const names = staged.map(({ segment }) => segment.name);
-        await announce(seams, path, names);
+        await held.assertHeld();
+        await announce(seams, path, held, staged.map(({ segment }) => segment.name));
         let bytesWritten = manifest.bytes.length;
         for (const { segment, path: from } of staged) {
           const to = join(path, segment.name);
+          await held.assertHeld();
           await publishFile({ files }, from, to);
           await seams.step("backup:segment-renamed");
           await options.readBack({ segment, path: to });
@@ -162,15 +161,15 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
         await held.assertHeld();
         await writeFileDurably(seams, join(path, manifest.name), manifest.bytes);
         await readManifestBack(manifest);
+        await requireListed(reader, manifest);
         await seams.step("backup:manifest-written");
-        await files.remove(join(path, pendingName));
+        await files.remove(join(path, pendingNameOf(held.owner)));
         return { bytesWritten, verified: true, warnings: [] };
       },
-      async removeUnused(unused, keep) {
-        await held.assertHeld();
-        return removeBackups(seams, path, unused, keep);
-      },
+      removeUnused: (unused) =>
+        removeBackups(seams, path, held, { names: unused.map(({ name }) => name), segments: unused.flatMap(({ manifest }) => manifest.segments.map(({ name }) => name)) }),
       async close() {
+        // Its name is of this backup alone, whoever holds the lease by now.
         await files.removeTree(staging).catch(() => {});
         await removePending().catch(() => {});
         await held.release();
@@ -178,6 +177,16 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
         if (made) await files.removeEmptyDirectory(path).catch(() => {});
       },
     };
+  }
+
+  /** Another host may have taken the lease over and cleaned up between the last look and the rename: then this is no backup. */
+  async function requireListed(reader: ContainerReader, { name, manifest }: ManifestFile): Promise<void> {
+    for (const segment of manifest.segments) {
+      if ((await reader.sizeOf(segment.name)) === segment.sizeBytes) continue;
+      await files.remove(join(path, name));
+      await held.assertHeld();
+      throw new HostError("BACKUP_DAMAGED", `${segment.name} is gone from ${path} or was changed while the backup was written, so there is no new backup. Keep other programs out of the directory, and back up again.`, { metadata: { file: segment.name } });
+    }
   }
 
   async function readManifestBack(manifest: ManifestFile): Promise<void> {
@@ -191,7 +200,8 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
   async function removeLeftovers(existing: FoundManifest[]): Promise<void> {
     await removePending(existing);
     for (const name of await files.list(path)) {
-      if (!name.startsWith(temporaryPrefix) || name === leaseName || name === spare || (await isAlive(name))) continue;
+      if (!name.startsWith(temporaryPrefix) || name.startsWith(zipWorkPrefix) || name === leaseName || name === spare || (await isAlive(name))) continue;
+      await held.assertHeld();
       await files.removeTree(join(path, name));
     }
   }
@@ -203,27 +213,34 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
     return theirs !== undefined && ours !== undefined && ours.modifiedMs - theirs.modifiedMs < limits.leaseSilentMs;
   }
 
-  async function removePending(known?: FoundManifest[]): Promise<void> {
-    let names: string[];
-    try {
-      names = JSON.parse((await readSmallFile(files, join(path, pendingName), limits.manifestBytes)).toString("utf8")) as string[];
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError) return;
-      throw error;
+  /** What this backup or, at the begin, others have announced and not finished. Only the holder of the lease may touch it. */
+  async function removePending(existing?: FoundManifest[]): Promise<void> {
+    await held.assertHeld();
+    const mine = pendingNameOf(held.owner);
+    const announced = (await files.list(path)).filter((name) => (existing === undefined ? name === mine : name.startsWith(pendingPrefix) && name.endsWith(".json")));
+    for (const name of announced) {
+      const segments = await readPending(seams, join(path, name));
+      await removeSegments(seams, path, held, segments, existing ?? (await openDirectoryReader(seams, path).manifests(signal)));
+      await held.assertHeld();
+      await files.remove(join(path, name));
     }
-    const existing = known ?? (await openDirectoryReader(seams, path).manifests(signal));
-    // A manifest that cannot be read may need them.
-    if (existing.every((found) => "file" in found)) {
-      const needed = new Set(existing.flatMap((found) => ("file" in found ? found.file.manifest.segments.map(({ name }) => name) : [])));
-      for (const name of names) if (isSegmentName(name) && !needed.has(name)) await files.remove(join(path, name));
-    }
-    await files.remove(join(path, pendingName));
+  }
+}
+
+/** The segments that a pending file names; none where it cannot be understood: then nothing is removed because of it. */
+async function readPending({ files }: Pick<Seams, "files">, path: string): Promise<string[]> {
+  try {
+    const names: unknown = JSON.parse((await readSmallFile(files, path, limits.manifestBytes)).toString("utf8"));
+    return Array.isArray(names) ? names.filter((name): name is string => typeof name === "string" && isSegmentName(name)) : [];
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError || error instanceof HostError) return [];
+    throw error;
   }
 }
 
 /** Notes down segments that are about to come or go: after a crash the next backup removes those that no manifest needs. */
-async function announce({ files }: Pick<Seams, "files">, path: string, names: string[]): Promise<void> {
-  const target = join(path, pendingName);
+async function announce({ files }: Pick<Seams, "files">, path: string, { owner }: HeldLease, names: readonly string[]): Promise<void> {
+  const target = join(path, pendingNameOf(owner));
   await files.remove(target);
   const file = await files.create(target);
   try {
@@ -233,21 +250,43 @@ async function announce({ files }: Pick<Seams, "files">, path: string, names: st
   }
 }
 
-/** Removes manifests, and then the segments that only they list. The caller holds the lease. */
-export async function removeBackups(seams: Seams, path: string, unused: Manifest[], keep: Manifest[]): Promise<string[]> {
+/** Removes segments that none of the manifests lists; none at all where one of them cannot be read, since it may need any. */
+async function removeSegments({ files }: Pick<Seams, "files">, path: string, lease: HeldLease, names: readonly string[], manifests: readonly FoundManifest[]): Promise<string[]> {
+  if (manifests.some((found) => "problem" in found)) return [];
+  const needed = new Set(manifests.flatMap((found) => ("file" in found ? found.file.manifest.segments.map(({ name }) => name) : [])));
+  const present = new Set(await files.list(path));
+  const unused = [...new Set(names)].filter((name) => isSegmentName(name) && present.has(name) && !needed.has(name));
+  for (const name of unused) {
+    await lease.assertHeld();
+    await files.remove(join(path, name));
+  }
+  return unused;
+}
+
+export interface UnusedFiles {
+  /** Of manifests. */
+  names: readonly string[];
+  /** Of segments that may go with them. */
+  segments: readonly string[];
+}
+
+/** Removes manifests, and then the segments that no manifest lists by then. DESTINATION_BUSY as soon as the lease is lost. */
+export async function removeBackups(seams: Seams, path: string, lease: HeldLease, unused: UnusedFiles): Promise<string[]> {
   const { files } = seams;
-  const needed = new Set(keep.flatMap((manifest) => manifest.segments.map((segment) => segment.name)));
-  const numbers = new Set(unused.map(({ number }) => number).filter((number) => !keep.some((manifest) => manifest.number === number)));
+  await lease.assertHeld();
   const present = await files.list(path);
-  const manifests = present.filter((name) => numbers.has(parseManifestName(name)?.number ?? -1));
-  const segments = present.filter((name) => !needed.has(name) && unused.some((manifest) => manifest.segments.some((segment) => segment.name === name)));
-  if (manifests.length + segments.length === 0) return [];
-  await announce(seams, path, segments);
-  for (const name of manifests) await files.remove(join(path, name));
+  const manifests = present.filter((name) => unused.names.includes(name) && parseManifestName(name) !== undefined);
+  if (manifests.length === 0) return [];
+  await announce(seams, path, lease, unused.segments);
+  for (const name of manifests) {
+    await lease.assertHeld();
+    await files.remove(join(path, name));
+  }
   await files.syncDirectory(path);
-  for (const name of segments) await files.remove(join(path, name));
+  const left = await openDirectoryReader(seams, path).manifests(lease.signal);
+  const segments = await removeSegments(seams, path, lease, unused.segments, left);
   await files.syncDirectory(path);
-  await files.remove(join(path, pendingName));
+  await files.remove(join(path, pendingNameOf(lease.owner)));
   await seams.step("backup:unused-removed");
   return [...manifests, ...segments];
 }

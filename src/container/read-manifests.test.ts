@@ -1,12 +1,19 @@
-import { encodeManifest } from "../format/manifest.js";
+import { createHash } from "node:crypto";
+import { encodeManifest, type Manifest } from "../format/manifest.js";
+import { limits } from "../limits.js";
 import { readManifests } from "./directory.js";
 
-function manifest(number: number, createTimeMicros: number) {
+interface History {
+  lineage?: string;
+  parents?: string[];
+}
+
+function manifest(number: number, positionMicros: number, { lineage = "l", parents = [] }: History = {}, createTimeMicros = positionMicros, fields: Partial<Manifest> = {}) {
   const sha256 = "0".repeat(64);
-  const base = { kind: "base" as const, firstMicros: 0, lastMicros: 5, records: 1, prunes: 0, sizeBytes: 1, sha256, name: "base-0-5-0000000000000000.sqlite" };
+  const base = { kind: "base" as const, firstMicros: 0, lastMicros: positionMicros, records: 1, prunes: 0, sizeBytes: 1, sha256, name: `base-0-${positionMicros}-0000000000000000.sqlite` };
   const window = { earliestMicros: 5, latestMicros: createTimeMicros, historyStartMicros: 5 };
-  const names = { indexId: "i", indexLink: "/core/document-index", hostId: "h", productVersion: "1", lineage: "l", parents: [], previousManifestSha256: "" };
-  return encodeManifest({ ...names, number, createTimeMicros, positionMicros: 5, window, documents: 1, versions: 1, segments: [base] });
+  const names = { indexId: "i", indexLink: "/core/document-index", hostId: "h", productVersion: "1", lineage, parents: parents.map((parent) => ({ indexId: "i", lineage: parent, positionMicros: 1 })), previousManifestSha256: "" };
+  return encodeManifest({ ...names, number, createTimeMicros, positionMicros, window, documents: 1, versions: 1, segments: [base], ...fields });
 }
 
 async function order(...manifests: { name: string; bytes: Uint8Array }[]): Promise<number[]> {
@@ -15,7 +22,7 @@ async function order(...manifests: { name: string; bytes: Uint8Array }[]): Promi
   return found.map(({ name }) => Number(name.split("-")[1]));
 }
 
-test("the newest was made last; of two of one moment the one with the greater number", async () => {
+test("the newest reaches furthest; of two at one position the one with the greater number", async () => {
   expect(await order(manifest(1, 10), manifest(2, 20), manifest(3, 30))).toEqual([3, 2, 1]);
   // The directory was cleared after 7: what came then has small numbers, and both were copied to one place.
   expect(await order(manifest(6, 60), manifest(7, 70), manifest(1, 80), manifest(2, 90))).toEqual([2, 1, 7, 6]);
@@ -30,4 +37,41 @@ test("a damaged one goes before those of smaller numbers, so that it is not pass
   // Nobody can tell when it was made: rather an error than an older backup in its place.
   expect(await order(manifest(6, 60), damaged(7), manifest(1, 80))).toEqual([7, 1, 6]);
   expect(await order(damaged(1))).toEqual([1]);
+});
+
+test("what goes on from a restore is newer than what it was restored from, whatever the clock said", async () => {
+  const ahead = manifest(1, 1000, { lineage: "first" });
+  const restored = manifest(2, 60, { lineage: "second", parents: ["first"] });
+  const again = manifest(3, 50, { lineage: "third", parents: ["first", "second"] });
+  expect(await order(ahead, restored, again)).toEqual([3, 2, 1]);
+  expect(await order(again, ahead)).toEqual([3, 1]);
+});
+
+test("the time that a manifest says it was made decides nothing", async () => {
+  expect(await order(manifest(2, 60), manifest(1, 50, {}, limits.timeMicros))).toEqual([2, 1]);
+});
+
+test.each<[string, Partial<Manifest>]>([
+  ["a time after the year 2112", { createTimeMicros: 2 ** 53 - 1 }],
+  ["a number that leaves none for the next", { number: 9_999_999_999 }],
+  ["a name with an escape sequence", { hostId: "\u001b[2J" }],
+  ["a name without an end", { indexId: "x".repeat(5000) }],
+])("rejects a manifest with %s", async (_what, field) => {
+  const { name, bytes } = manifest(1, 50, {}, 50, field);
+  const [found] = await readManifests([name], async () => bytes);
+  expect(found).toMatchObject({ name, problem: expect.stringContaining("is damaged") as string });
+});
+
+test("refuses manifests that take more bytes together than any host leaves at one place", async () => {
+  const { bytes } = manifest(1, 50);
+  const padded = Buffer.concat([bytes, Buffer.alloc(limits.manifestBytes - bytes.length, " ")]);
+  const sha256 = createHash("sha256").update(padded).digest("hex").slice(0, 16);
+  let reads = 0;
+  const names = Array.from({ length: 250 }, (_, i) => `manifest-${String(i + 1).padStart(10, "0")}-${sha256}.json`);
+  const read = async () => {
+    reads += 1;
+    return padded;
+  };
+  await expect(readManifests(names, read)).rejects.toMatchObject({ reason: "BACKUP_FOREIGN" });
+  expect(reads).toBeLessThan(20);
 });

@@ -1,18 +1,22 @@
+import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { requireParent } from "../destination/parent.js";
 import { HostError } from "../errors.js";
-import { publishFile, temporaryPrefix } from "../io/durable-file.js";
+import { publishFile } from "../io/durable-file.js";
 import { acquireLease } from "../io/lease.js";
 import type { LeaseOptions } from "../io/lease-options.js";
 import type { Seams } from "../io/seams.js";
 import { openArchiveWriter } from "./archive-writer.js";
 import type { ContainerWriter, FoundManifest } from "./container.js";
+import { zipWorkPrefix } from "./directory.js";
 import { isReplaceable, openZipReader } from "./zip-reader.js";
 
 /** Takes the lease beside the file and checks that it may be replaced. */
 export async function openZipWriter(seams: Seams, path: string, signal: AbortSignal, lease?: LeaseOptions): Promise<ContainerWriter> {
   const { files } = seams;
   const directory = dirname(path);
+  /** Names that say which archive they belong to, and never exceed what a file system takes. */
+  const workPrefix = `${zipWorkPrefix}${createHash("sha256").update(basename(path)).digest("hex").slice(0, 16)}-`;
   await requireParent(files, path);
   const held = await acquireLease(seams, `${path}.lease`, signal, lease);
   try {
@@ -29,21 +33,35 @@ export async function openZipWriter(seams: Seams, path: string, signal: AbortSig
     if (status && !(await isReplaceable(seams, path))) {
       throw new HostError("DESTINATION_OCCUPIED", `${path} exists and is no backup; it is left alone. Name another file, or move it away.`);
     }
+    await removeLeftovers();
+    // Beside the archive: the disk of the index may be the one that is full.
+    const own = join(directory, `${workPrefix}${seams.randomHex(8)}`);
     return openArchiveWriter(seams, {
-      // One name for each archive: what a crash left of it goes when the next backup holds the lease.
-      unfinished: join(directory, `${temporaryPrefix}${basename(path)}.tmp`),
-      // Beside the archive: the disk of the index may be the one that is full.
-      staging: join(directory, `${temporaryPrefix}${basename(path)}.staging`),
+      unfinished: `${own}.tmp`,
+      staging: `${own}.staging`,
+      lease: held,
       existing: status && status.sizeBytes > 0 ? await readExisting() : [],
       holds: () => false,
       async publish(archive) {
         await held.assertHeld();
+        if ((await files.status(path))?.version !== status?.version) {
+          throw new HostError("DESTINATION_OCCUPIED", `${path} was changed by another program while the backup was packed; it is left alone. Back up again.`, { metadata: { path } });
+        }
         // Read back before it takes the name: the backup that was there before is not given up for a bad one.
         await publishFile(seams, archive.path, path);
         return { verified: true, warnings: [] };
       },
       release: () => held.release(),
     });
+  }
+
+  /** What killed backups left of this archive: one at a time, each under a name of its own. */
+  async function removeLeftovers(): Promise<void> {
+    for (const name of await files.list(directory)) {
+      if (!name.startsWith(workPrefix)) continue;
+      await held.assertHeld();
+      await files.removeTree(join(directory, name));
+    }
   }
 
   async function readExisting(): Promise<FoundManifest[]> {

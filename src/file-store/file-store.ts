@@ -32,7 +32,9 @@ export async function openFileStore(seams: Seams, options: FileStoreOptions): Pr
   /** Links that are being written down. */
   const beginning = new Set<string>();
   let reads = 0;
-  for (const { unfinished, ...record } of await records.load()) {
+  const onUnreadable = (path: string) =>
+    options.onBackgroundError(new HostError("STORAGE_FAILED", `The record of a file service, ${path}, cannot be read: the service is not there. Make the service again, and remove the file.`));
+  for (const { unfinished, ...record } of await records.load(onUnreadable)) {
     if (unfinished !== undefined) {
       await files.remove(unfinished).catch(options.onBackgroundError);
       await records.write(record);

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { HostError } from "../errors.js";
 import { temporaryPrefix, writeFileDurably } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
 import { readSmallFile } from "../io/read-file.js";
@@ -21,7 +22,15 @@ export interface FileRecords {
   /** Durable when it resolves. */
   write(record: FileRecord): Promise<void>;
   remove(link: string): Promise<void>;
-  load(): Promise<FileRecord[]>;
+  load(onUnreadable: (path: string) => void): Promise<FileRecord[]>;
+}
+
+/** What an upload's unfinished file is called. Only such a name is ever removed because a record says so. */
+const unfinishedPattern = /^\.upload-[0-9a-f]{16}\.holdfast$/;
+
+/** A record whose unfinished file is none of ours: without it, so that nothing is removed. */
+function withoutForeign({ unfinished, ...record }: FileRecord): FileRecord {
+  return unfinished !== undefined && unfinishedPattern.test(basename(unfinished)) ? { ...record, unfinished } : record;
 }
 
 export function fileRecords(seams: Pick<Seams, "files" | "randomHex">, directory: string): FileRecords {
@@ -31,9 +40,10 @@ export function fileRecords(seams: Pick<Seams, "files" | "randomHex">, directory
   async function read(path: string): Promise<FileRecord | undefined> {
     try {
       const record = JSON.parse((await readSmallFile(files, path, limits.managementBodyBytes * 2)).toString("utf8")) as FileRecord | null;
-      return typeof record?.link === "string" ? record : undefined;
+      const sound = typeof record?.link === "string" && typeof record.localFileUri === "string" && Array.isArray(record.fileOptions);
+      return sound ? withoutForeign(record) : undefined;
     } catch (error) {
-      if (error instanceof SyntaxError) return undefined;
+      if (error instanceof SyntaxError || error instanceof HostError) return undefined;
       throw error;
     }
   }
@@ -53,13 +63,17 @@ export function fileRecords(seams: Pick<Seams, "files" | "randomHex">, directory
         await files.remove(pathOf(link));
         await files.syncDirectory(directory);
       }),
-    async load() {
+    async load(onUnreadable) {
       if ((await files.status(directory)) === undefined) await files.makeDirectory(directory, "private");
       const records: FileRecord[] = [];
       for (const name of await files.list(directory)) {
         const path = join(directory, name);
-        const record = name.startsWith(temporaryPrefix) ? undefined : await read(path);
-        if (record === undefined) await files.remove(path);
+        if (name.startsWith(temporaryPrefix)) {
+          await files.remove(path);
+          continue;
+        }
+        const record = await read(path);
+        if (record === undefined) onUnreadable(path);
         else records.push(record);
       }
       return records;

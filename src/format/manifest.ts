@@ -33,12 +33,16 @@ export interface Manifest {
   lastRecord?: LogMark;
 }
 
-/** A manifest with the name and bytes of its file. */
-export interface ManifestFile {
+/** A manifest that was read, by the name and digest of its file. */
+export interface StoredManifest {
   name: string;
   sha256: string;
-  bytes: Uint8Array;
   manifest: Manifest;
+}
+
+/** A manifest with the bytes of its file. */
+export interface ManifestFile extends StoredManifest {
+  bytes: Uint8Array;
 }
 
 export function encodeManifest(manifest: Manifest): ManifestFile {
@@ -124,10 +128,28 @@ function problemOf(message: ManifestMessage, number: number): string | undefined
     if (segment.name !== segmentName(toSegment(segment))) return `the name of its segment ${i + 1} is not that of its contents`;
     position = segment.lastMicros;
   }
-  const sizes = message.segments.flatMap((segment) => [segment.sizeBytes, segment.records, segment.prunes, segment.lastMicros]);
-  const numbers = [...sizes, message.number, message.createTimeMicros, message.positionMicros, message.window.latestMicros];
-  if (numbers.some((value) => value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER))) return "a number in it is out of range";
   if (position !== message.positionMicros) return "its segments do not reach its position";
+  return unboundedFieldOf(message, message.window);
+}
+
+const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** A number or text of a manifest that no host writes. Each is compared, counted on or shown later. */
+function unboundedFieldOf(message: ManifestMessage, window: NonNullable<ManifestMessage["window"]>): string | undefined {
+  const outside = (values: readonly bigint[], most: number) => values.some((value) => value < 0n || value > BigInt(most));
+  const counts = [message.documents, message.versions, ...message.segments.flatMap((segment) => [segment.sizeBytes, segment.records, segment.prunes])];
+  if (message.number < 1n || message.number > BigInt(limits.manifestNumber)) return `its number is not between 1 and ${limits.manifestNumber}`;
+  if (outside(counts, Number.MAX_SAFE_INTEGER)) return "a count in it is out of range";
+  const { lastRecord, parents } = message;
+  const times = [
+    ...[message.createTimeMicros, message.positionMicros, window.earliestMicros, window.latestMicros, window.historyStartMicros],
+    ...parents.map(({ positionMicros }) => positionMicros),
+    ...(lastRecord ? [lastRecord.timeMicros] : []),
+  ];
+  if (outside(times, limits.timeMicros)) return `a time in it is not between 0 and ${limits.timeMicros}`;
+  if (lastRecord && outside([lastRecord.version], Number.MAX_SAFE_INTEGER)) return "the version of its last record is out of range";
+  const texts = [message.indexId, message.indexLink, message.hostId, message.productVersion, message.lineage, window.boundingLink, ...parents.flatMap(({ indexId, lineage }) => [indexId, lineage])];
+  if (texts.some((text) => text.length > limits.selfLinkBytes || controlCharacter.test(text))) return "a name in it is too long or has control characters";
   return undefined;
 }
 

@@ -14,13 +14,22 @@ import type { Seams } from "./seams.js";
  * the owner raises. One whose counter stands still for limits.leaseSilentMs, by the waiter's own clock, is taken over;
  * at once where the owner was a process of this machine that is gone.
  */
-export interface Lease {
-  /** Aborts with DESTINATION_BUSY when the lease was lost to another. */
-  signal: AbortSignal;
-  /** Throws unless the lease is still ours, as the file says. */
-  assertHeld(): Promise<void>;
+export interface Lease extends HeldLease {
   release(): Promise<void>;
 }
+
+/** What the holder of a lease asks before each change at the destination that another holder must not see. */
+export interface HeldLease {
+  /** Aborts with DESTINATION_BUSY when the lease was lost to another. */
+  readonly signal: AbortSignal;
+  /** Names the holder in what it leaves behind: 32 hexadecimal digits. */
+  readonly owner: string;
+  /** Throws unless the lease is still ours, as the file says. */
+  assertHeld(): Promise<void>;
+}
+
+/** Of a place that nobody else can write to. */
+export const unsharedLease: HeldLease = { signal: new AbortController().signal, owner: "0".repeat(32), assertHeld: async () => {} };
 
 const leaseBytes = 4096;
 
@@ -124,6 +133,7 @@ export async function acquireLease(seams: Seams, path: string, signal: AbortSign
 
   return {
     signal: lost.signal,
+    owner,
     async assertHeld() {
       lost.signal.throwIfAborted();
       if (!ours(await read())) lose();

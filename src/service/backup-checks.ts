@@ -12,7 +12,7 @@ import { withLastCheck } from "./verifications.js";
 type BackupChecks = Pick<ManagementService, "verifyBackup" | "describeBackup" | "listBackups" | "checkDigests">;
 
 /** What looks at backups and changes none. */
-export function createBackupChecks({ seams, kit, operations, placesOf, files, temporaryDirectory, verifications }: ManagementOptions): BackupChecks {
+export function createBackupChecks({ seams, kit, operations, placesOf, files, temporaryDirectory, verifications, ownIndexIds }: ManagementOptions): BackupChecks {
   const unheard = () => {};
   const never = new AbortController().signal;
 
@@ -22,7 +22,7 @@ export function createBackupChecks({ seams, kit, operations, placesOf, files, te
       // Its index is what the operation is of, so the manifest is read before it begins; what was opened for that is read on.
       const reader = await source.open(never, unheard);
       try {
-        const file = await findManifest(reader, name, never);
+        const file = await findManifest(reader, { name, indexIds: ownIndexIds() }, never);
         const remember = (outcome: { passed: boolean; records: number; problem?: string }) =>
           verifications.record(file.sha256, { level, timeMicros: seams.nowMicros(), ...outcome });
         return await operations.start({
@@ -31,6 +31,7 @@ export function createBackupChecks({ seams, kit, operations, placesOf, files, te
           target: source.uri,
           async run(signal, report) {
             const backup = describeManifest(placeOf(source, reader), file);
+            for (const warning of file.warnings) report({ warning });
             try {
               const task = { reader, manifest: file.manifest, level, samplePercent, temporaryDirectory };
               const checked = await verifyBackup(seams, kit, task, signal, report);
@@ -52,7 +53,7 @@ export function createBackupChecks({ seams, kit, operations, placesOf, files, te
     },
     async describeBackup(uri, manifest, signal = never) {
       const source = await placesOf(uri).source(uri);
-      return reading(source, signal, unheard, async (reader) => describeManifest(placeOf(source, reader), await findManifest(reader, manifest, signal)));
+      return reading(source, signal, unheard, async (reader) => describeManifest(placeOf(source, reader), await findManifest(reader, { name: manifest, indexIds: ownIndexIds() }, signal)));
     },
     async listBackups(uri, { recursive = false, signal = never } = {}) {
       const source = await placesOf(uri).source(uri);

@@ -36,6 +36,7 @@ export async function openHttpWriter({ seams, temporaryDirectory, uri, connect, 
       staging: join(temporaryDirectory, `${temporaryPrefix}packing-${own}`),
       // Each archive is whole: what is at the destination is not asked for.
       existing: [],
+      lease,
       holds: () => false,
       async publish(archive, publishSignal) {
         const peer = connect();

@@ -34,9 +34,11 @@ export interface IndexStatesOptions {
   indexOf(link: string): DocumentIndex;
   placesOf: PlacesOf;
   temporaryDirectory: string;
+  /** The ids of the host's indexes: where "the newest backup" is asked for, its own come first. */
+  ownIndexIds(): string[];
 }
 
-export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDirectory }: IndexStatesOptions): IndexStates {
+export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDirectory, ownIndexIds }: IndexStatesOptions): IndexStates {
   let scratches = 0;
   let closed = false;
   const closings = new Set<() => Promise<void>>();
@@ -84,7 +86,7 @@ export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDire
     try {
       const reader = await (await placesOf(uri).source(uri, bearer)).open(signal, report);
       try {
-        const { manifest } = await findManifest(reader, name, signal, indexLink);
+        const { manifest } = await findManifest(reader, { name, indexLink, indexIds: ownIndexIds() }, signal);
         const target = resolveTargetTime(targetTimeMicros, manifest.window, false);
         const scratch = await openScratchIndex(seams, kit, { reader, manifest, temporaryDirectory, ...target }, signal, report);
         const close = async () => {
@@ -113,7 +115,7 @@ export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDire
       }
       const reader = await (await placesOf(uri).source(uri, bearer)).open(signal, () => {});
       try {
-        const { manifest } = await findManifest(reader, name, signal, indexLink);
+        const { manifest } = await findManifest(reader, { name, indexLink, indexIds: ownIndexIds() }, signal);
         const near = await withSegmentFiles(seams, reader, manifest, temporaryDirectory, signal, (segments) => kit.nearSegments(segments, timeMicros, count, signal));
         return { ...near, window: manifest.window };
       } finally {

@@ -1,5 +1,6 @@
 import type { Operations } from "../backup/operations.js";
 import { pruneBackups } from "../backup/prune.js";
+import type { WrittenManifests } from "../backup/written-manifests.js";
 import type { EngineKit } from "../engine/engine.js";
 import { fromFileError } from "../io/file-error.js";
 import type { Seams } from "../io/seams.js";
@@ -24,6 +25,9 @@ export interface ManagementOptions {
   files: FilePlaces;
   states: IndexStates;
   verifications: Verifications;
+  written: WrittenManifests;
+  /** As of IndexStatesOptions. */
+  ownIndexIds(): string[];
   /** On the disk of the indexes. */
   temporaryDirectory: string;
   hostId: string;

@@ -14,7 +14,7 @@ import type { BackupPlace } from "./places.js";
 export const onlyValidated = "Only validated: nothing was written.";
 
 export function createBackupStart(options: ManagementOptions): ManagementService["backup"] {
-  const { seams, operations, placesOf, hostId, productVersion } = options;
+  const { seams, operations, placesOf, hostId, productVersion, written } = options;
   const { isDamaged } = options.verifications;
 
   async function run(request: BackupRequest, index: DocumentIndex, place: BackupPlace, signal: AbortSignal, report: Report): Promise<BackupResult> {
@@ -24,7 +24,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
     let writer: ContainerWriter | undefined;
     try {
       writer = await place.open(signal, report, (await index.state()).sizeBytes);
-      const task = { index, writer, hostId, productVersion, full: request.full ?? false, store: request.store ?? false, isDamaged };
+      const task = { index, writer, hostId, productVersion, full: request.full ?? false, store: request.store ?? false, isDamaged, destination: place.uri, written };
       const { manifest, ...result } = await runBackup(seams, task, signal, report);
       return { ...result, backup: describeManifest(place, manifest) };
     } catch (error) {
@@ -37,7 +37,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
   async function validate(request: BackupRequest, index: DocumentIndex, place: BackupPlace, signal: AbortSignal): Promise<BackupResult> {
     const looked = await place.look?.();
     try {
-      const task = { index, container: place.container, full: request.full ?? false, isDamaged, ...looked };
+      const task = { index, container: place.container, full: request.full ?? false, isDamaged, written, ...looked };
       const forecast = await forecastBackup(task, operations.list(limits.operations).operations, signal);
       const { positionMicros, window, documents, versions, indexId, lineage, parents } = await index.state();
       const facts = { indexId, lineage, parents, positionMicros, window, documents, versions, hostId, productVersion };

@@ -51,7 +51,7 @@ export function createRestoreStarts(options: ManagementOptions, states: IndexSta
       operations.list(limits.operations).operations,
     );
     const { documents, versions, positionMicros, lineage } = manifest;
-    return { indexLink: index.link, lineage, documents, versions, positionMicros, warnings: [onlyValidated, ...(target.warning === undefined ? [] : [target.warning])], forecast };
+    return { indexLink: index.link, lineage, documents, versions, positionMicros, warnings: [onlyValidated, ...file.warnings, ...(target.warning === undefined ? [] : [target.warning])], forecast };
   }
 
   async function select(request: RestoreRequest, selection: NonNullable<RestoreRequest["selection"]>, index: DocumentIndex, signal: AbortSignal, report: Report): Promise<RestoreResult> {

@@ -3,6 +3,7 @@ import { openArchiveWriter } from "../container/archive-writer.js";
 import { renamedError, renamedReader } from "../container/renamed-reader.js";
 import { openZipReader } from "../container/zip-reader.js";
 import { HostError } from "../errors.js";
+import { unsharedLease } from "../io/lease.js";
 import type { Seams } from "../io/seams.js";
 import { isTransferName } from "../transfer/transfer.js";
 import type { DownloadDraft, Transfers } from "../transfer/transfers.js";
@@ -31,6 +32,8 @@ export function transferPlaces(seams: Seams, transfers: Transfers, sent: SentMan
     return openArchiveWriter(seams, {
       unfinished: draft.unfinished,
       staging: draft.staging,
+      lease: unsharedLease,
+      existingIsOwn: true,
       existing: previous === undefined ? [] : [{ name: previous.name, file: previous }],
       holds: (segment) => previous?.manifest.segments.some(({ name }) => name === segment.name) ?? false,
       async publish(archive) {

@@ -79,7 +79,9 @@ export async function openTransfers(
     entries.set(record.name, entry);
     return entry;
   };
-  for (const record of await kept.load()) enter(record);
+  const onUnreadable = (path: string) =>
+    onBackgroundError(new HostError("STORAGE_FAILED", `The record of a transfer, ${path}, cannot be read: the transfer is not served. Its bytes stay beside it until its lease would have ended.`));
+  for (const record of await kept.load(bounds.leaseMs, onUnreadable)) enter(record);
 
   const inUse = ({ holders, writer }: Entry) => holders > 0 || writer !== undefined;
 

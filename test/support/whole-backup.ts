@@ -16,7 +16,7 @@ export async function readWholeBackup(path: string): Promise<Manifest> {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-read-"));
   try {
     return await closing(await openContainer(systemSeams, path), async (reader) => {
-      const { manifest } = await findManifest(reader, undefined, signal);
+      const { manifest } = await findManifest(reader, {}, signal);
       for (const segment of manifest.segments) {
         const target = join(directory, segment.name);
         // In this process, as the product does it in one of its own: the tests of damage read a backup thousands of times.
