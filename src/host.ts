@@ -279,7 +279,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const streams = createStreamService({ files, transfers, management, operations, idleMs: options.streamIdleMs });
   const started = await startAutoBackup({
     seams,
-    isDamaged: verifications.isDamaged,
+    isDamaged: (manifestSha256) => verifications.isDamaged({ uri: pathToFileURL(realAutoBackupDirectory).href, manifestSha256 }),
     written,
     index: durableIndex,
     directory: autoBackupDirectory,

@@ -12,6 +12,8 @@ export const limits = {
   /** A management request is a few short strings. */
   managementBodyBytes: 64 * KiB,
   selfLinkBytes: 1024,
+  /** The kind and the owner of a version. */
+  kindBytes: 1024,
   /** The last update time, in microseconds: in the year 2112. Twice as much is still exact, so that sums and successors are. */
   timeMicros: 2 ** 52 - 1,
   /** JSON deeper than this is refused: parsers recurse. */
@@ -159,6 +161,8 @@ export const limits = {
   nearVersions: 3,
   /** What a check of a sample reads, in percent. */
   samplePercent: 5,
+  /** Links that one pass of a full check holds, 16 bytes and as much again of each: with more rows it takes more passes. */
+  chainCheckLinks: 2_000_000,
   /** Outcomes of checks that a host remembers. */
   verifications: 1000,
   /** What a listing of everything below a directory looks at, and how far down. */

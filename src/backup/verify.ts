@@ -1,12 +1,12 @@
 import type { ContainerReader } from "../container/container.js";
-import type { EngineKit } from "../engine/engine.js";
+import type { ChainContent, EngineKit } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Manifest } from "../format/manifest.js";
 import type { Seams } from "../io/seams.js";
 import { requireSegments } from "./inspect.js";
 import type { VerifyLevel, VerifyResult } from "./model.js";
 import type { Report } from "./report.js";
-import { openScratchIndex } from "./scratch-index.js";
+import { openScratchIndex, requirePromised } from "./scratch-index.js";
 import { withSegmentFiles } from "./segment-files.js";
 
 export interface VerifyTask {
@@ -45,8 +45,22 @@ export async function verifyBackup(seams: Seams, kit: EngineKit, task: VerifyTas
   return withSegmentFiles(seams, reader, manifest, temporaryDirectory, signal, async (segments) => {
     const onRows = (rows: number) => report({ documentsDone: rows });
     if (sampled) return kit.sampleSegments(segments, samplePercent, signal, onRows);
-    await kit.checkSegments(segments, signal, onRows);
+    requirePromises(await kit.checkSegments(segments, signal, onRows), manifest);
     report({ bytesTotal, bytesDone: bytesTotal });
     return { records, bytes: bytesTotal };
   });
+}
+
+/** BACKUP_DAMAGED unless the segments hold all that the manifest promises of them together: what a restore compares, and the window. */
+function requirePromises(chain: ChainContent, manifest: Manifest): void {
+  requirePromised(chain, manifest);
+  const { window } = manifest;
+  const earliestMicros = Math.max(chain.firstMicros, chain.prunedUntilMicros);
+  const startMicros = chain.prunedSinceMicros === 0 ? chain.firstMicros : Math.min(chain.prunedSinceMicros, chain.firstMicros || chain.prunedSinceMicros);
+  if (window.earliestMicros < earliestMicros) {
+    throw new HostError("BACKUP_DAMAGED", `The manifest promises moments from ${window.earliestMicros} on, and the segments hold those from ${earliestMicros} on. Use another backup.`);
+  }
+  if (startMicros > 0 && (window.historyStartMicros === 0 || window.historyStartMicros > startMicros)) {
+    throw new HostError("BACKUP_DAMAGED", `The manifest says that nothing was written before ${window.historyStartMicros}, and the segments hold versions from ${startMicros} on. Use another backup.`);
+  }
 }

@@ -171,6 +171,14 @@ export interface RingOptions {
   nowMicros: () => number;
 }
 
+export interface SweepResult {
+  /** Versions written and removed. */
+  expired: number;
+  pruned: number;
+  /** Links of documents that would have expired, and whose checksum is wrong: they were left as they are, once for each start. */
+  damaged: string[];
+}
+
 /** One open generation of an index. */
 export interface Engine extends DocumentStore {
   /** Pins the log at its present position; pruning waits until it is released. */
@@ -185,13 +193,25 @@ export interface Engine extends DocumentStore {
   holds(mark: LogMark): Promise<boolean>;
   /** At most `count` versions on either side of a time. */
   near(timeMicros: number, count: number): Promise<NearLog>;
-  /** Turns documents past their expiry into deleted ones and prunes; returns how many versions it wrote and removed. */
-  sweep(): Promise<{ expired: number; pruned: number }>;
+  /** Turns documents past their expiry into deleted ones and prunes. */
+  sweep(): Promise<SweepResult>;
   close(): Promise<void>;
 }
 
 export interface SegmentSource extends SegmentContent {
   path: string;
+}
+
+/** What the segments of a backup hold together: what a restore of all of it gives. Times in microseconds, 0 for none. */
+export interface ChainContent {
+  documents: number;
+  versions: number;
+  /** The first version that is kept. */
+  firstMicros: number;
+  /** Moments before it are lost for some document. */
+  prunedUntilMicros: number;
+  /** The first version that was pruned. */
+  prunedSinceMicros: number;
 }
 
 /** What a sample of segments read. */
@@ -288,7 +308,11 @@ export interface EngineKit {
   /** In memory: empty at first, gone when it is closed. */
   openRing(options: RingOptions): Ring;
   build(request: BuildRequest): Promise<BuildResult>;
-  checkSegments(segments: SegmentSource[], signal: AbortSignal, onProgress?: (rows: number) => void): Promise<void>;
+  /**
+   * Checks all that a restore demands of the segments: digests, rows with their checksums and limits, and that the versions of each
+   * link grow with time, none of them twice. BACKUP_DAMAGED, else what a restore would give.
+   */
+  checkSegments(segments: SegmentSource[], signal: AbortSignal, onProgress?: (rows: number) => void): Promise<ChainContent>;
   /** Checks the checksums of about so many of a hundred rows, in runs that are spread over the time of each segment, others every time. No digests. */
   sampleSegments(segments: SegmentSource[], percent: number, signal: AbortSignal, onProgress?: (rows: number) => void): Promise<Sampled>;
   /** As `near` of an engine, of the segments of one backup, whose digests are not looked at. */

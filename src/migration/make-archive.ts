@@ -56,7 +56,7 @@ export async function makeArchive(seams: Seams, kit: EngineKit, request: Archive
       await writer.commit([{ segment, path: segmentPath }], manifest, {
         signal,
         store: false,
-        readBack: async (staged) => kit.checkSegments([{ ...staged.segment, path: staged.path }], signal),
+        readBack: async (staged) => void (await kit.checkSegments([{ ...staged.segment, path: staged.path }], signal)),
         onBytes: () => {},
       });
     } finally {

@@ -24,7 +24,7 @@ export function createBackupChecks({ seams, kit, operations, placesOf, files, te
       try {
         const file = await findManifest(reader, { name, indexIds: ownIndexIds() }, never);
         const remember = (outcome: { passed: boolean; records: number; problem?: string }) =>
-          verifications.record(file.sha256, { level, timeMicros: seams.nowMicros(), ...outcome });
+          verifications.record({ uri: source.uri, manifestSha256: file.sha256 }, { level, timeMicros: seams.nowMicros(), ...outcome });
         return await operations.start({
           kind: "verify-backup",
           indexLink: file.manifest.indexLink,

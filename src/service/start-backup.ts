@@ -15,7 +15,7 @@ export const onlyValidated = "Only validated: nothing was written.";
 
 export function createBackupStart(options: ManagementOptions): ManagementService["backup"] {
   const { seams, operations, placesOf, hostId, productVersion, written } = options;
-  const { isDamaged } = options.verifications;
+  const isDamagedAt = (uri: string) => (manifestSha256: string) => options.verifications.isDamaged({ uri, manifestSha256 });
 
   async function run(request: BackupRequest, index: DocumentIndex, place: BackupPlace, signal: AbortSignal, report: Report): Promise<BackupResult> {
     // A backup that would begin while the index is being replaced waits for the new one.
@@ -24,7 +24,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
     let writer: ContainerWriter | undefined;
     try {
       writer = await place.open(signal, report, (await index.state()).sizeBytes);
-      const task = { index, writer, hostId, productVersion, full: request.full ?? false, store: request.store ?? false, isDamaged, destination: place.uri, written };
+      const task = { index, writer, hostId, productVersion, full: request.full ?? false, store: request.store ?? false, isDamaged: isDamagedAt(place.uri), destination: place.uri, written };
       const { manifest, ...result } = await runBackup(seams, task, signal, report);
       return { ...result, backup: describeManifest(place, manifest) };
     } catch (error) {
@@ -37,7 +37,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
   async function validate(request: BackupRequest, index: DocumentIndex, place: BackupPlace, signal: AbortSignal): Promise<BackupResult> {
     const looked = await place.look?.();
     try {
-      const task = { index, container: place.container, full: request.full ?? false, isDamaged, written, ...looked };
+      const task = { index, container: place.container, full: request.full ?? false, isDamaged: isDamagedAt(place.uri), written, ...looked };
       const forecast = await forecastBackup(task, operations.list(limits.operations).operations, signal);
       const { positionMicros, window, documents, versions, indexId, lineage, parents } = await index.state();
       const facts = { indexId, lineage, parents, positionMicros, window, documents, versions, hostId, productVersion };

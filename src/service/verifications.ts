@@ -5,33 +5,42 @@ import type { Seams } from "../io/seams.js";
 import { limits } from "../limits.js";
 import type { BackupListing, Verification } from "./management-service.js";
 
-/** What checks of backups found, beside the host and not in the backup: by the digest of its manifest, wherever it lies. */
+/** Which copy of a backup: copies of one manifest at several destinations are damaged each by itself. */
+export interface CheckedCopy {
+  uri: string;
+  manifestSha256: string;
+}
+
+/** What checks of backups found, beside the host and not in the backup: by destination and digest of the manifest. */
 export interface Verifications {
-  find(manifestSha256: string): Verification | undefined;
+  find(copy: CheckedCopy): Verification | undefined;
   /** Whether the last check found damage. */
-  isDamaged(manifestSha256: string): boolean;
+  isDamaged(copy: CheckedCopy): boolean;
   /** Durable when it resolves; where it cannot be written down, `onError` hears of it: the check itself was done. */
-  record(manifestSha256: string, verification: Verification): Promise<void>;
+  record(copy: CheckedCopy, verification: Verification): Promise<void>;
 }
 
 /** A listed backup with what the last check of it found, if there was one. */
 export function withLastCheck({ find }: Pick<Verifications, "find">, listing: BackupListing): BackupListing {
-  const lastVerification = listing.backup && find(listing.backup.manifestSha256);
+  const lastVerification = listing.backup && find({ uri: listing.uri, manifestSha256: listing.backup.manifestSha256 });
   return lastVerification ? { ...listing, lastVerification } : listing;
 }
 
-type Entry = [manifestSha256: string, verification: Verification];
+type Entry = [key: string, verification: Verification];
+
+const keyOf = ({ uri, manifestSha256 }: CheckedCopy) => `${uri} ${manifestSha256}`;
 
 /** Kept in one file; one that cannot be read is begun anew, since a check can be made again. */
 export async function openVerifications(seams: Pick<Seams, "files" | "randomHex">, path: string, onError: (error: unknown) => void): Promise<Verifications> {
   const known = new Map<string, Verification>(await load(seams, path, onError));
   let saving = Promise.resolve();
   return {
-    find: (sha256) => known.get(sha256),
-    isDamaged: (sha256) => known.get(sha256)?.passed === false,
-    record(sha256, verification) {
-      known.delete(sha256);
-      known.set(sha256, verification);
+    find: (copy) => known.get(keyOf(copy)),
+    isDamaged: (copy) => known.get(keyOf(copy))?.passed === false,
+    record(copy, verification) {
+      const key = keyOf(copy);
+      known.delete(key);
+      known.set(key, verification);
       for (const oldest of known.keys()) {
         if (known.size <= limits.verifications) break;
         known.delete(oldest);

@@ -241,8 +241,12 @@ export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: D
       if (fenced || closed) return;
       writes += 1;
       try {
-        const { expired, pruned } = await withEngine((engine) => engine.sweep());
+        const { expired, pruned, damaged } = await withEngine((engine) => engine.sweep());
         if (expired + pruned > 0) tellCommit();
+        if (damaged.length > 0) {
+          const links = damaged.slice(0, 10).join(", ");
+          options.onBackgroundError(new HostError("INDEX_DAMAGED", `${damaged.length} documents of ${options.link} were due to expire and were left as they are, since they do not agree with their checksums: ${links}. Restore the index from a backup.`));
+        }
       } finally {
         writes -= 1;
         if (writes === 0) writesDone?.();

@@ -207,7 +207,7 @@ export function engineContract(name: string, kit: EngineKit): void {
       await Promise.all(Array.from({ length: 1300 }, (_, i) => engine.write(post(`d${i}`, {}, { expirationTimeMicros }))));
       await engine.write(patch("d7", {}, { expirationTimeMicros: clock.micros + 10_000 }));
       await engine.write(patch("d8", {}, { expirationTimeMicros: 0 }));
-      expect(await engine.sweep()).toEqual({ expired: 0, pruned: 0 });
+      expect(await engine.sweep()).toEqual({ expired: 0, pruned: 0, damaged: [] });
       clock.micros = expirationTimeMicros;
       let expired = 0;
       for (let i = 0; i < 10; i += 1) expired += (await engine.sweep()).expired;
@@ -227,7 +227,7 @@ export function engineContract(name: string, kit: EngineKit): void {
         times.push((await engine.write(i === 0 ? post("a", { i }) : patch("a", { i })))?.updateTimeMicros ?? 0);
       }
       await engine.write(post("b"));
-      expect(await engine.sweep()).toEqual({ expired: 0, pruned: 0 });
+      expect(await engine.sweep()).toEqual({ expired: 0, pruned: 0, damaged: [] });
       clock.micros = (times[4] ?? 0) + 100 + 1;
       expect((await engine.sweep()).pruned).toBe(5);
       expect((await engine.versions(`${prefix}a`, 100)).map(({ version }) => version)).toEqual([9, 8, 7, 6, 5]);
@@ -237,7 +237,7 @@ export function engineContract(name: string, kit: EngineKit): void {
       expect(positionMicros).toBeGreaterThan(times[9] ?? 0);
       clock.micros += 1_000_000;
       expect((await engine.sweep()).pruned).toBe(2);
-      expect(await engine.sweep()).toEqual({ expired: 0, pruned: 0 });
+      expect(await engine.sweep()).toEqual({ expired: 0, pruned: 0, damaged: [] });
       await fixture.reopen();
       expect((await fixture.engine.versions(`${prefix}a`, 100)).map(({ version }) => version)).toEqual([9, 8, 7]);
     });

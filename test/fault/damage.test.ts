@@ -138,6 +138,100 @@ test("a bad row in the live index fails the backup, and the older backup stays",
   expect(readdirSync(fixture.root)).not.toContain("b.zip");
 });
 
+/** Changes the database of the stopped host's live index. */
+function changeIndex(root: string, change: (db: Database.Database) => void): void {
+  const index = join(root, "data", "document-index");
+  const { current } = JSON.parse(readFileSync(join(index, "CURRENT.json"), "utf8")) as { current: string };
+  const db = new Database(join(index, current, "index.sqlite"));
+  db.unsafeMode(true);
+  change(db);
+  db.close();
+}
+
+test("no path hands out a body that does not agree with its checksum, and expiry does not give it a new one", async () => {
+  const fixture = await hostFixture();
+  const link = "/things/b";
+  await fixture.put("a", { n: 1 });
+  await fixture.host.documents.create("/things", JSON.stringify({ documentSelfLink: "b", n: 1, documentExpirationTimeMicros: Date.now() * 1000 + 1_500_000 }));
+  await fixture.stop();
+  changeIndex(fixture.root, (db) => db.prepare(`UPDATE log SET body = replace(body, '"n":1', '"n":9') WHERE link = ?`).run(link));
+  await fixture.restart();
+  const { documents, management } = fixture.host;
+  const expanded = { factoryPath: "/things", expand: true, limit: 10 };
+  const damaged = { reason: "INDEX_DAMAGED" };
+  await expect(documents.get(link)).rejects.toMatchObject(damaged);
+  await expect(documents.list(expanded)).rejects.toMatchObject(damaged);
+  await expect(documents.list({ ...expanded, filter: "n ge 0" })).rejects.toMatchObject(damaged);
+  await expect(documents.list({ ...expanded, orderBy: "n asc" })).rejects.toMatchObject(damaged);
+  await expect(documents.listVersions(link, 10)).rejects.toMatchObject(damaged);
+  const exported = management.inspection.export({ indexLink: "/core/document-index" }, undefined, new AbortController().signal);
+  await expect(exported.next().then(() => exported.next())).rejects.toMatchObject(damaged);
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await expect(documents.get(link)).rejects.toMatchObject(damaged);
+});
+
+test("a key index that lost a document makes a backup that full verification refuses, as a restore does", async () => {
+  const fixture = await hostFixture();
+  await fixture.put("a", { n: 1 });
+  await fixture.put("b", { n: 1 });
+  await fixture.backup("dir");
+  await fixture.stop();
+  const whole = "CREATE UNIQUE INDEX log_version ON log (link, version)";
+  changeIndex(fixture.root, (db) => {
+    const declare = (sql: string) => {
+      db.pragma("writable_schema = ON");
+      db.prepare("UPDATE sqlite_schema SET sql = ? WHERE name = 'log_version'").run(sql);
+      db.pragma("writable_schema = RESET");
+    };
+    declare(`${whole} WHERE link <> '/things/b'`);
+    db.exec("REINDEX log_version");
+    declare(whole);
+  });
+  await fixture.restart();
+  await fixture.put("b", { n: 2 });
+  await fixture.backup("dir");
+  await expect(fixture.finish(fixture.host.management.verifyBackup(fixture.uri("dir")))).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
+  await expect(fixture.restore("dir")).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
+});
+
+test("counts of the live index that a bit has changed are taken from the log; what cannot be read is damage", async () => {
+  const fixture = await hostFixture();
+  for (const name of ["a", "b", "c"]) await fixture.put(name, {});
+  await fixture.stop();
+  changeIndex(fixture.root, (db) => db.exec(`UPDATE meta SET value = replace(value, '"documents":3', '"documents":2') WHERE key = 'counts'`));
+  await fixture.restart();
+  expect((await fixture.backup("dir")).backup).toMatchObject({ documents: 3, versions: 3 });
+  for (const [key, value] of [["counts", "{nope"], ["parents", '[{"indexId":1}]'], ["floor", "soon"]] as const) {
+    await fixture.stop();
+    let before: unknown;
+    const put = (text: unknown) => changeIndex(fixture.root, (db) => db.prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)").run(key, text));
+    changeIndex(fixture.root, (db) => (before = db.prepare("SELECT value FROM meta WHERE key = ?").pluck().get(key)));
+    put(value);
+    await expect(fixture.restart()).rejects.toMatchObject({ reason: "INDEX_DAMAGED" });
+    put(before);
+    await fixture.restart();
+  }
+});
+
+test("what a check found is remembered of the copy that was checked, not of all copies", async () => {
+  const fixture = await hostFixture();
+  await fixture.put("a", {});
+  await fixture.backup("dir");
+  cpSync(join(fixture.root, "dir"), join(fixture.root, "copy"), { recursive: true });
+  const [base = ""] = readdirSync(join(fixture.root, "copy")).filter((name) => name.startsWith("base"));
+  const bytes = readFileSync(join(fixture.root, "copy", base));
+  bytes[5000] = (bytes[5000] ?? 0) ^ 1;
+  writeFileSync(join(fixture.root, "copy", base), bytes);
+  await fixture.finish(fixture.host.management.verifyBackup(fixture.uri("dir")));
+  await expect(fixture.finish(fixture.host.management.verifyBackup(fixture.uri("copy")))).rejects.toMatchObject({ code: "DATA_LOSS" });
+  const passed = async (name: string) => (await fixture.host.management.listBackups(fixture.uri(name)))[0]?.lastVerification?.passed;
+  expect([await passed("dir"), await passed("copy")]).toEqual([true, false]);
+  await fixture.put("b", {});
+  const next = await fixture.backup("dir");
+  expect(next.warnings).toEqual([]);
+  expect(next.backup.segments).toHaveLength(2);
+});
+
 test("a segment that is not ours is refused: a view, a trigger, another table, a file beside it", async () => {
   const fixture = await hostFixture();
   await fixture.put("a", {});
@@ -156,6 +250,16 @@ test("a segment that is not ours is refused: a view, a trigger, another table, a
     "UPDATE log SET crc = crc + 1",
     "UPDATE log SET version = -1",
     "UPDATE log SET link = ''",
+    "UPDATE log SET link = '/a' || char(10) || 'b'",
+    "UPDATE log SET link = '/a/../b'",
+    "UPDATE log SET body = 'not json'",
+    "UPDATE log SET body = '[1]'",
+    `UPDATE log SET body = '{"a":1},"/things/b":{}'`,
+    `UPDATE log SET body = '${'{"a":'.repeat(300)}1${"}".repeat(300)}'`,
+    "UPDATE log SET time = 9007199254740991",
+    "UPDATE log SET version = 9007199254740991",
+    "UPDATE log SET kind = hex(zeroblob(600))",
+    "UPDATE log SET owner = hex(zeroblob(600))",
   ]) {
     copyFileSync(join(fixture.root, "dir", base.name), scratch);
     const db = new Database(scratch);

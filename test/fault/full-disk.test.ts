@@ -58,6 +58,24 @@ test("writes that the disk refuses are refused, what was acknowledged stays, and
   expect(Object.keys(await fixture.contents()).sort()).toEqual([...acknowledged, "again"].sort());
 });
 
+test.each(["DIRECTORY", "ZIP"] as const)("a %s backup to another disk works while the disk of the index is full, and again after a restart", async (container) => {
+  const disk = smallDisk(12);
+  if (disk === undefined) return;
+  const fixture = await hostFixture({}, join(disk, "host"));
+  for (let i = 0; i < 20; i += 1) await fixture.put(`d${i}`, { pad: "x".repeat(20_000) });
+  const release = fill(disk, 0);
+  await expect(fixture.put("refused", { pad: "x".repeat(20_000) })).rejects.toMatchObject({ reason: "STORAGE_FULL" });
+  const destination = join(temporaryDirectory(), container === "ZIP" ? "b.zip" : "dir");
+  const backup = () => fixture.finish(fixture.host.management.backup({ destination: `file:${destination}`, container, indexLink: "/core/document-index" }));
+  await backup();
+  expect(await readWholeBackup(destination)).toMatchObject({ documents: 20 });
+  release();
+  await fixture.restart();
+  await fixture.put("later", {});
+  await backup();
+  expect(await readWholeBackup(destination)).toMatchObject({ documents: 21 });
+});
+
 test.each(["DIRECTORY", "ZIP"] as const)("a %s backup onto a full disk fails clean, the older one stays, and it works when there is room", async (container) => {
   const disk = smallDisk(12);
   if (disk === undefined) return;

@@ -1,7 +1,9 @@
+import Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 import { serveChild } from "../../io/child-process.js";
-import type { BuildResult, NearLog, Sampled, SegmentSource } from "../engine.js";
+import type { BuildResult, ChainContent, NearLog, Sampled, SegmentSource } from "../engine.js";
 import { buildIndex, type BuildStage, type BuildTask } from "./build.js";
+import { checkChain } from "./chain-check.js";
 import { joinNear, nearLog } from "./near.js";
 import { sampleRows } from "./sample.js";
 import type { CheckCall } from "./check-worker.js";
@@ -15,7 +17,7 @@ export type BuildCall =
   | { kind: "check"; segments: SegmentSource[] }
   | { kind: "sample"; segments: SegmentSource[]; percent: number }
   | { kind: "near"; segments: SegmentSource[]; timeMicros: number; count: number };
-export type BuildAnswer = BuildResult | Sampled | NearLog | null;
+export type BuildAnswer = BuildResult | ChainContent | Sampled | NearLog;
 export interface BuildProgress {
   stage: BuildStage;
   rows: number;
@@ -32,14 +34,22 @@ async function check(call: CheckCall, report: (rows: number) => void): Promise<v
   }
 }
 
-/** Two threads share what is worth it. */
-async function checkAll(segments: SegmentSource[], report: (rows: number) => void): Promise<void> {
+/** Two threads share the rows where it is worth it, while this one looks at what they promise together. */
+async function checkAll(segments: SegmentSource[], report: (rows: number) => void): Promise<ChainContent> {
   for (const segment of segments) checkDigest(segment, () => {});
-  if (segments.every(({ records }) => records < rowsWorthSharing)) return check({ segments }, report);
   const rows = { first: 0, second: 0 };
   const share = (half: Half) => check({ segments, half }, (count) => report((rows[half] = count) + rows[half === "first" ? "second" : "first"]));
-  const halves = await Promise.allSettled([share("first"), share("second")]);
-  for (const half of halves) if (half.status === "rejected") throw half.reason;
+  const rowsChecked = segments.every(({ records }) => records < rowsWorthSharing) ? [check({ segments }, report)] : [share("first"), share("second")];
+  const settled = Promise.allSettled(rowsChecked);
+  // The threads have to be under way before this one is busy.
+  await new Promise((next) => setImmediate(next));
+  const chain = await Promise.resolve()
+    .then(() => checkChain(segments, () => {}))
+    .catch((error: unknown) => HostError.from(error));
+  // What is wrong with a row says more than what is wrong with all of them.
+  for (const half of await settled) if (half.status === "rejected") throw half.reason;
+  if (chain instanceof HostError) throw chain;
+  return chain;
 }
 
 async function build(task: BuildTask, report: ReportProgress): Promise<BuildResult> {
@@ -52,11 +62,19 @@ async function build(task: BuildTask, report: ReportProgress): Promise<BuildResu
   await new Promise((next) => setImmediate(next));
   const built = await Promise.resolve()
     .then(() => buildIndex(task, (stage, rows) => report({ stage, rows })))
-    .catch((error: unknown) => fromSqlite(error, `Building the index in ${task.directory}`));
+    .catch((error: unknown) => buildError(error, task.directory));
   const problem = await checked;
   if (problem) throw problem;
   if (built instanceof HostError) throw built;
   return built;
+}
+
+/** The key of the log is unique: a backup that breaks it is no work of a host. */
+function buildError(thrown: unknown, directory: string): HostError {
+  if (thrown instanceof Database.SqliteError && thrown.code.startsWith("SQLITE_CONSTRAINT")) {
+    return new HostError("BACKUP_DAMAGED", "The backup holds two rows for one version of a document. Use another backup.", { cause: thrown });
+  }
+  return fromSqlite(thrown, `Building the index in ${directory}`);
 }
 
 function sample(segments: SegmentSource[], percent: number, report: ReportProgress): Sampled {
@@ -79,8 +97,7 @@ serveChild<BuildCall, BuildAnswer, BuildProgress>("Reading the backup", async (c
     case "build":
       return build(call.task, report);
     case "check":
-      await checkAll(call.segments, (rows) => report({ stage: "checking", rows }));
-      return null;
+      return checkAll(call.segments, (rows) => report({ stage: "checking", rows }));
     case "sample":
       return sample(call.segments, call.percent, report);
     case "near":

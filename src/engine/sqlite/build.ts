@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 import type { BuildResult, IndexIdentity, SegmentSource } from "../engine.js";
-import { createIndexes, createIndexTables, databaseName, logColumns, pruneColumns, readPosition, writeCounts, writeIdentity } from "./schema.js";
+import { countLog, createIndexes, createIndexTables, databaseName, logColumns, pruneColumns, readPosition, writeCounts, writeIdentity } from "./schema.js";
 import { openSegment } from "./segment.js";
 import { syncPath } from "./sync-path.js";
 
@@ -47,16 +47,7 @@ export function buildIndex(task: BuildTask, report: (stage: BuildStage, rows: nu
     report("indexing", 0);
     createIndexes(db);
     applyPrunes(db);
-    const counts = {
-      versions: db.prepare("SELECT count(*) FROM log").pluck().get() as number,
-      documents: db
-        .prepare(
-          `SELECT count(*) FROM (SELECT link, max(version) AS version FROM log INDEXED BY log_version GROUP BY link) g
-           WHERE NOT EXISTS (SELECT 1 FROM log d INDEXED BY log_deleted WHERE d.link = g.link AND d.version = g.version AND d.action = 'DELETE')`,
-        )
-        .pluck()
-        .get() as number,
-    };
+    const counts = countLog(db);
     writeIdentity(db, task.identity);
     writeCounts(db, counts);
     report("checking", counts.versions);

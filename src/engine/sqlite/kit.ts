@@ -2,7 +2,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type Database from "better-sqlite3";
 import { runInChild, type ChildOptions } from "../../io/child-process.js";
-import type { BuildResult, EngineKit, IndexIdentity, NearLog, Sampled } from "../engine.js";
+import type { BuildResult, ChainContent, EngineKit, IndexIdentity, NearLog, Sampled } from "../engine.js";
 import { createIndex } from "./build.js";
 import type { BuildAnswer, BuildCall, BuildProgress } from "./build-process.js";
 import { openRing } from "./ring.js";
@@ -60,9 +60,7 @@ export const sqliteKit: EngineKit = {
     })) as BuildResult;
   },
   async checkSegments(segments, signal, onProgress) {
-    const first = segments[0];
-    if (!first) return;
-    await runBuild({ kind: "check", segments }, dirname(first.path), { signal, onProgress: ({ rows }) => onProgress?.(rows) });
+    return (await runBuild({ kind: "check", segments }, tmpdir(), { signal, onProgress: ({ rows }) => onProgress?.(rows) })) as ChainContent;
   },
   async sampleSegments(segments, percent, signal, onProgress) {
     return (await runBuild({ kind: "sample", segments, percent }, tmpdir(), { signal, onProgress: ({ rows }) => onProgress?.(rows) })) as Sampled;

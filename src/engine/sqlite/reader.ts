@@ -1,10 +1,11 @@
 import type Database from "better-sqlite3";
 import type { DocumentVersion } from "../../document/document.js";
 import type { IndexState, LogMark, NearLog, RestorableWindow } from "../engine.js";
+import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { createLostTimes } from "./lost-times.js";
 import { nearLog } from "./near.js";
-import { checkedVersion, logRowColumns, type LogRow } from "./row.js";
+import { checkedColumns, checkedRow, type CheckedRow } from "./row.js";
 import { openIndex, readMeta, readPosition } from "./schema.js";
 import { createScanner, type CountCall, type PageCall, type PartialCount, type PartialPage } from "./scan.js";
 import { statSync } from "node:fs";
@@ -23,10 +24,6 @@ export interface Reader {
   handle(call: ReaderCall): ReaderAnswer;
   close(): void;
 }
-
-type CheckedRow = [...LogRow, crc: number];
-const checkedColumns = `${logRowColumns}, crc`;
-const checked = (row: CheckedRow) => checkedVersion(row.slice(0, -1) as LogRow, row[8]);
 
 /** A read-only connection to an index; used by one thread. */
 export function openReader(path: string): Reader {
@@ -56,7 +53,7 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
     if (version === undefined && atMicros !== undefined) lostTimes.check(atMicros, link);
     const row =
       version !== undefined ? exact.get(link, version) : atMicros !== undefined ? asOf.get(link, atMicros) : latest.get(link);
-    return row === undefined ? undefined : checked(row as CheckedRow);
+    return row === undefined ? undefined : checkedRow(row as CheckedRow);
   }
 
   /** Ends early at limits.pageBytes, so that the versions of a large document are not all held at once. */
@@ -64,7 +61,7 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
     const versions: DocumentVersion[] = [];
     let bytes = 0;
     for (const row of below.iterate(link, version, limit) as IterableIterator<CheckedRow>) {
-      versions.push(checked(row));
+      versions.push(checkedRow(row));
       bytes += row[7].length;
       if (bytes >= limits.pageBytes) break;
     }
@@ -86,6 +83,8 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
     const { indexId, lineage, parents, formatVersion, counts } = readMeta(db);
     const positionMicros = readPosition(db);
     const lastRecord = last.get();
+    // The writer that opened the index has written them anew where they were damaged.
+    if (counts === undefined) throw new HostError("INDEX_DAMAGED", `The counts of the index ${db.name} do not agree with their checksum: the disk has changed them. Restart the host, which counts again.`);
     return {
       indexId,
       lineage,

@@ -38,6 +38,13 @@ export function checkedVersion(row: LogRow, crc: number): DocumentVersion {
   );
 }
 
+/** The columns of a row with its checksum, in the order of `checkedRow`. */
+export const checkedColumns = `${logRowColumns}, crc`;
+export type CheckedRow = [...LogRow, crc: number];
+
+/** As checkedVersion, of a row as checkedColumns gives it. */
+export const checkedRow = (row: CheckedRow) => checkedVersion(row.slice(0, -1) as LogRow, row[8]);
+
 export function toVersion(row: LogRow): DocumentVersion {
   return {
     updateTimeMicros: row[0],

@@ -5,7 +5,7 @@ import { limits } from "../../limits.js";
 import type { PageQuery } from "../engine.js";
 import { filterToSql, orderToSql } from "./filter-sql.js";
 import type { LostTimes } from "./lost-times.js";
-import { logRowColumns, toVersion, type LogRow } from "./row.js";
+import { checkedColumns, checkedRow, toVersion, type CheckedRow, type LogRow } from "./row.js";
 import { readPosition } from "./schema.js";
 
 /** Where a listing stands. Every later page sees the index as of the first one. */
@@ -51,6 +51,10 @@ const sliceMs = 50;
 /** The columns of a row whose body nobody wants. */
 const bareColumns = "time, link, version, action, kind, owner, expires, '' AS body";
 
+/** A body is only ever handed out with its checksum looked at. */
+const columnsOf = ({ expand }: Pick<PageQuery, "expand">) => (expand ? checkedColumns : bareColumns);
+const versionsOf = ({ expand }: Pick<PageQuery, "expand">, rows: LogRow[]) => (expand ? (rows as unknown as CheckedRow[]).map(checkedRow) : rows.map(toVersion));
+
 export function createScanner(db: Database.Database, lostTimes: LostTimes): Scanner {
   const position = () => readPosition(db);
   const rangeEnd = db
@@ -89,7 +93,7 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
     const deleted = query.includeDeleted
       ? undefined
       : db.prepare("SELECT 1 FROM log INDEXED BY log_deleted WHERE link = ? AND version = ? AND action = 'DELETE'");
-    const fetch = db.prepare(`SELECT ${query.expand ? logRowColumns : bareColumns} FROM log WHERE time = ?`).raw();
+    const fetch = db.prepare(`SELECT ${columnsOf(query)} FROM log WHERE time = ?`).raw();
     let after = cursor.link ?? query.linkPrefix;
     for (;;) {
       const found = groups.all(after, afterPrefix(query.linkPrefix), cursor.at, limits.scanRows) as { link: string; version: number; time: number }[];
@@ -102,8 +106,8 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
         }
       };
       const full = collect(live(), rows, query);
-      if (!full && found.length < limits.scanRows) return { documents: rows.map(toVersion) };
-      if (full || performance.now() - begun > sliceMs) return { documents: rows.map(toVersion), cursor: formatCursor({ ...cursor, link: after }) };
+      if (!full && found.length < limits.scanRows) return { documents: versionsOf(query, rows) };
+      if (full || performance.now() - begun > sliceMs) return { documents: versionsOf(query, rows), cursor: formatCursor({ ...cursor, link: after }) };
     }
   }
 
@@ -145,15 +149,15 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
   function byTime(query: PageQuery, cursor: Cursor): PartialPage {
     const begun = performance.now();
     const { sql, params } = condition(query, cursor.at);
-    const scan = db.prepare(`SELECT ${query.expand ? logRowColumns : bareColumns} FROM log l WHERE l.time > ? AND l.time <= ? AND ${sql} ORDER BY l.time`).raw();
+    const scan = db.prepare(`SELECT ${columnsOf(query)} FROM log l WHERE l.time > ? AND l.time <= ? AND ${sql} ORDER BY l.time`).raw();
     const rows: LogRow[] = [];
     for (const [after, upTo] of ranges(cursor)) {
       const full = collect(scan.iterate(after, upTo, ...params), rows, query);
       const time = full ? (rows.at(-1)?.[0] ?? upTo) : upTo;
       if (time >= cursor.at) break;
-      if (full || performance.now() - begun > sliceMs) return { documents: rows.map(toVersion), cursor: formatCursor({ ...cursor, time }) };
+      if (full || performance.now() - begun > sliceMs) return { documents: versionsOf(query, rows), cursor: formatCursor({ ...cursor, time }) };
     }
-    return { documents: rows.map(toVersion) };
+    return { documents: versionsOf(query, rows) };
   }
 
   /** Sorted by fields: one statement that sorts times only; the position is fixed, so counting rows off is exact. */
@@ -165,7 +169,7 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
       .prepare<Parameter[], number>(`SELECT l.time FROM log l WHERE l.time <= ? AND ${sql} ORDER BY ${order.sql}, l.link LIMIT ? OFFSET ?`)
       .pluck()
       .all(cursor.at, ...params, ...order.params, query.limit + 1, skip);
-    const fetch = db.prepare(`SELECT ${query.expand ? logRowColumns : bareColumns} FROM log WHERE time = ?`).raw();
+    const fetch = db.prepare(`SELECT ${columnsOf(query)} FROM log WHERE time = ?`).raw();
     const wanted = times.slice(0, query.limit);
     const rows: LogRow[] = [];
     const fetched = function* () {
@@ -173,7 +177,7 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
     };
     collect(fetched(), rows, query);
     const more = rows.length < times.length;
-    return { documents: rows.map(toVersion), ...(more && { cursor: formatCursor({ ...cursor, skip: skip + rows.length }) }) };
+    return { documents: versionsOf(query, rows), ...(more && { cursor: formatCursor({ ...cursor, skip: skip + rows.length }) }) };
   }
 
   return {

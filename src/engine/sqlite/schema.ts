@@ -1,4 +1,5 @@
 import Database from "better-sqlite3";
+import { crc32 } from "node:zlib";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { formatVersion } from "../../format/version.js";
@@ -65,7 +66,8 @@ export interface Counts {
 /** The facts of an index that are not in its log; each is a row of `meta`. */
 export interface Meta extends IndexIdentity {
   formatVersion: number;
-  counts: Counts;
+  /** Absent where they do not agree with their checksum: the log has to be counted. */
+  counts?: Counts;
   /** Update times go on above it: the end of the last snapshot's window. */
   floorMicros: number;
 }
@@ -79,14 +81,43 @@ export function writeIdentity(db: Database.Database, identity: IndexIdentity): v
 }
 
 export function writeCounts(db: Database.Database, counts: Counts): void {
-  db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('counts', ?)").run(JSON.stringify(counts));
+  db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('counts', ?)").run(countsText(counts));
+}
+
+/** Counts with a checksum: they are promised in every manifest, and a changed bit would make backups that no restore accepts. */
+export function countsText({ documents, versions }: Counts): string {
+  return JSON.stringify({ documents, versions, crc: crc32(`${documents}\n${versions}`) });
+}
+
+/** Counts whose checksum does not agree are "wrong", and so are those of indexes of before, which had none; undefined where it is no JSON. */
+function readCounts(text: string | undefined): Counts | "wrong" | undefined {
+  try {
+    const { documents, versions } = JSON.parse(text ?? "") as Counts;
+    return text === countsText({ documents, versions }) ? { documents, versions } : "wrong";
+  } catch {
+    return undefined;
+  }
+}
+
+/** Counts the log itself. */
+export function countLog(db: Database.Database): Counts {
+  return {
+    versions: db.prepare("SELECT count(*) FROM log").pluck().get() as number,
+    documents: db
+      .prepare(
+        `SELECT count(*) FROM (SELECT link, max(version) AS version FROM log INDEXED BY log_version GROUP BY link) g
+         WHERE NOT EXISTS (SELECT 1 FROM log d INDEXED BY log_deleted WHERE d.link = g.link AND d.version = g.version AND d.action = 'DELETE')`,
+      )
+      .pluck()
+      .get() as number,
+  };
 }
 
 /** Reads `meta`; refuses an index of a newer format before anything is touched. */
 export function readMeta(db: Database.Database): Meta {
-  const damaged = () => new HostError("INDEX_DAMAGED", `The index ${db.name} lacks its identity: it is damaged or none of ours. Restore a backup into a new data directory.`);
+  const damaged = (problem: string) => new HostError("INDEX_DAMAGED", `The index ${db.name} is damaged, or was not made by Holdfast: ${problem}. Restore a backup into a new data directory.`);
   const rows = new Map<string, string>();
-  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").get() === undefined) throw damaged();
+  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").get() === undefined) throw damaged("its table meta is missing");
   for (const [key, value] of db.prepare("SELECT key, value FROM meta").raw().all() as [string, string][]) rows.set(key, value);
   const found = Number(rows.get("format_version"));
   if (found > formatVersion) {
@@ -97,18 +128,27 @@ export function readMeta(db: Database.Database): Meta {
   }
   const indexId = rows.get("index_id");
   const lineage = rows.get("lineage");
-  const counts = rows.get("counts");
-  if (found !== formatVersion || !indexId || !lineage || !counts) {
-    throw damaged();
+  if (found !== formatVersion || !indexId || !lineage) throw damaged("its identity is missing");
+  const parents = readParents(rows.get("parents"));
+  const floorMicros = Number(rows.get("floor") ?? "0");
+  if (parents === undefined) throw damaged("the record of its ancestors cannot be read");
+  if (!Number.isSafeInteger(floorMicros) || floorMicros < 0) throw damaged("the record of its last time is no time");
+  const counts = readCounts(rows.get("counts"));
+  if (counts === undefined) throw damaged("its counts cannot be read");
+  return { formatVersion: found, indexId, lineage, parents, floorMicros, ...(counts !== "wrong" && { counts }) };
+}
+
+function readParents(text = "[]"): LineageParent[] | undefined {
+  try {
+    const parents: unknown = JSON.parse(text);
+    return Array.isArray(parents) && parents.every(isParent) ? parents : undefined;
+  } catch {
+    return undefined;
   }
-  return {
-    formatVersion: found,
-    indexId,
-    lineage,
-    parents: JSON.parse(rows.get("parents") ?? "[]") as LineageParent[],
-    counts: JSON.parse(counts) as Counts,
-    floorMicros: Number(rows.get("floor") ?? "0"),
-  };
+}
+
+function isParent(value: unknown): value is LineageParent {
+  return typeof value === "object" && value !== null && "indexId" in value && typeof value.indexId === "string" && "lineage" in value && typeof value.lineage === "string" && "positionMicros" in value && Number.isSafeInteger(value.positionMicros);
 }
 
 /** The last position of a log: its last version or its last prune. */

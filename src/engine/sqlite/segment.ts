@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { crc32 } from "node:zlib";
+import { checkLink } from "../../document/link.js";
+import { scanMembers } from "../../document/members.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { SegmentSource } from "../engine.js";
@@ -63,11 +65,12 @@ export function openSegment(segment: SegmentSource): Database.Database {
 
 const rowsOfRange = 1000;
 
-/** What no row of ours breaks; types first, since a crafted file may hold others than its columns declare. */
+/** What no row of ours breaks, by the limits of a write; types first, since a crafted file may hold others than its columns declare. */
 const soundRow = `typeof(link) = 'text' AND typeof(version) = 'integer' AND typeof(action) = 'text' AND typeof(kind) = 'text'
   AND typeof(owner) = 'text' AND typeof(expires) = 'integer' AND typeof(crc) = 'integer' AND typeof(body) = 'text'
-  AND octet_length(link) BETWEEN 1 AND ${limits.selfLinkBytes} AND version >= 0 AND expires >= 0
-  AND action IN ('POST', 'PATCH', 'PUT', 'DELETE') AND octet_length(body) <= ${limits.documentBytes}`;
+  AND octet_length(link) BETWEEN 1 AND ${limits.selfLinkBytes} AND version BETWEEN 0 AND ${limits.timeMicros} AND expires BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}
+  AND octet_length(kind) <= ${limits.kindBytes} AND octet_length(owner) <= ${limits.kindBytes} AND instr(kind || owner, x'0a') = 0 AND time <= ${limits.timeMicros}
+  AND action IN ('POST', 'PATCH', 'PUT', 'DELETE') AND octet_length(body) <= ${limits.documentBytes} AND json_type(body) = 'object'`;
 
 /** Which half of a segment to look at, so that two threads can share one; each looks at counts and prunes of its own. */
 export type Half = "first" | "second";
@@ -118,16 +121,17 @@ export interface RowRange {
 export function checkRange(db: Database.Database, segment: SegmentSource, range: RowRange, report: (rows: number, bytes: number) => void): void {
   // Types are looked at by a statement of their own: beside the text they would double its cost.
   const unsound = db.prepare<[number, number], number>(`SELECT time FROM log WHERE time > ? AND time <= ? AND NOT (${soundRow}) LIMIT 1`).pluck();
-  const scan = db.prepare<[number, number, number]>(`SELECT time, crc, ${logChecksumText} FROM log WHERE time > ? AND time <= ? ORDER BY time LIMIT ?`).raw();
+  const scan = db.prepare<[number, number, number]>(`SELECT time, crc, link, ${logChecksumText} FROM log WHERE time > ? AND time <= ? ORDER BY time LIMIT ?`).raw();
   let left = range.rows ?? Infinity;
   for (let after = range.after, full = true; full && left > 0; ) {
     const from = after;
     let bytes = 0;
     let count = 0;
-    for (const row of scan.iterate(after, range.upTo, Math.min(rowsOfRange, left)) as IterableIterator<[number, number, string | null]>) {
-      const [time, crc, text] = row;
+    for (const row of scan.iterate(after, range.upTo, Math.min(rowsOfRange, left)) as IterableIterator<[number, number, string, string | null]>) {
+      const [time, crc, link, text] = row;
       if (text === null || crc32(text) !== crc) throw damaged(segment, `the row at ${time} does not agree with its checksum`);
       if (time <= segment.firstMicros || time > segment.lastMicros) throw damaged(segment, `it holds ${time}, which is not in its range`);
+      requireWritable(segment, time, link, text);
       after = time;
       bytes += text.length;
       count += 1;
@@ -139,6 +143,32 @@ export function checkRange(db: Database.Database, segment: SegmentSource, range:
     left -= count;
     report(count, bytes);
   }
+}
+
+/** The limits of a write that SQL cannot express. */
+function requireWritable(segment: SegmentSource, time: number, link: string, text: string): void {
+  try {
+    checkLink(link);
+    if (isDeep(text)) scanMembers(bodyOf(text));
+  } catch (cause) {
+    const { message } = HostError.from(cause);
+    throw damaged(segment, `the row at ${time} holds what no document can: ${message}`);
+  }
+}
+
+/** The body of a row's checksum text: behind the seventh line feed, as link, kind and owner hold none. */
+function bodyOf(text: string): string {
+  let at = 0;
+  for (let i = 0; i < 7; i += 1) at = text.indexOf("\n", at) + 1;
+  return text.slice(at);
+}
+
+/** Whether there are so many brackets that a body may be nested too deep: few have, and only those are looked at further. */
+function isDeep(text: string): boolean {
+  if (text.length < 2 * limits.jsonDepth) return false;
+  let count = 0;
+  for (const bracket of ["{", "["]) for (let at = text.indexOf(bracket); at >= 0 && count <= limits.jsonDepth; at = text.indexOf(bracket, at + 1)) count += 1;
+  return count > limits.jsonDepth;
 }
 
 function checkPrunes(db: Database.Database, segment: SegmentSource): void {

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import type { Engine, EngineOptions, IndexState, NearLog, SegmentContent, Snapshot } from "../engine.js";
+import type { Engine, EngineOptions, IndexState, NearLog, SegmentContent, Snapshot, SweepResult } from "../engine.js";
 import { createCopier, type Copier } from "./copier.js";
 import type { ReaderAnswer, ReaderCall } from "./reader.js";
 import { toVersion } from "./row.js";
@@ -95,7 +95,7 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
     async sweep() {
       const { retainedVersions, historyMicros } = options;
       const call = { mayPrune: pins === 0, retainedVersions, historyMicros };
-      return (await writer.call({ kind: "sweep", nowMicros: options.nowMicros(), options: call })) as { expired: number; pruned: number };
+      return (await writer.call({ kind: "sweep", nowMicros: options.nowMicros(), options: call })) as SweepResult;
     },
     async close() {
       await queue.drained();

@@ -1,6 +1,7 @@
 import type Database from "better-sqlite3";
 import { limits } from "../../limits.js";
-import { logChecksum, logRowColumns, pruneChecksum, type LogRow } from "./row.js";
+import type { SweepResult } from "../engine.js";
+import { checkedColumns, logChecksum, pruneChecksum, type CheckedRow, type LogRow } from "./row.js";
 
 export interface SweepOptions {
   /** False while a snapshot is pinned: its rows must stay. */
@@ -13,7 +14,7 @@ export interface SweepOptions {
 export interface Sweeper {
   noteWrite(row: LogRow): void;
   hasWork(nowMicros: number, options: SweepOptions): boolean;
-  run(nowMicros: number, options: SweepOptions, nextTime: () => number): { expired: number; pruned: number };
+  run(nowMicros: number, options: SweepOptions, nextTime: () => number): SweepResult;
   /** Forgets what it believes to have done: the transaction did not commit. */
   reset(): void;
 }
@@ -35,7 +36,7 @@ export function createSweeper(db: Database.Database): Sweeper {
   const nextExpiry = db.prepare<[ExpiryCursor], number>(`SELECT expires FROM log WHERE ${beyondCursor} ORDER BY expires, time LIMIT 1`).pluck();
   const expiring = db
     .prepare<[ExpiryCursor & { now: number; rows: number }]>(
-      `SELECT ${logRowColumns} FROM log WHERE ${beyondCursor} AND expires <= :now ORDER BY expires, time LIMIT :rows`,
+      `SELECT ${checkedColumns} FROM log WHERE ${beyondCursor} AND expires <= :now ORDER BY expires, time LIMIT :rows`,
     )
     .raw();
   const latest = db.prepare<[string], number>("SELECT max(version) FROM log WHERE link = ?").pluck();
@@ -47,18 +48,24 @@ export function createSweeper(db: Database.Database): Sweeper {
   const pruned = db.prepare<[string], { since: number }>("SELECT since FROM prune WHERE link = ?");
   const record = db.prepare("INSERT OR REPLACE INTO prune (link, time, version, since, until, crc) VALUES (?, ?, ?, ?, ?, ?)");
 
-  function expire(nowMicros: number, nextTime: () => number): number {
-    const rows = expiring.all({ ...cursor, now: nowMicros, rows: limits.sweepRows }) as LogRow[];
+  function expire(nowMicros: number, nextTime: () => number): Pick<SweepResult, "expired" | "damaged"> {
+    const rows = expiring.all({ ...cursor, now: nowMicros, rows: limits.sweepRows }) as CheckedRow[];
     let count = 0;
-    for (const [, link, version, action, kind, owner, , body] of rows) {
+    const damaged: string[] = [];
+    for (const [time, link, version, action, kind, owner, expires, body, crc] of rows) {
       if (action === "DELETE" || latest.get(link) !== version) continue;
+      // Its state goes on into the new version: a changed bit would get a fresh checksum.
+      if (logChecksum([time, link, version, action, kind, owner, expires, body]) !== crc) {
+        damaged.push(link);
+        continue;
+      }
       const row: LogRow = [nextTime(), link, version + 1, "DELETE", kind, owner, 0, body];
       insert.run(...row, logChecksum(row));
       count += 1;
     }
     const final = rows.at(-1);
     if (final) cursor = { expires: final[6], time: final[0] };
-    return count;
+    return { expired: count, damaged };
   }
 
   function pruneLink(link: string, cutoff: number, budget: number, nextTime: () => number): { removed: number; more: boolean } {
@@ -110,7 +117,7 @@ export function createSweeper(db: Database.Database): Sweeper {
     run(nowMicros, options, nextTime) {
       const expired = expire(nowMicros, nextTime);
       const removed = options.mayPrune ? pruneAll(nowMicros - options.historyMicros, nextTime) : 0;
-      return { expired, pruned: removed };
+      return { ...expired, pruned: removed };
     },
     reset() {
       cursor = expiryStart;

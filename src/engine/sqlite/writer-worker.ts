@@ -1,5 +1,6 @@
 import { workerData } from "node:worker_threads";
 import type { DocumentWrite } from "../../document/document.js";
+import type { SweepResult } from "../engine.js";
 import type { SweepOptions } from "./sweep.js";
 import { serveWorker } from "../../io/worker-loop.js";
 import { openWriter, type WriteOutcome, type WriterOptions } from "./writer.js";
@@ -9,7 +10,7 @@ export type WriterCall =
   | { kind: "commit"; nowMicros: number; writes: DocumentWrite[] }
   | { kind: "pin"; nowMicros: number }
   | { kind: "sweep"; nowMicros: number; options: SweepOptions };
-export type WriterAnswer = WriteOutcome[] | { wallTimeMicros: number } | { expired: number; pruned: number };
+export type WriterAnswer = WriteOutcome[] | { wallTimeMicros: number } | SweepResult;
 
 serveWorker<WriterCall, WriterAnswer>(() => {
   const options = workerData as WriterOptions;

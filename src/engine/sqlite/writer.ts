@@ -1,9 +1,11 @@
+import type Database from "better-sqlite3";
 import type { DocumentWrite } from "../../document/document.js";
 import { applyMerge } from "../../document/merge.js";
-import { HostError, type HostErrorRecord } from "../../errors.js";
+import { HostError, type HostErrorRecord, type Reason } from "../../errors.js";
 import { limits } from "../../limits.js";
+import type { SweepResult } from "../engine.js";
 import { checkedVersion, logChecksum, type LogRow } from "./row.js";
-import { openIndex, readMeta, readPosition, type Counts } from "./schema.js";
+import { countLog, countsText, openIndex, readMeta, readPosition, writeCounts, type Counts } from "./schema.js";
 import { fromSqlite, isUncertain } from "./sqlite-error.js";
 import { createSweeper, type SweepOptions } from "./sweep.js";
 
@@ -20,11 +22,14 @@ export interface WriterOptions {
 export interface Writer {
   /** One transaction: durable when it returns. A refused write leaves the others standing; a failed commit fails all. */
   commit(nowMicros: number, writes: DocumentWrite[]): WriteOutcome[];
-  /** The wall time of a snapshot: later writes get later times, even if the clock goes back. */
+  /** The end of a snapshot's window: later writes get later times, even if the clock goes back. The wall time, where it can be written down. */
   pin(nowMicros: number): { wallTimeMicros: number };
-  sweep(nowMicros: number, options: SweepOptions): { expired: number; pruned: number };
+  sweep(nowMicros: number, options: SweepOptions): SweepResult;
   close(): void;
 }
+
+/** Why the time of a snapshot may not get written down: the snapshot itself needs nothing written. */
+const withoutWriting: readonly Reason[] = ["STORAGE_FULL", "STORAGE_FAILED", "INDEX_READ_ONLY", "OUTCOME_UNKNOWN"];
 
 interface Head {
   version: number;
@@ -40,8 +45,10 @@ interface Head {
 export function openWriter(options: WriterOptions): Writer {
   const db = openIndex(options.path, "write", options.durable, 16 * 1024);
   const meta = readMeta(db);
-  let counts: Counts = meta.counts;
+  let counts = meta.counts ?? recount(db);
   let last = Math.max(readPosition(db), meta.floorMicros, options.floorMicros);
+  /** The greatest time that later writes are above, also after a restart with a clock that went back. */
+  let durableFloor = Math.max(meta.floorMicros, options.floorMicros);
   let broken: HostError | undefined;
 
   const head = db.prepare<[string], Head>(
@@ -63,7 +70,7 @@ export function openWriter(options: WriterOptions): Writer {
     try {
       begin.run();
       const result = work();
-      if (counts !== before.counts) saveCounts.run(JSON.stringify(counts));
+      if (counts !== before.counts) saveCounts.run(countsText(counts));
       commit.run();
       return result;
     } catch (thrown) {
@@ -84,7 +91,7 @@ export function openWriter(options: WriterOptions): Writer {
   }
 
   function append(nowMicros: number, row: Omit<DocumentWrite, "mergeRule"> & { version: number; expires: number }): LogRow {
-    last = Math.max(nowMicros, last + 1);
+    last = nextTime(nowMicros, last);
     const written: LogRow = [last, row.link, row.version, row.action, row.kind, row.owner, row.expires, row.body];
     insert.run(...written, logChecksum(written));
     return written;
@@ -131,17 +138,24 @@ export function openWriter(options: WriterOptions): Writer {
       );
     },
     pin(nowMicros) {
-      return transaction(() => {
-        last = Math.max(nowMicros, last);
-        saveFloor.run(String(last));
-        return { wallTimeMicros: last };
-      });
+      try {
+        const wallTimeMicros = transaction(() => {
+          last = Math.max(nowMicros, last);
+          saveFloor.run(String(last));
+          return last;
+        });
+        durableFloor = wallTimeMicros;
+        return { wallTimeMicros };
+      } catch (thrown) {
+        // A full or failed disk is when a backup to another one is needed most: it ends where the log does.
+        if (!(thrown instanceof HostError) || !withoutWriting.includes(thrown.reason)) throw thrown;
+        return { wallTimeMicros: Math.max(readPosition(db), durableFloor) };
+      }
     },
     sweep(nowMicros, sweepOptions) {
-      if (broken || !sweeper.hasWork(nowMicros, sweepOptions)) return { expired: 0, pruned: 0 };
+      if (broken || !sweeper.hasWork(nowMicros, sweepOptions)) return { expired: 0, pruned: 0, damaged: [] };
       return transaction(() => {
-        const nextTime = () => (last = Math.max(nowMicros, last + 1));
-        const done = sweeper.run(nowMicros, sweepOptions, nextTime);
+        const done = sweeper.run(nowMicros, sweepOptions, () => (last = nextTime(nowMicros, last)));
         counts = { documents: counts.documents - done.expired, versions: counts.versions + done.expired - done.pruned };
         return done;
       });
@@ -150,6 +164,20 @@ export function openWriter(options: WriterOptions): Writer {
       db.close();
     },
   };
+}
+
+/** The counts of an index whose record of them is damaged, or has no checksum yet: the log is what counts. */
+function recount(db: Database.Database): Counts {
+  const counts = countLog(db);
+  writeCounts(db, counts);
+  return counts;
+}
+
+/** Throws where no time is left that a backup of the index could hold. */
+function nextTime(nowMicros: number, last: number): number {
+  const time = Math.max(nowMicros, last + 1);
+  if (time <= limits.timeMicros) return time;
+  throw new HostError("INDEX_READ_ONLY", `The next update time, ${time}, is beyond ${limits.timeMicros} (the year 2112), the last one that the index takes. Check the clock of the machine; where the log itself is that far ahead, restore a backup from before.`);
 }
 
 /** Why a write may not be applied to the current state, with Xenon's words where it has some. */
