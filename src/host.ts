@@ -11,6 +11,7 @@ import { openFileStore } from "./file-store/file-store.js";
 import { isHostId, resolveOptions, type HostOptions, type ResolvedOptions } from "./host-options.js";
 import { lockDirectory } from "./io/directory-lock.js";
 import { temporaryPrefix, writeFileDurably } from "./io/durable-file.js";
+import { openFilesLimit } from "./io/open-files.js";
 import { readSmallFile } from "./io/read-file.js";
 import { limits } from "./limits.js";
 import { createMetrics } from "./metrics/metrics.js";
@@ -20,6 +21,7 @@ import { clientTls } from "./remote/tls.js";
 import { checkExposure } from "./security/exposure.js";
 import { hostNames, isLoopback } from "./security/hosts.js";
 import { identifyBy } from "./security/clients.js";
+import { createFailedLogins } from "./security/failed-logins.js";
 import { loadTokens } from "./security/tokens.js";
 import type { DocumentService } from "./service/document-service.js";
 import { openBackupRecords } from "./service/backup-records.js";
@@ -50,7 +52,8 @@ import { openDocumentIndex, type DocumentIndex } from "./store/document-index.js
 import { memoryParent, openMemoryDirectory } from "./store/memory-directory.js";
 import { openTransfers } from "./transfer/transfers.js";
 import { createRequestShares } from "./transport/request-shares.js";
-import { bearerTokenOf } from "./transport/call/authorization.js";
+import type { Admission } from "./transport/admission.js";
+import { connectionLimits } from "./transport/connections.js";
 import { messageRegistry } from "./transport/call/message-registry.js";
 import { authorizeMethods } from "./transport/call/method-roles.js";
 import { hostServices } from "./transport/call/host-services.js";
@@ -309,15 +312,20 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   health.set("backup", (await backupHealth.look()).healthy);
   const registry = messageRegistry(services);
   const authorize = authorizeMethods(tokens);
-  const identify = identifyBy(tokens);
-  const shares = createRequestShares();
+  const admission: Admission = {
+    identify: identifyBy(tokens),
+    shares: createRequestShares(),
+    failedLogins: createFailedLogins(() => performance.now(), (address, count) => logger.warn({ address, count }, "requests with an unknown token")),
+    connectionLimits: connectionLimits(await openFilesLimit(seams.files)),
+    onShed: (count) => logger.warn({ count }, "connections without a known token were closed for new ones: a port has as many as it may"),
+  };
   const http = createHttpServer({
     host: options.httpHost,
     port: options.httpPort,
     hostNames: hostNames(options.httpHost, options.hostNames),
     takesStreams: (url) => url.startsWith(transferPrefix) || url.startsWith(localFilePrefix) || url.startsWith(importPath),
     corsOrigins: options.corsOrigins,
-    openHold: ({ headers, socket }) => shares.bytes.open(identify(bearerTokenOf(headers.authorization), socket.remoteAddress)),
+    admission,
     handlers: [
       createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, tokens }),
       ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),
@@ -350,8 +358,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     idleMs: options.streamIdleMs,
     health,
     observer: requests,
-    identify,
-    shares,
+    admission,
     tls: options.tls,
   }).catch(async (error: unknown) => {
     await http.close(0);

@@ -281,7 +281,20 @@ export const limits = {
   bodyProgressBytes: 64 * KiB,
   /** How often that is looked at. */
   bodyCheckMs: 10_000,
+  /** Of one port, unless the process may open fewer files: half for connections without a known token, a quarter for such of one address. */
   connections: 4096,
+  /** A connection on which no request with a known token came is closed after so long without a request; how often that is looked at. */
+  silentConnectionMs: 10_000,
+  connectionCheckMs: 1_000,
+  /** A gRPC connection that nothing answers on is looked for with pings so often, and given up after so long without an answer. */
+  grpcPingMs: 60_000,
+  grpcPingTimeoutMs: 20_000,
+  /** Unknown tokens of one address within a time, after which answers to them wait: twice as long for each, up to a bound. */
+  failedLogins: 10,
+  failedLoginsMs: 60_000,
+  failedLoginDelayMs: 10,
+  failedLoginDelayMaxMs: 5_000,
+  failedLoginAddresses: 10_000,
   headerBytes: 16 * KiB,
   idleConnectionMs: 65_000,
   /** How long a browser may remember that it may ask; it takes no longer than this (2 hours). */

@@ -16,10 +16,14 @@ export function authorize(tokens: TokenTable | undefined, token: string | undefi
     throw new HostError("TOKEN_MISSING", "This host wants a token: send it as Authorization: Bearer <token>.");
   }
   const granted = tokens.rolesOf(token);
-  if (granted === undefined) throw new HostError("TOKEN_UNKNOWN", "The token is not known to this host.");
+  if (granted === undefined) throw unknownToken();
   if (role === undefined || granted.has("admin")) return;
   const wanted = typeof role === "string" ? [role] : role;
   if (wanted.some((one) => granted.has(one) || (one === "read" && granted.has("write")))) return;
   const names = wanted.join(" or ");
   throw new HostError("ROLE_MISSING", `The token does not have the role ${names}.`, { metadata: { role: names } });
+}
+
+export function unknownToken(): HostError {
+  return new HostError("TOKEN_UNKNOWN", "The token is not known to this host.");
 }

@@ -4,10 +4,12 @@ import { constants } from "node:http2";
 import { Duplex } from "node:stream";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import type { Identify } from "../../security/clients.js";
+import type { Client } from "../../security/clients.js";
+import { unknownToken } from "../../security/roles.js";
 import type { RequestObserver } from "../../service/requests.js";
+import { admit, type Admission } from "../admission.js";
 import { bearerTokenOf, type Authorize } from "../call/authorization.js";
-import type { RequestShares } from "../request-shares.js";
+import type { Connections } from "../connections.js";
 import { serviceErrorOf } from "./error.js";
 import { FrameMeter } from "./frames.js";
 import { observeCall } from "./observe.js";
@@ -16,11 +18,9 @@ export interface GuardOptions {
   /** The methods that are served, by path. */
   methods: ReadonlyMap<string, DescMethod>;
   authorize: Authorize | undefined;
-  identify: Identify;
-  shares: RequestShares;
+  admission: Admission;
+  connections: Connections;
   observer: RequestObserver | undefined;
-  /** Told of the connection of each call whose token was found good. */
-  onKnownClient: (address: string | undefined, port: number | undefined) => void;
 }
 
 type InterceptedCall = Parameters<ServerInterceptor>[1];
@@ -38,7 +38,7 @@ export function messageTaken(metadata: Metadata): void {
  * messages come their bytes are accounted; a call that would take more than its client's share is ended, and one whose messages
  * nobody takes is not read further.
  */
-export function createGuard({ methods, authorize, identify, shares, observer, onKnownClient }: GuardOptions): ServerInterceptor {
+export function createGuard({ methods, authorize, admission, connections, observer }: GuardOptions): ServerInterceptor {
   return ({ path, requestStream }, call) => {
     const stream = streamOf(call);
     let meter: FrameMeter | undefined;
@@ -60,20 +60,27 @@ export function createGuard({ methods, authorize, identify, shares, observer, on
       if (!readWaits) call.startRead();
     }
 
-    function admit(metadata: Metadata): void {
+    function enter(metadata: Metadata): number {
       const token = bearerTokenOf(textOf(metadata, "authorization"));
+      const { remoteAddress, remotePort } = call.getConnectionInfo();
+      const connection = connections.find(remoteAddress, remotePort);
+      if (connection) connections.begin(connection);
+      stream.once("close", () => connection && connections.end(connection));
+      const { client, delayMs } = admit(admission, connections, connection, token, remoteAddress);
+      const place = admission.shares.calls.open(client);
+      stream.once("close", place.release);
+      place.add(1);
+      if (delayMs > 0) return delayMs;
       const method = methods.get(path);
       if (method) authorize?.(method, token);
-      const { remoteAddress, remotePort } = call.getConnectionInfo();
-      const client = identify(token, remoteAddress);
-      const place = shares.calls.open(client);
-      place.add(1);
-      const hold = shares.bytes.open(client);
+      account(metadata, client);
+      return 0;
+    }
+
+    function account(metadata: Metadata, client: Client): void {
+      const hold = admission.shares.bytes.open(client);
       const frames = (meter = new FrameMeter(hold));
-      stream.once("close", () => {
-        place.release();
-        hold.release();
-      });
+      stream.once("close", hold.release);
       stream.on("data", (chunk: Buffer) => {
         if (refused) return;
         try {
@@ -86,7 +93,6 @@ export function createGuard({ methods, authorize, identify, shares, observer, on
         frames.taken();
         if (readWaits) read();
       });
-      if (client.authenticated) onKnownClient(remoteAddress, remotePort);
     }
 
     const guarded: InterceptedCall = {
@@ -94,7 +100,11 @@ export function createGuard({ methods, authorize, identify, shares, observer, on
         call.start({
           onReceiveMetadata(metadata) {
             try {
-              admit(metadata);
+              const delayMs = enter(metadata);
+              if (delayMs > 0) {
+                setTimeout(() => refuse(unknownToken(), metadata), delayMs);
+                return;
+              }
             } catch (thrown) {
               refuse(thrown, metadata);
               return;

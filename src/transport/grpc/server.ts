@@ -1,16 +1,17 @@
 import type { DescFile } from "@bufbuild/protobuf";
+import { createServer as createListener, type AddressInfo, type Server as Listener } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Server, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { identifyBy, type Identify } from "../../security/clients.js";
 import type { TlsIdentity } from "../../security/tls.js";
 import { file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
 import type { RequestObserver } from "../../service/requests.js";
+import { connectionsOf, openAdmission, type Admission } from "../admission.js";
 import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
 import type { BoundService } from "../call/bound-service.js";
 import type { HealthRegistry } from "../call/health.js";
-import { createRequestShares, type RequestShares } from "../request-shares.js";
+import type { Connections } from "../connections.js";
 import type { OnInternalError } from "../status.js";
 import type { CallOptions } from "./call-context.js";
 import { serverCredentials } from "./credentials.js";
@@ -32,10 +33,8 @@ export interface GrpcServerOptions extends CallChecks {
   tls?: TlsIdentity | undefined;
   /** How long a client may take nothing of a stream, in milliseconds. Absent: limits.streamIdleMs. */
   idleMs?: number;
-  /** Whose each call is. Absent: that of its address. */
-  identify?: Identify;
-  /** What is shared with other ports. Absent: shares of its own. */
-  shares?: RequestShares;
+  /** What is shared with other ports. Absent: a port of its own. */
+  admission?: Admission;
   /** Hears of each call when it is over. */
   observer?: RequestObserver;
   /** Served too; says that nothing serves any more when the server closes. */
@@ -56,18 +55,22 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const files = [file_google_rpc_error_details, ...(options.reflectionFiles ?? [])];
   const described = [...options.services, health.service];
   const services = [...described, ...reflectionServices(described, files)];
+  const admission = options.admission ?? openAdmission();
+  const connections = connectionsOf(admission);
   const guard = createGuard({
     methods: new Map(services.flatMap(({ service }) => service.methods.map((method) => [`/${service.typeName}/${method.name}`, method]))),
     authorize: options.authorize,
-    identify: options.identify ?? identifyBy(undefined),
-    shares: options.shares ?? createRequestShares(),
+    admission,
+    connections,
     observer: options.observer,
-    onKnownClient: () => undefined,
   });
   const server = new Server({
     "grpc.max_receive_message_length": limits.grpcMessageBytes,
     "grpc.max_send_message_length": limits.grpcMessageBytes,
     "grpc.max_concurrent_streams": limits.callsPerConnection,
+    "grpc.max_connection_idle_ms": limits.idleConnectionMs,
+    "grpc.keepalive_time_ms": limits.grpcPingMs,
+    "grpc.keepalive_timeout_ms": limits.grpcPingTimeoutMs,
     interceptors: [guard],
   });
   const callOptions: CallOptions = {
@@ -79,9 +82,16 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     observer: options.observer,
   };
   for (const service of services) addService(server, service, callOptions);
-  const port = await bind(server, options);
+  const listener = await listen(server, connections, options);
+  const { port } = listener.address() as AddressInfo;
   let closing: Promise<void> | undefined;
-  return { port, close: (graceMs) => (closing ??= close(server, health, callOptions.running, graceMs)) };
+  const stop = async (graceMs: number) => {
+    listener.close();
+    await close(server, health, callOptions.running, graceMs);
+    for (const socket of connections.sockets()) socket.destroy();
+    connections.stop();
+  };
+  return { port, close: (graceMs) => (closing ??= stop(graceMs)) };
 }
 
 function addService(server: Server, { service, methods }: BoundService, options: CallOptions) {
@@ -90,14 +100,21 @@ function addService(server: Server, { service, methods }: BoundService, options:
   server.addService(definitionOf(service), handlers);
 }
 
-function bind(server: Server, { host, port, tls }: GrpcServerOptions): Promise<number> {
-  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+/** A listener of our own, so that connections are counted before grpc-js knows of them. */
+function listen(server: Server, connections: Connections, { host, port, tls }: GrpcServerOptions): Promise<Listener> {
+  const { injectConnection } = server.createConnectionInjector(serverCredentials(tls));
+  const listener = createListener((socket) => {
+    connections.add(socket);
+    injectConnection(socket);
+  });
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, serverCredentials(tls), (error, bound) => {
-      if (!error) return resolve(bound);
+    listener.once("error", (cause) => {
       server.forceShutdown();
-      reject(new HostError("CONFIGURATION_INVALID", `gRPC cannot listen on ${address}: ${error.message}. Choose another port or address.`, { cause: error }));
+      connections.stop();
+      const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+      reject(new HostError("CONFIGURATION_INVALID", `gRPC cannot listen on ${address}: ${cause.message}. Choose another port or address.`, { cause }));
     });
+    listener.listen(port, host, () => resolve(listener));
   });
 }
 

@@ -4,6 +4,8 @@ import { HostError } from "../../errors.js";
 import { hostNames } from "../../security/hosts.js";
 import { createShares } from "../../security/shares.js";
 import { until } from "../../../test/support/dialect-host.js";
+import { openAdmission } from "../admission.js";
+import { createRequestShares } from "../request-shares.js";
 import { sendError } from "../xenon/error-response.js";
 import { readText } from "./body.js";
 import { sendJson } from "./respond.js";
@@ -14,7 +16,7 @@ const server = createHttpServer({
   host: "127.0.0.1",
   port: 0,
   hostNames: hostNames("127.0.0.1"),
-  openHold: ({ headers }) => shares.open({ key: headers.authorization ?? "", authenticated: true, admin: false }),
+  admission: { ...openAdmission(), identify: (token = "") => ({ key: token, authenticated: true, admin: false }), shares: { ...createRequestShares(), bytes: shares } },
   handlers: [async (request, response) => {
     const text = await readText(request, 1_000_000);
     sendJson(response, 200, String(text.length));
@@ -30,7 +32,7 @@ function put(client: string, declared: number, sent: number): Promise<{ socket: 
   return new Promise((resolve) => {
     let text = "";
     const socket = connect(port, "127.0.0.1", () => {
-      socket.write(`PUT / HTTP/1.1\r\nhost: localhost\r\nauthorization: ${client}\r\ncontent-length: ${declared}\r\n\r\n${"x".repeat(sent)}`);
+      socket.write(`PUT / HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${client}\r\ncontent-length: ${declared}\r\n\r\n${"x".repeat(sent)}`);
       resolve({ socket, answer: () => text });
     });
     socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1"))).on("error", () => undefined);

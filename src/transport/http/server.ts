@@ -7,7 +7,8 @@ import { limits } from "../../limits.js";
 import type { HostNames } from "../../security/hosts.js";
 import type { TlsIdentity } from "../../security/tls.js";
 import type { RequestName, RequestObserver } from "../../service/requests.js";
-import type { Hold } from "../../security/shares.js";
+import { admit, connectionsOf, openAdmission, type Admission } from "../admission.js";
+import { bearerTokenOf } from "../call/authorization.js";
 import { createCrossSiteCheck } from "./cross-site.js";
 import { holdUnder, releaseHold } from "./held-bytes.js";
 import { observe, statusOf } from "./observe.js";
@@ -37,8 +38,8 @@ export interface HttpServerOptions {
   handlers: readonly HttpHandler[];
   /** Writes an error as an answer; nothing was sent yet. */
   sendError: (request: IncomingMessage, response: ServerResponse, error: HostError) => void;
-  /** Where the bytes that a request holds in memory are accounted. Absent: nowhere. */
-  openHold?: (request: IncomingMessage) => Hold;
+  /** What is shared with other ports. Absent: a port of its own, without tokens. */
+  admission?: Admission;
   /** Hears of each request when it is over, and counts them under their names. */
   observer?: { requests: RequestObserver; nameOf: (method: string, url: string) => RequestName };
   /** Absent: plain HTTP. */
@@ -57,7 +58,7 @@ export interface HttpServer {
 }
 
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { handlers, hostNames, takesStreams = () => false, sendError, onInternalError, observer, openHold } = options;
+  const { handlers, hostNames, takesStreams = () => false, sendError, onInternalError, observer, admission = openAdmission() } = options;
   const active: InFlight[] = [];
   const checkCrossSite = createCrossSiteCheck(options.corsOrigins ?? []);
   let closing = false;
@@ -67,17 +68,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     // It would cut a stream however fast it comes; bodies are watched below.
     requestTimeout: 0,
     keepAliveTimeout: limits.idleConnectionMs,
+    connectionsCheckingInterval: limits.connectionCheckMs,
     maxHeaderSize: limits.headerBytes,
     noDelay: true,
   };
   const server = options.tls ? createTlsServer({ ...settings, ...tlsSettings(options.tls) }) : createServer(settings);
   let bodies: ReturnType<typeof watchBodies> | undefined;
-  server.maxConnections = limits.connections;
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
+  const connections = connectionsOf(admission);
+  server.on("connection", (socket: Socket) => connections.add(socket));
   server.on("request", accept);
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
     // A client that asks first is told to go on only with what can be taken; otherwise the refusal is its answer.
@@ -100,16 +98,23 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     turns.take(request.socket, response, () => {
       const flight: InFlight = { response, controller: undefined, place: active.length };
       active.push(flight);
-      if (openHold) holdUnder(request, () => openHold(request));
+      const { remoteAddress, remotePort } = request.socket;
+      const connection = connections.find(remoteAddress, remotePort);
+      if (connection) connections.begin(connection);
+      const { client, delayMs } = admit(admission, connections, connection, bearerTokenOf(request.headers.authorization), remoteAddress);
+      holdUnder(request, () => admission.shares.bytes.open(client));
       const ended = observer?.requests.counter.begin(observer.nameOf(request.method ?? "", request.url ?? ""));
       response.on("close", () => {
         leave(active, flight);
         releaseHold(request);
+        if (connection) connections.end(connection);
         ended?.(statusOf(response));
         if (!response.writableFinished) flight.controller?.abort();
         if (closing) server.closeIdleConnections();
       });
-      void answer(request, response, () => signalOf(flight));
+      const begin = () => void answer(request, response, () => signalOf(flight));
+      if (delayMs === 0) begin();
+      else setTimeout(begin, delayMs);
     });
   }
 
@@ -160,15 +165,16 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       server.closeIdleConnections();
       // A connection that never said a word is not idle to node:http; it would hold the close up to its timeout.
       const busy = new Set(active.flatMap(({ response: { socket } }) => (socket ? [addressOf(socket)] : [])));
-      for (const socket of sockets) if (options.tls ? !busy.has(addressOf(socket)) : socket.bytesRead === 0) socket.destroy();
+      for (const socket of connections.sockets()) if (options.tls ? !busy.has(addressOf(socket)) : socket.bytesRead === 0) socket.destroy();
       const timer = setTimeout(() => {
         for (const { controller } of active) controller?.abort();
         server.closeAllConnections();
         // Those that are still shaking hands are none to node:https.
-        for (const socket of sockets) socket.destroy();
+        for (const socket of connections.sockets()) socket.destroy();
       }, graceMs);
       await closed;
       bodies?.stop();
+      connections.stop();
       clearTimeout(timer);
     },
   };
@@ -189,7 +195,7 @@ function tlsSettings({ certificate, key, clientCa }: TlsIdentity) {
     cert: certificate,
     key,
     minVersion: "TLSv1.2" as const,
-    handshakeTimeout: limits.headersTimeoutMs,
+    handshakeTimeout: limits.silentConnectionMs,
     ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
   };
 }
@@ -223,7 +229,7 @@ function signalOf(flight: InFlight): AbortSignal {
 /** What is no HTTP at all, or too slow or too large to be read, has no request to answer. */
 function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex): void {
   // Who does not get through the handshake could not read an answer.
-  if (!socket.writable || error.code === "ECONNRESET" || error.code?.startsWith("ERR_SSL")) {
+  if (!socket.writable || error.code === "ECONNRESET" || error.code?.startsWith("ERR_SSL") || error.code?.startsWith("ERR_TLS")) {
     socket.destroy();
     return;
   }

@@ -1,0 +1,92 @@
+import { createServer, connect, type AddressInfo, type Server, type Socket } from "node:net";
+import { until } from "../../test/support/dialect-host.js";
+import type { Client } from "../security/clients.js";
+import { connectionLimits, createConnections, type ConnectionLimits, type Connections } from "./connections.js";
+
+const small: ConnectionLimits = { total: 8, strangers: 4, strangersPerAddress: 3, perClient: 5, silentMs: 60_000 };
+const client = (key: string): Client => ({ key, authenticated: true, admin: false });
+
+let listener: Server;
+let connections: Connections;
+let shed = 0;
+const dialled: Socket[] = [];
+async function begin(most: ConnectionLimits): Promise<void> {
+  shed = 0;
+  connections = createConnections(most, (count) => (shed += count));
+  listener = createServer((socket) => connections.add(socket.resume().on("error", () => undefined)));
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+}
+afterEach(() => {
+  for (const socket of dialled.splice(0)) socket.destroy();
+  connections.stop();
+  listener.close();
+});
+
+async function dial(from = "127.0.0.1"): Promise<Socket & { localPort: number }> {
+  const { port } = listener.address() as AddressInfo;
+  const socket = connect({ port, host: "127.0.0.1", localAddress: from }).on("error", () => undefined).resume();
+  dialled.push(socket);
+  await new Promise((resolve) => socket.once("connect", resolve));
+  await until(() => connections.find(from, socket.localPort) !== undefined);
+  return socket as Socket & { localPort: number };
+}
+async function known(key: string, from = "127.0.0.1"): Promise<Socket> {
+  const socket = await dial(from);
+  const connection = connections.find(from, socket.localPort);
+  if (connection) connections.identified(connection, client(key), "t");
+  return socket;
+}
+const open = (sockets: Socket[]) => sockets.map(({ closed }) => !closed);
+
+test("one stranger too many of an address, or of all, makes the oldest of them go", async () => {
+  await begin(small);
+  const own: Socket[] = [];
+  for (let i = 0; i < 4; i++) own.push(await dial());
+  await until(() => own[0]?.closed === true);
+  expect(open(own)).toEqual([false, true, true, true]);
+  const others = [await dial("127.0.0.2"), await dial("127.0.0.3")];
+  await until(() => own[1]?.closed === true);
+  expect([open(own), open(others), connections.count()]).toEqual([[false, false, true, true], [true, true], 4]);
+  await until(() => shed === 2);
+});
+
+test("a client with a known token keeps its room, and takes no more than its share", async () => {
+  await begin(small);
+  const mine: Socket[] = [];
+  for (let i = 0; i < 5; i++) mine.push(await known("token 1"));
+  for (let i = 0; i < 20; i++) await dial(`127.0.0.${2 + (i % 5)}`);
+  expect(open(mine)).toEqual([true, true, true, true, true]);
+  mine.push(await known("token 1", "127.0.0.9"));
+  await until(() => mine[0]?.closed === true);
+  expect(open(mine)).toEqual([false, true, true, true, true, true]);
+});
+
+test("a full port still takes a new client, at the cost of the one that has most", async () => {
+  await begin(small);
+  const many: Socket[] = [];
+  for (let i = 0; i < 5; i++) many.push(await known("token 1"));
+  const few: Socket[] = [];
+  for (let i = 0; i < 3; i++) few.push(await known("token 2"));
+  few.push(await known("token 3"));
+  await until(() => many[0]?.closed === true);
+  expect([open(many), open(few)]).toEqual([[false, true, true, true, true], [true, true, true, true]]);
+});
+
+test("a silent stranger is closed; one with a request, and a known client, are not", async () => {
+  await begin({ ...small, silentMs: 100 });
+  const silent = await dial();
+  const asking = await dial("127.0.0.2");
+  const connection = connections.find("127.0.0.2", asking.localPort);
+  if (connection) connections.begin(connection);
+  const idle = await known("token 1", "127.0.0.3");
+  await until(() => silent.closed);
+  expect(open([asking, idle])).toEqual([true, true]);
+  if (connection) connections.end(connection);
+  await until(() => asking.closed);
+  expect(connections.count()).toBe(1);
+});
+
+test("a port takes a quarter of the files that the process may have open", () => {
+  expect(connectionLimits(1024)).toMatchObject({ total: 256, strangers: 128, strangersPerAddress: 64, perClient: 128 });
+  expect(connectionLimits()).toMatchObject({ total: 4096 });
+});
