@@ -29,8 +29,10 @@ export interface HostOptions {
   backupRoots?: string[];
   /** Where automatic backups go: made if it is missing, its parent is not. Default: auto-backup in the data directory. */
   autoBackupDirectory?: string;
-  /** Files of /local-files may only lie in these directories. Default: the backup roots. */
+  /** Files of /local-files may only lie in these directories. Default: the backup roots; with tokens or a client CA none, so that it serves no files. */
   fileRoots?: string[];
+  /** Files with secrets of this host, such as that of the tokens: /local-files serves none of them. */
+  secretFiles?: string[];
   /** How long versions beyond the retained count stay, in milliseconds. Default 24 h. */
   historyMs?: number;
   /** Versions of one document that stay whatever their age. Default 10,000. */
@@ -92,6 +94,7 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     memoryIndexes: [],
     backupRoots: [],
     fileRoots: [],
+    secretFiles: [],
     historyMs: limits.historyMs,
     retainedVersions: limits.retainedVersions,
     hostNames: [],

@@ -228,12 +228,13 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     throw new HostError("CONFIGURATION_INVALID", `The directory for automatic backups, ${autoBackupDirectory}, lies in the data directory, where the host removes what is not its own: name one outside, or none for auto-backup in it.`);
   }
   const fileUris = filePlaces({ seams, roots, dataDirectory: realDataDirectory, autoBackupDirectory: realAutoBackupDirectory });
-  const fileRoots = options.fileRoots.length > 0 ? await resolveRoots(files, options.fileRoots, "file root") : roots;
+  // Who has to show a token or a certificate may not make files wherever the host's user may, nor beside its backups, unless somebody said so.
+  const authenticated = tokens !== undefined || options.tls?.clientCa !== undefined;
+  const fileRoots = options.fileRoots.length > 0 ? await resolveRoots(files, options.fileRoots, "file root") : authenticated ? undefined : roots;
   const fileStore = await openFileStore(seams, {
     directory: join(dataDirectory, "file-services"),
     roots: fileRoots,
-    dataDirectory: realDataDirectory,
-    autoBackupDirectory: realAutoBackupDirectory,
+    closed: [realDataDirectory, realAutoBackupDirectory, ...(await Promise.all(options.secretFiles.map((path) => resolveLinks(files, resolve(path)))))],
     onBackgroundError: onInternalError,
   });
   closers.push(() => fileStore.close());

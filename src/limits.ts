@@ -189,6 +189,8 @@ export const limits = {
   transferSyncBytes: 32 * MiB,
   /** Services of /local-files; and what of them is being uploaded, or waits for the rest of it for so long. */
   fileServices: 1000,
+  /** Files that are known to have been written through /local-files; those written longest ago are forgotten first. */
+  publishedFiles: 10_000,
   /** A path of 4 KiB, each byte of it escaped. */
   fileUriLength: 12 * KiB + 20,
   fileUploads: 64,

@@ -19,7 +19,7 @@ export const settings: readonly Setting[] = [
   { name: "backup-root", placeholder: "DIR", help: "a directory that backups may lie in; repeatable (default: anywhere)", many: true },
   { name: "auto-backup-directory", placeholder: "DIR", help: "where automatic backups go (default auto-backup in the data directory)" },
   { name: "backup-max-age", placeholder: "DURATION", help: "how old the newest good backup may be before health says so (default: as old as it likes)" },
-  { name: "file-root", placeholder: "DIR", help: "a directory that files of /local-files may lie in; repeatable (default: the backup roots)", many: true },
+  { name: "file-root", placeholder: "DIR", help: "a directory that files of /local-files may lie in; repeatable (default: the backup roots; with tokens or a client CA none)", many: true },
   { name: "history", placeholder: "DURATION", help: "how long versions beyond the retained count stay (default 24h)" },
   { name: "retain-versions", placeholder: "N", help: "versions of a document that stay whatever their age (default 10000)" },
   { name: "token-file", placeholder: "FILE", help: "tokens and their roles, one a line; without it anybody may do anything" },

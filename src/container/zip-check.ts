@@ -3,7 +3,7 @@ import { pipeline } from "node:stream/promises";
 import { crc32, createInflateRaw } from "node:zlib";
 import { errnoOf, type FileSystem, type OpenFile } from "../io/file-system.js";
 import { limits } from "../limits.js";
-import { bytesAt, readZipDirectory, zipDamaged, type DirectoryEntry } from "./zip-directory.js";
+import { bytesAt, readZipDirectory, zipDamaged, type DirectoryEntry, type ZipDirectory } from "./zip-directory.js";
 
 type Through = (bytes: AsyncIterable<Buffer>) => AsyncIterable<Buffer>;
 
@@ -24,24 +24,34 @@ export async function checkZip(files: FileSystem, path: string, through: Through
   const file = await files.openToRead(path);
   try {
     const directory = await readZipDirectory(file, path);
-    const spans: { start: number; end: number }[] = [];
-    for (const entry of directory.entries) {
-      const start = await checkHeader(file, path, entry);
-      const end = start + entry.packedBytes;
-      if (end > directory.offset) throw damaged(path, entry, "goes beyond the directory");
+    const starts = await checkSpans(file, path, directory);
+    for (const [i, entry] of directory.entries.entries()) {
+      const start = starts[i] ?? 0;
       await checkData(file, path, entry, start, through);
-      if ((entry.flags & describedFlag) !== 0) await checkDescriptor(file, path, entry, end);
-      spans.push({ start: entry.offset, end });
+      if ((entry.flags & describedFlag) !== 0) await checkDescriptor(file, path, entry, start + entry.packedBytes);
     }
-    // Entries that share bytes would unpack to any size.
-    spans.sort((a, b) => a.start - b.start);
-    spans.forEach(({ end }, i) => {
-      if (end > (spans[i + 1]?.start ?? directory.offset)) throw zipDamaged(path, "two of its entries share bytes");
-    });
     return { sizeBytes: await file.size() };
   } finally {
     await file.close();
   }
+}
+
+/**
+ * Where the data of each entry begins. Before anything is unpacked, each must lie in bytes of its own: a few bytes that many entries
+ * share would otherwise be unpacked once for each of them.
+ */
+async function checkSpans(file: OpenFile, path: string, { entries, offset }: ZipDirectory): Promise<number[]> {
+  const byOffset = [...entries.entries()].sort(([, a], [, b]) => a.offset - b.offset);
+  const starts = new Array<number>(entries.length).fill(0);
+  let end = 0;
+  for (const [i, entry] of byOffset) {
+    if (entry.offset < end) throw zipDamaged(path, "two of its entries share bytes");
+    const start = await checkHeader(file, path, entry);
+    starts[i] = start;
+    end = start + entry.packedBytes;
+    if (end > offset) throw damaged(path, entry, "goes beyond the directory");
+  }
+  return starts;
 }
 
 const damaged = (path: string, { name }: DirectoryEntry, problem: string, cause?: unknown) => zipDamaged(path, `its entry ${JSON.stringify(name.toString().slice(0, 200))} ${problem}`, cause);

@@ -59,7 +59,8 @@ export async function readZipDirectory(file: OpenFile, path: string): Promise<Zi
   return { offset, entries };
 }
 
-async function findDirectory(file: OpenFile, path: string): Promise<{ offset: number; sizeBytes: number; count: number }> {
+/** Where the directory of a ZIP lies, and how many entries it says it has. BACKUP_DAMAGED where it has no end. */
+export async function findDirectory(file: OpenFile, path: string): Promise<{ offset: number; sizeBytes: number; count: number }> {
   const size = await file.size();
   const tail = await bytesAt(file, path, Math.max(0, size - endBytes - commentBytes), Math.min(size, endBytes + commentBytes));
   let at = tail.length - endBytes;

@@ -13,8 +13,10 @@ import type { ContainerReader } from "./container.js";
 import { readManifests, xenonBackup } from "./directory.js";
 import { runZip } from "./zip-call.js";
 import { beginsZip } from "./zip-check.js";
+import { findDirectory } from "./zip-directory.js";
 
-const entriesAtMost = 100_000;
+/** A segment of each of the most manifests that a destination may have. */
+const entriesAtMost = 20_000;
 /** In a ZIP made on Unix the upper half of the attributes is the file's mode. */
 const isLink = (entry: ZipEntry) => ((entry.externalFileAttributes >>> 16) & 0o170000) === 0o120000;
 
@@ -65,6 +67,9 @@ async function* entryBytes(path: string, entry: ZipEntry, signal: AbortSignal): 
 type SizedEntry = Pick<Segment, "name" | "sizeBytes">;
 
 export interface ZipReader extends ContainerReader {
+  /** Of the files in the folder of the manifests, and of all other entries that hold something. */
+  readonly names: readonly string[];
+  readonly otherEntries: readonly string[];
   /** The bytes of an entry; after the last one its size and crc32 have been checked. */
   bytesOf(entry: SizedEntry, signal: AbortSignal): AsyncIterable<Buffer>;
   /** Reads an entry through: its size, crc32 and sha256 must be the ones given. */
@@ -102,6 +107,12 @@ export async function openZipReader(seams: Pick<Seams, "files">, path: string): 
   }
 }
 
+/** Before an object is made of each entry: BACKUP_FOREIGN where they are more than any backup has. */
+async function boundDirectory(file: OpenFile, path: string): Promise<void> {
+  const { count, sizeBytes } = await findDirectory(file, path);
+  if (count > entriesAtMost || sizeBytes > limits.zipDirectoryBytes) throw foreign(path, `it has ${count} entries, and a directory of ${sizeBytes} bytes`);
+}
+
 async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
   let archive: CentralDirectory;
   let failure: unknown;
@@ -112,12 +123,14 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
   try {
     const begin = await magicOf(file);
     if (begin !== "PK") throw new Error("no ZIP signature");
+    await boundDirectory(file, path);
     // Loaded when it is needed: a command that looks at a directory starts much faster without it.
     const { Open } = await import("unzipper");
     archive = await Open.custom(source);
   } catch (cause) {
+    if (cause instanceof HostError && cause.reason === "BACKUP_FOREIGN") throw cause;
     const thrown = failure ?? cause;
-    if (errnoOf(thrown) !== undefined) throw fromFileError(thrown, `Reading the archive ${path}`);
+    if (!(thrown instanceof HostError) && errnoOf(thrown) !== undefined) throw fromFileError(thrown, `Reading the archive ${path}`);
     if (await beginsAsBackup(file)) throw new HostError("BACKUP_DAMAGED", `The archive ${path} is damaged: its end is missing, so it was cut off. Use another backup.`, { metadata: { path }, cause });
     throw foreign(path, "it is not a ZIP archive, or its end is missing", cause);
   }
@@ -159,6 +172,8 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
   return {
     kind: "ZIP",
     path,
+    names: [...byName.keys()],
+    otherEntries: entries.filter((entry) => !entry.path.startsWith(folder)).map((entry) => entry.path),
     manifests: (signal) => readManifests([...byName.keys()], (name) => readManifest(name, signal)),
     sizeOf: async (name) => byName.get(name)?.uncompressedSize,
     async fetch(wanted, signal, onBytes) {
@@ -195,15 +210,3 @@ async function beginsAsBackup(file: OpenFile): Promise<boolean> {
   const name = baseName(bytes.subarray(30, 30 + bytes.readUInt16LE(26)).toString("utf8"));
   return isSegmentName(name) || parseManifestName(name) !== undefined;
 }
-
-/** Whether a file may be replaced by a backup: it is empty, or a ZIP that holds a backup, ours or Xenon's. */
-export async function isReplaceable(seams: Pick<Seams, "files">, path: string): Promise<boolean> {
-  if ((await seams.files.status(path))?.sizeBytes === 0) return true;
-  try {
-    await (await openZipReader(seams, path)).close();
-    return true;
-  } catch (error) {
-    return error instanceof HostError && error.reason === "BACKUP_FROM_XENON";
-  }
-}
-

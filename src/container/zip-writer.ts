@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { requireParent } from "../destination/parent.js";
+import type { IndexIdentity } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { publishFile } from "../io/durable-file.js";
 import { acquireLease } from "../io/lease.js";
@@ -9,10 +10,10 @@ import type { Seams } from "../io/seams.js";
 import { openArchiveWriter } from "./archive-writer.js";
 import type { ContainerWriter, FoundManifest } from "./container.js";
 import { zipWorkPrefix } from "./directory.js";
-import { isReplaceable, openZipReader } from "./zip-reader.js";
+import { readPredecessor } from "./zip-predecessor.js";
 
-/** Takes the lease beside the file and checks that it may be replaced. */
-export async function openZipWriter(seams: Seams, path: string, signal: AbortSignal, lease?: LeaseOptions): Promise<ContainerWriter> {
+/** Takes the lease beside the file and checks that a backup of the index may replace what is there. */
+export async function openZipWriter(seams: Seams, path: string, index: IndexIdentity, signal: AbortSignal, lease?: LeaseOptions): Promise<ContainerWriter> {
   const { files } = seams;
   const directory = dirname(path);
   /** Names that say which archive they belong to, and never exceed what a file system takes. */
@@ -30,9 +31,7 @@ export async function openZipWriter(seams: Seams, path: string, signal: AbortSig
     // Looked at under the lease: what another backup put there while this one waited counts.
     const status = await files.status(path);
     if (status && status.kind !== "file") throw new HostError("DESTINATION_OCCUPIED", `destination ${path} must be a local file for zip backup.`);
-    if (status && !(await isReplaceable(seams, path))) {
-      throw new HostError("DESTINATION_OCCUPIED", `${path} exists and is no backup; it is left alone. Name another file, or move it away.`);
-    }
+    const existing = status && status.sizeBytes > 0 ? await readPredecessor(seams, path, index, signal) : [];
     await removeLeftovers();
     // Beside the archive: the disk of the index may be the one that is full.
     const own = join(directory, `${workPrefix}${seams.randomHex(8)}`);
@@ -40,7 +39,7 @@ export async function openZipWriter(seams: Seams, path: string, signal: AbortSig
       unfinished: `${own}.tmp`,
       staging: `${own}.staging`,
       lease: held,
-      existing: status && status.sizeBytes > 0 ? await readExisting() : [],
+      existing,
       holds: () => false,
       async publish(archive) {
         await held.assertHeld();
@@ -49,7 +48,7 @@ export async function openZipWriter(seams: Seams, path: string, signal: AbortSig
         }
         // Read back before it takes the name: the backup that was there before is not given up for a bad one.
         await publishFile(seams, archive.path, path);
-        return { verified: true, warnings: [] };
+        return { verified: true, warnings: shrinkWarnings(path, existing[0], archive.manifest.manifest.documents) };
       },
       release: () => held.release(),
     });
@@ -63,19 +62,10 @@ export async function openZipWriter(seams: Seams, path: string, signal: AbortSig
       await files.removeTree(join(directory, name));
     }
   }
+}
 
-  async function readExisting(): Promise<FoundManifest[]> {
-    try {
-      const reader = await openZipReader(seams, path);
-      try {
-        return await reader.manifests(signal);
-      } finally {
-        await reader.close();
-      }
-    } catch (error) {
-      // Xenon's backups have no manifests; a newer version's are not to be counted on from.
-      if (error instanceof HostError && error.reason === "BACKUP_FROM_XENON") return [];
-      throw error;
-    }
-  }
+/** What was there is gone with the replacement: far fewer documents may mean that it is the wrong host that backs up. */
+function shrinkWarnings(path: string, before: FoundManifest | undefined, documents: number): string[] {
+  if (before === undefined || !("file" in before) || documents >= before.file.manifest.documents / 2) return [];
+  return [`The archive that ${path} held before had ${before.file.manifest.documents} documents, and this one has ${documents}. If documents were lost, restore an older copy before the next backup.`];
 }

@@ -8,6 +8,7 @@ import { limits } from "../limits.js";
 import type { FileService, FileStore } from "./file-service.js";
 import { changed, createIncoming, inTurn, type Entry, type UploadPace } from "./incoming.js";
 import { readOptions } from "./open-options.js";
+import { openPublishedFiles } from "./published-files.js";
 import { fileRecords, type FileRecord } from "./records.js";
 import { targetPath, type FilePlaces } from "./target.js";
 
@@ -41,7 +42,8 @@ export async function openFileStore(seams: Seams, options: FileStoreOptions): Pr
     }
     entries.set(record.link, { record, last: Promise.resolve() });
   }
-  const incoming = createIncoming(seams, { ...options, pace, makeRoom, save });
+  const publishedFiles = await openPublishedFiles(seams, `${options.directory}.published.json`, options.onBackgroundError);
+  const incoming = createIncoming(seams, { ...options, pace, publishedFiles, makeRoom, save });
   const timer = setInterval(() => {
     for (const entry of entries.values()) void incoming.dropLeft(entry, pace.idleMs).catch(options.onBackgroundError);
   }, pace.sweepMs);

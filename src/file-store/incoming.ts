@@ -3,6 +3,7 @@ import { fromFileError } from "../io/file-error.js";
 import type { Seams } from "../io/seams.js";
 import { createUploadCheck } from "./check-upload.js";
 import type { FileService, Place } from "./file-service.js";
+import type { PublishedFiles } from "./published-files.js";
 import type { FileRecord } from "./records.js";
 import { checkTarget, targetPath, type FilePlaces } from "./target.js";
 import { beginUpload, unfinishedName, type Slot, type Upload } from "./upload.js";
@@ -34,6 +35,7 @@ export interface IncomingOptions extends FilePlaces {
   makeRoom(): Promise<void>;
   /** Writes an entry down, durably. */
   save(entry: Entry, unfinished?: string): Promise<void>;
+  publishedFiles: PublishedFiles;
   onBackgroundError(error: unknown): void;
 }
 
@@ -62,6 +64,7 @@ export function changed(record: FileRecord, action: NonNullable<FileService["act
 export function createIncoming(seams: Pick<Seams, "files" | "randomHex" | "nowMicros">, options: IncomingOptions): Incoming {
   const { files } = seams;
   const check = createUploadCheck(seams);
+  const isOurs = (path: string, published: string | undefined) => (version: string) => version === published || options.publishedFiles.has(path, version);
   const directoryOf = (path: string) => path.slice(0, path.lastIndexOf("/")) || "/";
 
   async function drop(entry: Entry, why: HostError): Promise<void> {
@@ -126,7 +129,7 @@ export function createIncoming(seams: Pick<Seams, "files" | "randomHex" | "nowMi
     const { localFileUri, fileOptions, published, publishedBytes } = entry.record;
     const path = await targetPath(seams, options, localFileUri);
     try {
-      await checkTarget(seams, path, fileOptions, published);
+      await checkTarget(seams, path, fileOptions, isOurs(path, published));
       const free = await files.freeBytes(directoryOf(path));
       if (total !== undefined && total > free) {
         throw new HostError("DESTINATION_FULL", `The file would have ${total} bytes, and ${free} are free where ${path} lies. What was there before is as it was.`, { metadata: { path } });
@@ -169,9 +172,10 @@ export function createIncoming(seams: Pick<Seams, "files" | "randomHex" | "nowMi
       if (!(await holdsTogether(entry, upload))) return;
       const path = await targetPath(seams, options, localFileUri);
       // Somebody may have put something there meanwhile.
-      await checkTarget(seams, path, fileOptions, published);
+      await checkTarget(seams, path, fileOptions, isOurs(path, published));
       await upload.publish();
       const status = await files.status(path);
+      if (status) await options.publishedFiles.add(path, status.version).catch(options.onBackgroundError);
       entry.record = { ...changed(entry.record, "PUT", seams.nowMicros()), ...(status && { published: status.version, publishedBytes: status.sizeBytes }) };
       entry.upload = entry.publishing = undefined;
     } catch (error) {

@@ -1,35 +1,44 @@
-import { isReplaceable } from "../container/zip-reader.js";
 import { filePathOf, schemeOf } from "../destination/file-uri.js";
+import { dirname } from "node:path";
 import { requireParent } from "../destination/parent.js";
 import { isWithin, resolveInRoots, type Roots } from "../destination/roots.js";
 import { HostError } from "../errors.js";
+import { parseManifestName } from "../format/naming.js";
 import type { Seams } from "../io/seams.js";
 import type { OpenOption } from "./open-options.js";
 
 export interface FilePlaces {
-  roots: Roots;
-  /** With its links resolved: nothing of it is read or written but below the directory for automatic backups. */
-  dataDirectory: string;
-  autoBackupDirectory: string;
+  /** Absent: no file may be named, since nobody has said where they may lie. */
+  roots?: Roots | undefined;
+  /** With their links resolved: directories and files of which nothing is read or written. */
+  closed: readonly string[];
 }
 
 const required = () => new HostError("REQUEST_INVALID", "file scheme uri is required", { metadata: { field: "localFileUri" } });
 
-/** The path of a localFileUri with its links resolved, inside the roots and outside the data directory. */
+/**
+ * The path of a localFileUri with its links resolved: inside the roots, outside of what is the host's own or secret, and not among the
+ * files of a directory backup, which only its host writes. PATH_OUTSIDE_ROOTS or DESTINATION_OCCUPIED.
+ */
 export async function targetPath({ files }: Pick<Seams, "files">, places: FilePlaces, uri: string): Promise<string> {
   if (!/^[A-Za-z][A-Za-z0-9+.-]*:/.test(uri) || schemeOf(uri) !== "file") throw required();
+  if (places.roots === undefined) throw new HostError("PATH_OUTSIDE_ROOTS", "This host serves no files: it has tokens and no file root. Start it with --file-root DIR.", { metadata: { field: "localFileUri" } });
   const path = await resolveInRoots(files, places.roots, filePathOf(uri));
-  if (isWithin(path, places.dataDirectory) && !isWithin(path, places.autoBackupDirectory)) {
-    throw new HostError("DESTINATION_OCCUPIED", `${path} lies in the data directory of this host, which is nobody else's; name another place.`, { metadata: { path } });
+  if (places.closed.some((one) => isWithin(path, one))) {
+    throw new HostError("DESTINATION_OCCUPIED", `Cannot serve ${path}: it is the data directory of this host, lies in it or in a backup destination, or holds a secret of the host. Name another file.`, { metadata: { path } });
+  }
+  const beside = await files.list(dirname(path)).catch(() => []);
+  if (beside.some((name) => parseManifestName(name) !== undefined)) {
+    throw new HostError("DESTINATION_OCCUPIED", `Cannot serve ${path}: its directory holds a backup, whose files only the host that made it writes. Name a file in another directory.`, { metadata: { path } });
   }
   return path;
 }
 
 /**
- * Throws unless a file may be put at the path by these options. What is there is only replaced if it is empty, a ZIP that
- * holds a backup, or what was put there under the same link (`published`: its version).
+ * Throws unless a file may be put at the path by these options. What is there is only replaced if it is empty or was put there
+ * through /local-files (`isOurs`: by its version): a backup may be the only copy of what somebody else keeps there.
  */
-export async function checkTarget(seams: Pick<Seams, "files">, path: string, options: readonly OpenOption[], published: string | undefined): Promise<void> {
+export async function checkTarget(seams: Pick<Seams, "files">, path: string, options: readonly OpenOption[], isOurs: (version: string) => boolean): Promise<void> {
   const problem = (reason: "DESTINATION_OCCUPIED" | "DESTINATION_MISSING", text: string) => new HostError(reason, text, { metadata: { path } });
   if (!options.includes("WRITE")) throw new HostError("REQUEST_INVALID", `The fileOptions of this service have no WRITE: it is for reading.`, { metadata: { field: "fileOptions" } });
   const status = await seams.files.status(path);
@@ -39,6 +48,6 @@ export async function checkTarget(seams: Pick<Seams, "files">, path: string, opt
   }
   if (options.includes("CREATE_NEW")) throw problem("DESTINATION_OCCUPIED", `${path} exists, and the fileOptions have CREATE_NEW.`);
   if (status.kind !== "file") throw problem("DESTINATION_OCCUPIED", `${path} is no file.`);
-  if (status.version === published || (await isReplaceable(seams, path))) return;
-  throw problem("DESTINATION_OCCUPIED", `${path} exists and is no backup; it is left alone. Name another file, or move it away.`);
+  if (status.sizeBytes === 0 || isOurs(status.version)) return;
+  throw problem("DESTINATION_OCCUPIED", `Cannot replace ${path}: it was not written through /local-files, or was changed since. It is left as it is. Name another file, or move this one away.`);
 }

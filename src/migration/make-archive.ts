@@ -51,7 +51,7 @@ export async function makeArchive(seams: Seams, kit: EngineKit, request: Archive
       previousManifestSha256: "",
       ...(lastRecord && { lastRecord }),
     });
-    const writer = await openZipWriter(seams, path, signal);
+    const writer = await openZipWriter(seams, path, { indexId: source, lineage: "", parents: [] }, signal);
     try {
       await writer.commit([{ segment, path: segmentPath }], manifest, {
         signal,

@@ -2,7 +2,7 @@ import { HostError } from "../errors.js";
 import type { TokenTable } from "./tokens.js";
 
 /** What a caller may do. admin may do everything, write may read too. */
-export const roles = ["read", "write", "backup", "restore", "admin"] as const;
+export const roles = ["read", "write", "backup", "restore", "files", "admin"] as const;
 export type Role = (typeof roles)[number];
 
 /**

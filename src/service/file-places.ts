@@ -48,13 +48,12 @@ export function filePlaces({ seams, roots, dataDirectory, autoBackupDirectory }:
       }
       if (!status) await requireParent(seams.files, path);
       const uri = pathToFileURL(path).href;
-      const open = container === "ZIP" ? openZipWriter : openDirectoryWriter;
       const look = async () => ({
         freeBytes: await seams.files.freeBytes(status?.kind === "directory" ? path : dirname(path)),
         // An empty file may be replaced too.
         ...(status && status.sizeBytes > 0 && { reader: await openContainer(seams, path) }),
       });
-      return { target: uri, uri, container, open: (signal) => open(seams, path, signal), look };
+      return { target: uri, uri, container, open: (signal, _report, index) => (container === "ZIP" ? openZipWriter(seams, path, index, signal) : openDirectoryWriter(seams, path, signal)), look };
     },
     async source(uri) {
       const path = await pathOf(uri);

@@ -1,4 +1,5 @@
 import type { ContainerReader, ContainerWriter } from "../container/container.js";
+import type { IndexState } from "../engine/engine.js";
 import { schemeOf } from "../destination/file-uri.js";
 import { HostError } from "../errors.js";
 import type { Report } from "../backup/report.js";
@@ -11,8 +12,8 @@ export interface BackupPlace {
   /** Where the finished backup is, without credentials. */
   readonly uri: string;
   readonly container: ContainerKind;
-  /** `expectedBytes`: what the backup will take at most, roughly. */
-  open(signal: AbortSignal, report: Report, expectedBytes: number): Promise<ContainerWriter>;
+  /** `index`: what is backed up; its size is what the backup will take at most, roughly. */
+  open(signal: AbortSignal, report: Report, index: IndexState): Promise<ContainerWriter>;
   /** What is there already and how much is free, for a forecast; absent where that cannot be told without writing. */
   look?(): Promise<{ reader?: ContainerReader; freeBytes: number }>;
 }

@@ -23,7 +23,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
     await index.settled(signal);
     let writer: ContainerWriter | undefined;
     try {
-      writer = await place.open(signal, report, (await index.state()).sizeBytes);
+      writer = await place.open(signal, report, await index.state());
       const task = { index, writer, hostId, productVersion, full: request.full ?? false, store: request.store ?? false, isDamaged: isDamagedAt(place.uri), destination: place.uri, written };
       const { manifest, ...result } = await runBackup(seams, task, signal, report);
       return { ...result, backup: describeManifest(place, manifest) };

@@ -65,8 +65,8 @@ export function transferPlaces(seams: Seams, transfers: Transfers, sent: SentMan
           return transferUri(name);
         },
         container: "ZIP",
-        async open(_signal, _report, expectedBytes) {
-          const draft = await transfers.beginDownload(expectedBytes);
+        async open(_signal, _report, { sizeBytes }) {
+          const draft = await transfers.beginDownload(sizeBytes);
           ({ name } = draft);
           try {
             return await openWriter(since, draft);

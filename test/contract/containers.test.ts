@@ -6,6 +6,6 @@ containerContract({ container: "DIRECTORY", name: "backups", openWriter: openDir
 containerContract({
   container: "ZIP",
   name: "backup.zip",
-  openWriter: openZipWriter,
+  openWriter: (seams, path, signal, lease) => openZipWriter(seams, path, { indexId: "index-1", lineage: "lineage-1", parents: [] }, signal, lease),
   leasePath: (path) => `${path}.lease`,
 });

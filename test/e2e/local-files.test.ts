@@ -47,18 +47,22 @@ test("a host backs up to another one, night after night, and a third restores fr
   expect(Object.keys(await fresh.contents())).toEqual(["only"]);
 }, 120_000);
 
-test("a backup by tokens: the bearer that is sent on needs the role backup there, and for a restore restore", async () => {
-  const tokens = "keep backup\nback restore\nlook read";
-  const [source, keeper] = [await hostFixture(), await hostFixture({ tokens })];
+test("a backup by tokens: the bearer that is sent on needs the role files there, to write and to read", async () => {
+  const tokens = "keep files\nback restore,backup\nlook read";
+  const root = temporaryDirectory();
+  const [source, keeper] = [await hostFixture(), await hostFixture({ tokens, fileRoots: [root] })];
   await source.put("a", { name: "a" });
   const destination = `${urlOf(keeper)}/local-files/x`;
-  await ask(`${urlOf(keeper)}/local-files`, "POST", service("x", join(keeper.root, "x.zip")), { authorization: "Bearer keep" });
+  await ask(`${urlOf(keeper)}/local-files`, "POST", service("x", join(root, "x.zip")), { authorization: "Bearer keep" });
   const backUp = (bearer: string) => source.finish(source.host.management.backup({ destination, container: "STREAM", indexLink: "/core/document-index", bearer }));
   const restore = (bearer: string) => source.finish(source.host.management.restore({ source: destination, indexLink: "/core/document-index", bearer }));
-  await expect(backUp("look")).rejects.toMatchObject({ reason: "DESTINATION_REFUSED", metadata: { status: "403" } });
+  for (const bearer of ["look", "back"]) await expect(backUp(bearer)).rejects.toMatchObject({ reason: "DESTINATION_REFUSED", metadata: { status: "403" } });
   await backUp("keep");
-  await expect(restore("look")).rejects.toMatchObject({ reason: "DESTINATION_REFUSED", metadata: { status: "403" } });
-  await restore("back");
+  for (const bearer of ["look", "back"]) await expect(restore(bearer)).rejects.toMatchObject({ reason: "DESTINATION_REFUSED", metadata: { status: "403" } });
+  await restore("keep");
+  // Without a root that somebody named, a host with tokens serves no files.
+  const closed = await hostFixture({ tokens });
+  expect((await ask(`${urlOf(closed)}/local-files`, "POST", service("x", join(root, "y.zip")), { authorization: "Bearer keep" })).status).toBe(403);
 }, 60_000);
 
 test("services outlive a restart, and files too; of an upload that was not complete nothing stays", async () => {
@@ -115,19 +119,32 @@ test("file roots are the backup roots unless others are given, and the data dire
   expect([await make(own, join(root, "backups/x")), await make(own, join(root, "files/x"))]).toEqual([403, 200]);
   expect(await make(await hostFixture(), join(own.root, "data", "x"))).toBe(200);
   const any = await hostFixture();
-  expect([await make(any, join(any.root, "data", "host-id")), await make(any, join(any.root, "data", "auto-backup", "x.zip"))]).toEqual([400, 200]);
+  expect([await make(any, join(any.root, "data", "host-id")), await make(any, join(any.root, "data", "auto-backup", "x.zip"))]).toEqual([400, 400]);
+  await any.put("a", {});
+  await any.backup("dir");
+  expect(await make(any, join(any.root, "dir", "manifest-0000000009-0123456789abcdef.json"))).toBe(400);
+  writeFileSync(join(root, "files", "tokens"), "t admin\n");
+  const secret = await hostFixture({ fileRoots: [join(root, "files")], secretFiles: [join(root, "files", "tokens")] });
+  expect(await make(secret, join(root, "files", "tokens"))).toBe(400);
   await expect(hostFixture({ fileRoots: [join(root, "nowhere")] })).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID", message: expect.stringMatching(/file root .* --file-root/) as unknown });
 }, 60_000);
 
-test("an older backup of a ZIP of Holdfast's own making may be replaced, a stranger's file not", async () => {
+test("replaces only what was written through it, by whatever service, also after a restart", async () => {
   const keeper = await hostFixture();
   await keeper.put("a", { name: "a" });
   await keeper.backup("old.zip", { container: "ZIP" });
   writeFileSync(join(keeper.root, "letters.zip"), "letters");
-  for (const name of ["old", "letters"]) await ask(`${urlOf(keeper)}/local-files`, "POST", service(name, join(keeper.root, `${name}.zip`)));
-  expect(await put(`${urlOf(keeper)}/local-files/old`, undefined, "new")).toBe(200);
+  for (const name of ["old", "letters", "sent"]) await ask(`${urlOf(keeper)}/local-files`, "POST", service(name, join(keeper.root, `${name}.zip`)));
+  expect(await put(`${urlOf(keeper)}/local-files/old`, undefined, "new")).toBe(400);
   expect(await put(`${urlOf(keeper)}/local-files/letters`, undefined, "new")).toBe(400);
   expect(readFileSync(join(keeper.root, "letters.zip"), "utf8")).toBe("letters");
+  expect(await put(`${urlOf(keeper)}/local-files/sent`, undefined, "the night before")).toBe(200);
+  await ask(`${urlOf(keeper)}/local-files/sent`, "DELETE");
+  await keeper.restart();
+  await ask(`${urlOf(keeper)}/local-files`, "POST", service("again", join(keeper.root, "sent.zip")));
+  expect(await put(`${urlOf(keeper)}/local-files/again`, undefined, "tonight")).toBe(200);
+  writeFileSync(join(keeper.root, "sent.zip"), "somebody's letters");
+  expect(await put(`${urlOf(keeper)}/local-files/again`, undefined, "tomorrow")).toBe(400);
 }, 60_000);
 
 test("a body larger than any document is asked for, and taken in one piece", async () => {

@@ -1,4 +1,4 @@
-import { createWriteStream, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, createWriteStream, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { ZipArchive } from "archiver";
@@ -85,18 +85,57 @@ test("in one folder, as a directory that was zipped is, and among foreign files 
   expect(await fixture.contents()).toEqual({ a: '{"kept":true}' });
 });
 
-test("a file is only replaced if it is empty or a backup: ours or Xenon's", async () => {
-  const { fixture, path } = await backupEntries();
+describe("a ZIP backup", () => {
   const zip = { container: "ZIP" } as const;
-  writeFileSync(path, "my thesis");
-  await expect(fixture.backup("evil.zip", zip)).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED" });
-  expect(readFileSync(path, "utf8")).toBe("my thesis");
-  await writeZip(path, [{ name: "holiday.jpg" }]);
-  await expect(fixture.backup("evil.zip", zip)).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED" });
-  await writeZip(path, [{ name: "segments_2" }]);
-  await fixture.backup("evil.zip", zip);
-  writeFileSync(path, "");
-  expect((await fixture.backup("evil.zip", zip)).backup.number).toBe(1);
+
+  test.each<[string, (path: string, entries: Entry[]) => Promise<void> | void]>([
+    ["no archive", (path) => writeFileSync(path, "my thesis")],
+    ["an archive without a backup", (path) => writeZip(path, [{ name: "holiday.jpg" }])],
+    ["a backup of Xenon, or any Lucene index", (path) => writeZip(path, [{ name: "segments_2" }])],
+    ["a Lucene index among other files", (path) => writeZip(path, [{ name: "thesis.docx" }, { name: "solr/data/segments_5" }])],
+    ["a file with a manifest's name", (path) => writeZip(path, [{ name: "x/manifest-0000000001-0123456789abcdef.json" }])],
+    ["a backup beside photos", (path, entries) => writeZip(path, [...entries, { name: "holiday.jpg" }])],
+    ["a backup in a folder beside photos", (path, entries) => writeZip(path, [...entries.map((entry) => ({ ...entry, name: `dir/${entry.name}` })), { name: "holiday.jpg" }])],
+    ["a backup and a segment that it does not list", (path, entries) => writeZip(path, [...entries, { name: "base-0-1-0123456789abcdef.sqlite" }])],
+  ])("does not replace %s", async (_what, make) => {
+    const { fixture, entries, path } = await backupEntries();
+    await make(path, entries);
+    const before = readFileSync(path);
+    await expect(fixture.backup("evil.zip", zip)).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED" });
+    expect(readFileSync(path).equals(before)).toBe(true);
+  });
+
+  test("replaces an empty file, its predecessor, and that of an index that it goes on from", async () => {
+    const { fixture, path } = await backupEntries();
+    writeFileSync(path, "");
+    expect((await fixture.backup("evil.zip", zip)).backup.number).toBe(1);
+    expect(await fixture.backup("evil.zip", zip)).toMatchObject({ backup: { number: 2 }, warnings: [] });
+    await fixture.restore("evil.zip");
+    await fixture.backup("evil.zip", zip);
+    const child = await hostFixture();
+    const other = join(child.root, "copy.zip");
+    copyFileSync(path, other);
+    await child.restore("copy.zip");
+    expect((await child.backup("copy.zip", zip)).backup.number).toBe(4);
+  });
+
+  test("does not replace the backup of another index, of which there may be no other copy", async () => {
+    const { fixture, path } = await backupEntries();
+    await fixture.backup("evil.zip", zip);
+    const fresh = await hostFixture();
+    const copy = join(fresh.root, "nightly.zip");
+    copyFileSync(path, copy);
+    await expect(fresh.backup("nightly.zip", zip)).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED", message: expect.stringContaining("another index") as string });
+    expect(readFileSync(copy).equals(readFileSync(path))).toBe(true);
+  });
+
+  test("warns where it replaces many documents by few", async () => {
+    const { fixture } = await backupEntries();
+    for (let i = 0; i < 5; i += 1) await fixture.put(`d${i}`, {});
+    await fixture.backup("shrinking.zip", zip);
+    for (let i = 0; i < 5; i += 1) await fixture.host.documents.delete(`/things/d${i}`);
+    expect((await fixture.backup("shrinking.zip", zip)).warnings).toEqual([expect.stringContaining("had 6 documents, and this one has 1") as string]);
+  });
 });
 
 test("foreign files in a backup directory are left alone", async () => {

@@ -61,8 +61,7 @@ export async function startDialectHost(options: { tokens?: string; idleMs?: numb
   const fileStore = await openFileStore(options.seams ?? systemSeams, {
     directory: join(directory, "file-services"),
     roots: { paths: options.fileRoot === undefined ? [] : [options.fileRoot], what: "file root" },
-    dataDirectory: join(directory, "data"),
-    autoBackupDirectory: join(directory, "data", "auto-backup"),
+    closed: [join(directory, "data")],
     ...(options.pace && { pace: options.pace }),
     onBackgroundError: (thrown) => internal.push(thrown),
   });

@@ -24,10 +24,8 @@ export interface LocalFileRoutes {
 /** Requests to it may have bodies of any size. */
 export const localFilePrefix = `${fileStorePath}/`;
 
-/** Who writes backups, reads them back and restores them has these; a reader of documents may only see what services there are. */
-const writing = "backup";
-const reading = ["backup", "restore"] as const;
-const seeing = ["read", "backup", "restore"] as const;
+/** Of its own: who may back up this host may not therefore write files on it, nor read those of others. */
+const role = "files";
 
 /** Xenon's LocalFileService and its factory: files of this machine that other hosts back up to and restore from. */
 export function createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole }: LocalFileRoutes): HttpHandler {
@@ -41,10 +39,10 @@ export function createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole }
 
   async function onFactory(request: IncomingMessage, response: ServerResponse, query: string): Promise<void> {
     if (request.method === "POST") {
-      requireRole(request, writing);
+      requireRole(request, role);
       sendJson(response, 200, serviceText(await fileStore.create(readNewService(await textOf(request)))));
     } else if (request.method === "GET" || request.method === "HEAD") {
-      requireRole(request, seeing);
+      requireRole(request, role);
       sendJson(response, 200, listText(query));
     } else refuseMethod(request, "GET, HEAD, POST");
   }
@@ -66,15 +64,15 @@ export function createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole }
       case "GET":
       case "HEAD":
         if (request.headers.range === undefined) {
-          requireRole(request, seeing);
+          requireRole(request, role);
           sendJson(response, 200, stateOf(link));
         } else {
-          requireRole(request, reading);
+          requireRole(request, role);
           await sendFile({ fileStore, link, request, response, idleMs, signal: signal() });
         }
         return;
       case "PUT": {
-        requireRole(request, writing);
+        requireRole(request, role);
         fileStore.get(link);
         const place = placeOf(request);
         const stop = tellOfWork(request, response);
@@ -87,11 +85,11 @@ export function createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole }
         return;
       }
       case "PATCH":
-        requireRole(request, writing);
+        requireRole(request, role);
         sendJson(response, 200, progressText(await fileStore.finish(link, readFinished(await textOf(request)))));
         return;
       case "DELETE":
-        requireRole(request, writing);
+        requireRole(request, role);
         sendJson(response, 200, serviceText(await fileStore.delete(link)));
         return;
       default:
