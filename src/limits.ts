@@ -71,6 +71,12 @@ export const limits = {
   /** Rows of one filtered scan statement, at first and at most: more where they are gone through quickly, fewer where not. */
   filterFirstRows: 1024,
   filterScanRows: 20_000,
+  /** How long one such statement may take before it is run over fewer rows; over a single row, and sorted, before the query fails. */
+  filterStatementMs: 250,
+  filterRowMs: 1_000,
+  sortedStatementMs: 10_000,
+  /** A body of so many bytes takes so long to look into that the time is looked at before. */
+  tickBodyBytes: 64 * KiB,
   pageRows: 1000,
   pageRowsMax: 10_000,
   pageBytes: 8 * MiB,

@@ -1,5 +1,6 @@
 import Database from "better-sqlite3";
 import fc from "fast-check";
+import { definePatterns } from "../../src/engine/sqlite/patterns.js";
 import { filterToSql } from "../../src/engine/sqlite/filter-sql.js";
 import { readSpecification } from "../../src/query/read-specification.js";
 import { queryFilter } from "../../src/query/to-filter.js";
@@ -60,6 +61,7 @@ function wildcard(pattern: string, text: string): boolean {
 }
 
 const database = new Database(":memory:");
+definePatterns(database);
 database.exec("CREATE TABLE log (version INTEGER PRIMARY KEY, body TEXT NOT NULL)");
 afterAll(() => database.close());
 

@@ -4,9 +4,11 @@ import { matches } from "../../../test/support/match-filter.js";
 import type { DocumentVersion } from "../../document/document.js";
 import type { Filter, FilterValue } from "../../document/filter.js";
 import { parseFilter, parseOrderBy } from "../../document/odata.js";
+import { definePatterns } from "./patterns.js";
 import { filterToSql, orderToSql } from "./filter-sql.js";
 
 const database = new Database(":memory:");
+definePatterns(database);
 database.exec(
   "CREATE TABLE log (time INTEGER PRIMARY KEY, link TEXT NOT NULL, version INTEGER NOT NULL, action TEXT NOT NULL, " +
     "kind TEXT NOT NULL, owner TEXT NOT NULL, expires INTEGER NOT NULL, body TEXT NOT NULL) STRICT",

@@ -9,7 +9,7 @@ import { limits } from "../../limits.js";
  * always 0 or 1 and never NULL, so that `not` is its exact opposite: a missing field is equal to nothing but null.
  * Values compare by type: a string never equals a number, true never equals 1. Where a field is an array, eq, any and
  * like hold when they hold for one of its items; ordered comparisons look at plain fields alone. A dot in a field's name
- * leads into it, or stands in a key: what is found either way is the field.
+ * leads into it, or stands in a key: what is found either way is the field. The connection has the functions of patterns.ts.
  */
 
 export type SqlParam = string | number | bigint;
@@ -115,14 +115,13 @@ class Writer {
 
   private like(field: string, pattern: string): string {
     this.countTerm();
-    const glob = globOf(pattern);
     const system = systemField(field);
     if (system === undefined) {
-      return this.test(field, { types: "'text'", sql: (one) => `${one} GLOB ?`, params: [glob] }, true);
+      return this.test(field, { types: "'text'", sql: (one) => `holdfast_like(${one}, ?)`, params: [pattern] }, true);
     }
     if (systemFields[system] !== "text") return "0";
-    this.params.push(glob);
-    return `(${columns[system]} GLOB ?)`;
+    this.params.push(pattern);
+    return `holdfast_like(${columns[system]}, ?)`;
   }
 
   private compareColumn(sign: Sign, system: SystemField, value: FilterValue): string {
@@ -167,15 +166,6 @@ function sqlOrPath(test: Test): string {
 function param(value: string | number | bigint): SqlParam {
   // Beyond 64 bits SQLite itself reads the number in the body as a double.
   return typeof value === "bigint" && !isInt64(value) ? Number(value) : value;
-}
-
-/** A pattern as GLOB has it: a set of one stands for a character that is special there, or was escaped; a last backslash for itself. */
-function globOf(pattern: string): string {
-  const text = pattern.replace(/\\([^])|\[/g, (found, escaped: string | undefined) => {
-    const literal = escaped ?? found;
-    return literal === "*" || literal === "?" || literal === "[" ? `[${literal}]` : literal;
-  });
-  return text.replace(/\*{2,}/g, "*");
 }
 
 // SQLite's paths have no way to write a quote or a backslash in a label.

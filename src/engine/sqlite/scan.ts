@@ -4,6 +4,7 @@ import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { PageQuery } from "../engine.js";
 import { filterToSql, orderToSql } from "./filter-sql.js";
+import { definePatterns, isTooSlow } from "./patterns.js";
 import type { LostTimes } from "./lost-times.js";
 import { checkedColumns, checkedRow, toVersion, type CheckedRow, type LogRow } from "./row.js";
 import { readPosition } from "./schema.js";
@@ -56,6 +57,7 @@ const columnsOf = ({ expand }: Pick<PageQuery, "expand">) => (expand ? checkedCo
 const versionsOf = ({ expand }: Pick<PageQuery, "expand">, rows: LogRow[]) => (expand ? (rows as unknown as CheckedRow[]).map(checkedRow) : rows.map(toVersion));
 
 export function createScanner(db: Database.Database, lostTimes: LostTimes): Scanner {
+  const clock = definePatterns(db);
   const position = () => readPosition(db);
   const rangeEnd = db
     .prepare<[number, number], number>("SELECT time FROM log WHERE time > ? ORDER BY time LIMIT 1 OFFSET ?")
@@ -122,7 +124,8 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
     if (!query.includeDeleted && !query.allVersions) parts.push("l.action <> 'DELETE'");
     if (query.filter) {
       const filter = filterToSql(query.filter);
-      parts.push(`(${filter.sql})`);
+      // CASE, so that the clock is looked at before: a large body takes long to look into.
+      parts.push(`CASE WHEN octet_length(l.body) < ${limits.tickBodyBytes} OR holdfast_tick() THEN (${filter.sql}) ELSE 0 END`);
       params.push(...filter.params);
     }
     if (!query.allVersions) {
@@ -132,14 +135,26 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
     return { sql: parts.join(" AND "), params };
   }
 
-  /** In the order of the log, in ranges of as many rows as are gone through in good time, so that no statement runs long. */
-  function* ranges(cursor: Cursor): Generator<[after: number, upTo: number]> {
+  /**
+   * Runs a statement over ranges in the order of the log, of as many rows as are gone through in good time. One that turns out slow
+   * is given up and run over fewer; QUERY_LIMIT where a single row takes too long.
+   */
+  function* overRanges<T>(cursor: Cursor, run: (after: number, upTo: number) => T): Generator<[upTo: number, outcome: T]> {
     let after = cursor.time ?? 0;
     let rows: number = limits.filterFirstRows;
     while (after < cursor.at) {
       const upTo = Math.min(rangeEnd.get(after, rows) ?? cursor.at, cursor.at);
       const begun = performance.now();
-      yield [after, upTo];
+      clock.begin(rows > 1 ? limits.filterStatementMs : limits.filterRowMs);
+      let outcome: T;
+      try {
+        outcome = run(after, upTo);
+      } catch (thrown) {
+        if (rows === 1 || !isTooSlow(thrown)) throw thrown;
+        rows = Math.max(1, Math.floor(rows / 16));
+        continue;
+      }
+      yield [upTo, outcome];
       const quick = performance.now() - begun < sliceMs / 4;
       rows = quick ? Math.min(rows * 2, limits.filterScanRows) : Math.max(rows / 2, 1);
       after = upTo;
@@ -151,8 +166,16 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
     const { sql, params } = condition(query, cursor.at);
     const scan = db.prepare(`SELECT ${columnsOf(query)} FROM log l WHERE l.time > ? AND l.time <= ? AND ${sql} ORDER BY l.time`).raw();
     const rows: LogRow[] = [];
-    for (const [after, upTo] of ranges(cursor)) {
-      const full = collect(scan.iterate(after, upTo, ...params), rows, query);
+    const read = (after: number, upTo: number) => {
+      const before = rows.length;
+      try {
+        return collect(scan.iterate(after, upTo, ...params), rows, query);
+      } catch (thrown) {
+        rows.length = before;
+        throw thrown;
+      }
+    };
+    for (const [upTo, full] of overRanges(cursor, read)) {
       const time = full ? (rows.at(-1)?.[0] ?? upTo) : upTo;
       if (time >= cursor.at) break;
       if (full || performance.now() - begun > sliceMs) return { documents: versionsOf(query, rows), cursor: formatCursor({ ...cursor, time }) };
@@ -165,6 +188,7 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
     const { sql, params } = condition(query, cursor.at);
     const order = orderToSql(query.orderBy ?? []);
     const skip = cursor.skip ?? 0;
+    clock.begin(limits.sortedStatementMs);
     const times = db
       .prepare<Parameter[], number>(`SELECT l.time FROM log l WHERE l.time <= ? AND ${sql} ORDER BY ${order.sql}, l.link LIMIT ? OFFSET ?`)
       .pluck()
@@ -192,8 +216,8 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
       const { sql, params } = condition(query, cursor.at);
       const scan = db.prepare<Parameter[], number>(`SELECT count(*) FROM log l WHERE l.time > ? AND l.time <= ? AND ${sql}`).pluck();
       let count = 0;
-      for (const [after, upTo] of ranges(cursor)) {
-        count += scan.get(after, upTo, ...params) ?? 0;
+      for (const [upTo, found] of overRanges(cursor, (after, end) => scan.get(after, end, ...params) ?? 0)) {
+        count += found;
         if (upTo < cursor.at && performance.now() - begun > sliceMs) return { count, cursor: formatCursor({ ...cursor, time: upTo }) };
       }
       return { count };

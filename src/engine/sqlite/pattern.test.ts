@@ -1,0 +1,65 @@
+import Database from "better-sqlite3";
+import fc from "fast-check";
+import { HostError } from "../../errors.js";
+import { compilePattern } from "./pattern.js";
+import { definePatterns } from "./patterns.js";
+
+const check = () => undefined;
+const matches = (pattern: string, text: string) => compilePattern(pattern)(text, check);
+
+/** The same by a regular expression, which tells characters apart as SQLite's GLOB does. */
+function expected(pattern: string, text: string): boolean {
+  const source = [...pattern.matchAll(/\\([^])|[^]/gu)].map(([whole, escaped]) => {
+    if (escaped === undefined && whole === "*") return "[^]*";
+    if (escaped === undefined && whole === "?") return "[^]";
+    return (escaped ?? whole).replace(/[[\]{}()*+?.\\^$|/-]/g, "\\$&");
+  });
+  return new RegExp(`^${source.join("")}$`, "u").test(text);
+}
+
+test("matches as a regular expression of the same meaning does", () => {
+  const letters = fc.constantFrom("a", "b", "é", "😀", "*", "?", "\\", "[");
+  fc.assert(fc.property(fc.array(letters, { maxLength: 8 }), fc.array(letters, { maxLength: 12 }), (pattern, text) => {
+    expect([pattern, text, matches(pattern.join(""), text.join(""))]).toEqual([pattern, text, expected(pattern.join(""), text.join(""))]);
+  }), { numRuns: 3000 });
+});
+
+test("long parts are found wherever they stand", () => {
+  const part = `${"ab".repeat(150)}c`;
+  for (const [pattern, text, found] of [
+    [`*${part}*`, `${"ab".repeat(400)}c${"ab".repeat(10)}`, true],
+    [`*${part}*`, `${"ab".repeat(400)}d`, false],
+    [`x*${part}*${part}`, `x${part}${part}`, true],
+    [`x*${part}*${part}`, `x${part}c`, false],
+    [`${part}*`, part, true],
+    [`${part}*${part}`, part, false],
+  ] as const) {
+    expect([pattern.length, text.length, matches(pattern, text)]).toEqual([pattern.length, text.length, found]);
+  }
+});
+
+test.each([
+  ["*" + "a".repeat(49_000) + "b*"],
+  ["*b" + "a".repeat(49_000) + "*"],
+  ["*" + "a".repeat(20_000) + "b" + "a".repeat(20_000) + "*"],
+  [`*${"a*".repeat(20_000)}b`],
+])("no literal takes longer than in proportion to the text", (pattern) => {
+  const begun = performance.now();
+  expect(matches(pattern, "a".repeat(4e6))).toBe(false);
+  // Multiplied by the length of the pattern it would be minutes.
+  expect(performance.now() - begun).toBeLessThan(2000);
+});
+
+test("a statement whose time is over ends, in the middle of a match too", () => {
+  const db = new Database(":memory:");
+  const clock = definePatterns(db);
+  const like = db.prepare("SELECT holdfast_like(?, ?)").pluck();
+  clock.begin(60_000);
+  expect([like.get("abc", "a*c"), like.get("abc", "a*d"), like.get(5, "*"), like.get(null, "*")]).toEqual([1, 0, 0, 0]);
+  clock.begin(50);
+  const begun = performance.now();
+  expect(() => like.get("a".repeat(4e6), `*${"?".repeat(20_000)}${"a".repeat(20_000)}b*`)).toThrow(expect.objectContaining({ reason: "QUERY_LIMIT" }) as HostError);
+  expect(performance.now() - begun).toBeLessThan(2000);
+  expect(() => db.prepare("SELECT holdfast_tick()").get()).toThrow(HostError);
+  db.close();
+});
