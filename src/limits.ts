@@ -276,6 +276,8 @@ export const limits = {
 
   /** SIGTERM: how long requests in flight and a copy under way may take. */
   shutdownMs: 30_000,
+  /** After that, what still holds the process ends it: a stop takes a bounded time whatever the disks do. */
+  shutdownGraceMs: 5_000,
   /** SIGTERM: how long connections without a call may take to close; answers on their way to slow clients have that long. */
   quietConnectionMs: 5_000,
   /** How often the delay of the event loop is looked at: what is shorter is not seen. */

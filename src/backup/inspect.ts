@@ -56,6 +56,39 @@ function ambiguities(path: string, { name, manifest }: StoredManifest, found: re
 
 const shownTime = (micros: number) => new Date(Math.floor(micros / 1000)).toISOString();
 
+const replacedAttempts = 5;
+
+/**
+ * Works on a backup that another one may replace meanwhile: where the work fails and the manifest is gone by then, the newest one is
+ * taken instead. SOURCE_CHANGED, which can be tried again, where the manifest was named, or is replaced faster than it is read. A
+ * failure while the manifest is there is thrown as it is.
+ */
+export async function withManifest<T>(reader: ContainerReader, wanted: WantedManifest, signal: AbortSignal, work: (file: ChosenManifest) => Promise<T>, first?: ChosenManifest): Promise<T> {
+  for (let left = replacedAttempts, file = first; ; left -= 1) {
+    const chosen: ChosenManifest = file ?? (await findManifest(reader, wanted, signal));
+    try {
+      return await work(chosen);
+    } catch (error) {
+      if (signal.aborted || !(await isReplaced(reader, chosen.name, signal))) throw error;
+      if (wanted.name === undefined && left > 0) {
+        file = undefined;
+        continue;
+      }
+      throw new HostError("SOURCE_CHANGED", `The backup ${chosen.name} at ${reader.path} was replaced by another one while it was read. Nothing was changed; try again${wanted.name === undefined ? "" : ", without naming it or with the name of the newer one"}.`, {
+        metadata: { path: reader.path, name: chosen.name },
+        cause: error,
+      });
+    }
+  }
+}
+
+/** An archive is read by the file that was opened, whatever takes its name. */
+async function isReplaced(reader: ContainerReader, name: string, signal: AbortSignal): Promise<boolean> {
+  if (reader.kind === "ZIP") return false;
+  const found = await reader.manifests(signal).catch(() => []);
+  return found.length > 0 && !found.some((one) => one.name === name);
+}
+
 type Place = Pick<BackupDescription, "container" | "uri">;
 
 export function describeManifest(place: Place, { name, sha256, manifest }: StoredManifest): BackupDescription {
@@ -73,7 +106,12 @@ export function describeManifest(place: Place, { name, sha256, manifest }: Store
 
 export async function listBackups(reader: ContainerReader, place: Place, signal: AbortSignal): Promise<BackupListing[]> {
   const listings: BackupListing[] = [];
-  for (const found of await reader.manifests(signal)) listings.push(await listOne(reader, place, found));
+  for (const found of await reader.manifests(signal)) {
+    const listing = await listOne(reader, place, found);
+    // One that was replaced while the list was made is no backup any more, and not a damaged one.
+    if (listing.state === "DAMAGED" && "file" in found && (await isReplaced(reader, found.name, signal))) continue;
+    listings.push(listing);
+  }
   return listings;
 }
 

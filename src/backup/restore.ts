@@ -7,7 +7,7 @@ import type { Manifest } from "../format/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import type { Seams } from "../io/seams.js";
 import type { DocumentIndex } from "../store/document-index.js";
-import { findManifest, requireSegments, type ChosenManifest } from "./inspect.js";
+import { requireSegments, withManifest, type ChosenManifest, type WantedManifest } from "./inspect.js";
 import type { Report } from "./report.js";
 import { requirePromised } from "./scratch-index.js";
 import { resolveTargetTime, type ResolvedTarget } from "./target-time.js";
@@ -42,8 +42,11 @@ export interface RestorePlan {
   freeBytes: number;
 }
 
-export async function planRestore(seams: Seams, task: RestoreTask, signal: AbortSignal): Promise<RestorePlan> {
-  const file = await findManifest(task.reader, { name: task.manifestName, indexLink: task.index.link, indexIds: [task.index.indexId()] }, signal);
+/** The backup that a restore is to be made of. */
+export const wantedBy = ({ manifestName, index }: RestoreTask): WantedManifest => ({ name: manifestName, indexLink: index.link, indexIds: [index.indexId()] });
+
+/** The plan for one manifest. */
+export async function planOf(seams: Seams, task: RestoreTask, file: ChosenManifest): Promise<RestorePlan> {
   const { manifest } = file;
   if (manifest.indexLink !== task.index.link && !task.allowOtherIndex) {
     throw new HostError(
@@ -69,12 +72,15 @@ export async function runRestore(seams: Seams, kit: EngineKit, task: RestoreTask
   const replacement = await task.index.beginReplacement();
   const source = join(task.temporaryDirectory, `${temporaryPrefix}restore-${seams.randomHex(8)}`);
   try {
-    const { file, target } = await planRestore(seams, task, signal);
+    const { file, target, segments } = await withManifest(task.reader, wantedBy(task), signal, async (chosen) => {
+      const plan = await planOf(seams, task, chosen);
+      await seams.files.removeTree(source);
+      await seams.files.makeDirectory(source);
+      return { ...plan, segments: await fetchSegments(seams, task.reader, chosen.manifest, source, signal, report) };
+    });
     const { manifest } = file;
     const warnings = [...file.warnings, ...(target.warning === undefined ? [] : [target.warning])];
     for (const warning of warnings) report({ warning });
-    await seams.files.makeDirectory(source);
-    const segments = await fetchSegments(seams, task.reader, manifest, source, signal, report);
     await seams.step("restore:source-fetched");
     const identity: IndexIdentity = {
       indexId: task.index.indexId(),

@@ -4,6 +4,7 @@ import { HostError } from "../errors.js";
 import { decodeManifest, type ManifestFile } from "../format/manifest.js";
 import { isSegmentName, parseManifestName } from "../format/naming.js";
 import { publishFile, temporaryPrefix, writeFileDurably } from "../io/durable-file.js";
+import { fromFileError } from "../io/file-error.js";
 import { errnoOf } from "../io/file-system.js";
 import { acquireLease, type HeldLease, type Lease } from "../io/lease.js";
 import type { LeaseOptions } from "../io/lease-options.js";
@@ -29,10 +30,11 @@ const pendingPrefix = `${temporaryPrefix}pending`;
 const pendingNameOf = (owner: string) => `${pendingPrefix}-${owner}.json`;
 
 /**
- * Every manifest in a list of names, newest first. A damaged manifest is told, never passed over. BACKUP_FOREIGN where they are
+ * Every manifest in a list of names, newest first, without those that are gone (`read` gives undefined). A damaged manifest is told,
+ * never passed over; one that cannot be read for another reason is an error of its own. BACKUP_FOREIGN where they are
  * more, or take more bytes, than any host leaves at one place: nothing of what is at a destination is believed before it is bounded.
  */
-export async function readManifests(names: string[], read: (name: string) => Promise<Uint8Array>): Promise<FoundManifest[]> {
+export async function readManifests(names: string[], read: (name: string) => Promise<Uint8Array | undefined>): Promise<FoundManifest[]> {
   const wanted = names.filter((name) => parseManifestName(name) !== undefined).sort().reverse();
   if (wanted.length > limits.manifestsPerDestination) {
     throw new HostError("BACKUP_FOREIGN", `There are ${wanted.length} manifests at the destination, more than any host leaves there.`);
@@ -42,29 +44,48 @@ export async function readManifests(names: string[], read: (name: string) => Pro
   for (const name of wanted) {
     try {
       const bytes = await read(name);
+      if (bytes === undefined) continue;
       bytesRead += bytes.length;
       if (bytesRead > limits.manifestsBytes) throw new HostError("BACKUP_FOREIGN", `The manifests at the destination have more than ${limits.manifestsBytes} bytes together, more than any host leaves there.`);
       const { sha256, manifest } = decodeManifest(name, bytes);
       found.push({ name, file: { name, sha256, manifest } });
     } catch (error) {
-      if (error instanceof HostError && error.reason !== "BACKUP_DAMAGED") throw error;
-      found.push({ name, problem: error instanceof Error ? error.message : "it cannot be read" });
+      const thrown = HostError.from(fromFileError(error, `Reading the manifest ${name}`));
+      if (thrown.reason !== "BACKUP_DAMAGED") throw thrown;
+      found.push({ name, problem: thrown.message });
     }
   }
   return newestFirst(found);
 }
 
+/** How often a list of manifests that are all gone is made anew. */
+const listAttempts = 5;
+
 export function openDirectoryReader(seams: Pick<Seams, "files">, path: string): ContainerReader {
   const { files } = seams;
+
+  async function readAll(listsLeft: number): Promise<FoundManifest[]> {
+    const names = await files.list(path);
+    let gone = false;
+    const found = await readManifests(names, async (name) => {
+      try {
+        return await readSmallFile(files, join(path, name), limits.manifestBytes);
+      } catch (error) {
+        if (errnoOf(error) !== "ENOENT") throw error;
+        gone = true;
+        return undefined;
+      }
+    });
+    // A backup replaces its manifest: the new one may not have been in the list yet.
+    if (gone && found.length === 0 && listsLeft > 0) return readAll(listsLeft - 1);
+    if (found.length === 0 && names.some((name) => /^segments_\w+$/.test(name))) throw xenonBackup(path);
+    return found;
+  }
+
   return {
     kind: "DIRECTORY",
     path,
-    async manifests() {
-      const names = await files.list(path);
-      const found = await readManifests(names, (name) => readSmallFile(files, join(path, name), limits.manifestBytes));
-      if (found.length === 0 && names.some((name) => /^segments_\w+$/.test(name))) throw xenonBackup(path);
-      return found;
-    },
+    manifests: () => readAll(listAttempts),
     async sizeOf(name) {
       const status = await files.status(join(path, name));
       return status?.kind === "file" ? status.sizeBytes : undefined;

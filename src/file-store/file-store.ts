@@ -1,5 +1,6 @@
 import { createLink } from "../document/link.js";
 import { HostError } from "../errors.js";
+import { requirePath } from "../io/canonical-files.js";
 import { fromFileError } from "../io/file-error.js";
 import type { OpenFile } from "../io/file-system.js";
 import { readOpenRange } from "../io/read-file.js";
@@ -151,6 +152,7 @@ export async function openFileStore(seams: Seams, options: FileStoreOptions): Pr
         if (there === undefined) throw new HostError("BACKUP_NOT_FOUND", `${path} is not there: nothing was uploaded to it, or not all of it.`, { metadata: { path } });
         if (there.kind !== "file") throw new HostError("DESTINATION_OCCUPIED", `${path} is no file.`, { metadata: { path } });
         const open = (file = await files.openToRead(path));
+        await requirePath(open, path);
         const bytes = (offset: number, end: number, signal: AbortSignal) => readOpenRange(open, path, { offset, end, pieceBytes: limits.fileReadBytes }, signal);
         return { status: await open.status(), bytes, close };
       } catch (error) {

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { HostError } from "../errors.js";
 import { publishFile } from "../io/durable-file.js";
+import { canonicalFiles } from "../io/canonical-files.js";
 import { fromFileError } from "../io/file-error.js";
 import type { OpenFile } from "../io/file-system.js";
 import type { Seams } from "../io/seams.js";
@@ -71,7 +72,7 @@ export interface NewUpload {
 }
 
 export async function beginUpload(seams: Pick<Seams, "files">, { path, unfinished, total, sha256, published }: NewUpload): Promise<Upload> {
-  const { files } = seams;
+  const files = canonicalFiles(seams.files);
   const what = `Receiving ${path}`;
   const spans = createSpans();
   const repetition = watchRepetition(files, published);

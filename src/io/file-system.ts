@@ -11,6 +11,8 @@ export interface OpenFile {
   read(buffer: Uint8Array, position: number): Promise<number>;
   size(): Promise<number>;
   status(): Promise<FileStatus>;
+  /** Where the file that is open lies now, its links resolved, whatever its path meant when it was opened; undefined where the system cannot tell. */
+  realPath(): Promise<string | undefined>;
   /** Cuts off what is beyond so many bytes. */
   truncate(sizeBytes: number): Promise<void>;
   /** Durable when it resolves. */
@@ -28,7 +30,7 @@ export interface FileStatus {
 
 /** Paths are absolute. Rejects with the errors of node:fs (`code` ENOENT, ENOSPC, ..). */
 export interface FileSystem {
-  /** A new file, to write and read; EEXIST where there is one. */
+  /** A new file, to write and read; EEXIST where there is one. What is opened must be a regular file (DESTINATION_FAILED). */
   create(path: string): Promise<OpenFile>;
   openToRead(path: string): Promise<OpenFile>;
   /** An existing file, to read it, write to it and sync it. */

@@ -45,7 +45,7 @@ function isOwnerGone(text: string): boolean {
 
 export async function acquireLease(seams: Seams, path: string, signal: AbortSignal, options: LeaseOptions = seams.lease ?? {}): Promise<Lease> {
   const { files } = seams;
-  const { heartbeatMs = limits.leaseHeartbeatMs, silentMs = limits.leaseSilentMs, waitMs = limits.leaseWaitMs } = options;
+  const { heartbeatMs = limits.leaseHeartbeatMs, silentMs = limits.leaseSilentMs, waitMs = limits.leaseWaitMs, guard = async () => {} } = options;
   const owner = seams.randomHex(16);
   let beat = 0;
   const holder = ownProcess();
@@ -101,7 +101,7 @@ export async function acquireLease(seams: Seams, path: string, signal: AbortSign
   const begun = performance.now();
   let seen: string | undefined;
   let seenAt = begun;
-  while (!(await create())) {
+  for (await guard(); !(await create()); await guard()) {
     const found = await read();
     const now = performance.now();
     if (found !== seen) {
@@ -135,6 +135,7 @@ export async function acquireLease(seams: Seams, path: string, signal: AbortSign
     signal: lost.signal,
     owner,
     async assertHeld() {
+      await guard();
       lost.signal.throwIfAborted();
       if (!ours(await read())) lose();
       lost.signal.throwIfAborted();

@@ -1,10 +1,26 @@
 import { constants, type BigIntStats } from "node:fs";
 import * as fsp from "node:fs/promises";
+import { HostError } from "../errors.js";
 import { errnoOf, type FileStatus, type FileSystem, type OpenFile } from "./file-system.js";
 
 function statusOf(stat: BigIntStats): FileStatus {
   const version = [stat.dev, stat.ino, stat.size, stat.mtimeNs].map((one) => one.toString(36)).join("-");
   return { kind: stat.isFile() ? "file" : stat.isDirectory() ? "directory" : "other", sizeBytes: Number(stat.size), modifiedMs: Number(stat.mtimeMs), version };
+}
+
+/**
+ * Opens what must be a regular file. A pipe or a device of its name would hold the thread that opens it until somebody writes there,
+ * and node has four of them for all files.
+ */
+async function openRegular(path: string, flags: number): Promise<OpenFile> {
+  const handle = await fsp.open(path, flags | constants.O_NONBLOCK);
+  try {
+    if (!(await handle.stat()).isFile()) throw new HostError("DESTINATION_FAILED", `Cannot open ${path}: it is not a regular file. Remove it, or name another place.`, { metadata: { path } });
+    return wrap(handle);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
 }
 
 function wrap(handle: fsp.FileHandle): OpenFile {
@@ -44,6 +60,10 @@ function wrap(handle: fsp.FileHandle): OpenFile {
     async status() {
       return statusOf(await handle.stat({ bigint: true }));
     },
+    async realPath() {
+      // Where the kernel can tell of an open file; elsewhere nobody can be sure.
+      return fsp.readlink(`/proc/self/fd/${handle.fd}`).catch(() => undefined);
+    },
     async truncate(sizeBytes) {
       await handle.truncate(sizeBytes);
     },
@@ -62,10 +82,10 @@ export const nodeFileSystem: FileSystem = {
     return wrap(await fsp.open(path, "wx+"));
   },
   async openToRead(path) {
-    return wrap(await fsp.open(path, constants.O_RDONLY));
+    return openRegular(path, constants.O_RDONLY);
   },
   async openToWrite(path) {
-    return wrap(await fsp.open(path, constants.O_RDWR));
+    return openRegular(path, constants.O_RDWR);
   },
   rename: (from, to) => fsp.rename(from, to),
   remove: (path) => fsp.rm(path, { force: true }),

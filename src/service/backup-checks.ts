@@ -1,6 +1,7 @@
 import { checkDigests } from "../backup/digests.js";
-import { describeManifest, findManifest, listBackups } from "../backup/inspect.js";
+import { describeManifest, findManifest, listBackups, withManifest, type ChosenManifest } from "../backup/inspect.js";
 import { listTree } from "../backup/list-tree.js";
+import type { Report } from "../backup/report.js";
 import { verifyBackup } from "../backup/verify.js";
 import { HostError } from "../errors.js";
 import { fromFileError } from "../io/file-error.js";
@@ -22,25 +23,32 @@ export function createBackupChecks({ seams, kit, operations, placesOf, files, te
       // Its index is what the operation is of, so the manifest is read before it begins; what was opened for that is read on.
       const reader = await source.open(never, unheard);
       try {
-        const file = await findManifest(reader, { name, indexIds: ownIndexIds() }, never);
-        const remember = (outcome: { passed: boolean; records: number; problem?: string }) =>
-          verifications.record({ uri: source.uri, manifestSha256: file.sha256 }, { level, timeMicros: seams.nowMicros(), ...outcome });
+        const wanted = { name, indexIds: ownIndexIds() };
+        const file = await findManifest(reader, wanted, never);
+        const remember = ({ sha256: manifestSha256 }: ChosenManifest, outcome: { passed: boolean; records: number; problem?: string }) =>
+          verifications.record({ uri: source.uri, manifestSha256 }, { level, timeMicros: seams.nowMicros(), ...outcome });
+        const check = async (chosen: ChosenManifest, signal: AbortSignal, report: Report) => {
+          for (const warning of chosen.warnings) report({ warning });
+          try {
+            const checked = await verifyBackup(seams, kit, { reader, manifest: chosen.manifest, level, samplePercent, temporaryDirectory }, signal, report);
+            await remember(chosen, { passed: true, records: checked.records });
+            return checked;
+          } catch (error) {
+            const failed = HostError.from(fromFileError(error, `Verifying ${source.uri}`));
+            if (failed.reason === "BACKUP_DAMAGED") await remember(chosen, { passed: false, records: 0, problem: failed.message });
+            throw failed;
+          }
+        };
         return await operations.start({
           kind: "verify-backup",
           indexLink: file.manifest.indexLink,
           target: source.uri,
           async run(signal, report) {
-            const backup = describeManifest(placeOf(source, reader), file);
-            for (const warning of file.warnings) report({ warning });
             try {
-              const task = { reader, manifest: file.manifest, level, samplePercent, temporaryDirectory };
-              const checked = await verifyBackup(seams, kit, task, signal, report);
-              await remember({ passed: true, records: checked.records });
-              return { backup, level, ...checked };
+              const { checked, chosen } = await withManifest(reader, wanted, signal, async (manifest) => ({ checked: await check(manifest, signal, report), chosen: manifest }), file);
+              return { backup: describeManifest(placeOf(source, reader), chosen), level, ...checked };
             } catch (error) {
-              const failed = HostError.from(fromFileError(error, `Verifying ${source.uri}`));
-              if (failed.reason === "BACKUP_DAMAGED") await remember({ passed: false, records: 0, problem: failed.message });
-              throw failed;
+              throw fromFileError(error, `Verifying ${source.uri}`);
             } finally {
               await reader.close();
             }

@@ -5,8 +5,9 @@ import { openContainer } from "../container/open.js";
 import { openZipWriter } from "../container/zip-writer.js";
 import { filePathOf } from "../destination/file-uri.js";
 import { requireParent } from "../destination/parent.js";
-import { isWithin, resolveInRoots, type Roots } from "../destination/roots.js";
+import { isWithin, resolveInRoots, resolveLinks, type Roots } from "../destination/roots.js";
 import { HostError } from "../errors.js";
+import { canonicalFiles, pathReplaced } from "../io/canonical-files.js";
 import { fromFileError } from "../io/file-error.js";
 import type { Seams } from "../io/seams.js";
 import type { SchemePlaces } from "./places.js";
@@ -29,6 +30,11 @@ export function filePlaces({ seams, roots, dataDirectory, autoBackupDirectory }:
   // What the host backs up by itself it can be restored from, wherever other backups may lie.
   const allowed: Roots = { ...roots, paths: roots.paths.length > 0 ? [...roots.paths, autoBackupDirectory] : [] };
   const pathOf = (uri: string) => resolveInRoots(seams.files, allowed, filePathOf(uri));
+  const checked: Seams = { ...seams, files: canonicalFiles(seams.files) };
+  /** Throws where the path, whose links were resolved, has come to mean another place: asked for again and again while a backup waits and works. */
+  const guardOf = (path: string) => async () => {
+    if ((await resolveLinks(seams.files, path)) !== path) throw pathReplaced(path);
+  };
   return {
     pathOf,
     async destination({ destination, container, since }) {
@@ -51,9 +57,10 @@ export function filePlaces({ seams, roots, dataDirectory, autoBackupDirectory }:
       const look = async () => ({
         freeBytes: await seams.files.freeBytes(status?.kind === "directory" ? path : dirname(path)),
         // An empty file may be replaced too.
-        ...(status && status.sizeBytes > 0 && { reader: await openContainer(seams, path) }),
+        ...(status && status.sizeBytes > 0 && { reader: await openContainer(checked, path) }),
       });
-      return { target: uri, uri, container, open: (signal, _report, index) => (container === "ZIP" ? openZipWriter(seams, path, index, signal) : openDirectoryWriter(seams, path, signal)), look };
+      const lease = { ...seams.lease, guard: guardOf(path) };
+      return { target: uri, uri, container, open: (signal, _report, index) => (container === "ZIP" ? openZipWriter(checked, path, index, signal, lease) : openDirectoryWriter(checked, path, signal, lease)), look };
     },
     async source(uri) {
       const path = await pathOf(uri);
@@ -61,7 +68,7 @@ export function filePlaces({ seams, roots, dataDirectory, autoBackupDirectory }:
         uri: pathToFileURL(path).href,
         async open() {
           try {
-            return await openContainer(seams, path);
+            return await openContainer(checked, path);
           } catch (error) {
             throw fromFileError(error, `Reading the backup ${path}`);
           }

@@ -1,5 +1,5 @@
 import { documentState, type DocumentState } from "../backup/document-state.js";
-import { findManifest } from "../backup/inspect.js";
+import { withManifest } from "../backup/inspect.js";
 import type { Report } from "../backup/report.js";
 import { openScratchIndex } from "../backup/scratch-index.js";
 import { withSegmentFiles } from "../backup/segment-files.js";
@@ -86,9 +86,10 @@ export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDire
     try {
       const reader = await (await placesOf(uri).source(uri, bearer)).open(signal, report);
       try {
-        const { manifest } = await findManifest(reader, { name, indexLink, indexIds: ownIndexIds() }, signal);
-        const target = resolveTargetTime(targetTimeMicros, manifest.window, false);
-        const scratch = await openScratchIndex(seams, kit, { reader, manifest, temporaryDirectory, ...target }, signal, report);
+        const scratch = await withManifest(reader, { name, indexLink, indexIds: ownIndexIds() }, signal, async ({ manifest }) => {
+          const target = resolveTargetTime(targetTimeMicros, manifest.window, false);
+          return openScratchIndex(seams, kit, { reader, manifest, temporaryDirectory, ...target }, signal, report);
+        });
         const close = async () => {
           scratches -= 1;
           await scratch.close();
@@ -115,9 +116,10 @@ export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDire
       }
       const reader = await (await placesOf(uri).source(uri, bearer)).open(signal, () => {});
       try {
-        const { manifest } = await findManifest(reader, { name, indexLink, indexIds: ownIndexIds() }, signal);
-        const near = await withSegmentFiles(seams, reader, manifest, temporaryDirectory, signal, (segments) => kit.nearSegments(segments, timeMicros, count, signal));
-        return { ...near, window: manifest.window };
+        return await withManifest(reader, { name, indexLink, indexIds: ownIndexIds() }, signal, async ({ manifest }) => {
+          const near = await withSegmentFiles(seams, reader, manifest, temporaryDirectory, signal, (segments) => kit.nearSegments(segments, timeMicros, count, signal));
+          return { ...near, window: manifest.window };
+        });
       } finally {
         await reader.close();
       }

@@ -1,7 +1,7 @@
 import { forecastRestore } from "../backup/forecast.js";
-import { describeManifest } from "../backup/inspect.js";
+import { describeManifest, withManifest } from "../backup/inspect.js";
 import type { Report } from "../backup/report.js";
-import { planRestore, runRestore, undoRestore, type RestoreTask } from "../backup/restore.js";
+import { planOf, runRestore, undoRestore, wantedBy, type RestoreTask } from "../backup/restore.js";
 import { restoreSelection } from "../backup/restore-selection.js";
 import { verifyBackup } from "../backup/verify.js";
 import type { ContainerReader } from "../container/container.js";
@@ -37,9 +37,12 @@ export function createRestoreStarts(options: ManagementOptions, states: IndexSta
 
   async function validate(source: SourcePlace, task: RestoreTask, signal: AbortSignal, report: Report): Promise<RestoreResult> {
     const { index, reader } = task;
-    const { file, target, neededBytes, freeBytes } = await planRestore(seams, task, signal);
+    const { file, target, neededBytes, freeBytes } = await withManifest(reader, wantedBy(task), signal, async (chosen) => {
+      const plan = await planOf(seams, task, chosen);
+      await verifyBackup(seams, kit, { reader, manifest: chosen.manifest, level: "FULL", samplePercent: 100, temporaryDirectory }, signal, report);
+      return plan;
+    });
     const { manifest } = file;
-    await verifyBackup(seams, kit, { reader, manifest, level: "FULL", samplePercent: 100, temporaryDirectory }, signal, report);
     const forecast = await forecastRestore(
       {
         index,

@@ -1,5 +1,6 @@
 import { readConfig, readLogConfig } from "../../config.js";
 import { createHost, type Host } from "../../host.js";
+import { limits } from "../../limits.js";
 import { productVersion } from "../../product-version.js";
 import type { SettingFlags } from "../commands/serve.js";
 import { createLogger } from "../logger.js";
@@ -20,7 +21,7 @@ export async function serve(flags: SettingFlags, quiet: boolean): Promise<void> 
   process.exit();
 }
 
-/** The first SIGTERM or SIGINT; listened for from before the start, as PID 1 has no default for them. A second one ends at once. */
+/** The first SIGTERM or SIGINT; listened for from before the start, as PID 1 has no default for them. A second one ends at once, and so does time. */
 function signalled(): Promise<string> {
   return new Promise((resolve) => {
     let asked = false;
@@ -28,6 +29,8 @@ function signalled(): Promise<string> {
       process.on(signal, () => {
         if (asked) process.exit(130);
         asked = true;
+        // A file system that does not answer holds threads that an exit would wait for.
+        setTimeout(() => process.kill(process.pid, "SIGKILL"), limits.shutdownMs + limits.shutdownGraceMs).unref();
         resolve(signal);
       });
     }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readSync, statSync, type Stats } from "node:fs";
 import Database from "better-sqlite3";
 import { crc32 } from "node:zlib";
 import { checkLink } from "../../document/link.js";
@@ -12,7 +12,7 @@ import { segmentSchema } from "./schema.js";
 
 /** The digest of a file that nothing writes any more, as lower-case hex. Blocks: for threads and processes of their own. */
 export function digestFile(path: string, cancelled: () => void): string {
-  const file = openSync(path, "r");
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const hash = createHash("sha256");
     const buffer = Buffer.allocUnsafe(limits.copyChunkBytes);
@@ -35,14 +35,22 @@ function damaged(segment: SegmentSource, problem: string): HostError {
 
 /** Size and digest: everything else is looked at only after they agreed. */
 export function checkDigest(segment: SegmentSource, cancelled: () => void): void {
-  const { size } = statSync(segment.path);
+  const { size } = regularFile(segment);
   if (size !== segment.sizeBytes) throw damaged(segment, `it has ${size} bytes, not ${segment.sizeBytes}`);
   const digest = digestFile(segment.path, cancelled);
   if (digest !== segment.sha256) throw damaged(segment, `its sha256 is ${digest}, not ${segment.sha256}`);
 }
 
+/** A pipe of its name would never be opened. */
+function regularFile(segment: SegmentSource): Stats {
+  const status = statSync(segment.path);
+  if (!status.isFile()) throw damaged(segment, "it is not a regular file");
+  return status;
+}
+
 /** Opens a segment to read: without functions of ours, and only if its schema is ours text for text. */
 export function openSegment(segment: SegmentSource): Database.Database {
+  regularFile(segment);
   // SQLite replays such a file over the database that it lies beside.
   const beside = ["-wal", "-shm", "-journal"].find((suffix) => existsSync(segment.path + suffix));
   if (beside !== undefined) throw damaged(segment, `a file ${beside} lies beside it, which no backup has`);

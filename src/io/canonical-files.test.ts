@@ -1,0 +1,70 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { temporaryDirectory } from "../../test/support/temporary-directory.js";
+import { canonicalFiles } from "./canonical-files.js";
+import { acquireLease } from "./lease.js";
+import { nodeFileSystem } from "./node-file-system.js";
+import { systemSeams } from "./seams.js";
+
+const never = new AbortController().signal;
+
+describe("a directory that becomes a link between the check of a path and its use", () => {
+  let root: string;
+  const files = canonicalFiles(nodeFileSystem);
+  beforeEach(() => {
+    root = temporaryDirectory();
+    for (const name of ["inside", "outside"]) mkdirSync(join(root, name));
+    writeFileSync(join(root, "outside", "f"), "secret");
+    renameSync(join(root, "inside"), join(root, "moved"));
+    symlinkSync(join(root, "outside"), join(root, "inside"));
+  });
+
+  test.each(["openToRead", "openToWrite"] as const)("gives no file outside (%s)", async (open) => {
+    await expect(files[open](join(root, "inside", "f"))).rejects.toMatchObject({ reason: "PATH_OUTSIDE_ROOTS" });
+  });
+
+  test("makes no file outside", async () => {
+    await expect(files.create(join(root, "inside", "new"))).rejects.toMatchObject({ reason: "PATH_OUTSIDE_ROOTS" });
+    expect(readdirSync(join(root, "outside"))).toEqual(["f"]);
+  });
+
+  test("gives a file that was replaced since", async () => {
+    rmSync(join(root, "inside"));
+    mkdirSync(join(root, "inside"));
+    writeFileSync(join(root, "inside", "f"), "old");
+    const file = await files.openToRead(join(root, "inside", "f"));
+    rmSync(join(root, "inside", "f"));
+    expect(await file.size()).toBe(3);
+    await file.close();
+  });
+});
+
+describe("a named pipe in the place of a file", () => {
+  let pipe: string;
+  beforeEach(() => {
+    pipe = join(temporaryDirectory(), "pipe");
+    execFileSync("mkfifo", [pipe]);
+  });
+
+  test.each(["openToRead", "openToWrite"] as const)("is refused at once by %s", async (open) => {
+    await expect(nodeFileSystem[open](pipe)).rejects.toMatchObject({ reason: "DESTINATION_FAILED", message: expect.stringContaining("not a regular file") as string });
+  });
+
+  test("is refused at once as a lease", async () => {
+    await expect(acquireLease(systemSeams, pipe, never)).rejects.toMatchObject({ reason: "DESTINATION_FAILED" });
+  });
+});
+
+test("a lease is not taken where its path has come to mean another place while it was waited for", async () => {
+  const path = join(temporaryDirectory(), "lease");
+  const first = await acquireLease(systemSeams, path, never);
+  let moved = false;
+  const guard = async () => {
+    if (moved) throw new Error("moved");
+  };
+  const waiting = acquireLease(systemSeams, path, never, { heartbeatMs: 20, guard });
+  moved = true;
+  await expect(waiting).rejects.toThrow("moved");
+  await first.release();
+});
