@@ -254,6 +254,10 @@ export const limits = {
   remoteSources: 16,
   /** Left free on the disk of the indexes when a source does not say how large it is. */
   remoteReserveBytes: 64 * MiB,
+  /** After so many bytes, whoever writes what came from outside looks whether the reserve is still free. */
+  roomCheckBytes: 4 * MiB,
+  /** A source must send remoteProgressBytes in this time: one that trickles keeps what waits for it from going on. */
+  remoteSlowMs: 60_000,
 
   /** Indexes and destinations of which is kept how backups went last; each has series of its own in the metrics. */
   backupRecords: 100,

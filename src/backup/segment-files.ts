@@ -3,6 +3,7 @@ import type { ContainerReader } from "../container/container.js";
 import type { SegmentSource } from "../engine/engine.js";
 import type { Manifest } from "../format/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
+import { requireRoom } from "../io/room.js";
 import type { Seams } from "../io/seams.js";
 
 /** The segments of a backup as files, for the length of the work: of a directory where they are, of an archive unpacked. */
@@ -19,6 +20,7 @@ export async function withSegmentFiles<T>(
   if (reader.kind === "DIRECTORY") return work(sources(reader.path));
   const unpacked = join(temporaryDirectory, `${temporaryPrefix}unpacked-${seams.randomHex(8)}`);
   try {
+    await requireRoom(seams.files, temporaryDirectory, segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), "Unpacking the archive");
     await seams.files.makeDirectory(unpacked);
     await reader.fetch(filesIn(unpacked), signal);
     return await work(sources(unpacked));

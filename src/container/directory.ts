@@ -92,7 +92,7 @@ export function openDirectoryReader(seams: Pick<Seams, "files">, path: string): 
     },
     async fetch(wanted, signal, onBytes) {
       for (const { segment, path: target } of wanted) {
-        await writeStream(files, target, readChunks(files, join(path, segment.name), signal), segment.sizeBytes, signal);
+        await writeStream(files, target, readChunks(files, join(path, segment.name), signal), segment.sizeBytes, signal, true);
         onBytes?.(segment.sizeBytes);
       }
     },

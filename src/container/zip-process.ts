@@ -97,7 +97,7 @@ async function extract(call: ExtractCall, report: (bytes: number) => void): Prom
   let total = 0;
   for (const { name, sizeBytes, target } of call.segments) {
     const bytes = telling(collecting(archive.bytesOf({ name, sizeBytes }, never)), report);
-    const written = await writeStream(nodeFileSystem, target, bytes, sizeBytes, never);
+    const written = await writeStream(nodeFileSystem, target, bytes, sizeBytes, never, true);
     if (written !== sizeBytes) throw new HostError("BACKUP_DAMAGED", `${name} in ${call.path} has ${written} bytes, not ${sizeBytes}. Use another backup.`);
     total += written;
   }

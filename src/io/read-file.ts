@@ -1,6 +1,8 @@
+import { dirname } from "node:path";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { FileSystem, OpenFile } from "./file-system.js";
+import { requireRoom } from "./room.js";
 
 /** The whole of a small file; throws BACKUP_DAMAGED where it is larger than `maxBytes`. */
 export async function readSmallFile(files: FileSystem, path: string, maxBytes: number): Promise<Buffer> {
@@ -78,22 +80,32 @@ export async function* readOpenRange(
   }
 }
 
-/** Writes a stream to a new file, at most `maxBytes`; the file is removed when it fails. Returns its size. */
+/**
+ * Writes a stream to a new file, at most `maxBytes`; the file is removed when it fails. Returns its size. `keepsRoom`: the file is on a
+ * disk that others need, whose reserve must stay free (STORAGE_FULL).
+ */
 export async function writeStream(
   files: FileSystem,
   path: string,
   source: AsyncIterable<Uint8Array>,
   maxBytes: number,
   signal: AbortSignal,
+  keepsRoom = false,
 ): Promise<number> {
   const file = await files.create(path);
   let position = 0;
+  let unlooked = 0;
   try {
     for await (const chunk of source) {
       signal.throwIfAborted();
       if (position + chunk.length > maxBytes) throw new HostError("BACKUP_DAMAGED", `What is read for ${path} goes on beyond the ${maxBytes} bytes it should have.`);
       await file.write(chunk, position);
       position += chunk.length;
+      unlooked += chunk.length;
+      if (keepsRoom && unlooked >= limits.roomCheckBytes) {
+        unlooked = 0;
+        await requireRoom(files, dirname(path), 0, path);
+      }
     }
     await file.close();
     return position;

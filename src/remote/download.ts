@@ -35,6 +35,22 @@ export async function download(seams: Seams, peer: Peer, sink: Sink, atOnce: num
   return facts.total;
 }
 
+/** Throws DESTINATION_UNREACHABLE where a body gets on by less than remoteProgressBytes in remoteSlowMs. */
+function watchPace(end: string): (bytes: number) => void {
+  let sinceMs = performance.now();
+  let bytes = 0;
+  return (count) => {
+    bytes += count;
+    const now = performance.now();
+    if (bytes >= limits.remoteProgressBytes) {
+      bytes = 0;
+      sinceMs = now;
+    } else if (now - sinceMs > limits.remoteSlowMs) {
+      throw new HostError("DESTINATION_UNREACHABLE", `${end} sent ${bytes} bytes in ${Math.round((now - sinceMs) / 1000)} s, too few to wait for.`);
+    }
+  };
+}
+
 type Opened = { kind: "whole"; total: number } | { kind: "ranges"; facts: FileFacts; position: number } | "no ranges";
 
 function fetcher(peer: Peer, sink: Sink) {
@@ -59,7 +75,9 @@ function fetcher(peer: Peer, sink: Sink) {
   async function take(body: AsyncIterable<Buffer>, { first, last }: ByteRange, attempt: Attempt, onPosition: (next: number) => void): Promise<number> {
     let position = first;
     let counted = first;
+    const pace = watchPace(end);
     for await (const chunk of body) {
+      pace(chunk.length);
       const room = last + 1 - position;
       if (room === 0) break;
       const wanted = chunk.subarray(0, room);
@@ -90,7 +108,9 @@ function fetcher(peer: Peer, sink: Sink) {
   async function stream(body: AsyncIterable<Buffer>, length: number | undefined, attempt: Attempt): Promise<number> {
     await begin(length);
     let position = 0;
+    const pace = watchPace(end);
     for await (const chunk of body) {
+      pace(chunk.length);
       await sink.write(chunk, position);
       position += chunk.length;
       if (position >= furthest + limits.remoteProgressBytes) {

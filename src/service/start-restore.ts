@@ -6,6 +6,7 @@ import { restoreSelection } from "../backup/restore-selection.js";
 import { verifyBackup } from "../backup/verify.js";
 import type { ContainerReader } from "../container/container.js";
 import { joinReaders } from "../container/joined-reader.js";
+import { schemeOf } from "../destination/file-uri.js";
 import { HostError } from "../errors.js";
 import { fromFileError } from "../io/file-error.js";
 import { limits } from "../limits.js";
@@ -127,7 +128,8 @@ export function createRestoreStarts(options: ManagementOptions, states: IndexSta
         target: source.uri,
         ...(request.requestId && { requestId: request.requestId }),
         fingerprint: JSON.stringify([String(targetTimeMicros), manifest, validateOnly, baseSources, ifPositionMicros, ...(selection ? [selection] : [])]),
-        run: (signal, report) => undisturbed(() => run(request, index, source, signal, report)),
+        // Their directory may be what is restored from. A source elsewhere may be slow: it must not keep backups from being made.
+        run: (signal, report) => (schemeOf(source.uri) === "file" ? undisturbed(() => run(request, index, source, signal, report)) : run(request, index, source, signal, report)),
       });
     },
     async undoRestore(indexLink) {
