@@ -16,7 +16,7 @@ export interface DocumentVersion {
   owner: string;
   /** Microseconds since 1970, or 0: never. */
   expirationTimeMicros: number;
-  /** The document's own fields as a JSON object in text, numbers verbatim as they came; no document* field. */
+  /** The document's own fields as a JSON object in text, numbers verbatim as they came; no reserved field (system-fields.ts). */
   body: string;
 }
 

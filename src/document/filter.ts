@@ -1,4 +1,4 @@
-/** A condition on a document. Field names are paths with dots; document* names are the system fields. */
+/** A condition on a document. Field names are paths with dots; names in system-fields.ts are the system fields. */
 export type Filter =
   | { op: "and" | "or"; terms: Filter[] }
   | { op: "not"; term: Filter }

@@ -19,14 +19,3 @@ export function kindDefinition(kind: string): KindDefinition {
   if (kind === exampleKind) return { kind, mergeRule: "example", body: exampleState };
   return { kind, mergeRule: "shallow", body: (_action, members) => joinMembers(members) };
 }
-
-/** The fields that the host itself keeps of every document; they are no part of a body. */
-function isSystemField(name: string): boolean {
-  return name.startsWith("document");
-}
-
-/** Takes the system fields out of the members; returns them for convenience. */
-export function ownMembers(members: Members): Members {
-  for (const name of members.keys()) if (isSystemField(name)) members.delete(name);
-  return members;
-}

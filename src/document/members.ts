@@ -82,6 +82,33 @@ export function joinMembers(members: Members): string {
   return text === "" ? "{}" : `${text}}`;
 }
 
+/** Valid JSON text without the white space between its tokens. */
+export function compactJson(text: string): string {
+  if (!space.test(text) || text.charCodeAt(0) === quote) return text;
+  let compact = "";
+  let from = 0;
+  let at = 0;
+  while (at < text.length) {
+    const code = text.charCodeAt(at);
+    if (code === quote) {
+      at = stringEnd(text, at);
+    } else if (code <= 0x20) {
+      compact += text.slice(from, at);
+      from = at = skipSpace(text, at);
+    } else {
+      at += 1;
+    }
+  }
+  return compact + text.slice(from);
+}
+
+const space = /[\t\n\r ]/;
+
+/** Whether JSON text spans several lines. A string in it holds no raw line break. */
+export function isMultiline(text: string): boolean {
+  return text.includes("\n") || text.includes("\r");
+}
+
 const plainKey = /^[\w.$ /-]*$/;
 
 function keyText(name: string): string {

@@ -1,7 +1,8 @@
-import { kindDefinition, ownMembers } from "./kinds.js";
+import { kindDefinition } from "./kinds.js";
 import { exampleKind } from "./example-kind.js";
 import { parseMembers } from "./members.js";
 import { applyMerge } from "./merge.js";
+import { ownMembers } from "./system-fields.js";
 
 const example = kindDefinition(exampleKind);
 const body = (action: "POST" | "PUT" | "PATCH", text: string) => example.body(action, ownMembers(parseMembers(text)));

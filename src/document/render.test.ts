@@ -17,3 +17,9 @@ test("a document without fields of its own, and with a link that needs escapes, 
   expect(Object.keys(parsed)[0]).toBe("documentVersion");
   expect(parsed["documentSelfLink"]).toBe('/f/a"b');
 });
+
+test("a body that was stored with line breaks is written on one line", () => {
+  const line = renderDocument({ ...version, body: '{"tags":[\n  "a",\n  "b"\n]}' });
+  expect(line).not.toContain("\n");
+  expect(line).toContain('"tags":["a","b"],');
+});

@@ -1,7 +1,7 @@
 import type { Action, DocumentVersion } from "../document/document.js";
 import { exactInteger } from "../document/integers.js";
-import { ownMembers } from "../document/kinds.js";
 import { joinMembers, parseMembers, scanMembers, type Members } from "../document/members.js";
+import { ownMembers } from "../document/system-fields.js";
 import { HostError } from "../errors.js";
 import type { DocumentHost } from "./document-host.js";
 
@@ -90,8 +90,18 @@ function versionOf(raw: string, host: DocumentHost): DocumentVersion {
     kind: text("documentKind"),
     owner: text("documentOwner"),
     expirationTimeMicros: number("documentExpirationTimeMicros"),
-    body: joinMembers(ownMembers(members)),
+    body: bodyOf(members, host, link),
   };
+}
+
+/** What cannot be kept ends the import: left out on both sides, the comparison would not see it. */
+function bodyOf(members: Members, host: DocumentHost, link: string): string {
+  try {
+    return joinMembers(ownMembers(members));
+  } catch (thrown) {
+    if (!(thrown instanceof HostError)) throw thrown;
+    throw new HostError("DESTINATION_REFUSED", `Cannot import ${link.slice(0, 200)} of ${host.url}: ${thrown.message}`, { cause: thrown, metadata: thrown.metadata });
+  }
 }
 
 function strange(host: DocumentHost, link: string, what: string): HostError {

@@ -1,8 +1,8 @@
 import { HostError } from "../errors.js";
-import { kindDefinition, ownMembers, type KindDefinition } from "../document/kinds.js";
+import { kindDefinition, type KindDefinition } from "../document/kinds.js";
 import { exactInteger } from "../document/integers.js";
 import { parseMembers, type Members } from "../document/members.js";
-import type { SystemField } from "../document/system-fields.js";
+import { ownMembers, type SystemField } from "../document/system-fields.js";
 import { limits } from "../limits.js";
 
 /** A request's body taken apart: what is kept, and the two system fields that a client may set. */

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Action, DocumentVersion } from "../../document/document.js";
+import { bodyLine } from "../../document/render.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { BodyFormat, DocumentAction, type DocumentSchema } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
@@ -57,5 +58,5 @@ function bodyOf(version: DocumentVersion, format: BodyFormat): DocumentInit["bod
 }
 
 function jsonOf(version: DocumentVersion): NonNullable<DocumentInit["body"]> {
-  return { case: "json", value: new TextEncoder().encode(version.body) };
+  return { case: "json", value: new TextEncoder().encode(bodyLine(version)) };
 }
