@@ -9,10 +9,15 @@ export function temporaryName(seams: Pick<Seams, "randomHex">): string {
   return `${temporaryPrefix}${seams.randomHex(8)}.tmp`;
 }
 
-/** Makes the finished file `from` durable under the name `to` in the same directory: fsync, rename, fsync the directory. */
+/**
+ * Makes the finished file `from` durable under the name `to` in the same directory: fsync, rename, fsync the directory. A file that
+ * is replaced hands on its mode and owner, so that a private file stays private.
+ */
 export async function publishFile(seams: Pick<Seams, "files">, from: string, to: string): Promise<void> {
+  const replaced = await seams.files.status(to);
   const file = await seams.files.openToWrite(from);
   try {
+    if (replaced?.kind === "file") await file.setAccess(replaced.access);
     await file.sync();
   } finally {
     await file.close();

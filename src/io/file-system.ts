@@ -13,6 +13,8 @@ export interface OpenFile {
   status(): Promise<FileStatus>;
   /** Where the file that is open lies now, its links resolved, whatever its path meant when it was opened; undefined where the system cannot tell. */
   realPath(): Promise<string | undefined>;
+  /** Gives the file the mode and, where the process may, the owner and group. */
+  setAccess(access: FileAccess): Promise<void>;
   /** Cuts off what is beyond so many bytes. */
   truncate(sizeBytes: number): Promise<void>;
   /** Durable when it resolves. */
@@ -20,10 +22,19 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
+/** Who may use a file. */
+export interface FileAccess {
+  /** The permission bits. */
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
 export interface FileStatus {
   kind: "file" | "directory" | "other";
   sizeBytes: number;
   modifiedMs: number;
+  access: FileAccess;
   /** Of the same file with the same bytes the same: made of its device, number, size and times. */
   version: string;
 }

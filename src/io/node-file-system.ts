@@ -5,7 +5,8 @@ import { errnoOf, type FileStatus, type FileSystem, type OpenFile } from "./file
 
 function statusOf(stat: BigIntStats): FileStatus {
   const version = [stat.dev, stat.ino, stat.size, stat.mtimeNs].map((one) => one.toString(36)).join("-");
-  return { kind: stat.isFile() ? "file" : stat.isDirectory() ? "directory" : "other", sizeBytes: Number(stat.size), modifiedMs: Number(stat.mtimeMs), version };
+  const access = { mode: Number(stat.mode) & 0o7777, uid: Number(stat.uid), gid: Number(stat.gid) };
+  return { kind: stat.isFile() ? "file" : stat.isDirectory() ? "directory" : "other", sizeBytes: Number(stat.size), modifiedMs: Number(stat.mtimeMs), access, version };
 }
 
 /**
@@ -63,6 +64,17 @@ function wrap(handle: fsp.FileHandle): OpenFile {
     async realPath() {
       // Where the kernel can tell of an open file; elsewhere nobody can be sure.
       return fsp.readlink(`/proc/self/fd/${handle.fd}`).catch(() => undefined);
+    },
+    async setAccess({ mode, uid, gid }) {
+      const own = await handle.stat();
+      if (own.uid !== uid || own.gid !== gid) {
+        await handle.chown(uid, gid).catch((error: unknown) => {
+          // Only root may give a file away; its mode still protects it.
+          if (errnoOf(error) !== "EPERM") throw error;
+        });
+      }
+      // After the owner: a change of the owner clears bits of the mode.
+      await handle.chmod(mode);
     },
     async truncate(sizeBytes) {
       await handle.truncate(sizeBytes);

@@ -4,7 +4,7 @@ import { HostError } from "../../errors.js";
 import { withFilesOrHost, withHost, type Session } from "../connect/session.js";
 import type { HostFlags, SelectionFlags } from "../flags.js";
 import { bytes, count } from "../output/figures.js";
-import { writeNewFile, type Sink } from "../output/new-file.js";
+import { writeOutput, type Sink } from "../output/output-file.js";
 import { print } from "../output/print.js";
 import { startProgress } from "../output/progress.js";
 import { placeUri } from "../place.js";
@@ -35,7 +35,7 @@ export async function exportDocuments(run: Run, flags: ExportFlags, source?: str
   };
   const work = async (session: Session) => {
     const send = (sink: Sink) => sendDocuments(run, session, request, sink);
-    const { documents, size } = output === undefined ? await send({ write: print }) : await writeNewFile(output, send);
+    const { documents, size } = output === undefined ? await send({ write: print }) : await writeOutput(output, run.stops.signal, send);
     const text = `Exported ${count(documents, "document")}, ${bytes(size)}${output === undefined ? "" : `, to ${output}`}.`;
     if (output === undefined) run.note(text);
     else await run.finish(ExportBackupResponseSchema, create(ExportBackupResponseSchema, { count: documents }), () => text);
