@@ -24,6 +24,7 @@ import { identifyBy } from "./security/clients.js";
 import { createFailedLogins } from "./security/failed-logins.js";
 import { loadTokens } from "./security/tokens.js";
 import type { DocumentService } from "./service/document-service.js";
+import { checkAfterUncleanStop } from "./service/check-index.js";
 import { openBackupRecords } from "./service/backup-records.js";
 import { watchBackupHealth, type BackupHealthWatch } from "./service/backup-health.js";
 import { createBodyReader } from "./service/body-reader.js";
@@ -217,7 +218,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     httpAddress: show(httpAddress),
     grpcAddress: show(grpcAddress),
     tls: options.tls !== undefined,
-    indexes: await Promise.all([...indexes.values()].map(async (index) => ({ ...(await index.state()), link: index.link, inMemory: index.inMemory }))),
+    indexes: await Promise.all([...indexes.values()].map(describeIndex)),
     backups: backups.all(),
     backupHealth: await backupHealth.look(),
     backupMaxAgeMicros,
@@ -274,6 +275,8 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     describeHost,
     pauseAutoBackup: async () => (await late.autoBackup?.pause()) ?? (() => {}),
   });
+
+  await checkAfterUncleanStop(durableIndex, (link) => management.checkIndex(link), (fields, message) => logger.warn(fields, message));
 
   const requests = createRequests({
     counter: metrics.requests,
@@ -389,6 +392,11 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     close: () => (closing ??= closeAll().finally(tellClosed)),
   };
   return host;
+}
+
+async function describeIndex(index: DocumentIndex): Promise<HostDescription["indexes"][number]> {
+  const problem = index.problem();
+  return { ...(await index.state()), link: index.link, inMemory: index.inMemory, ...(problem !== undefined && { problem }) };
 }
 
 async function makeDirectory({ seams }: ResolvedOptions, path: string): Promise<void> {

@@ -167,6 +167,8 @@ export const limits = {
   nearVersions: 3,
   /** What a check of a sample reads, in percent. */
   samplePercent: 5,
+  /** Problems of an index that a check names. */
+  checkProblems: 10,
   /** Links that one pass of a full check holds, 16 bytes and as much again of each: with more rows it takes more passes. */
   chainCheckLinks: 2_000_000,
   /** Outcomes of checks that a host remembers. */

@@ -61,6 +61,13 @@ func (c *Client) VerifyBackup(ctx context.Context, request *managementv1.VerifyB
 	})
 }
 
+// CheckIndex checks a live index while it serves and waits for the end of that. INDEX_DAMAGED where something is wrong with it.
+func (c *Client) CheckIndex(ctx context.Context, request *managementv1.CheckIndexRequest, opts ...WaitOption) (*managementv1.CheckIndexResult, error) {
+	return finish(ctx, c, new(managementv1.CheckIndexResult), opts, func() (*longrunningpb.Operation, error) {
+		return c.Management.CheckIndex(ctx, request)
+	})
+}
+
 // WaitForOperation follows an operation, operations/ID, to its end and answers it; its response is in GetResponse. When the
 // context ends, the work goes on. An operation that failed is an [*Error] with its reason; one that nobody remembers is
 // OPERATION_NOT_FOUND. A connection that breaks is made again.

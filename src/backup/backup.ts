@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { ContainerWriter, StagedSegment } from "../container/container.js";
-import type { Engine, Snapshot } from "../engine/engine.js";
+import type { ChainContent, Engine, Snapshot } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { encodeManifest, type ManifestFile, type Segment, type StoredManifest } from "../format/manifest.js";
 import { parseManifestName, segmentName } from "../format/naming.js";
@@ -94,7 +94,8 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
       store: task.store,
       readBack: async ({ segment, path }) => {
         // What was merged was read back where it was made: on the same disk, before it got its name.
-        if (segment !== task.merged?.segment) await engine.readBack({ ...segment, path }, signal);
+        if (segment === task.merged?.segment) return;
+        requireCounts(await engine.readBack({ ...segment, path }, signal), snapshot);
       },
       onBytes: (count) => report({ bytesDone: (bytesDone += count) }),
     })
@@ -132,6 +133,15 @@ function manifestOf(task: BackupTask, snapshot: Snapshot, segments: Segment[]): 
     previousManifestSha256: before && "file" in before ? before.file.sha256 : "",
     ...(snapshot.lastRecord && { lastRecord: snapshot.lastRecord }),
   });
+}
+
+/** What the manifest is going to promise comes from the index's own record of it: the log is what a restore counts. */
+function requireCounts(base: ChainContent | undefined, snapshot: Snapshot): void {
+  if (base === undefined || (base.documents === snapshot.documents && base.versions === snapshot.versions)) return;
+  throw new HostError(
+    "INDEX_DAMAGED",
+    `The index counts ${snapshot.documents} documents with ${snapshot.versions} versions, and its log holds ${base.documents} with ${base.versions}: no backup was made, since no restore would accept it. Check it with holdfast check.`,
+  );
 }
 
 /** Backups of this index that its host does not know: of a copy of its data directory, of before its record was lost, or forged. */

@@ -241,8 +241,17 @@ export interface ListOptions {
   signal?: AbortSignal;
 }
 
-export type OperationKind = "backup" | "restore" | "undo-restore" | "verify-backup";
-export type OperationOutcome = BackupResult | RestoreResult | VerifyResult;
+/** What a check of a live index read and counted. */
+export interface CheckIndexResult {
+  indexLink: string;
+  records: number;
+  bytes: number;
+  documents: number;
+  versions: number;
+}
+
+export type OperationKind = "backup" | "restore" | "undo-restore" | "verify-backup" | "check-index";
+export type OperationOutcome = BackupResult | RestoreResult | VerifyResult | CheckIndexResult;
 
 export interface OperationProgress {
   /** For example "exporting", "verifying", "building", "switching". */
@@ -331,7 +340,7 @@ export interface HostDescription {
   grpcAddress: string;
   /** Whether both ports speak TLS. */
   tls: boolean;
-  indexes: (IndexState & { link: string; inMemory: boolean })[];
+  indexes: (IndexState & { link: string; inMemory: boolean; /** What the last check of it found wrong. */ problem?: string })[];
   /** The last backups, one for each index and destination. */
   backups: readonly BackupRecord[];
   backupHealth: BackupHealth;

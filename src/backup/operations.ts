@@ -166,10 +166,13 @@ export async function openOperations({ seams, journal, onSettled, onJournalError
     },
     async close(graceMs) {
       closing = true;
+      // Nobody waits for a check of an index that is about to be closed: it changes nothing and can be made again.
+      const shutDown = (entry: Entry) => entry.controller.abort(new HostError("SHUTTING_DOWN", "The host was shut down before the operation was done."));
+      for (const entry of running()) if (entry.view.kind === "check-index") shutDown(entry);
       const stop = new AbortController();
       await Promise.race([Promise.all(running().map(({ settled }) => settled)), sleep(graceMs, undefined, { signal: stop.signal }).catch(() => {})]);
       stop.abort();
-      for (const { controller } of running()) controller.abort(new HostError("SHUTTING_DOWN", "The host was shut down before the operation was done."));
+      for (const entry of running()) shutDown(entry);
       await Promise.all(running().map(({ settled }) => settled));
     },
   };

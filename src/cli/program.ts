@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { productVersion } from "../product-version.js";
 import { addBackup } from "./commands/backup.js";
+import { addCheck } from "./commands/check.js";
 import { addCompletion } from "./commands/completion.js";
 import { addConfig } from "./commands/config.js";
 import { addDiff } from "./commands/diff.js";
@@ -28,7 +29,7 @@ export function createProgram(): Command {
     .showHelpAfterError("(--help shows what can be given, with examples)");
   const groups: [heading: string, add: ((program: Command) => void)[]][] = [
     ["Host:", [addServe, addStatus, addConfig]],
-    ["Backups:", [addBackup, addRestore, addUndo, addVerify, addInspect, addList, addDiff, addExport, addPrune]],
+    ["Backups:", [addBackup, addRestore, addUndo, addVerify, addCheck, addInspect, addList, addDiff, addExport, addPrune]],
     ["Work under way:", [addOperations]],
     ["Documents:", [addImport, addDocuments]],
     ["Shell:", [addCompletion]],

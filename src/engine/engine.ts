@@ -179,13 +179,28 @@ export interface SweepResult {
   damaged: string[];
 }
 
+/** What a check of a live index read and counted. */
+export interface IndexCheck {
+  records: number;
+  bytes: number;
+  documents: number;
+  versions: number;
+}
+
 /** One open generation of an index. */
 export interface Engine extends DocumentStore {
   /** Pins the log at its present position; pruning waits until it is released. */
   snapshot(): Promise<Snapshot>;
   exportSegment(request: ExportRequest): Promise<SegmentContent>;
-  /** Reads a segment of our own back: digest, size, counts and the checksum of each row must agree, else BACKUP_DAMAGED. */
-  readBack(segment: SegmentSource, signal: AbortSignal, background?: boolean): Promise<void>;
+  /**
+   * Reads a segment of our own back: digest, size, counts and the checksum of each row must agree, else INDEX_DAMAGED. Of a base,
+   * what a restore of it gives, since all of it is there: versions that grow with time, none twice.
+   */
+  readBack(segment: SegmentSource, signal: AbortSignal, background?: boolean): Promise<ChainContent | undefined>;
+  /** Checks all of the index while it is in use: its key indexes, each version, the counts. INDEX_DAMAGED names what is wrong. */
+  check(signal: AbortSignal, onProgress?: (rows: number) => void): Promise<IndexCheck>;
+  /** Whether it had been closed in good order before it was opened: after a kill or a power cut it has not. */
+  readonly wasClosed: boolean;
   /**
    * Whether the log holds this very row, or has pruned it: only then is what ends with it a part of this history, and not
    * of another that a copied data directory has gone on to.

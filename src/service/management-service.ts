@@ -21,6 +21,8 @@ export interface ManagementService {
   backup(request: BackupRequest): Promise<OperationView>;
   restore(request: RestoreRequest): Promise<OperationView>;
   undoRestore(indexLink: string): Promise<OperationView>;
+  /** Checks a live index while it serves: INDEX_DAMAGED names what is wrong with it. */
+  checkIndex(indexLink: string): Promise<OperationView>;
   /** By default FULL. */
   verifyBackup(uri: string, manifest?: string, depth?: VerifyDepth): Promise<OperationView>;
   describeBackup(uri: string, manifest?: string, signal?: AbortSignal): Promise<BackupDescription>;

@@ -5,6 +5,7 @@ import type { EngineKit } from "../engine/engine.js";
 import { fromFileError } from "../io/file-error.js";
 import type { Seams } from "../io/seams.js";
 import type { DocumentIndex } from "../store/document-index.js";
+import { createIndexCheck } from "./check-index.js";
 import { createBackupChecks } from "./backup-checks.js";
 import type { FilePlaces } from "./file-places.js";
 import type { IndexStates } from "./index-states.js";
@@ -43,6 +44,7 @@ export function createManagementService(options: ManagementOptions): ManagementS
     host: options.describeHost,
     backup: createBackupStart(options),
     ...createRestoreStarts(options, states),
+    checkIndex: createIndexCheck(options),
     ...createBackupChecks(options),
     inspection: createInspectionService(states),
     async pruneBackups(uri, names, validateOnly = false) {

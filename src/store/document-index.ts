@@ -1,4 +1,4 @@
-import type { DocumentStore, Engine, EngineKit, EngineOptions, IndexIdentity } from "../engine/engine.js";
+import type { DocumentStore, Engine, EngineKit, EngineOptions, IndexCheck, IndexIdentity } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Seams } from "../io/seams.js";
 import { openGenerations } from "./generations.js";
@@ -17,6 +17,12 @@ export interface DocumentIndex extends DocumentStore {
   settled(signal: AbortSignal): Promise<void>;
   /** Claims the index for a restore: one at a time (RESTORE_IN_PROGRESS). */
   beginReplacement(): Promise<Replacement>;
+  /** As of Engine. What it finds is kept as the problem of the index until a check finds nothing, or another generation is live. */
+  check(signal: AbortSignal, onProgress?: (rows: number) => void): Promise<IndexCheck>;
+  /** What the last check found wrong. */
+  problem(): string | undefined;
+  /** Whether the live generation had been closed in good order before it was opened. */
+  wasClosed(): boolean;
   sweep(): Promise<void>;
   close(): Promise<void>;
 }
@@ -62,6 +68,7 @@ function withResolvers(): PromiseWithResolvers {
 interface Live {
   engine: Engine;
   lineage: string;
+  problem?: string | undefined;
   users: number;
   idle: (() => void) | undefined;
 }
@@ -237,6 +244,19 @@ export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: D
     count: (query, signal, turn) => withEngine((engine) => engine.count(query, signal, turn)),
     versions: (link, limit, before) => withEngine((engine) => engine.versions(link, limit, before)),
     state: () => withEngine((engine) => engine.state()),
+    async check(signal, onProgress) {
+      const checked = live;
+      try {
+        const result = await withEngine((engine) => engine.check(signal, onProgress));
+        checked.problem = undefined;
+        return result;
+      } catch (error) {
+        if (error instanceof HostError && error.reason === "INDEX_DAMAGED") checked.problem = error.message;
+        throw error;
+      }
+    },
+    problem: () => live.problem,
+    wasClosed: () => live.engine.wasClosed,
     async sweep() {
       if (fenced || closed) return;
       writes += 1;

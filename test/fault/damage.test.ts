@@ -138,11 +138,18 @@ test("a bad row in the live index fails the backup, and the older backup stays",
   expect(readdirSync(fixture.root)).not.toContain("b.zip");
 });
 
-/** Changes the database of the stopped host's live index. */
-function changeIndex(root: string, change: (db: Database.Database) => void): void {
+function databaseOf(root: string): string {
   const index = join(root, "data", "document-index");
   const { current } = JSON.parse(readFileSync(join(index, "CURRENT.json"), "utf8")) as { current: string };
-  const db = new Database(join(index, current, "index.sqlite"));
+  return join(index, current, "index.sqlite");
+}
+
+/** What is there only while an index is open, or was never closed. */
+const walOf = (root: string) => `${databaseOf(root)}-wal`;
+
+/** Changes the database of the stopped host's live index. */
+function changeIndex(root: string, change: (db: Database.Database) => void): void {
+  const db = new Database(databaseOf(root));
   db.unsafeMode(true);
   change(db);
   db.close();
@@ -188,10 +195,36 @@ test("a key index that lost a document makes a backup that full verification ref
     declare(whole);
   });
   await fixture.restart();
+  const check = () => fixture.finish(fixture.host.management.checkIndex("/core/document-index"));
+  await expect(check()).rejects.toMatchObject({ reason: "INDEX_DAMAGED", message: expect.stringContaining("log_version") as string });
+  expect((await fixture.host.management.host()).indexes[0]?.problem).toContain("log_version");
+  // The log has all of it still: a backup of it is whole, and its restore makes the key indexes anew.
+  await fixture.backup("repair", { full: true });
   await fixture.put("b", { n: 2 });
   await fixture.backup("dir");
   await expect(fixture.finish(fixture.host.management.verifyBackup(fixture.uri("dir")))).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
   await expect(fixture.restore("dir")).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
+  await expect(fixture.backup("dir", { full: true })).rejects.toMatchObject({ reason: "INDEX_DAMAGED" });
+  await fixture.restore("repair");
+  expect(await check()).toMatchObject({ documents: 2, versions: 2, records: 2 });
+  expect((await fixture.host.management.host()).indexes[0]?.problem).toBeUndefined();
+});
+
+test("an index that was not closed in good order is checked at the next start, and one that was is not", async () => {
+  const fixture = await hostFixture();
+  await fixture.put("a", { n: 1 });
+  await fixture.stop();
+  await fixture.restart();
+  const checks = () => fixture.host.operations.list(100).operations.filter(({ kind }) => kind === "check-index");
+  expect(checks()).toEqual([]);
+  const copy = join(temporaryDirectory(), "killed");
+  cpSync(join(fixture.root, "data"), join(copy, "data"), { recursive: true });
+  rmSync(join(copy, "data", "lock.sqlite"), { force: true });
+  changeIndex(copy, (db) => db.prepare("UPDATE log SET crc = crc + 1").run());
+  writeFileSync(walOf(copy), "");
+  const killed = await hostFixture({}, copy);
+  const [check] = killed.host.operations.list(100).operations;
+  await expect(killed.finish(Promise.resolve(check as NonNullable<typeof check>))).rejects.toMatchObject({ reason: "INDEX_DAMAGED" });
 });
 
 test("counts of the live index that a bit has changed are taken from the log; what cannot be read is damage", async () => {

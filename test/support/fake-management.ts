@@ -68,6 +68,7 @@ export function createFakeManagement(): FakeManagement {
         return begin("restore", request.indexLink, request.source);
       },
       undoRestore: unused,
+      checkIndex: unused,
       verifyBackup: unused,
       describeBackup: unused,
       listBackups: unused,

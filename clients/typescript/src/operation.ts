@@ -1,7 +1,7 @@
 import type { HoldfastClient } from "./client.js";
 import { errorOfStatus, HoldfastError, isTransient } from "./error.js";
 import type { Operation } from "./gen/google/longrunning/operations.js";
-import { BackupResult, OperationMetadata, RestoreResult, VerifyResult } from "./gen/holdfast/management/v1/management.js";
+import { BackupResult, CheckIndexResult, OperationMetadata, RestoreResult, VerifyResult } from "./gen/holdfast/management/v1/management.js";
 import { retrying } from "./retry.js";
 
 export interface WaitOptions {
@@ -18,6 +18,7 @@ export interface FinishedOperation {
   backup(): BackupResult;
   restore(): RestoreResult;
   verify(): VerifyResult;
+  check(): CheckIndexResult;
 }
 
 export async function waitForOperation({ management }: Pick<HoldfastClient, "management">, name: string, { signal, onProgress }: WaitOptions): Promise<FinishedOperation> {
@@ -50,5 +51,6 @@ function finished(operation: Operation): FinishedOperation {
     backup: as("BackupResult", (bytes) => BackupResult.decode(bytes)),
     restore: as("RestoreResult", (bytes) => RestoreResult.decode(bytes)),
     verify: as("VerifyResult", (bytes) => VerifyResult.decode(bytes)),
+    check: as("CheckIndexResult", (bytes) => CheckIndexResult.decode(bytes)),
   };
 }

@@ -12,7 +12,7 @@ import { nowMicros } from "../time.js";
 
 const unhealthy = 69;
 
-/** holdfast status: exits 69 where backups are not as they should be. */
+/** holdfast status: exits 69 where backups are not as they should be, or an index is damaged. */
 export async function status(run: Run, flags: HostFlags): Promise<number> {
   return withHost(run, flags, async ({ management, operations }) => {
     const { signal } = run.stops;
@@ -20,7 +20,7 @@ export async function status(run: Run, flags: HostFlags): Promise<number> {
     const running = (await operations.listOperations({ filter: "" }, { signal })).operations.filter(({ done }) => !done);
     await run.finish(HostSchema, host, () => describe(host, running));
     // Health has a problem where it is bad; a host that cannot tell yet has none.
-    return host.backupProblem === "" ? 0 : unhealthy;
+    return host.backupProblem === "" && host.indexes.every(({ problem }) => problem === "") ? 0 : unhealthy;
   });
 }
 
@@ -39,6 +39,7 @@ function describe(host: Host, running: Operation[]): string {
       ["health of backups", host.backupProblem === "" ? "good" : `BAD: ${host.backupProblem}`],
     ]),
     indexes(host.indexes, now),
+    ...host.indexes.flatMap(({ link, problem }) => (problem === "" ? [] : [`DAMAGED: ${link}. ${problem}`])),
     backups(host.backups, now),
     running.length === 0 ? "No operation runs." : operationTable(running),
   ];

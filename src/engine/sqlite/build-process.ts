@@ -1,8 +1,10 @@
+import { constants, setPriority } from "node:os";
 import Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 import { serveChild } from "../../io/child-process.js";
-import type { BuildResult, ChainContent, NearLog, Sampled, SegmentSource } from "../engine.js";
+import type { BuildResult, ChainContent, IndexCheck, NearLog, Sampled, SegmentSource } from "../engine.js";
 import { buildIndex, type BuildStage, type BuildTask } from "./build.js";
+import { checkIndex } from "./check-index.js";
 import { checkChain } from "./chain-check.js";
 import { joinNear, nearLog } from "./near.js";
 import { sampleRows } from "./sample.js";
@@ -16,8 +18,9 @@ export type BuildCall =
   | { kind: "build"; task: BuildTask }
   | { kind: "check"; segments: SegmentSource[] }
   | { kind: "sample"; segments: SegmentSource[]; percent: number }
+  | { kind: "check-index"; path: string }
   | { kind: "near"; segments: SegmentSource[]; timeMicros: number; count: number };
-export type BuildAnswer = BuildResult | ChainContent | Sampled | NearLog;
+export type BuildAnswer = BuildResult | ChainContent | IndexCheck | Sampled | NearLog;
 export interface BuildProgress {
   stage: BuildStage;
   rows: number;
@@ -88,6 +91,16 @@ function sample(segments: SegmentSource[], percent: number, report: ReportProgre
   return sum;
 }
 
+/** Beside a host that serves: it gives way to it. */
+function checkIndexAt(path: string, report: ReportProgress): IndexCheck {
+  setPriority(constants.priority.PRIORITY_LOW);
+  try {
+    return checkIndex(path, (rows) => report({ stage: "checking", rows }));
+  } catch (thrown) {
+    throw fromSqlite(thrown, `Checking the index ${path}`);
+  }
+}
+
 function near(segments: SegmentSource[], timeMicros: number, count: number): NearLog {
   return joinNear(segments.map((segment) => readSegment(segment, (db) => nearLog(db, timeMicros, count))), count);
 }
@@ -100,6 +113,8 @@ serveChild<BuildCall, BuildAnswer, BuildProgress>("Reading the backup", async (c
       return checkAll(call.segments, (rows) => report({ stage: "checking", rows }));
     case "sample":
       return sample(call.segments, call.percent, report);
+    case "check-index":
+      return checkIndexAt(call.path, report);
     case "near":
       return near(call.segments, call.timeMicros, call.count);
   }

@@ -2,14 +2,15 @@ import { readlinkSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { workerData } from "node:worker_threads";
 import { HostError } from "../../errors.js";
-import type { SegmentContent, SegmentSource } from "../engine.js";
+import type { ChainContent, SegmentContent, SegmentSource } from "../engine.js";
+import { checkChain } from "./chain-check.js";
 import { exportSegment, type ExportTask } from "./export.js";
 import { checkDigest, checkRows, type Half } from "./segment.js";
 import { fromSqlite } from "./sqlite-error.js";
 import { serveWorker } from "../../io/worker-loop.js";
 
-export type CopyCall = { kind: "export"; task: ExportTask } | { kind: "read-back"; segment: SegmentSource; /** Absent: all of it. The second half leaves the digest to the first. */ half?: Half };
-export type CopyAnswer = SegmentContent | undefined;
+export type CopyCall = { kind: "export"; task: ExportTask } | { kind: "chain"; segment: SegmentSource } | { kind: "read-back"; segment: SegmentSource; /** Absent: all of it. The second half leaves the digest to the first. */ half?: Half };
+export type CopyAnswer = SegmentContent | ChainContent | undefined;
 export interface CopyWorkerData {
   /** One 32-bit word that turns 1 when the call under way is to stop. */
   cancel: SharedArrayBuffer;
@@ -46,6 +47,7 @@ serveWorker<CopyCall, CopyAnswer>(() => {
             : error;
         }
       }
+      if (call.kind === "chain") return checkChain([call.segment], cancelled);
       if (call.half !== "second") checkDigest(call.segment, cancelled);
       checkRows(call.segment, report, call.half);
       return undefined;

@@ -1,10 +1,9 @@
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type Database from "better-sqlite3";
-import { runInChild, type ChildOptions } from "../../io/child-process.js";
 import type { BuildResult, ChainContent, EngineKit, IndexIdentity, NearLog, Sampled } from "../engine.js";
 import { createIndex } from "./build.js";
-import type { BuildAnswer, BuildCall, BuildProgress } from "./build-process.js";
+import { runBuild } from "./run-build.js";
 import { openRing } from "./ring.js";
 import { databaseName, openIndex, readMeta, readPosition, writeIdentity } from "./schema.js";
 import { openStaging } from "./staging.js";
@@ -23,11 +22,6 @@ function withClosedIndex<T>(directory: string, work: (db: Database.Database) => 
   } catch (thrown) {
     throw fromSqlite(thrown, `Opening the index ${path}`);
   }
-}
-
-/** The sorter of CREATE INDEX spills into files: they go where the index goes, not into a small /tmp. */
-function runBuild(call: BuildCall, temporaryDirectory: string, options: ChildOptions<BuildProgress>): Promise<BuildAnswer> {
-  return runInChild("engine/sqlite/build-process", call, { ...options, environment: { SQLITE_TMPDIR: temporaryDirectory } });
 }
 
 /** The engine over SQLite. */

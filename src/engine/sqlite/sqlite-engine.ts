@@ -2,11 +2,13 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import type { Engine, EngineOptions, IndexState, NearLog, SegmentContent, Snapshot, SweepResult } from "../engine.js";
+import type { ChainContent, Engine, EngineOptions, IndexCheck, IndexState, NearLog, SegmentContent, Snapshot, SweepResult } from "../engine.js";
 import { createCopier, type Copier } from "./copier.js";
+import type { CopyCall } from "./copy-worker.js";
 import type { ReaderAnswer, ReaderCall } from "./reader.js";
 import { toVersion } from "./row.js";
 import { databaseName } from "./schema.js";
+import { runBuild } from "./run-build.js";
 import { rowsWorthSharing, type Half } from "./segment.js";
 import { storeReads } from "./store-reads.js";
 import { startWorker, type WorkerClient } from "../../io/worker-client.js";
@@ -22,6 +24,8 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
   if (!existsSync(path)) {
     throw new HostError("INDEX_DAMAGED", `The index ${path} is missing; put it back, or restore a backup into a new data directory.`);
   }
+  // A connection that closes last folds the write-ahead log back and removes it.
+  const wasClosed = !existsSync(`${path}-wal`);
   const writerLost = (cause?: unknown) =>
     new HostError("OUTCOME_UNKNOWN", `The thread that writes ${path} ended; what was on its way may or may not be there after a restart.`, { cause });
   const readerLost = (cause?: unknown) =>
@@ -35,6 +39,7 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
   const copier = createCopier();
   const secondCopier = createCopier();
   const backgroundCopier = createCopier();
+  const chainCopier = createCopier();
   let pins = 0;
   let reads = 0;
 
@@ -78,20 +83,30 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
       return (await (background ? backgroundCopier : copier).call({ kind: "export", task }, signal, onProgress)) as SegmentContent;
     },
     async readBack(segment, signal, background) {
-      const read = (by: Copier, half?: Half) =>
-        by.call({ kind: "read-back", segment, ...(half && { half }) }, signal).catch((error: unknown) => {
+      const call = (by: Copier, what: CopyCall) =>
+        by.call(what, signal).catch((error: unknown) => {
           if (!(error instanceof HostError) || error.reason !== "BACKUP_DAMAGED") throw error;
           throw new HostError(
             "INDEX_DAMAGED",
-            `What was copied out of ${path} does not read back sound, so no backup was made of it: a row of the index, or the disk, is bad. Older backups are as they were. ${error.message}`,
+            `What was copied out of ${path} does not read back sound, so no backup was made of it: a row or a key index of it, or the disk, is bad. Older backups are as they were. ${error.message}`,
             { cause: error },
           );
         });
-      if (background) return void (await read(backgroundCopier));
-      if (segment.records < rowsWorthSharing) return void (await read(copier));
-      const halves = await Promise.allSettled([read(copier, "first"), read(secondCopier, "second")]);
-      for (const half of halves) if (half.status === "rejected") throw half.reason;
+      const read = (by: Copier, half?: Half) => call(by, { kind: "read-back", segment, ...(half && { half }) });
+      // A delta is read with a base that other backups have read: alone it promises nothing of all versions together.
+      const chain = async (by: Copier) => (segment.kind === "base" ? ((await call(by, { kind: "chain", segment })) as ChainContent) : undefined);
+      if (background || segment.records < rowsWorthSharing) {
+        const by = background ? backgroundCopier : copier;
+        await read(by);
+        return chain(by);
+      }
+      const parts = await Promise.allSettled([read(copier, "first"), read(secondCopier, "second"), chain(chainCopier)] as const);
+      for (const part of parts) if (part.status === "rejected") throw part.reason;
+      return parts[2].status === "fulfilled" ? parts[2].value : undefined;
     },
+    check: async (signal, onProgress) =>
+      (await runBuild({ kind: "check-index", path }, directory, { signal, onProgress: ({ rows }) => onProgress?.(rows) })) as IndexCheck,
+    wasClosed,
     async sweep() {
       const { retainedVersions, historyMicros } = options;
       const call = { mayPrune: pins === 0, retainedVersions, historyMicros };
@@ -99,7 +114,7 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
     },
     async close() {
       await queue.drained();
-      await Promise.all([copier.close(), secondCopier.close(), backgroundCopier.close()]);
+      await Promise.all([copier.close(), secondCopier.close(), backgroundCopier.close(), chainCopier.close()]);
       await Promise.all([reader.close(), scanner?.then((client) => client.close())]);
       // Last: the connection that closes last folds the write-ahead log back into the database.
       await writer.close();

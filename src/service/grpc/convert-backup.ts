@@ -1,5 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { IndexState, LineageParent, RestorableWindow } from "../../engine/engine.js";
+import type { LineageParent, RestorableWindow } from "../../engine/engine.js";
 import { BackupState, Container, SegmentKind, VerifyLevel, type BackupDescriptionSchema, type BackupRecordSchema, type HostSchema, type IndexSchema, type ListedBackupSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { BackupDescription, BackupListing, BackupRecord, ContainerKind, HostDescription, SegmentDescription, Verification } from "../management-service.js";
 import { toInt64 } from "./numbers.js";
@@ -94,7 +94,7 @@ function toBackupRecord({ indexLink, destination, backupName, lastError, window,
   };
 }
 
-function toIndex(index: IndexState & { link: string; inMemory: boolean }): MessageInitShape<typeof IndexSchema> {
+function toIndex(index: HostDescription["indexes"][number]): MessageInitShape<typeof IndexSchema> {
   return {
     link: index.link,
     inMemory: index.inMemory,
@@ -107,6 +107,7 @@ function toIndex(index: IndexState & { link: string; inMemory: boolean }): Messa
     versions: toInt64(index.versions),
     sizeBytes: toInt64(index.sizeBytes),
     window: toWindow(index.window),
+    problem: index.problem ?? "",
   };
 }
 

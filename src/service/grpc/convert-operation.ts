@@ -2,9 +2,9 @@ import { create, type DescMessage, type MessageInitShape } from "@bufbuild/proto
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import { OperationSchema, type Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import type { Status } from "../../../gen/ts/google/rpc/status_pb.js";
-import { BackupResultSchema, OperationKind as KindEnum, OperationMetadataSchema, RestoreResultSchema, VerifyLevel, VerifyResultSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { BackupResultSchema, CheckIndexResultSchema, OperationKind as KindEnum, OperationMetadataSchema, RestoreResultSchema, VerifyLevel, VerifyResultSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { HostError } from "../../errors.js";
-import type { BackupResult, OperationKind, OperationOutcome, OperationView, RestoreResult, VerifyResult } from "../management-service.js";
+import type { BackupResult, CheckIndexResult, OperationKind, OperationOutcome, OperationView, RestoreResult, VerifyResult } from "../management-service.js";
 import { toBackup } from "./convert-backup.js";
 import { toBackupPlan, toRestorePlan, toSelectionResult } from "./convert-inspection.js";
 import { optionalToInt64, toInt64 } from "./numbers.js";
@@ -14,6 +14,7 @@ const kinds: Record<OperationKind, KindEnum> = {
   restore: KindEnum.RESTORE,
   "undo-restore": KindEnum.UNDO_RESTORE,
   "verify-backup": KindEnum.VERIFY_BACKUP,
+  "check-index": KindEnum.CHECK_INDEX,
 };
 
 export interface OperationConversion {
@@ -71,6 +72,8 @@ function outcomeOf(kind: OperationKind, outcome: OperationOutcome) {
       return pack(RestoreResultSchema, toRestoreResult(outcome as RestoreResult));
     case "verify-backup":
       return pack(VerifyResultSchema, toVerifyResult(outcome as VerifyResult));
+    case "check-index":
+      return pack(CheckIndexResultSchema, toCheckIndexResult(outcome as CheckIndexResult));
   }
 }
 
@@ -101,6 +104,10 @@ export function toRestoreResult(result: RestoreResult): MessageInitShape<typeof 
 
 function toVerifyResult({ backup, level, records, bytes, documents = 0, versions = 0 }: VerifyResult): MessageInitShape<typeof VerifyResultSchema> {
   return { backup: toBackup(backup), level: VerifyLevel[level], records: toInt64(records), bytes: toInt64(bytes), documents: toInt64(documents), versions: toInt64(versions) };
+}
+
+function toCheckIndexResult({ indexLink, records, bytes, documents, versions }: CheckIndexResult): MessageInitShape<typeof CheckIndexResultSchema> {
+  return { indexLink, records: toInt64(records), bytes: toInt64(bytes), documents: toInt64(documents), versions: toInt64(versions) };
 }
 
 function pack<Desc extends DescMessage>(schema: Desc, init: MessageInitShape<Desc>) {

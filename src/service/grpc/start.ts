@@ -6,7 +6,7 @@ import { containerKind } from "./convert-backup.js";
 import { fromSelection } from "./convert-inspection.js";
 import { toOperation, type OperationConversion } from "./convert-operation.js";
 
-type Starting = "backup" | "restore" | "undoRestore";
+type Starting = "backup" | "restore" | "undoRestore" | "checkIndex";
 
 /** The methods that start work on an index. */
 export function startMethods(management: ManagementService, conversion: OperationConversion): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, Starting> {
@@ -42,6 +42,7 @@ export function startMethods(management: ManagementService, conversion: Operatio
       });
       return toOperation(view, conversion);
     },
+    checkIndex: async ({ indexLink }) => toOperation(await management.checkIndex(indexLink || durableIndexLink), conversion),
     undoRestore: async ({ indexLink }) => toOperation(await management.undoRestore(indexLink || durableIndexLink), conversion),
   };
 }

@@ -21,6 +21,7 @@ const rolesByMethod: Readonly<Record<string, Role | readonly Role[]>> = {
   "holdfast.management.v1.ManagementService.GetHost": "read",
   "holdfast.management.v1.ManagementService.Backup": "backup",
   "holdfast.management.v1.ManagementService.VerifyBackup": "backup",
+  "holdfast.management.v1.ManagementService.CheckIndex": "backup",
   "holdfast.management.v1.ManagementService.DescribeBackup": "backup",
   "holdfast.management.v1.ManagementService.ListBackups": "backup",
   "holdfast.management.v1.ManagementService.DiffBackups": "backup",

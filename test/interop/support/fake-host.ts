@@ -109,6 +109,7 @@ function fakeManagement(asked: { backup: BackupRequest[]; restore: RestoreReques
       const error = new HostError("TARGET_TIME_OUT_OF_RANGE", "The window is 1 to 2.", { metadata: { earliestMicros: "1" } });
       return begin({ kind: "restore", done: true, endTimeMicros: 2_000_000, error });
     },
+    checkIndex: async (indexLink) => begin({ kind: "check-index", indexLink }),
     verifyBackup: async () => begin({ kind: "verify-backup" }),
     describeBackup: async () => fakeBackup,
     listBackups: async () => [1, 2, 3].map((number) => (number === 2 ? { name: "m2", uri: "file:/b", state: "DAMAGED", problem: "no base" } : { name: `m${number}`, uri: "file:/b", state: "COMPLETE", backup: fakeBackup })),

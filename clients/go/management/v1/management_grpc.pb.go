@@ -27,6 +27,7 @@ const (
 	ManagementService_Restore_FullMethodName                   = "/holdfast.management.v1.ManagementService/Restore"
 	ManagementService_UndoRestore_FullMethodName               = "/holdfast.management.v1.ManagementService/UndoRestore"
 	ManagementService_VerifyBackup_FullMethodName              = "/holdfast.management.v1.ManagementService/VerifyBackup"
+	ManagementService_CheckIndex_FullMethodName                = "/holdfast.management.v1.ManagementService/CheckIndex"
 	ManagementService_DescribeBackup_FullMethodName            = "/holdfast.management.v1.ManagementService/DescribeBackup"
 	ManagementService_ListBackups_FullMethodName               = "/holdfast.management.v1.ManagementService/ListBackups"
 	ManagementService_DiffBackups_FullMethodName               = "/holdfast.management.v1.ManagementService/DiffBackups"
@@ -66,6 +67,9 @@ type ManagementServiceClient interface {
 	// Reads a backup and checks it as far as the level says; by default whole, every digest, count and row. DATA_LOSS when
 	// something is not as it was written. The host remembers the outcome, and ListBackups tells it.
 	VerifyBackup(ctx context.Context, in *VerifyBackupRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
+	// Checks a live index while it serves: its key indexes against its log, the checksum of each version, the counts.
+	// DATA_LOSS when something is wrong; GetHost then shows it until a check finds nothing.
+	CheckIndex(ctx context.Context, in *CheckIndexRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// What a backup holds, by its manifest alone.
 	DescribeBackup(ctx context.Context, in *DescribeBackupRequest, opts ...grpc.CallOption) (*BackupDescription, error)
 	// The backups at a destination, damaged ones too.
@@ -167,6 +171,16 @@ func (c *managementServiceClient) VerifyBackup(ctx context.Context, in *VerifyBa
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(longrunningpb.Operation)
 	err := c.cc.Invoke(ctx, ManagementService_VerifyBackup_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) CheckIndex(ctx context.Context, in *CheckIndexRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(longrunningpb.Operation)
+	err := c.cc.Invoke(ctx, ManagementService_CheckIndex_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -411,6 +425,9 @@ type ManagementServiceServer interface {
 	// Reads a backup and checks it as far as the level says; by default whole, every digest, count and row. DATA_LOSS when
 	// something is not as it was written. The host remembers the outcome, and ListBackups tells it.
 	VerifyBackup(context.Context, *VerifyBackupRequest) (*longrunningpb.Operation, error)
+	// Checks a live index while it serves: its key indexes against its log, the checksum of each version, the counts.
+	// DATA_LOSS when something is wrong; GetHost then shows it until a check finds nothing.
+	CheckIndex(context.Context, *CheckIndexRequest) (*longrunningpb.Operation, error)
 	// What a backup holds, by its manifest alone.
 	DescribeBackup(context.Context, *DescribeBackupRequest) (*BackupDescription, error)
 	// The backups at a destination, damaged ones too.
@@ -482,6 +499,9 @@ func (UnimplementedManagementServiceServer) UndoRestore(context.Context, *UndoRe
 }
 func (UnimplementedManagementServiceServer) VerifyBackup(context.Context, *VerifyBackupRequest) (*longrunningpb.Operation, error) {
 	return nil, status.Error(codes.Unimplemented, "method VerifyBackup not implemented")
+}
+func (UnimplementedManagementServiceServer) CheckIndex(context.Context, *CheckIndexRequest) (*longrunningpb.Operation, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckIndex not implemented")
 }
 func (UnimplementedManagementServiceServer) DescribeBackup(context.Context, *DescribeBackupRequest) (*BackupDescription, error) {
 	return nil, status.Error(codes.Unimplemented, "method DescribeBackup not implemented")
@@ -644,6 +664,24 @@ func _ManagementService_VerifyBackup_Handler(srv interface{}, ctx context.Contex
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ManagementServiceServer).VerifyBackup(ctx, req.(*VerifyBackupRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_CheckIndex_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckIndexRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).CheckIndex(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_CheckIndex_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).CheckIndex(ctx, req.(*CheckIndexRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -959,6 +997,10 @@ var ManagementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "VerifyBackup",
 			Handler:    _ManagementService_VerifyBackup_Handler,
+		},
+		{
+			MethodName: "CheckIndex",
+			Handler:    _ManagementService_CheckIndex_Handler,
 		},
 		{
 			MethodName: "DescribeBackup",

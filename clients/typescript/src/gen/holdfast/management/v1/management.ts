@@ -363,6 +363,8 @@ export enum OperationKind {
   OPERATION_KIND_UNDO_RESTORE = 3,
   /** OPERATION_KIND_VERIFY_BACKUP - VerifyBackup. */
   OPERATION_KIND_VERIFY_BACKUP = 4,
+  /** OPERATION_KIND_CHECK_INDEX - CheckIndex. */
+  OPERATION_KIND_CHECK_INDEX = 5,
   UNRECOGNIZED = -1,
 }
 
@@ -383,6 +385,9 @@ export function operationKindFromJSON(object: any): OperationKind {
     case 4:
     case "OPERATION_KIND_VERIFY_BACKUP":
       return OperationKind.OPERATION_KIND_VERIFY_BACKUP;
+    case 5:
+    case "OPERATION_KIND_CHECK_INDEX":
+      return OperationKind.OPERATION_KIND_CHECK_INDEX;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -402,6 +407,8 @@ export function operationKindToJSON(object: OperationKind): string {
       return "OPERATION_KIND_UNDO_RESTORE";
     case OperationKind.OPERATION_KIND_VERIFY_BACKUP:
       return "OPERATION_KIND_VERIFY_BACKUP";
+    case OperationKind.OPERATION_KIND_CHECK_INDEX:
+      return "OPERATION_KIND_CHECK_INDEX";
     case OperationKind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -768,7 +775,11 @@ export interface Index {
   /** What the index takes on disk. */
   sizeBytes: bigint;
   /** The times that a backup made now could be restored to. */
-  window?: RestorableWindow | undefined;
+  window?:
+    | RestorableWindow
+    | undefined;
+  /** What the last check of the index found wrong, after an unclean stop or by CheckIndex. Empty: nothing that is known. */
+  problem: string;
 }
 
 /** A history that another one goes on from. */
@@ -887,6 +898,12 @@ export interface DocumentSelection {
 
 /** Which restore to undo. */
 export interface UndoRestoreRequest {
+  /** The index. Empty: /core/document-index. */
+  indexLink: string;
+}
+
+/** The index to check. */
+export interface CheckIndexRequest {
   /** The index. Empty: /core/document-index. */
   indexLink: string;
 }
@@ -1357,6 +1374,20 @@ export interface VerifyResult {
   /** The documents and versions that the trial restored; 0 on other levels. */
   documents: bigint;
   /** See documents. */
+  versions: bigint;
+}
+
+/** The outcome of CheckIndex. */
+export interface CheckIndexResult {
+  /** The index. */
+  indexLink: string;
+  /** How many log rows were checked. */
+  records: bigint;
+  /** How many bytes of text they have. */
+  bytes: bigint;
+  /** Documents whose latest version is not deleted, as the log has them. */
+  documents: bigint;
+  /** Versions of all documents, as the log has them. */
   versions: bigint;
 }
 
@@ -4072,6 +4103,7 @@ function createBaseIndex(): Index {
     versions: 0n,
     sizeBytes: 0n,
     window: undefined,
+    problem: "",
   };
 }
 
@@ -4121,6 +4153,9 @@ export const Index: MessageFns<Index> = {
     }
     if (message.window !== undefined) {
       RestorableWindow.encode(message.window, writer.uint32(90).fork()).join();
+    }
+    if (message.problem !== "") {
+      writer.uint32(98).string(message.problem);
     }
     return writer;
   },
@@ -4226,6 +4261,14 @@ export const Index: MessageFns<Index> = {
             message.window = RestorableWindow.decode(reader, reader.uint32());
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4273,6 +4316,7 @@ export const Index: MessageFns<Index> = {
         ? BigInt(object.size_bytes)
         : 0n,
       window: isSet(object.window) ? RestorableWindow.fromJSON(object.window) : undefined,
+      problem: isSet(object.problem) ? globalThis.String(object.problem) : "",
     };
   },
 
@@ -4311,6 +4355,9 @@ export const Index: MessageFns<Index> = {
     if (message.window !== undefined) {
       obj.window = RestorableWindow.toJSON(message.window);
     }
+    if (message.problem !== "") {
+      obj.problem = message.problem;
+    }
     return obj;
   },
 
@@ -4334,6 +4381,7 @@ export const Index: MessageFns<Index> = {
     message.window = (object.window !== undefined && object.window !== null)
       ? RestorableWindow.fromPartial(object.window)
       : undefined;
+    message.problem = object.problem ?? "";
     return message;
   },
 };
@@ -5289,6 +5337,79 @@ export const UndoRestoreRequest: MessageFns<UndoRestoreRequest> = {
   },
   fromPartial(object: DeepPartial<UndoRestoreRequest>): UndoRestoreRequest {
     const message = createBaseUndoRestoreRequest();
+    message.indexLink = object.indexLink ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckIndexRequest(): CheckIndexRequest {
+  return { indexLink: "" };
+}
+
+export const CheckIndexRequest: MessageFns<CheckIndexRequest> = {
+  encode(message: CheckIndexRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.indexLink !== "") {
+      writer.uint32(10).string(message.indexLink);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckIndexRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckIndexRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.indexLink = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckIndexRequest {
+    return {
+      indexLink: isSet(object.indexLink)
+        ? globalThis.String(object.indexLink)
+        : isSet(object.index_link)
+        ? globalThis.String(object.index_link)
+        : "",
+    };
+  },
+
+  toJSON(message: CheckIndexRequest): unknown {
+    const obj: any = {};
+    if (message.indexLink !== "") {
+      obj.indexLink = message.indexLink;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CheckIndexRequest>): CheckIndexRequest {
+    return CheckIndexRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckIndexRequest>): CheckIndexRequest {
+    const message = createBaseCheckIndexRequest();
     message.indexLink = object.indexLink ?? "";
     return message;
   },
@@ -9860,6 +9981,155 @@ export const VerifyResult: MessageFns<VerifyResult> = {
   },
 };
 
+function createBaseCheckIndexResult(): CheckIndexResult {
+  return { indexLink: "", records: 0n, bytes: 0n, documents: 0n, versions: 0n };
+}
+
+export const CheckIndexResult: MessageFns<CheckIndexResult> = {
+  encode(message: CheckIndexResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.indexLink !== "") {
+      writer.uint32(10).string(message.indexLink);
+    }
+    if (message.records !== 0n) {
+      if (BigInt.asIntN(64, message.records) !== message.records) {
+        throw new globalThis.Error("value provided for field message.records of type int64 too large");
+      }
+      writer.uint32(16).int64(message.records);
+    }
+    if (message.bytes !== 0n) {
+      if (BigInt.asIntN(64, message.bytes) !== message.bytes) {
+        throw new globalThis.Error("value provided for field message.bytes of type int64 too large");
+      }
+      writer.uint32(24).int64(message.bytes);
+    }
+    if (message.documents !== 0n) {
+      if (BigInt.asIntN(64, message.documents) !== message.documents) {
+        throw new globalThis.Error("value provided for field message.documents of type int64 too large");
+      }
+      writer.uint32(32).int64(message.documents);
+    }
+    if (message.versions !== 0n) {
+      if (BigInt.asIntN(64, message.versions) !== message.versions) {
+        throw new globalThis.Error("value provided for field message.versions of type int64 too large");
+      }
+      writer.uint32(40).int64(message.versions);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckIndexResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckIndexResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.indexLink = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.records = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytes = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.documents = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.versions = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckIndexResult {
+    return {
+      indexLink: isSet(object.indexLink)
+        ? globalThis.String(object.indexLink)
+        : isSet(object.index_link)
+        ? globalThis.String(object.index_link)
+        : "",
+      records: isSet(object.records) ? BigInt(object.records) : 0n,
+      bytes: isSet(object.bytes) ? BigInt(object.bytes) : 0n,
+      documents: isSet(object.documents) ? BigInt(object.documents) : 0n,
+      versions: isSet(object.versions) ? BigInt(object.versions) : 0n,
+    };
+  },
+
+  toJSON(message: CheckIndexResult): unknown {
+    const obj: any = {};
+    if (message.indexLink !== "") {
+      obj.indexLink = message.indexLink;
+    }
+    if (message.records !== 0n) {
+      obj.records = message.records.toString();
+    }
+    if (message.bytes !== 0n) {
+      obj.bytes = message.bytes.toString();
+    }
+    if (message.documents !== 0n) {
+      obj.documents = message.documents.toString();
+    }
+    if (message.versions !== 0n) {
+      obj.versions = message.versions.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CheckIndexResult>): CheckIndexResult {
+    return CheckIndexResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckIndexResult>): CheckIndexResult {
+    const message = createBaseCheckIndexResult();
+    message.indexLink = object.indexLink ?? "";
+    message.records = (object.records !== undefined && object.records !== null) ? BigInt(object.records) : 0n;
+    message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : 0n;
+    message.documents = (object.documents !== undefined && object.documents !== null) ? BigInt(object.documents) : 0n;
+    message.versions = (object.versions !== undefined && object.versions !== null) ? BigInt(object.versions) : 0n;
+    return message;
+  },
+};
+
 function createBaseStreamBackupRequest(): StreamBackupRequest {
   return { indexLink: "", store: false, since: "", transferName: "", offset: 0n, chunkBytes: 0 };
 }
@@ -11549,6 +11819,18 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /**
+     * Checks a live index while it serves: its key indexes against its log, the checksum of each version, the counts.
+     * DATA_LOSS when something is wrong; GetHost then shows it until a check finds nothing.
+     */
+    checkIndex: {
+      name: "CheckIndex",
+      requestType: CheckIndexRequest as typeof CheckIndexRequest,
+      requestStream: false,
+      responseType: Operation as typeof Operation,
+      responseStream: false,
+      options: {},
+    },
     /** What a backup holds, by its manifest alone. */
     describeBackup: {
       name: "DescribeBackup",
@@ -11801,6 +12083,19 @@ export const ManagementServiceService = {
     responseSerialize: (value: Operation): Buffer => Buffer.from(Operation.encode(value).finish()),
     responseDeserialize: (value: Buffer): Operation => Operation.decode(value),
   },
+  /**
+   * Checks a live index while it serves: its key indexes against its log, the checksum of each version, the counts.
+   * DATA_LOSS when something is wrong; GetHost then shows it until a check finds nothing.
+   */
+  checkIndex: {
+    path: "/holdfast.management.v1.ManagementService/CheckIndex" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckIndexRequest): Buffer => Buffer.from(CheckIndexRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckIndexRequest => CheckIndexRequest.decode(value),
+    responseSerialize: (value: Operation): Buffer => Buffer.from(Operation.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Operation => Operation.decode(value),
+  },
   /** What a backup holds, by its manifest alone. */
   describeBackup: {
     path: "/holdfast.management.v1.ManagementService/DescribeBackup" as const,
@@ -12042,6 +12337,11 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
    * something is not as it was written. The host remembers the outcome, and ListBackups tells it.
    */
   verifyBackup: handleUnaryCall<VerifyBackupRequest, Operation>;
+  /**
+   * Checks a live index while it serves: its key indexes against its log, the checksum of each version, the counts.
+   * DATA_LOSS when something is wrong; GetHost then shows it until a check finds nothing.
+   */
+  checkIndex: handleUnaryCall<CheckIndexRequest, Operation>;
   /** What a backup holds, by its manifest alone. */
   describeBackup: handleUnaryCall<DescribeBackupRequest, BackupDescription>;
   /** The backups at a destination, damaged ones too. */
@@ -12182,6 +12482,25 @@ export interface ManagementServiceClient extends Client {
   ): ClientUnaryCall;
   verifyBackup(
     request: VerifyBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Operation) => void,
+  ): ClientUnaryCall;
+  /**
+   * Checks a live index while it serves: its key indexes against its log, the checksum of each version, the counts.
+   * DATA_LOSS when something is wrong; GetHost then shows it until a check finds nothing.
+   */
+  checkIndex(
+    request: CheckIndexRequest,
+    callback: (error: ServiceError | null, response: Operation) => void,
+  ): ClientUnaryCall;
+  checkIndex(
+    request: CheckIndexRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Operation) => void,
+  ): ClientUnaryCall;
+  checkIndex(
+    request: CheckIndexRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Operation) => void,

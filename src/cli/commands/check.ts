@@ -1,0 +1,16 @@
+import type { Command } from "commander";
+import { addDetach, addExamples, addHostOptions, addOutputOptions } from "../options.js";
+import { perform } from "../perform.js";
+
+export function addCheck(program: Command): void {
+  const command = program
+    .command("check")
+    .description("check the live index of a running host: key indexes, the checksum of each version, counts")
+    .option("--index <LINK>", "the index (default: /core/document-index)")
+    .action(perform(async () => (await import("../actions/check.js")).check));
+  addOutputOptions(addHostOptions(addDetach(command)));
+  addExamples(command, [
+    ["The documents of the local host", "holdfast check"],
+    ["In the background", "holdfast check --detach --address 127.0.0.1:8001"],
+  ]);
+}
