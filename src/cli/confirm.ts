@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { HostError } from "../errors.js";
+import { printableLines } from "./output/printable.js";
 import type { Run } from "./run.js";
 
 /**
@@ -16,7 +17,7 @@ export async function confirm(run: Run, question: string, yes: boolean | undefin
   // On a terminal in raw mode Ctrl-C is a key of readline's; it means the same.
   terminal.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
   try {
-    const answer = await terminal.question(`${question} [y/N] `, { signal: run.stops.signal });
+    const answer = await terminal.question(`${printableLines(question)} [y/N] `, { signal: run.stops.signal });
     return /^y(es)?$/i.test(answer.trim());
   } catch (thrown) {
     run.stops.signal.throwIfAborted();

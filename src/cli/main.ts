@@ -18,7 +18,8 @@ try {
     }
   } else {
     const error = HostError.from(thrown);
-    process.stderr.write(`holdfast: ${error.message}\n`);
+    const { printable } = await import("./output/printable.js");
+    process.stderr.write(`holdfast: ${printable(error.message)}\n`);
     if (error.reason === "INTERNAL") console.error(error.cause);
     process.exitCode = exitCode(error);
   }

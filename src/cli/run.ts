@@ -3,6 +3,7 @@ import type { HostError } from "../errors.js";
 import type { OutputFlags } from "./flags.js";
 import { printJson } from "./output/json.js";
 import { print } from "./output/print.js";
+import { printableLines } from "./output/printable.js";
 import { watchSignals, type Stops } from "./signals.js";
 
 /** One run of a command: what its action is given to speak with, and to stop by. */
@@ -26,7 +27,7 @@ export type Action<Flags extends OutputFlags> = (run: Run, flags: Flags, ...args
 export function startRun(command: string, flags: OutputFlags): Run {
   const { json = false, quiet = false } = flags;
   const say = async (text: string) => {
-    if (!json && !quiet && text !== "") await print(text.endsWith("\n") ? text : `${text}\n`);
+    if (!json && !quiet && text !== "") await print(printableLines(text.endsWith("\n") ? text : `${text}\n`));
   };
   return {
     command,
@@ -39,7 +40,7 @@ export function startRun(command: string, flags: OutputFlags): Run {
       else if (!quiet) await say(await text());
     },
     note(text) {
-      if (!json && !quiet) process.stderr.write(`${text}\n`);
+      if (!json && !quiet) process.stderr.write(`${printableLines(text)}\n`);
     },
   };
 }

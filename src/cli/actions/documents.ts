@@ -14,6 +14,7 @@ import { HostError } from "../../errors.js";
 import { withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
 import { print } from "../output/print.js";
+import { printable, printableJson } from "../output/printable.js";
 import type { Run } from "../run.js";
 import { formatTime } from "../time.js";
 
@@ -145,9 +146,9 @@ const actions: Record<DocumentAction, string> = {
   [DocumentAction.DELETE]: "DELETE",
 };
 
-const line = ({ selfLink, version, updateTimeMicros, action }: Document): string => `${selfLink}  version ${version}  ${formatTime(updateTimeMicros)} (${updateTimeMicros})  ${actions[action]}`.trimEnd();
+const line = ({ selfLink, version, updateTimeMicros, action }: Document): string => `${printable(selfLink)}  version ${version}  ${formatTime(updateTimeMicros)} (${updateTimeMicros})  ${actions[action]}`.trimEnd();
 
-const bodyOf = ({ body }: Document): string => (body.case === "json" ? Buffer.from(body.value).toString("utf8") : "{}");
+const bodyOf = ({ body }: Document): string => (body.case === "json" ? printableJson(Buffer.from(body.value).toString("utf8")) : "{}");
 
 function wholeNumber(option: string, value: string | undefined): bigint | undefined {
   if (value !== undefined && !/^\d{1,15}$/.test(value)) throw new HostError("REQUEST_INVALID", `${option} takes a whole number, not ${JSON.stringify(value)}.`);

@@ -6,6 +6,7 @@ import type { HostFlags, SelectionFlags } from "../flags.js";
 import { bytes, count } from "../output/figures.js";
 import { writeOutput, type Sink } from "../output/output-file.js";
 import { print } from "../output/print.js";
+import { printableJson } from "../output/printable.js";
 import { startProgress } from "../output/progress.js";
 import { placeUri } from "../place.js";
 import type { Run } from "../run.js";
@@ -34,8 +35,8 @@ export async function exportDocuments(run: Run, flags: ExportFlags, source?: str
     ...(selection && { selection }),
   };
   const work = async (session: Session) => {
-    const send = (sink: Sink) => sendDocuments(run, session, request, sink);
-    const { documents, size } = output === undefined ? await send({ write: print }) : await writeOutput(output, run.stops.signal, send);
+    const send = (sink: Sink, toTerminal = false) => sendDocuments(run, session, request, sink, toTerminal);
+    const { documents, size } = output === undefined ? await send({ write: print }, process.stdout.isTTY) : await writeOutput(output, run.stops.signal, send);
     const text = `Exported ${count(documents, "document")}, ${bytes(size)}${output === undefined ? "" : `, to ${output}`}.`;
     if (output === undefined) run.note(text);
     else await run.finish(ExportBackupResponseSchema, create(ExportBackupResponseSchema, { count: documents }), () => text);
@@ -49,7 +50,7 @@ type Request = Parameters<Session["management"]["exportBackup"]>[0];
 
 const newline = Buffer.from("\n");
 
-async function sendDocuments(run: Run, { management }: Session, request: Request, sink: Sink): Promise<{ documents: bigint; size: number }> {
+async function sendDocuments(run: Run, { management }: Session, request: Request, sink: Sink, toTerminal: boolean): Promise<{ documents: bigint; size: number }> {
   const { signal } = run.stops;
   // Documents on a terminal and a bar over them are no good together.
   const progress = startProgress({ ...run, quiet: run.quiet || process.stdout.isTTY });
@@ -59,7 +60,7 @@ async function sendDocuments(run: Run, { management }: Session, request: Request
   try {
     for await (const part of management.exportBackup(request, { signal })) {
       const lines = Buffer.concat(part.documents.flatMap((document) => [document, newline]));
-      if (lines.length > 0) await sink.write(lines);
+      if (lines.length > 0) await sink.write(toTerminal ? Buffer.from(printableJson(lines.toString("utf8"))) : lines);
       signal.throwIfAborted();
       documents += part.documents.length;
       size += lines.length;

@@ -3,6 +3,7 @@ import { namesHost } from "../connect/names-host.js";
 import type { HostFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
 import { age, bytes, count, moment, number, span } from "../output/figures.js";
+import { printable } from "../output/printable.js";
 import { list, table } from "../output/table.js";
 import { placeUri, showPlace } from "../place.js";
 import type { Run } from "../run.js";
@@ -88,7 +89,7 @@ function tree(backup: Shown, found: Shown[]): string {
     const { parent, fromMicros } = lineages.get(lineage) ?? { fromMicros: 0 };
     const children = [...lineages].filter(([, one]) => one.parent === lineage).map(([name]) => name);
     return [
-      `${indent}lineage ${lineage}${parent === undefined ? "" : `, restored from the one above as of ${at(fromMicros)}`}`,
+      `${indent}lineage ${printable(lineage)}${parent === undefined ? "" : `, restored from the one above as of ${at(fromMicros)}`}`,
       ...all.filter((one) => one.lineage === lineage).flatMap((one) => leaf(one, one.name === backup.name, indent)),
       ...children.flatMap((child) => branch(child, depth + 1)),
     ];
@@ -100,6 +101,6 @@ function tree(backup: Shown, found: Shown[]): string {
 const maxDepth = 8;
 
 function leaf(backup: Shown, open: boolean, indent: string): string[] {
-  const line = `${indent}  ${open ? "*" : "-"} ${backup.name}, until ${at(backup.positionMicros)}`;
+  const line = `${indent}  ${open ? "*" : "-"} ${printable(backup.name)}, until ${at(backup.positionMicros)}`;
   return open ? [line, ...backup.segments.map((one, depth) => `${indent}    ${"  ".repeat(Math.min(depth, maxDepth))}└ ${one.kind} of ${count(one.records, "record")}`)] : [line];
 }

@@ -5,6 +5,7 @@ import { stateDirectory } from "../connect/state-directory.js";
 import type { HostFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
 import { age, bytes, number, span } from "../output/figures.js";
+import { printable } from "../output/printable.js";
 import { table } from "../output/table.js";
 import { placeUri, showPlace } from "../place.js";
 import type { Run } from "../run.js";
@@ -83,7 +84,7 @@ function listText(backups: Shown[], uri: string): string {
     const figures = backup && [backup.container.toLowerCase(), backup.indexLink, number(backup.documents), bytes(backup.sizeBytes), span(backup.window.latestMicros - backup.window.earliestMicros)];
     return [one.state === "DAMAGED" ? one.state : one.state.toLowerCase(), ageOf(one, now), ...(figures ?? ["", "", "", "", ""]), checked(one, now), whereOf(one)];
   });
-  const problems = backups.filter(({ problem = "" }) => problem !== "").map((one) => `${whereOf(one)}: ${one.problem}`);
+  const problems = backups.filter(({ problem = "" }) => problem !== "").map((one) => printable(`${whereOf(one)}: ${one.problem}`));
   return [table(columns, rows), ...(problems.length > 0 ? ["", ...problems] : [])].join("\n");
 }
 

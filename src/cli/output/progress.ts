@@ -3,6 +3,7 @@ import { limits } from "../../limits.js";
 import type { OperationMetadata } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Run } from "../run.js";
 import { bytes, number, span } from "./figures.js";
+import { printable } from "./printable.js";
 
 /** How far something is, for people: a bar on a terminal, now and then a line off it. */
 export interface Progress {
@@ -26,7 +27,8 @@ export function startProgress({ json, quiet }: Run): Progress {
   if (json || quiet) return { update() {}, stop() {} };
   const shown = process.stderr.isTTY ? bar() : lines();
   const rated = watchRate();
-  return { update: (state) => shown.update(rated(state)), stop: () => shown.stop() };
+  const cleaned = (state: ProgressState) => ({ ...state, stage: printable(state.stage), detail: printable(state.detail) });
+  return { update: (state) => shown.update(cleaned(rated(state))), stop: () => shown.stop() };
 }
 
 /** Adds the rate of a stage, and how much longer it takes, where its detail has neither. */

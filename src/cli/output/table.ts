@@ -1,4 +1,5 @@
 import Table from "cli-table3";
+import { printable } from "./printable.js";
 
 export interface Column {
   head: string;
@@ -15,12 +16,12 @@ export function table(columns: Column[], rows: string[][]): string {
     chars: none,
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
   });
-  made.push(...rows);
+  made.push(...rows.map((row) => row.map(printable)));
   return made.toString().split("\n").map((line) => line.trimEnd()).join("\n");
 }
 
 /** Names on the left, values beside them. */
 export function list(pairs: readonly (readonly [name: string, value: string])[]): string {
   const width = Math.max(...pairs.map(([name]) => name.length));
-  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
+  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`).join("\n");
 }
