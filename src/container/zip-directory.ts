@@ -59,14 +59,23 @@ export async function readZipDirectory(file: OpenFile, path: string): Promise<Zi
   return { offset, entries };
 }
 
-/** Where the directory of a ZIP lies, and how many entries it says it has. BACKUP_DAMAGED where it has no end. */
-export async function findDirectory(file: OpenFile, path: string): Promise<{ offset: number; sizeBytes: number; count: number }> {
+/** Where the directory of a ZIP lies, how many entries it says it has, and where its end record lies: padding may follow that. */
+export interface DirectoryPlace {
+  offset: number;
+  sizeBytes: number;
+  count: number;
+  end: { start: number; length: number };
+}
+
+/** Finds the last end record whose comment fits into the file. BACKUP_DAMAGED where there is none. */
+export async function findDirectory(file: OpenFile, path: string): Promise<DirectoryPlace> {
   const size = await file.size();
   const tail = await bytesAt(file, path, Math.max(0, size - endBytes - commentBytes), Math.min(size, endBytes + commentBytes));
   let at = tail.length - endBytes;
-  while (at >= 0 && !(tail.readUInt32LE(at) === 0x06054b50 && at + endBytes + tail.readUInt16LE(at + 20) === tail.length)) at -= 1;
+  while (at >= 0 && !(tail.readUInt32LE(at) === 0x06054b50 && at + endBytes + tail.readUInt16LE(at + 20) <= tail.length)) at -= 1;
   if (at < 0) throw zipDamaged(path, "its end is missing");
-  let end = size - tail.length + at;
+  const record = { start: size - tail.length + at, length: endBytes + tail.readUInt16LE(at + 20) };
+  let end = record.start;
   let [count, sizeBytes, offset] = [tail.readUInt16LE(at + 10), tail.readUInt32LE(at + 12), tail.readUInt32LE(at + 16)];
   if (count === 0xffff || sizeBytes === 0xffffffff || offset === 0xffffffff) {
     const locator = end >= locatorBytes ? await bytesAt(file, path, end - locatorBytes, locatorBytes) : Buffer.alloc(locatorBytes);
@@ -79,7 +88,7 @@ export async function findDirectory(file: OpenFile, path: string): Promise<{ off
     }
   }
   if (offset + sizeBytes > end) throw zipDamaged(path, "its directory does not lie before its end");
-  return { offset, sizeBytes, count };
+  return { offset, sizeBytes, count, end: record };
 }
 
 /** What 32 bits do not hold stands in an extra field, in this order. */

@@ -28,8 +28,8 @@ function checkEntries(path: string, entries: ZipEntry[]): void {
   if (entries.length > entriesAtMost) throw foreign(path, `it has ${entries.length} entries`);
   const names = new Set<string>();
   for (const entry of entries) {
-    const name = entry.path;
-    if (name.startsWith("/") || /^[A-Za-z]:/.test(name) || name.includes("\\") || name.includes("\0") || name.split("/").includes("..")) {
+    const name = normalized(entry.path);
+    if (name.startsWith("/") || /^[A-Za-z]:/.test(name) || name.includes("\0") || name.split("/").includes("..")) {
       throw foreign(path, `its entry ${JSON.stringify(name)} leads out of the archive`);
     }
     if (isLink(entry)) throw foreign(path, `its entry ${JSON.stringify(name)} is a link`);
@@ -107,11 +107,30 @@ export async function openZipReader(seams: Pick<Seams, "files">, path: string): 
   }
 }
 
-/** Before an object is made of each entry: BACKUP_FOREIGN where they are more than any backup has. */
-async function boundDirectory(file: OpenFile, path: string): Promise<void> {
-  const { count, sizeBytes } = await findDirectory(file, path);
+/** Its types lack the options. */
+type CustomOpen = (source: { size(): Promise<number>; stream(offset: number): Readable }, options: { tailSize: number }) => Promise<CentralDirectory>;
+
+/** Before an object is made of each entry: BACKUP_FOREIGN where they are more than any backup has. Returns where the archive's last record lies. */
+async function boundDirectory(file: OpenFile, path: string): Promise<{ start: number; length: number }> {
+  const { count, sizeBytes, end } = await findDirectory(file, path);
   if (count > entriesAtMost || sizeBytes > limits.zipDirectoryBytes) throw foreign(path, `it has ${count} entries, and a directory of ${sizeBytes} bytes`);
+  return end;
 }
+
+/** What unzipper would call damaged, though it is whole: packed in a way that only other tools read. */
+function requireReadable(path: string, { path: name, flags, compressionMethod }: ZipEntry): void {
+  const problem = (flags & encryptedFlag) !== 0 ? "is encrypted" : compressionMethod !== stored && compressionMethod !== deflated ? `is packed by method ${compressionMethod}${otherMethods[compressionMethod] ?? ""}` : undefined;
+  if (problem === undefined) return;
+  throw new HostError("BACKUP_FOREIGN", `Cannot read ${path}: its entry ${name} ${problem}. Unpack the archive with the tool that made it, and name the directory instead.`, { metadata: { path } });
+}
+
+const encryptedFlag = 1;
+const stored = 0;
+const deflated = 8;
+const otherMethods: Record<number, string> = { 9: " (Deflate64)", 12: " (bzip2)", 14: " (LZMA)", 93: " (Zstandard)", 95: " (xz)", 99: " (AES)" };
+
+/** Some tools of Windows write backslashes. */
+const normalized = (name: string) => name.replaceAll("\\", "/");
 
 async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
   let archive: CentralDirectory;
@@ -123,10 +142,11 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
   try {
     const begin = await magicOf(file);
     if (begin !== "PK") throw new Error("no ZIP signature");
-    await boundDirectory(file, path);
+    const end = await boundDirectory(file, path);
     // Loaded when it is needed: a command that looks at a directory starts much faster without it.
     const { Open } = await import("unzipper");
-    archive = await Open.custom(source);
+    // It looks for the last record itself, from the end that it is told: neither a long comment nor padding nor bytes of a segment mislead it.
+    archive = await (Open.custom as CustomOpen)({ ...source, size: async () => end.start + end.length }, { tailSize: end.length });
   } catch (cause) {
     if (cause instanceof HostError && cause.reason === "BACKUP_FOREIGN") throw cause;
     const thrown = failure ?? cause;
@@ -134,8 +154,8 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
     if (await beginsAsBackup(file)) throw new HostError("BACKUP_DAMAGED", `The archive ${path} is damaged: its end is missing, so it was cut off. Use another backup.`, { metadata: { path }, cause });
     throw foreign(path, "it is not a ZIP archive, or its end is missing", cause);
   }
-  const entries = archive.files.filter((entry) => entry.type === "File");
   checkEntries(path, archive.files);
+  const entries = archive.files.filter((entry) => entry.type === "File").map((entry) => Object.assign(entry, { path: normalized(entry.path) }));
   const folders = new Set(
     entries.filter((entry) => parseManifestName(baseName(entry.path)) !== undefined).map((entry) => entry.path.slice(0, -baseName(entry.path).length)),
   );
@@ -144,8 +164,9 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
     throw foreign(path, "it holds no manifest");
   }
   const [folder = ""] = folders;
-  if (folders.size > 1 || folder.split("/").length > 2) throw foreign(path, "its manifests lie in more than one folder");
+  if (folders.size > 1) throw foreign(path, `its manifests lie in more than one folder: ${[...folders].slice(0, 3).map((one) => JSON.stringify(one)).join(", ")}. Unpack it, and name one of the directories`);
   const byName = new Map(entries.filter((entry) => entry.path.startsWith(folder)).map((entry) => [entry.path.slice(folder.length), entry]));
+  for (const [name, entry] of byName) if (isSegmentName(name) || parseManifestName(name) !== undefined) requireReadable(path, entry);
 
   const entryOf = (name: string): ZipEntry => {
     const entry = byName.get(name);

@@ -1,8 +1,9 @@
-import { copyFileSync, createWriteStream, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, createWriteStream, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { ZipArchive } from "archiver";
 import { hostFixture } from "../support/host-fixture.js";
+import { makeZip } from "../support/make-zip.js";
 
 /** Archives and paths that mean harm. */
 interface Entry {
@@ -85,10 +86,47 @@ test("in one folder, as a directory that was zipped is, and among foreign files 
   expect(await fixture.contents()).toEqual({ a: '{"kept":true}' });
 });
 
+describe("a sound archive that another tool made", () => {
+  const packed = (folder: string, entries: Entry[], claims: { flags?: number; method?: number } = {}) => makeZip(entries.map(({ name, content = Buffer.alloc(0) }) => ({ name: `${folder}${name}`, data: content, claims })));
+  /** The last two bytes say how long the comment behind them is. */
+  const commented = (archive: Buffer, comment: string) => Buffer.concat([archive.subarray(0, -2), Buffer.from([comment.length & 0xff, comment.length >> 8]), Buffer.from(comment)]);
+
+  const readable: [string, (entries: Entry[]) => Buffer][] = [
+    ["several folders down", (entries) => packed("srv/backups/shop/", entries)],
+    ["with backslashes in its names", (entries) => packed("srv\\shop\\", entries)],
+    ["with a long comment", (entries) => commented(packed("", entries), "x".repeat(5000))],
+    ["with padding behind it", (entries) => Buffer.concat([packed("", entries), Buffer.alloc(10_240)])],
+  ];
+
+  test(`restores: ${readable.map(([what]) => what).join(", ")}`, async () => {
+    const { fixture, entries, path } = await backupEntries();
+    for (const [what, make] of readable) {
+      writeFileSync(path, make(entries));
+      await fixture.put("a", { lost: what });
+      await fixture.restore("evil.zip");
+      expect([what, await fixture.contents()]).toEqual([what, { a: '{"kept":true}' }]);
+    }
+  });
+
+  const otherwise: [string, (entries: Entry[]) => Buffer, string][] = [
+    ["that is encrypted", (entries) => packed("", entries, { flags: 1 }), "is encrypted"],
+    ["that is packed by bzip2", (entries) => packed("", entries, { method: 12 }), "bzip2"],
+    ["that is packed by LZMA", (entries) => packed("", entries, { method: 14 }), "LZMA"],
+  ];
+
+  test(`is not called damaged: one ${otherwise.map(([what]) => what).join(", one ")}`, async () => {
+    const { fixture, entries, path } = await backupEntries();
+    for (const [, make, words] of otherwise) {
+      writeFileSync(path, make(entries));
+      await expect(fixture.restore("evil.zip")).rejects.toMatchObject({ reason: "BACKUP_FOREIGN", message: expect.stringContaining(words) as string });
+    }
+  });
+});
+
 describe("a ZIP backup", () => {
   const zip = { container: "ZIP" } as const;
 
-  test.each<[string, (path: string, entries: Entry[]) => Promise<void> | void]>([
+  const others: [string, (path: string, entries: Entry[]) => Promise<void> | void][] = [
     ["no archive", (path) => writeFileSync(path, "my thesis")],
     ["an archive without a backup", (path) => writeZip(path, [{ name: "holiday.jpg" }])],
     ["a backup of Xenon, or any Lucene index", (path) => writeZip(path, [{ name: "segments_2" }])],
@@ -97,12 +135,17 @@ describe("a ZIP backup", () => {
     ["a backup beside photos", (path, entries) => writeZip(path, [...entries, { name: "holiday.jpg" }])],
     ["a backup in a folder beside photos", (path, entries) => writeZip(path, [...entries.map((entry) => ({ ...entry, name: `dir/${entry.name}` })), { name: "holiday.jpg" }])],
     ["a backup and a segment that it does not list", (path, entries) => writeZip(path, [...entries, { name: "base-0-1-0123456789abcdef.sqlite" }])],
-  ])("does not replace %s", async (_what, make) => {
+  ];
+
+  test(`does not replace ${others.map(([what]) => what).join(", ")}`, async () => {
     const { fixture, entries, path } = await backupEntries();
-    await make(path, entries);
-    const before = readFileSync(path);
-    await expect(fixture.backup("evil.zip", zip)).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED" });
-    expect(readFileSync(path).equals(before)).toBe(true);
+    for (const [what, make] of others) {
+      rmSync(path, { force: true });
+      await make(path, entries);
+      const before = readFileSync(path);
+      await expect(fixture.backup("evil.zip", zip)).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED" });
+      expect([what, readFileSync(path).equals(before)]).toEqual([what, true]);
+    }
   });
 
   test("replaces an empty file, its predecessor, and that of an index that it goes on from", async () => {

@@ -7,6 +7,8 @@ export interface ZipMember {
   deflated?: boolean;
   /** As a writer that does not go back leaves it: sizes and checksum behind the data, as Java's does. */
   described?: boolean;
+  /** What the archive says of it, whatever it is. */
+  claims?: { flags?: number; method?: number };
 }
 
 /** A ZIP, byte for byte by its members; `zip64`: with the numbers of large ones. */
@@ -21,9 +23,9 @@ export function makeZip(members: ZipMember[], { zip64 = false }: { zip64?: boole
     known.set(data, found);
     return found;
   };
-  for (const { name, data, deflated = false, described = false } of members) {
+  for (const { name, data, deflated = false, described = false, claims = {} } of members) {
     const { deflated: packed, crc } = deflated ? pack(data) : { deflated: data, crc: crc32(data) };
-    const [flags, method] = [described ? 8 : 0, deflated ? 8 : 0];
+    const { flags = described ? 8 : 0, method = deflated ? 8 : 0 } = claims;
     const local = Buffer.alloc(30);
     local.writeUInt32LE(0x04034b50, 0);
     local.writeUInt16LE(20, 4);
