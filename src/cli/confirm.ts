@@ -35,13 +35,13 @@ export function declined(run: Run): number {
   return 130;
 }
 
-/** The command as it was given, quoted for a shell, without its token. */
+/** The command as it was given, quoted for a shell, without its token and the query of a URL, either of which may be a secret. */
 export function typed(words: readonly string[], fixed: Record<string, string>): string {
   const values: Record<string, string> = { ...fixed, "--token": "TOKEN" };
   const shown = words.map((word, at) => {
     const [, name = "", hasValue] = /^(--[a-z-]+)(=)?/.exec(word) ?? [];
     if (hasValue && values[name] !== undefined) return quote(`${name}=${values[name]}`);
-    return quote(values[words[at - 1] ?? ""] ?? word);
+    return quote(values[words[at - 1] ?? ""] ?? word.replace(/^(https?:[^?]*\?).*$/is, "$1..."));
   });
   return ["holdfast", ...shown].join(" ");
 }

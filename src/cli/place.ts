@@ -8,9 +8,9 @@ export function placeUri(given: string): string {
   return /^[A-Za-z][A-Za-z0-9+.-]+:/.test(given) ? given : pathToFileURL(resolve(given)).href;
 }
 
-/** What is shown of a place: a file's path, and others without what may be a password. */
+/** What is shown of a place: a file's path, and others without user and query, which may hold a password. */
 export function showPlace(uri: string): string {
-  if (!/^file:\/\/\//.test(uri)) return uri.replace(/^([A-Za-z][A-Za-z0-9+.-]*:\/\/)[^/@]*@/, "$1");
+  if (!/^file:\/\/\//.test(uri)) return uri.replace(/[?#].*$/s, "").replace(/^([A-Za-z][A-Za-z0-9+.-]*:\/\/)[^/]*@/, "$1");
   try {
     return decodeURIComponent(uri.slice("file://".length));
   } catch {

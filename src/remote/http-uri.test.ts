@@ -38,8 +38,8 @@ test.each([
   expect((error as HostError).message).not.toContain("hunter2");
 });
 
-test("what opens the door is not shown", () => {
+test("shows no query", () => {
   const { shown, target } = parseHttpUri("https://s/b.zip?X-Amz-Signature=abc&part=1&sig=abc&access_token=abc&X-Amz-Security-Token=abc&sign=no");
-  expect(shown).toBe("https://s/b.zip?X-Amz-Signature=...&part=1&sig=...&access_token=...&X-Amz-Security-Token=...&sign=no");
+  expect(shown).toBe("https://s/b.zip");
   expect(target).toContain("X-Amz-Signature=abc");
 });

@@ -11,7 +11,7 @@ export interface HttpUri {
   authority: string;
   /** Path and query as they were written, percent-escapes included: the target of the request line. */
   target: string;
-  /** For messages, logs and answers: what in the query looks like a credential is left out. */
+  /** For messages, logs and answers: scheme, host and path; a query may hold a credential under any name. */
   shown: string;
 }
 

@@ -1,9 +1,19 @@
-import { withoutSecrets } from "./secrets.js";
+import { shownQuery, withoutSecrets } from "./secrets.js";
 
 test.each([
-  ["?name=x&bearer=abc&access_token=abc", "?name=x&bearer=...&access_token=..."],
-  ["/store/b.zip?X-Amz-Signature=abc", "/store/b.zip?X-Amz-Signature=..."],
-  ["http://ada:secret@host/x?token=abc&page=2", "http://host/x?token=...&page=2"],
-  ["http://host/mail@home?sig=abc", "http://host/mail@home?sig=..."],
+  ["http://ada:secret@host/x?token=abc&page=2", "http://host/x"],
+  ["http://host/mail@home?sig=abc", "http://host/mail@home"],
+  ["https://host/b.zip?code=S", "https://host/b.zip"],
+  ["https://host/b.zip?%74oken=S#S", "https://host/b.zip"],
+  ["https://host/a;jsessionid=S/b.zip", "https://host/a/b.zip"],
+  ["/store/b.zip?X-Amz-Signature=abc", "/store/b.zip"],
+  ["file:/srv/backups", "file:/srv/backups"],
   ["", ""],
-])("%s is shown as %s", (target, shown) => expect(withoutSecrets(target)).toBe(shown));
+])("%s is shown as %s", (uri, shown) => expect(withoutSecrets(uri)).toBe(shown));
+
+test.each([
+  ["$filter=name eq 'a'&$limit=5&documentVersion=3", "$filter=name eq 'a'&$limit=5&documentVersion=3"],
+  ["bearer=S&uri=http%3A%2F%2Fhost%2Fb.zip%3Fcode%3DS&a=1;token=S&%74oken=S", "bearer=...&uri=...&a=...&%74oken=..."],
+  ["expand", "expand"],
+  ["", ""],
+])("the query %s is logged as %s", (query, shown) => expect(shownQuery(query)).toBe(shown));

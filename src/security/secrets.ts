@@ -1,9 +1,15 @@
-/** Parameters of presigned URLs and the like. What stands in them opens the door, so it is not shown. */
-const secretName = /sig$|signature|token|bearer|secret|passw|credential|authorization|api[-_]?key/i;
+/** Request parameters of this host whose values say what was asked for. All other values may be secrets, or URIs that hold one. */
+const shownParameter = /^(\$\w+|expand|documentSelfLink|documentVersion|factory_?link|page_?size|skip|recursive|offset|limit|name)$/i;
 
-/** A URI, the target of a request, or its query behind a question mark, as it may be shown: without a password too. */
-export function withoutSecrets(target: string): string {
-  return target
-    .replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, "$1")
-    .replace(/([?&][^=&]*)=[^&]*/g, (whole, name: string) => (secretName.test(name) ? `${name}=...` : whole));
+/** A URI as it may be shown and stored: scheme, host and path. Any part of a query, of a path parameter or of the user may be a secret. */
+export function withoutSecrets(uri: string): string {
+  return uri
+    .replace(/[?#].*$/s, "")
+    .replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, "$1")
+    .replace(/;[^/]*/g, "");
+}
+
+/** The query of a request to this host, without its question mark, as it may be logged: other values than of known parameters are left out. */
+export function shownQuery(query: string): string {
+  return query.replace(/([^=&]*)=[^&]*/g, (whole, name: string) => (shownParameter.test(name) ? whole : `${name}=...`));
 }

@@ -14,6 +14,8 @@ export function placeContract(what: string, { container, prepare }: PlaceUnderTe
   describe(what, () => {
     let fixture: TransferFixture;
     let uri: string;
+    /** No answer shows a query: it may hold a secret. */
+    const shown = () => uri.replace(/\?.*/, "");
     beforeEach(async () => {
       const { options, uriOf } = await prepare();
       fixture = await transferFixture(undefined, options);
@@ -25,7 +27,7 @@ export function placeContract(what: string, { container, prepare }: PlaceUnderTe
     test("gives back what was backed up, and nothing of what came after", async () => {
       const before = await fixture.contents();
       const { backup: made, verified, bytesWritten } = await backup();
-      expect([made.container, made.uri, made.documents, verified, bytesWritten > 0]).toEqual([container, uri, 20, true, true]);
+      expect([made.container, made.uri, made.documents, verified, bytesWritten > 0]).toEqual([container, shown(), 20, true, true]);
       await fixture.put("d1", { changed: true });
       await fixture.put("new", {});
       await fixture.host.documents.delete("/things/d2");
@@ -58,7 +60,7 @@ export function placeContract(what: string, { container, prepare }: PlaceUnderTe
       const { management } = fixture.host;
       expect(await management.describeBackup(uri)).toEqual(made);
       expect(await management.listBackups(uri)).toEqual([{ name: made.name, uri: made.uri, state: "COMPLETE", backup: made }]);
-      expect(await fixture.finish(management.verifyBackup(uri))).toMatchObject({ records: 20, backup: { uri } });
+      expect(await fixture.finish(management.verifyBackup(uri))).toMatchObject({ records: 20, backup: { uri: shown() } });
       await expect(management.describeBackup(uri, "manifest-0000000009-0123456789abcdef.json")).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
       expect(fixture.leftovers()).toEqual([]);
     });

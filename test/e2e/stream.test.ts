@@ -59,7 +59,7 @@ test("over /v1: the bearer is sent and not told, and verify decides what a store
   const url = `http://127.0.0.1:${fixture.host.httpAddress.port}`;
   const backup = async (fields: object) => {
     const { body } = await ask(`${url}/v1/backups`, "POST", { destination: `${store.origin}/b.zip?sig=hunter2`, bearer: "very-secret", ...fields });
-    const done = (await ask(`${url}/v1/${String(body["name"])}:wait`, "POST")).body;
+    const done = (await ask(`${url}/v1/${String(body["name"])}:wait`, "POST", {})).body;
     expect(JSON.stringify([body, done])).not.toMatch(/very-secret|hunter2/);
     return done;
   };

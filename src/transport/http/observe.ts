@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { withoutSecrets } from "../../security/secrets.js";
+import { shownQuery, withoutSecrets } from "../../security/secrets.js";
 import type { RequestObserver } from "../../service/requests.js";
 
 /** Tells the observer of a request once its answer is over. */
@@ -15,7 +15,7 @@ export function observe(observer: RequestObserver, request: IncomingMessage, res
       protocol: "HTTP/1.1",
       method: request.method ?? "",
       path,
-      query: withoutSecrets(`?${query}`).slice(1),
+      query: shownQuery(query),
       host: localAddress,
       port: localPort,
       remoteAddress: `${remoteAddress}:${remotePort}`,
