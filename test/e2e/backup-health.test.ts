@@ -178,6 +178,6 @@ test("the health check takes no token, says one word, and knows the names that g
   expect(await check(fixture, "?service=holdfast.management.v1.ManagementService")).toEqual([200, "SERVING\n"]);
   expect(await check(fixture, "?service=nothing")).toEqual([404, "UNKNOWN\n"]);
   expect((await fetch(`${address(fixture)}/healthz`, { method: "HEAD" })).status).toBe(200);
-  expect((await fetch(`${address(fixture)}/healthz`, { method: "POST" })).status).toBe(405);
+  expect((await fetch(`${address(fixture)}/healthz`, { method: "POST", headers: { "content-type": "application/json" } })).status).toBe(405);
   expect(existsSync(join(fixture.root, "data", "backup-records.json"))).toBe(false);
 });
