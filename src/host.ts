@@ -161,7 +161,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   closers.push(() => late.states?.close());
   const operations = await openOperations({
     seams,
-    journal: operationJournal(seams, join(dataDirectory, "operations")),
+    journal: operationJournal(seams, join(dataDirectory, "operations"), (path) => logger.warn({ path }, "an operation's file is damaged; it is left out of the operations list. Remove the file to silence this warning")),
     onSettled: (view) => {
       logOperation(logger, view);
       recordOperation(stats, view);

@@ -8,6 +8,7 @@ import { openOperations } from "./backup/operations.js";
 import { sqliteKit } from "./engine/sqlite/kit.js";
 import { HostError } from "./errors.js";
 import { temporaryPrefix } from "./io/durable-file.js";
+import { errnoOf } from "./io/file-system.js";
 import { systemSeams } from "./io/seams.js";
 import { limits } from "./limits.js";
 import { openEmptyIndex } from "./offline-index.js";
@@ -51,7 +52,7 @@ export async function openOffline({ dataDirectory, stateDirectory, onError = () 
   const seams = systemSeams;
   const index = dataDirectory === undefined ? undefined : await openEmptyIndex(seams, resolve(dataDirectory));
   // Beside the index that is made, which its parts are moved to; otherwise wherever TMPDIR says.
-  const temporaryDirectory = index?.temporaryDirectory ?? (await mkdtemp(join(tmpdir(), temporaryPrefix)));
+  const temporaryDirectory = index?.temporaryDirectory ?? (await makeTemporaryDirectory());
   const operations = await openOperations({
     seams,
     journal: { load: async () => [], write: async () => {}, remove: async () => {} },
@@ -98,4 +99,12 @@ export async function openOffline({ dataDirectory, stateDirectory, onError = () 
 
 function noHost(): never {
   throw new HostError("CONFIGURATION_INVALID", "This takes the index of a running host: name one with --address HOST:PORT.");
+}
+
+async function makeTemporaryDirectory(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), temporaryPrefix));
+  } catch (cause) {
+    throw new HostError("CONFIGURATION_INVALID", `Cannot create a temporary directory in ${tmpdir()} (${errnoOf(cause) ?? "unknown error"}). Set TMPDIR to a directory that exists and that this user may write to.`, { cause });
+  }
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { HostError, reasons, type HostErrorRecord, type Reason } from "../errors.js";
 import { temporaryPrefix, writeFileDurably } from "../io/durable-file.js";
@@ -25,18 +26,26 @@ type Stored = Omit<JournalEntry, "view"> & { view: Omit<OperationView, "error"> 
 
 const entryBytes = 8 * 1024 * 1024;
 
-export function operationJournal(seams: Pick<Seams, "files" | "randomHex" | "nowMicros">, directory: string): OperationJournal {
+/** Behind the entry on a line of its own: a changed byte must not become a wrong answer. Earlier releases wrote none. */
+const digestOf = (json: string) => createHash("sha256").update(json).digest("hex");
+
+/** `onDamaged` hears of a file that holds no operation; it is left where it is, and skipped. */
+export function operationJournal(seams: Pick<Seams, "files" | "randomHex" | "nowMicros">, directory: string, onDamaged: (path: string) => void): OperationJournal {
   const { files } = seams;
   const pathOf = (name: string) => join(directory, `${name.slice("operations/".length)}.json`);
 
   async function write({ view: { error, ...view }, ...rest }: JournalEntry): Promise<void> {
     const stored: Stored = { ...rest, view: { ...view, ...(error && { error: error.toRecord() }) } };
-    await writeFileDurably(seams, pathOf(view.name), Buffer.from(JSON.stringify(stored)));
+    const json = JSON.stringify(stored);
+    await writeFileDurably(seams, pathOf(view.name), Buffer.from(`${json}\n${digestOf(json)}\n`));
   }
 
   async function read(file: string): Promise<JournalEntry | undefined> {
+    const path = join(directory, file);
     try {
-      const { view: { error, ...view }, ...rest } = JSON.parse((await readSmallFile(files, join(directory, file), entryBytes)).toString("utf8")) as Stored;
+      const [json = "", digest = ""] = (await readSmallFile(files, path, entryBytes)).toString("utf8").split("\n");
+      const { view: { error, ...view }, ...rest } = JSON.parse(json) as Stored;
+      if ((digest !== "" && digest !== digestOf(json)) || !isOperation(view) || pathOf(view.name) !== path) return undefined;
       // A reason that a later version had is not known here.
       const known = error && (error.reason in reasons ? error : { ...error, reason: "INTERNAL" satisfies Reason });
       return { ...rest, view: { ...view, ...(known && { error: HostError.fromRecord(known as HostErrorRecord) }) } };
@@ -61,8 +70,12 @@ export function operationJournal(seams: Pick<Seams, "files" | "randomHex" | "now
       if ((await files.status(directory)) === undefined) await files.makeDirectory(directory, "private");
       const entries: JournalEntry[] = [];
       for (const file of await files.list(directory)) {
-        const entry = file.startsWith(temporaryPrefix) ? undefined : await read(file);
-        if (entry === undefined) await files.remove(join(directory, file));
+        if (file.startsWith(temporaryPrefix)) {
+          await files.remove(join(directory, file));
+          continue;
+        }
+        const entry = await read(file);
+        if (entry === undefined) onDamaged(join(directory, file));
         else entries.push(entry.view.done ? entry : interrupted(entry));
       }
       entries.sort((a, b) => a.view.startTimeMicros - b.view.startTimeMicros);
@@ -70,4 +83,17 @@ export function operationJournal(seams: Pick<Seams, "files" | "randomHex" | "now
       return entries;
     },
   };
+}
+
+/** Whether what was read has the fields that every operation has, of their types. */
+function isOperation(view: Partial<Record<keyof OperationView, unknown>>): boolean {
+  const texts = [view.name, view.kind, view.indexLink, view.target];
+  const { progress } = view;
+  return (
+    texts.every((one) => typeof one === "string") &&
+    Number.isSafeInteger(view.startTimeMicros) &&
+    typeof view.done === "boolean" &&
+    (view.endTimeMicros === undefined ? !view.done : Number.isSafeInteger(view.endTimeMicros)) &&
+    typeof progress === "object" && progress !== null
+  );
 }

@@ -15,7 +15,8 @@ export async function upload(seams: Seams, peer: Peer, { path, sizeBytes, sha256
 
       async function put({ first, last }: ByteRange, { number, silenceMs, progress }: { number: number; silenceMs: number; progress(): void }): Promise<void> {
         const headers = {
-          "content-range": `bytes ${first}-${last}/${sizeBytes}`,
+          // A whole file is a plain PUT: servers without partial PUT have to refuse a Content-Range (RFC 9110, 14.5).
+          ...(last - first + 1 < sizeBytes && { "content-range": `bytes ${first}-${last}/${sizeBytes}` }),
           "content-type": "application/octet-stream",
           "content-length": String(last - first + 1),
           // While it looks through what came, a host of ours says that it still works.

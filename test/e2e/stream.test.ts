@@ -27,7 +27,8 @@ test("back up to a store through PATCH /core/management, change documents, resto
     url: "/a%20b%2Fc/big.zip?key=1&x=%20",
     headers: { host: `127.0.0.1:${store.port}`, "content-type": "application/octet-stream", authorization: "Bearer very-secret" },
   });
-  expect(first?.headers["content-range"]).toMatch(/^bytes 0-(\d+)\/\d+$/);
+  // It fits one request: servers without partial PUT refuse a Content-Range.
+  expect(first?.headers["content-range"]).toBeUndefined();
   expect(store.requests.at(-1)).toMatchObject({ method: "GET" });
 
   await fixture.put("d1", { changed: true });

@@ -96,7 +96,8 @@ export async function httpStore(options: { tls?: ServerOptions; discard?: boolea
   };
 
   function take(name: string, incoming: IncomingMessage, response: ServerResponse): void {
-    const [, first = "0", last = "", total = "0"] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(incoming.headers["content-range"] ?? "") ?? [];
+    const { "content-length": length = "0", "content-range": range = `bytes 0-${Number(length) - 1}/${length}` } = incoming.headers;
+    const [, first = "0", last = "", total = "0"] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(range) ?? [];
     let position = Number(first);
     const file = options.discard ? undefined : openSync(path(name), existsSync(path(name)) ? "r+" : "w");
     if (file !== undefined && statSync(path(name)).size !== Number(total)) ftruncateSync(file, Number(total));

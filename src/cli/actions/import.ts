@@ -1,6 +1,7 @@
-import { createReadStream, statSync } from "node:fs";
+import { accessSync, constants, createReadStream, statSync } from "node:fs";
 import { ImportDocumentsResponseSchema, type ImportDocumentsResponse } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { HostError } from "../../errors.js";
+import { errnoOf } from "../../io/file-system.js";
 import { withHost, type Session } from "../connect/session.js";
 import { optionOf, type HostFlags } from "../flags.js";
 import { ndjsonLines } from "../ndjson-lines.js";
@@ -47,10 +48,12 @@ async function importLines(run: Run, session: Session, file: string, factory: st
   const total = file === "-" ? 0 : sizeOf(file);
   const progress = startProgress(run);
   let sent = 0;
+  let readError: HostError | undefined;
   let last: ImportDocumentsResponse | undefined;
   async function* requests() {
     yield { message: { case: "header" as const, value: { factoryLink: factory, skip } } };
     const input = file === "-" ? process.stdin : createReadStream(file, { highWaterMark: 1 << 18 });
+    input.once("error", (error: Error) => (readError = unreadable(file, error)));
     for await (const line of ndjsonLines(input as AsyncIterable<Buffer>)) {
       sent += line.length + 1;
       yield { message: { case: "document" as const, value: line } };
@@ -63,7 +66,8 @@ async function importLines(run: Run, session: Session, file: string, factory: st
     }
     if (!last?.done) throw new HostError("HOST_UNREACHABLE", "The connection ended before the host had said that all documents are durable.");
   } catch (thrown) {
-    const error = await session.explain(thrown);
+    // The connection fails with the input, and knows only that it does.
+    const error = readError ?? (await session.explain(thrown));
     // The host counts what was written before the one that stopped it; before that, what it last told is durable.
     const durable = error.metadata["documents"] ?? String(last?.documents ?? skip);
     throw new HostError(error.reason, `${error.message} ${number(BigInt(durable))} documents from the beginning of ${file === "-" ? "the input" : file} are durable. To go on there: the same command with --skip ${durable}`, {
@@ -82,9 +86,14 @@ async function importLines(run: Run, session: Session, file: string, factory: st
 function sizeOf(file: string): number {
   try {
     const status = statSync(file);
-    if (!status.isFile() && !status.isFIFO()) throw new Error("no file");
+    if (!status.isFile() && !status.isFIFO() && !status.isCharacterDevice()) throw new HostError("REQUEST_INVALID", `Cannot import ${file}: it is not a file. Nothing was imported.`);
+    accessSync(file, constants.R_OK);
     return status.size;
-  } catch (cause) {
-    throw new HostError("REQUEST_INVALID", `The file ${file} cannot be read. Nothing was imported.`, { cause });
+  } catch (thrown) {
+    throw thrown instanceof HostError ? thrown : unreadable(file, thrown);
   }
+}
+
+function unreadable(file: string, cause: unknown): HostError {
+  return new HostError("REQUEST_INVALID", `Cannot read ${file} (${errnoOf(cause) ?? "unknown error"}). Check the path and its permissions. Nothing more was imported.`, { cause });
 }

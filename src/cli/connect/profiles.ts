@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { HostError } from "../../errors.js";
+import { homeDirectory } from "./home.js";
 
 /** One host of the profiles file. Paths are absolute. */
 export interface Profile {
@@ -28,7 +28,7 @@ const invalid = (problem: string, cause?: unknown) => new HostError("CONFIGURATI
 
 /** Where profiles are kept unless an option or HOLDFAST_PROFILES says otherwise. */
 export function defaultProfilesPath(environment: NodeJS.ProcessEnv): string {
-  return join(environment["XDG_CONFIG_HOME"] || join(homedir(), ".config"), "holdfast", "profiles.yaml");
+  return join(environment["XDG_CONFIG_HOME"] || join(homeDirectory(), ".config"), "holdfast", "profiles.yaml");
 }
 
 /** Reads a profiles file; undefined where there is none and it was not asked for by name. CONFIGURATION_INVALID for what cannot be used. */
