@@ -280,6 +280,8 @@ export const limits = {
   /** The longest deadline that a call can have: a timer takes no more (24 days). */
   deadlineMs: 2 ** 31 - 1,
 
+  /** How long a line of the log waits for a reader that is behind; then lines are dropped, and none waits. */
+  logWaitMs: 50,
   /** SIGTERM: how long requests in flight and a copy under way may take. */
   shutdownMs: 30_000,
   /** After that, what still holds the process ends it: a stop takes a bounded time whatever the disks do. */
