@@ -22,6 +22,8 @@ export interface EmptyIndex {
 
 /** What a run that was cut off leaves in a directory that was made for it. */
 const leftovers = ["lock.sqlite", "lock.sqlite-journal", "document-index", "temporary"];
+/** What a file system of its own has at its top. */
+const ofFileSystem = ["lost+found"];
 
 /** DESTINATION_OCCUPIED where the directory holds anything: what is there is not to be lost for a backup. */
 export async function openEmptyIndex(seams: Seams, dataDirectory: string): Promise<EmptyIndex> {
@@ -30,7 +32,7 @@ export async function openEmptyIndex(seams: Seams, dataDirectory: string): Promi
     new HostError("DESTINATION_OCCUPIED", `${dataDirectory} ${why}; nothing was changed. Name a directory that is empty or missing, or start a host on this one and restore there: holdfast restore SOURCE --address HOST:PORT.`);
   const status = await files.status(dataDirectory);
   if (status && status.kind !== "directory") throw occupied("is no directory");
-  const foreign = status ? (await files.list(dataDirectory)).filter((name) => !leftovers.includes(name)) : [];
+  const foreign = status ? (await files.list(dataDirectory)).filter((name) => !leftovers.includes(name) && !ofFileSystem.includes(name)) : [];
   if (foreign.length > 0) throw occupied(`holds ${foreign[0]}`);
   const made = status === undefined;
   try {

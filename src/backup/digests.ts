@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ContainerReader } from "../container/container.js";
 import { HostError } from "../errors.js";
+import { fromFileError } from "../io/file-error.js";
 import type { Segment } from "../format/manifest.js";
 import { findManifest } from "./inspect.js";
 import type { BackupListing } from "./model.js";
@@ -21,10 +22,21 @@ export async function checkDigests(listings: readonly BackupListing[], open: Ope
   const problems = new Map<string, Promise<string | undefined>>();
   const checked: BackupListing[] = [];
   for (const listing of listings) {
-    const problem = listing.state === "COMPLETE" ? await problemOf(listing, open, problems, signal, onChunk) : undefined;
-    checked.push(problem === undefined ? listing : { ...listing, state: "DAMAGED", problem });
+    checked.push(listing.state === "COMPLETE" ? { ...listing, ...(await checkOne(listing, open, problems, signal, onChunk)) } : listing);
   }
   return checked;
+}
+
+/** One that cannot be read is not damaged, and does not end the check of the others. */
+async function checkOne(...check: Parameters<typeof problemOf>): Promise<Partial<BackupListing>> {
+  try {
+    const problem = await problemOf(...check);
+    return problem === undefined ? {} : { state: "DAMAGED", problem };
+  } catch (error) {
+    const thrown = HostError.from(fromFileError(error, "Reading its files"));
+    if (thrown.reason === "OPERATION_CANCELLED" || thrown.reason === "INTERNAL") throw thrown;
+    return thrown.code === "DATA_LOSS" ? { state: "DAMAGED", problem: thrown.message } : { problem: `it was not checked: ${thrown.message}` };
+  }
 }
 
 const keyOf = (uri: string, segment: string) => `${uri}\n${segment}`;

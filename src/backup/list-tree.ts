@@ -2,6 +2,7 @@ import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { openDirectoryReader } from "../container/directory.js";
 import { openZipReader } from "../container/zip-reader.js";
+import { isWithin } from "../destination/roots.js";
 import { HostError } from "../errors.js";
 import { isSegmentName, parseManifestName } from "../format/naming.js";
 import { temporaryPrefix } from "../io/durable-file.js";
@@ -14,16 +15,20 @@ import type { BackupListing, BackupState } from "./model.js";
 
 /**
  * Everything below a directory that is a backup, was to become one, or lies where one should: directories of backups,
- * archives by the name .zip, and what Xenon made. Undefined for a file: an archive has nothing below it. REQUEST_INVALID where
+ * archives by the name .zip, and what Xenon made. What is left out has an entry of its own that says why. Undefined for a file: an archive has nothing below it. REQUEST_INVALID where
  * there is more than limits.listedFiles.
  */
 export async function listTree(seams: Pick<Seams, "files">, root: string, signal: AbortSignal): Promise<BackupListing[] | undefined> {
   const { files } = seams;
   const found: BackupListing[] = [];
   let seen = 0;
+  /** Real paths, so that links that lead back up end, and nothing is listed under two names. */
+  const visited = new Set<string>();
+  const links: { path: string; real: string; depth: number }[] = [];
 
-  async function visit(directory: string, depth: number): Promise<void> {
+  async function visit(directory: string, real: string, depth: number): Promise<void> {
     signal.throwIfAborted();
+    visited.add(real);
     const names = (await files.list(directory)).sort();
     seen += names.length;
     if (seen > limits.listedFiles) throw new HostError("REQUEST_INVALID", `There are more than ${limits.listedFiles} files below ${root}; name a directory further down.`);
@@ -32,16 +37,33 @@ export async function listTree(seams: Pick<Seams, "files">, root: string, signal
       if (name.startsWith(temporaryPrefix)) continue;
       const path = join(directory, name);
       const kind = (await files.status(path))?.kind;
-      if (kind === "directory" && depth < limits.listedDepth) await visit(path, depth + 1).catch((error: unknown) => found.push(unreadable(path, error)));
+      if (kind === undefined && name.includes("\ufffd")) found.push(listingOf(path, "FOREIGN", "it is left out: its name is not UTF-8. Rename it"));
+      else if (kind === "directory") await enter(path, real, depth + 1);
       else if (kind === "file" && /\.zip$/i.test(name)) found.push(...(await listArchive(seams, path, signal)));
     }
+  }
+
+  /** Links are followed when all else has been listed by its own name. */
+  async function enter(path: string, parent: string, depth: number): Promise<void> {
+    const real = await files.realPath(path);
+    if (real !== join(parent, basename(path))) links.push({ path, real, depth });
+    else if (!visited.has(real)) await visitWithin(path, real, depth);
+  }
+
+  async function visitWithin(path: string, real: string, depth: number): Promise<void> {
+    if (depth > limits.listedDepth) found.push(listingOf(path, "FOREIGN", `it is left out: it lies more than ${limits.listedDepth} directories below ${root}. List it by itself`));
+    else await visit(path, real, depth).catch((error: unknown) => found.push(unreadable(path, error)));
   }
 
   try {
     const status = await files.status(root);
     if (status === undefined) throw new HostError("BACKUP_NOT_FOUND", `There is no directory ${root}.`, { metadata: { path: root } });
     if (status.kind === "file") return undefined;
-    await visit(root, 0);
+    const realRoot = await files.realPath(root);
+    await visit(root, realRoot, 0);
+    for (let link = links.shift(); link; link = links.shift()) {
+      if (!visited.has(link.real) && !isWithin(link.real, realRoot)) await visitWithin(link.path, link.real, link.depth);
+    }
     for (const listing of found) {
       if (listing.backup === undefined) listing.modifiedMicros = await modifiedOf(files, listing);
     }
@@ -58,8 +80,8 @@ function unreadable(path: string, error: unknown): BackupListing {
   const thrown = HostError.from(fromFileError(error, `Reading ${path}`));
   // A listing that was called off, or is too long, is none.
   if (thrown.reason === "OPERATION_CANCELLED" || thrown.reason === "REQUEST_INVALID" || thrown.reason === "INTERNAL") throw thrown;
-  const foreign = thrown.reason === "BACKUP_FROM_XENON" || thrown.reason === "BACKUP_FOREIGN" || thrown.reason === "FORMAT_TOO_NEW";
-  return listingOf(path, foreign ? "FOREIGN" : "DAMAGED", thrown.message);
+  // What may not be read, or could not be this time, is not damaged.
+  return listingOf(path, thrown.code === "DATA_LOSS" ? "DAMAGED" : "FOREIGN", thrown.message);
 }
 
 async function listDirectory(seams: Pick<Seams, "files">, directory: string, names: string[], signal: AbortSignal): Promise<BackupListing[]> {
