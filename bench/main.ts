@@ -2,6 +2,7 @@ import { closeSync, copyFileSync, fsyncSync, mkdtempSync, openSync, readdirSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { benchAutoBackup } from "./auto-backup.js";
+import { benchAttack } from "./attack.js";
 import { benchCommand } from "./command.js";
 import { benchListings } from "./listings.js";
 import { manage, patchDocuments, untilReadable } from "./management.js";
@@ -11,8 +12,8 @@ import { median, memoryRow, mib, ms, printTable, row } from "./table.js";
 import { load, nextMessage, serve, watchMemory, type Memory } from "./process-tools.js";
 
 /**
- * npm run bench [-- PART ...], where a part is COUNTxBYTES, streams, listings, files, auto-backup or command: the speed and memory of the main job,
- * of streams, of listings, of uploads to /local-files, of automatic backups and of the command on files, as ratios against a reference that is measured in the same
+ * npm run bench [-- PART ...], where a part is COUNTxBYTES, streams, listings, files, auto-backup, command or attack: the speed and memory of the main job,
+ * of streams, of listings, of uploads to /local-files, of automatic backups, of the command on files, and of a host under attack, as ratios against a reference that is measured in the same
  * run. Default: 100000x500 and 10000x4096, and then all the others.
  */
 
@@ -117,7 +118,7 @@ async function mainJob(root: string, count: number, bytes: number, label: string
 
 async function main(): Promise<void> {
   const given = process.argv.slice(2);
-  const parts = { streams: benchStreams, listings: benchListings, files: benchFiles, "auto-backup": benchAutoBackup, command: benchCommand };
+  const parts = { streams: benchStreams, listings: benchListings, files: benchFiles, "auto-backup": benchAutoBackup, command: benchCommand, attack: benchAttack };
   const sizes = (given.length > 0 ? given.filter((one) => !(one in parts)) : ["100000x500", "10000x4096"]).map((text) => {
     const [count, bytes] = text.split("x").map(Number);
     if (!count || !bytes) throw new Error(`${text} is no size; write COUNTxBYTES`);

@@ -28,6 +28,7 @@ import { checkAfterUncleanStop } from "./service/check-index.js";
 import { openBackupRecords } from "./service/backup-records.js";
 import { watchBackupHealth, type BackupHealthWatch } from "./service/backup-health.js";
 import { createBodyReader } from "./service/body-reader.js";
+import { createClientShares } from "./service/client-shares.js";
 import { createDocumentService } from "./service/documents.js";
 import { durableIndexLink, inMemoryIndexLink } from "./service/factories.js";
 import type { HostDescription, ManagementService, OperationService } from "./service/management-service.js";
@@ -57,6 +58,7 @@ import type { Admission } from "./transport/admission.js";
 import { connectionLimits } from "./transport/connections.js";
 import { messageRegistry } from "./transport/call/message-registry.js";
 import { authorizeMethods } from "./transport/call/method-roles.js";
+import { operationSharesInterceptor } from "./transport/call/operation-shares.js";
 import { hostServices } from "./transport/call/host-services.js";
 import { createHealth, type HealthRegistry } from "./transport/call/health.js";
 import { createConnectHandler } from "./transport/connect/handler.js";
@@ -316,6 +318,9 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   health.set("backup", (await backupHealth.look()).healthy);
   const registry = messageRegistry(services);
   const authorize = authorizeMethods(tokens);
+  // Without tokens nobody can be told from anybody.
+  const clientShares = tokens === undefined ? undefined : createClientShares(operations);
+  const share = clientShares && operationSharesInterceptor(clientShares, identifyBy(tokens));
   const admission: Admission = {
     identify: identifyBy(tokens),
     shares: createRequestShares(),
@@ -331,15 +336,15 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     corsOrigins: options.corsOrigins,
     admission,
     handlers: [
-      createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, tokens }),
+      createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, shares: clientShares, tokens }),
       ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),
       createHealthCheck(health),
       createMetricsHandler({ exposition: () => metrics.read({ describeHost, operations, streams, stats, autoBackup: () => started.autoBackup.status() }), tokens }),
-      createConnectHandler({ services: [...services, health.service], authorize, onInternalError }),
+      createConnectHandler({ services: [...services, health.service], authorize, share, onInternalError }),
       createOpenApiHandler({ services, tokens, version: productVersion }),
       createDocumentStreamRoutes({ documents, idleMs: options.streamIdleMs, authorize, registry, onInternalError }),
       createTransferRoutes({ streams, authorize, registry, onInternalError }),
-      createRestHandler({ services, authorize, onInternalError }),
+      createRestHandler({ services, authorize, share, onInternalError }),
     ],
     sendError,
     onInternalError,
@@ -358,6 +363,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     port: options.grpcPort,
     services,
     authorize,
+    share,
     onInternalError,
     idleMs: options.streamIdleMs,
     health,

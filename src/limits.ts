@@ -34,9 +34,11 @@ export const limits = {
   requestBytesPerClient: 96 * MiB,
   requestBytesOfStrangers: 4 * MiB,
   /** gRPC calls in flight on one connection, which clients wait for; in all, of one client, and of all who showed no known token. Each takes some 10 KiB. */
-  callsPerConnection: 256,
-  calls: 8192,
-  callsPerClient: 4096,
+  callsPerConnection: 100,
+  calls: 4096,
+  callsPerClient: 1024,
+  /** A connection of which so many calls were refused before they began is cut: to refuse one takes 0.1 ms. */
+  refusedCalls: 16,
   callsOfStrangers: 256,
   /** Those of them that watch the health of a service. */
   healthWatches: 1000,
@@ -273,6 +275,11 @@ export const limits = {
 
   operations: 1000,
   runningOperations: 16,
+  /** What one token may have of what all share: operations, services of /local-files, query tasks and their bytes. One of each is kept for admins. */
+  operationsPerClient: 8,
+  fileServicesPerClient: 500,
+  queryTasksPerClient: 5_000,
+  queryTaskBytesPerClient: 16 * MiB,
   operationWaitMs: 600_000,
   /** How often a watched operation is looked at. */
   operationWatchMs: 100,

@@ -22,11 +22,19 @@ export function checkJsonBounds(text: string, bounds: JsonBounds): void {
   new JsonScan(text, bounds).advance(Infinity);
 }
 
-/** The same for a long text on the event loop, which has turns in between. */
-export async function checkJsonBoundsInTurns(text: string, bounds: JsonBounds): Promise<void> {
-  if (isShort(text, bounds)) return;
+/** A long string that is the value of a member of the outermost object: its name, and where it stands without its quotes. */
+export interface LongString {
+  name: string;
+  start: number;
+  end: number;
+}
+
+/** The same for a long text on the event loop, which has turns in between. Resolves to its strings of limits.detachedChars and more. */
+export async function checkJsonBoundsInTurns(text: string, bounds: JsonBounds): Promise<LongString[]> {
+  if (isShort(text, bounds)) return [];
   const scan = new JsonScan(text, bounds);
   while (!scan.advance(limits.scanTurnChars)) await nextTurn();
+  return scan.longStrings;
 }
 
 /** So short that no bound can be passed by more than a parser takes in its stride. */
@@ -42,6 +50,10 @@ class JsonScan {
   private depth = 0;
   private members = 0;
   private items = 0;
+  /** The last string, which is a name where a colon follows. */
+  private last: [start: number, end: number] = [0, 0];
+  private name = "";
+  readonly longStrings: LongString[] = [];
 
   constructor(
     private readonly text: string,
@@ -62,6 +74,7 @@ class JsonScan {
           break;
         case 0x3a:
           if ((this.members += 1) > this.bounds.members) throw tooMany("members", this.bounds.members);
+          if (this.depth === 1) this.name = text.slice(...this.last);
           break;
         case 0x5b:
         case 0x7b:
@@ -83,6 +96,9 @@ class JsonScan {
       let before = end - 1;
       while (text.charCodeAt(before) === backslash) before -= 1;
       if ((end - before) % 2 === 1) {
+        const start = this.at + 1;
+        this.last = [start, end];
+        if (this.depth === 1 && end - start >= limits.detachedChars) this.longStrings.push({ name: this.name, start, end });
         this.at = end + 1;
         return;
       }

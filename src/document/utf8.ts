@@ -10,6 +10,7 @@ import { limits } from "../limits.js";
 export async function decodeUtf8(bytes: Uint8Array, what: string): Promise<string> {
   if (!isUtf8(bytes)) throw new HostError("JSON_INVALID", `${what} is not UTF-8.`);
   if (bytes.byteLength <= limits.decodeTurnBytes) return asBuffer(bytes).toString();
+  await nextTurn();
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let text = "";
   for (let at = 0; at < bytes.byteLength; at += limits.decodeTurnBytes) {
@@ -17,6 +18,20 @@ export async function decodeUtf8(bytes: Uint8Array, what: string): Promise<strin
     await nextTurn();
   }
   return text + decoder.decode();
+}
+
+/** The bytes of a text; a large one is encoded in parts, with turns of the event loop in between. */
+export async function encodeUtf8(text: string): Promise<Buffer[]> {
+  const parts: Buffer[] = [];
+  for (let at = 0; at < text.length; ) {
+    await nextTurn();
+    let end = Math.min(text.length, at + limits.decodeTurnBytes);
+    // Half of a surrogate pair would become another character.
+    if (end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800) end -= 1;
+    parts.push(Buffer.from(text.slice(at, end)));
+    at = end;
+  }
+  return parts;
 }
 
 function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {

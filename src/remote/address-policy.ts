@@ -16,10 +16,10 @@ export interface AllowedDestination {
   port?: number;
 }
 
-/** Never: link-local addresses, the metadata services of the clouds, multicast and what is reserved. */
+/** Never: link-local addresses, the metadata services of the clouds, multicast, what is reserved, and tunnels whose other end cannot be told (local NAT64, Teredo). */
 const forbidden = blockList(
   ["169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32", "192.0.0.192/32", "224.0.0.0/4", "240.0.0.0/4"],
-  ["fe80::/10", "fd00:ec2::254/128", "fd20:ce::254/128", "ff00::/8"],
+  ["fe80::/10", "fd00:ec2::254/128", "fd20:ce::254/128", "ff00::/8", "64:ff9b:1::/48", "2001::/32"],
 );
 /** Loopback, "this host", private and shared networks. */
 const privateAddresses = blockList(
@@ -27,14 +27,14 @@ const privateAddresses = blockList(
   ["::/128", "::1/128", "fc00::/7", "fec0::/10"],
 );
 
-/** Each IPv4 network also in the forms that IPv6 wraps it in: mapped, compatible, NAT64 and 6to4. */
+/** Each IPv4 network also in the forms that IPv6 wraps it in: mapped, translated (SIIT), compatible, NAT64 and 6to4. */
 function blockList(v4: string[], v6: string[]): BlockList {
   const list = new BlockList();
   for (const network of v4) {
     const [address = "", bits = ""] = network.split("/");
     const prefix = Number(bits);
     list.addSubnet(address, prefix, "ipv4");
-    for (const wrap of ["::ffff:", "::", "64:ff9b::"]) list.addSubnet(`${wrap}${address}`, 96 + prefix, "ipv6");
+    for (const wrap of ["::ffff:", "::ffff:0:", "::", "64:ff9b::"]) list.addSubnet(`${wrap}${address}`, 96 + prefix, "ipv6");
     const [a = 0, b = 0, c = 0, d = 0] = address.split(".").map(Number);
     list.addSubnet(`2002:${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}::`, 16 + prefix, "ipv6");
   }

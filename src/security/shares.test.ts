@@ -25,13 +25,14 @@ test.each([
 });
 
 test("no client takes more than its share, strangers together not more than theirs, and admins have some left", () => {
-  const shares = createShares({ total: 10, perClient: 6, strangers: 2, reserved: 2 }, refuse);
+  const shares = createShares({ total: 10, perClient: 6, strangers: 4, reserved: 2 }, refuse);
   const [one, two, boss] = ["one", "two", "boss"].map((token) => shares.open(identify(token, "")));
   const strangers = ["1.1.1.1", "2.2.2.2"].map((address) => shares.open(identify(undefined, address)));
   one?.add(5);
   expect(() => one?.add(2)).toThrow("client 6");
   strangers[0]?.add(1);
-  expect(() => strangers[1]?.add(2)).toThrow("strangers 2");
+  expect(() => strangers[0]?.add(1)).toThrow("client 1");
+  expect(() => strangers[1]?.add(4)).toThrow("all 8");
   two?.add(1);
   expect(() => two?.add(2)).toThrow("all 8");
   boss?.add(3);

@@ -20,7 +20,7 @@ export interface ShareLimits {
   total: number;
   /** What one client may take. */
   perClient: number;
-  /** What all may take together who showed no known token. Absent: as anybody. */
+  /** What all may take together who showed no known token, and each of them a quarter of. Absent: as anybody. */
   strangers?: number;
   /** Of the total, what is kept for admins. */
   reserved?: number;
@@ -47,7 +47,8 @@ export function createShares({ total, perClient, strangers = total, reserved = 0
     const most = admin ? total : total - reserved;
     if (taken + amount > most) throw refuse("all", most);
     if (!authenticated && takenByStrangers + amount > strangers) throw refuse("strangers", strangers);
-    if ((byClient.get(key) ?? 0) + amount > perClient) throw refuse("client", perClient);
+    const own = authenticated ? perClient : Math.min(perClient, Math.ceil(strangers / 4));
+    if ((byClient.get(key) ?? 0) + amount > own) throw refuse("client", own);
   }
 
   return {

@@ -1,5 +1,7 @@
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
+import type { Client } from "../security/clients.js";
+import { createShares, type Hold, type Shortage } from "../security/shares.js";
 import type { Turn } from "../engine/engine.js";
 import type { Query, QuerySpecification } from "../query/specification.js";
 import { createFairTurns } from "./fair-turns.js";
@@ -14,6 +16,8 @@ export interface QueryRequest {
   id?: string;
   /** Microseconds since 1970; absent: limits.queryTaskMs from now. */
   expirationTimeMicros?: number;
+  /** Whose it is; absent where clients cannot be told apart. */
+  client?: Client;
 }
 
 /** A query and how far it is. Its documents are not kept: they are read again, at the same position, whenever they are asked for. */
@@ -71,6 +75,7 @@ interface Entry {
   /** Whether the task can be asked for; the others are there for their pages. */
   listed: boolean;
   bytes: number;
+  holds: Hold[];
   controller: AbortController;
 }
 
@@ -81,6 +86,8 @@ export function createQueryTasks({ storeOf, nowMicros, newId, onInternalError }:
   /** Those that are begun, each of which is waiting for a turn or has one. */
   const running = new Set<Promise<void>>();
   let bytes = 0;
+  const counts = createShares({ total: limits.queryTasks, perClient: limits.queryTasksPerClient, reserved: 1 }, tooMany);
+  const sizes = createShares({ total: limits.queryTaskBytes, perClient: limits.queryTaskBytesPerClient, reserved: limits.queryBodyBytes }, tooMany);
 
   function indexOf(link: string): QueriedIndex {
     try {
@@ -106,13 +113,26 @@ export function createQueryTasks({ storeOf, nowMicros, newId, onInternalError }:
     };
   }
 
-  function keep(task: QueryTask, listed: boolean): Entry {
+  /** What the client takes by one more task. */
+  function take(client: Client, size: number): Hold[] {
+    const [count, held] = [counts.open(client), sizes.open(client)];
+    count.add(1);
+    try {
+      held.add(size);
+    } catch (error) {
+      count.release();
+      throw error;
+    }
+    return [count, held];
+  }
+
+  function keep(task: QueryTask, listed: boolean, client: Client | undefined): Entry {
     dropExpired();
     const size = JSON.stringify(task.specification.query).length + 1000;
     if (entries.size >= limits.queryTasks || bytes + size > limits.queryTaskBytes) {
       throw new HostError("QUERY_LIMIT", `${entries.size} query tasks are remembered, as many as the host holds; delete some, or let them expire sooner.`);
     }
-    const entry: Entry = { task, listed, bytes: size, controller: new AbortController() };
+    const entry: Entry = { task, listed, bytes: size, holds: client ? take(client, size) : [], controller: new AbortController() };
     entries.set(task.id, entry);
     bytes += size;
     return entry;
@@ -121,6 +141,7 @@ export function createQueryTasks({ storeOf, nowMicros, newId, onInternalError }:
   function drop(entry: Entry): void {
     if (!entries.delete(entry.task.id)) return;
     bytes -= entry.bytes;
+    for (const hold of entry.holds) hold.release();
     entry.controller.abort(new HostError("OPERATION_CANCELLED", "The query task was deleted."));
   }
 
@@ -181,7 +202,7 @@ export function createQueryTasks({ storeOf, nowMicros, newId, onInternalError }:
       const task = made(request);
       become(task, "FINISHED", await answer(task, signal));
       task.version = 0;
-      if (isPaged(task.specification)) keep(task, false);
+      if (isPaged(task.specification)) keep(task, false, request.client);
       return task;
     },
     start(request) {
@@ -189,7 +210,7 @@ export function createQueryTasks({ storeOf, nowMicros, newId, onInternalError }:
       if (request.id !== undefined && entries.has(request.id)) {
         throw new HostError("DOCUMENT_EXISTS", `Service already started: ${queryTasksLink}/${request.id} stage: CREATED`);
       }
-      const entry = keep(made(request), true);
+      const entry = keep(made(request), true, request.client);
       const run = execute(entry).finally(() => running.delete(run));
       running.add(run);
       return { ...entry.task };
@@ -241,6 +262,11 @@ function termsOf(query: Query): number {
 
 function isOver(task: QueryTask): boolean {
   return task.stage === "CANCELLED";
+}
+
+function tooMany(shortage: Shortage): HostError {
+  const whose = shortage === "client" ? "of this token" : "of all tokens but an admin's";
+  return new HostError("QUERY_LIMIT", `The query tasks ${whose} that are remembered are as many as the host holds; delete some, or let them expire sooner.`);
 }
 
 function notFound(id: string): HostError {

@@ -7,6 +7,8 @@ export interface Connection {
   /** Who sent the last request on it, and by which token. */
   client: Client | undefined;
   token: string | undefined;
+  /** gRPC calls on it that were refused before they began. */
+  refusals: number;
 }
 
 /** How many connections a port takes; the host's are those of limits.ts. */
@@ -112,7 +114,7 @@ export function createConnections({ total, strangers, strangersPerAddress, perCl
       if ((group?.size ?? 0) >= strangersPerAddress) dropOldest(group);
       if (unknown.size >= strangers) dropOldest(unknown);
       if (all.size >= total) dropOldest(unknown.size > 0 ? unknown : largest());
-      const entry: Entry = { key: keyOf(remoteAddress, remotePort), network, socket, client: undefined, token: undefined, requests: 0, quietSinceMs: performance.now(), group: new Set() };
+      const entry: Entry = { key: keyOf(remoteAddress, remotePort), network, socket, client: undefined, token: undefined, refusals: 0, requests: 0, quietSinceMs: performance.now(), group: new Set() };
       all.set(entry.key, entry);
       unknown.add(entry);
       join(entry, byNetwork, network);

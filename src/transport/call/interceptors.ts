@@ -8,9 +8,11 @@ export interface CallChecks {
   authorize?: Authorize;
   /** Absent: a validator of its own. One that is shared compiles its rules once. */
   validate?: Validate;
+  /** Counts what calls start as their clients'. Absent: nothing is counted. */
+  share?: Interceptor | undefined;
 }
 
 export function checkInterceptors(checks: CallChecks): Interceptor[] {
   const validation = validationInterceptor(checks.validate ?? createValidate());
-  return checks.authorize ? [authorizationInterceptor(checks.authorize), validation] : [validation];
+  return [...(checks.authorize ? [authorizationInterceptor(checks.authorize)] : []), validation, ...(checks.share ? [checks.share] : [])];
 }

@@ -1,6 +1,7 @@
 import type { JsonValue, Message } from "@bufbuild/protobuf";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { encodeUtf8 } from "../../document/utf8.js";
 import { createContextKey, type Interceptor } from "@connectrpc/connect";
-import { one } from "../call/invoke.js";
 import { bytesDetacher, type PutBytes } from "../rest/to-json.js";
 import type { UniversalResponse } from "./answer.js";
 
@@ -34,9 +35,15 @@ export async function withBytes(answer: UniversalResponse, put: PutBytes | undef
   const parts: Uint8Array[] = [];
   for await (const part of answer.body) parts.push(part);
   const json = JSON.parse(Buffer.concat(parts).toString()) as JsonValue;
+  await nextTurn();
   put(json);
-  const body = Buffer.from(JSON.stringify(json));
+  await nextTurn();
+  const body = await encodeUtf8(JSON.stringify(json));
   const header = new Headers(answer.header);
-  header.set("content-length", String(body.byteLength));
-  return { ...answer, header, body: one(body) };
+  header.set("content-length", String(body.reduce((sum, { length }) => sum + length, 0)));
+  return { ...answer, header, body: each(body) };
+}
+
+async function* each(parts: Buffer[]): AsyncGenerator<Uint8Array> {
+  yield* parts;
 }

@@ -92,13 +92,17 @@ test("a stream whose messages nobody takes is not read further, and goes on when
   await until(() => shares.bytes.taken() === 0);
 });
 
-test("calls without a token are bounded in number", async () => {
-  const watches = Array.from({ length: 200 }, () => call("/grpc.health.v1.Health/Watch"));
-  const other = connect(`http://127.0.0.1:${server.port}`, { maxSessionMemory: 1000 }).on("error", () => undefined);
+test("calls without a token are bounded in number, and a connection that goes on with them is cut", async () => {
+  const other = connect(`http://127.0.0.1:${server.port}`).on("error", () => undefined);
   const first = session;
-  session = other;
-  watches.push(...Array.from({ length: 100 }, () => call("/grpc.health.v1.Health/Watch")));
+  const watches = Array.from({ length: limits.callsOfStrangers / 4 }, () => call("/grpc.health.v1.Health/Watch"));
   for (const { stream } of watches) stream.write(head(0));
-  await until(() => watches.filter(({ status }) => status() === "14").length === 300 - limits.callsOfStrangers);
-  first.destroy();
+  await until(() => shares.calls.taken() === limits.callsOfStrangers / 4);
+  session = other;
+  const more = Array.from({ length: limits.refusedCalls }, () => call("/grpc.health.v1.Health/Watch"));
+  await until(() => more.every(({ status }) => status() === "14"));
+  expect(other.destroyed).toBe(false);
+  call("/grpc.health.v1.Health/Watch");
+  await until(() => other.destroyed);
+  expect([first.destroyed, shares.calls.taken()]).toEqual([false, limits.callsOfStrangers / 4]);
 });

@@ -51,6 +51,10 @@ export function createGuard({ methods, authorize, admission, connections, observ
       observeCall(observer, { metadata, getPath: () => path, getHost: () => call.getHost(), getPeer: () => call.getPeer() })(error);
       call.sendStatus({ code, details, metadata: trailers ?? null });
       refused = true;
+      // To refuse a call costs more than to make one: who goes on is cut off.
+      const { remoteAddress, remotePort } = call.getConnectionInfo();
+      const connection = connections.find(remoteAddress, remotePort);
+      if (connection && (connection.refusals += 1) > limits.refusedCalls) setImmediate(() => stream.session?.destroy());
       // What grpc-js has buffered of a message goes with the stream, and its sender is told to stop; in the same turn that would overtake the status.
       setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
     };
@@ -132,6 +136,7 @@ export function createGuard({ methods, authorize, admission, connections, observ
 }
 
 interface CallStream extends Duplex {
+  readonly session: { destroy(): void } | undefined;
   close(code?: number): void;
 }
 

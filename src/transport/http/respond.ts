@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { encodeUtf8 } from "../../document/utf8.js";
 import { limits } from "../../limits.js";
 
 /** On every answer: a browser must not take JSON or bytes of a backup for a page or a script. */
@@ -15,6 +16,18 @@ export function jsonHeaders(response: ServerResponse, length: number | undefined
 export function sendJson(response: ServerResponse, status: number, text: string, extra?: readonly string[]): void {
   response.writeHead(status, jsonHeaders(response, Buffer.byteLength(text), extra));
   response.end(text);
+}
+
+/** The same; a long text is encoded in turns of the event loop. */
+export async function sendLongJson(response: ServerResponse, status: number, text: string, extra?: readonly string[]): Promise<void> {
+  if (text.length <= limits.decodeTurnBytes) {
+    sendJson(response, status, text, extra);
+    return;
+  }
+  const parts = await encodeUtf8(text);
+  response.writeHead(status, jsonHeaders(response, parts.reduce((sum, { length }) => sum + length, 0), extra));
+  for (const part of parts) if (!(await writeChunk(response, part))) return;
+  response.end();
 }
 
 /** Sends a whole text that is looked at by programs, and is another one the next time. */

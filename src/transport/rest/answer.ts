@@ -2,15 +2,15 @@ import { toJson, type JsonValue, type Registry } from "@bufbuild/protobuf";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { httpStatus, type HostError } from "../../errors.js";
 import { StatusSchema } from "../../../gen/ts/google/rpc/status_pb.js";
-import { sendJson, sendJsonAndClose } from "../http/respond.js";
+import { sendJson, sendJsonAndClose, sendLongJson } from "../http/respond.js";
 import { statusOf } from "../status.js";
 import { hasBody } from "./body.js";
 
 /** Names and values in turn, as node:http takes them. */
 export const always = ["cache-control", "no-store"];
 
-export function sendAnswer(response: ServerResponse, json: JsonValue, headers: readonly string[], status = 200) {
-  sendJson(response, status, JSON.stringify(json), [...always, ...headers]);
+export function sendAnswer(response: ServerResponse, json: JsonValue, headers: readonly string[], status = 200): Promise<void> {
+  return sendLongJson(response, status, JSON.stringify(json), [...always, ...headers]);
 }
 
 /** Answers with google.rpc.Status as JSON. */

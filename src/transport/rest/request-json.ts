@@ -1,4 +1,5 @@
 import { ScalarType, type DescField, type DescMessage, type Message } from "@bufbuild/protobuf";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { checkJsonBoundsInTurns, requestBounds } from "../../document/json-bounds.js";
 import { HostError } from "../../errors.js";
@@ -12,48 +13,48 @@ export interface RequestJson {
 }
 
 /**
- * Prepares the JSON of a message of the type for the library, so that reading it does not hold up the event loop: what it holds is
+ * Prepares the JSON of a message of the type, or of a part of one that has no bytes, for the library, so that reading it does not hold up the event loop: what it holds is
  * counted before anything is parsed, and long bytes in base64, which take the library a tenth of a second, are decoded by Buffer.
  * JSON_INVALID for what is not JSON, BODY_TOO_LARGE for more than a request may hold beside its bytes.
  */
-export async function prepareRequestJson(schema: DescMessage, text: string): Promise<RequestJson> {
-  await checkJsonBoundsInTurns(text, requestBounds);
-  const json = parse(text);
-  const taken = text.length < limits.detachedChars ? [] : longBytes(schema, json, text);
+export async function prepareRequestJson(schema: DescMessage | undefined, text: string): Promise<RequestJson> {
+  const taken: { field: DescField; bytes: Buffer }[] = [];
   let rest = text;
-  for (const { base64 } of taken) rest = without(rest, base64);
+  // From the last to the first, so that what stands before keeps its place.
+  for (const { name, start, end } of (await checkJsonBoundsInTurns(text, requestBounds)).toReversed()) {
+    const field = schema?.fields.find((one) => one.jsonName === name || one.name === name);
+    if (field?.fieldKind !== "scalar" || field.scalar !== ScalarType.BYTES) continue;
+    await nextTurn();
+    const bytes = decodeBase64(text.slice(start, end));
+    if (bytes === undefined) continue;
+    taken.push({ field, bytes });
+    rest = rest.slice(0, start) + rest.slice(end);
+  }
   if (rest.length > limits.structBytes + limits.managementBodyBytes) {
     throw new HostError("BODY_TOO_LARGE", `The request has more than ${limits.structBytes} bytes beside the bytes of a document. Send the document as json, in base64.`);
   }
+  checkSyntax(rest);
   return {
     text: rest,
     attach(message) {
-      for (const { field, base64 } of taken) reflect(schema, message).set(field, Buffer.from(base64, "base64"));
+      for (const { field, bytes } of taken) reflect(field.parent, message).set(field, bytes);
     },
   };
 }
 
-function parse(text: string): unknown {
+function checkSyntax(text: string): void {
   try {
-    return JSON.parse(text);
+    JSON.parse(text);
   } catch (error) {
     throw new HostError("JSON_INVALID", "The body is not JSON.", { cause: error });
   }
 }
 
-/** Those that stand in the text as they are; what else may be base64 is left to the library. */
-function longBytes(schema: DescMessage, json: unknown, text: string): { field: DescField; base64: string }[] {
-  if (typeof json !== "object" || json === null) return [];
-  const values = new Map<string, unknown>(Object.entries(json));
-  return schema.fields.flatMap((field) => {
-    if (field.fieldKind !== "scalar" || field.scalar !== ScalarType.BYTES) return [];
-    const base64 = values.get(field.jsonName) ?? values.get(field.name);
-    const isLong = typeof base64 === "string" && base64.length >= limits.detachedChars && /^[A-Za-z0-9+/]*={0,2}$/.test(base64);
-    return isLong && text.includes(base64) ? [{ field, base64 }] : [];
-  });
-}
-
-function without(text: string, part: string): string {
-  const at = text.indexOf(part);
-  return text.slice(0, at) + text.slice(at + part.length);
+/** Undefined for what is not base64 without line breaks: the library has the last word on it. */
+function decodeBase64(text: string): Buffer | undefined {
+  const base64 = text.includes("\\") ? text.replaceAll("\\/", "/") : text;
+  const padding = base64.endsWith("==") ? 2 : base64.endsWith("=") ? 1 : 0;
+  const bytes = Buffer.from(base64, "base64");
+  // The decoder passes over what it does not know.
+  return bytes.length === Math.floor(((base64.length - padding) * 3) / 4) ? bytes : undefined;
 }

@@ -46,6 +46,15 @@ test("long bytes are the same as short ones, and a body of one field cannot add 
     const { body: read } = (await toRequest(PatchDocumentRequestSchema, { ...parts, body }, registry)) as PatchDocumentRequest;
     expect(read.case === "json" && json.equals(read.value)).toBe(true);
   }
+  const escaped = `{"x":1}`.padEnd(limits.detachedChars, "?>");
+  const slashed = JSON.stringify({ json: Buffer.from(escaped).toString("base64") }).replaceAll("/", "\\/");
+  expect(slashed).toContain("\\/");
+  const { body: unescaped } = (await toRequest(PatchDocumentRequestSchema, { ...parts, body: slashed }, registry)) as PatchDocumentRequest;
+  expect(unescaped.case === "json" && Buffer.from(unescaped.value).toString()).toBe(escaped);
+  await expect(toRequest(PatchDocumentRequestSchema, { ...parts, body: JSON.stringify({ json: "*".repeat(limits.detachedChars) }) }, registry)).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
+  // A member of the document that is called like a field of the request stays a member.
+  const inFields = { json: json.toString("base64") };
+  expect(await toRequest(PatchDocumentRequestSchema, { ...parts, rule: { body: "fields" }, body: JSON.stringify(inFields) }, registry)).toMatchObject({ body: { case: "fields", value: inFields } });
   await expect(toRequest(PatchDocumentRequestSchema, { ...parts, rule: { body: "fields" }, body: '{},"expectedVersion":"3"' }, registry)).rejects.toThrow(/not JSON/);
 });
 

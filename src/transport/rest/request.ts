@@ -22,7 +22,7 @@ export async function toRequest(schema: DescMessage, parts: RequestParts, regist
   if (rule.body === "*" && Object.keys(queryJson).length > 0) {
     throw new HostError("REQUEST_INVALID", `This takes no query parameters; give ${Object.keys(queryJson).join(", ")} in the body.`);
   }
-  const prepared = body.trim() === "" ? undefined : await prepareRequestJson(schema, body);
+  const prepared = body.trim() === "" ? undefined : await prepareRequestJson(rule.body === "*" ? schema : undefined, body);
   return attempt(() => {
     const options = { registry };
     const message = prepared === undefined ? create(schema) : fromJsonString(schema, bodyJson(schema, rule.body, prepared.text), options);

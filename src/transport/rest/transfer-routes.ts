@@ -29,7 +29,7 @@ export function createTransferRoutes({ streams, authorize, registry, onInternalE
     checkTransferName(name);
     if (download) return sendTransfer(streams, name, request, response, signal);
     const transfer = await receiveTransfer(streams, name, request, signal);
-    sendAnswer(response, toJson(TransferSchema, create(TransferSchema, toTransfer(transfer)), { registry, alwaysEmitImplicit: true }), []);
+    await sendAnswer(response, toJson(TransferSchema, create(TransferSchema, toTransfer(transfer)), { registry, alwaysEmitImplicit: true }), []);
   }
 
   return async (request, response, signal) => {

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from "node:http";
+import { identifyBy, type Client } from "../../security/clients.js";
 import { authorize, type Role } from "../../security/roles.js";
 import type { TokenTable } from "../../security/tokens.js";
+import { bearerTokenOf } from "../call/authorization.js";
 
 /** Throws unless the request's bearer token grants the role; without a role, unless the token is known. */
 export type RequireRole = (request: IncomingMessage, role?: Role | readonly Role[]) => void;
@@ -8,6 +10,15 @@ export type RequireRole = (request: IncomingMessage, role?: Role | readonly Role
 export function requireRoleOf(tokens: TokenTable | undefined): RequireRole {
   if (tokens === undefined) return () => undefined;
   return (request, role) => {
-    authorize(tokens, /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1], role);
+    authorize(tokens, bearerTokenOf(request.headers.authorization), role);
   };
+}
+
+/** Whose a request is; undefined on a host without tokens, where nobody can be told from anybody. */
+export type ClientOf = (request: IncomingMessage) => Client | undefined;
+
+export function clientBy(tokens: TokenTable | undefined): ClientOf {
+  if (tokens === undefined) return () => undefined;
+  const identify = identifyBy(tokens);
+  return ({ headers, socket }) => identify(bearerTokenOf(headers.authorization), socket.remoteAddress);
 }

@@ -1,11 +1,12 @@
 import type { FileStore } from "../../file-store/file-service.js";
 import type { TokenTable } from "../../security/tokens.js";
+import type { ClientShares } from "../../service/client-shares.js";
 import type { DocumentService } from "../../service/document-service.js";
 import type { HostControl } from "../../service/host-control.js";
 import type { ManagementService, OperationService } from "../../service/management-service.js";
 import type { QueryTasks } from "../../service/query-tasks.js";
 import type { HttpHandler } from "../http/server.js";
-import { requireRoleOf } from "./access.js";
+import { clientBy, requireRoleOf } from "./access.js";
 import { createDocumentRoutes } from "./document-routes.js";
 import { createLocalFileRoutes } from "./local-file-routes.js";
 import { createManagementRoutes } from "./management-routes.js";
@@ -23,18 +24,21 @@ export interface XenonDialectOptions {
   /** The indexes that are open, by link; their backup services are these with -backup. */
   indexLinks: readonly string[];
   hostId: string;
+  /** What one token may take of operations and file services. Absent: all. */
+  shares?: ClientShares | undefined;
   /** Absent: everything is allowed to everybody who can connect. */
   tokens?: TokenTable | undefined;
 }
 
 /** What a VMware Xenon host answers under /core: documents, factories, and backup and restore by PATCH. */
 export function createXenonDialect(options: XenonDialectOptions): HttpHandler {
-  const { documents, management, operations, control, queries, fileStore, idleMs, indexLinks, hostId, tokens } = options;
+  const { documents, management, operations, control, queries, fileStore, idleMs, indexLinks, hostId, shares, tokens } = options;
   const requireRole = requireRoleOf(tokens);
+  const clientOf = clientBy(tokens);
   const onDocuments = createDocumentRoutes({ documents, indexLinks, hostId, requireRole });
-  const onManagement = createManagementRoutes({ management, operations, control, hostId, indexLinks, authorization: tokens !== undefined, requireRole });
-  const onQueryTasks = createQueryTaskRoutes({ queries, hostId, requireRole });
-  const onLocalFiles = createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole });
+  const onManagement = createManagementRoutes({ management, operations, control, hostId, indexLinks, authorization: tokens !== undefined, requireRole, clientOf, shares });
+  const onQueryTasks = createQueryTaskRoutes({ queries, hostId, requireRole, clientOf });
+  const onLocalFiles = createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole, clientOf, shares });
   return async (request, response, signal) =>
     (await onDocuments(request, response, signal)) ||
     (await onQueryTasks(request, response, signal)) ||

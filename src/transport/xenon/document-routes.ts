@@ -6,7 +6,7 @@ import { limits } from "../../limits.js";
 import type { DocumentService, FactoryDescription, WriteOptions } from "../../service/document-service.js";
 import { readText } from "../http/body.js";
 import type { HttpHandler } from "../http/server.js";
-import { noSniff, sendJson } from "../http/respond.js";
+import { noSniff, sendJson, sendLongJson } from "../http/respond.js";
 import type { RequireRole } from "./access.js";
 import { sendListing } from "./listing.js";
 import { readPast, type Past } from "./past.js";
@@ -36,7 +36,7 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, requireRol
     if (!indexes.has(path)) return false;
     if (request.method !== "GET") refuseMethod(request, "GET");
     requireRole(request, "read");
-    sendDocument(response, await versionOf(path, query));
+    await sendDocument(response, await versionOf(path, query));
     return true;
   };
 
@@ -51,7 +51,7 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, requireRol
       requireRole(request, "write");
       const options = await writeOptions(request, () => Promise.reject(notOneDocument()));
       const text = await bodyOf(request);
-      sendDocument(response, await documents.create(factory.path, text, options));
+      await sendDocument(response, await documents.create(factory.path, text, options));
     } else if (request.method === "GET") {
       requireRole(request, "read");
       await sendListing({ documents, factory, hostId, parameters: parametersOf(query), response, signal: signal() });
@@ -67,7 +67,7 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, requireRol
         const document = await stateOf(factory, link, past).catch((thrown: unknown) => ifAvailability(thrown, factory, link));
         if (document === undefined) sendJson(response, 200, "");
         else if (isUnchanged(request, document.version)) response.writeHead(304, ["etag", etagOf(document.version), ...noSniff]).end();
-        else sendDocument(response, document);
+        else await sendDocument(response, document);
         return;
       }
       case "PATCH":
@@ -77,7 +77,7 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, requireRol
         const text = await bodyOf(request);
         if (text === "" && request.method === "PATCH") throw new HostError("REQUEST_INVALID", "body is required");
         const change = request.method === "PATCH" ? documents.patch : documents.replace;
-        sendDocument(response, await change(link, text, options));
+        await sendDocument(response, await change(link, text, options));
         return;
       }
       case "DELETE": {
@@ -85,7 +85,7 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, requireRol
         const options = await writeOptions(request, () => versionNow(link));
         const deleted = await documents.delete(link, options).catch((thrown: unknown) => ifNeverThere(thrown, options));
         if (deleted === undefined) sendJson(response, 200, "");
-        else sendDocument(response, deleted);
+        else await sendDocument(response, deleted);
         return;
       }
       default:
@@ -155,6 +155,6 @@ function bodyOf(request: IncomingMessage): Promise<string> {
   return readText(request, limits.documentBytes);
 }
 
-function sendDocument(response: ServerResponse, document: DocumentVersion): void {
-  sendJson(response, 200, renderDocument(document), ["etag", etagOf(document.version)]);
+function sendDocument(response: ServerResponse, document: DocumentVersion): Promise<void> {
+  return sendLongJson(response, 200, renderDocument(document), ["etag", etagOf(document.version)]);
 }

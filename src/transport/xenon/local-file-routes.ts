@@ -3,10 +3,11 @@ import { HostError } from "../../errors.js";
 import type { FileStore } from "../../file-store/file-service.js";
 import { fileStorePath } from "../../file-store/file-store.js";
 import { limits } from "../../limits.js";
+import type { ClientShares } from "../../service/client-shares.js";
 import { bodyChunks, readText } from "../http/body.js";
 import { sendJson } from "../http/respond.js";
 import type { HttpHandler } from "../http/server.js";
-import type { RequireRole } from "./access.js";
+import type { ClientOf, RequireRole } from "./access.js";
 import { sendFile } from "./local-file-download.js";
 import { placeOf, readFinished, readNewService } from "./local-file-request.js";
 import { progressText, receivedText, serviceText } from "./local-file-text.js";
@@ -19,6 +20,8 @@ export interface LocalFileRoutes {
   /** A body that does not come, or a reader that takes nothing, for so long is given up. */
   idleMs: number;
   requireRole: RequireRole;
+  clientOf: ClientOf;
+  shares: ClientShares | undefined;
 }
 
 /** Requests to it may have bodies of any size. */
@@ -28,7 +31,7 @@ export const localFilePrefix = `${fileStorePath}/`;
 const role = "files";
 
 /** Xenon's LocalFileService and its factory: files of this machine that other hosts back up to and restore from. */
-export function createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole }: LocalFileRoutes): HttpHandler {
+export function createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole, clientOf, shares }: LocalFileRoutes): HttpHandler {
   return async (request, response, signal) => {
     const { path, query } = targetOf(request.url ?? "");
     if (path === fileStorePath || path === localFilePrefix) await onFactory(request, response, query);
@@ -40,7 +43,11 @@ export function createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole }
   async function onFactory(request: IncomingMessage, response: ServerResponse, query: string): Promise<void> {
     if (request.method === "POST") {
       requireRole(request, role);
-      sendJson(response, 200, serviceText(await fileStore.create(readNewService(await textOf(request)))));
+      const wanted = readNewService(await textOf(request));
+      const client = clientOf(request);
+      const create = () => fileStore.create(wanted);
+      const made = client && shares ? shares.fileService(client, () => fileStore.list().map(({ link }) => link), create) : create();
+      sendJson(response, 200, serviceText(await made));
     } else if (request.method === "GET" || request.method === "HEAD") {
       requireRole(request, role);
       sendJson(response, 200, listText(query));

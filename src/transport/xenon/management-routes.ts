@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { limits } from "../../limits.js";
+import type { ClientShares } from "../../service/client-shares.js";
 import type { HostControl } from "../../service/host-control.js";
 import type { ManagementService, OperationService, OperationView } from "../../service/management-service.js";
 import { readText } from "../http/body.js";
 import { acceptedHeaders, preferenceOf } from "../http/prefer.js";
 import { sendJson } from "../http/respond.js";
 import type { HttpHandler } from "../http/server.js";
-import type { RequireRole } from "./access.js";
+import type { ClientOf, RequireRole } from "./access.js";
 import { hostStateText } from "./host-state.js";
 import { backupServiceText } from "./backup-service-state.js";
 import { readManagementRequest, type BackupService } from "./management-request.js";
@@ -21,11 +22,13 @@ export interface ManagementRoutes {
   indexLinks: readonly string[];
   authorization: boolean;
   requireRole: RequireRole;
+  clientOf: ClientOf;
+  shares: ClientShares | undefined;
 }
 
 /** /core/management: what the host is, its figures, and what Xenon's scripts ask of it; and the services that back up each index. */
 export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
-  const { management, operations, control, hostId, indexLinks, authorization, requireRole } = routes;
+  const { management, operations, control, hostId, indexLinks, authorization, requireRole, clientOf, shares } = routes;
   const backupServices = new Map<string, BackupService>(indexLinks.map((indexLink) => [`${indexLink}-backup`, { link: `${indexLink}-backup`, indexLink }]));
 
   return async (request, response, signal) => {
@@ -77,7 +80,9 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
       return sendJson(response, 200, read.echo);
     }
     requireRole(request, read.action);
-    const begun = read.action === "backup" ? await management.backup(read.request) : await management.restore(read.request);
+    const start = () => (read.action === "backup" ? management.backup(read.request) : management.restore(read.request));
+    const client = clientOf(request);
+    const begun = await (client && shares ? shares.operation(client, start) : start());
     const preference = preferenceOf(request);
     const done = await outcome(begun, signal(), preference?.waitMs);
     if (done === undefined) return;

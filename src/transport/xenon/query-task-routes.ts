@@ -5,7 +5,7 @@ import { isPaged, queryTasksLink, type QueryTask, type QueryTasks } from "../../
 import { readText } from "../http/body.js";
 import { sendJson } from "../http/respond.js";
 import type { HttpHandler } from "../http/server.js";
-import type { RequireRole } from "./access.js";
+import type { ClientOf, RequireRole } from "./access.js";
 import { emptyResults, sendResults } from "./query-results.js";
 import { readCancellation, readQueryTask } from "./query-task-request.js";
 import { taskText } from "./query-task-text.js";
@@ -15,12 +15,13 @@ export interface QueryTaskRoutes {
   queries: QueryTasks;
   hostId: string;
   requireRole: RequireRole;
+  clientOf: ClientOf;
 }
 
 const pagePrefix = "/core/query-page/";
 
 /** Query tasks and the pages of their results, under the paths and with the answers of Xenon. Each takes the role to read. */
-export function createQueryTaskRoutes({ queries, hostId, requireRole }: QueryTaskRoutes): HttpHandler {
+export function createQueryTaskRoutes({ queries, hostId, requireRole, clientOf }: QueryTaskRoutes): HttpHandler {
   return async (request, response, signal) => {
     const { path, query } = targetOf(request.url ?? "");
     if (path === queryTasksLink || path === `${queryTasksLink}/`) await onTasks(request, response, query, signal);
@@ -40,8 +41,10 @@ export function createQueryTaskRoutes({ queries, hostId, requireRole }: QueryTas
     }
     requireJsonBody(request);
     const sent = readQueryTask(await readText(request, limits.queryBodyBytes));
-    if (sent.direct) await sendTask(await queries.run(sent.request, signal()), "direct", response, signal());
-    else sendJson(response, 202, whole(queries.start(sent.request)));
+    const client = clientOf(request);
+    const wanted = { ...sent.request, ...(client && { client }) };
+    if (sent.direct) await sendTask(await queries.run(wanted, signal()), "direct", response, signal());
+    else sendJson(response, 202, whole(queries.start(wanted)));
   }
 
   async function onTask(request: IncomingMessage, response: ServerResponse, id: string, signal: () => AbortSignal): Promise<void> {

@@ -1,3 +1,4 @@
+import { limits } from "../../limits.js";
 import { startDialectHost, until, type DialectHost } from "../../../test/support/dialect-host.js";
 
 let host: DialectHost;
@@ -310,4 +311,14 @@ describe("a document of the past", () => {
     const first = await listed(`/core/examples?$limit=2&${then}`);
     expect((await listed(first.nextPageLink ?? "")).documentLinks).toEqual(["/core/examples/d2"]);
   });
+});
+
+test("one token cannot take all the query tasks that are remembered", async () => {
+  const specification = { query: { term: { propertyName: "name", matchType: "TERM" as const, matchValue: "x" } }, options: new Set<never>(), sortTerms: [] };
+  const client = (key: string) => ({ key, authenticated: true, admin: false });
+  const startAs = (key: string) => host.queries.start({ indexLink: "/core/document-index", specification: specification as never, client: client(key) });
+  for (let i = 0; i < limits.queryTasksPerClient; i += 1) startAs("token 1");
+  expect(() => startAs("token 1")).toThrow(expect.objectContaining({ reason: "QUERY_LIMIT", message: expect.stringContaining("this token") as string }));
+  const { id } = startAs("token 2");
+  expect(host.queries.remove(id)).toBe(true);
 });
