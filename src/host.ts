@@ -27,6 +27,7 @@ import type { DocumentService } from "./service/document-service.js";
 import { checkAfterUncleanStop } from "./service/check-index.js";
 import { openBackupRecords } from "./service/backup-records.js";
 import { watchBackupHealth, type BackupHealthWatch } from "./service/backup-health.js";
+import { watchClock } from "./service/clock-watch.js";
 import { createBodyReader } from "./service/body-reader.js";
 import { createClientShares } from "./service/client-shares.js";
 import { createDocumentService } from "./service/documents.js";
@@ -151,7 +152,6 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     if (!index) throw new HostError("INDEX_NOT_FOUND", `Service not found: ${link}`, { metadata: { link } });
     return index;
   };
-  await warnOfClock(options, indexes);
   closers.push(startSweeping([...indexes.values()], onInternalError));
 
   const stats = createStats(seams.nowMicros);
@@ -313,9 +313,20 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     shutDown: () => void host.close().catch(onInternalError),
   });
   const services = hostServices({ documents, management, operations, streams, control, nowMicros: seams.nowMicros });
-  const health = createHealth([...services.map(({ service }) => service.typeName), "backup"]);
+  const health = createHealth([...services.map(({ service }) => service.typeName), "backup", "clock"]);
   late.health = health;
   health.set("backup", (await backupHealth.look()).healthy);
+  closers.push(
+    await watchClock({
+      indexes: [...indexes].map(([link, index]) => ({ link, positionMicros: async () => (await index.state()).positionMicros })),
+      nowMicros: seams.nowMicros,
+      onChange(problem) {
+        health.set("clock", problem === undefined);
+        if (problem !== undefined) logger.warn({ problem }, "the log is ahead of the clock");
+      },
+      onError: onInternalError,
+    }),
+  );
   const registry = messageRegistry(services);
   const authorize = authorizeMethods(tokens);
   // Without tokens nobody can be told from anybody.
@@ -465,16 +476,6 @@ async function openIndexes(
   closers.push(() => memory.remove());
   for (const [i, link] of [inMemoryIndexLink, ...options.memoryIndexes].entries()) await open(link, true, join(memory.path, `index-${i}`));
   return indexes;
-}
-
-/** A log that is far ahead of the clock goes on above itself: its times say little until the clock has caught up. */
-async function warnOfClock({ seams, logger }: ResolvedOptions, indexes: Map<string, DocumentIndex>): Promise<void> {
-  for (const [link, index] of indexes) {
-    const aheadMs = ((await index.state()).positionMicros - seams.nowMicros()) / 1000;
-    if (aheadMs > limits.clockAheadWarnMs) {
-      logger.warn({ indexLink: link, aheadMs }, "the log is ahead of the clock: check the clock; new versions get times above the log's last one");
-    }
-  }
 }
 
 /** Expiry and pruning, in bounded steps, as long as the host runs. */

@@ -338,4 +338,8 @@ export const limits = {
   tracedQueue: 1000,
   /** A log that runs this far ahead of the clock gets a warning. */
   clockAheadWarnMs: 3600 * 1000,
+  /** How often that is looked at. */
+  clockCheckMs: 10_000,
+  /** A time that the command line shows may be so far ahead of its own clock before it says so: clocks of two machines differ. */
+  clockSkewMs: 60_000,
 } as const;

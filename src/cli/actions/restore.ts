@@ -7,7 +7,7 @@ import { unlessForbidden, withFiles, withHost, type Session } from "../connect/s
 import type { OperationFlags, SelectionFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
 import { outcomeOf, runOperation } from "../operation.js";
-import { age, bytes, count, moment, span } from "../output/figures.js";
+import { age, bytes, clockWarning, count, moment, span } from "../output/figures.js";
 import { list, table } from "../output/table.js";
 import { durationOf, warningsOf } from "../output/outcome.js";
 import { placeUri, showPlace } from "../place.js";
@@ -166,7 +166,7 @@ function wholeText(index: Index, backup: BackupDescription | undefined, until: b
     lines.push(["left out", `${leftOut === undefined ? "the versions" : count(leftOut, "version")} of now that came after that, over ${span(index.positionMicros - until)}`]);
   }
   if (index.documents > 0n) lines.push(["the index as it is", "is kept: holdfast undo goes back to it"]);
-  return list(lines);
+  return [list(lines), clockWarning(index.link, index.positionMicros, now)].filter((part) => part !== "").join("\n");
 }
 
 /** The versions next to the moment, and how many come after it. */
@@ -200,7 +200,7 @@ function planText(plan: RestorePlan, request: Request): string {
     ["takes", `${bytes(plan.neededBytes)} beside the index; ${bytes(plan.freeBytes)} are free`],
     ["takes about", plan.expectedMicros === undefined ? "not known: nothing was restored yet" : span(plan.expectedMicros)],
   ];
-  return list(lines);
+  return [list(lines), clockWarning("the index", plan.currentPositionMicros, nowMicros())].filter((part) => part !== "").join("\n");
 }
 
 /** A moment within a backup has less than all of it; how much is known when it is restored. */

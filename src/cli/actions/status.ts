@@ -3,7 +3,7 @@ import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb
 import { hostErrorOfStatus, unpack } from "../../client/host-error.js";
 import { withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
-import { age, bytes, count, moment, number } from "../output/figures.js";
+import { age, bytes, clockWarning, count, moment, number } from "../output/figures.js";
 import { list, table } from "../output/table.js";
 import { progressOf } from "../output/progress.js";
 import { showPlace } from "../place.js";
@@ -40,6 +40,7 @@ function describe(host: Host, running: Operation[]): string {
     ]),
     indexes(host.indexes, now),
     ...host.indexes.flatMap(({ link, problem }) => (problem === "" ? [] : [`DAMAGED: ${link}. ${problem}`])),
+    ...host.indexes.map(({ link, positionMicros }) => clockWarning(link, positionMicros, now)),
     backups(host.backups, now),
     running.length === 0 ? "No operation runs." : operationTable(running),
   ];

@@ -1,3 +1,4 @@
+import { limits } from "../../limits.js";
 import { formatTime } from "../time.js";
 
 /** Figures as people read them. Exact ones are in --json. */
@@ -29,9 +30,19 @@ export function span(micros: bigint | number): string {
   return [first, first + 1].filter((at) => at < 4 && (at === first || parts[at] !== 0)).map((at) => `${parts[at]}${names[at]}`).join(" ");
 }
 
+const isAhead = (micros: bigint, nowMicros: bigint) => micros > nowMicros + BigInt(limits.clockSkewMs * 1000);
+
+/** What it means that the last change of an index is ahead of the clock; nothing where it is not. */
+export function clockWarning(link: string, positionMicros: bigint, nowMicros: bigint): string {
+  if (!isAhead(positionMicros, nowMicros)) return "";
+  return `Warning: the log of ${link} is ${span(positionMicros - nowMicros)} ahead of the clock. New versions get times above its last one, so "now" and "5m ago" mean a time before them, until ${formatTime(positionMicros)}. Check the clock; name exact times.`;
+}
+
 /** How long ago a time was. */
 export function age(micros: bigint, nowMicros: bigint): string {
-  return micros === 0n ? "never" : micros > nowMicros ? "just now" : `${span(nowMicros - micros)} ago`;
+  if (micros === 0n) return "never";
+  if (micros <= nowMicros) return `${span(nowMicros - micros)} ago`;
+  return isAhead(micros, nowMicros) ? `${span(micros - nowMicros)} ahead of the clock` : "just now";
 }
 
 /** A time that can be typed again, in both its forms. */
