@@ -5,7 +5,7 @@ import { resolveOptions, type HostOptions } from "./host-options.js";
 import { parseAllowedDestination } from "./remote/address-policy.js";
 import { clientTls } from "./remote/tls.js";
 import { checkExposure } from "./security/exposure.js";
-import { loadTokens } from "./security/tokens.js";
+import { parseTokens } from "./security/tokens.js";
 
 /** Checks the settings of a host as its start does, as far as that goes without starting it: CONFIGURATION_INVALID. */
 export async function checkConfiguration(given: HostOptions): Promise<void> {
@@ -17,7 +17,7 @@ export async function checkConfiguration(given: HostOptions): Promise<void> {
     authenticated: options.tokens !== undefined || options.tls?.clientCa !== undefined,
     backupRoots: options.backupRoots,
   });
-  if (options.tokens !== undefined) loadTokens(options.tokens);
+  if (options.tokens !== undefined) parseTokens(options.tokens);
   await resolveRoots(files, options.backupRoots);
   await resolveRoots(files, options.fileRoots, "file root");
   options.allowDestinations.map(parseAllowedDestination);

@@ -22,7 +22,8 @@ import { checkExposure } from "./security/exposure.js";
 import { hostNames, isLoopback } from "./security/hosts.js";
 import { identifyBy } from "./security/clients.js";
 import { createFailedLogins } from "./security/failed-logins.js";
-import { loadTokens } from "./security/tokens.js";
+import { checkTls } from "./security/tls.js";
+import { openTokens, parseTokens } from "./security/tokens.js";
 import type { DocumentService } from "./service/document-service.js";
 import { checkAfterUncleanStop } from "./service/check-index.js";
 import { openBackupRecords } from "./service/backup-records.js";
@@ -91,6 +92,11 @@ export interface Host {
   readonly operations: OperationService;
   readonly streams: StreamService;
   readonly control: HostControl;
+  /**
+   * Takes a new token file's text and a new certificate without a restart: the next request and the next handshake go by them. A host that
+   * was started without tokens or TLS stays so. CONFIGURATION_INVALID, and then nothing changes.
+   */
+  reload(secrets: Pick<HostOptions, "tokens" | "tls">): void;
   /** Resolves when the host is closed, by whomever: a client may ask for it too. */
   readonly closed: Promise<void>;
   /** Finishes requests in flight, waits for a copy under way (limits.shutdownMs at most), and closes. */
@@ -134,7 +140,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const lock = lockDirectory(join(dataDirectory, "lock.sqlite"));
   closers.push(() => lock.release());
   const hostId = await findHostId(options, dataDirectory);
-  const tokens = options.tokens === undefined ? undefined : loadTokens(options.tokens);
+  const tokens = options.tokens === undefined ? undefined : openTokens(options.tokens);
   const roots = await resolveRoots(files, options.backupRoots);
   const temporaryDirectory = join(dataDirectory, "temporary");
   await files.removeTree(temporaryDirectory);
@@ -405,6 +411,14 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     operations,
     streams,
     control,
+    reload({ tokens: text, tls }) {
+      if (text !== undefined) parseTokens(text);
+      if (tls !== undefined) checkTls(tls);
+      if (text !== undefined) tokens?.replace(text);
+      if (tls === undefined || options.tls === undefined) return;
+      http.replaceTls(tls);
+      grpc.replaceTls(tls);
+    },
     closed,
     close: () => (closing ??= closeAll().finally(tellClosed)),
   };

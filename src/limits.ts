@@ -291,6 +291,8 @@ export const limits = {
   logWaitMs: 50,
   /** SIGTERM: how long requests in flight and a copy under way may take. */
   shutdownMs: 30_000,
+  /** How often the files of tokens and certificates are looked at for changes. */
+  reloadCheckMs: 5_000,
   /** After that, what still holds the process ends it: a stop takes a bounded time whatever the disks do. */
   shutdownGraceMs: 5_000,
   /** SIGTERM: how long connections without a call may take to close; answers on their way to slow clients have that long. */

@@ -7,8 +7,9 @@ type History = Pick<Manifest, "indexId" | "lineage" | "parents" | "positionMicro
 export const historyKey = ({ indexId, lineage }: Pick<Manifest, "indexId" | "lineage">) => JSON.stringify([indexId, lineage]);
 
 /**
- * Orders the manifests of one destination, newest first: by ancestry of their lineages (what goes on from a restore of another
- * is newer than it), then by position in the log, then by number. The wall clock decides nothing: it may have been ahead, and
+ * Orders the manifests of one destination, newest first: by ancestry of the lineages of one index (what a restore in place began is
+ * newer than what it replaced), then by position in the log, then by number. Another index that began as a restore of this one is a
+ * fork: both may go on, and the one that reaches further is newer. The wall clock decides nothing: it may have been ahead, and
  * whoever plants a manifest chooses its time. A damaged manifest is kept where its number puts it, before those with smaller ones.
  */
 export function newestFirst(found: readonly FoundManifest[]): FoundManifest[] {
@@ -28,7 +29,7 @@ export function newestFirst(found: readonly FoundManifest[]): FoundManifest[] {
 
 const numberOf = ({ name }: FoundManifest) => parseManifestName(name)?.number ?? 0;
 
-/** The greatest position of each lineage or of one that it descends from: a descendant reaches at least as far as its ancestors. */
+/** The greatest position of each lineage or of one of the same index that it descends from: a descendant reaches at least as far. */
 function reachOf(manifests: readonly History[]): Map<string, number> {
   const own = new Map<string, number>();
   for (const manifest of manifests) own.set(historyKey(manifest), Math.max(own.get(historyKey(manifest)) ?? 0, manifest.positionMicros));
@@ -36,7 +37,7 @@ function reachOf(manifests: readonly History[]): Map<string, number> {
   for (const manifest of manifests) {
     const key = historyKey(manifest);
     if (reach.has(key)) continue;
-    reach.set(key, manifest.parents.reduce((most, parent) => Math.max(most, own.get(historyKey(parent)) ?? 0), own.get(key) ?? 0));
+    reach.set(key, manifest.parents.reduce((most, parent) => (parent.indexId === manifest.indexId ? Math.max(most, own.get(historyKey(parent)) ?? 0) : most), own.get(key) ?? 0));
   }
   return reach;
 }

@@ -47,6 +47,13 @@ test("what goes on from a restore is newer than what it was restored from, whate
   expect(await order(again, ahead)).toEqual([3, 1]);
 });
 
+test("of two indexes, one restored from the other, the one that reaches further is newer", async () => {
+  const first = manifest(3, 100, { lineage: "first" });
+  const fork = manifest(2, 80, { lineage: "second", parents: ["first"] }, 80, { indexId: "another" });
+  expect(await order(first, fork)).toEqual([3, 2]);
+  expect(await order(first, manifest(4, 120, { lineage: "second", parents: ["first"] }, 120, { indexId: "another" }))).toEqual([4, 3]);
+});
+
 test("the time that a manifest says it was made decides nothing", async () => {
   expect(await order(manifest(2, 60), manifest(1, 50, {}, limits.timeMicros))).toEqual([2, 1]);
 });

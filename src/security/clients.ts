@@ -19,7 +19,7 @@ export function identifyBy(tokens: TokenTable | undefined): Identify {
     const byAddress = `address ${networkOf(address)}`;
     if (tokens === undefined) return { key: byAddress, authenticated: true, admin: true };
     const entry = bearerToken === undefined ? undefined : tokens.find(bearerToken);
-    if (entry === undefined) return { key: byAddress, authenticated: false, admin: false };
+    if (entry === undefined || entry.expired) return { key: byAddress, authenticated: false, admin: false };
     return { key: `token ${entry.number}`, authenticated: true, admin: entry.roles.has("admin") };
   };
 }

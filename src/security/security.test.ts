@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import { checkExposure } from "./exposure.js";
 import { hostNames } from "./hosts.js";
 import { authorize, type Role } from "./roles.js";
-import { loadTokens } from "./tokens.js";
+import { openTokens } from "./tokens.js";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
 describe("tokens", () => {
-  const table = loadTokens(`# who may what\nreader read # a comment\n${sha256("writer")} write,backup\r\n\nboss admin\n`);
+  const table = openTokens(`# who may what\nreader read # a comment\n${sha256("writer")} write,backup\r\n\nboss admin\n`);
   const allowed = (token: string | undefined, role: Role) => {
     try {
       authorize(table, token, role);
@@ -33,6 +33,26 @@ describe("tokens", () => {
     expect(allowed(sha256("writer"), "read")).toBe("TOKEN_UNKNOWN");
   });
 
+  test("goes by expiry, all of several roles, and what replaced the file", () => {
+    let now = Date.parse("2027-01-01T00:00:00Z");
+    const tokens = openTokens("old backup,read expires=2027-01-31T00:00:00Z name=nightly\nhalf backup", () => now);
+    const verdict = (token: string) => {
+      try {
+        authorize(tokens, token, { all: ["backup", "read"] });
+        return "yes";
+      } catch (error) {
+        return (error as { reason: string }).reason;
+      }
+    };
+    expect([verdict("old"), verdict("half"), tokens.find("old")?.name, tokens.find("half")?.name]).toEqual(["yes", "ROLE_MISSING", "nightly", "token 2"]);
+    now = Date.parse("2027-01-31T00:00:00Z");
+    expect(verdict("old")).toBe("TOKEN_EXPIRED");
+    expect(() => tokens.replace("new everything")).toThrow();
+    expect(verdict("half")).toBe("ROLE_MISSING");
+    tokens.replace("half backup,write");
+    expect([verdict("half"), verdict("old")]).toEqual(["yes", "TOKEN_UNKNOWN"]);
+  });
+
   test("without a table everything is allowed", () => {
     expect(() => authorize(undefined, undefined, "admin")).not.toThrow();
   });
@@ -41,11 +61,13 @@ describe("tokens", () => {
     ["secret", /Line 1/],
     ["ok read\nsecret everything", /Line 2.*unknown role "everything"/],
     ["secret read write", /Line 1/],
+    ["secret read expires=soon", /Line 1.*expires=TIME/],
+    ["secret read name=a/b", /Line 1.*name=NAME/],
     ["a read\na write", /Line 2.*already/],
     ["# nothing\n", /no token/],
   ])("a file %j is refused by line, without the token", (text, message) => {
-    expect(() => loadTokens(text)).toThrow(message);
-    expect(() => loadTokens(text)).not.toThrow(/secret/);
+    expect(() => openTokens(text)).toThrow(message);
+    expect(() => openTokens(text)).not.toThrow(/secret/);
   });
 });
 

@@ -1,9 +1,9 @@
 import { HostError } from "../errors.js";
 import { identifyBy, networkOf } from "./clients.js";
 import { createShares } from "./shares.js";
-import { loadTokens } from "./tokens.js";
+import { openTokens } from "./tokens.js";
 
-const identify = identifyBy(loadTokens("one read\ntwo write\nboss admin"));
+const identify = identifyBy(openTokens("one read\ntwo write\nboss admin"));
 const refuse = (shortage: string, most: number) => new HostError("OVERLOADED", `${shortage} ${most}`);
 
 test("a client is its token, or else its address", () => {

@@ -150,4 +150,28 @@ async function overGrpc(port: number, { trusts, shows }: Client, token?: string)
     const wrong = await runToEnd(["serve", "--data-dir", join(temporaryDirectory(), "data"), ...files, "--tls-client-ca", nonsense]);
     expect([wrong.code, wrong.log]).toEqual([78, expect.stringContaining("client CA")]);
   });
+
+  test("takes new tokens and certificates on SIGHUP, without a restart; what cannot be used changes nothing", async () => {
+    const own = temporaryDirectory();
+    const [tokens, certificate, key] = ["tokens", "host.pem", "host.key"].map((name) => join(own, name)) as [string, string, string];
+    const write = (token: string, { certificate: pem, key: secret }: Issued) => [[tokens, `${token} read\n`], [certificate, pem], [key, secret]].forEach(([path = "", text = ""]) => writeFileSync(path, text));
+    write("old", server);
+    const host = await serve(["--data-dir", join(own, "data"), "--token-file", tokens, "--tls-cert", certificate, "--tls-key", key]);
+    const [http, rpc] = [Number(new URL(host.url).port), Number(host.grpc.split(":").at(-1))];
+    const statuses = async (trusts: ReturnType<typeof authority>, token: string) => [await overHttps(http, { trusts }, { authorization: `Bearer ${token}` }), await overGrpc(rpc, { trusts }, token)];
+    expect([await statuses(ours, "old"), await statuses(ours, "new")]).toEqual([[200, 0], [401, grpc.status.UNAUTHENTICATED]]);
+    const reload = async (words: string) => {
+      host.process.kill("SIGHUP");
+      for (let left = 100; left > 0 && !host.log().includes(words); left -= 1) await new Promise((next) => setTimeout(next, 100));
+      expect(host.log()).toContain(words);
+    };
+    writeFileSync(tokens, "broken everything\n");
+    await reload("cannot be reloaded");
+    expect(await statuses(ours, "old")).toEqual([200, 0]);
+    write("new", others.issue("host", "DNS:localhost,IP:127.0.0.1"));
+    await reload("certificates reloaded");
+    expect(await statuses(others, "new")).toEqual([200, 0]);
+    expect(await statuses(others, "old")).toEqual([401, grpc.status.UNAUTHENTICATED]);
+    expect((await statuses(ours, "new"))[1]).toBe(grpc.status.UNAVAILABLE);
+  });
 });

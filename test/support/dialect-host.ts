@@ -7,7 +7,7 @@ import { createDocumentService } from "../../src/service/documents.js";
 import { defaultFactories, durableIndexLink, inMemoryIndexLink } from "../../src/service/factories.js";
 import { HostError } from "../../src/errors.js";
 import { hostNames } from "../../src/security/hosts.js";
-import { loadTokens } from "../../src/security/tokens.js";
+import { openTokens } from "../../src/security/tokens.js";
 import { createHttpServer } from "../../src/transport/http/server.js";
 import { createXenonDialect } from "../../src/transport/xenon/dialect.js";
 import { sendError } from "../../src/transport/xenon/error-response.js";
@@ -80,7 +80,7 @@ export async function startDialectHost(options: { tokens?: string; idleMs?: numb
         idleMs: options.idleMs ?? 10_000,
         indexLinks: [durableIndexLink, inMemoryIndexLink],
         hostId: "host-1",
-        tokens: options.tokens === undefined ? undefined : loadTokens(options.tokens),
+        tokens: options.tokens === undefined ? undefined : openTokens(options.tokens),
       }),
     ],
     sendError,

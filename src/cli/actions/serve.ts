@@ -4,17 +4,28 @@ import { limits } from "../../limits.js";
 import { productVersion } from "../../product-version.js";
 import type { SettingFlags } from "../commands/serve.js";
 import { createLogger } from "../logger.js";
+import { reloadOnChange } from "../reload.js";
 
 /** holdfast serve: runs a host until SIGTERM or SIGINT. */
 export async function serve(flags: SettingFlags, quiet: boolean): Promise<void> {
   const stop = signalled();
   const logger = await createLogger(readLogConfig(flags, process.env));
-  const host = await createHost({ ...readConfig(flags, process.env), logger });
+  const config = readConfig(flags, process.env);
+  const host = await createHost({ ...config, logger });
+  const stopReloading = reloadOnChange({
+    files: config.secretFiles ?? [],
+    reload: () => {
+      const { tokens, tls } = readConfig(flags, process.env);
+      host.reload({ ...(tokens !== undefined && { tokens }), ...(tls && { tls }) });
+    },
+    log: logger,
+  });
   const { id, dataDirectory, backupRoots } = host;
   logger.info({ version: productVersion, id, http: httpAddress(host), grpc: grpcAddress(host), dataDirectory, backupRoots }, "started");
   if (!quiet) process.stdout.write(greeting(host));
   const signal = await Promise.race([stop, host.closed]);
   if (signal !== undefined) logger.info({ signal }, "stopping: requests in flight and copies under way are finished first");
+  stopReloading();
   await host.close();
   logger.info({}, "stopped");
   // A connection whose other end does not answer must not keep a closed host alive.

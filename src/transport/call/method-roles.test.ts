@@ -1,9 +1,9 @@
 import { Operations } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { ManagementService } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import { loadTokens } from "../../security/tokens.js";
+import { openTokens } from "../../security/tokens.js";
 import { authorizeMethods } from "./method-roles.js";
 
-const authorize = authorizeMethods(loadTokens("backup-token backup\nrestore-token restore\nread-token read\nwrite-token write\n"));
+const authorize = authorizeMethods(openTokens("backup-token backup\nrestore-token restore\nread-token read\nwrite-token write\n"));
 
 test.each(["backup", "restore"])("who may start a %s may follow it and call it off", (role) => {
   const token = `${role}-token`;

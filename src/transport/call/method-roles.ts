@@ -1,5 +1,5 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import { authorize, type Role } from "../../security/roles.js";
+import { authorize, type RequiredRoles, type Role } from "../../security/roles.js";
 import type { TokenTable } from "../../security/tokens.js";
 import type { Authorize } from "./authorization.js";
 
@@ -8,8 +8,11 @@ const followers: readonly Role[] = ["read", "backup", "restore"];
 
 const streamers: readonly Role[] = ["backup", "restore"];
 
+/** What hands out documents of a backup: to make backups does not include to read them. */
+const readers = { all: ["backup", "read"] } as const;
+
 /** The role that each method takes, or any of several. One that is not listed takes admin: a new method is closed until it is opened here. */
-const rolesByMethod: Readonly<Record<string, Role | readonly Role[]>> = {
+const rolesByMethod: Readonly<Record<string, RequiredRoles>> = {
   "holdfast.document.v1.DocumentService.CreateDocument": "write",
   "holdfast.document.v1.DocumentService.PatchDocument": "write",
   "holdfast.document.v1.DocumentService.ReplaceDocument": "write",
@@ -24,9 +27,9 @@ const rolesByMethod: Readonly<Record<string, Role | readonly Role[]>> = {
   "holdfast.management.v1.ManagementService.CheckIndex": "backup",
   "holdfast.management.v1.ManagementService.DescribeBackup": "backup",
   "holdfast.management.v1.ManagementService.ListBackups": "backup",
-  "holdfast.management.v1.ManagementService.DiffBackups": "backup",
-  "holdfast.management.v1.ManagementService.ExportBackup": "backup",
-  "holdfast.management.v1.ManagementService.DescribeMoment": "backup",
+  "holdfast.management.v1.ManagementService.DiffBackups": readers,
+  "holdfast.management.v1.ManagementService.ExportBackup": readers,
+  "holdfast.management.v1.ManagementService.DescribeMoment": readers,
   "holdfast.management.v1.ManagementService.Restore": "restore",
   "holdfast.management.v1.ManagementService.UndoRestore": "restore",
   "holdfast.management.v1.ManagementService.PruneBackups": "admin",
@@ -36,7 +39,7 @@ const rolesByMethod: Readonly<Record<string, Role | readonly Role[]>> = {
   "holdfast.management.v1.ManagementService.SynchronizeWithPeers": "admin",
   "holdfast.management.v1.ManagementService.GetStats": "read",
   "holdfast.management.v1.ManagementService.Shutdown": "admin",
-  "holdfast.management.v1.ManagementService.StreamBackup": "backup",
+  "holdfast.management.v1.ManagementService.StreamBackup": readers,
   "holdfast.management.v1.ManagementService.StreamRestore": "restore",
   "holdfast.management.v1.ManagementService.GetTransfer": streamers,
   "holdfast.management.v1.ManagementService.ListTransfers": streamers,
@@ -44,7 +47,7 @@ const rolesByMethod: Readonly<Record<string, Role | readonly Role[]>> = {
   "holdfast.management.v1.ManagementService.WatchOperation": followers,
   "holdfast.document.v1.DocumentService.ImportDocuments": "write",
   "holdfast.document.v1.DocumentService.ExportDocuments": "read",
-  "google.bytestream.ByteStream.Read": "backup",
+  "google.bytestream.ByteStream.Read": readers,
   "google.bytestream.ByteStream.Write": "restore",
   "google.bytestream.ByteStream.QueryWriteStatus": streamers,
   "google.longrunning.Operations.GetOperation": followers,

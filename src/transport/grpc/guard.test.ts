@@ -7,7 +7,7 @@ import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { identifyBy } from "../../security/clients.js";
 import { createShares } from "../../security/shares.js";
-import { loadTokens } from "../../security/tokens.js";
+import { openTokens } from "../../security/tokens.js";
 import { openAdmission } from "../admission.js";
 import { bindService } from "../call/bound-service.js";
 import { createHealth } from "../call/health.js";
@@ -15,7 +15,7 @@ import { authorizeMethods } from "../call/method-roles.js";
 import { createRequestShares } from "../request-shares.js";
 import { startGrpcServer, type GrpcServer } from "./server.js";
 
-const tokens = loadTokens("w write,restore");
+const tokens = openTokens("w write,restore");
 const refuse = () => new HostError("OVERLOADED", "It is too much.");
 const shares = { ...createRequestShares(), bytes: createShares({ total: 100e6, perClient: 60e6 }, refuse) };
 let takeWrites = () => {};

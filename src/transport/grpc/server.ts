@@ -1,7 +1,7 @@
 import type { DescFile } from "@bufbuild/protobuf";
 import { createServer as createListener, type AddressInfo, type Server as Listener } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Server, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { Server, type ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { TlsIdentity } from "../../security/tls.js";
@@ -45,6 +45,8 @@ export interface GrpcServerOptions extends CallChecks {
 
 export interface GrpcServer {
   readonly port: number;
+  /** The next handshake shows and asks for these. Nothing without TLS. */
+  replaceTls(tls: TlsIdentity): void;
   /** Takes no new call, waits up to the grace for those that run, then aborts them. Health says so at once. */
   close(graceMs: number): Promise<void>;
 }
@@ -82,7 +84,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     observer: options.observer,
   };
   for (const service of services) addService(server, service, callOptions);
-  const listener = await listen(server, connections, options);
+  const { credentials, replace } = serverCredentials(options.tls);
+  const listener = await listen(server, connections, credentials, options);
   const { port } = listener.address() as AddressInfo;
   let closing: Promise<void> | undefined;
   const stop = async (graceMs: number) => {
@@ -91,7 +94,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     for (const socket of connections.sockets()) socket.destroy();
     connections.stop();
   };
-  return { port, close: (graceMs) => (closing ??= stop(graceMs)) };
+  return { port, replaceTls: replace, close: (graceMs) => (closing ??= stop(graceMs)) };
 }
 
 function addService(server: Server, { service, methods }: BoundService, options: CallOptions) {
@@ -101,8 +104,8 @@ function addService(server: Server, { service, methods }: BoundService, options:
 }
 
 /** A listener of our own, so that connections are counted before grpc-js knows of them. */
-function listen(server: Server, connections: Connections, { host, port, tls }: GrpcServerOptions): Promise<Listener> {
-  const { injectConnection } = server.createConnectionInjector(serverCredentials(tls));
+function listen(server: Server, connections: Connections, credentials: ServerCredentials, { host, port }: GrpcServerOptions): Promise<Listener> {
+  const { injectConnection } = server.createConnectionInjector(credentials);
   const listener = createListener((socket) => {
     connections.add(socket);
     injectConnection(socket);

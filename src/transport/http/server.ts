@@ -53,6 +53,8 @@ export interface HttpServerOptions {
 export interface HttpServer {
   /** Resolves when connections are accepted. */
   open(): Promise<{ host: string; port: number }>;
+  /** The next handshake shows and asks for these. Nothing without TLS. */
+  replaceTls(tls: TlsIdentity): void;
   /** Accepts nothing more, lets requests in flight finish for the grace, then cuts them. */
   close(graceMs?: number): Promise<void>;
 }
@@ -72,7 +74,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     maxHeaderSize: limits.headerBytes,
     noDelay: true,
   };
-  const server = options.tls ? createTlsServer({ ...settings, ...tlsSettings(options.tls) }) : createServer(settings);
+  const tlsServer = options.tls && createTlsServer({ ...settings, ...tlsSettings(options.tls) });
+  const server = tlsServer ?? createServer(settings);
   let bodies: ReturnType<typeof watchBodies> | undefined;
   const connections = connectionsOf(admission);
   server.on("connection", (socket: Socket) => connections.add(socket));
@@ -156,6 +159,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           resolve({ host: address, port });
         });
       });
+    },
+
+    replaceTls({ certificate, key, clientCa }) {
+      tlsServer?.setSecureContext({ cert: certificate, key, minVersion: "TLSv1.2", ...(clientCa !== undefined && { ca: clientCa }) });
     },
 
     async close(graceMs = limits.shutdownMs) {

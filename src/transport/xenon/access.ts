@@ -1,11 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import { identifyBy, type Client } from "../../security/clients.js";
-import { authorize, type Role } from "../../security/roles.js";
+import { authorize, type RequiredRoles } from "../../security/roles.js";
 import type { TokenTable } from "../../security/tokens.js";
 import { bearerTokenOf } from "../call/authorization.js";
 
 /** Throws unless the request's bearer token grants the role; without a role, unless the token is known. */
-export type RequireRole = (request: IncomingMessage, role?: Role | readonly Role[]) => void;
+export type RequireRole = (request: IncomingMessage, role?: RequiredRoles) => void;
 
 export function requireRoleOf(tokens: TokenTable | undefined): RequireRole {
   if (tokens === undefined) return () => undefined;
