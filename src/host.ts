@@ -9,6 +9,7 @@ import { sqliteKit } from "./engine/sqlite/kit.js";
 import { HostError } from "./errors.js";
 import { openFileStore } from "./file-store/file-store.js";
 import { isHostId, resolveOptions, type HostOptions, type ResolvedOptions } from "./host-options.js";
+import { openToOthers } from "./io/private-file.js";
 import { lockDirectory } from "./io/directory-lock.js";
 import { temporaryPrefix, writeFileDurably } from "./io/durable-file.js";
 import { openFilesLimit } from "./io/open-files.js";
@@ -137,6 +138,9 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const { files } = seams;
   const dataDirectory = resolve(options.dataDirectory);
   if ((await files.status(dataDirectory)) === undefined) await makeDirectory(options, dataDirectory);
+  for (const wide of await openToOthers(files, [dataDirectory, ...(options.secretFiles ?? []), ...options.backupRoots])) {
+    logger.warn(wide, "other users may use this file or directory; restrict it, for example with chmod go=");
+  }
   const lock = lockDirectory(join(dataDirectory, "lock.sqlite"));
   closers.push(() => lock.release());
   const hostId = await findHostId(options, dataDirectory);
@@ -432,7 +436,7 @@ async function describeIndex(index: DocumentIndex): Promise<HostDescription["ind
 
 async function makeDirectory({ seams }: ResolvedOptions, path: string): Promise<void> {
   try {
-    await seams.files.makeDirectory(path, "private");
+    await seams.files.makeDirectory(path);
   } catch (cause) {
     throw new HostError("CONFIGURATION_INVALID", `The data directory ${path} cannot be made; make it, or check its parent and permissions.`, { cause });
   }

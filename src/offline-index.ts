@@ -36,7 +36,7 @@ export async function openEmptyIndex(seams: Seams, dataDirectory: string): Promi
   if (foreign.length > 0) throw occupied(`holds ${foreign[0]}`);
   const made = status === undefined;
   try {
-    if (made) await files.makeDirectory(dataDirectory, "private");
+    if (made) await files.makeDirectory(dataDirectory);
   } catch (error) {
     throw fromFileError(error, `Making the data directory ${dataDirectory}`);
   }

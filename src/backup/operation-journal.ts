@@ -67,7 +67,7 @@ export function operationJournal(seams: Pick<Seams, "files" | "randomHex" | "now
     write,
     remove: (name) => files.remove(pathOf(name)),
     async load() {
-      if ((await files.status(directory)) === undefined) await files.makeDirectory(directory, "private");
+      if ((await files.status(directory)) === undefined) await files.makeDirectory(directory);
       const entries: JournalEntry[] = [];
       for (const file of await files.list(directory)) {
         if (file.startsWith(temporaryPrefix)) {

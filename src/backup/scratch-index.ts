@@ -40,7 +40,7 @@ export async function openScratchIndex(seams: Seams, kit: EngineKit, task: Scrat
   const directory = join(temporaryDirectory, `${temporaryPrefix}scratch-${seams.randomHex(8)}`);
   const remove = () => seams.files.removeTree(directory).catch(() => {});
   try {
-    await seams.files.makeDirectory(directory, "private");
+    await seams.files.makeDirectory(directory);
     const { indexId, lineage, parents } = manifest;
     const { documents, versions } = await withSegmentFiles(seams, reader, manifest, temporaryDirectory, signal, async (segments) => {
       report({ stage: "building", documentsTotal: segments.reduce((sum, { records }) => sum + records, 0) });

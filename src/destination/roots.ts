@@ -1,4 +1,4 @@
-import { basename, dirname, isAbsolute, join, normalize, relative } from "node:path";
+import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import { HostError } from "../errors.js";
 import { errnoOf, type FileSystem } from "../io/file-system.js";
 
@@ -40,12 +40,18 @@ export function isWithin(path: string, root: string): boolean {
   return way !== ".." && !way.startsWith("../") && !isAbsolute(way);
 }
 
+/** Where the nearest directory above a path leads that can be followed. */
+async function existingParent(files: FileSystem, path: string): Promise<string> {
+  const parent = dirname(path);
+  return files.realPath(parent).catch(() => (parent === path ? path : existingParent(files, parent)));
+}
+
 /** The path with its links resolved; PATH_OUTSIDE_ROOTS unless it lies in a root. */
 export async function resolveInRoots(files: FileSystem, roots: Roots, path: string): Promise<string> {
   const isAllowed = (one: string) => roots.paths.length === 0 || roots.paths.some((root) => isWithin(one, root));
   // Outside of the roots every answer is the same: whether anything exists there is nobody's business.
-  const resolved = await resolveLinks(files, path).catch((error: unknown) => {
-    if (isAllowed(normalize(path))) throw error;
+  const resolved = await resolveLinks(files, path).catch(async (error: unknown) => {
+    if (isAllowed(await existingParent(files, path))) throw error;
   });
   if (resolved === undefined || !isAllowed(resolved)) {
     throw new HostError("PATH_OUTSIDE_ROOTS", `The path ${path} lies in none of the ${roots.what}s of this host (${roots.paths.join(", ")}).`, {

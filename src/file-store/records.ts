@@ -64,7 +64,7 @@ export function fileRecords(seams: Pick<Seams, "files" | "randomHex">, directory
         await files.syncDirectory(directory);
       }),
     async load(onUnreadable) {
-      if ((await files.status(directory)) === undefined) await files.makeDirectory(directory, "private");
+      if ((await files.status(directory)) === undefined) await files.makeDirectory(directory);
       const records: FileRecord[] = [];
       for (const name of await files.list(directory)) {
         const path = join(directory, name);

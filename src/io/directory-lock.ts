@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { HostError } from "../errors.js";
+import { createPrivateFile } from "./private-file.js";
 
 /**
  * Holds a directory for one process. The lock is SQLite's exclusive lock on a small database of its own, which the
@@ -11,6 +12,7 @@ export function lockDirectory(path: string): { release(): void } {
     new HostError("DIRECTORY_IN_USE", `Another host uses ${dirname(path)}. Stop it, or give this one a data directory of its own.`, { cause });
   let db: Database.Database;
   try {
+    createPrivateFile(path);
     db = new Database(path, { timeout: 0 });
   } catch (cause) {
     throw new HostError("CONFIGURATION_INVALID", `The lock ${path} cannot be made; check that the directory can be written.`, { cause });

@@ -41,7 +41,7 @@ export interface FileStatus {
 
 /** Paths are absolute. Rejects with the errors of node:fs (`code` ENOENT, ENOSPC, ..). */
 export interface FileSystem {
-  /** A new file, to write and read; EEXIST where there is one. What is opened must be a regular file (DESTINATION_FAILED). */
+  /** A new file for the process's own user alone, to write and read; EEXIST where there is one. What is opened must be a regular file (DESTINATION_FAILED). */
   create(path: string): Promise<OpenFile>;
   openToRead(path: string): Promise<OpenFile>;
   /** An existing file, to read it, write to it and sync it. */
@@ -51,8 +51,8 @@ export interface FileSystem {
   removeTree(path: string): Promise<void>;
   /** ENOTEMPTY where it holds anything. */
   removeEmptyDirectory(path: string): Promise<void>;
-  /** Private: for the process's own user alone. Otherwise as the umask says, so that others may collect backups. */
-  makeDirectory(path: string, access?: "private" | "by umask"): Promise<void>;
+  /** For the process's own user alone: documents, and backups of them, are nobody else's business until a mode says so. */
+  makeDirectory(path: string): Promise<void>;
   /** Names in a directory, sorted. */
   list(path: string): Promise<string[]>;
   /** Undefined where there is nothing; links are followed. */

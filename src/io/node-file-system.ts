@@ -91,7 +91,7 @@ function wrap(handle: fsp.FileHandle): OpenFile {
 /** The file system of the machine. */
 export const nodeFileSystem: FileSystem = {
   async create(path) {
-    return wrap(await fsp.open(path, "wx+"));
+    return wrap(await fsp.open(path, "wx+", 0o600));
   },
   async openToRead(path) {
     return openRegular(path, constants.O_RDONLY);
@@ -103,8 +103,8 @@ export const nodeFileSystem: FileSystem = {
   remove: (path) => fsp.rm(path, { force: true }),
   removeTree: (path) => fsp.rm(path, { recursive: true, force: true }),
   removeEmptyDirectory: (path) => fsp.rmdir(path),
-  async makeDirectory(path, access = "by umask") {
-    await fsp.mkdir(path, { mode: access === "private" ? 0o700 : 0o777 });
+  async makeDirectory(path) {
+    await fsp.mkdir(path, { mode: 0o700 });
   },
   async list(path) {
     return (await fsp.readdir(path)).sort();

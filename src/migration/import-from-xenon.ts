@@ -109,7 +109,7 @@ async function finishRestore(staging: Staging, to: DocumentHost, signal: AbortSi
 }
 
 async function makeWorkDirectory(seams: Seams, path: string): Promise<void> {
-  await seams.files.makeDirectory(path, "private").catch((error: unknown) => {
+  await seams.files.makeDirectory(path).catch((error: unknown) => {
     // Another import was faster: the lock tells them apart.
     if (errnoOf(error) !== "EEXIST") throw fromFileError(error, `Making the work directory ${path}`);
   });

@@ -15,7 +15,7 @@ export interface SentManifests {
 
 export async function openSentManifests(seams: Pick<Seams, "files" | "randomHex">, directory: string): Promise<SentManifests> {
   const { files } = seams;
-  if ((await files.status(directory)) === undefined) await files.makeDirectory(directory, "private");
+  if ((await files.status(directory)) === undefined) await files.makeDirectory(directory);
   /** The time first, so that names sort by age; the digest and the manifest's own name after it. */
   const entryOf = ({ manifest, sha256, name }: ManifestFile) => `${String(manifest.createTimeMicros).padStart(16, "0")}_${sha256}_${name}`;
 

@@ -70,8 +70,8 @@ test("one that another host took for abandoned before its lock was held is left 
   const made: string[] = [];
   const files: FileSystem = {
     ...nodeFileSystem,
-    async makeDirectory(path, access) {
-      await nodeFileSystem.makeDirectory(path, access);
+    async makeDirectory(path) {
+      await nodeFileSystem.makeDirectory(path);
       made.push(path);
       if (made.length === 1) locks.push(lockDirectory(join(path, "lock.sqlite")));
     },

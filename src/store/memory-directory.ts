@@ -30,7 +30,7 @@ export async function openMemoryDirectory(files: FileSystem, parent: string): Pr
   for (const other of await files.list(parent)) if (other.startsWith(prefix)) await removeAbandoned(files, join(parent, other));
   for (let left = attempts; ; left -= 1) {
     const path = join(parent, `${prefix}${randomBytes(16).toString("hex")}`);
-    await files.makeDirectory(path, "private");
+    await files.makeDirectory(path);
     try {
       const lock = lockDirectory(join(path, lockName));
       return {

@@ -54,7 +54,7 @@ export function transferFiles(seams: Pick<Seams, "files" | "randomHex">, directo
       await files.remove(dataPath(name));
     },
     async load(keepMs, onUnreadable) {
-      if ((await files.status(directory)) === undefined) await files.makeDirectory(directory, "private");
+      if ((await files.status(directory)) === undefined) await files.makeDirectory(directory);
       const records: TransferRecord[] = [];
       const kept: string[] = [];
       const names = await files.list(directory);

@@ -5,6 +5,7 @@ import type { BuildResult, IndexIdentity, SegmentSource } from "../engine.js";
 import { countLog, createIndexes, createIndexTables, databaseName, logColumns, pruneColumns, readPosition, writeCounts, writeIdentity } from "./schema.js";
 import { openSegment } from "./segment.js";
 import { syncPath } from "./sync-path.js";
+import { createPrivateFile } from "../../io/private-file.js";
 
 export interface BuildTask {
   directory: string;
@@ -17,6 +18,7 @@ export type BuildStage = "loading" | "indexing" | "checking";
 /** A new index with nothing in it. */
 export function createIndex(directory: string, identity: IndexIdentity): void {
   const path = join(directory, databaseName);
+  createPrivateFile(path);
   const db = new Database(path);
   try {
     createIndexTables(db);
@@ -35,6 +37,7 @@ export function createIndex(directory: string, identity: IndexIdentity): void {
  */
 export function buildIndex(task: BuildTask, report: (stage: BuildStage, rows: number) => void): BuildResult {
   const path = join(task.directory, databaseName);
+  createPrivateFile(path);
   const db = new Database(path);
   let result: BuildResult;
   try {

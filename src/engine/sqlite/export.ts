@@ -6,6 +6,7 @@ import type { SegmentContent } from "../engine.js";
 import { createSegmentTables, logColumns, pruneColumns } from "./schema.js";
 import { digestFile } from "./segment.js";
 import { syncPath } from "./sync-path.js";
+import { createPrivateFile } from "../../io/private-file.js";
 
 export interface ExportTask {
   kind: "base" | "delta";
@@ -28,6 +29,7 @@ const syncEveryBytes = 4 * 1024 * 1024;
  * from the rows alone, so that the same rows give the same bytes. `report` hears the rows copied and throws to cancel.
  */
 export function exportSegment(task: ExportTask, report: (rows: number) => void): SegmentContent {
+  createPrivateFile(task.path);
   const db = new Database(task.path);
   let records = 0;
   let prunes = 0;

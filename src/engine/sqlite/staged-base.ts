@@ -6,6 +6,7 @@ import { logChecksum, logRowColumns, pruneChecksum, type LogRow } from "./row.js
 import { createSegmentTables, pruneColumns } from "./schema.js";
 import { digestFile } from "./segment.js";
 import { syncPath } from "./sync-path.js";
+import { createPrivateFile } from "../../io/private-file.js";
 
 /** A document's first kept version, where there were others before it. */
 interface FirstKept {
@@ -19,6 +20,7 @@ interface FirstKept {
  * versions are not there it says so, as pruning does: nobody shall take it for one that began later.
  */
 export function writeStagedBase(staging: Database.Database, path: string): StagedBase {
+  createPrivateFile(path);
   const db = new Database(path);
   let last = 0;
   let movedTimes = 0;

@@ -6,11 +6,13 @@ import { createProof } from "./proof.js";
 import { logRowColumns, type LogRow } from "./row.js";
 import { fromSqlite } from "./sqlite-error.js";
 import { writeStagedBase } from "./staged-base.js";
+import { createPrivateFile } from "../../io/private-file.js";
 
 /** Opens or makes the file; throws what SQLite has against it. */
 export function openStaging(path: string): Staging {
   let db: Database.Database;
   try {
+    createPrivateFile(path);
     db = new Database(path);
     db.pragma("journal_mode = WAL");
     db.pragma("synchronous = NORMAL");

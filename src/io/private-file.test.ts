@@ -1,0 +1,29 @@
+import { chmodSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { temporaryDirectory } from "../../test/support/temporary-directory.js";
+import { nodeFileSystem } from "./node-file-system.js";
+import { createPrivateFile, openToOthers } from "./private-file.js";
+
+const modeOf = (path: string) => statSync(path).mode & 0o777;
+
+test("what is created is for its user alone, whatever the umask says", async () => {
+  const root = temporaryDirectory();
+  const before = process.umask(0);
+  try {
+    await nodeFileSystem.makeDirectory(join(root, "d"));
+    await (await nodeFileSystem.create(join(root, "f"))).close();
+    createPrivateFile(join(root, "p"));
+  } finally {
+    process.umask(before);
+  }
+  expect(["d", "f", "p"].map((name) => modeOf(join(root, name)))).toEqual([0o700, 0o600, 0o600]);
+});
+
+test("finds what other users may use", async () => {
+  const root = temporaryDirectory();
+  mkdirSync(join(root, "d"));
+  chmodSync(join(root, "d"), 0o755);
+  writeFileSync(join(root, "f"), "");
+  chmodSync(join(root, "f"), 0o600);
+  expect(await openToOthers(nodeFileSystem, [join(root, "d"), join(root, "d"), join(root, "f"), join(root, "none")])).toEqual([{ path: join(root, "d"), mode: "0755" }]);
+});
