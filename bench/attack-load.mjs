@@ -45,6 +45,7 @@ async function grpcStreams(count, path, token, message) {
 }
 
 const attacks = {
+  nothing: () => sleep(6000),
   members: () => again(2, post("/bench", members(250_000))),
   "too-many-members": () => again(2, post("/bench", `{${Array.from({ length: 1.2e6 }, (_, i) => `"k${i}":1`).join(",")}}`)),
   "large-text": () => again(2, post("/bench", `{"documentSelfLink":"big","text":"${"é".repeat(8e6 - 100)}"}`, { pragma: "xn-force-index-update" })),

@@ -36,11 +36,15 @@ export async function benchAttack(root: string): Promise<void> {
     return (await answer) as { longest: number; failed: number };
   };
   await ask("longest");
+  const run = (name: string) => promisify(execFile)(process.execPath, [join(here, "attack-load.mjs"), name, String(host.port), String(host.grpcPort)]);
+  // What else runs on the machine makes the probe wait too.
+  await run("nothing");
+  const idle = `nothing done: ${ms((await ask("longest")).longest)}`;
   for (const [name, what] of attacks) {
-    const { memory } = await watchMemory(host.child.pid ?? 0, () => promisify(execFile)(process.execPath, [join(here, "attack-load.mjs"), name, String(host.port), String(host.grpcPort)]));
+    const { memory } = await watchMemory(host.child.pid ?? 0, () => run(name));
     const { longest, failed } = await ask("longest");
-    row(`${what}: longest wait for /healthz`, `${ms(longest)}${failed > 0 ? `, ${failed} failed` : ""}`, "", undefined, "<= 100 ms");
-    row(`${what}: memory of the host`, `${(memory.idle + memory.growth).toFixed(0)} MiB`, "", undefined, "< 1024 MiB");
+    row(`${what}: longest wait for /healthz`, `${ms(longest)}${failed > 0 ? `, ${failed} failed` : ""}`, idle, undefined, "<= 100 ms");
+    row(`${what}: memory of the host`, `${(memory.idle + memory.growth).toFixed(0)} MiB`, "", undefined, "< 1.25 GiB");
   }
   await probe.close();
   await host.close();

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { HostError } from "../errors.js";
 import { startWorker, type WorkerClient } from "../io/worker-client.js";
 import { limits } from "../limits.js";
@@ -33,6 +34,8 @@ export function createBodyReader(): BodyReader {
   return {
     async read(kind, action, text, given) {
       if (text.length <= limits.inlineBodyChars) return readDocumentBody(kinds(kind), action, text, given);
+      // To pass a text of 16 MiB to a thread is a turn's work of its own.
+      await nextTurn();
       worker ??= start();
       return (await worker).call({ kind, action, text, ...(given && { given }) });
     },

@@ -46,15 +46,19 @@ export function createGuard({ methods, authorize, admission, connections, observ
     let refused = false;
 
     const refuse = (thrown: unknown, metadata: Metadata) => {
+      // To refuse a call costs more than to make one: who goes on is cut off, with all that came in the same packets.
+      const { remoteAddress, remotePort } = call.getConnectionInfo();
+      const connection = connections.find(remoteAddress, remotePort);
+      if (connection && (connection.refusals += 1) > limits.refusedCalls) {
+        refused = true;
+        stream.session?.destroy();
+        return;
+      }
       const error = HostError.from(thrown);
       const { code, details, metadata: trailers } = serviceErrorOf(error, new Metadata());
       observeCall(observer, { metadata, getPath: () => path, getHost: () => call.getHost(), getPeer: () => call.getPeer() })(error);
       call.sendStatus({ code, details, metadata: trailers ?? null });
       refused = true;
-      // To refuse a call costs more than to make one: who goes on is cut off.
-      const { remoteAddress, remotePort } = call.getConnectionInfo();
-      const connection = connections.find(remoteAddress, remotePort);
-      if (connection && (connection.refusals += 1) > limits.refusedCalls) setImmediate(() => stream.session?.destroy());
       // What grpc-js has buffered of a message goes with the stream, and its sender is told to stop; in the same turn that would overtake the status.
       setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
     };
