@@ -88,6 +88,10 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 		backup, err := r.Management.DescribeBackup(r.ctx, &managementv1.DescribeBackupRequest{Uri: r.uri(s.URI)})
 		return outcome{"documents": backup.GetDocuments()}, err
 	},
+	"checkIndex": func(r *scenarioRun, s step) (outcome, error) {
+		result, err := r.CheckIndex(r.ctx, &managementv1.CheckIndexRequest{})
+		return outcome{"documents": result.GetDocuments()}, err
+	},
 	"verifyBackup": func(r *scenarioRun, s step) (outcome, error) {
 		result, err := r.VerifyBackup(r.ctx, &managementv1.VerifyBackupRequest{Uri: r.uri(s.URI)})
 		return outcome{"documents": result.GetBackup().GetDocuments()}, err

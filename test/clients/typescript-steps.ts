@@ -94,6 +94,10 @@ export const steps: Record<string, (world: World, step: Step) => Promise<Outcome
     const { name } = await client.management.undoRestore({});
     return { documents: Number((await client.waitForOperation(name)).restore().documents) };
   },
+  async checkIndex({ client }) {
+    const { name } = await client.management.checkIndex({});
+    return { documents: Number((await client.waitForOperation(name)).check().documents) };
+  },
   async verifyBackup(world, step) {
     const { name } = await world.client.management.verifyBackup({ uri: uriOf(world, step["uri"]) });
     return { documents: Number((await world.client.waitForOperation(name)).verify().backup?.documents) };

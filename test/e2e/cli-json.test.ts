@@ -49,6 +49,7 @@ test("every command's document is the message of the table, and errors have thei
     ["documents delete", link],
     ["diff", backups, "--live"],
     ["verify", backups],
+    ["check"],
     ["inspect", backups],
     ["list", root],
     ["export", backups, "-o", join(root, "out.ndjson")],
