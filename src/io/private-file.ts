@@ -1,9 +1,16 @@
 import { closeSync, openSync } from "node:fs";
-import type { FileSystem } from "./file-system.js";
+import { errnoOf, type FileSystem } from "./file-system.js";
 
-/** Creates the file for the process's own user alone, where it does not exist: SQLite would create it by the umask, and gives its journals the mode of the file. */
+/**
+ * Creates the file for the process's own user alone, where it does not exist: SQLite would create it by the umask, and gives its journals
+ * the mode of the file. An existing file is not opened: to close it again would drop every lock that this process holds on it (POSIX).
+ */
 export function createPrivateFile(path: string): void {
-  closeSync(openSync(path, "a", 0o600));
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+  }
 }
 
 const groupAndOthers = 0o077;

@@ -1,5 +1,6 @@
 import { parentPort } from "node:worker_threads";
 import { HostError } from "../errors.js";
+import { fromFileError } from "./file-error.js";
 import type { WorkerReply, WorkerRequest } from "./worker-client.js";
 
 /** Serves calls in a worker thread, one after the other, until it is told to close. The counterpart of startWorker. */
@@ -11,7 +12,7 @@ export function serveWorker<Q, R>(open: () => { handle(request: Q, progress: (co
   try {
     service = open();
   } catch (thrown) {
-    reply({ id: 0, error: HostError.from(thrown).toRecord() });
+    reply({ id: 0, error: HostError.from(fromFileError(thrown, "Starting a thread")).toRecord() });
     port.close();
     return;
   }
@@ -24,7 +25,7 @@ export function serveWorker<Q, R>(open: () => { handle(request: Q, progress: (co
     try {
       reply({ id, result: service.handle(request, (progress) => reply({ id, progress })) });
     } catch (thrown) {
-      reply({ id, error: HostError.from(thrown).toRecord() });
+      reply({ id, error: HostError.from(fromFileError(thrown, "The work of a thread")).toRecord() });
     }
   });
   reply({ id: 0, result: undefined });

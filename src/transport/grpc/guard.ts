@@ -49,12 +49,14 @@ export function createGuard({ methods, authorize, admission, connections, observ
       // To refuse a call costs more than to make one: who goes on is cut off, with all that came in the same packets.
       const { remoteAddress, remotePort } = call.getConnectionInfo();
       const connection = connections.find(remoteAddress, remotePort);
-      if (connection && (connection.refusals += 1) > limits.refusedCalls) {
+      const error = HostError.from(thrown);
+      // Who is known and may not do one thing may do others.
+      if (connection && error.code === "UNAUTHENTICATED") connection.refusals += 1;
+      if (connection && connection.refusals > limits.refusedCalls) {
         refused = true;
         stream.session?.destroy();
         return;
       }
-      const error = HostError.from(thrown);
       const { code, details, metadata: trailers } = serviceErrorOf(error, new Metadata());
       observeCall(observer, { metadata, getPath: () => path, getHost: () => call.getHost(), getPeer: () => call.getPeer() })(error);
       call.sendStatus({ code, details, metadata: trailers ?? null });

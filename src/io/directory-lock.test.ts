@@ -1,0 +1,23 @@
+import { execFileSync } from "node:child_process";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { temporaryDirectory } from "../../test/support/temporary-directory.js";
+import { lockDirectory } from "./directory-lock.js";
+
+const sqlite = createRequire(join(process.cwd(), "package.json")).resolve("better-sqlite3");
+
+/** Whether another process gets the lock. */
+function isFree(path: string): boolean {
+  const program = `const db = new (require(${JSON.stringify(sqlite)}))(${JSON.stringify(path)}, { timeout: 0 }); try { db.exec("BEGIN EXCLUSIVE"); console.log("free"); } catch { console.log("held"); }`;
+  return execFileSync(process.execPath, ["-e", program]).toString().trim() === "free";
+}
+
+test("a lock holds against other processes, also after a second host of this process was refused it", () => {
+  const path = join(temporaryDirectory(), "lock.sqlite");
+  const lock = lockDirectory(path);
+  expect(isFree(path)).toBe(false);
+  expect(() => lockDirectory(path)).toThrow(expect.objectContaining({ reason: "DIRECTORY_IN_USE" }) as Error);
+  expect(isFree(path)).toBe(false);
+  lock.release();
+  expect(isFree(path)).toBe(true);
+});
