@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { HostError } from "../errors.js";
+import { errnoOf } from "./file-system.js";
 import { createPrivateFile } from "./private-file.js";
 
 /**
@@ -22,8 +23,8 @@ export function lockDirectory(path: string): { release(): void } {
     db.exec("BEGIN EXCLUSIVE");
   } catch (cause) {
     db.close();
-    if (cause instanceof Database.SqliteError && cause.code.startsWith("SQLITE_BUSY")) throw refused(cause);
-    const problem = cause instanceof Database.SqliteError && cause.code === "SQLITE_NOTADB" ? "it is no lock; remove it if no host is running" : "is the directory writable?";
+    if (errnoOf(cause)?.startsWith("SQLITE_BUSY")) throw refused(cause);
+    const problem = errnoOf(cause) === "SQLITE_NOTADB" ? "it is no lock; remove it if no host is running" : "is the directory writable?";
     throw new HostError("CONFIGURATION_INVALID", `The lock ${path} cannot be taken: ${problem}`, { cause });
   }
   return { release: () => void db.close() };
