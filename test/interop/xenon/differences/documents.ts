@@ -4,6 +4,7 @@ const wrong = "It is the request that is wrong, not the host.";
 const own = "The words are each host's own; what is wrong is the same.";
 
 export const documentDifferences: readonly AllowedDifference[] = [
+  { request: /./, field: "header.x-content-type-options", xenon: undefined, ours: "nosniff", why: "No browser takes an answer for anything but what its type says." },
   { request: /./, field: "header.etag", xenon: undefined, ours: /^"\\?"[\w-]+\\?""$/, why: "The version as an ETag, so that a write can be made conditional by If-Match." },
   { request: /./, field: "header.allow", xenon: undefined, ours: /^"[A-Z, ]+"$/, why: "RFC 9110 wants it with 405." },
   { request: /bad JSON|of a wrong type|an array for management/, field: "body.message", xenon: /^"Unparseable JSON body: java\./, ours: /^"Unparseable JSON body: /, why: "The same beginning, without a Java exception behind it." },
