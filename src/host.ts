@@ -475,7 +475,6 @@ async function openIndexes(
 ): Promise<Map<string, DocumentIndex>> {
   const { seams } = options;
   const engine = { nowMicros: seams.nowMicros, retainedVersions: options.retainedVersions, historyMicros: options.historyMs * 1000 };
-  const indexes = new Map<string, DocumentIndex>();
   const open = async (link: string, inMemory: boolean, directory: string) => {
     const index = await openDocumentIndex(seams, sqliteKit, {
       link,
@@ -487,13 +486,19 @@ async function openIndexes(
       ...(!inMemory && { onCommit: hooks.onCommit }),
     });
     closers.push(() => index.close());
-    indexes.set(link, index);
+    return index;
   };
-  await open(durableIndexLink, false, join(dataDirectory, indexDirectoryName));
   const memory = await openMemoryDirectory(seams.files, await memoryParent(seams.files));
   closers.push(() => memory.remove());
-  for (const [i, link] of [inMemoryIndexLink, ...options.memoryIndexes].entries()) await open(link, true, join(memory.path, `index-${i}`));
-  return indexes;
+  // Side by side, as each starts threads; where one fails, the others are open, and so will be closed, before that is told.
+  const opened = await Promise.allSettled([
+    open(durableIndexLink, false, join(dataDirectory, indexDirectoryName)),
+    ...[inMemoryIndexLink, ...options.memoryIndexes].map((link, i) => open(link, true, join(memory.path, `index-${i}`))),
+  ]);
+  return new Map(opened.map((each) => {
+    if (each.status === "rejected") throw each.reason;
+    return [each.value.link, each.value];
+  }));
 }
 
 /** Expiry and pruning, in bounded steps, as long as the host runs. */
