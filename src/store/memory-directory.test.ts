@@ -82,3 +82,12 @@ test("one that another host took for abandoned before its lock was held is left 
   for (const lock of locks) lock.release();
   expect(readdirSync(parent)).toEqual([]);
 });
+
+test("what a host that starts removes while its owner closes, and removes it too, keeps nobody from closing", async () => {
+  const removeTree = async () => Promise.reject(Object.assign(new Error("ENOTEMPTY"), { code: "ENOTEMPTY" }));
+  const { path, remove } = await openMemoryDirectory({ ...nodeFileSystem, removeTree }, parent);
+  await remove();
+  const next = await openMemoryDirectory(nodeFileSystem, parent);
+  expect(existsSync(path)).toBe(false);
+  await next.remove();
+});

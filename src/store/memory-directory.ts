@@ -37,7 +37,8 @@ export async function openMemoryDirectory(files: FileSystem, parent: string): Pr
         path,
         async remove() {
           lock.release();
-          await files.removeTree(path);
+          // A host that starts at this moment finds nobody's lock on it, and removes it as well.
+          await removeIfWeCan(files, path);
         },
       };
     } catch (error) {
