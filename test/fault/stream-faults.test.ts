@@ -28,10 +28,11 @@ test("a host that is killed in the middle of a stream goes on with it, down and 
   await ask(`${host.url}/core/examples`, "POST", { name: "later", documentSelfLink: "later" });
   const changed = await documentsOf(host.url);
   const half = Math.floor(whole.bytes.length / 2);
-  const cut = sendRestore(client, [header({ transferName: "transfers/up" }), chunk(whole.bytes, 0, half)], true).catch(() => {});
-  await cut;
   // A host that has not heard of the stream yet has nothing to go on with.
-  for (let tries = 0; tries < 250 && (await ask(`${host.url}/v1/transfers/up`)).status !== 200; tries++) await sleep(20);
+  const known = async () => {
+    for (let tries = 0; tries < 500 && (await ask(`${host.url}/v1/transfers/up`)).status !== 200; tries++) await sleep(20);
+  };
+  await sendRestore(client, [header({ transferName: "transfers/up" }), chunk(whole.bytes, 0, half)], known).catch(() => {});
   await host.stop("SIGKILL");
   client.close();
 

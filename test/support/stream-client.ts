@@ -62,17 +62,17 @@ export const trailer = (bytes: Buffer): RestoreMessage => ({
   value: { sizeBytes: BigInt(bytes.length), sha256: createHash("sha256").update(bytes).digest("hex") },
 });
 
-/** Sends messages as they are; resolves to the answer or rejects with the call's error. `leave`: cancels instead of ending. */
-export function sendRestore(client: ManagementServiceClient, messages: (RestoreMessage | undefined)[], leave = false): Promise<StreamRestoreResponse> {
+/** Sends messages as they are; resolves to the answer or rejects with the call's error. `leaveAfter`: then cancels, instead of ending. */
+export function sendRestore(client: ManagementServiceClient, messages: (RestoreMessage | undefined)[], leaveAfter?: () => Promise<void>): Promise<StreamRestoreResponse> {
   return new Promise((resolve, reject) => {
     const call = client.streamRestore((error, response) => (error ? reject(error) : resolve(response)));
     void (async () => {
       for (const message of messages) {
         if (!call.write({ message })) await new Promise((done) => call.once("drain", done));
       }
-      if (!leave) return call.end();
-      // What was written is on its way; then the client is gone.
-      setTimeout(() => call.cancel(), 100);
+      if (!leaveAfter) return call.end();
+      await leaveAfter();
+      call.cancel();
     })();
   });
 }
