@@ -357,7 +357,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     corsOrigins: options.corsOrigins,
     admission,
     handlers: [
-      createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, shares: clientShares, tokens }),
+      createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, startTimeMicros, shares: clientShares, tokens }),
       ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),
       createHealthCheck(health),
       createMetricsHandler({ exposition: () => metrics.read({ describeHost, operations, streams, stats, autoBackup: () => started.autoBackup.status() }), tokens }),

@@ -5,8 +5,11 @@ import { joinMembers, scanMembers, type Members } from "./members.js";
 /** The document kind of Xenon's ExampleService, field for field as it answers. */
 export const exampleKind = "com:vmware:xenon:services:common:ExampleService:ExampleServiceState";
 
-/** The state that a request describes. Fields that the kind does not have are dropped, as Xenon drops them. */
-export function exampleState(action: "POST" | "PUT" | "PATCH", given: Members): string {
+/**
+ * The state that a request describes. Fields that the kind does not have are dropped, as Xenon drops them; a POST says whether
+ * it comes from a migration, whatever its body has.
+ */
+export function exampleState(action: "POST" | "PUT" | "PATCH", given: Members, fromMigration = false): string {
   const state: Members = new Map();
   const patch = action === "PATCH";
   const keyValues = present(given.get("keyValues"));
@@ -19,7 +22,7 @@ export function exampleState(action: "POST" | "PUT" | "PATCH", given: Members): 
   else if (!patch) state.set("tags", "[]");
   setIfPresent(state, "id", given, stringText);
   setIfPresent(state, "required", given, stringText);
-  if (action === "POST") state.set("isFromMigration", "false");
+  if (action === "POST") state.set("isFromMigration", String(fromMigration));
   if (action === "PUT") setIfPresent(state, "isFromMigration", given, booleanText);
   if (!patch && !state.has("name")) {
     throw new HostError("REQUEST_INVALID", action === "POST" ? "name is required" : "name must be set");
@@ -38,7 +41,9 @@ export function mergeExample(currentBody: string, patchBody: string): string {
     const value = mergeField(name, present(current.get(name)), present(patch.get(name)));
     if (value !== undefined) merged.set(name, value);
   }
-  merged.set("isFromMigration", "false");
+  // A PATCH does not change it, nor does it bring back what a PUT left out.
+  const fromMigration = current.get("isFromMigration");
+  if (fromMigration !== undefined) merged.set("isFromMigration", fromMigration);
   return joinMembers(merged);
 }
 

@@ -9,9 +9,9 @@ export interface KindDefinition {
   /**
    * Checks the own fields of a request and writes them as they are kept. For a PATCH that is what is merged in, so a
    * null that means something stays. Throws REQUEST_INVALID for what the kind requires and JSON_INVALID for a value
-   * of another type.
+   * of another type. `fromMigration`: a migration writes a document that it read elsewhere.
    */
-  body(action: "POST" | "PUT" | "PATCH", members: Members): string;
+  body(action: "POST" | "PUT" | "PATCH", members: Members, fromMigration?: boolean): string;
 }
 
 /** The definition of a kind; one without rules of its own keeps every field as it came. */

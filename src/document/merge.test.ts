@@ -54,14 +54,14 @@ describe("a PATCH of an ExampleService document", () => {
     expect(merged).toBe('{"keyValues":{"k":"3","m":"4"},"name":"a","tags":["x","y","z"],"id":"i","isFromMigration":false}');
   });
 
-  test("brings isFromMigration back after a PUT", () => {
-    expect(applyMerge("example", body("PUT", '{"name":"a"}'), body("PATCH", '{"name":"b"}'))).toBe(
-      '{"keyValues":{},"name":"b","tags":[],"isFromMigration":false}',
+  test.each(["", ',"isFromMigration":true', ',"isFromMigration":false'])("leaves isFromMigration as a PUT set it: %p", (state) => {
+    expect(applyMerge("example", body("PUT", `{"name":"a"${state}}`), body("PATCH", '{"name":"b","isFromMigration":true}'))).toBe(
+      `{"keyValues":{},"name":"b","tags":[]${state}}`,
     );
   });
 
   test("never leaves a null in keyValues", () => {
-    expect(applyMerge("example", '{"name":"a"}', '{"keyValues":{"k":null}}')).toBe('{"keyValues":{},"name":"a","tags":[],"isFromMigration":false}');
+    expect(applyMerge("example", '{"name":"a"}', '{"keyValues":{"k":null}}')).toBe('{"keyValues":{},"name":"a","tags":[]}');
   });
 });
 

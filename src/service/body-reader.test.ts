@@ -8,8 +8,8 @@ const long = (text: string) => `{"text":"${"é".repeat(limits.inlineBodyChars)}"
 
 test("a long body is read by a thread, with the same outcome", async () => {
   for (const own of ['"n":1.10,"documentSelfLink":"a"', '"n":9007199254740993']) {
-    const short = await bodies.read("acme:Thing", "POST", `{${own}}`, { documentExpirationTimeMicros: 7 });
-    const { body, ...rest } = await bodies.read("acme:Thing", "POST", long(own), { documentExpirationTimeMicros: 7 });
+    const short = await bodies.read("acme:Thing", "POST", `{${own}}`, { given: { documentExpirationTimeMicros: 7 } });
+    const { body, ...rest } = await bodies.read("acme:Thing", "POST", long(own), { given: { documentExpirationTimeMicros: 7 } });
     expect(rest).toEqual({ ...short, body: undefined });
     expect(body).toContain(short.body.slice(1));
   }
@@ -21,8 +21,8 @@ test("errors come back as they are", async () => {
 });
 
 test("a system field beside the body joins it; one that is in both is refused", async () => {
-  expect(await bodies.read("acme:Thing", "POST", '{"n":9007199254740993}', { documentSelfLink: 'a"b' })).toEqual({ body: '{"n":9007199254740993}', selfLink: 'a"b' });
-  await expect(bodies.read("acme:Thing", "POST", '{"documentSelfLink":"a"}', { documentSelfLink: "b" })).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
+  expect(await bodies.read("acme:Thing", "POST", '{"n":9007199254740993}', { given: { documentSelfLink: 'a"b' } })).toEqual({ body: '{"n":9007199254740993}', selfLink: 'a"b' });
+  await expect(bodies.read("acme:Thing", "POST", '{"documentSelfLink":"a"}', { given: { documentSelfLink: "b" } })).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
 });
 
 test("the event loop goes on while the largest document is read", async () => {

@@ -2,14 +2,14 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { HostError } from "../errors.js";
 import { startWorker, type WorkerClient } from "../io/worker-client.js";
 import { limits } from "../limits.js";
-import { kindTable, readDocumentBody, type DocumentBody, type GivenFields, type ReadBody, type WriteAction } from "./document-body.js";
+import { kindTable, readDocumentBody, type DocumentBody, type BodyContext, type ReadBody, type WriteAction } from "./document-body.js";
 
 /** A body that is read by the thread. */
 export interface BodyCall {
   kind: string;
   action: WriteAction;
   text: string;
-  given?: GivenFields;
+  context: BodyContext;
 }
 
 export interface BodyReader {
@@ -32,12 +32,12 @@ export function createBodyReader(): BodyReader {
   }
 
   return {
-    async read(kind, action, text, given) {
-      if (text.length <= limits.inlineBodyChars) return readDocumentBody(kinds(kind), action, text, given);
+    async read(kind, action, text, context = {}) {
+      if (text.length <= limits.inlineBodyChars) return readDocumentBody(kinds(kind), action, text, context);
       // To pass a text of 16 MiB to a thread is a turn's work of its own.
       await nextTurn();
       worker ??= start();
-      return (await worker).call({ kind, action, text, ...(given && { given }) });
+      return (await worker).call({ kind, action, text, context });
     },
     async close() {
       await (await worker)?.close();

@@ -5,6 +5,6 @@ import { kindTable, readDocumentBody, type DocumentBody } from "./document-body.
 const kinds = kindTable();
 
 serveWorker<BodyCall, DocumentBody>(() => ({
-  handle: ({ kind, action, text, given }) => readDocumentBody(kinds(kind), action, text, given),
+  handle: ({ kind, action, text, context }) => readDocumentBody(kinds(kind), action, text, context),
   close: () => undefined,
 }));

@@ -15,13 +15,21 @@ export interface DocumentBody {
 /** System fields that a request gives beside the body. */
 export type GivenFields = Partial<Record<SystemField, string | number>>;
 
+/** What a write says beside its body. */
+export interface BodyContext {
+  /** System fields; REQUEST_INVALID for one that is in the body too. */
+  given?: GivenFields;
+  /** A migration writes a document that it read elsewhere. */
+  fromMigration?: boolean;
+}
+
 export type WriteAction = "POST" | "PUT" | "PATCH";
 
 /** Reads the body of a write of a document of the kind; long ones off the event loop. Throws as readDocumentBody. */
-export type ReadBody = (kind: string, action: WriteAction, text: string, given?: GivenFields) => Promise<DocumentBody> | DocumentBody;
+export type ReadBody = (kind: string, action: WriteAction, text: string, context?: BodyContext) => Promise<DocumentBody> | DocumentBody;
 
 /** Throws BODY_TOO_LARGE, JSON_INVALID, and what the kind requires as REQUEST_INVALID. An empty text is an empty document. */
-export function readDocumentBody(kind: KindDefinition, action: WriteAction, text: string, given: GivenFields = {}): DocumentBody {
+export function readDocumentBody(kind: KindDefinition, action: WriteAction, text: string, { given = {}, fromMigration }: BodyContext = {}): DocumentBody {
   // No text takes more than three bytes for a code unit, so most need no counting.
   if (text.length * 3 > limits.documentBytes && Buffer.byteLength(text) > limits.documentBytes) {
     throw new HostError("BODY_TOO_LARGE", `The document is larger than ${limits.documentBytes} bytes.`);
@@ -34,7 +42,7 @@ export function readDocumentBody(kind: KindDefinition, action: WriteAction, text
   const selfLink = selfLinkOf(members);
   const expirationTimeMicros = expirationOf(members, action);
   return {
-    body: kind.body(action, ownMembers(members)),
+    body: kind.body(action, ownMembers(members), fromMigration),
     ...(selfLink !== undefined && { selfLink }),
     ...(expirationTimeMicros !== undefined && { expirationTimeMicros }),
   };

@@ -1,15 +1,13 @@
-import type { GivenFields } from "./document-body.js";
+import type { BodyContext } from "./document-body.js";
 import type { ExportPage, ExportRequest } from "./export-documents.js";
 import type { DocumentVersion } from "../document/document.js";
 
 /** Documents of all factories, in the host's own terms; REST, the Xenon dialect and gRPC are thin layers over it. */
 
-export interface WriteOptions {
+export interface WriteOptions extends BodyContext {
   expectedVersion?: number;
   /** POST onto a deleted link goes on from the deleted version. */
   revive?: boolean;
-  /** System fields beside the body; REQUEST_INVALID for one that is in the body too. */
-  given?: GivenFields;
 }
 
 export interface ListRequest {

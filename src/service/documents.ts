@@ -44,7 +44,7 @@ export function createDocumentService(options: DocumentServiceOptions): Document
 
   async function change(action: "PATCH" | "PUT", link: string, text: string, writeOptions: WriteOptions = {}): Promise<DocumentVersion> {
     const factory = factoryOfLink(link);
-    const { body, expirationTimeMicros } = await readBody(factory.kind, action, text, writeOptions.given);
+    const { body, expirationTimeMicros } = await readBody(factory.kind, action, text, writeOptions);
     return written(
       await indexOf(factory.indexLink).write({
         ...common(factory, link, writeOptions),
@@ -74,7 +74,7 @@ export function createDocumentService(options: DocumentServiceOptions): Document
 
     async create(factoryPath, text, writeOptions = {}) {
       const factory = factoryAt(factoryPath);
-      const { body, selfLink, expirationTimeMicros } = await readBody(factory.kind, "POST", text, writeOptions.given);
+      const { body, selfLink, expirationTimeMicros } = await readBody(factory.kind, "POST", text, writeOptions);
       const link = createLink(factory.path, selfLink, newId);
       return written(
         await indexOf(factory.indexLink).write({

@@ -9,7 +9,12 @@ import { conditionOf, pinQuery, type PinnedQuery, type QueriedIndex } from "./qu
 
 export type QueryStage = "CREATED" | "STARTED" | "FINISHED" | "FAILED" | "CANCELLED";
 
+/** Xenon's two factories of query tasks: what is asked of all hosts, and of this one. With one host they find the same. */
+export const queryTaskFactories = ["/core/query-tasks", "/core/local-query-tasks"] as const;
+export type QueryTaskFactory = (typeof queryTaskFactories)[number];
+
 export interface QueryRequest {
+  factory: QueryTaskFactory;
   indexLink: string;
   specification: QuerySpecification;
   /** The name of the task; one is made up where it is absent. */
@@ -22,7 +27,8 @@ export interface QueryRequest {
 
 /** A query and how far it is. Its documents are not kept: they are read again, at the same position, whenever they are asked for. */
 export interface QueryTask {
-  readonly id: string;
+  /** Below one of the factories. */
+  readonly link: string;
   readonly indexLink: string;
   readonly specification: QuerySpecification;
   readonly expirationTimeMicros: number;
@@ -44,17 +50,17 @@ export interface QueryTasks {
    * REQUEST_INVALID for an index that is not there, QUERY_LIMIT where too many are remembered.
    */
   run(request: QueryRequest, signal: AbortSignal): Promise<QueryTask>;
-  /** Runs a query in the background, to be asked for by its id. DOCUMENT_EXISTS where the id is taken. */
+  /** Runs a query in the background, to be asked for by its link. DOCUMENT_EXISTS where that is taken. */
   start(request: QueryRequest): QueryTask;
   /** DOCUMENT_NOT_FOUND for one that never was or is expired. */
-  get(id: string): QueryTask;
+  get(link: string): QueryTask;
   /** A query that is answered in pages, whoever runs it. */
-  paged(id: string): QueryTask;
-  list(): QueryTask[];
+  paged(link: string): QueryTask;
+  list(factory: QueryTaskFactory): QueryTask[];
   /** REQUEST_INVALID for one that is over. */
-  cancel(id: string, failure?: HostError): QueryTask;
+  cancel(link: string, failure?: HostError): QueryTask;
   /** Cancels and forgets it; false when there is none. */
-  remove(id: string): boolean;
+  remove(link: string): boolean;
   /** Cancels what runs and waits for its end. */
   close(): Promise<void>;
 }
@@ -67,8 +73,6 @@ export interface QueryTasksOptions {
   /** Hears of a failure of the host in a task whose request was answered. */
   onInternalError: (thrown: unknown) => void;
 }
-
-export const queryTasksLink = "/core/query-tasks";
 
 interface Entry {
   task: QueryTask;
@@ -98,12 +102,12 @@ export function createQueryTasks({ storeOf, nowMicros, newId, onInternalError }:
     }
   }
 
-  function made({ id = newId(), indexLink, specification, expirationTimeMicros }: QueryRequest): QueryTask {
+  function made({ factory, id = newId(), indexLink, specification, expirationTimeMicros }: QueryRequest): QueryTask {
     indexOf(indexLink);
     conditionOf(specification);
     const now = nowMicros();
     return {
-      id,
+      link: linkOf(factory, id),
       indexLink,
       specification,
       expirationTimeMicros: expirationTimeMicros ?? now + limits.queryTaskMs * 1000,
@@ -133,13 +137,13 @@ export function createQueryTasks({ storeOf, nowMicros, newId, onInternalError }:
       throw new HostError("QUERY_LIMIT", `${entries.size} query tasks are remembered, as many as the host holds; delete some, or let them expire sooner.`);
     }
     const entry: Entry = { task, listed, bytes: size, holds: client ? take(client, size) : [], controller: new AbortController() };
-    entries.set(task.id, entry);
+    entries.set(task.link, entry);
     bytes += size;
     return entry;
   }
 
   function drop(entry: Entry): void {
-    if (!entries.delete(entry.task.id)) return;
+    if (!entries.delete(entry.task.link)) return;
     bytes -= entry.bytes;
     for (const hold of entry.holds) hold.release();
     entry.controller.abort(new HostError("OPERATION_CANCELLED", "The query task was deleted."));
@@ -150,10 +154,10 @@ export function createQueryTasks({ storeOf, nowMicros, newId, onInternalError }:
     for (const entry of entries.values()) if (entry.task.expirationTimeMicros <= now) drop(entry);
   }
 
-  function entryOf(id: string): Entry {
+  function entryOf(link: string): Entry {
     dropExpired();
-    const entry = entries.get(id);
-    if (entry === undefined) throw notFound(id);
+    const entry = entries.get(link);
+    if (entry === undefined) throw notFound(link);
     return entry;
   }
 
@@ -207,34 +211,33 @@ export function createQueryTasks({ storeOf, nowMicros, newId, onInternalError }:
     },
     start(request) {
       dropExpired();
-      if (request.id !== undefined && entries.has(request.id)) {
-        throw new HostError("DOCUMENT_EXISTS", `Service already started: ${queryTasksLink}/${request.id} stage: CREATED`);
-      }
+      const link = request.id === undefined ? undefined : linkOf(request.factory, request.id);
+      if (link !== undefined && entries.has(link)) throw new HostError("DOCUMENT_EXISTS", `Service already started: ${link} stage: CREATED`);
       const entry = keep(made(request), true, request.client);
       const run = execute(entry).finally(() => running.delete(run));
       running.add(run);
       return { ...entry.task };
     },
-    get(id) {
-      const entry = entryOf(id);
-      if (!entry.listed) throw notFound(id);
+    get(link) {
+      const entry = entryOf(link);
+      if (!entry.listed) throw notFound(link);
       return checked(entry.task);
     },
-    paged: (id) => entryOf(id).task,
-    list() {
+    paged: (link) => entryOf(link).task,
+    list(factory) {
       dropExpired();
-      return [...entries.values()].filter((entry) => entry.listed).map((entry) => checked(entry.task));
+      return [...entries.values()].filter(({ listed, task }) => listed && task.link.startsWith(`${factory}/`)).map((entry) => checked(entry.task));
     },
-    cancel(id, failure = new HostError("OPERATION_CANCELLED", "The query was cancelled.")) {
-      const { task, controller } = entryOf(id);
+    cancel(link, failure = new HostError("OPERATION_CANCELLED", "The query was cancelled.")) {
+      const { task, controller } = entryOf(link);
       if (task.stage === "FINISHED") throw new HostError("REQUEST_INVALID", "The query is finished: its results stay until it expires. DELETE the task to be rid of them.");
       if (task.stage === "CANCELLED" || task.stage === "FAILED") throw new HostError("REQUEST_INVALID", "new stage must be greater than current");
       become(task, "CANCELLED", { failure });
       controller.abort(failure);
       return task;
     },
-    remove(id) {
-      const entry = entries.get(id);
+    remove(link) {
+      const entry = entries.get(link);
       if (entry !== undefined) drop(entry);
       return entry !== undefined;
     },
@@ -269,7 +272,10 @@ function tooMany(shortage: Shortage): HostError {
   return new HostError("QUERY_LIMIT", `The query tasks ${whose} that are remembered are as many as the host holds; delete some, or let them expire sooner.`);
 }
 
-function notFound(id: string): HostError {
-  const link = `${queryTasksLink}/${id}`;
+function linkOf(factory: QueryTaskFactory, id: string): string {
+  return `${factory}/${id}`;
+}
+
+function notFound(link: string): HostError {
   return new HostError("DOCUMENT_NOT_FOUND", `Service not found: ${link}`, { metadata: { link } });
 }

@@ -80,6 +80,7 @@ export async function startDialectHost(options: { tokens?: string; idleMs?: numb
         idleMs: options.idleMs ?? 10_000,
         indexLinks: [durableIndexLink, inMemoryIndexLink],
         hostId: "host-1",
+        startTimeMicros: 1_795_348_000_000_000,
         tokens: options.tokens === undefined ? undefined : openTokens(options.tokens),
       }),
     ],

@@ -10,6 +10,7 @@ import { clientBy, requireRoleOf } from "./access.js";
 import { createDocumentRoutes } from "./document-routes.js";
 import { createLocalFileRoutes } from "./local-file-routes.js";
 import { createManagementRoutes } from "./management-routes.js";
+import { createNodeGroupRoutes } from "./node-group-routes.js";
 import { createQueryTaskRoutes } from "./query-task-routes.js";
 
 export interface XenonDialectOptions {
@@ -24,6 +25,7 @@ export interface XenonDialectOptions {
   /** The indexes that are open, by link; their backup services are these with -backup. */
   indexLinks: readonly string[];
   hostId: string;
+  startTimeMicros: number;
   /** What one token may take of operations and file services. Absent: all. */
   shares?: ClientShares | undefined;
   /** Absent: everything is allowed to everybody who can connect. */
@@ -32,16 +34,18 @@ export interface XenonDialectOptions {
 
 /** What a VMware Xenon host answers under /core: documents, factories, and backup and restore by PATCH. */
 export function createXenonDialect(options: XenonDialectOptions): HttpHandler {
-  const { documents, management, operations, control, queries, fileStore, idleMs, indexLinks, hostId, shares, tokens } = options;
+  const { documents, management, operations, control, queries, fileStore, idleMs, indexLinks, hostId, startTimeMicros, shares, tokens } = options;
   const requireRole = requireRoleOf(tokens);
   const clientOf = clientBy(tokens);
-  const onDocuments = createDocumentRoutes({ documents, indexLinks, hostId, requireRole });
+  const onDocuments = createDocumentRoutes({ documents, indexLinks, hostId, startTimeMicros, requireRole });
   const onManagement = createManagementRoutes({ management, operations, control, hostId, indexLinks, authorization: tokens !== undefined, requireRole, clientOf, shares });
   const onQueryTasks = createQueryTaskRoutes({ queries, hostId, requireRole, clientOf });
+  const onNodeGroup = createNodeGroupRoutes({ hostId, startTimeMicros, requireRole });
   const onLocalFiles = createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole, clientOf, shares });
   return async (request, response, signal) =>
     (await onDocuments(request, response, signal)) ||
     (await onQueryTasks(request, response, signal)) ||
     (await onManagement(request, response, signal)) ||
+    (await onNodeGroup(request, response, signal)) ||
     (await onLocalFiles(request, response, signal));
 }

@@ -11,6 +11,7 @@ import type { RequireRole } from "./access.js";
 import { sendListing } from "./listing.js";
 import { readPast, type Past } from "./past.js";
 import { etagOf, expectedVersion, isUnchanged } from "./preconditions.js";
+import { utilityText } from "./utility-services.js";
 import { parametersOf, refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";
 
 export interface DocumentRoutes {
@@ -18,11 +19,12 @@ export interface DocumentRoutes {
   /** The indexes whose old versions can be asked for by GET <index>?documentSelfLink=..&documentVersion=.. */
   indexLinks: readonly string[];
   hostId: string;
+  startTimeMicros: number;
   requireRole: RequireRole;
 }
 
 /** Factories, their documents and the versions of an index, under the paths and with the answers of Xenon. */
-export function createDocumentRoutes({ documents, indexLinks, hostId, requireRole }: DocumentRoutes): HttpHandler {
+export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeMicros, requireRole }: DocumentRoutes): HttpHandler {
   const indexes = new Set(indexLinks);
 
   return async (request, response, signal) => {
@@ -64,8 +66,8 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, requireRol
       case "HEAD": {
         requireRole(request, "read");
         const past = query === "" ? {} : readPast(parametersOf(query));
-        const document = await stateOf(factory, link, past).catch((thrown: unknown) => ifAvailability(thrown, factory, link));
-        if (document === undefined) sendJson(response, 200, "");
+        const document = await stateOf(factory, link, past).catch((thrown: unknown) => utilityInstead(thrown, factory, link));
+        if (typeof document === "string") sendJson(response, 200, document);
         else if (isUnchanged(request, document.version)) response.writeHead(304, ["etag", etagOf(document.version), ...noSniff]).end();
         else await sendDocument(response, document);
         return;
@@ -93,6 +95,14 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, requireRol
     }
   }
 
+  /** The answer of a utility service (/available, /config, /stats, /template), where no document has that link. */
+  function utilityInstead(thrown: unknown, factory: FactoryDescription, link: string): string {
+    const notThere = thrown instanceof HostError && thrown.code === "NOT_FOUND";
+    const text = notThere ? utilityText(factory, link, { hostId, startTimeMicros }) : undefined;
+    if (text === undefined) throw thrown;
+    return text;
+  }
+
   async function versionNow(link: string): Promise<number> {
     return (await documents.get(link)).version;
   }
@@ -118,13 +128,6 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, requireRol
   }
 }
 
-/** Scripts wait for a factory by asking for its /available; ours is there as soon as the host listens. */
-function ifAvailability(thrown: unknown, factory: FactoryDescription, link: string): undefined {
-  const notThere = thrown instanceof HostError && thrown.code === "NOT_FOUND";
-  if (notThere && link === `${factory.path}/available`) return undefined;
-  throw thrown;
-}
-
 /** As in Xenon, what was never there is deleted as what was: scripts clean up without looking. A condition asks for a document. */
 function ifNeverThere(thrown: unknown, { expectedVersion: expected }: WriteOptions): undefined {
   if (expected === undefined && thrown instanceof HostError && thrown.reason === "DOCUMENT_NOT_FOUND") return undefined;
@@ -144,8 +147,12 @@ async function writeOptions(request: IncomingMessage, currentVersion: () => Prom
   const { headers } = request;
   if (headers["if-match"] === undefined && headers.pragma === undefined) return noOptions;
   const expected = await expectedVersion(request, currentVersion);
-  const revive = headers.pragma?.split(/[;,]/).some((one) => one.trim().toLowerCase() === "xn-force-index-update") ?? false;
-  return { ...(expected !== undefined && { expectedVersion: expected }), ...(revive && { revive }) };
+  const directives = headers.pragma?.split(/[;,]/).map((one) => one.trim().toLowerCase()) ?? [];
+  return {
+    ...(expected !== undefined && { expectedVersion: expected }),
+    ...(directives.includes("xn-force-index-update") && { revive: true }),
+    ...(directives.includes("xn-from-migration") && { fromMigration: true }),
+  };
 }
 
 const noOptions: WriteOptions = {};

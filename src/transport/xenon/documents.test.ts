@@ -105,6 +105,33 @@ describe("documents as Xenon answers them", () => {
     const answer = await host.call("GET", "/core/examples/available");
     expect([answer.status, answer.text]).toEqual([200, ""]);
   });
+
+  test("a factory has its utility services, unless a document has that link", async () => {
+    const get = async (path: string) => JSON.parse((await host.call("GET", path)).text) as Record<string, unknown>;
+    expect(await get("/core/examples/config")).toMatchObject({ childOptions: ["PERSISTENCE", "CONCURRENT_GET_HANDLING"], peerNodeSelectorPath: "/core/node-selectors/default" });
+    expect(await get("/core/in-memory-examples/config")).toMatchObject({ childOptions: ["CONCURRENT_GET_HANDLING"] });
+    expect(await get("/core/examples/stats")).toMatchObject({ entries: { isAvailable: { latestValue: 1 } }, documentSelfLink: "/core/examples/stats" });
+    // The size of a page of all versions: Xenon's "no limit" would be an answer without pages.
+    expect(await get("/core/examples/one/template")).toMatchObject({ documentDescription: { versionRetentionLimit: 2_147_483_646 } });
+    expect((await host.call("GET", "/core/examples/one/config")).status).toBe(404);
+    await host.call("POST", "/core/examples", { name: "mine", documentSelfLink: "config" });
+    expect(await get("/core/examples/config")).toMatchObject({ name: "mine" });
+  });
+
+  test("a migration marks what it creates; later changes leave the mark as it is", async () => {
+    const from = { pragma: "xn-from-migration" };
+    const moved = { name: "moved", documentSelfLink: "/moved", documentVersion: 7, documentUpdateTimeMicros: 1_700_000_000_000_001, isFromMigration: false };
+    const made = JSON.parse((await host.call("POST", "/core/examples", moved, from)).text) as Record<string, unknown>;
+    expect(made).toMatchObject({ isFromMigration: true, documentSelfLink: "/core/examples/moved", documentVersion: 0 });
+    // A position of the log, which a restore to a time goes by; not when it was written elsewhere.
+    expect(made["documentUpdateTimeMicros"]).toBeGreaterThan(1_700_000_000_000_001);
+    expect(JSON.parse((await host.call("PATCH", "/core/examples/moved", { name: "x", isFromMigration: false })).text)).toMatchObject({ isFromMigration: true });
+    expect(JSON.parse((await host.call("PUT", "/core/examples/moved", { name: "x" }, from)).text)).not.toHaveProperty("isFromMigration");
+    expect((await host.call("POST", "/core/examples", moved, from)).status).toBe(409);
+    const again = await host.call("DELETE", "/core/examples/moved", undefined, from).then(() => host.call("POST", "/core/examples", moved, { pragma: "xn-force-index-update;xn-from-migration" }));
+    expect(JSON.parse(again.text)).toMatchObject({ isFromMigration: true });
+    expect(JSON.parse((await host.call("POST", "/core/examples", { name: "own", isFromMigration: true })).text)).toMatchObject({ isFromMigration: false });
+  });
 });
 
 describe("conditional requests", () => {

@@ -39,7 +39,7 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
     else if (path === "/core/management/stats") {
       if (request.method !== "GET") refuseMethod(request, "GET");
       requireRole(request, "read");
-      sendJson(response, 200, statsText(await control.stats(), hostId));
+      sendJson(response, 200, statsText(await control.stats(), path, hostId));
     } else return false;
     return true;
   };

@@ -3,7 +3,7 @@ import { parseMembers } from "../../document/members.js";
 import { booleanOf, integerOf, memberText, objectOf, stringOf, wordOf } from "../../query/json-fields.js";
 import { readSpecification } from "../../query/read-specification.js";
 import { durableIndexLink } from "../../service/factories.js";
-import { queryTasksLink, type QueryRequest } from "../../service/query-tasks.js";
+import type { QueryRequest, QueryTaskFactory } from "../../service/query-tasks.js";
 
 /** A query task as it was sent. */
 export interface SentQueryTask {
@@ -12,14 +12,14 @@ export interface SentQueryTask {
   direct: boolean;
 }
 
-/** Reads the body of POST /core/query-tasks. Throws REQUEST_INVALID in Xenon's words, JSON_INVALID, LINK_INVALID. */
-export function readQueryTask(text: string): SentQueryTask {
+/** Reads the body of POST of a factory of query tasks. Throws REQUEST_INVALID in Xenon's words, JSON_INVALID, LINK_INVALID. */
+export function readQueryTask(factory: QueryTaskFactory, text: string): SentQueryTask {
   if (text === "") throw new HostError("REQUEST_INVALID", "body is required");
   const members = parseMembers(text);
   const specification = memberText(members, "querySpec");
   if (specification === undefined) throw new HostError("REQUEST_INVALID", "querySpec is required");
   const taskInfo = memberText(members, "taskInfo");
-  const id = nameOf(stringOf(members, "documentSelfLink", "task"));
+  const id = nameOf(factory, stringOf(members, "documentSelfLink", "task"));
   const expires = integerOf(members, "documentExpirationTimeMicros", "task") ?? 0n;
   if (expires < 0n || expires > BigInt(Number.MAX_SAFE_INTEGER)) {
     throw new HostError("REQUEST_INVALID", "documentExpirationTimeMicros must be a time in microseconds since 1970.");
@@ -27,6 +27,7 @@ export function readQueryTask(text: string): SentQueryTask {
   return {
     direct: taskInfo !== undefined && booleanOf(objectOf(taskInfo, "taskInfo"), "isDirect", "taskInfo"),
     request: {
+      factory,
       specification: readSpecification(specification),
       indexLink: stringOf(members, "indexLink", "task") ?? durableIndexLink,
       ...(id !== undefined && { id }),
@@ -35,9 +36,9 @@ export function readQueryTask(text: string): SentQueryTask {
   };
 }
 
-function nameOf(selfLink: string | undefined): string | undefined {
+function nameOf(factory: QueryTaskFactory, selfLink: string | undefined): string | undefined {
   if (selfLink === undefined || selfLink === "") return undefined;
-  const name = selfLink.startsWith(`${queryTasksLink}/`) ? selfLink.slice(queryTasksLink.length + 1) : selfLink.replace(/^\//, "");
+  const name = selfLink.startsWith(`${factory}/`) ? selfLink.slice(factory.length + 1) : selfLink.replace(/^\//, "");
   if (/^[\w-][\w.-]{0,199}$/.test(name)) return name;
   throw new HostError("LINK_INVALID", "documentSelfLink of a query task must be a name of up to 200 letters, digits, dots, dashes and underscores.");
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { isPaged, queryTasksLink, type QueryTask, type QueryTasks } from "../../service/query-tasks.js";
+import { isPaged, queryTaskFactories, type QueryTask, type QueryTaskFactory, type QueryTasks } from "../../service/query-tasks.js";
 import { readText } from "../http/body.js";
 import { sendJson } from "../http/respond.js";
 import type { HttpHandler } from "../http/server.js";
@@ -24,40 +24,41 @@ const pagePrefix = "/core/query-page/";
 export function createQueryTaskRoutes({ queries, hostId, requireRole, clientOf }: QueryTaskRoutes): HttpHandler {
   return async (request, response, signal) => {
     const { path, query } = targetOf(request.url ?? "");
-    if (path === queryTasksLink || path === `${queryTasksLink}/`) await onTasks(request, response, query, signal);
-    else if (path.startsWith(`${queryTasksLink}/`)) await onTask(request, response, path.slice(queryTasksLink.length + 1), signal);
+    const factory = queryTaskFactories.find((one) => path === one || path.startsWith(`${one}/`));
+    if (factory !== undefined && path.length <= factory.length + 1) await onTasks(request, response, factory, query, signal);
+    else if (factory !== undefined) await onTask(request, response, path, signal);
     else if (path.startsWith(pagePrefix)) await onPage(request, response, path, signal);
     else return false;
     return true;
   };
 
-  async function onTasks(request: IncomingMessage, response: ServerResponse, query: string, signal: () => AbortSignal): Promise<void> {
+  async function onTasks(request: IncomingMessage, response: ServerResponse, factory: QueryTaskFactory, query: string, signal: () => AbortSignal): Promise<void> {
     if (request.method !== "GET" && request.method !== "POST") refuseMethod(request, "GET, POST");
     requireRole(request, "read");
     if (request.method === "GET") {
       const expand = parametersOf(query).get("expand") ?? parametersOf(query).get("$expand");
-      sendJson(response, 200, listText(expand !== undefined && expand !== "false"));
+      sendJson(response, 200, listText(factory, expand !== undefined && expand !== "false"));
       return;
     }
     requireJsonBody(request);
-    const sent = readQueryTask(await readText(request, limits.queryBodyBytes));
+    const sent = readQueryTask(factory, await readText(request, limits.queryBodyBytes));
     const client = clientOf(request);
     const wanted = { ...sent.request, ...(client && { client }) };
     if (sent.direct) await sendTask(await queries.run(wanted, signal()), "direct", response, signal());
     else sendJson(response, 202, whole(queries.start(wanted)));
   }
 
-  async function onTask(request: IncomingMessage, response: ServerResponse, id: string, signal: () => AbortSignal): Promise<void> {
+  async function onTask(request: IncomingMessage, response: ServerResponse, link: string, signal: () => AbortSignal): Promise<void> {
     if (request.method !== "GET" && request.method !== "PATCH" && request.method !== "DELETE") refuseMethod(request, "GET, PATCH, DELETE");
     requireRole(request, "read");
-    if (request.method === "GET") await sendTask(queries.get(id), "kept", response, signal());
+    if (request.method === "GET") await sendTask(queries.get(link), "kept", response, signal());
     else if (request.method === "DELETE") {
-      queries.remove(id);
+      queries.remove(link);
       sendJson(response, 200, "");
     } else {
       requireJsonBody(request);
       const failure = readCancellation(await readText(request, limits.queryBodyBytes));
-      sendJson(response, 200, whole(queries.cancel(id, failure)));
+      sendJson(response, 200, whole(queries.cancel(link, failure)));
     }
   }
 
@@ -76,15 +77,15 @@ export function createQueryTaskRoutes({ queries, hostId, requireRole, clientOf }
     }
     const { head, tail } = text();
     const counted = specification.options.has("COUNT");
-    const firstPage = counted || count === 0 ? undefined : pageLink(task.id);
+    const firstPage = counted || count === 0 ? undefined : pageLink(task.link);
     sendJson(response, 200, `${head}${emptyResults(counted ? (count ?? 0) : 0, firstPage, specification.options.has("EXPAND_CONTENT"), hostId)}${tail}`);
   }
 
   async function onPage(request: IncomingMessage, response: ServerResponse, path: string, signal: () => AbortSignal): Promise<void> {
     if (request.method !== "GET") refuseMethod(request, "GET");
     requireRole(request, "read");
-    const { id, cursor } = readPageName(path.slice(pagePrefix.length));
-    const task = queries.paged(id);
+    const { task: name, cursor } = readPageName(path.slice(pagePrefix.length));
+    const task = queries.paged(name);
     const { query, specification } = task;
     const { resultLimit: limit } = specification;
     if (query === undefined || limit === undefined) throw new HostError("PAGE_TOKEN_INVALID", "This query has no pages.");
@@ -92,7 +93,7 @@ export function createQueryTaskRoutes({ queries, hostId, requireRole, clientOf }
       query,
       specification,
       limit,
-      nextPageLink: (next) => pageLink(id, next),
+      nextPageLink: (next) => pageLink(name, next),
       text: () => taskText({ ...task, stage: "FINISHED", version: 0 }, "page", hostId, path),
       hostId,
       response,
@@ -106,9 +107,9 @@ export function createQueryTaskRoutes({ queries, hostId, requireRole, clientOf }
     return head + tail;
   }
 
-  function listText(expand: boolean): string {
-    const tasks = queries.list();
-    const link = (task: QueryTask) => JSON.stringify(`${queryTasksLink}/${task.id}`);
+  function listText(factory: QueryTaskFactory, expand: boolean): string {
+    const tasks = queries.list(factory);
+    const link = (task: QueryTask) => JSON.stringify(task.link);
     const documents = expand ? `,"documents":{${tasks.map((task) => `${link(task)}:${whole(task)}`).join(",")}}` : "";
     return (
       `{"documentLinks":[${tasks.map(link).join(",")}]${documents},"documentCount":${tasks.length},"documentVersion":0` +
@@ -116,14 +117,14 @@ export function createQueryTaskRoutes({ queries, hostId, requireRole, clientOf }
     );
   }
 
-  function pageLink(id: string, cursor?: string): string {
-    const name = Buffer.from(JSON.stringify(cursor === undefined ? [id] : [id, cursor])).toString("base64url");
+  function pageLink(task: string, cursor?: string): string {
+    const name = Buffer.from(JSON.stringify(cursor === undefined ? [task] : [task, cursor])).toString("base64url");
     return `${pagePrefix}${name}?peer=${hostId}`;
   }
 }
 
 /** Throws PAGE_TOKEN_INVALID. */
-function readPageName(name: string): { id: string; cursor?: string } {
+function readPageName(name: string): { task: string; cursor?: string } {
   let parts: unknown;
   try {
     parts = JSON.parse(Buffer.from(name, "base64url").toString());
@@ -133,6 +134,6 @@ function readPageName(name: string): { id: string; cursor?: string } {
   if (!Array.isArray(parts) || parts.length > 2 || !parts.every((part) => typeof part === "string")) {
     throw new HostError("PAGE_TOKEN_INVALID", "This page link was not made by this host; run the query again.");
   }
-  const [id = "", cursor] = parts;
-  return { id, ...(cursor !== undefined && { cursor }) };
+  const [task = "", cursor] = parts;
+  return { task, ...(cursor !== undefined && { cursor }) };
 }

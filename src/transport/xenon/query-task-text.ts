@@ -1,6 +1,6 @@
 import { httpStatus } from "../../errors.js";
 import { specificationText } from "../../query/write-specification.js";
-import { queryTasksLink, type QueryTask } from "../../service/query-tasks.js";
+import type { QueryTask } from "../../service/query-tasks.js";
 import { errorText } from "./error-response.js";
 
 /** A query task as JSON, in two parts: what is before its results and what is behind them. */
@@ -12,7 +12,7 @@ export interface TaskText {
 const kind = "com:vmware:xenon:services:common:QueryTask";
 
 /** `kept` are tasks that can be asked for again; Xenon tells what a page and a direct task are asked slightly otherwise. */
-export function taskText(task: QueryTask, how: "direct" | "kept" | "page", hostId: string, selfLink = `${queryTasksLink}/${task.id}`): TaskText {
+export function taskText(task: QueryTask, how: "direct" | "kept" | "page", hostId: string, selfLink = task.link): TaskText {
   const failure = task.failure === undefined ? "" : `,"failure":${errorText(task.failure, httpStatus(task.failure))}`;
   const duration = task.durationMicros === undefined || how === "page" ? "" : `,"durationMicros":${task.durationMicros}`;
   const action = how === "kept" && task.version > 0 ? ',"documentUpdateAction":"PATCH"' : "";

@@ -186,6 +186,19 @@ describe("a polled query task", () => {
     expect((await host.call("GET", "/core/query-tasks/mine")).text).toMatch(/Service not found: .*mine","statusCode":404.*-2147483648/);
   });
 
+  test("is one of the factory that it was sent to", async () => {
+    await fill(3);
+    const sent = await host.call("POST", "/core/local-query-tasks", { querySpec: { query: ofKind }, documentSelfLink: "mine" });
+    expect(JSON.parse(sent.text)).toMatchObject({ documentSelfLink: "/core/local-query-tasks/mine" });
+    expect(names(await finished("/core/local-query-tasks/mine"))).toEqual(["d0", "d1", "d2"]);
+    expect((await host.call("GET", "/core/query-tasks/mine")).status).toBe(404);
+    const listed = async (path: string) => (JSON.parse((await host.call("GET", path)).text) as { documentLinks: string[] }).documentLinks;
+    expect([await listed("/core/query-tasks"), await listed("/core/local-query-tasks")]).toEqual([[], ["/core/local-query-tasks/mine"]]);
+    const paged = await host.call("POST", "/core/local-query-tasks", { taskInfo: { isDirect: true }, querySpec: { query: ofKind, resultLimit: 2 } });
+    const { results } = JSON.parse(paged.text) as { results: { nextPageLink: string } };
+    expect(names(await get(results.nextPageLink))).toEqual(["d0", "d1"]);
+  });
+
   test("has pages, a count, and an end of its time", async () => {
     await fill(3);
     const paged = await finished((await start({ resultLimit: 2 })).documentSelfLink);
@@ -213,7 +226,7 @@ describe("a polled query task", () => {
         });
       });
     const { documentSelfLink } = await start({});
-    await until(() => host.queries.list()[0]?.stage === "STARTED");
+    await until(() => host.queries.list("/core/query-tasks")[0]?.stage === "STARTED");
     expect((await host.call("PATCH", documentSelfLink, { taskInfo: { stage: "STARTED" } })).status).toBe(400);
     expect((await host.call("PATCH", documentSelfLink, {})).text).toMatch(/taskInfo is required/);
     const answer = await host.call("PATCH", documentSelfLink, { taskInfo: { stage: "CANCELLED", failure: { message: "enough" } } });
@@ -263,7 +276,7 @@ describe("a query task that is none", () => {
     const answer = await host.call("POST", "/core/query-tasks", body);
     expect([answer.status, answer.text]).toEqual([400, expect.stringMatching(message)]);
     expect(answer.text).toMatch(/"documentKind":"com:vmware:xenon:common:ServiceErrorResponse","errorCode":0\}$/);
-    expect(host.queries.list()).toEqual([]);
+    expect(host.queries.list("/core/query-tasks")).toEqual([]);
   });
 
   test("is refused for its method, its size, and who asks", async () => {
@@ -316,9 +329,9 @@ describe("a document of the past", () => {
 test("one token cannot take all the query tasks that are remembered", async () => {
   const specification = { query: { term: { propertyName: "name", matchType: "TERM" as const, matchValue: "x" } }, options: new Set<never>(), sortTerms: [] };
   const client = (key: string) => ({ key, authenticated: true, admin: false });
-  const startAs = (key: string) => host.queries.start({ indexLink: "/core/document-index", specification: specification as never, client: client(key) });
+  const startAs = (key: string) => host.queries.start({ factory: "/core/query-tasks", indexLink: "/core/document-index", specification: specification as never, client: client(key) });
   for (let i = 0; i < limits.queryTasksPerClient; i += 1) startAs("token 1");
   expect(() => startAs("token 1")).toThrow(expect.objectContaining({ reason: "QUERY_LIMIT", message: expect.stringContaining("this token") as string }));
-  const { id } = startAs("token 2");
-  expect(host.queries.remove(id)).toBe(true);
+  const { link } = startAs("token 2");
+  expect(host.queries.remove(link)).toBe(true);
 });

@@ -1,13 +1,13 @@
 import type { Stat } from "../../service/stats.js";
 
-/** The answer to GET /core/management/stats: Xenon's ServiceStats. */
-export function statsText(stats: readonly Stat[], hostId: string): string {
+/** The answer to GET of a service's /stats: Xenon's ServiceStats. */
+export function statsText(stats: readonly Stat[], selfLink: string, hostId: string): string {
   return JSON.stringify({
     kind: "com:vmware:xenon:common:ServiceStats",
     entries: Object.fromEntries([...stats].sort((a, b) => (a.name < b.name ? -1 : 1)).map((stat) => [stat.name, entryOf(stat)])),
     documentVersion: 0,
     documentKind: "com:vmware:xenon:common:ServiceStats",
-    documentSelfLink: "/core/management/stats",
+    documentSelfLink: selfLink,
     documentUpdateTimeMicros: 0,
     documentExpirationTimeMicros: 0,
     documentOwner: hostId,

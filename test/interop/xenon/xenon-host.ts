@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { haveTools } from "../../support/tools.js";
+import { haveTools, run } from "../../support/tools.js";
 
 const home = process.env["XENON_HOME"] ?? "";
 
@@ -38,8 +38,19 @@ afterAll(async () => {
   for (const stop of stopped.splice(0)) await stop();
 });
 
+/** Whether this Java can compile what is beside the tests; says aloud what is skipped where it cannot. */
+export async function canCompileJava(what: string): Promise<boolean> {
+  const { stdout } = await run("java", ["--list-modules"]);
+  const can = stdout.includes("jdk.compiler@");
+  if (!can) console.warn(`SKIPPED: ${what} needs a Java with its compiler (a JDK), and this is none.`);
+  return can;
+}
+
+/** The class that is started: Xenon with its example services, or that one with the factory of migration tasks too. */
+export type XenonClass = "peer.Peer" | "MigratingPeer";
+
 /** Starts a Xenon on a free loopback port; resolves when its factories are available. It is stopped after the tests of the file. */
-export async function startXenon(id: string): Promise<XenonHost> {
+export async function startXenon(id: string, started: XenonClass = "peer.Peer"): Promise<XenonHost> {
   const sandbox = mkdtempSync(join(tmpdir(), "holdfast-xenon-"));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -50,7 +61,7 @@ export async function startXenon(id: string): Promise<XenonHost> {
     if (running) await end(running);
   };
   const start = async () => {
-    child = launch(port, sandbox, id);
+    child = launch(port, sandbox, id, started);
     await untilAvailable(url, child);
   };
   stopped.push(async () => {
@@ -70,14 +81,16 @@ export async function startXenon(id: string): Promise<XenonHost> {
   };
 }
 
-function launch(port: number, sandbox: string, id: string): ChildProcess {
+function launch(port: number, sandbox: string, id: string, started: XenonClass): ChildProcess {
   const args = [
     "-Xmx1500m",
     "-Dio.netty.tryReflectionSetAccessible=true",
     // What it unpacks it leaves in its temporary directory.
     `-Djava.io.tmpdir=${sandbox}`,
     ...opened.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`),
-    ...["-cp", `${join(home, "dist", "xenon-peer.jar")}:${join(home, "dist", "lib", "*")}`, "peer.Peer"],
+    ...["-cp", `${join(home, "dist", "xenon-peer.jar")}:${join(home, "dist", "lib", "*")}`],
+    // A source file is compiled in memory and started.
+    started === "peer.Peer" ? started : resolve("test/interop/xenon", `${started}.java`),
     ...[`--port=${port}`, `--sandbox=${sandbox}`, "--bindAddress=127.0.0.1", `--id=${id}`],
   ];
   // It shows its environment to whoever asks, so it gets none that says anything.
