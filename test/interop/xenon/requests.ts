@@ -3,6 +3,7 @@ import { backupRequests } from "./request-lists/backups.js";
 import { documentRequests } from "./request-lists/documents.js";
 import { listingRequests } from "./request-lists/listings.js";
 import { localFileRequests } from "./request-lists/local-files.js";
+import { migrationRequests } from "./request-lists/migrations.js";
 import { queryRequests } from "./request-lists/queries.js";
 import { queryTaskRequests } from "./request-lists/query-tasks.js";
 import { restoreRequests } from "./request-lists/restores.js";
@@ -17,5 +18,6 @@ export const requests: readonly ListedRequest[] = [
   ...backupRequests,
   ...localFileRequests,
   ...restoreRequests,
+  ...migrationRequests,
   ...controlRequests,
 ];

@@ -1,0 +1,13 @@
+import type { TokenTable } from "./tokens.js";
+
+/** Who sent a request, as far as the host can tell. */
+export interface Caller {
+  bearerToken: string | undefined;
+  /** The address the connection came from, without a port; undefined for what the process itself asks. */
+  address: string | undefined;
+}
+
+/** What logs call the token of a caller: as the token file names it; undefined where there is none or it is not known. */
+export function tokenNameOf(tokens: TokenTable | undefined, { bearerToken }: Caller): string | undefined {
+  return bearerToken === undefined ? undefined : tokens?.find(bearerToken)?.name;
+}
