@@ -21,6 +21,7 @@ import { parseAllowedDestination } from "./remote/address-policy.js";
 import { clientTls } from "./remote/tls.js";
 import { checkExposure } from "./security/exposure.js";
 import { hostNames, isLoopback } from "./security/hosts.js";
+import { createAccess } from "./security/access.js";
 import { identifyBy } from "./security/clients.js";
 import { createFailedLogins } from "./security/failed-logins.js";
 import { checkTls } from "./security/tls.js";
@@ -44,6 +45,8 @@ import { createOperationTrace, operationIndexLink, operationKind } from "./servi
 import { singleHostGroup } from "./service/peers.js";
 import { placesByScheme } from "./service/places.js";
 import { createQueryTasks } from "./service/query-tasks.js";
+import { openAuditLog } from "./service/audit-log.js";
+import { createAuditor, operationEntry } from "./service/auditor.js";
 import { logOperation } from "./service/log-operation.js";
 import { recordOperation } from "./service/record-stats.js";
 import { createRequests } from "./service/requests.js";
@@ -60,6 +63,7 @@ import { createRequestShares } from "./transport/request-shares.js";
 import type { Admission } from "./transport/admission.js";
 import { connectionLimits } from "./transport/connections.js";
 import { messageRegistry } from "./transport/call/message-registry.js";
+import { auditInterceptor } from "./transport/call/audit.js";
 import { authorizeMethods } from "./transport/call/method-roles.js";
 import { operationSharesInterceptor } from "./transport/call/operation-shares.js";
 import { hostServices } from "./transport/call/host-services.js";
@@ -171,11 +175,19 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   closers.push(() => backups.close());
   // Behind the operations, which read by them.
   closers.push(() => late.states?.close());
+  const audit = await openAuditLog({
+    seams,
+    path: join(dataDirectory, "audit", "audit.log"),
+    onLost: (error, count) => logger.error({ err: error, count }, "lines of the audit log could not be written"),
+  });
+  // Behind all that writes to it.
+  closers.push(() => audit.close());
   const operations = await openOperations({
     seams,
     journal: operationJournal(seams, join(dataDirectory, "operations"), (path) => logger.warn({ path }, "an operation's file is damaged; it is left out of the operations list. Remove the file to silence this warning")),
     onSettled: (view) => {
       logOperation(logger, view);
+      void audit.record(operationEntry(view));
       recordOperation(stats, view);
       backups.noteOperation(view);
       metrics.noteOperation(view);
@@ -338,7 +350,10 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     }),
   );
   const registry = messageRegistry(services);
-  const authorize = authorizeMethods(tokens);
+  const auditor = createAuditor(audit, tokens);
+  const checkAccess = createAccess(tokens, (caller, action, error) => auditor.refused(caller, { action }, error));
+  const authorize = authorizeMethods(checkAccess);
+  const auditCalls = auditInterceptor(auditor);
   // Without tokens nobody can be told from anybody.
   const clientShares = tokens === undefined ? undefined : createClientShares(operations);
   const share = clientShares && operationSharesInterceptor(clientShares, identifyBy(tokens));
@@ -357,15 +372,15 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     corsOrigins: options.corsOrigins,
     admission,
     handlers: [
-      createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, startTimeMicros, shares: clientShares, tokens }),
+      createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, startTimeMicros, shares: clientShares, checkAccess, identify: tokens && identifyBy(tokens), auditor }),
       ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),
       createHealthCheck(health),
-      createMetricsHandler({ exposition: () => metrics.read({ describeHost, operations, streams, stats, autoBackup: () => started.autoBackup.status() }), tokens }),
-      createConnectHandler({ services: [...services, health.service], authorize, share, onInternalError }),
-      createOpenApiHandler({ services, tokens, version: productVersion }),
-      createDocumentStreamRoutes({ documents, idleMs: options.streamIdleMs, authorize, registry, onInternalError }),
-      createTransferRoutes({ streams, authorize, registry, onInternalError }),
-      createRestHandler({ services, authorize, share, onInternalError }),
+      createMetricsHandler({ exposition: () => metrics.read({ describeHost, operations, streams, stats, autoBackup: () => started.autoBackup.status() }), checkAccess }),
+      createConnectHandler({ services: [...services, health.service], authorize, share, audit: auditCalls, onInternalError }),
+      createOpenApiHandler({ services, checkAccess: tokens && checkAccess, version: productVersion }),
+      createDocumentStreamRoutes({ documents, idleMs: options.streamIdleMs, authorize, auditor, registry, onInternalError }),
+      createTransferRoutes({ streams, authorize, auditor, registry, onInternalError }),
+      createRestHandler({ services, authorize, share, audit: auditCalls, onInternalError }),
     ],
     sendError,
     onInternalError,
@@ -385,6 +400,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     services,
     authorize,
     share,
+    audit: auditCalls,
     onInternalError,
     idleMs: options.streamIdleMs,
     health,

@@ -2,9 +2,7 @@ import { dirname, join } from "node:path";
 import { limits } from "../limits.js";
 import { errnoOf, type OpenFile } from "../io/file-system.js";
 import type { Seams } from "../io/seams.js";
-
-/** The way in that a request came by. */
-export type AuditSurface = "gRPC" | "Connect" | "REST" | "Xenon" | "HTTP";
+import type { Surface } from "../security/caller.js";
 
 /** One line of the audit log. */
 export interface AuditEntry {
@@ -15,7 +13,7 @@ export interface AuditEntry {
   /** The name of the caller's token; absent where the host has no tokens or does not know it. */
   token?: string | undefined;
   address?: string | undefined;
-  via?: AuditSurface | undefined;
+  via?: Surface | undefined;
   /** What it was done to: a link, a URI, names. No secrets. */
   subject?: string | undefined;
   /** The operation that was started, or that ended. */
@@ -34,8 +32,8 @@ export interface AuditLogOptions {
   seams: Pick<Seams, "files" | "nowMicros">;
   /** The file that is written to; older ones lie beside it with a number before the extension. */
   path: string;
-  /** Hears of each line that could not be written, with its error. */
-  onLost(error: unknown): void;
+  /** Hears, once a minute at most, that so many lines could not be written. */
+  onLost(error: unknown, count: number): void;
   /** Absent: limits.auditFileBytes. */
   fileBytes?: number;
 }
@@ -56,6 +54,17 @@ export async function openAuditLog({ seams: { files, nowMicros }, path, onLost, 
   let unsynced = false;
   let minute = 0;
   let refusals = 0;
+
+  let lost = 0;
+  let reportedMicros = -Infinity;
+
+  function lose(error: unknown, count: number): void {
+    lost += count;
+    if (nowMicros() - reportedMicros < 60e6) return;
+    onLost(error, lost);
+    lost = 0;
+    reportedMicros = nowMicros();
+  }
 
   async function openOrCreate(): Promise<OpenFile> {
     try {
@@ -91,8 +100,7 @@ export async function openAuditLog({ seams: { files, nowMicros }, path, onLost, 
     while (waiting.length > 0) {
       const batch = waiting;
       waiting = [];
-      // One that fails must not take its neighbours with it where the file is full or gone: it is tried once, and reported.
-      await write(Buffer.concat(batch.map(({ line }) => line))).catch(onLost);
+      await write(Buffer.concat(batch.map(({ line }) => line))).catch((error: unknown) => lose(error, batch.length));
       for (const { written } of batch) written();
     }
     working = undefined;
@@ -100,7 +108,7 @@ export async function openAuditLog({ seams: { files, nowMicros }, path, onLost, 
 
   function append(entry: AuditEntry): Promise<void> {
     if (waiting.length >= limits.auditQueue) {
-      onLost(new Error(`${waiting.length} lines wait to be written`));
+      lose(new Error(`${waiting.length} lines wait to be written`), 1);
       return Promise.resolve();
     }
     const line = Buffer.from(lineOf(entry, nowMicros()));
@@ -125,7 +133,7 @@ export async function openAuditLog({ seams: { files, nowMicros }, path, onLost, 
   let syncing: Promise<void> = Promise.resolve();
   const timer = setInterval(() => {
     if (refusals > 0 && Math.floor(nowMicros() / 60e6) !== minute) tellRefusals();
-    syncing = syncing.then(() => working).then(sync).catch(onLost);
+    syncing = syncing.then(() => working).then(sync).catch((error: unknown) => lose(error, 0));
   }, limits.auditSyncMs).unref();
 
   return {
@@ -144,7 +152,7 @@ export async function openAuditLog({ seams: { files, nowMicros }, path, onLost, 
       tellRefusals();
       await syncing;
       await working;
-      await sync().catch(onLost);
+      await sync().catch((error: unknown) => lose(error, 0));
       await file.close();
     },
   };
@@ -162,5 +170,5 @@ function escaped(json: string): string {
 
 /** audit.log, audit.1.log, audit.2.log: the higher the older. */
 function numbered(path: string, number: number): string {
-  return join(dirname(path), `${path.slice(dirname(path).length + 1).replace(/(\.[^.]+)?$/, `.${number}$1`)}`);
+  return join(dirname(path), path.slice(dirname(path).length + 1).replace(/(\.[^.]+)?$/, `.${number}$1`));
 }

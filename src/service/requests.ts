@@ -1,3 +1,4 @@
+import type { Surface } from "../security/caller.js";
 /** What is switched on and off of request logs, under Xenon's names. */
 export interface RequestLogging {
   enabled: boolean;
@@ -26,9 +27,6 @@ export interface AnsweredRequest {
   beginMicros: number;
   durationMicros: number;
 }
-
-/** The ways in: Xenon's dialect, /local-files, REST, Connect and gRPC-Web, gRPC, and what is none of them. */
-export type Surface = "xenon" | "files" | "rest" | "connect" | "grpc" | "other";
 
 /** What a request asks for, in one of few words: the name of an RPC, or a method and the template of a path; never a link. */
 export interface RequestName {

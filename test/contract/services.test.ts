@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { createHost, type Host } from "../../src/host.js";
+import { createAccess } from "../../src/security/access.js";
 import { openTokens } from "../../src/security/tokens.js";
 import { hostServices } from "../../src/transport/call/host-services.js";
 import { authorizeMethods } from "../../src/transport/call/method-roles.js";
@@ -21,7 +22,7 @@ async function serve(more: { tokens?: string } = {}): Promise<Served> {
     services: hostServices({ ...host, nowMicros: () => Date.now() * 1000 }),
     httpUrl: `http://127.0.0.1:${host.httpAddress.port}`,
     grpcUrl: `http://127.0.0.1:${host.grpcAddress.port}`,
-    ...(more.tokens !== undefined && { authorize: authorizeMethods(openTokens(more.tokens)) }),
+    ...(more.tokens !== undefined && { authorize: authorizeMethods(createAccess(openTokens(more.tokens), () => undefined)) }),
   };
 }
 

@@ -178,7 +178,7 @@ test("backups are described, listed page by page and pruned", async () => {
 
 test("who may not call is told so before the body is read", async () => {
   await servers.close();
-  servers = await startServers((method, token) => {
+  servers = await startServers((method, { bearerToken: token }) => {
     if (method.name !== "GetHost" && token !== "good") throw new HostError("TOKEN_MISSING", "Send a token.");
   });
   const refused = await call("POST", "/v1/backups", "{ no JSON");

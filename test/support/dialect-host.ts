@@ -6,6 +6,10 @@ import { createBodyReader } from "../../src/service/body-reader.js";
 import { createDocumentService } from "../../src/service/documents.js";
 import { defaultFactories, durableIndexLink, inMemoryIndexLink } from "../../src/service/factories.js";
 import { HostError } from "../../src/errors.js";
+import type { AuditEntry } from "../../src/service/audit-log.js";
+import { createAuditor } from "../../src/service/auditor.js";
+import { createAccess } from "../../src/security/access.js";
+import { identifyBy } from "../../src/security/clients.js";
 import { hostNames } from "../../src/security/hosts.js";
 import { openTokens } from "../../src/security/tokens.js";
 import { createHttpServer } from "../../src/transport/http/server.js";
@@ -65,6 +69,16 @@ export async function startDialectHost(options: { tokens?: string; idleMs?: numb
     ...(options.pace && { pace: options.pace }),
     onBackgroundError: (thrown) => internal.push(thrown),
   });
+  const tokens = options.tokens === undefined ? undefined : openTokens(options.tokens);
+  const audited: AuditEntry[] = [];
+  const auditor = createAuditor(
+    {
+      record: (entry) => Promise.resolve(void audited.push(entry)),
+      refused: (entry) => void audited.push(entry),
+      close: () => Promise.resolve(),
+    },
+    tokens,
+  );
   const server = createHttpServer({
     host: "127.0.0.1",
     port: 0,
@@ -81,7 +95,9 @@ export async function startDialectHost(options: { tokens?: string; idleMs?: numb
         indexLinks: [durableIndexLink, inMemoryIndexLink],
         hostId: "host-1",
         startTimeMicros: 1_795_348_000_000_000,
-        tokens: options.tokens === undefined ? undefined : openTokens(options.tokens),
+        checkAccess: createAccess(tokens, (caller, action, error) => auditor.refused(caller, { action }, error)),
+        identify: tokens && identifyBy(tokens),
+        auditor,
       }),
     ],
     sendError,
@@ -127,7 +143,7 @@ export async function startDialectHost(options: { tokens?: string; idleMs?: numb
     });
   }
 
-  return { port, server, fileStore, store, memoryStore, lineages, clock, documents, queries, fake, control, internal, call, dial };
+  return { port, server, fileStore, store, memoryStore, lineages, clock, documents, queries, fake, control, audited, internal, call, dial };
 }
 
 export type DialectHost = Awaited<ReturnType<typeof startDialectHost>>;

@@ -8,11 +8,13 @@ export interface CallChecks {
   authorize?: Authorize;
   /** Absent: a validator of its own. One that is shared compiles its rules once. */
   validate?: Validate;
+  /** Writes down what callers do. Absent: nothing is written down. */
+  audit?: Interceptor | undefined;
   /** Counts what calls start as their clients'. Absent: nothing is counted. */
   share?: Interceptor | undefined;
 }
 
 export function checkInterceptors(checks: CallChecks): Interceptor[] {
   const validation = validationInterceptor(checks.validate ?? createValidate());
-  return [...(checks.authorize ? [authorizationInterceptor(checks.authorize)] : []), validation, ...(checks.share ? [checks.share] : [])];
+  return [...(checks.authorize ? [authorizationInterceptor(checks.authorize)] : []), ...(checks.audit ? [checks.audit] : []), validation, ...(checks.share ? [checks.share] : [])];
 }

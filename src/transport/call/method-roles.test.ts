@@ -1,9 +1,14 @@
+import type { DescMethod } from "@bufbuild/protobuf";
 import { Operations } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { ManagementService } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { createAccess } from "../../security/access.js";
 import { openTokens } from "../../security/tokens.js";
 import { authorizeMethods } from "./method-roles.js";
 
-const authorize = authorizeMethods(openTokens("backup-token backup\nrestore-token restore\nread-token read\nwrite-token write\n"));
+const refused: string[] = [];
+const checkAccess = createAccess(openTokens("backup-token backup\nrestore-token restore\nread-token read\nwrite-token write\n"), ({ address }, action, { reason }) => refused.push(`${address} ${action} ${reason}`));
+const authorizeCaller = authorizeMethods(checkAccess);
+const authorize = (method: DescMethod, bearerToken: string | undefined) => authorizeCaller(method, { via: "grpc", bearerToken, address: "192.0.2.1" });
 
 test.each(["backup", "restore"])("who may start a %s may follow it and call it off", (role) => {
   const token = `${role}-token`;
@@ -22,4 +27,5 @@ test("reading does not let anybody start, cancel or prune, and no token nothing"
   }
   expect(() => authorize(ManagementService.method.restore, "backup-token")).toThrow(expect.objectContaining({ reason: "ROLE_MISSING" }) as Error);
   expect(() => authorize(Operations.method.getOperation, undefined)).toThrow(expect.objectContaining({ reason: "TOKEN_MISSING" }) as Error);
+  expect(refused.slice(-2)).toEqual(["192.0.2.1 Restore ROLE_MISSING", "192.0.2.1 GetOperation TOKEN_MISSING"]);
 });

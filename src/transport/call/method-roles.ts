@@ -1,6 +1,5 @@
-import type { DescMethod } from "@bufbuild/protobuf";
-import { authorize, type RequiredRoles, type Role } from "../../security/roles.js";
-import type { TokenTable } from "../../security/tokens.js";
+import type { CheckAccess } from "../../security/access.js";
+import type { RequiredRoles, Role } from "../../security/roles.js";
 import type { Authorize } from "./authorization.js";
 
 /** Who may start an operation may follow it and call it off. */
@@ -58,11 +57,11 @@ const rolesByMethod: Readonly<Record<string, RequiredRoles>> = {
 };
 
 /** Health answers anybody, as load balancers ask without a token; all else goes by the token's roles. */
-export function authorizeMethods(tokens: TokenTable | undefined): Authorize {
-  return (method: DescMethod, bearerToken: string | undefined) => {
-    if (!tokens || method.parent.typeName === "grpc.health.v1.Health") return;
+export function authorizeMethods(checkAccess: CheckAccess): Authorize {
+  return (method, caller) => {
+    if (method.parent.typeName === "grpc.health.v1.Health") return;
     const reflection = method.parent.typeName.startsWith("grpc.reflection.");
     const role = reflection ? followers : (rolesByMethod[`${method.parent.typeName}.${method.name}`] ?? "admin");
-    authorize(tokens, bearerToken, role);
+    checkAccess(caller, method.name, role);
   };
 }

@@ -49,8 +49,8 @@ let port: number;
 beforeEach(async () => {
   Object.assign(seen, { calls: 0, ended: 0, reasons: [], internal: [] });
   health = createHealth(["backup"]);
-  const authorize = (_method: unknown, token: string | undefined) => {
-    if (token === "stranger") throw new HostError("TOKEN_UNKNOWN", "It is not known.");
+  const authorize = (_method: unknown, { bearerToken }: { bearerToken: string | undefined }) => {
+    if (bearerToken === "stranger") throw new HostError("TOKEN_UNKNOWN", "It is not known.");
   };
   const handler = createConnectHandler({ services: [service, health.service], authorize, onInternalError: (error) => seen.internal.push(error) });
   server = createHttpServer({ host: "127.0.0.1", port: 0, hostNames: hostNames("127.0.0.1"), handlers: [handler], sendError });

@@ -1,11 +1,12 @@
 import { createConnectRouter, createContextValues, type ConnectError } from "@connectrpc/connect";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { bearerTokenOf } from "../call/authorization.js";
 import type { BoundService } from "../call/bound-service.js";
 import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
+import { callOrigin, refusalInterceptor } from "../call/origin.js";
 import { bindRouter } from "../call/router.js";
 import { messageRegistry } from "../call/message-registry.js";
+import { callerOf } from "../http/caller.js";
 import { headersOf } from "../http/headers.js";
 import type { HttpHandler } from "../http/server.js";
 import { connectErrorOf, hostErrorOf, type OnInternalError } from "../status.js";
@@ -42,13 +43,13 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
     const header = headersOf(request);
     clampDeadline(header);
     const refusal = refusalOf(() => {
-      options.authorize?.(method, bearerTokenOf(request.headers.authorization));
+      options.authorize?.(method, callerOf(request, "connect"));
       checkLength(request, limitBytes);
     });
     // Connect looks at it before it reads, and knows fewer words for what is too large.
     // The bytes of a document are taken out of JSON before that.
     header.delete("content-length");
-    const contextValues = createContextValues();
+    const contextValues = createContextValues().set(callOrigin, { via: "connect", address: request.socket.remoteAddress, refusal });
     const answer = await handler({
       // Connect takes HTTP/1.1 to be half-duplex and would refuse bidirectional streams, which node:http can do.
       httpVersion: "2.0",
@@ -69,11 +70,11 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
 /** With what streams and gRPC-Web put before a message. */
 const maxBytes = limits.connectMessageBytes + 5;
 
-function handlersOf({ services, onInternalError, ...checks }: ConnectOptions): ReadonlyMap<string, UniversalHandler> {
+function handlersOf({ services, onInternalError, authorize: _beforeTheMessage, ...checks }: ConnectOptions): ReadonlyMap<string, UniversalHandler> {
   const router = createConnectRouter({
     // Native gRPC has a port of its own.
     grpc: false,
-    interceptors: [jsonBytesInterceptor(), errorInterceptor(onInternalError), ...checkInterceptors(checks)],
+    interceptors: [jsonBytesInterceptor(), errorInterceptor(onInternalError), refusalInterceptor, ...checkInterceptors(checks)],
     // As on /v1: a field that is not known is refused, for it may have been what keeps a restore from going too far.
     jsonOptions: { registry: messageRegistry(services), ignoreUnknownFields: false },
     readMaxBytes: maxBytes,

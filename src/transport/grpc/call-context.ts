@@ -4,6 +4,7 @@ import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { RequestObserver } from "../../service/requests.js";
 import type { OnInternalError } from "../status.js";
+import { addressOfPeer, callOrigin } from "../call/origin.js";
 import { headersOf, metadataOf } from "./metadata.js";
 
 /** What calls of all shapes have in common. */
@@ -77,7 +78,7 @@ export function callContext(spec: MethodImplSpec, call: Call): CallContext {
       return (responseTrailer ??= new Headers());
     },
     get values() {
-      return (values ??= createContextValues());
+      return (values ??= createContextValues().set(callOrigin, { via: "grpc", address: addressOfPeer(call.getPeer()) }));
     },
     get signal() {
       controller ??= new AbortController();

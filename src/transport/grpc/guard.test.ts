@@ -11,6 +11,7 @@ import { openTokens } from "../../security/tokens.js";
 import { openAdmission } from "../admission.js";
 import { bindService } from "../call/bound-service.js";
 import { createHealth } from "../call/health.js";
+import { createAccess } from "../../security/access.js";
 import { authorizeMethods } from "../call/method-roles.js";
 import { createRequestShares } from "../request-shares.js";
 import { startGrpcServer, type GrpcServer } from "./server.js";
@@ -33,7 +34,7 @@ const services = [
 let server: GrpcServer;
 let session: ClientHttp2Session;
 beforeAll(async () => {
-  server = await startGrpcServer({ host: "127.0.0.1", port: 0, services, health: createHealth([]), onInternalError: () => undefined, authorize: authorizeMethods(tokens), admission: { ...openAdmission(), identify: identifyBy(tokens), shares } });
+  server = await startGrpcServer({ host: "127.0.0.1", port: 0, services, health: createHealth([]), onInternalError: () => undefined, authorize: authorizeMethods(createAccess(tokens, () => undefined)), admission: { ...openAdmission(), identify: identifyBy(tokens), shares } });
 });
 beforeEach(() => void (session = connect(`http://127.0.0.1:${server.port}`, { maxSessionMemory: 1000 }).on("error", () => undefined)));
 afterEach(() => session.destroy());

@@ -82,7 +82,7 @@ export function createGuard({ methods, authorize, admission, connections, observ
       place.add(1);
       if (delayMs > 0) return delayMs;
       const method = methods.get(path);
-      if (method) authorize?.(method, token);
+      if (method) authorize?.(method, { via: "grpc", bearerToken: token, address: remoteAddress });
       account(metadata, client);
       return 0;
     }

@@ -254,7 +254,8 @@ test("authorization is asked before anything else, with the bearer token", async
     services: [service],
     health: createHealth([]),
     onInternalError: () => undefined,
-    authorize(method, token) {
+    authorize(method, { bearerToken: token, address }) {
+      expect(address).toBe("127.0.0.1");
       asked.push([`${method.parent.typeName}/${method.name}`, token]);
       if (token !== "good") throw new HostError("TOKEN_MISSING", "Send a token.");
     },

@@ -1,10 +1,9 @@
 import { createRegistry } from "@bufbuild/protobuf";
 import { file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
 import { HostError } from "../../errors.js";
-import { authorize } from "../../security/roles.js";
-import type { TokenTable } from "../../security/tokens.js";
-import { bearerTokenOf } from "../call/authorization.js";
+import type { CheckAccess } from "../../security/access.js";
 import type { BoundService } from "../call/bound-service.js";
+import { callerOf } from "../http/caller.js";
 import { sendJson } from "../http/respond.js";
 import type { HttpHandler } from "../http/server.js";
 import { sendError } from "../rest/answer.js";
@@ -14,22 +13,22 @@ import { openApiDocument } from "./document.js";
 export interface OpenApiOptions {
   services: readonly BoundService[];
   /** Absent: whoever can connect may read it. Else it takes the role read. */
-  tokens?: TokenTable | undefined;
+  checkAccess?: CheckAccess | undefined;
   version: string;
 }
 
 const path = "/v1/openapi.json";
 
 /** GET /v1/openapi.json: what /v1 takes and answers, for tools. Made when it is first asked for. */
-export function createOpenApiHandler({ services, tokens, version }: OpenApiOptions): HttpHandler {
+export function createOpenApiHandler({ services, checkAccess, version }: OpenApiOptions): HttpHandler {
   const registry = createRegistry(file_google_rpc_error_details);
   let text: string | undefined;
   return async (request, response) => {
     if (request.url !== path && !request.url?.startsWith(`${path}?`)) return false;
     try {
       if (request.method !== "GET" && request.method !== "HEAD") throw new HostError("METHOD_NOT_ALLOWED", `${path} takes GET, not ${request.method}.`, { metadata: { allow: "GET" } });
-      authorize(tokens, bearerTokenOf(request.headers.authorization), "read");
-      text ??= JSON.stringify(openApiDocument({ services, extraRules: operationRules, version, withTokens: tokens !== undefined }));
+      checkAccess?.(callerOf(request, "rest"), "GET /v1/openapi.json", "read");
+      text ??= JSON.stringify(openApiDocument({ services, extraRules: operationRules, version, withTokens: checkAccess !== undefined }));
       sendJson(response, 200, text, ["cache-control", "no-store"]);
     } catch (thrown) {
       sendError(request, response, HostError.from(thrown), registry);

@@ -4,10 +4,12 @@ import { DocumentService as DocumentServiceDescriptor } from "../../../gen/ts/ho
 import { renderDocument } from "../../document/render.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
+import type { Auditor } from "../../service/auditor.js";
 import type { DocumentService } from "../../service/document-service.js";
 import { importDocuments } from "../../service/import-documents.js";
-import { bearerTokenOf, type Authorize } from "../call/authorization.js";
+import type { Authorize } from "../call/authorization.js";
 import { bodyChunks } from "../http/body.js";
+import { callerOf } from "../http/caller.js";
 import { holdOf } from "../http/held-bytes.js";
 import type { HttpHandler } from "../http/server.js";
 import { hostErrorOf, type OnInternalError } from "../status.js";
@@ -20,6 +22,7 @@ export interface DocumentStreamRoutes {
   /** How long a sender may send nothing, in milliseconds. */
   idleMs: number;
   authorize: Authorize;
+  auditor: Auditor;
   registry: Registry;
   onInternalError: OnInternalError;
 }
@@ -28,7 +31,7 @@ export const importPath = "/v1/documents:import";
 export const exportPath = "/v1/documents:export";
 
 /** Many documents as NDJSON, a document a line: the very text that is kept, so that an export can be imported. */
-export function createDocumentStreamRoutes({ documents, idleMs, authorize, registry, onInternalError }: DocumentStreamRoutes): HttpHandler {
+export function createDocumentStreamRoutes({ documents, idleMs, authorize, auditor, registry, onInternalError }: DocumentStreamRoutes): HttpHandler {
   const toStatus = (thrown: unknown) => errorJson(hostErrorOf(thrown, onInternalError), registry);
 
   async function* importing(request: IncomingMessage, query: URLSearchParams, signal: AbortSignal): AsyncGenerator<string> {
@@ -54,11 +57,13 @@ export function createDocumentStreamRoutes({ documents, idleMs, authorize, regis
     if (!isImport && !(path === exportPath && request.method === "GET")) return false;
     try {
       const { importDocuments: importMethod, exportDocuments: exportMethod } = DocumentServiceDescriptor.method;
-      authorize(isImport ? importMethod : exportMethod, bearerTokenOf(request.headers.authorization));
+      authorize(isImport ? importMethod : exportMethod, callerOf(request, "rest"));
       if (isImport) checkType(request);
       const query = new URLSearchParams(text);
       checkNames(query, isImport ? ["factory_link", "factoryLink", "skip"] : ["factory_link", "factoryLink", "filter"]);
-      const lines = isImport ? importing(request, query, signal()) : exporting(query, signal());
+      const factory = factoryOf(query);
+      const deed = { action: "ImportDocuments", subject: factory };
+      const lines = isImport ? auditor.stream(callerOf(request, "rest"), deed, importing(request, query, signal())) : exporting(query, signal());
       await sendLines(request, response, { lines, errorJson: toStatus });
     } catch (thrown) {
       sendError(request, response, hostErrorOf(thrown, onInternalError), registry);

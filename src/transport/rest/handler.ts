@@ -1,14 +1,15 @@
 import { ScalarType, type DescMessage, type DescMethod, type JsonObject, type JsonValue, type Message, type Registry } from "@bufbuild/protobuf";
-import { createHandlerContext, type Interceptor, type MethodImplSpec } from "@connectrpc/connect";
+import { createContextValues, createHandlerContext, type Interceptor, type MethodImplSpec } from "@connectrpc/connect";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { bearerTokenOf } from "../call/authorization.js";
 import type { BoundService } from "../call/bound-service.js";
 import { checkInterceptors, type CallChecks } from "../call/interceptors.js";
 import { invoke, map, onlyMessage } from "../call/invoke.js";
+import { callOrigin } from "../call/origin.js";
 import { messageRegistry } from "../call/message-registry.js";
+import { callerOf } from "../http/caller.js";
 import { headersOf } from "../http/headers.js";
 import { hostErrorOf, type OnInternalError } from "../status.js";
 import { errorJson, sendAnswer, sendError } from "./answer.js";
@@ -51,7 +52,7 @@ export function createRestHandler(options: RestOptions): RestHandler {
     try {
       const match = route(request.method ?? "GET", path);
       // Not by an interceptor: those need the message, and who may not call does not make the host read one.
-      authorize?.(match.route.target.spec.method, bearerTokenOf(request.headers.authorization));
+      authorize?.(match.route.target.spec.method, callerOf(request, "rest"));
       await answer({ request, response, signal: signal(), match, query, path, registry, interceptors, applyPreference, onInternalError: options.onInternalError });
     } catch (thrown) {
       const error = hostErrorOf(thrown, options.onInternalError);
@@ -107,6 +108,7 @@ async function answer({ request, response, signal, match, path, query, registry,
     url: `http://${request.headers.host ?? "localhost"}${path}`,
     requestHeader: headersOf(request),
     requestSignal: signal,
+    contextValues: createContextValues().set(callOrigin, { via: "rest", address: request.socket.remoteAddress }),
   });
   const message = async function* () {
     const body = await readBody(request, bodyLimit(method));

@@ -1,10 +1,13 @@
 import { create, toJson, type Registry } from "@bufbuild/protobuf";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ManagementService, TransferSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { HostError } from "../../errors.js";
 import { toTransfer } from "../../service/grpc/convert-transfer.js";
+import type { Auditor } from "../../service/auditor.js";
 import type { StreamService } from "../../service/streams.js";
 import { checkTransferName } from "../../transfer/transfer.js";
-import { bearerTokenOf, type Authorize } from "../call/authorization.js";
+import type { Authorize } from "../call/authorization.js";
+import { callerOf } from "../http/caller.js";
 import type { HttpHandler } from "../http/server.js";
 import { hostErrorOf, type OnInternalError } from "../status.js";
 import { sendAnswer, sendError } from "./answer.js";
@@ -14,6 +17,7 @@ import { sendTransfer } from "./transfer-download.js";
 export interface TransferRoutes {
   streams: StreamService;
   authorize: Authorize;
+  auditor: Auditor;
   registry: Registry;
   onInternalError: OnInternalError;
 }
@@ -22,13 +26,21 @@ export const transferPrefix = "/v1/transfers/";
 const downloadVerb = ":download";
 
 /** The bytes of transfers over HTTP, as browsers, curl and wget fetch and send files; what is said of them is REST as all else. */
-export function createTransferRoutes({ streams, authorize, registry, onInternalError }: TransferRoutes): HttpHandler {
+export function createTransferRoutes({ streams, authorize, auditor, registry, onInternalError }: TransferRoutes): HttpHandler {
   async function answer(request: IncomingMessage, response: ServerResponse, name: string, download: boolean, signal: AbortSignal): Promise<void> {
     const { streamBackup, streamRestore } = ManagementService.method;
-    authorize(download ? streamBackup : streamRestore, bearerTokenOf(request.headers.authorization));
+    authorize(download ? streamBackup : streamRestore, callerOf(request, "rest"));
     checkTransferName(name);
-    if (download) return sendTransfer(streams, name, request, response, signal);
-    const transfer = await receiveTransfer(streams, name, request, signal);
+    const caller = callerOf(request, "rest");
+    if (download) {
+      const deed = { action: "StreamBackup", subject: name };
+      const left = () => (response.destroyed && !response.writableFinished ? new HostError("OPERATION_CANCELLED", "The caller left.") : undefined);
+      return sendTransfer(streams, name, request, response, signal).then(() => auditor.ended(caller, deed, left()), async (thrown: unknown) => {
+        await auditor.ended(caller, deed, thrown);
+        throw thrown;
+      });
+    }
+    const transfer = await auditor.during(caller, { action: "StreamRestore", subject: name }, () => receiveTransfer(streams, name, request, signal));
     await sendAnswer(response, toJson(TransferSchema, create(TransferSchema, toTransfer(transfer)), { registry, alwaysEmitImplicit: true }), []);
   }
 

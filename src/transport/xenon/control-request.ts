@@ -1,12 +1,15 @@
 import { parseMembers, type Members } from "../../document/members.js";
 import { HostError } from "../../errors.js";
 import type { HostControl } from "../../service/host-control.js";
+import type { Deed } from "../../service/auditor.js";
 import { loggingAtStart, type RequestLogging } from "../../service/requests.js";
 import { echoOf, stringField } from "./request-fields.js";
 
 /** A PATCH of /core/management that sets something on the host, and the text it is answered with when it is set. */
 export interface ControlRequest {
   action: "control";
+  /** As the audit log calls it. */
+  deed: Deed;
   apply(control: HostControl): Promise<void>;
   echo: string;
 }
@@ -26,6 +29,7 @@ function autoBackup(members: Members, kind: string): ControlRequest {
   const enable = booleanField(members, "enable") ?? false;
   return {
     action: "control",
+    deed: { action: "ConfigureAutoBackup", subject: `enabled=${enable}` },
     apply: async (control) => void (await control.configureAutoBackup(enable)),
     echo: echoOf([["enable", enable], ["kind", kind]]),
   };
@@ -43,6 +47,7 @@ function requestLogging(members: Members, kind: string): ControlRequest {
   for (const name of loggingFields) logging[name] = booleanField(given, name) ?? logging[name];
   return {
     action: "control",
+    deed: { action: "ConfigureRequestLogging", subject: `enabled=${logging.enabled}` },
     apply: async (control) => void control.configureRequestLogging(logging),
     echo: `{"loggingInfo":${JSON.stringify(logging)},"kind":${JSON.stringify(kind)}}`,
   };
@@ -57,6 +62,7 @@ function operationTracing(members: Members, kind: string): ControlRequest {
   }
   return {
     action: "control",
+    deed: { action: "ConfigureOperationTracing", subject: `enabled=${enable === "START"}` },
     apply: async (control) => void control.configureOperationTracing(enable === "START", level),
     echo: echoOf([["enable", enable], ["level", level], ["kind", kind]]),
   };
@@ -66,6 +72,7 @@ function synchronize(members: Members, kind: string): ControlRequest {
   const path = stringField(members, "nodeSelectorPath") ?? "";
   return {
     action: "control",
+    deed: { action: "SynchronizeWithPeers" },
     apply: async (control) => void (await control.synchronizeWithPeers(path)),
     echo: echoOf([["nodeSelectorPath", path], ["kind", kind]]),
   };

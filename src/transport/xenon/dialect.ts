@@ -1,19 +1,18 @@
 import type { FileStore } from "../../file-store/file-service.js";
-import type { TokenTable } from "../../security/tokens.js";
 import type { ClientShares } from "../../service/client-shares.js";
 import type { DocumentService } from "../../service/document-service.js";
 import type { HostControl } from "../../service/host-control.js";
 import type { ManagementService, OperationService } from "../../service/management-service.js";
 import type { QueryTasks } from "../../service/query-tasks.js";
 import type { HttpHandler } from "../http/server.js";
-import { clientBy, requireRoleOf } from "./access.js";
+import { createDialectAccess, type DialectAccessOptions } from "./access.js";
 import { createDocumentRoutes } from "./document-routes.js";
 import { createLocalFileRoutes } from "./local-file-routes.js";
 import { createManagementRoutes } from "./management-routes.js";
 import { createNodeGroupRoutes } from "./node-group-routes.js";
 import { createQueryTaskRoutes } from "./query-task-routes.js";
 
-export interface XenonDialectOptions {
+export interface XenonDialectOptions extends DialectAccessOptions {
   documents: DocumentService;
   management: ManagementService;
   operations: OperationService;
@@ -28,20 +27,17 @@ export interface XenonDialectOptions {
   startTimeMicros: number;
   /** What one token may take of operations and file services. Absent: all. */
   shares?: ClientShares | undefined;
-  /** Absent: everything is allowed to everybody who can connect. */
-  tokens?: TokenTable | undefined;
 }
 
 /** What a VMware Xenon host answers under /core: documents, factories, and backup and restore by PATCH. */
 export function createXenonDialect(options: XenonDialectOptions): HttpHandler {
-  const { documents, management, operations, control, queries, fileStore, idleMs, indexLinks, hostId, startTimeMicros, shares, tokens } = options;
-  const requireRole = requireRoleOf(tokens);
-  const clientOf = clientBy(tokens);
-  const onDocuments = createDocumentRoutes({ documents, indexLinks, hostId, startTimeMicros, requireRole });
-  const onManagement = createManagementRoutes({ management, operations, control, hostId, indexLinks, authorization: tokens !== undefined, requireRole, clientOf, shares });
-  const onQueryTasks = createQueryTaskRoutes({ queries, hostId, requireRole, clientOf });
-  const onNodeGroup = createNodeGroupRoutes({ hostId, startTimeMicros, requireRole });
-  const onLocalFiles = createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole, clientOf, shares });
+  const { documents, management, operations, control, queries, fileStore, idleMs, indexLinks, hostId, startTimeMicros, shares } = options;
+  const access = createDialectAccess(options);
+  const onDocuments = createDocumentRoutes({ documents, indexLinks, hostId, startTimeMicros, access });
+  const onManagement = createManagementRoutes({ management, operations, control, hostId, indexLinks, authorization: options.identify !== undefined, access, shares });
+  const onQueryTasks = createQueryTaskRoutes({ queries, hostId, access });
+  const onNodeGroup = createNodeGroupRoutes({ hostId, startTimeMicros, access });
+  const onLocalFiles = createLocalFileRoutes({ fileStore, hostId, idleMs, access, shares });
   return async (request, response, signal) =>
     (await onDocuments(request, response, signal)) ||
     (await onQueryTasks(request, response, signal)) ||

@@ -7,7 +7,7 @@ import type { DocumentService, FactoryDescription, WriteOptions } from "../../se
 import { readText } from "../http/body.js";
 import type { HttpHandler } from "../http/server.js";
 import { noSniff, sendJson, sendLongJson } from "../http/respond.js";
-import type { RequireRole } from "./access.js";
+import type { DialectAccess } from "./access.js";
 import { sendListing } from "./listing.js";
 import { readPast, type Past } from "./past.js";
 import { etagOf, expectedVersion, isUnchanged } from "./preconditions.js";
@@ -20,11 +20,11 @@ export interface DocumentRoutes {
   indexLinks: readonly string[];
   hostId: string;
   startTimeMicros: number;
-  requireRole: RequireRole;
+  access: DialectAccess;
 }
 
 /** Factories, their documents and the versions of an index, under the paths and with the answers of Xenon. */
-export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeMicros, requireRole }: DocumentRoutes): HttpHandler {
+export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeMicros, access }: DocumentRoutes): HttpHandler {
   const indexes = new Set(indexLinks);
 
   return async (request, response, signal) => {
@@ -37,7 +37,7 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeM
     }
     if (!indexes.has(path)) return false;
     if (request.method !== "GET") refuseMethod(request, "GET");
-    requireRole(request, "read");
+    access.requireRole(request, "read");
     await sendDocument(response, await versionOf(path, query));
     return true;
   };
@@ -50,12 +50,12 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeM
     signal: () => AbortSignal,
   ): Promise<void> {
     if (request.method === "POST") {
-      requireRole(request, "write");
+      access.requireRole(request, "write");
       const options = await writeOptions(request, () => Promise.reject(notOneDocument()));
       const text = await bodyOf(request);
       await sendDocument(response, await documents.create(factory.path, text, options));
     } else if (request.method === "GET") {
-      requireRole(request, "read");
+      access.requireRole(request, "read");
       await sendListing({ documents, factory, hostId, parameters: parametersOf(query), response, signal: signal() });
     } else refuseMethod(request, "GET, POST");
   }
@@ -64,7 +64,7 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeM
     switch (request.method) {
       case "GET":
       case "HEAD": {
-        requireRole(request, "read");
+        access.requireRole(request, "read");
         const past = query === "" ? {} : readPast(parametersOf(query));
         const document = await stateOf(factory, link, past).catch((thrown: unknown) => utilityInstead(thrown, factory, link));
         if (typeof document === "string") sendJson(response, 200, document);
@@ -74,7 +74,7 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeM
       }
       case "PATCH":
       case "PUT": {
-        requireRole(request, "write");
+        access.requireRole(request, "write");
         const options = await writeOptions(request, () => versionNow(link));
         const text = await bodyOf(request);
         if (text === "" && request.method === "PATCH") throw new HostError("REQUEST_INVALID", "body is required");
@@ -83,9 +83,10 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeM
         return;
       }
       case "DELETE": {
-        requireRole(request, "write");
+        access.requireRole(request, "write");
         const options = await writeOptions(request, () => versionNow(link));
-        const deleted = await documents.delete(link, options).catch((thrown: unknown) => ifNeverThere(thrown, options));
+        const remove = () => documents.delete(link, options).catch((thrown: unknown) => ifNeverThere(thrown, options));
+        const deleted = await access.audited(request, { action: "DeleteDocument", subject: link }, remove);
         if (deleted === undefined) sendJson(response, 200, "");
         else await sendDocument(response, deleted);
         return;

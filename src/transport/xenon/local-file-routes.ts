@@ -4,10 +4,11 @@ import type { FileStore } from "../../file-store/file-service.js";
 import { fileStorePath } from "../../file-store/file-store.js";
 import { limits } from "../../limits.js";
 import type { ClientShares } from "../../service/client-shares.js";
+import { withoutSecrets } from "../../security/secrets.js";
 import { bodyChunks, readText } from "../http/body.js";
 import { sendJson } from "../http/respond.js";
 import type { HttpHandler } from "../http/server.js";
-import type { ClientOf, RequireRole } from "./access.js";
+import type { DialectAccess } from "./access.js";
 import { sendFile } from "./local-file-download.js";
 import { placeOf, readFinished, readNewService } from "./local-file-request.js";
 import { progressText, receivedText, serviceText } from "./local-file-text.js";
@@ -19,8 +20,7 @@ export interface LocalFileRoutes {
   hostId: string;
   /** A body that does not come, or a reader that takes nothing, for so long is given up. */
   idleMs: number;
-  requireRole: RequireRole;
-  clientOf: ClientOf;
+  access: DialectAccess;
   shares: ClientShares | undefined;
 }
 
@@ -31,7 +31,7 @@ export const localFilePrefix = `${fileStorePath}/`;
 const role = "files";
 
 /** Xenon's LocalFileService and its factory: files of this machine that other hosts back up to and restore from. */
-export function createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole, clientOf, shares }: LocalFileRoutes): HttpHandler {
+export function createLocalFileRoutes({ fileStore, hostId, idleMs, access, shares }: LocalFileRoutes): HttpHandler {
   return async (request, response, signal) => {
     const { path, query } = targetOf(request.url ?? "");
     if (path === fileStorePath || path === localFilePrefix) await onFactory(request, response, query);
@@ -42,14 +42,14 @@ export function createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole, 
 
   async function onFactory(request: IncomingMessage, response: ServerResponse, query: string): Promise<void> {
     if (request.method === "POST") {
-      requireRole(request, role);
+      access.requireRole(request, role);
       const wanted = readNewService(await textOf(request));
-      const client = clientOf(request);
+      const client = access.clientOf(request);
       const create = () => fileStore.create(wanted);
-      const made = client && shares ? shares.fileService(client, () => fileStore.list().map(({ link }) => link), create) : create();
-      sendJson(response, 200, serviceText(await made));
+      const make = () => (client && shares ? shares.fileService(client, () => fileStore.list().map(({ link }) => link), create) : create());
+      sendJson(response, 200, serviceText(await access.audited(request, { action: "CreateFileService", subject: withoutSecrets(wanted.localFileUri) }, make)));
     } else if (request.method === "GET" || request.method === "HEAD") {
-      requireRole(request, role);
+      access.requireRole(request, role);
       sendJson(response, 200, listText(query));
     } else refuseMethod(request, "GET, HEAD, POST");
   }
@@ -71,15 +71,15 @@ export function createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole, 
       case "GET":
       case "HEAD":
         if (request.headers.range === undefined) {
-          requireRole(request, role);
+          access.requireRole(request, role);
           sendJson(response, 200, stateOf(link));
         } else {
-          requireRole(request, role);
+          access.requireRole(request, role);
           await sendFile({ fileStore, link, request, response, idleMs, signal: signal() });
         }
         return;
       case "PUT": {
-        requireRole(request, role);
+        access.requireRole(request, role);
         fileStore.get(link);
         const place = placeOf(request);
         const stop = tellOfWork(request, response);
@@ -92,12 +92,12 @@ export function createLocalFileRoutes({ fileStore, hostId, idleMs, requireRole, 
         return;
       }
       case "PATCH":
-        requireRole(request, role);
+        access.requireRole(request, role);
         sendJson(response, 200, progressText(await fileStore.finish(link, readFinished(await textOf(request)))));
         return;
       case "DELETE":
-        requireRole(request, role);
-        sendJson(response, 200, serviceText(await fileStore.delete(link)));
+        access.requireRole(request, role);
+        sendJson(response, 200, serviceText(await access.audited(request, { action: "DeleteFileService", subject: link }, () => fileStore.delete(link))));
         return;
       default:
         refuseMethod(request, "GET, HEAD, PUT, PATCH, DELETE");

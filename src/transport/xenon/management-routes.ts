@@ -3,11 +3,12 @@ import { limits } from "../../limits.js";
 import type { ClientShares } from "../../service/client-shares.js";
 import type { HostControl } from "../../service/host-control.js";
 import type { ManagementService, OperationService, OperationView } from "../../service/management-service.js";
+import { withoutSecrets } from "../../security/secrets.js";
 import { readText } from "../http/body.js";
 import { acceptedHeaders, preferenceOf } from "../http/prefer.js";
 import { sendJson } from "../http/respond.js";
 import type { HttpHandler } from "../http/server.js";
-import type { ClientOf, RequireRole } from "./access.js";
+import type { DialectAccess } from "./access.js";
 import { hostStateText } from "./host-state.js";
 import { backupServiceText } from "./backup-service-state.js";
 import { readManagementRequest, type BackupService } from "./management-request.js";
@@ -21,14 +22,13 @@ export interface ManagementRoutes {
   hostId: string;
   indexLinks: readonly string[];
   authorization: boolean;
-  requireRole: RequireRole;
-  clientOf: ClientOf;
+  access: DialectAccess;
   shares: ClientShares | undefined;
 }
 
 /** /core/management: what the host is, its figures, and what Xenon's scripts ask of it; and the services that back up each index. */
 export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
-  const { management, operations, control, hostId, indexLinks, authorization, requireRole, clientOf, shares } = routes;
+  const { management, operations, control, hostId, indexLinks, authorization, access, shares } = routes;
   const backupServices = new Map<string, BackupService>(indexLinks.map((indexLink) => [`${indexLink}-backup`, { link: `${indexLink}-backup`, indexLink }]));
 
   return async (request, response, signal) => {
@@ -38,7 +38,7 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
     else if (path === "/core/management") await onManagement(request, response, signal);
     else if (path === "/core/management/stats") {
       if (request.method !== "GET") refuseMethod(request, "GET");
-      requireRole(request, "read");
+      access.requireRole(request, "read");
       sendJson(response, 200, statsText(await control.stats(), path, hostId));
     } else return false;
     return true;
@@ -47,12 +47,13 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
   async function onManagement(request: IncomingMessage, response: ServerResponse, signal: () => AbortSignal): Promise<void> {
     switch (request.method) {
       case "GET":
-        requireRole(request, "read");
+        access.requireRole(request, "read");
         return sendJson(response, 200, hostStateText(await management.host(), control, authorization));
       case "PATCH":
         return onPatch(request, response, signal);
       case "DELETE":
-        requireRole(request, "admin");
+        access.requireRole(request, "admin");
+        await access.audited(request, { action: "Shutdown" }, () => Promise.resolve());
         response.shouldKeepAlive = false;
         // Its sender is told first: the host closes behind its back.
         response.once("close", control.shutDown);
@@ -65,24 +66,25 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
   async function onBackupService(request: IncomingMessage, response: ServerResponse, signal: () => AbortSignal, service: BackupService): Promise<void> {
     if (request.method === "PATCH") return onPatch(request, response, signal, service);
     if (request.method !== "GET") refuseMethod(request, "GET, PATCH");
-    requireRole(request, "read");
+    access.requireRole(request, "read");
     sendJson(response, 200, backupServiceText(service.link, service.indexLink, operations, control.autoBackup()));
   }
 
   async function onPatch(request: IncomingMessage, response: ServerResponse, signal: () => AbortSignal, service?: BackupService): Promise<void> {
-    requireRole(request);
+    access.requireRole(request);
     requireJsonBody(request);
     const text = await readText(request, limits.managementBodyBytes);
     const read = readManagementRequest(text, indexLinks, service);
     if (read.action === "control") {
-      requireRole(request, "admin");
-      await read.apply(control);
+      access.requireRole(request, "admin");
+      await access.audited(request, read.deed, () => read.apply(control));
       return sendJson(response, 200, read.echo);
     }
-    requireRole(request, read.action);
+    access.requireRole(request, read.action);
     const start = () => (read.action === "backup" ? management.backup(read.request) : management.restore(read.request));
-    const client = clientOf(request);
-    const begun = await (client && shares ? shares.operation(client, start) : start());
+    const client = access.clientOf(request);
+    const deed = read.action === "backup" ? { action: "Backup", subject: withoutSecrets(read.request.destination) } : { action: "Restore", subject: withoutSecrets(read.request.source) };
+    const begun = await access.audited(request, deed, () => (client && shares ? shares.operation(client, start) : start()), ({ name }) => name);
     const preference = preferenceOf(request);
     const done = await outcome(begun, signal(), preference?.waitMs);
     if (done === undefined) return;

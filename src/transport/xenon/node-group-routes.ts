@@ -5,7 +5,7 @@ import { limits } from "../../limits.js";
 import { readText } from "../http/body.js";
 import { sendJson } from "../http/respond.js";
 import type { HttpHandler } from "../http/server.js";
-import type { RequireRole } from "./access.js";
+import type { DialectAccess } from "./access.js";
 import { stringField } from "./request-fields.js";
 import { refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";
 
@@ -16,14 +16,14 @@ const nodeGroupLink = `${nodeGroupsLink}/default`;
 export interface NodeGroupRoutes {
   hostId: string;
   startTimeMicros: number;
-  requireRole: RequireRole;
+  access: DialectAccess;
 }
 
 /**
  * The node group and the node selector of Xenon, with this host as the only member: what Xenon's migration task and its scripts
  * ask before they talk to a host. The member's address is the one that the caller used, which is one it can reach.
  */
-export function createNodeGroupRoutes({ hostId, startTimeMicros, requireRole }: NodeGroupRoutes): HttpHandler {
+export function createNodeGroupRoutes({ hostId, startTimeMicros, access }: NodeGroupRoutes): HttpHandler {
   return async (request, response) => {
     const { path } = targetOf(request.url ?? "");
     switch (path) {
@@ -38,7 +38,7 @@ export function createNodeGroupRoutes({ hostId, startTimeMicros, requireRole }: 
         return true;
       case nodeSelectorLink:
         if (request.method !== "GET" && request.method !== "POST") refuseMethod(request, "GET, POST");
-        requireRole(request, "read");
+        access.requireRole(request, "read");
         sendJson(response, 200, JSON.stringify(request.method === "GET" ? nodeSelector() : await owner(request)));
         return true;
       default:
@@ -48,7 +48,7 @@ export function createNodeGroupRoutes({ hostId, startTimeMicros, requireRole }: 
 
   function onlyGet(request: IncomingMessage): void {
     if (request.method !== "GET") refuseMethod(request, "GET");
-    requireRole(request, "read");
+    access.requireRole(request, "read");
   }
 
   function node(request: IncomingMessage) {

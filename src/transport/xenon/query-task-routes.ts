@@ -5,7 +5,7 @@ import { isPaged, queryTaskFactories, type QueryTask, type QueryTaskFactory, typ
 import { readText } from "../http/body.js";
 import { sendJson } from "../http/respond.js";
 import type { HttpHandler } from "../http/server.js";
-import type { ClientOf, RequireRole } from "./access.js";
+import type { DialectAccess } from "./access.js";
 import { emptyResults, sendResults } from "./query-results.js";
 import { readCancellation, readQueryTask } from "./query-task-request.js";
 import { taskText } from "./query-task-text.js";
@@ -14,14 +14,13 @@ import { parametersOf, refuseMethod, requireJsonBody, targetOf } from "./request
 export interface QueryTaskRoutes {
   queries: QueryTasks;
   hostId: string;
-  requireRole: RequireRole;
-  clientOf: ClientOf;
+  access: DialectAccess;
 }
 
 const pagePrefix = "/core/query-page/";
 
 /** Query tasks and the pages of their results, under the paths and with the answers of Xenon. Each takes the role to read. */
-export function createQueryTaskRoutes({ queries, hostId, requireRole, clientOf }: QueryTaskRoutes): HttpHandler {
+export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRoutes): HttpHandler {
   return async (request, response, signal) => {
     const { path, query } = targetOf(request.url ?? "");
     const factory = queryTaskFactories.find((one) => path === one || path.startsWith(`${one}/`));
@@ -34,7 +33,7 @@ export function createQueryTaskRoutes({ queries, hostId, requireRole, clientOf }
 
   async function onTasks(request: IncomingMessage, response: ServerResponse, factory: QueryTaskFactory, query: string, signal: () => AbortSignal): Promise<void> {
     if (request.method !== "GET" && request.method !== "POST") refuseMethod(request, "GET, POST");
-    requireRole(request, "read");
+    access.requireRole(request, "read");
     if (request.method === "GET") {
       const expand = parametersOf(query).get("expand") ?? parametersOf(query).get("$expand");
       sendJson(response, 200, listText(factory, expand !== undefined && expand !== "false"));
@@ -42,7 +41,7 @@ export function createQueryTaskRoutes({ queries, hostId, requireRole, clientOf }
     }
     requireJsonBody(request);
     const sent = readQueryTask(factory, await readText(request, limits.queryBodyBytes));
-    const client = clientOf(request);
+    const client = access.clientOf(request);
     const wanted = { ...sent.request, ...(client && { client }) };
     if (sent.direct) await sendTask(await queries.run(wanted, signal()), "direct", response, signal());
     else sendJson(response, 202, whole(queries.start(wanted)));
@@ -50,7 +49,7 @@ export function createQueryTaskRoutes({ queries, hostId, requireRole, clientOf }
 
   async function onTask(request: IncomingMessage, response: ServerResponse, link: string, signal: () => AbortSignal): Promise<void> {
     if (request.method !== "GET" && request.method !== "PATCH" && request.method !== "DELETE") refuseMethod(request, "GET, PATCH, DELETE");
-    requireRole(request, "read");
+    access.requireRole(request, "read");
     if (request.method === "GET") await sendTask(queries.get(link), "kept", response, signal());
     else if (request.method === "DELETE") {
       queries.remove(link);
@@ -83,7 +82,7 @@ export function createQueryTaskRoutes({ queries, hostId, requireRole, clientOf }
 
   async function onPage(request: IncomingMessage, response: ServerResponse, path: string, signal: () => AbortSignal): Promise<void> {
     if (request.method !== "GET") refuseMethod(request, "GET");
-    requireRole(request, "read");
+    access.requireRole(request, "read");
     const { task: name, cursor } = readPageName(path.slice(pagePrefix.length));
     const task = queries.paged(name);
     const { query, specification } = task;

@@ -1,0 +1,25 @@
+import { createContextKey, type Interceptor } from "@connectrpc/connect";
+import type { Surface } from "../../security/caller.js";
+
+/** Where a call came from, among the values of its context. */
+export interface CallOrigin {
+  via: Surface;
+  /** Undefined: from the process itself. */
+  address: string | undefined;
+  /** Why the call is refused, where that was found before its message was read. */
+  refusal?: Error | undefined;
+}
+
+export const callOrigin = createContextKey<CallOrigin>({ via: "other", address: undefined });
+
+/** Ends the call whose refusal its context has. */
+export const refusalInterceptor: Interceptor = (next) => (request) => {
+  const { refusal } = request.contextValues.get(callOrigin);
+  if (refusal) throw refusal;
+  return next(request);
+};
+
+/** The address of a peer as gRPC writes it, without its port. */
+export function addressOfPeer(peer: string): string {
+  return peer.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
+}
