@@ -63,7 +63,10 @@ import { createRequestShares } from "./transport/request-shares.js";
 import type { Admission } from "./transport/admission.js";
 import { connectionLimits } from "./transport/connections.js";
 import { messageRegistry } from "./transport/call/message-registry.js";
+import type { IsLimited } from "./service/grpc/convert-operation.js";
 import { auditInterceptor } from "./transport/call/audit.js";
+import { bearerTokenOf } from "./transport/call/authorization.js";
+import { indexesInterceptor } from "./transport/call/method-indexes.js";
 import { authorizeMethods } from "./transport/call/method-roles.js";
 import { operationSharesInterceptor } from "./transport/call/operation-shares.js";
 import { hostServices } from "./transport/call/host-services.js";
@@ -334,7 +337,10 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     describeHost,
     shutDown: () => void host.close().catch(onInternalError),
   });
-  const services = hostServices({ documents, management, operations, streams, control, nowMicros: seams.nowMicros });
+  const auditor = createAuditor(audit, tokens);
+  const access = createAccess(tokens, (caller, action, error) => auditor.refused(caller, { action }, error));
+  const isLimited: IsLimited = (header) => access.limitsIndexes() && access.indexesOf({ via: "other", address: undefined, bearerToken: bearerTokenOf(header.get("authorization")) }) !== undefined;
+  const services = hostServices({ isLimited, documents, management, operations, streams, control, nowMicros: seams.nowMicros });
   const health = createHealth([...services.map(({ service }) => service.typeName), "backup", "clock"]);
   late.health = health;
   health.set("backup", (await backupHealth.look()).healthy);
@@ -350,10 +356,9 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     }),
   );
   const registry = messageRegistry(services);
-  const auditor = createAuditor(audit, tokens);
-  const checkAccess = createAccess(tokens, (caller, action, error) => auditor.refused(caller, { action }, error));
-  const authorize = authorizeMethods(checkAccess);
+  const authorize = authorizeMethods(access);
   const auditCalls = auditInterceptor(auditor);
+  const ownIndexes = access.withTokens ? indexesInterceptor(access, { documents, operations }) : undefined;
   // Without tokens nobody can be told from anybody.
   const clientShares = tokens === undefined ? undefined : createClientShares(operations);
   const share = clientShares && operationSharesInterceptor(clientShares, identifyBy(tokens));
@@ -372,15 +377,15 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     corsOrigins: options.corsOrigins,
     admission,
     handlers: [
-      createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, startTimeMicros, shares: clientShares, checkAccess, identify: tokens && identifyBy(tokens), auditor }),
+      createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, startTimeMicros, shares: clientShares, access, identify: tokens && identifyBy(tokens), auditor }),
       ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),
       createHealthCheck(health),
-      createMetricsHandler({ exposition: () => metrics.read({ describeHost, operations, streams, stats, autoBackup: () => started.autoBackup.status() }), checkAccess }),
-      createConnectHandler({ services: [...services, health.service], authorize, share, audit: auditCalls, onInternalError }),
-      createOpenApiHandler({ services, checkAccess: tokens && checkAccess, version: productVersion }),
-      createDocumentStreamRoutes({ documents, idleMs: options.streamIdleMs, authorize, auditor, registry, onInternalError }),
-      createTransferRoutes({ streams, authorize, auditor, registry, onInternalError }),
-      createRestHandler({ services, authorize, share, audit: auditCalls, onInternalError }),
+      createMetricsHandler({ exposition: () => metrics.read({ describeHost, operations, streams, stats, autoBackup: () => started.autoBackup.status() }), access }),
+      createConnectHandler({ services: [...services, health.service], authorize, share, audit: auditCalls, indexes: ownIndexes, onInternalError }),
+      createOpenApiHandler({ services, access, version: productVersion }),
+      createDocumentStreamRoutes({ documents, idleMs: options.streamIdleMs, authorize, access, auditor, registry, onInternalError }),
+      createTransferRoutes({ streams, authorize, access, auditor, registry, onInternalError }),
+      createRestHandler({ services, authorize, share, audit: auditCalls, indexes: ownIndexes, onInternalError }),
     ],
     sendError,
     onInternalError,
@@ -401,6 +406,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     authorize,
     share,
     audit: auditCalls,
+    indexes: ownIndexes,
     onInternalError,
     idleMs: options.streamIdleMs,
     health,

@@ -81,7 +81,7 @@ export async function openOffline({ dataDirectory, stateDirectory, onError = () 
   const services = [
     bindService(ManagementServiceDescriptor, {
       ...inspectionMethods(management, conversion),
-      restore: startMethods(management, conversion).restore,
+      restore: startMethods(management, conversion, () => false).restore,
       watchOperation: ({ name }, { signal }) => watchOperation(operations, name, conversion, signal),
     }),
     bindService(OperationsDescriptor, operationsImpl(operations, conversion)),

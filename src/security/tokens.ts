@@ -9,6 +9,8 @@ export interface KnownToken {
   /** What logs call it: as the file names it, else by its place. */
   name: string;
   roles: ReadonlySet<Role>;
+  /** The indexes that it is for; absent: all. */
+  indexes?: ReadonlySet<string> | undefined;
   /** Whether its time is over. */
   expired: boolean;
 }
@@ -17,6 +19,8 @@ export interface KnownToken {
 export interface TokenTable {
   /** Undefined for a token that is not known. Takes as long for any token of the same length. */
   find(token: string): KnownToken | undefined;
+  /** Whether any of them is for some indexes alone. */
+  limitsIndexes(): boolean;
 }
 
 /** A table that can be replaced while the host serves: the next request goes by the new one. */
@@ -30,6 +34,7 @@ interface Entry {
   name: string;
   roles: ReadonlySet<Role>;
   expiresMs: number;
+  indexes?: ReadonlySet<string> | undefined;
 }
 
 export function openTokens(text: string, nowMs: () => number = Date.now): TokenStore {
@@ -39,10 +44,11 @@ export function openTokens(text: string, nowMs: () => number = Date.now): TokenS
       const digest = digestOf(token);
       let found: KnownToken | undefined;
       for (const [index, entry] of entries.entries()) {
-        if (timingSafeEqual(entry.digest, digest)) found = { number: index + 1, name: entry.name, roles: entry.roles, expired: entry.expiresMs <= nowMs() };
+        if (timingSafeEqual(entry.digest, digest)) found = { number: index + 1, name: entry.name, roles: entry.roles, indexes: entry.indexes, expired: entry.expiresMs <= nowMs() };
       }
       return found;
     },
+    limitsIndexes: () => entries.some(({ indexes }) => indexes !== undefined),
     replace(next) {
       entries = parseTokens(next);
     },
@@ -50,8 +56,8 @@ export function openTokens(text: string, nowMs: () => number = Date.now): TokenS
 }
 
 /**
- * Reads a token file: one token a line, `<token or its sha256 in hex> role[,role] [name=NAME] [expires=TIME]`, TIME in RFC 3339; # begins a
- * comment. Throws CONFIGURATION_INVALID naming the line, never the token.
+ * Reads a token file: one token a line, `<token or its sha256 in hex> role[,role] [name=NAME] [expires=TIME] [index=LINK]`, TIME in RFC 3339; index may
+ * be there several times; # begins a comment. Throws CONFIGURATION_INVALID naming the line, never the token.
  */
 export function parseTokens(text: string): Entry[] {
   const entries: Entry[] = [];
@@ -68,19 +74,26 @@ export function parseTokens(text: string): Entry[] {
       if (role === undefined) throw problem(`unknown role ${JSON.stringify(name)}; the roles are ${roles.join(", ")}`);
       return role;
     });
-    entries.push({ digest, roles: new Set(granted), name: `token ${entries.length + 1}`, expiresMs: Infinity, ...settingsOf(settings, problem) });
+    const own = settingsOf(settings, problem);
+    const wide = granted.find((role) => hostWideRoles.has(role));
+    if (own.indexes !== undefined && wide !== undefined) throw problem(`index= does not go with the role ${wide}, which is for the whole host`);
+    entries.push({ digest, roles: new Set(granted), name: `token ${entries.length + 1}`, expiresMs: Infinity, ...own });
   }
   if (entries.length === 0) throw new HostError("CONFIGURATION_INVALID", "The token file holds no token.");
   return entries;
 }
 
-function settingsOf(settings: readonly string[], problem: (what: string) => HostError): Partial<Pick<Entry, "name" | "expiresMs">> {
-  const read: Partial<Pick<Entry, "name" | "expiresMs">> = {};
+/** They reach beyond any index. */
+const hostWideRoles: ReadonlySet<Role> = new Set(["files", "admin"]);
+
+function settingsOf(settings: readonly string[], problem: (what: string) => HostError): Partial<Pick<Entry, "name" | "expiresMs" | "indexes">> {
+  const read: Partial<Pick<Entry, "name" | "expiresMs" | "indexes">> = {};
   for (const setting of settings) {
     const [, name = "", value = ""] = /^([a-z]+)=(.+)$/.exec(setting) ?? [];
     if (name === "name" && /^[\w.@-]{1,64}$/.test(value)) read.name = value;
     else if (name === "expires" && /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(value) && Number.isFinite(Date.parse(value))) read.expiresMs = Date.parse(value);
-    else throw problem(`a setting is not understood; behind the roles may stand name=NAME (letters, digits, . _ @ -) and expires=TIME, for example expires=2027-01-31T00:00:00Z`);
+    else if (name === "index" && /^\/[!-~]{1,1000}$/.test(value)) read.indexes = new Set([...(read.indexes ?? []), value]);
+    else throw problem(`a setting is not understood; behind the roles may stand name=NAME (letters, digits, . _ @ -), expires=TIME, for example expires=2027-01-31T00:00:00Z, and index=LINK, for example index=/core/document-index`);
   }
   return read;
 }

@@ -22,7 +22,7 @@ export interface Auditor {
   refused(caller: Caller, deed: Deed, error: HostError): void;
 }
 
-const refusals: ReadonlySet<Reason> = new Set(["TOKEN_MISSING", "TOKEN_UNKNOWN", "TOKEN_EXPIRED", "ROLE_MISSING"]);
+const refusals: ReadonlySet<Reason> = new Set(["TOKEN_MISSING", "TOKEN_UNKNOWN", "TOKEN_EXPIRED", "ROLE_MISSING", "INDEX_NOT_ALLOWED"]);
 
 /** The line that says how an operation ended; who had started it is in an earlier one. */
 export function operationEntry({ name, kind, indexLink, target, error }: OperationView): AuditEntry {

@@ -95,7 +95,7 @@ export async function startDialectHost(options: { tokens?: string; idleMs?: numb
         indexLinks: [durableIndexLink, inMemoryIndexLink],
         hostId: "host-1",
         startTimeMicros: 1_795_348_000_000_000,
-        checkAccess: createAccess(tokens, (caller, action, error) => auditor.refused(caller, { action }, error)),
+        access: createAccess(tokens, (caller, action, error) => auditor.refused(caller, { action }, error)),
         identify: tokens && identifyBy(tokens),
         auditor,
       }),

@@ -24,6 +24,9 @@ export interface OperationConversion {
   nowMicros: () => number;
 }
 
+/** Whether the caller of these headers is kept to some indexes, so that it may not restore the backup of one index into another. */
+export type IsLimited = (header: Headers) => boolean;
+
 export function toOperation(view: OperationView, { statusOf, nowMicros }: OperationConversion): Operation {
   return create(OperationSchema, {
     name: view.name,

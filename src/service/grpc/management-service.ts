@@ -13,7 +13,7 @@ import { streamRestore } from "./stream-restore.js";
 import { toTransfer, transferName } from "./convert-transfer.js";
 import { watchOperation } from "./watch-operation.js";
 import type { StreamService } from "../streams.js";
-import type { OperationConversion } from "./convert-operation.js";
+import type { IsLimited, OperationConversion } from "./convert-operation.js";
 import { toInt64 } from "./numbers.js";
 import { rememberRequests } from "./remembered-requests.js";
 
@@ -25,11 +25,11 @@ export interface ManagementParts {
 }
 
 /** holdfast.management.v1.ManagementService over a host's management. */
-export function managementServiceImpl({ management, operations, streams, control }: ManagementParts, conversion: OperationConversion): ServiceImpl<typeof ManagementServiceDescriptor> {
+export function managementServiceImpl({ management, operations, streams, control }: ManagementParts, conversion: OperationConversion, isLimited: IsLimited): ServiceImpl<typeof ManagementServiceDescriptor> {
   const pruneOnce = rememberRequests<PruneResult>();
   return {
     ...controlMethods(control),
-    ...startMethods(management, conversion),
+    ...startMethods(management, conversion, isLimited),
     ...inspectionMethods(management, conversion),
     getHost: async () => ({
       ...toHost(await management.host()),
@@ -44,7 +44,7 @@ export function managementServiceImpl({ management, operations, streams, control
       return { removedBackups, removedFiles, freedBytes: toInt64(freedBytes) };
     },
     streamBackup: (request, { signal }) => streamBackup(streams, request, signal),
-    streamRestore: (requests, { signal }) => streamRestore(streams, requests, signal),
+    streamRestore: (requests, { signal, requestHeader }) => streamRestore(streams, requests, { signal, otherIndex: !isLimited(requestHeader) }),
     getTransfer: ({ name }) => toTransfer(streams.transfers.get(transferName(name))),
     listTransfers: () => ({ transfers: streams.transfers.list().map(toTransfer) }),
     async deleteTransfer({ name }) {

@@ -4,12 +4,12 @@ import { durableIndexLink } from "../factories.js";
 import type { ManagementService } from "../management-service.js";
 import { containerKind } from "./convert-backup.js";
 import { fromSelection } from "./convert-inspection.js";
-import { toOperation, type OperationConversion } from "./convert-operation.js";
+import { toOperation, type IsLimited, type OperationConversion } from "./convert-operation.js";
 
 type Starting = "backup" | "restore" | "undoRestore" | "checkIndex";
 
 /** The methods that start work on an index. */
-export function startMethods(management: ManagementService, conversion: OperationConversion): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, Starting> {
+export function startMethods(management: ManagementService, conversion: OperationConversion, isLimited: IsLimited): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, Starting> {
   return {
     async backup(request) {
       const view = await management.backup({
@@ -26,11 +26,11 @@ export function startMethods(management: ManagementService, conversion: Operatio
       });
       return toOperation(view, conversion);
     },
-    async restore(request) {
+    async restore(request, { requestHeader }) {
       const view = await management.restore({
         source: request.source,
         indexLink: request.indexLink || durableIndexLink,
-        indexNamed: request.indexLink !== "",
+        indexNamed: request.indexLink !== "" && !isLimited(requestHeader),
         validateOnly: request.validateOnly,
         ...(request.targetTimeMicros !== undefined && { targetTimeMicros: request.targetTimeMicros }),
         ...(request.ifPositionMicros !== undefined && { ifPositionMicros: Number(request.ifPositionMicros) }),

@@ -15,8 +15,11 @@ type Response = MessageInitShape<typeof StreamRestoreResponseSchema>;
 
 const misplaced = (problem: string) => new HostError("REQUEST_INVALID", `${problem}: a restore is sent as one header, chunks, and one trailer.`);
 
-/** Takes an archive and restores it. Without its trailer nothing is restored; what came is kept under its name, if it was given one. */
-export async function streamRestore(streams: StreamService, requests: AsyncIterable<StreamRestoreRequest>, signal: AbortSignal): Promise<Response> {
+/**
+ * Takes an archive and restores it. Without its trailer nothing is restored; what came is kept under its name, if it was given one. `otherIndex`: an archive
+ * of another index than the one that is named may be restored.
+ */
+export async function streamRestore(streams: StreamService, requests: AsyncIterable<StreamRestoreRequest>, { signal, otherIndex }: { signal: AbortSignal; otherIndex: boolean }): Promise<Response> {
   const messages = withIdleLimit(requests, streams.idleMs, signal);
   const first = (await messages.next()).value;
   if (first?.message.case !== "header") throw misplaced("The first message is no header");
@@ -28,7 +31,7 @@ export async function streamRestore(streams: StreamService, requests: AsyncItera
     const sizeBytes = header.sizeBytes === 0n ? undefined : fromInt64(header.sizeBytes);
     await withUpload(streams.transfers, name, sizeBytes, signal, (writer, working) => receive(writer, withIdleLimit(messages, streams.idleMs, working), name, working));
     received = true;
-    const { operation, result } = await streams.restore(name, restoreRequest(header), signal);
+    const { operation, result } = await streams.restore(name, restoreRequest(header, otherIndex), signal);
     return { operation, result: toRestoreResult(result), transferName: transferResource(name) };
   } finally {
     await messages.return(undefined);
@@ -74,10 +77,10 @@ async function write(writer: UploadWriter, { offset, data, crc32c: expected }: C
   await writer.write(fromInt64(offset), data);
 }
 
-function restoreRequest(header: StreamRestoreHeader) {
+function restoreRequest(header: StreamRestoreHeader, otherIndex: boolean) {
   return {
     indexLink: header.indexLink || durableIndexLink,
-    indexNamed: header.indexLink !== "",
+    indexNamed: otherIndex && header.indexLink !== "",
     validateOnly: header.validateOnly,
     ...(header.targetTimeMicros !== undefined && { targetTimeMicros: header.targetTimeMicros }),
     ...(header.requestId !== "" && { requestId: header.requestId }),

@@ -4,6 +4,7 @@ import { DocumentService as DocumentServiceDescriptor } from "../../../gen/ts/ho
 import { ManagementService as ManagementServiceDescriptor } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { DocumentService } from "../../service/document-service.js";
 import { byteStreamImpl } from "../../service/grpc/byte-stream.js";
+import type { IsLimited } from "../../service/grpc/convert-operation.js";
 import { documentServiceImpl } from "../../service/grpc/document-service.js";
 import { managementServiceImpl } from "../../service/grpc/management-service.js";
 import { operationsImpl } from "../../service/grpc/operations.js";
@@ -22,14 +23,16 @@ export interface HostParts {
   control: HostControl;
   /** Microseconds since 1970. */
   nowMicros: () => number;
+  /** Absent: nobody is. */
+  isLimited?: IsLimited;
 }
 
 /** The services of a host as every transport takes them. */
-export function hostServices({ documents, management, operations, streams, control, nowMicros }: HostParts): BoundService[] {
+export function hostServices({ documents, management, operations, streams, control, nowMicros, isLimited = () => false }: HostParts): BoundService[] {
   const conversion = { statusOf, nowMicros };
   return [
     bindService(DocumentServiceDescriptor, documentServiceImpl(documents, streams.idleMs)),
-    bindService(ManagementServiceDescriptor, managementServiceImpl({ management, operations, streams, control }, conversion)),
+    bindService(ManagementServiceDescriptor, managementServiceImpl({ management, operations, streams, control }, conversion, isLimited)),
     bindService(ByteStream, byteStreamImpl(streams)),
     bindService(Operations, operationsImpl(operations, conversion)),
   ];

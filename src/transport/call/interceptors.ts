@@ -10,11 +10,13 @@ export interface CallChecks {
   validate?: Validate;
   /** Writes down what callers do. Absent: nothing is written down. */
   audit?: Interceptor | undefined;
+  /** Keeps tokens that are for some indexes to those. Absent: every token is for all. */
+  indexes?: Interceptor | undefined;
   /** Counts what calls start as their clients'. Absent: nothing is counted. */
   share?: Interceptor | undefined;
 }
 
 export function checkInterceptors(checks: CallChecks): Interceptor[] {
   const validation = validationInterceptor(checks.validate ?? createValidate());
-  return [...(checks.authorize ? [authorizationInterceptor(checks.authorize)] : []), ...(checks.audit ? [checks.audit] : []), validation, ...(checks.share ? [checks.share] : [])];
+  return [...(checks.authorize ? [authorizationInterceptor(checks.authorize)] : []), ...(checks.audit ? [checks.audit] : []), validation, ...(checks.indexes ? [checks.indexes] : []), ...(checks.share ? [checks.share] : [])];
 }

@@ -6,8 +6,8 @@ import { openTokens } from "../../security/tokens.js";
 import { authorizeMethods } from "./method-roles.js";
 
 const refused: string[] = [];
-const checkAccess = createAccess(openTokens("backup-token backup\nrestore-token restore\nread-token read\nwrite-token write\n"), ({ address }, action, { reason }) => refused.push(`${address} ${action} ${reason}`));
-const authorizeCaller = authorizeMethods(checkAccess);
+const access = createAccess(openTokens("backup-token backup\nrestore-token restore\nread-token read\nwrite-token write\n"), ({ address }, action, { reason }) => refused.push(`${address} ${action} ${reason}`));
+const authorizeCaller = authorizeMethods(access);
 const authorize = (method: DescMethod, bearerToken: string | undefined) => authorizeCaller(method, { via: "grpc", bearerToken, address: "192.0.2.1" });
 
 test.each(["backup", "restore"])("who may start a %s may follow it and call it off", (role) => {

@@ -1,4 +1,4 @@
-import type { CheckAccess } from "../../security/access.js";
+import type { Access } from "../../security/access.js";
 import type { RequiredRoles, Role } from "../../security/roles.js";
 import type { Authorize } from "./authorization.js";
 
@@ -57,11 +57,11 @@ const rolesByMethod: Readonly<Record<string, RequiredRoles>> = {
 };
 
 /** Health answers anybody, as load balancers ask without a token; all else goes by the token's roles. */
-export function authorizeMethods(checkAccess: CheckAccess): Authorize {
+export function authorizeMethods(access: Access): Authorize {
   return (method, caller) => {
     if (method.parent.typeName === "grpc.health.v1.Health") return;
     const reflection = method.parent.typeName.startsWith("grpc.reflection.");
     const role = reflection ? followers : (rolesByMethod[`${method.parent.typeName}.${method.name}`] ?? "admin");
-    checkAccess(caller, method.name, role);
+    access.requireRole(caller, method.name, role);
   };
 }

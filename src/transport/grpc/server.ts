@@ -77,7 +77,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   });
   const callOptions: CallOptions = {
     // The guard authorizes, before a message is read.
-    interceptors: checkInterceptors({ share: options.share, audit: options.audit, ...(options.validate && { validate: options.validate }) }),
+    interceptors: checkInterceptors({ share: options.share, audit: options.audit, indexes: options.indexes, ...(options.validate && { validate: options.validate }) }),
     onInternalError: options.onInternalError,
     idleMs: options.idleMs ?? limits.streamIdleMs,
     running: new Set(),

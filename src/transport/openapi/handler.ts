@@ -1,7 +1,7 @@
 import { createRegistry } from "@bufbuild/protobuf";
 import { file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
 import { HostError } from "../../errors.js";
-import type { CheckAccess } from "../../security/access.js";
+import type { Access } from "../../security/access.js";
 import type { BoundService } from "../call/bound-service.js";
 import { callerOf } from "../http/caller.js";
 import { sendJson } from "../http/respond.js";
@@ -13,22 +13,22 @@ import { openApiDocument } from "./document.js";
 export interface OpenApiOptions {
   services: readonly BoundService[];
   /** Absent: whoever can connect may read it. Else it takes the role read. */
-  checkAccess?: CheckAccess | undefined;
+  access?: Access | undefined;
   version: string;
 }
 
 const path = "/v1/openapi.json";
 
 /** GET /v1/openapi.json: what /v1 takes and answers, for tools. Made when it is first asked for. */
-export function createOpenApiHandler({ services, checkAccess, version }: OpenApiOptions): HttpHandler {
+export function createOpenApiHandler({ services, access, version }: OpenApiOptions): HttpHandler {
   const registry = createRegistry(file_google_rpc_error_details);
   let text: string | undefined;
   return async (request, response) => {
     if (request.url !== path && !request.url?.startsWith(`${path}?`)) return false;
     try {
       if (request.method !== "GET" && request.method !== "HEAD") throw new HostError("METHOD_NOT_ALLOWED", `${path} takes GET, not ${request.method}.`, { metadata: { allow: "GET" } });
-      checkAccess?.(callerOf(request, "rest"), "GET /v1/openapi.json", "read");
-      text ??= JSON.stringify(openApiDocument({ services, extraRules: operationRules, version, withTokens: checkAccess !== undefined }));
+      access?.requireRole(callerOf(request, "rest"), "GET /v1/openapi.json", "read");
+      text ??= JSON.stringify(openApiDocument({ services, extraRules: operationRules, version, withTokens: access?.withTokens ?? false }));
       sendJson(response, 200, text, ["cache-control", "no-store"]);
     } catch (thrown) {
       sendError(request, response, HostError.from(thrown), registry);

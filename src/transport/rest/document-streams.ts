@@ -4,6 +4,7 @@ import { DocumentService as DocumentServiceDescriptor } from "../../../gen/ts/ho
 import { renderDocument } from "../../document/render.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
+import type { Access } from "../../security/access.js";
 import type { Auditor } from "../../service/auditor.js";
 import type { DocumentService } from "../../service/document-service.js";
 import { importDocuments } from "../../service/import-documents.js";
@@ -22,6 +23,7 @@ export interface DocumentStreamRoutes {
   /** How long a sender may send nothing, in milliseconds. */
   idleMs: number;
   authorize: Authorize;
+  access: Access;
   auditor: Auditor;
   registry: Registry;
   onInternalError: OnInternalError;
@@ -31,7 +33,7 @@ export const importPath = "/v1/documents:import";
 export const exportPath = "/v1/documents:export";
 
 /** Many documents as NDJSON, a document a line: the very text that is kept, so that an export can be imported. */
-export function createDocumentStreamRoutes({ documents, idleMs, authorize, auditor, registry, onInternalError }: DocumentStreamRoutes): HttpHandler {
+export function createDocumentStreamRoutes({ documents, idleMs, authorize, access, auditor, registry, onInternalError }: DocumentStreamRoutes): HttpHandler {
   const toStatus = (thrown: unknown) => errorJson(hostErrorOf(thrown, onInternalError), registry);
 
   async function* importing(request: IncomingMessage, query: URLSearchParams, signal: AbortSignal): AsyncGenerator<string> {
@@ -62,8 +64,11 @@ export function createDocumentStreamRoutes({ documents, idleMs, authorize, audit
       const query = new URLSearchParams(text);
       checkNames(query, isImport ? ["factory_link", "factoryLink", "skip"] : ["factory_link", "factoryLink", "filter"]);
       const factory = factoryOf(query);
+      const caller = callerOf(request, "rest");
+      const index = documents.factoryOf(factory)?.indexLink;
+      access.requireIndexes(caller, isImport ? importMethod.name : exportMethod.name, index === undefined ? [] : [index]);
       const deed = { action: "ImportDocuments", subject: factory };
-      const lines = isImport ? auditor.stream(callerOf(request, "rest"), deed, importing(request, query, signal())) : exporting(query, signal());
+      const lines = isImport ? auditor.stream(caller, deed, importing(request, query, signal())) : exporting(query, signal());
       await sendLines(request, response, { lines, errorJson: toStatus });
     } catch (thrown) {
       sendError(request, response, hostErrorOf(thrown, onInternalError), registry);

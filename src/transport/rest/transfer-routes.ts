@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { ManagementService, TransferSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { HostError } from "../../errors.js";
 import { toTransfer } from "../../service/grpc/convert-transfer.js";
+import type { Access } from "../../security/access.js";
 import type { Auditor } from "../../service/auditor.js";
 import type { StreamService } from "../../service/streams.js";
 import { checkTransferName } from "../../transfer/transfer.js";
@@ -17,6 +18,7 @@ import { sendTransfer } from "./transfer-download.js";
 export interface TransferRoutes {
   streams: StreamService;
   authorize: Authorize;
+  access: Access;
   auditor: Auditor;
   registry: Registry;
   onInternalError: OnInternalError;
@@ -26,12 +28,14 @@ export const transferPrefix = "/v1/transfers/";
 const downloadVerb = ":download";
 
 /** The bytes of transfers over HTTP, as browsers, curl and wget fetch and send files; what is said of them is REST as all else. */
-export function createTransferRoutes({ streams, authorize, auditor, registry, onInternalError }: TransferRoutes): HttpHandler {
+export function createTransferRoutes({ streams, authorize, access, auditor, registry, onInternalError }: TransferRoutes): HttpHandler {
   async function answer(request: IncomingMessage, response: ServerResponse, name: string, download: boolean, signal: AbortSignal): Promise<void> {
     const { streamBackup, streamRestore } = ManagementService.method;
     authorize(download ? streamBackup : streamRestore, callerOf(request, "rest"));
-    checkTransferName(name);
     const caller = callerOf(request, "rest");
+    // Of which index a transfer is, its bytes say.
+    access.requireIndexes(caller, download ? streamBackup.name : streamRestore.name, undefined);
+    checkTransferName(name);
     if (download) {
       const deed = { action: "StreamBackup", subject: name };
       const left = () => (response.destroyed && !response.writableFinished ? new HostError("OPERATION_CANCELLED", "The caller left.") : undefined);

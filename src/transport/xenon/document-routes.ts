@@ -31,6 +31,7 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeM
     const { path, query } = targetOf(request.url ?? "");
     const factory = documents.factoryOf(path);
     if (factory !== undefined) {
+      access.requireIndexes(request, [factory.indexLink]);
       if (path === factory.path || path === `${factory.path}/`) await onFactory(request, response, factory, query, signal);
       else await onDocument(request, response, factory, withoutSlash(path), query);
       return true;
@@ -38,6 +39,7 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeM
     if (!indexes.has(path)) return false;
     if (request.method !== "GET") refuseMethod(request, "GET");
     access.requireRole(request, "read");
+    access.requireIndexes(request, [path]);
     await sendDocument(response, await versionOf(path, query));
     return true;
   };

@@ -67,6 +67,7 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
     if (request.method === "PATCH") return onPatch(request, response, signal, service);
     if (request.method !== "GET") refuseMethod(request, "GET, PATCH");
     access.requireRole(request, "read");
+    access.requireIndexes(request, [service.indexLink]);
     sendJson(response, 200, backupServiceText(service.link, service.indexLink, operations, control.autoBackup()));
   }
 
@@ -81,7 +82,8 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
       return sendJson(response, 200, read.echo);
     }
     access.requireRole(request, read.action);
-    const start = () => (read.action === "backup" ? management.backup(read.request) : management.restore(read.request));
+    access.requireIndexes(request, [read.request.indexLink]);
+    const start = () => (read.action === "backup" ? management.backup(read.request) : management.restore(access.isLimited(request) ? { ...read.request, indexNamed: false } : read.request));
     const client = access.clientOf(request);
     const deed = read.action === "backup" ? { action: "Backup", subject: withoutSecrets(read.request.destination) } : { action: "Restore", subject: withoutSecrets(read.request.source) };
     const begun = await access.audited(request, deed, () => (client && shares ? shares.operation(client, start) : start()), ({ name }) => name);

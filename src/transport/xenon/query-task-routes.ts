@@ -36,11 +36,12 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
     access.requireRole(request, "read");
     if (request.method === "GET") {
       const expand = parametersOf(query).get("expand") ?? parametersOf(query).get("$expand");
-      sendJson(response, 200, listText(factory, expand !== undefined && expand !== "false"));
+      sendJson(response, 200, listText(factory, expand !== undefined && expand !== "false", (task) => access.mayUse(request, task.indexLink)));
       return;
     }
     requireJsonBody(request);
     const sent = readQueryTask(factory, await readText(request, limits.queryBodyBytes));
+    access.requireIndexes(request, [sent.request.indexLink]);
     const client = access.clientOf(request);
     const wanted = { ...sent.request, ...(client && { client }) };
     if (sent.direct) await sendTask(await queries.run(wanted, signal()), "direct", response, signal());
@@ -50,6 +51,7 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
   async function onTask(request: IncomingMessage, response: ServerResponse, link: string, signal: () => AbortSignal): Promise<void> {
     if (request.method !== "GET" && request.method !== "PATCH" && request.method !== "DELETE") refuseMethod(request, "GET, PATCH, DELETE");
     access.requireRole(request, "read");
+    if (access.isLimited(request)) access.requireIndexes(request, [queries.paged(link).indexLink]);
     if (request.method === "GET") await sendTask(queries.get(link), "kept", response, signal());
     else if (request.method === "DELETE") {
       queries.remove(link);
@@ -85,6 +87,7 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
     access.requireRole(request, "read");
     const { task: name, cursor } = readPageName(path.slice(pagePrefix.length));
     const task = queries.paged(name);
+    access.requireIndexes(request, [task.indexLink]);
     const { query, specification } = task;
     const { resultLimit: limit } = specification;
     if (query === undefined || limit === undefined) throw new HostError("PAGE_TOKEN_INVALID", "This query has no pages.");
@@ -106,8 +109,8 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
     return head + tail;
   }
 
-  function listText(factory: QueryTaskFactory, expand: boolean): string {
-    const tasks = queries.list(factory);
+  function listText(factory: QueryTaskFactory, expand: boolean, mayRead: (task: QueryTask) => boolean): string {
+    const tasks = queries.list(factory).filter(mayRead);
     const link = (task: QueryTask) => JSON.stringify(task.link);
     const documents = expand ? `,"documents":{${tasks.map((task) => `${link(task)}:${whole(task)}`).join(",")}}` : "";
     return (

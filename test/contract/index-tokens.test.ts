@@ -1,0 +1,185 @@
+import { createClient, ConnectError, type Transport } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.js";
+import { Operations } from "../../gen/ts/google/longrunning/operations_pb.js";
+import { DocumentService } from "../../gen/ts/holdfast/document/v1/document_pb.js";
+import { ManagementService } from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import { createHost, type Host } from "../../src/host.js";
+import { hostServices } from "../../src/transport/call/host-services.js";
+import { methodsOfIndexes } from "../../src/transport/call/method-indexes.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+
+const root = temporaryDirectory();
+const destination = pathToFileURL(join(root, "backups")).href;
+const memory = "/core/in-memory-document-index";
+const durable = "/core/document-index";
+/** Everything a token may have that is for one index. */
+const own = { headers: { authorization: "Bearer memory-only" } };
+const admin = { headers: { authorization: "Bearer the-admin" } };
+let host: Host;
+let url: string;
+let sessions: Http2SessionManager;
+const body = (name: string) => ({ case: "json" as const, value: Buffer.from(JSON.stringify({ name })) });
+
+beforeAll(async () => {
+  const tokens = `memory-only read,write,backup,restore index=${memory} name=m\nthe-admin admin\n`;
+  host = await createHost({ dataDirectory: join(root, "data"), httpPort: 0, grpcPort: 0, tokens });
+  url = `http://127.0.0.1:${host.httpAddress.port}`;
+  sessions = new Http2SessionManager(`http://127.0.0.1:${host.grpcAddress.port}`);
+  await host.documents.create("/core/examples", '{"name":"secret","documentSelfLink":"s"}');
+  await host.documents.create("/core/in-memory-examples", '{"name":"mine","documentSelfLink":"m"}');
+});
+afterAll(async () => {
+  sessions.abort();
+  await host.close();
+});
+
+async function reasonOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+    return "OK";
+  } catch (thrown) {
+    return ConnectError.from(thrown).findDetails(ErrorInfoSchema)[0]?.reason ?? String(thrown);
+  }
+}
+
+async function drained<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+/** Waits for an operation; the reason of its failure, or OK. */
+async function outcome(transport: Transport, name: string): Promise<string> {
+  const { result } = await createClient(Operations, transport).waitOperation({ name }, admin);
+  if (result.case !== "error") return "OK";
+  const [detail] = result.value.details;
+  return detail ? Buffer.from(detail.value).toString("latin1") : result.value.message;
+}
+
+describe.each([
+  ["gRPC", () => createGrpcTransport({ baseUrl: `http://127.0.0.1:${host.grpcAddress.port}`, sessionManager: sessions })],
+  ["Connect", () => createConnectTransport({ baseUrl: url, httpVersion: "1.1" })],
+])("a token for one index, by %s", (_name, open) => {
+  const documents = () => createClient(DocumentService, open());
+  const management = () => createClient(ManagementService, open());
+
+  test("reads and writes its documents, and none of another index", async () => {
+    const calls = (factory: string, link: string): Promise<unknown>[] => [
+      documents().getDocument({ selfLink: link }, own),
+      documents().patchDocument({ selfLink: link, body: body("p") }, own),
+      documents().replaceDocument({ selfLink: link, body: body("r") }, own),
+      documents().createDocument({ factoryLink: factory, body: body("c") }, own),
+      documents().listDocuments({ factoryLink: factory }, own),
+      documents().listDocuments({ factoryLink: factory.slice(1) }, own),
+      documents().listDocumentVersions({ selfLink: link }, own),
+      documents().getDocumentVersion({ selfLink: link }, own),
+      drained(documents().exportDocuments({ factoryLink: factory }, own)),
+      drained(documents().importDocuments((async function* () {
+        yield { message: { case: "header" as const, value: { factoryLink: factory } } };
+        yield { message: { case: "document" as const, value: Buffer.from('{"name":"i","documentSelfLink":"i"}') } };
+      })(), own)),
+    ];
+    expect(await Promise.all(calls("/core/in-memory-examples", "/core/in-memory-examples/m").map(reasonOf))).toEqual(Array.from({ length: 10 }, () => "OK"));
+    expect(await Promise.all(calls("/core/examples", "/core/examples/s").map(reasonOf))).toEqual(Array.from({ length: 10 }, () => "INDEX_NOT_ALLOWED"));
+    expect(await reasonOf(documents().getDocumentVersion({ selfLink: "/core/in-memory-examples/m", indexLink: durable }, own))).toBe("INDEX_NOT_ALLOWED");
+    expect(await reasonOf(documents().deleteDocument({ selfLink: "/core/examples/s" }, own))).toBe("INDEX_NOT_ALLOWED");
+    expect(await reasonOf(documents().getDocument({ selfLink: "/core/nowhere/s" }, own))).toBe("DOCUMENT_NOT_FOUND");
+    expect((await host.documents.get("/core/examples/s")).version).toBe(0);
+  });
+
+  test("backs its index up and restores it, and no other, nor another into it", async () => {
+    const { name } = await management().backup({ destination, indexLink: memory }, own);
+    expect(await outcome(open(), name)).toBe("OK");
+    expect(await reasonOf(management().backup({ destination }, own))).toBe("INDEX_NOT_ALLOWED");
+    expect(await reasonOf(management().backup({ destination, indexLink: durable }, own))).toBe("INDEX_NOT_ALLOWED");
+    const { name: foreign } = await management().backup({ destination: `${destination}-durable` }, admin);
+    expect(await outcome(open(), foreign)).toBe("OK");
+    for (const call of [
+      management().restore({ source: destination }, own),
+      management().undoRestore({}, own),
+      management().checkIndex({}, own),
+      drained(management().streamBackup({}, own)),
+      createClient(Operations, open()).getOperation({ name: foreign }, own),
+      drained(management().watchOperation({ name: foreign }, own)),
+    ]) expect(await reasonOf(call)).toBe("INDEX_NOT_ALLOWED");
+    expect((await createClient(Operations, open()).getOperation({ name }, own)).done).toBe(true);
+    const restored = await management().restore({ source: destination, indexLink: memory }, own);
+    expect(await outcome(open(), restored.name)).toBe("OK");
+    // With all of the rights on its own index it would read the other one's documents there.
+    const stolen = await management().restore({ source: `${destination}-durable`, indexLink: memory }, own);
+    expect(await outcome(open(), stolen.name)).toContain("BACKUP_OF_OTHER_INDEX");
+    const archive = await drained(management().streamBackup({}, admin));
+    const chunks = archive.flatMap(({ message }) => (message.case === "chunk" ? [message.value] : []));
+    const trailer = archive.flatMap(({ message }) => (message.case === "trailer" ? [message.value] : []))[0];
+    const sent = async function* () {
+      yield { message: { case: "header" as const, value: { indexLink: memory } } };
+      for (const value of chunks) yield { message: { case: "chunk" as const, value } };
+      if (trailer) yield { message: { case: "trailer" as const, value: trailer } };
+    };
+    expect(await reasonOf(management().streamRestore(sent(), own))).toBe("BACKUP_OF_OTHER_INDEX");
+    expect(await reasonOf(documents().getDocument({ selfLink: "/core/in-memory-examples/m" }, own))).toBe("OK");
+  });
+
+  test("looks into its live index, and into no place where others' backups may lie", async () => {
+    expect(await reasonOf(drained(management().exportBackup({ moment: { indexLink: memory } }, own)))).toBe("OK");
+    for (const call of [
+      drained(management().exportBackup({ moment: {} }, own)),
+      drained(management().exportBackup({ moment: { uri: destination, indexLink: memory } }, own)),
+      drained(management().diffBackups({ from: { indexLink: memory }, to: { uri: destination, indexLink: memory } }, own)),
+      management().describeMoment({ moment: { uri: destination } }, own),
+      management().verifyBackup({ uri: destination }, own),
+      management().describeBackup({ uri: destination }, own),
+      management().listBackups({ uri: destination }, own),
+      management().listTransfers({}, own),
+      createClient(Operations, open()).listOperations({ name: "operations" }, own),
+    ]) expect(await reasonOf(call)).toBe("INDEX_NOT_ALLOWED");
+    expect(await reasonOf(management().getHost({}, own))).toBe("OK");
+  });
+});
+
+test("every method is known, or closed to such a token", () => {
+  const methods = hostServices({ ...host, nowMicros: () => 0 }).flatMap(({ service }) => service.methods.map(({ name }) => `${service.typeName}.${name}`));
+  expect([...methodsOfIndexes].filter((name) => !methods.includes(name))).toEqual([]);
+});
+
+test.each([
+  ["GET", "/core/examples/s", 403],
+  ["GET", "/core/examples", 403],
+  ["DELETE", "/core/examples/s", 403],
+  ["POST", "/core/examples", 403, { name: "x" }],
+  ["GET", `${durable}?documentSelfLink=/core/examples/s`, 403],
+  ["GET", `${durable}-backup`, 403],
+  ["POST", "/core/query-tasks", 403, { taskInfo: { isDirect: true }, querySpec: { query: { term: { propertyName: "name", matchValue: "*", matchType: "WILDCARD" } } } }],
+  ["POST", "/core/query-tasks", 200, { taskInfo: { isDirect: true }, indexLink: memory, querySpec: { query: { term: { propertyName: "name", matchValue: "*", matchType: "WILDCARD" } } } }],
+  ["GET", "/core/in-memory-examples/m", 200],
+  ["GET", `${memory}-backup`, 200],
+  ["PATCH", "/core/management", 403, { kind: "com:vmware:xenon:services:common:ServiceHostManagementService:BackupRequest", destination, backupType: "DIRECTORY" }],
+  ["PATCH", "/core/management", 200, { kind: "com:vmware:xenon:services:common:ServiceHostManagementService:BackupRequest", destination, backupType: "DIRECTORY", indexServiceLink: memory }],
+  ["PATCH", "/core/management", 400, { kind: "com:vmware:xenon:services:common:ServiceHostManagementService:RestoreRequest", destination: `${destination}-durable`, indexServiceLink: memory }],
+  ["GET", "/v1/documents/core/examples/s", 403],
+  ["GET", "/v1/documents:export?factory_link=/core/examples", 403],
+  ["GET", "/v1/documents:export?factory_link=/core/in-memory-examples", 200],
+  ["GET", "/v1/transfers/any:download", 403],
+  ["GET", `/v1/backups?uri=${encodeURIComponent(destination)}`, 403],
+])("over HTTP: %s %s is %d", async (method, path, status, ...[sent]: unknown[]) => {
+  const answer = await fetch(url + path, { method, headers: { ...own.headers, "content-type": "application/json" }, ...(sent !== undefined && { body: JSON.stringify(sent) }) });
+  const text = await answer.text();
+  expect([answer.status, text]).toEqual([status, expect.any(String)]);
+  if (status === 403) expect(text).toContain("alone");
+});
+
+test("a query task of another index is not shown, read, paged or removed", async () => {
+  const ask = (method: string, path: string, headers: Record<string, string>, sent?: unknown) =>
+    fetch(url + path, { method, headers: { ...headers, "content-type": "application/json" }, ...(sent !== undefined && { body: JSON.stringify(sent) }) }).then(async (answer) => ({ status: answer.status, body: JSON.parse((await answer.text()) || "{}") as { documentLinks?: string[]; results?: { nextPageLink: string } } }));
+  const spec = { querySpec: { query: { term: { propertyName: "name", matchValue: "*", matchType: "WILDCARD" } }, resultLimit: 1 } };
+  await ask("POST", "/core/query-tasks", admin.headers, { ...spec, documentSelfLink: "t" });
+  expect((await ask("GET", "/core/query-tasks", own.headers)).body.documentLinks).toEqual([]);
+  expect((await ask("GET", "/core/query-tasks", admin.headers)).body.documentLinks).toEqual(["/core/query-tasks/t"]);
+  for (const method of ["GET", "DELETE"]) expect((await ask(method, "/core/query-tasks/t", own.headers)).status).toBe(403);
+  const direct = await ask("POST", "/core/query-tasks", admin.headers, { ...spec, taskInfo: { isDirect: true } });
+  expect((await ask("GET", direct.body.results?.nextPageLink ?? "", own.headers)).status).toBe(403);
+  expect((await ask("GET", direct.body.results?.nextPageLink ?? "", admin.headers)).status).toBe(200);
+});
