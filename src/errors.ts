@@ -164,10 +164,35 @@ export class HostError extends Error {
         ? thrown.cause
         : new HostError("OPERATION_CANCELLED", "The work was cancelled.", { cause: thrown });
     }
+    const system = systemErrorOf(thrown);
+    if (system !== undefined) {
+      const { code, syscall } = system;
+      const details = { cause: thrown, metadata: { errno: code, syscall } };
+      return fullDisk.has(code)
+        ? new HostError("STORAGE_FULL", `A disk that the host needs is full (${code} at ${syscall}); its log says where. Free space and try again.`, details)
+        : new HostError("STORAGE_FAILED", `A file or directory that the host needs cannot be used (${code} at ${syscall}); its log says which. Check that it is there, its owner and mode, and the disk.`, details);
+    }
     return new HostError("INTERNAL", "The host failed in a way it has no better word for; its log has the details.", {
       cause: thrown,
     });
   }
+}
+
+const fullDisk: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
+
+/** Calls of node:fs, as its errors name them. Errors of other calls, such as connect, say nothing of a file. */
+const fileCalls = /^(f?open|close|read|write|f(data)?sync|rename|unlink|link|symlink|readlink|rm(dir)?|mkdir|mkdtemp|scandir|readdir|opendir|[fl]?stat(fs)?|access|f?truncate|[fl]?ch(mod|own)|realpath|utime|copyfile|lstat)$/;
+
+/** An error of node:fs: its errno and the call that failed. */
+function systemErrorOf(thrown: unknown): { code: string; syscall: string } | undefined {
+  if (typeof thrown !== "object" || thrown === null || !("code" in thrown) || !("syscall" in thrown)) return undefined;
+  const { code, syscall } = thrown;
+  return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) && typeof syscall === "string" && fileCalls.test(syscall) ? { code, syscall } : undefined;
+}
+
+/** What of an error has to go to the log, because its caller is not told; undefined where the caller is told everything. */
+export function untoldCause(error: HostError): unknown {
+  return error.code === "INTERNAL" || error.metadata["syscall"] !== undefined ? (error.cause ?? error) : undefined;
 }
 
 const httpStatusByCode: Record<Code, number> = {

@@ -19,8 +19,9 @@ try {
   } else {
     const error = HostError.from(thrown);
     const { printable } = await import("./output/printable.js");
+    const { printCause } = await import("./output/error.js");
     process.stderr.write(`holdfast: ${printable(error.message)}\n`);
-    if (error.reason === "INTERNAL") console.error(error.cause);
+    printCause(error);
     process.exitCode = exitCode(error);
   }
 }

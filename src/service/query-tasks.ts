@@ -1,4 +1,4 @@
-import { HostError } from "../errors.js";
+import { HostError, untoldCause } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Client } from "../security/clients.js";
 import { createShares, type Hold, type Shortage } from "../security/shares.js";
@@ -185,7 +185,8 @@ export function createQueryTasks({ storeOf, nowMicros, newId, onInternalError }:
       become(task, "FINISHED", found);
     } catch (thrown) {
       const failure = HostError.from(thrown);
-      if (failure.code === "INTERNAL") onInternalError(failure.cause ?? failure);
+      const untold = untoldCause(failure);
+      if (untold !== undefined) onInternalError(untold);
       if (!isOver(task)) become(task, "FAILED", { failure });
     }
   }

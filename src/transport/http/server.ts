@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { HostError } from "../../errors.js";
+import { HostError, untoldCause } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { HostNames } from "../../security/hosts.js";
 import type { TlsIdentity } from "../../security/tls.js";
@@ -128,7 +128,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       throw new HostError("ROUTE_NOT_FOUND", `Service not found: ${request.url}`);
     } catch (thrown) {
       const error = HostError.from(thrown);
-      if (error.code === "INTERNAL") onInternalError?.(error.cause ?? error);
+      const untold = untoldCause(error);
+      if (untold !== undefined) onInternalError?.(untold);
       // Half an answer must not look like a whole one.
       if (response.headersSent) response.destroy();
       else if (!response.destroyed) sendError(request, response, error);
