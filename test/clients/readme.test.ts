@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { long } from "../support/long.js";
 import { serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { codeBlocks } from "../support/transcript.js";
@@ -37,7 +38,7 @@ async function installClient(): Promise<void> {
   writeFileSync(join(project, "package.json"), '{"type":"module"}');
   writeFileSync(join(project, "example.ts"), example.replaceAll("/tmp/holdfast", files).replaceAll("localhost:8001", host.grpc));
   symlinkSync(resolve("node_modules/@types"), join(project, "node_modules", "@types"));
-  const options = ["--strict", "--noUncheckedIndexedAccess", "--target", "es2022", "--module", "nodenext", "--types", "node", "--ignoreConfig"];
+  const options = ["--strict", "--noUncheckedIndexedAccess", "--target", "es2022", "--module", "nodenext", "--types", "node", "--ignoreConfig", ...(long ? [] : ["--skipLibCheck"])];
   await well(run(process.execPath, [resolve("node_modules/typescript/bin/tsc"), ...options, "example.ts"], { cwd: project }));
   const printed = (await well(run(process.execPath, ["example.js"], { cwd: project }))).replaceAll(files, "/tmp/holdfast");
   if (process.env["UPDATE_COOKBOOKS"]) writeFileSync(join(directory, "README.md"), readme.replace(/^```text output\n.*?^```$/ms, `\`\`\`text output\n${printed}\`\`\``));

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { EngineKit } from "../../src/engine/engine.js";
 import { contents, engineFixture, identity, patch, post, prefix, remove } from "../support/engine-fixture.js";
+import { long } from "../support/long.js";
 
 /** What any storage engine must do; an engine's test file is one call of this. */
 export function engineContract(name: string, kit: EngineKit): void {
@@ -302,7 +303,7 @@ export function engineContract(name: string, kit: EngineKit): void {
           const now = await engine.read(link);
           const live = now && now.action !== "DELETE";
           const written = await engine.write(i % 9 === 8 && live ? remove(key) : live ? patch(key, { round, i }) : post(key, { i }, { revive: true }));
-          if (i % 10 === 0) states.push([written?.updateTimeMicros ?? 0, await contents(engine)]);
+          if (i % (long ? 10 : 20) === 0) states.push([written?.updateTimeMicros ?? 0, await contents(engine)]);
         }
         const after = base.at(-1) ?? 0;
         segments.push(await fixture.exportSegment(`segment-${round}`, round === 0 ? "base" : "delta", after));

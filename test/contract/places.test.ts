@@ -19,6 +19,7 @@ placeContract("an http server", {
 
 placeContract("a server that answers GETs as Xenon does", {
   container: "STREAM",
+  like: "an http server",
   async prepare() {
     const store = await httpStore();
     store.manners = { countsEndOut: true, noTag: true };
@@ -29,6 +30,7 @@ placeContract("a server that answers GETs as Xenon does", {
 if (haveTools("an https server", "openssl")) {
   placeContract("an https server", {
     container: "STREAM",
+    like: "an http server",
     async prepare() {
       const ca = authority();
       const { certificate: cert, key } = ca.issue("server", "IP:127.0.0.1");

@@ -5,6 +5,7 @@ import { systemSeams, type Seams } from "../../src/io/seams.js";
 import type { AutoBackupStatus } from "../../src/service/management-service.js";
 import { faultyFileSystem } from "../support/faulty-file-system.js";
 import { clockSeams, hostFixture, type HostFixture } from "../support/host-fixture.js";
+import { long } from "../support/long.js";
 
 /** Fast enough that a test sees many runs and merges. */
 const pace = { intervalMs: 5, retryMs: 10, retryMaxMs: 80, mergeDeltas: 4, mergeBytes: 200_000 };
@@ -64,7 +65,7 @@ test("under load runs follow one another, deltas are merged, files stay few, and
   const states: { time: number; contents: Record<string, string> }[] = [];
   const contents: Record<string, string> = {};
   let most = 0;
-  for (let n = 0; n < 600; n += 1) {
+  for (let n = 0; n < (long ? 600 : 250); n += 1) {
     const name = `d${n % 17}`;
     const body = { n, text: "x".repeat(n % 1000) };
     const time = await fixture.put(name, body);
@@ -75,7 +76,7 @@ test("under load runs follow one another, deltas are merged, files stay few, and
   }
   await current(fixture);
   const performed = (await count(fixture, "autoBackupPerformedCount")) ?? 0;
-  expect(performed).toBeGreaterThan(20);
+  expect(performed).toBeGreaterThan(long ? 20 : 8);
   expect(most).toBeLessThanOrEqual(40);
   expect(await restored(fixture)).toEqual(contents);
   for (const { time, contents: wanted } of states) expect(await restored(fixture, { targetTimeMicros: BigInt(time) })).toEqual(wanted);
@@ -178,7 +179,7 @@ test.each(["create", "write", "sync", "rename", "syncDirectory", "remove"] as co
   const files = faultyFileSystem();
   const fixture = await hostFixture({ seams: { ...fast, files, lease: { heartbeatMs: 50, silentMs: 300 } } });
   await fixture.host.control.configureAutoBackup(true);
-  for (let n = 0; n < 40; n += 1) {
+  for (let n = 0; n < (long ? 40 : 13); n += 1) {
     files.arm(kind, 1 + (n % 13), "EIO");
     await fixture.put(`d${n % 5}`, { n, text: "z".repeat(2000) }).catch(() => undefined);
     await sleep(12);
@@ -221,7 +222,7 @@ test("a restore from its own automatic backups works under load, and they go on 
   const load = (async () => {
     for (let n = 0; writing; n += 1) await fixture.put(`b${n % 50}`, { n, text: "x".repeat(5000) }).catch(() => sleep(1));
   })();
-  for (let round = 0; round < 5; round += 1) {
+  for (let round = 0; round < (long ? 5 : 2); round += 1) {
     await sleep(150);
     await fixture.restore(directory, { targetTimeMicros: BigInt(moment) });
   }
@@ -250,7 +251,7 @@ test("backups by hand into the same directory do not break a merge that is under
   const logged: string[] = [];
   const fixture = await hostFixture({ seams: fast, logger: { info() {}, warn: (_fields, message) => void logged.push(message), error: (_fields, message) => void logged.push(message) } });
   await fixture.host.control.configureAutoBackup(true);
-  for (let n = 0; n < 120; n += 1) {
+  for (let n = 0; n < (long ? 120 : 45); n += 1) {
     await fixture.put(`d${n % 9}`, { n, text: "x".repeat(3000) });
     if (n % 3 === 0) await fixture.backup(directory);
     await sleep(4);

@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { limits } from "../../src/limits.js";
 import { createChannel, createClient } from "nice-grpc";
@@ -73,9 +74,16 @@ test("the newest requests stay, and no more than the bound", async () => {
   const more = 300;
   fixture.host.control.configureOperationTracing(true);
   const total = limits.tracedOperations + more;
-  for (let sent = 0; sent < total; sent += 60) {
-    await Promise.all(Array.from({ length: Math.min(60, total - sent) }, (_, i) => fetch(`${address(fixture)}/core/examples/n${sent + i}`).then((answer) => answer.text())));
+  // One after the other on one connection, a hundred on their way: nothing is as fast.
+  const socket = connect(fixture.host.httpAddress.port, "127.0.0.1").setEncoding("latin1");
+  let answered = 0;
+  socket.on("data", (text: string) => (answered += text.split("HTTP/1.1 404").length - 1));
+  for (let sent = 0; sent < total; sent += 1) {
+    socket.write(`GET /core/examples/n${sent} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
+    while (sent - answered >= 100) await sleep(1);
   }
+  while (answered < total) await sleep(5);
+  socket.destroy();
   await sleep(300);
   fixture.host.control.configureOperationTracing(false);
   const count = await fixture.host.documents.count("/core/operation-index", undefined);

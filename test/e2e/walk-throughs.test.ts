@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { delimiter, join, resolve } from "node:path";
 import { runCookbook, type Name } from "../support/cookbook.js";
+import { long } from "../support/long.js";
 import { serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { haveTools } from "../support/tools.js";
@@ -50,14 +51,13 @@ async function surroundings(root: string): Promise<Record<string, string>> {
 const names = (root: string): Name[] => [["/tmp/holdfast", join(root, "work")]];
 
 (haveTools("the walk-throughs of docs/operations.md", "sh", "jq", "dd") ? describe : describe.skip)("docs/operations.md", () => {
-  test.each([
+  const some = [
     ["how each of them begins", "begin"],
     ["deleted documents", "deleted"],
-    ["a bad deploy", "deploy"],
     ["a lost disk", "disk"],
-    ["a moved host", "move"],
     ["a damaged backup", "damage"],
-  ])("%s", async (_name, tag) => {
+  ] as const;
+  test.each(long ? [...some, ["a bad deploy", "deploy"], ["a moved host", "move"]] as const : some)("%s", async (_name, tag) => {
     const root = temporaryDirectory();
     const more = tag === "begin" ? { after: ["kill $! && wait $!"] } : { before: "begin" };
     await under(await surroundings(root), () => runCookbook("docs/operations.md", tag, names(root), more));

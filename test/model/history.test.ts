@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { clockSeams, hostFixture, type HostFixture } from "../support/host-fixture.js";
+import { long } from "../support/long.js";
 
 /**
  * Random histories of a host against a model that is only a list of events: a restore at any time of any backup must
@@ -125,7 +126,7 @@ const restart = fc.constant(
 );
 
 const seed = Number(process.env["HOLDFAST_TEST_SEED"] ?? Date.now() % 1_000_000_000);
-const runs = Number(process.env["HOLDFAST_TEST_RUNS"] ?? 8);
+const runs = Number(process.env["HOLDFAST_TEST_RUNS"] ?? (long ? 8 : 2));
 
 test(`random histories, restored at random times, agree with the model (seed ${seed}, ${runs} runs)`, async () => {
   const commands = fc.commands([write, write, write, write, remove, backup, backup, restore, undo, restart], { maxCommands: 60, size: "max" });

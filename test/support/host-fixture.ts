@@ -5,7 +5,7 @@ import { createHost, type Host } from "../../src/host.js";
 import type { HostOptions } from "../../src/host-options.js";
 import { systemSeams, type Seams } from "../../src/io/seams.js";
 import type { BackupRequest, BackupResult, OperationView, RestoreRequest, RestoreResult } from "../../src/service/management-service.js";
-import { temporaryDirectory } from "./temporary-directory.js";
+import { beforeRemoval, temporaryDirectory } from "./temporary-directory.js";
 
 const running = new Set<Host>();
 afterEach(async () => {
@@ -31,8 +31,11 @@ export interface HostFixture {
   uri(name: string): string;
 }
 
-/** A real host on free ports, in a directory of its own, with a factory /things of plain documents. */
-export async function hostFixture(more: Partial<HostOptions> = {}, root = temporaryDirectory()): Promise<HostFixture> {
+/**
+ * A real host on free ports, in a directory of its own, with a factory /things of plain documents. It is closed after the test,
+ * or, where the tests of a file share it, after the last one.
+ */
+export async function hostFixture(more: Partial<HostOptions> = {}, root = temporaryDirectory(), shared = false): Promise<HostFixture> {
   const dataDirectory = join(root, "data");
   const indexLink = "/core/document-index";
   const start = async (changed: Partial<HostOptions> = {}) => {
@@ -47,11 +50,12 @@ export async function hostFixture(more: Partial<HostOptions> = {}, root = tempor
       ...more,
       ...changed,
     });
-    running.add(host);
+    if (!shared) running.add(host);
     return host;
   };
   if (!existsSync(root)) mkdirSync(root);
   let host = await start();
+  if (shared) beforeRemoval(() => host.close());
   const uri = (name: string) => pathToFileURL(join(root, name)).href;
   const finish = async <T>(started: Promise<OperationView>): Promise<T> => {
     const view = await host.operations.wait((await started).name, 60_000);

@@ -3,6 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const made: string[] = [];
+const before: (() => Promise<void>)[] = [];
+
+/** Runs the work after the tests of the file, before their directories go. */
+export function beforeRemoval(work: () => Promise<void>): void {
+  before.push(work);
+}
 
 /** A new empty directory that is removed after the tests of the file. */
 export function temporaryDirectory(): string {
@@ -11,6 +17,7 @@ export function temporaryDirectory(): string {
   return path;
 }
 
-afterAll(() => {
+afterAll(async () => {
+  for (const work of before.splice(0)) await work();
   for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true });
 });

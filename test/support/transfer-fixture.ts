@@ -16,8 +16,8 @@ export interface TransferFixture extends HostFixture {
   leftovers(): string[];
 }
 
-export async function transferFixture(transfer: TransferOptions = { patienceMs: 2500, silenceMs: 400, backOffMs: 5 }, more: Partial<HostOptions> = {}, root?: string): Promise<TransferFixture> {
-  const fixture = await hostFixture({ ...more, seams: { ...systemSeams, transfer } }, root);
+export async function transferFixture(transfer: TransferOptions = { patienceMs: 2500, silenceMs: 400, backOffMs: 5 }, more: Partial<HostOptions> = {}, root?: string, shared = false): Promise<TransferFixture> {
+  const fixture = await hostFixture({ ...more, seams: { ...systemSeams, transfer } }, root, shared);
   const { finish } = fixture;
   return Object.assign(fixture, {
     backupTo: (destination: string, request: Partial<BackupRequest> = {}) =>
