@@ -22,6 +22,12 @@ test("no token takes all slots for operations, an admin always has one left, and
   // The same operation, asked for again by its request id, counts once.
   for (let i = 0; i < 5; i++) await start(one, "operations/again");
   await expect(shares.operation(one, () => Promise.reject(new Error("not begun")))).rejects.toThrow();
+  const stream = shares.stream(one);
+  await expect(start(one)).rejects.toMatchObject({ reason: "OPERATION_LIMIT" });
+  expect(() => shares.stream(one)).toThrow(expect.objectContaining({ reason: "OPERATION_LIMIT" }) as Error);
+  stream.release();
+  stream.release();
+  shares.stream(one).release();
 });
 
 test("no token takes all services of /local-files; one that is gone counts no more", async () => {

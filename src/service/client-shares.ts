@@ -8,6 +8,8 @@ import type { OperationService, OperationView } from "./management-service.js";
 export interface ClientShares {
   /** Starts an operation that counts as the client's until it is done. OPERATION_LIMIT where it has its share. */
   operation<T extends Pick<OperationView, "name" | "done">>(client: Client, start: () => Promise<T>): Promise<T>;
+  /** What the client holds while it backs up or restores by a stream: an operation and its reader. OPERATION_LIMIT where it has its share. */
+  stream(client: Client): Hold;
   /** Makes a service of /local-files that counts as the client's while it is listed. TRANSFER_LIMIT where it has its share. */
   fileService<T extends { link: string }>(client: Client, links: () => Iterable<string>, create: () => Promise<T>): Promise<T>;
 }
@@ -48,6 +50,11 @@ export function createClientShares(operations: Pick<OperationService, "wait">): 
         hold.release();
         throw error;
       }
+    },
+    stream(client) {
+      const hold = running.open(client);
+      hold.add(1);
+      return hold;
     },
     async fileService(client, links, create) {
       const there = new Set(links());
