@@ -338,6 +338,8 @@ export const limits = {
   tracedOperations: 10_000,
   tracedAgeMicros: 24 * 3600 * 1_000_000,
   tracedQueue: 1000,
+  /** Histories that one remembers to come after; each restore and each undo adds one or two. */
+  lineageParents: 1000,
   /** The audit log: the size of a file, how many there are, the lines that may wait, and how often they are made durable. */
   auditFileBytes: 16 * MiB,
   auditFiles: 8,

@@ -8,6 +8,7 @@ import { temporaryPrefix } from "../io/durable-file.js";
 import type { Seams } from "../io/seams.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { requireSegments, withManifest, type ChosenManifest, type WantedManifest } from "./inspect.js";
+import { parentsAfter } from "./lineage.js";
 import type { Report } from "./report.js";
 import { requirePromised } from "./scratch-index.js";
 import { resolveTargetTime, type ResolvedTarget } from "./target-time.js";
@@ -82,13 +83,11 @@ export async function runRestore(seams: Seams, kit: EngineKit, task: RestoreTask
     const warnings = [...file.warnings, ...(target.warning === undefined ? [] : [target.warning])];
     for (const warning of warnings) report({ warning });
     await seams.step("restore:source-fetched");
+    const origin = { indexId: manifest.indexId, lineage: manifest.lineage, positionMicros: Math.min(target.targetTimeMicros ?? manifest.positionMicros, manifest.positionMicros) };
     const identity: IndexIdentity = {
       indexId: task.index.indexId(),
       lineage: seams.randomId(),
-      parents: [
-        ...manifest.parents,
-        { indexId: manifest.indexId, lineage: manifest.lineage, positionMicros: Math.min(target.targetTimeMicros ?? manifest.positionMicros, manifest.positionMicros) },
-      ],
+      parents: await parentsAfter(task.index, [...manifest.parents, origin]),
     };
     report({ stage: "building", documentsTotal: segments.reduce((sum, { records }) => sum + records, 0) });
     const built = await kit.build({
@@ -127,10 +126,10 @@ async function fetchSegments(seams: Seams, reader: ContainerReader, manifest: Ma
 export async function undoRestore(seams: Seams, index: DocumentIndex): Promise<IndexIdentity> {
   const replacement = await index.beginReplacement();
   try {
-    return await replacement.undo(({ indexId, lineage, parents, positionMicros }) => ({
+    return await replacement.undo(async ({ indexId, lineage, parents, positionMicros }) => ({
       indexId,
       lineage: seams.randomId(),
-      parents: [...parents, { indexId, lineage, positionMicros }],
+      parents: await parentsAfter(index, [...parents, { indexId, lineage, positionMicros }]),
     }));
   } catch (error) {
     await replacement.abandon();

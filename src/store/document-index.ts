@@ -36,7 +36,7 @@ export interface Replacement {
    */
   commit(ifPositionMicros?: number): Promise<void>;
   /** Switches back to the generation before the last restore, under a new identity. */
-  undo(identityAfter: (previous: IndexIdentity & { positionMicros: number }) => IndexIdentity): Promise<IndexIdentity>;
+  undo(identityAfter: (previous: IndexIdentity & { positionMicros: number }) => Promise<IndexIdentity>): Promise<IndexIdentity>;
   /** Removes what was made; writes go on. */
   abandon(): Promise<void>;
 }
@@ -196,7 +196,7 @@ export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: D
         const { previous } = generations.pointer();
         if (previous === undefined) throw new HostError("NOTHING_TO_UNDO", `No restore of ${options.link} is there to be undone.`);
         const directory = generations.directoryOf(previous);
-        const identity = identityAfter(await kit.identify(directory));
+        const identity = await identityAfter(await kit.identify(directory));
         await kit.rename(directory, identity);
         await seams.step("undo:identity-written");
         const floor = await fence();

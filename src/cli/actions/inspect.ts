@@ -78,9 +78,11 @@ function tree(backup: Shown, found: Shown[]): string {
   const all = found.some(({ name }) => name === backup.name) ? found : [backup, ...found];
   const lineages = new Map<string, { parent?: string; fromMicros: number }>();
   for (const { lineage, parents } of all) {
-    const line = [...parents, { lineage }];
+    // Of some nothing was taken over: they were live when another history took their place.
+    const taken = parents.filter(({ positionMicros }) => positionMicros > 0);
+    const line = [...taken, { lineage }];
     for (const [i, one] of line.entries()) {
-      const before = parents[i - 1];
+      const before = taken[i - 1];
       lineages.set(one.lineage, before ? { parent: before.lineage, fromMicros: before.positionMicros } : { fromMicros: 0 });
     }
   }
