@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parse } from "yaml";
 import { HostError } from "./errors.js";
 import type { HostOptions } from "./host-options.js";
+import { limits } from "./limits.js";
 import type { TlsIdentity } from "./security/tls.js";
 import type { FactoryDescription } from "./service/document-service.js";
 import { durableIndexLink } from "./service/factories.js";
@@ -186,9 +187,17 @@ function readTls(certificate: string | undefined, key: string | undefined, clien
 }
 
 function readText(what: string, path: string): string {
+  let file: number | undefined;
   try {
-    return readFileSync(path, "utf8");
+    // Read anew while the host serves: a pipe or a device of that name must not hold it up, nor a large file.
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const status = fstatSync(file);
+    if (!status.isFile()) throw invalid(`The ${what} ${path} is not a regular file.`);
+    if (status.size > limits.secretFileBytes) throw invalid(`The ${what} ${path} has ${status.size} bytes; at most ${limits.secretFileBytes} are read.`);
+    return readFileSync(file, "utf8");
   } catch (cause) {
-    throw invalid(`The ${what} ${path} cannot be read.`, cause);
+    throw cause instanceof HostError ? cause : invalid(`The ${what} ${path} cannot be read.`, cause);
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }

@@ -21,11 +21,12 @@ import { parseAllowedDestination } from "./remote/address-policy.js";
 import { clientTls } from "./remote/tls.js";
 import { checkExposure } from "./security/exposure.js";
 import { hostNames, isLoopback } from "./security/hosts.js";
+import { withoutSecrets } from "./security/secrets.js";
 import { createAccess } from "./security/access.js";
 import { identifyBy } from "./security/clients.js";
 import { createFailedLogins } from "./security/failed-logins.js";
 import { checkTls } from "./security/tls.js";
-import { openTokens, parseTokens } from "./security/tokens.js";
+import { openTokens } from "./security/tokens.js";
 import type { DocumentService } from "./service/document-service.js";
 import { checkAfterUncleanStop } from "./service/check-index.js";
 import { openBackupRecords } from "./service/backup-records.js";
@@ -65,8 +66,9 @@ import { connectionLimits } from "./transport/connections.js";
 import { messageRegistry } from "./transport/call/message-registry.js";
 import type { IsLimited } from "./service/grpc/convert-operation.js";
 import { auditInterceptor } from "./transport/call/audit.js";
+import { callerOf } from "./transport/http/caller.js";
 import { bearerTokenOf } from "./transport/call/authorization.js";
-import { indexesInterceptor } from "./transport/call/method-indexes.js";
+import { messageAccessInterceptor } from "./transport/call/method-indexes.js";
 import { authorizeMethods } from "./transport/call/method-roles.js";
 import { operationSharesInterceptor } from "./transport/call/operation-shares.js";
 import { hostServices } from "./transport/call/host-services.js";
@@ -145,7 +147,8 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const { files } = seams;
   const dataDirectory = resolve(options.dataDirectory);
   if ((await files.status(dataDirectory)) === undefined) await makeDirectory(options, dataDirectory);
-  for (const wide of await openToOthers(files, [dataDirectory, ...(options.secretFiles ?? []), ...options.backupRoots])) {
+  const auditDirectory = join(dataDirectory, "audit");
+  for (const wide of await openToOthers(files, [dataDirectory, auditDirectory, join(auditDirectory, "audit.log"), join(auditDirectory, "refused.log"), ...(options.secretFiles ?? []), ...options.backupRoots])) {
     logger.warn(wide, "other users may use this file or directory; restrict it, for example with chmod go=");
   }
   const lock = lockDirectory(join(dataDirectory, "lock.sqlite"));
@@ -163,6 +166,9 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   // What is made later and asked for by what is made before it.
   const late: { autoBackup?: AutoBackup; health?: HealthRegistry; backupHealth?: BackupHealthWatch; states?: IndexStates } = {};
   const indexes = await openIndexes(options, dataDirectory, hostId, closers, { onBackgroundError: onInternalError, onCommit: () => late.autoBackup?.changed() });
+  for (const link of tokens?.indexes() ?? []) {
+    if (!indexes.has(link) && link !== operationIndexLink) logger.warn({ index: link }, "a token is for an index that this host does not have");
+  }
   await keepHostId(options, dataDirectory, hostId);
   const indexOf = (link: string): DocumentIndex => {
     const index = indexes.get(link);
@@ -180,7 +186,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   closers.push(() => late.states?.close());
   const audit = await openAuditLog({
     seams,
-    path: join(dataDirectory, "audit", "audit.log"),
+    directory: auditDirectory,
     onLost: (error, count) => logger.error({ err: error, count }, "lines of the audit log could not be written"),
   });
   // Behind all that writes to it.
@@ -358,7 +364,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const registry = messageRegistry(services);
   const authorize = authorizeMethods(access);
   const auditCalls = auditInterceptor(auditor);
-  const ownIndexes = access.withTokens ? indexesInterceptor(access, { documents, operations }) : undefined;
+  const ownIndexes = access.withTokens ? messageAccessInterceptor(access, { documents, operations }) : undefined;
   // Without tokens nobody can be told from anybody.
   const clientShares = tokens === undefined ? undefined : createClientShares(operations);
   const share = clientShares && operationSharesInterceptor(clientShares, identifyBy(tokens));
@@ -389,6 +395,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     ],
     sendError,
     onInternalError,
+    onRefused: (request, error) => auditor.refused(callerOf(request, "other"), { action: `${request.method} ${withoutSecrets(request.url ?? "")}` }, error),
     observer: {
       requests,
       nameOf: requestNames({
@@ -438,12 +445,24 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     streams,
     control,
     reload({ tokens: text, tls }) {
-      if (text !== undefined) parseTokens(text);
-      if (tls !== undefined) checkTls(tls);
-      if (text !== undefined) tokens?.replace(text);
-      if (tls === undefined || options.tls === undefined) return;
-      http.replaceTls(tls);
-      grpc.replaceTls(tls);
+      const problems: unknown[] = [];
+      const each = (take: () => void) => {
+        try {
+          take();
+        } catch (error) {
+          problems.push(error);
+        }
+      };
+      each(() => {
+        if (text !== undefined) tokens?.replace(text);
+      });
+      each(() => {
+        if (tls === undefined || options.tls === undefined) return;
+        checkTls(tls);
+        http.replaceTls(tls);
+        grpc.replaceTls(tls);
+      });
+      if (problems.length > 0) throw problems[0];
     },
     closed,
     close: () => (closing ??= closeAll().finally(tellClosed)),

@@ -338,15 +338,21 @@ export const limits = {
   tracedOperations: 10_000,
   tracedAgeMicros: 24 * 3600 * 1_000_000,
   tracedQueue: 1000,
+  /** A token file, a certificate, a key. */
+  secretFileBytes: MiB,
   /** Histories that one remembers to come after; each restore and each undo adds one or two. */
   lineageParents: 1000,
   /** The audit log: the size of a file, how many there are, the lines that may wait, and how often they are made durable. */
   auditFileBytes: 16 * MiB,
   auditFiles: 8,
+  /** Of refused requests. */
+  auditRefusedFiles: 2,
   auditQueue: 10_000,
   auditSyncMs: 1_000,
   /** Refused requests that are written down one by one in a minute; of more, their number. */
   auditRefusalsPerMinute: 60,
+  /** What a line says of what was asked for; in Xenon's dialect that is a path. */
+  auditActionChars: 200,
   /** What a line says of the thing something was done to. */
   auditSubjectChars: 2_000,
   /** A log that runs this far ahead of the clock gets a warning. */

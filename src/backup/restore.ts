@@ -46,16 +46,16 @@ export interface RestorePlan {
 /** The backup that a restore is to be made of. */
 export const wantedBy = ({ manifestName, index }: RestoreTask): WantedManifest => ({ name: manifestName, indexLink: index.link, indexIds: [index.indexId()] });
 
+/** BACKUP_OF_OTHER_INDEX for one of another index than it goes into, unless that may be. */
+export function requireSameIndex(manifest: Pick<Manifest, "indexLink">, indexLink: string, allowOther: boolean): void {
+  if (manifest.indexLink === indexLink || allowOther) return;
+  throw new HostError("BACKUP_OF_OTHER_INDEX", `The backup is of ${manifest.indexLink}, not of ${indexLink}; name the index to restore it into, if that is meant and the token may.`, { metadata: { indexLink: manifest.indexLink } });
+}
+
 /** The plan for one manifest. */
 export async function planOf(seams: Seams, task: RestoreTask, file: ChosenManifest): Promise<RestorePlan> {
   const { manifest } = file;
-  if (manifest.indexLink !== task.index.link && !task.allowOtherIndex) {
-    throw new HostError(
-      "BACKUP_OF_OTHER_INDEX",
-      `The backup is of ${manifest.indexLink}, not of ${task.index.link}; name the index to restore it into, if that is meant.`,
-      { metadata: { indexLink: manifest.indexLink } },
-    );
-  }
+  requireSameIndex(manifest, task.index.link, task.allowOtherIndex);
   await requireSegments(task.reader, manifest);
   const target = resolveTargetTime(task.targetTimeMicros, manifest.window, task.lenientTargetTime);
   const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);

@@ -1,11 +1,12 @@
 import { statSync } from "node:fs";
 import { HostError } from "../errors.js";
+import { errnoOf } from "../io/file-system.js";
 import { limits } from "../limits.js";
 
 export interface ReloadOptions {
   /** The files whose change counts. */
   files: readonly string[];
-  /** Reads them anew and takes them. Throws where they cannot be used. */
+  /** Reads them anew and takes them, each on its own: one that cannot be used keeps no other back. Throws for the first that cannot. */
   reload(): void;
   log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }
@@ -27,6 +28,7 @@ export function reloadOnChange({ files, reload, log }: ReloadOptions): () => voi
     }
   };
   const onSignal = () => take("SIGHUP");
+  if (files.length === 0) return () => undefined;
   process.on("SIGHUP", onSignal);
   const timer = setInterval(() => {
     if (stateOf(files) !== seen) take("a file changed");
@@ -42,8 +44,13 @@ export function reloadOnChange({ files, reload, log }: ReloadOptions): () => voi
 function stateOf(files: readonly string[]): string {
   return files
     .map((path) => {
-      const status = statSync(path, { bigint: true, throwIfNoEntry: false });
-      return status === undefined ? "missing" : `${status.ino} ${status.size} ${status.mtimeNs}`;
+      try {
+        // The time of its change cannot be set back, as that of its content can.
+        const { ino, size, ctimeNs } = statSync(path, { bigint: true });
+        return `${ino} ${size} ${ctimeNs}`;
+      } catch (error) {
+        return String(errnoOf(error));
+      }
     })
     .join(", ");
 }

@@ -2,7 +2,10 @@ import { resolve } from "node:path";
 import { HostError } from "../errors.js";
 
 const invalid = (uri: string, problem: string) =>
-  new HostError("DESTINATION_INVALID", `The destination ${JSON.stringify(uri)} ${problem}.`, { metadata: { field: "destination" } });
+  new HostError("DESTINATION_INVALID", `The destination ${JSON.stringify(shown(uri))} ${problem}.`, { metadata: { field: "destination" } });
+
+/** What was mistyped may be an address with a password or a signature in it. */
+const shown = (uri: string) => (/^\s*(file:|\/(?!\/))/i.test(uri) ? uri : uri.replace(/(?<=[?#]).*$/s, "...").replace(/^.*@/s, "...@"));
 
 /** The scheme of a destination, in lower case; DESTINATION_INVALID where it has none. */
 export function schemeOf(uri: string): string {

@@ -34,5 +34,6 @@ export function canonicalFiles(files: FileSystem): FileSystem {
     create: (path) => checked(path, files.create(path), () => files.remove(path)),
     openToRead: (path) => checked(path, files.openToRead(path)),
     openToWrite: (path) => checked(path, files.openToWrite(path)),
+    openToAppend: (path) => checked(path, files.openToAppend(path)),
   };
 }

@@ -44,6 +44,8 @@ export interface FileSystem {
   /** A new file for the process's own user alone, to write and read; EEXIST where there is one. What is opened must be a regular file (DESTINATION_FAILED). */
   create(path: string): Promise<OpenFile>;
   openToRead(path: string): Promise<OpenFile>;
+  /** A file that is only added to, whatever position a write names; created for the process's own user alone where there is none. A link is refused (ELOOP). */
+  openToAppend(path: string): Promise<OpenFile>;
   /** An existing file, to read it, write to it and sync it. */
   openToWrite(path: string): Promise<OpenFile>;
   rename(from: string, to: string): Promise<void>;

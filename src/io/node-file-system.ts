@@ -13,8 +13,8 @@ function statusOf(stat: BigIntStats): FileStatus {
  * Opens what must be a regular file. A pipe or a device of its name would hold the thread that opens it until somebody writes there,
  * and node has four of them for all files.
  */
-async function openRegular(path: string, flags: number): Promise<OpenFile> {
-  const handle = await fsp.open(path, flags | constants.O_NONBLOCK);
+async function openRegular(path: string, flags: number, mode?: number): Promise<OpenFile> {
+  const handle = await fsp.open(path, flags | constants.O_NONBLOCK, mode);
   try {
     if (!(await handle.stat()).isFile()) throw new HostError("DESTINATION_FAILED", `Cannot open ${path}: it is not a regular file. Remove it, or name another place.`, { metadata: { path } });
     return wrap(handle);
@@ -95,6 +95,9 @@ export const nodeFileSystem: FileSystem = {
   },
   async openToRead(path) {
     return openRegular(path, constants.O_RDONLY);
+  },
+  async openToAppend(path) {
+    return openRegular(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   },
   async openToWrite(path) {
     return openRegular(path, constants.O_RDWR);

@@ -30,7 +30,10 @@ export function createAccess(tokens: TokenTable | undefined, onRefused: (caller:
   }
 
   function indexesOf({ bearerToken }: Caller): ReadonlySet<string> | undefined {
-    return bearerToken === undefined || !tokens?.limitsIndexes() ? undefined : tokens.find(bearerToken)?.indexes;
+    if (bearerToken === undefined || !tokens?.limitsIndexes()) return undefined;
+    const token = tokens.find(bearerToken);
+    // One that has expired is refused for that.
+    return token?.expired ? undefined : token?.indexes;
   }
 
   return {

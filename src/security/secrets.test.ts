@@ -8,6 +8,17 @@ test.each([
   ["https://host/a;jsessionid=S/b.zip", "https://host/a/b.zip"],
   ["/store/b.zip?X-Amz-Signature=abc", "/store/b.zip"],
   ["file:/srv/backups", "file:/srv/backups"],
+  [" https://user:SECRET@127.0.0.1:1/x?sig=S", " https://127.0.0.1:1/x"],
+  ["https:/user:SECRET@h/x", "https://h/x"],
+  ["//user:SECRET@h/x", "//h/x"],
+  ["https\n://user:SECRET@h/x", "https\n://h/x"],
+  ["https://user:SEC/RET@h/x", "https://h/x"],
+  ["user:SECRET@h/x", "user://h/x"],
+  ["http://ada:secret@[::1]:80/x", "http://[::1]:80/x"],
+  ["file:/srv/a@b:c/backups", "file:/srv/a@b:c/backups"],
+  ["/core/examples/a@b:c", "/core/examples/a@b:c"],
+  ["transfers/a@b", "transfers/a@b"],
+  ["manifest-1@x.json", "manifest-1@x.json"],
   ["", ""],
 ])("%s is shown as %s", (uri, shown) => expect(withoutSecrets(uri)).toBe(shown));
 

@@ -3,10 +3,16 @@ const shownParameter = /^(\$\w+|expand|documentSelfLink|documentVersion|factory_
 
 /** A URI as it may be shown and stored: scheme, host and path. Any part of a query, of a path parameter or of the user may be a secret. */
 export function withoutSecrets(uri: string): string {
-  return uri
-    .replace(/[?#].*$/s, "")
-    .replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, "$1")
-    .replace(/;[^/]*/g, "");
+  return withoutUser(uri.replace(/[?#].*$/s, "")).replace(/;[^/]*/g, "");
+}
+
+const wellFormed = /^([a-z][a-z0-9+.-]*:\/\/)([^/\s]*@)?(?=(\[[^\]/@\s]*\]|[^/@\s:]*)(:\d*)?(\/|$))/i;
+const path = /^(\/(?!\/)|file:|[^:@/]+\/|[^:/]*$)/i;
+
+/** Of what is no well-formed URI nobody knows where a user ends: everything up to the last @ goes. */
+function withoutUser(uri: string): string {
+  if (wellFormed.test(uri)) return uri.replace(wellFormed, "$1");
+  return path.test(uri) ? uri : uri.replace(/^(\s*[a-z][a-z0-9+.-]*\s*:)?.*@/is, "$1//");
 }
 
 /** The query of a request to this host, without its question mark, as it may be logged: other values than of known parameters are left out. */

@@ -62,6 +62,7 @@ describe("tokens", () => {
     ["ok read\nsecret everything", /Line 2.*unknown role "everything"/],
     ["secret read write", /Line 1/],
     ["secret read expires=soon", /Line 1.*expires=TIME/],
+    ["a read name=x\nb read name=x", /Line 2.*name x is another/],
     ["secret read index=orders", /Line 1.*index=LINK/],
     ["secret read,admin index=/core/orders", /Line 1.*index= does not go with the role admin/],
     ["secret files index=/core/orders", /Line 1.*role files/],

@@ -25,6 +25,8 @@ export interface TokenTable {
 
 /** A table that can be replaced while the host serves: the next request goes by the new one. */
 export interface TokenStore extends TokenTable {
+  /** The indexes that any of them names. */
+  indexes(): string[];
   /** Takes the text of a token file. CONFIGURATION_INVALID, and then the tokens stay what they were. */
   replace(text: string): void;
 }
@@ -49,6 +51,7 @@ export function openTokens(text: string, nowMs: () => number = Date.now): TokenS
       return found;
     },
     limitsIndexes: () => entries.some(({ indexes }) => indexes !== undefined),
+    indexes: () => [...new Set(entries.flatMap(({ indexes }) => [...(indexes ?? [])]))],
     replace(next) {
       entries = parseTokens(next);
     },
@@ -75,6 +78,7 @@ export function parseTokens(text: string): Entry[] {
       return role;
     });
     const own = settingsOf(settings, problem);
+    if (own.name !== undefined && entries.some(({ name }) => name === own.name)) throw problem(`the name ${own.name} is another token's already`);
     const wide = granted.find((role) => hostWideRoles.has(role));
     if (own.indexes !== undefined && wide !== undefined) throw problem(`index= does not go with the role ${wide}, which is for the whole host`);
     entries.push({ digest, roles: new Set(granted), name: `token ${entries.length + 1}`, expiresMs: Infinity, ...own });

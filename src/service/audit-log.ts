@@ -1,6 +1,6 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { limits } from "../limits.js";
-import { errnoOf, type OpenFile } from "../io/file-system.js";
+import { openAppendedFile, type AppendedFile } from "../io/appended-file.js";
 import type { Seams } from "../io/seams.js";
 import type { Surface } from "../security/caller.js";
 
@@ -30,31 +30,22 @@ export interface AuditLog {
 
 export interface AuditLogOptions {
   seams: Pick<Seams, "files" | "nowMicros">;
-  /** The file that is written to; older ones lie beside it with a number before the extension. */
-  path: string;
-  /** Hears, once a minute at most, that so many lines could not be written. */
+  /** What was done is in audit.log there, what was refused in refused.log: however much of that there is, it pushes nothing else out. */
+  directory: string;
+  /** Hears, once a minute at most, that so many lines could not be written, or of another fault (0). */
   onLost(error: unknown, count: number): void;
   /** Absent: limits.auditFileBytes. */
   fileBytes?: number;
 }
 
-/**
- * Who did what, a JSON object a line, in the order of their ends. Lines are only ever appended; a file that is full becomes
- * the newest of limits.auditFiles - 1 older ones.
- */
-export async function openAuditLog({ seams: { files, nowMicros }, path, onLost, fileBytes = limits.auditFileBytes }: AuditLogOptions): Promise<AuditLog> {
-  await files.makeDirectory(dirname(path)).catch((error: unknown) => {
-    if (errnoOf(error) !== "EEXIST") throw error;
-  });
-  let file = await openOrCreate();
-  let sizeBytes = await file.size();
-  /** Lines that wait for the write before them. */
-  let waiting: { line: Buffer; written: () => void }[] = [];
-  let working: Promise<void> | undefined;
-  let unsynced = false;
+/** Who did what, a JSON object a line, in the order of their ends. Lines are only ever appended; full files are kept beside the new ones, so many of them. */
+export async function openAuditLog({ seams: { files, nowMicros }, directory, onLost, fileBytes = limits.auditFileBytes }: AuditLogOptions): Promise<AuditLog> {
+  const onProblem = (error: unknown) => lose(error, 0);
+  const open = async (name: string, fileCount: number) => createLines(await openAppendedFile({ files, path: join(directory, name), fileBytes, fileCount, onProblem }), lose);
+  const done = await open("audit.log", limits.auditFiles);
+  const refused = await open("refused.log", limits.auditRefusedFiles);
   let minute = 0;
   let refusals = 0;
-
   let lost = 0;
   let reportedMicros = -Infinity;
 
@@ -66,78 +57,20 @@ export async function openAuditLog({ seams: { files, nowMicros }, path, onLost, 
     reportedMicros = nowMicros();
   }
 
-  async function openOrCreate(): Promise<OpenFile> {
-    try {
-      return await files.openToWrite(path);
-    } catch (error) {
-      if (errnoOf(error) !== "ENOENT") throw error;
-      const created = await files.create(path);
-      await files.syncDirectory(dirname(path));
-      return created;
-    }
-  }
-
-  async function rotate(): Promise<void> {
-    await file.sync();
-    await file.close();
-    for (let number = limits.auditFiles - 1; number > 0; number -= 1) {
-      const older = number === 1 ? path : numbered(path, number - 1);
-      if ((await files.status(older)) !== undefined) await files.rename(older, numbered(path, number));
-    }
-    file = await openOrCreate();
-    sizeBytes = 0;
-    await files.syncDirectory(dirname(path));
-  }
-
-  async function write(lines: Buffer): Promise<void> {
-    if (sizeBytes > 0 && sizeBytes + lines.length > fileBytes) await rotate();
-    await file.write(lines, sizeBytes);
-    sizeBytes += lines.length;
-    unsynced = true;
-  }
-
-  async function work(): Promise<void> {
-    while (waiting.length > 0) {
-      const batch = waiting;
-      waiting = [];
-      await write(Buffer.concat(batch.map(({ line }) => line))).catch((error: unknown) => lose(error, batch.length));
-      for (const { written } of batch) written();
-    }
-    working = undefined;
-  }
-
-  function append(entry: AuditEntry): Promise<void> {
-    if (waiting.length >= limits.auditQueue) {
-      lose(new Error(`${waiting.length} lines wait to be written`), 1);
-      return Promise.resolve();
-    }
-    const line = Buffer.from(lineOf(entry, nowMicros()));
-    return new Promise((written) => {
-      waiting.push({ line, written });
-      working ??= Promise.resolve().then(work);
-    });
-  }
-
   function tellRefusals(): void {
     const more = refusals - limits.auditRefusalsPerMinute;
     refusals = 0;
-    if (more > 0) void append({ action: "refusals", outcome: "REFUSED", subject: `${more} more requests were refused in this minute` });
-  }
-
-  async function sync(): Promise<void> {
-    if (!unsynced) return;
-    unsynced = false;
-    await file.sync();
+    if (more > 0) void refused.add(lineOf({ action: "refusals", outcome: "REFUSED", subject: `${more} more requests were refused in this minute` }, nowMicros()));
   }
 
   let syncing: Promise<void> = Promise.resolve();
   const timer = setInterval(() => {
     if (refusals > 0 && Math.floor(nowMicros() / 60e6) !== minute) tellRefusals();
-    syncing = syncing.then(() => working).then(sync).catch((error: unknown) => lose(error, 0));
+    syncing = syncing.then(() => Promise.all([done.sync(), refused.sync()])).then(() => undefined, onProblem);
   }, limits.auditSyncMs).unref();
 
   return {
-    record: append,
+    record: (entry) => done.add(lineOf(entry, nowMicros())),
     refused(entry) {
       const now = Math.floor(nowMicros() / 60e6);
       if (now !== minute) {
@@ -145,30 +78,76 @@ export async function openAuditLog({ seams: { files, nowMicros }, path, onLost, 
         minute = now;
       }
       refusals += 1;
-      if (refusals <= limits.auditRefusalsPerMinute) void append(entry);
+      if (refusals <= limits.auditRefusalsPerMinute) void refused.add(lineOf(entry, nowMicros()));
     },
     async close() {
       clearInterval(timer);
       tellRefusals();
       await syncing;
-      await working;
-      await sync().catch((error: unknown) => lose(error, 0));
-      await file.close();
+      await Promise.all([done.close(), refused.close()]);
     },
   };
 }
 
-function lineOf({ action, outcome, ...rest }: AuditEntry, nowMicros: number): string {
-  const subject = rest.subject === undefined ? undefined : rest.subject.slice(0, limits.auditSubjectChars);
-  return `${escaped(JSON.stringify({ time: new Date(nowMicros / 1000).toISOString(), action, outcome, ...rest, subject }))}\n`;
+/** Lines on their way into a file: what comes while a batch is written goes as the next one. */
+interface Lines {
+  /** Resolves when the line is written, or reported as lost. */
+  add(line: Buffer): Promise<void>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+function createLines(file: AppendedFile, lose: (error: unknown, count: number) => void): Lines {
+  let waiting: { line: Buffer; written: () => void }[] = [];
+  let working: Promise<void> = Promise.resolve();
+  let busy = false;
+
+  /** Everything that touches the file, one after the other. */
+  function next(work: () => Promise<void>): Promise<void> {
+    working = working.then(work);
+    return working;
+  }
+
+  async function writeWaiting(): Promise<void> {
+    while (waiting.length > 0) {
+      const batch = waiting;
+      waiting = [];
+      await file.append(Buffer.concat(batch.map(({ line }) => line))).catch((error: unknown) => lose(error, batch.length));
+      for (const { written } of batch) written();
+    }
+    busy = false;
+  }
+
+  return {
+    add(line) {
+      if (waiting.length >= limits.auditQueue) {
+        lose(new Error(`${waiting.length} lines wait to be written`), 1);
+        return Promise.resolve();
+      }
+      return new Promise((written) => {
+        waiting.push({ line, written });
+        if (busy) return;
+        busy = true;
+        void next(writeWaiting);
+      });
+    },
+    sync: () => next(() => file.sync().catch((error: unknown) => lose(error, 0))),
+    close: () => next(() => file.close().catch((error: unknown) => lose(error, 0))),
+  };
+}
+
+function lineOf({ action, outcome, subject, ...rest }: AuditEntry, nowMicros: number): Buffer {
+  const line = {
+    time: new Date(nowMicros / 1000).toISOString(),
+    action: action.slice(0, limits.auditActionChars),
+    outcome,
+    ...rest,
+    ...(subject !== undefined && { subject: subject.slice(0, limits.auditSubjectChars) }),
+  };
+  return Buffer.from(`${escaped(JSON.stringify(line))}\n`);
 }
 
 /** JSON leaves some characters as they are that move a cursor or turn text around. */
 function escaped(json: string): string {
   return json.replace(/[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
-}
-
-/** audit.log, audit.1.log, audit.2.log: the higher the older. */
-function numbered(path: string, number: number): string {
-  return join(dirname(path), path.slice(dirname(path).length + 1).replace(/(\.[^.]+)?$/, `.${number}$1`));
 }

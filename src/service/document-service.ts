@@ -33,7 +33,10 @@ export interface ListResult {
 export interface DocumentService {
   /** The factories served, by path. */
   factories(): FactoryDescription[];
+  /** The factory of that path, else the one that a document of that link belongs to. */
   factoryOf(path: string): FactoryDescription | undefined;
+  /** The factory that a document belongs to, also where its link is a factory of its own. */
+  factoryOfDocument(link: string): FactoryDescription | undefined;
   create(factoryPath: string, body: string, options?: WriteOptions): Promise<DocumentVersion>;
   get(link: string): Promise<DocumentVersion>;
   /** A version of a document of the index, a deleted one too. */

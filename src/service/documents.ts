@@ -71,6 +71,7 @@ export function createDocumentService(options: DocumentServiceOptions): Document
   const service: DocumentService = {
     factories: () => [...factories.all],
     factoryOf: (path) => factories.at(path) ?? factories.of(path),
+    factoryOfDocument: (link) => factories.of(link),
 
     async create(factoryPath, text, writeOptions = {}) {
       const factory = factoryAt(factoryPath);

@@ -7,6 +7,7 @@ import { resolveTargetTime } from "../backup/target-time.js";
 import type { Engine, EngineKit, NearLog, RestorableWindow } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Seams } from "../io/seams.js";
+import type { Manifest } from "../format/manifest.js";
 import { limits } from "../limits.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import type { IndexMoment } from "./management-service.js";
@@ -21,8 +22,8 @@ export interface OpenState extends DocumentState {
 
 /** States of indexes: of the live one and of backups, at their end or at a moment. */
 export interface IndexStates {
-  /** OPERATION_LIMIT where as many backups as may be are open. */
-  open(moment: IndexMoment, signal: AbortSignal, report: Report): Promise<OpenState>;
+  /** OPERATION_LIMIT where as many backups as may be are open. `check` looks at the backup's manifest and throws for one that may not be opened. */
+  open(moment: IndexMoment, signal: AbortSignal, report: Report, check?: (manifest: Manifest) => void): Promise<OpenState>;
   near(moment: IndexMoment, timeMicros: number, count: number, signal: AbortSignal): Promise<NearLog & { window: RestorableWindow }>;
   /** Closes what is open still: who reads a stream may leave without a word. Nothing is opened any more. */
   close(): Promise<void>;
@@ -80,13 +81,14 @@ export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDire
     }
   }
 
-  async function openBackup({ uri = "", manifest: name, targetTimeMicros, indexLink, bearer }: IndexMoment, signal: AbortSignal, report: Report): Promise<OpenState> {
+  async function openBackup({ uri = "", manifest: name, targetTimeMicros, indexLink, bearer }: IndexMoment, signal: AbortSignal, report: Report, check: (manifest: Manifest) => void): Promise<OpenState> {
     if (scratches >= limits.scratchIndexes) throw new HostError("OPERATION_LIMIT", `${scratches} backups are being read, as many as the host allows; wait for one to end.`);
     scratches += 1;
     try {
       const reader = await (await placesOf(uri).source(uri, bearer)).open(signal, report);
       try {
         const scratch = await withManifest(reader, { name, indexLink, indexIds: ownIndexIds() }, signal, async ({ manifest }) => {
+          check(manifest);
           const target = resolveTargetTime(targetTimeMicros, manifest.window, false);
           return openScratchIndex(seams, kit, { reader, manifest, temporaryDirectory, ...target }, signal, report);
         });
@@ -105,7 +107,7 @@ export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDire
   }
 
   return {
-    open: async (moment, signal, report) => kept(await (moment.uri === undefined ? openLive(moment) : openBackup(moment, signal, report))),
+    open: async (moment, signal, report, check = () => undefined) => kept(await (moment.uri === undefined ? openLive(moment) : openBackup(moment, signal, report, check))),
     async close() {
       closed = true;
       await Promise.all([...closings].map((close) => close()));

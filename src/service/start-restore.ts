@@ -1,7 +1,7 @@
 import { forecastRestore } from "../backup/forecast.js";
 import { describeManifest, withManifest } from "../backup/inspect.js";
 import type { Report } from "../backup/report.js";
-import { planOf, runRestore, undoRestore, wantedBy, type RestoreTask } from "../backup/restore.js";
+import { planOf, requireSameIndex, runRestore, undoRestore, wantedBy, type RestoreTask } from "../backup/restore.js";
 import { restoreSelection } from "../backup/restore-selection.js";
 import { verifyBackup } from "../backup/verify.js";
 import type { ContainerReader } from "../container/container.js";
@@ -65,7 +65,7 @@ export function createRestoreStarts(options: ManagementOptions, states: IndexSta
       report({ stage: "building" });
       const { source: uri, manifest, targetTimeMicros, bearer } = request;
       const moment = { uri, indexLink: index.link, ...(manifest !== undefined && { manifest }), ...(targetTimeMicros !== undefined && { targetTimeMicros }), ...(bearer !== undefined && { bearer }) };
-      const backup = await states.open(moment, signal, report);
+      const backup = await states.open(moment, signal, report, (manifest) => requireSameIndex(manifest, index.link, request.indexNamed ?? false));
       try {
         const live = await states.open({ indexLink: index.link }, signal, report);
         try {

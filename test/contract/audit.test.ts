@@ -29,12 +29,12 @@ afterAll(async () => {
   await host.close();
 });
 
-let seen = 0;
+const seen = new Map<string, number>();
 /** The lines that came since the last look. */
-function newLines(): Record<string, unknown>[] {
-  const lines = readFileSync(join(dataDirectory, "audit", "audit.log"), "utf8").split("\n").slice(0, -1).map((line) => JSON.parse(line) as Record<string, unknown>);
-  const fresh = lines.slice(seen);
-  seen = lines.length;
+function newLines(name = "audit.log"): Record<string, unknown>[] {
+  const lines = readFileSync(join(dataDirectory, "audit", name), "utf8").split("\n").slice(0, -1).map((line) => JSON.parse(line) as Record<string, unknown>);
+  const fresh = lines.slice(seen.get(name) ?? 0);
+  seen.set(name, lines.length);
   return fresh.map(({ time, ...rest }) => {
     expect(time).toMatch(/^\d{4}-\d\d-\d\dT/);
     return rest;
@@ -66,6 +66,8 @@ describe.each([["grpc", grpc], ["connect", connect]] as const)("by %s", (via, tr
     await expect(client.shutdown({})).rejects.toThrow();
     expect(newLines()).toEqual([
       { action: "PruneBackups", outcome: "BACKUP_NOT_FOUND", ...who, subject: `${destination} m404` },
+    ]);
+    expect(newLines("refused.log")).toEqual([
       { action: "Restore", outcome: "ROLE_MISSING", ...who, token: "bob" },
       { action: "UndoRestore", outcome: "TOKEN_UNKNOWN", address: "127.0.0.1", via },
       { action: "Shutdown", outcome: "TOKEN_MISSING", address: "127.0.0.1", via },
@@ -98,11 +100,11 @@ test("by REST", async () => {
   expect(newLines()).toEqual([
     { action: "Backup", outcome: "OK", ...who, subject: destination, operation: name },
     { action: "operation", outcome: "OK", subject: expect.stringContaining("backup") as string, operation: name },
-    { action: "Backup", outcome: "ROLE_MISSING", ...who, token: "bob" },
     { action: "DeleteOperation", outcome: "OPERATION_NOT_FOUND", ...who, subject: "operations/nobody" },
     { action: "ImportDocuments", outcome: "OK", ...who, token: "token 3", subject: "/core/examples" },
     { action: "ImportDocuments", outcome: "JSON_INVALID", ...who, token: "token 3", subject: "/core/examples" },
   ]);
+  expect(newLines("refused.log")).toEqual([{ action: "Backup", outcome: "ROLE_MISSING", ...who, token: "bob" }]);
 });
 
 test("by Xenon's dialect", async () => {
@@ -118,10 +120,15 @@ test("by Xenon's dialect", async () => {
   expect(lines.filter(({ action }) => action !== "operation")).toEqual([
     { action: "Backup", outcome: "OK", ...who, subject: destination, operation: expect.stringMatching(/^operations\//) as string },
     { action: "Restore", outcome: "OK", ...who, subject: `${destination}-none`, operation: expect.stringMatching(/^operations\//) as string },
-    { action: "PATCH /core/management", outcome: "ROLE_MISSING", ...who, token: "bob" },
     { action: "ConfigureAutoBackup", outcome: "OK", ...who, subject: "enabled=false" },
     { action: "DeleteDocument", outcome: "OK", ...who, token: "token 3", subject: "/core/examples/i" },
-    { action: "CreateFileService", outcome: expect.any(String) as string, ...who, via: "files", subject: pathToFileURL(join(root, "f.bin")).href },
+    { action: "CreateFileService", outcome: "PATH_OUTSIDE_ROOTS", ...who, via: "files", subject: pathToFileURL(join(root, "f.bin")).href },
   ]);
+  expect(newLines("refused.log")).toEqual([{ action: "PATCH /core/management", outcome: "ROLE_MISSING", ...who, token: "bob" }]);
   expect(lines.filter(({ action }) => action === "operation").map(({ outcome }) => outcome)).toEqual(["OK", "BACKUP_NOT_FOUND"]);
+});
+
+test("what a page of another site or a foreign name of the host is refused", async () => {
+  await fetch(`${url}/core/management`, { method: "DELETE", headers: { ...bearer("the-admin"), origin: "http://evil.test" } });
+  expect(newLines("refused.log")).toEqual([{ action: "DELETE /core/management", outcome: "CROSS_SITE_REFUSED", token: "alice", address: "127.0.0.1", via: "other" }]);
 });

@@ -24,8 +24,8 @@ let sessions: Http2SessionManager;
 const body = (name: string) => ({ case: "json" as const, value: Buffer.from(JSON.stringify({ name })) });
 
 beforeAll(async () => {
-  const tokens = `memory-only read,write,backup,restore index=${memory} name=m\nthe-admin admin\n`;
-  host = await createHost({ dataDirectory: join(root, "data"), httpPort: 0, grpcPort: 0, tokens });
+  const tokens = `memory-only read,write,backup,restore index=${memory} name=m\nthe-admin admin\nbacker backup\nnested read,write index=/core/mem2\n`;
+  host = await createHost({ dataDirectory: join(root, "data"), httpPort: 0, grpcPort: 0, tokens, memoryIndexes: ["/core/mem2"], factories: [{ path: "/core/examples/sub", kind: "com:example:X:Y", indexLink: "/core/mem2" }] });
   url = `http://127.0.0.1:${host.httpAddress.port}`;
   sessions = new Http2SessionManager(`http://127.0.0.1:${host.grpcAddress.port}`);
   await host.documents.create("/core/examples", '{"name":"secret","documentSelfLink":"s"}');
@@ -111,6 +111,11 @@ describe.each([
     // With all of the rights on its own index it would read the other one's documents there.
     const stolen = await management().restore({ source: `${destination}-durable`, indexLink: memory }, own);
     expect(await outcome(open(), stolen.name)).toContain("BACKUP_OF_OTHER_INDEX");
+    for (const more of [{ indexLink: memory }, {}]) {
+      const some = management().restore({ source: `${destination}-durable`, ...more, selection: { prefixes: ["/core/"] } }, more.indexLink === undefined ? admin : own).then(({ name: started }) => outcome(open(), started));
+      expect(await some).toContain(more.indexLink === undefined ? "OK" : "BACKUP_OF_OTHER_INDEX");
+    }
+    expect(await reasonOf(documents().getDocumentVersion({ selfLink: "/core/examples/s", indexLink: memory }, own))).toMatch(/NOT_FOUND/);
     const archive = await drained(management().streamBackup({}, admin));
     const chunks = archive.flatMap(({ message }) => (message.case === "chunk" ? [message.value] : []));
     const trailer = archive.flatMap(({ message }) => (message.case === "trailer" ? [message.value] : []))[0];
@@ -120,6 +125,10 @@ describe.each([
       if (trailer) yield { message: { case: "trailer" as const, value: trailer } };
     };
     expect(await reasonOf(management().streamRestore(sent(), own))).toBe("BACKUP_OF_OTHER_INDEX");
+    const intoOthers = async function* () {
+      yield { message: { case: "header" as const, value: { indexLink: memory, transferName: "transfers/victim" } } };
+    };
+    expect(await reasonOf(management().streamRestore(intoOthers(), own))).toBe("INDEX_NOT_ALLOWED");
     expect(await reasonOf(documents().getDocument({ selfLink: "/core/in-memory-examples/m" }, own))).toBe("OK");
   });
 
@@ -182,4 +191,31 @@ test("a query task of another index is not shown, read, paged or removed", async
   const direct = await ask("POST", "/core/query-tasks", admin.headers, { ...spec, taskInfo: { isDirect: true } });
   expect((await ask("GET", direct.body.results?.nextPageLink ?? "", own.headers)).status).toBe(403);
   expect((await ask("GET", direct.body.results?.nextPageLink ?? "", admin.headers)).status).toBe(200);
+});
+
+test("a document whose link is a factory of another index is one of its own index", async () => {
+  await host.documents.create("/core/examples", '{"name":"nested","documentSelfLink":"sub"}');
+  const call = (method: string, path: string, sent?: unknown) => fetch(url + path, { method, headers: { authorization: "Bearer nested", "content-type": "application/json" }, ...(sent !== undefined && { body: JSON.stringify(sent) }) }).then((answer) => answer.status);
+  for (const path of ["sub", "sub:versions", "sub:version"]) expect([path, await call("GET", `/v1/documents/core/examples/${path}`)]).toEqual([path, 403]);
+  expect(await call("PATCH", "/v1/documents/core/examples/sub", { fields: { name: "pwned" } })).toBe(403);
+  expect(await call("DELETE", "/v1/documents/core/examples/sub")).toBe(403);
+  expect(await call("GET", "/core/examples/sub")).toBe(200);
+  const documents = createClient(DocumentService, createConnectTransport({ baseUrl: url, httpVersion: "1.1" }));
+  expect((await documents.getDocumentVersion({ selfLink: "/core/examples/sub" }, admin)).selfLink).toBe("/core/examples/sub");
+});
+
+test("versions of what no factory serves are those of the durable index", async () => {
+  const documents = createClient(DocumentService, createConnectTransport({ baseUrl: url, httpVersion: "1.1" }));
+  expect(await reasonOf(documents.getDocumentVersion({ selfLink: "/core/books/b" }, own))).toBe("INDEX_NOT_ALLOWED");
+});
+
+test("to back up to another server takes the role to read, by gRPC and in Xenon's dialect", async () => {
+  const management = createClient(ManagementService, createConnectTransport({ baseUrl: url, httpVersion: "1.1" }));
+  const backer = { headers: { authorization: "Bearer backer" } };
+  for (const to of ["http://127.0.0.1:1/x.zip", " HTTPS://127.0.0.1:1/x.zip"]) {
+    expect(await reasonOf(management.backup({ destination: to }, backer))).toBe("ROLE_MISSING");
+    const answer = await fetch(`${url}/core/management`, { method: "PATCH", headers: { ...backer.headers, "content-type": "application/json" }, body: JSON.stringify({ kind: "com:vmware:xenon:services:common:ServiceHostManagementService:BackupRequest", destination: to, backupType: "STREAM" }) });
+    expect(answer.status).toBe(to.startsWith("http") ? 403 : 400);
+  }
+  expect(await reasonOf(management.backup({ destination: `${destination}-backer` }, backer))).toBe("OK");
 });

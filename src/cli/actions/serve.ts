@@ -9,6 +9,8 @@ import { reloadOnChange } from "../reload.js";
 /** holdfast serve: runs a host until SIGTERM or SIGINT. */
 export async function serve(flags: SettingFlags, quiet: boolean): Promise<void> {
   const stop = signalled();
+  // A host that reloads nothing, and one that starts, is not ended by it.
+  process.on("SIGHUP", () => undefined);
   const logger = await createLogger(readLogConfig(flags, process.env));
   const config = readConfig(flags, process.env);
   const host = await createHost({ ...config, logger });

@@ -90,7 +90,7 @@ function expiration(micros: bigint | undefined): { documentExpirationTimeMicros?
 
 /** The index that a document is in, where the request names none: that of its factory, else the durable one. */
 function indexLink(documents: DocumentService, link: string, given: string): string {
-  return given === "" ? (documents.factoryOf(link)?.indexLink ?? durableIndexLink) : toLink(given);
+  return given === "" ? (documents.factoryOfDocument(link)?.indexLink ?? durableIndexLink) : toLink(given);
 }
 
 /** As many as fit into a page, at least one. */

@@ -12,7 +12,7 @@ export const auditedMethods: ReadonlySet<string> = new Set([
   ...["DeleteDocument", "ImportDocuments"].map((name) => `holdfast.document.v1.DocumentService.${name}`),
   ...[
     ...["Backup", "Restore", "UndoRestore", "VerifyBackup", "CheckIndex", "PruneBackups"],
-    ...["DiffBackups", "ExportBackup", "DescribeMoment", "StreamBackup", "StreamRestore", "DeleteTransfer"],
+    ...["DescribeBackup", "ListBackups", "DiffBackups", "ExportBackup", "DescribeMoment", "StreamBackup", "StreamRestore", "DeleteTransfer"],
     ...["ConfigureAutoBackup", "ConfigureRequestLogging", "ConfigureOperationTracing", "SynchronizeWithPeers", "Shutdown"],
   ].map((name) => `holdfast.management.v1.ManagementService.${name}`),
   "google.bytestream.ByteStream.Read",
@@ -57,7 +57,7 @@ function nameOfOperation(message: unknown): string | undefined {
 }
 
 /** Fields that say what a request is about, by their names in any of the messages. */
-const subjectFields = ["selfLink", "factoryLink", "destination", "source", "uri", "indexLink", "backupName", "names", "resourceName", "transferName", "name", "enabled", "level"];
+const subjectFields = ["selfLink", "factoryLink", "destination", "source", "baseSources", "uri", "indexLink", "backupName", "names", "resourceName", "transferName", "name", "enabled", "level"];
 /** Fields with a message that has them: the beginning of a stream, and the moments of a backup. */
 const nestedFields = ["message", "value", "header", "moment", "from", "to"];
 

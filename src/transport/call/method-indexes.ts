@@ -2,16 +2,17 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Interceptor } from "@connectrpc/connect";
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import type { ExportDocumentsRequest, GetDocumentVersionRequest, ImportDocumentsRequest } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
-import type { BackupRequest, DescribeMomentRequest, DiffBackupsRequest, ExportBackupRequest, IndexMoment, StreamBackupRequest, StreamRestoreRequest } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { BackupRequestSchema, type BackupRequest, type DescribeMomentRequest, type DiffBackupsRequest, type ExportBackupRequest, type IndexMoment, type StreamBackupRequest, type StreamRestoreRequest } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Access } from "../../security/access.js";
 import type { DocumentService } from "../../service/document-service.js";
 import { durableIndexLink } from "../../service/factories.js";
 import type { OperationService } from "../../service/management-service.js";
 import { callerOf } from "./authorization.js";
+import { rolesOfBackup } from "./method-roles.js";
 
 /** What is looked up to tell of which index a request is. */
 export interface IndexLookup {
-  documents: Pick<DocumentService, "factoryOf">;
+  documents: Pick<DocumentService, "factoryOf" | "factoryOfDocument">;
   operations: Pick<OperationService, "get">;
 }
 
@@ -34,7 +35,11 @@ const indexesByMethod: ReadonlyMap<string, IndexesOf> = new Map<string, IndexesO
     ListDocuments: byLink,
     ListDocumentVersions: byLink,
     ExportDocuments: byLink,
-    GetDocumentVersion: (message, lookup) => [...byLink(message, lookup), ...named((message as GetDocumentVersionRequest).indexLink)],
+    // Versions of documents that no factory serves any more are read too.
+    GetDocumentVersion: (message, { documents }) => {
+      const { selfLink, indexLink } = message as GetDocumentVersionRequest;
+      return [indexLink === "" ? (documents.factoryOfDocument(absolute(selfLink))?.indexLink ?? durableIndexLink) : absolute(indexLink)];
+    },
     ImportDocuments: (message, lookup) => {
       const { message: part } = message as ImportDocumentsRequest;
       return part.case === "header" ? byLink(part.value, lookup) : [];
@@ -54,7 +59,8 @@ const indexesByMethod: ReadonlyMap<string, IndexesOf> = new Map<string, IndexesO
     StreamBackup: (message) => ((message as StreamBackupRequest).transferName === "" ? byIndex(message) : undefined),
     StreamRestore: (message) => {
       const { message: part } = message as StreamRestoreRequest;
-      return part.case === "header" ? byIndex(part.value) : [];
+      if (part.case !== "header") return [];
+      return part.value.transferName === "" ? byIndex(part.value) : undefined;
     },
     WatchOperation: byOperation,
   }),
@@ -68,14 +74,13 @@ const indexesByMethod: ReadonlyMap<string, IndexesOf> = new Map<string, IndexesO
 /** Every method that tokens for some indexes may call. */
 export const methodsOfIndexes: ReadonlySet<string> = new Set(indexesByMethod.keys());
 
-function named(indexLink: string): string[] {
-  return indexLink === "" ? [] : [indexLink.startsWith("/") ? indexLink : `/${indexLink}`];
+function absolute(link: string): string {
+  return link.startsWith("/") ? link : `/${link}`;
 }
 
 function byLink(message: Message, { documents }: IndexLookup): string[] {
   const { selfLink, factoryLink = "" } = message as Message & { selfLink?: string } & Partial<Pick<ExportDocumentsRequest, "factoryLink">>;
-  const given = selfLink ?? factoryLink;
-  const index = documents.factoryOf(given.startsWith("/") ? given : `/${given}`)?.indexLink;
+  const index = (selfLink === undefined ? documents.factoryOf(absolute(factoryLink)) : documents.factoryOfDocument(absolute(selfLink)))?.indexLink;
   return index === undefined ? [] : [index];
 }
 
@@ -91,9 +96,10 @@ function moments(...all: (IndexMoment | undefined)[]): string[] | undefined {
   return all.some((moment) => moment !== undefined && moment.uri !== "") ? undefined : all.map((moment) => moment?.indexLink || durableIndexLink);
 }
 
-/** Refuses what a token for some indexes asks of others. Tokens for all cost nothing. */
-export function indexesInterceptor(access: Access, lookup: IndexLookup): Interceptor {
+/** Refuses what the message shows that a caller may not do: what a token for some indexes asks of others, and what takes another role than its method. */
+export function messageAccessInterceptor(access: Access, lookup: IndexLookup): Interceptor {
   return (next) => (request) => {
+    if (!request.stream && request.message.$typeName === BackupRequestSchema.typeName) access.requireRole(callerOf(request), request.method.name, rolesOfBackup((request.message as BackupRequest).destination));
     // To look at the headers of each call costs more than many calls.
     if (!access.limitsIndexes()) return next(request);
     const caller = callerOf(request);

@@ -10,6 +10,11 @@ const streamers: readonly Role[] = ["backup", "restore"];
 /** What hands out documents of a backup: to make backups does not include to read them. */
 const readers = { all: ["backup", "read"] } as const;
 
+/** What goes to another server leaves this host with its documents, whoever that server belongs to. */
+export function rolesOfBackup(destination: string): RequiredRoles {
+  return /^\s*https?:/i.test(destination) ? readers : "backup";
+}
+
 /** The role that each method takes, or any of several. One that is not listed takes admin: a new method is closed until it is opened here. */
 const rolesByMethod: Readonly<Record<string, RequiredRoles>> = {
   "holdfast.document.v1.DocumentService.CreateDocument": "write",

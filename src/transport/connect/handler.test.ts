@@ -81,6 +81,14 @@ test("a deadline in either header ends the call, also where the method does not 
   expect(seen.internal).toEqual([]);
 });
 
+test.each([
+  ["connect+json", 1], ["connect+json", 0xff], ["connect+proto", 4], ["connect+proto", 0x80], ["grpc-web+proto", 1], ["grpc-web+proto", 2], ["grpc-web+json", 0xff],
+])("a message of %s with the flags %d is the sender's fault", async (type, flags) => {
+  const { text } = await call("WatchOperation", Buffer.concat([Buffer.from([flags]), envelope("{}").subarray(1)]), { "content-type": `application/${type}` });
+  expect(text).toMatch(/invalid_argument|grpc-status: ?3/);
+  expect(seen.internal).toEqual([]);
+});
+
 test("a client that leaves aborts the signal; a stop does when its grace is over", async () => {
   const leave = new AbortController();
   const gone = fetch(at("GetTransfer"), { method: "POST", headers: { "content-type": "application/json" }, body: '{"name":"transfers/a"}', signal: leave.signal });

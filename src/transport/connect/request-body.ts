@@ -71,7 +71,6 @@ async function wholeOf(request: IncomingMessage, limitBytes: number): Promise<Bu
 }
 
 const headBytes = 5;
-const compressed = 1;
 
 /** Each with its head of five bytes, when it is whole and its message is checked. */
 async function* envelopes(request: IncomingMessage, limitBytes: number, check: (message: Buffer) => Promise<void>): AsyncGenerator<Buffer> {
@@ -91,7 +90,9 @@ async function* envelopes(request: IncomingMessage, limitBytes: number, check: (
       wanted = length;
       if (held < length) break;
       const envelope = bytes.subarray(0, length);
-      if (((envelope[0] ?? 0) & ~compressed) === 0 && (envelope[0] ?? 0) === 0) await check(envelope.subarray(headBytes));
+      const [flags] = envelope;
+      if (flags !== 0) throw new HostError("REQUEST_INVALID", `A message of the request has the flags ${flags}; only plain messages are taken, without compression and trailers (0).`);
+      await check(envelope.subarray(headBytes));
       yield envelope;
       hold.free(length);
       held -= length;

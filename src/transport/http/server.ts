@@ -48,6 +48,8 @@ export interface HttpServerOptions {
   bodyPace?: BodyPace;
   /** A failure that nobody can be told of any more, or that is our own fault; for the log. */
   onInternalError?: (thrown: unknown) => void;
+  /** Hears of a request whose target or sender's page was refused. */
+  onRefused?: (request: IncomingMessage, error: HostError) => void;
 }
 
 export interface HttpServer {
@@ -128,6 +130,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       throw new HostError("ROUTE_NOT_FOUND", `Service not found: ${request.url}`);
     } catch (thrown) {
       const error = HostError.from(thrown);
+      if (error.reason === "HOST_HEADER_REFUSED" || error.reason === "CROSS_SITE_REFUSED") options.onRefused?.(request, error);
       const untold = untoldCause(error);
       if (untold !== undefined) onInternalError?.(untold);
       // Half an answer must not look like a whole one.

@@ -68,7 +68,7 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeM
       case "HEAD": {
         access.requireRole(request, "read");
         const past = query === "" ? {} : readPast(parametersOf(query));
-        const document = await stateOf(factory, link, past).catch((thrown: unknown) => utilityInstead(thrown, factory, link));
+        const document = await stateOf(factory, link, past).catch((thrown: unknown) => utilityInstead(thrown, factory, link, query));
         if (typeof document === "string") sendJson(response, 200, document);
         else if (isUnchanged(request, document.version)) response.writeHead(304, ["etag", etagOf(document.version), ...noSniff]).end();
         else await sendDocument(response, document);
@@ -99,10 +99,12 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeM
   }
 
   /** The answer of a utility service (/available, /config, /stats, /template), where no document has that link. */
-  function utilityInstead(thrown: unknown, factory: FactoryDescription, link: string): string {
-    const notThere = thrown instanceof HostError && thrown.code === "NOT_FOUND";
+  async function utilityInstead(thrown: unknown, factory: FactoryDescription, link: string, query: string): Promise<string> {
+    const notThere = query === "" && thrown instanceof HostError && thrown.code === "NOT_FOUND";
     const text = notThere ? utilityText(factory, link, { hostId, startTimeMicros }) : undefined;
     if (text === undefined) throw thrown;
+    const service = link.slice(0, link.lastIndexOf("/"));
+    if (service !== factory.path) await documents.get(service);
     return text;
   }
 

@@ -112,6 +112,9 @@ describe("documents as Xenon answers them", () => {
     expect(await get("/core/in-memory-examples/config")).toMatchObject({ childOptions: ["CONCURRENT_GET_HANDLING"] });
     expect(await get("/core/examples/stats")).toMatchObject({ entries: { isAvailable: { latestValue: 1 } }, documentSelfLink: "/core/examples/stats" });
     // The size of a page of all versions: Xenon's "no limit" would be an answer without pages.
+    expect((await host.call("GET", "/core/examples/one/template")).status).toBe(404);
+    await host.call("POST", "/core/examples", { name: "one", documentSelfLink: "one" });
+    expect((await host.call("GET", "/core/examples/config?documentVersion=7")).status).toBe(404);
     expect(await get("/core/examples/one/template")).toMatchObject({ documentDescription: { versionRetentionLimit: 2_147_483_646 } });
     expect((await host.call("GET", "/core/examples/one/config")).status).toBe(404);
     await host.call("POST", "/core/examples", { name: "mine", documentSelfLink: "config" });

@@ -75,7 +75,9 @@ export function createLocalFileRoutes({ fileStore, hostId, idleMs, access, share
           sendJson(response, 200, stateOf(link));
         } else {
           access.requireRole(request, role);
-          await sendFile({ fileStore, link, request, response, idleMs, signal: signal() });
+          const send = () => sendFile({ fileStore, link, request, response, idleMs, signal: signal() });
+          // The other ranges of a download are one deed with its first.
+          await (/^bytes=0-/.test(request.headers.range) ? access.audited(request, { action: "ReadFile", subject: link }, send) : send());
         }
         return;
       case "PUT": {
@@ -85,6 +87,7 @@ export function createLocalFileRoutes({ fileStore, hostId, idleMs, access, share
         const stop = tellOfWork(request, response);
         try {
           const written = await fileStore.write(link, place, (either) => bodyChunks(request, idleMs, either), signal());
+          if (written.upload?.complete) await access.audited(request, { action: "WriteFile", subject: link }, () => Promise.resolve());
           sendJson(response, 200, receivedText(written));
         } finally {
           stop();

@@ -12,6 +12,7 @@ import type { DialectAccess } from "./access.js";
 import { hostStateText } from "./host-state.js";
 import { backupServiceText } from "./backup-service-state.js";
 import { readManagementRequest, type BackupService } from "./management-request.js";
+import { rolesOfBackup } from "../call/method-roles.js";
 import { statsText } from "./stats-text.js";
 import { refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";
 
@@ -81,7 +82,7 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
       await access.audited(request, read.deed, () => read.apply(control));
       return sendJson(response, 200, read.echo);
     }
-    access.requireRole(request, read.action);
+    access.requireRole(request, read.action === "backup" ? rolesOfBackup(read.request.destination) : read.action);
     access.requireIndexes(request, [read.request.indexLink]);
     const start = () => (read.action === "backup" ? management.backup(read.request) : management.restore(access.isLimited(request) ? { ...read.request, indexNamed: false } : read.request));
     const client = access.clientOf(request);
