@@ -47,15 +47,38 @@ const whole = await build({
 
 writeFileSync("dist/licenses.txt", licensesOf([shared, whole].flatMap(({ metafile }) => Object.keys(metafile.inputs))));
 
-/** The licenses of the packages that the files are of. */
+/** The licenses of the packages that the files are of: their own texts, the notices in their sources, and what those refer to. */
 function licensesOf(files) {
-  const packages = new Set(files.map((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0]).filter((path) => path !== undefined));
-  const texts = [...packages].sort().map((path) => {
+  const byPackage = new Map();
+  for (const file of files) {
+    const path = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0];
+    if (path !== undefined) byPackage.set(path, [...(byPackage.get(path) ?? []), file]);
+  }
+  const texts = [...byPackage].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, own]) => {
     const { name, version, license } = JSON.parse(readFileSync(join(path, "package.json"), "utf8"));
-    const file = readdirSync(path).find((entry) => /^licen[cs]e/i.test(entry));
-    return `${name} ${version}, license ${license}\n\n${file === undefined ? "" : readFileSync(join(path, file), "utf8").trim()}\n`;
+    const text = [licenseFile(path) ?? inReadme(path), ...noticesIn(own)].filter((part) => part !== undefined).join("\n\n");
+    if (text === "") throw new Error(`${name} is bundled, and neither its package nor its sources say under which terms.`);
+    return `${name} ${version}, license ${license}\n\n${text}\n`;
   });
-  return `Parts of these packages are in the files beside this one.\n\n${texts.join(`\n${"-".repeat(80)}\n\n`)}`;
+  const apache = licenseFile("node_modules/@grpc/grpc-js");
+  return `Parts of these packages are in the files beside this one.\n\n${texts.join(`\n${"-".repeat(80)}\n\n`)}\n${"-".repeat(80)}\n\nThe text that notices above refer to:\n\n${apache}\n`;
+}
+
+function licenseFile(path) {
+  const file = readdirSync(path).find((entry) => /^licen[cs]e/i.test(entry));
+  return file === undefined ? undefined : readFileSync(join(path, file), "utf8").trim();
+}
+
+function inReadme(path) {
+  const file = readdirSync(path).find((entry) => /^readme/i.test(entry));
+  const section = file === undefined ? undefined : /^#+ *licen[cs]e\s+([^]+?)(?=\n#|$(?![^]))/im.exec(readFileSync(join(path, file), "utf8"))?.[1]?.trim();
+  return section !== undefined && /copyright/i.test(section) ? section : undefined;
+}
+
+/** The notices at the beginning of source files, each once. */
+function noticesIn(files) {
+  const notices = files.map((file) => /^(?:\/\/.*\n)+/m.exec(readFileSync(file, "utf8"))?.[0].replace(/^\/\/ ?/gm, "").trim());
+  return [...new Set(notices.filter((notice) => notice !== undefined && /copyright/i.test(notice)))];
 }
 
 // The command must be executable.

@@ -43,7 +43,7 @@ describe("sizes", () => {
 
 describe("where a setting comes from", () => {
   test("nothing given leaves the defaults to the host", () => {
-    expect(readConfig({}, {})).toEqual({ dataDirectory: resolve("data"), secretFiles: [] });
+    expect(readConfig({}, {})).toEqual({ dataDirectory: resolve("data"), secretFiles: [], certificateFiles: [] });
   });
 
   test("flags go before the environment, which goes before the file; lists are taken whole", () => {
@@ -73,7 +73,7 @@ describe("where a setting comes from", () => {
     const expected = {
       dataDirectory: "/d", httpHost: "::1", httpPort: 0, grpcHost: "localhost", grpcPort: 65535, id: "me",
       factories: [{ path: "/f", kind: "k", indexLink: "/core/document-index" }], memoryIndexes: ["/m"], backupRoots: ["/b"], autoBackupDirectory: "/a", backupMaxAgeMs: 7_200_000, fileRoots: ["/r"],
-      historyMs: 86_400_000, retainedVersions: 7, secretFiles: Array.from({ length: 5 }, () => tokens), tokens: "t read\n", hostNames: ["n"],
+      historyMs: 86_400_000, retainedVersions: 7, secretFiles: Array.from({ length: 5 }, () => tokens), certificateFiles: [tokens, tokens], tokens: "t read\n", hostNames: ["n"],
       allowDestinations: ["store:8080"], clientTls: { ca: "t read\n", certificate: "t read\n", key: "t read\n" },
       transfers: { maxBytes: 5 * 2 ** 30, maxCount: 3, leaseMs: 600_000 },
       corsOrigins: ["https://c.example"], tls: { certificate: "t read\n", key: "t read\n", clientCa: "t read\n" },
@@ -89,8 +89,8 @@ describe("where a setting comes from", () => {
   });
 
   test("an empty variable is none; --config goes before HOLDFAST_CONFIG; an empty file is fine", () => {
-    expect(readConfig({}, { HOLDFAST_ID: "", HOLDFAST_CONFIG: "" })).toEqual({ dataDirectory: resolve("data"), secretFiles: [] });
-    expect(readConfig({ config: file("# nothing\n") }, { HOLDFAST_CONFIG: "/nowhere" })).toEqual({ dataDirectory: resolve("data"), secretFiles: [] });
+    expect(readConfig({}, { HOLDFAST_ID: "", HOLDFAST_CONFIG: "" })).toEqual({ dataDirectory: resolve("data"), secretFiles: [], certificateFiles: [] });
+    expect(readConfig({ config: file("# nothing\n") }, { HOLDFAST_CONFIG: "/nowhere" })).toEqual({ dataDirectory: resolve("data"), secretFiles: [], certificateFiles: [] });
   });
 });
 

@@ -157,6 +157,7 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     autoBackupDirectory: autoBackupDirectory === undefined ? undefined : resolve(autoBackupDirectory),
     backupMaxAgeMs: backupMaxAge === undefined ? undefined : parseDuration(backupMaxAge),
     fileRoots: list("file-root")?.map((path) => resolve(path)),
+    certificateFiles: ["tls-cert", "tls-client-ca"].flatMap((name) => text(name) ?? []).map((path) => resolve(path)),
     secretFiles: ["token-file", "tls-cert", "tls-key", "tls-client-ca", "client-key"].flatMap((name) => text(name) ?? []).map((path) => resolve(path)),
     historyMs: history === undefined ? undefined : parseDuration(history),
     retainedVersions: number("retain-versions"),

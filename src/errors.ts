@@ -178,6 +178,9 @@ export class HostError extends Error {
   }
 }
 
+// A bundler may give the class a name of its own, which then stands in traces.
+Object.defineProperty(HostError, "name", { value: "HostError" });
+
 const fullDisk: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
 
 /** Calls of node:fs, as its errors name them. Errors of other calls, such as connect, say nothing of a file. */

@@ -33,6 +33,8 @@ export interface HostOptions {
   fileRoots?: string[];
   /** Files with secrets of this host, such as that of the tokens: /local-files serves none of them. */
   secretFiles?: string[];
+  /** Those of them that are certificates, which anybody may read. */
+  certificateFiles?: string[];
   /** How long versions beyond the retained count stay, in milliseconds. Default 24 h. */
   historyMs?: number;
   /** Versions of one document that stay whatever their age. Default 10,000. */
@@ -95,6 +97,7 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     backupRoots: [],
     fileRoots: [],
     secretFiles: [],
+    certificateFiles: [],
     historyMs: limits.historyMs,
     retainedVersions: limits.retainedVersions,
     hostNames: [],

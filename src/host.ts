@@ -148,7 +148,8 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const dataDirectory = resolve(options.dataDirectory);
   if ((await files.status(dataDirectory)) === undefined) await makeDirectory(options, dataDirectory);
   const auditDirectory = join(dataDirectory, "audit");
-  for (const wide of await openToOthers(files, [dataDirectory, auditDirectory, join(auditDirectory, "audit.log"), join(auditDirectory, "refused.log"), ...(options.secretFiles ?? []), ...options.backupRoots])) {
+  const certificates = new Set(options.certificateFiles);
+  for (const wide of await openToOthers(files, [dataDirectory, auditDirectory, join(auditDirectory, "audit.log"), join(auditDirectory, "refused.log"), ...options.secretFiles.filter((path) => !certificates.has(path)), ...options.backupRoots])) {
     logger.warn(wide, "other users may use this file or directory; restrict it, for example with chmod go=");
   }
   const lock = lockDirectory(join(dataDirectory, "lock.sqlite"));

@@ -338,6 +338,8 @@ export const limits = {
   tracedOperations: 10_000,
   tracedAgeMicros: 24 * 3600 * 1_000_000,
   tracedQueue: 1000,
+  /** A second SIGINT so soon after the first is the same Ctrl-C, sent on by a parent process. */
+  sameSignalMs: 500,
   /** A token file, a certificate, a key. */
   secretFileBytes: MiB,
   /** Histories that one remembers to come after; each restore and each undo adds one or two. */

@@ -134,8 +134,15 @@ async function previewWhole(run: Run, flags: RestoreFlags, session: Session, req
 }
 
 /** The backup that the restore will take: several indexes may be backed up to one place. */
-async function backupOf({ stops: { signal } }: Run, session: Session, { source, backupName }: Request, link: string): Promise<BackupDescription> {
-  const backup = await session.management.describeBackup({ uri: source, backupName }, { signal });
+async function backupOf({ stops: { signal } }: Run, session: Session, { source, backupName }: Request, link: string): Promise<BackupDescription | undefined> {
+  let backup: BackupDescription;
+  try {
+    backup = await session.management.describeBackup({ uri: source, backupName }, { signal });
+  } catch (thrown) {
+    // A token for some indexes may restore, but not look into a place where others' backups may lie.
+    if ((await session.explain(thrown)).reason === "INDEX_NOT_ALLOWED") return undefined;
+    throw thrown;
+  }
   if (backup.indexLink === link || backupName !== "") return backup;
   return (await listAllBackups(session, { uri: source }, signal)).find((one) => one.backup?.indexLink === link)?.backup ?? backup;
 }

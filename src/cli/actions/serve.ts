@@ -24,7 +24,7 @@ export async function serve(flags: SettingFlags, quiet: boolean): Promise<void> 
   });
   const { id, dataDirectory, backupRoots } = host;
   logger.info({ version: productVersion, id, http: httpAddress(host), grpc: grpcAddress(host), dataDirectory, backupRoots }, "started");
-  if (!quiet) process.stdout.write(greeting(host));
+  if (!quiet) process.stdout.write(greeting(host, config.tokens !== undefined));
   const signal = await Promise.race([stop, host.closed]);
   if (signal !== undefined) logger.info({ signal }, "stopping: requests in flight and copies under way are finished first");
   stopReloading();
@@ -37,11 +37,13 @@ export async function serve(flags: SettingFlags, quiet: boolean): Promise<void> 
 /** The first SIGTERM or SIGINT; listened for from before the start, as PID 1 has no default for them. A second one ends at once, and so does time. */
 function signalled(): Promise<string> {
   return new Promise((resolve) => {
-    let asked = false;
+    let askedMs: number | undefined;
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       process.on(signal, () => {
-        if (asked) process.exit(130);
-        asked = true;
+        // npm hands on the Ctrl-C that the terminal has sent already: that is one.
+        if (askedMs !== undefined && performance.now() - askedMs < limits.sameSignalMs) return;
+        if (askedMs !== undefined) process.exit(130);
+        askedMs = performance.now();
         // A file system that does not answer holds threads that an exit would wait for.
         setTimeout(() => process.kill(process.pid, "SIGKILL"), limits.shutdownMs + limits.shutdownGraceMs).unref();
         resolve(signal);
@@ -50,7 +52,7 @@ function signalled(): Promise<string> {
   });
 }
 
-function greeting(host: Host): string {
+function greeting(host: Host, withTokens: boolean): string {
   const http = httpAddress(host);
   const roots = host.backupRoots.length > 0 ? host.backupRoots.join(", ") : "anywhere this user may write (limit it with --backup-root)";
   return [
@@ -60,7 +62,7 @@ function greeting(host: Host): string {
     `  data     ${host.dataDirectory}`,
     `  backups  ${roots}`,
     `Try it:`,
-    `  curl -H 'Content-Type: application/json' -d '{"name":"first","documentSelfLink":"first"}' ${http}/core/examples`,
+    `  curl ${host.tls ? "--cacert CA.pem " : ""}${withTokens ? "-H 'Authorization: Bearer TOKEN' " : ""}-H 'Content-Type: application/json' -d '{"name":"first","documentSelfLink":"first"}' ${http}/core/examples`,
     ``,
   ].join("\n");
 }
