@@ -28,7 +28,7 @@ Keys: address, token or token-file, tls, ca-file, client-cert, client-key. Paths
   },
   {
     title: "Output",
-    text: `Results go to standard output, progress and errors to standard error. On a terminal progress is a bar, elsewhere a line every two seconds. \`--quiet\`: errors alone, and what was asked for by \`export\` and \`completion\`. \`--json\`: one document on standard output, also for errors ([cli-json.md](cli-json.md)).`,
+    text: `Results go to standard output, progress and errors to standard error. On a terminal progress is a bar, elsewhere a line at each change of the stage and every two seconds. \`--quiet\`: errors alone, and what was asked for by \`export\` and \`completion\`. \`--json\`: one document on standard output, also for errors ([cli-json.md](cli-json.md)).`,
   },
   {
     title: "Being asked",
