@@ -136,13 +136,14 @@ function createLines(file: AppendedFile, lose: (error: unknown, count: number) =
   };
 }
 
-function lineOf({ action, outcome, subject, ...rest }: AuditEntry, nowMicros: number): Buffer {
+function lineOf({ action, outcome, subject, operation, ...who }: AuditEntry, nowMicros: number): Buffer {
   const line = {
     time: new Date(nowMicros / 1000).toISOString(),
     action: action.slice(0, limits.auditActionChars),
     outcome,
-    ...rest,
-    ...(subject !== undefined && { subject: subject.slice(0, limits.auditSubjectChars) }),
+    subject: subject?.slice(0, limits.auditSubjectChars),
+    operation,
+    ...who,
   };
   return Buffer.from(`${escaped(JSON.stringify(line))}\n`);
 }
