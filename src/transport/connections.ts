@@ -7,8 +7,6 @@ export interface Connection {
   /** Who sent the last request on it, and by which token. */
   client: Client | undefined;
   token: string | undefined;
-  /** gRPC calls on it that were refused before they began. */
-  refusals: number;
 }
 
 /** How many connections a port takes; the host's are those of limits.ts. */
@@ -36,6 +34,8 @@ export interface Connections {
   begin(connection: Connection): void;
   identified(connection: Connection, client: Client, token: string | undefined): void;
   end(connection: Connection): void;
+  /** A call on it was refused before it began. Whether the connection is to be cut: limits.refusedCalls of its own, or as many of all strangers of its network in a second. */
+  refused(connection: Connection): boolean;
   count(): number;
   sockets(): Iterable<Socket>;
   stop(): void;
@@ -47,6 +47,8 @@ interface Entry extends Connection {
   readonly socket: Socket;
   requests: number;
   quietSinceMs: number;
+  /** gRPC calls on it that were refused before they began. */
+  refusals: number;
   /** The set that it counts in: that of its network as a stranger, or of its client. */
   group: Set<Entry>;
 }
@@ -63,6 +65,7 @@ export function createConnections({ total, strangers, strangersPerAddress, perCl
   const unknown = new Set<Entry>();
   const byNetwork = new Map<string, Set<Entry>>();
   const byClient = new Map<string, Set<Entry>>();
+  const refusalsByNetwork = new Map<string, { count: number; sinceMs: number }>();
   let shed = 0;
 
   function join(entry: Entry, groups: Map<string, Set<Entry>>, key: string): void {
@@ -99,6 +102,8 @@ export function createConnections({ total, strangers, strangersPerAddress, perCl
   const timer = setInterval(() => {
     const before = performance.now() - silentMs;
     for (const entry of [...unknown]) if (entry.requests === 0 && entry.quietSinceMs < before) drop(entry);
+    // What is older than a second counts no more.
+    refusalsByNetwork.clear();
     if (shed > 0) onShed(shed);
     shed = 0;
   }, limits.connectionCheckMs);
@@ -137,6 +142,20 @@ export function createConnections({ total, strangers, strangersPerAddress, perCl
       const entry = connection as Entry;
       entry.requests -= 1;
       entry.quietSinceMs = performance.now();
+    },
+    refused(connection) {
+      const entry = connection as Entry;
+      entry.refusals += 1;
+      if (entry.refusals > limits.refusedCalls) return true;
+      if (entry.client?.authenticated) return false;
+      const now = performance.now();
+      const refusals = refusalsByNetwork.get(entry.network);
+      if (refusals === undefined || now - refusals.sinceMs > 1000) {
+        refusalsByNetwork.set(entry.network, { count: 1, sinceMs: now });
+        return false;
+      }
+      refusals.count += 1;
+      return refusals.count > limits.refusedCalls;
     },
     count: () => all.size,
     *sockets() {

@@ -50,9 +50,10 @@ export function createGuard({ methods, authorize, admission, connections, observ
       const { remoteAddress, remotePort } = call.getConnectionInfo();
       const connection = connections.find(remoteAddress, remotePort);
       const error = HostError.from(thrown);
-      // Who is known and may not do one thing may do others.
-      if (connection && error.code === "UNAUTHENTICATED") connection.refusals += 1;
-      if (connection && connection.refusals > limits.refusedCalls) {
+      // Who is known and may not do one thing may do others; a stranger who has all that strangers may have goes on asking.
+      const isStranger = connection?.client?.authenticated !== true;
+      const counts = error.code === "UNAUTHENTICATED" || (isStranger && error.reason === "OVERLOADED");
+      if (connection && counts && connections.refused(connection)) {
         refused = true;
         stream.session?.destroy();
         return;
