@@ -52,7 +52,7 @@ const attacks = {
   "large-json": () => again(2, post(createDocument, json(`{"text":"${"x".repeat(16e6)}"}`))),
   "large-rest": () => again(2, post("/v1/documents", json(`{"text":"${"x".repeat(16e6)}"}`))),
   nested: () => again(2, post(createDocument, "[".repeat(24e6))),
-  struct: () => again(4, post("/v1/documents", `{"factoryLink":"/bench","fields":${members(9000)}}`)),
+  struct: () => again(4, post("/v1/documents", `{"factoryLink":"/bench","fields":${members(5900)}}`)),
   import: () => again(2, post("/v1/documents:import?factory_link=/bench", `{"documentSelfLink":"line","text":"${"é".repeat(7e6)}"}\n`, { "content-type": "application/x-ndjson" })),
   read: () => again(4, () => send("GET", "/bench/big")),
   wildcard: () => again(4, post("/core/query-tasks", JSON.stringify({ taskInfo: { isDirect: true }, querySpec: { query: { term: { propertyName: "text", matchValue: `*b${"é".repeat(40_000)}*`, matchType: "WILDCARD" } } } }))),

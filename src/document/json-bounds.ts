@@ -14,7 +14,7 @@ export interface JsonBounds {
 /** A document's. */
 export const documentBounds: JsonBounds = { depth: limits.jsonDepth, members: limits.jsonMembers, items: limits.jsonItems };
 /** Those of a request that is read on the event loop. */
-export const requestBounds: JsonBounds = { depth: limits.jsonDepth, members: limits.requestMembers, items: limits.requestMembers };
+export const requestBounds: JsonBounds = { depth: limits.jsonDepth, members: limits.requestJsonMembers, items: limits.requestJsonMembers };
 
 /** Throws JSON_INVALID for a text beyond the bounds. Whether it is JSON is for the parser to say. */
 export function checkJsonBounds(text: string, bounds: JsonBounds): void {

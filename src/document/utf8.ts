@@ -1,4 +1,4 @@
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
@@ -10,6 +10,8 @@ import { limits } from "../limits.js";
 export async function decodeUtf8(bytes: Uint8Array, what: string): Promise<string> {
   if (!isUtf8(bytes)) throw new HostError("JSON_INVALID", `${what} is not UTF-8.`);
   if (bytes.byteLength <= limits.decodeTurnBytes) return asBuffer(bytes).toString();
+  // One copy, and a text in one piece: what is put together from parts is copied once more when it is first looked into.
+  if (isAscii(bytes)) return asBuffer(bytes).toString("latin1");
   await nextTurn();
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let text = "";

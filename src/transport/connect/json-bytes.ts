@@ -1,6 +1,6 @@
 import type { JsonValue, Message } from "@bufbuild/protobuf";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { encodeUtf8 } from "../../document/utf8.js";
+import { encodeJson } from "../../document/long-json.js";
 import { createContextKey, type Interceptor } from "@connectrpc/connect";
 import { bytesDetacher, type PutBytes } from "../rest/to-json.js";
 import type { UniversalResponse } from "./answer.js";
@@ -38,7 +38,7 @@ export async function withBytes(answer: UniversalResponse, put: PutBytes | undef
   await nextTurn();
   put(json);
   await nextTurn();
-  const body = await encodeUtf8(JSON.stringify(json));
+  const body = await encodeJson(json);
   const header = new Headers(answer.header);
   header.set("content-length", String(body.reduce((sum, { length }) => sum + length, 0)));
   return { ...answer, header, body: each(body) };

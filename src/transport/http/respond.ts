@@ -24,7 +24,11 @@ export async function sendLongJson(response: ServerResponse, status: number, tex
     sendJson(response, status, text, extra);
     return;
   }
-  const parts = await encodeUtf8(text);
+  await sendJsonParts(response, status, await encodeUtf8(text), extra);
+}
+
+/** The same for JSON that is bytes already. */
+export async function sendJsonParts(response: ServerResponse, status: number, parts: readonly Buffer[], extra?: readonly string[]): Promise<void> {
   response.writeHead(status, jsonHeaders(response, parts.reduce((sum, { length }) => sum + length, 0), extra));
   for (const part of parts) if (!(await writeChunk(response, part))) return;
   response.end();

@@ -1,8 +1,9 @@
 import { toJson, type JsonValue, type Registry } from "@bufbuild/protobuf";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { encodeJson } from "../../document/long-json.js";
 import { httpStatus, type HostError } from "../../errors.js";
 import { StatusSchema } from "../../../gen/ts/google/rpc/status_pb.js";
-import { sendJson, sendJsonAndClose, sendLongJson } from "../http/respond.js";
+import { sendJson, sendJsonAndClose, sendJsonParts, sendLongJson } from "../http/respond.js";
 import { statusOf } from "../status.js";
 import { hasBody } from "./body.js";
 
@@ -26,6 +27,11 @@ export function sendError(request: IncomingMessage, response: ServerResponse, er
   const text = JSON.stringify(errorJson(error, registry));
   if (hasBody(request) && !request.complete) sendJsonAndClose(request, response, status, text, headers);
   else sendJson(response, status, text, headers);
+}
+
+/** The same for JSON that may have the bytes of a document in it. */
+export async function sendLongAnswer(response: ServerResponse, json: JsonValue, headers: readonly string[], status = 200): Promise<void> {
+  await sendJsonParts(response, status, await encodeJson(json), [...always, ...headers]);
 }
 
 /** google.rpc.Status as JSON. */

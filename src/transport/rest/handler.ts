@@ -12,7 +12,7 @@ import { messageRegistry } from "../call/message-registry.js";
 import { callerOf } from "../http/caller.js";
 import { headersOf } from "../http/headers.js";
 import { hostErrorOf, type OnInternalError } from "../status.js";
-import { errorJson, sendAnswer, sendError } from "./answer.js";
+import { errorJson, sendAnswer, sendError, sendLongAnswer } from "./answer.js";
 import { readBody } from "./body.js";
 import { etagOf, ifMatchParameters } from "./conditional.js";
 import { operationPreference, type ApplyPreference } from "./operation-preference.js";
@@ -129,7 +129,7 @@ async function answer({ request, response, signal, match, path, query, registry,
     const json = write(preferred.message);
     if (holdsDocument(method)) await nextTurn();
     const etag = etagOf(json);
-    await sendAnswer(response, json, [...headers(), ...preferred.headers, ...(etag === undefined ? [] : ["etag", etag])], preferred.status);
+    await (holdsDocument(method) ? sendLongAnswer : sendAnswer)(response, json, [...headers(), ...preferred.headers, ...(etag === undefined ? [] : ["etag", etag])], preferred.status);
   } finally {
     context.abort(new HostError("OPERATION_CANCELLED", "The call is over."));
   }

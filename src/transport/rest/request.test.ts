@@ -60,7 +60,7 @@ test("long bytes are the same as short ones, and a body of one field cannot add 
 
 test.each([
   ["nested too deep", `{"fields":{"a":${"[".repeat(20_000)}`, "JSON_INVALID"],
-  ["of too many members", `{"fields":{${Array.from({ length: limits.requestMembers }, (_, i) => `"k${i}":1`).join(",")}}}`, "JSON_INVALID"],
+  ["of too many members", `{"fields":{${Array.from({ length: limits.requestJsonMembers }, (_, i) => `"k${i}":1`).join(",")}}}`, "JSON_INVALID"],
   ["of too long a text", JSON.stringify({ selfLink: "x".repeat(2 * limits.structBytes) }), "BODY_TOO_LARGE"],
 ])("refuses a body %s before it is made a message", async (_, body, reason) => {
   await expect(toRequest(PatchDocumentRequestSchema, { ...parts, body }, registry)).rejects.toMatchObject({ reason });
