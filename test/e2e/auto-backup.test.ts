@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { systemSeams, type Seams } from "../../src/io/seams.js";
 import type { AutoBackupStatus } from "../../src/service/management-service.js";
 import { faultyFileSystem } from "../support/faulty-file-system.js";
@@ -23,7 +23,11 @@ async function until(fixture: HostFixture, wanted: (status: AutoBackupStatus) =>
     await sleep(5);
   }
 }
-const current = (fixture: HostFixture) => until(fixture, ({ state }) => state === "CURRENT");
+/** What was written is heard of in the next turn of the event loop, once for all of a turn. */
+const current = async (fixture: HostFixture) => {
+  await nextTurn();
+  return until(fixture, ({ state }) => state === "CURRENT");
+};
 
 const count = async ({ host }: HostFixture, name: string) => (await host.control.stats()).find((stat) => stat.name === name)?.latestValue;
 const figures = ({ root }: HostFixture) => readdirSync(join(root, directory)).filter((name) => name.endsWith(".sqlite") || name.endsWith(".json"));

@@ -37,13 +37,13 @@ export async function serve(flags: SettingFlags, quiet: boolean): Promise<void> 
 /** The first SIGTERM or SIGINT; listened for from before the start, as PID 1 has no default for them. A second one ends at once, and so does time. */
 function signalled(): Promise<string> {
   return new Promise((resolve) => {
-    let askedMs: number | undefined;
+    let asked: { signal: string; ms: number } | undefined;
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       process.on(signal, () => {
         // npm hands on the Ctrl-C that the terminal has sent already: that is one.
-        if (askedMs !== undefined && performance.now() - askedMs < limits.sameSignalMs) return;
-        if (askedMs !== undefined) process.exit(130);
-        askedMs = performance.now();
+        if (asked?.signal === signal && performance.now() - asked.ms < limits.sameSignalMs) return;
+        if (asked !== undefined) process.exit(130);
+        asked = { signal, ms: performance.now() };
         // A file system that does not answer holds threads that an exit would wait for.
         setTimeout(() => process.kill(process.pid, "SIGKILL"), limits.shutdownMs + limits.shutdownGraceMs).unref();
         resolve(signal);

@@ -32,6 +32,7 @@ function fakeDocuments(): DocumentService {
   };
   const fake: Partial<DocumentService> = {
     factoryOf: () => undefined,
+    factoryOfDocument: () => undefined,
     create: async (factory, body, { given: { documentSelfLink: given } = {} } = {}) => {
       const [, own] = /"documentSelfLink":"([^"]*)"/.exec(body) ?? [];
       if (own !== undefined && given !== undefined) throw new HostError("REQUEST_INVALID", "documentSelfLink is in the body and in the request; give it once.");
