@@ -29,7 +29,7 @@ test("the package holds what it needs and nothing else", () => {
   for (const path of ["LICENSE", "README.md", "dist/src/index.js", "dist/src/index.d.ts", "dist/src/cli/main.js", "docs/library.md", "docs/errors.md", "proto/holdfast/management/v1/management.proto", "third_party/LICENSE"]) {
     expect(files).toContain(path);
   }
-  expect(files.filter((path) => !/^(dist|docs|proto|third_party)\/|^(LICENSE|README\.md|CHANGELOG\.md|package\.json)$/.test(path))).toEqual([]);
+  expect(files.filter((path) => !/^(dist|docs|examples|proto|third_party)\/|^(LICENSE|README\.md|CHANGELOG\.md|package\.json)$/.test(path))).toEqual([]);
   expect(files.filter((path) => /\.test\.|\.map$/.test(path))).toEqual([]);
 });
 
