@@ -184,7 +184,7 @@ Object.defineProperty(HostError, "name", { value: "HostError" });
 const fullDisk: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
 
 /** Calls of node:fs, as its errors name them. Errors of other calls, such as connect, say nothing of a file. */
-const fileCalls = /^(f?open|close|read|write|f(data)?sync|rename|unlink|link|symlink|readlink|rm(dir)?|mkdir|mkdtemp|scandir|readdir|opendir|[fl]?stat(fs)?|access|f?truncate|[fl]?ch(mod|own)|realpath|utime|copyfile|lstat)$/;
+const fileCalls = /^(f?open|close|read|write|f(data)?sync|rename|unlink|link|symlink|readlink|rm(dir)?|mkdir|mkdtemp|scandir|readdir|opendir|[fl]?stat(fs)?|access|f?truncate|[fl]?ch(mod|own)|realpath|utime|copyfile)$/;
 
 /** An error of node:fs: its errno and the call that failed. */
 function systemErrorOf(thrown: unknown): { code: string; syscall: string } | undefined {

@@ -346,7 +346,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   });
   const auditor = createAuditor(audit, tokens);
   const access = createAccess(tokens, (caller, action, error) => auditor.refused(caller, { action }, error));
-  const isLimited: IsLimited = (header) => access.limitsIndexes() && access.indexesOf({ via: "other", address: undefined, bearerToken: bearerTokenOf(header.get("authorization")) }) !== undefined;
+  const isLimited: IsLimited = (header) => access.indexesOf({ via: "other", address: undefined, bearerToken: bearerTokenOf(header.get("authorization")) }) !== undefined;
   const services = hostServices({ isLimited, documents, management, operations, streams, control, nowMicros: seams.nowMicros });
   const health = createHealth([...services.map(({ service }) => service.typeName), "backup", "clock"]);
   late.health = health;
@@ -367,10 +367,11 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const auditCalls = auditInterceptor(auditor);
   const ownIndexes = access.withTokens ? messageAccessInterceptor(access, { documents, operations }) : undefined;
   // Without tokens nobody can be told from anybody.
+  const identify = identifyBy(tokens);
   const clientShares = tokens === undefined ? undefined : createClientShares(operations);
-  const share = clientShares && operationSharesInterceptor(clientShares, identifyBy(tokens));
+  const share = clientShares && operationSharesInterceptor(clientShares, identify);
   const admission: Admission = {
-    identify: identifyBy(tokens),
+    identify,
     shares: createRequestShares(),
     failedLogins: createFailedLogins(() => performance.now(), (address, count) => logger.warn({ address, count }, "requests with an unknown token")),
     connectionLimits: connectionLimits(await openFilesLimit(seams.files)),
@@ -384,7 +385,7 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     corsOrigins: options.corsOrigins,
     admission,
     handlers: [
-      createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, startTimeMicros, shares: clientShares, access, identify: tokens && identifyBy(tokens), auditor }),
+      createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, startTimeMicros, shares: clientShares, access, identify, auditor }),
       ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),
       createHealthCheck(health),
       createMetricsHandler({ exposition: () => metrics.read({ describeHost, operations, streams, stats, autoBackup: () => started.autoBackup.status() }), access }),

@@ -39,7 +39,7 @@ export const limits = {
   callsPerConnection: 100,
   calls: 4096,
   callsPerClient: 1024,
-  /** A connection of which so many calls were refused for their token before they began is cut: to refuse one takes 0.1 ms. */
+  /** A connection of which so many calls were refused before they began is cut, and so are the strangers of a network, within a second: to refuse one takes 0.1 ms. */
   refusedCalls: 64,
   callsOfStrangers: 256,
   /** Those of them that watch the health of a service. */

@@ -1,3 +1,4 @@
+import { historyKey } from "../container/newest-first.js";
 import type { LineageParent } from "../engine/engine.js";
 import { limits } from "../limits.js";
 import type { DocumentIndex } from "../store/document-index.js";
@@ -8,8 +9,8 @@ import type { DocumentIndex } from "../store/document-index.js";
  * from now on is newer than theirs, however far they had come.
  */
 export async function parentsAfter(index: Pick<DocumentIndex, "state" | "indexId" | "lineage">, taken: readonly LineageParent[]): Promise<LineageParent[]> {
-  const isTaken = new Set(taken.map(keyOf));
-  const left = (await replacedBy(index)).filter((one) => !isTaken.has(keyOf(one))).map(({ indexId, lineage }) => ({ indexId, lineage, positionMicros: 0 }));
+  const isTaken = new Set(taken.map(historyKey));
+  const left = (await replacedBy(index)).filter((one) => !isTaken.has(historyKey(one))).map(({ indexId, lineage }) => ({ indexId, lineage, positionMicros: 0 }));
   return [...left, ...taken].slice(-limits.lineageParents);
 }
 
@@ -26,5 +27,3 @@ async function replacedBy(index: Pick<DocumentIndex, "state" | "indexId" | "line
     return [own];
   }
 }
-
-const keyOf = ({ indexId, lineage }: History) => JSON.stringify([indexId, lineage]);

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { limits } from "../limits.js";
-import { encodeUtf8 } from "./utf8.js";
+import { encodeInTurns, encodeUtf8 } from "./utf8.js";
 
 /**
  * JSON as bytes, with turns of the event loop in between where it has long strings: JSON.stringify takes some 50 ms for one of 22 MiB, and
@@ -20,7 +19,7 @@ export async function encodeJson(json: unknown): Promise<Buffer[]> {
   for (const [i, piece] of text.split(`"${mark}"`).entries()) {
     parts.push(...(await encodeUtf8(piece)));
     const string = long[i];
-    if (string !== undefined) parts.push(quote, ...(await encodeString(string)), quote);
+    if (string !== undefined) parts.push(quote, ...(await encodeInTurns(string, unquoted)), quote);
   }
   return parts;
 }
@@ -28,15 +27,4 @@ export async function encodeJson(json: unknown): Promise<Buffer[]> {
 const quote = Buffer.from('"');
 
 /** What stands between the quotes of a JSON string. */
-async function encodeString(text: string): Promise<Buffer[]> {
-  const parts: Buffer[] = [];
-  for (let at = 0; at < text.length; ) {
-    await nextTurn();
-    let end = Math.min(text.length, at + limits.decodeTurnBytes);
-    // Half of a surrogate pair would be escaped.
-    if (end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800) end -= 1;
-    parts.push(Buffer.from(JSON.stringify(text.slice(at, end)).slice(1, -1)));
-    at = end;
-  }
-  return parts;
-}
+const unquoted = (text: string) => JSON.stringify(text).slice(1, -1);

@@ -23,14 +23,19 @@ export async function decodeUtf8(bytes: Uint8Array, what: string): Promise<strin
 }
 
 /** The bytes of a text; a large one is encoded in parts, with turns of the event loop in between. */
-export async function encodeUtf8(text: string): Promise<Buffer[]> {
+export function encodeUtf8(text: string): Promise<Buffer[]> {
+  return encodeInTurns(text, (piece) => piece);
+}
+
+/** The same for what `encode` makes of the text, piece by piece. */
+export async function encodeInTurns(text: string, encode: (piece: string) => string): Promise<Buffer[]> {
   const parts: Buffer[] = [];
   for (let at = 0; at < text.length; ) {
     await nextTurn();
     let end = Math.min(text.length, at + limits.decodeTurnBytes);
     // Half of a surrogate pair would become another character.
     if (end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800) end -= 1;
-    parts.push(Buffer.from(text.slice(at, end)));
+    parts.push(Buffer.from(encode(text.slice(at, end))));
     at = end;
   }
   return parts;

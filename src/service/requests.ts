@@ -1,4 +1,5 @@
 import type { Surface } from "../security/caller.js";
+
 /** What is switched on and off of request logs, under Xenon's names. */
 export interface RequestLogging {
   enabled: boolean;

@@ -65,7 +65,7 @@ export function createRestoreStarts(options: ManagementOptions, states: IndexSta
       report({ stage: "building" });
       const { source: uri, manifest, targetTimeMicros, bearer } = request;
       const moment = { uri, indexLink: index.link, ...(manifest !== undefined && { manifest }), ...(targetTimeMicros !== undefined && { targetTimeMicros }), ...(bearer !== undefined && { bearer }) };
-      const backup = await states.open(moment, signal, report, (manifest) => requireSameIndex(manifest, index.link, request.indexNamed ?? false));
+      const backup = await states.open(moment, signal, report, (found) => requireSameIndex(found, index.link, request.indexNamed ?? false));
       try {
         const live = await states.open({ indexLink: index.link }, signal, report);
         try {

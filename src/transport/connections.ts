@@ -34,7 +34,7 @@ export interface Connections {
   begin(connection: Connection): void;
   identified(connection: Connection, client: Client, token: string | undefined): void;
   end(connection: Connection): void;
-  /** A call on it was refused before it began. Whether the connection is to be cut: limits.refusedCalls of its own, or as many of all strangers of its network in a second. */
+  /** A call on it was refused before it began. Whether the connection is to be cut: limits.refusedCalls of its own, or as many of all strangers of its network within limits.connectionCheckMs. */
   refused(connection: Connection): boolean;
   count(): number;
   sockets(): Iterable<Socket>;
@@ -65,7 +65,8 @@ export function createConnections({ total, strangers, strangersPerAddress, perCl
   const unknown = new Set<Entry>();
   const byNetwork = new Map<string, Set<Entry>>();
   const byClient = new Map<string, Set<Entry>>();
-  const refusalsByNetwork = new Map<string, { count: number; sinceMs: number }>();
+  /** Of strangers, since the last look of the timer. */
+  const refusalsByNetwork = new Map<string, number>();
   let shed = 0;
 
   function join(entry: Entry, groups: Map<string, Set<Entry>>, key: string): void {
@@ -102,7 +103,6 @@ export function createConnections({ total, strangers, strangersPerAddress, perCl
   const timer = setInterval(() => {
     const before = performance.now() - silentMs;
     for (const entry of [...unknown]) if (entry.requests === 0 && entry.quietSinceMs < before) drop(entry);
-    // What is older than a second counts no more.
     refusalsByNetwork.clear();
     if (shed > 0) onShed(shed);
     shed = 0;
@@ -148,14 +148,9 @@ export function createConnections({ total, strangers, strangersPerAddress, perCl
       entry.refusals += 1;
       if (entry.refusals > limits.refusedCalls) return true;
       if (entry.client?.authenticated) return false;
-      const now = performance.now();
-      const refusals = refusalsByNetwork.get(entry.network);
-      if (refusals === undefined || now - refusals.sinceMs > 1000) {
-        refusalsByNetwork.set(entry.network, { count: 1, sinceMs: now });
-        return false;
-      }
-      refusals.count += 1;
-      return refusals.count > limits.refusedCalls;
+      const refusals = (refusalsByNetwork.get(entry.network) ?? 0) + 1;
+      refusalsByNetwork.set(entry.network, refusals);
+      return refusals > limits.refusedCalls;
     },
     count: () => all.size,
     *sockets() {

@@ -6,7 +6,6 @@ import { createBodyReader } from "../../src/service/body-reader.js";
 import { createDocumentService } from "../../src/service/documents.js";
 import { defaultFactories, durableIndexLink, inMemoryIndexLink } from "../../src/service/factories.js";
 import { HostError } from "../../src/errors.js";
-import type { AuditEntry } from "../../src/service/audit-log.js";
 import { createAuditor } from "../../src/service/auditor.js";
 import { createAccess } from "../../src/security/access.js";
 import { identifyBy } from "../../src/security/clients.js";
@@ -70,15 +69,7 @@ export async function startDialectHost(options: { tokens?: string; idleMs?: numb
     onBackgroundError: (thrown) => internal.push(thrown),
   });
   const tokens = options.tokens === undefined ? undefined : openTokens(options.tokens);
-  const audited: AuditEntry[] = [];
-  const auditor = createAuditor(
-    {
-      record: (entry) => Promise.resolve(void audited.push(entry)),
-      refused: (entry) => void audited.push(entry),
-      close: () => Promise.resolve(),
-    },
-    tokens,
-  );
+  const auditor = createAuditor({ record: () => Promise.resolve(), refused: () => undefined, close: () => Promise.resolve() }, tokens);
   const server = createHttpServer({
     host: "127.0.0.1",
     port: 0,
@@ -96,7 +87,7 @@ export async function startDialectHost(options: { tokens?: string; idleMs?: numb
         hostId: "host-1",
         startTimeMicros: 1_795_348_000_000_000,
         access: createAccess(tokens, (caller, action, error) => auditor.refused(caller, { action }, error)),
-        identify: tokens && identifyBy(tokens),
+        identify: identifyBy(tokens),
         auditor,
       }),
     ],
@@ -143,7 +134,7 @@ export async function startDialectHost(options: { tokens?: string; idleMs?: numb
     });
   }
 
-  return { port, server, fileStore, store, memoryStore, lineages, clock, documents, queries, fake, control, audited, internal, call, dial };
+  return { port, server, fileStore, store, memoryStore, lineages, clock, documents, queries, fake, control, internal, call, dial };
 }
 
 export type DialectHost = Awaited<ReturnType<typeof startDialectHost>>;

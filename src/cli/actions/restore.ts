@@ -3,7 +3,7 @@ import { RestoreResultSchema, type DescribeMomentResponse, type BackupDescriptio
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { HostError } from "../../errors.js";
 import { confirm, declined } from "../confirm.js";
-import { unlessForbidden, withFiles, withHost, type Session } from "../connect/session.js";
+import { isOfOtherIndexes, unless, unlessForbidden, withFiles, withHost, type Session } from "../connect/session.js";
 import type { OperationFlags, SelectionFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
 import { outcomeOf, runOperation } from "../operation.js";
@@ -135,27 +135,16 @@ async function previewWhole(run: Run, flags: RestoreFlags, session: Session, req
 
 /** The backup that the restore will take: several indexes may be backed up to one place. */
 async function backupOf({ stops: { signal } }: Run, session: Session, { source, backupName }: Request, link: string): Promise<BackupDescription | undefined> {
-  let backup: BackupDescription;
-  try {
-    backup = await session.management.describeBackup({ uri: source, backupName }, { signal });
-  } catch (thrown) {
-    // A token for some indexes may restore, but not look into a place where others' backups may lie.
-    if ((await session.explain(thrown)).reason === "INDEX_NOT_ALLOWED") return undefined;
-    throw thrown;
-  }
-  if (backup.indexLink === link || backupName !== "") return backup;
+  // A token for some indexes may restore, but not look into a place where others' backups may lie.
+  const backup = await unless(session, session.management.describeBackup({ uri: source, backupName }, { signal }), isOfOtherIndexes);
+  if (backup === undefined || backup.indexLink === link || backupName !== "") return backup;
   return (await listAllBackups(session, { uri: source }, signal)).find((one) => one.backup?.indexLink === link)?.backup ?? backup;
 }
 
 /** How many versions the index has after a time; undefined where it no longer knows. */
 async function versionsAfter(run: Run, session: Session, indexLink: string, targetTimeMicros: bigint): Promise<bigint | undefined> {
-  try {
-    return (await session.management.describeMoment({ moment: { indexLink, targetTimeMicros } }, { signal: run.stops.signal })).versionsAfter;
-  } catch (thrown) {
-    const error = await session.explain(thrown);
-    if (error.reason === "TARGET_TIME_OUT_OF_RANGE" || error.reason === "NOT_SUPPORTED") return undefined;
-    throw error;
-  }
+  const described = session.management.describeMoment({ moment: { indexLink, targetTimeMicros } }, { signal: run.stops.signal });
+  return (await unless(session, described, ({ reason }) => reason === "TARGET_TIME_OUT_OF_RANGE" || reason === "NOT_SUPPORTED"))?.versionsAfter;
 }
 
 function wholeText(index: Index, backup: BackupDescription | undefined, until: bigint | undefined, leftOut: bigint | undefined, request: Request): string {

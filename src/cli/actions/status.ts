@@ -1,7 +1,7 @@
 import { BackupResultSchema, HostSchema, OperationKind, RestoreResultSchema, OperationMetadataSchema, AutoBackupState, type BackupRecord, type Host, type Index } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import type { ListOperationsResponse, Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
+import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { hostErrorOfStatus, unpack } from "../../client/host-error.js";
-import { withHost, type Session } from "../connect/session.js";
+import { isOfOtherIndexes, unless, withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
 import { age, bytes, clockWarning, count, moment, number } from "../output/figures.js";
 import { list, table } from "../output/table.js";
@@ -14,24 +14,16 @@ const unhealthy = 69;
 
 /** holdfast status: exits 69 where backups are not as they should be, or an index is damaged. */
 export async function status(run: Run, flags: HostFlags): Promise<number> {
-  return withHost(run, flags, async ({ management, operations, explain }) => {
+  return withHost(run, flags, async (session) => {
+    const { management, operations } = session;
     const { signal } = run.stops;
     const host = await management.getHost({}, { signal });
-    const running = await runningOperations(operations.listOperations({ filter: "" }, { signal }), explain);
+    const listed = await unless(session, operations.listOperations({ filter: "" }, { signal }), isOfOtherIndexes);
+    const running = listed?.operations.filter(({ done }) => !done);
     await run.finish(HostSchema, host, () => describe(host, running));
     // Health has a problem where it is bad; a host that cannot tell yet has none.
     return host.backupProblem === "" && host.indexes.every(({ problem }) => problem === "") ? 0 : unhealthy;
   });
-}
-
-/** Undefined for a token that is for some indexes alone, which may not see those of others. */
-async function runningOperations(listed: Promise<ListOperationsResponse>, explain: Session["explain"]): Promise<Operation[] | undefined> {
-  try {
-    return (await listed).operations.filter(({ done }) => !done);
-  } catch (thrown) {
-    if ((await explain(thrown)).reason === "INDEX_NOT_ALLOWED") return undefined;
-    throw thrown;
-  }
 }
 
 function describe(host: Host, running: Operation[] | undefined): string {

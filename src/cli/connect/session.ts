@@ -18,15 +18,23 @@ export interface Session extends HostClients {
 type Work<T> = (session: Session) => Promise<T>;
 
 /** What is only looked at before a question; undefined where the token may not, and --yes asks none. */
-export async function unlessForbidden<T>(session: Session, yes: boolean | undefined, looked: Promise<T>): Promise<T | undefined> {
+export function unlessForbidden<T>(session: Session, yes: boolean | undefined, looked: Promise<T>): Promise<T | undefined> {
+  return unless(session, looked, ({ code }) => yes === true && code === "PERMISSION_DENIED");
+}
+
+/** What was asked for; undefined where it failed with an error that says there is none to be had. */
+export async function unless<T>(session: Pick<Session, "explain">, asked: Promise<T>, isNone: (error: HostError) => boolean): Promise<T | undefined> {
   try {
-    return await looked;
+    return await asked;
   } catch (thrown) {
     const error = await session.explain(thrown);
-    if (yes && error.code === "PERMISSION_DENIED") return undefined;
+    if (isNone(error)) return undefined;
     throw error;
   }
 }
+
+/** The token is for some indexes alone, and this may be of others. */
+export const isOfOtherIndexes = ({ reason }: HostError) => reason === "INDEX_NOT_ALLOWED";
 
 /** Works with the host that the options name, by default 127.0.0.1:8001. */
 export async function withHost<T>(run: Run, flags: HostFlags, work: Work<T>): Promise<T> {

@@ -57,7 +57,7 @@ export function documentServiceImpl(documents: DocumentService, idleMs: number):
     async getDocumentVersion(request) {
       const link = toLink(request.selfLink);
       const version = optionalFromInt64(request.version);
-      return readDocument(await documents.getVersion(indexLink(documents, link, request.indexLink), link, version), request.bodyFormat);
+      return readDocument(await documents.getVersion(indexOfVersion(documents, link, request.indexLink), link, version), request.bodyFormat);
     },
     async listDocumentVersions(request) {
       const after = readPageToken(versionsListing, request.pageToken);
@@ -88,8 +88,8 @@ function expiration(micros: bigint | undefined): { documentExpirationTimeMicros?
   return expires === undefined ? {} : { documentExpirationTimeMicros: expires };
 }
 
-/** The index that a document is in, where the request names none: that of its factory, else the durable one. */
-function indexLink(documents: DocumentService, link: string, given: string): string {
+/** The index that a version is read from, where the request names none: that of the document's factory, else the durable one. */
+export function indexOfVersion(documents: Pick<DocumentService, "factoryOfDocument">, link: string, given: string): string {
   return given === "" ? (documents.factoryOfDocument(link)?.indexLink ?? durableIndexLink) : toLink(given);
 }
 

@@ -1,8 +1,10 @@
-import type { Message } from "@bufbuild/protobuf";
+import { isMessage, type Message } from "@bufbuild/protobuf";
 import type { Interceptor } from "@connectrpc/connect";
+import { OperationSchema } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { withoutSecrets } from "../../security/secrets.js";
 import type { Auditor, Deed } from "../../service/auditor.js";
 import { callerOf } from "./authorization.js";
+import { map } from "./invoke.js";
 
 /**
  * What is written down: all that makes, changes, removes or gives out a backup, that restores, deletes, or sets how the host works.
@@ -33,14 +35,12 @@ export function auditInterceptor(auditor: Auditor): Interceptor {
       return auditor.during(caller, { action, subject: subjectOf(request.message) }, () => next(request), operationOf);
     }
     const deed: Deed = { action };
-    async function* sent(messages: AsyncIterable<Message>): AsyncGenerator<Message> {
-      for await (const message of messages) {
-        deed.subject ??= subjectOf(message);
-        yield message;
-      }
-    }
+    const sent = (message: Message) => {
+      deed.subject ??= subjectOf(message);
+      return message;
+    };
     try {
-      const response = await next({ ...request, message: sent(request.message) });
+      const response = await next({ ...request, message: map(request.message, sent) });
       return response.stream ? { ...response, message: auditor.stream(caller, deed, response.message) } : response;
     } catch (thrown) {
       await auditor.ended(caller, deed, thrown);
@@ -49,11 +49,8 @@ export function auditInterceptor(auditor: Auditor): Interceptor {
   };
 }
 
-const operationType = "google.longrunning.Operation";
-
 function nameOfOperation(message: unknown): string | undefined {
-  const operation = message as { $typeName?: string; name?: string } | undefined;
-  return operation?.$typeName === operationType && operation.name !== "" ? operation.name : undefined;
+  return isMessage(message, OperationSchema) && message.name !== "" ? message.name : undefined;
 }
 
 /** Fields that say what a request is about, by their names in any of the messages. */

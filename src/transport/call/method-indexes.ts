@@ -6,9 +6,12 @@ import { BackupRequestSchema, type BackupRequest, type DescribeMomentRequest, ty
 import type { Access } from "../../security/access.js";
 import type { DocumentService } from "../../service/document-service.js";
 import { durableIndexLink } from "../../service/factories.js";
+import { toLink } from "../../service/grpc/document-body.js";
+import { indexOfVersion } from "../../service/grpc/document-service.js";
 import type { OperationService } from "../../service/management-service.js";
 import { callerOf } from "./authorization.js";
-import { rolesOfBackup } from "./method-roles.js";
+import { map } from "./invoke.js";
+import { isHealth, isReflection, rolesOfBackup } from "./method-roles.js";
 
 /** What is looked up to tell of which index a request is. */
 export interface IndexLookup {
@@ -38,7 +41,7 @@ const indexesByMethod: ReadonlyMap<string, IndexesOf> = new Map<string, IndexesO
     // Versions of documents that no factory serves any more are read too.
     GetDocumentVersion: (message, { documents }) => {
       const { selfLink, indexLink } = message as GetDocumentVersionRequest;
-      return [indexLink === "" ? (documents.factoryOfDocument(absolute(selfLink))?.indexLink ?? durableIndexLink) : absolute(indexLink)];
+      return [indexOfVersion(documents, toLink(selfLink), indexLink)];
     },
     ImportDocuments: (message, lookup) => {
       const { message: part } = message as ImportDocumentsRequest;
@@ -74,13 +77,9 @@ const indexesByMethod: ReadonlyMap<string, IndexesOf> = new Map<string, IndexesO
 /** Every method that tokens for some indexes may call. */
 export const methodsOfIndexes: ReadonlySet<string> = new Set(indexesByMethod.keys());
 
-function absolute(link: string): string {
-  return link.startsWith("/") ? link : `/${link}`;
-}
-
 function byLink(message: Message, { documents }: IndexLookup): string[] {
   const { selfLink, factoryLink = "" } = message as Message & { selfLink?: string } & Partial<Pick<ExportDocumentsRequest, "factoryLink">>;
-  const index = (selfLink === undefined ? documents.factoryOf(absolute(factoryLink)) : documents.factoryOfDocument(absolute(selfLink)))?.indexLink;
+  const index = (selfLink === undefined ? documents.factoryOf(toLink(factoryLink)) : documents.factoryOfDocument(toLink(selfLink)))?.indexLink;
   return index === undefined ? [] : [index];
 }
 
@@ -105,19 +104,14 @@ export function messageAccessInterceptor(access: Access, lookup: IndexLookup): I
     const caller = callerOf(request);
     if (access.indexesOf(caller) === undefined) return next(request);
     const { method } = request;
-    if (method.parent.typeName === "grpc.health.v1.Health" || method.parent.typeName.startsWith("grpc.reflection.")) return next(request);
+    if (isHealth(method) || isReflection(method)) return next(request);
     const indexesOf = indexesByMethod.get(`${method.parent.typeName}.${method.name}`) ?? (() => undefined);
-    const check = (message: Message) => access.requireIndexes(caller, method.name, indexesOf(message, lookup));
-    if (!request.stream) {
-      check(request.message);
-      return next(request);
-    }
-    async function* checked(messages: AsyncIterable<Message>): AsyncGenerator<Message> {
-      for await (const message of messages) {
-        check(message);
-        yield message;
-      }
-    }
-    return next({ ...request, message: checked(request.message) });
+    const checked = (message: Message) => {
+      access.requireIndexes(caller, method.name, indexesOf(message, lookup));
+      return message;
+    };
+    if (request.stream) return next({ ...request, message: map(request.message, checked) });
+    checked(request.message);
+    return next(request);
   };
 }

@@ -1,3 +1,4 @@
+import type { DescMethod } from "@bufbuild/protobuf";
 import type { Access } from "../../security/access.js";
 import type { RequiredRoles, Role } from "../../security/roles.js";
 import type { Authorize } from "./authorization.js";
@@ -61,12 +62,14 @@ const rolesByMethod: Readonly<Record<string, RequiredRoles>> = {
   "google.longrunning.Operations.DeleteOperation": "admin",
 };
 
+export const isHealth = ({ parent }: DescMethod) => parent.typeName === "grpc.health.v1.Health";
+export const isReflection = ({ parent }: DescMethod) => parent.typeName.startsWith("grpc.reflection.");
+
 /** Health answers anybody, as load balancers ask without a token; all else goes by the token's roles. */
 export function authorizeMethods(access: Access): Authorize {
   return (method, caller) => {
-    if (method.parent.typeName === "grpc.health.v1.Health") return;
-    const reflection = method.parent.typeName.startsWith("grpc.reflection.");
-    const role = reflection ? followers : (rolesByMethod[`${method.parent.typeName}.${method.name}`] ?? "admin");
+    if (isHealth(method)) return;
+    const role = isReflection(method) ? followers : (rolesByMethod[`${method.parent.typeName}.${method.name}`] ?? "admin");
     access.requireRole(caller, method.name, role);
   };
 }

@@ -1,12 +1,10 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Interceptor } from "@connectrpc/connect";
-import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
+import { OperationSchema, type Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import type { Identify } from "../../security/clients.js";
 import type { ClientShares } from "../../service/client-shares.js";
 import type { Hold } from "../../security/shares.js";
 import { bearerTokenOf } from "./authorization.js";
-
-const operationType = "google.longrunning.Operation";
 
 /** They start an operation and wait for it themselves. */
 const streaming: ReadonlySet<string> = new Set(["StreamBackup", "StreamRestore"]);
@@ -37,7 +35,7 @@ export function operationSharesInterceptor(shares: ClientShares, identify: Ident
         throw error;
       }
     }
-    if (request.stream || method.output.typeName !== operationType || method.parent.typeName.startsWith("google.")) return next(request);
+    if (request.stream || method.output.typeName !== OperationSchema.typeName || method.parent.typeName.startsWith("google.")) return next(request);
     const client = identify(bearerTokenOf(request.header.get("authorization")), undefined);
     const { response } = await shares.operation(client, async () => {
       const answered = await next(request);

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
+import { HostError } from "../../errors.js";
 
 /** Sends a body as fast as the client takes it. A failure in the middle cuts the connection; before the head was sent it is thrown. */
 export async function sendBytes(bytes: AsyncIterable<Buffer>, response: ServerResponse, idleMs: number): Promise<void> {
@@ -12,6 +13,11 @@ export async function sendBytes(bytes: AsyncIterable<Buffer>, response: ServerRe
     if (!response.destroyed) response.destroy();
     if (!response.headersSent) throw error;
   }
+}
+
+/** OPERATION_CANCELLED where the client left before it had all of an answer: for who has to tell what was sent. */
+export function requireSent(response: ServerResponse): void {
+  if (response.destroyed && !response.writableFinished) throw new HostError("OPERATION_CANCELLED", "The caller left.");
 }
 
 /** Whether a range may be answered: a client that holds a part of another version must get the whole. */

@@ -59,16 +59,16 @@ export function createDocumentStreamRoutes({ documents, idleMs, authorize, acces
     if (!isImport && !(path === exportPath && request.method === "GET")) return false;
     try {
       const { importDocuments: importMethod, exportDocuments: exportMethod } = DocumentServiceDescriptor.method;
-      authorize(isImport ? importMethod : exportMethod, callerOf(request, "rest"));
+      const method = isImport ? importMethod : exportMethod;
+      const caller = callerOf(request, "rest");
+      authorize(method, caller);
       if (isImport) checkType(request);
       const query = new URLSearchParams(text);
       checkNames(query, isImport ? ["factory_link", "factoryLink", "skip"] : ["factory_link", "factoryLink", "filter"]);
       const factory = factoryOf(query);
-      const caller = callerOf(request, "rest");
       const index = documents.factoryOf(factory)?.indexLink;
-      access.requireIndexes(caller, isImport ? importMethod.name : exportMethod.name, index === undefined ? [] : [index]);
-      const deed = { action: "ImportDocuments", subject: factory };
-      const lines = isImport ? auditor.stream(caller, deed, importing(request, query, signal())) : exporting(query, signal());
+      access.requireIndexes(caller, method.name, index === undefined ? [] : [index]);
+      const lines = isImport ? auditor.stream(caller, { action: method.name, subject: factory }, importing(request, query, signal())) : exporting(query, signal());
       await sendLines(request, response, { lines, errorJson: toStatus });
     } catch (thrown) {
       sendError(request, response, hostErrorOf(thrown, onInternalError), registry);

@@ -1,7 +1,6 @@
 import { create, toJson, type Registry } from "@bufbuild/protobuf";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ManagementService, TransferSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import { HostError } from "../../errors.js";
 import { toTransfer } from "../../service/grpc/convert-transfer.js";
 import type { Access } from "../../security/access.js";
 import type { Auditor } from "../../service/auditor.js";
@@ -9,6 +8,7 @@ import type { StreamService } from "../../service/streams.js";
 import { checkTransferName } from "../../transfer/transfer.js";
 import type { Authorize } from "../call/authorization.js";
 import { callerOf } from "../http/caller.js";
+import { requireSent } from "../http/send-bytes.js";
 import type { HttpHandler } from "../http/server.js";
 import { hostErrorOf, type OnInternalError } from "../status.js";
 import { sendAnswer, sendError } from "./answer.js";
@@ -31,20 +31,15 @@ const downloadVerb = ":download";
 export function createTransferRoutes({ streams, authorize, access, auditor, registry, onInternalError }: TransferRoutes): HttpHandler {
   async function answer(request: IncomingMessage, response: ServerResponse, name: string, download: boolean, signal: AbortSignal): Promise<void> {
     const { streamBackup, streamRestore } = ManagementService.method;
-    authorize(download ? streamBackup : streamRestore, callerOf(request, "rest"));
+    const method = download ? streamBackup : streamRestore;
     const caller = callerOf(request, "rest");
+    authorize(method, caller);
     // Of which index a transfer is, its bytes say.
-    access.requireIndexes(caller, download ? streamBackup.name : streamRestore.name, undefined);
+    access.requireIndexes(caller, method.name, undefined);
     checkTransferName(name);
-    if (download) {
-      const deed = { action: "StreamBackup", subject: name };
-      const left = () => (response.destroyed && !response.writableFinished ? new HostError("OPERATION_CANCELLED", "The caller left.") : undefined);
-      return sendTransfer(streams, name, request, response, signal).then(() => auditor.ended(caller, deed, left()), async (thrown: unknown) => {
-        await auditor.ended(caller, deed, thrown);
-        throw thrown;
-      });
-    }
-    const transfer = await auditor.during(caller, { action: "StreamRestore", subject: name }, () => receiveTransfer(streams, name, request, signal));
+    const deed = { action: method.name, subject: name };
+    if (download) return auditor.during(caller, deed, () => sendTransfer(streams, name, request, response, signal).then(() => requireSent(response)));
+    const transfer = await auditor.during(caller, deed, () => receiveTransfer(streams, name, request, signal));
     await sendAnswer(response, toJson(TransferSchema, create(TransferSchema, toTransfer(transfer)), { registry, alwaysEmitImplicit: true }), []);
   }
 

@@ -32,12 +32,12 @@ export interface XenonDialectOptions extends DialectAccessOptions {
 /** What a VMware Xenon host answers under /core: documents, factories, and backup and restore by PATCH. */
 export function createXenonDialect(options: XenonDialectOptions): HttpHandler {
   const { documents, management, operations, control, queries, fileStore, idleMs, indexLinks, hostId, startTimeMicros, shares } = options;
-  const access = createDialectAccess(options);
+  const access = createDialectAccess(options, "xenon");
   const onDocuments = createDocumentRoutes({ documents, indexLinks, hostId, startTimeMicros, access });
-  const onManagement = createManagementRoutes({ management, operations, control, hostId, indexLinks, authorization: options.identify !== undefined, access, shares });
+  const onManagement = createManagementRoutes({ management, operations, control, hostId, indexLinks, access, shares });
   const onQueryTasks = createQueryTaskRoutes({ queries, hostId, access });
   const onNodeGroup = createNodeGroupRoutes({ hostId, startTimeMicros, access });
-  const onLocalFiles = createLocalFileRoutes({ fileStore, hostId, idleMs, access, shares });
+  const onLocalFiles = createLocalFileRoutes({ fileStore, hostId, idleMs, access: createDialectAccess(options, "files"), shares });
   return async (request, response, signal) =>
     (await onDocuments(request, response, signal)) ||
     (await onQueryTasks(request, response, signal)) ||

@@ -5,6 +5,7 @@ import { fileStorePath } from "../../file-store/file-store.js";
 import { limits } from "../../limits.js";
 import type { ClientShares } from "../../service/client-shares.js";
 import { withoutSecrets } from "../../security/secrets.js";
+import { requireSent } from "../http/send-bytes.js";
 import { bodyChunks, readText } from "../http/body.js";
 import { sendJson } from "../http/respond.js";
 import type { HttpHandler } from "../http/server.js";
@@ -70,12 +71,10 @@ export function createLocalFileRoutes({ fileStore, hostId, idleMs, access, share
     switch (request.method) {
       case "GET":
       case "HEAD":
-        if (request.headers.range === undefined) {
-          access.requireRole(request, role);
-          sendJson(response, 200, stateOf(link));
-        } else {
-          access.requireRole(request, role);
-          const send = () => sendFile({ fileStore, link, request, response, idleMs, signal: signal() });
+        access.requireRole(request, role);
+        if (request.headers.range === undefined) sendJson(response, 200, stateOf(link));
+        else {
+          const send = () => sendFile({ fileStore, link, request, response, idleMs, signal: signal() }).then(() => requireSent(response));
           // The other ranges of a download are one deed with its first.
           await (/^bytes=0-/.test(request.headers.range) ? access.audited(request, { action: "ReadFile", subject: link }, send) : send());
         }
@@ -87,7 +86,7 @@ export function createLocalFileRoutes({ fileStore, hostId, idleMs, access, share
         const stop = tellOfWork(request, response);
         try {
           const written = await fileStore.write(link, place, (either) => bodyChunks(request, idleMs, either), signal());
-          if (written.upload?.complete) await access.audited(request, { action: "WriteFile", subject: link }, () => Promise.resolve());
+          if (written.upload?.complete) await access.noted(request, { action: "WriteFile", subject: link });
           sendJson(response, 200, receivedText(written));
         } finally {
           stop();

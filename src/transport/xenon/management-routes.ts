@@ -22,14 +22,13 @@ export interface ManagementRoutes {
   control: HostControl;
   hostId: string;
   indexLinks: readonly string[];
-  authorization: boolean;
   access: DialectAccess;
   shares: ClientShares | undefined;
 }
 
 /** /core/management: what the host is, its figures, and what Xenon's scripts ask of it; and the services that back up each index. */
 export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
-  const { management, operations, control, hostId, indexLinks, authorization, access, shares } = routes;
+  const { management, operations, control, hostId, indexLinks, access, shares } = routes;
   const backupServices = new Map<string, BackupService>(indexLinks.map((indexLink) => [`${indexLink}-backup`, { link: `${indexLink}-backup`, indexLink }]));
 
   return async (request, response, signal) => {
@@ -49,12 +48,12 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
     switch (request.method) {
       case "GET":
         access.requireRole(request, "read");
-        return sendJson(response, 200, hostStateText(await management.host(), control, authorization));
+        return sendJson(response, 200, hostStateText(await management.host(), control, access.withTokens));
       case "PATCH":
         return onPatch(request, response, signal);
       case "DELETE":
         access.requireRole(request, "admin");
-        await access.audited(request, { action: "Shutdown" }, () => Promise.resolve());
+        await access.noted(request, { action: "Shutdown" });
         response.shouldKeepAlive = false;
         // Its sender is told first: the host closes behind its back.
         response.once("close", control.shutDown);
