@@ -7,6 +7,7 @@ import { Operations } from "../../gen/ts/google/longrunning/operations_pb.js";
 import { DocumentService } from "../../gen/ts/holdfast/document/v1/document_pb.js";
 import { ManagementService } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import { createHost, type Host } from "../../src/host.js";
+import { until } from "../support/dialect-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 const root = temporaryDirectory();
@@ -30,11 +31,12 @@ afterAll(async () => {
 });
 
 const seen = new Map<string, number>();
-/** The lines that came since the last look. */
-function newLines(name = "audit.log"): Record<string, unknown>[] {
-  const lines = readFileSync(join(dataDirectory, "audit", name), "utf8").split("\n").slice(0, -1).map((line) => JSON.parse(line) as Record<string, unknown>);
-  const fresh = lines.slice(seen.get(name) ?? 0);
-  seen.set(name, lines.length);
+/** The next `count` lines and whatever else came since the last look. A refusal and the end of an operation keep no caller waiting, so their lines may come after the answer. */
+async function newLines(count: number, name = "audit.log"): Promise<Record<string, unknown>[]> {
+  const linesSince = () => readFileSync(join(dataDirectory, "audit", name), "utf8").split("\n").slice(seen.get(name) ?? 0, -1);
+  await until(() => linesSince().length >= count);
+  const fresh = linesSince().map((line) => JSON.parse(line) as Record<string, unknown>);
+  seen.set(name, (seen.get(name) ?? 0) + fresh.length);
   return fresh.map(({ time, ...rest }) => {
     expect(time).toMatch(/^\d{4}-\d\d-\d\dT/);
     return rest;
@@ -52,7 +54,7 @@ describe.each([["grpc", grpc], ["connect", connect]] as const)("by %s", (via, tr
   test("who backed up, and how that ended", async () => {
     const { name } = await createClient(ManagementService, transport()).backup({ destination }, { headers: bearer("the-admin") });
     await createClient(Operations, transport()).waitOperation({ name }, { headers: bearer("the-admin") });
-    expect(newLines()).toEqual([
+    expect(await newLines(2)).toEqual([
       { action: "Backup", outcome: "OK", ...who, subject: destination, operation: name },
       { action: "operation", outcome: "OK", subject: expect.stringContaining("backup /core/document-index") as string, operation: name },
     ]);
@@ -64,10 +66,10 @@ describe.each([["grpc", grpc], ["connect", connect]] as const)("by %s", (via, tr
     await expect(client.restore({ source: destination }, { headers: bearer("the-reader") })).rejects.toThrow();
     await expect(client.undoRestore({}, { headers: bearer("nobody") })).rejects.toThrow();
     await expect(client.shutdown({})).rejects.toThrow();
-    expect(newLines()).toEqual([
+    expect(await newLines(1)).toEqual([
       { action: "PruneBackups", outcome: "BACKUP_NOT_FOUND", ...who, subject: `${destination} m404` },
     ]);
-    expect(newLines("refused.log")).toEqual([
+    expect(await newLines(3, "refused.log")).toEqual([
       { action: "Restore", outcome: "ROLE_MISSING", ...who, token: "bob" },
       { action: "UndoRestore", outcome: "TOKEN_UNKNOWN", address: "127.0.0.1", via },
       { action: "Shutdown", outcome: "TOKEN_MISSING", address: "127.0.0.1", via },
@@ -82,7 +84,7 @@ describe.each([["grpc", grpc], ["connect", connect]] as const)("by %s", (via, tr
     let count = 0;
     for await (const _part of parts) count += 1;
     expect(count).toBeGreaterThan(1);
-    expect(newLines().filter(({ action }) => action !== "operation")).toEqual([
+    expect((await newLines(3)).filter(({ action }) => action !== "operation")).toEqual([
       { action: "DeleteDocument", outcome: "OK", ...who, token: "token 3", subject: `/core/examples/by-${via}` },
       { action: "StreamBackup", outcome: "OK", ...who },
     ]);
@@ -97,14 +99,14 @@ test("by REST", async () => {
   await send("DELETE", "/v1/operations/nobody", "the-admin");
   await fetch(`${url}/v1/documents:import?factory_link=/core/examples`, { method: "POST", headers: { ...bearer("the-writer"), "content-type": "application/x-ndjson" }, body: '{"name":"i","documentSelfLink":"i"}\n' }).then((answer) => answer.text());
   await fetch(`${url}/v1/documents:import?factory_link=/core/examples`, { method: "POST", headers: { ...bearer("the-writer"), "content-type": "application/x-ndjson" }, body: "no JSON\n" }).then((answer) => answer.text());
-  expect(newLines()).toEqual([
+  expect(await newLines(5)).toEqual([
     { action: "Backup", outcome: "OK", ...who, subject: destination, operation: name },
     { action: "operation", outcome: "OK", subject: expect.stringContaining("backup") as string, operation: name },
     { action: "DeleteOperation", outcome: "OPERATION_NOT_FOUND", ...who, subject: "operations/nobody" },
     { action: "ImportDocuments", outcome: "OK", ...who, token: "token 3", subject: "/core/examples" },
     { action: "ImportDocuments", outcome: "JSON_INVALID", ...who, token: "token 3", subject: "/core/examples" },
   ]);
-  expect(newLines("refused.log")).toEqual([{ action: "Backup", outcome: "ROLE_MISSING", ...who, token: "bob" }]);
+  expect(await newLines(1, "refused.log")).toEqual([{ action: "Backup", outcome: "ROLE_MISSING", ...who, token: "bob" }]);
 });
 
 test("by Xenon's dialect", async () => {
@@ -116,7 +118,7 @@ test("by Xenon's dialect", async () => {
   await manage("the-admin", "AutoBackupConfiguration", { enable: false });
   await send("DELETE", "/core/examples/i", "the-writer");
   await send("POST", "/local-files", "the-admin", { documentSelfLink: "f", localFileUri: pathToFileURL(join(root, "f.bin")).href, fileOptions: ["WRITE", "CREATE"] });
-  const lines = newLines();
+  const lines = await newLines(7);
   expect(lines.filter(({ action }) => action !== "operation")).toEqual([
     { action: "Backup", outcome: "OK", ...who, subject: destination, operation: expect.stringMatching(/^operations\//) as string },
     { action: "Restore", outcome: "OK", ...who, subject: `${destination}-none`, operation: expect.stringMatching(/^operations\//) as string },
@@ -124,11 +126,11 @@ test("by Xenon's dialect", async () => {
     { action: "DeleteDocument", outcome: "OK", ...who, token: "token 3", subject: "/core/examples/i" },
     { action: "CreateFileService", outcome: "PATH_OUTSIDE_ROOTS", ...who, via: "files", subject: pathToFileURL(join(root, "f.bin")).href },
   ]);
-  expect(newLines("refused.log")).toEqual([{ action: "PATCH /core/management", outcome: "ROLE_MISSING", ...who, token: "bob" }]);
+  expect(await newLines(1, "refused.log")).toEqual([{ action: "PATCH /core/management", outcome: "ROLE_MISSING", ...who, token: "bob" }]);
   expect(lines.filter(({ action }) => action === "operation").map(({ outcome }) => outcome)).toEqual(["OK", "BACKUP_NOT_FOUND"]);
 });
 
 test("what a page of another site or a foreign name of the host is refused", async () => {
   await fetch(`${url}/core/management`, { method: "DELETE", headers: { ...bearer("the-admin"), origin: "http://evil.test" } });
-  expect(newLines("refused.log")).toEqual([{ action: "DELETE /core/management", outcome: "CROSS_SITE_REFUSED", token: "alice", address: "127.0.0.1", via: "other" }]);
+  expect(await newLines(1, "refused.log")).toEqual([{ action: "DELETE /core/management", outcome: "CROSS_SITE_REFUSED", token: "alice", address: "127.0.0.1", via: "other" }]);
 });
