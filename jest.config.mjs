@@ -1,8 +1,10 @@
+/** The suites of npm run test:full alone. */
+export const fullOnly = ["test/fault/", "test/interop/"];
+
 export default {
   testEnvironment: "node",
   testMatch: ["<rootDir>/src/**/*.test.ts", "<rootDir>/test/**/*.test.ts"],
-  // A command of its own: npm run test:xenon.
-  testPathIgnorePatterns: ["/node_modules/", "<rootDir>/test/interop/xenon/"],
+  testPathIgnorePatterns: ["/node_modules/", ...fullOnly.map((folder) => `<rootDir>/${folder}`)],
   moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
   transform: {
     "^.+\\.(t|j|mj)s$": ["@swc/jest", { jsc: { target: "es2022", parser: { syntax: "typescript" } }, module: { type: "commonjs" } }],

@@ -27,15 +27,11 @@ test("a system field beside the body joins it; one that is in both is refused", 
 
 test("the event loop goes on while the largest document is read", async () => {
   await bodies.read("acme:Thing", "POST", long('"warm":1'));
-  let longest = 0;
-  let last = performance.now();
-  const timer = setInterval(() => {
-    longest = Math.max(longest, performance.now() - last);
-    last = performance.now();
-  }, 1);
+  let turns = 0;
+  const timer = setInterval(() => (turns += 1), 1);
   const members = Array.from({ length: limits.jsonMembers - 10 }, (_, i) => `"k${i}":${"1".repeat(40)}`).join(",");
-  last = performance.now();
   await bodies.read("acme:Thing", "POST", `{${members}}`);
   clearInterval(timer);
-  expect(longest).toBeLessThan(100);
+  // Read by the event loop itself, there would be one at most.
+  expect(turns).toBeGreaterThan(3);
 });

@@ -6,7 +6,7 @@ import { transferFixture, type TransferFixture } from "../support/transfer-fixtu
 
 export interface PlaceUnderTest {
   container: ContainerKind;
-  /** Another place, from which it differs in how bytes come and go alone: npm test tries that they do, npm run test:long all of it. */
+  /** Another place, from which it differs in how bytes come and go alone: npm test tries that they do, npm run test:full all of it. */
   like?: string;
   /** Makes a place for the fixture that is about to be made. */
   prepare(): Promise<{ options?: Partial<HostOptions>; uriOf(fixture: TransferFixture): string }>;

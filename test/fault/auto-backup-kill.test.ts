@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
-import { long } from "../support/long.js";
 import { ask, serve, type Answer } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
@@ -13,7 +12,7 @@ interface Written {
   atMs: number;
 }
 
-test.each(long ? [1, 2, 3] : [1])("after SIGKILL under load the automatic backups hold all that was acknowledged up to a moment shortly before (round %i)", async (round) => {
+test.each([1, 2, 3])("after SIGKILL under load the automatic backups hold all that was acknowledged up to a moment shortly before (round %i)", async (round) => {
   const root = temporaryDirectory();
   const destination = join(root, "auto");
   const host = await serve(["--data-dir", join(root, "data"), "--auto-backup-directory", destination]);

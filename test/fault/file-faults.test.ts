@@ -4,7 +4,6 @@ import { HostError } from "../../src/errors.js";
 import { systemSeams } from "../../src/io/seams.js";
 import { faultyFileSystem, type FaultKind } from "../support/faulty-file-system.js";
 import { hostFixture } from "../support/host-fixture.js";
-import { long } from "../support/long.js";
 import { readWholeBackup, strayFiles } from "../support/whole-backup.js";
 
 const kinds: FaultKind[] = ["create", "write", "sync", "rename", "syncDirectory", "remove"];
@@ -12,7 +11,7 @@ const errnos = ["ENOSPC", "EIO"];
 
 /** Fails each call of a kind in turn, or every third, until the work gets through without meeting the fault. */
 async function eachFault(files: ReturnType<typeof faultyFileSystem>, kind: FaultKind, work: () => Promise<unknown>, check: (error: HostError | undefined) => Promise<void>): Promise<number> {
-  for (let nth = 1; ; nth += long ? 1 : 3) {
+  for (let nth = 1; ; nth += 1) {
     if (nth > 60) throw new Error(`${kind} is called without end`);
     files.arm(kind, nth, errnos[nth % 2] ?? "EIO");
     const error = await work().then(

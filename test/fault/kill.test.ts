@@ -2,7 +2,6 @@ import { execFile } from "node:child_process";
 import { cpSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { systemSeams, type StepName } from "../../src/io/seams.js";
-import { long } from "../support/long.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { unfinishedFiles } from "../support/unfinished-files.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
@@ -37,13 +36,12 @@ describe("killed in a backup to a directory", () => {
     "backup:segment-read-back",
     "backup:manifest-written",
   ];
-  // How it is before, and the steps at which it is killed where not all are wanted.
-  const stages: [string, StepName[], (fixture: HostFixture) => Promise<void>][] = [
-    ["the first one", ["backup:segment-renamed"], async () => {}],
-    ["an incremental one", ["backup:snapshot-taken", "backup:segment-staged", "backup:segment-read-back", "backup:manifest-written"], async (fixture) => void (await fixture.backup("dir"))],
+  // How it is before.
+  const stages: [string, (fixture: HostFixture) => Promise<void>][] = [
+    ["the first one", async () => {}],
+    ["an incremental one", async (fixture) => void (await fixture.backup("dir"))],
     [
       "one that merges the deltas",
-      ["backup:segment-renamed"],
       async (fixture) => {
         for (let i = 0; i < 200; i += 1) await fixture.put(`pad${i}`, { pad: "x".repeat(40_000) });
         for (let i = 0; i < 65; i += 1) {
@@ -66,7 +64,7 @@ describe("killed in a backup to a directory", () => {
     made.set(name, fixture.root);
     return fixture.root;
   }
-  test.each(stages.flatMap(([name, some, prepare]) => (long ? steps : some).map((step) => [name, step, prepare] as const)))("%s, at %s", async (name, step, prepare) => {
+  test.each(stages.flatMap(([name, prepare]) => steps.map((step) => [name, step, prepare] as const)))("%s, at %s", async (name, step, prepare) => {
     const root = temporaryDirectory();
     cpSync(await prepared(name, prepare), root, { recursive: true });
     const fixture = await hostFixture({ seams }, root);
@@ -90,8 +88,7 @@ describe("killed in a backup to a directory", () => {
 });
 
 describe("killed in a backup to an archive that is there already", () => {
-  const some: StepName[] = ["backup:archive-read-back", "backup:manifest-written"];
-  const steps: StepName[] = long ? ["backup:snapshot-taken", "backup:segment-staged", ...some] : some;
+  const steps: StepName[] = ["backup:snapshot-taken", "backup:segment-staged", "backup:archive-read-back", "backup:manifest-written"];
   test.each(steps)("at %s", async (step) => {
     const fixture = await hostFixture({ seams });
     await fixture.put("a", { before: 1 });
@@ -112,7 +109,7 @@ describe("killed in a backup to an archive that is there already", () => {
 });
 
 describe("killed in a restore", () => {
-  const early: StepName[] = long ? ["restore:source-fetched", "restore:built", "restore:writes-fenced"] : ["restore:writes-fenced"];
+  const early: StepName[] = ["restore:source-fetched", "restore:built", "restore:writes-fenced"];
   const late: StepName[] = ["restore:pointer-written", "restore:switched"];
 
   test.each([...early, ...late])("at %s: the old documents or the restored ones, whole", async (step) => {
@@ -133,7 +130,7 @@ describe("killed in a restore", () => {
     expect(await fixture.contents()).toEqual(restored);
   });
 
-  test.each(["undo:identity-written", ...(long ? late : late.slice(0, 1))] as StepName[])("undone, at %s", async (step) => {
+  test.each(["undo:identity-written", ...late] as StepName[])("undone, at %s", async (step) => {
     const fixture = await hostFixture({ seams });
     await fixture.put("a", { backed: "up" });
     const restored = await fixture.contents();

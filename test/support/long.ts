@@ -1,5 +1,5 @@
 /**
- * Whether all of it is wanted, as npm run test:long does: every fault of a matrix, many rounds, large sizes. npm test takes
- * some of each kind. A file that imports this is run by both.
+ * True in npm run test:full, which runs every case of a matrix, many rounds and large sizes. npm test runs some of each kind.
+ * Both run the test files that import this.
  */
 export const long = process.env["LONG_TESTS"] === "1";
