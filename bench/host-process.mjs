@@ -1,6 +1,6 @@
 // A host in a process of its own, that tells its event loop's longest stall when asked over IPC.
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { createHost } from "../dist/src/host.js";
+import { createHost } from "../dist/src/host/start.js";
 
 const [dataDirectory, more = "{}"] = process.argv.slice(2);
 const indexLink = "/core/document-index";

@@ -25,7 +25,7 @@ const options = {
 // The last three are what tests and benchmarks run outside of jest; they are parts of the first two.
 const shared = await build({
   ...options,
-  entryPoints: paths(["cli/main", "index", "host", "io/seams", "engine/sqlite/kit"]),
+  entryPoints: paths(["cli/main", "index", "host/start", "io/seams", "engine/sqlite/kit"]),
   external: outside(inChunks),
   format: "esm",
   splitting: true,

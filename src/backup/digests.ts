@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { ContainerReader } from "../container/container.js";
 import { HostError } from "../errors.js";
 import { fromFileError } from "../io/file-error.js";
-import type { Segment } from "../format/manifest.js";
+import type { Segment } from "../segment/manifest.js";
 import { findManifest } from "./inspect.js";
 import type { BackupListing } from "./model.js";
 

@@ -1,6 +1,6 @@
 import type { ContainerReader, FoundManifest } from "../container/container.js";
 import { HostError } from "../errors.js";
-import type { Manifest } from "../format/manifest.js";
+import type { Manifest } from "../segment/manifest.js";
 import { findManifest, withManifest } from "./inspect.js";
 
 const { signal } = new AbortController();

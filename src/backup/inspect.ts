@@ -1,7 +1,7 @@
 import type { ContainerReader, FoundManifest } from "../container/container.js";
 import { historyKey } from "../container/newest-first.js";
 import { HostError } from "../errors.js";
-import type { Manifest, StoredManifest } from "../format/manifest.js";
+import type { Manifest, StoredManifest } from "../segment/manifest.js";
 import type { BackupDescription, BackupListing } from "./model.js";
 
 export interface WantedManifest {

@@ -1,5 +1,5 @@
-import { encodeManifest, type ManifestFile, type Segment } from "../format/manifest.js";
-import { segmentName } from "../format/naming.js";
+import { encodeManifest, type ManifestFile, type Segment } from "../segment/manifest.js";
+import { segmentName } from "../segment/names.js";
 import { limits } from "../limits.js";
 import { planBackup } from "./plan.js";
 

@@ -1,5 +1,5 @@
 import type { IndexState } from "../engine/engine.js";
-import type { StoredManifest } from "../format/manifest.js";
+import type { StoredManifest } from "../segment/manifest.js";
 import { limits } from "../limits.js";
 
 /** What a backup will write, and why. */

@@ -3,7 +3,7 @@ import type { ContainerReader } from "../container/container.js";
 import { renamedError } from "../container/renamed-reader.js";
 import type { BuildResult, EngineKit, IndexIdentity, SegmentSource } from "../engine/engine.js";
 import { HostError } from "../errors.js";
-import type { Manifest } from "../format/manifest.js";
+import type { Manifest } from "../segment/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import type { Seams } from "../io/seams.js";
 import type { DocumentIndex } from "../store/document-index.js";

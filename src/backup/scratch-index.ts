@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { ContainerReader } from "../container/container.js";
 import type { Engine, EngineKit } from "../engine/engine.js";
 import { HostError } from "../errors.js";
-import type { Manifest } from "../format/manifest.js";
+import type { Manifest } from "../segment/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import type { Seams } from "../io/seams.js";
 import { requireSegments } from "./inspect.js";

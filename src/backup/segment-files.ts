@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { ContainerReader } from "../container/container.js";
 import type { SegmentSource } from "../engine/engine.js";
-import type { Manifest } from "../format/manifest.js";
+import type { Manifest } from "../segment/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import { requireRoom } from "../io/room.js";
 import type { Seams } from "../io/seams.js";

@@ -1,7 +1,7 @@
 import type { ContainerReader } from "../container/container.js";
 import type { ChainContent, EngineKit } from "../engine/engine.js";
 import { HostError } from "../errors.js";
-import type { Manifest } from "../format/manifest.js";
+import type { Manifest } from "../segment/manifest.js";
 import type { Seams } from "../io/seams.js";
 import { requireSegments } from "./inspect.js";
 import type { VerifyLevel, VerifyResult } from "./model.js";

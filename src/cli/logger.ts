@@ -1,5 +1,5 @@
 import { pino, type Logger } from "pino";
-import type { LogConfig } from "../config.js";
+import type { LogConfig } from "../host/config.js";
 import { logOutput } from "./log-output.js";
 import { printable } from "./output/printable.js";
 

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { productVersion } from "../product-version.js";
+import { productVersion } from "../host/product-version.js";
 import { addBackup } from "./commands/backup.js";
 import { addCheck } from "./commands/check.js";
 import { addCompletion } from "./commands/completion.js";

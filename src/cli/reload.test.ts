@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { run } from "../../test/support/tools.js";
 import { temporaryDirectory } from "../../test/support/temporary-directory.js";
-import { readConfig } from "../config.js";
+import { readConfig } from "../host/config.js";
 import { limits } from "../limits.js";
 import { reloadOnChange } from "./reload.js";
 

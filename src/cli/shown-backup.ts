@@ -1,5 +1,5 @@
 import { SegmentKind, type BackupDescription } from "../../gen/ts/holdfast/management/v1/management_pb.js";
-import type { Inspected } from "../offline-inspect.js";
+import type { Inspected } from "../offline/inspect.js";
 
 /** What is shown of a backup, as it was read here or as a host answered it. */
 export type ShownBackup = Omit<Inspected["backup"], "container" | "number">;

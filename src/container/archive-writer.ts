@@ -1,4 +1,4 @@
-import type { ManifestFile, Segment } from "../format/manifest.js";
+import type { ManifestFile, Segment } from "../segment/manifest.js";
 import type { HeldLease } from "../io/lease.js";
 import type { Seams } from "../io/seams.js";
 import type { Committed, ContainerWriter, FoundManifest } from "./container.js";

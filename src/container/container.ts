@@ -1,4 +1,4 @@
-import type { ManifestFile, Segment, StoredManifest } from "../format/manifest.js";
+import type { ManifestFile, Segment, StoredManifest } from "../segment/manifest.js";
 import type { HeldLease } from "../io/lease.js";
 
 /** How the files of a backup become files of a file system: side by side in a directory, or packed in one ZIP. */

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { acquireLease } from "../io/lease.js";
 import { systemSeams } from "../io/seams.js";
-import { encodeManifest, type ManifestFile } from "../format/manifest.js";
-import { segmentName } from "../format/naming.js";
+import { encodeManifest, type ManifestFile } from "../segment/manifest.js";
+import { segmentName } from "../segment/names.js";
 import type { ContainerWriter, StagedSegment } from "./container.js";
 import { leasePath, mergeLease, mergePrefix, openDirectoryWriter } from "./directory.js";
 

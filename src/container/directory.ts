@@ -1,8 +1,8 @@
 import { dirname, join } from "node:path";
-import { requireParent } from "../destination/parent.js";
+import { requireParent } from "../destination/file/parent.js";
 import { HostError } from "../errors.js";
-import { decodeManifest, type ManifestFile } from "../format/manifest.js";
-import { isSegmentName, parseManifestName } from "../format/naming.js";
+import { decodeManifest, type ManifestFile } from "../segment/manifest.js";
+import { isSegmentName, parseManifestName } from "../segment/names.js";
 import { publishFile, temporaryPrefix, writeFileDurably } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
 import { errnoOf } from "../io/file-system.js";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { encodeManifest, type Manifest } from "../format/manifest.js";
+import { encodeManifest, type Manifest } from "../segment/manifest.js";
 import { limits } from "../limits.js";
 import { readManifests } from "./directory.js";
 

@@ -1,7 +1,7 @@
 import type { IndexIdentity } from "../engine/engine.js";
 import { HostError } from "../errors.js";
-import type { Manifest } from "../format/manifest.js";
-import { parseManifestName } from "../format/naming.js";
+import type { Manifest } from "../segment/manifest.js";
+import { parseManifestName } from "../segment/names.js";
 import type { Seams } from "../io/seams.js";
 import type { FoundManifest } from "./container.js";
 import { openZipReader } from "./zip-reader.js";

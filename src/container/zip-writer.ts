@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
-import { requireParent } from "../destination/parent.js";
+import { requireParent } from "../destination/file/parent.js";
 import type { IndexIdentity } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { publishFile } from "../io/durable-file.js";

@@ -11,7 +11,7 @@ export type EntryName =
   | "engine/sqlite/check-worker"
   | "engine/sqlite/build-process"
   | "container/zip-process"
-  | "service/body-worker";
+  | "service/documents/body-worker";
 
 /** Where the package is: above the sources, and above the build, whatever file of the build holds this. */
 function packageDirectory(): string {

@@ -1,6 +1,6 @@
 import { Counter, type Registry } from "prom-client";
-import type { AutoBackupStatus, HostDescription } from "../service/management-service.js";
-import type { Stats } from "../service/stats.js";
+import type { AutoBackupStatus, HostDescription } from "../service/backups/management-service.js";
+import type { Stats } from "../stats/stats.js";
 import { gaugesOf, microsToSeconds } from "./gauges.js";
 
 type HostBackups = Pick<HostDescription, "backups" | "backupHealth" | "backupMaxAgeMicros">;

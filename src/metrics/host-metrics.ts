@@ -1,6 +1,6 @@
 import type { Registry } from "prom-client";
-import type { HostDescription } from "../service/management-service.js";
-import type { StreamService } from "../service/streams.js";
+import type { HostDescription } from "../service/backups/management-service.js";
+import type { StreamService } from "../service/backups/streams.js";
 import { gaugesOf, microsToSeconds } from "./gauges.js";
 
 /** Indexes and the disk they lie on. */

@@ -1,9 +1,9 @@
 import { Registry } from "prom-client";
 import { limits } from "../limits.js";
-import type { AutoBackupStatus, HostDescription, OperationService, OperationView } from "../service/management-service.js";
-import type { RequestCounter } from "../service/requests.js";
-import type { Stats } from "../service/stats.js";
-import type { StreamService } from "../service/streams.js";
+import type { AutoBackupStatus, HostDescription, OperationService, OperationView } from "../service/backups/management-service.js";
+import type { RequestCounter } from "../service/host/requests.js";
+import type { Stats } from "../stats/stats.js";
+import type { StreamService } from "../service/backups/streams.js";
 import { autoBackupMetrics, backupMetrics } from "./backup-metrics.js";
 import { indexMetrics, transferMetrics } from "./host-metrics.js";
 import { operationMetrics } from "./operation-metrics.js";

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import type { OperationKind, OperationView } from "../service/management-service.js";
-import { operationOutcome } from "../service/operation-outcome.js";
+import type { OperationKind, OperationView } from "../service/backups/management-service.js";
+import { operationOutcome } from "../service/host/operation-outcome.js";
 
 const kinds: readonly OperationKind[] = ["backup", "restore", "undo-restore", "verify-backup", "check-index"];
 const buckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400];

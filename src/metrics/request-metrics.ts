@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import type { RequestCounter } from "../service/requests.js";
+import type { RequestCounter } from "../service/host/requests.js";
 
 /** From a read of one document to a restore that is waited for. */
 const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];

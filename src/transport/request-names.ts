@@ -1,5 +1,5 @@
-import type { RequestName } from "../service/requests.js";
-import type { BoundService } from "./call/bound-service.js";
+import type { RequestName } from "../service/host/requests.js";
+import type { BoundService } from "../api/call/bound-service.js";
 import { healthPath } from "./http/health-check.js";
 import { metricsPath } from "./http/metrics.js";
 import { exportPath, importPath } from "./rest/document-streams.js";

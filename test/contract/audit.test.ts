@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { Operations } from "../../gen/ts/google/longrunning/operations_pb.js";
 import { DocumentService } from "../../gen/ts/holdfast/document/v1/document_pb.js";
 import { ManagementService } from "../../gen/ts/holdfast/management/v1/management_pb.js";
-import { createHost, type Host } from "../../src/host.js";
+import { createHost, type Host } from "../../src/host/start.js";
 import { until } from "../support/dialect-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 

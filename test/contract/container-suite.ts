@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ContainerWriter } from "../../src/container/container.js";
-import { encodeManifest, type ManifestFile } from "../../src/format/manifest.js";
-import { segmentName } from "../../src/format/naming.js";
+import { encodeManifest, type ManifestFile } from "../../src/segment/manifest.js";
+import { segmentName } from "../../src/segment/names.js";
 import type { LeaseOptions } from "../../src/io/lease-options.js";
 import { systemSeams, type Seams } from "../../src/io/seams.js";
 import { hostFixture } from "../support/host-fixture.js";

@@ -1,7 +1,7 @@
 import { HostError } from "../../src/errors.js";
-import { createBodyReader } from "../../src/service/body-reader.js";
-import { createDocumentService } from "../../src/service/documents.js";
-import { defaultFactories, durableIndexLink, factoryTable, inMemoryIndexLink } from "../../src/service/factories.js";
+import { createBodyReader } from "../../src/service/documents/body-reader.js";
+import { createDocumentService } from "../../src/service/documents/documents.js";
+import { defaultFactories, durableIndexLink, factoryTable, inMemoryIndexLink } from "../../src/service/documents/factories.js";
 import { createFakeStore } from "../support/fake-store.js";
 
 function start() {

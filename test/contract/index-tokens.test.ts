@@ -6,9 +6,9 @@ import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.js";
 import { Operations } from "../../gen/ts/google/longrunning/operations_pb.js";
 import { DocumentService } from "../../gen/ts/holdfast/document/v1/document_pb.js";
 import { ManagementService } from "../../gen/ts/holdfast/management/v1/management_pb.js";
-import { createHost, type Host } from "../../src/host.js";
-import { hostServices } from "../../src/transport/call/host-services.js";
-import { methodsOfIndexes } from "../../src/transport/call/method-indexes.js";
+import { createHost, type Host } from "../../src/host/start.js";
+import { hostServices } from "../../src/api/host-services.js";
+import { methodsOfIndexes } from "../../src/api/policy/method-indexes.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 const root = temporaryDirectory();

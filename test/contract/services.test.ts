@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { createHost, type Host } from "../../src/host.js";
+import { createHost, type Host } from "../../src/host/start.js";
 import { createAccess } from "../../src/security/access.js";
 import { openTokens } from "../../src/security/tokens.js";
-import { hostServices } from "../../src/transport/call/host-services.js";
-import { authorizeMethods } from "../../src/transport/call/method-roles.js";
+import { hostServices } from "../../src/api/host-services.js";
+import { authorizeMethods } from "../../src/api/policy/method-roles.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { factoryPath, serviceSuite } from "./service-suite.js";
 import { directTransport } from "./transports/direct.js";

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { systemSeams, type Seams } from "../../src/io/seams.js";
-import type { AutoBackupStatus } from "../../src/service/management-service.js";
+import type { AutoBackupStatus } from "../../src/service/backups/management-service.js";
 import { faultyFileSystem } from "../support/faulty-file-system.js";
 import { clockSeams, hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { long } from "../support/long.js";

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync, truncateSync, statSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DiffSummary, DocumentDifference, DocumentSelection, IndexMoment, VerifyResult } from "../../src/service/management-service.js";
-import type { DiffProgress } from "../../src/service/inspection.js";
+import type { DiffSummary, DocumentDifference, DocumentSelection, IndexMoment, VerifyResult } from "../../src/service/backups/management-service.js";
+import type { DiffProgress } from "../../src/service/backups/inspection.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { long } from "../support/long.js";
 

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:
 import { join } from "node:path";
 import { Operations, type Operation } from "../../gen/ts/google/longrunning/operations_pb.js";
 import { ManagementService } from "../../gen/ts/holdfast/management/v1/management_pb.js";
-import { openOffline, type Offline } from "../../src/offline.js";
+import { openOffline, type Offline } from "../../src/offline/services.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 
 const open = new Set<Offline>();

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
-import { settings } from "../../src/settings.js";
+import { settings } from "../../src/host/settings.js";
 import { haveTools, run } from "../support/tools.js";
 import { serve, type ServedHost } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";

@@ -4,8 +4,8 @@ import { crc32 } from "node:zlib";
 import { ManifestSchema } from "../../gen/ts/holdfast/backup/v1/manifest_pb.js";
 import { logChecksumText, pruneChecksumText } from "../../src/engine/sqlite/row.js";
 import { segmentSchema } from "../../src/engine/sqlite/schema.js";
-import { decodeManifest } from "../../src/format/manifest.js";
-import { formatVersion } from "../../src/format/version.js";
+import { decodeManifest } from "../../src/segment/manifest.js";
+import { formatVersion } from "../../src/segment/version.js";
 import { limits } from "../../src/limits.js";
 
 const text = readFileSync("docs/format.md", "utf8");

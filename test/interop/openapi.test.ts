@@ -1,4 +1,4 @@
-import { hostServices } from "../../src/transport/call/host-services.js";
+import { hostServices } from "../../src/api/host-services.js";
 import { operationRules } from "../../src/transport/rest/operation-rules.js";
 import { rulesOf } from "../../src/transport/rest/rules.js";
 import { problemsOf, type Schema } from "../support/check-schema.js";

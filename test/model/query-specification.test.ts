@@ -2,8 +2,8 @@ import Database from "better-sqlite3";
 import fc from "fast-check";
 import { definePatterns } from "../../src/engine/sqlite/patterns.js";
 import { filterToSql } from "../../src/engine/sqlite/filter-sql.js";
-import { readSpecification } from "../../src/query/read-specification.js";
-import { queryFilter } from "../../src/query/to-filter.js";
+import { readSpecification } from "../../src/xenon/query/read-specification.js";
+import { queryFilter } from "../../src/xenon/query/to-filter.js";
 
 /** Xenon's queries, evaluated once more as plainly as their meaning allows: what the host finds is held against it. */
 

@@ -1,5 +1,5 @@
 // Runs one piece of work on a host and kills the process at a named step of it. The work comes as JSON in the first argument.
-import { createHost } from "../../dist/src/host.js";
+import { createHost } from "../../dist/src/host/start.js";
 import { systemSeams } from "../../dist/src/io/seams.js";
 
 const { dataDirectory, work, step, nth = 1 } = JSON.parse(process.argv[2] ?? "{}");

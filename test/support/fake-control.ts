@@ -1,6 +1,6 @@
-import type { HostControl } from "../../src/service/host-control.js";
-import { loggingAtStart, type RequestLogging } from "../../src/service/requests.js";
-import { createStats } from "../../src/service/stats.js";
+import type { HostControl } from "../../src/service/host/host-control.js";
+import { loggingAtStart, type RequestLogging } from "../../src/service/host/requests.js";
+import { createStats } from "../../src/stats/stats.js";
 
 /** What is set on a host, kept in memory. */
 export interface FakeControl extends HostControl {

@@ -1,5 +1,5 @@
 import { HostError } from "../../src/errors.js";
-import type { BackupRequest, ManagementService, OperationService, OperationView, RestoreRequest } from "../../src/service/management-service.js";
+import type { BackupRequest, ManagementService, OperationService, OperationView, RestoreRequest } from "../../src/service/backups/management-service.js";
 
 /** Management that records what it is asked; each operation is done when the test says so, or at once. */
 export interface FakeManagement {

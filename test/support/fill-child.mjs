@@ -1,5 +1,5 @@
 // Writes documents until the disk refuses, then says as JSON what was acknowledged and how the rest was refused.
-import { createHost } from "../../dist/src/host.js";
+import { createHost } from "../../dist/src/host/start.js";
 
 const dataDirectory = process.argv[2];
 const indexLink = "/core/document-index";

@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { createHost, type Host } from "../../src/host.js";
-import type { HostOptions } from "../../src/host-options.js";
+import { createHost, type Host } from "../../src/host/start.js";
+import type { HostOptions } from "../../src/host/options.js";
 import { systemSeams, type Seams } from "../../src/io/seams.js";
-import type { BackupRequest, BackupResult, OperationView, RestoreRequest, RestoreResult } from "../../src/service/management-service.js";
+import type { BackupRequest, BackupResult, OperationView, RestoreRequest, RestoreResult } from "../../src/service/backups/management-service.js";
 import { beforeRemoval, temporaryDirectory } from "./temporary-directory.js";
 
 const running = new Set<Host>();

@@ -1,9 +1,9 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { HostOptions } from "../../src/host-options.js";
+import type { HostOptions } from "../../src/host/options.js";
 import type { TransferOptions } from "../../src/io/transfer-options.js";
 import { systemSeams } from "../../src/io/seams.js";
-import type { BackupRequest, BackupResult, RestoreRequest, RestoreResult } from "../../src/service/management-service.js";
+import type { BackupRequest, BackupResult, RestoreRequest, RestoreResult } from "../../src/service/backups/management-service.js";
 import { hostFixture, type HostFixture } from "./host-fixture.js";
 
 const indexLink = "/core/document-index";

@@ -5,7 +5,7 @@ import { findManifest } from "../../src/backup/inspect.js";
 import { openZipReader } from "../../src/container/zip-reader.js";
 import { openContainer } from "../../src/container/open.js";
 import { checkDigest } from "../../src/engine/sqlite/segment.js";
-import type { Manifest } from "../../src/format/manifest.js";
+import type { Manifest } from "../../src/segment/manifest.js";
 import { writeStream } from "../../src/io/read-file.js";
 import { systemSeams } from "../../src/io/seams.js";
 

@@ -1,7 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import { checkConfiguration } from "../../config-check.js";
-import { givenSettings, readConfig, readLogConfig, variableOf } from "../../config.js";
-import { settings } from "../../settings.js";
+import { checkConfiguration } from "../../host/config-check.js";
+import { givenSettings, readConfig, readLogConfig, variableOf } from "../../host/config.js";
+import { settings } from "../../host/settings.js";
 import { printJsonValue } from "../output/json.js";
 import { table } from "../output/table.js";
 import type { Run } from "../run.js";

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { HostError } from "../../errors.js";
-import { importXenon, type ImportProgress, type ImportReport } from "../../xenon-import.js";
+import { importXenon, type ImportProgress, type ImportReport } from "../../offline/xenon-import.js";
 import { bytes, count } from "../output/figures.js";
 import { printJsonValue } from "../output/json.js";
 import { startProgress, type Progress } from "../output/progress.js";

@@ -22,9 +22,9 @@ export async function inspect(run: Run, flags: InspectFlags, source = ""): Promi
 }
 
 async function inspectHere(run: Run, flags: InspectFlags, uri: string): Promise<void> {
-  const { inspectFile } = await import("../../offline-inspect.js");
+  const { inspectFile } = await import("../../offline/inspect.js");
   const { backup, listed } = await inspectFile(uri, flags.backup, run.stops.signal);
-  if (run.json) await finishWith(run, (await import("../../offline-messages.js")).backupMessage(backup));
+  if (run.json) await finishWith(run, (await import("../../offline/messages.js")).backupMessage(backup));
   else if (!run.quiet) await run.say(text(backup, listed.flatMap((one) => one.backup ?? [])));
 }
 

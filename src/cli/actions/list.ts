@@ -1,5 +1,5 @@
 import type { ListedBackup } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import type { Listed } from "../../offline-list.js";
+import type { Listed } from "../../offline/list.js";
 import { namesHost } from "../connect/names-host.js";
 import { stateDirectory } from "../connect/state-directory.js";
 import type { HostFlags } from "../flags.js";
@@ -36,12 +36,12 @@ export async function list(run: Run, flags: ListFlags, root = ""): Promise<numbe
 }
 
 async function listHere(run: Run, flags: ListFlags, uri: string): Promise<Shown[]> {
-  const { listFiles } = await import("../../offline-list.js");
+  const { listFiles } = await import("../../offline/list.js");
   const progress = flags.digests ? (await import("../output/progress.js")).startProgress(run) : undefined;
   const onDigestBytes = progress && ((done: number, total: number) => progress.update({ stage: "checking", done, total, unit: "bytes", detail: bytes(done) }));
   const options = { recursive: flags.recursive, stateDirectory: stateDirectory(process.env), ...(onDigestBytes && { onDigestBytes }) };
   const listed = await listFiles(uri, options, run.stops.signal).finally(() => progress?.stop());
-  if (run.json) await finishWith(run, listed.map((await import("../../offline-messages.js")).listedMessage), uri);
+  if (run.json) await finishWith(run, listed.map((await import("../../offline/messages.js")).listedMessage), uri);
   else if (!run.quiet) await run.say(listText(listed, uri));
   return listed;
 }

@@ -1,7 +1,7 @@
-import { readConfig, readLogConfig } from "../../config.js";
-import { createHost, type Host } from "../../host.js";
+import { readConfig, readLogConfig } from "../../host/config.js";
+import { createHost, type Host } from "../../host/start.js";
 import { limits } from "../../limits.js";
-import { productVersion } from "../../product-version.js";
+import { productVersion } from "../../host/product-version.js";
 import type { SettingFlags } from "../commands/serve.js";
 import { createLogger } from "../logger.js";
 import { reloadOnChange } from "../reload.js";

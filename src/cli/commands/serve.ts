@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addExamples, addOutputOptions, collect } from "../options.js";
-import { settings } from "../../settings.js";
+import { settings } from "../../host/settings.js";
 
 export type SettingFlags = Partial<Record<string, string | string[]>>;
 

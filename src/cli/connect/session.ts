@@ -59,7 +59,7 @@ export async function withHost<T>(run: Run, flags: HostFlags, work: Work<T>): Pr
 
 /** Works on files in this process; `dataDirectory` is restored into. */
 export async function withFiles<T>(run: Run, work: Work<T>, dataDirectory?: string): Promise<T> {
-  const { openOffline } = await import("../../offline.js");
+  const { openOffline } = await import("../../offline/services.js");
   const offline = await openOffline({ stateDirectory: stateDirectory(process.env), ...(dataDirectory !== undefined && { dataDirectory }) });
   const explain = async (thrown: unknown) => knownError(run, thrown) ?? HostError.from(thrown);
   try {

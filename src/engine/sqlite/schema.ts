@@ -2,7 +2,7 @@ import Database from "better-sqlite3";
 import { crc32 } from "node:zlib";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { formatVersion } from "../../format/version.js";
+import { formatVersion } from "../../segment/version.js";
 import type { IndexIdentity, LineageParent } from "../engine.js";
 
 

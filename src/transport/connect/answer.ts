@@ -2,7 +2,7 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { HostError } from "../../errors.js";
 import { endWhenRead, noSniff, sendJson, sendJsonAndClose, writeChunk } from "../http/respond.js";
-import { statusOf } from "../status.js";
+import { statusOf } from "../../api/status.js";
 
 /** One method as Connect's own router serves it, whatever the protocol. */
 export type UniversalHandler = ConnectRouter["handlers"][number];

@@ -6,10 +6,10 @@ import { until } from "../../../test/support/dialect-host.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { hostNames } from "../../security/hosts.js";
-import { bindService } from "../call/bound-service.js";
-import { createHealth, type HealthRegistry } from "../call/health.js";
+import { bindService } from "../../api/call/bound-service.js";
+import { createHealth, type HealthRegistry } from "../../api/health.js";
 import { createHttpServer, type HttpServer } from "../http/server.js";
-import { sendError } from "../xenon/error-response.js";
+import { sendError } from "../../xenon/dialect/error-response.js";
 import { createConnectHandler } from "./handler.js";
 
 /** What the clients' libraries hide: heads, statuses, bodies that are never read, and leaving. */

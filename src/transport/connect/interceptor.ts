@@ -1,6 +1,6 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Interceptor } from "@connectrpc/connect";
-import { connectErrorOf, hostErrorOf, type OnInternalError } from "../status.js";
+import { connectErrorOf, hostErrorOf, type OnInternalError } from "../../api/status.js";
 
 /**
  * Turns whatever a call throws into the error that its caller is answered with, and ends a call at its deadline and

@@ -4,10 +4,10 @@ import { checkJsonBoundsInTurns, requestBounds } from "../../document/json-bound
 import { decodeUtf8 } from "../../document/utf8.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { decode } from "../call/decode.js";
+import { decode } from "../../api/call/decode.js";
 import { holdOf } from "../http/held-bytes.js";
 import { prepareRequestJson } from "../rest/request-json.js";
-import { connectErrorOf } from "../status.js";
+import { connectErrorOf } from "../../api/status.js";
 
 /** Throws BODY_TOO_LARGE where the request says that it is larger. */
 export function checkLength({ headers }: IncomingMessage, limitBytes: number): void {

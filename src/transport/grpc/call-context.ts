@@ -2,9 +2,9 @@ import { createContextValues, type ContextValues, type HandlerContext, type Inte
 import { Metadata, type Deadline } from "@grpc/grpc-js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import type { RequestObserver } from "../../service/requests.js";
-import type { OnInternalError } from "../status.js";
-import { addressOfPeer, callOrigin } from "../call/origin.js";
+import type { RequestObserver } from "../../service/host/requests.js";
+import type { OnInternalError } from "../../api/status.js";
+import { addressOfPeer, callOrigin } from "../../api/policy/origin.js";
 import { headersOf, metadataOf } from "./metadata.js";
 
 /** What calls of all shapes have in common. */

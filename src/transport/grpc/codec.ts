@@ -1,7 +1,7 @@
 import { toBinary, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { decode } from "../call/decode.js";
+import { decode } from "../../api/call/decode.js";
 import { asBuffer } from "./metadata.js";
 
 /**

@@ -9,10 +9,10 @@ import { identifyBy } from "../../security/clients.js";
 import { createShares } from "../../security/shares.js";
 import { openTokens } from "../../security/tokens.js";
 import { openAdmission } from "../admission.js";
-import { bindService } from "../call/bound-service.js";
-import { createHealth } from "../call/health.js";
+import { bindService } from "../../api/call/bound-service.js";
+import { createHealth } from "../../api/health.js";
 import { createAccess } from "../../security/access.js";
-import { authorizeMethods } from "../call/method-roles.js";
+import { authorizeMethods } from "../../api/policy/method-roles.js";
 import { createRequestShares } from "../request-shares.js";
 import { startGrpcServer, type GrpcServer } from "./server.js";
 

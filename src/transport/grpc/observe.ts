@@ -1,6 +1,6 @@
 import { httpStatus, type HostError } from "../../errors.js";
 import { withoutSecrets } from "../../security/secrets.js";
-import type { RequestObserver } from "../../service/requests.js";
+import type { RequestObserver } from "../../service/host/requests.js";
 import type { Call } from "./call-context.js";
 
 type ObservedCall = Pick<Call, "metadata" | "getPath" | "getHost" | "getPeer">;

@@ -3,7 +3,7 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import { codeNumbers, type Code } from "../../errors.js";
 import * as v1 from "../../../gen/ts/grpc/reflection/v1/reflection_pb.js";
 import * as v1alpha from "../../../gen/ts/grpc/reflection/v1alpha/reflection_pb.js";
-import { bindService, type BoundService } from "../call/bound-service.js";
+import { bindService, type BoundService } from "../../api/call/bound-service.js";
 import { createDescriptors, type Descriptors } from "./descriptors.js";
 
 type Answer = NonNullable<MessageInitShape<typeof v1.ServerReflectionResponseSchema>["messageResponse"]>;

@@ -7,8 +7,8 @@ import { settled } from "../../../test/support/settled.js";
 import { HostError } from "../../errors.js";
 import { StatusSchema } from "../../../gen/ts/google/rpc/status_pb.js";
 import { ErrorInfoSchema } from "../../../gen/ts/google/rpc/error_details_pb.js";
-import { bindService } from "../call/bound-service.js";
-import { createHealth } from "../call/health.js";
+import { bindService } from "../../api/call/bound-service.js";
+import { createHealth } from "../../api/health.js";
 import { startGrpcServer, type GrpcServer } from "./server.js";
 
 /** A service with a method of each shape, made here so that the product's own protos need none for tests. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Caller, Surface } from "../../security/caller.js";
-import { bearerTokenOf } from "../call/authorization.js";
+import { bearerTokenOf } from "../../api/policy/authorization.js";
 
 /** Who sent a request of that way in. */
 export function callerOf({ headers, socket }: IncomingMessage, via: Surface): Caller {

@@ -1,5 +1,5 @@
 import { HostError } from "../../errors.js";
-import type { HealthRegistry } from "../call/health.js";
+import type { HealthRegistry } from "../../api/health.js";
 import { sendText } from "./respond.js";
 import type { HttpHandler } from "./server.js";
 

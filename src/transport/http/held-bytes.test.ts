@@ -6,7 +6,7 @@ import { createShares } from "../../security/shares.js";
 import { until } from "../../../test/support/dialect-host.js";
 import { openAdmission } from "../admission.js";
 import { createRequestShares } from "../request-shares.js";
-import { sendError } from "../xenon/error-response.js";
+import { sendError } from "../../xenon/dialect/error-response.js";
 import { readText } from "./body.js";
 import { sendJson } from "./respond.js";
 import { createHttpServer } from "./server.js";

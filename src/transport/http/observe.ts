@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { shownQuery, withoutSecrets } from "../../security/secrets.js";
-import type { RequestObserver } from "../../service/requests.js";
+import type { RequestObserver } from "../../service/host/requests.js";
 
 /** Tells the observer of a request once its answer is over. */
 export function observe(observer: RequestObserver, request: IncomingMessage, response: ServerResponse): void {

@@ -1,6 +1,6 @@
 import { startDialectHost, until, type DialectHost } from "../../../test/support/dialect-host.js";
 import { hostNames } from "../../security/hosts.js";
-import { sendError } from "../xenon/error-response.js";
+import { sendError } from "../../xenon/dialect/error-response.js";
 import { sendJson } from "./respond.js";
 import { createHttpServer, type HttpHandler } from "./server.js";
 

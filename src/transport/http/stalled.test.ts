@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hostNames } from "../../security/hosts.js";
-import { sendError } from "../xenon/error-response.js";
+import { sendError } from "../../xenon/dialect/error-response.js";
 import { endWhenRead, sendJson } from "./respond.js";
 import { createHttpServer, type HttpHandler, type HttpServer } from "./server.js";
 

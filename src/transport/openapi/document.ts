@@ -1,6 +1,6 @@
 import type { DescMethod, JsonObject } from "@bufbuild/protobuf";
 import { StatusSchema } from "../../../gen/ts/google/rpc/status_pb.js";
-import type { BoundService } from "../call/bound-service.js";
+import type { BoundService } from "../../api/call/bound-service.js";
 import { rulesOf, type ExtraRules, type Rule } from "../rest/rules.js";
 import { bytePaths } from "./byte-paths.js";
 import { pathOf, queryParameters } from "./parameters.js";

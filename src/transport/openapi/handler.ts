@@ -2,7 +2,7 @@ import { createRegistry } from "@bufbuild/protobuf";
 import { file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
 import { HostError } from "../../errors.js";
 import type { Access } from "../../security/access.js";
-import type { BoundService } from "../call/bound-service.js";
+import type { BoundService } from "../../api/call/bound-service.js";
 import { callerOf } from "../http/caller.js";
 import { sendJson } from "../http/respond.js";
 import type { HttpHandler } from "../http/server.js";

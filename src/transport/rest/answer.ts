@@ -4,7 +4,7 @@ import { encodeJson } from "../../document/long-json.js";
 import { httpStatus, type HostError } from "../../errors.js";
 import { StatusSchema } from "../../../gen/ts/google/rpc/status_pb.js";
 import { sendJson, sendJsonAndClose, sendJsonParts, sendLongJson } from "../http/respond.js";
-import { statusOf } from "../status.js";
+import { statusOf } from "../../api/status.js";
 import { hasBody } from "./body.js";
 
 /** Names and values in turn, as node:http takes them. */

@@ -6,9 +6,9 @@ import { restService } from "../../../test/support/rest-service.js";
 import { settled } from "../../../test/support/settled.js";
 import { HostError } from "../../errors.js";
 import { hostNames } from "../../security/hosts.js";
-import { bindService } from "../call/bound-service.js";
+import { bindService } from "../../api/call/bound-service.js";
 import { createHttpServer, type HttpServer } from "../http/server.js";
-import { sendError } from "../xenon/error-response.js";
+import { sendError } from "../../xenon/dialect/error-response.js";
 import { createRestHandler } from "./handler.js";
 
 /** Parts of google.api.http that no method of ours has yet, and streams, over small descriptors. */

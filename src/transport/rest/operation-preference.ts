@@ -3,8 +3,8 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
 import type { IncomingMessage } from "node:http";
 import { OperationSchema, Operations, WaitOperationRequestSchema, type Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
-import type { BoundService } from "../call/bound-service.js";
-import { onlyMessage, invoke, one } from "../call/invoke.js";
+import type { BoundService } from "../../api/call/bound-service.js";
+import { onlyMessage, invoke, one } from "../../api/call/invoke.js";
 import { acceptedHeaders, preferenceOf } from "../http/prefer.js";
 
 /** How an answer goes out: the message, with the status and headers that the client's preference leads to. */

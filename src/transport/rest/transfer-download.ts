@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { StreamService } from "../../service/streams.js";
+import type { StreamService } from "../../service/backups/streams.js";
 import { limits } from "../../limits.js";
 import { sendRepresentation } from "../http/send-representation.js";
 

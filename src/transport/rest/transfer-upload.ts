@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { HostError } from "../../errors.js";
-import { withUpload, type StreamService } from "../../service/streams.js";
-import type { Transfer } from "../../transfer/transfer.js";
+import { withUpload, type StreamService } from "../../service/backups/streams.js";
+import type { Transfer } from "../../destination/transfer/transfer.js";
 import { bodyChunks } from "../http/body.js";
 import { checkEncoding } from "./body.js";
 import { sentRangeOf } from "../http/content-range.js";

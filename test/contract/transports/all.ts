@@ -1,8 +1,8 @@
 import { createRegistry } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import type { BoundService } from "../../../src/transport/call/bound-service.js";
-import type { CallChecks } from "../../../src/transport/call/interceptors.js";
+import type { BoundService } from "../../../src/api/call/bound-service.js";
+import type { CallChecks } from "../../../src/api/policy/interceptors.js";
 import { long } from "../../support/long.js";
 import { directTransport } from "./direct.js";
 import { restTransport } from "./rest.js";

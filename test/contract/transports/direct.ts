@@ -1,9 +1,9 @@
 import { create, type DescMessage, type DescMethod, type DescMethodStreaming, type DescMethodUnary, type Message, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createHandlerContext, type StreamResponse, type Transport, type UnaryResponse } from "@connectrpc/connect";
-import type { BoundService } from "../../../src/transport/call/bound-service.js";
-import { checkInterceptors, type CallChecks } from "../../../src/transport/call/interceptors.js";
-import { invoke, map, one, onlyMessage } from "../../../src/transport/call/invoke.js";
-import { connectErrorOf, hostErrorOf } from "../../../src/transport/status.js";
+import type { BoundService } from "../../../src/api/call/bound-service.js";
+import { checkInterceptors, type CallChecks } from "../../../src/api/policy/interceptors.js";
+import { invoke, map, one, onlyMessage } from "../../../src/api/call/invoke.js";
+import { connectErrorOf, hostErrorOf } from "../../../src/api/status.js";
 
 type HeadersGiven = ConstructorParameters<typeof Headers>[0];
 

@@ -2,7 +2,7 @@ import { create, createRegistry, fromJson, toJson, type DescMessage, type DescMe
 import { Code, ConnectError, type StreamResponse, type Transport, type UnaryResponse } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, file_google_rpc_error_details } from "../../../gen/ts/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../../../gen/ts/google/rpc/status_pb.js";
-import { onlyMessage } from "../../../src/transport/call/invoke.js";
+import { onlyMessage } from "../../../src/api/call/invoke.js";
 import { operationRules } from "../../../src/transport/rest/operation-rules.js";
 import { bytesDetacher } from "../../../src/transport/rest/to-json.js";
 import { rulesOf } from "../../../src/transport/rest/rules.js";

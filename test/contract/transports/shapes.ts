@@ -3,13 +3,13 @@ import type { HandlerContext } from "@connectrpc/connect";
 import { DocumentService } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { ManagementService } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { HostError } from "../../../src/errors.js";
-import { bindService } from "../../../src/transport/call/bound-service.js";
-import { createHealth } from "../../../src/transport/call/health.js";
+import { bindService } from "../../../src/api/call/bound-service.js";
+import { createHealth } from "../../../src/api/health.js";
 import { createConnectHandler } from "../../../src/transport/connect/handler.js";
 import { startGrpcServer } from "../../../src/transport/grpc/server.js";
 import { createHttpServer } from "../../../src/transport/http/server.js";
 import { createRestHandler } from "../../../src/transport/rest/handler.js";
-import { sendError } from "../../../src/transport/xenon/error-response.js";
+import { sendError } from "../../../src/xenon/dialect/error-response.js";
 import { hostNames } from "../../../src/security/hosts.js";
 import type { Served } from "./all.js";
 

@@ -1,9 +1,9 @@
 import { createFakeControl } from "../../support/fake-control.js";
-import type { StreamService } from "../../../src/service/streams.js";
+import type { StreamService } from "../../../src/service/backups/streams.js";
 import { HostError } from "../../../src/errors.js";
 import type { DocumentVersion } from "../../../src/document/document.js";
-import type { DocumentService, WriteOptions } from "../../../src/service/document-service.js";
-import type { BackupDescription, BackupRequest, ManagementService, OperationService, OperationView, RestoreRequest } from "../../../src/service/management-service.js";
+import type { DocumentService, WriteOptions } from "../../../src/service/documents/document-service.js";
+import type { BackupDescription, BackupRequest, ManagementService, OperationService, OperationView, RestoreRequest } from "../../../src/service/backups/management-service.js";
 
 /** A host in a few maps: what the transports stand on, without an index or a disk, and a record of what they asked for. */
 export function fakeHost() {

@@ -1,8 +1,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Authorize } from "../../../src/transport/call/authorization.js";
-import { createHealth } from "../../../src/transport/call/health.js";
-import { hostServices } from "../../../src/transport/call/host-services.js";
+import type { Authorize } from "../../../src/api/policy/authorization.js";
+import { createHealth } from "../../../src/api/health.js";
+import { hostServices } from "../../../src/api/host-services.js";
 import { startGrpcServer } from "../../../src/transport/grpc/server.js";
 import { createRestHandler } from "../../../src/transport/rest/handler.js";
 import { fakeHost } from "./fake-host.js";

@@ -1,0 +1,137 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { LineageParent, RestorableWindow } from "../../engine/engine.js";
+import { BackupState, Container, SegmentKind, VerifyLevel, type BackupDescriptionSchema, type BackupRecordSchema, type HostSchema, type IndexSchema, type ListedBackupSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { BackupDescription, BackupListing, BackupRecord, ContainerKind, HostDescription, SegmentDescription, Verification } from "../../service/backups/management-service.js";
+import { toInt64 } from "./numbers.js";
+
+const containers: Record<ContainerKind, Container> = {
+  ZIP: Container.ZIP,
+  DIRECTORY: Container.DIRECTORY,
+  STREAM: Container.STREAM,
+};
+
+/** To a web server always a stream. Unspecified: an archive where the name says so, else a directory. */
+export function containerKind(container: Container, uri: string): ContainerKind {
+  if (/^https?:/i.test(uri)) return "STREAM";
+  switch (container) {
+    case Container.ZIP:
+      return "ZIP";
+    case Container.DIRECTORY:
+      return "DIRECTORY";
+    case Container.STREAM:
+      return "STREAM";
+    default:
+      return /^transfer:|^[^?#]*\.zip\/?([?#]|$)/i.test(uri) ? "ZIP" : "DIRECTORY";
+  }
+}
+
+export function toBackup(backup: BackupDescription): MessageInitShape<typeof BackupDescriptionSchema> {
+  return {
+    name: backup.name,
+    manifestSha256: backup.manifestSha256,
+    number: toInt64(backup.number),
+    uri: backup.uri,
+    container: containers[backup.container],
+    indexId: backup.indexId,
+    indexLink: backup.indexLink,
+    lineage: backup.lineage,
+    hostId: backup.hostId,
+    productVersion: backup.productVersion,
+    createTimeMicros: toInt64(backup.createTimeMicros),
+    positionMicros: toInt64(backup.positionMicros),
+    window: toWindow(backup.window),
+    documents: toInt64(backup.documents),
+    versions: toInt64(backup.versions),
+    sizeBytes: toInt64(backup.sizeBytes),
+    segments: backup.segments.map(toSegment),
+    parents: backup.parents.map(toParent),
+  };
+}
+
+export function toListedBackup(listing: BackupListing): MessageInitShape<typeof ListedBackupSchema> {
+  return {
+    name: listing.name,
+    uri: listing.uri,
+    state: BackupState[listing.state],
+    problem: listing.problem ?? "",
+    ...(listing.backup && { backup: toBackup(listing.backup) }),
+    ...(listing.lastVerification && { lastVerification: toVerification(listing.lastVerification) }),
+    modifiedMicros: toInt64(listing.modifiedMicros ?? 0),
+  };
+}
+
+function toVerification({ level, timeMicros, passed, problem = "", records }: Verification) {
+  return { level: VerifyLevel[level], timeMicros: toInt64(timeMicros), passed, problem, records: toInt64(records) };
+}
+
+export function toHost(host: HostDescription): MessageInitShape<typeof HostSchema> {
+  const { startTimeMicros, indexes, disk, backups, backupHealth, backupMaxAgeMicros, ...same } = host;
+  return {
+    ...same,
+    startTimeMicros: toInt64(startTimeMicros),
+    indexes: indexes.map(toIndex),
+    backups: backups.map(toBackupRecord),
+    backupsHealthy: backupHealth.healthy,
+    backupProblem: backupHealth.problem,
+    backupMaxAgeMicros: toInt64(backupMaxAgeMicros),
+    freeBytes: toInt64(disk.freeBytes),
+  };
+}
+
+function toBackupRecord({ indexLink, destination, backupName, lastError, window, ...figures }: BackupRecord): MessageInitShape<typeof BackupRecordSchema> {
+  return {
+    indexLink,
+    destination,
+    backupName,
+    lastError,
+    lastSuccessMicros: toInt64(figures.lastSuccessMicros),
+    positionMicros: toInt64(figures.positionMicros),
+    bytesWritten: toInt64(figures.bytesWritten),
+    sizeBytes: toInt64(figures.sizeBytes),
+    durationMicros: toInt64(figures.durationMicros),
+    lastFailureMicros: toInt64(figures.lastFailureMicros),
+    ...(window && { window: toWindow(window) }),
+  };
+}
+
+function toIndex(index: HostDescription["indexes"][number]): MessageInitShape<typeof IndexSchema> {
+  return {
+    link: index.link,
+    inMemory: index.inMemory,
+    indexId: index.indexId,
+    lineage: index.lineage,
+    parents: index.parents.map(toParent),
+    formatVersion: index.formatVersion,
+    positionMicros: toInt64(index.positionMicros),
+    documents: toInt64(index.documents),
+    versions: toInt64(index.versions),
+    sizeBytes: toInt64(index.sizeBytes),
+    window: toWindow(index.window),
+    problem: index.problem ?? "",
+  };
+}
+
+function toParent({ indexId, lineage, positionMicros }: LineageParent) {
+  return { indexId, lineage, positionMicros: toInt64(positionMicros) };
+}
+
+export function toWindow(window: RestorableWindow) {
+  return {
+    earliestMicros: toInt64(window.earliestMicros),
+    latestMicros: toInt64(window.latestMicros),
+    boundingLink: window.boundingLink ?? "",
+    historyStartMicros: toInt64(window.historyStartMicros),
+  };
+}
+
+function toSegment(segment: SegmentDescription) {
+  return {
+    name: segment.name,
+    kind: segment.kind === "base" ? SegmentKind.BASE : SegmentKind.DELTA,
+    sizeBytes: toInt64(segment.sizeBytes),
+    sha256: segment.sha256,
+    firstMicros: toInt64(segment.firstMicros),
+    lastMicros: toInt64(segment.lastMicros),
+    records: toInt64(segment.records),
+  };
+}

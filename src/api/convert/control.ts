@@ -1,0 +1,38 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { AutoBackupState, AutoBackupSchema, type AutoBackup, type StatSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { AutoBackupStatus } from "../../service/backups/management-service.js";
+import type { Stat } from "../../stats/stats.js";
+import { toInt64 } from "./numbers.js";
+
+export function toAutoBackup(status: AutoBackupStatus): AutoBackup {
+  return create(AutoBackupSchema, {
+    enabled: status.enabled,
+    directory: status.directory,
+    indexLink: status.indexLink,
+    state: AutoBackupState[status.state],
+    failuresInARow: status.failuresInARow,
+    warnings: status.warnings,
+    lastSuccessMicros: toInt64(status.lastSuccessMicros ?? 0),
+    lastFailureMicros: toInt64(status.lastFailureMicros ?? 0),
+    lastError: status.lastError?.message ?? "",
+    positionMicros: toInt64(status.positionMicros ?? 0),
+    files: status.files ?? 0,
+    otherBackups: status.otherBackups ?? 0,
+  });
+}
+
+export function toStat({ series, lastUpdateMicros, version, unit = "", ...same }: Stat): MessageInitShape<typeof StatSchema> {
+  return {
+    ...same,
+    unit,
+    version: toInt64(version),
+    lastUpdateMicros: toInt64(lastUpdateMicros),
+    ...(series && {
+      series: {
+        binDurationMillis: toInt64(series.binDurationMillis),
+        numBins: series.numBins,
+        bins: [...series.bins].map(([startMillis, { count, ...bin }]) => ({ startMillis: toInt64(startMillis), count: toInt64(count), ...bin })),
+      },
+    }),
+  };
+}

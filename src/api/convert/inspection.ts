@@ -1,0 +1,83 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  BackupPlanKind,
+  DocumentChange,
+  type BackupPlanSchema,
+  type DocumentDifferenceSchema,
+  type DocumentSelection as DocumentSelectionMessage,
+  type IndexMoment as IndexMomentMessage,
+  type LogEntrySchema,
+  type RestorePlanSchema,
+  type SelectionResultSchema,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { LogEntry } from "../../engine/engine.js";
+import { durableIndexLink } from "../../service/documents/factories.js";
+import type { BackupForecast, DocumentDifference, DocumentSelection, IndexMoment, RestoreForecast, SelectionResult } from "../../service/backups/management-service.js";
+import { toBackup } from "./backup.js";
+import { toInt64 } from "./numbers.js";
+
+export function fromMoment(moment: IndexMomentMessage | undefined): IndexMoment {
+  if (!moment) return { indexLink: durableIndexLink };
+  const { uri, backupName, targetTimeMicros, indexLink, bearer } = moment;
+  return {
+    indexLink: indexLink || durableIndexLink,
+    ...(uri !== "" && { uri }),
+    ...(backupName !== "" && { manifest: backupName }),
+    ...(targetTimeMicros !== undefined && { targetTimeMicros }),
+    ...(bearer !== "" && { bearer }),
+  };
+}
+
+export function fromSelection({ prefixes, kinds, links }: DocumentSelectionMessage): DocumentSelection {
+  return { prefixes, kinds, links };
+}
+
+export function toDifference({ link, change, kind, from, to }: DocumentDifference): MessageInitShape<typeof DocumentDifferenceSchema> {
+  return {
+    selfLink: link,
+    change: DocumentChange[change],
+    kind,
+    ...(from && { fromVersion: toInt64(from.version), fromUpdateTimeMicros: toInt64(from.updateTimeMicros) }),
+    ...(to && { toVersion: toInt64(to.version), toUpdateTimeMicros: toInt64(to.updateTimeMicros) }),
+  };
+}
+
+export function toLogEntry({ timeMicros, link, version, action, kind }: LogEntry): MessageInitShape<typeof LogEntrySchema> {
+  return { timeMicros: toInt64(timeMicros), selfLink: link, version: toInt64(version), action, kind };
+}
+
+export function toSelectionResult({ created, replaced, unchanged, deleted, left, differences }: SelectionResult): MessageInitShape<typeof SelectionResultSchema> {
+  return {
+    created: toInt64(created),
+    replaced: toInt64(replaced),
+    unchanged: toInt64(unchanged),
+    deleted: toInt64(deleted),
+    left: toInt64(left),
+    differences: differences.map(toDifference),
+  };
+}
+
+export function toBackupPlan({ kind, reason, records, estimatedBytes, freeBytes, expectedMicros, replacedBackups }: BackupForecast): MessageInitShape<typeof BackupPlanSchema> {
+  return {
+    kind: BackupPlanKind[kind],
+    reason,
+    records: toInt64(records),
+    estimatedBytes: toInt64(estimatedBytes),
+    replacedBackups,
+    ...(freeBytes !== undefined && { freeBytes: toInt64(freeBytes) }),
+    ...(expectedMicros !== undefined && { expectedMicros: toInt64(expectedMicros) }),
+  };
+}
+
+export function toRestorePlan(plan: RestoreForecast): MessageInitShape<typeof RestorePlanSchema> {
+  return {
+    backup: toBackup(plan.backup),
+    currentDocuments: toInt64(plan.currentDocuments),
+    currentVersions: toInt64(plan.currentVersions),
+    currentPositionMicros: toInt64(plan.currentPositionMicros),
+    neededBytes: toInt64(plan.neededBytes),
+    freeBytes: toInt64(plan.freeBytes),
+    ...(plan.versionsLeftOut !== undefined && { versionsLeftOut: toInt64(plan.versionsLeftOut) }),
+    ...(plan.expectedMicros !== undefined && { expectedMicros: toInt64(plan.expectedMicros) }),
+  };
+}

@@ -1,0 +1,118 @@
+import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { OperationSchema, type Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
+import type { Status } from "../../../gen/ts/google/rpc/status_pb.js";
+import { BackupResultSchema, CheckIndexResultSchema, OperationKind as KindEnum, OperationMetadataSchema, RestoreResultSchema, VerifyLevel, VerifyResultSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { HostError } from "../../errors.js";
+import type { BackupResult, CheckIndexResult, OperationKind, OperationOutcome, OperationView, RestoreResult, VerifyResult } from "../../service/backups/management-service.js";
+import { toBackup } from "./backup.js";
+import { toBackupPlan, toRestorePlan, toSelectionResult } from "./inspection.js";
+import { optionalToInt64, toInt64 } from "./numbers.js";
+
+const kinds: Record<OperationKind, KindEnum> = {
+  backup: KindEnum.BACKUP,
+  restore: KindEnum.RESTORE,
+  "undo-restore": KindEnum.UNDO_RESTORE,
+  "verify-backup": KindEnum.VERIFY_BACKUP,
+  "check-index": KindEnum.CHECK_INDEX,
+};
+
+export interface OperationConversion {
+  /** An error as google.rpc.Status: transports know how. */
+  statusOf: (error: HostError) => Status;
+  /** Microseconds since 1970. */
+  nowMicros: () => number;
+}
+
+/** Whether the caller of these headers is kept to some indexes, so that it may not restore the backup of one index into another. */
+export type IsLimited = (header: Headers) => boolean;
+
+export function toOperation(view: OperationView, { statusOf, nowMicros }: OperationConversion): Operation {
+  return create(OperationSchema, {
+    name: view.name,
+    done: view.done,
+    metadata: pack(OperationMetadataSchema, metadataOf(view, nowMicros())),
+    result: resultOf(view, statusOf),
+  });
+}
+
+function metadataOf(view: OperationView, nowMicros: number): MessageInitShape<typeof OperationMetadataSchema> {
+  const { progress } = view;
+  const elapsedMicros = Math.max(1, (view.endTimeMicros ?? nowMicros) - view.startTimeMicros);
+  const bytesPerSecond = (progress.bytesDone / elapsedMicros) * 1e6;
+  const left = progress.bytesTotal - progress.bytesDone;
+  const remainingMicros = !view.done && left > 0 && bytesPerSecond > 0 ? Math.round((left / bytesPerSecond) * 1e6) : undefined;
+  return {
+    kind: kinds[view.kind],
+    indexLink: view.indexLink,
+    target: view.target,
+    startTimeMicros: toInt64(view.startTimeMicros),
+    endTimeMicros: optionalToInt64(view.endTimeMicros),
+    stage: progress.stage,
+    bytesDone: toInt64(progress.bytesDone),
+    bytesTotal: toInt64(progress.bytesTotal),
+    documentsDone: toInt64(progress.documentsDone),
+    documentsTotal: toInt64(progress.documentsTotal),
+    bytesPerSecond,
+    remainingMicros: optionalToInt64(remainingMicros),
+    warnings: progress.warnings,
+  };
+}
+
+function resultOf({ done, error, result, kind }: OperationView, statusOf: (error: HostError) => Status): Operation["result"] {
+  if (!done) return { case: undefined };
+  if (error) return { case: "error", value: statusOf(error) };
+  // One that only checked its request is done and has no outcome.
+  return result ? { case: "response", value: outcomeOf(kind, result) } : { case: undefined };
+}
+
+function outcomeOf(kind: OperationKind, outcome: OperationOutcome) {
+  switch (kind) {
+    case "backup":
+      return pack(BackupResultSchema, toBackupResult(outcome as BackupResult));
+    case "restore":
+    case "undo-restore":
+      return pack(RestoreResultSchema, toRestoreResult(outcome as RestoreResult));
+    case "verify-backup":
+      return pack(VerifyResultSchema, toVerifyResult(outcome as VerifyResult));
+    case "check-index":
+      return pack(CheckIndexResultSchema, toCheckIndexResult(outcome as CheckIndexResult));
+  }
+}
+
+function toBackupResult(result: BackupResult): MessageInitShape<typeof BackupResultSchema> {
+  return {
+    backup: toBackup(result.backup),
+    bytesWritten: toInt64(result.bytesWritten),
+    segmentsWritten: result.segmentsWritten,
+    verified: result.verified,
+    warnings: result.warnings,
+    ...(result.forecast && { plan: toBackupPlan(result.forecast) }),
+  };
+}
+
+export function toRestoreResult(result: RestoreResult): MessageInitShape<typeof RestoreResultSchema> {
+  return {
+    indexLink: result.indexLink,
+    lineage: result.lineage,
+    documents: toInt64(result.documents),
+    versions: toInt64(result.versions),
+    positionMicros: toInt64(result.positionMicros),
+    targetTimeMicros: optionalToInt64(result.targetTimeMicros),
+    warnings: result.warnings,
+    ...(result.selection && { selection: toSelectionResult(result.selection) }),
+    ...(result.forecast && { plan: toRestorePlan(result.forecast) }),
+  };
+}
+
+function toVerifyResult({ backup, level, records, bytes, documents = 0, versions = 0 }: VerifyResult): MessageInitShape<typeof VerifyResultSchema> {
+  return { backup: toBackup(backup), level: VerifyLevel[level], records: toInt64(records), bytes: toInt64(bytes), documents: toInt64(documents), versions: toInt64(versions) };
+}
+
+function toCheckIndexResult({ indexLink, records, bytes, documents, versions }: CheckIndexResult): MessageInitShape<typeof CheckIndexResultSchema> {
+  return { indexLink, records: toInt64(records), bytes: toInt64(bytes), documents: toInt64(documents), versions: toInt64(versions) };
+}
+
+function pack<Desc extends DescMessage>(schema: Desc, init: MessageInitShape<Desc>) {
+  return anyPack(schema, create(schema, init));
+}

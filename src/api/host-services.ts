@@ -1,0 +1,39 @@
+import { ByteStream } from "../../gen/ts/google/bytestream/bytestream_pb.js";
+import { Operations } from "../../gen/ts/google/longrunning/operations_pb.js";
+import { DocumentService as DocumentServiceDescriptor } from "../../gen/ts/holdfast/document/v1/document_pb.js";
+import { ManagementService as ManagementServiceDescriptor } from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { DocumentService } from "../service/documents/document-service.js";
+import { byteStreamImpl } from "./services/byte-stream.js";
+import type { IsLimited } from "./convert/operation.js";
+import { documentServiceImpl } from "./services/document-service.js";
+import { managementServiceImpl } from "./services/management-service.js";
+import { operationsImpl } from "./services/operations.js";
+import type { HostControl } from "../service/host/host-control.js";
+import type { ManagementService, OperationService } from "../service/backups/management-service.js";
+import type { StreamService } from "../service/backups/streams.js";
+import { statusOf } from "./status.js";
+import { bindService, type BoundService } from "./call/bound-service.js";
+
+/** What the host does, in its own terms. */
+export interface HostParts {
+  documents: DocumentService;
+  management: ManagementService;
+  operations: OperationService;
+  streams: StreamService;
+  control: HostControl;
+  /** Microseconds since 1970. */
+  nowMicros: () => number;
+  /** Absent: nobody is. */
+  isLimited?: IsLimited;
+}
+
+/** The services of a host as every transport takes them. */
+export function hostServices({ documents, management, operations, streams, control, nowMicros, isLimited = () => false }: HostParts): BoundService[] {
+  const conversion = { statusOf, nowMicros };
+  return [
+    bindService(DocumentServiceDescriptor, documentServiceImpl(documents, streams.idleMs)),
+    bindService(ManagementServiceDescriptor, managementServiceImpl({ management, operations, streams, control }, conversion, isLimited)),
+    bindService(ByteStream, byteStreamImpl(streams)),
+    bindService(Operations, operationsImpl(operations, conversion)),
+  ];
+}

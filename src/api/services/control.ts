@@ -1,0 +1,29 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { ManagementService } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { HostControl } from "../../service/host/host-control.js";
+import type { PeerOutcome } from "../../service/host/peers.js";
+import { toAutoBackup, toStat } from "../convert/control.js";
+import { toInt64 } from "../convert/numbers.js";
+
+type ControlMethods = "configureAutoBackup" | "configureRequestLogging" | "configureOperationTracing" | "synchronizeWithPeers" | "getStats" | "shutdown";
+
+/** The methods of ManagementService that set something on the host, and its figures. */
+export function controlMethods(control: HostControl): Pick<ServiceImpl<typeof ManagementService>, ControlMethods> {
+  return {
+    configureAutoBackup: async ({ enabled }) => toAutoBackup(await control.configureAutoBackup(enabled)),
+    configureRequestLogging({ enabled, skipGossipRequests, skipSynchronizationRequests, skipForwardingRequests }) {
+      const wanted = { enabled, skipGossipRequests, skipSynchronizationRequests, skipForwardingRequests };
+      return control.configureRequestLogging(Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)));
+    },
+    configureOperationTracing: ({ enabled, level }) => control.configureOperationTracing(enabled, level || undefined),
+    synchronizeWithPeers: async ({ nodeSelectorPath }) => ({ peers: (await control.synchronizeWithPeers(nodeSelectorPath)).map(toPeer) }),
+    getStats: async () => ({ stats: (await control.stats()).map(toStat) }),
+    shutdown() {
+      // The answer goes first.
+      setImmediate(control.shutDown);
+      return {};
+    },
+  };
+}
+
+const toPeer = ({ positionMicros, ...same }: PeerOutcome) => ({ ...same, positionMicros: toInt64(positionMicros) });

@@ -1,0 +1,107 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import {
+  VerifyLevel,
+  type DiffBackupsRequest,
+  type DiffBackupsResponseSchema,
+  type ExportBackupRequest,
+  type ExportBackupResponseSchema,
+  type ManagementService as ManagementServiceDescriptor,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { renderDocument } from "../../document/render.js";
+import { limits } from "../../limits.js";
+import type { DiffProgress, InspectionService } from "../../service/backups/inspection.js";
+import type { DocumentDifference, ManagementService, VerifyLevel as Level } from "../../service/backups/management-service.js";
+import { ticking } from "../../service/backups/ticking.js";
+import { toBackup, toListedBackup, toWindow } from "../convert/backup.js";
+import { fromMoment, fromSelection, toDifference, toLogEntry } from "../convert/inspection.js";
+import { toOperation, type OperationConversion } from "../convert/operation.js";
+import { toInt64 } from "../convert/numbers.js";
+import { badPageToken, readPageToken, writePageToken } from "../convert/page-token.js";
+
+const backupsPage = 100;
+const backupsListing = "backups";
+
+type Inspecting = "verifyBackup" | "describeBackup" | "listBackups" | "diffBackups" | "exportBackup" | "describeMoment";
+const levels: Record<VerifyLevel, Level> = {
+  [VerifyLevel.UNSPECIFIED]: "FULL",
+  [VerifyLevel.LIST]: "LIST",
+  [VerifyLevel.SAMPLE]: "SAMPLE",
+  [VerifyLevel.FULL]: "FULL",
+  [VerifyLevel.TRIAL]: "TRIAL",
+};
+
+/** The methods that look at backups and change none: they need no index of a host. */
+export function inspectionMethods(management: ManagementService, conversion: OperationConversion): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, Inspecting> {
+  const { inspection } = management;
+  return {
+    async verifyBackup({ uri, backupName, level, samplePercent }) {
+      const view = await management.verifyBackup(uri, backupName || undefined, { level: levels[level], samplePercent: samplePercent || limits.samplePercent });
+      return toOperation(view, conversion);
+    },
+    describeBackup: async ({ uri, backupName }, { signal }) => toBackup(await management.describeBackup(uri, backupName || undefined, signal)),
+    async listBackups({ uri, pageSize, pageToken, recursive, checkDigests }, { signal }) {
+      const all = await management.listBackups(uri, { recursive, signal });
+      const keyOf = (one: { uri: string; name: string }) => `${one.uri} ${one.name}`;
+      const after = readPageToken(backupsListing, pageToken);
+      const start = after === undefined ? 0 : all.findIndex((one) => keyOf(one) === after) + 1;
+      if (after !== undefined && start === 0) throw badPageToken();
+      const end = start + (pageSize || backupsPage);
+      const listed = all.slice(start, end);
+      const last = listed.at(-1);
+      const page = checkDigests ? await management.checkDigests(listed, signal) : listed;
+      return {
+        backups: page.map(toListedBackup),
+        nextPageToken: end < all.length && last ? writePageToken(backupsListing, keyOf(last)) : "",
+      };
+    },
+    diffBackups: (request, { signal }) => diffStream(inspection, request, signal),
+    exportBackup: (request, { signal }) => exportStream(inspection, request, signal),
+    async describeMoment({ moment, count }, { signal }) {
+      const { before, after, afterCount, window } = await inspection.moment(fromMoment(moment), count, signal);
+      return { before: before.map(toLogEntry), after: after.map(toLogEntry), versionsAfter: toInt64(afterCount), window: toWindow(window) };
+    },
+  };
+}
+
+type DiffResponse = MessageInitShape<typeof DiffBackupsResponseSchema>;
+
+function diffStream(inspection: InspectionService, request: DiffBackupsRequest, signal: AbortSignal): AsyncGenerator<DiffResponse> {
+  let latest: DiffProgress | undefined;
+  const differences = differencesOf(inspection, request, signal, (progress) => (latest = progress));
+  if (!request.progress) return differences;
+  return ticking(differences, limits.diffProgressMs, () => latest && { progress: { ...latest, recordsDone: toInt64(latest.recordsDone), recordsTotal: toInt64(latest.recordsTotal) } });
+}
+
+async function* differencesOf(inspection: InspectionService, { from, to, selection }: DiffBackupsRequest, signal: AbortSignal, onProgress: (progress: DiffProgress) => void): AsyncGenerator<DiffResponse> {
+  let waiting: DocumentDifference[] = [];
+  for await (const one of inspection.diff(fromMoment(from), fromMoment(to), selection && fromSelection(selection), signal, onProgress)) {
+    if ("link" in one) {
+      waiting.push(one);
+      if (waiting.length < limits.pageRows) continue;
+      yield { differences: waiting.map(toDifference) };
+      waiting = [];
+      continue;
+    }
+    const { created, changed, deleted, same } = one;
+    const summary = { created: toInt64(created), changed: toInt64(changed), deleted: toInt64(deleted), same: toInt64(same) };
+    yield { differences: waiting.map(toDifference), summary };
+  }
+}
+
+async function* exportStream(inspection: InspectionService, { moment, selection }: ExportBackupRequest, signal: AbortSignal): AsyncGenerator<MessageInitShape<typeof ExportBackupResponseSchema>> {
+  let waiting: Uint8Array[] = [];
+  let bytes = 0;
+  let count = 0;
+  for await (const version of inspection.export(fromMoment(moment), selection && fromSelection(selection), signal)) {
+    const text = Buffer.from(renderDocument(version));
+    waiting.push(text);
+    bytes += text.length;
+    count += 1;
+    if (bytes < limits.chunkBytes && waiting.length < limits.pageRows) continue;
+    yield { documents: waiting };
+    waiting = [];
+    bytes = 0;
+  }
+  yield { documents: waiting, count: toInt64(count) };
+}

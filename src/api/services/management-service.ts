@@ -1,0 +1,56 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import { create } from "@bufbuild/protobuf";
+import { OperationTracingSchema, RequestLoggingSchema, type ManagementService as ManagementServiceDescriptor } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type { ManagementService, OperationService, PruneResult } from "../../service/backups/management-service.js";
+import { toHost } from "../convert/backup.js";
+import { controlMethods } from "./control.js";
+import { toAutoBackup } from "../convert/control.js";
+import { inspectionMethods } from "./inspection.js";
+import { startMethods } from "./start.js";
+import type { HostControl } from "../../service/host/host-control.js";
+import { streamBackup } from "./stream-backup.js";
+import { streamRestore } from "./stream-restore.js";
+import { toTransfer, transferName } from "../convert/transfer.js";
+import { watchOperation } from "./watch-operation.js";
+import type { StreamService } from "../../service/backups/streams.js";
+import type { IsLimited, OperationConversion } from "../convert/operation.js";
+import { toInt64 } from "../convert/numbers.js";
+import { rememberRequests } from "./remembered-requests.js";
+
+export interface ManagementParts {
+  management: ManagementService;
+  operations: OperationService;
+  streams: StreamService;
+  control: HostControl;
+}
+
+/** holdfast.management.v1.ManagementService over a host's management. */
+export function managementServiceImpl({ management, operations, streams, control }: ManagementParts, conversion: OperationConversion, isLimited: IsLimited): ServiceImpl<typeof ManagementServiceDescriptor> {
+  const pruneOnce = rememberRequests<PruneResult>();
+  return {
+    ...controlMethods(control),
+    ...startMethods(management, conversion, isLimited),
+    ...inspectionMethods(management, conversion),
+    getHost: async () => ({
+      ...toHost(await management.host()),
+      autoBackup: toAutoBackup(control.autoBackup()),
+      requestLogging: create(RequestLoggingSchema, control.requestLogging()),
+      operationTracing: create(OperationTracingSchema, control.operationTracing()),
+    }),
+    async pruneBackups({ uri, names, validateOnly, requestId }) {
+      const prune = () => management.pruneBackups(uri, names, validateOnly);
+      // Pruning what is gone already is an error, so without this a client could not safely try again.
+      const { removedBackups, removedFiles, freedBytes } = await pruneOnce(requestId, JSON.stringify([uri, names, validateOnly]), prune);
+      return { removedBackups, removedFiles, freedBytes: toInt64(freedBytes) };
+    },
+    streamBackup: (request, { signal }) => streamBackup(streams, request, signal),
+    streamRestore: (requests, { signal, requestHeader }) => streamRestore(streams, requests, { signal, otherIndex: !isLimited(requestHeader) }),
+    getTransfer: ({ name }) => toTransfer(streams.transfers.get(transferName(name))),
+    listTransfers: () => ({ transfers: streams.transfers.list().map(toTransfer) }),
+    async deleteTransfer({ name }) {
+      await streams.transfers.delete(transferName(name));
+      return {};
+    },
+    watchOperation: ({ name }, { signal }) => watchOperation(operations, name, conversion, signal),
+  };
+}

@@ -1,0 +1,48 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { ManagementService as ManagementServiceDescriptor } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import { durableIndexLink } from "../../service/documents/factories.js";
+import type { ManagementService } from "../../service/backups/management-service.js";
+import { containerKind } from "../convert/backup.js";
+import { fromSelection } from "../convert/inspection.js";
+import { toOperation, type IsLimited, type OperationConversion } from "../convert/operation.js";
+
+type Starting = "backup" | "restore" | "undoRestore" | "checkIndex";
+
+/** The methods that start work on an index. */
+export function startMethods(management: ManagementService, conversion: OperationConversion, isLimited: IsLimited): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, Starting> {
+  return {
+    async backup(request) {
+      const view = await management.backup({
+        destination: request.destination,
+        container: containerKind(request.container, request.destination),
+        indexLink: request.indexLink || durableIndexLink,
+        store: request.store,
+        full: request.full,
+        validateOnly: request.validateOnly,
+        ...(request.requestId !== "" && { requestId: request.requestId }),
+        ...(request.bearer !== "" && { bearer: request.bearer }),
+        ...(request.verify !== undefined && { verify: request.verify }),
+        ...(request.since !== "" && { since: request.since }),
+      });
+      return toOperation(view, conversion);
+    },
+    async restore(request, { requestHeader }) {
+      const view = await management.restore({
+        source: request.source,
+        indexLink: request.indexLink || durableIndexLink,
+        indexNamed: request.indexLink !== "" && !isLimited(requestHeader),
+        validateOnly: request.validateOnly,
+        ...(request.targetTimeMicros !== undefined && { targetTimeMicros: request.targetTimeMicros }),
+        ...(request.ifPositionMicros !== undefined && { ifPositionMicros: Number(request.ifPositionMicros) }),
+        ...(request.backupName !== "" && { manifest: request.backupName }),
+        ...(request.bearer !== "" && { bearer: request.bearer }),
+        ...(request.selection && { selection: { ...fromSelection(request.selection), deleteOthers: request.selection.deleteOthers } }),
+        ...(request.baseSources.length > 0 && { baseSources: request.baseSources }),
+        ...(request.requestId !== "" && { requestId: request.requestId }),
+      });
+      return toOperation(view, conversion);
+    },
+    checkIndex: async ({ indexLink }) => toOperation(await management.checkIndex(indexLink || durableIndexLink), conversion),
+    undoRestore: async ({ indexLink }) => toOperation(await management.undoRestore(indexLink || durableIndexLink), conversion),
+  };
+}

@@ -1,0 +1,20 @@
+import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
+import { limits } from "../../limits.js";
+import type { OperationService, OperationView } from "../../service/backups/management-service.js";
+import { toOperation, type OperationConversion } from "../convert/operation.js";
+
+/** The operation as it is, and again each time it has changed, until it is done. */
+export async function* watchOperation(operations: OperationService, name: string, conversion: OperationConversion, signal: AbortSignal): AsyncGenerator<Operation> {
+  let seen = "";
+  for (;;) {
+    const view = operations.get(name);
+    const state = stateOf(view);
+    if (state !== seen) yield toOperation(view, conversion);
+    seen = state;
+    if (view.done) return;
+    await operations.wait(name, limits.operationWatchMs, signal);
+    signal.throwIfAborted();
+  }
+}
+
+const stateOf = ({ done, progress }: OperationView) => JSON.stringify([done, progress]);

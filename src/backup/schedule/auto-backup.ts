@@ -1,0 +1,209 @@
+import { pathToFileURL } from "node:url";
+import { HostError } from "../../errors.js";
+import { openDirectoryReader, openDirectoryWriter } from "../../container/directory.js";
+import type { Manifest } from "../../segment/manifest.js";
+import { parseManifestName } from "../../segment/names.js";
+import { fromFileError } from "../../io/file-error.js";
+import type { Seams } from "../../io/seams.js";
+import { limits } from "../../limits.js";
+import type { DocumentIndex } from "../../store/document-index.js";
+import { runBackup } from "../backup.js";
+import { createBackgroundMerge } from "./background-merge.js";
+import { describeManifest } from "../inspect.js";
+import type { AutoBackupStatus, BackupDescription } from "../model.js";
+import type { WrittenManifests } from "../written-manifests.js";
+
+/**
+ * Backs an index up to a directory whenever it has changed, as long as it is switched on: never two runs at a time, and
+ * changes during a run are one more run after it. A run that fails is tried again, later each time.
+ */
+export interface AutoBackup {
+  status(): AutoBackupStatus;
+  /** Switched off, a run under way is cancelled. */
+  configure(enabled: boolean): Promise<void>;
+  /** The index has changed. */
+  changed(): void;
+  /** Cancels a run under way; when it resolves there is none, and none begins until what it resolves to is called. */
+  pause(): Promise<() => void>;
+  /** Ends with a last run where changes are not backed up yet. */
+  close(): Promise<void>;
+}
+
+export interface AutoBackupOptions {
+  seams: Seams;
+  index: DocumentIndex;
+  directory: string;
+  hostId: string;
+  productVersion: string;
+  enabled: boolean;
+  /** Whether the last check of the backup with this manifest found damage. */
+  isDamaged(manifestSha256: string): boolean;
+  written: WrittenManifests;
+  onRun(outcome: AutoBackupRun): void;
+  /** Something beside a run went wrong; nothing is lost by it. */
+  onBackgroundError(error: unknown): void;
+}
+
+/** `skipped`: changes that the run after them was going to hold anyway. */
+export type AutoBackupRun =
+  | { outcome: "performed"; backup: BackupDescription; bytesWritten: number; micros: number; warnings: readonly string[] }
+  | { outcome: "failed"; error: HostError; attempts: number }
+  | { outcome: "skipped" };
+
+export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
+  const { seams, index, directory, onRun } = options;
+  const uri = pathToFileURL(directory).href;
+  const merge = createBackgroundMerge({ seams, index, directory, onReady: () => touch(), onError: options.onBackgroundError });
+  const { intervalMs = limits.autoBackupIntervalMs, retryMs = limits.autoBackupRetryMs, retryMaxMs = limits.autoBackupRetryMaxMs, checkMs = limits.autoBackupCheckMs } = seams.autoBackup ?? {};
+  let cancel = new AbortController();
+  let enabled = options.enabled;
+  let closing = false;
+  /** What was written before this process is not known to be backed up. */
+  let dirty = true;
+  let pauses = 0;
+  let attempts = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> | undefined;
+  let lastBegun = -Infinity;
+  let newest: Manifest | undefined;
+  const last: Pick<AutoBackupStatus, "lastSuccessMicros" | "lastFailureMicros" | "lastError" | "positionMicros" | "files" | "otherBackups" | "warnings"> = { warnings: [] };
+
+  async function backUp(): Promise<void> {
+    const { signal } = cancel;
+    await index.settled(signal);
+    const begunMicros = seams.nowMicros();
+    const merged = merge.ready();
+    const writer = await openDirectoryWriter(seams, directory, signal, seams.lease, merge.directoryName);
+    try {
+      const others = writer.existing.filter((found) => "file" in found && !isOwn(found.file.manifest)).length;
+      const task = { index, writer, hostId: options.hostId, productVersion: options.productVersion, full: false, store: false, append: true, isDamaged: options.isDamaged, destination: uri, written: options.written };
+      const { manifest, bytesWritten, warnings } = await runBackup(seams, { ...task, ...(merged && { merged }) }, signal, () => {});
+      last.lastSuccessMicros = seams.nowMicros();
+      last.positionMicros = manifest.manifest.positionMicros;
+      newest = manifest.manifest;
+      last.otherBackups = others;
+      last.warnings = others < limits.autoBackupOthers ? warnings : [...warnings, `${others} backups of earlier histories lie there, one for each restore; no backup removes them: prune those that nobody needs.`];
+      last.files = manifest.manifest.segments.length + 1;
+      delete last.lastError;
+      onRun({ outcome: "performed", backup: describeManifest({ uri, container: "DIRECTORY" }, manifest), bytesWritten, micros: last.lastSuccessMicros - begunMicros, warnings: last.warnings });
+      if (merged) await merge.clear();
+      merge.consider(manifest.manifest);
+    } finally {
+      await writer.close();
+    }
+  }
+
+  const isOwn = ({ indexId, lineage }: Manifest) => indexId === index.indexId() && lineage === index.lineage();
+
+  /** A directory that was lost while nobody wrote is noticed, and made again. */
+  async function look(): Promise<void> {
+    const manifest = newest;
+    if (!enabled || closing || dirty || pauses > 0 || running !== undefined || manifest === undefined) return;
+    const reader = openDirectoryReader(seams, directory);
+    const sizes = await Promise.all(manifest.segments.map(async ({ name, sizeBytes }) => (await reader.sizeOf(name)) === sizeBytes));
+    const names = await seams.files.list(directory).catch(() => []);
+    if (sizes.includes(false) || !names.some((name) => parseManifestName(name)?.number === manifest.number)) touch();
+  }
+  const looking = setInterval(() => void look().catch(() => touch()), checkMs);
+  looking.unref();
+
+  async function run(): Promise<void> {
+    dirty = false;
+    cancel = new AbortController();
+    lastBegun = performance.now();
+    try {
+      await backUp();
+      attempts = 0;
+    } catch (thrown) {
+      dirty = true;
+      await merge.clear().catch(options.onBackgroundError);
+      if (cancel.signal.aborted) return;
+      attempts += 1;
+      const error = HostError.from(fromFileError(thrown, `The automatic backup to ${directory}`));
+      last.lastFailureMicros = seams.nowMicros();
+      last.lastError = error;
+      onRun({ outcome: "failed", error, attempts });
+    }
+  }
+
+  const dueInMs = () =>
+    attempts > 0
+      ? Math.min(retryMs * 2 ** (attempts - 1), retryMaxMs)
+      : Math.max(0, lastBegun + intervalMs - performance.now());
+
+  function begin(): void {
+    timer = undefined;
+    running = run().finally(() => {
+      running = undefined;
+      schedule();
+    });
+  }
+
+  function schedule(): void {
+    if (!enabled || closing || !dirty || pauses > 0 || running !== undefined || timer !== undefined) return;
+    timer = setTimeout(begin, dueInMs());
+  }
+
+  function unschedule(): void {
+    clearTimeout(timer);
+    timer = undefined;
+  }
+
+  function touch(): void {
+    dirty = true;
+    schedule();
+  }
+
+  /** A run may wait long, for a directory that another backup holds. */
+  async function stopRun(why: string): Promise<void> {
+    unschedule();
+    cancel.abort(new HostError("OPERATION_CANCELLED", why));
+    await running;
+  }
+
+  schedule();
+  return {
+    status: () => ({
+      enabled,
+      directory,
+      indexLink: index.link,
+      state: !enabled ? "OFF" : running !== undefined ? "RUNNING" : attempts > 0 ? "RETRYING" : dirty ? "WAITING" : "CURRENT",
+      failuresInARow: attempts,
+      ...last,
+    }),
+    async configure(wanted) {
+      enabled = wanted;
+      // Who switches it on, or on again, does not wait for what an earlier failure has put off.
+      attempts = 0;
+      if (wanted) unschedule();
+      else await stopRun("Automatic backups were switched off.");
+      schedule();
+    },
+    changed() {
+      if (dirty && enabled) onRun({ outcome: "skipped" });
+      touch();
+    },
+    async pause() {
+      pauses += 1;
+      await stopRun("The index is being restored; the automatic backup begins anew afterwards.");
+      let resumed = false;
+      return () => {
+        if (resumed) return;
+        resumed = true;
+        pauses -= 1;
+        schedule();
+      };
+    },
+    async close() {
+      closing = true;
+      clearInterval(looking);
+      unschedule();
+      const grace = setTimeout(() => cancel.abort(new HostError("SHUTTING_DOWN", "The host was shut down before the automatic backup was done.")), limits.shutdownMs);
+      await running;
+      if (enabled && dirty && attempts === 0 && pauses === 0) await run();
+      clearTimeout(grace);
+      cancel.abort();
+      await merge.close();
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { httpStore } from "../../../test/support/http-store.js";
+import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
+import { systemSeams } from "../../io/seams.js";
+import { parseHttpUri } from "./uri.js";
+import { openPeer } from "./peer.js";
+import { upload } from "./upload.js";
+
+async function send(tells: boolean): Promise<void> {
+  const store = await httpStore();
+  // The last part is looked at for longer than silence is borne.
+  store.fault = ({ headers }, incoming, response) => {
+    if (headers["content-length"] !== "10" || headers["content-range"] !== undefined || headers.prefer !== "processing") return false;
+    const timer = tells ? setInterval(() => response.writeProcessing(), 50) : undefined;
+    setTimeout(() => {
+      clearInterval(timer);
+      response.end();
+    }, 1000);
+    incoming.resume();
+    return true;
+  };
+  const path = join(temporaryDirectory(), "file");
+  writeFileSync(path, randomBytes(10));
+  const peer = openPeer(parseHttpUri(`${store.origin}/x`), { role: "The store", policy: { allowPrivate: true, allowed: [] }, tls: {} });
+  const seams = { ...systemSeams, transfer: { patienceMs: 600, silenceMs: 300, backOffMs: 10 } };
+  try {
+    await upload(seams, peer, { path, sizeBytes: 10, sha256: "0".repeat(64) }, new AbortController().signal, () => {});
+  } finally {
+    peer.close();
+  }
+}
+
+test("a receiver that takes long is waited for while it says that it works", async () => {
+  await send(true);
+});
+
+test("one that says nothing is given up", async () => {
+  await expect(send(false)).rejects.toMatchObject({ reason: "DESTINATION_UNREACHABLE" });
+});

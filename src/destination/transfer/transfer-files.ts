@@ -1,0 +1,74 @@
+import { join } from "node:path";
+import { HostError } from "../../errors.js";
+import { temporaryPrefix, writeFileDurably } from "../../io/durable-file.js";
+import { readSmallFile } from "../../io/read-file.js";
+import type { Seams } from "../../io/seams.js";
+import { isTransferName, type TransferRecord } from "./transfer.js";
+
+/** Where transfers lie: of each one its bytes and a record, `NAME.bin` and `NAME.json`, in a directory of their own. */
+export interface TransferFiles {
+  readonly directory: string;
+  dataPath(name: string): string;
+  /** Durable when it resolves. */
+  writeRecord(record: TransferRecord): Promise<void>;
+  remove(name: string): Promise<void>;
+  /**
+   * Those of which both are there; removes what a stop left unfinished. A record that cannot be read decides nothing: it stays
+   * with its bytes for `keepMs` after they were last written, and `onUnreadable` hears of it.
+   */
+  load(keepMs: number, onUnreadable: (path: string) => void): Promise<TransferRecord[]>;
+}
+
+const recordBytes = 8 * 1024 * 1024;
+
+export function transferFiles(seams: Pick<Seams, "files" | "randomHex">, directory: string): TransferFiles {
+  const { files } = seams;
+  const dataPath = (name: string) => join(directory, `${name}.bin`);
+  const recordPath = (name: string) => join(directory, `${name}.json`);
+
+  async function read(name: string): Promise<TransferRecord | "unreadable" | undefined> {
+    const data = await files.status(dataPath(name));
+    if (data?.kind !== "file") return undefined;
+    try {
+      const record = JSON.parse((await readSmallFile(files, recordPath(name), recordBytes)).toString("utf8")) as TransferRecord;
+      const sound = record.name === name && [record.sizeBytes, record.committedBytes, record.createTimeMicros].every(Number.isSafeInteger) && data.sizeBytes >= record.committedBytes;
+      return sound ? record : "unreadable";
+    } catch (error) {
+      if (error instanceof SyntaxError || error instanceof TypeError || error instanceof HostError) return "unreadable";
+      throw error;
+    }
+  }
+
+  async function modifiedMs(name: string): Promise<number> {
+    const [data, record] = await Promise.all([files.status(dataPath(name)), files.status(recordPath(name))]);
+    return Math.max(data?.modifiedMs ?? 0, record?.modifiedMs ?? 0);
+  }
+
+  return {
+    directory,
+    dataPath,
+    writeRecord: (record) => writeFileDurably(seams, recordPath(record.name), Buffer.from(JSON.stringify(record))),
+    async remove(name) {
+      // The record first: bytes without one are nothing.
+      await files.remove(recordPath(name));
+      await files.remove(dataPath(name));
+    },
+    async load(keepMs, onUnreadable) {
+      if ((await files.status(directory)) === undefined) await files.makeDirectory(directory);
+      const records: TransferRecord[] = [];
+      const kept: string[] = [];
+      const names = await files.list(directory);
+      for (const entry of names) {
+        const name = entry.endsWith(".json") && !entry.startsWith(temporaryPrefix) ? entry.slice(0, -".json".length) : undefined;
+        const record = name !== undefined && isTransferName(name) ? await read(name) : undefined;
+        if (name !== undefined && record === "unreadable" && (await modifiedMs(name)) > Date.now() - keepMs) {
+          onUnreadable(recordPath(name));
+          kept.push(name);
+        } else if (record !== undefined && record !== "unreadable") records.push(record);
+      }
+      const known = new Set([...kept, ...records.map(({ name }) => name)].flatMap((name) => [`${name}.bin`, `${name}.json`]));
+      for (const entry of names) if (!known.has(entry)) await files.removeTree(join(directory, entry));
+      return records;
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import { dirname, resolve } from "node:path";
+import { resolveRoots } from "../destination/file/roots.js";
+import { HostError } from "../errors.js";
+import { resolveOptions, type HostOptions } from "./options.js";
+import { parseAllowedDestination } from "../destination/http/address-policy.js";
+import { clientTls } from "../destination/http/tls.js";
+import { checkExposure } from "../security/exposure.js";
+import { parseTokens } from "../security/tokens.js";
+
+/** Checks the settings of a host as its start does, as far as that goes without starting it: CONFIGURATION_INVALID. */
+export async function checkConfiguration(given: HostOptions): Promise<void> {
+  const options = resolveOptions(given);
+  const { files } = options.seams;
+  checkExposure({
+    httpHost: options.httpHost,
+    grpcHost: options.grpcHost,
+    authenticated: options.tokens !== undefined || options.tls?.clientCa !== undefined,
+    backupRoots: options.backupRoots,
+  });
+  if (options.tokens !== undefined) parseTokens(options.tokens);
+  await resolveRoots(files, options.backupRoots);
+  await resolveRoots(files, options.fileRoots, "file root");
+  options.allowDestinations.map(parseAllowedDestination);
+  clientTls(options.clientTls);
+  for (const directory of [options.dataDirectory, ...(options.autoBackupDirectory === undefined ? [] : [options.autoBackupDirectory])]) {
+    const path = resolve(directory);
+    const status = await files.status(path);
+    if (status !== undefined && status.kind !== "directory") throw new HostError("CONFIGURATION_INVALID", `${path} is no directory.`);
+    if (status === undefined && (await files.status(dirname(path)))?.kind !== "directory") throw new HostError("CONFIGURATION_INVALID", `The directory ${path} is not there, and neither is its parent: make it, or mount the disk.`);
+  }
+}

@@ -1,0 +1,81 @@
+import { join } from "node:path";
+import type { OperationView } from "../backup/model.js";
+import { sqliteKit } from "../engine/sqlite/kit.js";
+import { HostError } from "../errors.js";
+import { lockDirectory } from "../io/directory-lock.js";
+import { fromFileError } from "../io/file-error.js";
+import type { Seams } from "../io/seams.js";
+import { limits } from "../limits.js";
+import { durableIndexLink } from "../service/documents/factories.js";
+import { openDocumentIndex, type DocumentIndex } from "../store/document-index.js";
+
+/** The index of a data directory that no host has written to. */
+export interface EmptyIndex {
+  readonly dataDirectory: string;
+  readonly temporaryDirectory: string;
+  /** INDEX_NOT_FOUND for any but the durable one. */
+  of(link: string): DocumentIndex;
+  /** Hears how work on it ended: a directory that was made for it goes again if it came to nothing. */
+  settled(view: OperationView): void;
+  close(): Promise<void>;
+}
+
+/** What a run that was cut off leaves in a directory that was made for it. */
+const leftovers = ["lock.sqlite", "lock.sqlite-journal", "document-index", "temporary"];
+/** What a file system of its own has at its top. */
+const ofFileSystem = ["lost+found"];
+
+/** DESTINATION_OCCUPIED where the directory holds anything: what is there is not to be lost for a backup. */
+export async function openEmptyIndex(seams: Seams, dataDirectory: string): Promise<EmptyIndex> {
+  const { files } = seams;
+  const occupied = (why: string) =>
+    new HostError("DESTINATION_OCCUPIED", `${dataDirectory} ${why}; nothing was changed. Name a directory that is empty or missing, or start a host on this one and restore there: holdfast restore SOURCE --address HOST:PORT.`);
+  const status = await files.status(dataDirectory);
+  if (status && status.kind !== "directory") throw occupied("is no directory");
+  const foreign = status ? (await files.list(dataDirectory)).filter((name) => !leftovers.includes(name) && !ofFileSystem.includes(name)) : [];
+  if (foreign.length > 0) throw occupied(`holds ${foreign[0]}`);
+  const made = status === undefined;
+  try {
+    if (made) await files.makeDirectory(dataDirectory);
+  } catch (error) {
+    throw fromFileError(error, `Making the data directory ${dataDirectory}`);
+  }
+  const lock = lockDirectory(join(dataDirectory, "lock.sqlite"));
+  let index: DocumentIndex | undefined;
+  let filled = false;
+  const close = async () => {
+    await index?.close();
+    lock.release();
+    if (made && !filled) await files.removeTree(dataDirectory);
+  };
+  try {
+    const temporaryDirectory = join(dataDirectory, "temporary");
+    await files.removeTree(temporaryDirectory);
+    await files.makeDirectory(temporaryDirectory);
+    const opened = await openDocumentIndex(seams, sqliteKit, {
+      link: durableIndexLink,
+      inMemory: false,
+      directory: join(dataDirectory, "document-index"),
+      engine: { durable: true, nowMicros: seams.nowMicros, retainedVersions: limits.retainedVersions, historyMicros: limits.historyMs * 1000 },
+      onBackgroundError: () => {},
+    });
+    index = opened;
+    if ((await opened.state()).positionMicros > 0) {
+      filled = true;
+      throw occupied("holds an index with documents");
+    }
+    return {
+      dataDirectory,
+      temporaryDirectory,
+      of(link) {
+        if (link === durableIndexLink) return opened;
+        throw new HostError("INDEX_NOT_FOUND", `Only ${durableIndexLink} outlives a host, so only it can be restored into a data directory.`, { metadata: { link } });
+      },
+      settled: ({ error, result }) => void (filled ||= error === undefined && result !== undefined && "lineage" in result && !("forecast" in result)),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

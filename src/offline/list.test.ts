@@ -1,0 +1,22 @@
+import { hostFixture } from "../../test/support/host-fixture.js";
+import { temporaryDirectory } from "../../test/support/temporary-directory.js";
+import { listFiles } from "./list.js";
+
+const never = new AbortController().signal;
+
+test("what is read of the files to compare is told, up to the whole", async () => {
+  const fixture = await hostFixture();
+  await fixture.put("a", { pad: "x".repeat(3_000_000) });
+  await fixture.backup("chain");
+  await fixture.put("b", { n: 1 });
+  await fixture.backup("chain");
+  const told: [number, number][] = [];
+  const listed = await listFiles(fixture.uri("chain"), { recursive: true, stateDirectory: temporaryDirectory(), onDigestBytes: (...progress) => told.push(progress) }, never);
+  expect(listed.map(({ state }) => state)).toEqual(["COMPLETE"]);
+  const segments = new Map(listed.flatMap(({ backup }) => backup?.segments ?? []).map(({ name, sizeBytes }) => [name, sizeBytes]));
+  expect(segments.size).toBe(2);
+  const total = [...segments.values()].reduce((sum, size) => sum + size, 0);
+  expect(told.length).toBeGreaterThan(3);
+  expect(told.map(([, whole]) => whole)).toEqual(told.map(() => total));
+  expect(told.at(-1)?.[0]).toBe(total);
+});

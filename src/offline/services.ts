@@ -1,0 +1,110 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Transport } from "@connectrpc/connect";
+import { Operations as OperationsDescriptor } from "../../gen/ts/google/longrunning/operations_pb.js";
+import { ManagementService as ManagementServiceDescriptor } from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import { openOperations } from "../operation/operations.js";
+import { sqliteKit } from "../engine/sqlite/kit.js";
+import { HostError } from "../errors.js";
+import { temporaryPrefix } from "../io/durable-file.js";
+import { errnoOf } from "../io/file-system.js";
+import { systemSeams } from "../io/seams.js";
+import { limits } from "../limits.js";
+import { openEmptyIndex } from "./empty-index.js";
+import { productVersion } from "../host/product-version.js";
+import { clientTls } from "../destination/http/tls.js";
+import { filePlaces } from "../service/backups/file-places.js";
+import { inspectionMethods } from "../api/services/inspection.js";
+import { operationsImpl } from "../api/services/operations.js";
+import { startMethods } from "../api/services/start.js";
+import { watchOperation } from "../api/services/watch-operation.js";
+import { httpPlaces } from "../service/backups/http-places.js";
+import { createIndexStates } from "../service/backups/index-states.js";
+import { createManagementService } from "../service/backups/management.js";
+import { placesByScheme } from "../service/backups/places.js";
+import { openVerifications } from "../service/backups/verifications.js";
+import { bindService } from "../api/call/bound-service.js";
+import { inProcessTransport } from "../transport/in-process.js";
+import { statusOf } from "../api/status.js";
+
+export interface OfflineOptions {
+  /** A missing or empty directory that a backup may be restored into; a host started on it goes on from there. */
+  dataDirectory?: string;
+  /** Where outcomes of checks are remembered; made if it is missing. */
+  stateDirectory: string;
+  /** Hears of what could not be remembered and of errors that their caller is told nothing of. */
+  onError?: (error: unknown) => void;
+}
+
+/** The services of a host that look into backups, without a host. */
+export interface Offline {
+  readonly transport: Transport;
+  /** Ends what is under way. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves, in this process and over files alone, what of ManagementService needs no running host: describing, listing,
+ * checking, comparing and exporting backups, and restoring one into an empty data directory.
+ */
+export async function openOffline({ dataDirectory, stateDirectory, onError = () => {} }: OfflineOptions): Promise<Offline> {
+  const seams = systemSeams;
+  const index = dataDirectory === undefined ? undefined : await openEmptyIndex(seams, resolve(dataDirectory));
+  // Beside the index that is made, which its parts are moved to; otherwise wherever TMPDIR says.
+  const temporaryDirectory = index?.temporaryDirectory ?? (await makeTemporaryDirectory());
+  const operations = await openOperations({
+    seams,
+    journal: { load: async () => [], write: async () => {}, remove: async () => {} },
+    onSettled: (view) => index?.settled(view),
+    onJournalError: onError,
+  });
+  await mkdir(stateDirectory, { recursive: true, mode: 0o700 }).catch(onError);
+  // The user of the command may read and write what lies there anyway: no roots, and every address but those of metadata services.
+  const files = filePlaces({ seams, roots: { paths: [], what: "backup root" }, dataDirectory: index?.dataDirectory ?? temporaryDirectory, autoBackupDirectory: temporaryDirectory });
+  const http = httpPlaces({ seams, policy: { allowPrivate: true, allowed: [] }, tls: clientTls({}), temporaryDirectory });
+  const reading = { seams, kit: sqliteKit, temporaryDirectory, ownIndexIds: () => [], indexOf: (link: string) => index?.of(link) ?? noHost(), placesOf: placesByScheme({ file: files, http, https: http }) };
+  const states = createIndexStates(reading);
+  const management = createManagementService({
+    ...reading,
+    operations,
+    files,
+    states,
+    written: { has: () => false, add: async () => undefined, drop: () => {} },
+    verifications: await openVerifications(seams, join(stateDirectory, "verifications.json"), onError),
+    hostId: "",
+    productVersion,
+    describeHost: noHost,
+    pauseAutoBackup: async () => () => {},
+  });
+  const conversion = { statusOf, nowMicros: seams.nowMicros };
+  const services = [
+    bindService(ManagementServiceDescriptor, {
+      ...inspectionMethods(management, conversion),
+      restore: startMethods(management, conversion, () => false).restore,
+      watchOperation: ({ name }, { signal }) => watchOperation(operations, name, conversion, signal),
+    }),
+    bindService(OperationsDescriptor, operationsImpl(operations, conversion)),
+  ];
+  return {
+    transport: inProcessTransport(services, onError),
+    async close() {
+      await operations.close(limits.shutdownMs);
+      await states.close();
+      await index?.close();
+      await rm(temporaryDirectory, { recursive: true, force: true });
+    },
+  };
+}
+
+function noHost(): never {
+  throw new HostError("CONFIGURATION_INVALID", "This takes the index of a running host: name one with --address HOST:PORT.");
+}
+
+async function makeTemporaryDirectory(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), temporaryPrefix));
+  } catch (cause) {
+    throw new HostError("CONFIGURATION_INVALID", `Cannot create a temporary directory in ${tmpdir()} (${errnoOf(cause) ?? "unknown error"}). Set TMPDIR to a directory that exists and that this user may write to.`, { cause });
+  }
+}

@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { temporaryDirectory } from "../../test/support/temporary-directory.js";
+import { systemSeams } from "../io/seams.js";
+import { operationJournal } from "./journal.js";
+import type { OperationView } from "../backup/model.js";
+
+const view = (name: string): OperationView => ({
+  name: `operations/${name}`, kind: "backup", indexLink: "/core/document-index", target: "file:/b", startTimeMicros: 5, endTimeMicros: 6,
+  progress: { stage: "done" } as OperationView["progress"], done: true,
+});
+
+test("any changed byte of an operation's file leaves that operation out, says so and keeps the file", async () => {
+  const directory = join(temporaryDirectory(), "operations");
+  const damaged: string[] = [];
+  const journal = operationJournal(systemSeams, directory, (path) => damaged.push(path));
+  await journal.load();
+  await journal.write({ view: view("a") });
+  await journal.write({ view: view("b") });
+  expect((await journal.load()).map((one) => one.view)).toEqual([view("a"), view("b")]);
+  const path = join(directory, "a.json");
+  const good = readFileSync(path);
+  for (let at = 0; at < good.length - 1; at += 1) {
+    const bad = Buffer.from(good);
+    bad[at] = (bad[at] ?? 0) ^ 1;
+    writeFileSync(path, bad);
+    expect([at, (await journal.load()).map(({ view: { name } }) => name)]).toEqual([at, ["operations/b"]]);
+  }
+  expect(new Set(damaged)).toEqual(new Set([path]));
+  expect(readdirSync(directory)).toContain("a.json");
+});
+
+test("a file of an earlier release, without a digest, is read where it has the fields of an operation", async () => {
+  const directory = join(temporaryDirectory(), "operations");
+  const journal = operationJournal(systemSeams, directory, () => {});
+  await journal.load();
+  writeFileSync(join(directory, "a.json"), JSON.stringify({ view: view("a") }));
+  writeFileSync(join(directory, "b.json"), JSON.stringify({ view: { ...view("b"), startTimeMicros: "5" } }));
+  expect((await journal.load()).map((one) => one.view)).toEqual([view("a")]);
+});

@@ -1,0 +1,23 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemSeams } from "../../io/seams.js";
+import { autoBackupSetting } from "./auto-backup-setting.js";
+
+const directory = mkdtempSync(join(tmpdir(), "holdfast-test-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+test("is off where nobody chose, and then what was chosen last", async () => {
+  const setting = autoBackupSetting(systemSeams, join(directory, "chosen.json"));
+  expect(await setting.load()).toEqual({ enabled: false });
+  for (const enabled of [true, false, true]) {
+    await setting.save(enabled);
+    expect(await setting.load()).toEqual({ enabled });
+  }
+});
+
+test.each(["", "{", "null", '{"enabled":"yes"}', "x".repeat(10_000)])("a file that says nothing sound (%#) switches backups on, not off, and says so", async (text) => {
+  const path = join(directory, "damaged.json");
+  writeFileSync(path, text);
+  expect(await autoBackupSetting(systemSeams, path).load()).toEqual({ enabled: true, warning: expect.stringContaining(path) as string });
+});

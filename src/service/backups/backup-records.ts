@@ -1,0 +1,138 @@
+import type { AutoBackupRun } from "../../backup/schedule/auto-backup.js";
+import { HostError } from "../../errors.js";
+import { writeFileDurably } from "../../io/durable-file.js";
+import { errnoOf } from "../../io/file-system.js";
+import { readSmallFile } from "../../io/read-file.js";
+import type { Seams } from "../../io/seams.js";
+import { limits } from "../../limits.js";
+import type { BackupRecord, BackupResult, OperationView } from "./management-service.js";
+
+/** How backups went last, one record for each index and destination: the newest limits.backupRecords, over restarts too. */
+export interface BackupRecords {
+  /** The newest first. */
+  all(): readonly BackupRecord[];
+  /** Takes an operation that has ended; all but backups that wrote, or were to, are none of its business. */
+  noteOperation(view: OperationView): void;
+  noteAutoBackup(run: AutoBackupRun, automatic: { indexLink: string; destination: string }): void;
+  /** Writes down what is not yet. */
+  close(): Promise<void>;
+}
+
+export interface BackupRecordsOptions {
+  seams: Pick<Seams, "files" | "randomHex" | "nowMicros">;
+  path: string;
+  warn(fields: object, message: string): void;
+}
+
+export async function openBackupRecords({ seams, path, warn }: BackupRecordsOptions): Promise<BackupRecords> {
+  const records = new Map<string, BackupRecord>();
+  for (const record of await load()) records.set(keyOf(record), record);
+  let timer: NodeJS.Timeout | undefined;
+  let dirty = false;
+  let writing: Promise<void> | undefined;
+
+  async function load(): Promise<BackupRecord[]> {
+    try {
+      const text = (await readSmallFile(seams.files, path, limits.backupRecordBytes)).toString("utf8");
+      const value: unknown = JSON.parse(text);
+      if (Array.isArray(value) && value.every(isRecord)) return value.slice(0, limits.backupRecords).reverse();
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return [];
+      // A disk that cannot be read is left as it is; a file that holds something else is put aside.
+      if (!(error instanceof SyntaxError) && !(error instanceof HostError)) {
+        warn({ err: error, path }, "the records of backups cannot be read; they begin anew");
+        return [];
+      }
+    }
+    const aside = `${path}.unreadable`;
+    await seams.files.rename(path, aside).catch(() => {});
+    warn({ path, aside }, "the records of backups are unreadable; they were put aside and begin anew");
+    return [];
+  }
+
+  function write(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    dirty = true;
+    return (writing ??= (async () => {
+      while (dirty) {
+        dirty = false;
+        const text = JSON.stringify(all());
+        await writeFileDurably(seams, path, Buffer.from(`${text}\n`)).catch((error: unknown) =>
+          warn({ err: error, path }, "the records of backups could not be written down; they are known until the host stops"),
+        );
+      }
+      writing = undefined;
+    })());
+  }
+
+  const all = () => [...records.values()].reverse();
+
+  function change(indexLink: string, destination: string, fields: Partial<BackupRecord>): void {
+    const key = keyOf({ indexLink, destination });
+    const before = records.get(key) ?? { ...empty, indexLink, destination };
+    // The last to be put in is the newest.
+    records.delete(key);
+    records.set(key, { ...before, ...fields });
+    const [oldest] = records.keys();
+    if (records.size > limits.backupRecords && oldest !== undefined) records.delete(oldest);
+  }
+
+  const success = ({ backup, bytesWritten }: Pick<BackupResult, "backup" | "bytesWritten">, atMicros: number, durationMicros: number): Partial<BackupRecord> => ({
+    lastSuccessMicros: atMicros,
+    backupName: backup.name,
+    positionMicros: backup.positionMicros,
+    bytesWritten,
+    sizeBytes: backup.sizeBytes,
+    durationMicros,
+    lastError: "",
+    window: backup.window,
+  });
+
+  const failure = ({ message }: HostError, atMicros: number): Partial<BackupRecord> => ({ lastFailureMicros: atMicros, lastError: message.slice(0, limits.backupErrorLength) });
+
+  return {
+    all,
+    noteOperation({ kind, indexLink, target, startTimeMicros, endTimeMicros = seams.nowMicros(), error, result }) {
+      if (kind !== "backup") return;
+      // One that somebody called off says nothing of the destination.
+      if (error?.reason === "OPERATION_CANCELLED") return;
+      // Each stream would else have a record of its own.
+      const destination = target.replace(/^transfer:.*/s, "transfer:");
+      if (error) change(indexLink, destination, failure(error, endTimeMicros));
+      // Without a name it was only validated.
+      else if (result && "bytesWritten" in result && result.backup.name !== "") change(indexLink, destination, success(result, endTimeMicros, endTimeMicros - startTimeMicros));
+      else return;
+      void write();
+    },
+    noteAutoBackup(run, { indexLink, destination }) {
+      if (run.outcome === "skipped") return;
+      const nowMicros = seams.nowMicros();
+      change(indexLink, destination, run.outcome === "failed" ? failure(run.error, nowMicros) : success(run, nowMicros, run.micros));
+      timer ??= setTimeout(() => void write(), limits.backupRecordsWriteMs).unref();
+    },
+    async close() {
+      await writing;
+      if (timer !== undefined) await write();
+    },
+  };
+}
+
+const empty = { lastSuccessMicros: 0, backupName: "", positionMicros: 0, bytesWritten: 0, sizeBytes: 0, durationMicros: 0, lastFailureMicros: 0, lastError: "" };
+
+const keyOf = ({ indexLink, destination }: Pick<BackupRecord, "indexLink" | "destination">) => `${indexLink}\n${destination}`;
+
+function isRecord(value: unknown): value is BackupRecord {
+  if (typeof value !== "object" || value === null) return false;
+  const fields = value as Record<string, unknown>;
+  const texts = ["indexLink", "destination", "backupName", "lastError"];
+  const numbers = ["lastSuccessMicros", "positionMicros", "bytesWritten", "sizeBytes", "durationMicros", "lastFailureMicros"];
+  return texts.every((name) => typeof fields[name] === "string") && numbers.every((name) => Number.isSafeInteger(fields[name])) && isWindow(fields["window"]);
+}
+
+function isWindow(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (typeof value !== "object" || value === null) return false;
+  const fields = value as Record<string, unknown>;
+  return ["earliestMicros", "latestMicros", "historyStartMicros"].every((name) => Number.isSafeInteger(fields[name])) && ["string", "undefined"].includes(typeof fields["boundingLink"]);
+}

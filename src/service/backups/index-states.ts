@@ -1,0 +1,137 @@
+import { documentState, type DocumentState } from "../../backup/document-state.js";
+import { withManifest } from "../../backup/inspect.js";
+import type { Report } from "../../backup/report.js";
+import { openScratchIndex } from "../../backup/scratch-index.js";
+import { withSegmentFiles } from "../../backup/segment-files.js";
+import { resolveTargetTime } from "../../backup/target-time.js";
+import type { Engine, EngineKit, NearLog, RestorableWindow } from "../../engine/engine.js";
+import { HostError } from "../../errors.js";
+import type { Seams } from "../../io/seams.js";
+import type { Manifest } from "../../segment/manifest.js";
+import { limits } from "../../limits.js";
+import type { DocumentIndex } from "../../store/document-index.js";
+import type { IndexMoment } from "./management-service.js";
+import type { PlacesOf } from "./places.js";
+
+/** A state that can be read until it is closed. */
+export interface OpenState extends DocumentState {
+  /** How many there are; of a moment of the live index, how many there are now. */
+  documentCount: number;
+  close(): Promise<void>;
+}
+
+/** States of indexes: of the live one and of backups, at their end or at a moment. */
+export interface IndexStates {
+  /** OPERATION_LIMIT where as many backups as may be are open. `check` looks at the backup's manifest and throws for one that may not be opened. */
+  open(moment: IndexMoment, signal: AbortSignal, report: Report, check?: (manifest: Manifest) => void): Promise<OpenState>;
+  near(moment: IndexMoment, timeMicros: number, count: number, signal: AbortSignal): Promise<NearLog & { window: RestorableWindow }>;
+  /** Closes what is open still: who reads a stream may leave without a word. Nothing is opened any more. */
+  close(): Promise<void>;
+}
+
+export interface IndexStatesOptions {
+  seams: Seams;
+  kit: EngineKit;
+  indexOf(link: string): DocumentIndex;
+  placesOf: PlacesOf;
+  temporaryDirectory: string;
+  /** The ids of the host's indexes: where "the newest backup" is asked for, its own come first. */
+  ownIndexIds(): string[];
+}
+
+export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDirectory, ownIndexIds }: IndexStatesOptions): IndexStates {
+  let scratches = 0;
+  let closed = false;
+  const closings = new Set<() => Promise<void>>();
+
+  /** Closed once: by its reader, or with everything. */
+  async function kept({ close: release, ...state }: OpenState): Promise<OpenState> {
+    let closing: Promise<void> | undefined;
+    const close = () => {
+      closings.delete(close);
+      return (closing ??= release());
+    };
+    closings.add(close);
+    if (closed) {
+      await close();
+      throw new HostError("SHUTTING_DOWN", "What was to be read was closed before it was open.");
+    }
+    return { ...state, close };
+  }
+
+  /** Pruning and the end of the generation wait until it is closed. */
+  async function openLive({ indexLink, targetTimeMicros }: IndexMoment): Promise<OpenState> {
+    const held = await holdEngine(indexOf(indexLink));
+    try {
+      const snapshot = await held.engine.snapshot();
+      const close = async () => {
+        await snapshot.release();
+        held.release();
+      };
+      try {
+        const target = resolveTargetTime(targetTimeMicros, snapshot.window, false);
+        return { ...documentState(held.engine, target.targetTimeMicros ?? snapshot.positionMicros), documentCount: snapshot.documents, close };
+      } catch (error) {
+        await snapshot.release();
+        throw error;
+      }
+    } catch (error) {
+      held.release();
+      throw error;
+    }
+  }
+
+  async function openBackup({ uri = "", manifest: name, targetTimeMicros, indexLink, bearer }: IndexMoment, signal: AbortSignal, report: Report, check: (manifest: Manifest) => void): Promise<OpenState> {
+    if (scratches >= limits.scratchIndexes) throw new HostError("OPERATION_LIMIT", `${scratches} backups are being read, as many as the host allows; wait for one to end.`);
+    scratches += 1;
+    try {
+      const reader = await (await placesOf(uri).source(uri, bearer)).open(signal, report);
+      try {
+        const scratch = await withManifest(reader, { name, indexLink, indexIds: ownIndexIds() }, signal, async ({ manifest }) => {
+          check(manifest);
+          const target = resolveTargetTime(targetTimeMicros, manifest.window, false);
+          return openScratchIndex(seams, kit, { reader, manifest, temporaryDirectory, ...target }, signal, report);
+        });
+        const close = async () => {
+          scratches -= 1;
+          await scratch.close();
+        };
+        return { ...documentState(scratch.engine), documentCount: scratch.documents, close };
+      } finally {
+        await reader.close();
+      }
+    } catch (error) {
+      scratches -= 1;
+      throw error;
+    }
+  }
+
+  return {
+    open: async (moment, signal, report, check = () => undefined) => kept(await (moment.uri === undefined ? openLive(moment) : openBackup(moment, signal, report, check))),
+    async close() {
+      closed = true;
+      await Promise.all([...closings].map((close) => close()));
+    },
+    async near({ uri, manifest: name, indexLink, bearer }, timeMicros, count, signal) {
+      if (uri === undefined) {
+        return indexOf(indexLink).withEngine(async (engine) => ({ ...(await engine.near(timeMicros, count)), window: (await engine.state()).window }));
+      }
+      const reader = await (await placesOf(uri).source(uri, bearer)).open(signal, () => {});
+      try {
+        return await withManifest(reader, { name, indexLink, indexIds: ownIndexIds() }, signal, async ({ manifest }) => {
+          const near = await withSegmentFiles(seams, reader, manifest, temporaryDirectory, signal, (segments) => kit.nearSegments(segments, timeMicros, count, signal));
+          return { ...near, window: manifest.window };
+        });
+      } finally {
+        await reader.close();
+      }
+    },
+  };
+}
+
+/** The live engine until it is let go. */
+function holdEngine(index: DocumentIndex): Promise<{ engine: Engine; release: () => void }> {
+  return new Promise((resolve, reject) => {
+    index.withEngine((engine) => new Promise<void>((release) => resolve({ engine, release }))).catch(reject);
+  });
+}

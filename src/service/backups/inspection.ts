@@ -1,0 +1,98 @@
+import { differenceOf, isSameVersion, pairsOf } from "../../backup/diff.js";
+import { everything } from "../../backup/document-state.js";
+import type { Report } from "../../backup/report.js";
+import type { DocumentVersion } from "../../document/document.js";
+import type { NearLog, RestorableWindow } from "../../engine/engine.js";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import type { IndexStates, OpenState } from "./index-states.js";
+import type { DiffSummary, DocumentDifference, DocumentSelection, IndexMoment } from "./management-service.js";
+
+/** How far a comparison is: of what it does now. */
+export interface DiffProgress {
+  stage: string;
+  recordsDone: number;
+  /** 0: not known. */
+  recordsTotal: number;
+}
+
+/** Looks into backups and moments of the live index, and changes nothing. */
+export interface InspectionService {
+  /** Differences in the order of their links; the sums come last. */
+  diff(from: IndexMoment, to: IndexMoment, selection: DocumentSelection | undefined, signal: AbortSignal, onProgress?: (progress: DiffProgress) => void): AsyncGenerator<DocumentDifference | DiffSummary>;
+  /** Documents in the order of their links. */
+  export(moment: IndexMoment, selection: DocumentSelection | undefined, signal: AbortSignal): AsyncGenerator<DocumentVersion>;
+  /** What was written next to the moment, which the request has to name. */
+  moment(moment: IndexMoment, count: number, signal: AbortSignal): Promise<NearLog & { window: RestorableWindow }>;
+}
+
+export function createInspectionService(states: IndexStates): InspectionService {
+  return {
+    async *diff(from, to, selection = everything, signal, onProgress = () => {}) {
+      const [left, right] = await openBoth(states, from, to, signal, onProgress);
+      try {
+        const summary: DiffSummary = { created: 0, changed: 0, deleted: 0, same: 0 };
+        // What a selection leaves of them is not known before.
+        const total = selection === everything ? Math.max(left.documentCount, right.documentCount) : 0;
+        let recordsDone = 0;
+        for await (const pair of pairsOf(left, right, selection, signal)) {
+          recordsDone += 1;
+          onProgress({ stage: "comparing", recordsDone, recordsTotal: total && Math.max(total, recordsDone) });
+          if (isSameVersion(pair)) {
+            summary.same += 1;
+            continue;
+          }
+          const difference = await differenceOf(pair, left, right);
+          summary[sumOf[difference.change]] += 1;
+          yield difference;
+        }
+        yield summary;
+      } finally {
+        await Promise.all([left.close(), right.close()]);
+      }
+    },
+    async *export(moment, selection = everything, signal) {
+      const state = await states.open(moment, signal, () => {});
+      try {
+        yield* state.documents(selection, true, signal);
+      } finally {
+        await state.close();
+      }
+    },
+    async moment(moment, count, signal) {
+      const { targetTimeMicros } = moment;
+      if (targetTimeMicros === undefined) throw new HostError("REQUEST_INVALID", "Name the moment: target_time_micros.", { metadata: { field: "moment.target_time_micros" } });
+      return states.near(moment, Number(targetTimeMicros), count || limits.nearVersions, signal);
+    },
+  };
+}
+
+/** Side by side, as each takes a while; where one fails the other is closed. */
+async function openBoth(states: IndexStates, from: IndexMoment, to: IndexMoment, signal: AbortSignal, onProgress: (progress: DiffProgress) => void): Promise<[OpenState, OpenState]> {
+  const [first, second] = sideBySide(onProgress);
+  const [left, right] = await Promise.allSettled([states.open(from, signal, first), states.open(to, signal, second)]);
+  if (left.status === "fulfilled" && right.status === "fulfilled") return [left.value, right.value];
+  if (left.status === "fulfilled") await left.value.close();
+  if (right.status === "fulfilled") await right.value.close();
+  throw left.status === "rejected" ? left.reason : (right as PromiseRejectedResult).reason;
+}
+
+interface Counted {
+  done: number;
+  total: number;
+}
+
+/** Two that are made ready at the same time, told as one: the records of both, and the stage that was told last. */
+function sideBySide(onProgress: (progress: DiffProgress) => void): [Report, Report] {
+  const sides: [Counted, Counted] = [{ done: 0, total: 0 }, { done: 0, total: 0 }];
+  const sum = (which: keyof Counted) => sides.reduce((all, side) => all + side[which], 0);
+  const reportOf = (side: Counted): Report => ({ stage = "reading", documentsDone = side.done, documentsTotal = side.total }) => {
+    Object.assign(side, { done: documentsDone, total: documentsTotal });
+    // Only what is loaded is counted.
+    const counted = stage === "loading";
+    onProgress({ stage, recordsDone: counted ? sum("done") : 0, recordsTotal: counted ? sum("total") : 0 });
+  };
+  return [reportOf(sides[0]), reportOf(sides[1])];
+}
+
+const sumOf = { CREATED: "created", CHANGED: "changed", DELETED: "deleted" } as const;

@@ -1,0 +1,34 @@
+import type {
+  BackupDescription,
+  BackupListing,
+  BackupRequest,
+  HostDescription,
+  ListOptions,
+  OperationView,
+  PruneResult,
+  RestoreRequest,
+  VerifyDepth,
+} from "../../backup/model.js";
+
+import type { InspectionService } from "./inspection.js";
+
+export type * from "../../backup/model.js";
+
+/** Backup, restore and what is known of the host; the Xenon dialect, REST and gRPC are thin layers over it. */
+export interface ManagementService {
+  host(): Promise<HostDescription>;
+  /** Resolves once the request was checked and the work has begun; the outcome is the operation's. */
+  backup(request: BackupRequest): Promise<OperationView>;
+  restore(request: RestoreRequest): Promise<OperationView>;
+  undoRestore(indexLink: string): Promise<OperationView>;
+  /** Checks a live index while it serves: INDEX_DAMAGED names what is wrong with it. */
+  checkIndex(indexLink: string): Promise<OperationView>;
+  /** By default FULL. */
+  verifyBackup(uri: string, manifest?: string, depth?: VerifyDepth): Promise<OperationView>;
+  describeBackup(uri: string, manifest?: string, signal?: AbortSignal): Promise<BackupDescription>;
+  listBackups(uri: string, options?: ListOptions): Promise<BackupListing[]>;
+  /** The same, after their files were read: those whose digests do not agree are damaged. */
+  checkDigests(listings: readonly BackupListing[], signal?: AbortSignal): Promise<BackupListing[]>;
+  readonly inspection: InspectionService;
+  pruneBackups(uri: string, names: string[], validateOnly?: boolean): Promise<PruneResult>;
+}

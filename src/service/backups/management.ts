@@ -1,0 +1,59 @@
+import type { Operations } from "../../operation/operations.js";
+import { pruneBackups } from "../../backup/prune.js";
+import type { WrittenManifests } from "../../backup/written-manifests.js";
+import type { EngineKit } from "../../engine/engine.js";
+import { fromFileError } from "../../io/file-error.js";
+import type { Seams } from "../../io/seams.js";
+import type { DocumentIndex } from "../../store/document-index.js";
+import { createIndexCheck } from "./check-index.js";
+import { createBackupChecks } from "./backup-checks.js";
+import type { FilePlaces } from "./file-places.js";
+import type { IndexStates } from "./index-states.js";
+import { createInspectionService } from "./inspection.js";
+import type { HostDescription, ManagementService } from "./management-service.js";
+import type { PlacesOf } from "./places.js";
+import { createBackupStart } from "./start-backup.js";
+import { createRestoreStarts } from "./start-restore.js";
+import type { Verifications } from "./verifications.js";
+
+export interface ManagementOptions {
+  seams: Seams;
+  kit: EngineKit;
+  operations: Operations;
+  /** INDEX_NOT_FOUND where there is none of that link. */
+  indexOf(link: string): DocumentIndex;
+  placesOf: PlacesOf;
+  files: FilePlaces;
+  states: IndexStates;
+  verifications: Verifications;
+  written: WrittenManifests;
+  /** As of IndexStatesOptions. */
+  ownIndexIds(): string[];
+  /** On the disk of the indexes. */
+  temporaryDirectory: string;
+  hostId: string;
+  productVersion: string;
+  describeHost(): Promise<HostDescription>;
+  /** Keeps automatic backups from changing their directory, which may be what is restored from; resolves to what lets them go on. */
+  pauseAutoBackup(): Promise<() => void>;
+}
+
+export function createManagementService(options: ManagementOptions): ManagementService {
+  const { seams, states } = options;
+  return {
+    host: options.describeHost,
+    backup: createBackupStart(options),
+    ...createRestoreStarts(options, states),
+    checkIndex: createIndexCheck(options),
+    ...createBackupChecks(options),
+    inspection: createInspectionService(states),
+    async pruneBackups(uri, names, validateOnly = false) {
+      const path = await options.files.pathOf(uri);
+      try {
+        return await pruneBackups(seams, path, names, validateOnly);
+      } catch (error) {
+        throw fromFileError(error, `Pruning ${path}`);
+      }
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import { createAutoBackup, type AutoBackup, type AutoBackupOptions, type AutoBackupRun } from "../../backup/schedule/auto-backup.js";
+import { autoBackupSetting } from "./auto-backup-setting.js";
+import { recordAutoBackup } from "../host/record-stats.js";
+import type { Stats } from "../../stats/stats.js";
+
+export interface StartAutoBackupOptions extends Omit<AutoBackupOptions, "enabled" | "onRun"> {
+  /** Where the choice is written down. */
+  settingPath: string;
+  stats: Stats;
+  warn(fields: object, message: string): void;
+  onRun(run: AutoBackupRun): void;
+  /** Why the last run failed; undefined where it went well, or nobody wants any. */
+  onHealth(problem: string | undefined): void;
+}
+
+/** Automatic backups as they were left, counted, logged where they fail, and what writes down that they are on or off. */
+export async function startAutoBackup(options: StartAutoBackupOptions): Promise<{ autoBackup: AutoBackup; save(enabled: boolean): Promise<void> }> {
+  const { seams, directory, stats, warn } = options;
+  const setting = autoBackupSetting(seams, options.settingPath);
+  const { enabled, warning } = await setting.load();
+  if (warning !== undefined) warn({}, warning);
+  /** Each run would say the same again. */
+  let told = "";
+  const tellWarnings = (warnings: readonly string[]) => {
+    const text = warnings.join(" ");
+    if (text !== "" && text !== told) warn({ directory, warnings }, "automatic backups go well, with warnings");
+    told = text;
+  };
+  const autoBackup = createAutoBackup({
+    ...options,
+    enabled,
+    onRun(run) {
+      recordAutoBackup(stats, run, seams.nowMicros());
+      if (run.outcome === "skipped") return;
+      options.onRun(run);
+      options.onHealth(run.outcome === "failed" ? run.error.message : undefined);
+      if (run.outcome === "performed") tellWarnings(run.warnings);
+      if (run.outcome === "failed") warn({ directory, attempts: run.attempts, reason: run.error.reason, problem: run.error.message }, "automatic backup failed; it is tried again");
+    },
+  });
+  return {
+    autoBackup,
+    async save(chosen) {
+      await setting.save(chosen);
+      // What is off does not fail.
+      if (!chosen) options.onHealth(undefined);
+    },
+  };
+}

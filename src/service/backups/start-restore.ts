@@ -1,0 +1,173 @@
+import { forecastRestore } from "../../backup/forecast.js";
+import { describeManifest, withManifest } from "../../backup/inspect.js";
+import type { Report } from "../../backup/report.js";
+import { planOf, requireSameIndex, runRestore, undoRestore, wantedBy, type RestoreTask } from "../../backup/restore.js";
+import { restoreSelection } from "../../backup/restore-selection.js";
+import { verifyBackup } from "../../backup/verify.js";
+import type { ContainerReader } from "../../container/container.js";
+import { joinReaders } from "../../container/joined-reader.js";
+import { schemeOf } from "../../destination/file/uri.js";
+import { HostError } from "../../errors.js";
+import { fromFileError } from "../../io/file-error.js";
+import { limits } from "../../limits.js";
+import type { DocumentIndex } from "../../store/document-index.js";
+import type { IndexStates } from "./index-states.js";
+import type { ManagementOptions } from "./management.js";
+import type { ManagementService, RestoreRequest, RestoreResult } from "./management-service.js";
+import type { SourcePlace } from "./places.js";
+import { placeOf, reading } from "./reading.js";
+import { onlyValidated } from "./start-backup.js";
+
+type RestoreStarts = Pick<ManagementService, "restore" | "undoRestore">;
+
+export function createRestoreStarts(options: ManagementOptions, states: IndexStates): RestoreStarts {
+  const { seams, kit, operations, placesOf, temporaryDirectory } = options;
+
+  function taskOf(request: RestoreRequest, index: DocumentIndex, reader: ContainerReader): RestoreTask {
+    return {
+      index,
+      reader,
+      temporaryDirectory,
+      lenientTargetTime: request.lenientTargetTime ?? false,
+      allowOtherIndex: request.indexNamed ?? false,
+      ...(request.ifPositionMicros !== undefined && { ifPositionMicros: request.ifPositionMicros }),
+      ...(request.manifest !== undefined && { manifestName: request.manifest }),
+      ...(request.targetTimeMicros !== undefined && { targetTimeMicros: request.targetTimeMicros }),
+    };
+  }
+
+  async function validate(source: SourcePlace, task: RestoreTask, signal: AbortSignal, report: Report): Promise<RestoreResult> {
+    const { index, reader } = task;
+    const { file, target, neededBytes, freeBytes } = await withManifest(reader, wantedBy(task), signal, async (chosen) => {
+      const plan = await planOf(seams, task, chosen);
+      await verifyBackup(seams, kit, { reader, manifest: chosen.manifest, level: "FULL", samplePercent: 100, temporaryDirectory }, signal, report);
+      return plan;
+    });
+    const { manifest } = file;
+    const forecast = await forecastRestore(
+      {
+        index,
+        backup: describeManifest(placeOf(source, reader), file),
+        neededBytes,
+        freeBytes,
+        ...(target.targetTimeMicros !== undefined && { targetTimeMicros: target.targetTimeMicros }),
+      },
+      operations.list(limits.operations).operations,
+    );
+    const { documents, versions, positionMicros, lineage } = manifest;
+    return { indexLink: index.link, lineage, documents, versions, positionMicros, warnings: [onlyValidated, ...file.warnings, ...(target.warning === undefined ? [] : [target.warning])], forecast };
+  }
+
+  async function select(request: RestoreRequest, selection: NonNullable<RestoreRequest["selection"]>, index: DocumentIndex, signal: AbortSignal, report: Report): Promise<RestoreResult> {
+    // Claimed, so that no restore puts another index in the place of the one that is written to.
+    const claim = await index.beginReplacement();
+    try {
+      report({ stage: "building" });
+      const { source: uri, manifest, targetTimeMicros, bearer } = request;
+      const moment = { uri, indexLink: index.link, ...(manifest !== undefined && { manifest }), ...(targetTimeMicros !== undefined && { targetTimeMicros }), ...(bearer !== undefined && { bearer }) };
+      const backup = await states.open(moment, signal, report, (found) => requireSameIndex(found, index.link, request.indexNamed ?? false));
+      try {
+        const live = await states.open({ indexLink: index.link }, signal, report);
+        try {
+          const task = { index, live, backup, selection, deleteOthers: selection.deleteOthers, hostId: options.hostId, nowMicros: seams.nowMicros(), validateOnly: request.validateOnly ?? false };
+          const run = await restoreSelection(task, signal, report);
+          const { lineage, documents, versions, positionMicros } = await index.state();
+          const warnings = [...(task.validateOnly ? [onlyValidated] : []), ...run.warnings];
+          return { indexLink: index.link, lineage, documents, versions, positionMicros, warnings, selection: run.selection };
+        } finally {
+          await live.close();
+        }
+      } finally {
+        await backup.close();
+      }
+    } finally {
+      await claim.abandon();
+    }
+  }
+
+  /** The backup itself and the archives that it builds on, as one. */
+  async function sourceOf(request: RestoreRequest): Promise<SourcePlace> {
+    const source = await placesOf(request.source).source(request.source, request.bearer);
+    const bearerFor = (uri: string) => (originOf(uri) === originOf(request.source) ? request.bearer : undefined);
+    const bases = await Promise.all((request.baseSources ?? []).map((uri) => placesOf(uri).source(uri, bearerFor(uri))));
+    return { ...source, open: (signal, report) => openSources([source, ...bases], signal, report) };
+  }
+
+  async function undisturbed<T>(work: () => Promise<T>): Promise<T> {
+    const resume = await options.pauseAutoBackup();
+    try {
+      return await work();
+    } finally {
+      resume();
+    }
+  }
+
+  async function run(request: RestoreRequest, index: DocumentIndex, source: SourcePlace, signal: AbortSignal, report: Report): Promise<RestoreResult> {
+    try {
+      if (request.selection) return await select(request, request.selection, index, signal, report);
+      return await reading(source, signal, report, async (reader) => {
+        const task = taskOf(request, index, reader);
+        if (request.validateOnly) return validate(source, task, signal, report);
+        const { identity, ...result } = await runRestore(seams, kit, task, signal, report);
+        return { ...result, indexLink: index.link, lineage: identity.lineage };
+      });
+    } catch (error) {
+      throw fromFileError(error, `The restore from ${source.uri}`);
+    }
+  }
+
+  return {
+    async restore(request) {
+      const index = options.indexOf(request.indexLink);
+      checkSelection(request);
+      const source = await sourceOf(request);
+      const { targetTimeMicros, manifest, validateOnly = false, baseSources, ifPositionMicros, selection } = request;
+      return operations.start({
+        kind: "restore",
+        indexLink: index.link,
+        target: source.uri,
+        ...(request.requestId && { requestId: request.requestId }),
+        fingerprint: JSON.stringify([String(targetTimeMicros), manifest, validateOnly, baseSources, ifPositionMicros, ...(selection ? [selection] : [])]),
+        // Their directory may be what is restored from. A source elsewhere may be slow: it must not keep backups from being made.
+        run: (signal, report) => (schemeOf(source.uri) === "file" ? undisturbed(() => run(request, index, source, signal, report)) : run(request, index, source, signal, report)),
+      });
+    },
+    async undoRestore(indexLink) {
+      const index = options.indexOf(indexLink);
+      return operations.start({
+        kind: "undo-restore",
+        indexLink,
+        target: indexLink,
+        async run() {
+          const { lineage } = await undoRestore(seams, index);
+          const { documents, versions, positionMicros } = await index.state();
+          return { indexLink, lineage, documents, versions, positionMicros, warnings: [] };
+        },
+      });
+    },
+  };
+}
+
+/** What does not go together: a restore of some documents writes into the index as it is. */
+function checkSelection({ selection, baseSources = [], ifPositionMicros }: RestoreRequest): void {
+  if (!selection) return;
+  const refuse = (field: string, why: string) => new HostError("REQUEST_INVALID", why, { metadata: { field } });
+  if (baseSources.length > 0) throw refuse("base_sources", "base_sources do not go with a selection: restore the backup into another host, and export from there.");
+  if (ifPositionMicros !== undefined) throw refuse("if_position_micros", "if_position_micros does not go with a selection, which replaces nothing but the documents that it names.");
+}
+
+async function openSources(sources: readonly SourcePlace[], signal: AbortSignal, report: Report): Promise<ContainerReader> {
+  const opened: ContainerReader[] = [];
+  try {
+    for (const source of sources) opened.push(await source.open(signal, report));
+  } catch (error) {
+    for (const reader of opened) await reader.close();
+    throw error;
+  }
+  const [first, ...others] = opened;
+  if (!first) throw new TypeError("a restore without a source");
+  return others.length === 0 ? first : joinReaders(first, others);
+}
+
+/** A token is for one origin and goes to no other. */
+const originOf = (uri: string) => /^[a-z]+:\/\/[^/?#]*/i.exec(uri)?.[0].toLowerCase();

@@ -1,0 +1,108 @@
+import { HostError } from "../../errors.js";
+import type { FileSystem } from "../../io/file-system.js";
+import { readRange } from "../../io/read-file.js";
+import { limits } from "../../limits.js";
+import type { HeldTransfer, Transfers } from "../../destination/transfer/transfers.js";
+import type { UploadWriter } from "../../destination/transfer/upload.js";
+import type { BackupRequest, BackupResult, ManagementService, OperationService, OperationView, RestoreRequest, RestoreResult } from "./management-service.js";
+import { transferNameOf, transferUri } from "./transfer-places.js";
+
+/** Backups and restores as streams of bytes; every transport's streams are thin layers over it. Names are without transfers/. */
+export interface StreamService {
+  readonly transfers: Transfers;
+  /** How long a stream may be silent, in milliseconds. */
+  readonly idleMs: number;
+  /** How many archives are being sent. */
+  sending(): number;
+  /** A complete archive to be sent: STREAM_LIMIT, before anything of it is answered, where too many are sent already. */
+  hold(name: string): HeldTransfer;
+  /** Makes a backup that is kept as a transfer, and holds it to be sent. It is cancelled when the signal aborts: nobody waits for it any more. */
+  prepare(request: Pick<BackupRequest, "indexLink" | "store" | "since">, signal: AbortSignal): Promise<HeldTransfer>;
+  /** The bytes of a held transfer from an offset on, `length` of them where given, in pieces of at most `pieceBytes`. */
+  read(held: HeldTransfer, range: { offset: number; length?: number; pieceBytes?: number }, signal: AbortSignal): AsyncGenerator<Buffer>;
+  /** Restores a complete upload; resolves when the restored index serves. The work goes on if the signal aborts. */
+  restore(name: string, request: Omit<RestoreRequest, "source">, signal: AbortSignal): Promise<{ operation: string; result: RestoreResult }>;
+}
+
+export interface StreamServiceOptions {
+  files: FileSystem;
+  transfers: Transfers;
+  management: Pick<ManagementService, "backup" | "restore">;
+  operations: Pick<OperationService, "wait" | "cancel">;
+  idleMs: number;
+}
+
+export function createStreamService({ files, transfers, management, operations, idleMs }: StreamServiceOptions): StreamService {
+  let sending = 0;
+
+  async function outcome(begun: OperationView, signal: AbortSignal): Promise<OperationView> {
+    let view = begun;
+    while (!view.done) {
+      view = await operations.wait(view.name, limits.operationWaitMs, signal);
+      signal.throwIfAborted();
+    }
+    if (view.error) throw view.error;
+    return view;
+  }
+
+  function hold(name: string): HeldTransfer {
+    if (sending >= limits.streams) throw new HostError("STREAM_LIMIT", `${sending} archives are being sent, as many as the host allows; wait for one to end.`);
+    const held = transfers.hold(name);
+    sending += 1;
+    let released = false;
+    return {
+      ...held,
+      release() {
+        if (!released) sending -= 1;
+        released = true;
+        held.release();
+      },
+    };
+  }
+
+  return {
+    transfers,
+    sending: () => sending,
+    idleMs,
+    hold,
+    async prepare(request, signal) {
+      const begun = await management.backup({ ...request, destination: "transfer:", container: "ZIP" });
+      try {
+        const { backup } = (await outcome(begun, signal)).result as BackupResult;
+        return hold(transferNameOf(backup.uri));
+      } catch (error) {
+        if (signal.aborted) await operations.cancel(begun.name);
+        throw error;
+      }
+    },
+    async *read({ transfer, path, signal: deleted }, { offset, length = transfer.sizeBytes - offset, pieceBytes = limits.chunkBytes }, signal) {
+      if (offset > transfer.sizeBytes) {
+        throw new HostError("RANGE_NOT_SATISFIABLE", `The transfer ${transfer.name} has ${transfer.sizeBytes} bytes; there is nothing at ${offset}.`, {
+          metadata: { transfer: transfer.name, sizeBytes: String(transfer.sizeBytes) },
+        });
+      }
+      const end = Math.min(transfer.sizeBytes, offset + length);
+      yield* readRange(files, path, { offset, end, pieceBytes }, AbortSignal.any([signal, deleted]));
+    },
+    async restore(name, request, signal) {
+      const view = await outcome(await management.restore({ ...request, source: transferUri(name) }), signal);
+      return { operation: view.name, result: view.result as RestoreResult };
+    },
+  };
+}
+
+/** Runs the work with an upload's writer and closes it; the work's signal aborts with the caller's and when another stream takes over. */
+export async function withUpload<T>(
+  transfers: Transfers,
+  name: string,
+  sizeBytes: number | undefined,
+  signal: AbortSignal,
+  work: (writer: UploadWriter, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const writer = await transfers.openUpload(name, sizeBytes);
+  try {
+    return await work(writer, AbortSignal.any([signal, writer.signal]));
+  } finally {
+    await writer.close();
+  }
+}

@@ -1,0 +1,68 @@
+import { writeFileDurably } from "../../io/durable-file.js";
+import { errnoOf } from "../../io/file-system.js";
+import { readSmallFile } from "../../io/read-file.js";
+import type { Seams } from "../../io/seams.js";
+import { limits } from "../../limits.js";
+import type { BackupListing, Verification } from "./management-service.js";
+
+/** Which copy of a backup: copies of one manifest at several destinations are damaged each by itself. */
+export interface CheckedCopy {
+  uri: string;
+  manifestSha256: string;
+}
+
+/** What checks of backups found, beside the host and not in the backup: by destination and digest of the manifest. */
+export interface Verifications {
+  find(copy: CheckedCopy): Verification | undefined;
+  /** Whether the last check found damage. */
+  isDamaged(copy: CheckedCopy): boolean;
+  /** Durable when it resolves; where it cannot be written down, `onError` hears of it: the check itself was done. */
+  record(copy: CheckedCopy, verification: Verification): Promise<void>;
+}
+
+/** A listed backup with what the last check of it found, if there was one. */
+export function withLastCheck({ find }: Pick<Verifications, "find">, listing: BackupListing): BackupListing {
+  const lastVerification = listing.backup && find({ uri: listing.uri, manifestSha256: listing.backup.manifestSha256 });
+  return lastVerification ? { ...listing, lastVerification } : listing;
+}
+
+type Entry = [key: string, verification: Verification];
+
+const keyOf = ({ uri, manifestSha256 }: CheckedCopy) => `${uri} ${manifestSha256}`;
+
+/** Kept in one file; one that cannot be read is begun anew, since a check can be made again. */
+export async function openVerifications(seams: Pick<Seams, "files" | "randomHex">, path: string, onError: (error: unknown) => void): Promise<Verifications> {
+  const known = new Map<string, Verification>(await load(seams, path, onError));
+  let saving = Promise.resolve();
+  return {
+    find: (copy) => known.get(keyOf(copy)),
+    isDamaged: (copy) => known.get(keyOf(copy))?.passed === false,
+    record(copy, verification) {
+      const key = keyOf(copy);
+      known.delete(key);
+      known.set(key, verification);
+      for (const oldest of known.keys()) {
+        if (known.size <= limits.verifications) break;
+        known.delete(oldest);
+      }
+      saving = saving.then(() => writeFileDurably(seams, path, Buffer.from(JSON.stringify([...known])))).catch(onError);
+      return saving;
+    },
+  };
+}
+
+async function load({ files }: Pick<Seams, "files">, path: string, onError: (error: unknown) => void): Promise<Entry[]> {
+  try {
+    const value: unknown = JSON.parse((await readSmallFile(files, path, limits.manifestBytes)).toString("utf8"));
+    return Array.isArray(value) ? value.filter(isEntry) : [];
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") onError(error);
+    return [];
+  }
+}
+
+function isEntry(value: unknown): value is Entry {
+  if (!Array.isArray(value) || typeof value[0] !== "string") return false;
+  const found: unknown = value[1];
+  return typeof found === "object" && found !== null && "level" in found && "passed" in found && "timeMicros" in found && "records" in found;
+}

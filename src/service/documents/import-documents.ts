@@ -1,0 +1,100 @@
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import type { DocumentService, Upserted } from "./document-service.js";
+
+/** How far an import is: documents from the beginning of the stream, skipped ones included, that are durable. */
+export interface ImportProgress {
+  documents: number;
+  created: number;
+  replaced: number;
+  unchanged: number;
+  done: boolean;
+}
+
+type Outcome = Upserted | { error: unknown };
+
+interface Writing {
+  bytes: number;
+  written: Promise<Outcome>;
+  isWritten: boolean;
+}
+
+/**
+ * Writes documents as they come, many at a time, and says about every limits.importReportMs how many of them are durable,
+ * and once more at the end. At one that cannot be written it throws that error, with the metadata `documents`: those
+ * before it are durable, and of those after it the ones that were on their way.
+ */
+export async function* importDocuments(documents: Pick<DocumentService, "upsert">, factoryPath: string, skip: number, bodies: AsyncIterable<string>, signal: AbortSignal): AsyncGenerator<ImportProgress, undefined> {
+  const progress: ImportProgress = { documents: 0, created: 0, replaced: 0, unchanged: 0, done: false };
+  const writing: Writing[] = [];
+  const perLink = new Map<string, Promise<unknown>>();
+  let writingBytes = 0;
+  let reportedMs = performance.now();
+
+  /** Versions of one document that follow each other in the stream are written in that order. */
+  function write(body: string): Promise<Outcome> {
+    const link = linkOf(body);
+    const before = perLink.get(link) ?? Promise.resolve();
+    const written = before.then(() => documents.upsert(factoryPath, body)).catch((error: unknown) => ({ error }));
+    perLink.set(link, written);
+    void written.then(() => perLink.get(link) === written && perLink.delete(link));
+    return written;
+  }
+
+  async function settleOldest(): Promise<void> {
+    const oldest = writing.shift();
+    if (!oldest) return;
+    const outcome = await oldest.written;
+    if ("error" in outcome) {
+      await Promise.all(writing.map(({ written }) => written));
+      throw stoppedAt(progress.documents, outcome.error);
+    }
+    writingBytes -= oldest.bytes;
+    progress.documents += 1;
+    progress[outcome.outcome] += 1;
+  }
+
+  const source = bodies[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await source.next().catch(async (error: unknown) => {
+        signal.throwIfAborted();
+        // A line that is none: what came before it is written all the same, and its sender is told how far that is.
+        while (writing.length > 0) await settleOldest();
+        throw stoppedAt(progress.documents, error);
+      });
+      if (next.done) break;
+      const body = next.value;
+      signal.throwIfAborted();
+      if (progress.documents < skip) {
+        progress.documents += 1;
+        continue;
+      }
+      const bytes = Buffer.byteLength(body);
+      while (writing.length >= limits.importDocuments || (writing.length > 0 && writingBytes + bytes > limits.importBytes)) await settleOldest();
+      const one: Writing = { bytes, written: write(body), isWritten: false };
+      void one.written.then(() => (one.isWritten = true));
+      writing.push(one);
+      writingBytes += bytes;
+      if (performance.now() - reportedMs < limits.importReportMs) continue;
+      reportedMs = performance.now();
+      while (writing[0]?.isWritten) await settleOldest();
+      yield { ...progress };
+    }
+  } finally {
+    await source.return?.(undefined);
+  }
+  while (writing.length > 0) await settleOldest();
+  yield { ...progress, done: true };
+  return undefined;
+}
+
+function stoppedAt(documents: number, thrown: unknown): HostError {
+  const error = HostError.from(thrown);
+  return new HostError(error.reason, `Document ${documents + 1} of the import: ${error.message.replace(/[.]?$/, ".")} The ${documents} before it are written; go on with skip=${documents} once it is right.`, {
+    metadata: { ...error.metadata, documents: String(documents) },
+    cause: error.cause,
+  });
+}
+
+const linkOf = (body: string) => /"documentSelfLink"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1] ?? "";

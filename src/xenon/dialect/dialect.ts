@@ -1,0 +1,47 @@
+import type { FileStore } from "../local-files/file-service.js";
+import type { ClientShares } from "../../service/host/client-shares.js";
+import type { DocumentService } from "../../service/documents/document-service.js";
+import type { HostControl } from "../../service/host/host-control.js";
+import type { ManagementService, OperationService } from "../../service/backups/management-service.js";
+import type { QueryTasks } from "../query/query-tasks.js";
+import type { HttpHandler } from "../../transport/http/server.js";
+import { createDialectAccess, type DialectAccessOptions } from "./access.js";
+import { createDocumentRoutes } from "./document-routes.js";
+import { createLocalFileRoutes } from "./local-file-routes.js";
+import { createManagementRoutes } from "./management-routes.js";
+import { createNodeGroupRoutes } from "./node-group-routes.js";
+import { createQueryTaskRoutes } from "./query-task-routes.js";
+
+export interface XenonDialectOptions extends DialectAccessOptions {
+  documents: DocumentService;
+  management: ManagementService;
+  operations: OperationService;
+  control: HostControl;
+  queries: QueryTasks;
+  fileStore: FileStore;
+  /** A file that neither comes nor goes for so long is given up. */
+  idleMs: number;
+  /** The indexes that are open, by link; their backup services are these with -backup. */
+  indexLinks: readonly string[];
+  hostId: string;
+  startTimeMicros: number;
+  /** What one token may take of operations and file services. Absent: all. */
+  shares?: ClientShares | undefined;
+}
+
+/** What a VMware Xenon host answers under /core: documents, factories, and backup and restore by PATCH. */
+export function createXenonDialect(options: XenonDialectOptions): HttpHandler {
+  const { documents, management, operations, control, queries, fileStore, idleMs, indexLinks, hostId, startTimeMicros, shares } = options;
+  const access = createDialectAccess(options, "xenon");
+  const onDocuments = createDocumentRoutes({ documents, indexLinks, hostId, startTimeMicros, access });
+  const onManagement = createManagementRoutes({ management, operations, control, hostId, indexLinks, access, shares });
+  const onQueryTasks = createQueryTaskRoutes({ queries, hostId, access });
+  const onNodeGroup = createNodeGroupRoutes({ hostId, startTimeMicros, access });
+  const onLocalFiles = createLocalFileRoutes({ fileStore, hostId, idleMs, access: createDialectAccess(options, "files"), shares });
+  return async (request, response, signal) =>
+    (await onDocuments(request, response, signal)) ||
+    (await onQueryTasks(request, response, signal)) ||
+    (await onManagement(request, response, signal)) ||
+    (await onNodeGroup(request, response, signal)) ||
+    (await onLocalFiles(request, response, signal));
+}

@@ -1,0 +1,172 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { DocumentVersion } from "../../document/document.js";
+import { renderDocument } from "../../document/render.js";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import type { DocumentService, FactoryDescription, WriteOptions } from "../../service/documents/document-service.js";
+import { readText } from "../../transport/http/body.js";
+import type { HttpHandler } from "../../transport/http/server.js";
+import { noSniff, sendJson, sendLongJson } from "../../transport/http/respond.js";
+import type { DialectAccess } from "./access.js";
+import { sendListing } from "./listing.js";
+import { readPast, type Past } from "./past.js";
+import { etagOf, expectedVersion, isUnchanged } from "./preconditions.js";
+import { utilityText } from "./utility-services.js";
+import { parametersOf, refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";
+
+export interface DocumentRoutes {
+  documents: DocumentService;
+  /** The indexes whose old versions can be asked for by GET <index>?documentSelfLink=..&documentVersion=.. */
+  indexLinks: readonly string[];
+  hostId: string;
+  startTimeMicros: number;
+  access: DialectAccess;
+}
+
+/** Factories, their documents and the versions of an index, under the paths and with the answers of Xenon. */
+export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeMicros, access }: DocumentRoutes): HttpHandler {
+  const indexes = new Set(indexLinks);
+
+  return async (request, response, signal) => {
+    const { path, query } = targetOf(request.url ?? "");
+    const factory = documents.factoryOf(path);
+    if (factory !== undefined) {
+      access.requireIndexes(request, [factory.indexLink]);
+      if (path === factory.path || path === `${factory.path}/`) await onFactory(request, response, factory, query, signal);
+      else await onDocument(request, response, factory, withoutSlash(path), query);
+      return true;
+    }
+    if (!indexes.has(path)) return false;
+    if (request.method !== "GET") refuseMethod(request, "GET");
+    access.requireRole(request, "read");
+    access.requireIndexes(request, [path]);
+    await sendDocument(response, await versionOf(path, query));
+    return true;
+  };
+
+  async function onFactory(
+    request: IncomingMessage,
+    response: ServerResponse,
+    factory: FactoryDescription,
+    query: string,
+    signal: () => AbortSignal,
+  ): Promise<void> {
+    if (request.method === "POST") {
+      access.requireRole(request, "write");
+      const options = await writeOptions(request, () => Promise.reject(notOneDocument()));
+      const text = await bodyOf(request);
+      await sendDocument(response, await documents.create(factory.path, text, options));
+    } else if (request.method === "GET") {
+      access.requireRole(request, "read");
+      await sendListing({ documents, factory, hostId, parameters: parametersOf(query), response, signal: signal() });
+    } else refuseMethod(request, "GET, POST");
+  }
+
+  async function onDocument(request: IncomingMessage, response: ServerResponse, factory: FactoryDescription, link: string, query: string): Promise<void> {
+    switch (request.method) {
+      case "GET":
+      case "HEAD": {
+        access.requireRole(request, "read");
+        const past = query === "" ? {} : readPast(parametersOf(query));
+        const document = await stateOf(factory, link, past).catch((thrown: unknown) => utilityInstead(thrown, factory, link, query));
+        if (typeof document === "string") sendJson(response, 200, document);
+        else if (isUnchanged(request, document.version)) response.writeHead(304, ["etag", etagOf(document.version), ...noSniff]).end();
+        else await sendDocument(response, document);
+        return;
+      }
+      case "PATCH":
+      case "PUT": {
+        access.requireRole(request, "write");
+        const options = await writeOptions(request, () => versionNow(link));
+        const text = await bodyOf(request);
+        if (text === "" && request.method === "PATCH") throw new HostError("REQUEST_INVALID", "body is required");
+        const change = request.method === "PATCH" ? documents.patch : documents.replace;
+        await sendDocument(response, await change(link, text, options));
+        return;
+      }
+      case "DELETE": {
+        access.requireRole(request, "write");
+        const options = await writeOptions(request, () => versionNow(link));
+        const remove = () => documents.delete(link, options).catch((thrown: unknown) => ifNeverThere(thrown, options));
+        const deleted = await access.audited(request, { action: "DeleteDocument", subject: link }, remove);
+        if (deleted === undefined) sendJson(response, 200, "");
+        else await sendDocument(response, deleted);
+        return;
+      }
+      default:
+        refuseMethod(request, "GET, HEAD, PATCH, PUT, DELETE");
+    }
+  }
+
+  /** The answer of a utility service (/available, /config, /stats, /template), where no document has that link. */
+  async function utilityInstead(thrown: unknown, factory: FactoryDescription, link: string, query: string): Promise<string> {
+    const notThere = query === "" && thrown instanceof HostError && thrown.code === "NOT_FOUND";
+    const text = notThere ? utilityText(factory, link, { hostId, startTimeMicros }) : undefined;
+    if (text === undefined) throw thrown;
+    const service = link.slice(0, link.lastIndexOf("/"));
+    if (service !== factory.path) await documents.get(service);
+    return text;
+  }
+
+  async function versionNow(link: string): Promise<number> {
+    return (await documents.get(link)).version;
+  }
+
+  /** The document now, or the version or the moment of it that is asked for; what was deleted then is not there. */
+  async function stateOf(factory: FactoryDescription, link: string, { version, atMicros }: Past): Promise<DocumentVersion> {
+    if (version !== undefined) return documents.getVersion(factory.indexLink, link, version);
+    if (atMicros === undefined) return documents.get(link);
+    const document = await documents.getAt(factory.indexLink, link, atMicros);
+    if (document.action === "DELETE") throw new HostError("DOCUMENT_DELETED", `Service not found: ${link}`, { metadata: { link } });
+    return document;
+  }
+
+  /** A version of any document of an index, a deleted one too. */
+  async function versionOf(indexLink: string, query: string): Promise<DocumentVersion> {
+    const parameters = parametersOf(query);
+    const link = parameters.get("documentSelfLink");
+    if (link === undefined || link === "") {
+      throw new HostError("REQUEST_INVALID", `documentSelfLink is required: ${indexLink}?documentSelfLink=<link>&documentVersion=<number>.`);
+    }
+    const { version, atMicros } = readPast(parameters);
+    return atMicros === undefined ? documents.getVersion(indexLink, link, version) : documents.getAt(indexLink, link, atMicros);
+  }
+}
+
+/** As in Xenon, what was never there is deleted as what was: scripts clean up without looking. A condition asks for a document. */
+function ifNeverThere(thrown: unknown, { expectedVersion: expected }: WriteOptions): undefined {
+  if (expected === undefined && thrown instanceof HostError && thrown.reason === "DOCUMENT_NOT_FOUND") return undefined;
+  throw thrown;
+}
+
+/** Xenon answers under a path with a slash at its end, too. */
+function withoutSlash(path: string): string {
+  return path.endsWith("/") ? path.slice(0, -1) : path;
+}
+
+function notOneDocument(): HostError {
+  return new HostError("REQUEST_INVALID", "If-Match with several ETags cannot be sent to a factory.");
+}
+
+async function writeOptions(request: IncomingMessage, currentVersion: () => Promise<number>): Promise<WriteOptions> {
+  const { headers } = request;
+  if (headers["if-match"] === undefined && headers.pragma === undefined) return noOptions;
+  const expected = await expectedVersion(request, currentVersion);
+  const directives = headers.pragma?.split(/[;,]/).map((one) => one.trim().toLowerCase()) ?? [];
+  return {
+    ...(expected !== undefined && { expectedVersion: expected }),
+    ...(directives.includes("xn-force-index-update") && { revive: true }),
+    ...(directives.includes("xn-from-migration") && { fromMigration: true }),
+  };
+}
+
+const noOptions: WriteOptions = {};
+
+function bodyOf(request: IncomingMessage): Promise<string> {
+  requireJsonBody(request);
+  return readText(request, limits.documentBytes);
+}
+
+function sendDocument(response: ServerResponse, document: DocumentVersion): Promise<void> {
+  return sendLongJson(response, 200, renderDocument(document), ["etag", etagOf(document.version)]);
+}

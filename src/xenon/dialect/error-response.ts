@@ -1,0 +1,50 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { httpStatus, type HostError, type Reason } from "../../errors.js";
+import { limits } from "../../limits.js";
+import { sendJson, sendJsonAndClose } from "../../transport/http/respond.js";
+
+/** Xenon's ServiceErrorResponse: what every failed request on this dialect is answered with. */
+export function errorText(error: HostError, status: number, message = error.message): string {
+  return (
+    `{"message":${JSON.stringify(message)},"statusCode":${status}` +
+    `,"documentKind":"com:vmware:xenon:common:ServiceErrorResponse","errorCode":${errorCodes[error.reason] ?? 0}}`
+  );
+}
+
+/** Xenon's ERROR_CODE_* by what they stand for. */
+const errorCodes: Partial<Record<Reason, number>> = {
+  DOCUMENT_NOT_FOUND: -2147483648,
+  ROUTE_NOT_FOUND: -2147483648,
+  DOCUMENT_DELETED: -2147483646,
+  DOCUMENT_MARKED_DELETED: -2147483646,
+  DOCUMENT_EXISTS: -2147483645,
+};
+
+/** Answers a request with an error; whatever of its body was not read is not waited for. */
+export function sendError(request: IncomingMessage, response: ServerResponse, error: HostError): void {
+  const status = error.reason === "VERSION_MISMATCH" && request.headers["if-match"] !== undefined ? 412 : httpStatus(error);
+  const notThere = error.reason === "DOCUMENT_NOT_FOUND" || error.reason === "DOCUMENT_DELETED" || error.reason === "ROUTE_NOT_FOUND";
+  const text = errorText(error, status, notThere ? `Service not found: ${urlOf(request, error.metadata["link"])}` : error.message);
+  const extra: string[] = [];
+  if (status === 401) extra.push("www-authenticate", "Bearer");
+  if (status === 503) extra.push("retry-after", "1");
+  if (status === 416 && error.metadata["sizeBytes"] !== undefined) extra.push("content-range", `bytes */${error.metadata["sizeBytes"]}`);
+  if (status === 405 && error.metadata["allow"] !== undefined) extra.push("allow", error.metadata["allow"]);
+  if (restIsShort(request)) sendJson(response, status, text, extra);
+  else sendJsonAndClose(request, response, status, text, extra);
+}
+
+/** Whether what was not read of the body is little enough to be read and dropped, so that the connection lives on. */
+function restIsShort(request: IncomingMessage): boolean {
+  if (request.complete) return true;
+  if (request.headers["transfer-encoding"] !== undefined) return false;
+  return Number(request.headers["content-length"] ?? 0) <= limits.managementBodyBytes;
+}
+
+/** The request's address as Xenon writes it: where it arrived, not what the client called it. */
+function urlOf(request: IncomingMessage, link: string | undefined): string {
+  const { localAddress = "", localPort = 0 } = request.socket;
+  const address = localAddress.startsWith("::ffff:") ? localAddress.slice("::ffff:".length) : localAddress;
+  const path = link ?? (request.url ?? "").split("?", 1)[0] ?? "";
+  return `http://${address.includes(":") ? `[${address}]` : address}:${localPort}${path}`;
+}

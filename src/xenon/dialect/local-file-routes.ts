@@ -1,0 +1,128 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { HostError } from "../../errors.js";
+import type { FileStore } from "../local-files/file-service.js";
+import { fileStorePath } from "../local-files/file-store.js";
+import { limits } from "../../limits.js";
+import type { ClientShares } from "../../service/host/client-shares.js";
+import { withoutSecrets } from "../../security/secrets.js";
+import { requireSent } from "../../transport/http/send-bytes.js";
+import { bodyChunks, readText } from "../../transport/http/body.js";
+import { sendJson } from "../../transport/http/respond.js";
+import type { HttpHandler } from "../../transport/http/server.js";
+import type { DialectAccess } from "./access.js";
+import { sendFile } from "./local-file-download.js";
+import { placeOf, readFinished, readNewService } from "./local-file-request.js";
+import { progressText, receivedText, serviceText } from "./local-file-text.js";
+import { tail } from "./listing.js";
+import { parametersOf, refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";
+
+export interface LocalFileRoutes {
+  fileStore: FileStore;
+  hostId: string;
+  /** A body that does not come, or a reader that takes nothing, for so long is given up. */
+  idleMs: number;
+  access: DialectAccess;
+  shares: ClientShares | undefined;
+}
+
+/** Requests to it may have bodies of any size. */
+export const localFilePrefix = `${fileStorePath}/`;
+
+/** Of its own: who may back up this host may not therefore write files on it, nor read those of others. */
+const role = "files";
+
+/** Xenon's LocalFileService and its factory: files of this machine that other hosts back up to and restore from. */
+export function createLocalFileRoutes({ fileStore, hostId, idleMs, access, shares }: LocalFileRoutes): HttpHandler {
+  return async (request, response, signal) => {
+    const { path, query } = targetOf(request.url ?? "");
+    if (path === fileStorePath || path === localFilePrefix) await onFactory(request, response, query);
+    else if (path.startsWith(localFilePrefix)) await onService(request, response, path, signal);
+    else return false;
+    return true;
+  };
+
+  async function onFactory(request: IncomingMessage, response: ServerResponse, query: string): Promise<void> {
+    if (request.method === "POST") {
+      access.requireRole(request, role);
+      const wanted = readNewService(await textOf(request));
+      const client = access.clientOf(request);
+      const create = () => fileStore.create(wanted);
+      const make = () => (client && shares ? shares.fileService(client, () => fileStore.list().map(({ link }) => link), create) : create());
+      sendJson(response, 200, serviceText(await access.audited(request, { action: "CreateFileService", subject: withoutSecrets(wanted.localFileUri) }, make)));
+    } else if (request.method === "GET" || request.method === "HEAD") {
+      access.requireRole(request, role);
+      sendJson(response, 200, listText(query));
+    } else refuseMethod(request, "GET, HEAD, POST");
+  }
+
+  function listText(query: string): string {
+    const begun = process.hrtime.bigint();
+    const parameters = parametersOf(query);
+    for (const name of parameters.keys()) {
+      if (name !== "expand" && name !== "$expand") throw new HostError("REQUEST_INVALID", `${name} is not supported here; expand is.`, { metadata: { field: name } });
+    }
+    const services = fileStore.list();
+    const links = services.map(({ link }) => JSON.stringify(link));
+    const documents = services.map((service) => `${JSON.stringify(service.link)}:${serviceText(service)}`);
+    return `{"documentLinks":[${links.join(",")}]${parameters.size > 0 ? `,"documents":{${documents.join(",")}}` : ""},"documentCount":${services.length},${tail(hostId, begun)}`;
+  }
+
+  async function onService(request: IncomingMessage, response: ServerResponse, link: string, signal: () => AbortSignal): Promise<void> {
+    switch (request.method) {
+      case "GET":
+      case "HEAD":
+        access.requireRole(request, role);
+        if (request.headers.range === undefined) sendJson(response, 200, stateOf(link));
+        else {
+          const send = () => sendFile({ fileStore, link, request, response, idleMs, signal: signal() }).then(() => requireSent(response));
+          // The other ranges of a download are one deed with its first.
+          await (/^bytes=0-/.test(request.headers.range) ? access.audited(request, { action: "ReadFile", subject: link }, send) : send());
+        }
+        return;
+      case "PUT": {
+        access.requireRole(request, role);
+        fileStore.get(link);
+        const place = placeOf(request);
+        const stop = tellOfWork(request, response);
+        try {
+          const written = await fileStore.write(link, place, (either) => bodyChunks(request, idleMs, either), signal());
+          if (written.upload?.complete) await access.noted(request, { action: "WriteFile", subject: link });
+          sendJson(response, 200, receivedText(written));
+        } finally {
+          stop();
+        }
+        return;
+      }
+      case "PATCH":
+        access.requireRole(request, role);
+        sendJson(response, 200, progressText(await fileStore.finish(link, readFinished(await textOf(request)))));
+        return;
+      case "DELETE":
+        access.requireRole(request, role);
+        sendJson(response, 200, serviceText(await access.audited(request, { action: "DeleteFileService", subject: link }, () => fileStore.delete(link))));
+        return;
+      default:
+        refuseMethod(request, "GET, HEAD, PUT, PATCH, DELETE");
+    }
+  }
+
+  function stateOf(link: string): string {
+    // Scripts wait for a factory by asking for its /available; ours is there as soon as the host listens.
+    if (link === `${localFilePrefix}available` && !fileStore.list().some((service) => service.link === link)) return "";
+    return progressText(fileStore.get(link));
+  }
+}
+
+/** Says 102 again and again to whoever asked for it, until it is stopped: the check of a large file takes long. Others might not know what that is. */
+function tellOfWork(request: IncomingMessage, response: ServerResponse): () => void {
+  if (request.headers.prefer !== "processing") return () => {};
+  const timer = setInterval(() => {
+    if (!response.headersSent && !response.destroyed) response.writeProcessing();
+  }, limits.processingMs);
+  return () => clearInterval(timer);
+}
+
+function textOf(request: IncomingMessage): Promise<string> {
+  requireJsonBody(request);
+  return readText(request, limits.managementBodyBytes);
+}

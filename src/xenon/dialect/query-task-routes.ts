@@ -1,0 +1,141 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { HostError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import { isPaged, queryTaskFactories, type QueryTask, type QueryTaskFactory, type QueryTasks } from "../query/query-tasks.js";
+import { readText } from "../../transport/http/body.js";
+import { sendJson } from "../../transport/http/respond.js";
+import type { HttpHandler } from "../../transport/http/server.js";
+import type { DialectAccess } from "./access.js";
+import { emptyResults, sendResults } from "./query-results.js";
+import { readCancellation, readQueryTask } from "./query-task-request.js";
+import { taskText } from "./query-task-text.js";
+import { parametersOf, refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";
+
+export interface QueryTaskRoutes {
+  queries: QueryTasks;
+  hostId: string;
+  access: DialectAccess;
+}
+
+const pagePrefix = "/core/query-page/";
+
+/** Query tasks and the pages of their results, under the paths and with the answers of Xenon. Each takes the role to read. */
+export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRoutes): HttpHandler {
+  return async (request, response, signal) => {
+    const { path, query } = targetOf(request.url ?? "");
+    const factory = queryTaskFactories.find((one) => path === one || path.startsWith(`${one}/`));
+    if (factory !== undefined && path.length <= factory.length + 1) await onTasks(request, response, factory, query, signal);
+    else if (factory !== undefined) await onTask(request, response, path, signal);
+    else if (path.startsWith(pagePrefix)) await onPage(request, response, path, signal);
+    else return false;
+    return true;
+  };
+
+  async function onTasks(request: IncomingMessage, response: ServerResponse, factory: QueryTaskFactory, query: string, signal: () => AbortSignal): Promise<void> {
+    if (request.method !== "GET" && request.method !== "POST") refuseMethod(request, "GET, POST");
+    access.requireRole(request, "read");
+    if (request.method === "GET") {
+      const expand = parametersOf(query).get("expand") ?? parametersOf(query).get("$expand");
+      sendJson(response, 200, listText(factory, expand !== undefined && expand !== "false", (task) => access.mayUse(request, task.indexLink)));
+      return;
+    }
+    requireJsonBody(request);
+    const sent = readQueryTask(factory, await readText(request, limits.queryBodyBytes));
+    access.requireIndexes(request, [sent.request.indexLink]);
+    const client = access.clientOf(request);
+    const wanted = { ...sent.request, ...(client && { client }) };
+    if (sent.direct) await sendTask(await queries.run(wanted, signal()), "direct", response, signal());
+    else sendJson(response, 202, whole(queries.start(wanted)));
+  }
+
+  async function onTask(request: IncomingMessage, response: ServerResponse, link: string, signal: () => AbortSignal): Promise<void> {
+    if (request.method !== "GET" && request.method !== "PATCH" && request.method !== "DELETE") refuseMethod(request, "GET, PATCH, DELETE");
+    access.requireRole(request, "read");
+    if (access.isLimited(request)) access.requireIndexes(request, [queries.paged(link).indexLink]);
+    if (request.method === "GET") await sendTask(queries.get(link), "kept", response, signal());
+    else if (request.method === "DELETE") {
+      queries.remove(link);
+      sendJson(response, 200, "");
+    } else {
+      requireJsonBody(request);
+      const failure = readCancellation(await readText(request, limits.queryBodyBytes));
+      sendJson(response, 200, whole(queries.cancel(link, failure)));
+    }
+  }
+
+  /** A task with its results, where it has some. */
+  async function sendTask(task: QueryTask, how: "direct" | "kept", response: ServerResponse, signal: AbortSignal): Promise<void> {
+    const { query, specification, count } = task;
+    if (query === undefined || task.stage !== "FINISHED") {
+      sendJson(response, 200, whole(task));
+      return;
+    }
+    const text = () => taskText(task, how, hostId);
+    if (!specification.options.has("COUNT") && !isPaged(specification)) {
+      const limit = specification.resultLimit;
+      await sendResults({ query, specification, text, hostId, response, signal, ...(limit !== undefined && { limit }) });
+      return;
+    }
+    const { head, tail } = text();
+    const counted = specification.options.has("COUNT");
+    const firstPage = counted || count === 0 ? undefined : pageLink(task.link);
+    sendJson(response, 200, `${head}${emptyResults(counted ? (count ?? 0) : 0, firstPage, specification.options.has("EXPAND_CONTENT"), hostId)}${tail}`);
+  }
+
+  async function onPage(request: IncomingMessage, response: ServerResponse, path: string, signal: () => AbortSignal): Promise<void> {
+    if (request.method !== "GET") refuseMethod(request, "GET");
+    access.requireRole(request, "read");
+    const { task: name, cursor } = readPageName(path.slice(pagePrefix.length));
+    const task = queries.paged(name);
+    access.requireIndexes(request, [task.indexLink]);
+    const { query, specification } = task;
+    const { resultLimit: limit } = specification;
+    if (query === undefined || limit === undefined) throw new HostError("PAGE_TOKEN_INVALID", "This query has no pages.");
+    await sendResults({
+      query,
+      specification,
+      limit,
+      nextPageLink: (next) => pageLink(name, next),
+      text: () => taskText({ ...task, stage: "FINISHED", version: 0 }, "page", hostId, path),
+      hostId,
+      response,
+      signal: signal(),
+      ...(cursor !== undefined && { cursor }),
+    });
+  }
+
+  function whole(task: QueryTask): string {
+    const { head, tail } = taskText(task, "kept", hostId);
+    return head + tail;
+  }
+
+  function listText(factory: QueryTaskFactory, expand: boolean, mayRead: (task: QueryTask) => boolean): string {
+    const tasks = queries.list(factory).filter(mayRead);
+    const link = (task: QueryTask) => JSON.stringify(task.link);
+    const documents = expand ? `,"documents":{${tasks.map((task) => `${link(task)}:${whole(task)}`).join(",")}}` : "";
+    return (
+      `{"documentLinks":[${tasks.map(link).join(",")}]${documents},"documentCount":${tasks.length},"documentVersion":0` +
+      `,"documentUpdateTimeMicros":0,"documentExpirationTimeMicros":0,"documentOwner":${JSON.stringify(hostId)}}`
+    );
+  }
+
+  function pageLink(task: string, cursor?: string): string {
+    const name = Buffer.from(JSON.stringify(cursor === undefined ? [task] : [task, cursor])).toString("base64url");
+    return `${pagePrefix}${name}?peer=${hostId}`;
+  }
+}
+
+/** Throws PAGE_TOKEN_INVALID. */
+function readPageName(name: string): { task: string; cursor?: string } {
+  let parts: unknown;
+  try {
+    parts = JSON.parse(Buffer.from(name, "base64url").toString());
+  } catch {
+    parts = undefined;
+  }
+  if (!Array.isArray(parts) || parts.length > 2 || !parts.every((part) => typeof part === "string")) {
+    throw new HostError("PAGE_TOKEN_INVALID", "This page link was not made by this host; run the query again.");
+  }
+  const [task = "", cursor] = parts;
+  return { task, ...(cursor !== undefined && { cursor }) };
+}
