@@ -2,18 +2,40 @@ import tseslint from "typescript-eslint";
 import architecture from "./eslint/architecture.mjs";
 
 export default tseslint.config(
-  { ignores: ["dist/", "gen/", "clients/", "third_party/", "coverage/", ".cache/", "data/", "backups/"] },
+  {
+    ignores: [
+      "dist/",
+      "gen/",
+      "clients/",
+      "third_party/",
+      "coverage/",
+      ".cache/",
+      "data/",
+      "backups/",
+    ],
+  },
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   {
     files: ["**/*.ts"],
     extends: [tseslint.configs.strictTypeChecked],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
     rules: {
       "@typescript-eslint/consistent-type-imports": ["error", { fixStyle: "inline-type-imports" }],
-      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_", ignoreRestSiblings: true }],
-      "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
+      "@typescript-eslint/no-unused-vars": [
+        "error",
+        { argsIgnorePattern: "^_", varsIgnorePattern: "^_", ignoreRestSiblings: true },
+      ],
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       // What a template shows of a number or a boolean is what is meant.
-      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true, allowNullish: true }],
+      "@typescript-eslint/restrict-template-expressions": [
+        "error",
+        { allowNumber: true, allowBoolean: true, allowNullish: true },
+      ],
       // Codes of ours go into enums of others by their numbers, which are the same.
       "@typescript-eslint/no-unsafe-enum-assignment": "off",
       // node:http hands sockets out as streams.

@@ -7,7 +7,10 @@ export default {
   testPathIgnorePatterns: ["/node_modules/", ...fullOnly.map((folder) => `<rootDir>/${folder}`)],
   moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
   transform: {
-    "^.+\\.(t|j|mj)s$": ["@swc/jest", { jsc: { target: "es2022", parser: { syntax: "typescript" } }, module: { type: "commonjs" } }],
+    "^.+\\.(t|j|mj)s$": [
+      "@swc/jest",
+      { jsc: { target: "es2022", parser: { syntax: "typescript" } }, module: { type: "commonjs" } },
+    ],
   },
   transformIgnorePatterns: [
     "/node_modules/(?!(archiver|zip-stream|compress-commons|crc32-stream|readdir-glob|is-stream|@bufbuild|@connectrpc)/)",

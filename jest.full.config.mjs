@@ -10,12 +10,20 @@ function isLong(file, seen = new Set()) {
   if (file === "test/support/long.ts") return true;
   if (seen.has(file) || !existsSync(file)) return false;
   seen.add(file);
-  const imported = [...readFileSync(file, "utf8").matchAll(/ from "(\.[^"]+)\.js"/g)].map(([, name]) => join(dirname(file), `${name}.ts`));
+  const imported = [...readFileSync(file, "utf8").matchAll(/ from "(\.[^"]+)\.js"/g)].map(
+    ([, name]) => join(dirname(file), `${name}.ts`),
+  );
   return imported.some((other) => other.startsWith("test/") && isLong(other, seen));
 }
 
-const files = ["src", "test"].flatMap((root) => readdirSync(root, { recursive: true }).map((name) => join(root, name)));
-const wanted = files.filter((name) => name.endsWith(".test.ts") && (fullOnly.some((folder) => name.startsWith(folder)) || isLong(name)));
+const files = ["src", "test"].flatMap((root) =>
+  readdirSync(root, { recursive: true }).map((name) => join(root, name)),
+);
+const wanted = files.filter(
+  (name) =>
+    name.endsWith(".test.ts") &&
+    (fullOnly.some((folder) => name.startsWith(folder)) || isLong(name)),
+);
 
 export default {
   ...config,

@@ -28,7 +28,11 @@ const attacks: [name: string, what: string][] = [
 
 /** What a client can do to the others: how long /healthz waits, and how the memory of the host grows, while one of them does its worst. */
 export async function benchAttack(root: string): Promise<void> {
-  const host = await serve("host-process.mjs", join(root, "attacked"), JSON.stringify({ tokens: "writer write,read\nadmin admin" }));
+  const host = await serve(
+    "host-process.mjs",
+    join(root, "attacked"),
+    JSON.stringify({ tokens: "writer write,read\nadmin admin" }),
+  );
   const probe = await serve("probe.mjs", String(host.port));
   const ask = async (message: string) => {
     const answer = nextMessage(probe.child);
@@ -36,7 +40,13 @@ export async function benchAttack(root: string): Promise<void> {
     return (await answer) as { longest: number; failed: number };
   };
   await ask("longest");
-  const run = (name: string) => promisify(execFile)(process.execPath, [join(here, "attack-load.mjs"), name, String(host.port), String(host.grpcPort)]);
+  const run = (name: string) =>
+    promisify(execFile)(process.execPath, [
+      join(here, "attack-load.mjs"),
+      name,
+      String(host.port),
+      String(host.grpcPort),
+    ]);
   // What else runs on the machine makes the probe wait too.
   await run("nothing");
   const idle = `nothing done: ${ms((await ask("longest")).longest)}`;
@@ -49,10 +59,28 @@ export async function benchAttack(root: string): Promise<void> {
     await stall();
     const { memory } = await watchMemory(host.child.pid ?? 0, () => run(name));
     const { longest, failed } = await ask("longest");
-    row(`${what}: longest wait for /healthz`, `${ms(longest)}${failed > 0 ? `, ${failed} failed` : ""}`, idle, undefined, "<= 100 ms");
+    row(
+      `${what}: longest wait for /healthz`,
+      `${ms(longest)}${failed > 0 ? `, ${failed} failed` : ""}`,
+      idle,
+      undefined,
+      "<= 100 ms",
+    );
     // What the host itself keeps a client waiting; the rest of the wait is for a core.
-    row(`${what}: longest turn of the host's event loop`, ms(await stall()), "", undefined, "<= 100 ms");
-    row(`${what}: memory of the host`, `${(memory.idle + memory.growth).toFixed(0)} MiB`, "", undefined, "< 1.25 GiB");
+    row(
+      `${what}: longest turn of the host's event loop`,
+      ms(await stall()),
+      "",
+      undefined,
+      "<= 100 ms",
+    );
+    row(
+      `${what}: memory of the host`,
+      `${(memory.idle + memory.growth).toFixed(0)} MiB`,
+      "",
+      undefined,
+      "< 1.25 GiB",
+    );
   }
   await probe.close();
   await host.close();

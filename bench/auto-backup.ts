@@ -25,7 +25,9 @@ async function watchAge<T>(port: number, work: Promise<T>): Promise<{ result: T;
   let over = false;
   const watching = (async () => {
     while (!over) {
-      const { autoBackup, indexes } = (await (await fetch(`http://127.0.0.1:${port}/core/management`)).json()) as AutoBackupState;
+      const { autoBackup, indexes } = (await (
+        await fetch(`http://127.0.0.1:${port}/core/management`)
+      ).json()) as AutoBackupState;
       const written = indexes[0]?.positionMicros ?? 0;
       const backedUp = autoBackup.positionMicros;
       if (backedUp !== undefined) {
@@ -44,7 +46,9 @@ async function watchAge<T>(port: number, work: Promise<T>): Promise<{ result: T;
 }
 
 async function performed(port: number): Promise<number> {
-  const { entries } = (await (await fetch(`http://127.0.0.1:${port}/core/management/stats`)).json()) as { entries: Record<string, { latestValue: number }> };
+  const { entries } = (await (
+    await fetch(`http://127.0.0.1:${port}/core/management/stats`)
+  ).json()) as { entries: Record<string, { latestValue: number }> };
   return entries["autoBackupPerformedCount"]?.latestValue ?? 0;
 }
 
@@ -70,9 +74,27 @@ export async function benchAutoBackup(root: string): Promise<void> {
   const { result: after } = await watchAge(port, write(30_000));
   const { result: busy, ageMs } = result;
   const idle = (before.p99 + after.p99) / 2;
-  row(`automatic backups under ${busy.perSecond.toFixed(0)} writes/s: p99 of writers`, `${busy.p99.toFixed(1)} ms`, `without: ${before.p99.toFixed(1)} and ${after.p99.toFixed(1)} ms`, busy.p99 / idle, "<= 1.5");
-  row("automatic backups in that minute", `${runs} runs, ${readdirSync(join(directory, "auto-backup")).length} files`, "", undefined, "");
-  row("what a disaster would take, at the most", `${ageMs.toFixed(0)} ms`, "", undefined, "<= 1000 ms");
+  row(
+    `automatic backups under ${busy.perSecond.toFixed(0)} writes/s: p99 of writers`,
+    `${busy.p99.toFixed(1)} ms`,
+    `without: ${before.p99.toFixed(1)} and ${after.p99.toFixed(1)} ms`,
+    busy.p99 / idle,
+    "<= 1.5",
+  );
+  row(
+    "automatic backups in that minute",
+    `${runs} runs, ${readdirSync(join(directory, "auto-backup")).length} files`,
+    "",
+    undefined,
+    "",
+  );
+  row(
+    "what a disaster would take, at the most",
+    `${ageMs.toFixed(0)} ms`,
+    "",
+    undefined,
+    "<= 1000 ms",
+  );
   memoryRow("automatic backups", memory);
   await host.close();
 }

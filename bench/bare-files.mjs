@@ -8,10 +8,15 @@ const [path] = process.argv.slice(2);
 let opening;
 let left;
 const server = createServer(async (request, response) => {
-  const [, first, last, total] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(request.headers["content-range"]);
+  const [, first, last, total] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(
+    request.headers["content-range"],
+  );
   left ??= Number(total);
   const file = await (opening ??= open(path, "w"));
-  await pipeline(request, createWriteStream(path, { fd: file.fd, start: Number(first), autoClose: false }));
+  await pipeline(
+    request,
+    createWriteStream(path, { fd: file.fd, start: Number(first), autoClose: false }),
+  );
   left -= last - first + 1;
   if (left === 0) {
     await file.sync();

@@ -6,7 +6,13 @@ import { sqliteKit } from "../dist/src/engine/sqlite/kit.js";
 const [directory] = process.argv.slice(2);
 mkdirSync(directory);
 await sqliteKit.create(directory, { indexId: "bare", lineage: "bare", parents: [] });
-const engine = await sqliteKit.open(directory, { durable: true, floorMicros: 0, nowMicros: () => Date.now() * 1000, retainedVersions: 10_000, historyMicros: 0 });
+const engine = await sqliteKit.open(directory, {
+  durable: true,
+  floorMicros: 0,
+  nowMicros: () => Date.now() * 1000,
+  retainedVersions: 10_000,
+  historyMicros: 0,
+});
 let next = 0;
 const server = createServer((request, response) => {
   const chunks = [];
@@ -14,10 +20,22 @@ const server = createServer((request, response) => {
   request.on("end", () => {
     const body = Buffer.concat(chunks).toString("utf8");
     const link = `/bench/${(next += 1)}`;
-    engine.write({ action: "POST", link, kind: "bench:kind", owner: "bare", body, mergeRule: "shallow" }).then(() => {
-      response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(body) });
-      response.end(body);
-    });
+    engine
+      .write({
+        action: "POST",
+        link,
+        kind: "bench:kind",
+        owner: "bare",
+        body,
+        mergeRule: "shallow",
+      })
+      .then(() => {
+        response.writeHead(200, {
+          "content-type": "application/json",
+          "content-length": Buffer.byteLength(body),
+        });
+        response.end(body);
+      });
   });
 });
 server.listen(0, "127.0.0.1", () => process.send({ port: server.address().port }));

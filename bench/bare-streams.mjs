@@ -7,14 +7,31 @@ import { Server, ServerCredentials } from "@grpc/grpc-js";
 
 const [file, chunkBytes] = process.argv.slice(2);
 const same = (bytes) => bytes;
-const codec = { requestSerialize: same, requestDeserialize: same, responseSerialize: same, responseDeserialize: same };
-const method = (name, requestStream, responseStream) => ({ path: `/bench.Bare/${name}`, requestStream, responseStream, ...codec });
+const codec = {
+  requestSerialize: same,
+  requestDeserialize: same,
+  responseSerialize: same,
+  responseDeserialize: same,
+};
+const method = (name, requestStream, responseStream) => ({
+  path: `/bench.Bare/${name}`,
+  requestStream,
+  responseStream,
+  ...codec,
+});
 const size = Number(statSync(file).size);
 const chunk = readFileSync(file).subarray(0, Number(chunkBytes));
 
-const server = new Server({ "grpc.max_receive_message_length": 20 << 20, "grpc.max_send_message_length": 20 << 20 });
+const server = new Server({
+  "grpc.max_receive_message_length": 20 << 20,
+  "grpc.max_send_message_length": 20 << 20,
+});
 server.addService(
-  { down: method("Down", false, true), up: method("Up", true, false), echo: method("Echo", false, false) },
+  {
+    down: method("Down", false, true),
+    up: method("Up", true, false),
+    echo: method("Echo", false, false),
+  },
   {
     // As many chunks of the same size, out of memory.
     down(call) {

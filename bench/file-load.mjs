@@ -10,11 +10,24 @@ let next = 0;
 
 function put(first) {
   const bytes = body.subarray(0, Math.min(rangeBytes, total - first));
-  const headers = { "content-type": "application/octet-stream", "content-length": bytes.length, "content-range": `bytes ${first}-${first + bytes.length - 1}/${total}` };
+  const headers = {
+    "content-type": "application/octet-stream",
+    "content-length": bytes.length,
+    "content-range": `bytes ${first}-${first + bytes.length - 1}/${total}`,
+  };
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ host: "127.0.0.1", port, path, method: "PUT", agent, headers }, (response) => {
-      response.resume().on("end", () => (response.statusCode === 200 ? resolve() : reject(new Error(`status ${response.statusCode}`))));
-    });
+    const request = httpRequest(
+      { host: "127.0.0.1", port, path, method: "PUT", agent, headers },
+      (response) => {
+        response
+          .resume()
+          .on("end", () =>
+            response.statusCode === 200
+              ? resolve()
+              : reject(new Error(`status ${response.statusCode}`)),
+          );
+      },
+    );
     request.on("error", reject).end(bytes);
   });
 }

@@ -9,8 +9,16 @@ const MiB = 1024 * 1024;
 const totalBytes = 1024 * MiB;
 const here = import.meta.dirname ?? __dirname;
 
-async function upload(port: number, path: string, rangeBytes: number, connections: number): Promise<number> {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(here, "file-load.mjs"), ...[port, path, totalBytes, rangeBytes, connections].map(String)]);
+async function upload(
+  port: number,
+  path: string,
+  rangeBytes: number,
+  connections: number,
+): Promise<number> {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    join(here, "file-load.mjs"),
+    ...[port, path, totalBytes, rangeBytes, connections].map(String),
+  ]);
   return (JSON.parse(stdout) as { ms: number }).ms;
 }
 
@@ -24,7 +32,11 @@ export async function benchFiles(root: string): Promise<void> {
   await fetch(`http://127.0.0.1:${host.port}/local-files`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ documentSelfLink: "bench", localFileUri: `file:${target}`, fileOptions: ["WRITE", "CREATE"] }),
+    body: JSON.stringify({
+      documentSelfLink: "bench",
+      localFileUri: `file:${target}`,
+      fileOptions: ["WRITE", "CREATE"],
+    }),
   });
   for (const { rangeBytes, connections, label } of [
     { rangeBytes: 8 * MiB, connections: 4, label: "8 MiB ranges over 4 connections" },
@@ -35,14 +47,25 @@ export async function benchFiles(root: string): Promise<void> {
     for (let round = 0; round < 3; round += 1) {
       for (const each of [bareTarget, target]) rmSync(each, { force: true });
       const reference = await upload(bare.port, "/", rangeBytes, connections);
-      const watched = await watchMemory(host.child.pid ?? 0, () => upload(host.port, path, rangeBytes, connections));
+      const watched = await watchMemory(host.child.pid ?? 0, () =>
+        upload(host.port, path, rangeBytes, connections),
+      );
       memory ??= watched.memory;
       rounds.push({ ours: watched.result, reference });
     }
     const rate = (took: number) => `${mib((totalBytes / took) * 1000)}/s`;
     const middle = median(rounds.map(({ ours, reference }) => reference / ours));
-    const shown = rounds.find(({ ours, reference }) => reference / ours === middle) ?? { ours: 0, reference: 0 };
-    row(`upload of 1 GiB to /local-files, ${label}`, rate(shown.ours), `bare node:http to a file: ${rate(shown.reference)}`, middle, ">= 0.5");
+    const shown = rounds.find(({ ours, reference }) => reference / ours === middle) ?? {
+      ours: 0,
+      reference: 0,
+    };
+    row(
+      `upload of 1 GiB to /local-files, ${label}`,
+      rate(shown.ours),
+      `bare node:http to a file: ${rate(shown.reference)}`,
+      middle,
+      ">= 0.5",
+    );
     if (memory) memoryRow(`upload of 1 GiB, ${label}`, memory);
   }
   await host.close();

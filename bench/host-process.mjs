@@ -4,7 +4,13 @@ import { createHost } from "../dist/src/host/start.js";
 
 const [dataDirectory, more = "{}"] = process.argv.slice(2);
 const indexLink = "/core/document-index";
-const host = await createHost({ dataDirectory, httpPort: 0, grpcPort: 0, factories: [{ path: "/bench", kind: "bench:kind", indexLink }], ...JSON.parse(more) });
+const host = await createHost({
+  dataDirectory,
+  httpPort: 0,
+  grpcPort: 0,
+  factories: [{ path: "/bench", kind: "bench:kind", indexLink }],
+  ...JSON.parse(more),
+});
 let delay = monitorEventLoopDelay({ resolution: 5 });
 delay.enable();
 process.on("message", (message) => {

@@ -10,8 +10,17 @@ export async function benchListings(root: string): Promise<void> {
   const loading = await serve("host-process.mjs", data);
   await load(loading.port, { count, bytes: 500 });
   await loading.close();
-  const query = (spec: object) => ({ taskInfo: { isDirect: true }, querySpec: { query: { term: { propertyName: "documentKind", matchValue: "bench:kind" } }, ...spec } });
-  const sorted = { options: ["SORT"], sortTerm: { propertyName: "documentSelfLink", propertyType: "STRING" } };
+  const query = (spec: object) => ({
+    taskInfo: { isDirect: true },
+    querySpec: {
+      query: { term: { propertyName: "documentKind", matchValue: "bench:kind" } },
+      ...spec,
+    },
+  });
+  const sorted = {
+    options: ["SORT"],
+    sortTerm: { propertyName: "documentSelfLink", propertyType: "STRING" },
+  };
   const works: [name: string, path: string, body?: object][] = [
     ["GET of a factory, links", "/bench"],
     ["GET of a factory, expanded", "/bench?expand"],
@@ -25,20 +34,36 @@ export async function benchListings(root: string): Promise<void> {
     await drained(host.port, "/bench?$limit=10");
     host.child.send("stall");
     await nextMessage(host.child);
-    const { result, memory } = await watchMemory(host.child.pid ?? 0, () => drained(host.port, path, body));
+    const { result, memory } = await watchMemory(host.child.pid ?? 0, () =>
+      drained(host.port, path, body),
+    );
     host.child.send("stall");
     const { stallMs } = (await nextMessage(host.child)) as { stallMs: number };
     await host.close();
     const growth = `host +${memory.growth.toFixed(0)} MiB, longest stall ${ms(stallMs)}`;
-    row(`${name}, ${count} documents, ${(result.bytes / 1048576).toFixed(1)} MiB`, `${ms(result.took)}, ${growth}`, "", undefined, "< +64 MiB");
+    row(
+      `${name}, ${count} documents, ${(result.bytes / 1048576).toFixed(1)} MiB`,
+      `${ms(result.took)}, ${growth}`,
+      "",
+      undefined,
+      "< +64 MiB",
+    );
   }
 }
 
 /** Reads an answer without keeping it. */
-async function drained(port: number, path: string, body?: object): Promise<{ took: number; bytes: number }> {
+async function drained(
+  port: number,
+  path: string,
+  body?: object,
+): Promise<{ took: number; bytes: number }> {
   const begun = performance.now();
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-    ...(body && { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+    ...(body && {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    }),
   });
   if (!response.ok || !response.body) throw new Error(await response.text());
   let bytes = 0;

@@ -4,7 +4,9 @@
 import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 
-const [port, count, durationMs, connections, bytes, firstName, pauseMs, rate = 0] = process.argv.slice(2).map(Number);
+const [port, count, durationMs, connections, bytes, firstName, pauseMs, rate = 0] = process.argv
+  .slice(2)
+  .map(Number);
 const latencies = [];
 let next = firstName;
 const end = durationMs > 0 ? performance.now() + durationMs : Infinity;
@@ -36,7 +38,7 @@ function client(index) {
       else go();
     };
     const send = () => {
-      if (next >= last || performance.now() >= end) return socket.end(), resolve();
+      if (next >= last || performance.now() >= end) return (socket.end(), resolve());
       sent = performance.now();
       socket.write(request());
     };
@@ -61,5 +63,15 @@ const begun = performance.now();
 await Promise.all(Array.from({ length: connections }, (_, index) => client(index)));
 const seconds = (performance.now() - begun) / 1000;
 latencies.sort((a, b) => a - b);
-const at = (share) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
-console.log(JSON.stringify({ count: latencies.length, perSecond: latencies.length / seconds, p50: at(0.5), p99: at(0.99), max: at(1), next }));
+const at = (share) =>
+  latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
+console.log(
+  JSON.stringify({
+    count: latencies.length,
+    perSecond: latencies.length / seconds,
+    p50: at(0.5),
+    p99: at(0.99),
+    max: at(1),
+    next,
+  }),
+);

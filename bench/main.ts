@@ -1,4 +1,13 @@
-import { closeSync, copyFileSync, fsyncSync, mkdtempSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  fsyncSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { benchAutoBackup } from "./auto-backup.js";
@@ -32,7 +41,8 @@ function copySynced(from: string, to: string): number {
   synced(to);
   return performance.now() - begun;
 }
-const sizeOf = (directory: string) => readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
+const sizeOf = (directory: string) =>
+  readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
 
 async function postRates(root: string, bytes: number): Promise<void> {
   const ratios: number[] = [];
@@ -47,47 +57,93 @@ async function postRates(root: string, bytes: number): Promise<void> {
     await host.close();
     ratios.push(ours / bare);
   }
-  row("durable POSTs, 32 connections", `${ours.toFixed(0)}/s`, `bare node:http, same writer: ${bare.toFixed(0)}/s`, median(ratios), ">= 0.7");
+  row(
+    "durable POSTs, 32 connections",
+    `${ours.toFixed(0)}/s`,
+    `bare node:http, same writer: ${bare.toFixed(0)}/s`,
+    median(ratios),
+    ">= 0.7",
+  );
 }
 
-async function mainJob(root: string, count: number, bytes: number, label: string): Promise<{ incremental: number }> {
+async function mainJob(
+  root: string,
+  count: number,
+  bytes: number,
+  label: string,
+): Promise<{ incremental: number }> {
   const host = await serve("host-process.mjs", join(root, "host"));
   const { port, child } = host;
   const pid = child.pid ?? 0;
   const destination = (name: string) => ({ destination: `file:${join(root, name)}` });
   const loaded = await load(port, { count, bytes });
   process.stderr.write(`${label}: loaded at ${loaded.perSecond.toFixed(0)}/s\n`);
-  await fetch(`http://127.0.0.1:${port}/bench?$limit=1000`).then((response) => response.arrayBuffer());
+  await fetch(`http://127.0.0.1:${port}/bench?$limit=1000`).then((response) =>
+    response.arrayBuffer(),
+  );
   await manage(port, "BackupRequest", { ...destination("warm"), backupType: "DIRECTORY" });
 
   const bases: number[] = [];
   const copies: number[] = [];
   let memory: Memory | undefined;
   for (let round = 0; round < 3; round += 1) {
-    const watched = await watchMemory(pid, () => manage(port, "BackupRequest", { ...destination(`dir-${round}`), backupType: "DIRECTORY" }));
+    const watched = await watchMemory(pid, () =>
+      manage(port, "BackupRequest", { ...destination(`dir-${round}`), backupType: "DIRECTORY" }),
+    );
     ({ memory } = watched);
     bases.push(watched.result);
     copies.push(copySynced(join(root, `dir-${round}`), mkdtempSync(join(root, "copy-"))));
   }
   const size = sizeOf(join(root, "dir-0"));
-  row(`${label}: base to a directory, ${mib(size)}`, ms(median(bases)), `copy with fsync: ${ms(median(copies))}`, median(copies) / median(bases), ">= 0.2");
+  row(
+    `${label}: base to a directory, ${mib(size)}`,
+    ms(median(bases)),
+    `copy with fsync: ${ms(median(copies))}`,
+    median(copies) / median(bases),
+    ">= 0.2",
+  );
   if (memory) memoryRow(`${label}: base`, memory);
 
   const incrementals: number[] = [];
   let written = 0;
   for (let round = 0; round < 3; round += 1) {
-    const changed = Array.from({ length: Math.floor(count / 100) }, (_, i) => (i * 97 + round) % count);
+    const changed = Array.from(
+      { length: Math.floor(count / 100) },
+      (_, i) => (i * 97 + round) % count,
+    );
     await patchDocuments(port, changed);
     const before = sizeOf(join(root, "dir-0"));
-    incrementals.push(await manage(port, "BackupRequest", { ...destination("dir-0"), backupType: "DIRECTORY" }));
+    incrementals.push(
+      await manage(port, "BackupRequest", { ...destination("dir-0"), backupType: "DIRECTORY" }),
+    );
     written = sizeOf(join(root, "dir-0")) - before;
   }
   const changedBytes = (count / 100) * (bytes + 130);
-  row(`${label}: incremental, 1 % changed, ${mib(written)}`, ms(median(incrementals)), "", undefined, "no slower than Xenon's");
-  row(`${label}: bytes of it`, mib(written), `changed records: ${mib(changedBytes)}`, (written - 65536) / changedBytes, "<= 1.5 and 64 KiB");
+  row(
+    `${label}: incremental, 1 % changed, ${mib(written)}`,
+    ms(median(incrementals)),
+    "",
+    undefined,
+    "no slower than Xenon's",
+  );
+  row(
+    `${label}: bytes of it`,
+    mib(written),
+    `changed records: ${mib(changedBytes)}`,
+    (written - 65536) / changedBytes,
+    "<= 1.5 and 64 KiB",
+  );
 
-  const zip = await watchMemory(pid, () => manage(port, "BackupRequest", { ...destination("b.zip"), backupType: "ZIP" }));
-  row(`${label}: ZIP, ${mib(statSync(join(root, "b.zip")).size)}`, ms(zip.result), "", undefined, ">= 1.5 x Xenon");
+  const zip = await watchMemory(pid, () =>
+    manage(port, "BackupRequest", { ...destination("b.zip"), backupType: "ZIP" }),
+  );
+  row(
+    `${label}: ZIP, ${mib(statSync(join(root, "b.zip")).size)}`,
+    ms(zip.result),
+    "",
+    undefined,
+    ">= 1.5 x Xenon",
+  );
   memoryRow(`${label}: ZIP`, zip.memory);
 
   // Few writers with pauses: the latency of one that is not held up by the others.
@@ -99,17 +155,41 @@ async function mainJob(root: string, count: number, bytes: number, label: string
     load(port, { ...quiet, first: 20_000_000 }),
     (async () => {
       await new Promise((resolve) => setTimeout(resolve, 300));
-      for (let round = 0; round < 3; round += 1) await manage(port, "BackupRequest", { ...destination(`busy-${round}`), backupType: "DIRECTORY" });
+      for (let round = 0; round < 3; round += 1)
+        await manage(port, "BackupRequest", {
+          ...destination(`busy-${round}`),
+          backupType: "DIRECTORY",
+        });
     })(),
   ]);
   child.send("stall");
   const { stallMs } = (await nextMessage(child)) as { stallMs: number };
-  row(`${label}: p99 of writers in backups`, `${busy.p99.toFixed(1)} ms`, `idle: ${idle.p99.toFixed(1)} ms`, busy.p99 / idle.p99, "<= 1.5");
+  row(
+    `${label}: p99 of writers in backups`,
+    `${busy.p99.toFixed(1)} ms`,
+    `idle: ${idle.p99.toFixed(1)} ms`,
+    busy.p99 / idle.p99,
+    "<= 1.5",
+  );
   row(`${label}: longest stall of the event loop`, ms(stallMs), "", undefined, "<= 50 ms");
 
-  for (const [name, source] of [["a directory", "dir-0"], ["a ZIP", "b.zip"]] as const) {
-    const restored = await watchMemory(pid, async () => (await manage(port, "RestoreRequest", destination(source))) + (await untilReadable(port, count - 1)));
-    row(`${label}: restore from ${name}, until a document can be read`, ms(restored.result), "", undefined, "1 M: < 10 s, ZIP < 20 s");
+  for (const [name, source] of [
+    ["a directory", "dir-0"],
+    ["a ZIP", "b.zip"],
+  ] as const) {
+    const restored = await watchMemory(
+      pid,
+      async () =>
+        (await manage(port, "RestoreRequest", destination(source))) +
+        (await untilReadable(port, count - 1)),
+    );
+    row(
+      `${label}: restore from ${name}, until a document can be read`,
+      ms(restored.result),
+      "",
+      undefined,
+      "1 M: < 10 s, ZIP < 20 s",
+    );
     memoryRow(`${label}: restore from ${name}`, restored.memory);
   }
   await host.close();
@@ -118,8 +198,17 @@ async function mainJob(root: string, count: number, bytes: number, label: string
 
 async function main(): Promise<void> {
   const given = process.argv.slice(2);
-  const parts = { streams: benchStreams, listings: benchListings, files: benchFiles, "auto-backup": benchAutoBackup, command: benchCommand, attack: benchAttack };
-  const sizes = (given.length > 0 ? given.filter((one) => !(one in parts)) : ["100000x500", "10000x4096"]).map((text) => {
+  const parts = {
+    streams: benchStreams,
+    listings: benchListings,
+    files: benchFiles,
+    "auto-backup": benchAutoBackup,
+    command: benchCommand,
+    attack: benchAttack,
+  };
+  const sizes = (
+    given.length > 0 ? given.filter((one) => !(one in parts)) : ["100000x500", "10000x4096"]
+  ).map((text) => {
     const [count, bytes] = text.split("x").map(Number);
     if (!count || !bytes) throw new Error(`${text} is no size; write COUNTxBYTES`);
     return { count, bytes };
@@ -132,7 +221,8 @@ async function main(): Promise<void> {
       await mainJob(directory, count, bytes, `${count} x ${bytes} B`);
       rmSync(directory, { recursive: true });
     }
-    for (const [name, bench] of Object.entries(parts)) if (given.length === 0 || given.includes(name)) await bench(root);
+    for (const [name, bench] of Object.entries(parts))
+      if (given.length === 0 || given.includes(name)) await bench(root);
   } finally {
     rmSync(root, { recursive: true, force: true });
   }

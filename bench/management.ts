@@ -1,7 +1,11 @@
 /** The requests of a script to /core/management; each resolves to how long it took, in milliseconds. */
 const kindPrefix = "com:vmware:xenon:services:common:ServiceHostManagementService";
 
-export async function manage(port: number, kind: "BackupRequest" | "RestoreRequest" | "AutoBackupConfiguration", fields: object): Promise<number> {
+export async function manage(
+  port: number,
+  kind: "BackupRequest" | "RestoreRequest" | "AutoBackupConfiguration",
+  fields: object,
+): Promise<number> {
   const begun = performance.now();
   const response = await fetch(`http://127.0.0.1:${port}/core/management`, {
     method: "PATCH",
@@ -13,7 +17,11 @@ export async function manage(port: number, kind: "BackupRequest" | "RestoreReque
   return performance.now() - begun;
 }
 
-export async function patchDocuments(port: number, names: number[], connections = 32): Promise<void> {
+export async function patchDocuments(
+  port: number,
+  names: number[],
+  connections = 32,
+): Promise<void> {
   let next = 0;
   await Promise.all(
     Array.from({ length: connections }, async () => {

@@ -15,7 +15,9 @@ const once = () =>
       if (!ok) failed += 1;
       resolve();
     };
-    get({ host: "127.0.0.1", port, path: "/healthz", agent }, (response) => response.resume().on("end", () => done(response.statusCode === 200))).on("error", () => done(false));
+    get({ host: "127.0.0.1", port, path: "/healthz", agent }, (response) =>
+      response.resume().on("end", () => done(response.statusCode === 200)),
+    ).on("error", () => done(false));
   });
 
 process.on("message", (message) => {

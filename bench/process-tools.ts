@@ -14,7 +14,10 @@ export interface Served {
 
 /** Starts one of the servers beside this file and waits for its port. */
 export async function serve(script: string, ...args: string[]): Promise<Served> {
-  const child = fork(join(here, script), args, { execArgv: [], stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const child = fork(join(here, script), args, {
+    execArgv: [],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
   // A run that fails half-way must not leave its servers behind.
   process.once("exit", () => child.kill("SIGKILL"));
   const { port, grpcPort = 0 } = (await nextMessage(child)) as { port: number; grpcPort?: number };
@@ -46,8 +49,27 @@ export interface LoadResult {
   next: number;
 }
 
-export async function load(port: number, options: { count?: number; durationMs?: number; connections?: number; bytes: number; first?: number; pauseMs?: number; rate?: number }): Promise<LoadResult> {
-  const { count = 0, durationMs = 0, connections = 32, bytes, first = 0, pauseMs = 0, rate = 0 } = options;
+export async function load(
+  port: number,
+  options: {
+    count?: number;
+    durationMs?: number;
+    connections?: number;
+    bytes: number;
+    first?: number;
+    pauseMs?: number;
+    rate?: number;
+  },
+): Promise<LoadResult> {
+  const {
+    count = 0,
+    durationMs = 0,
+    connections = 32,
+    bytes,
+    first = 0,
+    pauseMs = 0,
+    rate = 0,
+  } = options;
   const args = [port, count, durationMs, connections, bytes, first, pauseMs, rate].map(String);
   const { stdout } = await promisify(execFile)(process.execPath, [join(here, "load.mjs"), ...args]);
   return JSON.parse(stdout) as LoadResult;
@@ -61,8 +83,15 @@ export interface StreamResult {
   count: number;
 }
 
-export async function stream(work: "down" | "up" | "unary" | "http", settings: object): Promise<StreamResult> {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(here, "stream-load.mjs"), work, JSON.stringify(settings)]);
+export async function stream(
+  work: "down" | "up" | "unary" | "http",
+  settings: object,
+): Promise<StreamResult> {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    join(here, "stream-load.mjs"),
+    work,
+    JSON.stringify(settings),
+  ]);
   return JSON.parse(stdout) as StreamResult;
 }
 
@@ -79,7 +108,11 @@ function residentKiB(pid: number): number {
 function childrenOf(pid: number): number[] {
   return readdirSync(`/proc/${pid}/task`).flatMap((task) => {
     try {
-      return readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
+      return readFileSync(`/proc/${pid}/task/${task}/children`, "utf8")
+        .trim()
+        .split(" ")
+        .filter(Boolean)
+        .map(Number);
     } catch {
       return [];
     }
@@ -95,7 +128,10 @@ export interface Memory {
 }
 
 /** Watches the resident memory of a process and its children while the work runs. */
-export async function watchMemory<T>(pid: number, work: () => Promise<T>): Promise<{ result: T; memory: Memory }> {
+export async function watchMemory<T>(
+  pid: number,
+  work: () => Promise<T>,
+): Promise<{ result: T; memory: Memory }> {
   const idle = residentKiB(pid);
   let peak = idle;
   let child = 0;
@@ -104,7 +140,14 @@ export async function watchMemory<T>(pid: number, work: () => Promise<T>): Promi
     for (const each of childrenOf(pid)) child = Math.max(child, residentKiB(each));
   }, 10);
   try {
-    return { result: await work(), memory: { idle: mib(idle), growth: mib(Math.max(peak, residentKiB(pid)) - idle), child: mib(child) } };
+    return {
+      result: await work(),
+      memory: {
+        idle: mib(idle),
+        growth: mib(Math.max(peak, residentKiB(pid)) - idle),
+        child: mib(child),
+      },
+    };
   } finally {
     clearInterval(timer);
   }

@@ -7,7 +7,10 @@ import { Client, credentials } from "@grpc/grpc-js";
 const [work, settingsText] = process.argv.slice(2);
 const settings = JSON.parse(settingsText);
 const same = (bytes) => bytes;
-const client = new Client(`127.0.0.1:${settings.port}`, credentials.createInsecure(), { "grpc.max_receive_message_length": 20 << 20, "grpc.max_send_message_length": 20 << 20 });
+const client = new Client(`127.0.0.1:${settings.port}`, credentials.createInsecure(), {
+  "grpc.max_receive_message_length": 20 << 20,
+  "grpc.max_send_message_length": 20 << 20,
+});
 const base64 = (text) => Buffer.from(text, "base64");
 const begun = performance.now();
 let firstMs = 0;
@@ -21,7 +24,12 @@ function take(chunk) {
 
 const jobs = {
   async down() {
-    const call = client.makeServerStreamRequest(settings.path, same, same, base64(settings.request));
+    const call = client.makeServerStreamRequest(
+      settings.path,
+      same,
+      same,
+      base64(settings.request),
+    );
     for await (const chunk of call) {
       take(chunk);
       if (settings.pauseMs) await sleep(settings.pauseMs);
@@ -29,7 +37,9 @@ const jobs = {
   },
   up() {
     return new Promise((resolve, reject) => {
-      const call = client.makeClientStreamRequest(settings.path, same, same, (error) => (error && !settings.failureIsFine ? reject(error) : resolve()));
+      const call = client.makeClientStreamRequest(settings.path, same, same, (error) =>
+        error && !settings.failureIsFine ? reject(error) : resolve(),
+      );
       call.on("error", () => {});
       (async () => {
         for (const first of settings.first) call.write(base64(first));
@@ -52,7 +62,11 @@ const jobs = {
     await Promise.all(
       Array.from({ length: settings.concurrency }, async () => {
         while (performance.now() < end) {
-          await new Promise((resolve, reject) => client.makeUnaryRequest(settings.path, same, same, request, (error) => (error ? reject(error) : resolve())));
+          await new Promise((resolve, reject) =>
+            client.makeUnaryRequest(settings.path, same, same, request, (error) =>
+              error ? reject(error) : resolve(),
+            ),
+          );
           count += 1;
         }
       }),
@@ -61,17 +75,20 @@ const jobs = {
   http() {
     return new Promise((resolve, reject) => {
       const { port, path, method = "GET", headers = {}, body = "" } = settings;
-      const request = httpRequest({ host: "127.0.0.1", port, path, method, headers, agent: false }, (response) => {
-        if (response.statusCode !== 200) reject(new Error(`HTTP status ${response.statusCode}`));
-        response.on("data", (chunk) => {
-          firstMs ||= performance.now() - begun;
-          bytes += chunk.length;
-          if (!settings.pauseMs) return;
-          response.pause();
-          setTimeout(() => response.resume(), settings.pauseMs);
-        });
-        response.on("end", resolve).on("error", reject);
-      });
+      const request = httpRequest(
+        { host: "127.0.0.1", port, path, method, headers, agent: false },
+        (response) => {
+          if (response.statusCode !== 200) reject(new Error(`HTTP status ${response.statusCode}`));
+          response.on("data", (chunk) => {
+            firstMs ||= performance.now() - begun;
+            bytes += chunk.length;
+            if (!settings.pauseMs) return;
+            response.pause();
+            setTimeout(() => response.resume(), settings.pauseMs);
+          });
+          response.on("end", resolve).on("error", reject);
+        },
+      );
       request.on("error", reject).end(base64(body));
     });
   },
@@ -86,7 +103,7 @@ function framed(offset, data) {
 }
 function varint(value) {
   const out = [];
-  for (let left = BigInt(value); ; ) {
+  for (let left = BigInt(value); ;) {
     const low = Number(left & 127n);
     left >>= 7n;
     out.push(left > 0n ? low | 128 : low);

@@ -18,7 +18,10 @@ export interface Writes {
 }
 
 /** Writers that note visits, each one after the other, and write features again as they are: a host in use. */
-export function startWriters(client: Client, features: ReadonlyMap<string, Body>): Background<Writes> & { now(): number[] } {
+export function startWriters(
+  client: Client,
+  features: ReadonlyMap<string, Body>,
+): Background<Writes> & { now(): number[] } {
   const acknowledged = new Array<number>(writerCount).fill(0);
   const all = [...features];
   let stopped = false;
@@ -32,7 +35,9 @@ export function startWriters(client: Client, features: ReadonlyMap<string, Body>
   };
   const write = async (writer: number) => {
     for (let turn = 0; !stopped; turn += 1) {
-      await timed(client.ask("POST", visitFactory, { documentSelfLink: `${writer}-${turn}`, writer, turn }));
+      await timed(
+        client.ask("POST", visitFactory, { documentSelfLink: `${writer}-${turn}`, writer, turn }),
+      );
       acknowledged[writer] = turn + 1;
       const feature = all[(turn * writerCount + writer) % all.length];
       if (feature) await timed(client.ask("PUT", feature[0], feature[1]));
@@ -54,11 +59,19 @@ export function startWriters(client: Client, features: ReadonlyMap<string, Body>
  * Whether visits are what a backup of one moment can hold: of each writer its first ones without a gap, at least those
  * acknowledged before the backup began and none that were not yet begun when it had ended.
  */
-export function visitsAreOfOneMoment(visits: ReadonlyMap<string, Body>, atLeast: readonly number[], atMost: readonly number[]): boolean {
+export function visitsAreOfOneMoment(
+  visits: ReadonlyMap<string, Body>,
+  atLeast: readonly number[],
+  atMost: readonly number[],
+): boolean {
   return atLeast.every((least, writer) => {
-    const turns = [...visits.values()].filter((visit) => visit["writer"] === writer).map((visit) => Number(visit["turn"]));
+    const turns = [...visits.values()]
+      .filter((visit) => visit["writer"] === writer)
+      .map((visit) => Number(visit["turn"]));
     const count = turns.length;
-    return count >= least && count <= (atMost[writer] ?? 0) + 1 && Math.max(-1, ...turns) === count - 1;
+    return (
+      count >= least && count <= (atMost[writer] ?? 0) + 1 && Math.max(-1, ...turns) === count - 1
+    );
   });
 }
 
@@ -74,11 +87,17 @@ export interface Reads {
 const readerCount = 8;
 
 /** Readers that ask for documents over and over: each answer must be the old state of the document or the new one. */
-export function startReaders(client: Client, links: readonly string[], before: ReadonlyMap<string, Body>, after: ReadonlyMap<string, Body>): Background<Reads> {
+export function startReaders(
+  client: Client,
+  links: readonly string[],
+  before: ReadonlyMap<string, Body>,
+  after: ReadonlyMap<string, Body>,
+): Background<Reads> {
   const reads: Reads = { total: 0, before: 0, after: 0, failed: [], slowestMs: 0 };
   let stopped = false;
   const isState = (state: ReadonlyMap<string, Body>, link: string, body: Body) =>
-    compareDocuments(new Map([[link, state.get(link) ?? {}]]), new Map([[link, body]])).length === 0;
+    compareDocuments(new Map([[link, state.get(link) ?? {}]]), new Map([[link, body]])).length ===
+    0;
   const read = async (link: string) => {
     const begun = performance.now();
     const { status, text } = await client.send("GET", link);

@@ -9,18 +9,24 @@ export interface Difference {
 
 /** The own fields of a document as the host answers it: without those that the host keeps itself. */
 export function ownFields(document: Body): Body {
-  return Object.fromEntries(Object.entries(document).filter(([name]) => !name.startsWith("document")));
+  return Object.fromEntries(
+    Object.entries(document).filter(([name]) => !name.startsWith("document")),
+  );
 }
 
 /** Every document that is expected and not there, there and not expected, or there with other contents. */
-export function compareDocuments(expected: ReadonlyMap<string, Body>, found: ReadonlyMap<string, Body>): Difference[] {
+export function compareDocuments(
+  expected: ReadonlyMap<string, Body>,
+  found: ReadonlyMap<string, Body>,
+): Difference[] {
   const differences: Difference[] = [];
   for (const [link, body] of expected) {
     const other = found.get(link);
     if (other === undefined) differences.push({ link, problem: "missing" });
     else if (!isDeepStrictEqual(other, body)) differences.push({ link, problem: "differs" });
   }
-  for (const link of found.keys()) if (!expected.has(link)) differences.push({ link, problem: "extra" });
+  for (const link of found.keys())
+    if (!expected.has(link)) differences.push({ link, problem: "extra" });
   return differences;
 }
 
@@ -31,9 +37,18 @@ export interface Changes {
   removed: string[];
 }
 
-export function changesBetween(from: ReadonlyMap<string, Body>, to: ReadonlyMap<string, Body>): Changes {
+export function changesBetween(
+  from: ReadonlyMap<string, Body>,
+  to: ReadonlyMap<string, Body>,
+): Changes {
   const differences = compareDocuments(to, from);
   const withBody = (problem: Difference["problem"]) =>
-    differences.filter((one) => one.problem === problem).map(({ link }): [string, Body] => [link, to.get(link) ?? {}]);
-  return { created: withBody("missing"), changed: withBody("differs"), removed: differences.filter(({ problem }) => problem === "extra").map(({ link }) => link) };
+    differences
+      .filter((one) => one.problem === problem)
+      .map(({ link }): [string, Body] => [link, to.get(link) ?? {}]);
+  return {
+    created: withBody("missing"),
+    changed: withBody("differs"),
+    removed: differences.filter(({ problem }) => problem === "extra").map(({ link }) => link),
+  };
 }

@@ -17,7 +17,8 @@ export const featureFactory = "/mdn/features";
 export const featureKind = "org:mozilla:developer:Feature";
 
 const marker = "__compat";
-const isObject = (value: unknown): value is Body => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Body =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /**
  * Reads a version of the package that is installed under an alias. A feature is any object with a member `__compat`,
@@ -25,7 +26,9 @@ const isObject = (value: unknown): value is Body => typeof value === "object" &&
  * /mdn/features/api/AbortController/abort.
  */
 export function loadCorpus(name: CorpusName): Corpus {
-  const data = JSON.parse(readFileSync(createRequire(import.meta.url).resolve(name), "utf8")) as Record<string, unknown>;
+  const data = JSON.parse(
+    readFileSync(createRequire(import.meta.url).resolve(name), "utf8"),
+  ) as Record<string, unknown>;
   const meta = data["__meta"];
   const documents = new Map<string, Body>();
   const walk = (node: Body, link: string): void => {
@@ -37,7 +40,8 @@ export function loadCorpus(name: CorpusName): Corpus {
   };
   for (const [area, value] of Object.entries(data)) {
     // What is known of the browsers themselves holds no features.
-    if (area !== "__meta" && area !== "browsers" && isObject(value)) walk(value, `${featureFactory}/${area}`);
+    if (area !== "__meta" && area !== "browsers" && isObject(value))
+      walk(value, `${featureFactory}/${area}`);
   }
   return { version: isObject(meta) ? String(meta["version"]) : "unknown", documents };
 }
@@ -47,6 +51,8 @@ export function partOf(corpus: Corpus, areas: readonly string[]): Corpus {
   const prefixes = areas.map((area) => `${featureFactory}/${area}/`);
   return {
     version: corpus.version,
-    documents: new Map([...corpus.documents].filter(([link]) => prefixes.some((prefix) => link.startsWith(prefix)))),
+    documents: new Map(
+      [...corpus.documents].filter(([link]) => prefixes.some((prefix) => link.startsWith(prefix))),
+    ),
   };
 }

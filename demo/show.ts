@@ -6,13 +6,17 @@ export const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`;
 export const moment = (micros: number) => new Date(Math.floor(micros / 1000)).toISOString();
 
 export function size(bytes: number): string {
-  return bytes < 1_000_000 ? `${(bytes / 1000).toFixed(0)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+  return bytes < 1_000_000
+    ? `${(bytes / 1000).toFixed(0)} kB`
+    : `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
 
 /** The files of a directory, or the one file, with their sizes. */
 export function filesOf(path: string): { name: string; bytes: number }[] {
   if (statSync(path).isFile()) return [{ name: path, bytes: statSync(path).size }];
-  return readdirSync(path).sort().map((name) => ({ name, bytes: statSync(join(path, name)).size }));
+  return readdirSync(path)
+    .sort()
+    .map((name) => ({ name, bytes: statSync(join(path, name)).size }));
 }
 
 export function bytesOf(path: string): number {

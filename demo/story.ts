@@ -1,7 +1,15 @@
 import { join } from "node:path";
 import type { Host, HostOptions } from "holdfast";
 import { startReaders, startWriters, visitFactory, visitsAreOfOneMoment } from "./background.js";
-import { backUp, connections, forEach, openClient, readAll, restore, type Client } from "./client.js";
+import {
+  backUp,
+  connections,
+  forEach,
+  openClient,
+  readAll,
+  restore,
+  type Client,
+} from "./client.js";
 import { changesBetween, compareDocuments, type Difference } from "./compare.js";
 import { featureFactory, featureKind, type Body, type Corpus } from "./corpus.js";
 import { bytesOf, count, filesOf, moment, seconds, size, timed } from "./show.js";
@@ -49,8 +57,16 @@ async function apply(client: Client, from: Corpus, to: Corpus, say: Story["say"]
     lastMicros = Math.max(lastMicros, Number(answer["documentUpdateTimeMicros"]));
   };
   const work = [
-    ...created.map(([documentSelfLink, body]) => () => client.ask("POST", featureFactory, { ...body, documentSelfLink })),
-    ...changed.map(([link, body]) => () => client.ask("PUT", link, body)),
+    ...created.map(
+      ([documentSelfLink, body]) =>
+        () =>
+          client.ask("POST", featureFactory, { ...body, documentSelfLink }),
+    ),
+    ...changed.map(
+      ([link, body]) =>
+        () =>
+          client.ask("PUT", link, body),
+    ),
     ...removed.map((link) => () => client.ask("DELETE", link)),
   ];
   const { ms } = await timed(() => forEach(work, async (one) => note(await one())));
@@ -66,12 +82,19 @@ async function backUpChanges(client: Client, path: string, say: Story["say"]): P
   const before = new Set(filesOf(path).map(({ name }) => name));
   const { ms } = await timed(() => backUp(client, path, "DIRECTORY"));
   const added = filesOf(path).filter(({ name }) => !before.has(name));
-  await say(`  incremental backup in ${seconds(ms)}: ${size(added.reduce((sum, { bytes }) => sum + bytes, 0))} in new files`);
+  await say(
+    `  incremental backup in ${seconds(ms)}: ${size(added.reduce((sum, { bytes }) => sum + bytes, 0))} in new files`,
+  );
   for (const { name, bytes } of added) await say(`    ${name}  ${size(bytes)}`);
 }
 
 /** Both full backups while writers go on. Answers which visits the ZIP may and must hold. */
-async function backUpInUse(client: Client, oldest: Corpus, paths: { directory: string; zip: string }, say: Story["say"]) {
+async function backUpInUse(
+  client: Client,
+  oldest: Corpus,
+  paths: { directory: string; zip: string },
+  say: Story["say"],
+) {
   const writers = startWriters(client, oldest.documents);
   const directoryRun = await timed(() => backUp(client, paths.directory, "DIRECTORY"));
   const atLeast = writers.now();
@@ -79,7 +102,9 @@ async function backUpInUse(client: Client, oldest: Corpus, paths: { directory: s
   const atMost = writers.now();
   const { acknowledged, total, slowestMs } = await writers.stop();
   const last = acknowledged.reduce((sum, each) => sum + each, 0);
-  await say(`Full backups of the host in use, while ${count(total)} writes were acknowledged, the slowest in ${slowestMs.toFixed(0)} ms:`);
+  await say(
+    `Full backups of the host in use, while ${count(total)} writes were acknowledged, the slowest in ${slowestMs.toFixed(0)} ms:`,
+  );
   await say(`  directory in ${seconds(directoryRun.ms)}: ${size(bytesOf(paths.directory))}`);
   for (const { name, bytes } of filesOf(paths.directory)) await say(`    ${name}  ${size(bytes)}`);
   await say(`  ZIP in ${seconds(zipRun.ms)}: ${size(bytesOf(paths.zip))}`);
@@ -112,8 +137,12 @@ export async function runStory(story: Story): Promise<Outcome> {
     const { value: found, ms } = await timed(() => readAll(client));
     const differences = compareDocuments(expected.documents, found);
     problems.push(...tell(what, differences));
-    compared.push(`${count(expected.documents.size - differences.filter(({ problem }) => problem !== "extra").length)} of ${count(expected.documents.size)} documents as in ${expected.version}`);
-    await say(`  compared all ${count(found.size)} documents with version ${expected.version} in ${seconds(ms)}: ${count(differences.length)} differ`);
+    compared.push(
+      `${count(expected.documents.size - differences.filter(({ problem }) => problem !== "extra").length)} of ${count(expected.documents.size)} documents as in ${expected.version}`,
+    );
+    await say(
+      `  compared all ${count(found.size)} documents with version ${expected.version} in ${seconds(ms)}: ${count(differences.length)} differ`,
+    );
   };
   const used: Running[] = [];
   const running = async (name: string) => {
@@ -123,10 +152,20 @@ export async function runStory(story: Story): Promise<Outcome> {
   };
   try {
     const first = await running("first-host");
-    await say(`MDN browser compatibility data ${corpora.map((one) => `${one.version} (${count(one.documents.size)} features)`).join(", ")}`);
-    const loading = await timed(() => forEach(oldest.documents, async ([documentSelfLink, body]) => void (await first.ask("POST", featureFactory, { ...body, documentSelfLink }))));
+    await say(
+      `MDN browser compatibility data ${corpora.map((one) => `${one.version} (${count(one.documents.size)} features)`).join(", ")}`,
+    );
+    const loading = await timed(() =>
+      forEach(
+        oldest.documents,
+        async ([documentSelfLink, body]) =>
+          void (await first.ask("POST", featureFactory, { ...body, documentSelfLink })),
+      ),
+    );
     const rate = Math.round(oldest.documents.size / (loading.ms / 1000));
-    await say(`Loaded version ${oldest.version} over HTTP with ${connections} connections in ${seconds(loading.ms)}: ${count(rate)} durable documents/s`);
+    await say(
+      `Loaded version ${oldest.version} over HTTP with ${connections} connections in ${seconds(loading.ms)}: ${count(rate)} durable documents/s`,
+    );
     const inUse = await backUpInUse(first, oldest, paths, say);
     const momentMicros = await apply(first, oldest, middle, say);
     await backUpChanges(first, paths.directory, say);
@@ -136,28 +175,51 @@ export async function runStory(story: Story): Promise<Outcome> {
     const untouched = await destroy(first, newest, say);
 
     // Only documents whose two states differ: each answer then tells which of them it was.
-    const telling = changesBetween(middle.documents, newest.documents).changed.map(([link]) => link);
+    const telling = changesBetween(middle.documents, newest.documents).changed.map(
+      ([link]) => link,
+    );
     const left = new Set(untouched);
-    const readers = startReaders(first, telling.filter((link) => left.has(link)), newest.documents, middle.documents);
+    const readers = startReaders(
+      first,
+      telling.filter((link) => left.has(link)),
+      newest.documents,
+      middle.documents,
+    );
     const { ms } = await timed(() => restore(first, paths.directory, momentMicros));
     const reads = await readers.stop();
-    problems.push(...reads.failed.slice(0, 10).map((failure) => `a read failed during the restore: ${failure}`));
-    if (reads.before === 0) problems.push("no read was answered before the switch: the restore was not seen to be online");
-    await say(`Restored online to that moment in ${seconds(ms)}, while ${count(reads.total)} reads were answered (${count(reads.failed.length)} failed, slowest ${reads.slowestMs.toFixed(0)} ms)`);
+    problems.push(
+      ...reads.failed.slice(0, 10).map((failure) => `a read failed during the restore: ${failure}`),
+    );
+    if (reads.before === 0)
+      problems.push(
+        "no read was answered before the switch: the restore was not seen to be online",
+      );
+    await say(
+      `Restored online to that moment in ${seconds(ms)}, while ${count(reads.total)} reads were answered (${count(reads.failed.length)} failed, slowest ${reads.slowestMs.toFixed(0)} ms)`,
+    );
     await compare("after the restore to the middle version", middle, first);
     const visits = await readAll(first, visitFactory);
-    if (visits.size < inUse.visits) problems.push(`${visits.size} visits are there after the restore; ${inUse.visits} were acknowledged`);
+    if (visits.size < inUse.visits)
+      problems.push(
+        `${visits.size} visits are there after the restore; ${inUse.visits} were acknowledged`,
+      );
 
     const second = await running("second-host");
     const fresh = await timed(() => restore(second, paths.zip));
     await say(`Restored the ZIP into a second, fresh host in ${seconds(fresh.ms)}`);
     await compare("in the second host", oldest, second);
     const kept = await readAll(second, visitFactory);
-    if (!visitsAreOfOneMoment(kept, inUse.atLeast, inUse.atMost)) problems.push("the ZIP does not hold the visits of one moment");
-    await say(`  of the writes beside the backup it holds those of one moment: ${count(kept.size)} of ${count(inUse.visits)} visits`);
+    if (!visitsAreOfOneMoment(kept, inUse.atLeast, inUse.atMost))
+      problems.push("the ZIP does not hold the visits of one moment");
+    await say(
+      `  of the writes beside the backup it holds those of one moment: ${count(kept.size)} of ${count(inUse.visits)} visits`,
+    );
     const failed = reads.failed.length;
     const verdict = problems.length === 0 ? "OK" : "FAILED";
-    return { problems, line: `${verdict}: ${compared.join(", ")}; ${count(failed)} of ${count(reads.total)} reads failed` };
+    return {
+      problems,
+      line: `${verdict}: ${compared.join(", ")}; ${count(failed)} of ${count(reads.total)} reads failed`,
+    };
   } finally {
     for (const { host, client } of used) {
       client.close();
@@ -167,6 +229,13 @@ export async function runStory(story: Story): Promise<Outcome> {
 }
 
 function tell(what: string, differences: Difference[]): string[] {
-  const some = differences.slice(0, 10).map(({ link, problem }) => `${what}: ${link} ${problem === "differs" ? "differs" : `is ${problem}`}`);
-  return differences.length > some.length ? [...some, `${what}: and ${count(differences.length - some.length)} more`] : some;
+  const some = differences
+    .slice(0, 10)
+    .map(
+      ({ link, problem }) =>
+        `${what}: ${link} ${problem === "differs" ? "differs" : `is ${problem}`}`,
+    );
+  return differences.length > some.length
+    ? [...some, `${what}: and ${count(differences.length - some.length)} more`]
+    : some;
 }

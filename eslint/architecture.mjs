@@ -19,14 +19,36 @@ const arrows = {
   destination: { parts: ["security", "io"], types: ["backup"] },
   container: { parts: ["destination", "segment", "io"], types: ["engine"] },
   store: { parts: ["io"], types: ["engine"] },
-  backup: { parts: ["container", "destination", "segment", "document", "io"], types: ["engine", "store"] },
+  backup: {
+    parts: ["container", "destination", "segment", "document", "io"],
+    types: ["engine", "store"],
+  },
   operation: { parts: ["io"], types: ["backup"] },
   stats: {},
-  service: { parts: ["backup", "container", "destination", "segment", "stats", "document", "security", "io"], types: ["operation", "engine", "store"] },
+  service: {
+    parts: ["backup", "container", "destination", "segment", "stats", "document", "security", "io"],
+    types: ["operation", "engine", "store"],
+  },
   metrics: { parts: ["service"], types: ["stats"] },
-  api: { parts: ["service", "document", "security", "gen"], types: ["destination", "engine", "stats"] },
+  api: {
+    parts: ["service", "document", "security", "gen"],
+    types: ["destination", "engine", "stats"],
+  },
   transport: { parts: ["api", "service", "destination", "document", "security", "gen"] },
-  xenon: { parts: ["transport", "api", "service", "container", "destination", "segment", "document", "security", "io"], types: ["engine", "stats"] },
+  xenon: {
+    parts: [
+      "transport",
+      "api",
+      "service",
+      "container",
+      "destination",
+      "segment",
+      "document",
+      "security",
+      "io",
+    ],
+    types: ["engine", "stats"],
+  },
   host: { parts: ["*"] },
   offline: { parts: ["*"] },
   client: { parts: ["gen"] },
@@ -39,7 +61,11 @@ const packages = [
   { name: /^better-sqlite3$/, parts: ["engine/sqlite"], files: ["io/directory-lock.ts"] },
   { name: /^@grpc\//, parts: ["transport"] },
   { name: /^@connectrpc\//, parts: ["api", "transport", "client"], types: ["offline", "cli"] },
-  { name: /^@bufbuild\//, parts: ["api", "transport", "segment", "client", "cli"], files: ["offline/messages.ts"] },
+  {
+    name: /^@bufbuild\//,
+    parts: ["api", "transport", "segment", "client", "cli"],
+    files: ["offline/messages.ts"],
+  },
   { name: /^(archiver|unzipper)$/, parts: ["container"] },
   { name: /^(commander|pino|pino-pretty|cli-progress|cli-table3)$/, parts: ["cli"] },
   { name: /^prom-client$/, parts: ["metrics"] },
@@ -53,9 +79,11 @@ function partOf(path) {
   if (path.startsWith("gen/")) return "gen";
   if (!path.startsWith("src/")) return undefined;
   const inner = path.slice("src/".length);
-  return Object.keys(arrows)
-    .filter((name) => inner === name || inner.startsWith(`${name}/`))
-    .sort((a, b) => b.length - a.length)[0] ?? inner;
+  return (
+    Object.keys(arrows)
+      .filter((name) => inner === name || inner.startsWith(`${name}/`))
+      .sort((a, b) => b.length - a.length)[0] ?? inner
+  );
 }
 
 function problemOf(file, source, isType) {
@@ -64,16 +92,28 @@ function problemOf(file, source, isType) {
   if (!source.startsWith(".")) {
     const inner = file.slice("src/".length);
     const rule = packages.find(({ name }) => name.test(source));
-    if (!rule || rule.parts?.includes(from) || rule.files?.includes(inner) || (isType && rule.types?.includes(from))) return undefined;
+    if (
+      !rule ||
+      rule.parts?.includes(from) ||
+      rule.files?.includes(inner) ||
+      (isType && rule.types?.includes(from))
+    )
+      return undefined;
     return `${source} may not be imported in src/${from}; it belongs to ${[...(rule.parts ?? []), ...(rule.files ?? [])].join(", ")}.`;
   }
-  const target = relative(root, resolve(root, dirname(file), source)).split(sep).join("/").replace(/\.js$/, ".ts");
+  const target = relative(root, resolve(root, dirname(file), source))
+    .split(sep)
+    .join("/")
+    .replace(/\.js$/, ".ts");
   const to = partOf(target);
   if (to === undefined) return `src may not import ${target}.`;
   const arrow = arrows[from];
-  if (arrow === undefined) return `src/${from} has no place in the architecture yet: give it its arrows in eslint/architecture.mjs.`;
-  if (to === from || leaves.includes(to) || arrow.parts?.includes(to) || arrow.parts?.includes("*")) return undefined;
-  if (arrow.types?.includes(to)) return isType ? undefined : `src/${from} may import types alone from src/${to}.`;
+  if (arrow === undefined)
+    return `src/${from} has no place in the architecture yet: give it its arrows in eslint/architecture.mjs.`;
+  if (to === from || leaves.includes(to) || arrow.parts?.includes(to) || arrow.parts?.includes("*"))
+    return undefined;
+  if (arrow.types?.includes(to))
+    return isType ? undefined : `src/${from} may import types alone from src/${to}.`;
   return `src/${from} may not import src/${to}: the arrows of ARCHITECTURE.md point the other way.`;
 }
 
@@ -81,10 +121,15 @@ function problemOf(file, source, isType) {
 const typesOnly = (node) =>
   node.importKind === "type" ||
   node.exportKind === "type" ||
-  (node.specifiers?.length > 0 && node.specifiers.every((one) => one.importKind === "type" || one.exportKind === "type"));
+  (node.specifiers?.length > 0 &&
+    node.specifiers.every((one) => one.importKind === "type" || one.exportKind === "type"));
 
 const arrowsRule = {
-  meta: { type: "problem", schema: [], docs: { description: "imports follow the arrows of the architecture" } },
+  meta: {
+    type: "problem",
+    schema: [],
+    docs: { description: "imports follow the arrows of the architecture" },
+  },
   create(context) {
     const file = relative(root, context.filename).split(sep).join("/");
     const check = (node, source, isType) => {

@@ -7,10 +7,20 @@ import { build } from "esbuild";
 
 const { dependencies, engines } = JSON.parse(readFileSync("package.json", "utf8"));
 // In chunks only what is ES modules: import() of a CommonJS package would give the chunk's default alone, and none of its names.
-const inChunks = ["@bufbuild/protobuf", "@bufbuild/protovalidate", "@connectrpc/connect", "@connectrpc/connect-node"];
+const inChunks = [
+  "@bufbuild/protobuf",
+  "@bufbuild/protovalidate",
+  "@connectrpc/connect",
+  "@connectrpc/connect-node",
+];
 const inEntries = [...inChunks, "archiver", "unzipper"];
 // The last is for archives in a cloud's store, which nobody here reads.
-const outside = (bundled) => [...Object.keys(dependencies).filter((name) => !bundled.includes(name)).flatMap((name) => [name, `${name}/*`]), "@aws-sdk/*"];
+const outside = (bundled) => [
+  ...Object.keys(dependencies)
+    .filter((name) => !bundled.includes(name))
+    .flatMap((name) => [name, `${name}/*`]),
+  "@aws-sdk/*",
+];
 const paths = (names) => names.map((name) => `src/${name}.ts`);
 const options = {
   outbase: ".",
@@ -45,7 +55,10 @@ const whole = await build({
   define: { "import.meta.url": "ownUrl" },
 });
 
-writeFileSync("dist/licenses.txt", licensesOf([shared, whole].flatMap(({ metafile }) => Object.keys(metafile.inputs))));
+writeFileSync(
+  "dist/licenses.txt",
+  licensesOf([shared, whole].flatMap(({ metafile }) => Object.keys(metafile.inputs))),
+);
 
 /** The licenses of the packages that the files are of: their own texts, the notices in their sources, and what those refer to. */
 function licensesOf(files) {
@@ -54,12 +67,21 @@ function licensesOf(files) {
     const path = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0];
     if (path !== undefined) byPackage.set(path, [...(byPackage.get(path) ?? []), file]);
   }
-  const texts = [...byPackage].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, own]) => {
-    const { name, version, license } = JSON.parse(readFileSync(join(path, "package.json"), "utf8"));
-    const text = [licenseFile(path) ?? inReadme(path), ...noticesIn(own)].filter((part) => part !== undefined).join("\n\n");
-    if (text === "") throw new Error(`${name} is bundled, and neither its package nor its sources say under which terms.`);
-    return `${name} ${version}, license ${license}\n\n${text}\n`;
-  });
+  const texts = [...byPackage]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([path, own]) => {
+      const { name, version, license } = JSON.parse(
+        readFileSync(join(path, "package.json"), "utf8"),
+      );
+      const text = [licenseFile(path) ?? inReadme(path), ...noticesIn(own)]
+        .filter((part) => part !== undefined)
+        .join("\n\n");
+      if (text === "")
+        throw new Error(
+          `${name} is bundled, and neither its package nor its sources say under which terms.`,
+        );
+      return `${name} ${version}, license ${license}\n\n${text}\n`;
+    });
   const apache = licenseFile("node_modules/@grpc/grpc-js");
   return `Parts of these packages are in the files beside this one.\n\n${texts.join(`\n${"-".repeat(80)}\n\n`)}\n${"-".repeat(80)}\n\nThe text that notices above refer to:\n\n${apache}\n`;
 }
@@ -71,14 +93,26 @@ function licenseFile(path) {
 
 function inReadme(path) {
   const file = readdirSync(path).find((entry) => /^readme/i.test(entry));
-  const section = file === undefined ? undefined : /^#+ *licen[cs]e\s+([^]+?)(?=\n#|$(?![^]))/im.exec(readFileSync(join(path, file), "utf8"))?.[1]?.trim();
+  const section =
+    file === undefined
+      ? undefined
+      : /^#+ *licen[cs]e\s+([^]+?)(?=\n#|$(?![^]))/im
+          .exec(readFileSync(join(path, file), "utf8"))?.[1]
+          ?.trim();
   return section !== undefined && /copyright/i.test(section) ? section : undefined;
 }
 
 /** The notices at the beginning of source files, each once. */
 function noticesIn(files) {
-  const notices = files.map((file) => /^(?:\/\/.*\n)+/m.exec(readFileSync(file, "utf8"))?.[0].replace(/^\/\/ ?/gm, "").trim());
-  return [...new Set(notices.filter((notice) => notice !== undefined && /copyright/i.test(notice)))];
+  const notices = files.map((file) =>
+    /^(?:\/\/.*\n)+/m
+      .exec(readFileSync(file, "utf8"))?.[0]
+      .replace(/^\/\/ ?/gm, "")
+      .trim(),
+  );
+  return [
+    ...new Set(notices.filter((notice) => notice !== undefined && /copyright/i.test(notice))),
+  ];
 }
 
 // The command must be executable.

@@ -6,7 +6,10 @@ import { markdownReference } from "../src/cli/reference/markdown.ts";
 
 const check = process.argv.includes("--check");
 let isStale = false;
-for (const [path, text] of [["docs/cli.md", markdownReference(createProgram())], ["docs/holdfast.1", manPage(createProgram())]]) {
+for (const [path, text] of [
+  ["docs/cli.md", markdownReference(createProgram())],
+  ["docs/holdfast.1", manPage(createProgram())],
+]) {
   if (!check) writeFileSync(path, text);
   else if (readFileSync(path, "utf8") !== text) {
     console.error(`${path} is not what the commands say: npm run generate:cli writes it.`);

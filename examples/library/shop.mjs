@@ -27,21 +27,36 @@ try {
   const { host: address, port } = host.httpAddress;
   console.log(`serving http://${address}:${port}/shop/orders`);
 
-  const order = await host.documents.create("/shop/orders", JSON.stringify({ documentSelfLink: "1", item: "rope", metres: 20 }));
-  const changed = await host.documents.patch(order.link, JSON.stringify({ metres: 30 }), { expectedVersion: order.version });
-  await host.documents.patch(order.link, JSON.stringify({ metres: 40 }), { expectedVersion: order.version }).catch((error) => {
-    // Somebody else was first: read again, decide again.
-    if (!(error instanceof HostError) || error.reason !== "VERSION_MISMATCH") throw error;
-    console.log(`refused: ${error.reason}`);
+  const order = await host.documents.create(
+    "/shop/orders",
+    JSON.stringify({ documentSelfLink: "1", item: "rope", metres: 20 }),
+  );
+  const changed = await host.documents.patch(order.link, JSON.stringify({ metres: 30 }), {
+    expectedVersion: order.version,
   });
+  await host.documents
+    .patch(order.link, JSON.stringify({ metres: 40 }), { expectedVersion: order.version })
+    .catch((error) => {
+      // Somebody else was first: read again, decide again.
+      if (!(error instanceof HostError) || error.reason !== "VERSION_MISMATCH") throw error;
+      console.log(`refused: ${error.reason}`);
+    });
 
   const backups = pathToFileURL(join(directory, "..", "shop-backups")).href;
   await host.documents.delete(order.link);
-  await finished(host.management.backup({ destination: backups, container: "DIRECTORY", indexLink }));
+  await finished(
+    host.management.backup({ destination: backups, container: "DIRECTORY", indexLink }),
+  );
   console.log(`backed up to ${backups}`);
 
   // Every version up to the last change, and not the deletion after it.
-  await finished(host.management.restore({ source: backups, indexLink, targetTimeMicros: BigInt(changed.updateTimeMicros) }));
+  await finished(
+    host.management.restore({
+      source: backups,
+      indexLink,
+      targetTimeMicros: BigInt(changed.updateTimeMicros),
+    }),
+  );
   const restored = await host.documents.get(order.link);
   console.log(`restored ${restored.link}: ${JSON.parse(restored.body).metres} metres`);
 } finally {

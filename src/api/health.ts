@@ -1,7 +1,10 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
-import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from "../../gen/ts/grpc/health/v1/health_pb.js";
+import {
+  Health,
+  HealthCheckResponse_ServingStatus as ServingStatus,
+} from "../../gen/ts/grpc/health/v1/health_pb.js";
 import { bindService, type BoundService } from "./call/bound-service.js";
 
 /** What grpc.health.v1 answers. The name "" stands for the whole server. */
@@ -39,12 +42,19 @@ export function createHealth(names: Iterable<string>): HealthRegistry {
   const implementation: ServiceImpl<typeof Health> = {
     check({ service }) {
       const status = statuses.get(service);
-      if (status === undefined) throw new HostError("ROUTE_NOT_FOUND", `There is no service ${service} here.`);
+      if (status === undefined)
+        throw new HostError("ROUTE_NOT_FOUND", `There is no service ${service} here.`);
       return { status };
     },
-    list: () => ({ statuses: Object.fromEntries([...statuses].map(([name, status]) => [name, { status }])) }),
+    list: () => ({
+      statuses: Object.fromEntries([...statuses].map(([name, status]) => [name, { status }])),
+    }),
     async *watch({ service }, { signal }) {
-      if (watchers.size >= limits.healthWatches) throw new HostError("STREAM_LIMIT", `${watchers.size} clients watch the health of this host, as many as it allows. Use Check, or GET /healthz.`);
+      if (watchers.size >= limits.healthWatches)
+        throw new HostError(
+          "STREAM_LIMIT",
+          `${watchers.size} clients watch the health of this host, as many as it allows. Use Check, or GET /healthz.`,
+        );
       let last: ServingStatus | undefined;
       while (!signal.aborted) {
         const status = statuses.get(service) ?? ServingStatus.SERVICE_UNKNOWN;
@@ -52,7 +62,8 @@ export function createHealth(names: Iterable<string>): HealthRegistry {
         last = status;
         if (closed) return;
         // The status may have changed while the last one was being sent.
-        if ((statuses.get(service) ?? ServingStatus.SERVICE_UNKNOWN) === status) await nextChange(signal);
+        if ((statuses.get(service) ?? ServingStatus.SERVICE_UNKNOWN) === status)
+          await nextChange(signal);
       }
     },
   };

@@ -28,11 +28,22 @@ export interface HostParts {
 }
 
 /** The services of a host as every transport takes them. */
-export function hostServices({ documents, management, operations, streams, control, nowMicros, isLimited = () => false }: HostParts): BoundService[] {
+export function hostServices({
+  documents,
+  management,
+  operations,
+  streams,
+  control,
+  nowMicros,
+  isLimited = () => false,
+}: HostParts): BoundService[] {
   const conversion = { statusOf, nowMicros };
   return [
     bindService(DocumentServiceDescriptor, documentServiceImpl(documents, streams.idleMs)),
-    bindService(ManagementServiceDescriptor, managementServiceImpl({ management, operations, streams, control }, conversion, isLimited)),
+    bindService(
+      ManagementServiceDescriptor,
+      managementServiceImpl({ management, operations, streams, control }, conversion, isLimited),
+    ),
     bindService(ByteStream, byteStreamImpl(streams)),
     bindService(Operations, operationsImpl(operations, conversion)),
   ];

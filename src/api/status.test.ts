@@ -5,22 +5,40 @@ import { BadRequestSchema, ErrorInfoSchema } from "../../gen/ts/google/rpc/error
 import { RequestViolations } from "./policy/violations.js";
 import { connectErrorOf, hostErrorOf, statusOf } from "./status.js";
 
-test.each(Object.keys(reasons) as Reason[])("%s keeps its code, reason, message and metadata", (reason) => {
-  const status = statusOf(new HostError(reason, "What, where, what to do.", { metadata: { link: "/a" } }));
-  expect(status).toMatchObject({ code: codeNumbers[reasons[reason]], message: "What, where, what to do." });
-  const [detail] = status.details;
-  expect(detail && anyUnpack(detail, ErrorInfoSchema)).toMatchObject({ reason, domain: "holdfast", metadata: { link: "/a" } });
-});
+test.each(Object.keys(reasons) as Reason[])(
+  "%s keeps its code, reason, message and metadata",
+  (reason) => {
+    const status = statusOf(
+      new HostError(reason, "What, where, what to do.", { metadata: { link: "/a" } }),
+    );
+    expect(status).toMatchObject({
+      code: codeNumbers[reasons[reason]],
+      message: "What, where, what to do.",
+    });
+    const [detail] = status.details;
+    expect(detail && anyUnpack(detail, ErrorInfoSchema)).toMatchObject({
+      reason,
+      domain: "holdfast",
+      metadata: { link: "/a" },
+    });
+  },
+);
 
 test("fields that were wrong are named in a BadRequest", () => {
-  const cause = new RequestViolations([{ field: "a.b", description: "too long", rule: "string.max_bytes" }]);
+  const cause = new RequestViolations([
+    { field: "a.b", description: "too long", rule: "string.max_bytes" },
+  ]);
   const status = statusOf(new HostError("REQUEST_INVALID", "No.", { cause }));
   const detail = status.details[1];
-  expect(detail && anyUnpack(detail, BadRequestSchema)).toMatchObject({ fieldViolations: [{ field: "a.b", description: "too long", reason: "string.max_bytes" }] });
+  expect(detail && anyUnpack(detail, BadRequestSchema)).toMatchObject({
+    fieldViolations: [{ field: "a.b", description: "too long", reason: "string.max_bytes" }],
+  });
 });
 
 test("a long message is cut, as it has to fit into a header", () => {
-  expect(statusOf(new HostError("REQUEST_INVALID", "x".repeat(100_000))).message.length).toBeLessThan(3000);
+  expect(
+    statusOf(new HostError("REQUEST_INVALID", "x".repeat(100_000))).message.length,
+  ).toBeLessThan(3000);
 });
 
 test("foreign errors lose their text, and are reported with it", () => {
@@ -49,7 +67,11 @@ test.each([
 });
 
 test("Connect's server gets the same code and details", () => {
-  const error = connectErrorOf(new HostError("VERSION_MISMATCH", "Read it again.", { metadata: { version: "3" } }));
+  const error = connectErrorOf(
+    new HostError("VERSION_MISMATCH", "Read it again.", { metadata: { version: "3" } }),
+  );
   expect(error).toMatchObject({ code: Code.Aborted, rawMessage: "Read it again." });
-  expect(error.details).toMatchObject([{ value: { reason: "VERSION_MISMATCH", metadata: { version: "3" } } }]);
+  expect(error.details).toMatchObject([
+    { value: { reason: "VERSION_MISMATCH", metadata: { version: "3" } } },
+  ]);
 });

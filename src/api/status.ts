@@ -39,7 +39,13 @@ export function hostErrorOf(given: unknown, onInternalError?: OnInternalError): 
 
 /** Timers and others reject with an error of their own when a signal aborts; why it did is that error's cause. */
 function reasonOfAbort(thrown: unknown): unknown {
-  if (typeof thrown !== "object" || thrown === null || !("name" in thrown) || thrown.name !== "AbortError") return thrown;
+  if (
+    typeof thrown !== "object" ||
+    thrown === null ||
+    !("name" in thrown) ||
+    thrown.name !== "AbortError"
+  )
+    return thrown;
   return "cause" in thrown && thrown.cause instanceof ConnectError ? thrown.cause : thrown;
 }
 
@@ -58,14 +64,20 @@ function detailsOf(error: HostError): Detail[] {
   const badRequest: Detail<typeof BadRequestSchema> = {
     desc: BadRequestSchema,
     value: {
-      fieldViolations: error.cause.violations.map(({ field, description, rule }) => ({ field, description, reason: rule })),
+      fieldViolations: error.cause.violations.map(({ field, description, rule }) => ({
+        field,
+        description,
+        reason: rule,
+      })),
     },
   };
   return [info, badRequest];
 }
 
 function messageOf(error: HostError): string {
-  return error.message.length <= maxMessageCharacters ? error.message : `${error.message.slice(0, maxMessageCharacters)}…`;
+  return error.message.length <= maxMessageCharacters
+    ? error.message
+    : `${error.message.slice(0, maxMessageCharacters)}…`;
 }
 
 /** An error as google.rpc.Status: the body of an error on REST, the details of one on gRPC, the error of an operation. */
@@ -79,5 +91,11 @@ export function statusOf(error: HostError): Status {
 
 /** The same for Connect's server. */
 export function connectErrorOf(error: HostError): ConnectError {
-  return new ConnectError(messageOf(error), codeNumbers[error.code], undefined, detailsOf(error), error);
+  return new ConnectError(
+    messageOf(error),
+    codeNumbers[error.code],
+    undefined,
+    detailsOf(error),
+    error,
+  );
 }

@@ -2,7 +2,12 @@ import { join } from "node:path";
 import type { ContainerWriter, StagedSegment } from "../container/container.js";
 import type { ChainContent, Engine, Snapshot } from "../engine/engine.js";
 import { HostError } from "../errors.js";
-import { encodeManifest, type ManifestFile, type Segment, type StoredManifest } from "../segment/manifest.js";
+import {
+  encodeManifest,
+  type ManifestFile,
+  type Segment,
+  type StoredManifest,
+} from "../segment/manifest.js";
 import { parseManifestName, segmentName } from "../segment/names.js";
 import { temporaryName } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
@@ -42,7 +47,12 @@ export interface BackupRun {
 }
 
 /** Writes one backup; finished, durable and read back when it resolves. The caller closes the writer. */
-export async function runBackup(seams: Seams, task: BackupTask, signal: AbortSignal, report: Report): Promise<BackupRun> {
+export async function runBackup(
+  seams: Seams,
+  task: BackupTask,
+  signal: AbortSignal,
+  report: Report,
+): Promise<BackupRun> {
   const { lease } = task.writer;
   try {
     return await exportAndWrite(seams, task, AbortSignal.any([signal, lease.signal]), report);
@@ -53,7 +63,12 @@ export async function runBackup(seams: Seams, task: BackupTask, signal: AbortSig
   }
 }
 
-async function exportAndWrite(seams: Seams, task: BackupTask, signal: AbortSignal, report: Report): Promise<BackupRun> {
+async function exportAndWrite(
+  seams: Seams,
+  task: BackupTask,
+  signal: AbortSignal,
+  report: Report,
+): Promise<BackupRun> {
   return task.index.withEngine(async (engine) => {
     report({ stage: "snapshot" });
     const snapshot = await engine.snapshot();
@@ -66,29 +81,60 @@ async function exportAndWrite(seams: Seams, task: BackupTask, signal: AbortSigna
   });
 }
 
-async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snapshot: Snapshot, signal: AbortSignal, report: Report): Promise<BackupRun> {
+async function writeBackup(
+  seams: Seams,
+  task: BackupTask,
+  engine: Engine,
+  snapshot: Snapshot,
+  signal: AbortSignal,
+  report: Report,
+): Promise<BackupRun> {
   const { writer } = task;
   const warnings: string[] = [];
   for (const found of writer.existing) {
     if (!("problem" in found)) continue;
-    warnings.push(`The manifest ${found.name} at the destination cannot be read (${found.problem}); it and what it lists were left alone.`);
+    warnings.push(
+      `The manifest ${found.name} at the destination cannot be read (${found.problem}); it and what it lists were left alone.`,
+    );
   }
   const { own, strangers } = await ownManifests(writer, engine, snapshot, task.written);
   const chainThere = await findChain(writer, own, task.isDamaged);
-  const plan = planBackup({ snapshot, chain: chainThere, strangers: strangers.length, full: task.full, append: task.append ?? false });
-  warnings.push(...strangerWarnings(strangers, plan), ...otherIndexWarnings(writer.existing, snapshot));
+  const plan = planBackup({
+    snapshot,
+    chain: chainThere,
+    strangers: strangers.length,
+    full: task.full,
+    append: task.append ?? false,
+  });
+  warnings.push(
+    ...strangerWarnings(strangers, plan),
+    ...otherIndexWarnings(writer.existing, snapshot),
+  );
   report({ stage: "exporting", documentsTotal: snapshot.versions });
   const fresh = await stage(seams, task, engine, snapshot, plan, signal, report);
-  const chain = plan.kind === "base" ? [] : plan.previous.manifest.segments.slice(0, plan.kind === "delta" ? plan.keep : undefined);
+  const chain =
+    plan.kind === "base"
+      ? []
+      : plan.previous.manifest.segments.slice(0, plan.kind === "delta" ? plan.keep : undefined);
   const kept = task.merged === undefined ? undefined : replaceMerged(chain, task.merged.segment);
   const staged = kept !== undefined && task.merged !== undefined ? [task.merged, ...fresh] : fresh;
-  const manifest = manifestOf(task, snapshot, [...(kept ?? chain), ...fresh.map(({ segment }) => segment)]);
-  report({ stage: "writing", bytesTotal: staged.reduce((sum, { segment }) => sum + segment.sizeBytes, 0) });
+  const manifest = manifestOf(task, snapshot, [
+    ...(kept ?? chain),
+    ...fresh.map(({ segment }) => segment),
+  ]);
+  report({
+    stage: "writing",
+    bytesTotal: staged.reduce((sum, { segment }) => sum + segment.sizeBytes, 0),
+  });
   let bytesDone = 0;
   // Before the manifest: one that is not in the record is not built on, and one that never came to be does no harm there.
   const unrecorded = await task.written.add(task.destination, manifest.sha256);
   if (unrecorded !== undefined) warnings.push(unrecorded);
-  const { bytesWritten, verified, warnings: more } = await writer
+  const {
+    bytesWritten,
+    verified,
+    warnings: more,
+  } = await writer
     .commit(staged, manifest, {
       signal,
       store: task.store,
@@ -107,11 +153,22 @@ async function writeBackup(seams: Seams, task: BackupTask, engine: Engine, snaps
   report({ stage: "removing unused files" });
   await writer.removeUnused(own).catch((error: unknown) => {
     // The backup is finished: files that are no longer needed only take room until the next one removes them.
-    const { message } = HostError.from(fromFileError(error, "Removing files that are no longer needed"));
+    const { message } = HostError.from(
+      fromFileError(error, "Removing files that are no longer needed"),
+    );
     warnings.push(message);
   });
-  if (chainThere?.damaged) warnings.push(`The last check of ${chainThere.file.name} found damage, so it was not built on: everything was written anew.`);
-  return { manifest, segmentsWritten: staged.length, bytesWritten, verified, warnings: [...warnings, ...more] };
+  if (chainThere?.damaged)
+    warnings.push(
+      `The last check of ${chainThere.file.name} found damage, so it was not built on: everything was written anew.`,
+    );
+  return {
+    manifest,
+    segmentsWritten: staged.length,
+    bytesWritten,
+    verified,
+    warnings: [...warnings, ...more],
+  };
 }
 
 function manifestOf(task: BackupTask, snapshot: Snapshot, segments: Segment[]): ManifestFile {
@@ -137,7 +194,11 @@ function manifestOf(task: BackupTask, snapshot: Snapshot, segments: Segment[]): 
 
 /** What the manifest is going to promise comes from the index's own record of it: the log is what a restore counts. */
 function requireCounts(base: ChainContent | undefined, snapshot: Snapshot): void {
-  if (base === undefined || (base.documents === snapshot.documents && base.versions === snapshot.versions)) return;
+  if (
+    base === undefined ||
+    (base.documents === snapshot.documents && base.versions === snapshot.versions)
+  )
+    return;
   throw new HostError(
     "INDEX_DAMAGED",
     `The index counts ${snapshot.documents} documents with ${snapshot.versions} versions, and its log holds ${base.documents} with ${base.versions}: no backup was made, since no restore would accept it. Check it with holdfast check.`,
@@ -154,16 +215,33 @@ function strangerWarnings(strangers: readonly StoredManifest[], plan: BackupPlan
 }
 
 /** Whoever asks for the newest backup there, without saying of which index, may get the other one. */
-function otherIndexWarnings(existing: ContainerWriter["existing"], snapshot: Pick<Snapshot, "indexId" | "positionMicros">): string[] {
-  const newer = existing.find((found) => "file" in found && found.file.manifest.indexId !== snapshot.indexId && found.file.manifest.positionMicros > snapshot.positionMicros);
-  return newer === undefined ? [] : [`The destination also holds a newer backup of another index, ${newer.name}. Name the backup when you restore, or use one directory for each host.`];
+function otherIndexWarnings(
+  existing: ContainerWriter["existing"],
+  snapshot: Pick<Snapshot, "indexId" | "positionMicros">,
+): string[] {
+  const newer = existing.find(
+    (found) =>
+      "file" in found &&
+      found.file.manifest.indexId !== snapshot.indexId &&
+      found.file.manifest.positionMicros > snapshot.positionMicros,
+  );
+  return newer === undefined
+    ? []
+    : [
+        `The destination also holds a newer backup of another index, ${newer.name}. Name the backup when you restore, or use one directory for each host.`,
+      ];
 }
 
 /**
  * The manifests of this very log: of its index and lineage, whose last row is in it, and which this host wrote, as its record says.
  * Only on those a backup may build, and only those it may remove. `strangers` claim the same and are not in the record.
  */
-export async function ownManifests(writer: Pick<ContainerWriter, "existing" | "existingIsOwn">, engine: Engine, snapshot: Pick<Snapshot, "indexId" | "lineage">, written: Pick<WrittenManifests, "has">): Promise<{ own: StoredManifest[]; strangers: StoredManifest[] }> {
+export async function ownManifests(
+  writer: Pick<ContainerWriter, "existing" | "existingIsOwn">,
+  engine: Engine,
+  snapshot: Pick<Snapshot, "indexId" | "lineage">,
+  written: Pick<WrittenManifests, "has">,
+): Promise<{ own: StoredManifest[]; strangers: StoredManifest[] }> {
   const own: StoredManifest[] = [];
   const strangers: StoredManifest[] = [];
   for (const found of writer.existing) {
@@ -171,21 +249,35 @@ export async function ownManifests(writer: Pick<ContainerWriter, "existing" | "e
     const { indexId, lineage, lastRecord } = found.file.manifest;
     if (indexId !== snapshot.indexId || lineage !== snapshot.lineage) continue;
     const known = writer.existingIsOwn === true || written.has(found.file.sha256);
-    if (known && (lastRecord === undefined || (await engine.holds(lastRecord)))) own.push(found.file);
+    if (known && (lastRecord === undefined || (await engine.holds(lastRecord))))
+      own.push(found.file);
     else strangers.push(found.file);
   }
   return { own, strangers };
 }
 
 /** The newest of them, whether all it lists is there, and whether its last check found damage. */
-export async function findChain(writer: Pick<ContainerWriter, "holds">, [newest]: StoredManifest[], isDamaged: BackupTask["isDamaged"]): Promise<{ file: StoredManifest; whole: boolean; damaged: boolean } | undefined> {
+export async function findChain(
+  writer: Pick<ContainerWriter, "holds">,
+  [newest]: StoredManifest[],
+  isDamaged: BackupTask["isDamaged"],
+): Promise<{ file: StoredManifest; whole: boolean; damaged: boolean } | undefined> {
   if (!newest) return undefined;
   const found = { file: newest, damaged: isDamaged?.(newest.sha256) ?? false };
-  for (const segment of newest.manifest.segments) if (!(await writer.holds(segment))) return { ...found, whole: false };
+  for (const segment of newest.manifest.segments)
+    if (!(await writer.holds(segment))) return { ...found, whole: false };
   return { ...found, whole: true };
 }
 
-async function stage(seams: Seams, task: BackupTask, engine: Engine, snapshot: Snapshot, plan: BackupPlan, signal: AbortSignal, report: Report): Promise<StagedSegment[]> {
+async function stage(
+  seams: Seams,
+  task: BackupTask,
+  engine: Engine,
+  snapshot: Snapshot,
+  plan: BackupPlan,
+  signal: AbortSignal,
+  report: Report,
+): Promise<StagedSegment[]> {
   if (plan.kind === "unchanged") return [];
   const path = join(task.writer.stagingDirectory, temporaryName(seams));
   const content = await engine.exportSegment({

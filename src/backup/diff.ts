@@ -10,7 +10,12 @@ export interface Pair {
 }
 
 /** Goes through two states side by side, in the order of the links: memory does not grow with them. */
-export async function* pairsOf(from: DocumentState, to: DocumentState, selection: DocumentSelection, signal: AbortSignal): AsyncGenerator<Pair> {
+export async function* pairsOf(
+  from: DocumentState,
+  to: DocumentState,
+  selection: DocumentSelection,
+  signal: AbortSignal,
+): AsyncGenerator<Pair> {
   const left = from.documents(selection, false, signal);
   const right = to.documents(selection, false, signal);
   try {
@@ -35,13 +40,25 @@ export async function* pairsOf(from: DocumentState, to: DocumentState, selection
 
 /** Whether both sides are one version: times are given once in an index, so nothing else has to be compared. */
 export function isSameVersion({ from, to }: Pair): boolean {
-  return from !== undefined && to !== undefined && from.version === to.version && from.updateTimeMicros === to.updateTimeMicros;
+  return (
+    from !== undefined &&
+    to !== undefined &&
+    from.version === to.version &&
+    from.updateTimeMicros === to.updateTimeMicros
+  );
 }
 
 /** What became of the document; its kind is read, since the pair does not have it. */
-export async function differenceOf(pair: Pair, from: DocumentState, to: DocumentState): Promise<DocumentDifference> {
+export async function differenceOf(
+  pair: Pair,
+  from: DocumentState,
+  to: DocumentState,
+): Promise<DocumentDifference> {
   const known = pair.to ? await to.read(pair.link) : await from.read(pair.link);
-  const mark = (version: DocumentVersion) => ({ version: version.version, updateTimeMicros: version.updateTimeMicros });
+  const mark = (version: DocumentVersion) => ({
+    version: version.version,
+    updateTimeMicros: version.updateTimeMicros,
+  });
   return {
     link: pair.link,
     change: !pair.from ? "CREATED" : !pair.to ? "DELETED" : "CHANGED",

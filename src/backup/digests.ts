@@ -13,16 +13,29 @@ type OnBytes = (done: number, total: number) => void;
  * Compares the files of listed backups with their digests, each file once; `open` gives the reader of a URI, which is closed
  * here. `onBytes` hears how much of how much has been read.
  */
-export async function checkDigests(listings: readonly BackupListing[], open: Open, signal: AbortSignal, onBytes: OnBytes = () => {}): Promise<BackupListing[]> {
+export async function checkDigests(
+  listings: readonly BackupListing[],
+  open: Open,
+  signal: AbortSignal,
+  onBytes: OnBytes = () => {},
+): Promise<BackupListing[]> {
   const complete = listings.filter(({ state }) => state === "COMPLETE");
-  const sizes = new Map(complete.flatMap(({ uri, backup }) => (backup?.segments ?? []).map((segment) => [keyOf(uri, segment.name), segment.sizeBytes])));
+  const sizes = new Map(
+    complete.flatMap(({ uri, backup }) =>
+      (backup?.segments ?? []).map((segment) => [keyOf(uri, segment.name), segment.sizeBytes]),
+    ),
+  );
   const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   let done = 0;
   const onChunk = (bytes: number) => onBytes((done += bytes), total);
   const problems = new Map<string, Promise<string | undefined>>();
   const checked: BackupListing[] = [];
   for (const listing of listings) {
-    checked.push(listing.state === "COMPLETE" ? { ...listing, ...(await checkOne(listing, open, problems, signal, onChunk)) } : listing);
+    checked.push(
+      listing.state === "COMPLETE"
+        ? { ...listing, ...(await checkOne(listing, open, problems, signal, onChunk)) }
+        : listing,
+    );
   }
   return checked;
 }
@@ -35,13 +48,21 @@ async function checkOne(...check: Parameters<typeof problemOf>): Promise<Partial
   } catch (error) {
     const thrown = HostError.from(fromFileError(error, "Reading its files"));
     if (thrown.reason === "OPERATION_CANCELLED" || thrown.reason === "INTERNAL") throw thrown;
-    return thrown.code === "DATA_LOSS" ? { state: "DAMAGED", problem: thrown.message } : { problem: `it was not checked: ${thrown.message}` };
+    return thrown.code === "DATA_LOSS"
+      ? { state: "DAMAGED", problem: thrown.message }
+      : { problem: `it was not checked: ${thrown.message}` };
   }
 }
 
 const keyOf = (uri: string, segment: string) => `${uri}\n${segment}`;
 
-async function problemOf(listing: BackupListing, open: Open, problems: Map<string, Promise<string | undefined>>, signal: AbortSignal, onChunk: (bytes: number) => void): Promise<string | undefined> {
+async function problemOf(
+  listing: BackupListing,
+  open: Open,
+  problems: Map<string, Promise<string | undefined>>,
+  signal: AbortSignal,
+  onChunk: (bytes: number) => void,
+): Promise<string | undefined> {
   const reader = await open(listing.uri);
   try {
     const { manifest } = await findManifest(reader, { name: listing.name }, signal);
@@ -58,7 +79,12 @@ async function problemOf(listing: BackupListing, open: Open, problems: Map<strin
   }
 }
 
-async function digestProblem(reader: ContainerReader, segment: Segment, signal: AbortSignal, onChunk: (bytes: number) => void): Promise<string | undefined> {
+async function digestProblem(
+  reader: ContainerReader,
+  segment: Segment,
+  signal: AbortSignal,
+  onChunk: (bytes: number) => void,
+): Promise<string | undefined> {
   const hash = createHash("sha256");
   try {
     for await (const chunk of reader.bytesOf(segment, signal)) {
@@ -70,5 +96,7 @@ async function digestProblem(reader: ContainerReader, segment: Segment, signal: 
     throw error;
   }
   const digest = hash.digest("hex");
-  return digest === segment.sha256 ? undefined : `${segment.name} has the sha256 ${digest}, not ${segment.sha256}`;
+  return digest === segment.sha256
+    ? undefined
+    : `${segment.name} has the sha256 ${digest}, not ${segment.sha256}`;
 }

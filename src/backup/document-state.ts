@@ -7,7 +7,11 @@ import type { DocumentSelection } from "./model.js";
 export interface DocumentState {
   read(link: string): Promise<DocumentVersion | undefined>;
   /** In the order of their links; without `expand` link, version and time alone. */
-  documents(selection: DocumentSelection, expand: boolean, signal: AbortSignal): AsyncGenerator<DocumentVersion>;
+  documents(
+    selection: DocumentSelection,
+    expand: boolean,
+    signal: AbortSignal,
+  ): AsyncGenerator<DocumentVersion>;
 }
 
 export const everything: DocumentSelection = { prefixes: [], kinds: [], links: [] };
@@ -18,11 +22,24 @@ export function compareLinks(left: string, right: string): number {
 }
 
 /** The latest versions in a store, or those of a moment. */
-export function documentState(store: Pick<DocumentStore, "page" | "read">, atMicros?: number): DocumentState {
+export function documentState(
+  store: Pick<DocumentStore, "page" | "read">,
+  atMicros?: number,
+): DocumentState {
   const at = atMicros === undefined ? {} : { atMicros };
 
-  async function* below(linkPrefix: string, expand: boolean, signal: AbortSignal): AsyncGenerator<DocumentVersion> {
-    const query = { linkPrefix, expand, limit: limits.pageRows, pageBytes: limits.exportPageBytes, ...at };
+  async function* below(
+    linkPrefix: string,
+    expand: boolean,
+    signal: AbortSignal,
+  ): AsyncGenerator<DocumentVersion> {
+    const query = {
+      linkPrefix,
+      expand,
+      limit: limits.pageRows,
+      pageBytes: limits.exportPageBytes,
+      ...at,
+    };
     let next: Promise<Page> | undefined = store.page(query, signal);
     while (next !== undefined) {
       const { documents, cursor }: Page = await next;
@@ -48,21 +65,30 @@ export function documentState(store: Pick<DocumentStore, "page" | "read">, atMic
         const exact = link === "" ? undefined : await read(link);
         if (exact && (!wantsKind || kinds.includes(exact.kind))) yield exact;
         if (!prefix) continue;
-        for await (const one of below(link, expand || wantsKind, signal)) if (!wantsKind || kinds.includes(one.kind)) yield one;
+        for await (const one of below(link, expand || wantsKind, signal))
+          if (!wantsKind || kinds.includes(one.kind)) yield one;
       }
     },
   };
 }
 
 /** What to go through, in order and nothing twice: a link alone, or all that begin with it too. */
-function rangesOf(prefixes: readonly string[], links: readonly string[]): { link: string; prefix: boolean }[] {
+function rangesOf(
+  prefixes: readonly string[],
+  links: readonly string[],
+): { link: string; prefix: boolean }[] {
   if (prefixes.length + links.length === 0) return [{ link: "", prefix: true }];
-  const all = [...prefixes.map((link) => ({ link, prefix: true })), ...links.map((link) => ({ link, prefix: false }))];
+  const all = [
+    ...prefixes.map((link) => ({ link, prefix: true })),
+    ...links.map((link) => ({ link, prefix: false })),
+  ];
   all.sort((a, b) => compareLinks(a.link, b.link) || Number(b.prefix) - Number(a.prefix));
   const ranges: { link: string; prefix: boolean }[] = [];
   for (const one of all) {
     const before = ranges.at(-1);
-    const covered = before !== undefined && (before.prefix ? one.link.startsWith(before.link) : one.link === before.link);
+    const covered =
+      before !== undefined &&
+      (before.prefix ? one.link.startsWith(before.link) : one.link === before.link);
     if (!covered) ranges.push(one);
   }
   return ranges;

@@ -2,7 +2,14 @@ import type { ContainerReader } from "../container/container.js";
 import type { Engine } from "../engine/engine.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { findChain, ownManifests } from "./backup.js";
-import type { BackupDescription, BackupForecast, ContainerKind, OperationKind, OperationView, RestoreForecast } from "./model.js";
+import type {
+  BackupDescription,
+  BackupForecast,
+  ContainerKind,
+  OperationKind,
+  OperationView,
+  RestoreForecast,
+} from "./model.js";
 import { planBackup } from "./plan.js";
 import type { WrittenManifests } from "./written-manifests.js";
 
@@ -18,24 +25,51 @@ export interface BackupForecastTask {
 }
 
 /** What a backup would write; nothing is touched, so what another one does meanwhile is not foreseen. */
-export async function forecastBackup(task: BackupForecastTask, history: readonly OperationView[], signal: AbortSignal): Promise<BackupForecast> {
+export async function forecastBackup(
+  task: BackupForecastTask,
+  history: readonly OperationView[],
+  signal: AbortSignal,
+): Promise<BackupForecast> {
   const { index, reader, container } = task;
   return index.withEngine(async (engine) => {
     const state = await engine.state();
     const existing = reader === undefined ? [] : await reader.manifests(signal);
-    const writer = { existing, holds: async ({ name, sizeBytes }: { name: string; sizeBytes: number }) => (await reader?.sizeOf(name)) === sizeBytes };
+    const writer = {
+      existing,
+      holds: async ({ name, sizeBytes }: { name: string; sizeBytes: number }) =>
+        (await reader?.sizeOf(name)) === sizeBytes,
+    };
     const { own, strangers } = await ownManifests(writer, engine, state, task.written);
-    const chain = container === "DIRECTORY" ? await findChain(writer, own, task.isDamaged) : undefined;
-    const plan = planBackup({ snapshot: state, chain, strangers: strangers.length, full: task.full, append: false });
-    const records = plan.kind === "base" ? state.versions : plan.kind === "delta" ? (await engine.near(plan.afterMicros, 1)).afterCount : 0;
-    const estimatedBytes = state.versions === 0 ? 0 : Math.ceil((state.sizeBytes / state.versions) * records);
+    const chain =
+      container === "DIRECTORY" ? await findChain(writer, own, task.isDamaged) : undefined;
+    const plan = planBackup({
+      snapshot: state,
+      chain,
+      strangers: strangers.length,
+      full: task.full,
+      append: false,
+    });
+    const records =
+      plan.kind === "base"
+        ? state.versions
+        : plan.kind === "delta"
+          ? (await engine.near(plan.afterMicros, 1)).afterCount
+          : 0;
+    const estimatedBytes =
+      state.versions === 0 ? 0 : Math.ceil((state.sizeBytes / state.versions) * records);
     const expected = expectedMicros(history, "backup", estimatedBytes);
     return {
       kind: plan.kind === "unchanged" ? "UNCHANGED" : plan.kind === "base" ? "BASE" : "DELTA",
-      reason: plan.kind === "base" ? plan.reason : plan.kind === "delta" ? `what was written since ${plan.previous.name}` : `nothing was written since ${plan.previous.name}`,
+      reason:
+        plan.kind === "base"
+          ? plan.reason
+          : plan.kind === "delta"
+            ? `what was written since ${plan.previous.name}`
+            : `nothing was written since ${plan.previous.name}`,
       records,
       estimatedBytes,
-      replacedBackups: container === "DIRECTORY" ? own.map(({ name }) => name) : existing.map(({ name }) => name),
+      replacedBackups:
+        container === "DIRECTORY" ? own.map(({ name }) => name) : existing.map(({ name }) => name),
       ...(task.freeBytes !== undefined && { freeBytes: task.freeBytes }),
       ...(expected !== undefined && { expectedMicros: expected }),
     };
@@ -51,11 +85,17 @@ export interface RestoreForecastTask {
 }
 
 /** What a restore would put in the place of what the index holds now. */
-export async function forecastRestore({ index, backup, targetTimeMicros, neededBytes, freeBytes }: RestoreForecastTask, history: readonly OperationView[]): Promise<RestoreForecast> {
+export async function forecastRestore(
+  { index, backup, targetTimeMicros, neededBytes, freeBytes }: RestoreForecastTask,
+  history: readonly OperationView[],
+): Promise<RestoreForecast> {
   const { state, leftOut } = await index.withEngine(async (engine) => {
     const now = await engine.state();
     const upTo = Math.min(targetTimeMicros ?? backup.positionMicros, backup.positionMicros);
-    return { state: now, leftOut: now.lineage === backup.lineage ? await versionsAfter(engine, upTo) : undefined };
+    return {
+      state: now,
+      leftOut: now.lineage === backup.lineage ? await versionsAfter(engine, upTo) : undefined,
+    };
   });
   const expected = expectedMicros(history, "restore", backup.sizeBytes);
   return {
@@ -75,12 +115,17 @@ async function versionsAfter(engine: Engine, timeMicros: number): Promise<number
 }
 
 /** By the work of this kind that dealt with the most bytes: what is done for each byte outweighs what is done once. */
-function expectedMicros(history: readonly OperationView[], kind: OperationKind, bytes: number): number | undefined {
+function expectedMicros(
+  history: readonly OperationView[],
+  kind: OperationKind,
+  bytes: number,
+): number | undefined {
   let best: { bytes: number; micros: number } | undefined;
   for (const view of history) {
     if (view.kind !== kind || view.error || view.endTimeMicros === undefined) continue;
     const size = view.progress.bytesTotal;
-    if (size > (best?.bytes ?? 0)) best = { bytes: size, micros: view.endTimeMicros - view.startTimeMicros };
+    if (size > (best?.bytes ?? 0))
+      best = { bytes: size, micros: view.endTimeMicros - view.startTimeMicros };
   }
   return best === undefined ? undefined : Math.ceil((best.micros * bytes) / best.bytes);
 }

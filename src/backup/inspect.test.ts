@@ -7,11 +7,29 @@ const { signal } = new AbortController();
 
 function manifest(name: string, fields: Partial<Manifest> = {}): FoundManifest {
   const window = { earliestMicros: 1, latestMicros: 9, historyStartMicros: 1 };
-  const facts = { number: 1, indexId: "own", indexLink: "/core/document-index", hostId: "h", productVersion: "1", lineage: "l", parents: [], createTimeMicros: 1, positionMicros: 9, window, documents: 1, versions: 1, segments: [], previousManifestSha256: "" };
+  const facts = {
+    number: 1,
+    indexId: "own",
+    indexLink: "/core/document-index",
+    hostId: "h",
+    productVersion: "1",
+    lineage: "l",
+    parents: [],
+    createTimeMicros: 1,
+    positionMicros: 9,
+    window,
+    documents: 1,
+    versions: 1,
+    segments: [],
+    previousManifestSha256: "",
+  };
   return { name, file: { name, sha256: name, manifest: { ...facts, ...fields } } };
 }
 
-function readerOf(found: () => FoundManifest[], kind: ContainerReader["kind"] = "DIRECTORY"): ContainerReader {
+function readerOf(
+  found: () => FoundManifest[],
+  kind: ContainerReader["kind"] = "DIRECTORY",
+): ContainerReader {
   return { kind, path: "/backups", manifests: async () => found() } as unknown as ContainerReader;
 }
 
@@ -31,22 +49,48 @@ describe("a backup that is replaced while it is read", () => {
       found = [manifest("new")];
       throw missing;
     };
-    expect(await withManifest(readerOf(() => found), {}, signal, work)).toBe("read");
+    expect(
+      await withManifest(
+        readerOf(() => found),
+        {},
+        signal,
+        work,
+      ),
+    ).toBe("read");
     expect(names).toEqual(["old", "new"]);
   });
 
   test("is an error that can be tried again where it was named, or is replaced again and again", async () => {
     const fail = async () => Promise.reject(missing);
     const reader = replacing();
-    await expect(withManifest(reader, { name: "m1" }, signal, fail)).rejects.toMatchObject({ reason: "SOURCE_CHANGED", code: "ABORTED" });
-    await expect(withManifest(replacing(), {}, signal, fail)).rejects.toMatchObject({ reason: "SOURCE_CHANGED" });
+    await expect(withManifest(reader, { name: "m1" }, signal, fail)).rejects.toMatchObject({
+      reason: "SOURCE_CHANGED",
+      code: "ABORTED",
+    });
+    await expect(withManifest(replacing(), {}, signal, fail)).rejects.toMatchObject({
+      reason: "SOURCE_CHANGED",
+    });
   });
 
   test("is damaged where its manifest is still there, and always in an archive", async () => {
     const fail = async () => Promise.reject(missing);
-    await expect(withManifest(readerOf(() => [manifest("same")]), {}, signal, fail)).rejects.toBe(missing);
+    await expect(
+      withManifest(
+        readerOf(() => [manifest("same")]),
+        {},
+        signal,
+        fail,
+      ),
+    ).rejects.toBe(missing);
     let round = 0;
-    await expect(withManifest(readerOf(() => [manifest(`m${(round += 1)}`)], "ZIP"), {}, signal, fail)).rejects.toBe(missing);
+    await expect(
+      withManifest(
+        readerOf(() => [manifest(`m${(round += 1)}`)], "ZIP"),
+        {},
+        signal,
+        fail,
+      ),
+    ).rejects.toBe(missing);
   });
 });
 
@@ -57,7 +101,10 @@ describe("the newest backup of several histories at one place", () => {
 
   test("is that of the host's own index, and the other one is told", async () => {
     const chosen = await findManifest(reader, { indexIds: ["own"] }, signal);
-    expect([chosen.name, chosen.warnings]).toEqual(["mine", [expect.stringContaining("foreign of index other") as string]]);
+    expect([chosen.name, chosen.warnings]).toEqual([
+      "mine",
+      [expect.stringContaining("foreign of index other") as string],
+    ]);
   });
 
   test("is the one that reaches furthest where none is the host's own, and the choice is told", async () => {
@@ -67,7 +114,18 @@ describe("the newest backup of several histories at one place", () => {
   });
 
   test("needs no warning where one goes on from the other", async () => {
-    const child = manifest("child", { lineage: "second", parents: [{ indexId: "own", lineage: "l", positionMicros: 9 }] });
-    expect((await findManifest(readerOf(() => [child, own]), {}, signal)).warnings).toEqual([]);
+    const child = manifest("child", {
+      lineage: "second",
+      parents: [{ indexId: "own", lineage: "l", positionMicros: 9 }],
+    });
+    expect(
+      (
+        await findManifest(
+          readerOf(() => [child, own]),
+          {},
+          signal,
+        )
+      ).warnings,
+    ).toEqual([]);
   });
 });

@@ -19,23 +19,44 @@ export interface ChosenManifest extends StoredManifest {
 }
 
 /** Finds a backup at a destination: BACKUP_NOT_FOUND, or BACKUP_DAMAGED for one whose manifest cannot be read, which is never passed over for an older one. */
-export async function findManifest(reader: ContainerReader, wanted: WantedManifest, signal: AbortSignal): Promise<ChosenManifest> {
+export async function findManifest(
+  reader: ContainerReader,
+  wanted: WantedManifest,
+  signal: AbortSignal,
+): Promise<ChosenManifest> {
   const { name } = wanted;
   const found = await reader.manifests(signal);
-  const chosen = name === undefined ? newestOf(found, wanted) : found.find((one) => one.name === name);
+  const chosen =
+    name === undefined ? newestOf(found, wanted) : found.find((one) => one.name === name);
   if (!chosen) {
     const what = name === undefined ? "There is no backup" : `There is no backup ${name}`;
-    throw new HostError("BACKUP_NOT_FOUND", `${what} at ${reader.path}: no such manifest is there.`, { metadata: { path: reader.path } });
+    throw new HostError(
+      "BACKUP_NOT_FOUND",
+      `${what} at ${reader.path}: no such manifest is there.`,
+      { metadata: { path: reader.path } },
+    );
   }
   if ("problem" in chosen) {
-    const older = name === undefined && found.length > 1 ? " An older one may be named instead." : "";
-    throw new HostError("BACKUP_DAMAGED", `${chosen.problem}${older}`, { metadata: { file: chosen.name } });
+    const older =
+      name === undefined && found.length > 1 ? " An older one may be named instead." : "";
+    throw new HostError("BACKUP_DAMAGED", `${chosen.problem}${older}`, {
+      metadata: { file: chosen.name },
+    });
   }
-  return { ...chosen.file, warnings: name === undefined ? ambiguities(reader.path, chosen.file, found) : [] };
+  return {
+    ...chosen.file,
+    warnings: name === undefined ? ambiguities(reader.path, chosen.file, found) : [],
+  };
 }
 
-function newestOf(found: readonly FoundManifest[], { indexLink, indexIds = [] }: WantedManifest): FoundManifest | undefined {
-  const conditions: ((manifest: Manifest) => boolean)[] = [(manifest) => indexLink === undefined || manifest.indexLink === indexLink, (manifest) => indexIds.includes(manifest.indexId)];
+function newestOf(
+  found: readonly FoundManifest[],
+  { indexLink, indexIds = [] }: WantedManifest,
+): FoundManifest | undefined {
+  const conditions: ((manifest: Manifest) => boolean)[] = [
+    (manifest) => indexLink === undefined || manifest.indexLink === indexLink,
+    (manifest) => indexIds.includes(manifest.indexId),
+  ];
   let left = [...found];
   for (const holds of conditions) {
     const meets = (one: FoundManifest) => "problem" in one || holds(one.file.manifest);
@@ -45,13 +66,25 @@ function newestOf(found: readonly FoundManifest[], { indexLink, indexIds = [] }:
 }
 
 /** Other histories of the same link at the destination, from which the chosen one does not descend. */
-function ambiguities(path: string, { name, manifest }: StoredManifest, found: readonly FoundManifest[]): string[] {
+function ambiguities(
+  path: string,
+  { name, manifest }: StoredManifest,
+  found: readonly FoundManifest[],
+): string[] {
   const related = new Set([manifest, ...manifest.parents].map(historyKey));
-  const others = found.flatMap((one) => ("file" in one && one.file.manifest.indexLink === manifest.indexLink && !related.has(historyKey(one.file.manifest)) ? [one.file] : []));
+  const others = found.flatMap((one) =>
+    "file" in one &&
+    one.file.manifest.indexLink === manifest.indexLink &&
+    !related.has(historyKey(one.file.manifest))
+      ? [one.file]
+      : [],
+  );
   const [other] = others;
   if (other === undefined) return [];
   const histories = new Set(others.map((one) => historyKey(one.manifest))).size + 1;
-  return [`${path} holds backups of ${histories} histories. The newest of index ${manifest.indexId} was chosen, ${name}; there is also ${other.name} of index ${other.manifest.indexId}, at ${shownTime(other.manifest.positionMicros)}. Name the backup to choose another one.`];
+  return [
+    `${path} holds backups of ${histories} histories. The newest of index ${manifest.indexId} was chosen, ${name}; there is also ${other.name} of index ${other.manifest.indexId}, at ${shownTime(other.manifest.positionMicros)}. Name the backup to choose another one.`,
+  ];
 }
 
 const shownTime = (micros: number) => new Date(Math.floor(micros / 1000)).toISOString();
@@ -63,7 +96,13 @@ const replacedAttempts = 5;
  * taken instead. SOURCE_CHANGED, which can be tried again, where the manifest was named, or is replaced faster than it is read. A
  * failure while the manifest is there is thrown as it is.
  */
-export async function withManifest<T>(reader: ContainerReader, wanted: WantedManifest, signal: AbortSignal, work: (file: ChosenManifest) => Promise<T>, first?: ChosenManifest): Promise<T> {
+export async function withManifest<T>(
+  reader: ContainerReader,
+  wanted: WantedManifest,
+  signal: AbortSignal,
+  work: (file: ChosenManifest) => Promise<T>,
+  first?: ChosenManifest,
+): Promise<T> {
   for (let left = replacedAttempts, file = first; ; left -= 1) {
     const chosen: ChosenManifest = file ?? (await findManifest(reader, wanted, signal));
     try {
@@ -74,16 +113,24 @@ export async function withManifest<T>(reader: ContainerReader, wanted: WantedMan
         file = undefined;
         continue;
       }
-      throw new HostError("SOURCE_CHANGED", `The backup ${chosen.name} at ${reader.path} was replaced by another one while it was read. Nothing was changed; try again${wanted.name === undefined ? "" : ", without naming it or with the name of the newer one"}.`, {
-        metadata: { path: reader.path, name: chosen.name },
-        cause: error,
-      });
+      throw new HostError(
+        "SOURCE_CHANGED",
+        `The backup ${chosen.name} at ${reader.path} was replaced by another one while it was read. Nothing was changed; try again${wanted.name === undefined ? "" : ", without naming it or with the name of the newer one"}.`,
+        {
+          metadata: { path: reader.path, name: chosen.name },
+          cause: error,
+        },
+      );
     }
   }
 }
 
 /** An archive is read by the file that was opened, whatever takes its name. */
-async function isReplaced(reader: ContainerReader, name: string, signal: AbortSignal): Promise<boolean> {
+async function isReplaced(
+  reader: ContainerReader,
+  name: string,
+  signal: AbortSignal,
+): Promise<boolean> {
   if (reader.kind === "ZIP") return false;
   const found = await reader.manifests(signal).catch(() => []);
   return found.length > 0 && !found.some((one) => one.name === name);
@@ -91,7 +138,10 @@ async function isReplaced(reader: ContainerReader, name: string, signal: AbortSi
 
 type Place = Pick<BackupDescription, "container" | "uri">;
 
-export function describeManifest(place: Place, { name, sha256, manifest }: StoredManifest): BackupDescription {
+export function describeManifest(
+  place: Place,
+  { name, sha256, manifest }: StoredManifest,
+): BackupDescription {
   const { segments, previousManifestSha256: _previous, lastRecord: _last, ...facts } = manifest;
   return {
     ...facts,
@@ -104,26 +154,45 @@ export function describeManifest(place: Place, { name, sha256, manifest }: Store
   };
 }
 
-export async function listBackups(reader: ContainerReader, place: Place, signal: AbortSignal): Promise<BackupListing[]> {
+export async function listBackups(
+  reader: ContainerReader,
+  place: Place,
+  signal: AbortSignal,
+): Promise<BackupListing[]> {
   const listings: BackupListing[] = [];
   for (const found of await reader.manifests(signal)) {
     const listing = await listOne(reader, place, found);
     // One that was replaced while the list was made is no backup any more, and not a damaged one.
-    if (listing.state === "DAMAGED" && "file" in found && (await isReplaced(reader, found.name, signal))) continue;
+    if (
+      listing.state === "DAMAGED" &&
+      "file" in found &&
+      (await isReplaced(reader, found.name, signal))
+    )
+      continue;
     listings.push(listing);
   }
   return listings;
 }
 
-async function listOne(reader: ContainerReader, place: Place, found: FoundManifest): Promise<BackupListing> {
-  if ("problem" in found) return { name: found.name, uri: place.uri, state: "DAMAGED", problem: found.problem };
+async function listOne(
+  reader: ContainerReader,
+  place: Place,
+  found: FoundManifest,
+): Promise<BackupListing> {
+  if ("problem" in found)
+    return { name: found.name, uri: place.uri, state: "DAMAGED", problem: found.problem };
   const backup = describeManifest(place, found.file);
   const problem = await missingSegment(reader, found.file.manifest);
   const common = { name: found.name, uri: place.uri, backup };
-  return problem === undefined ? { ...common, state: "COMPLETE" } : { ...common, state: "DAMAGED", problem };
+  return problem === undefined
+    ? { ...common, state: "COMPLETE" }
+    : { ...common, state: "DAMAGED", problem };
 }
 
-async function missingSegment(reader: ContainerReader, manifest: Manifest): Promise<string | undefined> {
+async function missingSegment(
+  reader: ContainerReader,
+  manifest: Manifest,
+): Promise<string | undefined> {
   for (const { name, sizeBytes } of manifest.segments) {
     const size = await reader.sizeOf(name);
     if (size === undefined) return `${name} is missing`;
@@ -136,10 +205,18 @@ async function missingSegment(reader: ContainerReader, manifest: Manifest): Prom
 export async function requireSegments(reader: ContainerReader, manifest: Manifest): Promise<void> {
   for (const { name } of reader.kind === "ZIP" ? manifest.segments : []) {
     if ((await reader.sizeOf(name)) !== undefined) continue;
-    throw new HostError("BACKUP_DAMAGED", `The archive ${reader.path} does not hold ${name}, which its manifest lists. If it was taken with since, name the archives that it builds on in base_sources; otherwise it is damaged, and another backup is to be used.`, {
-      metadata: { segment: name },
-    });
+    throw new HostError(
+      "BACKUP_DAMAGED",
+      `The archive ${reader.path} does not hold ${name}, which its manifest lists. If it was taken with since, name the archives that it builds on in base_sources; otherwise it is damaged, and another backup is to be used.`,
+      {
+        metadata: { segment: name },
+      },
+    );
   }
   const missing = await missingSegment(reader, manifest);
-  if (missing !== undefined) throw new HostError("BACKUP_DAMAGED", `The backup at ${reader.path} is damaged: ${missing}. Use another backup.`);
+  if (missing !== undefined)
+    throw new HostError(
+      "BACKUP_DAMAGED",
+      `The backup at ${reader.path} is damaged: ${missing}. Use another backup.`,
+    );
 }

@@ -2,29 +2,53 @@ import type { IndexState, LineageParent } from "../engine/engine.js";
 import { limits } from "../limits.js";
 import { parentsAfter } from "./lineage.js";
 
-const one = (lineage: string, positionMicros = 5): LineageParent => ({ indexId: "i", lineage, positionMicros });
+const one = (lineage: string, positionMicros = 5): LineageParent => ({
+  indexId: "i",
+  lineage,
+  positionMicros,
+});
 const index = (lineage: string, parents: LineageParent[], positionMicros = 9) => ({
   indexId: () => "i",
   lineage: () => lineage,
-  state: () => Promise.resolve({ indexId: "i", lineage, parents, versions: positionMicros, positionMicros } as IndexState),
+  state: () =>
+    Promise.resolve({
+      indexId: "i",
+      lineage,
+      parents,
+      versions: positionMicros,
+      positionMicros,
+    } as IndexState),
 });
 
 test("a restore is newer than what it replaces, its ancestors included", async () => {
-  expect(await parentsAfter(index("third", [one("first"), one("second")]), [one("first", 3)])).toEqual([one("second", 0), one("third", 0), one("first", 3)]);
+  expect(
+    await parentsAfter(index("third", [one("first"), one("second")]), [one("first", 3)]),
+  ).toEqual([one("second", 0), one("third", 0), one("first", 3)]);
 });
 
 test("a restore of the live history itself names it once", async () => {
-  expect(await parentsAfter(index("second", [one("first")]), [one("first"), one("second", 7)])).toEqual([one("first"), one("second", 7)]);
+  expect(
+    await parentsAfter(index("second", [one("first")]), [one("first"), one("second", 7)]),
+  ).toEqual([one("first"), one("second", 7)]);
 });
 
 test("the undo of an undo is newer than the undo", async () => {
   const undone = index("third", [one("second", 0), one("first")]);
-  expect(await parentsAfter(undone, [one("first"), one("second")])).toEqual([one("third", 0), one("first"), one("second")]);
+  expect(await parentsAfter(undone, [one("first"), one("second")])).toEqual([
+    one("third", 0),
+    one("first"),
+    one("second"),
+  ]);
 });
 
 test("an empty index leaves nothing to be newer than, and a damaged one does not keep a restore from being done", async () => {
   expect(await parentsAfter(index("fresh", [], 0), [one("first")])).toEqual([one("first")]);
-  expect(await parentsAfter({ ...index("live", []), state: () => Promise.reject(new Error("damaged")) }, [one("first")])).toEqual([one("live", 0), one("first")]);
+  expect(
+    await parentsAfter(
+      { ...index("live", []), state: () => Promise.reject(new Error("damaged")) },
+      [one("first")],
+    ),
+  ).toEqual([one("live", 0), one("first")]);
 });
 
 test("the parents are bounded; the nearest stay", async () => {

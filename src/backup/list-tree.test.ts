@@ -9,7 +9,12 @@ import { listTree } from "./list-tree.js";
 import type { BackupListing } from "./model.js";
 
 const never = new AbortController().signal;
-const list = async (root: string, files = nodeFileSystem) => (await listTree({ files }, root, never))?.map(({ uri, state, problem = "" }) => [uri.replace(/.*\//, ""), state, problem]);
+const list = async (root: string, files = nodeFileSystem) =>
+  (await listTree({ files }, root, never))?.map(({ uri, state, problem = "" }) => [
+    uri.replace(/.*\//, ""),
+    state,
+    problem,
+  ]);
 
 /** Something that a listing shows: the first file of a backup that was cut off. */
 function partial(directory: string): string {
@@ -54,17 +59,27 @@ test("a directory that may not be read is not damaged, and the rest is listed", 
   const files = {
     ...nodeFileSystem,
     async list(path: string) {
-      if (path.endsWith("lost+found")) throw Object.assign(new Error("no"), { code: "EACCES", path });
+      if (path.endsWith("lost+found"))
+        throw Object.assign(new Error("no"), { code: "EACCES", path });
       return nodeFileSystem.list(path);
     },
   };
-  expect(await list(root, files)).toEqual([["lost+found", "FOREIGN", expect.stringContaining("EACCES")], ["shop", "INCOMPLETE", expect.any(String)]]);
+  expect(await list(root, files)).toEqual([
+    ["lost+found", "FOREIGN", expect.stringContaining("EACCES")],
+    ["shop", "INCOMPLETE", expect.any(String)],
+  ]);
 });
 
 test("a check of digests goes on past a backup that cannot be read", async () => {
-  const listings: BackupListing[] = ["a", "b"].map((name) => ({ name, uri: `file:/${name}`, state: "COMPLETE" }));
+  const listings: BackupListing[] = ["a", "b"].map((name) => ({
+    name,
+    uri: `file:/${name}`,
+    state: "COMPLETE",
+  }));
   const open = async (uri: string) => {
-    throw uri.endsWith("a") ? Object.assign(new Error("no"), { code: "EACCES", path: "/a/x" }) : new HostError("BACKUP_DAMAGED", "cut off");
+    throw uri.endsWith("a")
+      ? Object.assign(new Error("no"), { code: "EACCES", path: "/a/x" })
+      : new HostError("BACKUP_DAMAGED", "cut off");
   };
   expect(await checkDigests(listings, open, never)).toEqual([
     { ...listings[0], problem: expect.stringMatching(/not checked: .*\/a\/x.*EACCES/) },

@@ -18,7 +18,11 @@ import type { BackupListing, BackupState } from "./model.js";
  * archives by the name .zip, and what Xenon made. What is left out has an entry of its own that says why. Undefined for a file: an archive has nothing below it. REQUEST_INVALID where
  * there is more than limits.listedFiles.
  */
-export async function listTree(seams: Pick<Seams, "files">, root: string, signal: AbortSignal): Promise<BackupListing[] | undefined> {
+export async function listTree(
+  seams: Pick<Seams, "files">,
+  root: string,
+  signal: AbortSignal,
+): Promise<BackupListing[] | undefined> {
   const { files } = seams;
   const found: BackupListing[] = [];
   let seen = 0;
@@ -31,15 +35,21 @@ export async function listTree(seams: Pick<Seams, "files">, root: string, signal
     visited.add(real);
     const names = (await files.list(directory)).sort();
     seen += names.length;
-    if (seen > limits.listedFiles) throw new HostError("REQUEST_INVALID", `There are more than ${limits.listedFiles} files below ${root}; name a directory further down.`);
+    if (seen > limits.listedFiles)
+      throw new HostError(
+        "REQUEST_INVALID",
+        `There are more than ${limits.listedFiles} files below ${root}; name a directory further down.`,
+      );
     found.push(...(await listDirectory(seams, directory, names, signal)));
     for (const name of names) {
       if (name.startsWith(temporaryPrefix)) continue;
       const path = join(directory, name);
       const kind = (await files.status(path))?.kind;
-      if (kind === undefined && name.includes("\ufffd")) found.push(listingOf(path, "FOREIGN", "it is left out: its name is not UTF-8. Rename it"));
+      if (kind === undefined && name.includes("\ufffd"))
+        found.push(listingOf(path, "FOREIGN", "it is left out: its name is not UTF-8. Rename it"));
       else if (kind === "directory") await enter(path, real, depth + 1);
-      else if (kind === "file" && /\.zip$/i.test(name)) found.push(...(await listArchive(seams, path, signal)));
+      else if (kind === "file" && /\.zip$/i.test(name))
+        found.push(...(await listArchive(seams, path, signal)));
     }
   }
 
@@ -51,18 +61,30 @@ export async function listTree(seams: Pick<Seams, "files">, root: string, signal
   }
 
   async function visitWithin(path: string, real: string, depth: number): Promise<void> {
-    if (depth > limits.listedDepth) found.push(listingOf(path, "FOREIGN", `it is left out: it lies more than ${limits.listedDepth} directories below ${root}. List it by itself`));
-    else await visit(path, real, depth).catch((error: unknown) => found.push(unreadable(path, error)));
+    if (depth > limits.listedDepth)
+      found.push(
+        listingOf(
+          path,
+          "FOREIGN",
+          `it is left out: it lies more than ${limits.listedDepth} directories below ${root}. List it by itself`,
+        ),
+      );
+    else
+      await visit(path, real, depth).catch((error: unknown) => found.push(unreadable(path, error)));
   }
 
   try {
     const status = await files.status(root);
-    if (status === undefined) throw new HostError("BACKUP_NOT_FOUND", `There is no directory ${root}.`, { metadata: { path: root } });
+    if (status === undefined)
+      throw new HostError("BACKUP_NOT_FOUND", `There is no directory ${root}.`, {
+        metadata: { path: root },
+      });
     if (status.kind === "file") return undefined;
     const realRoot = await files.realPath(root);
     await visit(root, realRoot, 0);
     for (let link = links.shift(); link; link = links.shift()) {
-      if (!visited.has(link.real) && !isWithin(link.real, realRoot)) await visitWithin(link.path, link.real, link.depth);
+      if (!visited.has(link.real) && !isWithin(link.real, realRoot))
+        await visitWithin(link.path, link.real, link.depth);
     }
     for (const listing of found) {
       if (listing.backup === undefined) listing.modifiedMicros = await modifiedOf(files, listing);
@@ -73,28 +95,57 @@ export async function listTree(seams: Pick<Seams, "files">, root: string, signal
   }
 }
 
-const listingOf = (path: string, state: BackupState, problem: string): BackupListing => ({ name: basename(path), uri: pathToFileURL(path).href, state, problem });
+const listingOf = (path: string, state: BackupState, problem: string): BackupListing => ({
+  name: basename(path),
+  uri: pathToFileURL(path).href,
+  state,
+  problem,
+});
 
 /** What is thrown on the way is told of the place where it happened: the rest is listed all the same. */
 function unreadable(path: string, error: unknown): BackupListing {
   const thrown = HostError.from(fromFileError(error, `Reading ${path}`));
   // A listing that was called off, or is too long, is none.
-  if (thrown.reason === "OPERATION_CANCELLED" || thrown.reason === "REQUEST_INVALID" || thrown.reason === "INTERNAL") throw thrown;
+  if (
+    thrown.reason === "OPERATION_CANCELLED" ||
+    thrown.reason === "REQUEST_INVALID" ||
+    thrown.reason === "INTERNAL"
+  )
+    throw thrown;
   // What may not be read, or could not be this time, is not damaged.
   return listingOf(path, thrown.code === "DATA_LOSS" ? "DAMAGED" : "FOREIGN", thrown.message);
 }
 
-async function listDirectory(seams: Pick<Seams, "files">, directory: string, names: string[], signal: AbortSignal): Promise<BackupListing[]> {
+async function listDirectory(
+  seams: Pick<Seams, "files">,
+  directory: string,
+  names: string[],
+  signal: AbortSignal,
+): Promise<BackupListing[]> {
   const place = { uri: pathToFileURL(directory).href, container: "DIRECTORY" as const };
   if (names.some((name) => parseManifestName(name) !== undefined || /^segments_\w+$/.test(name))) {
-    return listBackups(openDirectoryReader(seams, directory), place, signal).catch((error: unknown) => [unreadable(directory, error)]);
+    return listBackups(openDirectoryReader(seams, directory), place, signal).catch(
+      (error: unknown) => [unreadable(directory, error)],
+    );
   }
-  const left = names.filter((name) => isSegmentName(name) || name.startsWith(temporaryPrefix)).length;
+  const left = names.filter(
+    (name) => isSegmentName(name) || name.startsWith(temporaryPrefix),
+  ).length;
   if (left === 0) return [];
-  return [listingOf(directory, "INCOMPLETE", `${left} files of a backup and no manifest: it is being made, or was cut off; the next backup there removes what is left`)];
+  return [
+    listingOf(
+      directory,
+      "INCOMPLETE",
+      `${left} files of a backup and no manifest: it is being made, or was cut off; the next backup there removes what is left`,
+    ),
+  ];
 }
 
-async function listArchive(seams: Pick<Seams, "files">, path: string, signal: AbortSignal): Promise<BackupListing[]> {
+async function listArchive(
+  seams: Pick<Seams, "files">,
+  path: string,
+  signal: AbortSignal,
+): Promise<BackupListing[]> {
   try {
     const reader = await openZipReader(seams, path);
     try {
@@ -105,9 +156,14 @@ async function listArchive(seams: Pick<Seams, "files">, path: string, signal: Ab
   } catch (error) {
     const listing = unreadable(path, error);
     const begin = listing.state === "FOREIGN" ? await beginOf(seams.files, path) : "";
-    if (begin === "empty") return [listingOf(path, "INCOMPLETE", "it is empty: it is being written, or was cut off")];
+    if (begin === "empty")
+      return [listingOf(path, "INCOMPLETE", "it is empty: it is being written, or was cut off")];
     // Its end is what is missing first of an archive that was cut off.
-    return [begin === "PK" && /its end is missing/.test(listing.problem ?? "") ? { ...listing, state: "DAMAGED" } : listing];
+    return [
+      begin === "PK" && /its end is missing/.test(listing.problem ?? "")
+        ? { ...listing, state: "DAMAGED" }
+        : listing,
+    ];
   }
 }
 
@@ -123,6 +179,8 @@ async function beginOf(files: FileSystem, path: string): Promise<string> {
 }
 
 async function modifiedOf(files: FileSystem, { uri }: BackupListing): Promise<number> {
-  const status = await files.status(new URL(uri).pathname.split("/").map(decodeURIComponent).join("/"));
+  const status = await files.status(
+    new URL(uri).pathname.split("/").map(decodeURIComponent).join("/"),
+  );
   return status === undefined ? 0 : Math.floor(status.modifiedMs * 1000);
 }

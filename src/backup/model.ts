@@ -340,7 +340,11 @@ export interface HostDescription {
   grpcAddress: string;
   /** Whether both ports speak TLS. */
   tls: boolean;
-  indexes: (IndexState & { link: string; inMemory: boolean; /** What the last check of it found wrong. */ problem?: string })[];
+  indexes: (IndexState & {
+    link: string;
+    inMemory: boolean;
+    /** What the last check of it found wrong. */ problem?: string;
+  })[];
   /** The last backups, one for each index and destination. */
   backups: readonly BackupRecord[];
   backupHealth: BackupHealth;
@@ -350,7 +354,10 @@ export interface HostDescription {
 
 export interface OperationService {
   get(name: string): OperationView;
-  list(pageSize: number, pageToken?: string): { operations: OperationView[]; nextPageToken?: string };
+  list(
+    pageSize: number,
+    pageToken?: string,
+  ): { operations: OperationView[]; nextPageToken?: string };
   /** Resolves when it is done, or as it is at the time-out. */
   wait(name: string, timeoutMs: number, signal?: AbortSignal): Promise<OperationView>;
   cancel(name: string): Promise<void>;

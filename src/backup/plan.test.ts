@@ -4,7 +4,12 @@ import { limits } from "../limits.js";
 import { planBackup } from "./plan.js";
 
 const sha256 = "ab".repeat(32);
-function segment(kind: "base" | "delta", firstMicros: number, lastMicros: number, sizeBytes = 1000): Segment {
+function segment(
+  kind: "base" | "delta",
+  firstMicros: number,
+  lastMicros: number,
+  sizeBytes = 1000,
+): Segment {
   const content = { kind, firstMicros, lastMicros, sizeBytes, sha256, records: 1, prunes: 0 };
   return { ...content, name: segmentName(content) };
 }
@@ -30,24 +35,37 @@ const snapshot = { indexId: "i", lineage: "l", positionMicros: 500 };
 const base = segment("base", 0, 100, 100_000);
 
 test("nothing of this history there: a base", () => {
-  expect(planBackup({ snapshot, chain: undefined, full: false, append: false })).toMatchObject({ kind: "base" });
+  expect(planBackup({ snapshot, chain: undefined, full: false, append: false })).toMatchObject({
+    kind: "base",
+  });
 });
 
 test("a whole chain is gone on with from its end", () => {
   const file = chain(base, segment("delta", 100, 200));
-  expect(planBackup({ snapshot, chain: { file, whole: true }, full: false, append: false })).toMatchObject({ kind: "delta", afterMicros: 200, keep: 2 });
+  expect(
+    planBackup({ snapshot, chain: { file, whole: true }, full: false, append: false }),
+  ).toMatchObject({ kind: "delta", afterMicros: 200, keep: 2 });
 });
 
 test("a chain whose last check found damage is not built on, whether anything changed or not", () => {
   for (const end of [200, 500]) {
     const file = chain(base, segment("delta", 100, end));
-    expect(planBackup({ snapshot, chain: { file, whole: true, damaged: true }, full: false, append: true })).toMatchObject({ kind: "base", reason: expect.stringContaining("damage") as string });
+    expect(
+      planBackup({
+        snapshot,
+        chain: { file, whole: true, damaged: true },
+        full: false,
+        append: true,
+      }),
+    ).toMatchObject({ kind: "base", reason: expect.stringContaining("damage") as string });
   }
 });
 
 test("nothing changed: only a manifest", () => {
   const file = chain(segment("base", 0, 500));
-  expect(planBackup({ snapshot, chain: { file, whole: true }, full: false, append: false })).toMatchObject({ kind: "unchanged" });
+  expect(
+    planBackup({ snapshot, chain: { file, whole: true }, full: false, append: false }),
+  ).toMatchObject({ kind: "unchanged" });
 });
 
 test.each([
@@ -55,13 +73,26 @@ test.each([
   ["a full one asked for", chain(base), true, true, snapshot],
   ["a chain beyond the index", chain(base, segment("delta", 100, 900)), true, false, snapshot],
   ["an empty base", chain(segment("base", 0, 0)), true, false, snapshot],
-  ["deltas of more than half of the base", chain(base, segment("delta", 100, 200, 50_001)), true, false, snapshot],
+  [
+    "deltas of more than half of the base",
+    chain(base, segment("delta", 100, 200, 50_001)),
+    true,
+    false,
+    snapshot,
+  ],
 ])("%s: a new base", (_name, file, whole, full, at) => {
-  expect(planBackup({ snapshot: at, chain: { file, whole }, full, append: false })).toMatchObject({ kind: "base", reason: expect.any(String) as string });
+  expect(planBackup({ snapshot: at, chain: { file, whole }, full, append: false })).toMatchObject({
+    kind: "base",
+    reason: expect.any(String) as string,
+  });
 });
 
 test("beyond the greatest number of deltas one delta from the base takes their place", () => {
-  const deltas = Array.from({ length: limits.chainDeltas }, (_, i) => segment("delta", 100 + i, 101 + i, 10));
+  const deltas = Array.from({ length: limits.chainDeltas }, (_, i) =>
+    segment("delta", 100 + i, 101 + i, 10),
+  );
   const file = chain(base, ...deltas);
-  expect(planBackup({ snapshot, chain: { file, whole: true }, full: false, append: false })).toMatchObject({ kind: "delta", afterMicros: 100, keep: 1 });
+  expect(
+    planBackup({ snapshot, chain: { file, whole: true }, full: false, append: false }),
+  ).toMatchObject({ kind: "delta", afterMicros: 100, keep: 1 });
 });

@@ -5,7 +5,12 @@ import { limits } from "../limits.js";
 /** What a backup will write, and why. */
 export type BackupPlan =
   | { kind: "base"; reason: string; previous?: StoredManifest }
-  | { kind: "delta"; previous: StoredManifest; /** Segments of the chain that stay. */ keep: number; afterMicros: number }
+  | {
+      kind: "delta";
+      previous: StoredManifest;
+      /** Segments of the chain that stay. */ keep: number;
+      afterMicros: number;
+    }
   | { kind: "unchanged"; previous: StoredManifest };
 
 export interface PlanInput {
@@ -21,8 +26,21 @@ export interface PlanInput {
 }
 
 /** Decides from what is at the destination; touches nothing. Cost follows what changed, not what exists. */
-export function planBackup({ snapshot, chain, strangers = 0, full, append }: PlanInput): BackupPlan {
-  if (!chain) return { kind: "base", reason: strangers > 0 ? "the backups of this index that are there are not in the host's record of what it wrote" : "no backup of this index and lineage is there" };
+export function planBackup({
+  snapshot,
+  chain,
+  strangers = 0,
+  full,
+  append,
+}: PlanInput): BackupPlan {
+  if (!chain)
+    return {
+      kind: "base",
+      reason:
+        strangers > 0
+          ? "the backups of this index that are there are not in the host's record of what it wrote"
+          : "no backup of this index and lineage is there",
+    };
   const { file, whole, damaged = false } = chain;
   const { segments, positionMicros } = file.manifest;
   const base = segments[0];
@@ -34,8 +52,10 @@ export function planBackup({ snapshot, chain, strangers = 0, full, append }: Pla
   if (positionMicros === snapshot.positionMicros) return { kind: "unchanged", previous: file };
   if (base.lastMicros === 0) return because("the base is empty");
   const deltaBytes = segments.slice(1).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  if (append && segments.length - 1 < limits.chainDeltasMax) return { kind: "delta", previous: file, keep: segments.length, afterMicros: positionMicros };
+  if (append && segments.length - 1 < limits.chainDeltasMax)
+    return { kind: "delta", previous: file, keep: segments.length, afterMicros: positionMicros };
   if (deltaBytes > base.sizeBytes / 2) return because("the deltas exceed half of the base");
-  if (segments.length - 1 >= limits.chainDeltas) return { kind: "delta", previous: file, keep: 1, afterMicros: base.lastMicros };
+  if (segments.length - 1 >= limits.chainDeltas)
+    return { kind: "delta", previous: file, keep: 1, afterMicros: base.lastMicros };
   return { kind: "delta", previous: file, keep: segments.length, afterMicros: positionMicros };
 }

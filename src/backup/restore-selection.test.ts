@@ -9,7 +9,16 @@ const count = limits.restoreSamples + 2 * limits.restoreWrites;
 const links = Array.from({ length: count }, (_, n) => `/things/${String(n).padStart(4, "0")}`);
 
 function version(link: string): DocumentVersion {
-  return { link, version: 0, updateTimeMicros: 1, action: "POST", kind: "test:kind", owner: "", expirationTimeMicros: 0, body: "{}" };
+  return {
+    link,
+    version: 0,
+    updateTimeMicros: 1,
+    action: "POST",
+    kind: "test:kind",
+    owner: "",
+    expirationTimeMicros: 0,
+    body: "{}",
+  };
 }
 
 const empty: DocumentState = {
@@ -36,8 +45,19 @@ test("the documents that a restore names are the first in order, whatever order 
       return version(link);
     },
   };
-  const task = { index: index as unknown as DocumentIndex, live: empty, backup, selection: everything, deleteOthers: false, hostId: "h", nowMicros: 1, validateOnly: false };
+  const task = {
+    index: index as unknown as DocumentIndex,
+    live: empty,
+    backup,
+    selection: everything,
+    deleteOthers: false,
+    hostId: "h",
+    nowMicros: 1,
+    validateOnly: false,
+  };
   const { selection } = await restoreSelection(task, new AbortController().signal, () => {});
   expect(selection).toMatchObject({ created: count });
-  expect(selection.differences.map(({ link }) => link)).toEqual(links.slice(0, limits.restoreSamples));
+  expect(selection.differences.map(({ link }) => link)).toEqual(
+    links.slice(0, limits.restoreSamples),
+  );
 });

@@ -41,9 +41,20 @@ type Outcome = "created" | "replaced" | "unchanged" | "deleted" | "left";
  * a run that ends early leaves those before it written, and the same run again goes on, since what is the same is not
  * written.
  */
-export async function restoreSelection(task: SelectionTask, signal: AbortSignal, report: Report): Promise<SelectionRun> {
+export async function restoreSelection(
+  task: SelectionTask,
+  signal: AbortSignal,
+  report: Report,
+): Promise<SelectionRun> {
   const { index, live, backup, selection, validateOnly } = task;
-  const result: SelectionResult = { created: 0, replaced: 0, unchanged: 0, deleted: 0, left: 0, differences: [] };
+  const result: SelectionResult = {
+    created: 0,
+    replaced: 0,
+    unchanged: 0,
+    deleted: 0,
+    left: 0,
+    differences: [],
+  };
   const samples: Sample[] = [];
   let expired = 0;
   let done = 0;
@@ -59,7 +70,8 @@ export async function restoreSelection(task: SelectionTask, signal: AbortSignal,
     const outcome = await putBack(pair, wanted);
     result[outcome] += 1;
     if (outcome === "unchanged" || outcome === "left") return;
-    if (samples.length < limits.restoreSamples || position < (samples.at(-1)?.position ?? 0)) keep({ position, difference: await differenceOf(pair, live, backup) });
+    if (samples.length < limits.restoreSamples || position < (samples.at(-1)?.position ?? 0))
+      keep({ position, difference: await differenceOf(pair, live, backup) });
   }
 
   /** What is there now counts, not what was when the reading began: a document that changes meanwhile is looked at again. */
@@ -72,14 +84,21 @@ export async function restoreSelection(task: SelectionTask, signal: AbortSignal,
         await write(link, current, wanted);
         return outcome;
       } catch (error) {
-        const raced = error instanceof HostError && (error.reason === "VERSION_MISMATCH" || error.reason === "DOCUMENT_EXISTS");
+        const raced =
+          error instanceof HostError &&
+          (error.reason === "VERSION_MISMATCH" || error.reason === "DOCUMENT_EXISTS");
         if (!raced || left === 0) throw error;
       }
     }
   }
 
-  async function write(link: string, current: DocumentVersion | undefined, wanted: DocumentVersion | undefined): Promise<void> {
-    const { kind, body, expirationTimeMicros } = wanted ?? current ?? { kind: "", body: "", expirationTimeMicros: 0 };
+  async function write(
+    link: string,
+    current: DocumentVersion | undefined,
+    wanted: DocumentVersion | undefined,
+  ): Promise<void> {
+    const { kind, body, expirationTimeMicros } = wanted ??
+      current ?? { kind: "", body: "", expirationTimeMicros: 0 };
     await index.write({
       action: wanted === undefined ? "DELETE" : current === undefined ? "POST" : "PUT",
       link,
@@ -112,12 +131,16 @@ export async function restoreSelection(task: SelectionTask, signal: AbortSignal,
       if (writing.size >= limits.restoreWrites) await Promise.race(writing);
     }
     done += 1;
-    if (done % 1000 === 0) report({ stage: validateOnly ? "comparing" : "writing", documentsDone: done });
+    if (done % 1000 === 0)
+      report({ stage: validateOnly ? "comparing" : "writing", documentsDone: done });
   }
   await Promise.all(writing);
   result.differences = samples.map(({ difference }) => difference);
   if (failures.length > 0) throw stopped(failures[0], result);
-  const warnings = expired === 0 ? [] : [`Not put back, because they have expired since: ${expired} documents of the backup.`];
+  const warnings =
+    expired === 0
+      ? []
+      : [`Not put back, because they have expired since: ${expired} documents of the backup.`];
   return { selection: result, warnings };
 }
 
@@ -126,20 +149,33 @@ async function latest(index: DocumentIndex, link: string): Promise<DocumentVersi
   return version?.action === "DELETE" ? undefined : version;
 }
 
-const isExpired = ({ expirationTimeMicros }: DocumentVersion, nowMicros: number) => expirationTimeMicros > 0 && expirationTimeMicros <= nowMicros;
+const isExpired = ({ expirationTimeMicros }: DocumentVersion, nowMicros: number) =>
+  expirationTimeMicros > 0 && expirationTimeMicros <= nowMicros;
 
-function outcomeOf(current: DocumentVersion | undefined, wanted: DocumentVersion | undefined, deleteOthers: boolean): Outcome {
-  if (wanted === undefined) return current === undefined ? "unchanged" : deleteOthers ? "deleted" : "left";
+function outcomeOf(
+  current: DocumentVersion | undefined,
+  wanted: DocumentVersion | undefined,
+  deleteOthers: boolean,
+): Outcome {
+  if (wanted === undefined)
+    return current === undefined ? "unchanged" : deleteOthers ? "deleted" : "left";
   if (current === undefined) return "created";
-  const same = current.body === wanted.body && current.kind === wanted.kind && current.expirationTimeMicros === wanted.expirationTimeMicros;
+  const same =
+    current.body === wanted.body &&
+    current.kind === wanted.kind &&
+    current.expirationTimeMicros === wanted.expirationTimeMicros;
   return same ? "unchanged" : "replaced";
 }
 
 function stopped(thrown: unknown, { created, replaced, deleted }: SelectionResult): HostError {
   const error = HostError.from(thrown);
   const written = created + replaced + deleted;
-  return new HostError(error.reason, `${error.message.replace(/[.]?$/, ".")} ${written} documents were written before; the same restore again goes on from there.`, {
-    metadata: { ...error.metadata, documents: String(written) },
-    cause: error.cause,
-  });
+  return new HostError(
+    error.reason,
+    `${error.message.replace(/[.]?$/, ".")} ${written} documents were written before; the same restore again goes on from there.`,
+    {
+      metadata: { ...error.metadata, documents: String(written) },
+      cause: error.cause,
+    },
+  );
 }

@@ -7,7 +7,12 @@ import type { Manifest } from "../segment/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import type { Seams } from "../io/seams.js";
 import type { DocumentIndex } from "../store/document-index.js";
-import { requireSegments, withManifest, type ChosenManifest, type WantedManifest } from "./inspect.js";
+import {
+  requireSegments,
+  withManifest,
+  type ChosenManifest,
+  type WantedManifest,
+} from "./inspect.js";
 import { parentsAfter } from "./lineage.js";
 import type { Report } from "./report.js";
 import { requirePromised } from "./scratch-index.js";
@@ -44,16 +49,32 @@ export interface RestorePlan {
 }
 
 /** The backup that a restore is to be made of. */
-export const wantedBy = ({ manifestName, index }: RestoreTask): WantedManifest => ({ name: manifestName, indexLink: index.link, indexIds: [index.indexId()] });
+export const wantedBy = ({ manifestName, index }: RestoreTask): WantedManifest => ({
+  name: manifestName,
+  indexLink: index.link,
+  indexIds: [index.indexId()],
+});
 
 /** BACKUP_OF_OTHER_INDEX for one of another index than it goes into, unless that may be. */
-export function requireSameIndex(manifest: Pick<Manifest, "indexLink">, indexLink: string, allowOther: boolean): void {
+export function requireSameIndex(
+  manifest: Pick<Manifest, "indexLink">,
+  indexLink: string,
+  allowOther: boolean,
+): void {
   if (manifest.indexLink === indexLink || allowOther) return;
-  throw new HostError("BACKUP_OF_OTHER_INDEX", `The backup is of ${manifest.indexLink}, not of ${indexLink}; name the index to restore it into, if that is meant and the token may.`, { metadata: { indexLink: manifest.indexLink } });
+  throw new HostError(
+    "BACKUP_OF_OTHER_INDEX",
+    `The backup is of ${manifest.indexLink}, not of ${indexLink}; name the index to restore it into, if that is meant and the token may.`,
+    { metadata: { indexLink: manifest.indexLink } },
+  );
 }
 
 /** The plan for one manifest. */
-export async function planOf(seams: Seams, task: RestoreTask, file: ChosenManifest): Promise<RestorePlan> {
+export async function planOf(
+  seams: Seams,
+  task: RestoreTask,
+  file: ChosenManifest,
+): Promise<RestorePlan> {
   const { manifest } = file;
   requireSameIndex(manifest, task.index.link, task.allowOtherIndex);
   await requireSegments(task.reader, manifest);
@@ -63,59 +84,114 @@ export async function planOf(seams: Seams, task: RestoreTask, file: ChosenManife
   const neededBytes = Math.ceil(bytes * 2.5);
   const freeBytes = await seams.files.freeBytes(task.temporaryDirectory);
   if (freeBytes < neededBytes) {
-    throw new HostError("STORAGE_FULL", `The restore needs about ${neededBytes} bytes beside the index and ${freeBytes} are free; nothing was changed.`);
+    throw new HostError(
+      "STORAGE_FULL",
+      `The restore needs about ${neededBytes} bytes beside the index and ${freeBytes} are free; nothing was changed.`,
+    );
   }
   return { file, target, neededBytes, freeBytes };
 }
 
 /** Restores online: the new index is made and checked beside the live one, which serves until the switch and stays for undo. */
-export async function runRestore(seams: Seams, kit: EngineKit, task: RestoreTask, signal: AbortSignal, report: Report): Promise<RestoreRun> {
+export async function runRestore(
+  seams: Seams,
+  kit: EngineKit,
+  task: RestoreTask,
+  signal: AbortSignal,
+  report: Report,
+): Promise<RestoreRun> {
   const replacement = await task.index.beginReplacement();
   const source = join(task.temporaryDirectory, `${temporaryPrefix}restore-${seams.randomHex(8)}`);
   try {
-    const { file, target, segments } = await withManifest(task.reader, wantedBy(task), signal, async (chosen) => {
-      const plan = await planOf(seams, task, chosen);
-      await seams.files.removeTree(source);
-      await seams.files.makeDirectory(source);
-      return { ...plan, segments: await fetchSegments(seams, task.reader, chosen.manifest, source, signal, report) };
-    });
+    const { file, target, segments } = await withManifest(
+      task.reader,
+      wantedBy(task),
+      signal,
+      async (chosen) => {
+        const plan = await planOf(seams, task, chosen);
+        await seams.files.removeTree(source);
+        await seams.files.makeDirectory(source);
+        return {
+          ...plan,
+          segments: await fetchSegments(
+            seams,
+            task.reader,
+            chosen.manifest,
+            source,
+            signal,
+            report,
+          ),
+        };
+      },
+    );
     const { manifest } = file;
     const warnings = [...file.warnings, ...(target.warning === undefined ? [] : [target.warning])];
     for (const warning of warnings) report({ warning });
     await seams.step("restore:source-fetched");
-    const origin = { indexId: manifest.indexId, lineage: manifest.lineage, positionMicros: Math.min(target.targetTimeMicros ?? manifest.positionMicros, manifest.positionMicros) };
+    const origin = {
+      indexId: manifest.indexId,
+      lineage: manifest.lineage,
+      positionMicros: Math.min(
+        target.targetTimeMicros ?? manifest.positionMicros,
+        manifest.positionMicros,
+      ),
+    };
     const identity: IndexIdentity = {
       indexId: task.index.indexId(),
       lineage: seams.randomId(),
       parents: await parentsAfter(task.index, [...manifest.parents, origin]),
     };
-    report({ stage: "building", documentsTotal: segments.reduce((sum, { records }) => sum + records, 0) });
+    report({
+      stage: "building",
+      documentsTotal: segments.reduce((sum, { records }) => sum + records, 0),
+    });
     const built = await kit.build({
       directory: replacement.directory,
       segments,
       identity,
       signal,
       ...(target.targetTimeMicros !== undefined && { targetTimeMicros: target.targetTimeMicros }),
-      onProgress: (stage, rows) => report({ stage, ...(stage === "loading" && { documentsDone: rows }) }),
+      onProgress: (stage, rows) =>
+        report({ stage, ...(stage === "loading" && { documentsDone: rows }) }),
     });
     if (target.targetTimeMicros === undefined) requirePromised(built, manifest);
     await seams.step("restore:built");
     signal.throwIfAborted();
     report({ stage: "switching" });
     await replacement.commit(task.ifPositionMicros);
-    return { ...built, identity, warnings, ...(target.targetTimeMicros !== undefined && { targetTimeMicros: target.targetTimeMicros }) };
+    return {
+      ...built,
+      identity,
+      warnings,
+      ...(target.targetTimeMicros !== undefined && { targetTimeMicros: target.targetTimeMicros }),
+    };
   } catch (error) {
     await replacement.abandon();
     // Damage is told where it lies: in the backup, not in the copy that was read and is gone.
-    throw error instanceof HostError && error.reason === "BACKUP_DAMAGED" ? renamedError(error, source, task.reader.path) : error;
+    throw error instanceof HostError && error.reason === "BACKUP_DAMAGED"
+      ? renamedError(error, source, task.reader.path)
+      : error;
   } finally {
     await seams.files.removeTree(source).catch(() => {});
   }
 }
 
-async function fetchSegments(seams: Seams, reader: ContainerReader, manifest: Manifest, directory: string, signal: AbortSignal, report: Report): Promise<SegmentSource[]> {
-  report({ stage: "fetching", bytesTotal: manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) });
-  const wanted = manifest.segments.map((segment) => ({ segment, path: join(directory, segment.name) }));
+async function fetchSegments(
+  seams: Seams,
+  reader: ContainerReader,
+  manifest: Manifest,
+  directory: string,
+  signal: AbortSignal,
+  report: Report,
+): Promise<SegmentSource[]> {
+  report({
+    stage: "fetching",
+    bytesTotal: manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  });
+  const wanted = manifest.segments.map((segment) => ({
+    segment,
+    path: join(directory, segment.name),
+  }));
   let bytesDone = 0;
   await reader.fetch(wanted, signal, (count) => report({ bytesDone: (bytesDone += count) }));
   await seams.files.syncDirectory(directory);

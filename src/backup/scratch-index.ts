@@ -27,7 +27,13 @@ export interface ScratchIndex {
 }
 
 /** BACKUP_DAMAGED unless every digest, row and count agrees; STORAGE_FULL where there is no room. */
-export async function openScratchIndex(seams: Seams, kit: EngineKit, task: ScratchTask, signal: AbortSignal, report: Report): Promise<ScratchIndex> {
+export async function openScratchIndex(
+  seams: Seams,
+  kit: EngineKit,
+  task: ScratchTask,
+  signal: AbortSignal,
+  report: Report,
+): Promise<ScratchIndex> {
   const { reader, manifest, temporaryDirectory } = task;
   await requireSegments(reader, manifest);
   const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -35,27 +41,49 @@ export async function openScratchIndex(seams: Seams, kit: EngineKit, task: Scrat
   const needed = Math.ceil(bytes * (reader.kind === "ZIP" ? 2.5 : 1.5));
   const free = await seams.files.freeBytes(temporaryDirectory);
   if (free < needed) {
-    throw new HostError("STORAGE_FULL", `Reading the backup takes about ${needed} bytes in ${temporaryDirectory}, and ${free} are free. Free space, or name another place in TMPDIR.`);
+    throw new HostError(
+      "STORAGE_FULL",
+      `Reading the backup takes about ${needed} bytes in ${temporaryDirectory}, and ${free} are free. Free space, or name another place in TMPDIR.`,
+    );
   }
   const directory = join(temporaryDirectory, `${temporaryPrefix}scratch-${seams.randomHex(8)}`);
   const remove = () => seams.files.removeTree(directory).catch(() => {});
   try {
     await seams.files.makeDirectory(directory);
     const { indexId, lineage, parents } = manifest;
-    const { documents, versions } = await withSegmentFiles(seams, reader, manifest, temporaryDirectory, signal, async (segments) => {
-      report({ stage: "building", documentsTotal: segments.reduce((sum, { records }) => sum + records, 0) });
-      return kit.build({
-        directory,
-        segments,
-        identity: { indexId, lineage, parents },
-        signal,
-        ...(task.targetTimeMicros !== undefined && { targetTimeMicros: task.targetTimeMicros }),
-        onProgress: (stage, rows) => report({ stage, ...(stage === "loading" && { documentsDone: rows }) }),
-      });
-    });
+    const { documents, versions } = await withSegmentFiles(
+      seams,
+      reader,
+      manifest,
+      temporaryDirectory,
+      signal,
+      async (segments) => {
+        report({
+          stage: "building",
+          documentsTotal: segments.reduce((sum, { records }) => sum + records, 0),
+        });
+        return kit.build({
+          directory,
+          segments,
+          identity: { indexId, lineage, parents },
+          signal,
+          ...(task.targetTimeMicros !== undefined && { targetTimeMicros: task.targetTimeMicros }),
+          onProgress: (stage, rows) =>
+            report({ stage, ...(stage === "loading" && { documentsDone: rows }) }),
+        });
+      },
+    );
     if (task.targetTimeMicros === undefined) requirePromised({ documents, versions }, manifest);
-    const unbounded = { retainedVersions: Number.MAX_SAFE_INTEGER, historyMicros: Number.MAX_SAFE_INTEGER };
-    const engine = await kit.open(directory, { durable: false, floorMicros: 0, nowMicros: seams.nowMicros, ...unbounded });
+    const unbounded = {
+      retainedVersions: Number.MAX_SAFE_INTEGER,
+      historyMicros: Number.MAX_SAFE_INTEGER,
+    };
+    const engine = await kit.open(directory, {
+      durable: false,
+      floorMicros: 0,
+      nowMicros: seams.nowMicros,
+      ...unbounded,
+    });
     return {
       engine,
       documents,
@@ -72,7 +100,10 @@ export async function openScratchIndex(seams: Seams, kit: EngineKit, task: Scrat
 }
 
 /** BACKUP_DAMAGED unless all segments together gave what their manifest promises. */
-export function requirePromised(built: Pick<Manifest, "documents" | "versions">, manifest: Manifest): void {
+export function requirePromised(
+  built: Pick<Manifest, "documents" | "versions">,
+  manifest: Manifest,
+): void {
   if (built.versions === manifest.versions && built.documents === manifest.documents) return;
   throw new HostError(
     "BACKUP_DAMAGED",

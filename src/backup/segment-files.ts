@@ -15,12 +15,19 @@ export async function withSegmentFiles<T>(
   signal: AbortSignal,
   work: (segments: SegmentSource[]) => Promise<T>,
 ): Promise<T> {
-  const filesIn = (directory: string) => segments.map((segment) => ({ segment, path: join(directory, segment.name) }));
-  const sources = (directory: string) => filesIn(directory).map(({ segment, path }) => ({ ...segment, path }));
+  const filesIn = (directory: string) =>
+    segments.map((segment) => ({ segment, path: join(directory, segment.name) }));
+  const sources = (directory: string) =>
+    filesIn(directory).map(({ segment, path }) => ({ ...segment, path }));
   if (reader.kind === "DIRECTORY") return work(sources(reader.path));
   const unpacked = join(temporaryDirectory, `${temporaryPrefix}unpacked-${seams.randomHex(8)}`);
   try {
-    await requireRoom(seams.files, temporaryDirectory, segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), "Unpacking the archive");
+    await requireRoom(
+      seams.files,
+      temporaryDirectory,
+      segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      "Unpacking the archive",
+    );
     await seams.files.makeDirectory(unpacked);
     await reader.fetch(filesIn(unpacked), signal);
     return await work(sources(unpacked));

@@ -14,26 +14,44 @@ const show = (micros: number) => `${micros} (${new Date(Math.floor(micros / 1000
  * does it, a time after the end means everything and one before all history an empty index; a moment that pruning
  * has taken is refused either way.
  */
-export function resolveTargetTime(target: bigint | undefined, window: RestorableWindow, lenient: boolean): ResolvedTarget {
+export function resolveTargetTime(
+  target: bigint | undefined,
+  window: RestorableWindow,
+  lenient: boolean,
+): ResolvedTarget {
   if (target === undefined) return {};
   const { earliestMicros, latestMicros, historyStartMicros, boundingLink } = window;
   const outside = (why: string) =>
     new HostError(
       "TARGET_TIME_OUT_OF_RANGE",
       `The target time ${target} ${why}. This backup can be restored to any time from ${show(earliestMicros)} to ${show(latestMicros)}.`,
-      { metadata: { earliestMicros: String(earliestMicros), latestMicros: String(latestMicros), ...(boundingLink !== undefined && { boundingLink }) } },
+      {
+        metadata: {
+          earliestMicros: String(earliestMicros),
+          latestMicros: String(latestMicros),
+          ...(boundingLink !== undefined && { boundingLink }),
+        },
+      },
     );
   if (target < 0n) throw outside("is negative");
   if (target > BigInt(latestMicros)) {
-    if (lenient) return { warning: `The target time ${target} lies after the end of the backup, ${show(latestMicros)}: everything was restored.` };
+    if (lenient)
+      return {
+        warning: `The target time ${target} lies after the end of the backup, ${show(latestMicros)}: everything was restored.`,
+      };
     throw outside("lies after the end of the backup");
   }
   const targetTimeMicros = Number(target);
   if (targetTimeMicros >= earliestMicros) return { targetTimeMicros };
   if (lenient && (historyStartMicros === 0 || targetTimeMicros < historyStartMicros)) {
-    return { targetTimeMicros, warning: `The target time ${target} lies before the first version in the backup: the index was restored empty.` };
+    return {
+      targetTimeMicros,
+      warning: `The target time ${target} lies before the first version in the backup: the index was restored empty.`,
+    };
   }
   throw outside(
-    boundingLink === undefined ? "lies before the first version in the backup" : `is lost: versions of ${boundingLink} from before the window were pruned`,
+    boundingLink === undefined
+      ? "lies before the first version in the backup"
+      : `is lost: versions of ${boundingLink} from before the window were pruned`,
   );
 }

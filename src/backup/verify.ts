@@ -23,13 +23,22 @@ export interface VerifyTask {
 export type Checked = Pick<VerifyResult, "records" | "bytes" | "documents" | "versions">;
 
 /** Checks a backup as far as the level says: BACKUP_DAMAGED where anything is not as it was written. */
-export async function verifyBackup(seams: Seams, kit: EngineKit, task: VerifyTask, signal: AbortSignal, report: Report): Promise<Checked> {
+export async function verifyBackup(
+  seams: Seams,
+  kit: EngineKit,
+  task: VerifyTask,
+  signal: AbortSignal,
+  report: Report,
+): Promise<Checked> {
   const { reader, manifest, level } = task;
   await requireSegments(reader, manifest);
   const records = manifest.segments.reduce((sum, segment) => sum + segment.records, 0);
   const prunes = manifest.segments.reduce((sum, segment) => sum + segment.prunes, 0);
   if (prunes === 0 && records !== manifest.versions) {
-    throw new HostError("BACKUP_DAMAGED", `The segments of ${reader.path} hold ${records} versions together; their manifest promises ${manifest.versions}. Use another backup.`);
+    throw new HostError(
+      "BACKUP_DAMAGED",
+      `The segments of ${reader.path} hold ${records} versions together; their manifest promises ${manifest.versions}. Use another backup.`,
+    );
   }
   if (level === "LIST") return { records: 0, bytes: 0 };
   const bytesTotal = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -41,7 +50,10 @@ export async function verifyBackup(seams: Seams, kit: EngineKit, task: VerifyTas
   }
   const { samplePercent, temporaryDirectory } = task;
   const sampled = level === "SAMPLE";
-  report({ stage: sampled ? "sampling" : "verifying", documentsTotal: sampled ? Math.ceil((records * samplePercent) / 100) : records });
+  report({
+    stage: sampled ? "sampling" : "verifying",
+    documentsTotal: sampled ? Math.ceil((records * samplePercent) / 100) : records,
+  });
   return withSegmentFiles(seams, reader, manifest, temporaryDirectory, signal, async (segments) => {
     const onRows = (rows: number) => report({ documentsDone: rows });
     if (sampled) return kit.sampleSegments(segments, samplePercent, signal, onRows);
@@ -56,11 +68,23 @@ function requirePromises(chain: ChainContent, manifest: Manifest): void {
   requirePromised(chain, manifest);
   const { window } = manifest;
   const earliestMicros = Math.max(chain.firstMicros, chain.prunedUntilMicros);
-  const startMicros = chain.prunedSinceMicros === 0 ? chain.firstMicros : Math.min(chain.prunedSinceMicros, chain.firstMicros || chain.prunedSinceMicros);
+  const startMicros =
+    chain.prunedSinceMicros === 0
+      ? chain.firstMicros
+      : Math.min(chain.prunedSinceMicros, chain.firstMicros || chain.prunedSinceMicros);
   if (window.earliestMicros < earliestMicros) {
-    throw new HostError("BACKUP_DAMAGED", `The manifest promises moments from ${window.earliestMicros} on, and the segments hold those from ${earliestMicros} on. Use another backup.`);
+    throw new HostError(
+      "BACKUP_DAMAGED",
+      `The manifest promises moments from ${window.earliestMicros} on, and the segments hold those from ${earliestMicros} on. Use another backup.`,
+    );
   }
-  if (startMicros > 0 && (window.historyStartMicros === 0 || window.historyStartMicros > startMicros)) {
-    throw new HostError("BACKUP_DAMAGED", `The manifest says that nothing was written before ${window.historyStartMicros}, and the segments hold versions from ${startMicros} on. Use another backup.`);
+  if (
+    startMicros > 0 &&
+    (window.historyStartMicros === 0 || window.historyStartMicros > startMicros)
+  ) {
+    throw new HostError(
+      "BACKUP_DAMAGED",
+      `The manifest says that nothing was written before ${window.historyStartMicros}, and the segments hold versions from ${startMicros} on. Use another backup.`,
+    );
   }
 }

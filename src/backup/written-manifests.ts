@@ -22,13 +22,19 @@ export interface WrittenManifests {
 const fileBytes = 4 * 1024 * 1024;
 
 /** Opens the record; one that cannot be read is begun anew: then the next backups are new bases. */
-export async function openWrittenManifests(seams: Pick<Seams, "files" | "randomHex">, path: string, onError: (error: unknown) => void): Promise<WrittenManifests> {
+export async function openWrittenManifests(
+  seams: Pick<Seams, "files" | "randomHex">,
+  path: string,
+  onError: (error: unknown) => void,
+): Promise<WrittenManifests> {
   /** Of each destination, the one written to last at the end; of each of its manifests likewise. */
   const known = new Map<string, string[]>(await load(seams, path, onError));
   let saving: Promise<unknown> = Promise.resolve();
 
   function save(): Promise<void> {
-    const done = saving.then(() => writeFileDurably(seams, path, Buffer.from(JSON.stringify([...known]))));
+    const done = saving.then(() =>
+      writeFileDurably(seams, path, Buffer.from(JSON.stringify([...known]))),
+    );
     saving = done.catch(() => {});
     return done;
   }
@@ -36,7 +42,10 @@ export async function openWrittenManifests(seams: Pick<Seams, "files" | "randomH
   return {
     has: (sha256) => [...known.values()].some((list) => list.includes(sha256)),
     async add(destination, sha256) {
-      const list = [...(known.get(destination) ?? []).filter((one) => one !== sha256), sha256].slice(-limits.writtenManifests);
+      const list = [
+        ...(known.get(destination) ?? []).filter((one) => one !== sha256),
+        sha256,
+      ].slice(-limits.writtenManifests);
       known.delete(destination);
       known.set(destination, list);
       for (const oldest of known.keys()) {
@@ -52,14 +61,23 @@ export async function openWrittenManifests(seams: Pick<Seams, "files" | "randomH
       }
     },
     drop(destination, sha256) {
-      known.set(destination, (known.get(destination) ?? []).filter((one) => one !== sha256));
+      known.set(
+        destination,
+        (known.get(destination) ?? []).filter((one) => one !== sha256),
+      );
     },
   };
 }
 
-async function load({ files }: Pick<Seams, "files">, path: string, onError: (error: unknown) => void): Promise<[string, string[]][]> {
+async function load(
+  { files }: Pick<Seams, "files">,
+  path: string,
+  onError: (error: unknown) => void,
+): Promise<[string, string[]][]> {
   try {
-    const value: unknown = JSON.parse((await readSmallFile(files, path, fileBytes)).toString("utf8"));
+    const value: unknown = JSON.parse(
+      (await readSmallFile(files, path, fileBytes)).toString("utf8"),
+    );
     return Array.isArray(value) ? value.filter(isEntry) : [];
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") onError(error);
@@ -68,5 +86,10 @@ async function load({ files }: Pick<Seams, "files">, path: string, onError: (err
 }
 
 function isEntry(value: unknown): value is [string, string[]] {
-  return Array.isArray(value) && typeof value[0] === "string" && Array.isArray(value[1]) && value[1].every((one) => typeof one === "string");
+  return (
+    Array.isArray(value) &&
+    typeof value[0] === "string" &&
+    Array.isArray(value[1]) &&
+    value[1].every((one) => typeof one === "string")
+  );
 }

@@ -10,17 +10,27 @@ const untouched: Record<string, string> = {
 };
 
 /** After these nobody knows what was done, or the message says it itself. */
-const uncertain: ReadonlySet<Reason> = new Set(["OUTCOME_UNKNOWN", "DEADLINE", "INTERNAL", "CONFIRMATION_NEEDED", "SHUTTING_DOWN", "INDEX_READ_ONLY"]);
+const uncertain: ReadonlySet<Reason> = new Set([
+  "OUTCOME_UNKNOWN",
+  "DEADLINE",
+  "INTERNAL",
+  "CONFIRMATION_NEEDED",
+  "SHUTTING_DOWN",
+  "INDEX_READ_ONLY",
+]);
 
 const giveToken = "Give one with --token-file FILE, HOLDFAST_TOKEN or a profile (docs/cli.md).";
 
 const next: Partial<Record<Reason, (error: HostError) => string>> = {
   TOKEN_MISSING: () => giveToken,
   TOKEN_UNKNOWN: () => `Check it, and that it is for this host. ${giveToken}`,
-  ROLE_MISSING: ({ metadata }) => `This takes a token with the role ${metadata["role"] ?? "named above"}. ${giveToken}`,
-  BACKUP_NOT_FOUND: ({ metadata }) => `See what is there: holdfast list ${metadata["path"] === undefined ? "DIRECTORY" : dirname(metadata["path"])}`,
+  ROLE_MISSING: ({ metadata }) =>
+    `This takes a token with the role ${metadata["role"] ?? "named above"}. ${giveToken}`,
+  BACKUP_NOT_FOUND: ({ metadata }) =>
+    `See what is there: holdfast list ${metadata["path"] === undefined ? "DIRECTORY" : dirname(metadata["path"])}`,
   BACKUP_FOREIGN: () => "See what is there: holdfast list DIRECTORY",
-  BACKUP_DAMAGED: () => "Make a new one now: holdfast backup DEST --full. Look for an older one: holdfast list DIRECTORY; and check it: holdfast verify PATH",
+  BACKUP_DAMAGED: () =>
+    "Make a new one now: holdfast backup DEST --full. Look for an older one: holdfast list DIRECTORY; and check it: holdfast verify PATH",
   TARGET_TIME_OUT_OF_RANGE: () => "See the window of the backup: holdfast inspect PATH",
   OPERATION_NOT_FOUND: () => "See which there are: holdfast operations list",
   DESTINATION_BUSY: () => "See what works there: holdfast operations list",
@@ -38,8 +48,17 @@ const next: Partial<Record<Reason, (error: HostError) => string>> = {
 export function advice(command: string, error: HostError): string[] {
   const lines: string[] = [];
   // An operation that was begun, or an import that was cut, has its own words for what is there now.
-  const told = uncertain.has(error.reason) || error.metadata["operation"] !== undefined || error.metadata["documents"] !== undefined;
-  if (!told && !/\b(Nothing|nothing) (was|is) (changed|removed|restored|replaced|begun|written|imported)\b/.test(error.message)) lines.push(untouched[command] ?? "Nothing was changed.");
+  const told =
+    uncertain.has(error.reason) ||
+    error.metadata["operation"] !== undefined ||
+    error.metadata["documents"] !== undefined;
+  if (
+    !told &&
+    !/\b(Nothing|nothing) (was|is) (changed|removed|restored|replaced|begun|written|imported)\b/.test(
+      error.message,
+    )
+  )
+    lines.push(untouched[command] ?? "Nothing was changed.");
   const line = next[error.reason]?.(error);
   if (line !== undefined) lines.push(line);
   return lines;

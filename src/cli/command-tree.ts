@@ -14,7 +14,15 @@ export function commandTree(program: Command): CommandEntry[] {
   const visit = (command: Command, path: string[]): CommandEntry[] => {
     const children = command.commands.filter((one) => one.name() !== "help");
     const help = command.createHelp();
-    return [{ path, command, children: children.map((one) => one.name()), options: [...help.visibleOptions(command)] }, ...children.flatMap((one) => visit(one, [...path, one.name()]))];
+    return [
+      {
+        path,
+        command,
+        children: children.map((one) => one.name()),
+        options: [...help.visibleOptions(command)],
+      },
+      ...children.flatMap((one) => visit(one, [...path, one.name()])),
+    ];
   };
   return visit(program, []);
 }
@@ -24,5 +32,12 @@ export function examplesOf(command: Command): string {
   let text = "";
   command.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();
   const at = text.lastIndexOf("\nExamples:\n");
-  return at < 0 ? "" : text.slice(at + "\nExamples:\n".length).trimEnd().split("\n").map((line) => line.replace(/^ {2}/, "")).join("\n");
+  return at < 0
+    ? ""
+    : text
+        .slice(at + "\nExamples:\n".length)
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.replace(/^ {2}/, ""))
+        .join("\n");
 }

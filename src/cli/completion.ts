@@ -15,16 +15,31 @@ const takesValue = (option: Option) => option.required || option.optional;
 
 /** One arm of a case for each command, with its words. */
 function cases(entries: CommandEntry[]): string {
-  return entries.map((entry) => `    "${keyOf(entry)}") words="${[...entry.children, ...entry.options.flatMap(flagsOf)].join(" ")}" ;;`).join("\n");
+  return entries
+    .map(
+      (entry) =>
+        `    "${keyOf(entry)}") words="${[...entry.children, ...entry.options.flatMap(flagsOf)].join(" ")}" ;;`,
+    )
+    .join("\n");
 }
 
 /** The options whose values are chosen from a few, by command. */
 function choices(entries: CommandEntry[]): string {
-  const arms = entries.flatMap((entry) => entry.options.filter(({ argChoices }) => argChoices).map((option) => `    "${keyOf(entry)} ${option.long}") words="${(option.argChoices ?? []).join(" ")}" ;;`));
+  const arms = entries.flatMap((entry) =>
+    entry.options
+      .filter(({ argChoices }) => argChoices)
+      .map(
+        (option) =>
+          `    "${keyOf(entry)} ${option.long}") words="${(option.argChoices ?? []).join(" ")}" ;;`,
+      ),
+  );
   return arms.join("\n");
 }
 
-const withValues = (entries: CommandEntry[]) => [...new Set(entries.flatMap(({ options }) => options.filter(takesValue).flatMap(flagsOf)))].join("|");
+const withValues = (entries: CommandEntry[]) =>
+  [...new Set(entries.flatMap(({ options }) => options.filter(takesValue).flatMap(flagsOf)))].join(
+    "|",
+  );
 
 /** The words before the one that is typed, as far as they are commands. */
 const findPath = (entries: CommandEntry[]) => `
@@ -73,15 +88,35 @@ compdef _holdfast holdfast
 
 function fishScript(entries: CommandEntry[]): string {
   const quoted = (text: string) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
-  const lines = ["# Completion of holdfast for fish: holdfast completion fish > ~/.config/fish/completions/holdfast.fish"];
+  const lines = [
+    "# Completion of holdfast for fish: holdfast completion fish > ~/.config/fish/completions/holdfast.fish",
+  ];
   for (const { path, children, command, options } of entries) {
     const seen = path.map((name) => `__fish_seen_subcommand_from ${name}`);
-    const nothingYet = path.length === 0 ? ["__fish_use_subcommand"] : [...seen, ...(children.length > 0 ? [`not __fish_seen_subcommand_from ${children.join(" ")}`] : [])];
+    const nothingYet =
+      path.length === 0
+        ? ["__fish_use_subcommand"]
+        : [
+            ...seen,
+            ...(children.length > 0
+              ? [`not __fish_seen_subcommand_from ${children.join(" ")}`]
+              : []),
+          ];
     const condition = quoted(nothingYet.join("; and "));
-    for (const name of children) lines.push(`complete -c holdfast -n ${condition} -a ${name} -d ${quoted(command.commands.find((one) => one.name() === name)?.description() ?? "")}`);
+    for (const name of children)
+      lines.push(
+        `complete -c holdfast -n ${condition} -a ${name} -d ${quoted(command.commands.find((one) => one.name() === name)?.description() ?? "")}`,
+      );
     for (const option of options) {
-      const names = [option.long === undefined ? "" : `-l ${option.long.slice(2)}`, option.short === undefined ? "" : `-s ${option.short.slice(1)}`, takesValue(option) ? "-r" : "", option.argChoices ? `-xa ${quoted(option.argChoices.join(" "))}` : ""];
-      lines.push(`complete -c holdfast -n ${condition} ${names.filter((one) => one !== "").join(" ")} -d ${quoted(option.description)}`);
+      const names = [
+        option.long === undefined ? "" : `-l ${option.long.slice(2)}`,
+        option.short === undefined ? "" : `-s ${option.short.slice(1)}`,
+        takesValue(option) ? "-r" : "",
+        option.argChoices ? `-xa ${quoted(option.argChoices.join(" "))}` : "",
+      ];
+      lines.push(
+        `complete -c holdfast -n ${condition} ${names.filter((one) => one !== "").join(" ")} -d ${quoted(option.description)}`,
+      );
     }
   }
   return `${lines.join("\n")}\n`;

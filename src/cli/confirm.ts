@@ -7,17 +7,28 @@ import type { Run } from "./run.js";
  * Asks on a terminal; off one, or with --json, it takes --yes. False: the answer was no. `fixed` has other values for
  * options of the command that is shown, such as the very moment in place of "15m ago".
  */
-export async function confirm(run: Run, question: string, yes: boolean | undefined, fixed: Record<string, string> = {}): Promise<boolean> {
+export async function confirm(
+  run: Run,
+  question: string,
+  yes: boolean | undefined,
+  fixed: Record<string, string> = {},
+): Promise<boolean> {
   if (yes) return true;
   if (run.json || !process.stdin.isTTY || !process.stderr.isTTY) {
     const command = `${typed(process.argv.slice(2), fixed)} --yes`;
-    throw new HostError("CONFIRMATION_NEEDED", `This replaces or removes something, and nobody can be asked here. Nothing was changed. If it is meant: ${command}`, { metadata: { command } });
+    throw new HostError(
+      "CONFIRMATION_NEEDED",
+      `This replaces or removes something, and nobody can be asked here. Nothing was changed. If it is meant: ${command}`,
+      { metadata: { command } },
+    );
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   // On a terminal in raw mode Ctrl-C is a key of readline's; it means the same.
   terminal.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
   try {
-    const answer = await terminal.question(`${printableLines(question)} [y/N] `, { signal: run.stops.signal });
+    const answer = await terminal.question(`${printableLines(question)} [y/N] `, {
+      signal: run.stops.signal,
+    });
     return /^y(es)?$/i.test(answer.trim());
   } catch (thrown) {
     run.stops.signal.throwIfAborted();

@@ -1,7 +1,8 @@
 /** What the options of the commands parse to; each command's own flags extend these. */
 
 /** An option as it is typed, by the name of its flag: caFile is --ca-file. */
-export const optionOf = (flag: string) => `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+export const optionOf = (flag: string) =>
+  `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 export interface OutputFlags {
   json?: boolean;

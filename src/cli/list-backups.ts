@@ -1,12 +1,23 @@
-import type { ListBackupsRequest, ListedBackup } from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import type {
+  ListBackupsRequest,
+  ListedBackup,
+} from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Session } from "./connect/session.js";
 
 /** All pages. A destination has at most a few thousand backups. */
-export async function listAllBackups({ management }: Session, request: Pick<ListBackupsRequest, "uri"> & Partial<Pick<ListBackupsRequest, "recursive" | "checkDigests">>, signal: AbortSignal): Promise<ListedBackup[]> {
+export async function listAllBackups(
+  { management }: Session,
+  request: Pick<ListBackupsRequest, "uri"> &
+    Partial<Pick<ListBackupsRequest, "recursive" | "checkDigests">>,
+  signal: AbortSignal,
+): Promise<ListedBackup[]> {
   const all: ListedBackup[] = [];
   let pageToken = "";
   do {
-    const page = await management.listBackups({ ...request, pageSize: 1000, pageToken }, { signal });
+    const page = await management.listBackups(
+      { ...request, pageSize: 1000, pageToken },
+      { signal },
+    );
     all.push(...page.backups);
     pageToken = page.nextPageToken;
   } while (pageToken !== "");

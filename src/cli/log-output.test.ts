@@ -13,17 +13,20 @@ function descriptor() {
   return { state, output: logOutput(2, (lines) => `${lines} lost\n`, write as never) };
 }
 
-test.each(["ENOSPC", "EIO", "EPIPE", "EAGAIN"])("drops lines while writing fails with %s, and counts them in the next line", (code) => {
-  const { state, output } = descriptor();
-  output.write("a\n");
-  state.next = [code];
-  output.write("b\n");
-  output.write("c\n");
-  state.next = [];
-  output.write("d\n");
-  output.write("e\n");
-  expect(state.text).toBe("a\n2 lost\nd\ne\n");
-});
+test.each(["ENOSPC", "EIO", "EPIPE", "EAGAIN"])(
+  "drops lines while writing fails with %s, and counts them in the next line",
+  (code) => {
+    const { state, output } = descriptor();
+    output.write("a\n");
+    state.next = [code];
+    output.write("b\n");
+    output.write("c\n");
+    state.next = [];
+    output.write("d\n");
+    output.write("e\n");
+    expect(state.text).toBe("a\n2 lost\nd\ne\n");
+  },
+);
 
 test("finishes a line of which a part was written before the next one", () => {
   const { state, output } = descriptor();

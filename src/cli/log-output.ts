@@ -12,7 +12,11 @@ export interface LogOutput {
  * dropped and counted: the host outlives its log. `lost` makes the line that says how many, which comes before the next line
  * that can be written.
  */
-export function logOutput(descriptor: number, lost: (lines: number) => string, write: typeof writeSync = writeSync): LogOutput {
+export function logOutput(
+  descriptor: number,
+  lost: (lines: number) => string,
+  write: typeof writeSync = writeSync,
+): LogOutput {
   /** Behind a line of which a part was written. */
   let rest: Buffer = Buffer.alloc(0);
   let dropped = 0;

@@ -13,8 +13,14 @@ const warn = 40;
 export async function createLogger({ format, level }: LogConfig): Promise<Logger> {
   const isTerminal = process.stderr.isTTY;
   const isJson = format === "json" || (format === "auto" && !isTerminal);
-  const toText = isJson ? (line: string) => line : await prettyLine(isTerminal && !process.env["NO_COLOR"]);
-  const output = logOutput(standardError, (lines) => toText(`${JSON.stringify({ level: warn, time: Date.now(), pid: process.pid, lines, msg: "lines of the log were lost: they could not be written" })}\n`));
+  const toText = isJson
+    ? (line: string) => line
+    : await prettyLine(isTerminal && !process.env["NO_COLOR"]);
+  const output = logOutput(standardError, (lines) =>
+    toText(
+      `${JSON.stringify({ level: warn, time: Date.now(), pid: process.pid, lines, msg: "lines of the log were lost: they could not be written" })}\n`,
+    ),
+  );
   return pino({ level }, { write: (line) => output.write(toText(line)) });
 }
 
@@ -26,5 +32,9 @@ async function prettyLine(colorize: boolean): Promise<(line: string) => string> 
     const message = log[key];
     return typeof message === "string" ? printable(message) : "";
   };
-  return pretty.prettyFactory({ colorize, messageFormat, translateTime: "SYS:yyyy-mm-dd HH:MM:ss.l" });
+  return pretty.prettyFactory({
+    colorize,
+    messageFormat,
+    translateTime: "SYS:yyyy-mm-dd HH:MM:ss.l",
+  });
 }

@@ -14,7 +14,10 @@ try {
     process.exitCode = thrown.exitCode === 0 ? 0 : usage;
     if (thrown.exitCode !== 0 && process.argv.includes("--json")) {
       const { printJsonError } = await import("./output/json.js");
-      await printJsonError("", new HostError("REQUEST_INVALID", thrown.message.replace(/^error: /, "")));
+      await printJsonError(
+        "",
+        new HostError("REQUEST_INVALID", thrown.message.replace(/^error: /, "")),
+      );
     }
   } else {
     const error = HostError.from(thrown);

@@ -10,11 +10,18 @@ async function linesOf(...chunks: string[]): Promise<string[]> {
 }
 
 test("lines are found wherever the chunks end, and empty ones are left out", async () => {
-  expect(await linesOf('{"a":', '1}\n{"b":2}\r\n\n{', '"c":3}')).toEqual(['{"a":1}', '{"b":2}', '{"c":3}']);
+  expect(await linesOf('{"a":', '1}\n{"b":2}\r\n\n{', '"c":3}')).toEqual([
+    '{"a":1}',
+    '{"b":2}',
+    '{"c":3}',
+  ]);
   expect(await linesOf("")).toEqual([]);
 });
 
 test("a line that is longer than any document is refused before it fills the memory", async () => {
   const chunk = "x".repeat(1 << 20);
-  await expect(linesOf("{}\n", ...Array.from({ length: 17 }, () => chunk))).rejects.toMatchObject({ reason: "REQUEST_INVALID", message: expect.stringContaining("Line 2") });
+  await expect(linesOf("{}\n", ...Array.from({ length: 17 }, () => chunk))).rejects.toMatchObject({
+    reason: "REQUEST_INVALID",
+    message: expect.stringContaining("Line 2"),
+  });
 });

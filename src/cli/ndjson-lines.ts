@@ -22,7 +22,11 @@ export async function* ndjsonLines(chunks: AsyncIterable<Buffer>): AsyncGenerato
     }
     parts.push(chunk.subarray(from));
     size += chunk.length - from;
-    if (size > limits.documentBytes) throw new HostError("REQUEST_INVALID", `Line ${number + 1} is longer than the 16 MiB of a document: is this NDJSON, one document a line?`);
+    if (size > limits.documentBytes)
+      throw new HostError(
+        "REQUEST_INVALID",
+        `Line ${number + 1} is longer than the 16 MiB of a document: is this NDJSON, one document a line?`,
+      );
   }
   const last = take(Buffer.alloc(0));
   if (last.length > 0) yield last;

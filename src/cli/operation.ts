@@ -28,7 +28,11 @@ export async function runOperation(
 ): Promise<Operation | undefined> {
   const begun = await begin();
   if (flags.detach && !begun.done) {
-    if (session.offline) throw new HostError("REQUEST_INVALID", "--detach needs a host that goes on with the work: name one with --address.");
+    if (session.offline)
+      throw new HostError(
+        "REQUEST_INVALID",
+        "--detach needs a host that goes on with the work: name one with --address.",
+      );
     await run.finish(OperationSchema, begun, () => begun.name);
     if (run.quiet) process.stdout.write(`${begun.name}\n`);
     return undefined;
@@ -38,19 +42,32 @@ export async function runOperation(
   if (operation.result.case === "error") {
     const error = hostErrorOfStatus(operation.result.value);
     if (error.reason !== "OPERATION_CANCELLED") throw error;
-    throw new HostError("OPERATION_CANCELLED", `${run.stops.stopped === "interrupted" ? "Cancelled" : "It was cancelled by somebody else"}. ${left.now} ${left.again}`, { metadata: { operation: operation.name } });
+    throw new HostError(
+      "OPERATION_CANCELLED",
+      `${run.stops.stopped === "interrupted" ? "Cancelled" : "It was cancelled by somebody else"}. ${left.now} ${left.again}`,
+      { metadata: { operation: operation.name } },
+    );
   }
   return operation;
 }
 
 /** The outcome of an operation that has succeeded; an empty one where it only checked its request and has none. */
-export function outcomeOf<Desc extends DescMessage>(operation: Operation, schema: Desc): MessageShape<Desc> {
-  const outcome = operation.result.case === "response" ? unpack(operation.result.value, schema) : undefined;
+export function outcomeOf<Desc extends DescMessage>(
+  operation: Operation,
+  schema: Desc,
+): MessageShape<Desc> {
+  const outcome =
+    operation.result.case === "response" ? unpack(operation.result.value, schema) : undefined;
   return outcome ?? create(schema);
 }
 
 /** Watches an operation until it is done; undefined where it was left to itself. */
-async function follow(run: Run, session: Session, name: string, left: Left): Promise<Operation | undefined> {
+async function follow(
+  run: Run,
+  session: Session,
+  name: string,
+  left: Left,
+): Promise<Operation | undefined> {
   const { signal } = run.stops;
   const progress = startProgress(run);
   const gone = new AbortController();
@@ -59,7 +76,13 @@ async function follow(run: Run, session: Session, name: string, left: Left): Pro
     if (run.stops.stopped !== "interrupted" && !session.offline) return gone.abort();
     progress.stop();
     run.note(`Cancelling ${name}; Ctrl-C again leaves at once.`);
-    cancelling = session.operations.cancelOperation({ name }).catch((error: unknown) => run.note(`It could not be cancelled (${error instanceof Error ? error.message : "no reason given"}).`));
+    cancelling = session.operations
+      .cancelOperation({ name })
+      .catch((error: unknown) =>
+        run.note(
+          `It could not be cancelled (${error instanceof Error ? error.message : "no reason given"}).`,
+        ),
+      );
   };
   signal.addEventListener("abort", onStop, { once: true });
   if (signal.aborted) onStop();
@@ -75,7 +98,13 @@ async function follow(run: Run, session: Session, name: string, left: Left): Pro
 }
 
 /** A watch that is cut is begun again a few times: the operation does not need it. */
-export async function watchToEnd(session: Session, name: string, signal: AbortSignal, progress: Progress, left?: Left): Promise<Operation> {
+export async function watchToEnd(
+  session: Session,
+  name: string,
+  signal: AbortSignal,
+  progress: Progress,
+  left?: Left,
+): Promise<Operation> {
   try {
     for (let tries = 1; ; tries++) {
       try {
@@ -99,9 +128,14 @@ export async function watchToEnd(session: Session, name: string, signal: AbortSi
 }
 
 function lost(error: HostError, name: string, left?: Left): HostError {
-  const again = left === undefined ? "" : ` If the host has ended meanwhile: ${left.now} ${left.again}`;
-  return new HostError("HOST_UNREACHABLE", `The connection to the host was lost while ${name} went on, and it goes on without it. Once the host answers again: holdfast operations watch ${name}.${again}`, {
-    cause: error,
-    metadata: { operation: name },
-  });
+  const again =
+    left === undefined ? "" : ` If the host has ended meanwhile: ${left.now} ${left.again}`;
+  return new HostError(
+    "HOST_UNREACHABLE",
+    `The connection to the host was lost while ${name} went on, and it goes on without it. Once the host answers again: holdfast operations watch ${name}.${again}`,
+    {
+      cause: error,
+      metadata: { operation: name },
+    },
+  );
 }

@@ -2,7 +2,11 @@
 export type OutputLoss = "pipe closed" | "terminal gone" | "no room";
 
 /** As a shell has it for the signal; for a file what no room for any other file is. */
-export const outputLossCodes: Record<OutputLoss, number> = { "pipe closed": 141, "terminal gone": 129, "no room": 73 };
+export const outputLossCodes: Record<OutputLoss, number> = {
+  "pipe closed": 141,
+  "terminal gone": 129,
+  "no room": 73,
+};
 
 export function outputLossOf({ code }: NodeJS.ErrnoException): OutputLoss {
   if (code === "EPIPE") return "pipe closed";
@@ -15,11 +19,15 @@ export function watchOutput(): void {
   const note = (error: NodeJS.ErrnoException) => {
     if (lost !== undefined) return;
     lost = outputLossOf(error);
-    if (lost === "no room") process.stderr.write(`holdfast: There is no room for what goes to standard output (${error.code}): what is there is not complete.\n`);
+    if (lost === "no room")
+      process.stderr.write(
+        `holdfast: There is no room for what goes to standard output (${error.code}): what is there is not complete.\n`,
+      );
   };
   for (const stream of [process.stdout, process.stderr]) stream.on("error", note);
   process.once("exit", () => {
     // What went well, or found differences, has told nobody. An error has been told.
-    if (lost !== undefined && Number(process.exitCode ?? 0) <= 1) process.exitCode = outputLossCodes[lost];
+    if (lost !== undefined && Number(process.exitCode ?? 0) <= 1)
+      process.exitCode = outputLossCodes[lost];
   });
 }

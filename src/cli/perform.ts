@@ -4,7 +4,9 @@ import type { OutputFlags } from "./flags.js";
 import type { Action } from "./run.js";
 
 /** The action of a command, loaded when the command is given and not before; sets the exit code. */
-export function perform<Flags extends OutputFlags>(load: () => Promise<Action<Flags>>): (...given: unknown[]) => Promise<void> {
+export function perform<Flags extends OutputFlags>(
+  load: () => Promise<Action<Flags>>,
+): (...given: unknown[]) => Promise<void> {
   return async (...given) => {
     const command = given.at(-1) as Command;
     // The last argument may be a list.

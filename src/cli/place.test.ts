@@ -15,5 +15,7 @@ test("what is empty, as of a variable that is not set, is no place", () => {
 
 test("a path is shown as a path, and no password is", () => {
   expect(showPlace(placeUri("/backups/a b#1?.zip"))).toBe("/backups/a b#1?.zip");
-  expect(showPlace("https://ada:secret@store.example/b.zip?code=secret")).toBe("https://store.example/b.zip");
+  expect(showPlace("https://ada:secret@store.example/b.zip?code=secret")).toBe(
+    "https://store.example/b.zip",
+  );
 });

@@ -29,7 +29,21 @@ export function createProgram(): Command {
     .showHelpAfterError("(--help shows what can be given, with examples)");
   const groups: [heading: string, add: ((program: Command) => void)[]][] = [
     ["Host:", [addServe, addStatus, addConfig]],
-    ["Backups:", [addBackup, addRestore, addUndo, addVerify, addCheck, addInspect, addList, addDiff, addExport, addPrune]],
+    [
+      "Backups:",
+      [
+        addBackup,
+        addRestore,
+        addUndo,
+        addVerify,
+        addCheck,
+        addInspect,
+        addList,
+        addDiff,
+        addExport,
+        addPrune,
+      ],
+    ],
     ["Work under way:", [addOperations]],
     ["Documents:", [addImport, addDocuments]],
     ["Shell:", [addCompletion]],
@@ -40,7 +54,10 @@ export function createProgram(): Command {
   }
   addExamples(program, [
     ["Run a host", "holdfast serve --data-dir ./data"],
-    ["Back it up, and check the backup", "holdfast backup /backups/shop && holdfast verify /backups/shop"],
+    [
+      "Back it up, and check the backup",
+      "holdfast backup /backups/shop && holdfast verify /backups/shop",
+    ],
     ["Go back to a moment", "holdfast restore /backups/shop --at '15m ago'"],
   ]);
   return program;

@@ -22,9 +22,18 @@ export interface PruneRule {
  * The names of the backups to remove, oldest first. `backups` are as a host lists them, newest first: their order does not depend on
  * the clocks that their times came from. REQUEST_INVALID for a rule that says nothing or two things.
  */
-export function namesToPrune(backups: readonly PruneCandidate[], { names, keep, olderThanMicros }: PruneRule): string[] {
-  const rules = [names.length > 0, keep !== undefined, olderThanMicros !== undefined].filter(Boolean).length;
-  if (rules !== 1) throw new HostError("REQUEST_INVALID", "Say which backups to remove, in one way: their names, --keep N, or --older-than TIME.");
+export function namesToPrune(
+  backups: readonly PruneCandidate[],
+  { names, keep, olderThanMicros }: PruneRule,
+): string[] {
+  const rules = [names.length > 0, keep !== undefined, olderThanMicros !== undefined].filter(
+    Boolean,
+  ).length;
+  if (rules !== 1)
+    throw new HostError(
+      "REQUEST_INVALID",
+      "Say which backups to remove, in one way: their names, --keep N, or --older-than TIME.",
+    );
   if (names.length > 0) return [...new Set(names)];
   const newestFirst = backups.filter(({ complete }) => complete);
   const kept = new Map<string, number>();
@@ -33,6 +42,8 @@ export function namesToPrune(backups: readonly PruneCandidate[], { names, keep, 
     kept.set(indexId, count);
     return count > (keep ?? 1);
   });
-  const chosen = beyond.filter(({ createTimeMicros }) => olderThanMicros === undefined || createTimeMicros < olderThanMicros);
+  const chosen = beyond.filter(
+    ({ createTimeMicros }) => olderThanMicros === undefined || createTimeMicros < olderThanMicros,
+  );
   return chosen.reverse().map(({ name }) => name);
 }

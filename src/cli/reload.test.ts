@@ -52,7 +52,11 @@ test("a change counts that leaves size and time of the content as they were", as
   const when = new Date(1_700_000_000_000);
   utimesSync(path, when, when);
   stop();
-  stop = reloadOnChange({ files: [path], reload: () => void (taken += 1), log: { info: () => undefined, error: () => undefined } });
+  stop = reloadOnChange({
+    files: [path],
+    reload: () => void (taken += 1),
+    log: { info: () => undefined, error: () => undefined },
+  });
   const before = taken;
   writeFileSync(path, "writer read\n");
   utimesSync(path, when, when);

@@ -8,7 +8,10 @@ export interface ReloadOptions {
   files: readonly string[];
   /** Reads them anew and takes them, each on its own: one that cannot be used keeps no other back. Throws for the first that cannot. */
   reload(): void;
-  log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+  log: {
+    info(fields: object, message: string): void;
+    error(fields: object, message: string): void;
+  };
 }
 
 /**
@@ -24,7 +27,10 @@ export function reloadOnChange({ files, reload, log }: ReloadOptions): () => voi
       log.info({ why }, "tokens and certificates reloaded");
     } catch (thrown) {
       const { reason, message } = HostError.from(thrown);
-      log.error({ why, reason, problem: message }, "tokens and certificates cannot be reloaded; those of before stay in force");
+      log.error(
+        { why, reason, problem: message },
+        "tokens and certificates cannot be reloaded; those of before stay in force",
+      );
     }
   };
   const onSignal = () => take("SIGHUP");

@@ -16,18 +16,27 @@ export interface Run {
   /** Lines for people on standard output; nothing with --json or --quiet. */
   say(text: string): Promise<void>;
   /** The outcome: the message with --json, else the text. */
-  finish<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>, text: () => string | Promise<string>): Promise<void>;
+  finish<Desc extends DescMessage>(
+    schema: Desc,
+    message: MessageShape<Desc>,
+    text: () => string | Promise<string>,
+  ): Promise<void>;
   /** A line for people on standard error; nothing with --json or --quiet. */
   note(text: string): void;
 }
 
 /** What a command does; a number is its exit code. */
-export type Action<Flags extends OutputFlags> = (run: Run, flags: Flags, ...args: (string | undefined)[]) => Promise<number | void>;
+export type Action<Flags extends OutputFlags> = (
+  run: Run,
+  flags: Flags,
+  ...args: (string | undefined)[]
+) => Promise<number | void>;
 
 export function startRun(command: string, flags: OutputFlags): Run {
   const { json = false, quiet = false } = flags;
   const say = async (text: string) => {
-    if (!json && !quiet && text !== "") await print(printableLines(text.endsWith("\n") ? text : `${text}\n`));
+    if (!json && !quiet && text !== "")
+      await print(printableLines(text.endsWith("\n") ? text : `${text}\n`));
   };
   return {
     command,
@@ -47,5 +56,7 @@ export function startRun(command: string, flags: OutputFlags): Run {
 
 /** The exit code of a run that failed: that of the signal which ended it goes before that of the error. */
 export function stoppedOr(stops: Stops, error: HostError, code: number): number {
-  return stops.stopped !== undefined && error.reason === "OPERATION_CANCELLED" ? stops.exitCode : code;
+  return stops.stopped !== undefined && error.reason === "OPERATION_CANCELLED"
+    ? stops.exitCode
+    : code;
 }

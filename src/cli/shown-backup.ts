@@ -1,4 +1,7 @@
-import { SegmentKind, type BackupDescription } from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  SegmentKind,
+  type BackupDescription,
+} from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Inspected } from "../offline/inspect.js";
 
 /** What is shown of a backup, as it was read here or as a host answered it. */

@@ -21,7 +21,12 @@ export function watchSignals(): Stops {
   const stop = (why: Stop) => {
     if (stopped !== undefined) return;
     stopped = why;
-    controller.abort(new HostError("OPERATION_CANCELLED", why === "interrupted" ? "Interrupted." : "Nobody is there to read any more."));
+    controller.abort(
+      new HostError(
+        "OPERATION_CANCELLED",
+        why === "interrupted" ? "Interrupted." : "Nobody is there to read any more.",
+      ),
+    );
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {

@@ -38,7 +38,11 @@ test.each([
   ["2026-11-22T15:23:38+25:00", /no zone/],
   ["1969-12-31T23:59:59Z", /before 1970/],
   ["9999999d ago", /before 1970/],
-])("%s is none", (text, problem) => expect(() => at(text)).toThrow(expect.objectContaining({ reason: "REQUEST_INVALID", message: expect.stringMatching(problem) })));
+])("%s is none", (text, problem) =>
+  expect(() => at(text)).toThrow(
+    expect.objectContaining({ reason: "REQUEST_INVALID", message: expect.stringMatching(problem) }),
+  ),
+);
 
 test("an age is a span without a word after it, or any time", () => {
   expect(parseAge("30d", now)).toBe(now - 2_592_000_000_000n);
@@ -49,13 +53,21 @@ test("an age is a span without a word after it, or any time", () => {
 test("what is shown is read back to the microsecond, in any zone", () => {
   // Up to the year 9999; beyond it RFC 3339 has no words.
   const micros = fc.bigInt({ min: 0n, max: 9_007_199_254_740_991n });
-  fc.assert(fc.property(micros, (time) => {
-    expect(at(formatTime(time))).toBe(time);
-  }));
-  fc.assert(fc.property(fc.bigInt({ min: 86_400_000_000n, max: 9_000_000_000_000_000n }), fc.integer({ min: -1439, max: 1439 }), (time, minutes) => {
-    const shifted = formatTime(time + BigInt(minutes) * 60_000_000n).slice(0, -1);
-    const two = (value: number) => String(value).padStart(2, "0");
-    const zone = `${minutes < 0 ? "-" : "+"}${two(Math.floor(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`;
-    expect(at(`${shifted}${zone}`)).toBe(time);
-  }));
+  fc.assert(
+    fc.property(micros, (time) => {
+      expect(at(formatTime(time))).toBe(time);
+    }),
+  );
+  fc.assert(
+    fc.property(
+      fc.bigInt({ min: 86_400_000_000n, max: 9_000_000_000_000_000n }),
+      fc.integer({ min: -1439, max: 1439 }),
+      (time, minutes) => {
+        const shifted = formatTime(time + BigInt(minutes) * 60_000_000n).slice(0, -1);
+        const two = (value: number) => String(value).padStart(2, "0");
+        const zone = `${minutes < 0 ? "-" : "+"}${two(Math.floor(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`;
+        expect(at(`${shifted}${zone}`)).toBe(time);
+      },
+    ),
+  );
 });

@@ -20,14 +20,33 @@ export interface Connection {
 }
 
 /** A connection to a host's gRPC port, made with the first call. */
-export function connectToHost({ address, token, ca, certificate, key }: ConnectionOptions): Connection {
+export function connectToHost({
+  address,
+  token,
+  ca,
+  certificate,
+  key,
+}: ConnectionOptions): Connection {
   const baseUrl = `${address.tls ? "https" : "http"}://${showAddress(address)}`;
   const nodeOptions = address.tls
-    ? { ...(ca !== undefined && { ca: [...rootCertificates, ca] }), ...(certificate !== undefined && { cert: certificate }), ...(key !== undefined && { key }) }
+    ? {
+        ...(ca !== undefined && { ca: [...rootCertificates, ca] }),
+        ...(certificate !== undefined && { cert: certificate }),
+        ...(key !== undefined && { key }),
+      }
     : {};
-  const sessionManager = new Http2SessionManager(baseUrl, { pingIntervalMs: limits.clientPingMs, pingTimeoutMs: limits.clientPingMs }, nodeOptions);
+  const sessionManager = new Http2SessionManager(
+    baseUrl,
+    { pingIntervalMs: limits.clientPingMs, pingTimeoutMs: limits.clientPingMs },
+    nodeOptions,
+  );
   const interceptors = token === undefined ? [] : [bearer(token)];
-  const transport = createGrpcTransport({ baseUrl, sessionManager, interceptors, readMaxBytes: limits.connectMessageBytes });
+  const transport = createGrpcTransport({
+    baseUrl,
+    sessionManager,
+    interceptors,
+    readMaxBytes: limits.connectMessageBytes,
+  });
   return { transport, close: () => sessionManager.abort() };
 }
 

@@ -11,8 +11,21 @@ test.each([
   expect(parseAddress(text, tls)).toEqual(address);
 });
 
-test("an address of IPv6 is shown with brackets", () => expect(showAddress(parseAddress("[::1]:9", false))).toBe("[::1]:9"));
+test("an address of IPv6 is shown with brackets", () =>
+  expect(showAddress(parseAddress("[::1]:9", false))).toBe("[::1]:9"));
 
-test.each(["", ":8001", "host:0", "host:70000", "host:port", "ftp://host", "user@host:1", "host:8001/path", "::1"])("%j is no address", (text) =>
-  expect(() => parseAddress(text, false)).toThrow(expect.objectContaining({ reason: "REQUEST_INVALID" })),
+test.each([
+  "",
+  ":8001",
+  "host:0",
+  "host:70000",
+  "host:port",
+  "ftp://host",
+  "user@host:1",
+  "host:8001/path",
+  "::1",
+])("%j is no address", (text) =>
+  expect(() => parseAddress(text, false)).toThrow(
+    expect.objectContaining({ reason: "REQUEST_INVALID" }),
+  ),
 );

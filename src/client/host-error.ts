@@ -5,7 +5,6 @@ import { ErrorInfoSchema, type ErrorInfo } from "../../gen/ts/google/rpc/error_d
 import type { Status } from "../../gen/ts/google/rpc/status_pb.js";
 import { HostError, reasons, type Reason } from "../errors.js";
 
-
 /** What a host said of a call that failed; undefined for a call that no host has answered. */
 export function hostErrorOfCall(thrown: unknown): HostError | undefined {
   if (!(thrown instanceof ConnectError)) return HostError.from(thrown);
@@ -13,7 +12,12 @@ export function hostErrorOfCall(thrown: unknown): HostError | undefined {
   if (thrown.cause instanceof HostError) return thrown.cause;
   const [info] = thrown.findDetails(ErrorInfoSchema);
   if (info) return fromInfo(info, thrown.rawMessage);
-  return thrown.code === Code.Unimplemented ? new HostError("NOT_SUPPORTED", `The host does not know this request (${thrown.rawMessage}): it is of another release than this command.`) : undefined;
+  return thrown.code === Code.Unimplemented
+    ? new HostError(
+        "NOT_SUPPORTED",
+        `The host does not know this request (${thrown.rawMessage}): it is of another release than this command.`,
+      )
+    : undefined;
 }
 
 /** The error of an operation. */
@@ -23,12 +27,16 @@ export function hostErrorOfStatus({ message, details }: Status): HostError {
 }
 
 /** The message in an Any, if it is of this kind. */
-export function unpack<Desc extends DescMessage>(any: Any | undefined, schema: Desc): MessageShape<Desc> | undefined {
+export function unpack<Desc extends DescMessage>(
+  any: Any | undefined,
+  schema: Desc,
+): MessageShape<Desc> | undefined {
   return any && anyUnpack(any, schema);
 }
 
 function fromInfo({ reason, metadata }: ErrorInfo, message: string): HostError {
   if (Object.hasOwn(reasons, reason)) return new HostError(reason as Reason, message, { metadata });
-  return new HostError("INTERNAL", `${message} (${reason}, which this release does not know)`, { metadata });
+  return new HostError("INTERNAL", `${message} (${reason}, which this release does not know)`, {
+    metadata,
+  });
 }
-

@@ -4,19 +4,29 @@ import { HostError } from "../errors.js";
 import { showAddress, type HostAddress } from "./host-address.js";
 
 /** Why a call to a host got no answer from one: looks at the address once more, and says what to do. */
-export async function explainUnreachable(address: HostAddress, thrown: unknown): Promise<HostError> {
+export async function explainUnreachable(
+  address: HostAddress,
+  thrown: unknown,
+): Promise<HostError> {
   const where = showAddress(address);
-  const error = (problem: string) => new HostError("HOST_UNREACHABLE", problem, { cause: thrown, metadata: { address: where } });
+  const error = (problem: string) =>
+    new HostError("HOST_UNREACHABLE", problem, { cause: thrown, metadata: { address: where } });
   const text = causesOf(thrown);
   if (/certificate|self.signed|altname|UNABLE_TO_|CERT_/i.test(text)) {
-    return error(`The certificate of ${where} is not trusted, or is that of another name (${lastCause(thrown)}). Name its authority with --ca-file FILE, and the host as its certificate does.`);
+    return error(
+      `The certificate of ${where} is not trusted, or is that of another name (${lastCause(thrown)}). Name its authority with --ca-file FILE, and the host as its certificate does.`,
+    );
   }
   const seen = await probe(address);
   switch (seen) {
     case "refused":
-      return error(`No host answers at ${where}. Is it running? Start one with: holdfast serve. Or name another: --address HOST:PORT, its gRPC port.`);
+      return error(
+        `No host answers at ${where}. Is it running? Start one with: holdfast serve. Or name another: --address HOST:PORT, its gRPC port.`,
+      );
     case "http":
-      return error(`What answers at ${where} speaks HTTP: that is the host's HTTP port. Name its gRPC port, which the host says when it starts (8001 unless it was told otherwise): --address ${address.host}:8001`);
+      return error(
+        `What answers at ${where} speaks HTTP: that is the host's HTTP port. Name its gRPC port, which the host says when it starts (8001 unless it was told otherwise): --address ${address.host}:8001`,
+      );
     case "tls":
       return error(`${where} speaks TLS. Use --tls, or --address https://${where}.`);
     case "other":
@@ -31,14 +41,16 @@ export async function explainUnreachable(address: HostAddress, thrown: unknown):
 /** Only words that name a failure, never what was sent. */
 function lastCause(thrown: unknown): string {
   let last = thrown;
-  for (let depth = 0; depth < 10 && last instanceof Error && last.cause instanceof Error; depth++) last = last.cause;
+  for (let depth = 0; depth < 10 && last instanceof Error && last.cause instanceof Error; depth++)
+    last = last.cause;
   if (!(last instanceof Error)) return "no reason was given";
   return "code" in last && typeof last.code === "string" ? last.code : last.message.slice(0, 200);
 }
 
 function causesOf(thrown: unknown): string {
   const texts: string[] = [];
-  for (let one = thrown; one instanceof Error && texts.length < 10; one = one.cause) texts.push(one.message, "code" in one ? String(one.code) : "");
+  for (let one = thrown; one instanceof Error && texts.length < 10; one = one.cause)
+    texts.push(one.message, "code" in one ? String(one.code) : "");
   return texts.join(" ");
 }
 

@@ -26,13 +26,20 @@ export interface ArchivePlace {
   /** Whether the reader has the segment, so that the manifest may list it and the archive leave it out. */
   holds(segment: Segment): boolean;
   /** Makes the packed archive the backup: from then on it is complete. */
-  publish(archive: PackedArchive, signal: AbortSignal, onBytes: (count: number) => void): Promise<Omit<Committed, "bytesWritten">>;
+  publish(
+    archive: PackedArchive,
+    signal: AbortSignal,
+    onBytes: (count: number) => void,
+  ): Promise<Omit<Committed, "bytesWritten">>;
   /** Lets the next one in. */
   release(): Promise<void>;
 }
 
 /** A backup that becomes one ZIP, wherever that then goes. */
-export async function openArchiveWriter(seams: Seams, place: ArchivePlace): Promise<ContainerWriter> {
+export async function openArchiveWriter(
+  seams: Seams,
+  place: ArchivePlace,
+): Promise<ContainerWriter> {
   const { files } = seams;
   const { unfinished, staging } = place;
   await files.remove(unfinished);
@@ -52,7 +59,12 @@ export async function openArchiveWriter(seams: Seams, place: ArchivePlace): Prom
           path: unfinished,
           store,
           modifiedMs: Math.floor(manifest.manifest.createTimeMicros / 1000),
-          segments: staged.map(({ segment: { name, sizeBytes, sha256 }, path: from }) => ({ name, sizeBytes, sha256, path: from })),
+          segments: staged.map(({ segment: { name, sizeBytes, sha256 }, path: from }) => ({
+            name,
+            sizeBytes,
+            sha256,
+            path: from,
+          })),
           manifest: { name: manifest.name, sha256: manifest.sha256, bytes: manifest.bytes },
         },
         signal,
@@ -60,7 +72,11 @@ export async function openArchiveWriter(seams: Seams, place: ArchivePlace): Prom
       );
       await seams.step("backup:archive-read-back");
       signal.throwIfAborted();
-      const published = await place.publish({ path: unfinished, sizeBytes, sha256, manifest }, signal, onBytes);
+      const published = await place.publish(
+        { path: unfinished, sizeBytes, sha256, manifest },
+        signal,
+        onBytes,
+      );
       await seams.step("backup:manifest-written");
       return { bytesWritten: sizeBytes, ...published };
     },

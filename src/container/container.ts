@@ -4,7 +4,8 @@ import type { HeldLease } from "../io/lease.js";
 /** How the files of a backup become files of a file system: side by side in a directory, or packed in one ZIP. */
 
 /** A manifest found at a destination: a readable one, or why it is none. */
-export type FoundManifest = { name: string; file: StoredManifest } | { name: string; problem: string };
+export type FoundManifest =
+  { name: string; file: StoredManifest } | { name: string; problem: string };
 
 /** What is at a destination, to be read. */
 export interface ContainerReader {
@@ -16,9 +17,16 @@ export interface ContainerReader {
   /** Undefined where the file is missing. */
   sizeOf(name: string): Promise<number | undefined>;
   /** Copies segments, unchecked but for their sizes, into new files. `onBytes` hears of each that is done. */
-  fetch(wanted: StagedSegment[], signal: AbortSignal, onBytes?: (count: number) => void): Promise<void>;
+  fetch(
+    wanted: StagedSegment[],
+    signal: AbortSignal,
+    onBytes?: (count: number) => void,
+  ): Promise<void>;
   /** The bytes of a segment as they are there; of an archive, unpacked. BACKUP_DAMAGED where they cannot be read. */
-  bytesOf(segment: Pick<Segment, "name" | "sizeBytes">, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  bytesOf(
+    segment: Pick<Segment, "name" | "sizeBytes">,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -44,7 +52,11 @@ export interface ContainerWriter {
    * Makes the new segments and then the manifest durable at the destination, and reads back what was written: the
    * backup is finished when this resolves. A failure leaves what was there before as it was.
    */
-  commit(staged: StagedSegment[], manifest: ManifestFile, options: CommitOptions): Promise<Committed>;
+  commit(
+    staged: StagedSegment[],
+    manifest: ManifestFile,
+    options: CommitOptions,
+  ): Promise<Committed>;
   /**
    * Removes manifests, and then those segments of theirs that no manifest at the destination lists by then. Where one of those
    * cannot be read, segments stay. Returns the names.

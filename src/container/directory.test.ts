@@ -1,5 +1,13 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { acquireLease } from "../io/lease.js";
@@ -14,7 +22,9 @@ afterAll(() => rmSync(directory, { recursive: true }));
 const { signal } = new AbortController();
 
 test("whoever backs up to a directory leaves alone what another one merges there, and removes what nobody does any more", async () => {
-  const [alive, dead, never] = ["alive", "dead", "never"].map((name) => join(directory, mergePrefix + name));
+  const [alive, dead, never] = ["alive", "dead", "never"].map((name) =>
+    join(directory, mergePrefix + name),
+  );
   for (const path of [alive, dead, never]) {
     mkdirSync(path ?? "");
     writeFileSync(join(path ?? "", "segment"), "rows");
@@ -28,22 +38,63 @@ test("whoever backs up to a directory leaves alone what another one merges there
   const writer = await openDirectoryWriter(systemSeams, directory, signal);
   await writer.close();
   await lease.release();
-  expect([alive, dead, never].map((path) => existsSync(join(path ?? "", "segment")))).toEqual([true, false, false]);
+  expect([alive, dead, never].map((path) => existsSync(join(path ?? "", "segment")))).toEqual([
+    true,
+    false,
+    false,
+  ]);
 });
 
 /** A segment that was made in a writer's staging directory, and the manifest that lists it. */
-function stagedBackup(writer: ContainerWriter, content: string, number = 1): { staged: StagedSegment; manifest: ManifestFile } {
+function stagedBackup(
+  writer: ContainerWriter,
+  content: string,
+  number = 1,
+): { staged: StagedSegment; manifest: ManifestFile } {
   const sha256 = createHash("sha256").update(content).digest("hex");
-  const facts = { kind: "base" as const, firstMicros: 0, lastMicros: number, records: 1, prunes: 0, sizeBytes: content.length, sha256 };
+  const facts = {
+    kind: "base" as const,
+    firstMicros: 0,
+    lastMicros: number,
+    records: 1,
+    prunes: 0,
+    sizeBytes: content.length,
+    sha256,
+  };
   const segment = { ...facts, name: segmentName(facts) };
   const path = join(writer.stagingDirectory, "segment");
   writeFileSync(path, content);
   const window = { earliestMicros: 1, latestMicros: number, historyStartMicros: 1 };
-  const names = { indexId: "i", indexLink: "/core/document-index", hostId: "h", productVersion: "1", lineage: content, parents: [], previousManifestSha256: "" };
-  return { staged: { segment, path }, manifest: encodeManifest({ ...names, number, createTimeMicros: number, positionMicros: number, window, documents: 1, versions: 1, segments: [segment] }) };
+  const names = {
+    indexId: "i",
+    indexLink: "/core/document-index",
+    hostId: "h",
+    productVersion: "1",
+    lineage: content,
+    parents: [],
+    previousManifestSha256: "",
+  };
+  return {
+    staged: { segment, path },
+    manifest: encodeManifest({
+      ...names,
+      number,
+      createTimeMicros: number,
+      positionMicros: number,
+      window,
+      documents: 1,
+      versions: 1,
+      segments: [segment],
+    }),
+  };
 }
 
-const options = (readBack: () => Promise<void> = async () => {}) => ({ signal, store: false, readBack, onBytes: () => {} });
+const options = (readBack: () => Promise<void> = async () => {}) => ({
+  signal,
+  store: false,
+  readBack,
+  onBytes: () => {},
+});
 
 describe("a backup that lost its lease while it was held up", () => {
   let place: string;
@@ -69,14 +120,20 @@ describe("a backup that lost its lease while it was held up", () => {
       }),
     );
     await other.close();
-    expect(readdirSync(place).sort()).toEqual([theirs.staged.segment.name, theirs.manifest.name].sort());
+    expect(readdirSync(place).sort()).toEqual(
+      [theirs.staged.segment.name, theirs.manifest.name].sort(),
+    );
   });
 
   test("writes no manifest, and removes no backup", async () => {
     const theirs = stagedBackup(other, "theirs");
     await other.commit([theirs.staged], theirs.manifest, options());
-    await expect(slow.commit([], theirs.manifest, options())).rejects.toMatchObject({ reason: "DESTINATION_BUSY" });
-    await expect(slow.removeUnused([theirs.manifest])).rejects.toMatchObject({ reason: "DESTINATION_BUSY" });
+    await expect(slow.commit([], theirs.manifest, options())).rejects.toMatchObject({
+      reason: "DESTINATION_BUSY",
+    });
+    await expect(slow.removeUnused([theirs.manifest])).rejects.toMatchObject({
+      reason: "DESTINATION_BUSY",
+    });
     await slow.close();
     await other.close();
     expect(readdirSync(place)).toHaveLength(2);
@@ -88,22 +145,35 @@ test("a segment that goes while the manifest is written is no backup, and leaves
   const writer = await openDirectoryWriter(systemSeams, place, signal);
   const { staged, manifest } = stagedBackup(writer, "rows");
   const removed = options(async () => rmSync(join(place, staged.segment.name)));
-  await expect(writer.commit([staged], manifest, removed)).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
+  await expect(writer.commit([staged], manifest, removed)).rejects.toMatchObject({
+    reason: "BACKUP_DAMAGED",
+  });
   await writer.close();
   expect(existsSync(join(place, manifest.name))).toBe(false);
 });
 
-test.each(["{nope", "5", "null", '[1, {"a": 2}]', '["../../etc/passwd", "base-0-1-0000000000000000.sqlite"]'])("a pending file that holds %s removes nothing but segments that no manifest lists", async (text) => {
-  const place = mkdtempSync(join(directory, "pending-"));
-  const listed = await openDirectoryWriter(systemSeams, place, signal);
-  const { staged, manifest } = stagedBackup(listed, "rows");
-  await listed.commit([staged], manifest, options());
-  await listed.close();
-  writeFileSync(join(place, ".holdfast-pending-0123.json"), text);
-  writeFileSync(join(place, "notes.txt"), "kept");
-  await (await openDirectoryWriter(systemSeams, place, signal)).close();
-  expect(readdirSync(place).sort()).toEqual([staged.segment.name, manifest.name, "notes.txt"].sort());
-});
+test.each([
+  "{nope",
+  "5",
+  "null",
+  '[1, {"a": 2}]',
+  '["../../etc/passwd", "base-0-1-0000000000000000.sqlite"]',
+])(
+  "a pending file that holds %s removes nothing but segments that no manifest lists",
+  async (text) => {
+    const place = mkdtempSync(join(directory, "pending-"));
+    const listed = await openDirectoryWriter(systemSeams, place, signal);
+    const { staged, manifest } = stagedBackup(listed, "rows");
+    await listed.commit([staged], manifest, options());
+    await listed.close();
+    writeFileSync(join(place, ".holdfast-pending-0123.json"), text);
+    writeFileSync(join(place, "notes.txt"), "kept");
+    await (await openDirectoryWriter(systemSeams, place, signal)).close();
+    expect(readdirSync(place).sort()).toEqual(
+      [staged.segment.name, manifest.name, "notes.txt"].sort(),
+    );
+  },
+);
 
 test("removes the backups named and no other of the same number", async () => {
   const place = mkdtempSync(join(directory, "number-"));
@@ -115,5 +185,7 @@ test("removes the backups named and no other of the same number", async () => {
   }
   await writer.removeUnused([mine.manifest]);
   await writer.close();
-  expect(readdirSync(place).sort()).toEqual([theirs.staged.segment.name, theirs.manifest.name].sort());
+  expect(readdirSync(place).sort()).toEqual(
+    [theirs.staged.segment.name, theirs.manifest.name].sort(),
+  );
 });

@@ -34,10 +34,19 @@ const pendingNameOf = (owner: string) => `${pendingPrefix}-${owner}.json`;
  * never passed over; one that cannot be read for another reason is an error of its own. BACKUP_FOREIGN where they are
  * more, or take more bytes, than any host leaves at one place: nothing of what is at a destination is believed before it is bounded.
  */
-export async function readManifests(names: string[], read: (name: string) => Promise<Uint8Array | undefined>): Promise<FoundManifest[]> {
-  const wanted = names.filter((name) => parseManifestName(name) !== undefined).sort().reverse();
+export async function readManifests(
+  names: string[],
+  read: (name: string) => Promise<Uint8Array | undefined>,
+): Promise<FoundManifest[]> {
+  const wanted = names
+    .filter((name) => parseManifestName(name) !== undefined)
+    .sort()
+    .reverse();
   if (wanted.length > limits.manifestsPerDestination) {
-    throw new HostError("BACKUP_FOREIGN", `There are ${wanted.length} manifests at the destination, more than any host leaves there.`);
+    throw new HostError(
+      "BACKUP_FOREIGN",
+      `There are ${wanted.length} manifests at the destination, more than any host leaves there.`,
+    );
   }
   const found: FoundManifest[] = [];
   let bytesRead = 0;
@@ -46,7 +55,11 @@ export async function readManifests(names: string[], read: (name: string) => Pro
       const bytes = await read(name);
       if (bytes === undefined) continue;
       bytesRead += bytes.length;
-      if (bytesRead > limits.manifestsBytes) throw new HostError("BACKUP_FOREIGN", `The manifests at the destination have more than ${limits.manifestsBytes} bytes together, more than any host leaves there.`);
+      if (bytesRead > limits.manifestsBytes)
+        throw new HostError(
+          "BACKUP_FOREIGN",
+          `The manifests at the destination have more than ${limits.manifestsBytes} bytes together, more than any host leaves there.`,
+        );
       const { sha256, manifest } = decodeManifest(name, bytes);
       found.push({ name, file: { name, sha256, manifest } });
     } catch (error) {
@@ -78,7 +91,8 @@ export function openDirectoryReader(seams: Pick<Seams, "files">, path: string): 
     });
     // A backup replaces its manifest: the new one may not have been in the list yet.
     if (gone && found.length === 0 && listsLeft > 0) return readAll(listsLeft - 1);
-    if (found.length === 0 && names.some((name) => /^segments_\w+$/.test(name))) throw xenonBackup(path);
+    if (found.length === 0 && names.some((name) => /^segments_\w+$/.test(name)))
+      throw xenonBackup(path);
     return found;
   }
 
@@ -92,11 +106,24 @@ export function openDirectoryReader(seams: Pick<Seams, "files">, path: string): 
     },
     async fetch(wanted, signal, onBytes) {
       for (const { segment, path: target } of wanted) {
-        await writeStream(files, target, readChunks(files, join(path, segment.name), signal), segment.sizeBytes, signal, true);
+        await writeStream(
+          files,
+          target,
+          readChunks(files, join(path, segment.name), signal),
+          segment.sizeBytes,
+          signal,
+          true,
+        );
         onBytes?.(segment.sizeBytes);
       }
     },
-    bytesOf: ({ name, sizeBytes }, signal) => readRange(files, join(path, name), { offset: 0, end: sizeBytes, pieceBytes: limits.copyChunkBytes }, signal),
+    bytesOf: ({ name, sizeBytes }, signal) =>
+      readRange(
+        files,
+        join(path, name),
+        { offset: 0, end: sizeBytes, pieceBytes: limits.copyChunkBytes },
+        signal,
+      ),
     close: async () => {},
   };
 }
@@ -115,7 +142,13 @@ const enterAttempts = 20;
  * Takes the lease of the directory, which is made if it is missing (its parent is not), and removes leftovers; `spare` is
  * the name of one in it that is none, since whoever opens it is still at work there.
  */
-export async function openDirectoryWriter(seams: Seams, path: string, signal: AbortSignal, lease?: LeaseOptions, spare?: string): Promise<ContainerWriter> {
+export async function openDirectoryWriter(
+  seams: Seams,
+  path: string,
+  signal: AbortSignal,
+  lease?: LeaseOptions,
+  spare?: string,
+): Promise<ContainerWriter> {
   const { files } = seams;
   let made = false;
   const held = await enter();
@@ -129,7 +162,10 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
   async function makeIfMissing(): Promise<void> {
     const status = await files.status(path);
     if (status && status.kind !== "directory") {
-      throw new HostError("DESTINATION_OCCUPIED", `destination ${path} must be a local directory for incremental backup.`);
+      throw new HostError(
+        "DESTINATION_OCCUPIED",
+        `destination ${path} must be a local directory for incremental backup.`,
+      );
     }
     if (status) return;
     await requireParent(files, path);
@@ -166,7 +202,12 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
       holds: async (segment) => (await reader.sizeOf(segment.name)) === segment.sizeBytes,
       async commit(staged, manifest, options) {
         await held.assertHeld();
-        await announce(seams, path, held, staged.map(({ segment }) => segment.name));
+        await announce(
+          seams,
+          path,
+          held,
+          staged.map(({ segment }) => segment.name),
+        );
         let bytesWritten = manifest.bytes.length;
         for (const { segment, path: from } of staged) {
           const to = join(path, segment.name);
@@ -188,7 +229,10 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
         return { bytesWritten, verified: true, warnings: [] };
       },
       removeUnused: (unused) =>
-        removeBackups(seams, path, held, { names: unused.map(({ name }) => name), segments: unused.flatMap(({ manifest }) => manifest.segments.map(({ name }) => name)) }),
+        removeBackups(seams, path, held, {
+          names: unused.map(({ name }) => name),
+          segments: unused.flatMap(({ manifest }) => manifest.segments.map(({ name }) => name)),
+        }),
       async close() {
         // Its name is of this backup alone, whoever holds the lease by now.
         await files.removeTree(staging).catch(() => {});
@@ -201,19 +245,29 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
   }
 
   /** Another host may have taken the lease over and cleaned up between the last look and the rename: then this is no backup. */
-  async function requireListed(reader: ContainerReader, { name, manifest }: ManifestFile): Promise<void> {
+  async function requireListed(
+    reader: ContainerReader,
+    { name, manifest }: ManifestFile,
+  ): Promise<void> {
     for (const segment of manifest.segments) {
       if ((await reader.sizeOf(segment.name)) === segment.sizeBytes) continue;
       await files.remove(join(path, name));
       await held.assertHeld();
-      throw new HostError("BACKUP_DAMAGED", `${segment.name} is gone from ${path} or was changed while the backup was written, so there is no new backup. Keep other programs out of the directory, and back up again.`, { metadata: { file: segment.name } });
+      throw new HostError(
+        "BACKUP_DAMAGED",
+        `${segment.name} is gone from ${path} or was changed while the backup was written, so there is no new backup. Keep other programs out of the directory, and back up again.`,
+        { metadata: { file: segment.name } },
+      );
     }
   }
 
   async function readManifestBack(manifest: ManifestFile): Promise<void> {
     const bytes = await readSmallFile(files, join(path, manifest.name), limits.manifestBytes);
     if (!bytes.equals(manifest.bytes)) {
-      throw new HostError("BACKUP_DAMAGED", `The manifest ${manifest.name} did not read back as it was written: the disk under ${path} fails.`);
+      throw new HostError(
+        "BACKUP_DAMAGED",
+        `The manifest ${manifest.name} did not read back as it was written: the disk under ${path} fails.`,
+      );
     }
   }
 
@@ -221,7 +275,14 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
   async function removeLeftovers(existing: FoundManifest[]): Promise<void> {
     await removePending(existing);
     for (const name of await files.list(path)) {
-      if (!name.startsWith(temporaryPrefix) || name.startsWith(zipWorkPrefix) || name === leaseName || name === spare || (await isAlive(name))) continue;
+      if (
+        !name.startsWith(temporaryPrefix) ||
+        name.startsWith(zipWorkPrefix) ||
+        name === leaseName ||
+        name === spare ||
+        (await isAlive(name))
+      )
+        continue;
       await held.assertHeld();
       await files.removeTree(join(path, name));
     }
@@ -230,18 +291,35 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
   /** Whether somebody merges in a directory: its lease is as young as ours, by the clock of the file system itself. */
   async function isAlive(name: string): Promise<boolean> {
     if (!name.startsWith(mergePrefix)) return false;
-    const [theirs, ours] = await Promise.all([files.status(join(path, name, mergeLease)), files.status(leasePath(path))]);
-    return theirs !== undefined && ours !== undefined && ours.modifiedMs - theirs.modifiedMs < limits.leaseSilentMs;
+    const [theirs, ours] = await Promise.all([
+      files.status(join(path, name, mergeLease)),
+      files.status(leasePath(path)),
+    ]);
+    return (
+      theirs !== undefined &&
+      ours !== undefined &&
+      ours.modifiedMs - theirs.modifiedMs < limits.leaseSilentMs
+    );
   }
 
   /** What this backup or, at the begin, others have announced and not finished. Only the holder of the lease may touch it. */
   async function removePending(existing?: FoundManifest[]): Promise<void> {
     await held.assertHeld();
     const mine = pendingNameOf(held.owner);
-    const announced = (await files.list(path)).filter((name) => (existing === undefined ? name === mine : name.startsWith(pendingPrefix) && name.endsWith(".json")));
+    const announced = (await files.list(path)).filter((name) =>
+      existing === undefined
+        ? name === mine
+        : name.startsWith(pendingPrefix) && name.endsWith(".json"),
+    );
     for (const name of announced) {
       const segments = await readPending(seams, join(path, name));
-      await removeSegments(seams, path, held, segments, existing ?? (await openDirectoryReader(seams, path).manifests(signal)));
+      await removeSegments(
+        seams,
+        path,
+        held,
+        segments,
+        existing ?? (await openDirectoryReader(seams, path).manifests(signal)),
+      );
       await held.assertHeld();
       await files.remove(join(path, name));
     }
@@ -251,16 +329,26 @@ export async function openDirectoryWriter(seams: Seams, path: string, signal: Ab
 /** The segments that a pending file names; none where it cannot be understood: then nothing is removed because of it. */
 async function readPending({ files }: Pick<Seams, "files">, path: string): Promise<string[]> {
   try {
-    const names: unknown = JSON.parse((await readSmallFile(files, path, limits.manifestBytes)).toString("utf8"));
-    return Array.isArray(names) ? names.filter((name): name is string => typeof name === "string" && isSegmentName(name)) : [];
+    const names: unknown = JSON.parse(
+      (await readSmallFile(files, path, limits.manifestBytes)).toString("utf8"),
+    );
+    return Array.isArray(names)
+      ? names.filter((name): name is string => typeof name === "string" && isSegmentName(name))
+      : [];
   } catch (error) {
-    if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError || error instanceof HostError) return [];
+    if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError || error instanceof HostError)
+      return [];
     throw error;
   }
 }
 
 /** Notes down segments that are about to come or go: after a crash the next backup removes those that no manifest needs. */
-async function announce({ files }: Pick<Seams, "files">, path: string, { owner }: HeldLease, names: readonly string[]): Promise<void> {
+async function announce(
+  { files }: Pick<Seams, "files">,
+  path: string,
+  { owner }: HeldLease,
+  names: readonly string[],
+): Promise<void> {
   const target = join(path, pendingNameOf(owner));
   await files.remove(target);
   const file = await files.create(target);
@@ -272,11 +360,23 @@ async function announce({ files }: Pick<Seams, "files">, path: string, { owner }
 }
 
 /** Removes segments that none of the manifests lists; none at all where one of them cannot be read, since it may need any. */
-async function removeSegments({ files }: Pick<Seams, "files">, path: string, lease: HeldLease, names: readonly string[], manifests: readonly FoundManifest[]): Promise<string[]> {
+async function removeSegments(
+  { files }: Pick<Seams, "files">,
+  path: string,
+  lease: HeldLease,
+  names: readonly string[],
+  manifests: readonly FoundManifest[],
+): Promise<string[]> {
   if (manifests.some((found) => "problem" in found)) return [];
-  const needed = new Set(manifests.flatMap((found) => ("file" in found ? found.file.manifest.segments.map(({ name }) => name) : [])));
+  const needed = new Set(
+    manifests.flatMap((found) =>
+      "file" in found ? found.file.manifest.segments.map(({ name }) => name) : [],
+    ),
+  );
   const present = new Set(await files.list(path));
-  const unused = [...new Set(names)].filter((name) => isSegmentName(name) && present.has(name) && !needed.has(name));
+  const unused = [...new Set(names)].filter(
+    (name) => isSegmentName(name) && present.has(name) && !needed.has(name),
+  );
   for (const name of unused) {
     await lease.assertHeld();
     await files.remove(join(path, name));
@@ -292,11 +392,18 @@ export interface UnusedFiles {
 }
 
 /** Removes manifests, and then the segments that no manifest lists by then. DESTINATION_BUSY as soon as the lease is lost. */
-export async function removeBackups(seams: Seams, path: string, lease: HeldLease, unused: UnusedFiles): Promise<string[]> {
+export async function removeBackups(
+  seams: Seams,
+  path: string,
+  lease: HeldLease,
+  unused: UnusedFiles,
+): Promise<string[]> {
   const { files } = seams;
   await lease.assertHeld();
   const present = await files.list(path);
-  const manifests = present.filter((name) => unused.names.includes(name) && parseManifestName(name) !== undefined);
+  const manifests = present.filter(
+    (name) => unused.names.includes(name) && parseManifestName(name) !== undefined,
+  );
   if (manifests.length === 0) return [];
   await announce(seams, path, lease, unused.segments);
   for (const name of manifests) {

@@ -4,7 +4,10 @@ import type { ContainerReader, StagedSegment } from "./container.js";
  * One backup whose files lie in several archives: the first has the manifest, each of the others segments that it builds
  * on. A segment is taken from the first that has it.
  */
-export function joinReaders(first: ContainerReader, others: readonly ContainerReader[]): ContainerReader {
+export function joinReaders(
+  first: ContainerReader,
+  others: readonly ContainerReader[],
+): ContainerReader {
   const all = [first, ...others];
 
   async function holderOf(name: string): Promise<ContainerReader> {

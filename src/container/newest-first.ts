@@ -4,7 +4,8 @@ import type { FoundManifest } from "./container.js";
 
 type History = Pick<Manifest, "indexId" | "lineage" | "parents" | "positionMicros">;
 
-export const historyKey = ({ indexId, lineage }: Pick<Manifest, "indexId" | "lineage">) => JSON.stringify([indexId, lineage]);
+export const historyKey = ({ indexId, lineage }: Pick<Manifest, "indexId" | "lineage">) =>
+  JSON.stringify([indexId, lineage]);
 
 /**
  * Orders the manifests of one destination, newest first: by ancestry of the lineages of one index (what a restore in place began is
@@ -15,10 +16,23 @@ export const historyKey = ({ indexId, lineage }: Pick<Manifest, "indexId" | "lin
 export function newestFirst(found: readonly FoundManifest[]): FoundManifest[] {
   const readable = found.flatMap((one) => ("file" in one ? [one] : []));
   const reach = reachOf(readable.map(({ file }) => file.manifest));
-  const rank = ({ file: { manifest } }: (typeof readable)[number]) => ({ reach: reach.get(historyKey(manifest)) ?? 0, generations: manifest.parents.length, position: manifest.positionMicros, number: manifest.number, key: historyKey(manifest) });
+  const rank = ({ file: { manifest } }: (typeof readable)[number]) => ({
+    reach: reach.get(historyKey(manifest)) ?? 0,
+    generations: manifest.parents.length,
+    position: manifest.positionMicros,
+    number: manifest.number,
+    key: historyKey(manifest),
+  });
   const ordered: FoundManifest[] = readable
     .map((one) => ({ one, rank: rank(one) }))
-    .sort(({ rank: a }, { rank: b }) => b.reach - a.reach || b.generations - a.generations || (a.key === b.key ? 0 : a.key < b.key ? -1 : 1) || b.position - a.position || b.number - a.number)
+    .sort(
+      ({ rank: a }, { rank: b }) =>
+        b.reach - a.reach ||
+        b.generations - a.generations ||
+        (a.key === b.key ? 0 : a.key < b.key ? -1 : 1) ||
+        b.position - a.position ||
+        b.number - a.number,
+    )
     .map(({ one }) => one);
   for (const damaged of found.filter((one) => "problem" in one)) {
     const older = ordered.findIndex((one) => numberOf(one) < numberOf(damaged));
@@ -32,12 +46,25 @@ const numberOf = ({ name }: FoundManifest) => parseManifestName(name)?.number ??
 /** The greatest position of each lineage or of one of the same index that it descends from: a descendant reaches at least as far. */
 function reachOf(manifests: readonly History[]): Map<string, number> {
   const own = new Map<string, number>();
-  for (const manifest of manifests) own.set(historyKey(manifest), Math.max(own.get(historyKey(manifest)) ?? 0, manifest.positionMicros));
+  for (const manifest of manifests)
+    own.set(
+      historyKey(manifest),
+      Math.max(own.get(historyKey(manifest)) ?? 0, manifest.positionMicros),
+    );
   const reach = new Map<string, number>();
   for (const manifest of manifests) {
     const key = historyKey(manifest);
     if (reach.has(key)) continue;
-    reach.set(key, manifest.parents.reduce((most, parent) => (parent.indexId === manifest.indexId ? Math.max(most, own.get(historyKey(parent)) ?? 0) : most), own.get(key) ?? 0));
+    reach.set(
+      key,
+      manifest.parents.reduce(
+        (most, parent) =>
+          parent.indexId === manifest.indexId
+            ? Math.max(most, own.get(historyKey(parent)) ?? 0)
+            : most,
+        own.get(key) ?? 0,
+      ),
+    );
   }
   return reach;
 }

@@ -4,7 +4,10 @@ import type { ContainerReader } from "./container.js";
 import { openDirectoryReader } from "./directory.js";
 
 /** Opens what is at a path to read backups from: a directory of files, or a ZIP. BACKUP_NOT_FOUND where there is nothing. */
-export async function openContainer(seams: Pick<Seams, "files">, path: string): Promise<ContainerReader> {
+export async function openContainer(
+  seams: Pick<Seams, "files">,
+  path: string,
+): Promise<ContainerReader> {
   const status = await seams.files.status(path);
   if (status?.kind === "directory") return openDirectoryReader(seams, path);
   if (status?.kind === "file") {
@@ -12,7 +15,13 @@ export async function openContainer(seams: Pick<Seams, "files">, path: string): 
     const { openZipReader } = await import("./zip-reader.js");
     return openZipReader(seams, path);
   }
-  throw new HostError("BACKUP_NOT_FOUND", status ? `${path} is neither a file nor a directory.` : `There is no backup at ${path}: nothing is there.`, {
-    metadata: { path },
-  });
+  throw new HostError(
+    "BACKUP_NOT_FOUND",
+    status
+      ? `${path} is neither a file nor a directory.`
+      : `There is no backup at ${path}: nothing is there.`,
+    {
+      metadata: { path },
+    },
+  );
 }

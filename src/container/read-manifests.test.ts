@@ -8,24 +8,62 @@ interface History {
   parents?: string[];
 }
 
-function manifest(number: number, positionMicros: number, { lineage = "l", parents = [] }: History = {}, createTimeMicros = positionMicros, fields: Partial<Manifest> = {}) {
+function manifest(
+  number: number,
+  positionMicros: number,
+  { lineage = "l", parents = [] }: History = {},
+  createTimeMicros = positionMicros,
+  fields: Partial<Manifest> = {},
+) {
   const sha256 = "0".repeat(64);
-  const base = { kind: "base" as const, firstMicros: 0, lastMicros: positionMicros, records: 1, prunes: 0, sizeBytes: 1, sha256, name: `base-0-${positionMicros}-0000000000000000.sqlite` };
+  const base = {
+    kind: "base" as const,
+    firstMicros: 0,
+    lastMicros: positionMicros,
+    records: 1,
+    prunes: 0,
+    sizeBytes: 1,
+    sha256,
+    name: `base-0-${positionMicros}-0000000000000000.sqlite`,
+  };
   const window = { earliestMicros: 5, latestMicros: createTimeMicros, historyStartMicros: 5 };
-  const names = { indexId: "i", indexLink: "/core/document-index", hostId: "h", productVersion: "1", lineage, parents: parents.map((parent) => ({ indexId: "i", lineage: parent, positionMicros: 1 })), previousManifestSha256: "" };
-  return encodeManifest({ ...names, number, createTimeMicros, positionMicros, window, documents: 1, versions: 1, segments: [base], ...fields });
+  const names = {
+    indexId: "i",
+    indexLink: "/core/document-index",
+    hostId: "h",
+    productVersion: "1",
+    lineage,
+    parents: parents.map((parent) => ({ indexId: "i", lineage: parent, positionMicros: 1 })),
+    previousManifestSha256: "",
+  };
+  return encodeManifest({
+    ...names,
+    number,
+    createTimeMicros,
+    positionMicros,
+    window,
+    documents: 1,
+    versions: 1,
+    segments: [base],
+    ...fields,
+  });
 }
 
 async function order(...manifests: { name: string; bytes: Uint8Array }[]): Promise<number[]> {
   const byName = new Map(manifests.map(({ name, bytes }) => [name, bytes]));
-  const found = await readManifests(["notes.txt", ...byName.keys()], async (name) => byName.get(name) ?? new Uint8Array());
+  const found = await readManifests(
+    ["notes.txt", ...byName.keys()],
+    async (name) => byName.get(name) ?? new Uint8Array(),
+  );
   return found.map(({ name }) => Number(name.split("-")[1]));
 }
 
 test("the newest reaches furthest; of two at one position the one with the greater number", async () => {
   expect(await order(manifest(1, 10), manifest(2, 20), manifest(3, 30))).toEqual([3, 2, 1]);
   // The directory was cleared after 7: what came then has small numbers, and both were copied to one place.
-  expect(await order(manifest(6, 60), manifest(7, 70), manifest(1, 80), manifest(2, 90))).toEqual([2, 1, 7, 6]);
+  expect(await order(manifest(6, 60), manifest(7, 70), manifest(1, 80), manifest(2, 90))).toEqual([
+    2, 1, 7, 6,
+  ]);
   expect(await order(manifest(2, 20), manifest(10, 20), manifest(1, 20))).toEqual([10, 2, 1]);
 });
 
@@ -49,9 +87,16 @@ test("what goes on from a restore is newer than what it was restored from, whate
 
 test("of two indexes, one restored from the other, the one that reaches further is newer", async () => {
   const first = manifest(3, 100, { lineage: "first" });
-  const fork = manifest(2, 80, { lineage: "second", parents: ["first"] }, 80, { indexId: "another" });
+  const fork = manifest(2, 80, { lineage: "second", parents: ["first"] }, 80, {
+    indexId: "another",
+  });
   expect(await order(first, fork)).toEqual([3, 2]);
-  expect(await order(first, manifest(4, 120, { lineage: "second", parents: ["first"] }, 120, { indexId: "another" }))).toEqual([4, 3]);
+  expect(
+    await order(
+      first,
+      manifest(4, 120, { lineage: "second", parents: ["first"] }, 120, { indexId: "another" }),
+    ),
+  ).toEqual([4, 3]);
 });
 
 test("the time that a manifest says it was made decides nothing", async () => {
@@ -74,7 +119,10 @@ test("refuses manifests that take more bytes together than any host leaves at on
   const padded = Buffer.concat([bytes, Buffer.alloc(limits.manifestBytes - bytes.length, " ")]);
   const sha256 = createHash("sha256").update(padded).digest("hex").slice(0, 16);
   let reads = 0;
-  const names = Array.from({ length: 250 }, (_, i) => `manifest-${String(i + 1).padStart(10, "0")}-${sha256}.json`);
+  const names = Array.from(
+    { length: 250 },
+    (_, i) => `manifest-${String(i + 1).padStart(10, "0")}-${sha256}.json`,
+  );
   const read = async () => {
     reads += 1;
     return padded;

@@ -4,12 +4,21 @@ import type { ContainerReader } from "./container.js";
 /** An error that names the place a backup came from in place of the file it was fetched into. */
 export function renamedError(thrown: unknown, path: string, name: string): unknown {
   if (!(thrown instanceof HostError) || !thrown.message.includes(path)) return thrown;
-  const metadata = Object.fromEntries(Object.entries(thrown.metadata).map(([key, value]) => [key, value.replaceAll(path, name)]));
-  return new HostError(thrown.reason, thrown.message.replaceAll(path, name), { metadata, cause: thrown });
+  const metadata = Object.fromEntries(
+    Object.entries(thrown.metadata).map(([key, value]) => [key, value.replaceAll(path, name)]),
+  );
+  return new HostError(thrown.reason, thrown.message.replaceAll(path, name), {
+    metadata,
+    cause: thrown,
+  });
 }
 
 /** The reader of a fetched archive, which its errors call by another name; `close` is given, as the file is not the reader's. */
-export function renamedReader(reader: ContainerReader, name: string, close: () => Promise<void>): ContainerReader {
+export function renamedReader(
+  reader: ContainerReader,
+  name: string,
+  close: () => Promise<void>,
+): ContainerReader {
   const renaming = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work;

@@ -40,7 +40,11 @@ export interface ZipOutcome {
 }
 
 /** `onBytes` hears how many bytes of the segments are done, and in the end of all of them. */
-export function runZip(call: ZipCall, signal: AbortSignal, onBytes?: (count: number) => void): Promise<ZipOutcome> {
+export function runZip(
+  call: ZipCall,
+  signal: AbortSignal,
+  onBytes?: (count: number) => void,
+): Promise<ZipOutcome> {
   return runInChild<ZipCall, ZipOutcome, number>("container/zip-process", call, {
     signal,
     nodeArguments: ["--expose-gc"],

@@ -18,37 +18,106 @@ const large = randomBytes(300_000);
 
 test.each([
   ["an empty one", makeZip([])],
-  ["stored entries, one of them empty", makeZip([{ name: "a", data: text }, { name: "dir/", data: Buffer.alloc(0) }])],
-  ["deflated ones", makeZip([{ name: "a", data: text, deflated: true }, { name: "b", data: large, deflated: true }, { name: "c", data: Buffer.alloc(0), deflated: true }])],
-  ["sizes behind the data, as Java leaves them", makeZip([{ name: "segments_1", data: large, deflated: true, described: true }, { name: "b", data: text, described: true }])],
-  ["zip64", makeZip([{ name: "a", data: text, deflated: true }, { name: "b", data: large, described: true }], { zip64: true })],
-  ["a comment behind its end", Buffer.concat([makeZip([{ name: "a", data: text }]).subarray(0, -2), Buffer.from([5, 0]), Buffer.from("hello")])],
+  [
+    "stored entries, one of them empty",
+    makeZip([
+      { name: "a", data: text },
+      { name: "dir/", data: Buffer.alloc(0) },
+    ]),
+  ],
+  [
+    "deflated ones",
+    makeZip([
+      { name: "a", data: text, deflated: true },
+      { name: "b", data: large, deflated: true },
+      { name: "c", data: Buffer.alloc(0), deflated: true },
+    ]),
+  ],
+  [
+    "sizes behind the data, as Java leaves them",
+    makeZip([
+      { name: "segments_1", data: large, deflated: true, described: true },
+      { name: "b", data: text, described: true },
+    ]),
+  ],
+  [
+    "zip64",
+    makeZip(
+      [
+        { name: "a", data: text, deflated: true },
+        { name: "b", data: large, described: true },
+      ],
+      { zip64: true },
+    ),
+  ],
+  [
+    "a comment behind its end",
+    Buffer.concat([
+      makeZip([{ name: "a", data: text }]).subarray(0, -2),
+      Buffer.from([5, 0]),
+      Buffer.from("hello"),
+    ]),
+  ],
 ])("takes %s", async (_what, bytes) => {
   expect(await check(bytes)).toEqual({ sizeBytes: bytes.length });
 });
 
 test("refuses one of which a part is another one's, wherever it is cut", async () => {
-  const one = makeZip([{ name: "a", data: text, deflated: true, described: true }, { name: "b", data: randomBytes(500) }], { zip64: true });
+  const one = makeZip(
+    [
+      { name: "a", data: text, deflated: true, described: true },
+      { name: "b", data: randomBytes(500) },
+    ],
+    { zip64: true },
+  );
   const member = fc.record({ deflated: fc.boolean(), described: fc.boolean(), seed: fc.nat() });
   await fc.assert(
-    fc.asyncProperty(fc.array(member, { minLength: 1, maxLength: 3 }), fc.boolean(), fc.nat(10_000), fc.nat(10_000), async (members, zip64, from, to) => {
-      const made = (salt: number) => makeZip(members.map(({ deflated, described, seed }, i) => ({ name: `n${i}`, data: createHash("sha256").update(`${seed} ${salt}`).digest(), deflated, described })), { zip64 });
-      const [a, b] = [made(1), made(2)];
-      if (a.length !== b.length) return;
-      const mixed = Buffer.from(a);
-      b.copy(mixed, Math.min(from, to) % a.length, Math.min(from, to) % a.length, Math.max(from, to) % a.length);
-      const whole = mixed.equals(a) || mixed.equals(b);
-      if (whole) await check(mixed);
-      else await expect(check(mixed)).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
-    }),
+    fc.asyncProperty(
+      fc.array(member, { minLength: 1, maxLength: 3 }),
+      fc.boolean(),
+      fc.nat(10_000),
+      fc.nat(10_000),
+      async (members, zip64, from, to) => {
+        const made = (salt: number) =>
+          makeZip(
+            members.map(({ deflated, described, seed }, i) => ({
+              name: `n${i}`,
+              data: createHash("sha256").update(`${seed} ${salt}`).digest(),
+              deflated,
+              described,
+            })),
+            { zip64 },
+          );
+        const [a, b] = [made(1), made(2)];
+        if (a.length !== b.length) return;
+        const mixed = Buffer.from(a);
+        b.copy(
+          mixed,
+          Math.min(from, to) % a.length,
+          Math.min(from, to) % a.length,
+          Math.max(from, to) % a.length,
+        );
+        const whole = mixed.equals(a) || mixed.equals(b);
+        if (whole) await check(mixed);
+        else await expect(check(mixed)).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
+      },
+    ),
     { numRuns: 300 },
   );
-  for (let end = 4; end < one.length; end += 1) await expect(check(one.subarray(0, end))).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
+  for (let end = 4; end < one.length; end += 1)
+    await expect(check(one.subarray(0, end))).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
 });
 
 test("refuses what no reader should trust: shared bytes, encryption, an unknown method, a size that grows", async () => {
-  const refused = async (bytes: Buffer, why: RegExp) => expect(check(bytes)).rejects.toMatchObject({ reason: "BACKUP_DAMAGED", message: expect.stringMatching(why) as unknown });
-  const twice = makeZip([{ name: "a", data: text }, { name: "a", data: text }]);
+  const refused = async (bytes: Buffer, why: RegExp) =>
+    expect(check(bytes)).rejects.toMatchObject({
+      reason: "BACKUP_DAMAGED",
+      message: expect.stringMatching(why) as unknown,
+    });
+  const twice = makeZip([
+    { name: "a", data: text },
+    { name: "a", data: text },
+  ]);
   const directory = twice.indexOf(Buffer.from([0x50, 0x4b, 1, 2]));
   const shared = Buffer.from(twice);
   shared.writeUInt32LE(0, directory + 47 + 42);
@@ -72,5 +141,7 @@ test("is done by a process of its own, which compares a SHA-256 where one is giv
   expect(await runZip({ kind: "check", path }, signal)).toEqual({ sizeBytes: zip.length });
   const sha256 = createHash("sha256").update(zip).digest("hex");
   expect(await runZip({ kind: "check", path, sha256 }, signal)).toEqual({ sizeBytes: zip.length });
-  await expect(runZip({ kind: "check", path, sha256: sha256.replace(/./g, "0") }, signal)).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
+  await expect(
+    runZip({ kind: "check", path, sha256: sha256.replace(/./g, "0") }, signal),
+  ).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
 });

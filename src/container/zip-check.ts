@@ -3,7 +3,13 @@ import { pipeline } from "node:stream/promises";
 import { crc32, createInflateRaw } from "node:zlib";
 import { errnoOf, type FileSystem, type OpenFile } from "../io/file-system.js";
 import { limits } from "../limits.js";
-import { bytesAt, readZipDirectory, zipDamaged, type DirectoryEntry, type ZipDirectory } from "./zip-directory.js";
+import {
+  bytesAt,
+  readZipDirectory,
+  zipDamaged,
+  type DirectoryEntry,
+  type ZipDirectory,
+} from "./zip-directory.js";
 
 type Through = (bytes: AsyncIterable<Buffer>) => AsyncIterable<Buffer>;
 
@@ -14,13 +20,19 @@ const encryptedFlag = 1;
 const describedFlag = 8;
 
 /** Whether a file that begins with these four bytes is a ZIP, or was to be one. */
-export const beginsZip = (begin: Buffer) => begin.length === 4 && (begin.readUInt32LE(0) === 0x04034b50 || begin.readUInt32LE(0) === 0x06054b50);
+export const beginsZip = (begin: Buffer) =>
+  begin.length === 4 &&
+  (begin.readUInt32LE(0) === 0x04034b50 || begin.readUInt32LE(0) === 0x06054b50);
 
 /**
  * Reads a ZIP of any maker through: what its directory lists must be there, each entry in bytes of its own, and unpack to its
  * size and checksum. BACKUP_DAMAGED where it does not, or where that cannot be found out. `through` is given all that is unpacked.
  */
-export async function checkZip(files: FileSystem, path: string, through: Through): Promise<{ sizeBytes: number }> {
+export async function checkZip(
+  files: FileSystem,
+  path: string,
+  through: Through,
+): Promise<{ sizeBytes: number }> {
   const file = await files.openToRead(path);
   try {
     const directory = await readZipDirectory(file, path);
@@ -28,7 +40,8 @@ export async function checkZip(files: FileSystem, path: string, through: Through
     for (const [i, entry] of directory.entries.entries()) {
       const start = starts[i] ?? 0;
       await checkData(file, path, entry, start, through);
-      if ((entry.flags & describedFlag) !== 0) await checkDescriptor(file, path, entry, start + entry.packedBytes);
+      if ((entry.flags & describedFlag) !== 0)
+        await checkDescriptor(file, path, entry, start + entry.packedBytes);
     }
     return { sizeBytes: await file.size() };
   } finally {
@@ -40,7 +53,11 @@ export async function checkZip(files: FileSystem, path: string, through: Through
  * Where the data of each entry begins. Before anything is unpacked, each must lie in bytes of its own: a few bytes that many entries
  * share would otherwise be unpacked once for each of them.
  */
-async function checkSpans(file: OpenFile, path: string, { entries, offset }: ZipDirectory): Promise<number[]> {
+async function checkSpans(
+  file: OpenFile,
+  path: string,
+  { entries, offset }: ZipDirectory,
+): Promise<number[]> {
   const byOffset = [...entries.entries()].sort(([, a], [, b]) => a.offset - b.offset);
   const starts = new Array<number>(entries.length).fill(0);
   let end = 0;
@@ -54,33 +71,52 @@ async function checkSpans(file: OpenFile, path: string, { entries, offset }: Zip
   return starts;
 }
 
-const damaged = (path: string, { name }: DirectoryEntry, problem: string, cause?: unknown) => zipDamaged(path, `its entry ${JSON.stringify(name.toString().slice(0, 200))} ${problem}`, cause);
+const damaged = (path: string, { name }: DirectoryEntry, problem: string, cause?: unknown) =>
+  zipDamaged(path, `its entry ${JSON.stringify(name.toString().slice(0, 200))} ${problem}`, cause);
 
 /** What stands before an entry's data must say the same as the directory: some read the one, some the other. Returns where the data begins. */
 async function checkHeader(file: OpenFile, path: string, entry: DirectoryEntry): Promise<number> {
   const header = await bytesAt(file, path, entry.offset, 30);
-  if (header.readUInt32LE(0) !== 0x04034b50) throw damaged(path, entry, "is not where the directory says");
+  if (header.readUInt32LE(0) !== 0x04034b50)
+    throw damaged(path, entry, "is not where the directory says");
   const nameLength = header.readUInt16LE(26);
   const name = await bytesAt(file, path, entry.offset + 30, nameLength);
-  const agrees = (at: number, value: number) => [value, 0xffffffff].includes(header.readUInt32LE(at));
+  const agrees = (at: number, value: number) =>
+    [value, 0xffffffff].includes(header.readUInt32LE(at));
   const described = (header.readUInt16LE(6) & describedFlag) !== 0;
   const same =
     name.equals(entry.name) &&
     header.readUInt16LE(8) === entry.method &&
     described === ((entry.flags & describedFlag) !== 0) &&
-    (described || (header.readUInt32LE(14) === entry.crc && agrees(18, entry.packedBytes) && agrees(22, entry.sizeBytes)));
+    (described ||
+      (header.readUInt32LE(14) === entry.crc &&
+        agrees(18, entry.packedBytes) &&
+        agrees(22, entry.sizeBytes)));
   if (!same) throw damaged(path, entry, "is another one than the directory says");
   return entry.offset + 30 + nameLength + header.readUInt16LE(28);
 }
 
-async function checkDescriptor(file: OpenFile, path: string, entry: DirectoryEntry, end: number): Promise<void> {
+async function checkDescriptor(
+  file: OpenFile,
+  path: string,
+  entry: DirectoryEntry,
+  end: number,
+): Promise<void> {
   const bytes = await bytesAt(file, path, end, 8);
   const crc = bytes.readUInt32LE(0) === 0x08074b50 ? bytes.readUInt32LE(4) : bytes.readUInt32LE(0);
-  if (crc !== entry.crc) throw damaged(path, entry, "has another checksum behind it than in the directory");
+  if (crc !== entry.crc)
+    throw damaged(path, entry, "has another checksum behind it than in the directory");
 }
 
-async function checkData(file: OpenFile, path: string, entry: DirectoryEntry, start: number, through: Through): Promise<void> {
-  if ((entry.flags & encryptedFlag) !== 0) throw damaged(path, entry, "is encrypted, so that nobody can tell whether it is whole");
+async function checkData(
+  file: OpenFile,
+  path: string,
+  entry: DirectoryEntry,
+  start: number,
+  through: Through,
+): Promise<void> {
+  if ((entry.flags & encryptedFlag) !== 0)
+    throw damaged(path, entry, "is encrypted, so that nobody can tell whether it is whole");
   let size = 0;
   let crc = 0;
   const count = async (bytes: AsyncIterable<Buffer>) => {
@@ -100,13 +136,25 @@ async function checkData(file: OpenFile, path: string, entry: DirectoryEntry, st
       if (isZlibError(error)) throw damaged(path, entry, "cannot be unpacked", error);
       throw error;
     }
-    if (inflate.bytesWritten !== entry.packedBytes) throw damaged(path, entry, "ends before its packed size");
-  } else throw damaged(path, entry, `is packed by method ${entry.method}, so that nobody can tell whether it is whole; 0 and 8 are known`);
-  if (size !== entry.sizeBytes) throw damaged(path, entry, `unpacks to ${size} bytes, not ${entry.sizeBytes}`);
+    if (inflate.bytesWritten !== entry.packedBytes)
+      throw damaged(path, entry, "ends before its packed size");
+  } else
+    throw damaged(
+      path,
+      entry,
+      `is packed by method ${entry.method}, so that nobody can tell whether it is whole; 0 and 8 are known`,
+    );
+  if (size !== entry.sizeBytes)
+    throw damaged(path, entry, `unpacks to ${size} bytes, not ${entry.sizeBytes}`);
   if (crc !== entry.crc) throw damaged(path, entry, "does not agree with its checksum");
 }
 
-async function* packedBytes(file: OpenFile, path: string, start: number, length: number): AsyncGenerator<Buffer> {
+async function* packedBytes(
+  file: OpenFile,
+  path: string,
+  start: number,
+  length: number,
+): AsyncGenerator<Buffer> {
   for (let at = 0; at < length; at += limits.archiveReadBytes) {
     yield await bytesAt(file, path, start + at, Math.min(limits.archiveReadBytes, length - at));
   }

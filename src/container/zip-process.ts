@@ -30,13 +30,19 @@ async function* collecting<T extends Uint8Array>(chunks: AsyncIterable<T>): Asyn
 }
 
 /** Entries in a fixed order with one time and one mode: the same segments give the same bytes. */
-async function* archiveBytes({ store, segments, manifest, modifiedMs }: PackCall, report: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+async function* archiveBytes(
+  { store, segments, manifest, modifiedMs }: PackCall,
+  report: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
   // Loaded when something is packed: it takes longer than much of what else this process is started for.
   const { ZipArchive } = await import("archiver");
   const archive = store ? new ZipArchive({ store: true }) : new ZipArchive({ zlib: { level: 1 } });
   const entry = (name: string) => ({ name, date: new Date(modifiedMs), mode: 0o644 });
   for (const { name, path } of segments) {
-    const source = Readable.from(telling(collecting(readChunks(nodeFileSystem, path, never)), report), { objectMode: false });
+    const source = Readable.from(
+      telling(collecting(readChunks(nodeFileSystem, path, never)), report),
+      { objectMode: false },
+    );
     // archiver does not listen to what it is given: unheard, an error would end the process without a word.
     source.on("error", (error) => archive.destroy(error));
     archive.append(source, entry(name));
@@ -50,7 +56,10 @@ async function* archiveBytes({ store, segments, manifest, modifiedMs }: PackCall
 }
 
 /** Passes chunks on and tells their sizes. */
-async function* telling<T extends Uint8Array>(chunks: AsyncIterable<T>, report: (bytes: number) => void): AsyncGenerator<T> {
+async function* telling<T extends Uint8Array>(
+  chunks: AsyncIterable<T>,
+  report: (bytes: number) => void,
+): AsyncGenerator<T> {
   for await (const chunk of chunks) {
     yield chunk;
     report(chunk.length);
@@ -77,7 +86,13 @@ async function* hashing(chunks: AsyncIterable<Uint8Array>, hash: Hash): AsyncGen
 async function pack(call: PackCall, report: (bytes: number) => void): Promise<ZipOutcome> {
   const hash = createHash("sha256");
   const half = halving(report);
-  const sizeBytes = await writeStream(nodeFileSystem, call.path, hashing(archiveBytes(call, half), hash), Number.MAX_SAFE_INTEGER, never);
+  const sizeBytes = await writeStream(
+    nodeFileSystem,
+    call.path,
+    hashing(archiveBytes(call, half), hash),
+    Number.MAX_SAFE_INTEGER,
+    never,
+  );
   const file = await nodeFileSystem.openToWrite(call.path);
   try {
     await file.sync();
@@ -88,7 +103,14 @@ async function pack(call: PackCall, report: (bytes: number) => void): Promise<Zi
   for (const segment of call.segments) {
     await archive.readBack(segment, (bytes) => telling(collecting(bytes), half));
   }
-  await archive.readBack({ name: call.manifest.name, sizeBytes: call.manifest.bytes.length, sha256: call.manifest.sha256 }, collecting);
+  await archive.readBack(
+    {
+      name: call.manifest.name,
+      sizeBytes: call.manifest.bytes.length,
+      sha256: call.manifest.sha256,
+    },
+    collecting,
+  );
   return { sizeBytes, sha256: hash.digest("hex") };
 }
 
@@ -98,7 +120,11 @@ async function extract(call: ExtractCall, report: (bytes: number) => void): Prom
   for (const { name, sizeBytes, target } of call.segments) {
     const bytes = telling(collecting(archive.bytesOf({ name, sizeBytes }, never)), report);
     const written = await writeStream(nodeFileSystem, target, bytes, sizeBytes, never, true);
-    if (written !== sizeBytes) throw new HostError("BACKUP_DAMAGED", `${name} in ${call.path} has ${written} bytes, not ${sizeBytes}. Use another backup.`);
+    if (written !== sizeBytes)
+      throw new HostError(
+        "BACKUP_DAMAGED",
+        `${name} in ${call.path} has ${written} bytes, not ${sizeBytes}. Use another backup.`,
+      );
     total += written;
   }
   return { sizeBytes: total };
@@ -108,8 +134,13 @@ async function check({ path, sha256 }: CheckCall): Promise<ZipOutcome> {
   if (sha256 === undefined) return checkZip(nodeFileSystem, path, collecting);
   const hash = createHash("sha256");
   let sizeBytes = 0;
-  for await (const chunk of hashing(collecting(readChunks(nodeFileSystem, path, never)), hash)) sizeBytes += chunk.length;
-  if (hash.digest("hex") !== sha256) throw new HostError("BACKUP_DAMAGED", `${path} has another SHA-256 than ${sha256}, the one that was announced.`);
+  for await (const chunk of hashing(collecting(readChunks(nodeFileSystem, path, never)), hash))
+    sizeBytes += chunk.length;
+  if (hash.digest("hex") !== sha256)
+    throw new HostError(
+      "BACKUP_DAMAGED",
+      `${path} has another SHA-256 than ${sha256}, the one that was announced.`,
+    );
   return { sizeBytes };
 }
 

@@ -13,7 +13,13 @@ import { zipWorkPrefix } from "./directory.js";
 import { readPredecessor } from "./zip-predecessor.js";
 
 /** Takes the lease beside the file and checks that a backup of the index may replace what is there. */
-export async function openZipWriter(seams: Seams, path: string, index: IndexIdentity, signal: AbortSignal, lease?: LeaseOptions): Promise<ContainerWriter> {
+export async function openZipWriter(
+  seams: Seams,
+  path: string,
+  index: IndexIdentity,
+  signal: AbortSignal,
+  lease?: LeaseOptions,
+): Promise<ContainerWriter> {
   const { files } = seams;
   const directory = dirname(path);
   /** Names that say which archive they belong to, and never exceed what a file system takes. */
@@ -30,8 +36,13 @@ export async function openZipWriter(seams: Seams, path: string, index: IndexIden
   async function open(): Promise<ContainerWriter> {
     // Looked at under the lease: what another backup put there while this one waited counts.
     const status = await files.status(path);
-    if (status && status.kind !== "file") throw new HostError("DESTINATION_OCCUPIED", `destination ${path} must be a local file for zip backup.`);
-    const existing = status && status.sizeBytes > 0 ? await readPredecessor(seams, path, index, signal) : [];
+    if (status && status.kind !== "file")
+      throw new HostError(
+        "DESTINATION_OCCUPIED",
+        `destination ${path} must be a local file for zip backup.`,
+      );
+    const existing =
+      status && status.sizeBytes > 0 ? await readPredecessor(seams, path, index, signal) : [];
     await removeLeftovers();
     // Beside the archive: the disk of the index may be the one that is full.
     const own = join(directory, `${workPrefix}${seams.randomHex(8)}`);
@@ -44,11 +55,18 @@ export async function openZipWriter(seams: Seams, path: string, index: IndexIden
       async publish(archive) {
         await held.assertHeld();
         if ((await files.status(path))?.version !== status?.version) {
-          throw new HostError("DESTINATION_OCCUPIED", `${path} was changed by another program while the backup was packed; it is left alone. Back up again.`, { metadata: { path } });
+          throw new HostError(
+            "DESTINATION_OCCUPIED",
+            `${path} was changed by another program while the backup was packed; it is left alone. Back up again.`,
+            { metadata: { path } },
+          );
         }
         // Read back before it takes the name: the backup that was there before is not given up for a bad one.
         await publishFile(seams, archive.path, path);
-        return { verified: true, warnings: shrinkWarnings(path, existing[0], archive.manifest.manifest.documents) };
+        return {
+          verified: true,
+          warnings: shrinkWarnings(path, existing[0], archive.manifest.manifest.documents),
+        };
       },
       release: () => held.release(),
     });
@@ -65,7 +83,18 @@ export async function openZipWriter(seams: Seams, path: string, index: IndexIden
 }
 
 /** What was there is gone with the replacement: far fewer documents may mean that it is the wrong host that backs up. */
-function shrinkWarnings(path: string, before: FoundManifest | undefined, documents: number): string[] {
-  if (before === undefined || !("file" in before) || documents >= before.file.manifest.documents / 2) return [];
-  return [`The archive that ${path} held before had ${before.file.manifest.documents} documents, and this one has ${documents}. If documents were lost, restore an older copy before the next backup.`];
+function shrinkWarnings(
+  path: string,
+  before: FoundManifest | undefined,
+  documents: number,
+): string[] {
+  if (
+    before === undefined ||
+    !("file" in before) ||
+    documents >= before.file.manifest.documents / 2
+  )
+    return [];
+  return [
+    `The archive that ${path} held before had ${before.file.manifest.documents} documents, and this one has ${documents}. If documents were lost, restore an older copy before the next backup.`,
+  ];
 }

@@ -9,7 +9,11 @@ export const exampleKind = "com:vmware:xenon:services:common:ExampleService:Exam
  * The state that a request describes. Fields that the kind does not have are dropped, as Xenon drops them; a POST says whether
  * it comes from a migration, whatever its body has.
  */
-export function exampleState(action: "POST" | "PUT" | "PATCH", given: Members, fromMigration = false): string {
+export function exampleState(
+  action: "POST" | "PUT" | "PATCH",
+  given: Members,
+  fromMigration = false,
+): string {
   const state: Members = new Map();
   const patch = action === "PATCH";
   const keyValues = present(given.get("keyValues"));
@@ -25,7 +29,10 @@ export function exampleState(action: "POST" | "PUT" | "PATCH", given: Members, f
   if (action === "POST") state.set("isFromMigration", String(fromMigration));
   if (action === "PUT") setIfPresent(state, "isFromMigration", given, booleanText);
   if (!patch && !state.has("name")) {
-    throw new HostError("REQUEST_INVALID", action === "POST" ? "name is required" : "name must be set");
+    throw new HostError(
+      "REQUEST_INVALID",
+      action === "POST" ? "name is required" : "name must be set",
+    );
   }
   return joinMembers(state);
 }
@@ -47,11 +54,19 @@ export function mergeExample(currentBody: string, patchBody: string): string {
   return joinMembers(merged);
 }
 
-function mergeField(name: string, old: string | undefined, given: string | undefined): string | undefined {
+function mergeField(
+  name: string,
+  old: string | undefined,
+  given: string | undefined,
+): string | undefined {
   if (given === undefined || old === undefined) {
     const value = given ?? old;
     // A null in a patch drops a key; where there was no map there is nothing to drop.
-    return name === "keyValues" ? mergeMap("{}", value ?? "{}") : name === "tags" ? (value ?? "[]") : value;
+    return name === "keyValues"
+      ? mergeMap("{}", value ?? "{}")
+      : name === "tags"
+        ? (value ?? "[]")
+        : value;
   }
   switch (name) {
     case "keyValues":
@@ -75,21 +90,29 @@ function mergeMap(old: string, given: string): string {
 }
 
 function union(old: string, given: string): string {
-  return JSON.stringify([...new Set([...(JSON.parse(old) as string[]), ...(JSON.parse(given) as string[])])]);
+  return JSON.stringify([
+    ...new Set([...(JSON.parse(old) as string[]), ...(JSON.parse(given) as string[])]),
+  ]);
 }
 
 function present(raw: string | undefined): string | undefined {
   return raw === "null" ? undefined : raw;
 }
 
-function setIfPresent(state: Members, name: string, given: Members, convert: (name: string, raw: string) => string): void {
+function setIfPresent(
+  state: Members,
+  name: string,
+  given: Members,
+  convert: (name: string, raw: string) => string,
+): void {
   const raw = present(given.get(name));
   if (raw !== undefined) state.set(name, convert(name, raw));
 }
 
 function integerText(name: string, raw: string): string {
   const value = exactInteger(raw);
-  if (value === undefined || !isInt64(value)) throw wrongType(name, "a whole number of 64 bits", raw);
+  if (value === undefined || !isInt64(value))
+    throw wrongType(name, "a whole number of 64 bits", raw);
   return value.toString();
 }
 
@@ -123,13 +146,22 @@ function stringSet(raw: string): string {
   if (!raw.startsWith("[")) throw wrongType("tags", "an array of strings", raw);
   if (raw === "[]" || oneItem.test(raw)) return raw;
   const items = JSON.parse(raw) as unknown[];
-  for (const item of items) if (typeof item !== "string") throw wrongType("tags", "an array of strings", raw);
+  for (const item of items)
+    if (typeof item !== "string") throw wrongType("tags", "an array of strings", raw);
   return JSON.stringify([...new Set(items)]);
 }
 
 function wrongType(name: string, expected: string, raw: string): HostError {
-  const found = raw.startsWith("{") ? "an object" : raw.startsWith("[") ? "an array" : raw.slice(0, 40);
-  return new HostError("JSON_INVALID", `Unparseable JSON body: ${name} must be ${expected}, found ${found}.`, {
-    metadata: { field: name },
-  });
+  const found = raw.startsWith("{")
+    ? "an object"
+    : raw.startsWith("[")
+      ? "an array"
+      : raw.slice(0, 40);
+  return new HostError(
+    "JSON_INVALID",
+    `Unparseable JSON body: ${name} must be ${expected}, found ${found}.`,
+    {
+      metadata: { field: name },
+    },
+  );
 }

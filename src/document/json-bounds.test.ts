@@ -1,13 +1,24 @@
 import { limits } from "../limits.js";
-import { checkJsonBounds, checkJsonBoundsInTurns, documentBounds, requestBounds } from "./json-bounds.js";
+import {
+  checkJsonBounds,
+  checkJsonBoundsInTurns,
+  documentBounds,
+  requestBounds,
+} from "./json-bounds.js";
 import { parseMembers } from "./members.js";
 
-const members = (count: number) => `{${Array.from({ length: count }, (_, i) => `"k${i}":1`).join(",")}}`;
+const members = (count: number) =>
+  `{${Array.from({ length: count }, (_, i) => `"k${i}":1`).join(",")}}`;
 const small = { depth: 3, members: 20_000, items: 30_000 };
 const pad = " ".repeat(limits.unscannedChars);
 
 test("a text within the bounds passes, whatever stands in its strings", () => {
-  for (const text of [members(20_000), `[[[${pad}]]]`, JSON.stringify({ a: "[{,:\\\"".repeat(40_000) }), `"${"\\\\".repeat(20_000)}"`]) {
+  for (const text of [
+    members(20_000),
+    `[[[${pad}]]]`,
+    JSON.stringify({ a: '[{,:\\"'.repeat(40_000) }),
+    `"${"\\\\".repeat(20_000)}"`,
+  ]) {
     expect(() => checkJsonBounds(text, small)).not.toThrow();
   }
 });
@@ -35,6 +46,11 @@ test("a long scan gives the event loop its turns", async () => {
 });
 
 test("24 MB of open brackets are refused before they are parsed", () => {
-  expect(() => parseMembers("[".repeat(24e6))).toThrow(expect.objectContaining({ reason: "JSON_INVALID", message: expect.stringContaining("deeper") as string }));
+  expect(() => parseMembers("[".repeat(24e6))).toThrow(
+    expect.objectContaining({
+      reason: "JSON_INVALID",
+      message: expect.stringContaining("deeper") as string,
+    }),
+  );
   expect(() => parseMembers(members(documentBounds.members + 1))).toThrow(/more than/);
 });

@@ -12,9 +12,17 @@ export interface JsonBounds {
 }
 
 /** A document's. */
-export const documentBounds: JsonBounds = { depth: limits.jsonDepth, members: limits.jsonMembers, items: limits.jsonItems };
+export const documentBounds: JsonBounds = {
+  depth: limits.jsonDepth,
+  members: limits.jsonMembers,
+  items: limits.jsonItems,
+};
 /** Those of a request that is read on the event loop. */
-export const requestBounds: JsonBounds = { depth: limits.jsonDepth, members: limits.requestJsonMembers, items: limits.requestJsonMembers };
+export const requestBounds: JsonBounds = {
+  depth: limits.jsonDepth,
+  members: limits.requestJsonMembers,
+  items: limits.requestJsonMembers,
+};
 
 /** Throws JSON_INVALID for a text beyond the bounds. Whether it is JSON is for the parser to say. */
 export function checkJsonBounds(text: string, bounds: JsonBounds): void {
@@ -30,7 +38,10 @@ export interface LongString {
 }
 
 /** The same for a long text on the event loop, which has turns in between. Resolves to its strings of limits.detachedChars and more. */
-export async function checkJsonBoundsInTurns(text: string, bounds: JsonBounds): Promise<LongString[]> {
+export async function checkJsonBoundsInTurns(
+  text: string,
+  bounds: JsonBounds,
+): Promise<LongString[]> {
   if (isShort(text, bounds)) return [];
   const scan = new JsonScan(text, bounds);
   while (!scan.advance(limits.scanTurnChars)) await nextTurn();
@@ -73,12 +84,17 @@ class JsonScan {
           if ((this.items += 1) > this.bounds.items) throw tooMany("values", this.bounds.items);
           break;
         case 0x3a:
-          if ((this.members += 1) > this.bounds.members) throw tooMany("members", this.bounds.members);
+          if ((this.members += 1) > this.bounds.members)
+            throw tooMany("members", this.bounds.members);
           if (this.depth === 1) this.name = text.slice(...this.last);
           break;
         case 0x5b:
         case 0x7b:
-          if ((this.depth += 1) > this.bounds.depth) throw new HostError("JSON_INVALID", `The JSON body is nested deeper than ${this.bounds.depth} levels.`);
+          if ((this.depth += 1) > this.bounds.depth)
+            throw new HostError(
+              "JSON_INVALID",
+              `The JSON body is nested deeper than ${this.bounds.depth} levels.`,
+            );
           break;
         case 0x5d:
         case 0x7d:
@@ -98,7 +114,8 @@ class JsonScan {
       if ((end - before) % 2 === 1) {
         const start = this.at + 1;
         this.last = [start, end];
-        if (this.depth === 1 && end - start >= limits.detachedChars) this.longStrings.push({ name: this.name, start, end });
+        if (this.depth === 1 && end - start >= limits.detachedChars)
+          this.longStrings.push({ name: this.name, start, end });
         this.at = end + 1;
         return;
       }
@@ -108,5 +125,8 @@ class JsonScan {
 }
 
 function tooMany(what: string, most: number): HostError {
-  return new HostError("JSON_INVALID", `The JSON body holds more than ${most} ${what}. Split it into several documents.`);
+  return new HostError(
+    "JSON_INVALID",
+    `The JSON body holds more than ${most} ${what}. Split it into several documents.`,
+  );
 }

@@ -15,7 +15,21 @@ test("without a name one is made up", () => {
   expect(make("")).toBe("/core/examples/made-up");
 });
 
-test.each(["..", "a/../b", ".", "a//b", "a/", "a?b", "a#b", "a\\b", "a\u0000b", "a\nb", "a\u007fb", "a\u0085b", "\ud800"])("refuses %j", (given) => {
+test.each([
+  "..",
+  "a/../b",
+  ".",
+  "a//b",
+  "a/",
+  "a?b",
+  "a#b",
+  "a\\b",
+  "a\u0000b",
+  "a\nb",
+  "a\u007fb",
+  "a\u0085b",
+  "\ud800",
+])("refuses %j", (given) => {
   expect(() => make(given)).toThrow(expect.objectContaining({ reason: "LINK_INVALID" }));
 });
 

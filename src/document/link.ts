@@ -5,10 +5,18 @@ import { limits } from "../limits.js";
  * The self link of a new document: a name is one below the factory, a path below the factory is taken as it is, and
  * without either an id is made up. Throws LINK_INVALID.
  */
-export function createLink(factoryPath: string, given: string | undefined, newId: () => string): string {
+export function createLink(
+  factoryPath: string,
+  given: string | undefined,
+  newId: () => string,
+): string {
   if (given === undefined || given === "") return `${factoryPath}/${newId()}`;
   const prefix = `${factoryPath}/`;
-  const link = given.startsWith(prefix) ? given : given.startsWith("/") ? factoryPath + given : prefix + given;
+  const link = given.startsWith(prefix)
+    ? given
+    : given.startsWith("/")
+      ? factoryPath + given
+      : prefix + given;
   checkLink(link);
   return link;
 }
@@ -24,7 +32,8 @@ export function checkLink(link: string): void {
     throw invalid(`is longer than ${limits.selfLinkBytes} bytes`, link.slice(0, 100));
   }
   if (!link.startsWith("/")) throw invalid("must begin with /", link);
-  if (forbidden.test(link)) throw invalid("holds a control character, a half character or one of ? # \\", link);
+  if (forbidden.test(link))
+    throw invalid("holds a control character, a half character or one of ? # \\", link);
   for (const segment of link.slice(1).split("/")) {
     if (segment === "") throw invalid("has an empty segment", link);
     if (segment === "." || segment === "..") throw invalid(`has a segment "${segment}"`, link);

@@ -27,10 +27,15 @@ export function parseMembers(text: string): Members {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new HostError("JSON_INVALID", `Unparseable JSON body: ${parserMessage(cause)}`, { cause });
+    throw new HostError("JSON_INVALID", `Unparseable JSON body: ${parserMessage(cause)}`, {
+      cause,
+    });
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new HostError("JSON_INVALID", `Unparseable JSON body: expected an object, found ${nameOf(value)}.`);
+    throw new HostError(
+      "JSON_INVALID",
+      `Unparseable JSON body: expected an object, found ${nameOf(value)}.`,
+    );
   }
   const members = scanMembers(text);
   // Only an escape or a lone code unit in the text itself can make one; both are rare, so the walk over values is too.
@@ -150,7 +155,10 @@ function valueEnd(text: string, start: number): number {
     if (code === openBrace || code === openBracket) {
       depth += 1;
       if (depth > limits.jsonDepth) {
-        throw new HostError("JSON_INVALID", `The JSON body is nested deeper than ${limits.jsonDepth} levels.`);
+        throw new HostError(
+          "JSON_INVALID",
+          `The JSON body is nested deeper than ${limits.jsonDepth} levels.`,
+        );
       }
     } else if (code === closeBrace || code === closeBracket) {
       depth -= 1;
@@ -168,7 +176,10 @@ function skipSpace(text: string, from: number): number {
 function refuseLoneSurrogates(value: unknown): void {
   if (typeof value === "string") {
     if (loneSurrogate.test(value)) {
-      throw new HostError("JSON_INVALID", "The JSON body holds half of a surrogate pair, which is no character.");
+      throw new HostError(
+        "JSON_INVALID",
+        "The JSON body holds half of a surrogate pair, which is no character.",
+      );
     }
   } else if (Array.isArray(value)) {
     for (const item of value) refuseLoneSurrogates(item);

@@ -5,18 +5,27 @@ import { applyMerge } from "./merge.js";
 import { ownMembers } from "./system-fields.js";
 
 const example = kindDefinition(exampleKind);
-const body = (action: "POST" | "PUT" | "PATCH", text: string) => example.body(action, ownMembers(parseMembers(text)));
-const patched = (current: string, patch: string) => applyMerge("example", body("POST", current), body("PATCH", patch));
+const body = (action: "POST" | "PUT" | "PATCH", text: string) =>
+  example.body(action, ownMembers(parseMembers(text)));
+const patched = (current: string, patch: string) =>
+  applyMerge("example", body("POST", current), body("PATCH", patch));
 
 describe("ExampleService documents", () => {
   test("have Xenon's fields in Xenon's order and no others", () => {
-    const given = '{"zz":1,"tags":["t","t"],"name":"one","counter":3,"keyValues":{"k":"v"},"documentVersion":9,"id":null}';
-    expect(body("POST", given)).toBe('{"keyValues":{"k":"v"},"counter":3,"name":"one","tags":["t"],"isFromMigration":false}');
-    expect(body("PUT", given)).toBe('{"keyValues":{"k":"v"},"counter":3,"name":"one","tags":["t"]}');
+    const given =
+      '{"zz":1,"tags":["t","t"],"name":"one","counter":3,"keyValues":{"k":"v"},"documentVersion":9,"id":null}';
+    expect(body("POST", given)).toBe(
+      '{"keyValues":{"k":"v"},"counter":3,"name":"one","tags":["t"],"isFromMigration":false}',
+    );
+    expect(body("PUT", given)).toBe(
+      '{"keyValues":{"k":"v"},"counter":3,"name":"one","tags":["t"]}',
+    );
   });
 
   test("have keyValues and tags even when nothing was said of them", () => {
-    expect(body("POST", '{"name":"two"}')).toBe('{"keyValues":{},"name":"two","tags":[],"isFromMigration":false}');
+    expect(body("POST", '{"name":"two"}')).toBe(
+      '{"keyValues":{},"name":"two","tags":[],"isFromMigration":false}',
+    );
   });
 
   test("need a name", () => {
@@ -28,22 +37,39 @@ describe("ExampleService documents", () => {
 
   test('take "7" for 7, keep 64 bits exactly and refuse what is no such number', () => {
     expect(body("PATCH", '{"counter":"7"}')).toBe('{"counter":7}');
-    expect(body("PATCH", '{"counter":9223372036854775807}')).toBe('{"counter":9223372036854775807}');
+    expect(body("PATCH", '{"counter":9223372036854775807}')).toBe(
+      '{"counter":9223372036854775807}',
+    );
     for (const counter of ["1.5", '"x"', "9223372036854775808", "true", "{}"]) {
-      expect(() => body("PATCH", `{"counter":${counter}}`)).toThrow(/counter must be a whole number/);
+      expect(() => body("PATCH", `{"counter":${counter}}`)).toThrow(
+        /counter must be a whole number/,
+      );
     }
   });
 
-  test.each(['{"name":{}}', '{"name":[]}', '{"tags":"x"}', '{"tags":[1]}', '{"keyValues":[]}', '{"keyValues":{"a":{}}}'])("refuse %s", (text) => {
+  test.each([
+    '{"name":{}}',
+    '{"name":[]}',
+    '{"tags":"x"}',
+    '{"tags":[1]}',
+    '{"keyValues":[]}',
+    '{"keyValues":{"a":{}}}',
+  ])("refuse %s", (text) => {
     expect(() => body("PATCH", text)).toThrow(expect.objectContaining({ reason: "JSON_INVALID" }));
   });
 });
 
 describe("a PATCH of an ExampleService document", () => {
   test("keeps the greater counter, exactly", () => {
-    expect(patched('{"name":"a","counter":9007199254740993}', '{"counter":9007199254740992}')).toContain('"counter":9007199254740993');
-    expect(patched('{"name":"a","counter":9007199254740992}', '{"counter":9007199254740993}')).toContain('"counter":9007199254740993');
-    expect(patched('{"name":"a","sortedCounter":5}', '{"sortedCounter":2}')).toContain('"sortedCounter":2');
+    expect(
+      patched('{"name":"a","counter":9007199254740993}', '{"counter":9007199254740992}'),
+    ).toContain('"counter":9007199254740993');
+    expect(
+      patched('{"name":"a","counter":9007199254740992}', '{"counter":9007199254740993}'),
+    ).toContain('"counter":9007199254740993');
+    expect(patched('{"name":"a","sortedCounter":5}', '{"sortedCounter":2}')).toContain(
+      '"sortedCounter":2',
+    );
   });
 
   test("joins tags, merges keyValues key by key, drops nulled keys and ignores null fields", () => {
@@ -51,17 +77,28 @@ describe("a PATCH of an ExampleService document", () => {
       '{"name":"a","tags":["x","y"],"keyValues":{"k":"1","l":"2"},"id":"i"}',
       '{"name":null,"tags":["y","z"],"keyValues":{"k":"3","l":null,"m":"4"},"id":null,"unknown":1}',
     );
-    expect(merged).toBe('{"keyValues":{"k":"3","m":"4"},"name":"a","tags":["x","y","z"],"id":"i","isFromMigration":false}');
-  });
-
-  test.each(["", ',"isFromMigration":true', ',"isFromMigration":false'])("leaves isFromMigration as a PUT set it: %p", (state) => {
-    expect(applyMerge("example", body("PUT", `{"name":"a"${state}}`), body("PATCH", '{"name":"b","isFromMigration":true}'))).toBe(
-      `{"keyValues":{},"name":"b","tags":[]${state}}`,
+    expect(merged).toBe(
+      '{"keyValues":{"k":"3","m":"4"},"name":"a","tags":["x","y","z"],"id":"i","isFromMigration":false}',
     );
   });
 
+  test.each(["", ',"isFromMigration":true', ',"isFromMigration":false'])(
+    "leaves isFromMigration as a PUT set it: %p",
+    (state) => {
+      expect(
+        applyMerge(
+          "example",
+          body("PUT", `{"name":"a"${state}}`),
+          body("PATCH", '{"name":"b","isFromMigration":true}'),
+        ),
+      ).toBe(`{"keyValues":{},"name":"b","tags":[]${state}}`);
+    },
+  );
+
   test("never leaves a null in keyValues", () => {
-    expect(applyMerge("example", '{"name":"a"}', '{"keyValues":{"k":null}}')).toBe('{"keyValues":{},"name":"a","tags":[]}');
+    expect(applyMerge("example", '{"name":"a"}', '{"keyValues":{"k":null}}')).toBe(
+      '{"keyValues":{},"name":"a","tags":[]}',
+    );
   });
 });
 
@@ -69,12 +106,18 @@ describe("documents of another kind", () => {
   const other = kindDefinition("acme:Thing");
 
   test("keep every field verbatim but the system fields", () => {
-    expect(other.body("POST", ownMembers(parseMembers('{"b":1.10,"documentKind":"x","a":null}')))).toBe('{"b":1.10,"a":null}');
+    expect(
+      other.body("POST", ownMembers(parseMembers('{"b":1.10,"documentKind":"x","a":null}'))),
+    ).toBe('{"b":1.10,"a":null}');
   });
 
   test("are merged field by field, null being ignored", () => {
-    expect(applyMerge(other.mergeRule, '{"a":1.10,"b":{"x":1},"c":3}', '{"b":{"y":2},"c":null,"d":9007199254740993}')).toBe(
-      '{"a":1.10,"b":{"y":2},"c":3,"d":9007199254740993}',
-    );
+    expect(
+      applyMerge(
+        other.mergeRule,
+        '{"a":1.10,"b":{"x":1},"c":3}',
+        '{"b":{"y":2},"c":null,"d":9007199254740993}',
+      ),
+    ).toBe('{"a":1.10,"b":{"y":2},"c":3,"d":9007199254740993}');
   });
 });

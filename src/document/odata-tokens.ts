@@ -27,7 +27,8 @@ export function tokenize(text: string, option: string): Token[] {
       );
     }
     const { string, number, word, mark } = groups;
-    if (string !== undefined) tokens.push({ kind: "string", text: string.slice(1, -1).replaceAll("''", "'"), at });
+    if (string !== undefined)
+      tokens.push({ kind: "string", text: string.slice(1, -1).replaceAll("''", "'"), at });
     else if (number !== undefined) tokens.push({ kind: "number", text: number, at });
     else if (word !== undefined) tokens.push({ kind: "word", text: word, at });
     else if (mark !== undefined) tokens.push({ kind: "mark", text: mark, at });

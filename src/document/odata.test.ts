@@ -10,7 +10,13 @@ describe("$filter", () => {
           op: "and",
           terms: [
             { op: "not", term: { op: "eq", field: "b", value: 2n } },
-            { op: "or", terms: [{ op: "eq", field: "c", value: 3n }, { op: "eq", field: "d", value: 4n }] },
+            {
+              op: "or",
+              terms: [
+                { op: "eq", field: "c", value: 3n },
+                { op: "eq", field: "d", value: 4n },
+              ],
+            },
           ],
         },
       ],
@@ -29,9 +35,27 @@ describe("$filter", () => {
     ["name eq 'foo?'", { op: "eq", field: "name", value: "foo?" }],
     ["tags/item any 'a;b'", { op: "any", field: "tags", values: ["a", "b"] }],
     ["a eq com:acme:Thing", { op: "eq", field: "a", value: "com:acme:Thing" }],
-    ["a eq 'true'", { op: "or", terms: [{ op: "eq", field: "a", value: "true" }, { op: "eq", field: "a", value: true }] }],
+    [
+      "a eq 'true'",
+      {
+        op: "or",
+        terms: [
+          { op: "eq", field: "a", value: "true" },
+          { op: "eq", field: "a", value: true },
+        ],
+      },
+    ],
     ["tags/item any ' a; b;'", { op: "any", field: "tags", values: ["a", "b"] }],
-    ["tags any 'a;b*'", { op: "or", terms: [{ op: "any", field: "tags", values: ["a"] }, { op: "like", field: "tags", pattern: "b*" }] }],
+    [
+      "tags any 'a;b*'",
+      {
+        op: "or",
+        terms: [
+          { op: "any", field: "tags", values: ["a"] },
+          { op: "like", field: "tags", pattern: "b*" },
+        ],
+      },
+    ],
     ["eq eq 'eq'", { op: "eq", field: "eq", value: "eq" }],
     ["not eq 1", { op: "eq", field: "not", value: 1n }],
   ])("reads %s", (text, filter) => {
@@ -56,7 +80,10 @@ describe("$filter", () => {
     ["a eq 12ab", 6],
   ])("refuses %j at position %d", (text, position) => {
     expect(() => parseFilter(text)).toThrow(
-      expect.objectContaining({ reason: "FILTER_INVALID", metadata: { position: String(position) } }),
+      expect.objectContaining({
+        reason: "FILTER_INVALID",
+        metadata: { position: String(position) },
+      }),
     );
   });
 
@@ -64,7 +91,9 @@ describe("$filter", () => {
     const terms = (count: number) => Array<string>(count).fill("a eq 1").join(" or ");
     expect(() => parseFilter(terms(100))).not.toThrow();
     expect(() => parseFilter(terms(101))).toThrow(/more than 100 terms/);
-    expect(() => parseFilter(`${"(".repeat(5000)}a eq 1${")".repeat(5000)}`)).toThrow(/nested deeper/);
+    expect(() => parseFilter(`${"(".repeat(5000)}a eq 1${")".repeat(5000)}`)).toThrow(
+      /nested deeper/,
+    );
     expect(() => parseFilter(`${"not ".repeat(3000)}a eq 1`)).toThrow(/nested deeper/);
     expect(() => parseFilter(`a eq '${"x".repeat(20_000)}'`)).toThrow(/longer than/);
   });

@@ -42,7 +42,10 @@ class Reader {
     private readonly option: string,
   ) {
     if (Buffer.byteLength(text) > limits.filterBytes) {
-      throw new HostError("FILTER_INVALID", `${option} is longer than ${limits.filterBytes} bytes.`);
+      throw new HostError(
+        "FILTER_INVALID",
+        `${option} is longer than ${limits.filterBytes} bytes.`,
+      );
     }
     this.tokens = tokenize(text, option);
   }
@@ -78,12 +81,14 @@ class Reader {
 
   countTerm(): void {
     this.terms += 1;
-    if (this.terms > limits.filterTerms) throw this.problem(`more than ${limits.filterTerms} terms`);
+    if (this.terms > limits.filterTerms)
+      throw this.problem(`more than ${limits.filterTerms} terms`);
   }
 
   nested(parse: () => Filter): Filter {
     this.depth += 1;
-    if (this.depth > limits.filterTerms) throw this.problem(`nested deeper than ${limits.filterTerms}`);
+    if (this.depth > limits.filterTerms)
+      throw this.problem(`nested deeper than ${limits.filterTerms}`);
     const filter = parse();
     this.depth -= 1;
     return filter;
@@ -96,9 +101,13 @@ class Reader {
   problem(what: string, token: Token | undefined = this.next): HostError {
     const at = token?.at ?? this.text.length;
     const found = token === undefined ? "the end" : JSON.stringify(this.text.slice(at, at + 20));
-    return new HostError("FILTER_INVALID", `${this.option} at position ${at + 1}: ${what}, found ${found}.`, {
-      metadata: { position: String(at + 1) },
-    });
+    return new HostError(
+      "FILTER_INVALID",
+      `${this.option} at position ${at + 1}: ${what}, found ${found}.`,
+      {
+        metadata: { position: String(at + 1) },
+      },
+    );
   }
 }
 
@@ -147,21 +156,32 @@ function comparison(reader: Reader, field: string, operator: string, at: Token):
   switch (operator) {
     case "any":
     case "all": {
-      const values = typeof value === "string" ? value.split(";").map((one) => one.trim()).filter((one) => one !== "") : [value];
-      if (values.length > limits.filterTerms) throw reader.problem(`more than ${limits.filterTerms} values`, at);
+      const values =
+        typeof value === "string"
+          ? value
+              .split(";")
+              .map((one) => one.trim())
+              .filter((one) => one !== "")
+          : [value];
+      if (values.length > limits.filterTerms)
+        throw reader.problem(`more than ${limits.filterTerms} values`, at);
       const array = items ?? field;
       if (operator === "any" && !values.some(isPattern)) return { op: "any", field: array, values };
       const holds = (one: FilterValue): Filter =>
-        isPattern(one) ? { op: "like", field: array, pattern: one } : { op: "any", field: array, values: [one] };
+        isPattern(one)
+          ? { op: "like", field: array, pattern: one }
+          : { op: "any", field: array, values: [one] };
       return { op: operator === "any" ? "or" : "and", terms: values.map(holds) };
     }
     case "eq":
       return equality(field, items, value);
     case "ne":
-      if (items === undefined && !isPattern(value) && !isBooleanText(value)) return { op: "ne", field, value };
+      if (items === undefined && !isPattern(value) && !isBooleanText(value))
+        return { op: "ne", field, value };
       return { op: "not", term: equality(field, items, value) };
     default:
-      if (value === null || typeof value === "boolean") throw reader.problem("only eq and ne compare with it", at);
+      if (value === null || typeof value === "boolean")
+        throw reader.problem("only eq and ne compare with it", at);
       return { op: operator as "lt" | "le" | "gt" | "ge", field, value };
   }
 }
@@ -171,7 +191,9 @@ function equality(field: string, items: string | undefined, value: FilterValue):
   const one = (name: string): Filter => {
     if (isPattern(value)) return { op: "like", field: name, pattern: value };
     const equal: Filter = { op: "eq", field: name, value };
-    return isBooleanText(value) ? { op: "or", terms: [equal, { op: "eq", field: name, value: value === "true" }] } : equal;
+    return isBooleanText(value)
+      ? { op: "or", terms: [equal, { op: "eq", field: name, value: value === "true" }] }
+      : equal;
   };
   return items === undefined ? one(field) : { op: "or", terms: [one(items), one(field)] };
 }
@@ -213,6 +235,7 @@ function parseValue(reader: Reader): FilterValue {
 function fieldPath(reader: Reader, token: Token): string {
   const path = token.text.replaceAll("/", ".");
   if (path.split(".").includes("")) throw reader.problem("a field name is empty", token);
-  if (path === "ALL_FIELDS") throw reader.problem("ALL_FIELDS is not supported: name the fields and join them by or", token);
+  if (path === "ALL_FIELDS")
+    throw reader.problem("ALL_FIELDS is not supported: name the fields and join them by or", token);
   return path;
 }

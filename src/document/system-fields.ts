@@ -53,11 +53,16 @@ function checkReserved(name: string, raw: string): void {
       return;
     case "integer": {
       const value = exactInteger(raw);
-      if (value === undefined || !isInt64(value)) throw refused(name, "must be an integer of 64 bits");
+      if (value === undefined || !isInt64(value))
+        throw refused(name, "must be an integer of 64 bits");
       return;
     }
     default:
-      if (raw !== '""') throw refused(name, "is a reserved field that this host does not store. Rename or remove the field");
+      if (raw !== '""')
+        throw refused(
+          name,
+          "is a reserved field that this host does not store. Rename or remove the field",
+        );
   }
 }
 

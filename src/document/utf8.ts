@@ -28,9 +28,12 @@ export function encodeUtf8(text: string): Promise<Buffer[]> {
 }
 
 /** The same for what `encode` makes of the text, piece by piece. */
-export async function encodeInTurns(text: string, encode: (piece: string) => string): Promise<Buffer[]> {
+export async function encodeInTurns(
+  text: string,
+  encode: (piece: string) => string,
+): Promise<Buffer[]> {
   const parts: Buffer[] = [];
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     await nextTurn();
     let end = Math.min(text.length, at + limits.decodeTurnBytes);
     // Half of a surrogate pair would become another character.

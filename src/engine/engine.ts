@@ -147,9 +147,16 @@ export interface DocumentStore {
    * The latest version, a deleted one too, or the version asked for, or the latest one at or before a time:
    * TARGET_TIME_OUT_OF_RANGE where that one was pruned.
    */
-  read(link: string, at?: { version?: number; atMicros?: number }): Promise<DocumentVersion | undefined>;
+  read(
+    link: string,
+    at?: { version?: number; atMicros?: number },
+  ): Promise<DocumentVersion | undefined>;
   page(query: PageQuery, signal?: AbortSignal, turn?: Turn): Promise<Page>;
-  count(query: Omit<PageQuery, "limit" | "cursor" | "expand" | "orderBy">, signal?: AbortSignal, turn?: Turn): Promise<number>;
+  count(
+    query: Omit<PageQuery, "limit" | "cursor" | "expand" | "orderBy">,
+    signal?: AbortSignal,
+    turn?: Turn,
+  ): Promise<number>;
   /** Versions of one link, newest first, below `beforeVersion` where given; ends early at limits.pageBytes of bodies. */
   versions(link: string, limit: number, beforeVersion?: number): Promise<DocumentVersion[]>;
   state(): Promise<IndexState>;
@@ -196,7 +203,11 @@ export interface Engine extends DocumentStore {
    * Reads a segment of our own back: digest, size, counts and the checksum of each row must agree, else INDEX_DAMAGED. Of a base,
    * what a restore of it gives, since all of it is there: versions that grow with time, none twice.
    */
-  readBack(segment: SegmentSource, signal: AbortSignal, background?: boolean): Promise<ChainContent | undefined>;
+  readBack(
+    segment: SegmentSource,
+    signal: AbortSignal,
+    background?: boolean,
+  ): Promise<ChainContent | undefined>;
   /** Checks all of the index while it is in use: its key indexes, each version, the counts. INDEX_DAMAGED names what is wrong. */
   check(signal: AbortSignal, onProgress?: (rows: number) => void): Promise<IndexCheck>;
   /** Whether it had been closed in good order before it was opened: after a kill or a power cut it has not. */
@@ -327,9 +338,23 @@ export interface EngineKit {
    * Checks all that a restore demands of the segments: digests, rows with their checksums and limits, and that the versions of each
    * link grow with time, none of them twice. BACKUP_DAMAGED, else what a restore would give.
    */
-  checkSegments(segments: SegmentSource[], signal: AbortSignal, onProgress?: (rows: number) => void): Promise<ChainContent>;
+  checkSegments(
+    segments: SegmentSource[],
+    signal: AbortSignal,
+    onProgress?: (rows: number) => void,
+  ): Promise<ChainContent>;
   /** Checks the checksums of about so many of a hundred rows, in runs that are spread over the time of each segment, others every time. No digests. */
-  sampleSegments(segments: SegmentSource[], percent: number, signal: AbortSignal, onProgress?: (rows: number) => void): Promise<Sampled>;
+  sampleSegments(
+    segments: SegmentSource[],
+    percent: number,
+    signal: AbortSignal,
+    onProgress?: (rows: number) => void,
+  ): Promise<Sampled>;
   /** As `near` of an engine, of the segments of one backup, whose digests are not looked at. */
-  nearSegments(segments: SegmentSource[], timeMicros: number, count: number, signal: AbortSignal): Promise<NearLog>;
+  nearSegments(
+    segments: SegmentSource[],
+    timeMicros: number,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<NearLog>;
 }

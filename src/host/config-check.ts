@@ -22,10 +22,18 @@ export async function checkConfiguration(given: HostOptions): Promise<void> {
   await resolveRoots(files, options.fileRoots, "file root");
   options.allowDestinations.map(parseAllowedDestination);
   clientTls(options.clientTls);
-  for (const directory of [options.dataDirectory, ...(options.autoBackupDirectory === undefined ? [] : [options.autoBackupDirectory])]) {
+  for (const directory of [
+    options.dataDirectory,
+    ...(options.autoBackupDirectory === undefined ? [] : [options.autoBackupDirectory]),
+  ]) {
     const path = resolve(directory);
     const status = await files.status(path);
-    if (status !== undefined && status.kind !== "directory") throw new HostError("CONFIGURATION_INVALID", `${path} is no directory.`);
-    if (status === undefined && (await files.status(dirname(path)))?.kind !== "directory") throw new HostError("CONFIGURATION_INVALID", `The directory ${path} is not there, and neither is its parent: make it, or mount the disk.`);
+    if (status !== undefined && status.kind !== "directory")
+      throw new HostError("CONFIGURATION_INVALID", `${path} is no directory.`);
+    if (status === undefined && (await files.status(dirname(path)))?.kind !== "directory")
+      throw new HostError(
+        "CONFIGURATION_INVALID",
+        `The directory ${path} is not there, and neither is its parent: make it, or mount the disk.`,
+      );
   }
 }

@@ -24,31 +24,59 @@ const problemOf = (work: () => unknown) => {
 };
 
 describe("durations", () => {
-  test.each([["500ms", 500], ["30s", 30_000], ["90m", 5_400_000], ["24h", 86_400_000], ["7d", 604_800_000], [" 0s ", 0]])("%s", (text, ms) => {
+  test.each([
+    ["500ms", 500],
+    ["30s", 30_000],
+    ["90m", 5_400_000],
+    ["24h", 86_400_000],
+    ["7d", 604_800_000],
+    [" 0s ", 0],
+  ])("%s", (text, ms) => {
     expect(parseDuration(text)).toBe(ms);
   });
   test.each(["", "24", "h", "1.5h", "-1h", "24 h", "1w", "1h30m"])("%j is none", (text) => {
-    expect(problemOf(() => parseDuration(text))).toMatch(/^CONFIGURATION_INVALID: .*write for example 24h/);
+    expect(problemOf(() => parseDuration(text))).toMatch(
+      /^CONFIGURATION_INVALID: .*write for example 24h/,
+    );
   });
 });
 
 describe("sizes", () => {
-  test.each([["0", 0], ["1000", 1000], ["500MiB", 524_288_000], ["64GiB", 2 ** 36], [" 1KiB ", 1024]])("%s", (text, bytes) => {
+  test.each([
+    ["0", 0],
+    ["1000", 1000],
+    ["500MiB", 524_288_000],
+    ["64GiB", 2 ** 36],
+    [" 1KiB ", 1024],
+  ])("%s", (text, bytes) => {
     expect(parseSize(text)).toBe(bytes);
   });
   test.each(["", "GiB", "1.5GiB", "-1", "10GB", "999999999999TiB"])("%j is none", (text) => {
-    expect(problemOf(() => parseSize(text))).toMatch(/^CONFIGURATION_INVALID: .*write for example 64GiB/);
+    expect(problemOf(() => parseSize(text))).toMatch(
+      /^CONFIGURATION_INVALID: .*write for example 64GiB/,
+    );
   });
 });
 
 describe("where a setting comes from", () => {
   test("nothing given leaves the defaults to the host", () => {
-    expect(readConfig({}, {})).toEqual({ dataDirectory: resolve("data"), secretFiles: [], certificateFiles: [] });
+    expect(readConfig({}, {})).toEqual({
+      dataDirectory: resolve("data"),
+      secretFiles: [],
+      certificateFiles: [],
+    });
   });
 
   test("flags go before the environment, which goes before the file; lists are taken whole", () => {
-    const config = file("id: file\nhttp-port: 1\nhistory: 1h\nhost-name: [a, b]\nbackup-root: /file\n");
-    const environment = { HOLDFAST_ID: "environment", HOLDFAST_HTTP_PORT: "2", HOLDFAST_HOST_NAME: "c, d", HOLDFAST_CONFIG: config };
+    const config = file(
+      "id: file\nhttp-port: 1\nhistory: 1h\nhost-name: [a, b]\nbackup-root: /file\n",
+    );
+    const environment = {
+      HOLDFAST_ID: "environment",
+      HOLDFAST_HTTP_PORT: "2",
+      HOLDFAST_HOST_NAME: "c, d",
+      HOLDFAST_CONFIG: config,
+    };
     expect(readConfig({ id: "flag", "grpc-port": undefined }, environment)).toMatchObject({
       id: "flag",
       httpPort: 2,
@@ -62,35 +90,99 @@ describe("where a setting comes from", () => {
     const tokens = join(directory, "tokens");
     writeFileSync(tokens, "t read\n");
     const values: Record<string, string> = {
-      "data-dir": "/d", "http-host": "::1", "http-port": "0", "grpc-host": "localhost", "grpc-port": "65535", id: "me",
-      factory: "/f=k", "memory-index": "/m", "backup-root": "/b", "auto-backup-directory": "/a", "backup-max-age": "2h", "file-root": "/r", history: "1d", "retain-versions": "7", "token-file": tokens, "host-name": "n",
-      "allow-destination": "store:8080", "ca-file": tokens, "client-cert": tokens, "client-key": tokens,
-      "transfer-space": "5GiB", "transfer-count": "3", "transfer-lease": "10m",
-      "cors-origin": "https://c.example", "tls-cert": tokens, "tls-key": tokens, "tls-client-ca": tokens,
-      "log-format": "pretty", "log-level": "debug",
+      "data-dir": "/d",
+      "http-host": "::1",
+      "http-port": "0",
+      "grpc-host": "localhost",
+      "grpc-port": "65535",
+      id: "me",
+      factory: "/f=k",
+      "memory-index": "/m",
+      "backup-root": "/b",
+      "auto-backup-directory": "/a",
+      "backup-max-age": "2h",
+      "file-root": "/r",
+      history: "1d",
+      "retain-versions": "7",
+      "token-file": tokens,
+      "host-name": "n",
+      "allow-destination": "store:8080",
+      "ca-file": tokens,
+      "client-cert": tokens,
+      "client-key": tokens,
+      "transfer-space": "5GiB",
+      "transfer-count": "3",
+      "transfer-lease": "10m",
+      "cors-origin": "https://c.example",
+      "tls-cert": tokens,
+      "tls-key": tokens,
+      "tls-client-ca": tokens,
+      "log-format": "pretty",
+      "log-level": "debug",
     };
     expect(Object.keys(values).sort()).toEqual(settings.map(({ name }) => name).sort());
     const expected = {
-      dataDirectory: "/d", httpHost: "::1", httpPort: 0, grpcHost: "localhost", grpcPort: 65535, id: "me",
-      factories: [{ path: "/f", kind: "k", indexLink: "/core/document-index" }], memoryIndexes: ["/m"], backupRoots: ["/b"], autoBackupDirectory: "/a", backupMaxAgeMs: 7_200_000, fileRoots: ["/r"],
-      historyMs: 86_400_000, retainedVersions: 7, secretFiles: Array.from({ length: 5 }, () => tokens), certificateFiles: [tokens, tokens], tokens: "t read\n", hostNames: ["n"],
-      allowDestinations: ["store:8080"], clientTls: { ca: "t read\n", certificate: "t read\n", key: "t read\n" },
+      dataDirectory: "/d",
+      httpHost: "::1",
+      httpPort: 0,
+      grpcHost: "localhost",
+      grpcPort: 65535,
+      id: "me",
+      factories: [{ path: "/f", kind: "k", indexLink: "/core/document-index" }],
+      memoryIndexes: ["/m"],
+      backupRoots: ["/b"],
+      autoBackupDirectory: "/a",
+      backupMaxAgeMs: 7_200_000,
+      fileRoots: ["/r"],
+      historyMs: 86_400_000,
+      retainedVersions: 7,
+      secretFiles: Array.from({ length: 5 }, () => tokens),
+      certificateFiles: [tokens, tokens],
+      tokens: "t read\n",
+      hostNames: ["n"],
+      allowDestinations: ["store:8080"],
+      clientTls: { ca: "t read\n", certificate: "t read\n", key: "t read\n" },
       transfers: { maxBytes: 5 * 2 ** 30, maxCount: 3, leaseMs: 600_000 },
-      corsOrigins: ["https://c.example"], tls: { certificate: "t read\n", key: "t read\n", clientCa: "t read\n" },
+      corsOrigins: ["https://c.example"],
+      tls: { certificate: "t read\n", key: "t read\n", clientCa: "t read\n" },
     };
     const many = new Set(settings.filter(({ many }) => many).map(({ name }) => name));
-    const flags = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, many.has(name) ? [value] : value]));
-    const environment = Object.fromEntries(Object.entries(values).map(([name, value]) => [`HOLDFAST_${name.toUpperCase().replaceAll("-", "_")}`, value]));
-    const config = file(Object.entries(values).map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`).join(""));
+    const flags = Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [name, many.has(name) ? [value] : value]),
+    );
+    const environment = Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [
+        `HOLDFAST_${name.toUpperCase().replaceAll("-", "_")}`,
+        value,
+      ]),
+    );
+    const config = file(
+      Object.entries(values)
+        .map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`)
+        .join(""),
+    );
     expect(readConfig(flags, {})).toEqual(expected);
     expect(readConfig({}, environment)).toEqual(expected);
     expect(readConfig({ config }, {})).toEqual(expected);
-    for (const [given, variables] of [[flags, {}], [{}, environment], [{ config }, {}]] as const) expect(readLogConfig(given, variables)).toEqual({ format: "pretty", level: "debug" });
+    for (const [given, variables] of [
+      [flags, {}],
+      [{}, environment],
+      [{ config }, {}],
+    ] as const)
+      expect(readLogConfig(given, variables)).toEqual({ format: "pretty", level: "debug" });
   });
 
   test("an empty variable is none; --config goes before HOLDFAST_CONFIG; an empty file is fine", () => {
-    expect(readConfig({}, { HOLDFAST_ID: "", HOLDFAST_CONFIG: "" })).toEqual({ dataDirectory: resolve("data"), secretFiles: [], certificateFiles: [] });
-    expect(readConfig({ config: file("# nothing\n") }, { HOLDFAST_CONFIG: "/nowhere" })).toEqual({ dataDirectory: resolve("data"), secretFiles: [], certificateFiles: [] });
+    expect(readConfig({}, { HOLDFAST_ID: "", HOLDFAST_CONFIG: "" })).toEqual({
+      dataDirectory: resolve("data"),
+      secretFiles: [],
+      certificateFiles: [],
+    });
+    expect(readConfig({ config: file("# nothing\n") }, { HOLDFAST_CONFIG: "/nowhere" })).toEqual({
+      dataDirectory: resolve("data"),
+      secretFiles: [],
+      certificateFiles: [],
+    });
   });
 });
 
@@ -98,21 +190,35 @@ describe("the log", () => {
   test("is for a terminal or for machines, as it comes, unless told", () => {
     expect(readLogConfig({}, {})).toEqual({ format: "auto", level: "info" });
   });
-  test.each([[{ "log-format": "xml" }, /log-format must be one of auto, json, pretty, not "xml"/], [{ "log-level": "loud" }, /log-level must be one of trace,.* not "loud"/]])("%j is refused", (flags, message) => {
+  test.each([
+    [{ "log-format": "xml" }, /log-format must be one of auto, json, pretty, not "xml"/],
+    [{ "log-level": "loud" }, /log-level must be one of trace,.* not "loud"/],
+  ])("%j is refused", (flags, message) => {
     expect(problemOf(() => readLogConfig(flags, {}))).toMatch(message);
   });
 });
 
 describe("factories", () => {
   test.each([
-    ["/core/books=com:example:Book", { path: "/core/books", kind: "com:example:Book", indexLink: "/core/document-index" }],
-    ["/core/books=com:example:Book@/core/scratch", { path: "/core/books", kind: "com:example:Book", indexLink: "/core/scratch" }],
+    [
+      "/core/books=com:example:Book",
+      { path: "/core/books", kind: "com:example:Book", indexLink: "/core/document-index" },
+    ],
+    [
+      "/core/books=com:example:Book@/core/scratch",
+      { path: "/core/books", kind: "com:example:Book", indexLink: "/core/scratch" },
+    ],
   ])("%s", (text, factory) => {
     expect(readConfig({ factory: [text] }, {}).factories).toEqual([factory]);
   });
-  test.each(["core/books=k", "/core/books", "/core/books=", "=k", "/core/books=k@scratch"])("%s is none", (text) => {
-    expect(problemOf(() => readConfig({ factory: [text] }, {}))).toMatch(/^CONFIGURATION_INVALID: .*write \/path=kind/);
-  });
+  test.each(["core/books=k", "/core/books", "/core/books=", "=k", "/core/books=k@scratch"])(
+    "%s is none",
+    (text) => {
+      expect(problemOf(() => readConfig({ factory: [text] }, {}))).toMatch(
+        /^CONFIGURATION_INVALID: .*write \/path=kind/,
+      );
+    },
+  );
 });
 
 describe("a file that is refused", () => {
@@ -136,39 +242,94 @@ describe("a file that is refused", () => {
   });
 
   test("files that cannot be read are named", () => {
-    expect(problemOf(() => readConfig({ config: "/nowhere.yaml" }, {}))).toMatch(/\/nowhere\.yaml cannot be read/);
-    expect(problemOf(() => readConfig({ "token-file": "/nowhere" }, {}))).toMatch(/token file \/nowhere cannot be read/);
-    expect(problemOf(() => readConfig({ "tls-cert": "/nowhere", "tls-key": "/nowhere" }, {}))).toMatch(/TLS certificate \/nowhere cannot be read/);
-    expect(problemOf(() => readConfig({ "tls-client-ca": "/nowhere" }, {}))).toMatch(/--tls-cert FILE --tls-key FILE/);
+    expect(problemOf(() => readConfig({ config: "/nowhere.yaml" }, {}))).toMatch(
+      /\/nowhere\.yaml cannot be read/,
+    );
+    expect(problemOf(() => readConfig({ "token-file": "/nowhere" }, {}))).toMatch(
+      /token file \/nowhere cannot be read/,
+    );
+    expect(
+      problemOf(() => readConfig({ "tls-cert": "/nowhere", "tls-key": "/nowhere" }, {})),
+    ).toMatch(/TLS certificate \/nowhere cannot be read/);
+    expect(problemOf(() => readConfig({ "tls-client-ca": "/nowhere" }, {}))).toMatch(
+      /--tls-cert FILE --tls-key FILE/,
+    );
   });
 });
 
 describe("options", () => {
   const check = (more: object) => problemOf(() => resolveOptions({ dataDirectory: "/d", ...more }));
   test("defaults", () => {
-    expect(resolveOptions({ dataDirectory: "/d" })).toMatchObject({ httpHost: "127.0.0.1", httpPort: 8000, grpcHost: "127.0.0.1", grpcPort: 8001, historyMs: 86_400_000, retainedVersions: 10_000, backupRoots: [] });
-    expect(resolveOptions({ dataDirectory: "/d" }).factories.map(({ path }) => path)).toEqual(["/core/examples", "/core/in-memory-examples"]);
+    expect(resolveOptions({ dataDirectory: "/d" })).toMatchObject({
+      httpHost: "127.0.0.1",
+      httpPort: 8000,
+      grpcHost: "127.0.0.1",
+      grpcPort: 8001,
+      historyMs: 86_400_000,
+      retainedVersions: 10_000,
+      backupRoots: [],
+    });
+    expect(resolveOptions({ dataDirectory: "/d" }).factories.map(({ path }) => path)).toEqual([
+      "/core/examples",
+      "/core/in-memory-examples",
+    ]);
   });
   test.each([
-    [{ httpPort: -1 }, /HTTP port/], [{ grpcPort: 65536 }, /gRPC port/], [{ httpPort: 1.5 }, /HTTP port/], [{ httpPort: Number.NaN }, /HTTP port/],
-    [{ retainedVersions: 0 }, /retained versions/], [{ historyMs: -1 }, /history/], [{ historyMs: Number.NaN }, /history/], [{ backupMaxAgeMs: 0 }, /a second at least/], [{ backupMaxAgeMs: Number.NaN }, /a second at least/],
-    [{ id: "" }, /host id/], [{ id: "a b" }, /host id/], [{ id: "x".repeat(129) }, /host id/],
-    [{ memoryIndexes: ["/core/document-index"] }, /not a link of its own/], [{ memoryIndexes: ["/m", "/m"] }, /not a link of its own/], [{ memoryIndexes: ["m"] }, /not a link/],
-    [{ factories: [{ path: "/core/management", kind: "k", indexLink: "/core/document-index" }] }, /taken by the host/],
-    [{ factories: [{ path: "/v1/x", kind: "k", indexLink: "/core/document-index" }] }, /taken by the host/],
+    [{ httpPort: -1 }, /HTTP port/],
+    [{ grpcPort: 65536 }, /gRPC port/],
+    [{ httpPort: 1.5 }, /HTTP port/],
+    [{ httpPort: Number.NaN }, /HTTP port/],
+    [{ retainedVersions: 0 }, /retained versions/],
+    [{ historyMs: -1 }, /history/],
+    [{ historyMs: Number.NaN }, /history/],
+    [{ backupMaxAgeMs: 0 }, /a second at least/],
+    [{ backupMaxAgeMs: Number.NaN }, /a second at least/],
+    [{ id: "" }, /host id/],
+    [{ id: "a b" }, /host id/],
+    [{ id: "x".repeat(129) }, /host id/],
+    [{ memoryIndexes: ["/core/document-index"] }, /not a link of its own/],
+    [{ memoryIndexes: ["/m", "/m"] }, /not a link of its own/],
+    [{ memoryIndexes: ["m"] }, /not a link/],
+    [
+      { factories: [{ path: "/core/management", kind: "k", indexLink: "/core/document-index" }] },
+      /taken by the host/,
+    ],
+    [
+      { factories: [{ path: "/v1/x", kind: "k", indexLink: "/core/document-index" }] },
+      /taken by the host/,
+    ],
     [{ factories: [{ path: "/x/", kind: "k", indexLink: "/core/document-index" }] }, /is none/],
     [{ factories: [{ path: "/x?y", kind: "k", indexLink: "/core/document-index" }] }, /is none/],
-    [{ factories: [{ path: "/core/document-index", kind: "k", indexLink: "/core/document-index" }] }, /taken by the host/],
-    ...["/core/management", "/core/query-tasks", "/local-files", "/local-files/x", "/metrics", "/healthz", "/v1", "/core/operation-index", "/core/document-index-backup", "/core/in-memory-document-index-backup"].map(
-      (link): [object, RegExp] => [{ memoryIndexes: [link] }, /taken by the host/],
-    ),
-    [{ memoryIndexes: ["/m"], factories: [{ path: "/m", kind: "k", indexLink: "/m" }] }, /taken by the host/],
+    [
+      {
+        factories: [{ path: "/core/document-index", kind: "k", indexLink: "/core/document-index" }],
+      },
+      /taken by the host/,
+    ],
+    ...[
+      "/core/management",
+      "/core/query-tasks",
+      "/local-files",
+      "/local-files/x",
+      "/metrics",
+      "/healthz",
+      "/v1",
+      "/core/operation-index",
+      "/core/document-index-backup",
+      "/core/in-memory-document-index-backup",
+    ].map((link): [object, RegExp] => [{ memoryIndexes: [link] }, /taken by the host/]),
+    [
+      { memoryIndexes: ["/m"], factories: [{ path: "/m", kind: "k", indexLink: "/m" }] },
+      /taken by the host/,
+    ],
     [{ dataDirectory: "" }, /data directory/],
   ])("%j is refused", (more, message) => {
     expect(check(more)).toMatch(message);
     expect(check(more)).toMatch(/^CONFIGURATION_INVALID/);
   });
   test("an option given as undefined is one not given", () => {
-    expect(resolveOptions({ dataDirectory: "/d", httpPort: undefined, memoryIndexes: undefined })).toMatchObject({ httpPort: 8000, memoryIndexes: [] });
+    expect(
+      resolveOptions({ dataDirectory: "/d", httpPort: undefined, memoryIndexes: undefined }),
+    ).toMatchObject({ httpPort: 8000, memoryIndexes: [] });
   });
 });

@@ -11,14 +11,16 @@ import { settings } from "./settings.js";
 
 type Values = Partial<Record<string, string | string[]>>;
 
-const invalid = (problem: string, cause?: unknown) => new HostError("CONFIGURATION_INVALID", problem, { cause });
+const invalid = (problem: string, cause?: unknown) =>
+  new HostError("CONFIGURATION_INVALID", problem, { cause });
 
 /** A duration as text, for example 24h, 90m, 30s, 7d or 500ms, in milliseconds. */
 export function parseDuration(text: string): number {
   const match = /^(\d+)(ms|s|m|h|d)$/.exec(text.trim());
   const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
   const unit = units[match?.[2] ?? ""];
-  if (!match || unit === undefined) throw invalid(`${JSON.stringify(text)} is no duration; write for example 24h, 90m or 7d.`);
+  if (!match || unit === undefined)
+    throw invalid(`${JSON.stringify(text)} is no duration; write for example 24h, 90m or 7d.`);
   return Number(match[1]) * unit;
 }
 
@@ -27,7 +29,8 @@ export function parseSize(text: string): number {
   const match = /^(\d{1,12})(KiB|MiB|GiB|TiB)?$/.exec(text.trim());
   const units: Record<string, number> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
   const bytes = Number(match?.[1]) * (units[match?.[2] ?? ""] ?? 1);
-  if (!match || !Number.isSafeInteger(bytes)) throw invalid(`${JSON.stringify(text)} is no size; write for example 64GiB or 500MiB.`);
+  if (!match || !Number.isSafeInteger(bytes))
+    throw invalid(`${JSON.stringify(text)} is no size; write for example 64GiB or 500MiB.`);
   return bytes;
 }
 
@@ -36,17 +39,28 @@ function readConfigFile(path: string): Values {
   try {
     value = parse(readFileSync(path, "utf8"));
   } catch (cause) {
-    throw invalid(`The configuration file ${path} cannot be read as YAML${cause instanceof Error ? `: ${cause.message}` : ""}.`, cause);
+    throw invalid(
+      `The configuration file ${path} cannot be read as YAML${cause instanceof Error ? `: ${cause.message}` : ""}.`,
+      cause,
+    );
   }
   if (value === null || value === undefined) return {};
-  if (typeof value !== "object" || Array.isArray(value)) throw invalid(`The configuration file ${path} must hold keys and values, for example: http-port: 8000`);
+  if (typeof value !== "object" || Array.isArray(value))
+    throw invalid(
+      `The configuration file ${path} must hold keys and values, for example: http-port: 8000`,
+    );
   const values: Values = {};
   for (const [name, given] of Object.entries(value)) {
     const setting = settings.find((one) => one.name === name);
-    if (!setting) throw invalid(`The configuration file ${path} has the unknown key ${name}; the keys are ${settings.map((one) => one.name).join(", ")}.`);
+    if (!setting)
+      throw invalid(
+        `The configuration file ${path} has the unknown key ${name}; the keys are ${settings.map((one) => one.name).join(", ")}.`,
+      );
     const list: unknown[] = Array.isArray(given) ? given : [given];
-    if (!list.every((one) => typeof one === "string" || typeof one === "number")) throw invalid(`The key ${name} in ${path} must be a text, a number or a list of them.`);
-    if (!setting.many && list.length !== 1) throw invalid(`The key ${name} in ${path} takes one value.`);
+    if (!list.every((one) => typeof one === "string" || typeof one === "number"))
+      throw invalid(`The key ${name} in ${path} must be a text, a number or a list of them.`);
+    if (!setting.many && list.length !== 1)
+      throw invalid(`The key ${name} in ${path} takes one value.`);
     values[name] = setting.many ? list.map(String) : String(list[0]);
   }
   return values;
@@ -56,19 +70,24 @@ function readEnvironment(environment: NodeJS.ProcessEnv): Values {
   const values: Values = {};
   for (const { name, many } of settings) {
     const value = environment[variableOf(name)];
-    if (value !== undefined && value !== "") values[name] = many ? value.split(",").map((one) => one.trim()) : value;
+    if (value !== undefined && value !== "")
+      values[name] = many ? value.split(",").map((one) => one.trim()) : value;
   }
   return values;
 }
 
 function parseFactory(text: string): FactoryDescription {
   const match = /^(\/[^=]+)=([^@]+)(?:@(\/.+))?$/.exec(text);
-  if (!match?.[1] || !match[2]) throw invalid(`${JSON.stringify(text)} is no factory; write /path=kind, for example /core/books=com:example:Book`);
+  if (!match?.[1] || !match[2])
+    throw invalid(
+      `${JSON.stringify(text)} is no factory; write /path=kind, for example /core/books=com:example:Book`,
+    );
   return { path: match[1], kind: match[2], indexLink: match[3] ?? durableIndexLink };
 }
 
 function parseInteger(name: string, text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw invalid(`${name} must be a whole number, not ${JSON.stringify(text)}.`);
+  if (!/^\d{1,15}$/.test(text))
+    throw invalid(`${name} must be a whole number, not ${JSON.stringify(text)}.`);
   return Number(text);
 }
 
@@ -79,14 +98,19 @@ export interface GivenSetting {
 }
 
 /** The variable of a setting. */
-export const variableOf = (name: string): string => `HOLDFAST_${name.toUpperCase().replaceAll("-", "_")}`;
+export const variableOf = (name: string): string =>
+  `HOLDFAST_${name.toUpperCase().replaceAll("-", "_")}`;
 
 /** What was given of each setting: flags before environment before file. The file comes from --config or HOLDFAST_CONFIG. */
-export function givenSettings(flags: Values, environment: NodeJS.ProcessEnv): Map<string, GivenSetting> {
+export function givenSettings(
+  flags: Values,
+  environment: NodeJS.ProcessEnv,
+): Map<string, GivenSetting> {
   const configFile = flags["config"] ?? (environment["HOLDFAST_CONFIG"] || undefined);
   const given = new Map<string, GivenSetting>();
   const take = (values: Values, from: (name: string) => string) => {
-    for (const [name, value] of Object.entries(values)) if (value !== undefined) given.set(name, { value, from: from(name) });
+    for (const [name, value] of Object.entries(values))
+      if (value !== undefined) given.set(name, { value, from: from(name) });
   };
   if (typeof configFile === "string") take(readConfigFile(configFile), () => configFile);
   take(readEnvironment(environment), variableOf);
@@ -95,7 +119,9 @@ export function givenSettings(flags: Values, environment: NodeJS.ProcessEnv): Ma
 }
 
 function readValues(flags: Values, environment: NodeJS.ProcessEnv): Values {
-  return Object.fromEntries([...givenSettings(flags, environment)].map(([name, { value }]) => [name, value]));
+  return Object.fromEntries(
+    [...givenSettings(flags, environment)].map(([name, { value }]) => [name, value]),
+  );
 }
 
 /** How the command writes its log. */
@@ -109,13 +135,21 @@ const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"]
 
 export function readLogConfig(flags: Values, environment: NodeJS.ProcessEnv): LogConfig {
   const values = readValues(flags, environment);
-  const choice = <Choice extends string>(name: string, choices: readonly Choice[], standard: Choice): Choice => {
+  const choice = <Choice extends string>(
+    name: string,
+    choices: readonly Choice[],
+    standard: Choice,
+  ): Choice => {
     const given = values[name] ?? standard;
     const chosen = choices.find((one) => one === given);
-    if (chosen === undefined) throw invalid(`${name} must be one of ${choices.join(", ")}, not ${JSON.stringify(given)}.`);
+    if (chosen === undefined)
+      throw invalid(`${name} must be one of ${choices.join(", ")}, not ${JSON.stringify(given)}.`);
     return chosen;
   };
-  return { format: choice("log-format", logFormats, "auto"), level: choice("log-level", logLevels, "info") };
+  return {
+    format: choice("log-format", logFormats, "auto"),
+    level: choice("log-level", logLevels, "info"),
+  };
 }
 
 /** Flags before environment before file, as options of a host. */
@@ -154,32 +188,62 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     factories: list("factory")?.map(parseFactory),
     memoryIndexes: list("memory-index"),
     backupRoots: list("backup-root")?.map((path) => resolve(path)),
-    autoBackupDirectory: autoBackupDirectory === undefined ? undefined : resolve(autoBackupDirectory),
+    autoBackupDirectory:
+      autoBackupDirectory === undefined ? undefined : resolve(autoBackupDirectory),
     backupMaxAgeMs: backupMaxAge === undefined ? undefined : parseDuration(backupMaxAge),
     fileRoots: list("file-root")?.map((path) => resolve(path)),
-    certificateFiles: ["tls-cert", "tls-client-ca"].flatMap((name) => text(name) ?? []).map((path) => resolve(path)),
-    secretFiles: ["token-file", "tls-cert", "tls-key", "tls-client-ca", "client-key"].flatMap((name) => text(name) ?? []).map((path) => resolve(path)),
+    certificateFiles: ["tls-cert", "tls-client-ca"]
+      .flatMap((name) => text(name) ?? [])
+      .map((path) => resolve(path)),
+    secretFiles: ["token-file", "tls-cert", "tls-key", "tls-client-ca", "client-key"]
+      .flatMap((name) => text(name) ?? [])
+      .map((path) => resolve(path)),
     historyMs: history === undefined ? undefined : parseDuration(history),
     retainedVersions: number("retain-versions"),
     tokens: file("token-file", "token file"),
     hostNames: list("host-name"),
     allowDestinations: list("allow-destination"),
-    clientTls: hasTls ? { ...(ca !== undefined && { ca }), ...(certificate !== undefined && { certificate }), ...(key !== undefined && { key }) } : undefined,
-    transfers: readTransfers(text("transfer-space"), number("transfer-count"), text("transfer-lease")),
+    clientTls: hasTls
+      ? {
+          ...(ca !== undefined && { ca }),
+          ...(certificate !== undefined && { certificate }),
+          ...(key !== undefined && { key }),
+        }
+      : undefined,
+    transfers: readTransfers(
+      text("transfer-space"),
+      number("transfer-count"),
+      text("transfer-lease"),
+    ),
     corsOrigins: list("cors-origin"),
     tls: readTls(text("tls-cert"), text("tls-key"), text("tls-client-ca")),
   };
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as HostOptions;
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as unknown as HostOptions;
 }
 
-function readTransfers(space: string | undefined, maxCount: number | undefined, lease: string | undefined): HostOptions["transfers"] | undefined {
+function readTransfers(
+  space: string | undefined,
+  maxCount: number | undefined,
+  lease: string | undefined,
+): HostOptions["transfers"] | undefined {
   if (space === undefined && maxCount === undefined && lease === undefined) return undefined;
-  return { ...(space !== undefined && { maxBytes: parseSize(space) }), ...(maxCount !== undefined && { maxCount }), ...(lease !== undefined && { leaseMs: parseDuration(lease) }) };
+  return {
+    ...(space !== undefined && { maxBytes: parseSize(space) }),
+    ...(maxCount !== undefined && { maxCount }),
+    ...(lease !== undefined && { leaseMs: parseDuration(lease) }),
+  };
 }
 
-function readTls(certificate: string | undefined, key: string | undefined, clientCa: string | undefined): TlsIdentity | undefined {
+function readTls(
+  certificate: string | undefined,
+  key: string | undefined,
+  clientCa: string | undefined,
+): TlsIdentity | undefined {
   if (certificate === undefined && key === undefined && clientCa === undefined) return undefined;
-  if (certificate === undefined || key === undefined) throw invalid("TLS takes both a certificate and its key: --tls-cert FILE --tls-key FILE.");
+  if (certificate === undefined || key === undefined)
+    throw invalid("TLS takes both a certificate and its key: --tls-cert FILE --tls-key FILE.");
   return {
     certificate: readText("TLS certificate", certificate),
     key: readText("TLS key", key),
@@ -194,10 +258,15 @@ function readText(what: string, path: string): string {
     file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const status = fstatSync(file);
     if (!status.isFile()) throw invalid(`The ${what} ${path} is not a regular file.`);
-    if (status.size > limits.secretFileBytes) throw invalid(`The ${what} ${path} has ${status.size} bytes; at most ${limits.secretFileBytes} are read.`);
+    if (status.size > limits.secretFileBytes)
+      throw invalid(
+        `The ${what} ${path} has ${status.size} bytes; at most ${limits.secretFileBytes} are read.`,
+      );
     return readFileSync(file, "utf8");
   } catch (cause) {
-    throw cause instanceof HostError ? cause : invalid(`The ${what} ${path} cannot be read.`, cause);
+    throw cause instanceof HostError
+      ? cause
+      : invalid(`The ${what} ${path} cannot be read.`, cause);
   } finally {
     if (file !== undefined) closeSync(file);
   }

@@ -5,7 +5,11 @@ import { checkOrigins } from "../security/origins.js";
 import { checkTls, type TlsIdentity } from "../security/tls.js";
 import type { FactoryDescription } from "../service/documents/document-service.js";
 import type { TransferLimits } from "../destination/transfer/transfer.js";
-import { defaultFactories, durableIndexLink, inMemoryIndexLink } from "../service/documents/factories.js";
+import {
+  defaultFactories,
+  durableIndexLink,
+  inMemoryIndexLink,
+} from "../service/documents/factories.js";
 
 /** What a host is made of. Everything but the data directory has a default. */
 export interface HostOptions {
@@ -72,14 +76,31 @@ export interface HostLogger {
 
 const silent: HostLogger = { info() {}, warn() {}, error() {} };
 
-export type ResolvedOptions = Required<Omit<HostOptions, "id" | "tokens" | "tls" | "transfers" | "autoBackupDirectory" | "backupMaxAgeMs">> & Pick<HostOptions, "id" | "tokens" | "tls" | "autoBackupDirectory" | "backupMaxAgeMs"> & { transfers: TransferLimits };
+export type ResolvedOptions = Required<
+  Omit<
+    HostOptions,
+    "id" | "tokens" | "tls" | "transfers" | "autoBackupDirectory" | "backupMaxAgeMs"
+  >
+> &
+  Pick<HostOptions, "id" | "tokens" | "tls" | "autoBackupDirectory" | "backupMaxAgeMs"> & {
+    transfers: TransferLimits;
+  };
 
 /** 1 to 128 printable characters without spaces: it goes into documents and file names of logs. */
 export function isHostId(text: string): boolean {
   return /^[\x21-\x7e]{1,128}$/.test(text);
 }
 
-const hostPaths = ["/v1", "/core/management", "/core/operation-index", "/core/query-tasks", "/core/query-page", "/local-files", "/metrics", "/healthz"];
+const hostPaths = [
+  "/v1",
+  "/core/management",
+  "/core/operation-index",
+  "/core/query-tasks",
+  "/core/query-page",
+  "/local-files",
+  "/metrics",
+  "/healthz",
+];
 
 /** Whether a path is one that the host serves itself. */
 function isHostPath(path: string): boolean {
@@ -107,34 +128,57 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     corsOrigins: [],
     logger: silent,
     seams: systemSeams,
-    ...(Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as HostOptions),
+    ...(Object.fromEntries(
+      Object.entries(options).filter(([, value]) => value !== undefined),
+    ) as unknown as HostOptions),
     factories: [...defaultFactories, ...(options.factories ?? [])],
-    transfers: { maxCount: limits.transfers, maxBytes: limits.transferBytes, leaseMs: limits.transferLeaseMs, ...options.transfers },
+    transfers: {
+      maxCount: limits.transfers,
+      maxBytes: limits.transferBytes,
+      leaseMs: limits.transferLeaseMs,
+      ...options.transfers,
+    },
   };
   const invalid = (problem: string) => new HostError("CONFIGURATION_INVALID", problem);
   if (!options.dataDirectory) throw invalid("A data directory is needed: --data-dir DIR.");
-  for (const [name, port] of [["HTTP", resolved.httpPort], ["gRPC", resolved.grpcPort]] as const) {
-    if (!Number.isInteger(port) || port < 0 || port > 65535) throw invalid(`The ${name} port ${port} is none: give a number from 0 to 65535.`);
+  for (const [name, port] of [
+    ["HTTP", resolved.httpPort],
+    ["gRPC", resolved.grpcPort],
+  ] as const) {
+    if (!Number.isInteger(port) || port < 0 || port > 65535)
+      throw invalid(`The ${name} port ${port} is none: give a number from 0 to 65535.`);
   }
-  if (!Number.isInteger(resolved.retainedVersions) || resolved.retainedVersions < 1) throw invalid("The count of retained versions must be at least 1.");
+  if (!Number.isInteger(resolved.retainedVersions) || resolved.retainedVersions < 1)
+    throw invalid("The count of retained versions must be at least 1.");
   if (!(resolved.historyMs >= 0)) throw invalid("The history must be a duration, for example 24h.");
-  if (options.backupMaxAgeMs !== undefined && !(options.backupMaxAgeMs >= limits.backupAgeCheckMs)) throw invalid("The age that the newest backup may have must be a second at least, for example 24h.");
-  if (options.id !== undefined && !isHostId(options.id)) throw invalid("The host id must be 1 to 128 printable characters without spaces.");
+  if (options.backupMaxAgeMs !== undefined && !(options.backupMaxAgeMs >= limits.backupAgeCheckMs))
+    throw invalid(
+      "The age that the newest backup may have must be a second at least, for example 24h.",
+    );
+  if (options.id !== undefined && !isHostId(options.id))
+    throw invalid("The host id must be 1 to 128 printable characters without spaces.");
   if (options.tls !== undefined) checkTls(options.tls);
   checkOrigins(resolved.corsOrigins, options.tokens !== undefined);
   const indexLinks = [durableIndexLink, inMemoryIndexLink, ...resolved.memoryIndexes];
   const paths = new Set<string>();
   for (const { path, indexLink } of resolved.factories) {
-    if (!/^\/[^\s?#]*[^\s?#/]$/.test(path)) throw invalid(`The factory path ${path} is none: write /path.`);
+    if (!/^\/[^\s?#]*[^\s?#/]$/.test(path))
+      throw invalid(`The factory path ${path} is none: write /path.`);
     const taken = isHostPath(path);
-    if (taken || indexLinks.some((link) => path === link || path === `${link}-backup`)) throw invalid(`The factory path ${path} is taken by the host.`);
+    if (taken || indexLinks.some((link) => path === link || path === `${link}-backup`))
+      throw invalid(`The factory path ${path} is taken by the host.`);
     if (paths.has(path)) throw invalid(`The factory ${path} is there twice.`);
     paths.add(path);
-    if (!indexLinks.includes(indexLink)) throw invalid(`The factory ${path} wants the index ${indexLink}, which is not there; add --memory-index ${indexLink}.`);
+    if (!indexLinks.includes(indexLink))
+      throw invalid(
+        `The factory ${path} wants the index ${indexLink}, which is not there; add --memory-index ${indexLink}.`,
+      );
   }
   for (const link of resolved.memoryIndexes) {
-    if (isHostPath(link) || indexLinks.some((one) => link === `${one}-backup`)) throw invalid(`The in-memory index ${link} has a link that is taken by the host.`);
-    if (!/^\/[\w./-]{1,200}$/.test(link) || indexLinks.filter((one) => one === link).length > 1) throw invalid(`The in-memory index ${link} is not a link of its own.`);
+    if (isHostPath(link) || indexLinks.some((one) => link === `${one}-backup`))
+      throw invalid(`The in-memory index ${link} has a link that is taken by the host.`);
+    if (!/^\/[\w./-]{1,200}$/.test(link) || indexLinks.filter((one) => one === link).length > 1)
+      throw invalid(`The in-memory index ${link} is not a link of its own.`);
   }
   return resolved;
 }

@@ -36,13 +36,21 @@ import { createBodyReader } from "../service/documents/body-reader.js";
 import { createClientShares } from "../service/host/client-shares.js";
 import { createDocumentService } from "../service/documents/documents.js";
 import { durableIndexLink, inMemoryIndexLink } from "../service/documents/factories.js";
-import type { HostDescription, ManagementService, OperationService } from "../service/backups/management-service.js";
+import type {
+  HostDescription,
+  ManagementService,
+  OperationService,
+} from "../service/backups/management-service.js";
 import { createIndexStates, type IndexStates } from "../service/backups/index-states.js";
 import { createManagementService } from "../service/backups/management.js";
 import { filePlaces } from "../service/backups/file-places.js";
 import { createHostControl, type HostControl } from "../service/host/host-control.js";
 import { httpPlaces } from "../service/backups/http-places.js";
-import { createOperationTrace, operationIndexLink, operationKind } from "../service/host/operation-trace.js";
+import {
+  createOperationTrace,
+  operationIndexLink,
+  operationKind,
+} from "../service/host/operation-trace.js";
 import { singleHostGroup } from "../service/host/peers.js";
 import { placesByScheme } from "../service/backups/places.js";
 import { createQueryTasks } from "../xenon/query/query-tasks.js";
@@ -130,7 +138,9 @@ export async function createHost(hostOptions: HostOptions): Promise<Host> {
     const failures: unknown[] = [];
     for (const close of closers.splice(0).reverse()) {
       // One that fails must not keep the rest open.
-      await Promise.resolve().then(close).catch((error: unknown) => failures.push(error));
+      await Promise.resolve()
+        .then(close)
+        .catch((error: unknown) => failures.push(error));
     }
     if (failures.length > 0) throw failures[0];
   };
@@ -142,15 +152,30 @@ export async function createHost(hostOptions: HostOptions): Promise<Host> {
   }
 }
 
-async function start(options: ResolvedOptions, closers: Closers, closeAll: () => Promise<void>): Promise<Host> {
+async function start(
+  options: ResolvedOptions,
+  closers: Closers,
+  closeAll: () => Promise<void>,
+): Promise<Host> {
   const { seams, logger } = options;
   const { files } = seams;
   const dataDirectory = resolve(options.dataDirectory);
-  if ((await files.status(dataDirectory)) === undefined) await makeDirectory(options, dataDirectory);
+  if ((await files.status(dataDirectory)) === undefined)
+    await makeDirectory(options, dataDirectory);
   const auditDirectory = join(dataDirectory, "audit");
   const certificates = new Set(options.certificateFiles);
-  for (const wide of await openToOthers(files, [dataDirectory, auditDirectory, join(auditDirectory, "audit.log"), join(auditDirectory, "refused.log"), ...options.secretFiles.filter((path) => !certificates.has(path)), ...options.backupRoots])) {
-    logger.warn(wide, "other users may use this file or directory; restrict it, for example with chmod go=");
+  for (const wide of await openToOthers(files, [
+    dataDirectory,
+    auditDirectory,
+    join(auditDirectory, "audit.log"),
+    join(auditDirectory, "refused.log"),
+    ...options.secretFiles.filter((path) => !certificates.has(path)),
+    ...options.backupRoots,
+  ])) {
+    logger.warn(
+      wide,
+      "other users may use this file or directory; restrict it, for example with chmod go=",
+    );
   }
   const lock = lockDirectory(join(dataDirectory, "lock.sqlite"));
   closers.push(() => lock.release());
@@ -161,19 +186,30 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   await files.removeTree(temporaryDirectory);
   await files.makeDirectory(temporaryDirectory);
   // Small files that a kill left half written.
-  for (const name of await files.list(dataDirectory)) if (name.startsWith(temporaryPrefix)) await files.remove(join(dataDirectory, name));
+  for (const name of await files.list(dataDirectory))
+    if (name.startsWith(temporaryPrefix)) await files.remove(join(dataDirectory, name));
   const onInternalError = (thrown: unknown) => logger.error({ err: thrown }, "internal error");
 
   // What is made later and asked for by what is made before it.
-  const late: { autoBackup?: AutoBackup; health?: HealthRegistry; backupHealth?: BackupHealthWatch; states?: IndexStates } = {};
-  const indexes = await openIndexes(options, dataDirectory, hostId, closers, { onBackgroundError: onInternalError, onCommit: () => late.autoBackup?.changed() });
+  const late: {
+    autoBackup?: AutoBackup;
+    health?: HealthRegistry;
+    backupHealth?: BackupHealthWatch;
+    states?: IndexStates;
+  } = {};
+  const indexes = await openIndexes(options, dataDirectory, hostId, closers, {
+    onBackgroundError: onInternalError,
+    onCommit: () => late.autoBackup?.changed(),
+  });
   for (const link of tokens?.indexes() ?? []) {
-    if (!indexes.has(link) && link !== operationIndexLink) logger.warn({ index: link }, "a token is for an index that this host does not have");
+    if (!indexes.has(link) && link !== operationIndexLink)
+      logger.warn({ index: link }, "a token is for an index that this host does not have");
   }
   await keepHostId(options, dataDirectory, hostId);
   const indexOf = (link: string): DocumentIndex => {
     const index = indexes.get(link);
-    if (!index) throw new HostError("INDEX_NOT_FOUND", `Service not found: ${link}`, { metadata: { link } });
+    if (!index)
+      throw new HostError("INDEX_NOT_FOUND", `Service not found: ${link}`, { metadata: { link } });
     return index;
   };
   closers.push(startSweeping([...indexes.values()], onInternalError));
@@ -181,20 +217,30 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const stats = createStats(seams.nowMicros);
   const metrics = createMetrics({ nowMicros: seams.nowMicros, version: productVersion });
   closers.push(() => metrics.close());
-  const backups = await openBackupRecords({ seams, path: join(dataDirectory, "backup-records.json"), warn: (fields, message) => logger.warn(fields, message) });
+  const backups = await openBackupRecords({
+    seams,
+    path: join(dataDirectory, "backup-records.json"),
+    warn: (fields, message) => logger.warn(fields, message),
+  });
   closers.push(() => backups.close());
   // Behind the operations, which read by them.
   closers.push(() => late.states?.close());
   const audit = await openAuditLog({
     seams,
     directory: auditDirectory,
-    onLost: (error, count) => logger.error({ err: error, count }, "lines of the audit log could not be written"),
+    onLost: (error, count) =>
+      logger.error({ err: error, count }, "lines of the audit log could not be written"),
   });
   // Behind all that writes to it.
   closers.push(() => audit.close());
   const operations = await openOperations({
     seams,
-    journal: operationJournal(seams, join(dataDirectory, "operations"), (path) => logger.warn({ path }, "an operation's file is damaged; it is left out of the operations list. Remove the file to silence this warning")),
+    journal: operationJournal(seams, join(dataDirectory, "operations"), (path) =>
+      logger.warn(
+        { path },
+        "an operation's file is damaged; it is left out of the operations list. Remove the file to silence this warning",
+      ),
+    ),
     onSettled: (view) => {
       logOperation(logger, view);
       void audit.record(operationEntry(view));
@@ -203,30 +249,56 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
       metrics.noteOperation(view);
       late.backupHealth?.changed();
     },
-    onJournalError: (error) => logger.warn({ err: error }, "an operation could not be written down; it is forgotten when the host stops"),
+    onJournalError: (error) =>
+      logger.warn(
+        { err: error },
+        "an operation could not be written down; it is forgotten when the host stops",
+      ),
   });
   closers.push(() => operations.close(limits.shutdownMs));
-  const ring = sqliteKit.openRing({ link: operationIndexLink, maxDocuments: limits.tracedOperations, maxAgeMicros: limits.tracedAgeMicros, nowMicros: seams.nowMicros });
+  const ring = sqliteKit.openRing({
+    link: operationIndexLink,
+    maxDocuments: limits.tracedOperations,
+    maxAgeMicros: limits.tracedAgeMicros,
+    nowMicros: seams.nowMicros,
+  });
   closers.push(() => ring.close());
   const trace = createOperationTrace({ ring, hostId, onError: onInternalError });
   const bodies = createBodyReader();
   closers.push(() => bodies.close());
   const documents = createDocumentService({
-    factories: [...options.factories, { path: operationIndexLink, kind: operationKind, indexLink: operationIndexLink }],
+    factories: [
+      ...options.factories,
+      { path: operationIndexLink, kind: operationKind, indexLink: operationIndexLink },
+    ],
     indexOf: (link) => (link === operationIndexLink ? ring : indexOf(link)),
     lineageOf: (link) => (link === operationIndexLink ? link : indexOf(link).lineage()),
     hostId,
     newId: seams.randomId,
     readBody: bodies.read,
   });
-  const queries = createQueryTasks({ storeOf: (link) => (link === operationIndexLink ? { ...ring, lineage: () => link } : indexOf(link)), nowMicros: seams.nowMicros, newId: seams.randomId, onInternalError });
+  const queries = createQueryTasks({
+    storeOf: (link) =>
+      link === operationIndexLink ? { ...ring, lineage: () => link } : indexOf(link),
+    nowMicros: seams.nowMicros,
+    newId: seams.randomId,
+    onInternalError,
+  });
   closers.push(() => queries.close());
   const startTimeMicros = seams.nowMicros();
-  const autoBackupDirectory = resolve(options.autoBackupDirectory ?? join(dataDirectory, "auto-backup"));
+  const autoBackupDirectory = resolve(
+    options.autoBackupDirectory ?? join(dataDirectory, "auto-backup"),
+  );
   const backupMaxAgeMicros = (options.backupMaxAgeMs ?? 0) * 1000;
   const durableIndex = indexOf(durableIndexLink);
   const backupHealth = watchBackupHealth({
-    facts: () => ({ nowMicros: seams.nowMicros(), startMicros: startTimeMicros, maxAgeMicros: backupMaxAgeMicros, indexLink: durableIndexLink, records: backups.all() }),
+    facts: () => ({
+      nowMicros: seams.nowMicros(),
+      startMicros: startTimeMicros,
+      maxAgeMicros: backupMaxAgeMicros,
+      indexLink: durableIndexLink,
+      records: backups.all(),
+    }),
     hasDocuments: async () => (await durableIndex.state()).versions > 0,
     autoBackupCurrent: () => late.autoBackup?.status().state === "CURRENT",
     onChange({ healthy, problem }) {
@@ -240,7 +312,8 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   closers.push(() => backupHealth.close());
   let httpAddress = { host: options.httpHost, port: options.httpPort };
   let grpcAddress = { host: options.grpcHost, port: options.grpcPort };
-  const show = ({ host, port }: typeof httpAddress) => `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const show = ({ host, port }: typeof httpAddress) =>
+    `${host.includes(":") ? `[${host}]` : host}:${port}`;
   const describeHost = async (): Promise<HostDescription> => ({
     id: hostId,
     version: productVersion,
@@ -248,7 +321,10 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     dataDirectory,
     backupRoots: roots.paths,
     autoBackupDirectory,
-    disk: { freeBytes: await files.freeBytes(dataDirectory), totalBytes: await files.totalBytes(dataDirectory) },
+    disk: {
+      freeBytes: await files.freeBytes(dataDirectory),
+      totalBytes: await files.totalBytes(dataDirectory),
+    },
     httpAddress: show(httpAddress),
     grpcAddress: show(grpcAddress),
     tls: options.tls !== undefined,
@@ -259,21 +335,46 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   });
   const realDataDirectory = await files.realPath(dataDirectory);
   const realAutoBackupDirectory = await resolveLinks(files, autoBackupDirectory);
-  if (isWithin(realAutoBackupDirectory, realDataDirectory) && realAutoBackupDirectory !== join(realDataDirectory, "auto-backup")) {
-    throw new HostError("CONFIGURATION_INVALID", `The directory for automatic backups, ${autoBackupDirectory}, lies in the data directory, where the host removes what is not its own: name one outside, or none for auto-backup in it.`);
+  if (
+    isWithin(realAutoBackupDirectory, realDataDirectory) &&
+    realAutoBackupDirectory !== join(realDataDirectory, "auto-backup")
+  ) {
+    throw new HostError(
+      "CONFIGURATION_INVALID",
+      `The directory for automatic backups, ${autoBackupDirectory}, lies in the data directory, where the host removes what is not its own: name one outside, or none for auto-backup in it.`,
+    );
   }
-  const fileUris = filePlaces({ seams, roots, dataDirectory: realDataDirectory, autoBackupDirectory: realAutoBackupDirectory });
+  const fileUris = filePlaces({
+    seams,
+    roots,
+    dataDirectory: realDataDirectory,
+    autoBackupDirectory: realAutoBackupDirectory,
+  });
   // Who has to show a token or a certificate may not make files wherever the host's user may, nor beside its backups, unless somebody said so.
   const authenticated = tokens !== undefined || options.tls?.clientCa !== undefined;
-  const fileRoots = options.fileRoots.length > 0 ? await resolveRoots(files, options.fileRoots, "file root") : authenticated ? undefined : roots;
+  const fileRoots =
+    options.fileRoots.length > 0
+      ? await resolveRoots(files, options.fileRoots, "file root")
+      : authenticated
+        ? undefined
+        : roots;
   const fileStore = await openFileStore(seams, {
     directory: join(dataDirectory, "file-services"),
     roots: fileRoots,
-    closed: [realDataDirectory, realAutoBackupDirectory, ...(await Promise.all(options.secretFiles.map((path) => resolveLinks(files, resolve(path)))))],
+    closed: [
+      realDataDirectory,
+      realAutoBackupDirectory,
+      ...(await Promise.all(options.secretFiles.map((path) => resolveLinks(files, resolve(path))))),
+    ],
     onBackgroundError: onInternalError,
   });
   closers.push(() => fileStore.close());
-  const transfers = await openTransfers(seams, join(dataDirectory, "transfers"), options.transfers, onInternalError);
+  const transfers = await openTransfers(
+    seams,
+    join(dataDirectory, "transfers"),
+    options.transfers,
+    onInternalError,
+  );
   closers.push(() => transfers.close());
   const sentManifests = await openSentManifests(seams, join(dataDirectory, "sent-manifests"));
   const httpUris = httpPlaces({
@@ -285,14 +386,35 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     tls: clientTls(options.clientTls),
     temporaryDirectory,
   });
-  const verifications = await openVerifications(seams, join(dataDirectory, "verifications.json"), (error) => logger.warn({ err: error }, "what was remembered of checks of backups cannot be read; it is begun anew"));
-  const written = await openWrittenManifests(seams, join(dataDirectory, "written-manifests.json"), (error) => logger.warn({ err: error }, "the record of written backups cannot be read: the next backup to each destination is a new base"));
+  const verifications = await openVerifications(
+    seams,
+    join(dataDirectory, "verifications.json"),
+    (error) =>
+      logger.warn(
+        { err: error },
+        "what was remembered of checks of backups cannot be read; it is begun anew",
+      ),
+  );
+  const written = await openWrittenManifests(
+    seams,
+    join(dataDirectory, "written-manifests.json"),
+    (error) =>
+      logger.warn(
+        { err: error },
+        "the record of written backups cannot be read: the next backup to each destination is a new base",
+      ),
+  );
   const reading = {
     seams,
     kit: sqliteKit,
     indexOf,
     ownIndexIds: () => [...indexes.values()].map((index) => index.indexId()),
-    placesOf: placesByScheme({ file: fileUris, http: httpUris, https: httpUris, transfer: transferPlaces(seams, transfers, sentManifests) }),
+    placesOf: placesByScheme({
+      file: fileUris,
+      http: httpUris,
+      https: httpUris,
+      transfer: transferPlaces(seams, transfers, sentManifests),
+    }),
     temporaryDirectory,
   };
   const states = createIndexStates(reading);
@@ -310,17 +432,28 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     pauseAutoBackup: async () => (await late.autoBackup?.pause()) ?? (() => {}),
   });
 
-  await checkAfterUncleanStop(durableIndex, (link) => management.checkIndex(link), (fields, message) => logger.warn(fields, message));
+  await checkAfterUncleanStop(
+    durableIndex,
+    (link) => management.checkIndex(link),
+    (fields, message) => logger.warn(fields, message),
+  );
 
   const requests = createRequests({
     counter: metrics.requests,
     log: (request) => logger.info(request, "request"),
     trace: (request) => trace.record(request),
   });
-  const streams = createStreamService({ files, transfers, management, operations, idleMs: options.streamIdleMs });
+  const streams = createStreamService({
+    files,
+    transfers,
+    management,
+    operations,
+    idleMs: options.streamIdleMs,
+  });
   const started = await startAutoBackup({
     seams,
-    isDamaged: (manifestSha256) => verifications.isDamaged({ uri: pathToFileURL(realAutoBackupDirectory).href, manifestSha256 }),
+    isDamaged: (manifestSha256) =>
+      verifications.isDamaged({ uri: pathToFileURL(realAutoBackupDirectory).href, manifestSha256 }),
     written,
     index: durableIndex,
     directory: autoBackupDirectory,
@@ -329,7 +462,11 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     settingPath: join(dataDirectory, "auto-backup.json"),
     stats,
     warn: (fields, message) => logger.warn(fields, message),
-    onRun: (run) => backups.noteAutoBackup(run, { indexLink: durableIndexLink, destination: pathToFileURL(realAutoBackupDirectory).href }),
+    onRun: (run) =>
+      backups.noteAutoBackup(run, {
+        indexLink: durableIndexLink,
+        destination: pathToFileURL(realAutoBackupDirectory).href,
+      }),
     onHealth: (problem) => backupHealth.autoBackup(problem),
     onBackgroundError: onInternalError,
   });
@@ -345,15 +482,37 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
     shutDown: () => void host.close().catch(onInternalError),
   });
   const auditor = createAuditor(audit, tokens);
-  const access = createAccess(tokens, (caller, action, error) => auditor.refused(caller, { action }, error));
-  const isLimited: IsLimited = (header) => access.indexesOf({ via: "other", address: undefined, bearerToken: bearerTokenOf(header.get("authorization")) }) !== undefined;
-  const services = hostServices({ isLimited, documents, management, operations, streams, control, nowMicros: seams.nowMicros });
-  const health = createHealth([...services.map(({ service }) => service.typeName), "backup", "clock"]);
+  const access = createAccess(tokens, (caller, action, error) =>
+    auditor.refused(caller, { action }, error),
+  );
+  const isLimited: IsLimited = (header) =>
+    access.indexesOf({
+      via: "other",
+      address: undefined,
+      bearerToken: bearerTokenOf(header.get("authorization")),
+    }) !== undefined;
+  const services = hostServices({
+    isLimited,
+    documents,
+    management,
+    operations,
+    streams,
+    control,
+    nowMicros: seams.nowMicros,
+  });
+  const health = createHealth([
+    ...services.map(({ service }) => service.typeName),
+    "backup",
+    "clock",
+  ]);
   late.health = health;
   health.set("backup", (await backupHealth.look()).healthy);
   closers.push(
     await watchClock({
-      indexes: [...indexes].map(([link, index]) => ({ link, positionMicros: async () => (await index.state()).positionMicros })),
+      indexes: [...indexes].map(([link, index]) => ({
+        link,
+        positionMicros: async () => (await index.state()).positionMicros,
+      })),
       nowMicros: seams.nowMicros,
       onChange(problem) {
         health.set("clock", problem === undefined);
@@ -365,7 +524,9 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const registry = messageRegistry(services);
   const authorize = authorizeMethods(access);
   const auditCalls = auditInterceptor(auditor);
-  const ownIndexes = access.withTokens ? messageAccessInterceptor(access, { documents, operations }) : undefined;
+  const ownIndexes = access.withTokens
+    ? messageAccessInterceptor(access, { documents, operations })
+    : undefined;
   // Without tokens nobody can be told from anybody.
   const identify = identifyBy(tokens);
   const clientShares = tokens === undefined ? undefined : createClientShares(operations);
@@ -373,36 +534,102 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   const admission: Admission = {
     identify,
     shares: createRequestShares(),
-    failedLogins: createFailedLogins(() => performance.now(), (address, count) => logger.warn({ address, count }, "requests with an unknown token")),
+    failedLogins: createFailedLogins(
+      () => performance.now(),
+      (address, count) => logger.warn({ address, count }, "requests with an unknown token"),
+    ),
     connectionLimits: connectionLimits(await openFilesLimit(seams.files)),
-    onShed: (count) => logger.warn({ count }, "connections without a known token were closed for new ones: a port has as many as it may"),
+    onShed: (count) =>
+      logger.warn(
+        { count },
+        "connections without a known token were closed for new ones: a port has as many as it may",
+      ),
   };
   const http = createHttpServer({
     host: options.httpHost,
     port: options.httpPort,
     hostNames: hostNames(options.httpHost, options.hostNames),
-    takesStreams: (url) => url.startsWith(transferPrefix) || url.startsWith(localFilePrefix) || url.startsWith(importPath),
+    takesStreams: (url) =>
+      url.startsWith(transferPrefix) ||
+      url.startsWith(localFilePrefix) ||
+      url.startsWith(importPath),
     corsOrigins: options.corsOrigins,
     admission,
     handlers: [
-      createXenonDialect({ documents, management, operations, control, queries, fileStore, idleMs: options.streamIdleMs, indexLinks: [...indexes.keys()], hostId, startTimeMicros, shares: clientShares, access, identify, auditor }),
+      createXenonDialect({
+        documents,
+        management,
+        operations,
+        control,
+        queries,
+        fileStore,
+        idleMs: options.streamIdleMs,
+        indexLinks: [...indexes.keys()],
+        hostId,
+        startTimeMicros,
+        shares: clientShares,
+        access,
+        identify,
+        auditor,
+      }),
       ...(options.corsOrigins.length > 0 ? [createCors(options.corsOrigins)] : []),
       createHealthCheck(health),
-      createMetricsHandler({ exposition: () => metrics.read({ describeHost, operations, streams, stats, autoBackup: () => started.autoBackup.status() }), access }),
-      createConnectHandler({ services: [...services, health.service], authorize, share, audit: auditCalls, indexes: ownIndexes, onInternalError }),
+      createMetricsHandler({
+        exposition: () =>
+          metrics.read({
+            describeHost,
+            operations,
+            streams,
+            stats,
+            autoBackup: () => started.autoBackup.status(),
+          }),
+        access,
+      }),
+      createConnectHandler({
+        services: [...services, health.service],
+        authorize,
+        share,
+        audit: auditCalls,
+        indexes: ownIndexes,
+        onInternalError,
+      }),
       createOpenApiHandler({ services, access, version: productVersion }),
-      createDocumentStreamRoutes({ documents, idleMs: options.streamIdleMs, authorize, access, auditor, registry, onInternalError }),
+      createDocumentStreamRoutes({
+        documents,
+        idleMs: options.streamIdleMs,
+        authorize,
+        access,
+        auditor,
+        registry,
+        onInternalError,
+      }),
       createTransferRoutes({ streams, authorize, access, auditor, registry, onInternalError }),
-      createRestHandler({ services, authorize, share, audit: auditCalls, indexes: ownIndexes, onInternalError }),
+      createRestHandler({
+        services,
+        authorize,
+        share,
+        audit: auditCalls,
+        indexes: ownIndexes,
+        onInternalError,
+      }),
     ],
     sendError,
     onInternalError,
-    onRefused: (request, error) => auditor.refused(callerOf(request, "other"), { action: `${request.method} ${withoutSecrets(request.url ?? "")}` }, error),
+    onRefused: (request, error) =>
+      auditor.refused(
+        callerOf(request, "other"),
+        { action: `${request.method} ${withoutSecrets(request.url ?? "")}` },
+        error,
+      ),
     observer: {
       requests,
       nameOf: requestNames({
         services: [...services, health.service],
-        xenonPaths: [...options.factories.map(({ path }) => path), ...[...indexes.keys()].flatMap((link) => [link, `${link}-backup`]), ...xenonPaths],
+        xenonPaths: [
+          ...options.factories.map(({ path }) => path),
+          ...[...indexes.keys()].flatMap((link) => [link, `${link}-backup`]),
+          ...xenonPaths,
+        ],
       }),
     },
     tls: options.tls,
@@ -429,7 +656,11 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
   grpcAddress = { host: options.grpcHost, port: grpc.port };
   // The two ports drain side by side, and the operations that their callers wait for with them.
   closers.push(async () => {
-    await Promise.all([http.close(limits.shutdownMs), grpc.close(limits.shutdownMs), operations.close(limits.shutdownMs)]);
+    await Promise.all([
+      http.close(limits.shutdownMs),
+      grpc.close(limits.shutdownMs),
+      operations.close(limits.shutdownMs),
+    ]);
   });
   let closing: Promise<void> | undefined;
   let tellClosed = () => {};
@@ -474,14 +705,23 @@ async function start(options: ResolvedOptions, closers: Closers, closeAll: () =>
 
 async function describeIndex(index: DocumentIndex): Promise<HostDescription["indexes"][number]> {
   const problem = index.problem();
-  return { ...(await index.state()), link: index.link, inMemory: index.inMemory, ...(problem !== undefined && { problem }) };
+  return {
+    ...(await index.state()),
+    link: index.link,
+    inMemory: index.inMemory,
+    ...(problem !== undefined && { problem }),
+  };
 }
 
 async function makeDirectory({ seams }: ResolvedOptions, path: string): Promise<void> {
   try {
     await seams.files.makeDirectory(path);
   } catch (cause) {
-    throw new HostError("CONFIGURATION_INVALID", `The data directory ${path} cannot be made; make it, or check its parent and permissions.`, { cause });
+    throw new HostError(
+      "CONFIGURATION_INVALID",
+      `The data directory ${path} cannot be made; make it, or check its parent and permissions.`,
+      { cause },
+    );
   }
 }
 
@@ -493,18 +733,29 @@ async function findHostId({ seams, id }: ResolvedOptions, dataDirectory: string)
   const path = join(dataDirectory, hostIdName);
   if ((await files.status(path)) === undefined) return id ?? seams.randomId();
   if ((await files.status(join(dataDirectory, indexDirectoryName))) === undefined) {
-    throw new HostError("INDEX_DAMAGED", `${dataDirectory} has lost its index, ${indexDirectoryName}. Put it back; or, to begin anew with none, remove ${hostIdName} too.`);
+    throw new HostError(
+      "INDEX_DAMAGED",
+      `${dataDirectory} has lost its index, ${indexDirectoryName}. Put it back; or, to begin anew with none, remove ${hostIdName} too.`,
+    );
   }
   if (id !== undefined) return id;
   const kept = (await readSmallFile(files, path, 256)).toString("utf8").trim();
   if (isHostId(kept)) return kept;
-  throw new HostError("CONFIGURATION_INVALID", `The file ${path} holds no id: write this host's id into it, as the documentOwner of its documents says, or give it with --id.`);
+  throw new HostError(
+    "CONFIGURATION_INVALID",
+    `The file ${path} holds no id: write this host's id into it, as the documentOwner of its documents says, or give it with --id.`,
+  );
 }
 
 /** Written when the index is there: from then on a directory without one has lost it. */
-async function keepHostId({ seams }: ResolvedOptions, dataDirectory: string, hostId: string): Promise<void> {
+async function keepHostId(
+  { seams }: ResolvedOptions,
+  dataDirectory: string,
+  hostId: string,
+): Promise<void> {
   const path = join(dataDirectory, hostIdName);
-  if ((await seams.files.status(path)) === undefined) await writeFileDurably(seams, path, Buffer.from(`${hostId}\n`));
+  if ((await seams.files.status(path)) === undefined)
+    await writeFileDurably(seams, path, Buffer.from(`${hostId}\n`));
 }
 
 const indexDirectoryName = "document-index";
@@ -517,7 +768,11 @@ async function openIndexes(
   hooks: { onBackgroundError: (error: unknown) => void; onCommit: () => void },
 ): Promise<Map<string, DocumentIndex>> {
   const { seams } = options;
-  const engine = { nowMicros: seams.nowMicros, retainedVersions: options.retainedVersions, historyMicros: options.historyMs * 1000 };
+  const engine = {
+    nowMicros: seams.nowMicros,
+    retainedVersions: options.retainedVersions,
+    historyMicros: options.historyMs * 1000,
+  };
   const open = async (link: string, inMemory: boolean, directory: string) => {
     const index = await openDocumentIndex(seams, sqliteKit, {
       link,
@@ -536,22 +791,31 @@ async function openIndexes(
   // Side by side, as each starts threads; where one fails, the others are open, and so will be closed, before that is told.
   const opened = await Promise.allSettled([
     open(durableIndexLink, false, join(dataDirectory, indexDirectoryName)),
-    ...[inMemoryIndexLink, ...options.memoryIndexes].map((link, i) => open(link, true, join(memory.path, `index-${i}`))),
+    ...[inMemoryIndexLink, ...options.memoryIndexes].map((link, i) =>
+      open(link, true, join(memory.path, `index-${i}`)),
+    ),
   ]);
-  return new Map(opened.map((each) => {
-    if (each.status === "rejected") throw each.reason;
-    return [each.value.link, each.value];
-  }));
+  return new Map(
+    opened.map((each) => {
+      if (each.status === "rejected") throw each.reason;
+      return [each.value.link, each.value];
+    }),
+  );
 }
 
 /** Expiry and pruning, in bounded steps, as long as the host runs. */
-function startSweeping(indexes: DocumentIndex[], onError: (error: unknown) => void): () => Promise<void> {
+function startSweeping(
+  indexes: DocumentIndex[],
+  onError: (error: unknown) => void,
+): () => Promise<void> {
   let stopped = false;
   let running: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
-    running = running.then(async () => {
-      for (const index of indexes) if (!stopped) await index.sweep();
-    }).catch(onError);
+    running = running
+      .then(async () => {
+        for (const index of indexes) if (!stopped) await index.sweep();
+      })
+      .catch(onError);
   }, limits.sweepIntervalMs);
   return async () => {
     stopped = true;

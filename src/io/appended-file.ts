@@ -21,7 +21,13 @@ export interface AppendedFileOptions {
   onProblem(error: unknown): void;
 }
 
-export async function openAppendedFile({ files, path, fileBytes, fileCount, onProblem }: AppendedFileOptions): Promise<AppendedFile> {
+export async function openAppendedFile({
+  files,
+  path,
+  fileBytes,
+  fileCount,
+  onProblem,
+}: AppendedFileOptions): Promise<AppendedFile> {
   await files.makeDirectory(dirname(path)).catch((error: unknown) => {
     if (errnoOf(error) !== "EEXIST") throw error;
   });
@@ -56,7 +62,8 @@ export async function openAppendedFile({ files, path, fileBytes, fileCount, onPr
       await file.sync();
       for (let number = fileCount - 1; number > 0; number -= 1) {
         const newer = number === 1 ? path : numbered(path, number - 1);
-        if ((await files.status(newer)) !== undefined) await files.rename(newer, numbered(path, number));
+        if ((await files.status(newer)) !== undefined)
+          await files.rename(newer, numbered(path, number));
       }
       await reopen();
     } catch (error) {
@@ -67,7 +74,10 @@ export async function openAppendedFile({ files, path, fileBytes, fileCount, onPr
 
   /** Whether the path still leads to the file that is open. */
   async function isInPlace(): Promise<boolean> {
-    const [open, there] = await Promise.all([file.realPath(), files.realPath(path).catch(() => "")]);
+    const [open, there] = await Promise.all([
+      file.realPath(),
+      files.realPath(path).catch(() => ""),
+    ]);
     return open === undefined || open === there;
   }
 

@@ -21,11 +21,15 @@ describe("a directory that becomes a link between the check of a path and its us
   });
 
   test.each(["openToRead", "openToWrite"] as const)("gives no file outside (%s)", async (open) => {
-    await expect(files[open](join(root, "inside", "f"))).rejects.toMatchObject({ reason: "PATH_OUTSIDE_ROOTS" });
+    await expect(files[open](join(root, "inside", "f"))).rejects.toMatchObject({
+      reason: "PATH_OUTSIDE_ROOTS",
+    });
   });
 
   test("makes no file outside", async () => {
-    await expect(files.create(join(root, "inside", "new"))).rejects.toMatchObject({ reason: "PATH_OUTSIDE_ROOTS" });
+    await expect(files.create(join(root, "inside", "new"))).rejects.toMatchObject({
+      reason: "PATH_OUTSIDE_ROOTS",
+    });
     expect(readdirSync(join(root, "outside"))).toEqual(["f"]);
   });
 
@@ -48,11 +52,16 @@ describe("a named pipe in the place of a file", () => {
   });
 
   test.each(["openToRead", "openToWrite"] as const)("is refused at once by %s", async (open) => {
-    await expect(nodeFileSystem[open](pipe)).rejects.toMatchObject({ reason: "DESTINATION_FAILED", message: expect.stringContaining("not a regular file") as string });
+    await expect(nodeFileSystem[open](pipe)).rejects.toMatchObject({
+      reason: "DESTINATION_FAILED",
+      message: expect.stringContaining("not a regular file") as string,
+    });
   });
 
   test("is refused at once as a lease", async () => {
-    await expect(acquireLease(systemSeams, pipe, never)).rejects.toMatchObject({ reason: "DESTINATION_FAILED" });
+    await expect(acquireLease(systemSeams, pipe, never)).rejects.toMatchObject({
+      reason: "DESTINATION_FAILED",
+    });
   });
 });
 

@@ -3,7 +3,11 @@ import type { FileSystem, OpenFile } from "./file-system.js";
 
 /** PATH_OUTSIDE_ROOTS: a directory on the way was replaced by a link since the path was checked. */
 export function pathReplaced(path: string): HostError {
-  return new HostError("PATH_OUTSIDE_ROOTS", `Cannot use ${path}: a directory on its way was replaced while the host worked there. Nothing was read or written elsewhere. Keep other accounts from writing in the roots.`, { metadata: { path } });
+  return new HostError(
+    "PATH_OUTSIDE_ROOTS",
+    `Cannot use ${path}: a directory on its way was replaced while the host worked there. Nothing was read or written elsewhere. Keep other accounts from writing in the roots.`,
+    { metadata: { path } },
+  );
 }
 
 /** Throws unless an open file lies at the very path that it was opened by, whose links were resolved before. */
@@ -18,7 +22,11 @@ export async function requirePath(file: OpenFile, path: string): Promise<void> {
  * between the check of a path and its use leads nowhere. PATH_OUTSIDE_ROOTS.
  */
 export function canonicalFiles(files: FileSystem): FileSystem {
-  const checked = async (path: string, opened: Promise<OpenFile>, undo: () => Promise<void> = async () => {}): Promise<OpenFile> => {
+  const checked = async (
+    path: string,
+    opened: Promise<OpenFile>,
+    undo: () => Promise<void> = async () => {},
+  ): Promise<OpenFile> => {
     const file = await opened;
     try {
       await requirePath(file, path);

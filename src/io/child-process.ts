@@ -15,7 +15,11 @@ export interface ChildOptions<P> {
 }
 
 /** Runs one call in a process of its own: it can be killed at any moment, is killed when the signal aborts, and harms nobody. */
-export function runInChild<Q, R, P>(entry: EntryName, call: Q, options: ChildOptions<P>): Promise<R> {
+export function runInChild<Q, R, P>(
+  entry: EntryName,
+  call: Q,
+  options: ChildOptions<P>,
+): Promise<R> {
   const { signal } = options;
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(HostError.from(signal.reason));
@@ -37,7 +41,12 @@ export function runInChild<Q, R, P>(entry: EntryName, call: Q, options: ChildOpt
       if (signal.aborted) return reject(HostError.from(signal.reason));
       if (outcome && "result" in outcome) return resolve(outcome.result);
       if (outcome && "error" in outcome) return reject(HostError.fromRecord(outcome.error));
-      reject(new HostError("INTERNAL", `The process for ${entry} ended before it was done (${ended}); what was there before is as it was.`));
+      reject(
+        new HostError(
+          "INTERNAL",
+          `The process for ${entry} ended before it was done (${ended}); what was there before is as it was.`,
+        ),
+      );
     };
     child.once("error", (error) => settle(error.message));
     child.once("close", (code, killedBy) => settle(killedBy ?? `exit code ${code}`));
@@ -46,13 +55,20 @@ export function runInChild<Q, R, P>(entry: EntryName, call: Q, options: ChildOpt
 }
 
 /** The counterpart in the child: runs the one call that it is sent, and ends with its parent. */
-export function serveChild<Q, R, P>(what: string, run: (call: Q, report: (progress: P) => void) => Promise<R>): void {
-  const send = (reply: ChildReply<R, P>, sent: () => void = () => {}) => process.send?.(reply, sent);
+export function serveChild<Q, R, P>(
+  what: string,
+  run: (call: Q, report: (progress: P) => void) => Promise<R>,
+): void {
+  const send = (reply: ChildReply<R, P>, sent: () => void = () => {}) =>
+    process.send?.(reply, sent);
   process.once("disconnect", () => process.exit(0));
   process.once("message", (call: Q) => {
     run(call, (progress) => send({ progress })).then(
       (result) => send({ result }, () => process.disconnect()),
-      (error: unknown) => send({ error: HostError.from(fromFileError(error, what)).toRecord() }, () => process.disconnect()),
+      (error: unknown) =>
+        send({ error: HostError.from(fromFileError(error, what)).toRecord() }, () =>
+          process.disconnect(),
+        ),
     );
   });
 }

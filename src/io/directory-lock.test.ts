@@ -16,7 +16,9 @@ test("a lock holds against other processes, also after a second host of this pro
   const path = join(temporaryDirectory(), "lock.sqlite");
   const lock = lockDirectory(path);
   expect(isFree(path)).toBe(false);
-  expect(() => lockDirectory(path)).toThrow(expect.objectContaining({ reason: "DIRECTORY_IN_USE" }) as Error);
+  expect(() => lockDirectory(path)).toThrow(
+    expect.objectContaining({ reason: "DIRECTORY_IN_USE" }) as Error,
+  );
   expect(isFree(path)).toBe(false);
   lock.release();
   expect(isFree(path)).toBe(true);

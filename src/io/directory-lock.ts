@@ -10,13 +10,21 @@ import { createPrivateFile } from "./private-file.js";
  */
 export function lockDirectory(path: string): { release(): void } {
   const refused = (cause: unknown) =>
-    new HostError("DIRECTORY_IN_USE", `Another host uses ${dirname(path)}. Stop it, or give this one a data directory of its own.`, { cause });
+    new HostError(
+      "DIRECTORY_IN_USE",
+      `Another host uses ${dirname(path)}. Stop it, or give this one a data directory of its own.`,
+      { cause },
+    );
   let db: Database.Database;
   try {
     createPrivateFile(path);
     db = new Database(path, { timeout: 0 });
   } catch (cause) {
-    throw new HostError("CONFIGURATION_INVALID", `The lock ${path} cannot be made; check that the directory can be written.`, { cause });
+    throw new HostError(
+      "CONFIGURATION_INVALID",
+      `The lock ${path} cannot be made; check that the directory can be written.`,
+      { cause },
+    );
   }
   try {
     db.pragma("journal_mode = DELETE");
@@ -24,8 +32,13 @@ export function lockDirectory(path: string): { release(): void } {
   } catch (cause) {
     db.close();
     if (errnoOf(cause)?.startsWith("SQLITE_BUSY")) throw refused(cause);
-    const problem = errnoOf(cause) === "SQLITE_NOTADB" ? "it is no lock; remove it if no host is running" : "is the directory writable?";
-    throw new HostError("CONFIGURATION_INVALID", `The lock ${path} cannot be taken: ${problem}`, { cause });
+    const problem =
+      errnoOf(cause) === "SQLITE_NOTADB"
+        ? "it is no lock; remove it if no host is running"
+        : "is the directory writable?";
+    throw new HostError("CONFIGURATION_INVALID", `The lock ${path} cannot be taken: ${problem}`, {
+      cause,
+    });
   }
   return { release: () => void db.close() };
 }

@@ -13,7 +13,11 @@ export function temporaryName(seams: Pick<Seams, "randomHex">): string {
  * Makes the finished file `from` durable under the name `to` in the same directory: fsync, rename, fsync the directory. A file that
  * is replaced hands on its mode and owner, so that a private file stays private.
  */
-export async function publishFile(seams: Pick<Seams, "files">, from: string, to: string): Promise<void> {
+export async function publishFile(
+  seams: Pick<Seams, "files">,
+  from: string,
+  to: string,
+): Promise<void> {
   const replaced = await seams.files.status(to);
   const file = await seams.files.openToWrite(from);
   try {
@@ -27,7 +31,11 @@ export async function publishFile(seams: Pick<Seams, "files">, from: string, to:
 }
 
 /** Writes a small file durably: after a crash at any moment `path` holds the old content or the new, whole. */
-export async function writeFileDurably(seams: Pick<Seams, "files" | "randomHex">, path: string, content: Uint8Array): Promise<void> {
+export async function writeFileDurably(
+  seams: Pick<Seams, "files" | "randomHex">,
+  path: string,
+  content: Uint8Array,
+): Promise<void> {
   const temporary = `${dirname(path)}/${temporaryName(seams)}`;
   try {
     const file = await seams.files.create(temporary);

@@ -16,7 +16,8 @@ export type EntryName =
 /** Where the package is: above the sources, and above the build, whatever file of the build holds this. */
 function packageDirectory(): string {
   let directory = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(directory, "package.json")) && directory !== dirname(directory)) directory = dirname(directory);
+  while (!existsSync(join(directory, "package.json")) && directory !== dirname(directory))
+    directory = dirname(directory);
   return directory;
 }
 

@@ -69,5 +69,10 @@ export interface FileSystem {
 
 /** The code of a node:fs error, for example ENOENT. */
 export function errnoOf(thrown: unknown): string | undefined {
-  return typeof thrown === "object" && thrown !== null && "code" in thrown && typeof thrown.code === "string" ? thrown.code : undefined;
+  return typeof thrown === "object" &&
+    thrown !== null &&
+    "code" in thrown &&
+    typeof thrown.code === "string"
+    ? thrown.code
+    : undefined;
 }

@@ -29,7 +29,11 @@ export interface HeldLease {
 }
 
 /** Of a place that nobody else can write to. */
-export const unsharedLease: HeldLease = { signal: new AbortController().signal, owner: "0".repeat(32), assertHeld: async () => {} };
+export const unsharedLease: HeldLease = {
+  signal: new AbortController().signal,
+  owner: "0".repeat(32),
+  assertHeld: async () => {},
+};
 
 const leaseBytes = 4096;
 
@@ -43,13 +47,24 @@ function isOwnerGone(text: string): boolean {
   }
 }
 
-export async function acquireLease(seams: Seams, path: string, signal: AbortSignal, options: LeaseOptions = seams.lease ?? {}): Promise<Lease> {
+export async function acquireLease(
+  seams: Seams,
+  path: string,
+  signal: AbortSignal,
+  options: LeaseOptions = seams.lease ?? {},
+): Promise<Lease> {
   const { files } = seams;
-  const { heartbeatMs = limits.leaseHeartbeatMs, silentMs = limits.leaseSilentMs, waitMs = limits.leaseWaitMs, guard = async () => {} } = options;
+  const {
+    heartbeatMs = limits.leaseHeartbeatMs,
+    silentMs = limits.leaseSilentMs,
+    waitMs = limits.leaseWaitMs,
+    guard = async () => {},
+  } = options;
   const owner = seams.randomHex(16);
   let beat = 0;
   const holder = ownProcess();
-  const content = () => Buffer.from(`${JSON.stringify({ owner, beat, ...(holder && { process: holder }) })}\n`);
+  const content = () =>
+    Buffer.from(`${JSON.stringify({ owner, beat, ...(holder && { process: holder }) })}\n`);
 
   const read = async (): Promise<string | undefined> => {
     try {
@@ -112,13 +127,22 @@ export async function acquireLease(seams: Seams, path: string, signal: AbortSign
       continue;
     }
     if (now - begun > waitMs) {
-      throw new HostError("DESTINATION_BUSY", `Another backup holds ${path} and has not let go of it; try again when it is done.`);
+      throw new HostError(
+        "DESTINATION_BUSY",
+        `Another backup holds ${path} and has not let go of it; try again when it is done.`,
+      );
     }
     await sleep(Math.min(200, heartbeatMs), undefined, { signal });
   }
 
   const lost = new AbortController();
-  const lose = () => lost.abort(new HostError("DESTINATION_BUSY", `Another backup took over ${path} while this one was held up; this one stops.`));
+  const lose = () =>
+    lost.abort(
+      new HostError(
+        "DESTINATION_BUSY",
+        `Another backup took over ${path} while this one was held up; this one stops.`,
+      ),
+    );
   let beating: Promise<void> = Promise.resolve();
   async function renew(): Promise<void> {
     if (!ours(await read())) return lose();

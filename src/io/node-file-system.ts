@@ -4,9 +4,17 @@ import { HostError } from "../errors.js";
 import { errnoOf, type FileStatus, type FileSystem, type OpenFile } from "./file-system.js";
 
 function statusOf(stat: BigIntStats): FileStatus {
-  const version = [stat.dev, stat.ino, stat.size, stat.mtimeNs].map((one) => one.toString(36)).join("-");
+  const version = [stat.dev, stat.ino, stat.size, stat.mtimeNs]
+    .map((one) => one.toString(36))
+    .join("-");
   const access = { mode: Number(stat.mode) & 0o7777, uid: Number(stat.uid), gid: Number(stat.gid) };
-  return { kind: stat.isFile() ? "file" : stat.isDirectory() ? "directory" : "other", sizeBytes: Number(stat.size), modifiedMs: Number(stat.mtimeMs), access, version };
+  return {
+    kind: stat.isFile() ? "file" : stat.isDirectory() ? "directory" : "other",
+    sizeBytes: Number(stat.size),
+    modifiedMs: Number(stat.mtimeMs),
+    access,
+    version,
+  };
 }
 
 /**
@@ -16,7 +24,12 @@ function statusOf(stat: BigIntStats): FileStatus {
 async function openRegular(path: string, flags: number, mode?: number): Promise<OpenFile> {
   const handle = await fsp.open(path, flags | constants.O_NONBLOCK, mode);
   try {
-    if (!(await handle.stat()).isFile()) throw new HostError("DESTINATION_FAILED", `Cannot open ${path}: it is not a regular file. Remove it, or name another place.`, { metadata: { path } });
+    if (!(await handle.stat()).isFile())
+      throw new HostError(
+        "DESTINATION_FAILED",
+        `Cannot open ${path}: it is not a regular file. Remove it, or name another place.`,
+        { metadata: { path } },
+      );
     return wrap(handle);
   } catch (error) {
     await handle.close();
@@ -28,7 +41,12 @@ function wrap(handle: fsp.FileHandle): OpenFile {
   async function write(bytes: Uint8Array, position: number): Promise<void> {
     let done = 0;
     while (done < bytes.length) {
-      const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+      const { bytesWritten } = await handle.write(
+        bytes,
+        done,
+        bytes.length - done,
+        position + done,
+      );
       done += bytesWritten;
     }
   }
@@ -49,7 +67,12 @@ function wrap(handle: fsp.FileHandle): OpenFile {
     async read(buffer, position) {
       let done = 0;
       while (done < buffer.length) {
-        const { bytesRead } = await handle.read(buffer, done, buffer.length - done, position + done);
+        const { bytesRead } = await handle.read(
+          buffer,
+          done,
+          buffer.length - done,
+          position + done,
+        );
         if (bytesRead === 0) break;
         done += bytesRead;
       }
@@ -97,7 +120,11 @@ export const nodeFileSystem: FileSystem = {
     return openRegular(path, constants.O_RDONLY);
   },
   async openToAppend(path) {
-    return openRegular(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    return openRegular(
+      path,
+      constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW,
+      0o600,
+    );
   },
   async openToWrite(path) {
     return openRegular(path, constants.O_RDWR);

@@ -25,5 +25,12 @@ test("finds what other users may use", async () => {
   chmodSync(join(root, "d"), 0o755);
   writeFileSync(join(root, "f"), "");
   chmodSync(join(root, "f"), 0o600);
-  expect(await openToOthers(nodeFileSystem, [join(root, "d"), join(root, "d"), join(root, "f"), join(root, "none")])).toEqual([{ path: join(root, "d"), mode: "0755" }]);
+  expect(
+    await openToOthers(nodeFileSystem, [
+      join(root, "d"),
+      join(root, "d"),
+      join(root, "f"),
+      join(root, "none"),
+    ]),
+  ).toEqual([{ path: join(root, "d"), mode: "0755" }]);
 });

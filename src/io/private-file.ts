@@ -16,11 +16,15 @@ export function createPrivateFile(path: string): void {
 const groupAndOthers = 0o077;
 
 /** The paths that exist and that other users may use, with their modes in octal. */
-export async function openToOthers(files: Pick<FileSystem, "status">, paths: Iterable<string>): Promise<{ path: string; mode: string }[]> {
+export async function openToOthers(
+  files: Pick<FileSystem, "status">,
+  paths: Iterable<string>,
+): Promise<{ path: string; mode: string }[]> {
   const found: { path: string; mode: string }[] = [];
   for (const path of new Set(paths)) {
     const mode = (await files.status(path).catch(() => undefined))?.access.mode ?? 0;
-    if ((mode & groupAndOthers) !== 0) found.push({ path, mode: (mode & 0o777).toString(8).padStart(4, "0") });
+    if ((mode & groupAndOthers) !== 0)
+      found.push({ path, mode: (mode & 0o777).toString(8).padStart(4, "0") });
   }
   return found;
 }

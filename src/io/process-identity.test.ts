@@ -8,7 +8,11 @@ test("a process that lives is not gone, one that ended is, and one of elsewhere 
   expect(isGone(own)).toBe(false);
   const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
   const stat = readFileSync(`/proc/${child.pid}/stat`, "latin1");
-  const other = { ...own, pid: child.pid ?? 0, startTicks: stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "" };
+  const other = {
+    ...own,
+    pid: child.pid ?? 0,
+    startTicks: stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "",
+  };
   expect(isGone(other)).toBe(false);
   // The same number, given to a later process.
   expect(isGone({ ...other, startTicks: "1" })).toBe(true);

@@ -18,7 +18,10 @@ function startTicksOf(pid: number): string {
 }
 
 function surroundings(): Pick<ProcessIdentity, "boot" | "namespace"> {
-  return { boot: readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim(), namespace: readlinkSync("/proc/self/ns/pid") };
+  return {
+    boot: readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim(),
+    namespace: readlinkSync("/proc/self/ns/pid"),
+  };
 }
 
 /** This process; undefined where the system has no /proc to tell. */
@@ -34,13 +37,19 @@ export function ownProcess(): ProcessIdentity | undefined {
 export function isGone(other: ProcessIdentity): boolean {
   try {
     const { boot, namespace } = surroundings();
-    if (boot !== other.boot || namespace !== other.namespace || !Number.isInteger(other.pid)) return false;
+    if (boot !== other.boot || namespace !== other.namespace || !Number.isInteger(other.pid))
+      return false;
   } catch {
     return false;
   }
   try {
     return startTicksOf(other.pid) !== other.startTicks;
   } catch (error) {
-    return typeof error === "object" && error !== null && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH");
+    return (
+      typeof error === "object" &&
+      error !== null &&
+      "code" in error &&
+      (error.code === "ENOENT" || error.code === "ESRCH")
+    );
   }
 }

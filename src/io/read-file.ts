@@ -5,11 +5,19 @@ import type { FileSystem, OpenFile } from "./file-system.js";
 import { requireRoom } from "./room.js";
 
 /** The whole of a small file; throws BACKUP_DAMAGED where it is larger than `maxBytes`. */
-export async function readSmallFile(files: FileSystem, path: string, maxBytes: number): Promise<Buffer> {
+export async function readSmallFile(
+  files: FileSystem,
+  path: string,
+  maxBytes: number,
+): Promise<Buffer> {
   const file = await files.openToRead(path);
   try {
     const size = await file.size();
-    if (size > maxBytes) throw new HostError("BACKUP_DAMAGED", `${path} has ${size} bytes, more than the ${maxBytes} that a file of its kind may have.`);
+    if (size > maxBytes)
+      throw new HostError(
+        "BACKUP_DAMAGED",
+        `${path} has ${size} bytes, more than the ${maxBytes} that a file of its kind may have.`,
+      );
     const buffer = Buffer.alloc(size);
     return buffer.subarray(0, await file.read(buffer, 0));
   } finally {
@@ -18,10 +26,14 @@ export async function readSmallFile(files: FileSystem, path: string, maxBytes: n
 }
 
 /** The bytes of a file in chunks of limits.copyChunkBytes; each chunk is a buffer of its own. */
-export async function* readChunks(files: FileSystem, path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+export async function* readChunks(
+  files: FileSystem,
+  path: string,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
   const file = await files.openToRead(path);
   try {
-    for (let position = 0; ; ) {
+    for (let position = 0; ;) {
       signal.throwIfAborted();
       const buffer = Buffer.allocUnsafe(limits.copyChunkBytes);
       const count = await file.read(buffer, position);
@@ -62,11 +74,14 @@ export async function* readOpenRange(
   const readAt = async (position: number): Promise<Buffer> => {
     const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(pieceBytes, end - position)));
     if ((await file.read(buffer, position)) === buffer.length) return buffer;
-    throw new HostError("BACKUP_DAMAGED", `${path} ends before the ${end} bytes that it should have.`);
+    throw new HostError(
+      "BACKUP_DAMAGED",
+      `${path} ends before the ${end} bytes that it should have.`,
+    );
   };
   let next = readAt(offset);
   try {
-    for (let position = offset; position < end; ) {
+    for (let position = offset; position < end;) {
       signal.throwIfAborted();
       const buffer = await next;
       position += buffer.length;
@@ -98,7 +113,11 @@ export async function writeStream(
   try {
     for await (const chunk of source) {
       signal.throwIfAborted();
-      if (position + chunk.length > maxBytes) throw new HostError("BACKUP_DAMAGED", `What is read for ${path} goes on beyond the ${maxBytes} bytes it should have.`);
+      if (position + chunk.length > maxBytes)
+        throw new HostError(
+          "BACKUP_DAMAGED",
+          `What is read for ${path} goes on beyond the ${maxBytes} bytes it should have.`,
+        );
       await file.write(chunk, position);
       position += chunk.length;
       unlooked += chunk.length;

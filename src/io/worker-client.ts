@@ -7,7 +7,10 @@ export interface WorkerRequest<Q> {
   id: number;
   request: Q;
 }
-export type WorkerReply<R> = { id: number; result: R } | { id: number; error: HostErrorRecord } | { id: number; progress: number };
+export type WorkerReply<R> =
+  | { id: number; result: R }
+  | { id: number; error: HostErrorRecord }
+  | { id: number; progress: number };
 
 /** Calls into one worker thread; answers come in the order of the calls or not at all. */
 export interface WorkerClient<Q, R> {

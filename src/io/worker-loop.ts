@@ -4,7 +4,9 @@ import { fromFileError } from "./file-error.js";
 import type { WorkerReply, WorkerRequest } from "./worker-client.js";
 
 /** Serves calls in a worker thread, one after the other, until it is told to close. The counterpart of startWorker. */
-export function serveWorker<Q, R>(open: () => { handle(request: Q, progress: (count: number) => void): R; close(): void }): void {
+export function serveWorker<Q, R>(
+  open: () => { handle(request: Q, progress: (count: number) => void): R; close(): void },
+): void {
   const port = parentPort;
   if (!port) throw new HostError("INTERNAL", "This program runs as a worker thread only.");
   const reply = (message: WorkerReply<R | undefined>) => port.postMessage(message);
@@ -25,7 +27,10 @@ export function serveWorker<Q, R>(open: () => { handle(request: Q, progress: (co
     try {
       reply({ id, result: service.handle(request, (progress) => reply({ id, progress })) });
     } catch (thrown) {
-      reply({ id, error: HostError.from(fromFileError(thrown, "The work of a thread")).toRecord() });
+      reply({
+        id,
+        error: HostError.from(fromFileError(thrown, "The work of a thread")).toRecord(),
+      });
     }
   });
   reply({ id: 0, result: undefined });

@@ -6,7 +6,9 @@ type Labels = Readonly<Record<string, string>>;
 export type GaugeSetter = (series: readonly (readonly [Labels, number])[]) => void;
 
 /** Makes gauges of one registry. */
-export function gaugesOf(registry: Registry): (name: string, help: string, labelNames?: readonly string[]) => GaugeSetter {
+export function gaugesOf(
+  registry: Registry,
+): (name: string, help: string, labelNames?: readonly string[]) => GaugeSetter {
   return (name, help, labelNames = []) => {
     const gauge = new Gauge({ name, help, labelNames, registers: [registry] });
     return (series) => {

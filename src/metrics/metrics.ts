@@ -1,6 +1,11 @@
 import { Registry } from "prom-client";
 import { limits } from "../limits.js";
-import type { AutoBackupStatus, HostDescription, OperationService, OperationView } from "../service/backups/management-service.js";
+import type {
+  AutoBackupStatus,
+  HostDescription,
+  OperationService,
+  OperationView,
+} from "../service/backups/management-service.js";
 import type { RequestCounter } from "../service/host/requests.js";
 import type { Stats } from "../stats/stats.js";
 import type { StreamService } from "../service/backups/streams.js";
@@ -34,7 +39,13 @@ export interface Exposition {
   text: string;
 }
 
-export function createMetrics({ nowMicros, version }: { nowMicros: () => number; version: string }): Metrics {
+export function createMetrics({
+  nowMicros,
+  version,
+}: {
+  nowMicros: () => number;
+  version: string;
+}): Metrics {
   const registry = new Registry();
   const requests = requestMetrics(registry);
   const operations = operationMetrics(registry);

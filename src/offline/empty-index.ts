@@ -29,10 +29,17 @@ const ofFileSystem = ["lost+found"];
 export async function openEmptyIndex(seams: Seams, dataDirectory: string): Promise<EmptyIndex> {
   const { files } = seams;
   const occupied = (why: string) =>
-    new HostError("DESTINATION_OCCUPIED", `${dataDirectory} ${why}; nothing was changed. Name a directory that is empty or missing, or start a host on this one and restore there: holdfast restore SOURCE --address HOST:PORT.`);
+    new HostError(
+      "DESTINATION_OCCUPIED",
+      `${dataDirectory} ${why}; nothing was changed. Name a directory that is empty or missing, or start a host on this one and restore there: holdfast restore SOURCE --address HOST:PORT.`,
+    );
   const status = await files.status(dataDirectory);
   if (status && status.kind !== "directory") throw occupied("is no directory");
-  const foreign = status ? (await files.list(dataDirectory)).filter((name) => !leftovers.includes(name) && !ofFileSystem.includes(name)) : [];
+  const foreign = status
+    ? (await files.list(dataDirectory)).filter(
+        (name) => !leftovers.includes(name) && !ofFileSystem.includes(name),
+      )
+    : [];
   if (foreign.length > 0) throw occupied(`holds ${foreign[0]}`);
   const made = status === undefined;
   try {
@@ -56,7 +63,12 @@ export async function openEmptyIndex(seams: Seams, dataDirectory: string): Promi
       link: durableIndexLink,
       inMemory: false,
       directory: join(dataDirectory, "document-index"),
-      engine: { durable: true, nowMicros: seams.nowMicros, retainedVersions: limits.retainedVersions, historyMicros: limits.historyMs * 1000 },
+      engine: {
+        durable: true,
+        nowMicros: seams.nowMicros,
+        retainedVersions: limits.retainedVersions,
+        historyMicros: limits.historyMs * 1000,
+      },
       onBackgroundError: () => {},
     });
     index = opened;
@@ -69,9 +81,18 @@ export async function openEmptyIndex(seams: Seams, dataDirectory: string): Promi
       temporaryDirectory,
       of(link) {
         if (link === durableIndexLink) return opened;
-        throw new HostError("INDEX_NOT_FOUND", `Only ${durableIndexLink} outlives a host, so only it can be restored into a data directory.`, { metadata: { link } });
+        throw new HostError(
+          "INDEX_NOT_FOUND",
+          `Only ${durableIndexLink} outlives a host, so only it can be restored into a data directory.`,
+          { metadata: { link } },
+        );
       },
-      settled: ({ error, result }) => void (filled ||= error === undefined && result !== undefined && "lineage" in result && !("forecast" in result)),
+      settled: ({ error, result }) =>
+        void (filled ||=
+          error === undefined &&
+          result !== undefined &&
+          "lineage" in result &&
+          !("forecast" in result)),
       close,
     };
   } catch (error) {

@@ -17,7 +17,11 @@ export interface Inspected {
  * What DescribeBackup and ListBackups of offline.ts tell of a file: URI, without what the other methods load: a look at
  * a backup is over sooner than that.
  */
-export async function inspectFile(uri: string, name: string | undefined, signal: AbortSignal): Promise<Inspected> {
+export async function inspectFile(
+  uri: string,
+  name: string | undefined,
+  signal: AbortSignal,
+): Promise<Inspected> {
   return readFileBackup(filePathOf(uri), async (reader, place) => {
     const backup = describeManifest(place, await findManifest(reader, { name }, signal));
     return { backup, listed: await listBackups(reader, place, signal) };
@@ -25,7 +29,13 @@ export async function inspectFile(uri: string, name: string | undefined, signal:
 }
 
 /** Reads what is at a path, and lets go of it afterwards. */
-export async function readFileBackup<T>(path: string, work: (reader: ContainerReader, place: Pick<BackupDescription, "uri" | "container">) => Promise<T>): Promise<T> {
+export async function readFileBackup<T>(
+  path: string,
+  work: (
+    reader: ContainerReader,
+    place: Pick<BackupDescription, "uri" | "container">,
+  ) => Promise<T>,
+): Promise<T> {
   const reader = await openContainer(systemSeams, path).catch((error: unknown) => {
     throw fromFileError(error, `Reading the backup ${path}`);
   });

@@ -11,9 +11,21 @@ test("what is read of the files to compare is told, up to the whole", async () =
   await fixture.put("b", { n: 1 });
   await fixture.backup("chain");
   const told: [number, number][] = [];
-  const listed = await listFiles(fixture.uri("chain"), { recursive: true, stateDirectory: temporaryDirectory(), onDigestBytes: (...progress) => told.push(progress) }, never);
+  const listed = await listFiles(
+    fixture.uri("chain"),
+    {
+      recursive: true,
+      stateDirectory: temporaryDirectory(),
+      onDigestBytes: (...progress) => told.push(progress),
+    },
+    never,
+  );
   expect(listed.map(({ state }) => state)).toEqual(["COMPLETE"]);
-  const segments = new Map(listed.flatMap(({ backup }) => backup?.segments ?? []).map(({ name, sizeBytes }) => [name, sizeBytes]));
+  const segments = new Map(
+    listed
+      .flatMap(({ backup }) => backup?.segments ?? [])
+      .map(({ name, sizeBytes }) => [name, sizeBytes]),
+  );
   expect(segments.size).toBe(2);
   const total = [...segments.values()].reduce((sum, size) => sum + size, 0);
   expect(told.length).toBeGreaterThan(3);

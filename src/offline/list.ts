@@ -22,11 +22,27 @@ interface ListFilesOptions {
 }
 
 /** What ListBackups of offline.ts answers of a file: URI, without what the other methods load: digests aside, a list is over sooner than that. */
-export async function listFiles(uri: string, { recursive, onDigestBytes, stateDirectory }: ListFilesOptions, signal: AbortSignal): Promise<Listed[]> {
+export async function listFiles(
+  uri: string,
+  { recursive, onDigestBytes, stateDirectory }: ListFilesOptions,
+  signal: AbortSignal,
+): Promise<Listed[]> {
   const path = filePathOf(uri);
-  const verifications = await openVerifications(systemSeams, join(stateDirectory, "verifications.json"), () => {});
+  const verifications = await openVerifications(
+    systemSeams,
+    join(stateDirectory, "verifications.json"),
+    () => {},
+  );
   const below = recursive ? await listTree(systemSeams, path, signal) : undefined;
-  const found = below ?? (await readFileBackup(path, (reader, place) => listBackups(reader, place, signal)));
+  const found =
+    below ?? (await readFileBackup(path, (reader, place) => listBackups(reader, place, signal)));
   const listed = found.map((one) => withLastCheck(verifications, one));
-  return onDigestBytes ? checkDigests(listed, (each) => openContainer(systemSeams, filePathOf(each)), signal, onDigestBytes) : listed;
+  return onDigestBytes
+    ? checkDigests(
+        listed,
+        (each) => openContainer(systemSeams, filePathOf(each)),
+        signal,
+        onDigestBytes,
+      )
+    : listed;
 }

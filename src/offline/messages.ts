@@ -1,12 +1,19 @@
 import { create } from "@bufbuild/protobuf";
-import { BackupDescriptionSchema, ListedBackupSchema, type BackupDescription as BackupMessage, type ListedBackup } from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  BackupDescriptionSchema,
+  ListedBackupSchema,
+  type BackupDescription as BackupMessage,
+  type ListedBackup,
+} from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { BackupDescription, BackupListing } from "../backup/model.js";
 import { toBackup, toListedBackup } from "../api/convert/backup.js";
 
 // Apart from what reads the files: loading what messages are made of takes as long as a look at a backup, and people see none of them.
 
 /** The message that DescribeBackup answers. */
-export const backupMessage = (backup: BackupDescription): BackupMessage => create(BackupDescriptionSchema, toBackup(backup));
+export const backupMessage = (backup: BackupDescription): BackupMessage =>
+  create(BackupDescriptionSchema, toBackup(backup));
 
 /** The message that ListBackups answers for each. */
-export const listedMessage = (listing: BackupListing): ListedBackup => create(ListedBackupSchema, toListedBackup(listing));
+export const listedMessage = (listing: BackupListing): ListedBackup =>
+  create(ListedBackupSchema, toListedBackup(listing));

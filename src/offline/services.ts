@@ -48,9 +48,14 @@ export interface Offline {
  * Serves, in this process and over files alone, what of ManagementService needs no running host: describing, listing,
  * checking, comparing and exporting backups, and restoring one into an empty data directory.
  */
-export async function openOffline({ dataDirectory, stateDirectory, onError = () => {} }: OfflineOptions): Promise<Offline> {
+export async function openOffline({
+  dataDirectory,
+  stateDirectory,
+  onError = () => {},
+}: OfflineOptions): Promise<Offline> {
   const seams = systemSeams;
-  const index = dataDirectory === undefined ? undefined : await openEmptyIndex(seams, resolve(dataDirectory));
+  const index =
+    dataDirectory === undefined ? undefined : await openEmptyIndex(seams, resolve(dataDirectory));
   // Beside the index that is made, which its parts are moved to; otherwise wherever TMPDIR says.
   const temporaryDirectory = index?.temporaryDirectory ?? (await makeTemporaryDirectory());
   const operations = await openOperations({
@@ -61,9 +66,26 @@ export async function openOffline({ dataDirectory, stateDirectory, onError = () 
   });
   await mkdir(stateDirectory, { recursive: true, mode: 0o700 }).catch(onError);
   // The user of the command may read and write what lies there anyway: no roots, and every address but those of metadata services.
-  const files = filePlaces({ seams, roots: { paths: [], what: "backup root" }, dataDirectory: index?.dataDirectory ?? temporaryDirectory, autoBackupDirectory: temporaryDirectory });
-  const http = httpPlaces({ seams, policy: { allowPrivate: true, allowed: [] }, tls: clientTls({}), temporaryDirectory });
-  const reading = { seams, kit: sqliteKit, temporaryDirectory, ownIndexIds: () => [], indexOf: (link: string) => index?.of(link) ?? noHost(), placesOf: placesByScheme({ file: files, http, https: http }) };
+  const files = filePlaces({
+    seams,
+    roots: { paths: [], what: "backup root" },
+    dataDirectory: index?.dataDirectory ?? temporaryDirectory,
+    autoBackupDirectory: temporaryDirectory,
+  });
+  const http = httpPlaces({
+    seams,
+    policy: { allowPrivate: true, allowed: [] },
+    tls: clientTls({}),
+    temporaryDirectory,
+  });
+  const reading = {
+    seams,
+    kit: sqliteKit,
+    temporaryDirectory,
+    ownIndexIds: () => [],
+    indexOf: (link: string) => index?.of(link) ?? noHost(),
+    placesOf: placesByScheme({ file: files, http, https: http }),
+  };
   const states = createIndexStates(reading);
   const management = createManagementService({
     ...reading,
@@ -71,7 +93,11 @@ export async function openOffline({ dataDirectory, stateDirectory, onError = () 
     files,
     states,
     written: { has: () => false, add: async () => undefined, drop: () => {} },
-    verifications: await openVerifications(seams, join(stateDirectory, "verifications.json"), onError),
+    verifications: await openVerifications(
+      seams,
+      join(stateDirectory, "verifications.json"),
+      onError,
+    ),
     hostId: "",
     productVersion,
     describeHost: noHost,
@@ -82,7 +108,8 @@ export async function openOffline({ dataDirectory, stateDirectory, onError = () 
     bindService(ManagementServiceDescriptor, {
       ...inspectionMethods(management, conversion),
       restore: startMethods(management, conversion, () => false).restore,
-      watchOperation: ({ name }, { signal }) => watchOperation(operations, name, conversion, signal),
+      watchOperation: ({ name }, { signal }) =>
+        watchOperation(operations, name, conversion, signal),
     }),
     bindService(OperationsDescriptor, operationsImpl(operations, conversion)),
   ];
@@ -98,13 +125,20 @@ export async function openOffline({ dataDirectory, stateDirectory, onError = () 
 }
 
 function noHost(): never {
-  throw new HostError("CONFIGURATION_INVALID", "This takes the index of a running host: name one with --address HOST:PORT.");
+  throw new HostError(
+    "CONFIGURATION_INVALID",
+    "This takes the index of a running host: name one with --address HOST:PORT.",
+  );
 }
 
 async function makeTemporaryDirectory(): Promise<string> {
   try {
     return await mkdtemp(join(tmpdir(), temporaryPrefix));
   } catch (cause) {
-    throw new HostError("CONFIGURATION_INVALID", `Cannot create a temporary directory in ${tmpdir()} (${errnoOf(cause) ?? "unknown error"}). Set TMPDIR to a directory that exists and that this user may write to.`, { cause });
+    throw new HostError(
+      "CONFIGURATION_INVALID",
+      `Cannot create a temporary directory in ${tmpdir()} (${errnoOf(cause) ?? "unknown error"}). Set TMPDIR to a directory that exists and that this user may write to.`,
+      { cause },
+    );
   }
 }

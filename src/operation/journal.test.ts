@@ -6,8 +6,14 @@ import { operationJournal } from "./journal.js";
 import type { OperationView } from "../backup/model.js";
 
 const view = (name: string): OperationView => ({
-  name: `operations/${name}`, kind: "backup", indexLink: "/core/document-index", target: "file:/b", startTimeMicros: 5, endTimeMicros: 6,
-  progress: { stage: "done" } as OperationView["progress"], done: true,
+  name: `operations/${name}`,
+  kind: "backup",
+  indexLink: "/core/document-index",
+  target: "file:/b",
+  startTimeMicros: 5,
+  endTimeMicros: 6,
+  progress: { stage: "done" } as OperationView["progress"],
+  done: true,
 });
 
 test("any changed byte of an operation's file leaves that operation out, says so and keeps the file", async () => {
@@ -24,7 +30,10 @@ test("any changed byte of an operation's file leaves that operation out, says so
     const bad = Buffer.from(good);
     bad[at] = (bad[at] ?? 0) ^ 1;
     writeFileSync(path, bad);
-    expect([at, (await journal.load()).map(({ view: { name } }) => name)]).toEqual([at, ["operations/b"]]);
+    expect([at, (await journal.load()).map(({ view: { name } }) => name)]).toEqual([
+      at,
+      ["operations/b"],
+    ]);
   }
   expect(new Set(damaged)).toEqual(new Set([path]));
   expect(readdirSync(directory)).toContain("a.json");
@@ -35,6 +44,9 @@ test("a file of an earlier release, without a digest, is read where it has the f
   const journal = operationJournal(systemSeams, directory, () => {});
   await journal.load();
   writeFileSync(join(directory, "a.json"), JSON.stringify({ view: view("a") }));
-  writeFileSync(join(directory, "b.json"), JSON.stringify({ view: { ...view("b"), startTimeMicros: "5" } }));
+  writeFileSync(
+    join(directory, "b.json"),
+    JSON.stringify({ view: { ...view("b"), startTimeMicros: "5" } }),
+  );
   expect((await journal.load()).map((one) => one.view)).toEqual([view("a")]);
 });

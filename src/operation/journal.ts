@@ -22,7 +22,9 @@ export interface OperationJournal {
   load(): Promise<JournalEntry[]>;
 }
 
-type Stored = Omit<JournalEntry, "view"> & { view: Omit<OperationView, "error"> & { error?: HostErrorRecord } };
+type Stored = Omit<JournalEntry, "view"> & {
+  view: Omit<OperationView, "error"> & { error?: HostErrorRecord };
+};
 
 const entryBytes = 8 * 1024 * 1024;
 
@@ -30,12 +32,19 @@ const entryBytes = 8 * 1024 * 1024;
 const digestOf = (json: string) => createHash("sha256").update(json).digest("hex");
 
 /** `onDamaged` hears of a file that holds no operation; it is left where it is, and skipped. */
-export function operationJournal(seams: Pick<Seams, "files" | "randomHex" | "nowMicros">, directory: string, onDamaged: (path: string) => void): OperationJournal {
+export function operationJournal(
+  seams: Pick<Seams, "files" | "randomHex" | "nowMicros">,
+  directory: string,
+  onDamaged: (path: string) => void,
+): OperationJournal {
   const { files } = seams;
   const pathOf = (name: string) => join(directory, `${name.slice("operations/".length)}.json`);
 
   async function write({ view: { error, ...view }, ...rest }: JournalEntry): Promise<void> {
-    const stored: Stored = { ...rest, view: { ...view, ...(error && { error: error.toRecord() }) } };
+    const stored: Stored = {
+      ...rest,
+      view: { ...view, ...(error && { error: error.toRecord() }) },
+    };
     const json = JSON.stringify(stored);
     await writeFileDurably(seams, pathOf(view.name), Buffer.from(`${json}\n${digestOf(json)}\n`));
   }
@@ -43,12 +52,27 @@ export function operationJournal(seams: Pick<Seams, "files" | "randomHex" | "now
   async function read(file: string): Promise<JournalEntry | undefined> {
     const path = join(directory, file);
     try {
-      const [json = "", digest = ""] = (await readSmallFile(files, path, entryBytes)).toString("utf8").split("\n");
-      const { view: { error, ...view }, ...rest } = JSON.parse(json) as Stored;
-      if ((digest !== "" && digest !== digestOf(json)) || !isOperation(view) || pathOf(view.name) !== path) return undefined;
+      const [json = "", digest = ""] = (await readSmallFile(files, path, entryBytes))
+        .toString("utf8")
+        .split("\n");
+      const {
+        view: { error, ...view },
+        ...rest
+      } = JSON.parse(json) as Stored;
+      if (
+        (digest !== "" && digest !== digestOf(json)) ||
+        !isOperation(view) ||
+        pathOf(view.name) !== path
+      )
+        return undefined;
       // A reason that a later version had is not known here.
-      const known = error && (error.reason in reasons ? error : { ...error, reason: "INTERNAL" satisfies Reason });
-      return { ...rest, view: { ...view, ...(known && { error: HostError.fromRecord(known as HostErrorRecord) }) } };
+      const known =
+        error &&
+        (error.reason in reasons ? error : { ...error, reason: "INTERNAL" satisfies Reason });
+      return {
+        ...rest,
+        view: { ...view, ...(known && { error: HostError.fromRecord(known as HostErrorRecord) }) },
+      };
     } catch (error) {
       if (error instanceof SyntaxError || error instanceof TypeError) return undefined;
       throw error;
@@ -57,10 +81,21 @@ export function operationJournal(seams: Pick<Seams, "files" | "randomHex" | "now
 
   function interrupted(entry: JournalEntry): JournalEntry {
     const { name, kind } = entry.view;
-    const error = new HostError("OPERATION_INTERRUPTED", `The host ended while ${name} (${kind}) was running. It either did all of its work or nothing: look at its target, and ask again if it is not done.`);
+    const error = new HostError(
+      "OPERATION_INTERRUPTED",
+      `The host ended while ${name} (${kind}) was running. It either did all of its work or nothing: look at its target, and ask again if it is not done.`,
+    );
     const progress = { ...entry.view.progress, stage: "failed" };
     // Without its request id: who asks again with it wants the work done.
-    return { view: { ...entry.view, progress, done: true, error, endTimeMicros: Math.max(entry.view.startTimeMicros, seams.nowMicros()) } };
+    return {
+      view: {
+        ...entry.view,
+        progress,
+        done: true,
+        error,
+        endTimeMicros: Math.max(entry.view.startTimeMicros, seams.nowMicros()),
+      },
+    };
   }
 
   return {
@@ -79,7 +114,8 @@ export function operationJournal(seams: Pick<Seams, "files" | "randomHex" | "now
         else entries.push(entry.view.done ? entry : interrupted(entry));
       }
       entries.sort((a, b) => a.view.startTimeMicros - b.view.startTimeMicros);
-      for (const entry of entries) if (entry.view.error?.reason === "OPERATION_INTERRUPTED") await write(entry);
+      for (const entry of entries)
+        if (entry.view.error?.reason === "OPERATION_INTERRUPTED") await write(entry);
       return entries;
     },
   };
@@ -94,6 +130,7 @@ function isOperation(view: Partial<Record<keyof OperationView, unknown>>): boole
     Number.isSafeInteger(view.startTimeMicros) &&
     typeof view.done === "boolean" &&
     (view.endTimeMicros === undefined ? !view.done : Number.isSafeInteger(view.endTimeMicros)) &&
-    typeof progress === "object" && progress !== null
+    typeof progress === "object" &&
+    progress !== null
   );
 }

@@ -3,7 +3,12 @@ import { HostError } from "../errors.js";
 import type { Seams } from "../io/seams.js";
 import { limits } from "../limits.js";
 import type { OperationJournal } from "./journal.js";
-import type { OperationKind, OperationOutcome, OperationService, OperationView } from "../backup/model.js";
+import type {
+  OperationKind,
+  OperationOutcome,
+  OperationService,
+  OperationView,
+} from "../backup/model.js";
 import type { Report } from "../backup/report.js";
 
 export interface StartRequest {
@@ -43,20 +48,38 @@ export interface OperationsOptions {
   onJournalError(error: unknown): void;
 }
 
-export async function openOperations({ seams, journal, onSettled, onJournalError }: OperationsOptions): Promise<Operations> {
+export async function openOperations({
+  seams,
+  journal,
+  onSettled,
+  onJournalError,
+}: OperationsOptions): Promise<Operations> {
   const entries = new Map<string, Entry>();
   let closing = false;
   for (const { view, requestKey, fingerprint = "" } of await journal.load()) {
-    entries.set(view.name, { view, requestKey, fingerprint, controller: new AbortController(), settled: Promise.resolve() });
+    entries.set(view.name, {
+      view,
+      requestKey,
+      fingerprint,
+      controller: new AbortController(),
+      settled: Promise.resolve(),
+    });
   }
 
   const running = () => [...entries.values()].filter(({ view }) => !view.done);
-  const copyOf = (view: OperationView): OperationView => ({ ...view, progress: { ...view.progress, warnings: [...view.progress.warnings] } });
+  const copyOf = (view: OperationView): OperationView => ({
+    ...view,
+    progress: { ...view.progress, warnings: [...view.progress.warnings] },
+  });
   const copy = ({ view }: Entry) => copyOf(view);
 
   function find(name: string): Entry {
     const entry = entries.get(name);
-    if (!entry) throw new HostError("OPERATION_NOT_FOUND", `There is no operation ${name}: it never was, or it is one of those no longer remembered.`);
+    if (!entry)
+      throw new HostError(
+        "OPERATION_NOT_FOUND",
+        `There is no operation ${name}: it never was, or it is one of those no longer remembered.`,
+      );
     return entry;
   }
 
@@ -73,22 +96,48 @@ export async function openOperations({ seams, journal, onSettled, onJournalError
   }
 
   /** The work goes on where it cannot be written down: a disk that is full is when a backup is needed most. */
-  async function note(view: OperationView, requestKey: string | undefined, fingerprint: string): Promise<void> {
-    await journal.write({ view, ...(requestKey !== undefined && { requestKey, fingerprint }) }).catch(onJournalError);
+  async function note(
+    view: OperationView,
+    requestKey: string | undefined,
+    fingerprint: string,
+  ): Promise<void> {
+    await journal
+      .write({ view, ...(requestKey !== undefined && { requestKey, fingerprint }) })
+      .catch(onJournalError);
   }
 
-  async function start({ kind, indexLink, target, requestId, fingerprint = "", run }: StartRequest): Promise<OperationView> {
+  async function start({
+    kind,
+    indexLink,
+    target,
+    requestId,
+    fingerprint = "",
+    run,
+  }: StartRequest): Promise<OperationView> {
     const requestKey = requestId === undefined ? undefined : `${kind}\n${requestId}`;
     if (requestKey !== undefined) {
       for (const entry of entries.values()) {
         if (entry.requestKey !== requestKey) continue;
-        if (entry.view.target === target && entry.view.indexLink === indexLink && entry.fingerprint === fingerprint) return copy(entry);
-        throw new HostError("REQUEST_INVALID", `The request id ${requestId} was used for another ${kind}; use a new one.`, { metadata: { field: "request_id" } });
+        if (
+          entry.view.target === target &&
+          entry.view.indexLink === indexLink &&
+          entry.fingerprint === fingerprint
+        )
+          return copy(entry);
+        throw new HostError(
+          "REQUEST_INVALID",
+          `The request id ${requestId} was used for another ${kind}; use a new one.`,
+          { metadata: { field: "request_id" } },
+        );
       }
     }
-    if (closing) throw new HostError("SHUTTING_DOWN", "The host is shutting down and takes no new work.");
+    if (closing)
+      throw new HostError("SHUTTING_DOWN", "The host is shutting down and takes no new work.");
     if (running().length >= limits.runningOperations) {
-      throw new HostError("OPERATION_LIMIT", `${limits.runningOperations} operations are running, as many as the host allows; wait for one to end.`);
+      throw new HostError(
+        "OPERATION_LIMIT",
+        `${limits.runningOperations} operations are running, as many as the host allows; wait for one to end.`,
+      );
     }
     forgetOldest();
     const controller = new AbortController();
@@ -99,7 +148,14 @@ export async function openOperations({ seams, journal, onSettled, onJournalError
       target,
       startTimeMicros: seams.nowMicros(),
       done: false,
-      progress: { stage: "starting", bytesDone: 0, bytesTotal: 0, documentsDone: 0, documentsTotal: 0, warnings: [] },
+      progress: {
+        stage: "starting",
+        bytesDone: 0,
+        bytesTotal: 0,
+        documentsDone: 0,
+        documentsTotal: 0,
+        warnings: [],
+      },
     };
     const report: Report = ({ warning, ...progress }) => {
       Object.assign(view.progress, progress);
@@ -118,7 +174,10 @@ export async function openOperations({ seams, journal, onSettled, onJournalError
       .then(() => run(controller.signal, report))
       .then(
         (result) => finish({ result }),
-        (error: unknown) => finish({ error: HostError.from(controller.signal.aborted ? controller.signal.reason : error) }),
+        (error: unknown) =>
+          finish({
+            error: HostError.from(controller.signal.aborted ? controller.signal.reason : error),
+          }),
       );
     const entry: Entry = { view, controller, settled, requestKey, fingerprint };
     entries.set(view.name, entry);
@@ -133,8 +192,15 @@ export async function openOperations({ seams, journal, onSettled, onJournalError
     get: (name) => copy(find(name)),
     list(pageSize, pageToken) {
       const all = [...entries.values()].reverse();
-      const from = pageToken === undefined || pageToken === "" ? 0 : all.findIndex(({ view }) => view.name === pageToken);
-      if (from < 0) throw new HostError("PAGE_TOKEN_INVALID", "The page token is of an operation that is no longer remembered; start the listing again.");
+      const from =
+        pageToken === undefined || pageToken === ""
+          ? 0
+          : all.findIndex(({ view }) => view.name === pageToken);
+      if (from < 0)
+        throw new HostError(
+          "PAGE_TOKEN_INVALID",
+          "The page token is of an operation that is no longer remembered; start the listing again.",
+        );
       const page = all.slice(from, from + pageSize);
       const next = all[from + pageSize]?.view.name;
       return { operations: page.map(copy), ...(next !== undefined && { nextPageToken: next }) };
@@ -145,7 +211,10 @@ export async function openOperations({ seams, journal, onSettled, onJournalError
       const abort = () => stop.abort();
       signal?.addEventListener("abort", abort, { once: true });
       try {
-        await Promise.race([entry.settled, sleep(timeoutMs, undefined, { signal: stop.signal }).catch(() => {})]);
+        await Promise.race([
+          entry.settled,
+          sleep(timeoutMs, undefined, { signal: stop.signal }).catch(() => {}),
+        ]);
       } finally {
         signal?.removeEventListener("abort", abort);
         stop.abort();
@@ -155,22 +224,34 @@ export async function openOperations({ seams, journal, onSettled, onJournalError
     async cancel(name) {
       const entry = find(name);
       if (entry.view.done) return;
-      entry.controller.abort(cancelled("The operation was cancelled on request; what it had written was removed."));
+      entry.controller.abort(
+        cancelled("The operation was cancelled on request; what it had written was removed."),
+      );
       await entry.settled;
     },
     async delete(name) {
       if (!find(name).view.done) {
-        throw new HostError("OPERATION_RUNNING", `${name} is running; cancel it first, or wait for its end.`, { metadata: { operation: name } });
+        throw new HostError(
+          "OPERATION_RUNNING",
+          `${name} is running; cancel it first, or wait for its end.`,
+          { metadata: { operation: name } },
+        );
       }
       await forget(name);
     },
     async close(graceMs) {
       closing = true;
       // Nobody waits for a check of an index that is about to be closed: it changes nothing and can be made again.
-      const shutDown = (entry: Entry) => entry.controller.abort(new HostError("SHUTTING_DOWN", "The host was shut down before the operation was done."));
+      const shutDown = (entry: Entry) =>
+        entry.controller.abort(
+          new HostError("SHUTTING_DOWN", "The host was shut down before the operation was done."),
+        );
       for (const entry of running()) if (entry.view.kind === "check-index") shutDown(entry);
       const stop = new AbortController();
-      await Promise.race([Promise.all(running().map(({ settled }) => settled)), sleep(graceMs, undefined, { signal: stop.signal }).catch(() => {})]);
+      await Promise.race([
+        Promise.all(running().map(({ settled }) => settled)),
+        sleep(graceMs, undefined, { signal: stop.signal }).catch(() => {}),
+      ]);
       stop.abort();
       for (const entry of running()) shutDown(entry);
       await Promise.all(running().map(({ settled }) => settled));

@@ -21,7 +21,10 @@ export interface Access {
 }
 
 /** The one place where callers are let in or refused; `onRefused` hears of each refusal. */
-export function createAccess(tokens: TokenTable | undefined, onRefused: (caller: Caller, action: string, error: HostError) => void): Access {
+export function createAccess(
+  tokens: TokenTable | undefined,
+  onRefused: (caller: Caller, action: string, error: HostError) => void,
+): Access {
   if (tokens === undefined) return openAccess;
 
   function refused(caller: Caller, action: string, error: HostError): HostError {
@@ -49,10 +52,26 @@ export function createAccess(tokens: TokenTable | undefined, onRefused: (caller:
       const allowed = indexesOf(caller);
       if (allowed === undefined) return;
       const names = [...allowed].join(", ");
-      if (links === undefined) throw refused(caller, action, new HostError("INDEX_NOT_ALLOWED", `The token is for ${names} alone, and this is not of one index: use a token without index=.`));
+      if (links === undefined)
+        throw refused(
+          caller,
+          action,
+          new HostError(
+            "INDEX_NOT_ALLOWED",
+            `The token is for ${names} alone, and this is not of one index: use a token without index=.`,
+          ),
+        );
       const other = links.find((link) => !allowed.has(link));
       if (other === undefined) return;
-      throw refused(caller, action, new HostError("INDEX_NOT_ALLOWED", `The token is for ${names} alone, not for ${JSON.stringify(other.slice(0, 200))}.`, { metadata: { indexLink: other.slice(0, 200) } }));
+      throw refused(
+        caller,
+        action,
+        new HostError(
+          "INDEX_NOT_ALLOWED",
+          `The token is for ${names} alone, not for ${JSON.stringify(other.slice(0, 200))}.`,
+          { metadata: { indexLink: other.slice(0, 200) } },
+        ),
+      );
     },
     limitsIndexes: () => tokens.limitsIndexes(),
     indexesOf,

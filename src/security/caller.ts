@@ -12,6 +12,9 @@ export interface Caller {
 }
 
 /** What logs call the token of a caller: as the token file names it; undefined where there is none or it is not known. */
-export function tokenNameOf(tokens: TokenTable | undefined, { bearerToken }: Caller): string | undefined {
+export function tokenNameOf(
+  tokens: TokenTable | undefined,
+  { bearerToken }: Caller,
+): string | undefined {
   return bearerToken === undefined ? undefined : tokens?.find(bearerToken)?.name;
 }

@@ -19,7 +19,8 @@ export function identifyBy(tokens: TokenTable | undefined): Identify {
     const byAddress = `address ${networkOf(address)}`;
     if (tokens === undefined) return { key: byAddress, authenticated: true, admin: true };
     const entry = bearerToken === undefined ? undefined : tokens.find(bearerToken);
-    if (entry === undefined || entry.expired) return { key: byAddress, authenticated: false, admin: false };
+    if (entry === undefined || entry.expired)
+      return { key: byAddress, authenticated: false, admin: false };
     return { key: `token ${entry.number}`, authenticated: true, admin: entry.roles.has("admin") };
   };
 }
@@ -33,6 +34,16 @@ export function networkOf(address: string | undefined): string {
   const [head = "", tail] = bare.toLowerCase().split("::", 2);
   const groups = head === "" ? [] : head.split(":");
   const after = tail === undefined || tail === "" ? 0 : tail.split(":").length;
-  const full = tail === undefined ? groups : [...groups, ...Array.from({ length: 8 - groups.length - after }, () => "0"), ...(tail === "" ? [] : tail.split(":"))];
-  return `${full.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16)).join(":")}::/64`;
+  const full =
+    tail === undefined
+      ? groups
+      : [
+          ...groups,
+          ...Array.from({ length: 8 - groups.length - after }, () => "0"),
+          ...(tail === "" ? [] : tail.split(":")),
+        ];
+  return `${full
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(":")}::/64`;
 }

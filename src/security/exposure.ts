@@ -18,8 +18,14 @@ export function checkExposure({ httpHost, grpcHost, authenticated, backupRoots }
   for (const address of [httpHost, grpcHost]) {
     if (address === undefined || isLoopback(address)) continue;
     const missing = [
-      ...(authenticated ? [] : ["a token file (--token-file) or client certificates (--tls-client-ca), so that not everybody may read and restore"]),
-      ...(backupRoots.length > 0 ? [] : ["a backup root (--backup-root), so that backups cannot go to any path"]),
+      ...(authenticated
+        ? []
+        : [
+            "a token file (--token-file) or client certificates (--tls-client-ca), so that not everybody may read and restore",
+          ]),
+      ...(backupRoots.length > 0
+        ? []
+        : ["a backup root (--backup-root), so that backups cannot go to any path"]),
     ];
     if (missing.length === 0) continue;
     throw new HostError(

@@ -14,7 +14,10 @@ interface Failures {
 }
 
 /** `onFailures` is told of the first of an address, and at most once a minute how many there were since. */
-export function createFailedLogins(nowMs: () => number, onFailures: (network: string, count: number) => void): FailedLogins {
+export function createFailedLogins(
+  nowMs: () => number,
+  onFailures: (network: string, count: number) => void,
+): FailedLogins {
   const byNetwork = new Map<string, Failures>();
   return {
     note(address) {
@@ -22,13 +25,15 @@ export function createFailedLogins(nowMs: () => number, onFailures: (network: st
       const now = nowMs();
       let failures = byNetwork.get(network);
       if (failures === undefined || now - failures.sinceMs > limits.failedLoginsMs) {
-        if (failures !== undefined && failures.count > failures.reported) onFailures(network, failures.count - failures.reported);
+        if (failures !== undefined && failures.count > failures.reported)
+          onFailures(network, failures.count - failures.reported);
         failures = { count: 0, sinceMs: now, reported: 0 };
         // Set anew, so that the first of the map is the one that was quiet for longest.
         byNetwork.delete(network);
         byNetwork.set(network, failures);
         const [oldest] = byNetwork.keys();
-        if (byNetwork.size > limits.failedLoginAddresses && oldest !== undefined) byNetwork.delete(oldest);
+        if (byNetwork.size > limits.failedLoginAddresses && oldest !== undefined)
+          byNetwork.delete(oldest);
       }
       failures.count += 1;
       if (failures.count === 1 || failures.count === limits.failedLogins) {
@@ -36,7 +41,12 @@ export function createFailedLogins(nowMs: () => number, onFailures: (network: st
         failures.reported = failures.count;
       }
       const excess = failures.count - limits.failedLogins;
-      return excess <= 0 ? 0 : Math.min(limits.failedLoginDelayMs * 2 ** Math.min(excess, 10), limits.failedLoginDelayMaxMs);
+      return excess <= 0
+        ? 0
+        : Math.min(
+            limits.failedLoginDelayMs * 2 ** Math.min(excess, 10),
+            limits.failedLoginDelayMaxMs,
+          );
     },
   };
 }

@@ -11,7 +11,9 @@ export interface HostNames {
 
 /** localhost, the loopback addresses, the address bound to, and the names configured. */
 export function hostNames(bindAddress: string, configured: readonly string[] = []): HostNames {
-  const names = new Set(["localhost", bindAddress, ...configured].map((name) => bare(name.toLowerCase())));
+  const names = new Set(
+    ["localhost", bindAddress, ...configured].map((name) => bare(name.toLowerCase())),
+  );
   // A host bound to every address is asked for by any of them; a rebound name is never an address.
   const anyAddress = names.has("0.0.0.0") || names.has("::");
   const known = new Map<string, boolean>();
@@ -36,7 +38,12 @@ export function hostNames(bindAddress: string, configured: readonly string[] = [
 /** Whether an address or name can only be reached from this machine. */
 export function isLoopback(address: string): boolean {
   const name = bare(address.toLowerCase());
-  return name === "localhost" || name === "::1" || (isIPv4(name) && name.startsWith("127.")) || /^::ffff:127\.\d+\.\d+\.\d+$/.test(name);
+  return (
+    name === "localhost" ||
+    name === "::1" ||
+    (isIPv4(name) && name.startsWith("127.")) ||
+    /^::ffff:127\.\d+\.\d+\.\d+$/.test(name)
+  );
 }
 
 function bare(name: string): string {

@@ -7,15 +7,24 @@ import { HostError } from "../errors.js";
 export function checkOrigins(origins: readonly string[], hasTokens: boolean): void {
   for (const origin of origins) {
     if (origin === "*") {
-      if (!hasTokens) throw invalid("--cors-origin * lets any page that a browser here opens ask this host, which wants no token: add --token-file, or name the origins.");
+      if (!hasTokens)
+        throw invalid(
+          "--cors-origin * lets any page that a browser here opens ask this host, which wants no token: add --token-file, or name the origins.",
+        );
     } else if (!isOrigin(origin)) {
-      throw invalid(`${JSON.stringify(origin)} is no origin: write it as browsers do, for example https://console.example or http://localhost:3000.`);
+      throw invalid(
+        `${JSON.stringify(origin)} is no origin: write it as browsers do, for example https://console.example or http://localhost:3000.`,
+      );
     }
   }
 }
 
 function isOrigin(text: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/.test(text) && URL.canParse(text) && (new URL(text).origin === text || new URL(text).origin === "null");
+  return (
+    /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/.test(text) &&
+    URL.canParse(text) &&
+    (new URL(text).origin === text || new URL(text).origin === "null")
+  );
 }
 
 function invalid(problem: string): HostError {

@@ -23,8 +23,14 @@ test.each([
 ])("%s is shown as %s", (uri, shown) => expect(withoutSecrets(uri)).toBe(shown));
 
 test.each([
-  ["$filter=name eq 'a'&$limit=5&documentVersion=3", "$filter=name eq 'a'&$limit=5&documentVersion=3"],
-  ["bearer=S&uri=http%3A%2F%2Fhost%2Fb.zip%3Fcode%3DS&a=1;token=S&%74oken=S", "bearer=...&uri=...&a=...&%74oken=..."],
+  [
+    "$filter=name eq 'a'&$limit=5&documentVersion=3",
+    "$filter=name eq 'a'&$limit=5&documentVersion=3",
+  ],
+  [
+    "bearer=S&uri=http%3A%2F%2Fhost%2Fb.zip%3Fcode%3DS&a=1;token=S&%74oken=S",
+    "bearer=...&uri=...&a=...&%74oken=...",
+  ],
   ["expand", "expand"],
   ["", ""],
 ])("the query %s is logged as %s", (query, shown) => expect(shownQuery(query)).toBe(shown));

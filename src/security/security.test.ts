@@ -7,7 +7,9 @@ import { openTokens } from "./tokens.js";
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
 describe("tokens", () => {
-  const table = openTokens(`# who may what\nreader read # a comment\n${sha256("writer")} write,backup\r\n\nboss admin\n`);
+  const table = openTokens(
+    `# who may what\nreader read # a comment\n${sha256("writer")} write,backup\r\n\nboss admin\n`,
+  );
   const allowed = (token: string | undefined, role: Role) => {
     try {
       authorize(table, token, role);
@@ -35,7 +37,10 @@ describe("tokens", () => {
 
   test("goes by expiry, all of several roles, and what replaced the file", () => {
     let now = Date.parse("2027-01-01T00:00:00Z");
-    const tokens = openTokens("old backup,read expires=2027-01-31T00:00:00Z name=nightly\nhalf backup", () => now);
+    const tokens = openTokens(
+      "old backup,read expires=2027-01-31T00:00:00Z name=nightly\nhalf backup",
+      () => now,
+    );
     const verdict = (token: string) => {
       try {
         authorize(tokens, token, { all: ["backup", "read"] });
@@ -44,7 +49,12 @@ describe("tokens", () => {
         return (error as { reason: string }).reason;
       }
     };
-    expect([verdict("old"), verdict("half"), tokens.find("old")?.name, tokens.find("half")?.name]).toEqual(["yes", "ROLE_MISSING", "nightly", "token 2"]);
+    expect([
+      verdict("old"),
+      verdict("half"),
+      tokens.find("old")?.name,
+      tokens.find("half")?.name,
+    ]).toEqual(["yes", "ROLE_MISSING", "nightly", "token 2"]);
     now = Date.parse("2027-01-31T00:00:00Z");
     expect(verdict("old")).toBe("TOKEN_EXPIRED");
     expect(() => tokens.replace("new everything")).toThrow();
@@ -78,19 +88,32 @@ describe("tokens", () => {
 describe("host names", () => {
   const names = hostNames("127.0.0.1", ["Backups.Example.org"]);
 
-  test.each(["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "127.8.9.1", "[::1]:8000", "[::1]", "backups.example.org", "backups.example.org.:80"])(
-    "%s is ours",
-    (header) => {
-      expect(names.allows(header)).toBe(true);
-    },
-  );
+  test.each([
+    "localhost",
+    "LOCALHOST:8000",
+    "127.0.0.1:8000",
+    "127.8.9.1",
+    "[::1]:8000",
+    "[::1]",
+    "backups.example.org",
+    "backups.example.org.:80",
+  ])("%s is ours", (header) => {
+    expect(names.allows(header)).toBe(true);
+  });
 
-  test.each(["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "", "localhost:x", "a@localhost", "localhost/", "::1:80"])(
-    "%j is not",
-    (header) => {
-      expect(names.allows(header)).toBe(false);
-    },
-  );
+  test.each([
+    "evil.example",
+    "localhost.evil.example",
+    "127.0.0.1.evil.example",
+    "10.0.0.1",
+    "",
+    "localhost:x",
+    "a@localhost",
+    "localhost/",
+    "::1:80",
+  ])("%j is not", (header) => {
+    expect(names.allows(header)).toBe(false);
+  });
 
   test("a host bound to every address takes any address but no other name", () => {
     const any = hostNames("0.0.0.0");
@@ -105,9 +128,17 @@ describe("exposure", () => {
 
   test("loopback needs nothing; another address needs tokens and a root", () => {
     expect(() => checkExposure(safe)).not.toThrow();
-    expect(() => checkExposure({ ...safe, httpHost: "0.0.0.0" })).toThrow(/0\.0\.0\.0.*--token-file.*--backup-root/);
-    expect(() => checkExposure({ ...safe, grpcHost: "::", authenticated: true })).toThrow(/--backup-root/);
-    expect(() => checkExposure({ ...safe, grpcHost: "::", backupRoots: ["/b"] })).toThrow(/--token-file/);
-    expect(() => checkExposure({ ...safe, httpHost: "192.0.2.1", authenticated: true, backupRoots: ["/b"] })).not.toThrow();
+    expect(() => checkExposure({ ...safe, httpHost: "0.0.0.0" })).toThrow(
+      /0\.0\.0\.0.*--token-file.*--backup-root/,
+    );
+    expect(() => checkExposure({ ...safe, grpcHost: "::", authenticated: true })).toThrow(
+      /--backup-root/,
+    );
+    expect(() => checkExposure({ ...safe, grpcHost: "::", backupRoots: ["/b"] })).toThrow(
+      /--token-file/,
+    );
+    expect(() =>
+      checkExposure({ ...safe, httpHost: "192.0.2.1", authenticated: true, backupRoots: ["/b"] }),
+    ).not.toThrow();
   });
 });

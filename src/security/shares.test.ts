@@ -4,13 +4,30 @@ import { createShares } from "./shares.js";
 import { openTokens } from "./tokens.js";
 
 const identify = identifyBy(openTokens("one read\ntwo write\nboss admin"));
-const refuse = (shortage: string, most: number) => new HostError("OVERLOADED", `${shortage} ${most}`);
+const refuse = (shortage: string, most: number) =>
+  new HostError("OVERLOADED", `${shortage} ${most}`);
 
 test("a client is its token, or else its address", () => {
-  expect(identify("one", "10.0.0.1")).toEqual({ key: "token 1", authenticated: true, admin: false });
-  expect(identify("boss", "10.0.0.1")).toEqual({ key: "token 3", authenticated: true, admin: true });
-  for (const token of [undefined, "nobody"]) expect(identify(token, "10.0.0.1")).toEqual({ key: "address 10.0.0.1", authenticated: false, admin: false });
-  expect(identifyBy(undefined)(undefined, "::1")).toMatchObject({ authenticated: true, admin: true });
+  expect(identify("one", "10.0.0.1")).toEqual({
+    key: "token 1",
+    authenticated: true,
+    admin: false,
+  });
+  expect(identify("boss", "10.0.0.1")).toEqual({
+    key: "token 3",
+    authenticated: true,
+    admin: true,
+  });
+  for (const token of [undefined, "nobody"])
+    expect(identify(token, "10.0.0.1")).toEqual({
+      key: "address 10.0.0.1",
+      authenticated: false,
+      admin: false,
+    });
+  expect(identifyBy(undefined)(undefined, "::1")).toMatchObject({
+    authenticated: true,
+    admin: true,
+  });
 });
 
 test.each([
@@ -27,7 +44,9 @@ test.each([
 test("no client takes more than its share, strangers together not more than theirs, and admins have some left", () => {
   const shares = createShares({ total: 10, perClient: 6, strangers: 4, reserved: 2 }, refuse);
   const [one, two, boss] = ["one", "two", "boss"].map((token) => shares.open(identify(token, "")));
-  const strangers = ["1.1.1.1", "2.2.2.2"].map((address) => shares.open(identify(undefined, address)));
+  const strangers = ["1.1.1.1", "2.2.2.2"].map((address) =>
+    shares.open(identify(undefined, address)),
+  );
   one?.add(5);
   expect(() => one?.add(2)).toThrow("client 6");
   strangers[0]?.add(1);

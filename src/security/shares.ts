@@ -30,7 +30,10 @@ export interface ShareLimits {
 export type Shortage = "all" | "client" | "strangers";
 
 /** `refuse` makes the error; it is told whose share it was and how large that is. */
-export function createShares({ total, perClient, strangers = total, reserved = 0 }: ShareLimits, refuse: (shortage: Shortage, most: number) => HostError): Shares {
+export function createShares(
+  { total, perClient, strangers = total, reserved = 0 }: ShareLimits,
+  refuse: (shortage: Shortage, most: number) => HostError,
+): Shares {
   let taken = 0;
   let takenByStrangers = 0;
   const byClient = new Map<string, number>();
@@ -46,7 +49,8 @@ export function createShares({ total, perClient, strangers = total, reserved = 0
   function check({ key, authenticated, admin }: Client, amount: number): void {
     const most = admin ? total : total - reserved;
     if (taken + amount > most) throw refuse("all", most);
-    if (!authenticated && takenByStrangers + amount > strangers) throw refuse("strangers", strangers);
+    if (!authenticated && takenByStrangers + amount > strangers)
+      throw refuse("strangers", strangers);
     const own = authenticated ? perClient : Math.min(perClient, Math.ceil(strangers / 4));
     if ((byClient.get(key) ?? 0) + amount > own) throw refuse("client", own);
   }

@@ -13,11 +13,24 @@ export interface TlsIdentity {
 
 /** Throws CONFIGURATION_INVALID for what cannot be used, so that a host does not start and then refuse every handshake. */
 export function checkTls({ certificate, key, clientCa }: TlsIdentity): void {
-  const parsed = attempt("The TLS certificate is no certificate in PEM", () => new X509Certificate(certificate));
-  const privateKey = attempt("The TLS key is no private key in PEM, or it is encrypted", () => createPrivateKey(key));
-  if (!parsed.checkPrivateKey(privateKey)) throw invalid("The TLS key is not that of the certificate.");
-  if (clientCa !== undefined) attempt("The client CA is no certificate in PEM", () => new X509Certificate(clientCa));
-  attempt("The TLS certificate and key cannot be used", () => createSecureContext({ cert: certificate, key, ...(clientCa !== undefined && { ca: clientCa }) }));
+  const parsed = attempt(
+    "The TLS certificate is no certificate in PEM",
+    () => new X509Certificate(certificate),
+  );
+  const privateKey = attempt("The TLS key is no private key in PEM, or it is encrypted", () =>
+    createPrivateKey(key),
+  );
+  if (!parsed.checkPrivateKey(privateKey))
+    throw invalid("The TLS key is not that of the certificate.");
+  if (clientCa !== undefined)
+    attempt("The client CA is no certificate in PEM", () => new X509Certificate(clientCa));
+  attempt("The TLS certificate and key cannot be used", () =>
+    createSecureContext({
+      cert: certificate,
+      key,
+      ...(clientCa !== undefined && { ca: clientCa }),
+    }),
+  );
 }
 
 function attempt<T>(problem: string, work: () => T): T {

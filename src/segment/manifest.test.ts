@@ -2,8 +2,21 @@ import { createHash } from "node:crypto";
 import { decodeManifest, encodeManifest, type Manifest } from "./manifest.js";
 import { isSegmentName, manifestName, parseManifestName, segmentName } from "./names.js";
 
-const content = { kind: "base" as const, firstMicros: 0, lastMicros: 1_766_000_000_000_001, records: 3, prunes: 0, sizeBytes: 4_294_967_297, sha256: "0a".repeat(32) };
-const delta = { ...content, kind: "delta" as const, firstMicros: content.lastMicros, lastMicros: content.lastMicros + 5 };
+const content = {
+  kind: "base" as const,
+  firstMicros: 0,
+  lastMicros: 1_766_000_000_000_001,
+  records: 3,
+  prunes: 0,
+  sizeBytes: 4_294_967_297,
+  sha256: "0a".repeat(32),
+};
+const delta = {
+  ...content,
+  kind: "delta" as const,
+  firstMicros: content.lastMicros,
+  lastMicros: content.lastMicros + 5,
+};
 const manifest: Manifest = {
   number: 7,
   indexId: "index",
@@ -14,7 +27,12 @@ const manifest: Manifest = {
   parents: [{ indexId: "index", lineage: "before", positionMicros: 12 }],
   createTimeMicros: 1_766_000_000_000_009,
   positionMicros: delta.lastMicros,
-  window: { earliestMicros: 5, latestMicros: 1_766_000_000_000_009, historyStartMicros: 2, boundingLink: "/a/b" },
+  window: {
+    earliestMicros: 5,
+    latestMicros: 1_766_000_000_000_009,
+    historyStartMicros: 2,
+    boundingLink: "/a/b",
+  },
   documents: 2,
   versions: 6,
   segments: [content, delta].map((one) => ({ ...one, name: segmentName(one) })),
@@ -22,8 +40,13 @@ const manifest: Manifest = {
 };
 
 /** A manifest file with something changed in its JSON, under the name that its new contents have. */
-function changed(change: (json: Record<string, unknown> & { segments: Record<string, unknown>[] }) => void, number = 7): [string, Buffer] {
-  const json = JSON.parse(Buffer.from(encodeManifest(manifest).bytes).toString()) as Parameters<typeof change>[0];
+function changed(
+  change: (json: Record<string, unknown> & { segments: Record<string, unknown>[] }) => void,
+  number = 7,
+): [string, Buffer] {
+  const json = JSON.parse(Buffer.from(encodeManifest(manifest).bytes).toString()) as Parameters<
+    typeof change
+  >[0];
   change(json);
   const bytes = Buffer.from(JSON.stringify(json));
   return [manifestName(number, createHash("sha256").update(bytes).digest("hex")), bytes];
@@ -37,31 +60,61 @@ test("what was encoded is decoded, and the same manifest gives the same bytes", 
 });
 
 test.each<[string, Parameters<typeof changed>[0]]>([
-  ["a hole between segments", (json) => (json.segments[1] = { ...json.segments[1], firstMicros: "17" })],
+  [
+    "a hole between segments",
+    (json) => (json.segments[1] = { ...json.segments[1], firstMicros: "17" }),
+  ],
   ["a delta first", (json) => json.segments.shift()],
   ["no segments", (json) => (json.segments = [])],
-  ["a name that leads elsewhere", (json) => (json.segments[0] = { ...json.segments[0], name: "../../etc/passwd" })],
-  ["a name that is not that of the contents", (json) => (json.segments[0] = { ...json.segments[0], sha256: "bb".repeat(32) })],
+  [
+    "a name that leads elsewhere",
+    (json) => (json.segments[0] = { ...json.segments[0], name: "../../etc/passwd" }),
+  ],
+  [
+    "a name that is not that of the contents",
+    (json) => (json.segments[0] = { ...json.segments[0], sha256: "bb".repeat(32) }),
+  ],
   ["a negative size", (json) => (json.segments[0] = { ...json.segments[0], sizeBytes: "-1" })],
   ["a number beyond what is exact", (json) => (json["createTimeMicros"] = "9007199254740993")],
-  ["a position that the segments do not reach", (json) => (json["positionMicros"] = "1766000000000900")],
+  [
+    "a position that the segments do not reach",
+    (json) => (json["positionMicros"] = "1766000000000900"),
+  ],
   ["another number than its name's", (json) => (json["number"] = "8")],
   ["no window", (json) => delete json["window"]],
   ["format 0", (json) => (json["formatVersion"] = 0)],
 ])("%s is damage", (_name, change) => {
-  expect(() => decodeManifest(...changed(change))).toThrow(expect.objectContaining({ reason: "BACKUP_DAMAGED" }) as Error);
+  expect(() => decodeManifest(...changed(change))).toThrow(
+    expect.objectContaining({ reason: "BACKUP_DAMAGED" }) as Error,
+  );
 });
 
 test("a newer format is refused as such, and fields that it does not know are no reason to refuse", () => {
-  expect(() => decodeManifest(...changed((json) => (json["formatVersion"] = 2)))).toThrow(expect.objectContaining({ reason: "FORMAT_TOO_NEW" }) as Error);
-  expect(decodeManifest(...changed((json) => (json["later"] = { a: 1 }))).manifest).toEqual(manifest);
+  expect(() => decodeManifest(...changed((json) => (json["formatVersion"] = 2)))).toThrow(
+    expect.objectContaining({ reason: "FORMAT_TOO_NEW" }) as Error,
+  );
+  expect(decodeManifest(...changed((json) => (json["later"] = { a: 1 }))).manifest).toEqual(
+    manifest,
+  );
 });
 
 test("names are taken apart as they are put together, and nothing else is taken for one", () => {
-  expect(parseManifestName(manifestName(42, "0123456789abcdef00"))).toEqual({ number: 42, digestPrefix: "0123456789abcdef" });
-  for (const name of ["manifest-42-0123456789abcdef.json", "manifest-0000000042-0123456789abcdef.json.tmp", "x/manifest-0000000042-0123456789abcdef.json"]) {
+  expect(parseManifestName(manifestName(42, "0123456789abcdef00"))).toEqual({
+    number: 42,
+    digestPrefix: "0123456789abcdef",
+  });
+  for (const name of [
+    "manifest-42-0123456789abcdef.json",
+    "manifest-0000000042-0123456789abcdef.json.tmp",
+    "x/manifest-0000000042-0123456789abcdef.json",
+  ]) {
     expect(parseManifestName(name)).toBeUndefined();
   }
   expect(isSegmentName(segmentName(content))).toBe(true);
-  for (const name of ["base-0-1-xyz.sqlite", "base-0-1-0123456789abcdef.sqlite-wal", "../base-0-1-0123456789abcdef.sqlite"]) expect(isSegmentName(name)).toBe(false);
+  for (const name of [
+    "base-0-1-xyz.sqlite",
+    "base-0-1-0123456789abcdef.sqlite-wal",
+    "../base-0-1-0123456789abcdef.sqlite",
+  ])
+    expect(isSegmentName(name)).toBe(false);
 });

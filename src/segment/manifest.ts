@@ -1,6 +1,10 @@
 import { createHash } from "node:crypto";
 import { create, fromJsonString, toJsonString } from "@bufbuild/protobuf";
-import { ManifestSchema, SegmentKind, type Manifest as ManifestMessage } from "../../gen/ts/holdfast/backup/v1/manifest_pb.js";
+import {
+  ManifestSchema,
+  SegmentKind,
+  type Manifest as ManifestMessage,
+} from "../../gen/ts/holdfast/backup/v1/manifest_pb.js";
 import type { LineageParent, LogMark, RestorableWindow, SegmentContent } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
@@ -54,7 +58,10 @@ export function encodeManifest(manifest: Manifest): ManifestFile {
     hostId: manifest.hostId,
     productVersion: manifest.productVersion,
     lineage: manifest.lineage,
-    parents: manifest.parents.map((parent) => ({ ...parent, positionMicros: BigInt(parent.positionMicros) })),
+    parents: manifest.parents.map((parent) => ({
+      ...parent,
+      positionMicros: BigInt(parent.positionMicros),
+    })),
     createTimeMicros: BigInt(manifest.createTimeMicros),
     positionMicros: BigInt(manifest.positionMicros),
     window: {
@@ -85,7 +92,9 @@ export function encodeManifest(manifest: Manifest): ManifestFile {
       },
     }),
   });
-  const bytes = Buffer.from(`${toJsonString(ManifestSchema, message, { prettySpaces: 2, alwaysEmitImplicit: true })}\n`);
+  const bytes = Buffer.from(
+    `${toJsonString(ManifestSchema, message, { prettySpaces: 2, alwaysEmitImplicit: true })}\n`,
+  );
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   return { name: manifestName(manifest.number, sha256), sha256, bytes, manifest };
 }
@@ -93,14 +102,21 @@ export function encodeManifest(manifest: Manifest): ManifestFile {
 /** Reads a manifest file; BACKUP_DAMAGED where it is not what its name promises, FORMAT_TOO_NEW before anything else is believed. */
 export function decodeManifest(name: string, bytes: Uint8Array): ManifestFile {
   const damaged = (problem: string, cause?: unknown) =>
-    new HostError("BACKUP_DAMAGED", `The manifest ${name} is damaged: ${problem}. Use another backup.`, { metadata: { file: name }, cause });
+    new HostError(
+      "BACKUP_DAMAGED",
+      `The manifest ${name} is damaged: ${problem}. Use another backup.`,
+      { metadata: { file: name }, cause },
+    );
   const promised = parseManifestName(name);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  if (!promised || !sha256.startsWith(promised.digestPrefix)) throw damaged("its contents do not agree with its name");
+  if (!promised || !sha256.startsWith(promised.digestPrefix))
+    throw damaged("its contents do not agree with its name");
   if (bytes.length > limits.manifestBytes) throw damaged(`it has ${bytes.length} bytes`);
   let message: ManifestMessage;
   try {
-    message = fromJsonString(ManifestSchema, Buffer.from(bytes).toString("utf8"), { ignoreUnknownFields: true });
+    message = fromJsonString(ManifestSchema, Buffer.from(bytes).toString("utf8"), {
+      ignoreUnknownFields: true,
+    });
   } catch (cause) {
     throw damaged("it is not a manifest in JSON", cause);
   }
@@ -110,7 +126,10 @@ export function decodeManifest(name: string, bytes: Uint8Array): ManifestFile {
       `The backup ${name} has format ${message.formatVersion}; this host knows formats up to ${formatVersion}. Restore it with the version that made it, or a later one.`,
     );
   }
-  const problem = message.formatVersion === formatVersion ? problemOf(message, promised.number) : `it has format ${message.formatVersion}`;
+  const problem =
+    message.formatVersion === formatVersion
+      ? problemOf(message, promised.number)
+      : `it has format ${message.formatVersion}`;
   if (problem !== undefined) throw damaged(problem);
   return { name, sha256, bytes, manifest: toManifest(message) };
 }
@@ -122,10 +141,14 @@ function problemOf(message: ManifestMessage, number: number): string | undefined
   let position = 0n;
   for (const [i, segment] of message.segments.entries()) {
     const kind = i === 0 ? SegmentKind.BASE : SegmentKind.DELTA;
-    if (segment.kind !== kind || segment.firstMicros !== position) return `its segment ${i + 1} does not go on from the one before`;
-    if (segment.lastMicros < segment.firstMicros) return `its segment ${i + 1} ends before it begins`;
-    if (!/^[0-9a-f]{64}$/.test(segment.sha256) || !isSegmentName(segment.name)) return `its segment ${i + 1} has no sound name or digest`;
-    if (segment.name !== segmentName(toSegment(segment))) return `the name of its segment ${i + 1} is not that of its contents`;
+    if (segment.kind !== kind || segment.firstMicros !== position)
+      return `its segment ${i + 1} does not go on from the one before`;
+    if (segment.lastMicros < segment.firstMicros)
+      return `its segment ${i + 1} ends before it begins`;
+    if (!/^[0-9a-f]{64}$/.test(segment.sha256) || !isSegmentName(segment.name))
+      return `its segment ${i + 1} has no sound name or digest`;
+    if (segment.name !== segmentName(toSegment(segment)))
+      return `the name of its segment ${i + 1} is not that of its contents`;
     position = segment.lastMicros;
   }
   if (position !== message.positionMicros) return "its segments do not reach its position";
@@ -135,21 +158,47 @@ function problemOf(message: ManifestMessage, number: number): string | undefined
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** A number or text of a manifest that no host writes. Each is compared, counted on or shown later. */
-function unboundedFieldOf(message: ManifestMessage, window: NonNullable<ManifestMessage["window"]>): string | undefined {
-  const outside = (values: readonly bigint[], most: number) => values.some((value) => value < 0n || value > BigInt(most));
-  const counts = [message.documents, message.versions, ...message.segments.flatMap((segment) => [segment.sizeBytes, segment.records, segment.prunes])];
-  if (message.number < 1n || message.number > BigInt(limits.manifestNumber)) return `its number is not between 1 and ${limits.manifestNumber}`;
+function unboundedFieldOf(
+  message: ManifestMessage,
+  window: NonNullable<ManifestMessage["window"]>,
+): string | undefined {
+  const outside = (values: readonly bigint[], most: number) =>
+    values.some((value) => value < 0n || value > BigInt(most));
+  const counts = [
+    message.documents,
+    message.versions,
+    ...message.segments.flatMap((segment) => [segment.sizeBytes, segment.records, segment.prunes]),
+  ];
+  if (message.number < 1n || message.number > BigInt(limits.manifestNumber))
+    return `its number is not between 1 and ${limits.manifestNumber}`;
   if (outside(counts, Number.MAX_SAFE_INTEGER)) return "a count in it is out of range";
   const { lastRecord, parents } = message;
   const times = [
-    ...[message.createTimeMicros, message.positionMicros, window.earliestMicros, window.latestMicros, window.historyStartMicros],
+    ...[
+      message.createTimeMicros,
+      message.positionMicros,
+      window.earliestMicros,
+      window.latestMicros,
+      window.historyStartMicros,
+    ],
     ...parents.map(({ positionMicros }) => positionMicros),
     ...(lastRecord ? [lastRecord.timeMicros] : []),
   ];
-  if (outside(times, limits.timeMicros)) return `a time in it is not between 0 and ${limits.timeMicros}`;
-  if (lastRecord && outside([lastRecord.version], Number.MAX_SAFE_INTEGER)) return "the version of its last record is out of range";
-  const texts = [message.indexId, message.indexLink, message.hostId, message.productVersion, message.lineage, window.boundingLink, ...parents.flatMap(({ indexId, lineage }) => [indexId, lineage])];
-  if (texts.some((text) => text.length > limits.selfLinkBytes || controlCharacter.test(text))) return "a name in it is too long or has control characters";
+  if (outside(times, limits.timeMicros))
+    return `a time in it is not between 0 and ${limits.timeMicros}`;
+  if (lastRecord && outside([lastRecord.version], Number.MAX_SAFE_INTEGER))
+    return "the version of its last record is out of range";
+  const texts = [
+    message.indexId,
+    message.indexLink,
+    message.hostId,
+    message.productVersion,
+    message.lineage,
+    window.boundingLink,
+    ...parents.flatMap(({ indexId, lineage }) => [indexId, lineage]),
+  ];
+  if (texts.some((text) => text.length > limits.selfLinkBytes || controlCharacter.test(text)))
+    return "a name in it is too long or has control characters";
   return undefined;
 }
 
@@ -193,7 +242,12 @@ function toManifest(message: ManifestMessage): Manifest {
     segments: message.segments.map(toSegment),
     previousManifestSha256: message.previousManifestSha256,
     ...(lastRecord && {
-      lastRecord: { timeMicros: Number(lastRecord.timeMicros), link: lastRecord.selfLink, version: Number(lastRecord.version), crc: lastRecord.crc },
+      lastRecord: {
+        timeMicros: Number(lastRecord.timeMicros),
+        link: lastRecord.selfLink,
+        version: Number(lastRecord.version),
+        crc: lastRecord.crc,
+      },
     }),
   };
 }

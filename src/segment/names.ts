@@ -1,6 +1,11 @@
 /** The names of a backup's files. They identify contents: no file is ever rewritten under its name. */
 
-export function segmentName(segment: { kind: "base" | "delta"; firstMicros: number; lastMicros: number; sha256: string }): string {
+export function segmentName(segment: {
+  kind: "base" | "delta";
+  firstMicros: number;
+  lastMicros: number;
+  sha256: string;
+}): string {
   return `${segment.kind}-${segment.firstMicros}-${segment.lastMicros}-${segment.sha256.slice(0, 16)}.sqlite`;
 }
 
@@ -16,7 +21,11 @@ export function isSegmentName(name: string): boolean {
 }
 
 /** The number and the digest's beginning that a manifest's name promises; undefined: not a manifest's name. */
-export function parseManifestName(name: string): { number: number; digestPrefix: string } | undefined {
+export function parseManifestName(
+  name: string,
+): { number: number; digestPrefix: string } | undefined {
   const match = manifestPattern.exec(name);
-  return match?.[1] === undefined || match[2] === undefined ? undefined : { number: Number(match[1]), digestPrefix: match[2] };
+  return match?.[1] === undefined || match[2] === undefined
+    ? undefined
+    : { number: Number(match[1]), digestPrefix: match[2] };
 }

@@ -1,4 +1,10 @@
-import { seriesSpans, timeSeries, type Aggregation, type SeriesSpan, type TimeSeries } from "./time-series.js";
+import {
+  seriesSpans,
+  timeSeries,
+  type Aggregation,
+  type SeriesSpan,
+  type TimeSeries,
+} from "./time-series.js";
 
 /** One figure of a host, as Xenon's ServiceStat has it. */
 export interface Stat {
@@ -25,10 +31,22 @@ export interface Stats {
 
 /** Xenon has the first three per hour and per day alone. */
 const counts = [
-  "autoBackupPerformedCount", "autoBackupSkippedCount", "autoBackupFailedCount",
-  "backupCount", "backupFailedCount", "restoreCount", "restoreFailedCount",
+  "autoBackupPerformedCount",
+  "autoBackupSkippedCount",
+  "autoBackupFailedCount",
+  "backupCount",
+  "backupFailedCount",
+  "restoreCount",
+  "restoreFailedCount",
 ] as const;
-const measures = { backupBytes: "bytes", backupDurationMicros: "microseconds", restoreBytes: "bytes", restoreDurationMicros: "microseconds", autoBackupBytes: "bytes", autoBackupDurationMicros: "microseconds" } as const;
+const measures = {
+  backupBytes: "bytes",
+  backupDurationMicros: "microseconds",
+  restoreBytes: "bytes",
+  restoreDurationMicros: "microseconds",
+  autoBackupBytes: "bytes",
+  autoBackupDurationMicros: "microseconds",
+} as const;
 export type CountName = (typeof counts)[number];
 export type MeasureName = keyof typeof measures;
 export type MarkName = `${"backup" | "restore" | "autoBackup"}Last${"Success" | "Failure"}Micros`;
@@ -38,14 +56,23 @@ const spans = Object.keys(seriesSpans) as SeriesSpan[];
 export function createStats(nowMicros: () => number): Stats {
   const entries = new Map<string, Stat>();
   const add = (name: string, more: Pick<Stat, "unit" | "series"> = {}) =>
-    entries.set(name, { name, latestValue: 0, accumulatedValue: 0, version: 0, lastUpdateMicros: 0, ...more });
+    entries.set(name, {
+      name,
+      latestValue: 0,
+      accumulatedValue: 0,
+      version: 0,
+      lastUpdateMicros: 0,
+      ...more,
+    });
   const withSeries = (name: string, aggregation: readonly Aggregation[], unit?: string) => {
     const more = unit === undefined ? {} : { unit };
     add(name, more);
-    for (const span of spans) add(`${name}${span}`, { ...more, series: timeSeries(span, aggregation) });
+    for (const span of spans)
+      add(`${name}${span}`, { ...more, series: timeSeries(span, aggregation) });
   };
   for (const name of counts) withSeries(name, ["SUM"]);
-  for (const [name, unit] of Object.entries(measures)) withSeries(name, ["AVG", "MIN", "MAX", "SUM"], unit);
+  for (const [name, unit] of Object.entries(measures))
+    withSeries(name, ["AVG", "MIN", "MAX", "SUM"], unit);
 
   const namesOf = (name: string) => [name, ...spans.map((span) => `${name}${span}`)];
 
@@ -64,10 +91,14 @@ export function createStats(nowMicros: () => number): Stats {
     },
     measure(name, value) {
       for (const one of namesOf(name)) {
-        update(one, (stat) => {
-          stat.latestValue = value;
-          stat.accumulatedValue += value;
-        }, value);
+        update(
+          one,
+          (stat) => {
+            stat.latestValue = value;
+            stat.accumulatedValue += value;
+          },
+          value,
+        );
       }
     },
     set(name, value) {

@@ -30,9 +30,23 @@ test("a count and a measured figure are each kept as they are, per hour and per 
   stats.measure("backupBytes", 30);
   stats.set("backupLastSuccessMicros", now);
   const of = (name: string) => stats.all().find((stat) => stat.name === name);
-  expect(of("backupCount")).toEqual({ name: "backupCount", latestValue: 2, accumulatedValue: 0, version: 2, lastUpdateMicros: now });
-  expect([...(of("backupCountPerHour")?.series?.bins.values() ?? [])]).toEqual([{ count: 0, sum: 1 }, { count: 0, sum: 1 }]);
-  expect(of("backupBytesPerDay")).toMatchObject({ latestValue: 30, accumulatedValue: 40, version: 2, unit: "bytes" });
+  expect(of("backupCount")).toEqual({
+    name: "backupCount",
+    latestValue: 2,
+    accumulatedValue: 0,
+    version: 2,
+    lastUpdateMicros: now,
+  });
+  expect([...(of("backupCountPerHour")?.series?.bins.values() ?? [])]).toEqual([
+    { count: 0, sum: 1 },
+    { count: 0, sum: 1 },
+  ]);
+  expect(of("backupBytesPerDay")).toMatchObject({
+    latestValue: 30,
+    accumulatedValue: 40,
+    version: 2,
+    unit: "bytes",
+  });
   expect(of("backupLastSuccessMicros")?.latestValue).toBe(now);
   expect(of("restoreLastSuccessMicros")).toBeUndefined();
 });

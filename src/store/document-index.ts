@@ -1,4 +1,11 @@
-import type { DocumentStore, Engine, EngineKit, EngineOptions, IndexCheck, IndexIdentity } from "../engine/engine.js";
+import type {
+  DocumentStore,
+  Engine,
+  EngineKit,
+  EngineOptions,
+  IndexCheck,
+  IndexIdentity,
+} from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Seams } from "../io/seams.js";
 import { openGenerations } from "./generations.js";
@@ -36,7 +43,9 @@ export interface Replacement {
    */
   commit(ifPositionMicros?: number): Promise<void>;
   /** Switches back to the generation before the last restore, under a new identity. */
-  undo(identityAfter: (previous: IndexIdentity & { positionMicros: number }) => Promise<IndexIdentity>): Promise<IndexIdentity>;
+  undo(
+    identityAfter: (previous: IndexIdentity & { positionMicros: number }) => Promise<IndexIdentity>,
+  ): Promise<IndexIdentity>;
   /** Removes what was made; writes go on. */
   abandon(): Promise<void>;
 }
@@ -73,8 +82,18 @@ interface Live {
   idle: (() => void) | undefined;
 }
 
-export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: DocumentIndexOptions): Promise<DocumentIndex> {
-  const generations = await openGenerations(seams, kit, options.directory, options.onBackgroundError, options.indexId);
+export async function openDocumentIndex(
+  seams: Seams,
+  kit: EngineKit,
+  options: DocumentIndexOptions,
+): Promise<DocumentIndex> {
+  const generations = await openGenerations(
+    seams,
+    kit,
+    options.directory,
+    options.onBackgroundError,
+    options.indexId,
+  );
   let live = await open(generations.pointer().current, generations.pointer().floorMicros);
   await generations.cleanUp().catch(async (error: unknown) => {
     await live.engine.close();
@@ -101,7 +120,10 @@ export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: D
   }
 
   async function open(generation: string, floorMicros: number): Promise<Live> {
-    const engine = await kit.open(generations.directoryOf(generation), { ...options.engine, floorMicros });
+    const engine = await kit.open(generations.directoryOf(generation), {
+      ...options.engine,
+      floorMicros,
+    });
     const { lineage } = await engine.state();
     return { engine, lineage, users: 0, idle: undefined };
   }
@@ -159,7 +181,11 @@ export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: D
 
   async function beginReplacement(): Promise<Replacement> {
     if (closed) throw new HostError("SHUTTING_DOWN", "The host is shutting down.");
-    if (replacing) throw new HostError("RESTORE_IN_PROGRESS", `A restore of ${options.link} is under way; wait for it or cancel it.`);
+    if (replacing)
+      throw new HostError(
+        "RESTORE_IN_PROGRESS",
+        `A restore of ${options.link} is under way; wait for it or cancel it.`,
+      );
     replacing = withResolvers();
     const settle = () => {
       replacing?.resolve();
@@ -184,9 +210,13 @@ export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: D
         const floor = await fence();
         const { positionMicros } = await live.engine.state();
         if (ifPositionMicros !== undefined && ifPositionMicros !== positionMicros) {
-          throw new HostError("INDEX_CHANGED", `${options.link} was written to meanwhile: it is at ${positionMicros}, not at ${ifPositionMicros}. Nothing was changed.`, {
-            metadata: { positionMicros: String(positionMicros) },
-          });
+          throw new HostError(
+            "INDEX_CHANGED",
+            `${options.link} was written to meanwhile: it is at ${positionMicros}, not at ${ifPositionMicros}. Nothing was changed.`,
+            {
+              metadata: { positionMicros: String(positionMicros) },
+            },
+          );
         }
         await seams.step("restore:writes-fenced");
         await switchLive(generation, floor);
@@ -194,7 +224,11 @@ export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: D
       },
       async undo(identityAfter) {
         const { previous } = generations.pointer();
-        if (previous === undefined) throw new HostError("NOTHING_TO_UNDO", `No restore of ${options.link} is there to be undone.`);
+        if (previous === undefined)
+          throw new HostError(
+            "NOTHING_TO_UNDO",
+            `No restore of ${options.link} is there to be undone.`,
+          );
         const directory = generations.directoryOf(previous);
         const identity = await identityAfter(await kit.identify(directory));
         await kit.rename(directory, identity);
@@ -225,9 +259,13 @@ export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: D
     beginReplacement,
     async write(write) {
       if (fenced) {
-        throw new HostError("INDEX_RESTORING", `${options.link} is being restored and takes no writes for a moment; try again.`, {
-          metadata: { retryAfterSeconds: "1" },
-        });
+        throw new HostError(
+          "INDEX_RESTORING",
+          `${options.link} is being restored and takes no writes for a moment; try again.`,
+          {
+            metadata: { retryAfterSeconds: "1" },
+          },
+        );
       }
       writes += 1;
       try {
@@ -251,7 +289,8 @@ export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: D
         checked.problem = undefined;
         return result;
       } catch (error) {
-        if (error instanceof HostError && error.reason === "INDEX_DAMAGED") checked.problem = error.message;
+        if (error instanceof HostError && error.reason === "INDEX_DAMAGED")
+          checked.problem = error.message;
         throw error;
       }
     },
@@ -265,7 +304,12 @@ export async function openDocumentIndex(seams: Seams, kit: EngineKit, options: D
         if (expired + pruned > 0) tellCommit();
         if (damaged.length > 0) {
           const links = damaged.slice(0, 10).join(", ");
-          options.onBackgroundError(new HostError("INDEX_DAMAGED", `${damaged.length} documents of ${options.link} were due to expire and were left as they are, since they do not agree with their checksums: ${links}. Restore the index from a backup.`));
+          options.onBackgroundError(
+            new HostError(
+              "INDEX_DAMAGED",
+              `${damaged.length} documents of ${options.link} were due to expire and were left as they are, since they do not agree with their checksums: ${links}. Restore the index from a backup.`,
+            ),
+          );
         }
       } finally {
         writes -= 1;

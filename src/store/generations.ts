@@ -26,21 +26,39 @@ export interface Generations {
 }
 
 /** Opens the directories of an index, and makes the first generation where there is none. Removes nothing yet. */
-export async function openGenerations(seams: Seams, kit: EngineKit, directory: string, onBackgroundError: (error: unknown) => void, fixedIndexId?: string): Promise<Generations> {
+export async function openGenerations(
+  seams: Seams,
+  kit: EngineKit,
+  directory: string,
+  onBackgroundError: (error: unknown) => void,
+  fixedIndexId?: string,
+): Promise<Generations> {
   const { files } = seams;
   const newName = () => `${generationPrefix}${seams.randomHex(8)}`;
   const status = await files.status(directory);
-  if (status && status.kind !== "directory") throw new HostError("INDEX_DAMAGED", `${directory} is no directory; an index of this host should be there.`);
+  if (status && status.kind !== "directory")
+    throw new HostError(
+      "INDEX_DAMAGED",
+      `${directory} is no directory; an index of this host should be there.`,
+    );
   if (!status) await files.makeDirectory(directory);
   let pointer = (await readPointer(seams, directory)) ?? (await first());
 
   async function first(): Promise<Pointer> {
     // A first start that was cut off leaves at most one whole, empty generation; anything else stays where it is.
-    const strays = (await files.list(directory)).filter((name) => name.startsWith(generationPrefix));
+    const strays = (await files.list(directory)).filter((name) =>
+      name.startsWith(generationPrefix),
+    );
     for (const stray of strays) {
-      const position = await kit.identify(join(directory, stray)).then(({ positionMicros }) => positionMicros, () => undefined);
+      const position = await kit.identify(join(directory, stray)).then(
+        ({ positionMicros }) => positionMicros,
+        () => undefined,
+      );
       if (position !== 0) {
-        throw new HostError("INDEX_DAMAGED", `${directory} holds an index, but lost the file that says which one is live; restore a backup into a new data directory.`);
+        throw new HostError(
+          "INDEX_DAMAGED",
+          `${directory} holds an index, but lost the file that says which one is live; restore a backup into a new data directory.`,
+        );
       }
       await files.removeTree(join(directory, stray));
     }
@@ -66,7 +84,10 @@ export async function openGenerations(seams: Seams, kit: EngineKit, directory: s
 
   async function cleanUp(): Promise<void> {
     const names = await files.list(directory);
-    const unknown = names.filter((name) => name.startsWith(generationPrefix) && name !== pointer.current && name !== pointer.previous);
+    const unknown = names.filter(
+      (name) =>
+        name.startsWith(generationPrefix) && name !== pointer.current && name !== pointer.previous,
+    );
     for (const name of unknown) await requireOlder(name);
     await completeCopy().catch(onBackgroundError);
     const unfinished = names.filter((name) => name.startsWith(temporaryPrefix));
@@ -113,7 +134,13 @@ export async function openGenerations(seams: Seams, kit: EngineKit, directory: s
     directoryOf: (generation) => join(directory, generation),
     prepare: make,
     async switchTo(generation, floorMicros) {
-      const next: Pointer = { ...pointer, current: generation, previous: pointer.current, floorMicros, switches: pointer.switches + 1 };
+      const next: Pointer = {
+        ...pointer,
+        current: generation,
+        previous: pointer.current,
+        floorMicros,
+        switches: pointer.switches + 1,
+      };
       try {
         await writePointer(seams, directory, next);
       } catch (error) {

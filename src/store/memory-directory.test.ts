@@ -31,7 +31,11 @@ test("what a host leaves when it is killed goes when the next one starts; what a
   const alive = await openMemoryDirectory(nodeFileSystem, parent);
   const left = await leave();
   const next = await openMemoryDirectory(nodeFileSystem, parent);
-  expect([left, alive.path, next.path].map((path) => existsSync(path))).toEqual([false, true, true]);
+  expect([left, alive.path, next.path].map((path) => existsSync(path))).toEqual([
+    false,
+    true,
+    true,
+  ]);
   for (const directory of [alive, next]) await directory.remove();
   expect([alive, next].filter(({ path }) => existsSync(path))).toEqual([]);
 });
@@ -58,7 +62,14 @@ test("what two hosts remove at the same moment, or another user's host holds, ke
   const left = await leave();
   for (const code of ["ENOTEMPTY", "EACCES"]) {
     const refused = Object.assign(new Error(code), { code });
-    const own = await openMemoryDirectory({ ...nodeFileSystem, removeTree: (path) => (path === left ? Promise.reject(refused) : nodeFileSystem.removeTree(path)) }, parent);
+    const own = await openMemoryDirectory(
+      {
+        ...nodeFileSystem,
+        removeTree: (path) =>
+          path === left ? Promise.reject(refused) : nodeFileSystem.removeTree(path),
+      },
+      parent,
+    );
     expect([existsSync(left), existsSync(own.path)]).toEqual([true, true]);
     await own.remove();
   }
@@ -84,7 +95,8 @@ test("one that another host took for abandoned before its lock was held is left 
 });
 
 test("what a host that starts removes while its owner closes, and removes it too, keeps nobody from closing", async () => {
-  const removeTree = async () => Promise.reject(Object.assign(new Error("ENOTEMPTY"), { code: "ENOTEMPTY" }));
+  const removeTree = async () =>
+    Promise.reject(Object.assign(new Error("ENOTEMPTY"), { code: "ENOTEMPTY" }));
   const { path, remove } = await openMemoryDirectory({ ...nodeFileSystem, removeTree }, parent);
   await remove();
   const next = await openMemoryDirectory(nodeFileSystem, parent);

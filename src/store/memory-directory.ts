@@ -26,8 +26,12 @@ export async function memoryParent(files: FileSystem): Promise<string> {
  * of would take up memory until the machine restarts. Each start has a name of its own: whoever still removes what an
  * earlier one left cannot mean this one.
  */
-export async function openMemoryDirectory(files: FileSystem, parent: string): Promise<MemoryDirectory> {
-  for (const other of await files.list(parent)) if (other.startsWith(prefix)) await removeAbandoned(files, join(parent, other));
+export async function openMemoryDirectory(
+  files: FileSystem,
+  parent: string,
+): Promise<MemoryDirectory> {
+  for (const other of await files.list(parent))
+    if (other.startsWith(prefix)) await removeAbandoned(files, join(parent, other));
   for (let left = attempts; ; left -= 1) {
     const path = join(parent, `${prefix}${randomBytes(16).toString("hex")}`);
     await files.makeDirectory(path);

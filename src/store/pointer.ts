@@ -26,7 +26,10 @@ const formatVersion = 2;
  * Reads the pointer of a directory; undefined where there is none. INDEX_DAMAGED where its checksum does not agree: no
  * generation may be removed because of a file that cannot be trusted. Format 1 had neither checksum nor count.
  */
-export async function readPointer(seams: Pick<Seams, "files">, directory: string): Promise<Pointer | undefined> {
+export async function readPointer(
+  seams: Pick<Seams, "files">,
+  directory: string,
+): Promise<Pointer | undefined> {
   const path = join(directory, pointerName);
   if ((await seams.files.status(path)) === undefined) return undefined;
   const damaged = (problem: string, cause?: unknown) =>
@@ -37,28 +40,72 @@ export async function readPointer(seams: Pick<Seams, "files">, directory: string
     );
   let value: Partial<Pointer & { formatVersion: number; checksum: string }>;
   try {
-    value = JSON.parse((await readSmallFile(seams.files, path, pointerBytes)).toString("utf8")) as typeof value;
+    value = JSON.parse(
+      (await readSmallFile(seams.files, path, pointerBytes)).toString("utf8"),
+    ) as typeof value;
   } catch (cause) {
     throw damaged("it is not JSON", cause);
   }
-  const { formatVersion: version, indexId, current, previous, floorMicros, switches = 0, checksum } = value;
+  const {
+    formatVersion: version,
+    indexId,
+    current,
+    previous,
+    floorMicros,
+    switches = 0,
+    checksum,
+  } = value;
   if (typeof version === "number" && version > formatVersion) {
-    throw new HostError("FORMAT_TOO_NEW", `${path} has format ${version}; run the newer version of Holdfast that wrote it.`);
+    throw new HostError(
+      "FORMAT_TOO_NEW",
+      `${path} has format ${version}; run the newer version of Holdfast that wrote it.`,
+    );
   }
-  if (typeof indexId !== "string" || typeof current !== "string" || typeof floorMicros !== "number" || typeof switches !== "number") throw damaged("a field is missing");
-  const pointer: Pointer = { indexId, current, floorMicros, switches, ...(typeof previous === "string" && { previous }) };
+  if (
+    typeof indexId !== "string" ||
+    typeof current !== "string" ||
+    typeof floorMicros !== "number" ||
+    typeof switches !== "number"
+  )
+    throw damaged("a field is missing");
+  const pointer: Pointer = {
+    indexId,
+    current,
+    floorMicros,
+    switches,
+    ...(typeof previous === "string" && { previous }),
+  };
   if (version === 1) return pointer;
-  if (version !== formatVersion || checksum !== checksumOf(pointer)) throw damaged("its checksum does not match");
+  if (version !== formatVersion || checksum !== checksumOf(pointer))
+    throw damaged("its checksum does not match");
   return pointer;
 }
 
 /** Makes the pointer durable in a directory: in that of the index, or, as a copy, in that of a generation. */
-export async function writePointer(seams: Pick<Seams, "files" | "randomHex">, directory: string, pointer: Pointer): Promise<void> {
+export async function writePointer(
+  seams: Pick<Seams, "files" | "randomHex">,
+  directory: string,
+  pointer: Pointer,
+): Promise<void> {
   const content = { formatVersion, ...fieldsOf(pointer), checksum: checksumOf(pointer) };
-  await writeFileDurably(seams, join(directory, pointerName), Buffer.from(`${JSON.stringify(content)}\n`));
+  await writeFileDurably(
+    seams,
+    join(directory, pointerName),
+    Buffer.from(`${JSON.stringify(content)}\n`),
+  );
 }
 
 /** In one order, whatever order the fields came in. */
-const fieldsOf = ({ indexId, current, previous, floorMicros, switches }: Pointer) => ({ indexId, current, ...(previous !== undefined && { previous }), floorMicros, switches });
+const fieldsOf = ({ indexId, current, previous, floorMicros, switches }: Pointer) => ({
+  indexId,
+  current,
+  ...(previous !== undefined && { previous }),
+  floorMicros,
+  switches,
+});
 
-const checksumOf = (pointer: Pointer) => createHash("sha256").update(JSON.stringify(fieldsOf(pointer))).digest("hex").slice(0, 16);
+const checksumOf = (pointer: Pointer) =>
+  createHash("sha256")
+    .update(JSON.stringify(fieldsOf(pointer)))
+    .digest("hex")
+    .slice(0, 16);

@@ -1,6 +1,12 @@
 import { identifyBy, type Client, type Identify } from "../security/clients.js";
 import type { FailedLogins } from "../security/failed-logins.js";
-import { connectionLimits, createConnections, type Connection, type ConnectionLimits, type Connections } from "./connections.js";
+import {
+  connectionLimits,
+  createConnections,
+  type Connection,
+  type ConnectionLimits,
+  type Connections,
+} from "./connections.js";
 import { createRequestShares, type RequestShares } from "./request-shares.js";
 
 /** What the ports of a host share: who its clients are, and what each of them may take. */
@@ -16,7 +22,11 @@ export interface Admission {
 
 /** That of a port of its own, where no tokens are asked for. */
 export function openAdmission(): Admission {
-  return { identify: identifyBy(undefined), shares: createRequestShares(), connectionLimits: connectionLimits() };
+  return {
+    identify: identifyBy(undefined),
+    shares: createRequestShares(),
+    connectionLimits: connectionLimits(),
+  };
 }
 
 export function connectionsOf({ connectionLimits: most, onShed }: Admission): Connections {
@@ -24,11 +34,19 @@ export function connectionsOf({ connectionLimits: most, onShed }: Admission): Co
 }
 
 /** The client of a request on a connection, and how long the answer to its unknown token has to wait. */
-export function admit({ identify, failedLogins }: Admission, connections: Connections, connection: Connection | undefined, token: string | undefined, address: string | undefined): { client: Client; delayMs: number } {
+export function admit(
+  { identify, failedLogins }: Admission,
+  connections: Connections,
+  connection: Connection | undefined,
+  token: string | undefined,
+  address: string | undefined,
+): { client: Client; delayMs: number } {
   // The same token as before: nothing has to be looked up.
-  if (connection?.client?.authenticated && connection.token === token) return { client: connection.client, delayMs: 0 };
+  if (connection?.client?.authenticated && connection.token === token)
+    return { client: connection.client, delayMs: 0 };
   const client = identify(token, address);
   if (connection) connections.identified(connection, client, token);
-  const delayMs = client.authenticated || token === undefined ? 0 : (failedLogins?.note(address) ?? 0);
+  const delayMs =
+    client.authenticated || token === undefined ? 0 : (failedLogins?.note(address) ?? 0);
   return { client, delayMs };
 }

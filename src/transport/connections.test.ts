@@ -1,9 +1,20 @@
 import { createServer, connect, type AddressInfo, type Server, type Socket } from "node:net";
 import { until } from "../../test/support/dialect-host.js";
 import type { Client } from "../security/clients.js";
-import { connectionLimits, createConnections, type ConnectionLimits, type Connections } from "./connections.js";
+import {
+  connectionLimits,
+  createConnections,
+  type ConnectionLimits,
+  type Connections,
+} from "./connections.js";
 
-const small: ConnectionLimits = { total: 8, strangers: 4, strangersPerAddress: 3, perClient: 5, silentMs: 60_000 };
+const small: ConnectionLimits = {
+  total: 8,
+  strangers: 4,
+  strangersPerAddress: 3,
+  perClient: 5,
+  silentMs: 60_000,
+};
 const client = (key: string): Client => ({ key, authenticated: true, admin: false });
 
 let listener: Server;
@@ -13,7 +24,9 @@ const dialled: Socket[] = [];
 async function begin(most: ConnectionLimits): Promise<void> {
   shed = 0;
   connections = createConnections(most, (count) => (shed += count));
-  listener = createServer((socket) => connections.add(socket.resume().on("error", () => undefined)));
+  listener = createServer((socket) =>
+    connections.add(socket.resume().on("error", () => undefined)),
+  );
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
 }
 afterEach(() => {
@@ -24,7 +37,9 @@ afterEach(() => {
 
 async function dial(from = "127.0.0.1"): Promise<Socket & { localPort: number }> {
   const { port } = listener.address() as AddressInfo;
-  const socket = connect({ port, host: "127.0.0.1", localAddress: from }).on("error", () => undefined).resume();
+  const socket = connect({ port, host: "127.0.0.1", localAddress: from })
+    .on("error", () => undefined)
+    .resume();
   dialled.push(socket);
   await new Promise((resolve) => socket.once("connect", resolve));
   await until(() => connections.find(from, socket.localPort) !== undefined);
@@ -46,7 +61,11 @@ test("one stranger too many of an address, or of all, makes the oldest of them g
   expect(open(own)).toEqual([false, true, true, true]);
   const others = [await dial("127.0.0.2"), await dial("127.0.0.3")];
   await until(() => own[1]?.closed === true);
-  expect([open(own), open(others), connections.count()]).toEqual([[false, false, true, true], [true, true], 4]);
+  expect([open(own), open(others), connections.count()]).toEqual([
+    [false, false, true, true],
+    [true, true],
+    4,
+  ]);
   await until(() => shed === 2);
 });
 
@@ -69,7 +88,10 @@ test("a full port still takes a new client, at the cost of the one that has most
   for (let i = 0; i < 3; i++) few.push(await known("token 2"));
   few.push(await known("token 3"));
   await until(() => many[0]?.closed === true);
-  expect([open(many), open(few)]).toEqual([[false, true, true, true, true], [true, true, true, true]]);
+  expect([open(many), open(few)]).toEqual([
+    [false, true, true, true, true],
+    [true, true, true, true],
+  ]);
 });
 
 test("a silent stranger is closed; one with a request, and a known client, are not", async () => {
@@ -87,6 +109,11 @@ test("a silent stranger is closed; one with a request, and a known client, are n
 });
 
 test("a port takes a quarter of the files that the process may have open", () => {
-  expect(connectionLimits(1024)).toMatchObject({ total: 256, strangers: 128, strangersPerAddress: 64, perClient: 128 });
+  expect(connectionLimits(1024)).toMatchObject({
+    total: 256,
+    strangers: 128,
+    strangersPerAddress: 64,
+    perClient: 128,
+  });
   expect(connectionLimits()).toMatchObject({ total: 4096 });
 });

@@ -56,11 +56,20 @@ interface Entry extends Connection {
 /** What a port takes of the files that the process may have open: the other port, the indexes and backups need some too. */
 export function connectionLimits(openFiles = Infinity): ConnectionLimits {
   const total = Math.max(16, Math.min(limits.connections, Math.floor(openFiles / 4)));
-  return { total, strangers: total / 2, strangersPerAddress: total / 4, perClient: total / 2, silentMs: limits.silentConnectionMs };
+  return {
+    total,
+    strangers: total / 2,
+    strangersPerAddress: total / 4,
+    perClient: total / 2,
+    silentMs: limits.silentConnectionMs,
+  };
 }
 
 /** `onShed` is told now and then how many connections had to go for others. */
-export function createConnections({ total, strangers, strangersPerAddress, perClient, silentMs }: ConnectionLimits, onShed: (count: number) => void = () => undefined): Connections {
+export function createConnections(
+  { total, strangers, strangersPerAddress, perClient, silentMs }: ConnectionLimits,
+  onShed: (count: number) => void = () => undefined,
+): Connections {
   const all = new Map<string, Entry>();
   const unknown = new Set<Entry>();
   const byNetwork = new Map<string, Set<Entry>>();
@@ -78,7 +87,8 @@ export function createConnections({ total, strangers, strangersPerAddress, perCl
   function leave(entry: Entry): void {
     const groups = unknown.delete(entry) ? byNetwork : byClient;
     entry.group.delete(entry);
-    if (entry.group.size === 0) for (const [key, group] of groups) if (group === entry.group) groups.delete(key);
+    if (entry.group.size === 0)
+      for (const [key, group] of groups) if (group === entry.group) groups.delete(key);
   }
 
   function drop(entry: Entry): void {
@@ -102,7 +112,8 @@ export function createConnections({ total, strangers, strangersPerAddress, perCl
 
   const timer = setInterval(() => {
     const before = performance.now() - silentMs;
-    for (const entry of [...unknown]) if (entry.requests === 0 && entry.quietSinceMs < before) drop(entry);
+    for (const entry of [...unknown])
+      if (entry.requests === 0 && entry.quietSinceMs < before) drop(entry);
     refusalsByNetwork.clear();
     if (shed > 0) onShed(shed);
     shed = 0;
@@ -119,7 +130,17 @@ export function createConnections({ total, strangers, strangersPerAddress, perCl
       if ((group?.size ?? 0) >= strangersPerAddress) dropOldest(group);
       if (unknown.size >= strangers) dropOldest(unknown);
       if (all.size >= total) dropOldest(unknown.size > 0 ? unknown : largest());
-      const entry: Entry = { key: keyOf(remoteAddress, remotePort), network, socket, client: undefined, token: undefined, refusals: 0, requests: 0, quietSinceMs: performance.now(), group: new Set() };
+      const entry: Entry = {
+        key: keyOf(remoteAddress, remotePort),
+        network,
+        socket,
+        client: undefined,
+        token: undefined,
+        refusals: 0,
+        requests: 0,
+        quietSinceMs: performance.now(),
+        group: new Set(),
+      };
       all.set(entry.key, entry);
       unknown.add(entry);
       join(entry, byNetwork, network);

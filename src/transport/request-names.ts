@@ -9,7 +9,13 @@ import { rulesOf } from "./rest/rules.js";
 import { transferPrefix } from "./rest/transfer-routes.js";
 
 /** Paths of the dialect beside factories and indexes. */
-export const xenonPaths = ["/core/management", "/core/management/stats", "/core/query-tasks", "/core/query-page", "/core/operation-index"];
+export const xenonPaths = [
+  "/core/management",
+  "/core/management/stats",
+  "/core/query-tasks",
+  "/core/query-page",
+  "/core/operation-index",
+];
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 const fixed = new Set([healthPath, metricsPath, "/v1/openapi.json", importPath, exportPath]);
@@ -22,22 +28,45 @@ export interface RequestNamesOptions {
 }
 
 /** Names requests on the HTTP port, each by one of a bounded number of names. */
-export function requestNames({ services, xenonPaths }: RequestNamesOptions): (method: string, url: string) => RequestName {
+export function requestNames({
+  services,
+  xenonPaths,
+}: RequestNamesOptions): (method: string, url: string) => RequestName {
   const known = new Set(xenonPaths);
-  const specs = services.flatMap(({ methods }) => Object.values(methods).map(({ method }) => ({ method, rpc: `${method.parent.typeName}/${method.name}` })));
+  const specs = services.flatMap(({ methods }) =>
+    Object.values(methods).map(({ method }) => ({
+      method,
+      rpc: `${method.parent.typeName}/${method.name}`,
+    })),
+  );
   const rpcs = new Set(specs.map(({ rpc }) => rpc));
-  const route: Router<string> = createRouter(specs.flatMap(({ method, rpc }) => rulesOf(method, operationRules).map((rule) => ({ ...rule, target: rpc }))));
+  const route: Router<string> = createRouter(
+    specs.flatMap(({ method, rpc }) =>
+      rulesOf(method, operationRules).map((rule) => ({ ...rule, target: rpc })),
+    ),
+  );
 
   return (givenMethod, url) => {
     const query = url.indexOf("?");
     const path = query < 0 ? url : url.slice(0, query);
     const method = methods.has(givenMethod) ? givenMethod : "OTHER";
     if (rpcs.has(path.slice(1))) return { surface: "connect", method: path.slice(1) };
-    if (fixed.has(path)) return { surface: path.startsWith("/v1/") ? "rest" : "other", method: `${method} ${path}` };
-    if (path.startsWith(`${filesPath}/`) || path === filesPath) return { surface: "files", method: `${method} ${filesPath}${path.length > filesPath.length + 1 ? "/{name}" : ""}` };
-    if (path.startsWith("/v1/")) return { surface: "rest", method: transferName(method, path) ?? rpcOf(route, method, path) ?? `${method} unknown` };
+    if (fixed.has(path))
+      return { surface: path.startsWith("/v1/") ? "rest" : "other", method: `${method} ${path}` };
+    if (path.startsWith(`${filesPath}/`) || path === filesPath)
+      return {
+        surface: "files",
+        method: `${method} ${filesPath}${path.length > filesPath.length + 1 ? "/{name}" : ""}`,
+      };
+    if (path.startsWith("/v1/"))
+      return {
+        surface: "rest",
+        method: transferName(method, path) ?? rpcOf(route, method, path) ?? `${method} unknown`,
+      };
     const template = templateOf(known, path);
-    return template === undefined ? { surface: "other", method: `${method} unknown` } : { surface: "xenon", method: `${method} ${template}` };
+    return template === undefined
+      ? { surface: "other", method: `${method} unknown` }
+      : { surface: "xenon", method: `${method} ${template}` };
   };
 }
 

@@ -17,11 +17,32 @@ const who: Record<Shortage, string> = {
 };
 
 export function createRequestShares(): RequestShares {
-  const { requestBytes, requestBytesPerClient, requestBytesOfStrangers, calls, callsPerClient, callsOfStrangers } = limits;
+  const {
+    requestBytes,
+    requestBytesPerClient,
+    requestBytesOfStrangers,
+    calls,
+    callsPerClient,
+    callsOfStrangers,
+  } = limits;
   return {
-    bytes: createShares({ total: requestBytes, perClient: requestBytesPerClient, strangers: requestBytesOfStrangers }, (shortage, most) =>
-      new HostError("OVERLOADED", `${who[shortage]} hold as much memory as they may (${most} bytes). Send the request again in a moment, or send fewer at a time.`, { metadata: { limit: String(most) } })),
-    calls: createShares({ total: calls, perClient: callsPerClient, strangers: callsOfStrangers }, (shortage, most) =>
-      new HostError("OVERLOADED", `${who[shortage]} are as many as they may be (${most} gRPC calls). Make the call again when others have ended.`, { metadata: { limit: String(most) } })),
+    bytes: createShares(
+      { total: requestBytes, perClient: requestBytesPerClient, strangers: requestBytesOfStrangers },
+      (shortage, most) =>
+        new HostError(
+          "OVERLOADED",
+          `${who[shortage]} hold as much memory as they may (${most} bytes). Send the request again in a moment, or send fewer at a time.`,
+          { metadata: { limit: String(most) } },
+        ),
+    ),
+    calls: createShares(
+      { total: calls, perClient: callsPerClient, strangers: callsOfStrangers },
+      (shortage, most) =>
+        new HostError(
+          "OVERLOADED",
+          `${who[shortage]} are as many as they may be (${most} gRPC calls). Make the call again when others have ended.`,
+          { metadata: { limit: String(most) } },
+        ),
+    ),
   };
 }

@@ -10,7 +10,10 @@ let proxy: CuttingProxy;
 let client: HoldfastClient;
 beforeEach(async () => {
   fixture = await hostFixture();
-  for (let i = 0; i < 60; i += 1) await fixture.put(`n${i}`, { text: createHash("sha512").update(String(i)).digest("hex").repeat(400) });
+  for (let i = 0; i < 60; i += 1)
+    await fixture.put(`n${i}`, {
+      text: createHash("sha512").update(String(i)).digest("hex").repeat(400),
+    });
   proxy = await cuttingProxy(fixture.host.grpcAddress.port);
   client = new HoldfastClient({ address: proxy.address });
 });
@@ -21,9 +24,17 @@ afterEach(async () => {
 const to = () => join(fixture.root, "backup.zip");
 
 /** A call that is stopped after its first chunk. */
-async function stopped(options: Parameters<HoldfastClient["downloadBackup"]>[1] = {}): Promise<void> {
+async function stopped(
+  options: Parameters<HoldfastClient["downloadBackup"]>[1] = {},
+): Promise<void> {
   const stop = new AbortController();
-  await expect(client.downloadBackup(to(), { ...options, signal: stop.signal, onProgress: () => stop.abort() })).rejects.toThrow();
+  await expect(
+    client.downloadBackup(to(), {
+      ...options,
+      signal: stop.signal,
+      onProgress: () => stop.abort(),
+    }),
+  ).rejects.toThrow();
   expect(existsSync(`${to()}.partial`)).toBe(true);
 }
 
@@ -32,7 +43,10 @@ test("a download goes on over a restart of the host, and what it asks for anew i
   await fixture.restart();
   proxy.leadTo(fixture.host.grpcAddress.port);
   const seen: bigint[] = [];
-  const done = await client.downloadBackup(to(), { store: true, onProgress: ({ bytes }) => seen.push(bytes) });
+  const done = await client.downloadBackup(to(), {
+    store: true,
+    onProgress: ({ bytes }) => seen.push(bytes),
+  });
   expect(seen[0]).toBeGreaterThan(1n << 20n);
   expect(createHash("sha256").update(readFileSync(to())).digest("hex")).toBe(done.sha256);
   expect(existsSync(`${to()}.partial.json`)).toBe(false);
@@ -43,13 +57,19 @@ test("a download goes on over a restart of the host, and what it asks for anew i
 
 test("a download whose transfer the host has no more is begun anew in the same call, a damaged partial is refused", async () => {
   await stopped({ store: true });
-  await client.management.deleteTransfer({ name: (await client.management.listTransfers({})).transfers[0]?.name ?? "" });
+  await client.management.deleteTransfer({
+    name: (await client.management.listTransfers({})).transfers[0]?.name ?? "",
+  });
   expect((await client.downloadBackup(to(), { store: true })).backup.documents).toBe(60n);
   await stopped({ store: true });
   const partial = readFileSync(`${to()}.partial`);
   writeFileSync(`${to()}.partial`, Buffer.concat([Buffer.from("damage"), partial.subarray(6)]));
-  await expect(client.downloadBackup(to(), { store: true })).rejects.toMatchObject({ codeName: "DATA_LOSS" });
-  expect((await client.downloadBackup(to(), { store: true, resume: false })).backup.documents).toBe(60n);
+  await expect(client.downloadBackup(to(), { store: true })).rejects.toMatchObject({
+    codeName: "DATA_LOSS",
+  });
+  expect((await client.downloadBackup(to(), { store: true, resume: false })).backup.documents).toBe(
+    60n,
+  );
 });
 
 test("an upload goes on over cuts; one that is no archive fails at once and leaves nothing on the host", async () => {
@@ -65,7 +85,9 @@ test("an upload goes on over cuts; one that is no archive fails at once and leav
 test("an operation that failed is told as that, and not waited for again; a cut while waiting is no failure", async () => {
   const begun = await client.management.restore({ source: fixture.uri("none") });
   const before = performance.now();
-  await expect(client.waitForOperation(begun.name)).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
+  await expect(client.waitForOperation(begun.name)).rejects.toMatchObject({
+    reason: "BACKUP_NOT_FOUND",
+  });
   // A port on which nobody listens: the host tries it for a while, the client does not add to that.
   expect(performance.now() - before).toBeLessThan(20_000);
   const operation = await client.management.backup({ destination: fixture.uri("b.zip") });

@@ -36,7 +36,13 @@ afterAll(async () => {
 
 /** Notes down which calls of which service were made. */
 function counting(client: HoldfastClient): HoldfastClient {
-  for (const service of ["management", "documents", "operations", "byteStream", "health"] as const) {
+  for (const service of [
+    "management",
+    "documents",
+    "operations",
+    "byteStream",
+    "health",
+  ] as const) {
     const watched = new Proxy(client[service], {
       get(target, name, receiver) {
         called.add(`${service}.${String(name)}`);
@@ -54,7 +60,8 @@ test("the scenarios of both clients", async () => {
     for (const [at, { expect: expected = {}, error, ...step }] of given.entries()) {
       const where = `${name}, step ${at + 1}: ${step.do}`;
       const outcome = await run(step, error, where);
-      for (const [what, value] of Object.entries(expected)) check(where, what, resolve(value), outcome);
+      for (const [what, value] of Object.entries(expected))
+        check(where, what, resolve(value), outcome);
     }
   }
   const cuts = scenarios.flatMap((one) => one.steps).filter((step) => step["cutAfterBytes"]).length;
@@ -68,24 +75,38 @@ test("the scenarios of both clients", async () => {
   }
   await world.client.management.shutdown({});
 
-  const definitions = { management: ManagementServiceDefinition, documents: DocumentServiceDefinition, operations: OperationsDefinition, byteStream: ByteStreamDefinition, health: HealthDefinition };
-  const all = Object.entries(definitions).flatMap(([service, { methods }]) => Object.keys(methods).map((method) => `${service}.${method}`));
+  const definitions = {
+    management: ManagementServiceDefinition,
+    documents: DocumentServiceDefinition,
+    operations: OperationsDefinition,
+    byteStream: ByteStreamDefinition,
+    health: HealthDefinition,
+  };
+  const all = Object.entries(definitions).flatMap(([service, { methods }]) =>
+    Object.keys(methods).map((method) => `${service}.${method}`),
+  );
   expect(all.filter((method) => !called.has(method))).toEqual([]);
 }, 120_000);
 
-const resolve = (value: unknown): unknown => (typeof value === "string" && value.startsWith("$") ? (world.kept.get(value.slice(1)) ?? value) : value);
+const resolve = (value: unknown): unknown =>
+  typeof value === "string" && value.startsWith("$")
+    ? (world.kept.get(value.slice(1)) ?? value)
+    : value;
 
 async function run(step: Step, error: string | undefined, where: string): Promise<Outcome> {
   const perform = steps[step.do];
   if (!perform) throw new Error(`${where}: there is no such step`);
-  const resolved = Object.fromEntries(Object.entries(step).map(([name, value]) => [name, resolve(value)])) as Step;
+  const resolved = Object.fromEntries(
+    Object.entries(step).map(([name, value]) => [name, resolve(value)]),
+  ) as Step;
   try {
     const outcome = await perform(world, resolved);
     if (error !== undefined) throw new Error(`${where}: it succeeded, and ${error} was expected`);
     return outcome ?? {};
   } catch (thrown) {
     if (error === undefined) throw new Error(`${where}: ${String(thrown)}`, { cause: thrown });
-    if (!(thrown instanceof HoldfastError) || thrown.reason !== error) throw new Error(`${where}: ${String(thrown)} in place of ${error}`, { cause: thrown });
+    if (!(thrown instanceof HoldfastError) || thrown.reason !== error)
+      throw new Error(`${where}: ${String(thrown)} in place of ${error}`, { cause: thrown });
     return {};
   }
 }
@@ -93,8 +114,13 @@ async function run(step: Step, error: string | undefined, where: string): Promis
 function check(where: string, what: string, expected: unknown, outcome: Outcome): void {
   const found = what === "smallerThan" ? outcome["size"] : outcome[what];
   const good =
-    what === "contains" ? (found as { includes(value: unknown): boolean }).includes(expected)
-    : what === "smallerThan" ? Number(found) < statSync(join(world.directory, String(expected))).size
-    : found === expected;
-  if (!good) throw new Error(`${where}: ${what} is ${JSON.stringify(found)}, and ${JSON.stringify(expected)} was expected`);
+    what === "contains"
+      ? (found as { includes(value: unknown): boolean }).includes(expected)
+      : what === "smallerThan"
+        ? Number(found) < statSync(join(world.directory, String(expected))).size
+        : found === expected;
+  if (!good)
+    throw new Error(
+      `${where}: ${what} is ${JSON.stringify(found)}, and ${JSON.stringify(expected)} was expected`,
+    );
 }

@@ -13,12 +13,25 @@ export interface ContainerUnderTest {
   container: "ZIP" | "DIRECTORY";
   /** The name of a destination of this kind. */
   name: string;
-  openWriter(seams: Seams, path: string, signal: AbortSignal, lease: LeaseOptions): Promise<ContainerWriter>;
+  openWriter(
+    seams: Seams,
+    path: string,
+    signal: AbortSignal,
+    lease: LeaseOptions,
+  ): Promise<ContainerWriter>;
   leasePath(path: string): string;
 }
 
 function emptyManifest(): ManifestFile {
-  const content = { kind: "base" as const, firstMicros: 0, lastMicros: 0, records: 0, prunes: 0, sizeBytes: 0, sha256: "0".repeat(64) };
+  const content = {
+    kind: "base" as const,
+    firstMicros: 0,
+    lastMicros: 0,
+    records: 0,
+    prunes: 0,
+    sizeBytes: 0,
+    sha256: "0".repeat(64),
+  };
   return encodeManifest({
     number: 1,
     indexId: "i",
@@ -38,14 +51,20 @@ function emptyManifest(): ManifestFile {
 }
 
 /** What any container must do, whatever it makes of a backup's files. */
-export function containerContract({ container, name, openWriter, leasePath }: ContainerUnderTest): void {
+export function containerContract({
+  container,
+  name,
+  openWriter,
+  leasePath,
+}: ContainerUnderTest): void {
   const request = { container };
   const never = new AbortController().signal;
 
   describe(`${container}: backups`, () => {
     test("what was backed up comes back, and what was written since is gone", async () => {
       const fixture = await hostFixture();
-      for (let i = 0; i < 30; i += 1) await fixture.put(`d${i}`, { i, n: 9007199254740993n.toString() });
+      for (let i = 0; i < 30; i += 1)
+        await fixture.put(`d${i}`, { i, n: 9007199254740993n.toString() });
       const before = await fixture.contents();
       const { backup, verified } = await fixture.backup(name, request);
       expect(verified).toBe(true);
@@ -65,7 +84,10 @@ export function containerContract({ container, name, openWriter, leasePath }: Co
         await fixture.put("d", { round });
         await fixture.put(`only${round}`, {});
         states.push(await fixture.contents());
-        expect((await fixture.backup(name, request)).backup).toMatchObject({ number: round, documents: round + 1 });
+        expect((await fixture.backup(name, request)).backup).toMatchObject({
+          number: round,
+          documents: round + 1,
+        });
       }
       expect(await fixture.host.management.listBackups(fixture.uri(name))).toHaveLength(1);
       expect(await unfinishedFiles(fixture.root)).toEqual([]);
@@ -87,7 +109,10 @@ export function containerContract({ container, name, openWriter, leasePath }: Co
     test("two backups at once to one place queue, and both are good", async () => {
       const fixture = await hostFixture();
       await fixture.put("d", {});
-      const both = await Promise.all([fixture.backup(name, request), fixture.backup(name, request)]);
+      const both = await Promise.all([
+        fixture.backup(name, request),
+        fixture.backup(name, request),
+      ]);
       expect(both.map(({ backup }) => backup.number).sort()).toEqual([1, 2]);
       await fixture.finish(fixture.host.management.verifyBackup(fixture.uri(name)));
     });
@@ -98,26 +123,34 @@ export function containerContract({ container, name, openWriter, leasePath }: Co
       const two = fixture.backup(name, { ...request, requestId: "r1" });
       expect((await one).backup.name).toBe((await two).backup.name);
       expect((await fixture.backup(name, { ...request, requestId: "r1" })).backup.number).toBe(1);
-      await expect(fixture.backup("other", { container: "DIRECTORY", requestId: "r1" })).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
+      await expect(
+        fixture.backup("other", { container: "DIRECTORY", requestId: "r1" }),
+      ).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
     });
 
     test("validate_only says what is wrong and touches nothing", async () => {
       const fixture = await hostFixture();
       await fixture.backup(name, { ...request, validateOnly: true });
       expect(existsSync(join(fixture.root, name))).toBe(false);
-      await expect(fixture.backup(`missing/${name}`, { ...request, validateOnly: true })).rejects.toMatchObject({ reason: "DESTINATION_MISSING" });
+      await expect(
+        fixture.backup(`missing/${name}`, { ...request, validateOnly: true }),
+      ).rejects.toMatchObject({ reason: "DESTINATION_MISSING" });
     });
   });
 
   describe(`${container}: what is refused`, () => {
     test("a parent that is missing, and a place that is taken by something else", async () => {
       const fixture = await hostFixture();
-      await expect(fixture.backup(`no/such/${name}`, request)).rejects.toMatchObject({ reason: "DESTINATION_MISSING" });
+      await expect(fixture.backup(`no/such/${name}`, request)).rejects.toMatchObject({
+        reason: "DESTINATION_MISSING",
+      });
       expect(existsSync(join(fixture.root, "no"))).toBe(false);
       const other = join(fixture.root, "taken");
       if (container === "ZIP") mkdirSync(other);
       else writeFileSync(other, "mine");
-      await expect(fixture.backup("taken", request)).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED" });
+      await expect(fixture.backup("taken", request)).rejects.toMatchObject({
+        reason: "DESTINATION_OCCUPIED",
+      });
       if (container === "DIRECTORY") expect(readFileSync(other, "utf8")).toBe("mine");
     });
 
@@ -127,7 +160,9 @@ export function containerContract({ container, name, openWriter, leasePath }: Co
       await expect(fixture.restore(name)).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
       if (container === "ZIP") writeFileSync(join(fixture.root, name), "PK nonsense");
       else mkdirSync(join(fixture.root, name));
-      await expect(fixture.restore(name)).rejects.toMatchObject({ reason: container === "ZIP" ? "BACKUP_FOREIGN" : "BACKUP_NOT_FOUND" });
+      await expect(fixture.restore(name)).rejects.toMatchObject({
+        reason: container === "ZIP" ? "BACKUP_FOREIGN" : "BACKUP_NOT_FOUND",
+      });
       expect(await fixture.contents()).toEqual({ d: "{}" });
       await fixture.put("d", { still: "writable" });
     });
@@ -137,7 +172,9 @@ export function containerContract({ container, name, openWriter, leasePath }: Co
       const indexLink = "/core/in-memory-document-index";
       await fixture.host.documents.create("/memory-things", '{"documentSelfLink":"m"}');
       await fixture.backup(name, { ...request, indexLink });
-      await expect(fixture.restore(name)).rejects.toMatchObject({ reason: "BACKUP_OF_OTHER_INDEX" });
+      await expect(fixture.restore(name)).rejects.toMatchObject({
+        reason: "BACKUP_OF_OTHER_INDEX",
+      });
       await fixture.host.documents.delete("/memory-things/m");
       await fixture.restore(name, { indexLink });
       expect((await fixture.host.documents.get("/memory-things/m")).version).toBe(0);
@@ -173,7 +210,9 @@ export function containerContract({ container, name, openWriter, leasePath }: Co
     test("many that wait while others give up all get their turn", async () => {
       const path = join(temporaryDirectory(), name);
       // Each with a signal of its own: one that so many listen to at a time is warned of as a leak.
-      const turns = Array.from({ length: 12 }, async () => (await openWriter(systemSeams, path, new AbortController().signal, quick)).close());
+      const turns = Array.from({ length: 12 }, async () =>
+        (await openWriter(systemSeams, path, new AbortController().signal, quick)).close(),
+      );
       await Promise.all(turns);
       expect(existsSync(path)).toBe(false);
     });
@@ -182,11 +221,20 @@ export function containerContract({ container, name, openWriter, leasePath }: Co
       const path = join(temporaryDirectory(), name);
       const first = await openWriter(systemSeams, path, never, quick);
       writeFileSync(leasePath(path), '{"owner":"another","beat":0}');
-      const commit = first.commit([], emptyManifest(), { signal: never, store: false, readBack: async () => {}, onBytes: () => {} });
+      const commit = first.commit([], emptyManifest(), {
+        signal: never,
+        store: false,
+        readBack: async () => {},
+        onBytes: () => {},
+      });
       await expect(commit).rejects.toMatchObject({ reason: "DESTINATION_BUSY" });
       await first.close();
       expect(readFileSync(leasePath(path), "utf8")).toContain("another");
-      expect(readdirSync(join(path, "..")).concat(container === "DIRECTORY" ? readdirSync(path) : []).join()).not.toMatch(/manifest|zip(?!\.lease)/);
+      expect(
+        readdirSync(join(path, ".."))
+          .concat(container === "DIRECTORY" ? readdirSync(path) : [])
+          .join(),
+      ).not.toMatch(/manifest|zip(?!\.lease)/);
     });
 
     test("waiting for it can be cancelled", async () => {

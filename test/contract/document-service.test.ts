@@ -1,16 +1,25 @@
 import { HostError } from "../../src/errors.js";
 import { createBodyReader } from "../../src/service/documents/body-reader.js";
 import { createDocumentService } from "../../src/service/documents/documents.js";
-import { defaultFactories, durableIndexLink, factoryTable, inMemoryIndexLink } from "../../src/service/documents/factories.js";
+import {
+  defaultFactories,
+  durableIndexLink,
+  factoryTable,
+  inMemoryIndexLink,
+} from "../../src/service/documents/factories.js";
 import { createFakeStore } from "../support/fake-store.js";
 
 function start() {
   const store = createFakeStore();
   const state = { lineage: "l1", ids: 0 };
   const service = createDocumentService({
-    factories: [...defaultFactories, { path: "/things", kind: "acme:Thing", indexLink: durableIndexLink }],
+    factories: [
+      ...defaultFactories,
+      { path: "/things", kind: "acme:Thing", indexLink: durableIndexLink },
+    ],
     indexOf: (link) => {
-      if (link === inMemoryIndexLink) throw new HostError("INDEX_NOT_FOUND", `Service not found: ${link}`);
+      if (link === inMemoryIndexLink)
+        throw new HostError("INDEX_NOT_FOUND", `Service not found: ${link}`);
       return store;
     },
     lineageOf: () => state.lineage,
@@ -21,13 +30,24 @@ function start() {
   return { store, state, service };
 }
 
-const reasonOf = (work: Promise<unknown>) => work.then(() => "fine", (error: HostError) => error.reason);
+const reasonOf = (work: Promise<unknown>) =>
+  work.then(
+    () => "fine",
+    (error: HostError) => error.reason,
+  );
 
 describe("writing", () => {
   test("a document gets the host as owner, the factory's kind and a made-up link", async () => {
     const { service } = start();
-    expect(await service.create("/things", '{"documentKind":"other","documentOwner":"me","a":1}')).toMatchObject({
-      link: "/things/id-1", kind: "acme:Thing", owner: "host-1", version: 0, action: "POST", body: '{"a":1}',
+    expect(
+      await service.create("/things", '{"documentKind":"other","documentOwner":"me","a":1}'),
+    ).toMatchObject({
+      link: "/things/id-1",
+      kind: "acme:Thing",
+      owner: "host-1",
+      version: 0,
+      action: "POST",
+      body: '{"a":1}',
     });
     expect((await service.create("/things", "")).link).toBe("/things/id-2");
   });
@@ -35,9 +55,13 @@ describe("writing", () => {
   test("an expected version is held to", async () => {
     const { service } = start();
     await service.create("/things", '{"documentSelfLink":"a"}');
-    expect(await reasonOf(service.patch("/things/a", "{}", { expectedVersion: 1 }))).toBe("VERSION_MISMATCH");
+    expect(await reasonOf(service.patch("/things/a", "{}", { expectedVersion: 1 }))).toBe(
+      "VERSION_MISMATCH",
+    );
     expect((await service.patch("/things/a", "{}", { expectedVersion: 0 })).version).toBe(1);
-    expect(await reasonOf(service.delete("/things/a", { expectedVersion: 0 }))).toBe("VERSION_MISMATCH");
+    expect(await reasonOf(service.delete("/things/a", { expectedVersion: 0 }))).toBe(
+      "VERSION_MISMATCH",
+    );
   });
 
   test("what is not there, deleted, taken or misnamed is told apart", async () => {
@@ -47,10 +71,18 @@ describe("writing", () => {
     await service.delete("/things/gone");
     expect(await service.delete("/things/gone")).toBeUndefined();
     expect(await reasonOf(service.create("/nowhere", "{}"))).toBe("ROUTE_NOT_FOUND");
-    expect(await reasonOf(service.create("/things", '{"documentSelfLink":"a"}'))).toBe("DOCUMENT_EXISTS");
-    expect(await reasonOf(service.create("/things", '{"documentSelfLink":"gone"}'))).toBe("DOCUMENT_MARKED_DELETED");
-    expect((await service.create("/things", '{"documentSelfLink":"gone"}', { revive: true })).version).toBe(2);
-    expect(await reasonOf(service.create("/things", '{"documentSelfLink":"a/../b"}'))).toBe("LINK_INVALID");
+    expect(await reasonOf(service.create("/things", '{"documentSelfLink":"a"}'))).toBe(
+      "DOCUMENT_EXISTS",
+    );
+    expect(await reasonOf(service.create("/things", '{"documentSelfLink":"gone"}'))).toBe(
+      "DOCUMENT_MARKED_DELETED",
+    );
+    expect(
+      (await service.create("/things", '{"documentSelfLink":"gone"}', { revive: true })).version,
+    ).toBe(2);
+    expect(await reasonOf(service.create("/things", '{"documentSelfLink":"a/../b"}'))).toBe(
+      "LINK_INVALID",
+    );
     expect(await reasonOf(service.get("/things/b"))).toBe("DOCUMENT_NOT_FOUND");
     expect(await reasonOf(service.get("/elsewhere/b"))).toBe("DOCUMENT_NOT_FOUND");
     expect(await reasonOf(service.patch("/things/b", "{}"))).toBe("DOCUMENT_NOT_FOUND");
@@ -62,7 +94,9 @@ describe("writing", () => {
     const { service } = start();
     const sized = (bytes: number) => `{"a":"${"é".repeat((bytes - 8) / 2)}"}`;
     expect(await reasonOf(service.create("/things", sized(16 * 1024 * 1024)))).toBe("fine");
-    expect(await reasonOf(service.create("/things", sized(16 * 1024 * 1024 + 2)))).toBe("BODY_TOO_LARGE");
+    expect(await reasonOf(service.create("/things", sized(16 * 1024 * 1024 + 2)))).toBe(
+      "BODY_TOO_LARGE",
+    );
   });
 });
 
@@ -72,19 +106,26 @@ describe("versions", () => {
     await service.create("/things", '{"documentSelfLink":"a","n":0}');
     for (let n = 1; n < 5; n += 1) await service.patch("/things/a", `{"n":${n}}`);
     expect((await service.listVersions("/things/a", 2)).map((one) => one.version)).toEqual([4, 3]);
-    expect((await service.listVersions("/things/a", 9, 2)).map((one) => one.version)).toEqual([1, 0]);
+    expect((await service.listVersions("/things/a", 9, 2)).map((one) => one.version)).toEqual([
+      1, 0,
+    ]);
     expect(await service.listVersions("/things/a", 9, 0)).toEqual([]);
     expect(await reasonOf(service.listVersions("/things/b", 9))).toBe("DOCUMENT_NOT_FOUND");
     expect((await service.getVersion(durableIndexLink, "/things/a", 2)).body).toBe('{"n":2}');
-    expect(await reasonOf(service.getVersion(durableIndexLink, "/things/a", 9))).toBe("VERSION_NOT_FOUND");
-    expect(await reasonOf(service.getVersion(durableIndexLink, "/things/b", 0))).toBe("DOCUMENT_NOT_FOUND");
+    expect(await reasonOf(service.getVersion(durableIndexLink, "/things/a", 9))).toBe(
+      "VERSION_NOT_FOUND",
+    );
+    expect(await reasonOf(service.getVersion(durableIndexLink, "/things/b", 0))).toBe(
+      "DOCUMENT_NOT_FOUND",
+    );
   });
 });
 
 describe("page tokens", () => {
   async function filled() {
     const parts = start();
-    for (let n = 0; n < 5; n += 1) await parts.service.create("/things", `{"documentSelfLink":"t${n}","n":${n}}`);
+    for (let n = 0; n < 5; n += 1)
+      await parts.service.create("/things", `{"documentSelfLink":"t${n}","n":${n}}`);
     return parts;
   }
 
@@ -92,29 +133,52 @@ describe("page tokens", () => {
     const { service } = await filled();
     const request = { factoryPath: "/things", filter: "n gt 0", expand: false };
     const first = await service.list({ ...request, limit: 1 });
-    const second = await service.list({ ...request, limit: 10, pageToken: first.nextPageToken ?? "" });
-    expect([...first.documents, ...second.documents].map((one) => one.link)).toEqual(["/things/t1", "/things/t2", "/things/t3", "/things/t4"]);
+    const second = await service.list({
+      ...request,
+      limit: 10,
+      pageToken: first.nextPageToken ?? "",
+    });
+    expect([...first.documents, ...second.documents].map((one) => one.link)).toEqual([
+      "/things/t1",
+      "/things/t2",
+      "/things/t3",
+      "/things/t4",
+    ]);
     expect(second.nextPageToken).toBeUndefined();
     expect(await service.count("/things", "n gt 0")).toBe(4);
   });
 
   test("are of no use to another request, and none that was made up is taken", async () => {
     const { service } = await filled();
-    const { nextPageToken: pageToken = "" } = await service.list({ factoryPath: "/things", limit: 1, expand: false });
-    const next = (change: object) => reasonOf(service.list({ factoryPath: "/things", limit: 1, expand: false, pageToken, ...change }));
+    const { nextPageToken: pageToken = "" } = await service.list({
+      factoryPath: "/things",
+      limit: 1,
+      expand: false,
+    });
+    const next = (change: object) =>
+      reasonOf(
+        service.list({ factoryPath: "/things", limit: 1, expand: false, pageToken, ...change }),
+      );
     expect(await next({})).toBe("fine");
     expect(await next({ filter: "n gt 0" })).toBe("PAGE_TOKEN_INVALID");
     expect(await next({ orderBy: "n" })).toBe("PAGE_TOKEN_INVALID");
     expect(await next({ factoryPath: "/core/examples" })).toBe("PAGE_TOKEN_INVALID");
-    for (const made of ["", "x", "W10", Buffer.from("[1,2,3]").toString("base64url")]) expect(await next({ pageToken: made })).toBe("PAGE_TOKEN_INVALID");
+    for (const made of ["", "x", "W10", Buffer.from("[1,2,3]").toString("base64url")])
+      expect(await next({ pageToken: made })).toBe("PAGE_TOKEN_INVALID");
     expect(await next({ limit: 0 })).toBe("REQUEST_INVALID");
   });
 
   test("end with the history they were made in", async () => {
     const { service, state } = await filled();
-    const { nextPageToken: pageToken = "" } = await service.list({ factoryPath: "/things", limit: 1, expand: false });
+    const { nextPageToken: pageToken = "" } = await service.list({
+      factoryPath: "/things",
+      limit: 1,
+      expand: false,
+    });
     state.lineage = "l2";
-    expect(await reasonOf(service.list({ factoryPath: "/things", limit: 1, expand: false, pageToken }))).toBe("INDEX_SWITCHED");
+    expect(
+      await reasonOf(service.list({ factoryPath: "/things", limit: 1, expand: false, pageToken })),
+    ).toBe("INDEX_SWITCHED");
   });
 });
 

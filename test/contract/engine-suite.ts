@@ -1,7 +1,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { EngineKit } from "../../src/engine/engine.js";
-import { contents, engineFixture, identity, patch, post, prefix, remove } from "../support/engine-fixture.js";
+import {
+  contents,
+  engineFixture,
+  identity,
+  patch,
+  post,
+  prefix,
+  remove,
+} from "../support/engine-fixture.js";
 import { long } from "../support/long.js";
 
 /** What any storage engine must do; an engine's test file is one call of this. */
@@ -9,9 +17,12 @@ export function engineContract(name: string, kit: EngineKit): void {
   describe(`${name}: writes`, () => {
     test("what was acknowledged is there after the index was closed and opened", async () => {
       const fixture = await engineFixture(kit);
-      const written = await Promise.all(Array.from({ length: 500 }, (_, i) => fixture.engine.write(post(`d${i}`))));
+      const written = await Promise.all(
+        Array.from({ length: 500 }, (_, i) => fixture.engine.write(post(`d${i}`))),
+      );
       const engine = await fixture.reopen();
-      for (const version of written) expect(await engine.read(version?.link ?? "")).toEqual(version);
+      for (const version of written)
+        expect(await engine.read(version?.link ?? "")).toEqual(version);
       expect(await engine.state()).toMatchObject({ documents: 500, versions: 500, ...identity });
     });
 
@@ -53,24 +64,47 @@ export function engineContract(name: string, kit: EngineKit): void {
         engine.write(remove("b")),
         engine.write(post("b", { back: 1 }, { revive: true })),
       ]);
-      const told = outcomes.map((one) => (one.status === "fulfilled" ? (one.value?.version ?? "nothing") : (one.reason as { reason: string }).reason));
-      expect(told).toEqual([0, "DOCUMENT_EXISTS", "DOCUMENT_NOT_FOUND", 0, 1, "DOCUMENT_MARKED_DELETED", "DOCUMENT_DELETED", "nothing", 2]);
+      const told = outcomes.map((one) =>
+        one.status === "fulfilled"
+          ? (one.value?.version ?? "nothing")
+          : (one.reason as { reason: string }).reason,
+      );
+      expect(told).toEqual([
+        0,
+        "DOCUMENT_EXISTS",
+        "DOCUMENT_NOT_FOUND",
+        0,
+        1,
+        "DOCUMENT_MARKED_DELETED",
+        "DOCUMENT_DELETED",
+        "nothing",
+        2,
+      ]);
       expect(await engine.state()).toMatchObject({ documents: 2, versions: 4 });
     });
 
     test("a conditional write is refused unless the version is the one expected", async () => {
       const { engine } = await engineFixture(kit);
       await engine.write(post("a"));
-      const races = await Promise.allSettled(Array.from({ length: 8 }, (_, i) => engine.write(patch("a", { i }, { expectedVersion: 0 }))));
+      const races = await Promise.allSettled(
+        Array.from({ length: 8 }, (_, i) =>
+          engine.write(patch("a", { i }, { expectedVersion: 0 })),
+        ),
+      );
       expect(races.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
-      await expect(engine.write(remove("a", { expectedVersion: 0 }))).rejects.toMatchObject({ reason: "VERSION_MISMATCH", code: "ABORTED" });
+      await expect(engine.write(remove("a", { expectedVersion: 0 }))).rejects.toMatchObject({
+        reason: "VERSION_MISMATCH",
+        code: "ABORTED",
+      });
       expect((await engine.read(`${prefix}a`))?.version).toBe(1);
     });
 
     test("patches of one document under load are merged one after the other: none is lost", async () => {
       const { engine } = await engineFixture(kit);
       await engine.write(post("a", {}));
-      await Promise.all(Array.from({ length: 300 }, (_, i) => engine.write(patch("a", { [`f${i}`]: i }))));
+      await Promise.all(
+        Array.from({ length: 300 }, (_, i) => engine.write(patch("a", { [`f${i}`]: i }))),
+      );
       const document = await engine.read(`${prefix}a`);
       expect(document?.version).toBe(300);
       expect(Object.keys(JSON.parse(document?.body ?? "{}") as object)).toHaveLength(300);
@@ -78,7 +112,8 @@ export function engineContract(name: string, kit: EngineKit): void {
 
     test("bodies come back as the text they were, with integers beyond 2^53 and any character", async () => {
       const { engine } = await engineFixture(kit);
-      const body = '{"n":9007199254740993,"big":123456789012345678901234567890,"f":1.10,"s":"ä\\u0000\\n😀"}';
+      const body =
+        '{"n":9007199254740993,"big":123456789012345678901234567890,"f":1.10,"s":"ä\\u0000\\n😀"}';
       await engine.write(post("a", body));
       expect((await engine.read(`${prefix}a`))?.body).toBe(body);
     });
@@ -104,36 +139,69 @@ export function engineContract(name: string, kit: EngineKit): void {
       ["by link", {}],
       ["filtered", { filter: { op: "ge", field: "n", value: 0n } as const }],
       ["sorted", { orderBy: [{ field: "n", descending: true }] }],
-    ])("a listing %s gives each document of its first moment once, whatever is written meanwhile", async (_name, more) => {
-      const { engine } = await engineFixture(kit);
-      await Promise.all(Array.from({ length: 250 }, (_, n) => engine.write(post(`d${n}`, { n }))));
-      await Promise.all(Array.from({ length: 50 }, (_, n) => engine.write(remove(`d${n * 5}`))));
-      const seen: string[] = [];
-      let cursor: string | undefined;
-      let round = 0;
-      do {
-        const page = await engine.page({ linkPrefix: prefix, limit: 30, expand: true, ...more, ...(cursor !== undefined && { cursor }) });
-        seen.push(...page.documents.map(({ link, body }) => `${link} ${body}`));
-        cursor = page.cursor;
-        round += 1;
-        await Promise.all(Array.from({ length: 200 }, (_, i) => engine.write(patch(`d${i}`, { n: 1000 + round })).catch(() => undefined)));
-        await engine.write(post(`new${round}`, { n: round }));
-        await engine.write(remove(`d${round}`)).catch(() => undefined);
-      } while (cursor !== undefined);
-      const expected = Array.from({ length: 250 }, (_, n) => n).filter((n) => n % 5 !== 0).map((n) => `${prefix}d${n} {"n":${n}}`);
-      expect([...seen].sort()).toEqual(expected.sort());
-    });
+    ])(
+      "a listing %s gives each document of its first moment once, whatever is written meanwhile",
+      async (_name, more) => {
+        const { engine } = await engineFixture(kit);
+        await Promise.all(
+          Array.from({ length: 250 }, (_, n) => engine.write(post(`d${n}`, { n }))),
+        );
+        await Promise.all(Array.from({ length: 50 }, (_, n) => engine.write(remove(`d${n * 5}`))));
+        const seen: string[] = [];
+        let cursor: string | undefined;
+        let round = 0;
+        do {
+          const page = await engine.page({
+            linkPrefix: prefix,
+            limit: 30,
+            expand: true,
+            ...more,
+            ...(cursor !== undefined && { cursor }),
+          });
+          seen.push(...page.documents.map(({ link, body }) => `${link} ${body}`));
+          cursor = page.cursor;
+          round += 1;
+          await Promise.all(
+            Array.from({ length: 200 }, (_, i) =>
+              engine.write(patch(`d${i}`, { n: 1000 + round })).catch(() => undefined),
+            ),
+          );
+          await engine.write(post(`new${round}`, { n: round }));
+          await engine.write(remove(`d${round}`)).catch(() => undefined);
+        } while (cursor !== undefined);
+        const expected = Array.from({ length: 250 }, (_, n) => n)
+          .filter((n) => n % 5 !== 0)
+          .map((n) => `${prefix}d${n} {"n":${n}}`);
+        expect([...seen].sort()).toEqual(expected.sort());
+      },
+    );
 
     test("listings keep to prefix, kind and filter, and counting agrees with them", async () => {
       const { engine } = await engineFixture(kit);
-      await Promise.all(Array.from({ length: 60 }, (_, n) => engine.write(post(`d${n}`, { n, tags: [n % 2 ? "odd" : "even"] }, { kind: n < 20 ? "one" : "two" }))));
+      await Promise.all(
+        Array.from({ length: 60 }, (_, n) =>
+          engine.write(
+            post(`d${n}`, { n, tags: [n % 2 ? "odd" : "even"] }, { kind: n < 20 ? "one" : "two" }),
+          ),
+        ),
+      );
       await engine.write({ ...post("x"), link: "/core/examples-not/x" });
-      const links = async (more: object) => (await engine.page({ linkPrefix: prefix, limit: 1000, expand: false, ...more })).documents.length;
+      const links = async (more: object) =>
+        (await engine.page({ linkPrefix: prefix, limit: 1000, expand: false, ...more })).documents
+          .length;
       expect(await links({})).toBe(60);
       expect(await links({ kind: "one" })).toBe(20);
-      const filter = { op: "and", terms: [{ op: "lt", field: "n", value: 30n }, { op: "any", field: "tags", values: ["odd"] }] } as const;
+      const filter = {
+        op: "and",
+        terms: [
+          { op: "lt", field: "n", value: 30n },
+          { op: "any", field: "tags", values: ["odd"] },
+        ],
+      } as const;
       expect(await links({ filter: { ...filter, terms: [...filter.terms] } })).toBe(15);
-      expect(await engine.count({ linkPrefix: prefix, filter: { op: "lt", field: "n", value: 30n } })).toBe(30);
+      expect(
+        await engine.count({ linkPrefix: prefix, filter: { op: "lt", field: "n", value: 30n } }),
+      ).toBe(30);
       expect(await engine.count({ linkPrefix: prefix })).toBe(60);
     });
 
@@ -141,9 +209,16 @@ export function engineContract(name: string, kit: EngineKit): void {
       const { engine } = await engineFixture(kit);
       await engine.write(post("a", { n: 1 }));
       await engine.write({ ...post("x", { n: 1 }), link: "/other/x" });
-      for (const more of [{}, { filter: { op: "eq", field: "n", value: 1n } as const }, { orderBy: [{ field: "n", descending: false }] }]) {
+      for (const more of [
+        {},
+        { filter: { op: "eq", field: "n", value: 1n } as const },
+        { orderBy: [{ field: "n", descending: false }] },
+      ]) {
         const page = await engine.page({ linkPrefix: "", limit: 10, expand: false, ...more });
-        expect(page.documents.map(({ link, body }) => link + body).sort()).toEqual([`${prefix}a`, "/other/x"]);
+        expect(page.documents.map(({ link, body }) => link + body).sort()).toEqual([
+          `${prefix}a`,
+          "/other/x",
+        ]);
       }
       expect(await engine.count({ linkPrefix: "" })).toBe(2);
     });
@@ -158,15 +233,33 @@ export function engineContract(name: string, kit: EngineKit): void {
         const found: string[] = [];
         let cursor: string | undefined;
         do {
-          const page = await engine.page({ linkPrefix: "", limit: 1, expand: true, allVersions: true, ...more, ...(cursor !== undefined && { cursor }) });
-          found.push(...page.documents.map(({ link, version }) => `${link.slice(prefix.length)}${version}`));
+          const page = await engine.page({
+            linkPrefix: "",
+            limit: 1,
+            expand: true,
+            allVersions: true,
+            ...more,
+            ...(cursor !== undefined && { cursor }),
+          });
+          found.push(
+            ...page.documents.map(({ link, version }) => `${link.slice(prefix.length)}${version}`),
+          );
           cursor = page.cursor;
         } while (cursor !== undefined);
         return found.sort();
       };
       expect(await versions({})).toEqual(["a0", "a1", "b0", "b1"]);
-      expect(await versions({ orderBy: [{ field: "n", descending: true }] })).toEqual(["a0", "a1", "b0", "b1"]);
-      expect(await versions({ filter: { op: "eq", field: "n", value: 0n } })).toEqual(["a0", "b0", "b1"]);
+      expect(await versions({ orderBy: [{ field: "n", descending: true }] })).toEqual([
+        "a0",
+        "a1",
+        "b0",
+        "b1",
+      ]);
+      expect(await versions({ filter: { op: "eq", field: "n", value: 0n } })).toEqual([
+        "a0",
+        "b0",
+        "b1",
+      ]);
       expect(await versions({ atMicros: first?.updateTimeMicros })).toEqual(["a0"]);
       expect(await engine.count({ linkPrefix: "", allVersions: true })).toBe(4);
     });
@@ -178,7 +271,13 @@ export function engineContract(name: string, kit: EngineKit): void {
       await engine.write(remove("b"));
       const filter = { op: "eq", field: "n", value: 0n } as const;
       for (const more of [{}, { filter }]) {
-        const page = await engine.page({ linkPrefix: "", limit: 10, expand: true, includeDeleted: true, ...more });
+        const page = await engine.page({
+          linkPrefix: "",
+          limit: 10,
+          expand: true,
+          includeDeleted: true,
+          ...more,
+        });
         expect(page.documents.map(({ action }) => action)).toEqual(["POST", "DELETE"]);
         expect(await engine.count({ linkPrefix: "", includeDeleted: true, ...more })).toBe(2);
         expect(await engine.count({ linkPrefix: "", ...more })).toBe(1);
@@ -197,7 +296,9 @@ export function engineContract(name: string, kit: EngineKit): void {
 
     test("a cursor that no page gave is refused", async () => {
       const { engine } = await engineFixture(kit);
-      await expect(engine.page({ linkPrefix: prefix, limit: 1, expand: true, cursor: "nonsense" })).rejects.toMatchObject({ reason: "PAGE_TOKEN_INVALID" });
+      await expect(
+        engine.page({ linkPrefix: prefix, limit: 1, expand: true, cursor: "nonsense" }),
+      ).rejects.toMatchObject({ reason: "PAGE_TOKEN_INVALID" });
     });
   });
 
@@ -205,7 +306,11 @@ export function engineContract(name: string, kit: EngineKit): void {
     test("documents past their expiry become deleted, all of them, and those kept alive do not", async () => {
       const { engine, clock } = await engineFixture(kit);
       const expirationTimeMicros = clock.micros + 1000;
-      await Promise.all(Array.from({ length: 1300 }, (_, i) => engine.write(post(`d${i}`, {}, { expirationTimeMicros }))));
+      await Promise.all(
+        Array.from({ length: 1300 }, (_, i) =>
+          engine.write(post(`d${i}`, {}, { expirationTimeMicros })),
+        ),
+      );
       await engine.write(patch("d7", {}, { expirationTimeMicros: clock.micros + 10_000 }));
       await engine.write(patch("d8", {}, { expirationTimeMicros: 0 }));
       expect(await engine.sweep()).toEqual({ expired: 0, pruned: 0, damaged: [] });
@@ -225,22 +330,33 @@ export function engineContract(name: string, kit: EngineKit): void {
       const times: number[] = [];
       for (let i = 0; i < 10; i += 1) {
         clock.micros += 10;
-        times.push((await engine.write(i === 0 ? post("a", { i }) : patch("a", { i })))?.updateTimeMicros ?? 0);
+        times.push(
+          (await engine.write(i === 0 ? post("a", { i }) : patch("a", { i })))?.updateTimeMicros ??
+            0,
+        );
       }
       await engine.write(post("b"));
       expect(await engine.sweep()).toEqual({ expired: 0, pruned: 0, damaged: [] });
       clock.micros = (times[4] ?? 0) + 100 + 1;
       expect((await engine.sweep()).pruned).toBe(5);
-      expect((await engine.versions(`${prefix}a`, 100)).map(({ version }) => version)).toEqual([9, 8, 7, 6, 5]);
+      expect((await engine.versions(`${prefix}a`, 100)).map(({ version }) => version)).toEqual([
+        9, 8, 7, 6, 5,
+      ]);
       const { window, versions, positionMicros } = await engine.state();
-      expect(window).toMatchObject({ earliestMicros: times[5], boundingLink: `${prefix}a`, historyStartMicros: times[0] });
+      expect(window).toMatchObject({
+        earliestMicros: times[5],
+        boundingLink: `${prefix}a`,
+        historyStartMicros: times[0],
+      });
       expect(versions).toBe(6);
       expect(positionMicros).toBeGreaterThan(times[9] ?? 0);
       clock.micros += 1_000_000;
       expect((await engine.sweep()).pruned).toBe(2);
       expect(await engine.sweep()).toEqual({ expired: 0, pruned: 0, damaged: [] });
       await fixture.reopen();
-      expect((await fixture.engine.versions(`${prefix}a`, 100)).map(({ version }) => version)).toEqual([9, 8, 7]);
+      expect(
+        (await fixture.engine.versions(`${prefix}a`, 100)).map(({ version }) => version),
+      ).toEqual([9, 8, 7]);
     });
 
     test("a moment whose versions were pruned is refused, and no other", async () => {
@@ -248,7 +364,10 @@ export function engineContract(name: string, kit: EngineKit): void {
       const { engine, clock } = fixture;
       const write = async (i: number) => {
         clock.micros += 10;
-        return (await engine.write(i === 0 ? post("a", { i }) : patch("a", { i })))?.updateTimeMicros ?? 0;
+        return (
+          (await engine.write(i === 0 ? post("a", { i }) : patch("a", { i })))?.updateTimeMicros ??
+          0
+        );
       };
       const before = clock.micros;
       const times = [await write(0), await write(1)];
@@ -258,16 +377,26 @@ export function engineContract(name: string, kit: EngineKit): void {
       for (let i = 2; i < 6; i += 1) times.push(await write(i));
       clock.micros += 1_000_000;
       expect((await engine.sweep()).pruned).toBe(4);
-      const lost = { reason: "TARGET_TIME_OUT_OF_RANGE", metadata: { earliestMicros: String(times[4]), boundingLink: `${prefix}a` } };
-      const listed = (atMicros: number, more = {}) => engine.page({ linkPrefix: "", limit: 10, expand: true, atMicros, ...more });
-      for (const more of [{}, { filter: { op: "ge", field: "i", value: 0n } }, { orderBy: [{ field: "i", descending: false }] }]) {
+      const lost = {
+        reason: "TARGET_TIME_OUT_OF_RANGE",
+        metadata: { earliestMicros: String(times[4]), boundingLink: `${prefix}a` },
+      };
+      const listed = (atMicros: number, more = {}) =>
+        engine.page({ linkPrefix: "", limit: 10, expand: true, atMicros, ...more });
+      for (const more of [
+        {},
+        { filter: { op: "ge", field: "i", value: 0n } },
+        { orderBy: [{ field: "i", descending: false }] },
+      ]) {
         await expect(listed(second, more)).rejects.toMatchObject(lost);
         await expect(listed((times[4] ?? 0) - 1, more)).rejects.toMatchObject(lost);
       }
       await expect(engine.count({ linkPrefix: "", atMicros: first })).rejects.toMatchObject(lost);
-      await expect(engine.page({ linkPrefix: "", limit: 1, expand: true, cursor: pinned.cursor ?? "" })).rejects.toMatchObject(lost);
+      await expect(
+        engine.page({ linkPrefix: "", limit: 1, expand: true, cursor: pinned.cursor ?? "" }),
+      ).rejects.toMatchObject(lost);
       await expect(engine.read(`${prefix}a`, { atMicros: second })).rejects.toMatchObject(lost);
-      expect((await engine.read(`${prefix}b`, { atMicros: (times[2] ?? 0) }))?.version).toBe(0);
+      expect((await engine.read(`${prefix}b`, { atMicros: times[2] ?? 0 }))?.version).toBe(0);
       expect(await engine.read(`${prefix}a`, { atMicros: before })).toBeUndefined();
       expect((await listed(before)).documents).toEqual([]);
       expect((await engine.read(`${prefix}a`, { atMicros: times[4] ?? 0 }))?.version).toBe(4);
@@ -302,11 +431,20 @@ export function engineContract(name: string, kit: EngineKit): void {
           const link = `${prefix}${key}`;
           const now = await engine.read(link);
           const live = now && now.action !== "DELETE";
-          const written = await engine.write(i % 9 === 8 && live ? remove(key) : live ? patch(key, { round, i }) : post(key, { i }, { revive: true }));
-          if (i % (long ? 10 : 20) === 0) states.push([written?.updateTimeMicros ?? 0, await contents(engine)]);
+          const written = await engine.write(
+            i % 9 === 8 && live
+              ? remove(key)
+              : live
+                ? patch(key, { round, i })
+                : post(key, { i }, { revive: true }),
+          );
+          if (i % (long ? 10 : 20) === 0)
+            states.push([written?.updateTimeMicros ?? 0, await contents(engine)]);
         }
         const after = base.at(-1) ?? 0;
-        segments.push(await fixture.exportSegment(`segment-${round}`, round === 0 ? "base" : "delta", after));
+        segments.push(
+          await fixture.exportSegment(`segment-${round}`, round === 0 ? "base" : "delta", after),
+        );
         base.push(segments.at(-1)?.lastMicros ?? 0);
       }
       const whole = await fixture.build(segments);
@@ -321,13 +459,21 @@ export function engineContract(name: string, kit: EngineKit): void {
 
     test("the same rows give the same bytes", async () => {
       const fixture = await engineFixture(kit);
-      await Promise.all(Array.from({ length: 3000 }, (_, i) => fixture.engine.write(post(`d${i}`))));
+      await Promise.all(
+        Array.from({ length: 3000 }, (_, i) => fixture.engine.write(post(`d${i}`))),
+      );
       const one = await fixture.exportSegment("one");
       await fixture.engine.write(post("later"));
       const snapshot = await fixture.engine.snapshot();
       const path = join(fixture.root, "two");
       const upTo = { ...snapshot, positionMicros: one.lastMicros };
-      const two = await fixture.engine.exportSegment({ snapshot: upTo, kind: "base", afterMicros: 0, path, signal: new AbortController().signal });
+      const two = await fixture.engine.exportSegment({
+        snapshot: upTo,
+        kind: "base",
+        afterMicros: 0,
+        path,
+        signal: new AbortController().signal,
+      });
       expect(two.sha256).toBe(one.sha256);
       expect(readFileSync(path).equals(readFileSync(one.path))).toBe(true);
     });
@@ -341,7 +487,8 @@ export function engineContract(name: string, kit: EngineKit): void {
     test("a prune in a delta takes the versions that a base still holds, and none that came after it", async () => {
       const fixture = await engineFixture(kit, { retainedVersions: 2 });
       const { engine, clock } = fixture;
-      for (let i = 0; i < 6; i += 1) await engine.write(i === 0 ? post("a", { i }) : patch("a", { i }));
+      for (let i = 0; i < 6; i += 1)
+        await engine.write(i === 0 ? post("a", { i }) : patch("a", { i }));
       const base = await fixture.exportSegment("base");
       clock.micros += 1_000_000;
       expect((await engine.sweep()).pruned).toBe(4);
@@ -349,8 +496,13 @@ export function engineContract(name: string, kit: EngineKit): void {
       const delta = await fixture.exportSegment("delta", "delta", base.lastMicros);
       expect(delta).toMatchObject({ records: 1, prunes: 1 });
       const built = await fixture.build([base, delta]);
-      expect((await built.versions(`${prefix}a`, 10)).map(({ version }) => version)).toEqual([6, 5, 4]);
-      expect((await built.state()).window).toMatchObject({ earliestMicros: (await engine.state()).window.earliestMicros, boundingLink: `${prefix}a` });
+      expect((await built.versions(`${prefix}a`, 10)).map(({ version }) => version)).toEqual([
+        6, 5, 4,
+      ]);
+      expect((await built.state()).window).toMatchObject({
+        earliestMicros: (await engine.state()).window.earliestMicros,
+        boundingLink: `${prefix}a`,
+      });
       const rebased = await fixture.exportSegment("rebased");
       expect(rebased.prunes).toBe(1);
     });
@@ -368,12 +520,24 @@ export function engineContract(name: string, kit: EngineKit): void {
         { ...segment, sha256: "0".repeat(64) },
         { ...segment, lastMicros: segment.lastMicros - 1 },
       ];
-      for (const claim of wrong) await expect(kit.checkSegments([claim], signal)).rejects.toMatchObject({ code: "DATA_LOSS" });
-      for (const damage of [flipped, bytes.subarray(0, bytes.length - 100), Buffer.concat([bytes, Buffer.alloc(1)])]) {
+      for (const claim of wrong)
+        await expect(kit.checkSegments([claim], signal)).rejects.toMatchObject({
+          code: "DATA_LOSS",
+        });
+      for (const damage of [
+        flipped,
+        bytes.subarray(0, bytes.length - 100),
+        Buffer.concat([bytes, Buffer.alloc(1)]),
+      ]) {
         writeFileSync(segment.path, damage);
-        await expect(kit.checkSegments([segment], signal)).rejects.toMatchObject({ code: "DATA_LOSS", reason: "BACKUP_DAMAGED" });
+        await expect(kit.checkSegments([segment], signal)).rejects.toMatchObject({
+          code: "DATA_LOSS",
+          reason: "BACKUP_DAMAGED",
+        });
         await expect(fixture.build([segment])).rejects.toMatchObject({ code: "DATA_LOSS" });
-        await expect(fixture.engine.readBack(segment, signal)).rejects.toMatchObject({ code: "DATA_LOSS" });
+        await expect(fixture.engine.readBack(segment, signal)).rejects.toMatchObject({
+          code: "DATA_LOSS",
+        });
       }
       writeFileSync(segment.path, bytes);
       await kit.checkSegments([segment], signal);
@@ -383,7 +547,9 @@ export function engineContract(name: string, kit: EngineKit): void {
     test("a cancelled copy and a cancelled build end within a second", async () => {
       const fixture = await engineFixture(kit);
       const pad = "x".repeat(2000);
-      await Promise.all(Array.from({ length: 8000 }, (_, i) => fixture.engine.write(post(`d${i}`, { pad }))));
+      await Promise.all(
+        Array.from({ length: 8000 }, (_, i) => fixture.engine.write(post(`d${i}`, { pad }))),
+      );
       const segment = await fixture.exportSegment("base");
       const snapshot = await fixture.engine.snapshot();
       const begun = performance.now();

@@ -1,5 +1,9 @@
 import { createClient, ConnectError, type Transport } from "@connectrpc/connect";
-import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  Http2SessionManager,
+} from "@connectrpc/connect-node";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.js";
@@ -21,11 +25,21 @@ const admin = { headers: { authorization: "Bearer the-admin" } };
 let host: Host;
 let url: string;
 let sessions: Http2SessionManager;
-const body = (name: string) => ({ case: "json" as const, value: Buffer.from(JSON.stringify({ name })) });
+const body = (name: string) => ({
+  case: "json" as const,
+  value: Buffer.from(JSON.stringify({ name })),
+});
 
 beforeAll(async () => {
   const tokens = `memory-only read,write,backup,restore index=${memory} name=m\nthe-admin admin\nbacker backup\nnested read,write index=/core/mem2\n`;
-  host = await createHost({ dataDirectory: join(root, "data"), httpPort: 0, grpcPort: 0, tokens, memoryIndexes: ["/core/mem2"], factories: [{ path: "/core/examples/sub", kind: "com:example:X:Y", indexLink: "/core/mem2" }] });
+  host = await createHost({
+    dataDirectory: join(root, "data"),
+    httpPort: 0,
+    grpcPort: 0,
+    tokens,
+    memoryIndexes: ["/core/mem2"],
+    factories: [{ path: "/core/examples/sub", kind: "com:example:X:Y", indexLink: "/core/mem2" }],
+  });
   url = `http://127.0.0.1:${host.httpAddress.port}`;
   sessions = new Http2SessionManager(`http://127.0.0.1:${host.grpcAddress.port}`);
   await host.documents.create("/core/examples", '{"name":"secret","documentSelfLink":"s"}');
@@ -60,7 +74,14 @@ async function outcome(transport: Transport, name: string): Promise<string> {
 }
 
 describe.each([
-  ["gRPC", () => createGrpcTransport({ baseUrl: `http://127.0.0.1:${host.grpcAddress.port}`, sessionManager: sessions })],
+  [
+    "gRPC",
+    () =>
+      createGrpcTransport({
+        baseUrl: `http://127.0.0.1:${host.grpcAddress.port}`,
+        sessionManager: sessions,
+      }),
+  ],
   ["Connect", () => createConnectTransport({ baseUrl: url, httpVersion: "1.1" })],
 ])("a token for one index, by %s", (_name, open) => {
   const documents = () => createClient(DocumentService, open());
@@ -77,16 +98,43 @@ describe.each([
       documents().listDocumentVersions({ selfLink: link }, own),
       documents().getDocumentVersion({ selfLink: link }, own),
       drained(documents().exportDocuments({ factoryLink: factory }, own)),
-      drained(documents().importDocuments((async function* () {
-        yield { message: { case: "header" as const, value: { factoryLink: factory } } };
-        yield { message: { case: "document" as const, value: Buffer.from('{"name":"i","documentSelfLink":"i"}') } };
-      })(), own)),
+      drained(
+        documents().importDocuments(
+          (async function* () {
+            yield { message: { case: "header" as const, value: { factoryLink: factory } } };
+            yield {
+              message: {
+                case: "document" as const,
+                value: Buffer.from('{"name":"i","documentSelfLink":"i"}'),
+              },
+            };
+          })(),
+          own,
+        ),
+      ),
     ];
-    expect(await Promise.all(calls("/core/in-memory-examples", "/core/in-memory-examples/m").map(reasonOf))).toEqual(Array.from({ length: 10 }, () => "OK"));
-    expect(await Promise.all(calls("/core/examples", "/core/examples/s").map(reasonOf))).toEqual(Array.from({ length: 10 }, () => "INDEX_NOT_ALLOWED"));
-    expect(await reasonOf(documents().getDocumentVersion({ selfLink: "/core/in-memory-examples/m", indexLink: durable }, own))).toBe("INDEX_NOT_ALLOWED");
-    expect(await reasonOf(documents().deleteDocument({ selfLink: "/core/examples/s" }, own))).toBe("INDEX_NOT_ALLOWED");
-    expect(await reasonOf(documents().getDocument({ selfLink: "/core/nowhere/s" }, own))).toBe("DOCUMENT_NOT_FOUND");
+    expect(
+      await Promise.all(
+        calls("/core/in-memory-examples", "/core/in-memory-examples/m").map(reasonOf),
+      ),
+    ).toEqual(Array.from({ length: 10 }, () => "OK"));
+    expect(await Promise.all(calls("/core/examples", "/core/examples/s").map(reasonOf))).toEqual(
+      Array.from({ length: 10 }, () => "INDEX_NOT_ALLOWED"),
+    );
+    expect(
+      await reasonOf(
+        documents().getDocumentVersion(
+          { selfLink: "/core/in-memory-examples/m", indexLink: durable },
+          own,
+        ),
+      ),
+    ).toBe("INDEX_NOT_ALLOWED");
+    expect(await reasonOf(documents().deleteDocument({ selfLink: "/core/examples/s" }, own))).toBe(
+      "INDEX_NOT_ALLOWED",
+    );
+    expect(await reasonOf(documents().getDocument({ selfLink: "/core/nowhere/s" }, own))).toBe(
+      "DOCUMENT_NOT_FOUND",
+    );
     expect((await host.documents.get("/core/examples/s")).version).toBe(0);
   });
 
@@ -94,8 +142,13 @@ describe.each([
     const { name } = await management().backup({ destination, indexLink: memory }, own);
     expect(await outcome(open(), name)).toBe("OK");
     expect(await reasonOf(management().backup({ destination }, own))).toBe("INDEX_NOT_ALLOWED");
-    expect(await reasonOf(management().backup({ destination, indexLink: durable }, own))).toBe("INDEX_NOT_ALLOWED");
-    const { name: foreign } = await management().backup({ destination: `${destination}-durable` }, admin);
+    expect(await reasonOf(management().backup({ destination, indexLink: durable }, own))).toBe(
+      "INDEX_NOT_ALLOWED",
+    );
+    const { name: foreign } = await management().backup(
+      { destination: `${destination}-durable` },
+      admin,
+    );
     expect(await outcome(open(), foreign)).toBe("OK");
     for (const call of [
       management().restore({ source: destination }, own),
@@ -104,21 +157,38 @@ describe.each([
       drained(management().streamBackup({}, own)),
       createClient(Operations, open()).getOperation({ name: foreign }, own),
       drained(management().watchOperation({ name: foreign }, own)),
-    ]) expect(await reasonOf(call)).toBe("INDEX_NOT_ALLOWED");
+    ])
+      expect(await reasonOf(call)).toBe("INDEX_NOT_ALLOWED");
     expect((await createClient(Operations, open()).getOperation({ name }, own)).done).toBe(true);
     const restored = await management().restore({ source: destination, indexLink: memory }, own);
     expect(await outcome(open(), restored.name)).toBe("OK");
     // With all of the rights on its own index it would read the other one's documents there.
-    const stolen = await management().restore({ source: `${destination}-durable`, indexLink: memory }, own);
+    const stolen = await management().restore(
+      { source: `${destination}-durable`, indexLink: memory },
+      own,
+    );
     expect(await outcome(open(), stolen.name)).toContain("BACKUP_OF_OTHER_INDEX");
     for (const more of [{ indexLink: memory }, {}]) {
-      const some = management().restore({ source: `${destination}-durable`, ...more, selection: { prefixes: ["/core/"] } }, more.indexLink === undefined ? admin : own).then(({ name: started }) => outcome(open(), started));
+      const some = management()
+        .restore(
+          { source: `${destination}-durable`, ...more, selection: { prefixes: ["/core/"] } },
+          more.indexLink === undefined ? admin : own,
+        )
+        .then(({ name: started }) => outcome(open(), started));
       expect(await some).toContain(more.indexLink === undefined ? "OK" : "BACKUP_OF_OTHER_INDEX");
     }
-    expect(await reasonOf(documents().getDocumentVersion({ selfLink: "/core/examples/s", indexLink: memory }, own))).toMatch(/NOT_FOUND/);
+    expect(
+      await reasonOf(
+        documents().getDocumentVersion({ selfLink: "/core/examples/s", indexLink: memory }, own),
+      ),
+    ).toMatch(/NOT_FOUND/);
     const archive = await drained(management().streamBackup({}, admin));
-    const chunks = archive.flatMap(({ message }) => (message.case === "chunk" ? [message.value] : []));
-    const trailer = archive.flatMap(({ message }) => (message.case === "trailer" ? [message.value] : []))[0];
+    const chunks = archive.flatMap(({ message }) =>
+      message.case === "chunk" ? [message.value] : [],
+    );
+    const trailer = archive.flatMap(({ message }) =>
+      message.case === "trailer" ? [message.value] : [],
+    )[0];
     const sent = async function* () {
       yield { message: { case: "header" as const, value: { indexLink: memory } } };
       for (const value of chunks) yield { message: { case: "chunk" as const, value } };
@@ -126,31 +196,48 @@ describe.each([
     };
     expect(await reasonOf(management().streamRestore(sent(), own))).toBe("BACKUP_OF_OTHER_INDEX");
     const intoOthers = async function* () {
-      yield { message: { case: "header" as const, value: { indexLink: memory, transferName: "transfers/victim" } } };
+      yield {
+        message: {
+          case: "header" as const,
+          value: { indexLink: memory, transferName: "transfers/victim" },
+        },
+      };
     };
     expect(await reasonOf(management().streamRestore(intoOthers(), own))).toBe("INDEX_NOT_ALLOWED");
-    expect(await reasonOf(documents().getDocument({ selfLink: "/core/in-memory-examples/m" }, own))).toBe("OK");
+    expect(
+      await reasonOf(documents().getDocument({ selfLink: "/core/in-memory-examples/m" }, own)),
+    ).toBe("OK");
   });
 
   test("looks into its live index, and into no place where others' backups may lie", async () => {
-    expect(await reasonOf(drained(management().exportBackup({ moment: { indexLink: memory } }, own)))).toBe("OK");
+    expect(
+      await reasonOf(drained(management().exportBackup({ moment: { indexLink: memory } }, own))),
+    ).toBe("OK");
     for (const call of [
       drained(management().exportBackup({ moment: {} }, own)),
       drained(management().exportBackup({ moment: { uri: destination, indexLink: memory } }, own)),
-      drained(management().diffBackups({ from: { indexLink: memory }, to: { uri: destination, indexLink: memory } }, own)),
+      drained(
+        management().diffBackups(
+          { from: { indexLink: memory }, to: { uri: destination, indexLink: memory } },
+          own,
+        ),
+      ),
       management().describeMoment({ moment: { uri: destination } }, own),
       management().verifyBackup({ uri: destination }, own),
       management().describeBackup({ uri: destination }, own),
       management().listBackups({ uri: destination }, own),
       management().listTransfers({}, own),
       createClient(Operations, open()).listOperations({ name: "operations" }, own),
-    ]) expect(await reasonOf(call)).toBe("INDEX_NOT_ALLOWED");
+    ])
+      expect(await reasonOf(call)).toBe("INDEX_NOT_ALLOWED");
     expect(await reasonOf(management().getHost({}, own))).toBe("OK");
   });
 });
 
 test("every method is known, or closed to such a token", () => {
-  const methods = hostServices({ ...host, nowMicros: () => 0 }).flatMap(({ service }) => service.methods.map(({ name }) => `${service.typeName}.${name}`));
+  const methods = hostServices({ ...host, nowMicros: () => 0 }).flatMap(({ service }) =>
+    service.methods.map(({ name }) => `${service.typeName}.${name}`),
+  );
   expect([...methodsOfIndexes].filter((name) => !methods.includes(name))).toEqual([]);
 });
 
@@ -161,20 +248,73 @@ test.each([
   ["POST", "/core/examples", 403, { name: "x" }],
   ["GET", `${durable}?documentSelfLink=/core/examples/s`, 403],
   ["GET", `${durable}-backup`, 403],
-  ["POST", "/core/query-tasks", 403, { taskInfo: { isDirect: true }, querySpec: { query: { term: { propertyName: "name", matchValue: "*", matchType: "WILDCARD" } } } }],
-  ["POST", "/core/query-tasks", 200, { taskInfo: { isDirect: true }, indexLink: memory, querySpec: { query: { term: { propertyName: "name", matchValue: "*", matchType: "WILDCARD" } } } }],
+  [
+    "POST",
+    "/core/query-tasks",
+    403,
+    {
+      taskInfo: { isDirect: true },
+      querySpec: {
+        query: { term: { propertyName: "name", matchValue: "*", matchType: "WILDCARD" } },
+      },
+    },
+  ],
+  [
+    "POST",
+    "/core/query-tasks",
+    200,
+    {
+      taskInfo: { isDirect: true },
+      indexLink: memory,
+      querySpec: {
+        query: { term: { propertyName: "name", matchValue: "*", matchType: "WILDCARD" } },
+      },
+    },
+  ],
   ["GET", "/core/in-memory-examples/m", 200],
   ["GET", `${memory}-backup`, 200],
-  ["PATCH", "/core/management", 403, { kind: "com:vmware:xenon:services:common:ServiceHostManagementService:BackupRequest", destination, backupType: "DIRECTORY" }],
-  ["PATCH", "/core/management", 200, { kind: "com:vmware:xenon:services:common:ServiceHostManagementService:BackupRequest", destination, backupType: "DIRECTORY", indexServiceLink: memory }],
-  ["PATCH", "/core/management", 400, { kind: "com:vmware:xenon:services:common:ServiceHostManagementService:RestoreRequest", destination: `${destination}-durable`, indexServiceLink: memory }],
+  [
+    "PATCH",
+    "/core/management",
+    403,
+    {
+      kind: "com:vmware:xenon:services:common:ServiceHostManagementService:BackupRequest",
+      destination,
+      backupType: "DIRECTORY",
+    },
+  ],
+  [
+    "PATCH",
+    "/core/management",
+    200,
+    {
+      kind: "com:vmware:xenon:services:common:ServiceHostManagementService:BackupRequest",
+      destination,
+      backupType: "DIRECTORY",
+      indexServiceLink: memory,
+    },
+  ],
+  [
+    "PATCH",
+    "/core/management",
+    400,
+    {
+      kind: "com:vmware:xenon:services:common:ServiceHostManagementService:RestoreRequest",
+      destination: `${destination}-durable`,
+      indexServiceLink: memory,
+    },
+  ],
   ["GET", "/v1/documents/core/examples/s", 403],
   ["GET", "/v1/documents:export?factory_link=/core/examples", 403],
   ["GET", "/v1/documents:export?factory_link=/core/in-memory-examples", 200],
   ["GET", "/v1/transfers/any:download", 403],
   ["GET", `/v1/backups?uri=${encodeURIComponent(destination)}`, 403],
 ])("over HTTP: %s %s is %d", async (method, path, status, ...[sent]: unknown[]) => {
-  const answer = await fetch(url + path, { method, headers: { ...own.headers, "content-type": "application/json" }, ...(sent !== undefined && { body: JSON.stringify(sent) }) });
+  const answer = await fetch(url + path, {
+    method,
+    headers: { ...own.headers, "content-type": "application/json" },
+    ...(sent !== undefined && { body: JSON.stringify(sent) }),
+  });
   const text = await answer.text();
   expect([answer.status, text]).toEqual([status, expect.any(String)]);
   if (status === 403) expect(text).toContain("alone");
@@ -182,40 +322,94 @@ test.each([
 
 test("a query task of another index is not shown, read, paged or removed", async () => {
   const ask = (method: string, path: string, headers: Record<string, string>, sent?: unknown) =>
-    fetch(url + path, { method, headers: { ...headers, "content-type": "application/json" }, ...(sent !== undefined && { body: JSON.stringify(sent) }) }).then(async (answer) => ({ status: answer.status, body: JSON.parse((await answer.text()) || "{}") as { documentLinks?: string[]; results?: { nextPageLink: string } } }));
-  const spec = { querySpec: { query: { term: { propertyName: "name", matchValue: "*", matchType: "WILDCARD" } }, resultLimit: 1 } };
+    fetch(url + path, {
+      method,
+      headers: { ...headers, "content-type": "application/json" },
+      ...(sent !== undefined && { body: JSON.stringify(sent) }),
+    }).then(async (answer) => ({
+      status: answer.status,
+      body: JSON.parse((await answer.text()) || "{}") as {
+        documentLinks?: string[];
+        results?: { nextPageLink: string };
+      },
+    }));
+  const spec = {
+    querySpec: {
+      query: { term: { propertyName: "name", matchValue: "*", matchType: "WILDCARD" } },
+      resultLimit: 1,
+    },
+  };
   await ask("POST", "/core/query-tasks", admin.headers, { ...spec, documentSelfLink: "t" });
   expect((await ask("GET", "/core/query-tasks", own.headers)).body.documentLinks).toEqual([]);
-  expect((await ask("GET", "/core/query-tasks", admin.headers)).body.documentLinks).toEqual(["/core/query-tasks/t"]);
-  for (const method of ["GET", "DELETE"]) expect((await ask(method, "/core/query-tasks/t", own.headers)).status).toBe(403);
-  const direct = await ask("POST", "/core/query-tasks", admin.headers, { ...spec, taskInfo: { isDirect: true } });
+  expect((await ask("GET", "/core/query-tasks", admin.headers)).body.documentLinks).toEqual([
+    "/core/query-tasks/t",
+  ]);
+  for (const method of ["GET", "DELETE"])
+    expect((await ask(method, "/core/query-tasks/t", own.headers)).status).toBe(403);
+  const direct = await ask("POST", "/core/query-tasks", admin.headers, {
+    ...spec,
+    taskInfo: { isDirect: true },
+  });
   expect((await ask("GET", direct.body.results?.nextPageLink ?? "", own.headers)).status).toBe(403);
-  expect((await ask("GET", direct.body.results?.nextPageLink ?? "", admin.headers)).status).toBe(200);
+  expect((await ask("GET", direct.body.results?.nextPageLink ?? "", admin.headers)).status).toBe(
+    200,
+  );
 });
 
 test("a document whose link is a factory of another index is one of its own index", async () => {
   await host.documents.create("/core/examples", '{"name":"nested","documentSelfLink":"sub"}');
-  const call = (method: string, path: string, sent?: unknown) => fetch(url + path, { method, headers: { authorization: "Bearer nested", "content-type": "application/json" }, ...(sent !== undefined && { body: JSON.stringify(sent) }) }).then((answer) => answer.status);
-  for (const path of ["sub", "sub:versions", "sub:version"]) expect([path, await call("GET", `/v1/documents/core/examples/${path}`)]).toEqual([path, 403]);
-  expect(await call("PATCH", "/v1/documents/core/examples/sub", { fields: { name: "pwned" } })).toBe(403);
+  const call = (method: string, path: string, sent?: unknown) =>
+    fetch(url + path, {
+      method,
+      headers: { authorization: "Bearer nested", "content-type": "application/json" },
+      ...(sent !== undefined && { body: JSON.stringify(sent) }),
+    }).then((answer) => answer.status);
+  for (const path of ["sub", "sub:versions", "sub:version"])
+    expect([path, await call("GET", `/v1/documents/core/examples/${path}`)]).toEqual([path, 403]);
+  expect(
+    await call("PATCH", "/v1/documents/core/examples/sub", { fields: { name: "pwned" } }),
+  ).toBe(403);
   expect(await call("DELETE", "/v1/documents/core/examples/sub")).toBe(403);
   expect(await call("GET", "/core/examples/sub")).toBe(200);
-  const documents = createClient(DocumentService, createConnectTransport({ baseUrl: url, httpVersion: "1.1" }));
-  expect((await documents.getDocumentVersion({ selfLink: "/core/examples/sub" }, admin)).selfLink).toBe("/core/examples/sub");
+  const documents = createClient(
+    DocumentService,
+    createConnectTransport({ baseUrl: url, httpVersion: "1.1" }),
+  );
+  expect(
+    (await documents.getDocumentVersion({ selfLink: "/core/examples/sub" }, admin)).selfLink,
+  ).toBe("/core/examples/sub");
 });
 
 test("versions of what no factory serves are those of the durable index", async () => {
-  const documents = createClient(DocumentService, createConnectTransport({ baseUrl: url, httpVersion: "1.1" }));
-  expect(await reasonOf(documents.getDocumentVersion({ selfLink: "/core/books/b" }, own))).toBe("INDEX_NOT_ALLOWED");
+  const documents = createClient(
+    DocumentService,
+    createConnectTransport({ baseUrl: url, httpVersion: "1.1" }),
+  );
+  expect(await reasonOf(documents.getDocumentVersion({ selfLink: "/core/books/b" }, own))).toBe(
+    "INDEX_NOT_ALLOWED",
+  );
 });
 
 test("to back up to another server takes the role to read, by gRPC and in Xenon's dialect", async () => {
-  const management = createClient(ManagementService, createConnectTransport({ baseUrl: url, httpVersion: "1.1" }));
+  const management = createClient(
+    ManagementService,
+    createConnectTransport({ baseUrl: url, httpVersion: "1.1" }),
+  );
   const backer = { headers: { authorization: "Bearer backer" } };
   for (const to of ["http://127.0.0.1:1/x.zip", " HTTPS://127.0.0.1:1/x.zip"]) {
     expect(await reasonOf(management.backup({ destination: to }, backer))).toBe("ROLE_MISSING");
-    const answer = await fetch(`${url}/core/management`, { method: "PATCH", headers: { ...backer.headers, "content-type": "application/json" }, body: JSON.stringify({ kind: "com:vmware:xenon:services:common:ServiceHostManagementService:BackupRequest", destination: to, backupType: "STREAM" }) });
+    const answer = await fetch(`${url}/core/management`, {
+      method: "PATCH",
+      headers: { ...backer.headers, "content-type": "application/json" },
+      body: JSON.stringify({
+        kind: "com:vmware:xenon:services:common:ServiceHostManagementService:BackupRequest",
+        destination: to,
+        backupType: "STREAM",
+      }),
+    });
     expect(answer.status).toBe(to.startsWith("http") ? 403 : 400);
   }
-  expect(await reasonOf(management.backup({ destination: `${destination}-backer` }, backer))).toBe("OK");
+  expect(await reasonOf(management.backup({ destination: `${destination}-backer` }, backer))).toBe(
+    "OK",
+  );
 });

@@ -15,7 +15,9 @@ import { temporaryDirectory } from "../support/temporary-directory.js";
 const never = new AbortController().signal;
 const sizeBytes = (long ? 2 ** 31 : 2 ** 28) + 12_345;
 /** Of so many zeros. */
-const sha256 = long ? "818e2054922b534ddf65fdd2032023dd2bbc744543f4af2ed516e706a91481ab" : "25020d9458d68a4237e1667409a8c232858904f2146293b2a07936ddce7b4b22";
+const sha256 = long
+  ? "818e2054922b534ddf65fdd2032023dd2bbc744543f4af2ed516e706a91481ab"
+  : "25020d9458d68a4237e1667409a8c232858904f2146293b2a07936ddce7b4b22";
 
 test(`a file of more than ${long ? "2 GiB" : "256 MiB"} goes there and back in exact ranges, and is never held in memory`, async () => {
   const store = await discardingStore();
@@ -23,20 +25,37 @@ test(`a file of more than ${long ? "2 GiB" : "256 MiB"} goes there and back in e
   const path = join(directory, "sparse");
   writeFileSync(path, "");
   truncateSync(path, sizeBytes);
-  const peer = openPeer(parseHttpUri(store.url), { role: "The store", policy: { allowPrivate: true, allowed: [] }, tls: {} });
+  const peer = openPeer(parseHttpUri(store.url), {
+    role: "The store",
+    policy: { allowPrivate: true, allowed: [] },
+    tls: {},
+  });
   let most = process.memoryUsage.rss();
   const before = most;
   const timer = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), 20);
   try {
     let sent = 0;
     await upload(systemSeams, peer, { path, sizeBytes, sha256 }, never, (count) => (sent += count));
-    expect([sent, store.total(), store.problems, store.isWhole()]).toEqual([sizeBytes, sizeBytes, [], true]);
+    expect([sent, store.total(), store.problems, store.isWhole()]).toEqual([
+      sizeBytes,
+      sizeBytes,
+      [],
+      true,
+    ]);
 
-    expect(await readBack(systemSeams, peer, { sizeBytes, sha256 }, never, () => {})).toBeUndefined();
+    expect(
+      await readBack(systemSeams, peer, { sizeBytes, sha256 }, never, () => {}),
+    ).toBeUndefined();
 
     let told = [0, 0];
     const target = join(directory, "fetched");
-    const sink = await openFileSink(systemSeams, target, directory, peer.name, (...progress) => (told = progress));
+    const sink = await openFileSink(
+      systemSeams,
+      target,
+      directory,
+      peer.name,
+      (...progress) => (told = progress),
+    );
     expect(await download(systemSeams, peer, sink, limits.remoteRequests, never)).toBe(sizeBytes);
     await sink.close();
     expect([statSync(target).size, told]).toEqual([sizeBytes, [sizeBytes, sizeBytes]]);

@@ -22,13 +22,26 @@ async function done(begun: Promise<OperationView>): Promise<OperationView> {
   return view;
 }
 
-const write = (name: string) => host.documents.create("/core/examples", JSON.stringify({ name, documentSelfLink: name }));
-const names = async () => (await host.documents.list({ factoryPath: "/core/examples", expand: false })).documents.map(({ link }) => link.split("/").at(-1));
-const restore = (backupName?: string) => done(host.management.restore({ source: destination, indexLink, ...(backupName !== undefined && { manifest: backupName }) }));
+const write = (name: string) =>
+  host.documents.create("/core/examples", JSON.stringify({ name, documentSelfLink: name }));
+const names = async () =>
+  (await host.documents.list({ factoryPath: "/core/examples", expand: false })).documents.map(
+    ({ link }) => link.split("/").at(-1),
+  );
+const restore = (backupName?: string) =>
+  done(
+    host.management.restore({
+      source: destination,
+      indexLink,
+      ...(backupName !== undefined && { manifest: backupName }),
+    }),
+  );
 const undo = () => done(host.management.undoRestore(indexLink));
 
 async function backup(): Promise<string> {
-  const { result } = await done(host.management.backup({ destination, container: "DIRECTORY", indexLink, store: false }));
+  const { result } = await done(
+    host.management.backup({ destination, container: "DIRECTORY", indexLink, store: false }),
+  );
   return result && "backup" in result ? result.backup.name : "";
 }
 

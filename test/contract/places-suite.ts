@@ -30,7 +30,13 @@ export function placeContract(what: string, { container, like, prepare }: PlaceU
     test("gives back what was backed up, and nothing of what came after", async () => {
       const before = await fixture.contents();
       const { backup: made, verified, bytesWritten } = await backup();
-      expect([made.container, made.uri, made.documents, verified, bytesWritten > 0]).toEqual([container, shown(), 20, true, true]);
+      expect([made.container, made.uri, made.documents, verified, bytesWritten > 0]).toEqual([
+        container,
+        shown(),
+        20,
+        true,
+        true,
+      ]);
       await fixture.put("d1", { changed: true });
       await fixture.put("new", {});
       await fixture.host.documents.delete("/things/d2");
@@ -47,7 +53,9 @@ export function placeContract(what: string, { container, like, prepare }: PlaceU
       await backup();
       await fixture.restoreFrom(uri, { targetTimeMicros: BigInt(micros) });
       expect((await fixture.contents())["d1"]).toBe('{"then":true}');
-      await expect(fixture.restoreFrom(uri, { targetTimeMicros: 1n })).rejects.toMatchObject({ reason: "TARGET_TIME_OUT_OF_RANGE" });
+      await expect(fixture.restoreFrom(uri, { targetTimeMicros: 1n })).rejects.toMatchObject({
+        reason: "TARGET_TIME_OUT_OF_RANGE",
+      });
       expect(fixture.leftovers()).toEqual([]);
     });
 
@@ -64,28 +72,44 @@ export function placeContract(what: string, { container, like, prepare }: PlaceU
       const { backup: made }: BackupResult = await backup();
       const { management } = fixture.host;
       expect(await management.describeBackup(uri)).toEqual(made);
-      expect(await management.listBackups(uri)).toEqual([{ name: made.name, uri: made.uri, state: "COMPLETE", backup: made }]);
-      expect(await fixture.finish(management.verifyBackup(uri))).toMatchObject({ records: 20, backup: { uri: shown() } });
-      await expect(management.describeBackup(uri, "manifest-0000000009-0123456789abcdef.json")).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
+      expect(await management.listBackups(uri)).toEqual([
+        { name: made.name, uri: made.uri, state: "COMPLETE", backup: made },
+      ]);
+      expect(await fixture.finish(management.verifyBackup(uri))).toMatchObject({
+        records: 20,
+        backup: { uri: shown() },
+      });
+      await expect(
+        management.describeBackup(uri, "manifest-0000000009-0123456789abcdef.json"),
+      ).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
       expect(fixture.leftovers()).toEqual([]);
     });
 
     test("validating writes nothing, and what is not there is not restored", async () => {
       expect(await backup({ validateOnly: true })).toMatchObject({ bytesWritten: 0 });
       const before = await fixture.contents();
-      const error = await fixture.restoreFrom(uri).then(() => undefined, (thrown: unknown) => thrown as HostError);
+      const error = await fixture.restoreFrom(uri).then(
+        () => undefined,
+        (thrown: unknown) => thrown as HostError,
+      );
       expect(["BACKUP_NOT_FOUND", "DESTINATION_REFUSED"]).toContain(error?.reason);
       expect(await fixture.contents()).toEqual(before);
       await backup();
       await fixture.put("d0", { changed: true });
-      expect(await fixture.restoreFrom(uri, { validateOnly: true })).toMatchObject({ documents: 20 });
+      expect(await fixture.restoreFrom(uri, { validateOnly: true })).toMatchObject({
+        documents: 20,
+      });
       expect((await fixture.contents())["d0"]).toBe('{"changed":true}');
       expect(fixture.leftovers()).toEqual([]);
     });
 
     test("a backup that is cancelled leaves no trace here", async () => {
       const { management, operations } = fixture.host;
-      const { name } = await management.backup({ destination: uri, container, indexLink: "/core/document-index" });
+      const { name } = await management.backup({
+        destination: uri,
+        container,
+        indexLink: "/core/document-index",
+      });
       await operations.cancel(name);
       expect(operations.get(name).error?.reason).toBe("OPERATION_CANCELLED");
       expect(fixture.leftovers()).toEqual([]);

@@ -7,7 +7,10 @@ import { placeContract } from "./places-suite.js";
 
 const fileUri = (name: string) => pathToFileURL(`${temporaryDirectory()}/${name}`).href;
 
-placeContract("a ZIP in a file", { container: "ZIP", prepare: async () => ({ uriOf: () => fileUri("b.zip") }) });
+placeContract("a ZIP in a file", {
+  container: "ZIP",
+  prepare: async () => ({ uriOf: () => fileUri("b.zip") }),
+});
 
 placeContract("an http server", {
   container: "STREAM",

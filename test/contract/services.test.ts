@@ -16,13 +16,21 @@ let guarded: Served;
 
 async function serve(more: { tokens?: string } = {}): Promise<Served> {
   const factories = [{ path: factoryPath, kind: "test:kind", indexLink: "/core/document-index" }];
-  const host = await createHost({ dataDirectory: join(temporaryDirectory(), "data"), httpPort: 0, grpcPort: 0, factories, ...more });
+  const host = await createHost({
+    dataDirectory: join(temporaryDirectory(), "data"),
+    httpPort: 0,
+    grpcPort: 0,
+    factories,
+    ...more,
+  });
   hosts.push(host);
   return {
     services: hostServices({ ...host, nowMicros: () => Date.now() * 1000 }),
     httpUrl: `http://127.0.0.1:${host.httpAddress.port}`,
     grpcUrl: `http://127.0.0.1:${host.grpcAddress.port}`,
-    ...(more.tokens !== undefined && { authorize: authorizeMethods(createAccess(openTokens(more.tokens), () => undefined)) }),
+    ...(more.tokens !== undefined && {
+      authorize: authorizeMethods(createAccess(openTokens(more.tokens), () => undefined)),
+    }),
   };
 }
 
@@ -33,5 +41,8 @@ beforeAll(async () => {
 afterAll(() => Promise.all(hosts.map((host) => host.close())));
 
 describe.each(Object.entries(ways))("%s", (_name, way) => {
-  serviceSuite({ way, hosts: () => ({ open, guarded, direct: directTransport(open.services, {}) }) });
+  serviceSuite({
+    way,
+    hosts: () => ({ open, guarded, direct: directTransport(open.services, {}) }),
+  });
 });

@@ -14,7 +14,10 @@ const fast: Seams = { ...systemSeams, autoBackup: pace };
 const directory = "data/auto-backup";
 const statusOf = ({ host }: HostFixture): AutoBackupStatus => host.control.autoBackup();
 
-async function until(fixture: HostFixture, wanted: (status: AutoBackupStatus) => boolean): Promise<AutoBackupStatus> {
+async function until(
+  fixture: HostFixture,
+  wanted: (status: AutoBackupStatus) => boolean,
+): Promise<AutoBackupStatus> {
   const end = Date.now() + 20_000;
   for (;;) {
     const status = statusOf(fixture);
@@ -29,8 +32,12 @@ const current = async (fixture: HostFixture) => {
   return until(fixture, ({ state }) => state === "CURRENT");
 };
 
-const count = async ({ host }: HostFixture, name: string) => (await host.control.stats()).find((stat) => stat.name === name)?.latestValue;
-const figures = ({ root }: HostFixture) => readdirSync(join(root, directory)).filter((name) => name.endsWith(".sqlite") || name.endsWith(".json"));
+const count = async ({ host }: HostFixture, name: string) =>
+  (await host.control.stats()).find((stat) => stat.name === name)?.latestValue;
+const figures = ({ root }: HostFixture) =>
+  readdirSync(join(root, directory)).filter(
+    (name) => name.endsWith(".sqlite") || name.endsWith(".json"),
+  );
 
 /** What a fresh host holds after a restore from the automatic backups of another one. */
 async function restored(fixture: HostFixture, more: { targetTimeMicros?: bigint } = {}) {
@@ -45,7 +52,11 @@ test("is off at first; switched on, each commit is soon in a backup that restore
   const fixture = await hostFixture({ seams: fast });
   await fixture.put("a", { n: 0 });
   await sleep(50);
-  expect(statusOf(fixture)).toMatchObject({ enabled: false, state: "OFF", directory: join(fixture.root, directory) });
+  expect(statusOf(fixture)).toMatchObject({
+    enabled: false,
+    state: "OFF",
+    directory: join(fixture.root, directory),
+  });
   expect(() => figures(fixture)).toThrow("ENOENT");
 
   await fixture.host.control.configureAutoBackup(true);
@@ -83,7 +94,8 @@ test("under load runs follow one another, deltas are merged, files stay few, and
   expect(performed).toBeGreaterThan(long ? 20 : 8);
   expect(most).toBeLessThanOrEqual(40);
   expect(await restored(fixture)).toEqual(contents);
-  for (const { time, contents: wanted } of states) expect(await restored(fixture, { targetTimeMicros: BigInt(time) })).toEqual(wanted);
+  for (const { time, contents: wanted } of states)
+    expect(await restored(fixture, { targetTimeMicros: BigInt(time) })).toEqual(wanted);
   // Once nothing is written any more, the last merge is put in place too.
   const status = await until(fixture, ({ files = 99, state }) => files <= 6 && state === "CURRENT");
   expect(figures(fixture)).toHaveLength(status.files ?? 0);
@@ -159,7 +171,10 @@ test("a destination that fails is tried again, shown, counted, and caught up wit
   await fixture.restart({ autoBackupDirectory: join(mount, "auto") });
   await fixture.host.control.configureAutoBackup(true);
   const failing = await until(fixture, ({ failuresInARow }) => failuresInARow >= 3);
-  expect(failing).toMatchObject({ state: expect.stringMatching(/RETRYING|RUNNING/) as string, lastError: { reason: "DESTINATION_MISSING" } });
+  expect(failing).toMatchObject({
+    state: expect.stringMatching(/RETRYING|RUNNING/) as string,
+    lastError: { reason: "DESTINATION_MISSING" },
+  });
   expect(await count(fixture, "autoBackupFailedCountPerHour")).toBeGreaterThanOrEqual(3);
   await fixture.put("a", { n: 1 });
   mkdirSync(mount);
@@ -179,24 +194,33 @@ test("a destination that fails is tried again, shown, counted, and caught up wit
   expect(await other.contents()).toEqual({ a: '{"n":2}' });
 });
 
-test.each(["create", "write", "sync", "rename", "syncDirectory", "remove"] as const)("after any failed %s the next run is good, merges too", async (kind) => {
-  const files = faultyFileSystem();
-  const fixture = await hostFixture({ seams: { ...fast, files, lease: { heartbeatMs: 50, silentMs: 300 } } });
-  await fixture.host.control.configureAutoBackup(true);
-  for (let n = 0; n < (long ? 40 : 13); n += 1) {
-    files.arm(kind, 1 + (n % 13), "EIO");
-    await fixture.put(`d${n % 5}`, { n, text: "z".repeat(2000) }).catch(() => undefined);
-    await sleep(12);
-  }
-  files.disarm();
-  await fixture.put("last", { n: 40 });
-  await current(fixture);
-  expect(await restored(fixture)).toEqual(await fixture.contents());
-}, 30_000);
+test.each(["create", "write", "sync", "rename", "syncDirectory", "remove"] as const)(
+  "after any failed %s the next run is good, merges too",
+  async (kind) => {
+    const files = faultyFileSystem();
+    const fixture = await hostFixture({
+      seams: { ...fast, files, lease: { heartbeatMs: 50, silentMs: 300 } },
+    });
+    await fixture.host.control.configureAutoBackup(true);
+    for (let n = 0; n < (long ? 40 : 13); n += 1) {
+      files.arm(kind, 1 + (n % 13), "EIO");
+      await fixture.put(`d${n % 5}`, { n, text: "z".repeat(2000) }).catch(() => undefined);
+      await sleep(12);
+    }
+    files.disarm();
+    await fixture.put("last", { n: 40 });
+    await current(fixture);
+    expect(await restored(fixture)).toEqual(await fixture.contents());
+  },
+  30_000,
+);
 
 test("a manifest there that cannot be read is warned of, its segments stay, and files do not pile up for it", async () => {
   const said: string[] = [];
-  const fixture = await hostFixture({ seams: fast, logger: { info() {}, warn: (_fields, message) => void said.push(message), error() {} } });
+  const fixture = await hostFixture({
+    seams: fast,
+    logger: { info() {}, warn: (_fields, message) => void said.push(message), error() {} },
+  });
   await fixture.host.control.configureAutoBackup(true);
   await fixture.put("a", { n: 0 });
   await current(fixture);
@@ -211,7 +235,9 @@ test("a manifest there that cannot be read is warned of, its segments stay, and 
   expect(figures(fixture).filter((name) => name.startsWith("manifest-"))).toHaveLength(2);
   const [newest] = await fixture.host.management.listBackups(fixture.uri(directory));
   const other = await hostFixture();
-  const good = (await fixture.host.management.listBackups(fixture.uri(directory))).find(({ state }) => state === "COMPLETE");
+  const good = (await fixture.host.management.listBackups(fixture.uri(directory))).find(
+    ({ state }) => state === "COMPLETE",
+  );
   expect(newest).toBeDefined();
   await other.restore("", { source: fixture.uri(directory), manifest: good?.name ?? "" });
   expect(await other.contents()).toEqual({ a: '{"n":40}' });
@@ -224,7 +250,8 @@ test("a restore from its own automatic backups works under load, and they go on 
   await current(fixture);
   let writing = true;
   const load = (async () => {
-    for (let n = 0; writing; n += 1) await fixture.put(`b${n % 50}`, { n, text: "x".repeat(5000) }).catch(() => sleep(1));
+    for (let n = 0; writing; n += 1)
+      await fixture.put(`b${n % 50}`, { n, text: "x".repeat(5000) }).catch(() => sleep(1));
   })();
   for (let round = 0; round < (long ? 5 : 2); round += 1) {
     await sleep(150);
@@ -241,11 +268,22 @@ test("a directory that is lost while nobody writes is noticed, and made again", 
   await fixture.host.control.configureAutoBackup(true);
   await fixture.put("a", { n: 1 });
   await current(fixture);
-  for (const lose of [() => rmSync(join(fixture.root, directory), { recursive: true }), () => rmSync(join(fixture.root, directory, figures(fixture).find((name) => name.startsWith("base-")) ?? "none"))]) {
+  for (const lose of [
+    () => rmSync(join(fixture.root, directory), { recursive: true }),
+    () =>
+      rmSync(
+        join(
+          fixture.root,
+          directory,
+          figures(fixture).find((name) => name.startsWith("base-")) ?? "none",
+        ),
+      ),
+  ]) {
     const before = (await count(fixture, "autoBackupPerformedCount")) ?? 0;
     lose();
     const end = Date.now() + 20_000;
-    while (((await count(fixture, "autoBackupPerformedCount")) ?? 0) === before && Date.now() < end) await sleep(10);
+    while (((await count(fixture, "autoBackupPerformedCount")) ?? 0) === before && Date.now() < end)
+      await sleep(10);
     await current(fixture);
     expect(await restored(fixture)).toEqual({ a: '{"n":1}' });
   }
@@ -253,7 +291,14 @@ test("a directory that is lost while nobody writes is noticed, and made again", 
 
 test("backups by hand into the same directory do not break a merge that is under way", async () => {
   const logged: string[] = [];
-  const fixture = await hostFixture({ seams: fast, logger: { info() {}, warn: (_fields, message) => void logged.push(message), error: (_fields, message) => void logged.push(message) } });
+  const fixture = await hostFixture({
+    seams: fast,
+    logger: {
+      info() {},
+      warn: (_fields, message) => void logged.push(message),
+      error: (_fields, message) => void logged.push(message),
+    },
+  });
   await fixture.host.control.configureAutoBackup(true);
   for (let n = 0; n < (long ? 120 : 45); n += 1) {
     await fixture.put(`d${n % 9}`, { n, text: "x".repeat(3000) });
@@ -275,19 +320,28 @@ test("restores leave backups of earlier histories, which are counted, and warned
     await fixture.restore(directory);
     await current(fixture);
     expect(statusOf(fixture).otherBackups).toBe(n);
-    expect(statusOf(fixture).warnings).toEqual(n < 10 ? [] : [expect.stringContaining("10 backups of earlier histories")]);
+    expect(statusOf(fixture).warnings).toEqual(
+      n < 10 ? [] : [expect.stringContaining("10 backups of earlier histories")],
+    );
   }
   expect(await restored(fixture)).toEqual({ a: '{"n":1}' });
 });
 
-test.each(["", "temporary", "transfers", "document-index", "auto-backup/deeper"])("the data directory's %j is no place for automatic backups", async (name) => {
-  const fixture = await hostFixture();
-  await expect(fixture.restart({ autoBackupDirectory: join(fixture.root, "data", name) })).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID" });
-});
+test.each(["", "temporary", "transfers", "document-index", "auto-backup/deeper"])(
+  "the data directory's %j is no place for automatic backups",
+  async (name) => {
+    const fixture = await hostFixture();
+    await expect(
+      fixture.restart({ autoBackupDirectory: join(fixture.root, "data", name) }),
+    ).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID" });
+  },
+);
 
 test("a directory that may not be written to says so", async () => {
   if (process.getuid?.() === 0) {
-    console.warn("SKIPPED: root may write anywhere, so a directory without permissions cannot be tried.");
+    console.warn(
+      "SKIPPED: root may write anywhere, so a directory without permissions cannot be tried.",
+    );
     return;
   }
   const fixture = await hostFixture({ seams: fast });
@@ -296,6 +350,8 @@ test("a directory that may not be written to says so", async () => {
   chmodSync(closed, 0o500);
   await fixture.restart({ autoBackupDirectory: join(closed, "auto") });
   await fixture.host.control.configureAutoBackup(true);
-  expect((await until(fixture, ({ failuresInARow }) => failuresInARow > 0)).lastError?.message).toContain(closed);
+  expect(
+    (await until(fixture, ({ failuresInARow }) => failuresInARow > 0)).lastError?.message,
+  ).toContain(closed);
   rmSync(closed, { recursive: true });
 });

@@ -18,7 +18,8 @@ interface HostAnswer {
   backupMaxAgeMicros: string;
   freeBytes: string;
 }
-const hostOf = async (fixture: HostFixture) => (await ask(`${address(fixture)}/v1/host`)).body as unknown as HostAnswer;
+const hostOf = async (fixture: HostFixture) =>
+  (await ask(`${address(fixture)}/v1/host`)).body as unknown as HostAnswer;
 
 async function check(fixture: HostFixture, query = ""): Promise<[number, string]> {
   const answer = await fetch(`${address(fixture)}/healthz${query}`);
@@ -26,8 +27,12 @@ async function check(fixture: HostFixture, query = ""): Promise<[number, string]
 }
 async function becomes(fixture: HostFixture, status: number): Promise<void> {
   const end = Date.now() + 20_000;
-  while ((await check(fixture, "?service=backup"))[0] !== status && Date.now() < end) await sleep(20);
-  expect(await check(fixture, "?service=backup")).toEqual([status, status === 200 ? "SERVING\n" : "NOT_SERVING\n"]);
+  while ((await check(fixture, "?service=backup"))[0] !== status && Date.now() < end)
+    await sleep(20);
+  expect(await check(fixture, "?service=backup")).toEqual([
+    status,
+    status === 200 ? "SERVING\n" : "NOT_SERVING\n",
+  ]);
 }
 
 test("how backups went last is told for each index and destination, and known after a restart", async () => {
@@ -48,14 +53,25 @@ test("how backups went last is told for each index and destination, and known af
     ["/core/document-index", fixture.uri("two.zip")],
   ]);
   expect(before.backups[1]).toMatchObject({
-    backupName: last.backup.name, positionMicros: String(last.backup.positionMicros), bytesWritten: String(last.bytesWritten), sizeBytes: String(last.backup.sizeBytes),
-    lastFailureMicros: "0", lastError: "", window: { latestMicros: String(last.backup.window.latestMicros) },
+    backupName: last.backup.name,
+    positionMicros: String(last.backup.positionMicros),
+    bytesWritten: String(last.bytesWritten),
+    sizeBytes: String(last.backup.sizeBytes),
+    lastFailureMicros: "0",
+    lastError: "",
+    window: { latestMicros: String(last.backup.window.latestMicros) },
   });
   expect(last.backup.name).not.toBe(first.backup.name);
   expect(Number(before.backups[1]?.["durationMicros"])).toBeGreaterThan(0);
-  expect(Math.abs(Number(before.backups[1]?.["lastSuccessMicros"]) - Date.now() * 1000)).toBeLessThan(30_000_000);
+  expect(
+    Math.abs(Number(before.backups[1]?.["lastSuccessMicros"]) - Date.now() * 1000),
+  ).toBeLessThan(30_000_000);
   expect(Number(before.freeBytes)).toBeGreaterThan(0);
-  expect(before).toMatchObject({ backupsHealthy: true, backupProblem: "", backupMaxAgeMicros: "0" });
+  expect(before).toMatchObject({
+    backupsHealthy: true,
+    backupProblem: "",
+    backupMaxAgeMicros: "0",
+  });
 
   await fixture.restart();
   expect((await hostOf(fixture)).backups).toEqual(before.backups);
@@ -68,14 +84,23 @@ test("a failed backup says why beside the last good one, until one is good again
   // A directory where the lease's file goes: the backup begins, and fails.
   const lease = join(fixture.root, "b", ".holdfast-lease");
   mkdirSync(lease);
-  const problem = await fixture.backup("b").then(() => "it went well", (error: unknown) => (error as Error).message);
-  const recordOf = async () => (await hostOf(fixture)).backups.find(({ destination }) => destination === fixture.uri("b"));
+  const problem = await fixture.backup("b").then(
+    () => "it went well",
+    (error: unknown) => (error as Error).message,
+  );
+  const recordOf = async () =>
+    (await hostOf(fixture)).backups.find(({ destination }) => destination === fixture.uri("b"));
   const failed = await recordOf();
   expect(failed).toMatchObject({ lastError: problem, backupName: good.backup.name });
-  expect(Number(failed?.["lastFailureMicros"])).toBeGreaterThan(Number(failed?.["lastSuccessMicros"]));
+  expect(Number(failed?.["lastFailureMicros"])).toBeGreaterThan(
+    Number(failed?.["lastSuccessMicros"]),
+  );
   rmdirSync(lease);
   await fixture.backup("b");
-  expect(await recordOf()).toMatchObject({ lastError: "", lastFailureMicros: failed?.["lastFailureMicros"] });
+  expect(await recordOf()).toMatchObject({
+    lastError: "",
+    lastFailureMicros: failed?.["lastFailureMicros"],
+  });
 });
 
 test("automatic backups have a record too, by their directory, and it outlives the host", async () => {
@@ -85,7 +110,13 @@ test("automatic backups have a record too, by their directory, and it outlives t
   const end = Date.now() + 20_000;
   while (fixture.host.control.autoBackup().state !== "CURRENT" && Date.now() < end) await sleep(10);
   const { backups } = await hostOf(fixture);
-  expect(backups).toMatchObject([{ indexLink: "/core/document-index", destination: fixture.uri("data/auto-backup"), lastError: "" }]);
+  expect(backups).toMatchObject([
+    {
+      indexLink: "/core/document-index",
+      destination: fixture.uri("data/auto-backup"),
+      lastError: "",
+    },
+  ]);
   await fixture.restart();
   expect((await hostOf(fixture)).backups[0]?.["lastSuccessMicros"]).toBeDefined();
 });
@@ -95,7 +126,16 @@ test("at most the newest hundred records are kept", async () => {
   const data = join(root, "data");
   mkdirSync(data, { recursive: true });
   const old = Array.from({ length: limits.backupRecords }, (_, i) => ({
-    indexLink: "/core/document-index", destination: `file:///old/${i}`, lastSuccessMicros: start - i, backupName: "m", positionMicros: 1, bytesWritten: 1, sizeBytes: 1, durationMicros: 1, lastFailureMicros: 0, lastError: "",
+    indexLink: "/core/document-index",
+    destination: `file:///old/${i}`,
+    lastSuccessMicros: start - i,
+    backupName: "m",
+    positionMicros: 1,
+    bytesWritten: 1,
+    sizeBytes: 1,
+    durationMicros: 1,
+    lastFailureMicros: 0,
+    lastError: "",
   }));
   writeFileSync(join(data, "backup-records.json"), JSON.stringify(old));
   const fixture = await hostFixture({}, root);
@@ -104,12 +144,23 @@ test("at most the newest hundred records are kept", async () => {
   await fixture.backup("new");
   const destinations = (await hostOf(fixture)).backups.map(({ destination }) => destination);
   expect(destinations).toHaveLength(limits.backupRecords);
-  expect([destinations[0], destinations[1], destinations.at(-1)]).toEqual([fixture.uri("new"), "file:///old/0", `file:///old/${limits.backupRecords - 2}`]);
+  expect([destinations[0], destinations[1], destinations.at(-1)]).toEqual([
+    fixture.uri("new"),
+    "file:///old/0",
+    `file:///old/${limits.backupRecords - 2}`,
+  ]);
 });
 
-test.each([["not JSON", "{"], ["something else", '[{"destination":5}]']])("records that are %s are put aside with a warning, and the host starts", async (_what, text) => {
+test.each([
+  ["not JSON", "{"],
+  ["something else", '[{"destination":5}]'],
+])("records that are %s are put aside with a warning, and the host starts", async (_what, text) => {
   const warnings: string[] = [];
-  const logger = { info() {}, warn: (_fields: object, message: string) => void warnings.push(message), error() {} };
+  const logger = {
+    info() {},
+    warn: (_fields: object, message: string) => void warnings.push(message),
+    error() {},
+  };
   const fixture = await hostFixture({ logger });
   await fixture.stop();
   writeFileSync(recordsPath(fixture), text);
@@ -133,7 +184,13 @@ test("health turns when the newest good backup is too old, says so, and turns ba
   await becomes(fixture, 200);
   await fixture.put("a", { n: 1 });
   await becomes(fixture, 503);
-  expect(await hostOf(fixture)).toMatchObject({ backupsHealthy: false, backupProblem: expect.stringContaining("There is no good backup of /core/document-index") as unknown, backupMaxAgeMicros: String(hour) });
+  expect(await hostOf(fixture)).toMatchObject({
+    backupsHealthy: false,
+    backupProblem: expect.stringContaining(
+      "There is no good backup of /core/document-index",
+    ) as unknown,
+    backupMaxAgeMicros: String(hour),
+  });
   // The host itself serves.
   expect(await check(fixture)).toEqual([200, "SERVING\n"]);
   await fixture.backup("b");
@@ -145,7 +202,9 @@ test("health turns when the newest good backup is too old, says so, and turns ba
   await becomes(fixture, 200);
   seams.clock.micros += 31 * 60_000_000;
   await becomes(fixture, 503);
-  expect((await hostOf(fixture)).backupProblem).toBe("The newest good backup of /core/document-index is 61 minutes old, and 60 minutes are allowed (--backup-max-age).");
+  expect((await hostOf(fixture)).backupProblem).toBe(
+    "The newest good backup of /core/document-index is 61 minutes old, and 60 minutes are allowed (--backup-max-age).",
+  );
   await fixture.restart();
   await becomes(fixture, 503);
   // A backup of another index, and one that only looks, do not count.
@@ -175,9 +234,19 @@ test("automatic backups that have everything are not too old, however long nobod
 test("the health check takes no token, says one word, and knows the names that gRPC knows", async () => {
   const fixture = await hostFixture({ tokens: "secret read\n" });
   expect(await check(fixture)).toEqual([200, "SERVING\n"]);
-  expect(await check(fixture, "?service=holdfast.management.v1.ManagementService")).toEqual([200, "SERVING\n"]);
+  expect(await check(fixture, "?service=holdfast.management.v1.ManagementService")).toEqual([
+    200,
+    "SERVING\n",
+  ]);
   expect(await check(fixture, "?service=nothing")).toEqual([404, "UNKNOWN\n"]);
   expect((await fetch(`${address(fixture)}/healthz`, { method: "HEAD" })).status).toBe(200);
-  expect((await fetch(`${address(fixture)}/healthz`, { method: "POST", headers: { "content-type": "application/json" } })).status).toBe(405);
+  expect(
+    (
+      await fetch(`${address(fixture)}/healthz`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+      })
+    ).status,
+  ).toBe(405);
   expect(existsSync(join(fixture.root, "data", "backup-records.json"))).toBe(false);
 });

@@ -39,10 +39,15 @@ async function freePort(): Promise<number> {
 }
 
 /** Each command at once would be slow on few cores, one after the other too. */
-async function each(commands: typeof asking, more: string[], check: (name: string, ended: Ended) => void): Promise<void> {
+async function each(
+  commands: typeof asking,
+  more: string[],
+  check: (name: string, ended: Ended) => void,
+): Promise<void> {
   const left = [...commands];
   const worker = async () => {
-    for (let next = left.shift(); next; next = left.shift()) check(next.join(" "), await runToEnd([...next, ...more]));
+    for (let next = left.shift(); next; next = left.shift())
+      check(next.join(" "), await runToEnd([...next, ...more]));
   };
   await Promise.all([worker(), worker()]);
 }
@@ -62,13 +67,24 @@ test("the HTTP port in place of the gRPC port is recognised", async () => {
   const { code, log } = await runToEnd(["status", "--address", host.url.slice("http://".length)]);
   expect(code).toBe(69);
   expect(log).toMatch(/speaks HTTP: that is the host's HTTP port.*--address/);
-  expect(await runToEnd(["status", "--address", `https://${host.grpc}`])).toMatchObject({ code: 69, log: expect.stringContaining("No TLS connection") });
+  expect(await runToEnd(["status", "--address", `https://${host.grpc}`])).toMatchObject({
+    code: 69,
+    log: expect.stringContaining("No TLS connection"),
+  });
 });
 
 test("no token, a wrong one, and one without the role: the message says what is needed and how to give it", async () => {
   const root = temporaryDirectory();
-  writeFileSync(join(root, "tokens"), "token-of-nothing-much write\ntoken-of-everything admin\ntoken-of-backups backup\ntoken-of-restores restore\n");
-  const host = await serve(["--data-dir", join(root, "data"), "--token-file", join(root, "tokens")]);
+  writeFileSync(
+    join(root, "tokens"),
+    "token-of-nothing-much write\ntoken-of-everything admin\ntoken-of-backups backup\ntoken-of-restores restore\n",
+  );
+  const host = await serve([
+    "--data-dir",
+    join(root, "data"),
+    "--token-file",
+    join(root, "tokens"),
+  ]);
   const address = ["--address", host.grpc];
   await each(asking, address, (name, { code, log }) => {
     expect({ name, code }).toEqual({ name, code: 77 });
@@ -80,32 +96,76 @@ test("no token, a wrong one, and one without the role: the message says what is 
     expect(log).toContain("not known to this host");
     expect(output + log).not.toContain(wrong);
   });
-  const refused = await runToEnd(["restore", "/tmp/nowhere", "--prefix", "/", ...address, "--token", "token-of-nothing-much"]);
-  expect(refused).toMatchObject({ code: 77, log: expect.stringMatching(/Nothing was restored: what was there before is as it was\.\n.*a token with the role/) });
-  expect(await runToEnd(["status", ...address], { env: { HOLDFAST_TOKEN: "token-of-everything" } })).toMatchObject({ code: 0 });
+  const refused = await runToEnd([
+    "restore",
+    "/tmp/nowhere",
+    "--prefix",
+    "/",
+    ...address,
+    "--token",
+    "token-of-nothing-much",
+  ]);
+  expect(refused).toMatchObject({
+    code: 77,
+    log: expect.stringMatching(
+      /Nothing was restored: what was there before is as it was\.\n.*a token with the role/,
+    ),
+  });
+  expect(
+    await runToEnd(["status", ...address], { env: { HOLDFAST_TOKEN: "token-of-everything" } }),
+  ).toMatchObject({ code: 0 });
   // The role that docs/security.md names is enough, where nothing has to be shown before.
   const backup = join(root, "backup");
-  expect(await runToEnd(["backup", backup, ...address, "--token", "token-of-backups"])).toMatchObject({ code: 0 });
-  for (const args of [["restore", backup, "--yes"], ["undo", "--yes"]]) expect(await runToEnd([...args, ...address, "--token", "token-of-restores"])).toMatchObject({ code: 0 });
-  expect(await runToEnd(["restore", backup, "--yes", ...address, "--token", "token-of-backups"])).toMatchObject({ code: 77, log: expect.stringMatching(/role restore/) });
+  expect(
+    await runToEnd(["backup", backup, ...address, "--token", "token-of-backups"]),
+  ).toMatchObject({ code: 0 });
+  for (const args of [
+    ["restore", backup, "--yes"],
+    ["undo", "--yes"],
+  ])
+    expect(await runToEnd([...args, ...address, "--token", "token-of-restores"])).toMatchObject({
+      code: 0,
+    });
+  expect(
+    await runToEnd(["restore", backup, "--yes", ...address, "--token", "token-of-backups"]),
+  ).toMatchObject({ code: 77, log: expect.stringMatching(/role restore/) });
   writeFileSync(join(root, "token"), "token-of-everything\n");
-  expect(await runToEnd(["status", ...address, "--token-file", join(root, "token")])).toMatchObject({ code: 0 });
+  expect(await runToEnd(["status", ...address, "--token-file", join(root, "token")])).toMatchObject(
+    { code: 0 },
+  );
 }, 120_000);
 
 test("profiles: their token, the default one, unknown keys, and files that others may read", async () => {
   const root = temporaryDirectory();
   writeFileSync(join(root, "tokens"), "token-of-everything admin\n");
-  const host = await serve(["--data-dir", join(root, "data"), "--token-file", join(root, "tokens")]);
+  const host = await serve([
+    "--data-dir",
+    join(root, "data"),
+    "--token-file",
+    join(root, "tokens"),
+  ]);
   const file = join(root, "profiles.yaml");
   const env = { HOLDFAST_PROFILES: file };
-  writeFileSync(file, `default: test\nprofiles:\n  test: { address: "${host.grpc}", token: token-of-everything }\n`, { mode: 0o600 });
+  writeFileSync(
+    file,
+    `default: test\nprofiles:\n  test: { address: "${host.grpc}", token: token-of-everything }\n`,
+    { mode: 0o600 },
+  );
   expect(await runToEnd(["status"], { env })).toMatchObject({ code: 0, log: "" });
   // The default profile's token goes to no address that was given beside it.
   expect(await runToEnd(["status", "--address", host.grpc], { env })).toMatchObject({ code: 77 });
-  expect(await runToEnd(["status", "--profile", "test", "--address", host.grpc], { env })).toMatchObject({ code: 0 });
+  expect(
+    await runToEnd(["status", "--profile", "test", "--address", host.grpc], { env }),
+  ).toMatchObject({ code: 0 });
   chmodSync(file, 0o644);
-  expect(await runToEnd(["status"], { env })).toMatchObject({ code: 0, log: expect.stringContaining(`chmod 600 ${file}`) });
-  expect(await runToEnd(["status", "--profile", "other"], { env })).toMatchObject({ code: 78, log: expect.stringContaining("there are: test") });
+  expect(await runToEnd(["status"], { env })).toMatchObject({
+    code: 0,
+    log: expect.stringContaining(`chmod 600 ${file}`),
+  });
+  expect(await runToEnd(["status", "--profile", "other"], { env })).toMatchObject({
+    code: 78,
+    log: expect.stringContaining("there are: test"),
+  });
   writeFileSync(file, `profiles:\n  test: { adress: "${host.grpc}", tokn: token-of-everything }\n`);
   const { code, output, log } = await runToEnd(["status", "--profile", "test"], { env });
   expect({ code, output }).toEqual({ code: 78, output: "" });
@@ -124,11 +184,22 @@ test("what is no backup, and what is damaged, with and without a host", async ()
   writeFileSync(text, "no backup");
   mkdirSync(join(root, "empty"));
   for (const env of [{}, online.env]) {
-    for (const [source, codes] of [[text, [78]], [join(root, "empty"), [66]], [join(root, "nothing"), [66]]] as const) {
-      for (const args of [["verify", source], ["inspect", source], ["diff", source, backups], ["export", source]]) {
+    for (const [source, codes] of [
+      [text, [78]],
+      [join(root, "empty"), [66]],
+      [join(root, "nothing"), [66]],
+    ] as const) {
+      for (const args of [
+        ["verify", source],
+        ["inspect", source],
+        ["diff", source, backups],
+        ["export", source],
+      ]) {
         const { code, output, log } = await runToEnd(args, { env });
         expect({ args, code, output }).toEqual({ args, code: codes[0], output: "" });
-        expect(log).toMatch(/^holdfast \w+: .*\n {2}Nothing was changed\.\n {2}See what is there: holdfast list/m);
+        expect(log).toMatch(
+          /^holdfast \w+: .*\n {2}Nothing was changed\.\n {2}See what is there: holdfast list/m,
+        );
       }
     }
   }
@@ -136,11 +207,21 @@ test("what is no backup, and what is damaged, with and without a host", async ()
   const bytes = readFileSync(join(backups, segment));
   bytes.writeUInt8(bytes.readUInt8(bytes.length - 100) ^ 1, bytes.length - 100);
   writeFileSync(join(backups, segment), bytes);
-  for (const env of [{}, online.env]) expect(await runToEnd(["verify", backups], { env })).toMatchObject({ code: 65, log: expect.stringContaining(segment) });
+  for (const env of [{}, online.env])
+    expect(await runToEnd(["verify", backups], { env })).toMatchObject({
+      code: 65,
+      log: expect.stringContaining(segment),
+    });
   const restored = await runToEnd(["restore", backups, "--yes"], online);
-  expect(restored).toMatchObject({ code: 65, log: expect.stringContaining("Nothing was restored") });
+  expect(restored).toMatchObject({
+    code: 65,
+    log: expect.stringContaining("Nothing was restored"),
+  });
   expect((await runToEnd(["documents", "get", link], online)).code).toBe(0);
-  expect(await runToEnd(["list", root, "--digests"])).toMatchObject({ code: 0, output: expect.stringMatching(/DAMAGED .*\n(.*\n)*\n.*backups.*: .*has the sha256/) });
+  expect(await runToEnd(["list", root, "--digests"])).toMatchObject({
+    code: 0,
+    output: expect.stringMatching(/DAMAGED .*\n(.*\n)*\n.*backups.*: .*has the sha256/),
+  });
   expect((await runToEnd(["list", root, "--digests", "--strict", "--quiet"])).code).toBe(65);
   expect((await runToEnd(["restore", backups, "--data-dir", join(root, "new")])).code).toBe(65);
 }, 180_000);
@@ -148,9 +229,22 @@ test("what is no backup, and what is damaged, with and without a host", async ()
 test("no room for an export: what was there before stays, and nothing is left over", async () => {
   const root = temporaryDirectory();
   const host = await serve(["--data-dir", join(root, "data")]);
-  const lines = Array.from({ length: 200 }, (_, i) => JSON.stringify({ documentSelfLink: `n${i}`, name: "x".repeat(1000) }));
+  const lines = Array.from({ length: 200 }, (_, i) =>
+    JSON.stringify({ documentSelfLink: `n${i}`, name: "x".repeat(1000) }),
+  );
   writeFileSync(join(root, "in.ndjson"), lines.join("\n"));
-  expect((await runToEnd(["import", join(root, "in.ndjson"), "--factory", "/core/examples", "--address", host.grpc])).code).toBe(0);
+  expect(
+    (
+      await runToEnd([
+        "import",
+        join(root, "in.ndjson"),
+        "--factory",
+        "/core/examples",
+        "--address",
+        host.grpc,
+      ])
+    ).code,
+  ).toBe(0);
   mkdirSync(join(root, "out"));
   const out = join(root, "out", "out.ndjson");
   writeFileSync(out, "as it was");
@@ -167,23 +261,56 @@ test("a command that leaves in the middle of what it reads offline ends, and lea
   const root = temporaryDirectory();
   const host = await serve(["--data-dir", join(root, "data")]);
   // Several pages of them.
-  const lines = Array.from({ length: 5000 }, (_, i) => JSON.stringify({ documentSelfLink: `n${i}`, name: "x".repeat(1000) }));
+  const lines = Array.from({ length: 5000 }, (_, i) =>
+    JSON.stringify({ documentSelfLink: `n${i}`, name: "x".repeat(1000) }),
+  );
   writeFileSync(join(root, "in.ndjson"), lines.join("\n"));
-  expect((await runToEnd(["import", join(root, "in.ndjson"), "--factory", "/core/examples", "--address", host.grpc])).code).toBe(0);
+  expect(
+    (
+      await runToEnd([
+        "import",
+        join(root, "in.ndjson"),
+        "--factory",
+        "/core/examples",
+        "--address",
+        host.grpc,
+      ])
+    ).code,
+  ).toBe(0);
   expect((await runToEnd(["backup", join(root, "backup"), "--address", host.grpc])).code).toBe(0);
   const scratch = join(root, "scratch");
   mkdirSync(scratch);
   const env = { TMPDIR: scratch };
-  const leave = (args: string[], shell: string) => runToEnd([...args, "--offline"], { wrapper: ["sh", "-c", shell], env });
+  const leave = (args: string[], shell: string) =>
+    runToEnd([...args, "--offline"], { wrapper: ["sh", "-c", shell], env });
   const piped = await leave(["export", join(root, "backup")], '"$0" "$@" | head -n 1');
   expect(piped.output.split("\n")).toHaveLength(2);
   const full = 'exec "$0" "$@" > /dev/full';
-  for (const args of [["export", join(root, "backup")], ["list", root]]) {
-    expect(await leave(args, full)).toMatchObject({ code: 73, log: expect.stringMatching(/no room for what goes to standard output \(ENOSPC\): what is there is not complete/) });
+  for (const args of [
+    ["export", join(root, "backup")],
+    ["list", root],
+  ]) {
+    expect(await leave(args, full)).toMatchObject({
+      code: 73,
+      log: expect.stringMatching(
+        /no room for what goes to standard output \(ENOSPC\): what is there is not complete/,
+      ),
+    });
   }
-  for (const args of [["--help"], ["completion", "bash"], ["help", "backup"], ["inspect", join(root, "backup")], ["status", "--address", host.grpc]]) {
-    expect(await runToEnd(args, { wrapper: ["sh", "-c", full] })).toMatchObject({ code: 73, log: expect.not.stringContaining("    at ") });
-    expect((await runToEnd(args, { wrapper: ["sh", "-c", '"$0" "$@" | head -n 1'] })).log).not.toContain("EPIPE");
+  for (const args of [
+    ["--help"],
+    ["completion", "bash"],
+    ["help", "backup"],
+    ["inspect", join(root, "backup")],
+    ["status", "--address", host.grpc],
+  ]) {
+    expect(await runToEnd(args, { wrapper: ["sh", "-c", full] })).toMatchObject({
+      code: 73,
+      log: expect.not.stringContaining("    at "),
+    });
+    expect(
+      (await runToEnd(args, { wrapper: ["sh", "-c", '"$0" "$@" | head -n 1'] })).log,
+    ).not.toContain("EPIPE");
   }
   expect(readdirSync(scratch)).toEqual([]);
 }, 60_000);

@@ -23,7 +23,18 @@ afterEach(() => {
 
 async function startHost(): Promise<ServedHost> {
   const host = await serve(["--data-dir", join(temporaryDirectory(), "data")]);
-  expect((await runToEnd(["documents", "put", "/core/examples/ada", '{"name":"Ada"}', "--address", host.grpc])).code).toBe(0);
+  expect(
+    (
+      await runToEnd([
+        "documents",
+        "put",
+        "/core/examples/ada",
+        '{"name":"Ada"}',
+        "--address",
+        host.grpc,
+      ])
+    ).code,
+  ).toBe(0);
   return host;
 }
 
@@ -35,9 +46,13 @@ interface Started {
 }
 
 function start(command: string, args: string[], env: Record<string, string> = {}): Started {
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...env } });
+  const child = spawn(command, args, {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+  });
   let text = "";
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (part: string) => (text += part));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (part: string) => (text += part));
   child.stdin.on("error", () => {});
   const ended = new Promise<number | null>((done) => child.on("close", (code) => done(code)));
   return {
@@ -46,14 +61,16 @@ function start(command: string, args: string[], env: Record<string, string> = {}
     ended,
     async until(pattern) {
       for (let turn = 0; !pattern.test(text); turn++) {
-        if (turn > 300 || child.exitCode !== null) throw new Error(`It never said ${String(pattern)}: ${text}`);
+        if (turn > 300 || child.exitCode !== null)
+          throw new Error(`It never said ${String(pattern)}: ${text}`);
         await new Promise((done) => setTimeout(done, 50));
       }
     },
   };
 }
 
-const running = async (host: ServedHost) => (await runToEnd(["operations", "list", "--running", "--address", host.grpc])).output;
+const running = async (host: ServedHost) =>
+  (await runToEnd(["operations", "list", "--running", "--address", host.grpc])).output;
 const backupTo = (host: ServedHost) => [program, "backup", destination, "--address", host.grpc];
 
 test("Ctrl-C cancels the operation on the host, and says what is there and what the same command does", async () => {
@@ -63,9 +80,13 @@ test("Ctrl-C cancels the operation on the host, and says what is there and what 
   await new Promise((done) => setTimeout(done, 500));
   backup.child.kill("SIGINT");
   expect(await backup.ended).toBe(130);
-  expect(backup.said()).toMatch(/Cancelling operations\/\S+;.*\n(.*\n)*holdfast backup: Cancelled\. No new backup is at .*The same command makes it\./);
+  expect(backup.said()).toMatch(
+    /Cancelling operations\/\S+;.*\n(.*\n)*holdfast backup: Cancelled\. No new backup is at .*The same command makes it\./,
+  );
   expect(await running(host)).toContain("There are none.");
-  expect((await runToEnd(["operations", "list", "--address", host.grpc])).output).toMatch(/operations\/\S+ +backup +cancelled /);
+  expect((await runToEnd(["operations", "list", "--address", host.grpc])).output).toMatch(
+    /operations\/\S+ +backup +cancelled /,
+  );
 }, 60_000);
 
 test("where the terminal goes away the operation goes on, and can be watched and cancelled", async () => {
@@ -77,17 +98,32 @@ test("where the terminal goes away the operation goes on, and can be watched and
   expect(await backup.ended).toBe(129);
   expect(backup.said()).not.toMatch(/Error|at .*\.js/);
   const name = /operations\/\S+/.exec(await running(host))?.[0] ?? "";
-  const watch = start(process.execPath, [program, "operations", "watch", name, "--address", host.grpc]);
+  const watch = start(process.execPath, [
+    program,
+    "operations",
+    "watch",
+    name,
+    "--address",
+    host.grpc,
+  ]);
   await watch.until(/\w+/);
-  expect((await runToEnd(["operations", "cancel", name, "--address", host.grpc])).output).toContain(`${name} has ended`);
+  expect((await runToEnd(["operations", "cancel", name, "--address", host.grpc])).output).toContain(
+    `${name} has ended`,
+  );
   expect(await watch.ended).toBe(70);
 }, 60_000);
 
 test("output that nobody reads any more is no crash", async () => {
   const host = await startHost();
-  const many = start("sh", ["-c", `i=0; while [ $i -lt 20000 ]; do echo '{"documentSelfLink":"n'$i'","name":"a longer name than most of them have"}'; i=$((i+1)); done | ${process.execPath} ${program} import - --factory /core/examples --address ${host.grpc} --quiet`]);
+  const many = start("sh", [
+    "-c",
+    `i=0; while [ $i -lt 20000 ]; do echo '{"documentSelfLink":"n'$i'","name":"a longer name than most of them have"}'; i=$((i+1)); done | ${process.execPath} ${program} import - --factory /core/examples --address ${host.grpc} --quiet`,
+  ]);
   expect(await many.ended).toBe(0);
-  const cut = start("sh", ["-c", `${process.execPath} ${program} export --address ${host.grpc} | head -c 10; echo " $?"`]);
+  const cut = start("sh", [
+    "-c",
+    `${process.execPath} ${program} export --address ${host.grpc} | head -c 10; echo " $?"`,
+  ]);
   await cut.ended;
   expect(cut.said()).toMatch(/^\{"\w+/);
   expect(cut.said()).not.toMatch(/EPIPE|\.js:\d+/);
@@ -100,45 +136,55 @@ test("a connection that is lost says that the operation goes on, and how to watc
   await new Promise((done) => setTimeout(done, 500));
   await host.stop("SIGKILL");
   expect(await backup.ended).toBe(69);
-  expect(backup.said()).toMatch(/connection to the host was lost while operations\/\S+ went on.*holdfast operations watch operations\//);
+  expect(backup.said()).toMatch(
+    /connection to the host was lost while operations\/\S+ went on.*holdfast operations watch operations\//,
+  );
 }, 60_000);
 
-(haveTools("the questions on a terminal", "script") ? describe : describe.skip)("on a terminal", () => {
-  const onTerminal = (host: ServedHost, command: string) => start("script", ["-qec", `${process.execPath} ${program} ${command} --address ${host.grpc}`, "/dev/null"], { TERM: "xterm", SHELL: "/bin/sh" });
+(haveTools("the questions on a terminal", "script") ? describe : describe.skip)(
+  "on a terminal",
+  () => {
+    const onTerminal = (host: ServedHost, command: string) =>
+      start(
+        "script",
+        ["-qec", `${process.execPath} ${program} ${command} --address ${host.grpc}`, "/dev/null"],
+        { TERM: "xterm", SHELL: "/bin/sh" },
+      );
 
-  test("a restore asks, and no is no", async () => {
-    const host = await startHost();
-    const backups = join(temporaryDirectory(), "backups");
-    expect((await runToEnd(["backup", backups, "--address", host.grpc])).code).toBe(0);
-    const no = onTerminal(host, `restore ${backups}`);
-    await no.until(/Restore\? \[y\/N\]/);
-    no.child.stdin?.write("\r");
-    expect(await no.ended).toBe(130);
-    expect(no.said()).toContain("Nothing was changed.");
-    const nothing = onTerminal(host, `restore ${backups}`);
-    await nothing.until(/Restore\? \[y\/N\]/);
-    nothing.child.stdin?.write("\u0004");
-    expect(await nothing.ended).toBe(130);
-    expect(nothing.said()).toContain("Nothing was changed.");
-    const yes = onTerminal(host, `restore ${backups}`);
-    await yes.until(/Restore\? \[y\/N\]/);
-    yes.child.stdin?.write("y\r");
-    expect(await yes.ended).toBe(0);
-    expect(yes.said()).toContain("Restored 1 document");
-    const interrupted = onTerminal(host, `restore ${backups}`);
-    await interrupted.until(/Restore\? \[y\/N\]/);
-    interrupted.child.stdin?.write("\u0003");
-    expect(await interrupted.ended).toBe(130);
-    expect(interrupted.said()).toContain("Nothing was restored");
-  }, 60_000);
+    test("a restore asks, and no is no", async () => {
+      const host = await startHost();
+      const backups = join(temporaryDirectory(), "backups");
+      expect((await runToEnd(["backup", backups, "--address", host.grpc])).code).toBe(0);
+      const no = onTerminal(host, `restore ${backups}`);
+      await no.until(/Restore\? \[y\/N\]/);
+      no.child.stdin?.write("\r");
+      expect(await no.ended).toBe(130);
+      expect(no.said()).toContain("Nothing was changed.");
+      const nothing = onTerminal(host, `restore ${backups}`);
+      await nothing.until(/Restore\? \[y\/N\]/);
+      nothing.child.stdin?.write("\u0004");
+      expect(await nothing.ended).toBe(130);
+      expect(nothing.said()).toContain("Nothing was changed.");
+      const yes = onTerminal(host, `restore ${backups}`);
+      await yes.until(/Restore\? \[y\/N\]/);
+      yes.child.stdin?.write("y\r");
+      expect(await yes.ended).toBe(0);
+      expect(yes.said()).toContain("Restored 1 document");
+      const interrupted = onTerminal(host, `restore ${backups}`);
+      await interrupted.until(/Restore\? \[y\/N\]/);
+      interrupted.child.stdin?.write("\u0003");
+      expect(await interrupted.ended).toBe(130);
+      expect(interrupted.said()).toContain("Nothing was restored");
+    }, 60_000);
 
-  test("a backup shows a bar, and Ctrl-C cancels it", async () => {
-    const host = await startHost();
-    const backup = onTerminal(host, `backup ${destination}`);
-    await backup.until(/\w+ +(\d+%)? +\|[^|]*\|/);
-    backup.child.stdin?.write("\u0003");
-    expect(await backup.ended).toBe(130);
-    expect(backup.said()).toContain("The same command makes it.");
-    expect(await running(host)).toContain("There are none.");
-  }, 60_000);
-});
+    test("a backup shows a bar, and Ctrl-C cancels it", async () => {
+      const host = await startHost();
+      const backup = onTerminal(host, `backup ${destination}`);
+      await backup.until(/\w+ +(\d+%)? +\|[^|]*\|/);
+      backup.child.stdin?.write("\u0003");
+      expect(await backup.ended).toBe(130);
+      expect(backup.said()).toContain("The same command makes it.");
+      expect(await running(host)).toContain("There are none.");
+    }, 60_000);
+  },
+);

@@ -2,7 +2,10 @@ import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StructSchema } from "@bufbuild/protobuf/wkt";
-import { DiffSummarySchema, DocumentDifferenceSchema } from "../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  DiffSummarySchema,
+  DocumentDifferenceSchema,
+} from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import { answerRegistry } from "../../src/client/message-json.js";
 import { commandTree } from "../../src/cli/command-tree.js";
 import { createProgram } from "../../src/cli/program.js";
@@ -10,7 +13,11 @@ import { runToEnd, serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 /** What --json prints is the message that docs/cli-json.md names, for every command that has it. */
-const table = new Map([...readFileSync("docs/cli-json.md", "utf8").matchAll(/^\| `([a-z ]+)` \| `([\w.]+)` \|$/gm)].map(([, command = "", message = ""]) => [command, message]));
+const table = new Map(
+  [...readFileSync("docs/cli-json.md", "utf8").matchAll(/^\| `([a-z ]+)` \| `([\w.]+)` \|$/gm)].map(
+    ([, command = "", message = ""]) => [command, message],
+  ),
+);
 
 function parse(command: string, output: string): unknown {
   const document = JSON.parse(output) as { schema: string; command: string; result: JsonValue };
@@ -22,7 +29,9 @@ function parse(command: string, output: string): unknown {
 }
 
 test("every command that has --json is in the table", () => {
-  const commands = commandTree(createProgram()).filter(({ options }) => options.some(({ long }) => long === "--json"));
+  const commands = commandTree(createProgram()).filter(({ options }) =>
+    options.some(({ long }) => long === "--json"),
+  );
   expect(commands.map(({ path }) => path.join(" ")).sort()).toEqual([...table.keys()].sort());
 });
 
@@ -31,12 +40,20 @@ test("every command's document is the message of the table, and errors have thei
   const host = await serve(["--data-dir", join(root, "data")]);
   const backups = join(root, "backups");
   const run = async (command: string, ...more: string[]) => {
-    const { code, output, log } = await runToEnd([...command.split(" "), ...more, "--json", ...(command === "config check" ? [] : ["--address", host.grpc])]);
+    const { code, output, log } = await runToEnd([
+      ...command.split(" "),
+      ...more,
+      "--json",
+      ...(command === "config check" ? [] : ["--address", host.grpc]),
+    ]);
     expect({ command, code, log }).toEqual({ command, code: command === "diff" ? 1 : 0, log: "" });
     return parse(command, output);
   };
   const link = "/core/examples/ada";
-  writeFileSync(join(root, "in.ndjson"), '{"documentSelfLink":"one","name":"one"}\n{"documentSelfLink":"two","name":"two"}\n');
+  writeFileSync(
+    join(root, "in.ndjson"),
+    '{"documentSelfLink":"one","name":"one"}\n{"documentSelfLink":"two","name":"two"}\n',
+  );
   const seen = new Map<string, unknown>();
   const steps: [command: string, ...more: string[]][] = [
     ["documents put", link, '{"name":"Ada","counter":9007199254740993}'],
@@ -62,25 +79,54 @@ test("every command's document is the message of the table, and errors have thei
   ];
   for (const [command, ...more] of steps) seen.set(command, await run(command, ...more));
   expect(seen.get("import")).toMatchObject({ documents: 2n, created: 2n, done: true });
-  expect(seen.get("documents history")).toMatchObject({ versions: [{ version: 1n }, { version: 0n }] });
-  expect(Buffer.from((seen.get("documents get") as { body: { value: Uint8Array } }).body.value).toString()).toContain("9007199254740993");
-  expect(seen.get("diff")).toMatchObject({ differences: [{ selfLink: link }], summary: { deleted: 1n, same: 2n } });
+  expect(seen.get("documents history")).toMatchObject({
+    versions: [{ version: 1n }, { version: 0n }],
+  });
+  expect(
+    Buffer.from(
+      (seen.get("documents get") as { body: { value: Uint8Array } }).body.value,
+    ).toString(),
+  ).toContain("9007199254740993");
+  expect(seen.get("diff")).toMatchObject({
+    differences: [{ selfLink: link }],
+    summary: { deleted: 1n, same: 2n },
+  });
   expect(seen.get("export")).toMatchObject({ count: 3n });
   expect(seen.get("restore")).toMatchObject({ documents: 3n });
   expect(seen.get("undo")).toMatchObject({ documents: 2n });
-  const { name } = (seen.get("operations list") as { operations: { name: string }[] }).operations[0]!;
+  const { name } = (seen.get("operations list") as { operations: { name: string }[] })
+    .operations[0]!;
   seen.set("operations watch", await run("operations watch", name));
   seen.set("operations cancel", await run("operations cancel", name));
   expect([...seen.keys()].sort()).toEqual([...table.keys()].sort());
 
-  const lines = (await runToEnd(["diff", backups, "--live", "--format", "ndjson", "--address", host.grpc])).output.trim().split("\n").map((line) => JSON.parse(line) as JsonValue);
+  const lines = (
+    await runToEnd(["diff", backups, "--live", "--format", "ndjson", "--address", host.grpc])
+  ).output
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as JsonValue);
   expect(fromJson(DocumentDifferenceSchema, lines[0]!)).toMatchObject({ selfLink: link });
-  expect(fromJson(DiffSummarySchema, (lines.at(-1) as { summary: JsonValue }).summary)).toMatchObject({ deleted: 1n });
+  expect(
+    fromJson(DiffSummarySchema, (lines.at(-1) as { summary: JsonValue }).summary),
+  ).toMatchObject({ deleted: 1n });
 
   const failed = await runToEnd(["inspect", join(root, "nothing"), "--json"]);
   expect(failed).toMatchObject({ code: 66, log: "" });
-  expect(JSON.parse(failed.output)).toEqual({ schema: "holdfast.cli/v1", command: "inspect", error: { code: "NOT_FOUND", reason: "BACKUP_NOT_FOUND", message: expect.any(String), metadata: expect.any(Object) } });
+  expect(JSON.parse(failed.output)).toEqual({
+    schema: "holdfast.cli/v1",
+    command: "inspect",
+    error: {
+      code: "NOT_FOUND",
+      reason: "BACKUP_NOT_FOUND",
+      message: expect.any(String),
+      metadata: expect.any(Object),
+    },
+  });
   const misspelt = await runToEnd(["backup", "--bogus", "--json"]);
   expect(misspelt.code).toBe(64);
-  expect(JSON.parse(misspelt.output)).toMatchObject({ command: "", error: { reason: "REQUEST_INVALID" } });
+  expect(JSON.parse(misspelt.output)).toMatchObject({
+    command: "",
+    error: { reason: "REQUEST_INVALID" },
+  });
 }, 120_000);

@@ -18,14 +18,25 @@ interface Place {
 async function place(...more: string[]): Promise<Place> {
   const root = temporaryDirectory();
   const host = await serve(["--data-dir", join(root, "data"), ...more]);
-  const environment = { XDG_STATE_HOME: join(root, "state"), XDG_CONFIG_HOME: join(root, "config") };
-  const run = (...args: string[]) => runToEnd(args, { env: { ...environment, HOLDFAST_ADDRESS: host.grpc } });
+  const environment = {
+    XDG_STATE_HOME: join(root, "state"),
+    XDG_CONFIG_HOME: join(root, "config"),
+  };
+  const run = (...args: string[]) =>
+    runToEnd(args, { env: { ...environment, HOLDFAST_ADDRESS: host.grpc } });
   const good = async (ended: Promise<Ended>) => {
     const { code, output, log } = await ended;
     expect({ code, log: code === 0 ? "" : log }).toEqual({ code: 0, log: "" });
     return output;
   };
-  return { root, backups: join(root, "backups"), host, run, ok: (...args) => good(run(...args)), offline: (...args) => good(runToEnd(args, { env: environment })) };
+  return {
+    root,
+    backups: join(root, "backups"),
+    host,
+    run,
+    ok: (...args) => good(run(...args)),
+    offline: (...args) => good(runToEnd(args, { env: environment })),
+  };
 }
 
 const link = "/core/examples/ada";
@@ -35,9 +46,13 @@ test("back up, lose, look, restore to a moment, undo", async () => {
   const { ok, run, backups } = await place();
   const made = await ok("documents", "put", link, '{"name":"Ada"}');
   await ok("documents", "put", "/core/examples/bob", '{"name":"Bob"}');
-  expect(await ok("backup", backups, "--dry-run")).toMatch(/Nothing was done.*would copy:\nwhat +everything/s);
+  expect(await ok("backup", backups, "--dry-run")).toMatch(
+    /Nothing was done.*would copy:\nwhat +everything/s,
+  );
   expect(existsSync(backups)).toBe(false);
-  expect(await ok("backup", backups)).toMatch(/^Backed up 2 documents with 2 versions to .*\n(.*\n)*checked +read back/);
+  expect(await ok("backup", backups)).toMatch(
+    /^Backed up 2 documents with 2 versions to .*\n(.*\n)*checked +read back/,
+  );
   await ok("documents", "delete", link);
   await ok("backup", `file:${backups}`, "--type", "directory");
   expect(await ok("status")).toMatch(/\/core\/document-index +1 +3 /);
@@ -57,9 +72,16 @@ test("back up, lose, look, restore to a moment, undo", async () => {
   expect(await ok("undo", "--yes")).toContain("1 document with 3 versions again");
   expect(await ok("operations", "list")).toMatch(/operations\/\S+ +backup +done .*backups/);
   await ok("backup", `${backups}-2`, "--dry-run");
-  expect(await ok("operations", "list")).toMatch(/operations\/\S+ +backup +done .*backups-2 +only looked at: nothing was done/);
-  expect(await ok("restore", backups, "--link", "/core/examples/nobody", "--dry-run")).toContain("nothing to put back");
-  expect(await run("documents", "put", "noslash", "{}")).toMatchObject({ code: 66, log: expect.stringContaining("noslash") });
+  expect(await ok("operations", "list")).toMatch(
+    /operations\/\S+ +backup +done .*backups-2 +only looked at: nothing was done/,
+  );
+  expect(await ok("restore", backups, "--link", "/core/examples/nobody", "--dry-run")).toContain(
+    "nothing to put back",
+  );
+  expect(await run("documents", "put", "noslash", "{}")).toMatchObject({
+    code: 66,
+    log: expect.stringContaining("noslash"),
+  });
 }, 120_000);
 
 test("some documents come back as new versions, and the rest stays", async () => {
@@ -68,11 +90,25 @@ test("some documents come back as new versions, and the rest stays", async () =>
   await ok("backup", backups);
   await ok("documents", "put", link, '{"name":"changed"}');
   await ok("documents", "put", "/core/examples/bob", '{"name":"Bob"}');
-  const plan = await run("restore", backups, "--prefix", "/core/examples/", "--delete-others", "--dry-run");
-  expect(plan).toMatchObject({ code: 0, output: expect.stringContaining("Would put back: 0 created, 1 replaced, 1 deleted") });
+  const plan = await run(
+    "restore",
+    backups,
+    "--prefix",
+    "/core/examples/",
+    "--delete-others",
+    "--dry-run",
+  );
+  expect(plan).toMatchObject({
+    code: 0,
+    output: expect.stringContaining("Would put back: 0 created, 1 replaced, 1 deleted"),
+  });
   expect((await run("restore", backups, "--prefix", "/core/examples/")).code).toBe(64);
-  expect(await ok("restore", backups, "--prefix", "/core/examples/", "--yes")).toContain("Put back: 0 created, 1 replaced, 0 deleted");
-  expect(await ok("documents", "history", link)).toMatch(/version 2 .*\n.*version 1 .*\n.*version 0 /);
+  expect(await ok("restore", backups, "--prefix", "/core/examples/", "--yes")).toContain(
+    "Put back: 0 created, 1 replaced, 0 deleted",
+  );
+  expect(await ok("documents", "history", link)).toMatch(
+    /version 2 .*\n.*version 1 .*\n.*version 0 /,
+  );
   expect(await ok("documents", "list", "/core/examples")).toMatch(/ada .*\n.*bob /);
 }, 120_000);
 
@@ -90,20 +126,31 @@ test("without a host: list, inspect, verify, diff, export, and a restore that a 
   await ok("backup", backups);
   await ok("documents", "put", link, '{"name":"later"}');
   await ok("backup", join(root, "b.zip"));
-  expect(await offline("inspect", backups)).toMatch(/holds +1 document with 1 version.*SEGMENT.*base.*lineage/s);
-  expect(await offline("verify", join(root, "b.zip"), "--level", "trial")).toMatch(/^GOOD: .*records\/s.*The trial has 1 document with 2 versions/s);
+  expect(await offline("inspect", backups)).toMatch(
+    /holds +1 document with 1 version.*SEGMENT.*base.*lineage/s,
+  );
+  expect(await offline("verify", join(root, "b.zip"), "--level", "trial")).toMatch(
+    /^GOOD: .*records\/s.*The trial has 1 document with 2 versions/s,
+  );
   const listed = await offline("list", root, "--digests");
   expect(listed).toMatch(/complete .* directory .* never +\S*backups/);
   expect(listed).toMatch(/complete .* zip .* good, trial, .*b\.zip/);
   const compared = await runToEnd(["diff", backups, join(root, "b.zip")]);
-  expect(compared).toMatchObject({ code: 1, output: expect.stringMatching(/^~ \/core\/examples\/ada .*\n0 created \(\+\), 1 changed/) });
+  expect(compared).toMatchObject({
+    code: 1,
+    output: expect.stringMatching(/^~ \/core\/examples\/ada .*\n0 created \(\+\), 1 changed/),
+  });
   expect((await runToEnd(["diff", backups, backups])).code).toBe(0);
   const exported = await offline("export", backups, "--quiet");
   expect(JSON.parse(exported)).toMatchObject({ name: "Ada", documentSelfLink: link });
   const data = join(root, "new-data");
-  expect(await offline("restore", join(root, "b.zip"), "--data-dir", data)).toContain(`holdfast serve --data-dir ${data}`);
+  expect(await offline("restore", join(root, "b.zip"), "--data-dir", data)).toContain(
+    `holdfast serve --data-dir ${data}`,
+  );
   const host = await serve(["--data-dir", data]);
-  expect(JSON.parse((await runToEnd(["documents", "get", link, "--address", host.grpc])).output)).toMatchObject({ name: "later" });
+  expect(
+    JSON.parse((await runToEnd(["documents", "get", link, "--address", host.grpc])).output),
+  ).toMatchObject({ name: "later" });
 }, 120_000);
 
 test("a file of an export has its name when it is whole, and is imported again; an import goes on where it was cut", async () => {
@@ -115,7 +162,9 @@ test("a file of an export has its name when it is whole, and is imported again; 
   expect(cut.code).toBe(64);
   expect(cut.log).toContain("To go on there: the same command with --skip 30");
   writeFileSync(file, lines.join("\n"));
-  expect(await ok("import", file, "--factory", "/core/examples", "--skip", "30")).toMatch(/^Imported 20 documents into \/core\/examples: \d+ created, 0 replaced, \d+ were there already, after 30 documents that were skipped/);
+  expect(await ok("import", file, "--factory", "/core/examples", "--skip", "30")).toMatch(
+    /^Imported 20 documents into \/core\/examples: \d+ created, 0 replaced, \d+ were there already, after 30 documents that were skipped/,
+  );
   const out = join(root, "out.ndjson");
   writeFileSync(out, "as it was");
   expect((await run("export", "-o", out, "--index", "/nowhere")).code).toBe(66);
@@ -131,8 +180,12 @@ test("prune removes what it showed, and never the newest good one by a rule", as
   await ok("backup", backups);
   expect(await ok("prune", backups, "--older-than", "now")).toContain("Nothing was removed");
   const name = /manifest-\S+\.json/.exec(await ok("inspect", backups))?.[0] ?? "";
-  expect(await ok("prune", backups, name, "--dry-run")).toMatch(/Nothing was removed\. 1 backup with 2 files/);
-  expect((await run("prune", backups, name)).log).toContain(`holdfast prune ${backups} ${name} --yes`);
+  expect(await ok("prune", backups, name, "--dry-run")).toMatch(
+    /Nothing was removed\. 1 backup with 2 files/,
+  );
+  expect((await run("prune", backups, name)).log).toContain(
+    `holdfast prune ${backups} ${name} --yes`,
+  );
   expect(await ok("list", backups)).toContain("complete");
   expect(await ok("prune", backups, name, "--yes")).toContain("Removed 1 backup with 2 files");
   expect(await ok("list", backups)).toContain("There is no backup");
@@ -152,16 +205,42 @@ test("documents: expected versions, bodies, filters, standard input's place", as
   const { ok, run, root } = await place();
   const file = join(root, "ada.json");
   writeFileSync(file, '{"name":"Ada","counter":9007199254740993}');
-  expect(await ok("documents", "put", link, file)).toContain("Created /core/examples/ada  version 0");
+  expect(await ok("documents", "put", link, file)).toContain(
+    "Created /core/examples/ada  version 0",
+  );
   expect(await ok("documents", "put", link, file, "--expected-version", "0")).toContain("Replaced");
-  const conflict = await run("documents", "patch", link, '{"counter":1}', "--expected-version", "0");
+  const conflict = await run(
+    "documents",
+    "patch",
+    link,
+    '{"counter":1}',
+    "--expected-version",
+    "0",
+  );
   expect(conflict).toMatchObject({ code: 70, log: expect.stringContaining("documents get LINK") });
-  expect(await ok("documents", "get", link, "--version", "0")).toContain('"counter":9007199254740993');
-  expect(await ok("documents", "list", "/core/examples", "--filter", "name eq 'Ada'", "--bodies", "--limit", "5")).toContain('"name":"Ada"');
+  expect(await ok("documents", "get", link, "--version", "0")).toContain(
+    '"counter":9007199254740993',
+  );
+  expect(
+    await ok(
+      "documents",
+      "list",
+      "/core/examples",
+      "--filter",
+      "name eq 'Ada'",
+      "--bodies",
+      "--limit",
+      "5",
+    ),
+  ).toContain('"name":"Ada"');
   expect(await ok("documents", "delete", link)).toContain("Deleted");
-  expect(await ok("documents", "history", link, "--limit", "1")).toMatch(/^\S+ {2}version 2 .*DELETE\n$/);
+  expect(await ok("documents", "history", link, "--limit", "1")).toMatch(
+    /^\S+ {2}version 2 .*DELETE\n$/,
+  );
   // On from the deleted version.
-  expect(await ok("documents", "put", link, file)).toContain("Created /core/examples/ada  version 3");
+  expect(await ok("documents", "put", link, file)).toContain(
+    "Created /core/examples/ada  version 3",
+  );
 }, 120_000);
 
 test("status names the last backups, and exits 69 where they are not as they should be", async () => {
@@ -182,8 +261,15 @@ test("config check tells each setting and its origin, names variables that are n
   const config = join(root, "holdfast.yaml");
   writeFileSync(config, `http-port: 9000\ntoken-file: ${tokens}\n`);
   mkdirSync(join(root, "backups"));
-  const env = { HOLDFAST_GRPC_PORT: "9001", HOLDFAST_GRCP_HOST: "0.0.0.0", HOLDFAST_BACKUP_ROOT: join(root, "backups") };
-  const good = await runToEnd(["config", "check", "--config", config, "--data-dir", join(root, "data")], { env });
+  const env = {
+    HOLDFAST_GRPC_PORT: "9001",
+    HOLDFAST_GRCP_HOST: "0.0.0.0",
+    HOLDFAST_BACKUP_ROOT: join(root, "backups"),
+  };
+  const good = await runToEnd(
+    ["config", "check", "--config", config, "--data-dir", join(root, "data")],
+    { env },
+  );
   expect(good.code).toBe(0);
   expect(good.output).toMatch(new RegExp(`http-port +9000 +${config}`));
   expect(good.output).toMatch(/grpc-port +9001 +HOLDFAST_GRPC_PORT/);
@@ -192,6 +278,12 @@ test("config check tells each setting and its origin, names variables that are n
   expect(good.output + good.log).not.toContain("secret");
   expect(existsSync(join(root, "data"))).toBe(false);
   writeFileSync(tokens, "0123456789-secret emperor\n");
-  expect(await runToEnd(["config", "check", "--config", config], { env })).toMatchObject({ code: 78, log: expect.stringContaining("Line 1 of the token file") });
-  expect(await runToEnd(["config", "check", "--http-host", "0.0.0.0"])).toMatchObject({ code: 78, log: expect.stringContaining("--token-file") });
+  expect(await runToEnd(["config", "check", "--config", config], { env })).toMatchObject({
+    code: 78,
+    log: expect.stringContaining("Line 1 of the token file"),
+  });
+  expect(await runToEnd(["config", "check", "--http-host", "0.0.0.0"])).toMatchObject({
+    code: 78,
+    log: expect.stringContaining("--token-file"),
+  });
 }, 120_000);

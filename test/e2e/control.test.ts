@@ -8,7 +8,10 @@ import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
-async function withClient<T>({ host }: HostFixture, work: (client: ReturnType<typeof createManagement>) => Promise<T>): Promise<T> {
+async function withClient<T>(
+  { host }: HostFixture,
+  work: (client: ReturnType<typeof createManagement>) => Promise<T>,
+): Promise<T> {
   const channel = createChannel(`127.0.0.1:${host.grpcAddress.port}`);
   try {
     return await work(createManagement(channel));
@@ -16,23 +19,55 @@ async function withClient<T>({ host }: HostFixture, work: (client: ReturnType<ty
     channel.close();
   }
 }
-const createManagement = (channel: ReturnType<typeof createChannel>) => createClient(ManagementServiceDefinition, channel);
+const createManagement = (channel: ReturnType<typeof createChannel>) =>
+  createClient(ManagementServiceDefinition, channel);
 
 test("what the dialect sets, gRPC and /v1 set and show too", async () => {
   const fixture = await hostFixture();
   await withClient(fixture, async (client) => {
-    expect(await client.configureAutoBackup({ enabled: true })).toMatchObject({ enabled: true, indexLink: "/core/document-index" });
-    expect(await client.configureRequestLogging({ enabled: true, skipGossipRequests: false })).toEqual({ enabled: true, skipGossipRequests: false, skipSynchronizationRequests: true, skipForwardingRequests: true });
-    expect(await client.configureRequestLogging({ enabled: false })).toMatchObject({ enabled: false, skipGossipRequests: false });
-    expect(await client.configureOperationTracing({ enabled: true, level: "" })).toEqual({ enabled: true, level: "ALL" });
-    expect((await client.synchronizeWithPeers({ nodeSelectorPath: "/core/node-selectors/default" })).peers).toMatchObject([{ id: fixture.host.id, inAgreement: true }]);
-    await expect(client.synchronizeWithPeers({ nodeSelectorPath: "/core/none" })).rejects.toThrow("/core/none is not started on this host");
-    await expect(client.configureOperationTracing({ enabled: true, level: "LOUD" })).rejects.toThrow("level must be one of");
+    expect(await client.configureAutoBackup({ enabled: true })).toMatchObject({
+      enabled: true,
+      indexLink: "/core/document-index",
+    });
+    expect(
+      await client.configureRequestLogging({ enabled: true, skipGossipRequests: false }),
+    ).toEqual({
+      enabled: true,
+      skipGossipRequests: false,
+      skipSynchronizationRequests: true,
+      skipForwardingRequests: true,
+    });
+    expect(await client.configureRequestLogging({ enabled: false })).toMatchObject({
+      enabled: false,
+      skipGossipRequests: false,
+    });
+    expect(await client.configureOperationTracing({ enabled: true, level: "" })).toEqual({
+      enabled: true,
+      level: "ALL",
+    });
+    expect(
+      (await client.synchronizeWithPeers({ nodeSelectorPath: "/core/node-selectors/default" }))
+        .peers,
+    ).toMatchObject([{ id: fixture.host.id, inAgreement: true }]);
+    await expect(client.synchronizeWithPeers({ nodeSelectorPath: "/core/none" })).rejects.toThrow(
+      "/core/none is not started on this host",
+    );
+    await expect(
+      client.configureOperationTracing({ enabled: true, level: "LOUD" }),
+    ).rejects.toThrow("level must be one of");
   });
   const url = `http://127.0.0.1:${fixture.host.httpAddress.port}`;
   const host = (await (await fetch(`${url}/v1/host`)).json()) as Record<string, unknown>;
-  expect(host).toMatchObject({ autoBackup: { enabled: true }, requestLogging: { skipSynchronizationRequests: true }, operationTracing: { enabled: true } });
-  const off = await fetch(`${url}/v1/host:configureAutoBackup`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"enabled":false}' });
+  expect(host).toMatchObject({
+    autoBackup: { enabled: true },
+    requestLogging: { skipSynchronizationRequests: true },
+    operationTracing: { enabled: true },
+  });
+  const off = await fetch(`${url}/v1/host:configureAutoBackup`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"enabled":false}',
+  });
   expect(await off.json()).toMatchObject({ state: "AUTO_BACKUP_STATE_OFF" });
 });
 
@@ -44,7 +79,12 @@ test("figures tell of backups and restores, by gRPC as by the dialect", async ()
   await expect(fixture.restore("nowhere")).rejects.toThrow();
   const { stats } = await withClient(fixture, (client) => client.getStats({}));
   const of = (name: string) => stats.find((stat) => stat.name === name);
-  expect([of("backupCount")?.latestValue, of("restoreCountPerDay")?.latestValue, of("restoreFailedCountPerHour")?.latestValue, of("documentCount")?.latestValue]).toEqual([1, 1, 1, 1]);
+  expect([
+    of("backupCount")?.latestValue,
+    of("restoreCountPerDay")?.latestValue,
+    of("restoreFailedCountPerHour")?.latestValue,
+    of("documentCount")?.latestValue,
+  ]).toEqual([1, 1, 1, 1]);
   expect(of("backupBytesPerHour")?.series).toMatchObject({ numBins: 60, bins: [{ count: 1n }] });
   expect(of("backupBytes")?.latestValue).toBeGreaterThan(40_000);
   expect(of("backupDurationMicros")?.latestValue).toBeGreaterThan(0);
@@ -55,11 +95,22 @@ test("figures tell of backups and restores, by gRPC as by the dialect", async ()
 test("health says when automatic backups fail, and when they go well again", async () => {
   const root = temporaryDirectory();
   const missing = join(root, "mount");
-  const fixture = await hostFixture({ seams: { ...systemSeams, autoBackup: { retryMs: 20 } }, autoBackupDirectory: join(missing, "auto") }, root);
+  const fixture = await hostFixture(
+    {
+      seams: { ...systemSeams, autoBackup: { retryMs: 20 } },
+      autoBackupDirectory: join(missing, "auto"),
+    },
+    root,
+  );
   const status = async () => {
-    const answer = await fetch(`http://127.0.0.1:${fixture.host.httpAddress.port}/grpc.health.v1.Health/Check`, {
-      method: "POST", headers: { "content-type": "application/json" }, body: '{"service":"backup"}',
-    });
+    const answer = await fetch(
+      `http://127.0.0.1:${fixture.host.httpAddress.port}/grpc.health.v1.Health/Check`,
+      {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: '{"service":"backup"}',
+      },
+    );
     return ((await answer.json()) as { status: string }).status;
   };
   const becomes = async (wanted: string) => {
@@ -80,19 +131,26 @@ test("health says when automatic backups fail, and when they go well again", asy
   await becomes("SERVING");
 });
 
-test.each(["DELETE of /core/management", "Shutdown by gRPC"])("%s is answered, then the process ends well, and its documents are there after a restart", async (how) => {
-  const directory = temporaryDirectory();
-  const served = await serve(["--data-dir", directory]);
-  await fetch(`${served.url}/core/examples`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"name":"kept","documentSelfLink":"kept"}' });
-  if (how.startsWith("DELETE")) {
-    const answer = await fetch(`${served.url}/core/management`, { method: "DELETE" });
-    expect([answer.status, await answer.text()]).toEqual([202, ""]);
-  } else {
-    const channel = createChannel(served.grpc);
-    await createManagement(channel).shutdown({});
-    channel.close();
-  }
-  expect(await served.ended).toBe(0);
-  const again = await serve(["--data-dir", directory]);
-  expect((await fetch(`${again.url}/core/examples/kept`)).status).toBe(200);
-});
+test.each(["DELETE of /core/management", "Shutdown by gRPC"])(
+  "%s is answered, then the process ends well, and its documents are there after a restart",
+  async (how) => {
+    const directory = temporaryDirectory();
+    const served = await serve(["--data-dir", directory]);
+    await fetch(`${served.url}/core/examples`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: '{"name":"kept","documentSelfLink":"kept"}',
+    });
+    if (how.startsWith("DELETE")) {
+      const answer = await fetch(`${served.url}/core/management`, { method: "DELETE" });
+      expect([answer.status, await answer.text()]).toEqual([202, ""]);
+    } else {
+      const channel = createChannel(served.grpc);
+      await createManagement(channel).shutdown({});
+      channel.close();
+    }
+    expect(await served.ended).toBe(0);
+    const again = await serve(["--data-dir", directory]);
+    expect((await fetch(`${again.url}/core/examples/kept`)).status).toBe(200);
+  },
+);

@@ -13,7 +13,10 @@ const timeoutMs = 180_000;
 const port = (address: string) => address.slice(address.lastIndexOf(":"));
 
 /** A host, and the names that the cookbooks give it and the directory. */
-async function start(root: string, ...flags: string[]): Promise<{ host: ServedHost; names: Name[] }> {
+async function start(
+  root: string,
+  ...flags: string[]
+): Promise<{ host: ServedHost; names: Name[] }> {
   const host = await serve(["--data-dir", join(root, "data"), ...flags]);
   const names: Name[] = [
     ["/tmp/holdfast", join(root, "work")],
@@ -35,27 +38,45 @@ async function withTokens(file: string): Promise<void> {
 const forCurl = haveTools("docs/curl.md", "sh", "curl", "jq", "sha256sum", "base64", "od");
 
 (forCurl ? describe : describe.skip)("docs/curl.md", () => {
-  test("against a host", async () => {
-    const { host, names } = await start(temporaryDirectory());
-    await runCookbook("docs/curl.md", "host", names);
-    if (haveTools("a part of docs/curl.md", "wget")) await runCookbook("docs/curl.md", "wget", names);
-    expect(await host.stop()).toBe(0);
-  }, timeoutMs);
+  test(
+    "against a host",
+    async () => {
+      const { host, names } = await start(temporaryDirectory());
+      await runCookbook("docs/curl.md", "host", names);
+      if (haveTools("a part of docs/curl.md", "wget"))
+        await runCookbook("docs/curl.md", "wget", names);
+      expect(await host.stop()).toBe(0);
+    },
+    timeoutMs,
+  );
 
-  test("with an http store", async () => {
-    const { names } = await start(temporaryDirectory());
-    const store = await httpStore();
-    await runCookbook("docs/curl.md", "store", [...names, ["http://store.example:8080", store.origin]]);
-  }, timeoutMs);
+  test(
+    "with an http store",
+    async () => {
+      const { names } = await start(temporaryDirectory());
+      const store = await httpStore();
+      await runCookbook("docs/curl.md", "store", [
+        ...names,
+        ["http://store.example:8080", store.origin],
+      ]);
+    },
+    timeoutMs,
+  );
 
   test("with tokens", () => withTokens("docs/curl.md"), timeoutMs);
 });
 
-(haveTools("docs/grpcurl.md", "sh", "grpcurl", "jq", "base64", "sha256sum") ? describe : describe.skip)("docs/grpcurl.md", () => {
-  test("against a host", async () => {
-    const { names } = await start(temporaryDirectory());
-    await runCookbook("docs/grpcurl.md", "host", names);
-  }, timeoutMs);
+(haveTools("docs/grpcurl.md", "sh", "grpcurl", "jq", "base64", "sha256sum")
+  ? describe
+  : describe.skip)("docs/grpcurl.md", () => {
+  test(
+    "against a host",
+    async () => {
+      const { names } = await start(temporaryDirectory());
+      await runCookbook("docs/grpcurl.md", "host", names);
+    },
+    timeoutMs,
+  );
 
   test("with tokens", () => withTokens("docs/grpcurl.md"), timeoutMs);
 });

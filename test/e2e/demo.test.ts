@@ -12,23 +12,56 @@ describe("what the demonstration compares with", () => {
 
   test.each<[string, Record<string, Body>, object[]]>([
     ["the same, in another order", { "/b": { x: 2 }, "/a": { y: { z: [1, 2] }, x: 1 } }, []],
-    ["one that is missing", { "/a": { x: 1, y: { z: [1, 2] } } }, [{ link: "/b", problem: "missing" }]],
-    ["one too many", { "/a": { x: 1, y: { z: [1, 2] } }, "/b": { x: 2 }, "/c": {} }, [{ link: "/c", problem: "extra" }]],
-    ["another value", { "/a": { x: 1, y: { z: [1, 3] } }, "/b": { x: 2 } }, [{ link: "/a", problem: "differs" }]],
-    ["another order in a list", { "/a": { x: 1, y: { z: [2, 1] } }, "/b": { x: 2 } }, [{ link: "/a", problem: "differs" }]],
-    ["another type", { "/a": { x: 1, y: { z: [1, 2] } }, "/b": { x: "2" } }, [{ link: "/b", problem: "differs" }]],
-    ["a field that is missing", { "/a": { x: 1 }, "/b": { x: 2 } }, [{ link: "/a", problem: "differs" }]],
-    ["a field too many", { "/a": { x: 1, y: { z: [1, 2] } }, "/b": { x: 2, more: null } }, [{ link: "/b", problem: "differs" }]],
+    [
+      "one that is missing",
+      { "/a": { x: 1, y: { z: [1, 2] } } },
+      [{ link: "/b", problem: "missing" }],
+    ],
+    [
+      "one too many",
+      { "/a": { x: 1, y: { z: [1, 2] } }, "/b": { x: 2 }, "/c": {} },
+      [{ link: "/c", problem: "extra" }],
+    ],
+    [
+      "another value",
+      { "/a": { x: 1, y: { z: [1, 3] } }, "/b": { x: 2 } },
+      [{ link: "/a", problem: "differs" }],
+    ],
+    [
+      "another order in a list",
+      { "/a": { x: 1, y: { z: [2, 1] } }, "/b": { x: 2 } },
+      [{ link: "/a", problem: "differs" }],
+    ],
+    [
+      "another type",
+      { "/a": { x: 1, y: { z: [1, 2] } }, "/b": { x: "2" } },
+      [{ link: "/b", problem: "differs" }],
+    ],
+    [
+      "a field that is missing",
+      { "/a": { x: 1 }, "/b": { x: 2 } },
+      [{ link: "/a", problem: "differs" }],
+    ],
+    [
+      "a field too many",
+      { "/a": { x: 1, y: { z: [1, 2] } }, "/b": { x: 2, more: null } },
+      [{ link: "/b", problem: "differs" }],
+    ],
   ])("%s", (_what, found, differences) => {
     expect(compareDocuments(expected, map(found))).toEqual(differences);
   });
 
   test("changes turn one set into the other", () => {
-    expect(changesBetween(expected, map({ "/a": { x: 9 }, "/c": {} }))).toEqual({ created: [["/c", {}]], changed: [["/a", { x: 9 }]], removed: ["/b"] });
+    expect(changesBetween(expected, map({ "/a": { x: 9 }, "/c": {} }))).toEqual({
+      created: [["/c", {}]],
+      changed: [["/a", { x: 9 }]],
+      removed: ["/b"],
+    });
   });
 
   test("visits with a gap, too few or too many are not of one moment", () => {
-    const visits = (turns: number[]) => new Map(turns.map((turn) => [`/v/${turn}`, { writer: 0, turn }]));
+    const visits = (turns: number[]) =>
+      new Map(turns.map((turn) => [`/v/${turn}`, { writer: 0, turn }]));
     expect(visitsAreOfOneMoment(visits([0, 1, 2]), [2], [3])).toBe(true);
     expect(visitsAreOfOneMoment(visits([0, 1, 2]), [3], [2])).toBe(true);
     expect(visitsAreOfOneMoment(visits([]), [0], [0])).toBe(true);
@@ -42,7 +75,9 @@ test("the corpus has features in features, under links made of their paths", () 
   const { version, documents } = loadCorpus("mdn-bcd-7");
   expect(version).toMatch(/^7\./);
   expect(documents.size).toBeGreaterThan(16_000);
-  expect(documents.get("/mdn/features/api/AbortController/abort")).toMatchObject({ status: { deprecated: false } });
+  expect(documents.get("/mdn/features/api/AbortController/abort")).toMatchObject({
+    status: { deprecated: false },
+  });
   expect(documents.has("/mdn/features/api/AbortController")).toBe(true);
   expect([...documents.keys()].some((link) => link.includes("__"))).toBe(false);
 });
@@ -50,11 +85,20 @@ test("the corpus has features in features, under links made of their paths", () 
 describe("the whole story, with some of the features", () => {
   const areas = ["http", "svg", "webassembly"];
   const part = (name: Parameters<typeof loadCorpus>[0]) => partOf(loadCorpus(name), areas);
-  const corpora: readonly [Corpus, Corpus, Corpus] = [part("mdn-bcd-6"), part("mdn-bcd-7"), part("mdn-bcd-8")];
+  const corpora: readonly [Corpus, Corpus, Corpus] = [
+    part("mdn-bcd-6"),
+    part("mdn-bcd-7"),
+    part("mdn-bcd-8"),
+  ];
 
   test("ends well, and says with what", async () => {
     const said: string[] = [];
-    const { problems, line } = await runStory({ createHost, corpora, directory: temporaryDirectory(), say: (text) => void said.push(text) });
+    const { problems, line } = await runStory({
+      createHost,
+      corpora,
+      directory: temporaryDirectory(),
+      say: (text) => void said.push(text),
+    });
     expect(problems).toEqual([]);
     const [oldest, middle] = corpora.map(({ documents }) => documents.size.toLocaleString("en-US"));
     expect(line).toContain(`OK: ${middle} of ${middle} documents as in 7.`);
@@ -82,6 +126,10 @@ describe("the whole story, with some of the features", () => {
       },
     });
     expect(line).toMatch(/^FAILED: /);
-    expect(problems.map((problem) => problem.replace(/^.*version: /, ""))).toEqual([`${changed} differs`, `${lost} is missing`, "/mdn/features/more is extra"]);
+    expect(problems.map((problem) => problem.replace(/^.*version: /, ""))).toEqual([
+      `${changed} differs`,
+      `${lost} is missing`,
+      "/mdn/features/more is extra",
+    ]);
   });
 });

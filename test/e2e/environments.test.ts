@@ -18,7 +18,11 @@ function openUp(path: string): void {
 
 async function backup(root: string): Promise<string> {
   const host = await serve(["--data-dir", join(root, "data")]);
-  await fetch(`${host.url}/core/examples`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"name":"a"}' });
+  await fetch(`${host.url}/core/examples`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"name":"a"}',
+  });
   const made = await runToEnd(["backup", join(root, "backups"), "--address", host.grpc, "--quiet"]);
   expect(made.code).toBe(0);
   await host.stop();
@@ -29,22 +33,39 @@ test("without a temporary directory: what needs none works, what needs one says 
   const root = temporaryDirectory();
   const place = await backup(root);
   const env = { TMPDIR: join(root, "none") };
-  for (const verb of ["verify", "list", "export"]) expectExplained(await runToEnd([verb, place], { env }));
+  for (const verb of ["verify", "list", "export"])
+    expectExplained(await runToEnd([verb, place], { env }));
   expect((await runToEnd(["list", place], { env })).code).toBe(0);
 });
 
 test("for a user without an entry in passwd and without HOME", async () => {
   const program = resolve("dist/src/cli/main.js");
-  const user = ["setpriv", "--reuid=123456", "--regid=0", "--clear-groups", "env", "-u", "HOME", "-u", "XDG_CONFIG_HOME", "-u", "XDG_STATE_HOME"];
-  if (process.getuid?.() !== 0 || !haveTools("the command for a user without a name", "setpriv")) return;
+  const user = [
+    "setpriv",
+    "--reuid=123456",
+    "--regid=0",
+    "--clear-groups",
+    "env",
+    "-u",
+    "HOME",
+    "-u",
+    "XDG_CONFIG_HOME",
+    "-u",
+    "XDG_STATE_HOME",
+  ];
+  if (process.getuid?.() !== 0 || !haveTools("the command for a user without a name", "setpriv"))
+    return;
   if ((await run(user[0] ?? "", [...user.slice(1), "test", "-r", program])).code !== 0) {
-    console.warn("SKIPPED: the command for a user without a name needs a checkout that others may read.");
+    console.warn(
+      "SKIPPED: the command for a user without a name needs a checkout that others may read.",
+    );
     return;
   }
   const root = temporaryDirectory();
   const place = await backup(root);
   openUp(root);
-  for (const verb of ["verify", "list", "export"]) expect(await runToEnd([verb, place], { wrapper: user })).toMatchObject({ code: 0 });
+  for (const verb of ["verify", "list", "export"])
+    expect(await runToEnd([verb, place], { wrapper: user })).toMatchObject({ code: 0 });
 });
 
 test("a file to import that cannot be read, and one that is a directory", async () => {
@@ -53,7 +74,14 @@ test("a file to import that cannot be read, and one that is a directory", async 
   mkdirSync(join(root, "directory"));
   writeFileSync(join(root, "loop"), "");
   for (const name of ["missing.ndjson", "directory", join("loop", "below")]) {
-    const ended = await runToEnd(["import", join(root, name), "--factory", "/core/examples", "--address", host.grpc]);
+    const ended = await runToEnd([
+      "import",
+      join(root, name),
+      "--factory",
+      "/core/examples",
+      "--address",
+      host.grpc,
+    ]);
     expectExplained(ended);
     expect(ended.code).not.toBe(0);
     expect(ended.log).toContain(name);

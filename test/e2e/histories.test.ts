@@ -15,8 +15,16 @@ async function pad(fixture: HostFixture, count: number): Promise<void> {
 test("two hosts on copies of one data directory keep a chain each in one destination, and each restores its own", async () => {
   const a = await hostFixture();
   const destination = join(temporaryDirectory(), "dir");
-  const backup = (fixture: HostFixture) => fixture.finish(fixture.host.management.backup({ destination: `file:${destination}`, container: "DIRECTORY", indexLink }));
-  const names = async () => (await a.host.management.listBackups(`file:${destination}`)).map(({ name }) => name);
+  const backup = (fixture: HostFixture) =>
+    fixture.finish(
+      fixture.host.management.backup({
+        destination: `file:${destination}`,
+        container: "DIRECTORY",
+        indexLink,
+      }),
+    );
+  const names = async () =>
+    (await a.host.management.listBackups(`file:${destination}`)).map(({ name }) => name);
   await pad(a, 40);
   await backup(a);
   await a.stop();
@@ -34,7 +42,9 @@ test("two hosts on copies of one data directory keep a chain each in one destina
   expect(await names()).toContain(ofA);
   await b.finish(b.host.management.restore({ source: `file:${destination}`, indexLink }));
   expect(await b.contents()).toEqual(expected.b);
-  await a.finish(a.host.management.restore({ source: `file:${destination}`, indexLink, manifest: ofA }));
+  await a.finish(
+    a.host.management.restore({ source: `file:${destination}`, indexLink, manifest: ofA }),
+  );
   expect(await a.contents()).toEqual(expected.a);
   expect(await strayFiles(destination)).toEqual([]);
 });
@@ -71,7 +81,11 @@ test("a chain whose last version was pruned since is gone on with", async () => 
   await fixture.put("hot", { n: 0 });
   await fixture.backup("dir");
   for (let n = 1; n < 6; n += 1) await fixture.put("hot", { n });
-  for (let waited = 0; waited < 100 && (await fixture.host.documents.listVersions("/things/hot", 10)).length > 2; waited += 1) {
+  for (
+    let waited = 0;
+    waited < 100 && (await fixture.host.documents.listVersions("/things/hot", 10)).length > 2;
+    waited += 1
+  ) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   const { backup } = await fixture.backup("dir");
@@ -87,7 +101,10 @@ test("of two indexes that are backed up to one place each restores its own", asy
   const { documents } = fixture.host;
   await documents.create("/memory-things", '{"documentSelfLink":"m","in":"memory"}');
   await fixture.put("d", { in: "durable" });
-  for (const order of [[memory, indexLink], [indexLink, memory]]) {
+  for (const order of [
+    [memory, indexLink],
+    [indexLink, memory],
+  ]) {
     for (const link of order) await fixture.backup("dir", { indexLink: link });
     await documents.delete("/memory-things/m");
     await fixture.host.documents.delete("/things/d");
@@ -103,9 +120,17 @@ test("no backup goes into the data directory, where the host would take it for i
   await fixture.put("d", {});
   const data = join(fixture.root, "data");
   const before = readdirSync(data);
-  for (const name of ["data/lock.sqlite", "data", "data/temporary/x.zip", "data/document-index", "data/new"]) {
+  for (const name of [
+    "data/lock.sqlite",
+    "data",
+    "data/temporary/x.zip",
+    "data/document-index",
+    "data/new",
+  ]) {
     for (const container of ["ZIP", "DIRECTORY"] as const) {
-      await expect(fixture.backup(name, { container })).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED" });
+      await expect(fixture.backup(name, { container })).rejects.toMatchObject({
+        reason: "DESTINATION_OCCUPIED",
+      });
     }
   }
   expect(readdirSync(data)).toEqual(before);
@@ -115,7 +140,9 @@ test("no backup goes into the data directory, where the host would take it for i
 
 test("a STREAM goes to no file", async () => {
   const { host } = await hostFixture();
-  await expect(host.management.backup({ destination: "file:/tmp/x", container: "STREAM", indexLink })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  await expect(
+    host.management.backup({ destination: "file:/tmp/x", container: "STREAM", indexLink }),
+  ).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
 });
 
 test("a bit that the disk changed is neither served, nor merged into a new version, nor backed up, and nothing is left of the try", async () => {
@@ -124,7 +151,13 @@ test("a bit that the disk changed is neither served, nor merged into a new versi
   await fixture.put("b", { fine: true });
   await fixture.stop();
   const index = join(fixture.root, "data", "document-index");
-  const db = new Database(join(index, readdirSync(index).find((name) => name.startsWith("generation-")) ?? "", "index.sqlite"));
+  const db = new Database(
+    join(
+      index,
+      readdirSync(index).find((name) => name.startsWith("generation-")) ?? "",
+      "index.sqlite",
+    ),
+  );
   db.prepare("UPDATE log SET body = '{\"fine\":1234}' WHERE link = '/things/b'").run();
   db.close();
   await fixture.restart();
@@ -134,7 +167,10 @@ test("a bit that the disk changed is neither served, nor merged into a new versi
   await expect(documents.patch("/things/b", '{"more":1}')).rejects.toMatchObject(bad);
   await expect(documents.delete("/things/b")).rejects.toMatchObject(bad);
   expect((await documents.get("/things/a")).body).toBe('{"fine":true}');
-  await expect(fixture.backup("dir")).rejects.toMatchObject({ reason: "INDEX_DAMAGED", message: expect.stringContaining("Older backups are as they were") as string });
+  await expect(fixture.backup("dir")).rejects.toMatchObject({
+    reason: "INDEX_DAMAGED",
+    message: expect.stringContaining("Older backups are as they were") as string,
+  });
   expect(existsSync(join(fixture.root, "dir"))).toBe(false);
   expect((await documents.replace("/things/b", '{"fine":"again"}')).version).toBe(1);
 });

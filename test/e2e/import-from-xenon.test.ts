@@ -12,16 +12,36 @@ async function hosts() {
   const root = temporaryDirectory();
   const source = await serve(["--data-dir", join(root, "source"), "--id", "source"]);
   const target = await serve(["--data-dir", join(root, "target"), "--id", "target"]);
-  const args = ["import", "--from-xenon", source.url, "--to", target.url, "--factory", factory, "--work-dir", join(root, "work"), "--page-size", "20"];
+  const args = [
+    "import",
+    "--from-xenon",
+    source.url,
+    "--to",
+    target.url,
+    "--factory",
+    factory,
+    "--work-dir",
+    join(root, "work"),
+    "--page-size",
+    "20",
+  ];
   const copy = (...more: string[]) => runToEnd([...args, ...more]);
-  const begin = (...more: string[]) => spawn(process.execPath, [resolve("dist/src/cli/main.js"), ...args, ...more], { stdio: ["ignore", "ignore", "pipe"] });
+  const begin = (...more: string[]) =>
+    spawn(process.execPath, [resolve("dist/src/cli/main.js"), ...args, ...more], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
   return { source: source.url, target: target.url, copy, begin };
 }
 
 async function load(url: string): Promise<void> {
   for (let i = 0; i < 60; i += 1) {
     const link = `${url}${factory}/n-${i}`;
-    await ask(url + factory, "POST", { documentSelfLink: `n-${i}`, name: `name ${i}`, counter: i, keyValues: { "ключ": "€ 🙂" } });
+    await ask(url + factory, "POST", {
+      documentSelfLink: `n-${i}`,
+      name: `name ${i}`,
+      counter: i,
+      keyValues: { ключ: "€ 🙂" },
+    });
     if (i % 2 === 0) await ask(link, "PATCH", { name: `patched ${i}` });
     if (i % 10 === 0) await ask(link, "DELETE");
   }
@@ -31,9 +51,15 @@ test("every version arrives as it was, and the same command fetches what changed
   const { source, target, copy } = await hosts();
   await load(source);
   const first = await copy("--all-versions");
-  expect(first).toMatchObject({ code: 0, output: expect.stringContaining(`${factory}: the same on both sides`) });
+  expect(first).toMatchObject({
+    code: 0,
+    output: expect.stringContaining(`${factory}: the same on both sides`),
+  });
   expect(first.output).toContain("Copied 54 documents with 96 versions");
-  for (const link of ["n-1", "n-2"]) expect((await ask(`${target}${factory}/${link}`)).body).toEqual((await ask(`${source}${factory}/${link}`)).body);
+  for (const link of ["n-1", "n-2"])
+    expect((await ask(`${target}${factory}/${link}`)).body).toEqual(
+      (await ask(`${source}${factory}/${link}`)).body,
+    );
   const past = `/core/document-index?documentSelfLink=${factory}/n-10&documentVersion=1`;
   expect((await ask(target + past)).body).toEqual((await ask(source + past)).body);
   expect((await ask(`${target}${factory}/n-10`)).status).toBe(404);
@@ -41,8 +67,18 @@ test("every version arrives as it was, and the same command fetches what changed
   await ask(`${source}${factory}/n-1`, "PATCH", { name: "later" });
   await ask(`${source}${factory}/n-3`, "DELETE");
   for (const turn of ["changed", "unchanged"]) {
-    expect([turn, await copy("--all-versions")]).toEqual([turn, expect.objectContaining({ code: 0, output: expect.stringContaining("the same on both sides") })]);
-    expect((await ask(`${target}${factory}/n-1`)).body).toMatchObject({ name: "later", documentOwner: "source", documentVersion: 1 });
+    expect([turn, await copy("--all-versions")]).toEqual([
+      turn,
+      expect.objectContaining({
+        code: 0,
+        output: expect.stringContaining("the same on both sides"),
+      }),
+    ]);
+    expect((await ask(`${target}${factory}/n-1`)).body).toMatchObject({
+      name: "later",
+      documentOwner: "source",
+      documentVersion: 1,
+    });
     expect((await ask(`${target}${factory}/n-3`)).status).toBe(404);
   }
 }, 60_000);
@@ -53,12 +89,20 @@ test("one that is cut off while the target restores goes on by the same command"
   for (const signal of ["SIGKILL", "SIGINT"] as const) {
     const cut = begin("--all-versions");
     let said = "";
-    await new Promise<void>((resolve) => cut.stderr?.on("data", (text: Buffer) => /^restoring/m.test((said += text.toString())) && resolve()));
+    await new Promise<void>((resolve) =>
+      cut.stderr?.on(
+        "data",
+        (text: Buffer) => /^restoring/m.test((said += text.toString())) && resolve(),
+      ),
+    );
     cut.kill(signal);
     await once(cut, "close");
     // The target goes on with what it was asked for, or was asked for nothing yet.
     await sleep(500);
-    expect(await copy("--all-versions")).toMatchObject({ code: 0, output: expect.stringContaining("the same on both sides") });
+    expect(await copy("--all-versions")).toMatchObject({
+      code: 0,
+      output: expect.stringContaining("the same on both sides"),
+    });
     await ask(`${source}${factory}/n-1`, "PATCH", { name: signal });
   }
   expect((await ask(`${target}${factory}/n-1`)).body).toMatchObject({ name: "SIGKILL" });
@@ -74,10 +118,21 @@ test("two in one work directory: one works, the other is told so", async () => {
 
 test("options of the gRPC port are refused, and a token may be in a file", async () => {
   const { copy } = await hosts();
-  for (const more of [["--address", "127.0.0.1:1"], ["--profile", "x"], ["--tls"], ["--ca-file", "x"]]) {
-    expect(await copy(...more)).toMatchObject({ code: 64, log: expect.stringContaining("--to URL") });
+  for (const more of [
+    ["--address", "127.0.0.1:1"],
+    ["--profile", "x"],
+    ["--tls"],
+    ["--ca-file", "x"],
+  ]) {
+    expect(await copy(...more)).toMatchObject({
+      code: 64,
+      log: expect.stringContaining("--to URL"),
+    });
   }
-  expect(await copy("--token-file", "/no/such/file")).toMatchObject({ code: 78, log: expect.stringContaining("/no/such/file") });
+  expect(await copy("--token-file", "/no/such/file")).toMatchObject({
+    code: 78,
+    log: expect.stringContaining("/no/such/file"),
+  });
 }, 60_000);
 
 test("a target that was written to since, or has documents of its own, is refused and stays as it is", async () => {

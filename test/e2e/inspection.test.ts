@@ -1,7 +1,20 @@
-import { mkdirSync, writeFileSync, truncateSync, statSync, readdirSync, readFileSync } from "node:fs";
+import {
+  mkdirSync,
+  writeFileSync,
+  truncateSync,
+  statSync,
+  readdirSync,
+  readFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DiffSummary, DocumentDifference, DocumentSelection, IndexMoment, VerifyResult } from "../../src/service/backups/management-service.js";
+import type {
+  DiffSummary,
+  DocumentDifference,
+  DocumentSelection,
+  IndexMoment,
+  VerifyResult,
+} from "../../src/service/backups/management-service.js";
 import type { DiffProgress } from "../../src/service/backups/inspection.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { long } from "../support/long.js";
@@ -9,22 +22,46 @@ import { long } from "../support/long.js";
 const never = new AbortController().signal;
 const indexLink = "/core/document-index";
 const live: IndexMoment = { indexLink };
-const at = (fixture: HostFixture, name: string, more: Partial<IndexMoment> = {}): IndexMoment => ({ indexLink, uri: fixture.uri(name), ...more });
-const remove = (fixture: HostFixture, name: string) => fixture.host.documents.delete(`/things/${name}`);
+const at = (fixture: HostFixture, name: string, more: Partial<IndexMoment> = {}): IndexMoment => ({
+  indexLink,
+  uri: fixture.uri(name),
+  ...more,
+});
+const remove = (fixture: HostFixture, name: string) =>
+  fixture.host.documents.delete(`/things/${name}`);
 
-async function differences(fixture: HostFixture, from: IndexMoment, to: IndexMoment, selection?: { prefixes: string[]; kinds: string[]; links: string[] }) {
+async function differences(
+  fixture: HostFixture,
+  from: IndexMoment,
+  to: IndexMoment,
+  selection?: { prefixes: string[]; kinds: string[]; links: string[] },
+) {
   const found: DocumentDifference[] = [];
   let summary: DiffSummary | undefined;
   for await (const one of fixture.host.management.inspection.diff(from, to, selection, never)) {
     if ("link" in one) found.push(one);
     else summary = one;
   }
-  return { lines: found.map(({ change, link, from: a, to: b }) => `${change} ${link} ${a?.version ?? "-"} ${b?.version ?? "-"}`), summary };
+  return {
+    lines: found.map(
+      ({ change, link, from: a, to: b }) =>
+        `${change} ${link} ${a?.version ?? "-"} ${b?.version ?? "-"}`,
+    ),
+    summary,
+  };
 }
 
-async function exported(fixture: HostFixture, moment: IndexMoment): Promise<Record<string, string>> {
+async function exported(
+  fixture: HostFixture,
+  moment: IndexMoment,
+): Promise<Record<string, string>> {
   const all: Record<string, string> = {};
-  for await (const { link, body } of fixture.host.management.inspection.export(moment, undefined, never)) all[link.slice("/things/".length)] = body;
+  for await (const { link, body } of fixture.host.management.inspection.export(
+    moment,
+    undefined,
+    never,
+  ))
+    all[link.slice("/things/".length)] = body;
   return all;
 }
 
@@ -39,26 +76,64 @@ async function twoBackups(container: "DIRECTORY" | "ZIP") {
   return { fixture, moment };
 }
 
-test.each(["DIRECTORY", "ZIP"] as const)("what differs between two backups, a moment of one, and the live index (%s)", async (container) => {
-  const { fixture, moment } = await twoBackups(container);
-  const changes = ["CHANGED /things/b 0 1", "DELETED /things/c 0 -", "CREATED /things/d - 0"];
-  expect(await differences(fixture, at(fixture, "first"), at(fixture, "second"))).toEqual({ lines: changes, summary: { created: 1, changed: 1, deleted: 1, same: 2 } });
-  expect((await differences(fixture, at(fixture, "first"), at(fixture, "second", { targetTimeMicros: BigInt(moment) }))).lines).toEqual(changes.slice(0, 1));
-  expect((await differences(fixture, at(fixture, "second"), live)).lines).toEqual([]);
-  await fixture.put("a", { name: "late" });
-  expect((await differences(fixture, at(fixture, "second"), live)).lines).toEqual(["CHANGED /things/a 0 1"]);
-  expect((await differences(fixture, live, { ...live, targetTimeMicros: BigInt(moment) })).lines).toEqual(["CHANGED /things/a 1 0", "CREATED /things/c - 0", "DELETED /things/d 0 -"]);
-  const selection = { prefixes: ["/things/b"], kinds: [], links: ["/things/d", "/things/nobody"] };
-  expect((await differences(fixture, at(fixture, "first"), at(fixture, "second"), selection)).lines).toEqual([changes[0], changes[2]]);
-  expect((await differences(fixture, at(fixture, "first"), at(fixture, "second"), { prefixes: [], kinds: ["test:other"], links: [] })).lines).toEqual([]);
-});
+test.each(["DIRECTORY", "ZIP"] as const)(
+  "what differs between two backups, a moment of one, and the live index (%s)",
+  async (container) => {
+    const { fixture, moment } = await twoBackups(container);
+    const changes = ["CHANGED /things/b 0 1", "DELETED /things/c 0 -", "CREATED /things/d - 0"];
+    expect(await differences(fixture, at(fixture, "first"), at(fixture, "second"))).toEqual({
+      lines: changes,
+      summary: { created: 1, changed: 1, deleted: 1, same: 2 },
+    });
+    expect(
+      (
+        await differences(
+          fixture,
+          at(fixture, "first"),
+          at(fixture, "second", { targetTimeMicros: BigInt(moment) }),
+        )
+      ).lines,
+    ).toEqual(changes.slice(0, 1));
+    expect((await differences(fixture, at(fixture, "second"), live)).lines).toEqual([]);
+    await fixture.put("a", { name: "late" });
+    expect((await differences(fixture, at(fixture, "second"), live)).lines).toEqual([
+      "CHANGED /things/a 0 1",
+    ]);
+    expect(
+      (await differences(fixture, live, { ...live, targetTimeMicros: BigInt(moment) })).lines,
+    ).toEqual(["CHANGED /things/a 1 0", "CREATED /things/c - 0", "DELETED /things/d 0 -"]);
+    const selection = {
+      prefixes: ["/things/b"],
+      kinds: [],
+      links: ["/things/d", "/things/nobody"],
+    };
+    expect(
+      (await differences(fixture, at(fixture, "first"), at(fixture, "second"), selection)).lines,
+    ).toEqual([changes[0], changes[2]]);
+    expect(
+      (
+        await differences(fixture, at(fixture, "first"), at(fixture, "second"), {
+          prefixes: [],
+          kinds: ["test:other"],
+          links: [],
+        })
+      ).lines,
+    ).toEqual([]);
+  },
+);
 
 test("a comparison tells how far it is: what it reads first, and then of how many documents", async () => {
   const { fixture } = await twoBackups("DIRECTORY");
   const told: DiffProgress[] = [];
   const run = async (selection?: DocumentSelection) => {
     told.length = 0;
-    for await (const _ of fixture.host.management.inspection.diff(at(fixture, "first"), at(fixture, "second"), selection, never, (progress) => told.push(progress)));
+    for await (const _ of fixture.host.management.inspection.diff(
+      at(fixture, "first"),
+      at(fixture, "second"),
+      selection,
+      never,
+      (progress) => told.push(progress),
+    ));
   };
   await run();
   expect(told.map(({ stage }) => stage)).toContain("indexing");
@@ -72,73 +147,142 @@ test("a comparison tells how far it is: what it reads first, and then of how man
 
 test("any backup and any moment can be exported, and a moment is told by what was written next to it", async () => {
   const { fixture, moment } = await twoBackups("ZIP");
-  expect(await exported(fixture, at(fixture, "first"))).toEqual({ a: '{"name":"a"}', b: '{"name":"b"}', c: '{"name":"c"}', ü: '{"name":"ü"}' });
+  expect(await exported(fixture, at(fixture, "first"))).toEqual({
+    a: '{"name":"a"}',
+    b: '{"name":"b"}',
+    c: '{"name":"c"}',
+    ü: '{"name":"ü"}',
+  });
   expect(await exported(fixture, live)).toEqual(await fixture.contents());
-  expect(await exported(fixture, { ...live, targetTimeMicros: BigInt(moment) })).toEqual(await exported(fixture, at(fixture, "second", { targetTimeMicros: BigInt(moment) })));
+  expect(await exported(fixture, { ...live, targetTimeMicros: BigInt(moment) })).toEqual(
+    await exported(fixture, at(fixture, "second", { targetTimeMicros: BigInt(moment) })),
+  );
   for (const state of [live, at(fixture, "second")]) {
-    const near = await fixture.host.management.inspection.moment({ ...state, targetTimeMicros: BigInt(moment) }, 2, never);
-    expect(near.before.map(({ link, version, action }) => `${action} ${link} ${version}`)).toEqual(["PUT /things/b 1", "POST /things/ü 0"]);
-    expect(near.after.map(({ link, version, action }) => `${action} ${link} ${version}`)).toEqual(["DELETE /things/c 1", "POST /things/d 0"]);
+    const near = await fixture.host.management.inspection.moment(
+      { ...state, targetTimeMicros: BigInt(moment) },
+      2,
+      never,
+    );
+    expect(near.before.map(({ link, version, action }) => `${action} ${link} ${version}`)).toEqual([
+      "PUT /things/b 1",
+      "POST /things/ü 0",
+    ]);
+    expect(near.after.map(({ link, version, action }) => `${action} ${link} ${version}`)).toEqual([
+      "DELETE /things/c 1",
+      "POST /things/d 0",
+    ]);
     expect(near.afterCount).toBe(2);
   }
-  await expect(exported(fixture, { ...live, targetTimeMicros: 1n })).rejects.toMatchObject({ reason: "TARGET_TIME_OUT_OF_RANGE" });
-  await expect(exported(fixture, at(fixture, "nowhere"))).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
-  await expect(fixture.host.management.inspection.moment(live, 2, never)).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
+  await expect(exported(fixture, { ...live, targetTimeMicros: 1n })).rejects.toMatchObject({
+    reason: "TARGET_TIME_OUT_OF_RANGE",
+  });
+  await expect(exported(fixture, at(fixture, "nowhere"))).rejects.toMatchObject({
+    reason: "BACKUP_NOT_FOUND",
+  });
+  await expect(fixture.host.management.inspection.moment(live, 2, never)).rejects.toMatchObject({
+    reason: "REQUEST_INVALID",
+  });
 });
 
 test("what is read from backups leaves nothing behind, also when its reader leaves", async () => {
   const { fixture } = await twoBackups("ZIP");
   for (let round = 0; round < (long ? 6 : 2); round += 1) {
-    const stream = fixture.host.management.inspection.diff(at(fixture, "first"), at(fixture, "second"), undefined, never);
+    const stream = fixture.host.management.inspection.diff(
+      at(fixture, "first"),
+      at(fixture, "second"),
+      undefined,
+      never,
+    );
     await stream.next();
     await stream.return(undefined);
   }
   const stop = new AbortController();
-  const stopped = fixture.host.management.inspection.export(at(fixture, "first"), undefined, stop.signal).next();
+  const stopped = fixture.host.management.inspection
+    .export(at(fixture, "first"), undefined, stop.signal)
+    .next();
   stop.abort();
   await expect(stopped).rejects.toThrow();
   expect(readdirSync(join(fixture.root, "data", "temporary"))).toEqual([]);
 });
 
 describe("levels of a check", () => {
-  const verify = (fixture: HostFixture, name: string, level: "LIST" | "SAMPLE" | "FULL" | "TRIAL") =>
-    fixture.finish<VerifyResult>(fixture.host.management.verifyBackup(fixture.uri(name), undefined, { level, samplePercent: 50 }));
+  const verify = (
+    fixture: HostFixture,
+    name: string,
+    level: "LIST" | "SAMPLE" | "FULL" | "TRIAL",
+  ) =>
+    fixture.finish<VerifyResult>(
+      fixture.host.management.verifyBackup(fixture.uri(name), undefined, {
+        level,
+        samplePercent: 50,
+      }),
+    );
 
-  test.each(["DIRECTORY", "ZIP"] as const)("each reads what it says, and is remembered over a restart (%s)", async (container) => {
-    const fixture = await hostFixture();
-    for (let n = 0; n < 300; n += 1) await fixture.put(`n${n}`, { n });
-    await fixture.backup("backup", { container });
-    expect(await verify(fixture, "backup", "LIST")).toMatchObject({ level: "LIST", records: 0, bytes: 0 });
-    const sampled = await verify(fixture, "backup", "SAMPLE");
-    expect(sampled.records).toBeGreaterThanOrEqual(100);
-    expect(await verify(fixture, "backup", "FULL")).toMatchObject({ level: "FULL", records: 300 });
-    expect(await verify(fixture, "backup", "TRIAL")).toMatchObject({ level: "TRIAL", records: 300, documents: 300, versions: 300 });
-    await fixture.restart();
-    const [listed] = await fixture.host.management.listBackups(fixture.uri("backup"));
-    expect(listed?.lastVerification).toMatchObject({ level: "TRIAL", passed: true, records: 300 });
-  });
+  test.each(["DIRECTORY", "ZIP"] as const)(
+    "each reads what it says, and is remembered over a restart (%s)",
+    async (container) => {
+      const fixture = await hostFixture();
+      for (let n = 0; n < 300; n += 1) await fixture.put(`n${n}`, { n });
+      await fixture.backup("backup", { container });
+      expect(await verify(fixture, "backup", "LIST")).toMatchObject({
+        level: "LIST",
+        records: 0,
+        bytes: 0,
+      });
+      const sampled = await verify(fixture, "backup", "SAMPLE");
+      expect(sampled.records).toBeGreaterThanOrEqual(100);
+      expect(await verify(fixture, "backup", "FULL")).toMatchObject({
+        level: "FULL",
+        records: 300,
+      });
+      expect(await verify(fixture, "backup", "TRIAL")).toMatchObject({
+        level: "TRIAL",
+        records: 300,
+        documents: 300,
+        versions: 300,
+      });
+      await fixture.restart();
+      const [listed] = await fixture.host.management.listBackups(fixture.uri("backup"));
+      expect(listed?.lastVerification).toMatchObject({
+        level: "TRIAL",
+        passed: true,
+        records: 300,
+      });
+    },
+  );
 
   /** Fifty documents full of x in a backup, and the file of its base. */
   async function withBase() {
     const fixture = await hostFixture();
     for (let n = 0; n < 50; n += 1) await fixture.put(`n${n}`, { text: "x".repeat(500) });
     await fixture.backup("backup");
-    const segment = readdirSync(join(fixture.root, "backup")).find((name) => name.startsWith("base-")) ?? "";
+    const segment =
+      readdirSync(join(fixture.root, "backup")).find((name) => name.startsWith("base-")) ?? "";
     const path = join(fixture.root, "backup", segment);
     return { fixture, path, bytes: readFileSync(path) };
   }
 
   test("a changed byte is found by each level that reads it, and remembered", async () => {
     const { fixture, path, bytes } = await withBase();
-    for (let i = bytes.indexOf("xxxxx"); i < bytes.length; i += 4096) if (bytes[i] === 0x78) bytes[i] = 0x79;
+    for (let i = bytes.indexOf("xxxxx"); i < bytes.length; i += 4096)
+      if (bytes[i] === 0x78) bytes[i] = 0x79;
     writeFileSync(path, bytes);
     await verify(fixture, "backup", "LIST");
-    for (const level of ["SAMPLE", "FULL", "TRIAL"] as const) await expect(verify(fixture, "backup", level)).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
+    for (const level of ["SAMPLE", "FULL", "TRIAL"] as const)
+      await expect(verify(fixture, "backup", level)).rejects.toMatchObject({
+        reason: "BACKUP_DAMAGED",
+      });
     const listed = await fixture.host.management.listBackups(fixture.uri("backup"));
-    expect(listed).toMatchObject([{ state: "COMPLETE", lastVerification: { level: "TRIAL", passed: false } }]);
-    expect(await fixture.host.management.checkDigests(listed)).toMatchObject([{ state: "DAMAGED", problem: expect.stringContaining("sha256") }]);
+    expect(listed).toMatchObject([
+      { state: "COMPLETE", lastVerification: { level: "TRIAL", passed: false } },
+    ]);
+    expect(await fixture.host.management.checkDigests(listed)).toMatchObject([
+      { state: "DAMAGED", problem: expect.stringContaining("sha256") },
+    ]);
     truncateSync(path, statSync(path).size - 1);
-    await expect(verify(fixture, "backup", "LIST")).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
+    await expect(verify(fixture, "backup", "LIST")).rejects.toMatchObject({
+      reason: "BACKUP_DAMAGED",
+    });
   });
 
   test("what a check found damaged is not built on by the next backup, which says so, and restores", async () => {
@@ -146,11 +290,20 @@ describe("levels of a check", () => {
     bytes[bytes.indexOf("xxxxx")] = 0x79;
     writeFileSync(path, bytes);
     // Told where it lies: what was read is a copy, and gone.
-    await expect(fixture.restore("backup")).rejects.toMatchObject({ reason: "BACKUP_DAMAGED", message: expect.stringContaining(path) as string, metadata: { file: path } });
+    await expect(fixture.restore("backup")).rejects.toMatchObject({
+      reason: "BACKUP_DAMAGED",
+      message: expect.stringContaining(path) as string,
+      metadata: { file: path },
+    });
     await fixture.put("n0", { text: "later" });
-    await expect(verify(fixture, "backup", "FULL")).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
+    await expect(verify(fixture, "backup", "FULL")).rejects.toMatchObject({
+      reason: "BACKUP_DAMAGED",
+    });
     await fixture.restart();
-    expect((await fixture.backup("backup", { validateOnly: true })).forecast).toMatchObject({ kind: "BASE", reason: expect.stringContaining("damage") as string });
+    expect((await fixture.backup("backup", { validateOnly: true })).forecast).toMatchObject({
+      kind: "BASE",
+      reason: expect.stringContaining("damage") as string,
+    });
     const anew = await fixture.backup("backup");
     expect(anew.backup.segments.map(({ kind }) => kind)).toEqual(["base"]);
     expect(anew.warnings).toEqual([expect.stringMatching(/found damage.*written anew/)]);
@@ -167,12 +320,21 @@ describe("levels of a check", () => {
     const path = join(fixture.root, "backup.zip");
     for (const kept of [0.9, 0.3]) {
       truncateSync(path, Math.floor(statSync(path).size * kept));
-      for (const ask of [() => fixture.restore("backup.zip"), () => verify(fixture, "backup.zip", "FULL"), () => fixture.host.management.describeBackup(fixture.uri("backup.zip"))]) {
-        await expect(ask()).rejects.toMatchObject({ reason: "BACKUP_DAMAGED", message: expect.stringContaining("cut off") as string });
+      for (const ask of [
+        () => fixture.restore("backup.zip"),
+        () => verify(fixture, "backup.zip", "FULL"),
+        () => fixture.host.management.describeBackup(fixture.uri("backup.zip")),
+      ]) {
+        await expect(ask()).rejects.toMatchObject({
+          reason: "BACKUP_DAMAGED",
+          message: expect.stringContaining("cut off") as string,
+        });
       }
     }
     // What it was is not lost for good before somebody has looked.
-    await expect(fixture.backup("backup.zip", { container: "ZIP" })).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED" });
+    await expect(fixture.backup("backup.zip", { container: "ZIP" })).rejects.toMatchObject({
+      reason: "DESTINATION_OCCUPIED",
+    });
   });
 });
 
@@ -193,15 +355,32 @@ test("everything below a place is listed with its state", async () => {
   mkdirSync(below("begun"));
   writeFileSync(below("begun", "base-0-1-0123456789abcdef.sqlite"), "");
   await fixture.backup("store/lost");
-  for (const name of readdirSync(below("lost"))) if (name.startsWith("base-")) truncateSync(below("lost", name), 100);
-  const listed = await fixture.host.management.listBackups(fixture.uri("store"), { recursive: true });
-  const states = Object.fromEntries(listed.map(({ uri, state }) => [uri.slice(fixture.uri("store").length + 1), state]));
-  expect(states).toEqual({
-    "archive.zip": "COMPLETE", "cut.zip": "DAMAGED", "letter.zip": "FOREIGN", "empty.zip": "INCOMPLETE",
-    xenon: "FOREIGN", begun: "INCOMPLETE", lost: "DAMAGED", "deep/er/directory": "COMPLETE",
+  for (const name of readdirSync(below("lost")))
+    if (name.startsWith("base-")) truncateSync(below("lost", name), 100);
+  const listed = await fixture.host.management.listBackups(fixture.uri("store"), {
+    recursive: true,
   });
-  for (const one of listed) expect([one.name, one.state === "COMPLETE" || one.problem !== undefined]).toEqual([one.name, true]);
-  await expect(fixture.host.management.listBackups(fixture.uri("nowhere"), { recursive: true })).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
+  const states = Object.fromEntries(
+    listed.map(({ uri, state }) => [uri.slice(fixture.uri("store").length + 1), state]),
+  );
+  expect(states).toEqual({
+    "archive.zip": "COMPLETE",
+    "cut.zip": "DAMAGED",
+    "letter.zip": "FOREIGN",
+    "empty.zip": "INCOMPLETE",
+    xenon: "FOREIGN",
+    begun: "INCOMPLETE",
+    lost: "DAMAGED",
+    "deep/er/directory": "COMPLETE",
+  });
+  for (const one of listed)
+    expect([one.name, one.state === "COMPLETE" || one.problem !== undefined]).toEqual([
+      one.name,
+      true,
+    ]);
+  await expect(
+    fixture.host.management.listBackups(fixture.uri("nowhere"), { recursive: true }),
+  ).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
 });
 
 describe("a restore of some documents", () => {
@@ -210,24 +389,54 @@ describe("a restore of some documents", () => {
   test("writes them as new versions and leaves all others; the same again writes nothing", async () => {
     const { fixture } = await twoBackups("DIRECTORY");
     await fixture.put("later", { n: 1 });
-    const preview = await fixture.restore("first", { selection: { ...none, prefixes: ["/things/"] }, validateOnly: true });
+    const preview = await fixture.restore("first", {
+      selection: { ...none, prefixes: ["/things/"] },
+      validateOnly: true,
+    });
     const counts = { created: 1, replaced: 1, unchanged: 2, deleted: 0, left: 2 };
     expect(preview.selection).toMatchObject(counts);
-    expect(preview.selection?.differences.map(({ change, link }) => `${change} ${link}`)).toEqual(["CHANGED /things/b", "CREATED /things/c"]);
+    expect(preview.selection?.differences.map(({ change, link }) => `${change} ${link}`)).toEqual([
+      "CHANGED /things/b",
+      "CREATED /things/c",
+    ]);
     expect(await fixture.contents()).toMatchObject({ b: '{"name":"b2"}', later: '{"n":1}' });
-    expect((await fixture.restore("first", { selection: { ...none, prefixes: ["/things/"] } })).selection).toMatchObject(counts);
-    expect(await fixture.contents()).toEqual({ a: '{"name":"a"}', b: '{"name":"b"}', c: '{"name":"c"}', d: '{"name":"d"}', later: '{"n":1}', ü: '{"name":"ü"}' });
+    expect(
+      (await fixture.restore("first", { selection: { ...none, prefixes: ["/things/"] } }))
+        .selection,
+    ).toMatchObject(counts);
+    expect(await fixture.contents()).toEqual({
+      a: '{"name":"a"}',
+      b: '{"name":"b"}',
+      c: '{"name":"c"}',
+      d: '{"name":"d"}',
+      later: '{"n":1}',
+      ü: '{"name":"ü"}',
+    });
     expect((await fixture.host.documents.get("/things/b")).version).toBe(2);
-    expect((await fixture.restore("first", { selection: { ...none, prefixes: ["/things/"] } })).selection).toMatchObject({ created: 0, replaced: 0, unchanged: 4, left: 2 });
+    expect(
+      (await fixture.restore("first", { selection: { ...none, prefixes: ["/things/"] } }))
+        .selection,
+    ).toMatchObject({ created: 0, replaced: 0, unchanged: 4, left: 2 });
   });
 
   test("by link, by kind, at a moment; deletes what the backup has not only where that is asked for", async () => {
     const { fixture, moment } = await twoBackups("ZIP");
     const selection = { ...none, links: ["/things/c", "/things/d"] };
-    expect((await fixture.restore("second", { selection, targetTimeMicros: BigInt(moment) })).selection).toMatchObject({ created: 1, left: 1 });
-    expect((await fixture.restore("second", { selection: { ...selection, deleteOthers: true }, targetTimeMicros: BigInt(moment) })).selection).toMatchObject({ unchanged: 1, deleted: 1 });
+    expect(
+      (await fixture.restore("second", { selection, targetTimeMicros: BigInt(moment) })).selection,
+    ).toMatchObject({ created: 1, left: 1 });
+    expect(
+      (
+        await fixture.restore("second", {
+          selection: { ...selection, deleteOthers: true },
+          targetTimeMicros: BigInt(moment),
+        })
+      ).selection,
+    ).toMatchObject({ unchanged: 1, deleted: 1 });
     expect(Object.keys(await fixture.contents()).sort()).toEqual(["a", "b", "c", "ü"]);
-    expect((await fixture.restore("first", { selection: { ...none, kinds: ["test:other"] } })).selection).toMatchObject({ created: 0, replaced: 0, unchanged: 0 });
+    expect(
+      (await fixture.restore("first", { selection: { ...none, kinds: ["test:other"] } })).selection,
+    ).toMatchObject({ created: 0, replaced: 0, unchanged: 0 });
   });
 
   test("goes on under writers, and never undoes what they write to others", async () => {
@@ -240,7 +449,9 @@ describe("a restore of some documents", () => {
       for (let n = 0; writing; n += 1) await fixture.put(`w${n}`, { n });
       return Object.keys(await fixture.contents()).filter((name) => name.startsWith("w")).length;
     })();
-    const { selection } = await fixture.restore("backup", { selection: { ...none, prefixes: ["/things/n"] } });
+    const { selection } = await fixture.restore("backup", {
+      selection: { ...none, prefixes: ["/things/n"] },
+    });
     writing = false;
     const written = await load;
     expect(selection).toMatchObject({ created: 200, unchanged: 200 });
@@ -249,22 +460,45 @@ describe("a restore of some documents", () => {
 
   test("what does not go with it is refused, and another restore waits for its turn", async () => {
     const { fixture } = await twoBackups("ZIP");
-    await expect(fixture.restore("first", { selection: none, ifPositionMicros: 1 })).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
-    await expect(fixture.restore("first", { selection: none, baseSources: [fixture.uri("second")] })).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
-    await expect(fixture.restore("first", { selection: none, targetTimeMicros: 1n })).rejects.toMatchObject({ reason: "TARGET_TIME_OUT_OF_RANGE" });
+    await expect(
+      fixture.restore("first", { selection: none, ifPositionMicros: 1 }),
+    ).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
+    await expect(
+      fixture.restore("first", { selection: none, baseSources: [fixture.uri("second")] }),
+    ).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
+    await expect(
+      fixture.restore("first", { selection: none, targetTimeMicros: 1n }),
+    ).rejects.toMatchObject({ reason: "TARGET_TIME_OUT_OF_RANGE" });
     // Whichever claims the index first.
-    const both = await Promise.allSettled([fixture.restore("first", { selection: none }), fixture.restore("first")]);
-    expect(both.flatMap((one) => (one.status === "rejected" ? [(one.reason as { reason: string }).reason] : []))).toEqual(["RESTORE_IN_PROGRESS"]);
+    const both = await Promise.allSettled([
+      fixture.restore("first", { selection: none }),
+      fixture.restore("first"),
+    ]);
+    expect(
+      both.flatMap((one) =>
+        one.status === "rejected" ? [(one.reason as { reason: string }).reason] : [],
+      ),
+    ).toEqual(["RESTORE_IN_PROGRESS"]);
     await fixture.restore("first");
   });
 
   test("what has expired since stays away, and is told", async () => {
     const fixture = await hostFixture();
-    await fixture.host.documents.create("/things", `{"documentSelfLink":"short","documentExpirationTimeMicros":${Date.now() * 1000 + 300_000}}`);
+    await fixture.host.documents.create(
+      "/things",
+      `{"documentSelfLink":"short","documentExpirationTimeMicros":${Date.now() * 1000 + 300_000}}`,
+    );
     await fixture.backup("backup");
-    while ((await fixture.host.documents.list({ factoryPath: "/things", expand: false, limit: 1 })).documents.length > 0) await sleep(50);
+    while (
+      (await fixture.host.documents.list({ factoryPath: "/things", expand: false, limit: 1 }))
+        .documents.length > 0
+    )
+      await sleep(50);
     const { selection, warnings } = await fixture.restore("backup", { selection: none });
-    expect([selection?.created, warnings]).toEqual([0, [expect.stringContaining("expired since: 1 documents")]]);
+    expect([selection?.created, warnings]).toEqual([
+      0,
+      [expect.stringContaining("expired since: 1 documents")],
+    ]);
   });
 });
 
@@ -272,23 +506,42 @@ describe("a forecast", () => {
   test("says what a backup would write, and writes nothing", async () => {
     const fixture = await hostFixture();
     await fixture.put("a", { a: 1 });
-    expect((await fixture.backup("backup", { validateOnly: true })).forecast).toMatchObject({ kind: "BASE", records: 1, replacedBackups: [] });
+    expect((await fixture.backup("backup", { validateOnly: true })).forecast).toMatchObject({
+      kind: "BASE",
+      records: 1,
+      replacedBackups: [],
+    });
     expect(readdirSync(fixture.root)).toEqual(["data"]);
     const { backup } = await fixture.backup("backup");
-    expect((await fixture.backup("backup", { validateOnly: true })).forecast).toMatchObject({ kind: "UNCHANGED", records: 0 });
+    expect((await fixture.backup("backup", { validateOnly: true })).forecast).toMatchObject({
+      kind: "UNCHANGED",
+      records: 0,
+    });
     await fixture.put("b", { b: 1 });
     const { forecast } = await fixture.backup("backup", { validateOnly: true });
     expect(forecast).toMatchObject({ kind: "DELTA", records: 1, replacedBackups: [backup.name] });
     expect(forecast?.expectedMicros).toBeGreaterThan(0);
-    expect((await fixture.backup("backup", { validateOnly: true, full: true })).forecast).toMatchObject({ kind: "BASE", records: 2 });
-    expect((await fixture.backup("one.zip", { validateOnly: true, container: "ZIP" })).forecast).toMatchObject({ kind: "BASE", records: 2 });
+    expect(
+      (await fixture.backup("backup", { validateOnly: true, full: true })).forecast,
+    ).toMatchObject({ kind: "BASE", records: 2 });
+    expect(
+      (await fixture.backup("one.zip", { validateOnly: true, container: "ZIP" })).forecast,
+    ).toMatchObject({ kind: "BASE", records: 2 });
   });
 
   test("says what a restore would replace and leave out", async () => {
     const { fixture, moment } = await twoBackups("DIRECTORY");
     const { forecast } = await fixture.restore("first", { validateOnly: true });
-    expect(forecast).toMatchObject({ currentDocuments: 4, currentVersions: 7, versionsLeftOut: 3, backup: { documents: 4 } });
-    expect((await fixture.restore("second", { validateOnly: true, targetTimeMicros: BigInt(moment) })).forecast?.versionsLeftOut).toBe(2);
+    expect(forecast).toMatchObject({
+      currentDocuments: 4,
+      currentVersions: 7,
+      versionsLeftOut: 3,
+      backup: { documents: 4 },
+    });
+    expect(
+      (await fixture.restore("second", { validateOnly: true, targetTimeMicros: BigInt(moment) }))
+        .forecast?.versionsLeftOut,
+    ).toBe(2);
     const other = await hostFixture();
     const elsewhere = await other.restore("", { source: fixture.uri("first"), validateOnly: true });
     expect(elsewhere.forecast).toMatchObject({ currentDocuments: 0 });

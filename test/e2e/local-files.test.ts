@@ -7,12 +7,25 @@ import { ask, serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 const urlOf = ({ host }: HostFixture) => `http://127.0.0.1:${host.httpAddress.port}`;
-const service = (link: string, file: string) => ({ documentSelfLink: link, localFileUri: `file:${file}`, fileOptions: ["WRITE", "CREATE"] });
+const service = (link: string, file: string) => ({
+  documentSelfLink: link,
+  localFileUri: `file:${file}`,
+  fileOptions: ["WRITE", "CREATE"],
+});
 const octets = { "content-type": "application/octet-stream" };
-const leftovers = (directory: string) => readdirSync(directory).filter((name) => name.startsWith("."));
+const leftovers = (directory: string) =>
+  readdirSync(directory).filter((name) => name.startsWith("."));
 
-async function put(url: string, range: string | undefined, body: Uint8Array | string): Promise<number> {
-  const answer = await fetch(url, { method: "PUT", headers: { ...octets, ...(range !== undefined && { "content-range": range }) }, body });
+async function put(
+  url: string,
+  range: string | undefined,
+  body: Uint8Array | string,
+): Promise<number> {
+  const answer = await fetch(url, {
+    method: "PUT",
+    headers: { ...octets, ...(range !== undefined && { "content-range": range }) },
+    body,
+  });
   await answer.text();
   return answer.status;
 }
@@ -23,27 +36,47 @@ test("a host backs up to another one, night after night, and a third restores fr
   await ask(`${urlOf(keeper)}/local-files`, "POST", service("nightly", file));
   const destination = `${urlOf(keeper)}/local-files/nightly`;
   const backUp = async () => {
-    const result = await source.finish(source.host.management.backup({ destination, container: "STREAM", indexLink: "/core/document-index" }));
+    const result = await source.finish(
+      source.host.management.backup({
+        destination,
+        container: "STREAM",
+        indexLink: "/core/document-index",
+      }),
+    );
     expect(result).toMatchObject({ verified: true, warnings: [] });
   };
   // Incompressible, so that the first archive is of several parts and longer than the second one.
-  for (let i = 0; i < 40; i += 1) await source.put(`large-${i}`, { name: `large-${i}`, text: randomBytes(60_000).toString("base64") });
+  for (let i = 0; i < 40; i += 1)
+    await source.put(`large-${i}`, {
+      name: `large-${i}`,
+      text: randomBytes(60_000).toString("base64"),
+    });
   await backUp();
   const first = readFileSync(file);
   expect(first.length).toBeGreaterThan(1024 * 1024);
   await source.put("one-more", { name: "one-more" });
   await backUp();
   expect(readFileSync(file).equals(first)).toBe(false);
-  await fresh.finish(fresh.host.management.restore({ source: destination, indexLink: "/core/document-index" }));
+  await fresh.finish(
+    fresh.host.management.restore({ source: destination, indexLink: "/core/document-index" }),
+  );
   expect(await fresh.contents()).toEqual(await source.contents());
 
   // The third one is much shorter: nothing of the long one may stay behind it.
   const small = await hostFixture();
   await small.put("only", { name: "only" });
-  await small.finish(small.host.management.backup({ destination, container: "STREAM", indexLink: "/core/document-index" }));
+  await small.finish(
+    small.host.management.backup({
+      destination,
+      container: "STREAM",
+      indexLink: "/core/document-index",
+    }),
+  );
   expect(readFileSync(file).length).toBeLessThan(100_000);
   expect(leftovers(keeper.root)).toEqual([]);
-  await fresh.finish(fresh.host.management.restore({ source: destination, indexLink: "/core/document-index" }));
+  await fresh.finish(
+    fresh.host.management.restore({ source: destination, indexLink: "/core/document-index" }),
+  );
   expect(Object.keys(await fresh.contents())).toEqual(["only"]);
 }, 120_000);
 
@@ -53,16 +86,47 @@ test("a backup by tokens: the bearer that is sent on needs the role files there,
   const [source, keeper] = [await hostFixture(), await hostFixture({ tokens, fileRoots: [root] })];
   await source.put("a", { name: "a" });
   const destination = `${urlOf(keeper)}/local-files/x`;
-  await ask(`${urlOf(keeper)}/local-files`, "POST", service("x", join(root, "x.zip")), { authorization: "Bearer keep" });
-  const backUp = (bearer: string) => source.finish(source.host.management.backup({ destination, container: "STREAM", indexLink: "/core/document-index", bearer }));
-  const restore = (bearer: string) => source.finish(source.host.management.restore({ source: destination, indexLink: "/core/document-index", bearer }));
-  for (const bearer of ["look", "back"]) await expect(backUp(bearer)).rejects.toMatchObject({ reason: "DESTINATION_REFUSED", metadata: { status: "403" } });
+  await ask(`${urlOf(keeper)}/local-files`, "POST", service("x", join(root, "x.zip")), {
+    authorization: "Bearer keep",
+  });
+  const backUp = (bearer: string) =>
+    source.finish(
+      source.host.management.backup({
+        destination,
+        container: "STREAM",
+        indexLink: "/core/document-index",
+        bearer,
+      }),
+    );
+  const restore = (bearer: string) =>
+    source.finish(
+      source.host.management.restore({
+        source: destination,
+        indexLink: "/core/document-index",
+        bearer,
+      }),
+    );
+  for (const bearer of ["look", "back"])
+    await expect(backUp(bearer)).rejects.toMatchObject({
+      reason: "DESTINATION_REFUSED",
+      metadata: { status: "403" },
+    });
   await backUp("keep");
-  for (const bearer of ["look", "back"]) await expect(restore(bearer)).rejects.toMatchObject({ reason: "DESTINATION_REFUSED", metadata: { status: "403" } });
+  for (const bearer of ["look", "back"])
+    await expect(restore(bearer)).rejects.toMatchObject({
+      reason: "DESTINATION_REFUSED",
+      metadata: { status: "403" },
+    });
   await restore("keep");
   // Without a root that somebody named, a host with tokens serves no files.
   const closed = await hostFixture({ tokens });
-  expect((await ask(`${urlOf(closed)}/local-files`, "POST", service("x", join(root, "y.zip")), { authorization: "Bearer keep" })).status).toBe(403);
+  expect(
+    (
+      await ask(`${urlOf(closed)}/local-files`, "POST", service("x", join(root, "y.zip")), {
+        authorization: "Bearer keep",
+      })
+    ).status,
+  ).toBe(403);
 }, 60_000);
 
 test("services outlive a restart, and files too; of an upload that was not complete nothing stays", async () => {
@@ -77,8 +141,15 @@ test("services outlive a restart, and files too; of an upload that was not compl
   await keeper.restart();
   expect(leftovers(keeper.root)).toEqual([]);
   expect((await ask(`${urlOf(keeper)}/local-files`, "POST", service("up", file))).status).toBe(409);
-  expect((await ask(up())).body).toMatchObject({ localFileUri: `file:${file}`, fileOptions: ["WRITE", "CREATE"], complete: true, totalBytes: 13 });
-  expect((await ask(`${urlOf(keeper)}/local-files/done`)).body).toMatchObject({ writeFinished: true });
+  expect((await ask(up())).body).toMatchObject({
+    localFileUri: `file:${file}`,
+    fileOptions: ["WRITE", "CREATE"],
+    complete: true,
+    totalBytes: 13,
+  });
+  expect((await ask(`${urlOf(keeper)}/local-files/done`)).body).toMatchObject({
+    writeFinished: true,
+  });
   // It put the file there itself, so it may replace it although it is no backup.
   expect(await put(up(), "bytes 0-5/5", "again")).toBe(200);
   expect(readFileSync(file, "utf8")).toBe("again");
@@ -90,9 +161,16 @@ test("services outlive a restart, and files too; of an upload that was not compl
 test("a record of a service that is damaged does not keep the host from starting", async () => {
   const keeper = await hostFixture();
   await ask(`${urlOf(keeper)}/local-files`, "POST", service("good", join(keeper.root, "good.zip")));
-  for (const [name, text] of [["a", "null"], ["b", "{"], ["c", "{}"]] as const) writeFileSync(join(keeper.root, "data", "file-services", `${name}.json`), text);
+  for (const [name, text] of [
+    ["a", "null"],
+    ["b", "{"],
+    ["c", "{}"],
+  ] as const)
+    writeFileSync(join(keeper.root, "data", "file-services", `${name}.json`), text);
   await keeper.restart();
-  expect((await ask(`${urlOf(keeper)}/local-files`)).body).toMatchObject({ documentLinks: ["/local-files/good"] });
+  expect((await ask(`${urlOf(keeper)}/local-files`)).body).toMatchObject({
+    documentLinks: ["/local-files/good"],
+  });
 }, 60_000);
 
 test("what a kill leaves of an upload is removed at the next start", async () => {
@@ -105,28 +183,57 @@ test("what a kill leaves of an upload is removed at the next start", async () =>
   await killed.stop("SIGKILL");
   const again = await serve(flags);
   expect(leftovers(root)).toEqual([]);
-  expect((await ask(`${again.url}/local-files/up`)).body).toMatchObject({ complete: false, receivedRanges: [] });
+  expect((await ask(`${again.url}/local-files/up`)).body).toMatchObject({
+    complete: false,
+    receivedRanges: [],
+  });
   expect(await put(`${again.url}/local-files/up`, "bytes 0-4/4", "whole".slice(0, 4))).toBe(200);
 });
 
 test("file roots are the backup roots unless others are given, and the data directory is in none", async () => {
   const root = temporaryDirectory();
   for (const name of ["backups", "files"]) mkdirSync(join(root, name));
-  const make = async (host: HostFixture, file: string) => (await ask(`${urlOf(host)}/local-files`, "POST", { localFileUri: `file:${file}`, fileOptions: ["WRITE", "CREATE"] })).status;
+  const make = async (host: HostFixture, file: string) =>
+    (
+      await ask(`${urlOf(host)}/local-files`, "POST", {
+        localFileUri: `file:${file}`,
+        fileOptions: ["WRITE", "CREATE"],
+      })
+    ).status;
   const byDefault = await hostFixture({ backupRoots: [join(root, "backups")] });
-  expect([await make(byDefault, join(root, "backups/x")), await make(byDefault, join(root, "files/x"))]).toEqual([200, 403]);
-  const own = await hostFixture({ backupRoots: [join(root, "backups")], fileRoots: [join(root, "files")] });
-  expect([await make(own, join(root, "backups/x")), await make(own, join(root, "files/x"))]).toEqual([403, 200]);
+  expect([
+    await make(byDefault, join(root, "backups/x")),
+    await make(byDefault, join(root, "files/x")),
+  ]).toEqual([200, 403]);
+  const own = await hostFixture({
+    backupRoots: [join(root, "backups")],
+    fileRoots: [join(root, "files")],
+  });
+  expect([
+    await make(own, join(root, "backups/x")),
+    await make(own, join(root, "files/x")),
+  ]).toEqual([403, 200]);
   expect(await make(await hostFixture(), join(own.root, "data", "x"))).toBe(200);
   const any = await hostFixture();
-  expect([await make(any, join(any.root, "data", "host-id")), await make(any, join(any.root, "data", "auto-backup", "x.zip"))]).toEqual([400, 400]);
+  expect([
+    await make(any, join(any.root, "data", "host-id")),
+    await make(any, join(any.root, "data", "auto-backup", "x.zip")),
+  ]).toEqual([400, 400]);
   await any.put("a", {});
   await any.backup("dir");
-  expect(await make(any, join(any.root, "dir", "manifest-0000000009-0123456789abcdef.json"))).toBe(400);
+  expect(await make(any, join(any.root, "dir", "manifest-0000000009-0123456789abcdef.json"))).toBe(
+    400,
+  );
   writeFileSync(join(root, "files", "tokens"), "t admin\n");
-  const secret = await hostFixture({ fileRoots: [join(root, "files")], secretFiles: [join(root, "files", "tokens")] });
+  const secret = await hostFixture({
+    fileRoots: [join(root, "files")],
+    secretFiles: [join(root, "files", "tokens")],
+  });
   expect(await make(secret, join(root, "files", "tokens"))).toBe(400);
-  await expect(hostFixture({ fileRoots: [join(root, "nowhere")] })).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID", message: expect.stringMatching(/file root .* --file-root/) as unknown });
+  await expect(hostFixture({ fileRoots: [join(root, "nowhere")] })).rejects.toMatchObject({
+    reason: "CONFIGURATION_INVALID",
+    message: expect.stringMatching(/file root .* --file-root/) as unknown,
+  });
 }, 60_000);
 
 test("replaces only what was written through it, by whatever service, also after a restart", async () => {
@@ -134,14 +241,23 @@ test("replaces only what was written through it, by whatever service, also after
   await keeper.put("a", { name: "a" });
   await keeper.backup("old.zip", { container: "ZIP" });
   writeFileSync(join(keeper.root, "letters.zip"), "letters");
-  for (const name of ["old", "letters", "sent"]) await ask(`${urlOf(keeper)}/local-files`, "POST", service(name, join(keeper.root, `${name}.zip`)));
+  for (const name of ["old", "letters", "sent"])
+    await ask(
+      `${urlOf(keeper)}/local-files`,
+      "POST",
+      service(name, join(keeper.root, `${name}.zip`)),
+    );
   expect(await put(`${urlOf(keeper)}/local-files/old`, undefined, "new")).toBe(400);
   expect(await put(`${urlOf(keeper)}/local-files/letters`, undefined, "new")).toBe(400);
   expect(readFileSync(join(keeper.root, "letters.zip"), "utf8")).toBe("letters");
   expect(await put(`${urlOf(keeper)}/local-files/sent`, undefined, "the night before")).toBe(200);
   await ask(`${urlOf(keeper)}/local-files/sent`, "DELETE");
   await keeper.restart();
-  await ask(`${urlOf(keeper)}/local-files`, "POST", service("again", join(keeper.root, "sent.zip")));
+  await ask(
+    `${urlOf(keeper)}/local-files`,
+    "POST",
+    service("again", join(keeper.root, "sent.zip")),
+  );
   expect(await put(`${urlOf(keeper)}/local-files/again`, undefined, "tonight")).toBe(200);
   writeFileSync(join(keeper.root, "sent.zip"), "somebody's letters");
   expect(await put(`${urlOf(keeper)}/local-files/again`, undefined, "tomorrow")).toBe(400);
@@ -154,7 +270,11 @@ test("a body larger than any document is asked for, and taken in one piece", asy
   const body = randomBytes(20 * 1024 * 1024);
   const status = await new Promise<number>((resolve, reject) => {
     const headers = { ...octets, "content-length": body.length, expect: "100-continue" };
-    const request = httpRequest(`${urlOf(keeper)}/local-files/large`, { method: "PUT", headers }, (response) => resolve(response.resume().statusCode ?? 0));
+    const request = httpRequest(
+      `${urlOf(keeper)}/local-files/large`,
+      { method: "PUT", headers },
+      (response) => resolve(response.resume().statusCode ?? 0),
+    );
     request.on("error", reject);
     request.on("continue", () => request.end(body));
     request.flushHeaders();

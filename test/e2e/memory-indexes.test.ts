@@ -8,10 +8,25 @@ const memory = "/core/in-memory-document-index";
 const scratch = "/core/scratch-index";
 const root = temporaryDirectory();
 const uri = (name: string) => pathToFileURL(join(root, name)).href;
-const start = () => serve(["--data-dir", join(root, "data"), "--memory-index", scratch, "--factory", `/core/scratch=acme:Note@${scratch}`]);
+const start = () =>
+  serve([
+    "--data-dir",
+    join(root, "data"),
+    "--memory-index",
+    scratch,
+    "--factory",
+    `/core/scratch=acme:Note@${scratch}`,
+  ]);
 
-async function manage({ url }: ServedHost, kind: "BackupRequest" | "RestoreRequest", fields: object): Promise<{ status: number; message: string }> {
-  const { status, body } = await ask(`${url}/core/management`, "PATCH", { kind: kindPrefix + kind, ...fields });
+async function manage(
+  { url }: ServedHost,
+  kind: "BackupRequest" | "RestoreRequest",
+  fields: object,
+): Promise<{ status: number; message: string }> {
+  const { status, body } = await ask(`${url}/core/management`, "PATCH", {
+    kind: kindPrefix + kind,
+    ...fields,
+  });
   return { status, message: typeof body["message"] === "string" ? body["message"] : "" };
 }
 const post = async ({ url }: ServedHost, factory: string, name: string) =>
@@ -22,33 +37,82 @@ test("in-memory indexes are backed up, incrementally too, and restored by either
   let host = await start();
   await post(host, "/core/in-memory-examples", "one");
   const byIndex = { destination: uri("memory"), backupType: "DIRECTORY", indexServiceLink: memory };
-  const byService = { destination: uri("memory"), backupType: "DIRECTORY", backupServiceLink: `${memory}-backup` };
+  const byService = {
+    destination: uri("memory"),
+    backupType: "DIRECTORY",
+    backupServiceLink: `${memory}-backup`,
+  };
   expect((await manage(host, "BackupRequest", byIndex)).status).toBe(200);
   await post(host, "/core/in-memory-examples", "two");
   expect((await manage(host, "BackupRequest", byService)).status).toBe(200);
-  const backups = (await ask(`${host.url}/v1/backups?uri=${uri("memory")}`)).body["backups"] as { backup: { segments: { kind: string }[]; indexLink: string } }[];
-  expect(backups.map(({ backup }) => [backup.indexLink, backup.segments.map(({ kind }) => kind)])).toEqual([[memory, ["SEGMENT_KIND_BASE", "SEGMENT_KIND_DELTA"]]]);
+  const backups = (await ask(`${host.url}/v1/backups?uri=${uri("memory")}`)).body["backups"] as {
+    backup: { segments: { kind: string }[]; indexLink: string };
+  }[];
+  expect(
+    backups.map(({ backup }) => [backup.indexLink, backup.segments.map(({ kind }) => kind)]),
+  ).toEqual([[memory, ["SEGMENT_KIND_BASE", "SEGMENT_KIND_DELTA"]]]);
   await post(host, "/core/scratch", "note");
-  expect((await manage(host, "BackupRequest", { destination: uri("scratch.zip"), indexServiceLink: scratch })).status).toBe(200);
+  expect(
+    (
+      await manage(host, "BackupRequest", {
+        destination: uri("scratch.zip"),
+        indexServiceLink: scratch,
+      })
+    ).status,
+  ).toBe(200);
   expect(await statusOf(host, "/core/in-memory-examples/one")).toBe(200);
 
   await host.stop("SIGTERM");
   host = await start();
   expect(await statusOf(host, "/core/in-memory-examples/one")).toBe(404);
   expect(await statusOf(host, "/core/scratch/note")).toBe(404);
-  expect((await manage(host, "RestoreRequest", { destination: uri("memory"), backupServiceLink: `${memory}-backup` })).status).toBe(200);
+  expect(
+    (
+      await manage(host, "RestoreRequest", {
+        destination: uri("memory"),
+        backupServiceLink: `${memory}-backup`,
+      })
+    ).status,
+  ).toBe(200);
   // No restart, and from the answer on.
-  expect([await statusOf(host, "/core/in-memory-examples/one"), await statusOf(host, "/core/in-memory-examples/two")]).toEqual([200, 200]);
-  expect((await manage(host, "RestoreRequest", { destination: uri("scratch.zip"), indexServiceLink: scratch })).status).toBe(200);
+  expect([
+    await statusOf(host, "/core/in-memory-examples/one"),
+    await statusOf(host, "/core/in-memory-examples/two"),
+  ]).toEqual([200, 200]);
+  expect(
+    (
+      await manage(host, "RestoreRequest", {
+        destination: uri("scratch.zip"),
+        indexServiceLink: scratch,
+      })
+    ).status,
+  ).toBe(200);
   expect(await statusOf(host, "/core/scratch/note")).toBe(200);
 
   await post(host, "/core/examples", "durable");
-  for (const fields of [{}, { backupServiceLink: "/core/document-index-backup" }, { indexServiceLink: null }]) {
+  for (const fields of [
+    {},
+    { backupServiceLink: "/core/document-index-backup" },
+    { indexServiceLink: null },
+  ]) {
     const refused = await manage(host, "RestoreRequest", { destination: uri("memory"), ...fields });
-    expect([refused.status, refused.message]).toEqual([400, expect.stringContaining(`is of ${memory}, not of /core/document-index`)]);
+    expect([refused.status, refused.message]).toEqual([
+      400,
+      expect.stringContaining(`is of ${memory}, not of /core/document-index`),
+    ]);
   }
   expect(await statusOf(host, "/core/examples/durable")).toBe(200);
-  expect((await manage(host, "RestoreRequest", { destination: uri("memory"), indexServiceLink: "/core/document-index" })).status).toBe(200);
+  expect(
+    (
+      await manage(host, "RestoreRequest", {
+        destination: uri("memory"),
+        indexServiceLink: "/core/document-index",
+      })
+    ).status,
+  ).toBe(200);
   expect(await statusOf(host, "/core/examples/durable")).toBe(404);
-  expect((await ask(`${host.url}/core/document-index?documentSelfLink=/core/in-memory-examples/two`)).status).toBe(200);
+  expect(
+    (await ask(`${host.url}/core/document-index?documentSelfLink=/core/in-memory-examples/two`))
+      .status,
+  ).toBe(200);
 });

@@ -9,9 +9,14 @@ import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 
 const address = ({ host }: HostFixture) => `http://127.0.0.1:${host.httpAddress.port}`;
 
-async function scrape(fixture: HostFixture): Promise<{ families: Map<string, Family>; value(series: string): number | undefined }> {
+async function scrape(
+  fixture: HostFixture,
+): Promise<{ families: Map<string, Family>; value(series: string): number | undefined }> {
   const answer = await fetch(`${address(fixture)}/metrics`);
-  expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "text/plain; version=0.0.4; charset=utf-8"]);
+  expect([answer.status, answer.headers.get("content-type")]).toEqual([
+    200,
+    "text/plain; version=0.0.4; charset=utf-8",
+  ]);
   const families = parseExposition(await answer.text());
   const all = new Map([...families.values()].flatMap(({ samples }) => [...samples]));
   return { families, value: (series) => all.get(series) };
@@ -46,13 +51,25 @@ test("backups, restores and failures move the figures, each its own", async () =
   expect(first.value(`holdfast_backup_size_bytes${labels}`)).toBe(backup.backup.sizeBytes);
   expect(first.value(`holdfast_backup_age_seconds${labels}`)).toBeLessThan(60);
   expect(first.value(`holdfast_backup_failing${labels}`)).toBe(0);
-  expect(Math.abs((first.value(`holdfast_backup_last_success_timestamp_seconds${labels}`) ?? 0) - Date.now() / 1000)).toBeLessThan(60);
-  expect(first.value(`holdfast_backup_window_latest_timestamp_seconds${labels}`)).toBe(backup.backup.window.latestMicros / 1e6);
+  expect(
+    Math.abs(
+      (first.value(`holdfast_backup_last_success_timestamp_seconds${labels}`) ?? 0) -
+        Date.now() / 1000,
+    ),
+  ).toBeLessThan(60);
+  expect(first.value(`holdfast_backup_window_latest_timestamp_seconds${labels}`)).toBe(
+    backup.backup.window.latestMicros / 1e6,
+  );
   expect(first.value('holdfast_operations_total{kind="backup",outcome="done"}')).toBe(1);
   expect(first.value('holdfast_operation_bytes_total{kind="backup"}')).toBe(backup.bytesWritten);
   expect(first.value('holdfast_operation_duration_seconds_count{kind="backup"}')).toBe(1);
-  expect([first.value(`holdfast_index_documents{${durable}}`), first.value(`holdfast_index_versions{${durable}}`)]).toEqual([1, 2]);
-  expect(first.value(`holdfast_index_position_timestamp_seconds{${durable}}`)).toBe(backup.backup.positionMicros / 1e6);
+  expect([
+    first.value(`holdfast_index_documents{${durable}}`),
+    first.value(`holdfast_index_versions{${durable}}`),
+  ]).toEqual([1, 2]);
+  expect(first.value(`holdfast_index_position_timestamp_seconds{${durable}}`)).toBe(
+    backup.backup.positionMicros / 1e6,
+  );
 
   await fixture.restore("b");
   await expect(fixture.restore("nowhere")).rejects.toThrow();
@@ -67,8 +84,12 @@ test("backups, restores and failures move the figures, each its own", async () =
   const failed = await scrape(fixture);
   expect(failed.value('holdfast_operations_total{kind="backup",outcome="failed"}')).toBe(1);
   expect(failed.value(`holdfast_backup_failing${labels}`)).toBe(1);
-  expect(failed.value(`holdfast_backup_last_failure_timestamp_seconds${labels}`)).toBeGreaterThan(1.7e9);
-  expect(failed.value(`holdfast_backup_last_success_timestamp_seconds${labels}`)).toBe(first.value(`holdfast_backup_last_success_timestamp_seconds${labels}`));
+  expect(failed.value(`holdfast_backup_last_failure_timestamp_seconds${labels}`)).toBeGreaterThan(
+    1.7e9,
+  );
+  expect(failed.value(`holdfast_backup_last_success_timestamp_seconds${labels}`)).toBe(
+    first.value(`holdfast_backup_last_success_timestamp_seconds${labels}`),
+  );
   rmdirSync(lease);
   await fixture.backup("b");
   expect((await scrape(fixture)).value(`holdfast_backup_failing${labels}`)).toBe(0);
@@ -77,15 +98,27 @@ test("backups, restores and failures move the figures, each its own", async () =
 test("an operation is counted while it runs, and as cancelled when it was", async () => {
   let release = () => {};
   const held = new Promise<void>((resolve) => (release = resolve));
-  const fixture = await hostFixture({ seams: { ...systemSeams, step: (name) => (name === "backup:snapshot-taken" ? held : Promise.resolve()) } });
+  const fixture = await hostFixture({
+    seams: {
+      ...systemSeams,
+      step: (name) => (name === "backup:snapshot-taken" ? held : Promise.resolve()),
+    },
+  });
   await fixture.put("a", { n: 1 });
-  const { name } = await fixture.host.management.backup({ destination: fixture.uri("b"), container: "DIRECTORY", indexLink: "/core/document-index" });
+  const { name } = await fixture.host.management.backup({
+    destination: fixture.uri("b"),
+    container: "DIRECTORY",
+    indexLink: "/core/document-index",
+  });
   expect((await scrape(fixture)).value('holdfast_operations_running{kind="backup"}')).toBe(1);
   const cancelled = fixture.host.operations.cancel(name);
   release();
   await cancelled;
   const after = await scrape(fixture);
-  expect([after.value('holdfast_operations_running{kind="backup"}'), after.value('holdfast_operations_total{kind="backup",outcome="cancelled"}')]).toEqual([0, 1]);
+  expect([
+    after.value('holdfast_operations_running{kind="backup"}'),
+    after.value('holdfast_operations_total{kind="backup",outcome="cancelled"}'),
+  ]).toEqual([0, 1]);
   // Nobody needs to be woken by what somebody called off.
   expect([...(after.families.get("holdfast_backup_failing")?.samples ?? [])]).toEqual([]);
 });
@@ -94,21 +127,35 @@ test("requests are counted by their way in and what they ask for, never by links
   const fixture = await hostFixture();
   const url = address(fixture);
   const json = { "content-type": "application/json" };
-  await fetch(`${url}/things`, { method: "POST", headers: json, body: '{"documentSelfLink":"secret-name"}' });
-  for (const name of ["secret-name", "secret-other", "secret-name?x=1"]) await fetch(`${url}/things/${name}`);
+  await fetch(`${url}/things`, {
+    method: "POST",
+    headers: json,
+    body: '{"documentSelfLink":"secret-name"}',
+  });
+  for (const name of ["secret-name", "secret-other", "secret-name?x=1"])
+    await fetch(`${url}/things/${name}`);
   await fetch(`${url}/secret/path`);
   await fetch(`${url}/v1/operations/secret-operation`);
   await fetch(`${url}/v1/transfers/secret-transfer:download`);
   await fetch(`${url}/local-files/secret-file`);
-  await fetch(`${url}/holdfast.management.v1.ManagementService/GetHost`, { method: "POST", headers: json, body: "{}" });
-  await fetch(`${url}/holdfast.management.v1.ManagementService/SecretMethod`, { method: "POST", headers: json, body: "{}" });
+  await fetch(`${url}/holdfast.management.v1.ManagementService/GetHost`, {
+    method: "POST",
+    headers: json,
+    body: "{}",
+  });
+  await fetch(`${url}/holdfast.management.v1.ManagementService/SecretMethod`, {
+    method: "POST",
+    headers: json,
+    body: "{}",
+  });
   const channel = createChannel(`127.0.0.1:${fixture.host.grpcAddress.port}`);
   const client = createClient(ManagementServiceDefinition, channel);
   await client.getHost({});
   await client.deleteTransfer({ name: "transfers/none" }).catch(() => undefined);
   channel.close();
   const { families, value } = await scrape(fixture);
-  const total = (surface: string, method: string, status: string) => value(`holdfast_requests_total{surface="${surface}",method="${method}",status="${status}"}`);
+  const total = (surface: string, method: string, status: string) =>
+    value(`holdfast_requests_total{surface="${surface}",method="${method}",status="${status}"}`);
   expect(total("xenon", "POST /things", "2xx")).toBe(1);
   expect(total("xenon", "GET /things/{name}", "2xx")).toBe(2);
   expect(total("xenon", "GET /things/{name}", "4xx")).toBe(1);
@@ -120,10 +167,20 @@ test("requests are counted by their way in and what they ask for, never by links
   expect(total("connect", "holdfast.management.v1.ManagementService/GetHost", "2xx")).toBe(1);
   expect(total("grpc", "holdfast.management.v1.ManagementService/GetHost", "2xx")).toBe(1);
   expect(total("grpc", "holdfast.management.v1.ManagementService/DeleteTransfer", "4xx")).toBe(1);
-  expect(value('holdfast_request_duration_seconds_count{surface="xenon",method="GET /things/{name}"}')).toBe(3);
+  expect(
+    value('holdfast_request_duration_seconds_count{surface="xenon",method="GET /things/{name}"}'),
+  ).toBe(3);
   // This scrape alone.
-  expect([...(families.get("holdfast_requests_in_flight")?.samples ?? [])].filter(([, count]) => count !== 0)).toEqual([['holdfast_requests_in_flight{surface="other"}', 1]]);
-  expect([...families.values()].flatMap(({ samples }) => [...samples.keys()]).filter((series) => series.includes("ecret"))).toEqual([]);
+  expect(
+    [...(families.get("holdfast_requests_in_flight")?.samples ?? [])].filter(
+      ([, count]) => count !== 0,
+    ),
+  ).toEqual([['holdfast_requests_in_flight{surface="other"}', 1]]);
+  expect(
+    [...families.values()]
+      .flatMap(({ samples }) => [...samples.keys()])
+      .filter((series) => series.includes("ecret")),
+  ).toEqual([]);
 });
 
 test("automatic backups, transfers and a held up event loop show", async () => {
@@ -132,7 +189,10 @@ test("automatic backups, transfers and a held up event loop show", async () => {
   await fixture.host.control.configureAutoBackup(true);
   const end = Date.now() + 20_000;
   while (fixture.host.control.autoBackup().state !== "CURRENT" && Date.now() < end) await sleep(10);
-  const held = await fixture.host.streams.prepare({ indexLink: "/core/document-index" }, new AbortController().signal);
+  const held = await fixture.host.streams.prepare(
+    { indexLink: "/core/document-index" },
+    new AbortController().signal,
+  );
   await scrape(fixture);
   // What comes first after a reading is what the next one counts from.
   await sleep(60);
@@ -143,8 +203,15 @@ test("automatic backups, transfers and a held up event loop show", async () => {
   expect(value('holdfast_auto_backup_state{state="current"}')).toBe(1);
   expect(value('holdfast_auto_backup_runs_total{outcome="performed"}')).toBeGreaterThan(0);
   expect(value("holdfast_auto_backup_bytes_total")).toBeGreaterThan(0);
-  expect(value(`holdfast_backup_age_seconds{${durable},destination="${fixture.uri("data/auto-backup")}"}`)).toBeGreaterThanOrEqual(0);
-  expect([value('holdfast_transfers{direction="download"}'), value('holdfast_streams_in_progress{direction="download"}')]).toEqual([1, 1]);
+  expect(
+    value(
+      `holdfast_backup_age_seconds{${durable},destination="${fixture.uri("data/auto-backup")}"}`,
+    ),
+  ).toBeGreaterThanOrEqual(0);
+  expect([
+    value('holdfast_transfers{direction="download"}'),
+    value('holdfast_streams_in_progress{direction="download"}'),
+  ]).toEqual([1, 1]);
   expect(value('holdfast_transfer_bytes{direction="download"}')).toBe(held.transfer.sizeBytes);
   expect(value(`holdfast_backup_age_seconds{${durable},destination="transfer:"}`)).toBeLessThan(60);
   expect(value("nodejs_eventloop_lag_max_seconds")).toBeGreaterThan(0.2);
@@ -154,22 +221,39 @@ test("automatic backups, transfers and a held up event loop show", async () => {
 
 test("who scrapes at the same time shares one reading", async () => {
   const fixture = await hostFixture();
-  const texts = await Promise.all(Array.from({ length: 8 }, async () => (await fetch(`${address(fixture)}/metrics`)).text()));
+  const texts = await Promise.all(
+    Array.from({ length: 8 }, async () => (await fetch(`${address(fixture)}/metrics`)).text()),
+  );
   for (const text of texts) parseExposition(text);
   expect(new Set(texts).size).toBeLessThan(8);
 });
 
 test("metrics take the role read where there are tokens, and GET alone", async () => {
   const fixture = await hostFixture({ tokens: "reader read\nwriter write\nbacker backup\n" });
-  const status = async (token?: string, method = "GET") => (await fetch(`${address(fixture)}/metrics`, { method, headers: token === undefined ? {} : { authorization: `Bearer ${token}` } })).status;
+  const status = async (token?: string, method = "GET") =>
+    (
+      await fetch(`${address(fixture)}/metrics`, {
+        method,
+        headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+      })
+    ).status;
   expect([await status(), await status("nobody"), await status("backer")]).toEqual([401, 401, 403]);
-  expect([await status("reader"), await status("writer"), await status("reader", "HEAD"), await status("reader", "POST")]).toEqual([200, 200, 200, 405]);
+  expect([
+    await status("reader"),
+    await status("writer"),
+    await status("reader", "HEAD"),
+    await status("reader", "POST"),
+  ]).toEqual([200, 200, 200, 405]);
 });
 
 test("two hosts of one process have figures of their own", async () => {
   const [one, other] = [await hostFixture(), await hostFixture()];
   await one.put("a", { n: 1 });
   await one.backup("b");
-  expect((await scrape(one)).value('holdfast_operations_total{kind="backup",outcome="done"}')).toBe(1);
-  expect((await scrape(other)).value('holdfast_operations_total{kind="backup",outcome="done"}')).toBe(0);
+  expect((await scrape(one)).value('holdfast_operations_total{kind="backup",outcome="done"}')).toBe(
+    1,
+  );
+  expect(
+    (await scrape(other)).value('holdfast_operations_total{kind="backup",outcome="done"}'),
+  ).toBe(0);
 });

@@ -13,7 +13,10 @@ afterEach(async () => {
 });
 
 async function offline(fixture: HostFixture, dataDirectory?: string) {
-  const opened = await openOffline({ stateDirectory: join(fixture.root, "state"), ...(dataDirectory !== undefined && { dataDirectory }) });
+  const opened = await openOffline({
+    stateDirectory: join(fixture.root, "state"),
+    ...(dataDirectory !== undefined && { dataDirectory }),
+  });
   open.add(opened);
   const management = createClient(ManagementService, opened.transport);
   const operations = createClient(Operations, opened.transport);
@@ -41,7 +44,9 @@ test("a backup is put into a missing data directory, on which a host goes on", a
   const contents = await fixture.contents();
   await fixture.stop();
   const { management, finish, close } = await offline(fixture, join(fixture.root, "data-2"));
-  expect(await finish(management.restore({ source: fixture.uri("backup") }))).toMatchObject({ case: "response" });
+  expect(await finish(management.restore({ source: fixture.uri("backup") }))).toMatchObject({
+    case: "response",
+  });
   await close();
   await fixture.restart({ dataDirectory: join(fixture.root, "data-2") });
   expect(await fixture.contents()).toEqual(contents);
@@ -52,7 +57,9 @@ test("a restore that fails or is cancelled takes the directory that was made for
   const fixture = await backedUp();
   const target = join(fixture.root, "data-2");
   const failing = await offline(fixture, target);
-  expect(await failing.finish(failing.management.restore({ source: fixture.uri("nothing") }))).toMatchObject({ case: "error" });
+  expect(
+    await failing.finish(failing.management.restore({ source: fixture.uri("nothing") })),
+  ).toMatchObject({ case: "error" });
   await failing.close();
   expect(existsSync(target)).toBe(false);
   const cancelling = await offline(fixture, target);
@@ -61,7 +68,9 @@ test("a restore that fails or is cancelled takes the directory that was made for
   await cancelling.close();
   expect(existsSync(target)).toBe(false);
   const again = await offline(fixture, target);
-  expect(await again.finish(again.management.restore({ source: fixture.uri("backup") }))).toMatchObject({ case: "response" });
+  expect(
+    await again.finish(again.management.restore({ source: fixture.uri("backup") })),
+  ).toMatchObject({ case: "response" });
 });
 
 test("a directory that holds anything is refused and left as it is; what a killed restore left is gone on with", async () => {
@@ -69,10 +78,17 @@ test("a directory that holds anything is refused and left as it is; what a kille
   const target = join(fixture.root, "full");
   mkdirSync(target);
   writeFileSync(join(target, "letter"), "mine");
-  await expect(offline(fixture, target)).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED", message: expect.stringContaining("letter") });
+  await expect(offline(fixture, target)).rejects.toMatchObject({
+    reason: "DESTINATION_OCCUPIED",
+    message: expect.stringContaining("letter"),
+  });
   expect(readdirSync(target)).toEqual(["letter"]);
-  await expect(offline(fixture, join(fixture.root, "backup"))).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED" });
-  await expect(offline(fixture, join(fixture.root, "data"))).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED" });
+  await expect(offline(fixture, join(fixture.root, "backup"))).rejects.toMatchObject({
+    reason: "DESTINATION_OCCUPIED",
+  });
+  await expect(offline(fixture, join(fixture.root, "data"))).rejects.toMatchObject({
+    reason: "DESTINATION_OCCUPIED",
+  });
   // As a kill leaves it: an empty index, a lock that nobody holds, something half fetched.
   const killed = join(fixture.root, "killed");
   await (await hostFixture({}, join(fixture.root, "other"))).stop();
@@ -82,9 +98,14 @@ test("a directory that holds anything is refused and left as it is; what a kille
   mkdirSync(join(killed, "temporary", "half"), { recursive: true });
   expect(readdirSync(killed).sort()).toEqual(["document-index", "lock.sqlite", "temporary"]);
   const again = await offline(fixture, killed);
-  expect(await again.finish(again.management.restore({ source: fixture.uri("backup") }))).toMatchObject({ case: "response" });
+  expect(
+    await again.finish(again.management.restore({ source: fixture.uri("backup") })),
+  ).toMatchObject({ case: "response" });
   await again.close();
-  await expect(offline(fixture, killed)).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED", message: expect.stringContaining("documents") });
+  await expect(offline(fixture, killed)).rejects.toMatchObject({
+    reason: "DESTINATION_OCCUPIED",
+    message: expect.stringContaining("documents"),
+  });
   rmSync(killed, { recursive: true });
 });
 
@@ -100,6 +121,9 @@ test("what takes a host is told so, and what is checked is remembered beside, no
   await finish(management.verifyBackup({ uri: fixture.uri("backup") }));
   await close();
   const later = await offline(fixture);
-  expect((await later.management.listBackups({ uri: fixture.uri("backup") })).backups[0]?.lastVerification?.passed).toBe(true);
+  expect(
+    (await later.management.listBackups({ uri: fixture.uri("backup") })).backups[0]
+      ?.lastVerification?.passed,
+  ).toBe(true);
   expect(readdirSync(join(fixture.root, "backup")).sort()).toEqual(before);
 });

@@ -13,7 +13,10 @@ test("a backup under load is one cut: all that was acknowledged before it, and o
   const load = Promise.all(
     acknowledged.map(async (_, writer) => {
       for (let n = 1; !stop; n += 1) {
-        await fixture.host.documents.create("/things", JSON.stringify({ documentSelfLink: `w${writer}-${n}`, writer, n }));
+        await fixture.host.documents.create(
+          "/things",
+          JSON.stringify({ documentSelfLink: `w${writer}-${n}`, writer, n }),
+        );
         acknowledged[writer] = n;
       }
     }),
@@ -26,11 +29,17 @@ test("a backup under load is one cut: all that was acknowledged before it, and o
   }
   stop = true;
   await load;
-  for (const [name, floor] of [["dir", floors[3]], ["b.zip", floors[2]]] as const) {
+  for (const [name, floor] of [
+    ["dir", floors[3]],
+    ["b.zip", floors[2]],
+  ] as const) {
     await fixture.restore(name);
     const restored = Object.keys(await fixture.contents());
     for (let writer = 0; writer < writers; writer += 1) {
-      const numbers = restored.filter((key) => key.startsWith(`w${writer}-`)).map((key) => Number(key.split("-")[1])).sort((a, b) => a - b);
+      const numbers = restored
+        .filter((key) => key.startsWith(`w${writer}-`))
+        .map((key) => Number(key.split("-")[1]))
+        .sort((a, b) => a - b);
       expect(numbers).toEqual(numbers.map((_, i) => i + 1));
       expect(numbers.length).toBeGreaterThanOrEqual(floor?.[writer] ?? 0);
     }
@@ -41,7 +50,14 @@ test("while a restore runs reads never fail and never mix, and writes are refuse
   const fixture = await hostFixture();
   const count = 3000;
   const all = (state: string) =>
-    Promise.all(Array.from({ length: count }, (_, i) => fixture.host.documents[state === "one" ? "create" : "replace"](state === "one" ? "/things" : `/things/d${i}`, JSON.stringify({ ...(state === "one" && { documentSelfLink: `d${i}` }), state }))));
+    Promise.all(
+      Array.from({ length: count }, (_, i) =>
+        fixture.host.documents[state === "one" ? "create" : "replace"](
+          state === "one" ? "/things" : `/things/d${i}`,
+          JSON.stringify({ ...(state === "one" && { documentSelfLink: `d${i}` }), state }),
+        ),
+      ),
+    );
   await all("one");
   await fixture.backup("dir");
   await all("two");
@@ -50,9 +66,16 @@ test("while a restore runs reads never fail and never mix, and writes are refuse
   let listings = 0;
   const reader = (async () => {
     while (!stop) {
-      const { documents } = await fixture.host.documents.list({ factoryPath: "/things", expand: true, limit: 5000 });
-      const states = new Set(documents.map(({ body }) => (JSON.parse(body) as { state: string }).state));
-      if (documents.length !== count || states.size !== 1) mixed.push(`${documents.length} ${[...states].join()}`);
+      const { documents } = await fixture.host.documents.list({
+        factoryPath: "/things",
+        expand: true,
+        limit: 5000,
+      });
+      const states = new Set(
+        documents.map(({ body }) => (JSON.parse(body) as { state: string }).state),
+      );
+      if (documents.length !== count || states.size !== 1)
+        mixed.push(`${documents.length} ${[...states].join()}`);
       await fixture.host.documents.get("/things/d7");
       listings += 1;
     }
@@ -65,7 +88,8 @@ test("while a restore runs reads never fail and never mix, and writes are refuse
       try {
         await fixture.host.documents.create("/memory-things", "{}");
         await fixture.host.documents.create("/core/examples", '{"name":"w"}');
-        if (refusedSince !== undefined) refusedFor = Math.max(refusedFor, performance.now() - refusedSince);
+        if (refusedSince !== undefined)
+          refusedFor = Math.max(refusedFor, performance.now() - refusedSince);
         refusedSince = undefined;
       } catch (error) {
         refusals.add((error as { reason: string }).reason);
@@ -88,9 +112,20 @@ test("a page token does not lead from one lineage into another", async () => {
   const fixture = await hostFixture();
   for (let i = 0; i < 5; i += 1) await fixture.put(`d${i}`, {});
   await fixture.backup("dir");
-  const { nextPageToken = "" } = await fixture.host.documents.list({ factoryPath: "/things", expand: true, limit: 2 });
+  const { nextPageToken = "" } = await fixture.host.documents.list({
+    factoryPath: "/things",
+    expand: true,
+    limit: 2,
+  });
   await fixture.restore("dir");
-  await expect(fixture.host.documents.list({ factoryPath: "/things", expand: true, limit: 2, pageToken: nextPageToken })).rejects.toMatchObject({ code: "ABORTED" });
+  await expect(
+    fixture.host.documents.list({
+      factoryPath: "/things",
+      expand: true,
+      limit: 2,
+      pageToken: nextPageToken,
+    }),
+  ).rejects.toMatchObject({ code: "ABORTED" });
 });
 
 test("a second restore of an index is refused while one runs; the other index is not disturbed", async () => {
@@ -99,7 +134,9 @@ test("a second restore of an index is refused while one runs; the other index is
   await fixture.backup("dir");
   const both = await Promise.allSettled([fixture.restore("dir"), fixture.restore("dir")]);
   expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
-  expect(both.find(({ status }) => status === "rejected")).toMatchObject({ reason: { reason: "RESTORE_IN_PROGRESS", code: "ABORTED" } });
+  expect(both.find(({ status }) => status === "rejected")).toMatchObject({
+    reason: { reason: "RESTORE_IN_PROGRESS", code: "ABORTED" },
+  });
 });
 
 test("times go on above all that were ever handed out, over restores and undos", async () => {
@@ -118,7 +155,10 @@ test("times go on above all that were ever handed out, over restores and undos",
 
 test("an undo is a lineage of its own and can itself be undone; with nothing to undo it is refused", async () => {
   const fixture = await hostFixture();
-  const undo = () => fixture.finish<{ lineage: string }>(fixture.host.management.undoRestore("/core/document-index"));
+  const undo = () =>
+    fixture.finish<{ lineage: string }>(
+      fixture.host.management.undoRestore("/core/document-index"),
+    );
   await expect(undo()).rejects.toMatchObject({ reason: "NOTHING_TO_UNDO" });
   await fixture.put("a", { n: 1 });
   await fixture.backup("dir");
@@ -152,7 +192,9 @@ test("after a restore the backup goes on as a new chain beside the old one, whic
   expect((await management.listBackups(uri)).map(({ backup }) => backup?.number)).toEqual([4, 2]);
   await fixture.restore("dir", { manifest: old.name });
   expect(await fixture.contents()).toEqual({ a: '{"n":2}' });
-  await expect(management.pruneBackups(uri, ["manifest-0000000009-0123456789abcdef.json"])).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
+  await expect(
+    management.pruneBackups(uri, ["manifest-0000000009-0123456789abcdef.json"]),
+  ).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
   const planned = await management.pruneBackups(uri, [old.name], true);
   expect(readdirSync(directory)).toEqual(expect.arrayContaining(planned.removedFiles));
   const pruned = await management.pruneBackups(uri, [old.name]);
@@ -166,7 +208,14 @@ test("a cancelled backup and a cancelled restore end soon, leave nothing, and th
   const fixture = await hostFixture();
   const pad = "x".repeat(4000);
   for (let round = 0; round < 4; round += 1) {
-    await Promise.all(Array.from({ length: 3000 }, (_, i) => fixture.host.documents.create("/things", JSON.stringify({ documentSelfLink: `d${round}-${i}`, pad }))));
+    await Promise.all(
+      Array.from({ length: 3000 }, (_, i) =>
+        fixture.host.documents.create(
+          "/things",
+          JSON.stringify({ documentSelfLink: `d${round}-${i}`, pad }),
+        ),
+      ),
+    );
   }
   const { management, operations } = fixture.host;
   const indexLink = "/core/document-index";
@@ -184,12 +233,18 @@ test("a cancelled backup and a cancelled restore end soon, leave nothing, and th
   for (const container of ["DIRECTORY", "ZIP"] as const) {
     const name = container === "ZIP" ? "b.zip" : "dir";
     for (const waitMs of [10, 60, 150]) {
-      const { name: operation } = await management.backup({ destination: fixture.uri(name), container, indexLink });
+      const { name: operation } = await management.backup({
+        destination: fixture.uri(name),
+        container,
+        indexLink,
+      });
       await new Promise((resolve) => setTimeout(resolve, waitMs));
       if (!operations.get(operation).done) await cancelled(operation);
     }
   }
-  const left = readdirSync(fixture.root, { recursive: true }).map(String).filter((name) => /holdfast-|lease/.test(name));
+  const left = readdirSync(fixture.root, { recursive: true })
+    .map(String)
+    .filter((name) => /holdfast-|lease/.test(name));
   expect(left).toEqual([]);
   await fixture.backup("dir");
   for (const waitMs of [30, 200, 400]) {
@@ -213,9 +268,16 @@ test("pruned versions bound the window of a backup, which says so and names the 
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   const { backup } = await fixture.backup("dir");
-  expect(backup.window).toMatchObject({ earliestMicros: times[4], boundingLink: "/things/a", historyStartMicros: times[0] });
+  expect(backup.window).toMatchObject({
+    earliestMicros: times[4],
+    boundingLink: "/things/a",
+    historyStartMicros: times[0],
+  });
   const at = (micros: number) => fixture.restore("dir", { targetTimeMicros: BigInt(micros) });
-  await expect(at((times[4] ?? 0) - 1)).rejects.toMatchObject({ code: "OUT_OF_RANGE", message: expect.stringContaining("/things/a") as string });
+  await expect(at((times[4] ?? 0) - 1)).rejects.toMatchObject({
+    code: "OUT_OF_RANGE",
+    message: expect.stringContaining("/things/a") as string,
+  });
   await at(times[4] ?? 0);
   expect(await fixture.contents()).toEqual({ a: '{"n":4}' });
   await fixture.restore("dir", { targetTimeMicros: 0n, lenientTargetTime: true });
@@ -236,7 +298,9 @@ test("an in-memory index is backed up and restored without a restart, and is emp
   expect((await documents.get("/memory-things/a")).body).toBe('{"n":2}');
   expect(await fixture.contents()).toEqual({ durable: "{}" });
   await fixture.restart();
-  await expect(fixture.host.documents.get("/memory-things/a")).rejects.toMatchObject({ code: "NOT_FOUND" });
+  await expect(fixture.host.documents.get("/memory-things/a")).rejects.toMatchObject({
+    code: "NOT_FOUND",
+  });
   await fixture.restore("memory", { indexLink });
   expect((await fixture.host.documents.get("/memory-things/a")).version).toBe(1);
 });

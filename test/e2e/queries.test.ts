@@ -9,7 +9,12 @@ interface Task {
 
 const everything = { term: { propertyName: "documentKind", matchValue: "test:kind" } };
 
-async function call(fixture: HostFixture, method: string, path: string, body?: object): Promise<{ status: number; task: Task }> {
+async function call(
+  fixture: HostFixture,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<{ status: number; task: Task }> {
   const { host, port } = fixture.host.httpAddress;
   const response = await fetch(`http://${host}:${port}${path}`, {
     method,
@@ -19,7 +24,10 @@ async function call(fixture: HostFixture, method: string, path: string, body?: o
   return { status: response.status, task: (text === "" ? {} : JSON.parse(text)) as Task };
 }
 const query = (fixture: HostFixture, querySpec: object, isDirect = true) =>
-  call(fixture, "POST", "/core/query-tasks", { taskInfo: { isDirect }, querySpec: { query: everything, ...querySpec } });
+  call(fixture, "POST", "/core/query-tasks", {
+    taskInfo: { isDirect },
+    querySpec: { query: everything, ...querySpec },
+  });
 
 test("pages and polled results of one moment end when the index is restored, and say so", async () => {
   const fixture = await hostFixture();
@@ -38,7 +46,15 @@ test("pages and polled results of one moment end when the index is restored, and
     const { status, task } = await call(fixture, "GET", link);
     expect([status, task.message]).toEqual([409, expect.stringMatching(/run it again/)]);
   }
-  expect(await call(fixture, "GET", documentSelfLink)).toMatchObject({ status: 200, task: { taskInfo: { stage: "FAILED", failure: { statusCode: 409, message: expect.stringMatching(/run it again/) as unknown } } } });
+  expect(await call(fixture, "GET", documentSelfLink)).toMatchObject({
+    status: 200,
+    task: {
+      taskInfo: {
+        stage: "FAILED",
+        failure: { statusCode: 409, message: expect.stringMatching(/run it again/) as unknown },
+      },
+    },
+  });
   expect((await query(fixture, {})).task.results?.documentCount).toBe(5);
 });
 
@@ -46,23 +62,39 @@ test("the past is answered as it was, over a restore too, and refused where it w
   const fixture = await hostFixture({ retainedVersions: 2, historyMs: 0 });
   const times: number[] = [];
   for (let i = 0; i < 4; i += 1) times.push(await fixture.put("a", { i }));
-  const pruned = async () => (await fixture.host.documents.listVersions(`${factoryPath}/a`, 10)).length === 2;
+  const pruned = async () =>
+    (await fixture.host.documents.listVersions(`${factoryPath}/a`, 10)).length === 2;
   while (!(await pruned())) await new Promise((resolve) => setTimeout(resolve, 50));
   const [first = 0, , third = 0] = times;
-  const snapshot = (at: number) => query(fixture, { options: ["TIME_SNAPSHOT"], timeSnapshotBoundaryMicros: at });
+  const snapshot = (at: number) =>
+    query(fixture, { options: ["TIME_SNAPSHOT"], timeSnapshotBoundaryMicros: at });
   for (const answer of [
     await snapshot(first),
     await call(fixture, "GET", `${factoryPath}/a?timeSnapshotBoundaryMicros=${first}`),
     await call(fixture, "GET", `${factoryPath}?timeSnapshotBoundaryMicros=${first}`),
-    await call(fixture, "GET", `/core/document-index?documentSelfLink=${factoryPath}/a&timeSnapshotBoundaryMicros=${first}`),
+    await call(
+      fixture,
+      "GET",
+      `/core/document-index?documentSelfLink=${factoryPath}/a&timeSnapshotBoundaryMicros=${first}`,
+    ),
   ]) {
-    expect([answer.status, answer.task.message]).toEqual([400, expect.stringMatching(`versions of ${factoryPath}/a from then were pruned. Ask for a time from ${third} `)]);
+    expect([answer.status, answer.task.message]).toEqual([
+      400,
+      expect.stringMatching(
+        `versions of ${factoryPath}/a from then were pruned. Ask for a time from ${third} `,
+      ),
+    ]);
   }
-  const { documentSelfLink } = (await query(fixture, { options: ["TIME_SNAPSHOT"], timeSnapshotBoundaryMicros: first }, false)).task;
+  const { documentSelfLink } = (
+    await query(fixture, { options: ["TIME_SNAPSHOT"], timeSnapshotBoundaryMicros: first }, false)
+  ).task;
   let polled: Task;
   do polled = (await call(fixture, "GET", documentSelfLink)).task;
   while (polled.taskInfo.stage !== "FAILED");
-  expect(polled.taskInfo.failure).toMatchObject({ statusCode: 400, message: expect.stringMatching(/were pruned/) as string });
+  expect(polled.taskInfo.failure).toMatchObject({
+    statusCode: 400,
+    message: expect.stringMatching(/were pruned/) as string,
+  });
   expect((await snapshot(third)).task.results?.documentLinks).toEqual([`${factoryPath}/a`]);
   expect((await snapshot(first - 1)).task.results?.documentLinks).toEqual([]);
   await fixture.backup("backup");
@@ -79,7 +111,10 @@ test("a query whose client leaves stops, and one that is deleted too", async () 
   const response = await fetch(`http://${host}:${port}/core/query-tasks`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ taskInfo: { isDirect: true }, querySpec: { query: everything, options: ["EXPAND_CONTENT"] } }),
+    body: JSON.stringify({
+      taskInfo: { isDirect: true },
+      querySpec: { query: everything, options: ["EXPAND_CONTENT"] },
+    }),
   });
   await response.body?.cancel();
   const { documentSelfLink } = (await query(fixture, {}, false)).task;
@@ -91,15 +126,28 @@ test("a query whose client leaves stops, and one that is deleted too", async () 
 
 test("a light query task is done soon although a hundred heavy ones were there before it", async () => {
   const fixture = await hostFixture();
-  await Promise.all(Array.from({ length: 1000 }, (_, i) => fixture.put(`d${i}`, { name: `name-${i}-${"x".repeat(1000)}` })));
-  const terms = Array.from({ length: 60 }, (_, i) => ({ occurance: "SHOULD_OCCUR", term: { propertyName: "name", matchType: "WILDCARD", matchValue: `*x*x*x*a${i}*` } }));
+  await Promise.all(
+    Array.from({ length: 1000 }, (_, i) =>
+      fixture.put(`d${i}`, { name: `name-${i}-${"x".repeat(1000)}` }),
+    ),
+  );
+  const terms = Array.from({ length: 60 }, (_, i) => ({
+    occurance: "SHOULD_OCCUR",
+    term: { propertyName: "name", matchType: "WILDCARD", matchValue: `*x*x*x*a${i}*` },
+  }));
   const heavy: string[] = [];
-  for (let i = 0; i < 100; i += 1) heavy.push((await query(fixture, { options: ["COUNT"], query: { booleanClauses: terms } }, false)).task.documentSelfLink);
+  for (let i = 0; i < 100; i += 1)
+    heavy.push(
+      (await query(fixture, { options: ["COUNT"], query: { booleanClauses: terms } }, false)).task
+        .documentSelfLink,
+    );
   const light = (await query(fixture, { options: ["COUNT"] }, false)).task.documentSelfLink;
   let task: Task;
   do task = (await call(fixture, "GET", light)).task;
   while (task.taskInfo.stage !== "FINISHED");
-  const stages = await Promise.all(heavy.map(async (link) => (await call(fixture, "GET", link)).task.taskInfo.stage));
+  const stages = await Promise.all(
+    heavy.map(async (link) => (await call(fixture, "GET", link)).task.taskInfo.stage),
+  );
   expect(stages.filter((stage) => stage !== "FINISHED").length).toBeGreaterThan(50);
   for (const link of heavy) await call(fixture, "DELETE", link);
 }, 60_000);

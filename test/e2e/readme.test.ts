@@ -4,7 +4,13 @@ import { settings } from "../../src/host/settings.js";
 import { haveTools, run } from "../support/tools.js";
 import { serve, type ServedHost } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
-import { codeBlocks, normalise, parseTranscript, runInShell, type Step } from "../support/transcript.js";
+import {
+  codeBlocks,
+  normalise,
+  parseTranscript,
+  runInShell,
+  type Step,
+} from "../support/transcript.js";
 
 /** What the README shows is run as it stands, but for ports and directories, and must give what it shows. */
 const readme = readFileSync("README.md", "utf8");
@@ -21,46 +27,64 @@ async function perform(steps: Step[], host: ServedHost, backups: string): Promis
     ["http://localhost:8000", host.url],
     ["localhost:8001", host.grpc],
   ];
-  const real = (text: string) => pairs.reduce((all, [shown, actual]) => all.replaceAll(shown, actual), text);
-  const shown = (text: string) => pairs.reduce((all, [name, actual]) => all.replaceAll(actual, name), text);
-  const outputs = await runInShell(steps.map(({ command }) => real(command)), 120_000);
-  return steps.map(({ command }, i) => ({ command, output: normalise(shown(outputs[i] ?? "the shell ended early")) }));
+  const real = (text: string) =>
+    pairs.reduce((all, [shown, actual]) => all.replaceAll(shown, actual), text);
+  const shown = (text: string) =>
+    pairs.reduce((all, [name, actual]) => all.replaceAll(actual, name), text);
+  const outputs = await runInShell(
+    steps.map(({ command }) => real(command)),
+    120_000,
+  );
+  return steps.map(({ command }, i) => ({
+    command,
+    output: normalise(shown(outputs[i] ?? "the shell ended early")),
+  }));
 }
 
-const expected = (steps: Step[]) => steps.map(({ command, output }) => ({ command, output: normalise(output) }));
+const expected = (steps: Step[]) =>
+  steps.map(({ command, output }) => ({ command, output: normalise(output) }));
 
 test("what the host says when it starts", async () => {
   const root = temporaryDirectory();
   const host = await startHost(root);
   const [start] = parseTranscript(readme, "start");
   const output = start?.output ?? "";
-  const withoutAddresses = (text: string) => text.replaceAll(/127\.0\.0\.1:\d+/g, "<address>").replace(/^( {2}data +).*$/m, "$1<directory>");
-  expect(withoutAddresses(host.greeting.trim())).toBe(withoutAddresses(output.slice(output.indexOf("Holdfast is ready."))));
+  const withoutAddresses = (text: string) =>
+    text.replaceAll(/127\.0\.0\.1:\d+/g, "<address>").replace(/^( {2}data +).*$/m, "$1<directory>");
+  expect(withoutAddresses(host.greeting.trim())).toBe(
+    withoutAddresses(output.slice(output.indexOf("Holdfast is ready."))),
+  );
   await host.stop();
 });
 
-(haveTools("the README's transcript", "sh", "curl", "sed", "grep") ? describe : describe.skip)("the README's transcript", () => {
-  test("start, back up, lose, verify, restore, undo; listings; and grpcurl", async () => {
-    const root = temporaryDirectory();
-    const host = await startHost(root);
-    const backups = join(root, "backups");
-    const steps = parseTranscript(readme, "host");
-    expect(steps.length).toBeGreaterThan(20);
-    expect(await perform(steps, host, backups)).toEqual(expected(steps));
-    if (haveTools("the README's gRPC examples", "grpcurl")) {
-      const grpcSteps = parseTranscript(readme, "grpcurl");
-      expect(grpcSteps.length).toBeGreaterThan(2);
-      expect(await perform(grpcSteps, host, backups)).toEqual(expected(grpcSteps));
-    }
-    expect(await host.stop()).toBe(0);
-  });
-});
+(haveTools("the README's transcript", "sh", "curl", "sed", "grep") ? describe : describe.skip)(
+  "the README's transcript",
+  () => {
+    test("start, back up, lose, verify, restore, undo; listings; and grpcurl", async () => {
+      const root = temporaryDirectory();
+      const host = await startHost(root);
+      const backups = join(root, "backups");
+      const steps = parseTranscript(readme, "host");
+      expect(steps.length).toBeGreaterThan(20);
+      expect(await perform(steps, host, backups)).toEqual(expected(steps));
+      if (haveTools("the README's gRPC examples", "grpcurl")) {
+        const grpcSteps = parseTranscript(readme, "grpcurl");
+        expect(grpcSteps.length).toBeGreaterThan(2);
+        expect(await perform(grpcSteps, host, backups)).toEqual(expected(grpcSteps));
+      }
+      expect(await host.stop()).toBe(0);
+    });
+  },
+);
 
 test("the library in ten lines", async () => {
   const [code = ""] = codeBlocks(readme, "js library");
   expect(code.trim().split("\n").length).toBeLessThanOrEqual(11);
   const root = temporaryDirectory();
-  const real = code.replaceAll("/tmp/backups", root).replace("./data", join(root, "data")).replace("factories:", "httpPort: 0, grpcPort: 0, factories:");
+  const real = code
+    .replaceAll("/tmp/backups", root)
+    .replace("./data", join(root, "data"))
+    .replace("factories:", "httpPort: 0, grpcPort: 0, factories:");
   // In the checkout, so that the package is found by its own name.
   mkdirSync(".cache", { recursive: true });
   const file = resolve(".cache", `readme-${process.pid}.mjs`);
@@ -75,8 +99,12 @@ test("the library in ten lines", async () => {
 });
 
 test("the table of flags is that of the program", () => {
-  const rows = [...readme.matchAll(/^\| `--([a-z-]+) ([^`]*)` \| (.*) \|$/gm)].map(([, name, placeholder, help]) => ({ name, placeholder, help }));
-  expect(rows).toEqual(settings.map(({ name, placeholder, help }) => ({ name, placeholder, help })));
+  const rows = [...readme.matchAll(/^\| `--([a-z-]+) ([^`]*)` \| (.*) \|$/gm)].map(
+    ([, name, placeholder, help]) => ({ name, placeholder, help }),
+  );
+  expect(rows).toEqual(
+    settings.map(({ name, placeholder, help }) => ({ name, placeholder, help })),
+  );
 });
 
 test("links lead to files that are there", () => {

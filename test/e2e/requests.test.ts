@@ -9,24 +9,36 @@ const kindPrefix = "com:vmware:xenon:services:common:ServiceHostManagementServic
 const address = ({ host }: HostFixture) => `http://127.0.0.1:${host.httpAddress.port}`;
 
 async function patch(fixture: HostFixture, body: object): Promise<number> {
-  const { status } = await fetch(`${address(fixture)}/core/management`, { method: "PATCH", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  const { status } = await fetch(`${address(fixture)}/core/management`, {
+    method: "PATCH",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
   return status;
 }
 
-async function traced(fixture: HostFixture, query = ""): Promise<{ documentCount: number; documents: Record<string, Record<string, unknown>> }> {
+async function traced(
+  fixture: HostFixture,
+  query = "",
+): Promise<{ documentCount: number; documents: Record<string, Record<string, unknown>> }> {
   const answer = await fetch(`${address(fixture)}/core/operation-index?expand${query}`);
   expect(answer.status).toBe(200);
   return (await answer.json()) as Awaited<ReturnType<typeof traced>>;
 }
 
-const tracing = (enable: string) => ({ kind: `${kindPrefix}ConfigureOperationTracingRequest`, enable });
+const tracing = (enable: string) => ({
+  kind: `${kindPrefix}ConfigureOperationTracingRequest`,
+  enable,
+});
 
 test("while tracing is on requests can be queried: method, path, status, times, referer; gRPC calls too", async () => {
   const fixture = await hostFixture();
   await fetch(`${address(fixture)}/core/examples`);
   expect((await traced(fixture)).documentCount).toBe(0);
   expect(await patch(fixture, tracing("START"))).toBe(200);
-  await fetch(`${address(fixture)}/core/examples/nobody?x=1&token=hunter2`, { headers: { referer: "http://script.example/nightly" } });
+  await fetch(`${address(fixture)}/core/examples/nobody?x=1&token=hunter2`, {
+    headers: { referer: "http://script.example/nightly" },
+  });
   const channel = createChannel(`127.0.0.1:${fixture.host.grpcAddress.port}`);
   const management = createClient(ManagementServiceDefinition, channel);
   await management.getHost({});
@@ -34,31 +46,55 @@ test("while tracing is on requests can be queried: method, path, status, times, 
   channel.close();
   await sleep(100);
 
-  const [found] = Object.values((await traced(fixture, "&$filter=statusCode%20eq%20404%20and%20action%20eq%20'GET'")).documents);
+  const [found] = Object.values(
+    (await traced(fixture, "&$filter=statusCode%20eq%20404%20and%20action%20eq%20'GET'")).documents,
+  );
   expect(found).toMatchObject({
-    action: "GET", path: "/core/examples/nobody", query: "x=...&token=...", statusCode: 404, referer: "http://script.example/nightly", protocol: "HTTP/1.1",
-    documentKind: "com:vmware:xenon:common:Operation:SerializedOperation", documentOwner: fixture.host.id,
+    action: "GET",
+    path: "/core/examples/nobody",
+    query: "x=...&token=...",
+    statusCode: 404,
+    referer: "http://script.example/nightly",
+    protocol: "HTTP/1.1",
+    documentKind: "com:vmware:xenon:common:Operation:SerializedOperation",
+    documentOwner: fixture.host.id,
   });
   expect(found?.["durationMicros"]).toBeGreaterThan(0);
   expect(Math.abs(Number(found?.["beginTimeMicros"]) - Date.now() * 1000)).toBeLessThan(10_000_000);
-  const calls = Object.values((await traced(fixture, "&$filter=protocol%20eq%20'gRPC'&$orderby=id")).documents);
+  const calls = Object.values(
+    (await traced(fixture, "&$filter=protocol%20eq%20'gRPC'&$orderby=id")).documents,
+  );
   expect(calls.map(({ path, statusCode }) => [path, statusCode])).toEqual([
     ["/holdfast.management.v1.ManagementService/GetHost", 200],
     ["/holdfast.management.v1.ManagementService/DeleteTransfer", 404],
   ]);
   // One of them by its link, as any document; nobody can change it.
   const link = String(found?.["documentSelfLink"]);
-  expect(((await (await fetch(address(fixture) + link)).json()) as { path: string }).path).toBe("/core/examples/nobody");
+  expect(((await (await fetch(address(fixture) + link)).json()) as { path: string }).path).toBe(
+    "/core/examples/nobody",
+  );
   expect((await fetch(address(fixture) + link, { method: "DELETE" })).status).toBe(405);
 
   const task = await fetch(`${address(fixture)}/core/query-tasks`, {
-    method: "POST", headers: { "content-type": "application/json" },
+    method: "POST",
+    headers: { "content-type": "application/json" },
     body: JSON.stringify({
-      taskInfo: { isDirect: true }, indexLink: "/core/operation-index",
-      querySpec: { options: ["COUNT"], query: { booleanClauses: [{ term: { propertyName: "path", matchType: "PREFIX", matchValue: "/core/examples/" } }, { term: { propertyName: "statusCode", range: { type: "LONG", min: 400 } } }] } },
+      taskInfo: { isDirect: true },
+      indexLink: "/core/operation-index",
+      querySpec: {
+        options: ["COUNT"],
+        query: {
+          booleanClauses: [
+            { term: { propertyName: "path", matchType: "PREFIX", matchValue: "/core/examples/" } },
+            { term: { propertyName: "statusCode", range: { type: "LONG", min: 400 } } },
+          ],
+        },
+      },
     }),
   });
-  expect(((await task.json()) as { results: { documentCount: number } }).results.documentCount).toBe(1);
+  expect(
+    ((await task.json()) as { results: { documentCount: number } }).results.documentCount,
+  ).toBe(1);
 
   expect(await patch(fixture, tracing("STOP"))).toBe(200);
   await sleep(50);
@@ -88,23 +124,43 @@ test("the newest requests stay, and no more than the bound", async () => {
   fixture.host.control.configureOperationTracing(false);
   const count = await fixture.host.documents.count("/core/operation-index", undefined);
   expect(count).toBe(limits.tracedOperations);
-  expect(await fixture.host.documents.count("/core/operation-index", "path eq '/core/examples/n0'")).toBe(0);
-  expect(await fixture.host.documents.count("/core/operation-index", `path eq '/core/examples/n${total - 1}'`)).toBe(1);
+  expect(
+    await fixture.host.documents.count("/core/operation-index", "path eq '/core/examples/n0'"),
+  ).toBe(0);
+  expect(
+    await fixture.host.documents.count(
+      "/core/operation-index",
+      `path eq '/core/examples/n${total - 1}'`,
+    ),
+  ).toBe(1);
 }, 60_000);
 
 test("request logs are switched on and off, and leave out what they are told to", async () => {
   const lines: { path?: string; statusCode?: number; method?: string }[] = [];
-  const logger = { info: (fields: object, message: string) => void (message === "request" && lines.push(fields)), warn() {}, error() {} };
+  const logger = {
+    info: (fields: object, message: string) => void (message === "request" && lines.push(fields)),
+    warn() {},
+    error() {},
+  };
   const fixture = await hostFixture({ logger });
-  const logging = (loggingInfo: object) => patch(fixture, { kind: `${kindPrefix}ConfigureInboundRequestLogging`, loggingInfo });
-  const send = async (path: string, pragma = "") => void (await fetch(address(fixture) + path, { headers: { pragma } }));
+  const logging = (loggingInfo: object) =>
+    patch(fixture, { kind: `${kindPrefix}ConfigureInboundRequestLogging`, loggingInfo });
+  const send = async (path: string, pragma = "") =>
+    void (await fetch(address(fixture) + path, { headers: { pragma } }));
   await send("/core/examples/a");
   expect(await logging({ enabled: true })).toBe(200);
   await send("/core/examples/b");
   await send("/core/node-groups/default");
   await send("/core/examples/c", "xn-fwd");
   await send("/core/examples/d", "no-cache;xn-synch-owner");
-  expect(await logging({ enabled: true, skipGossipRequests: false, skipForwardingRequests: false, skipSynchronizationRequests: false })).toBe(200);
+  expect(
+    await logging({
+      enabled: true,
+      skipGossipRequests: false,
+      skipForwardingRequests: false,
+      skipSynchronizationRequests: false,
+    }),
+  ).toBe(200);
   await send("/core/node-groups/default");
   await send("/core/examples/c", "xn-fwd");
   await send("/core/examples/d", "no-cache;xn-synch-owner");
@@ -112,6 +168,15 @@ test("request logs are switched on and off, and leave out what they are told to"
   await send("/core/examples/e");
   await sleep(50);
   const paths = lines.map(({ path }) => path).filter((path) => path !== "/core/management");
-  expect(paths).toEqual(["/core/examples/b", "/core/node-groups/default", "/core/examples/c", "/core/examples/d"]);
-  expect(lines.find(({ path }) => path === "/core/examples/b")).toMatchObject({ method: "GET", statusCode: 404, protocol: "HTTP/1.1" });
+  expect(paths).toEqual([
+    "/core/examples/b",
+    "/core/node-groups/default",
+    "/core/examples/c",
+    "/core/examples/d",
+  ]);
+  expect(lines.find(({ path }) => path === "/core/examples/b")).toMatchObject({
+    method: "GET",
+    statusCode: 404,
+    protocol: "HTTP/1.1",
+  });
 });

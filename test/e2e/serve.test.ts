@@ -5,15 +5,30 @@ import { connect } from "node:net";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
-import { BodyFormat, DocumentServiceClient } from "../../clients/typescript/src/gen/holdfast/document/v1/document.js";
-import { BackupRequest, Container, ManagementServiceClient, RestoreRequest } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
+import {
+  BodyFormat,
+  DocumentServiceClient,
+} from "../../clients/typescript/src/gen/holdfast/document/v1/document.js";
+import {
+  BackupRequest,
+  Container,
+  ManagementServiceClient,
+  RestoreRequest,
+} from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
 import { long } from "../support/long.js";
-import { ask, managementRequest, runToEnd, serve, type ServedHost } from "../support/served-host.js";
+import {
+  ask,
+  managementRequest,
+  runToEnd,
+  serve,
+  type ServedHost,
+} from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 const examples = (host: ServedHost) => `${host.url}/core/examples`;
 const management = (host: ServedHost) => `${host.url}/core/management`;
-const post = (host: ServedHost, link: string, more: object = {}) => ask(examples(host), "POST", { name: link, documentSelfLink: link, ...more });
+const post = (host: ServedHost, link: string, more: object = {}) =>
+  ask(examples(host), "POST", { name: link, documentSelfLink: link, ...more });
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const has = (command: string) => spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
 
@@ -21,7 +36,12 @@ describe("the greeting", () => {
   test("says where the host listens, where data and backups are, and a line to try that works as printed", async () => {
     const root = temporaryDirectory();
     mkdirSync(join(root, "backups"));
-    const host = await serve(["--data-dir", join(root, "data"), "--backup-root", join(root, "backups")]);
+    const host = await serve([
+      "--data-dir",
+      join(root, "data"),
+      "--backup-root",
+      join(root, "backups"),
+    ]);
     expect(host.url).toMatch(/^http:\/\/127\.0\.0\.1:[1-9]\d+$/);
     expect(host.grpc).toMatch(/^127\.0\.0\.1:[1-9]\d+$/);
     expect(host.greeting).toContain(join(root, "data"));
@@ -32,7 +52,9 @@ describe("the greeting", () => {
       console.warn("SKIPPED: curl is not installed.");
       return;
     }
-    const made = JSON.parse(execFileSync("sh", ["-c", `${line} --silent --show-error`], { encoding: "utf8" })) as object;
+    const made = JSON.parse(
+      execFileSync("sh", ["-c", `${line} --silent --show-error`], { encoding: "utf8" }),
+    ) as object;
     expect(made).toMatchObject({ documentSelfLink: "/core/examples/first", documentVersion: 0 });
     expect((await ask(`${examples(host)}/first`)).body).toMatchObject({ name: "first" });
   });
@@ -57,21 +79,30 @@ describe("configuration", () => {
   test("a flag goes before the environment, which goes before the file", async () => {
     const root = temporaryDirectory();
     const config = join(root, "holdfast.yaml");
-    writeFileSync(config, `id: from-file\ndata-dir: ${join(root, "file-data")}\nmemory-index: [/core/scratch]\nfactory:\n  - /core/notes=test:note@/core/scratch\n  - /core/books=test:book\n`);
+    writeFileSync(
+      config,
+      `id: from-file\ndata-dir: ${join(root, "file-data")}\nmemory-index: [/core/scratch]\nfactory:\n  - /core/notes=test:note@/core/scratch\n  - /core/books=test:book\n`,
+    );
     const idOf = async (host: ServedHost) => (await ask(management(host))).body["id"];
 
     const file = await serve(["--config", config]);
     expect(await idOf(file)).toBe("from-file");
     expect(file.greeting).toContain(join(root, "file-data"));
-    expect((await ask(`${file.url}/core/books`, "POST", { documentSelfLink: "b", title: "t" })).body).toMatchObject({ documentKind: "test:book", documentOwner: "from-file" });
+    expect(
+      (await ask(`${file.url}/core/books`, "POST", { documentSelfLink: "b", title: "t" })).body,
+    ).toMatchObject({ documentKind: "test:book", documentOwner: "from-file" });
     await file.stop();
 
-    const environment = await serve([], { env: { HOLDFAST_CONFIG: config, HOLDFAST_ID: "from-environment" } });
+    const environment = await serve([], {
+      env: { HOLDFAST_CONFIG: config, HOLDFAST_ID: "from-environment" },
+    });
     expect(await idOf(environment)).toBe("from-environment");
     expect((await ask(`${environment.url}/core/books/b`)).status).toBe(200);
     await environment.stop();
 
-    const flag = await serve(["--id", "from-flag", "--data-dir", join(root, "flag-data")], { env: { HOLDFAST_CONFIG: config, HOLDFAST_ID: "from-environment" } });
+    const flag = await serve(["--id", "from-flag", "--data-dir", join(root, "flag-data")], {
+      env: { HOLDFAST_CONFIG: config, HOLDFAST_ID: "from-environment" },
+    });
     expect(await idOf(flag)).toBe("from-flag");
     expect((await ask(`${flag.url}/core/books/b`)).status).toBe(404);
   });
@@ -82,7 +113,9 @@ describe("configuration", () => {
     writeFileSync(config, "http_port: 8000\n");
     const { code, output, log } = await runToEnd(["serve", "--config", config]);
     expect({ code, output }).toEqual({ code: 78, output: "" });
-    expect(log).toMatch(/^holdfast: .*unknown key http_port; the keys are data-dir, http-host, http-port/);
+    expect(log).toMatch(
+      /^holdfast: .*unknown key http_port; the keys are data-dir, http-host, http-port/,
+    );
     expect(log).not.toMatch(/\n\s+at /);
   });
 
@@ -99,25 +132,50 @@ describe("configuration", () => {
     [["--config", "/does/not/exist.yaml"], /\/does\/not\/exist\.yaml cannot be read/],
     [["--data-dir", "/does/not/exist"], /\/does\/not\/exist cannot be made/],
   ])("%j is refused in one line", async (args, message) => {
-    const { code, output, log } = await runToEnd(["serve", "--http-port", "0", "--grpc-port", "0", ...args], { cwd: temporaryDirectory() });
-    expect({ code, output, lines: log.trim().split("\n").length }).toEqual({ code: 78, output: "", lines: 1 });
+    const { code, output, log } = await runToEnd(
+      ["serve", "--http-port", "0", "--grpc-port", "0", ...args],
+      { cwd: temporaryDirectory() },
+    );
+    expect({ code, output, lines: log.trim().split("\n").length }).toEqual({
+      code: 78,
+      output: "",
+      lines: 1,
+    });
     expect(log).toMatch(message);
   });
 
   test("an unknown flag or command ends with help, not with a host", async () => {
     const flag = await runToEnd(["serve", "--http-prot", "1"]);
-    expect(flag).toMatchObject({ output: "", log: expect.stringMatching(/unknown option '--http-prot'[^]*--http-port/) as unknown });
+    expect(flag).toMatchObject({
+      output: "",
+      log: expect.stringMatching(/unknown option '--http-prot'[^]*--http-port/) as unknown,
+    });
     expect(flag.code).not.toBe(0);
     expect((await runToEnd(["serf"])).log).toMatch(/unknown command 'serf'/);
-    expect(await runToEnd(["--version"])).toMatchObject({ code: 0, output: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as unknown });
-    expect((await runToEnd(["serve", "--help"])).output).toMatch(/--data-dir <DIR>[^]*HOLDFAST_HTTP_PORT/);
+    expect(await runToEnd(["--version"])).toMatchObject({
+      code: 0,
+      output: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as unknown,
+    });
+    expect((await runToEnd(["serve", "--help"])).output).toMatch(
+      /--data-dir <DIR>[^]*HOLDFAST_HTTP_PORT/,
+    );
   });
 
   test("a port that is taken is an error, and frees the data directory", async () => {
     const root = temporaryDirectory();
     const first = await serve(["--data-dir", join(root, "one")]);
     for (const flag of ["--http-port", "--grpc-port"]) {
-      const { code, log } = await runToEnd(["serve", "--http-port", "0", "--grpc-port", "0", "--data-dir", join(root, "two"), flag, new URL(first.url).port]);
+      const { code, log } = await runToEnd([
+        "serve",
+        "--http-port",
+        "0",
+        "--grpc-port",
+        "0",
+        "--data-dir",
+        join(root, "two"),
+        flag,
+        new URL(first.url).port,
+      ]);
       expect(code).toBe(78);
       expect(log).toMatch(/cannot listen on 127\.0\.0\.1/i);
     }
@@ -127,56 +185,148 @@ describe("configuration", () => {
   test("a second host on the same data directory is refused; the first serves on", async () => {
     const directory = join(temporaryDirectory(), "data");
     const first = await serve(["--data-dir", directory]);
-    const { code, log } = await runToEnd(["serve", "--data-dir", directory, "--http-port", "0", "--grpc-port", "0"]);
+    const { code, log } = await runToEnd([
+      "serve",
+      "--data-dir",
+      directory,
+      "--http-port",
+      "0",
+      "--grpc-port",
+      "0",
+    ]);
     expect(code).toBe(78);
     expect(log).toContain(directory);
     expect(log).toMatch(/^holdfast: .*in use|another/i);
     expect((await post(first, "still-here")).status).toBe(200);
     await first.stop();
-    expect((await ask(`${examples(await serve(["--data-dir", directory]))}/still-here`)).status).toBe(200);
+    expect(
+      (await ask(`${examples(await serve(["--data-dir", directory]))}/still-here`)).status,
+    ).toBe(200);
   });
 });
 
 describe("who may come in", () => {
-  test.each([["--http-host"], ["--grpc-host"]])("%s 0.0.0.0 needs tokens and a backup root", async (flag) => {
-    const root = temporaryDirectory();
-    const tokens = join(root, "tokens");
-    writeFileSync(tokens, "t admin\n");
-    const run = (...more: string[]) => runToEnd(["serve", "--data-dir", join(root, "data"), "--http-port", "0", "--grpc-port", "0", flag, "0.0.0.0", ...more]);
-    expect(await run()).toMatchObject({ code: 78, output: "", log: expect.stringMatching(/--token-file.*--backup-root/) as unknown });
-    expect((await run("--token-file", tokens)).log).toMatch(/needs a backup root/);
-    expect((await run("--backup-root", root)).log).toMatch(/needs a token file/);
-    expect(existsSync(join(root, "data"))).toBe(false);
-  });
+  test.each([["--http-host"], ["--grpc-host"]])(
+    "%s 0.0.0.0 needs tokens and a backup root",
+    async (flag) => {
+      const root = temporaryDirectory();
+      const tokens = join(root, "tokens");
+      writeFileSync(tokens, "t admin\n");
+      const run = (...more: string[]) =>
+        runToEnd([
+          "serve",
+          "--data-dir",
+          join(root, "data"),
+          "--http-port",
+          "0",
+          "--grpc-port",
+          "0",
+          flag,
+          "0.0.0.0",
+          ...more,
+        ]);
+      expect(await run()).toMatchObject({
+        code: 78,
+        output: "",
+        log: expect.stringMatching(/--token-file.*--backup-root/) as unknown,
+      });
+      expect((await run("--token-file", tokens)).log).toMatch(/needs a backup root/);
+      expect((await run("--backup-root", root)).log).toMatch(/needs a token file/);
+      expect(existsSync(join(root, "data"))).toBe(false);
+    },
+  );
 
   test("tokens have their roles over HTTP and over gRPC, and are in no log", async () => {
     const root = temporaryDirectory();
     const tokens = join(root, "tokens");
-    writeFileSync(tokens, "reader-token read\nwriter-token write\nbackup-token backup\nrestore-token restore\nadmin-token admin\n");
+    writeFileSync(
+      tokens,
+      "reader-token read\nwriter-token write\nbackup-token backup\nrestore-token restore\nadmin-token admin\n",
+    );
     const host = await serve(["--data-dir", join(root, "data"), "--token-file", tokens]);
     const destination = `file:${join(root, "backup")}`;
     const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
     const http = {
-      write: async (token: string) => (await ask(examples(host), "POST", { name: "n" }, bearer(token))).status,
-      read: async (token: string) => (await ask(examples(host), "GET", undefined, bearer(token))).status,
-      backup: async (token: string) => (await ask(management(host), "PATCH", managementRequest("Backup", { destination, backupType: "DIRECTORY" }), bearer(token))).status,
-      restore: async (token: string) => (await ask(management(host), "PATCH", managementRequest("Restore", { destination }), bearer(token))).status,
+      write: async (token: string) =>
+        (await ask(examples(host), "POST", { name: "n" }, bearer(token))).status,
+      read: async (token: string) =>
+        (await ask(examples(host), "GET", undefined, bearer(token))).status,
+      backup: async (token: string) =>
+        (
+          await ask(
+            management(host),
+            "PATCH",
+            managementRequest("Backup", { destination, backupType: "DIRECTORY" }),
+            bearer(token),
+          )
+        ).status,
+      restore: async (token: string) =>
+        (
+          await ask(
+            management(host),
+            "PATCH",
+            managementRequest("Restore", { destination }),
+            bearer(token),
+          )
+        ).status,
     };
     expect((await ask(examples(host))).status).toBe(401);
     expect((await ask(`${host.url}/v1/host`)).status).toBe(401);
     const documents = new DocumentServiceClient(host.grpc, grpc.credentials.createInsecure());
     const manager = new ManagementServiceClient(host.grpc, grpc.credentials.createInsecure());
-    const call = (token: string, start: (metadata: grpc.Metadata, done: (error: grpc.ServiceError | null) => void) => void) => {
+    const call = (
+      token: string,
+      start: (metadata: grpc.Metadata, done: (error: grpc.ServiceError | null) => void) => void,
+    ) => {
       const metadata = new grpc.Metadata();
       if (token !== "") metadata.set("authorization", `Bearer ${token}`);
-      return new Promise<number>((resolve) => start(metadata, (error) => resolve(error?.code ?? 0)));
+      return new Promise<number>((resolve) =>
+        start(metadata, (error) => resolve(error?.code ?? 0)),
+      );
     };
     const rpc = {
       write: (token: string) =>
-        call(token, (metadata, done) => documents.createDocument({ factoryLink: "/core/examples", documentId: "", revive: false, bodyFormat: BodyFormat.BODY_FORMAT_UNSPECIFIED, body: { $case: "json", value: Buffer.from('{"name":"n"}') } }, metadata, done)),
-      read: (token: string) => call(token, (metadata, done) => documents.getDocument({ selfLink: "/core/examples/none", bodyFormat: BodyFormat.BODY_FORMAT_UNSPECIFIED }, metadata, done)),
-      backup: (token: string) => call(token, (metadata, done) => manager.backup(BackupRequest.fromPartial({ destination, container: Container.CONTAINER_DIRECTORY, validateOnly: true }), metadata, done)),
-      restore: (token: string) => call(token, (metadata, done) => manager.restore(RestoreRequest.fromPartial({ source: destination, validateOnly: true }), metadata, done)),
+        call(token, (metadata, done) =>
+          documents.createDocument(
+            {
+              factoryLink: "/core/examples",
+              documentId: "",
+              revive: false,
+              bodyFormat: BodyFormat.BODY_FORMAT_UNSPECIFIED,
+              body: { $case: "json", value: Buffer.from('{"name":"n"}') },
+            },
+            metadata,
+            done,
+          ),
+        ),
+      read: (token: string) =>
+        call(token, (metadata, done) =>
+          documents.getDocument(
+            { selfLink: "/core/examples/none", bodyFormat: BodyFormat.BODY_FORMAT_UNSPECIFIED },
+            metadata,
+            done,
+          ),
+        ),
+      backup: (token: string) =>
+        call(token, (metadata, done) =>
+          manager.backup(
+            BackupRequest.fromPartial({
+              destination,
+              container: Container.CONTAINER_DIRECTORY,
+              validateOnly: true,
+            }),
+            metadata,
+            done,
+          ),
+        ),
+      restore: (token: string) =>
+        call(token, (metadata, done) =>
+          manager.restore(
+            RestoreRequest.fromPartial({ source: destination, validateOnly: true }),
+            metadata,
+            done,
+          ),
+        ),
     };
     const may: Record<string, string[]> = {
       "reader-token": ["read"],
@@ -190,21 +340,40 @@ describe("who may come in", () => {
       for (const [token, allowed] of Object.entries(may)) {
         for (const work of ["write", "read", "backup", "restore"] as const) {
           const expected = allowed.includes(work);
-          expect(`${token} ${work}: ${(await http[work](token)) === 200}`).toBe(`${token} ${work}: ${expected}`);
+          expect(`${token} ${work}: ${(await http[work](token)) === 200}`).toBe(
+            `${token} ${work}: ${expected}`,
+          );
           const code = await rpc[work](token);
-          expect(`${token} ${work}: ${code !== PERMISSION_DENIED && code !== UNAUTHENTICATED}`).toBe(`${token} ${work}: ${expected}`);
+          expect(
+            `${token} ${work}: ${code !== PERMISSION_DENIED && code !== UNAUTHENTICATED}`,
+          ).toBe(`${token} ${work}: ${expected}`);
         }
       }
       for (const work of ["write", "read", "backup", "restore"] as const) {
         expect(await http[work]("nobody")).toBe(401);
-        expect([await rpc[work]("nobody"), await rpc[work]("")]).toEqual([UNAUTHENTICATED, UNAUTHENTICATED]);
+        expect([await rpc[work]("nobody"), await rpc[work]("")]).toEqual([
+          UNAUTHENTICATED,
+          UNAUTHENTICATED,
+        ]);
       }
     } finally {
       documents.close();
       manager.close();
     }
-    const secret = await ask(management(host), "PATCH", managementRequest("Backup", { destination, backupType: "DIRECTORY", bearer: "destination-token" }), bearer("admin-token"));
-    expect([secret.status, JSON.stringify(secret.body).includes("destination-token")]).toEqual([200, false]);
+    const secret = await ask(
+      management(host),
+      "PATCH",
+      managementRequest("Backup", {
+        destination,
+        backupType: "DIRECTORY",
+        bearer: "destination-token",
+      }),
+      bearer("admin-token"),
+    );
+    expect([secret.status, JSON.stringify(secret.body).includes("destination-token")]).toEqual([
+      200,
+      false,
+    ]);
     await host.stop();
     expect(`${host.log()}${host.greeting}`).not.toMatch(/-token\b(?!-file)/);
   });
@@ -214,18 +383,32 @@ describe("factories and indexes", () => {
   test("more of them by flags; what is in memory is gone after a restart, the rest is there", async () => {
     const directory = join(temporaryDirectory(), "data");
     const args = [
-      "--data-dir", directory, "--id", "host-7",
-      "--memory-index", "/core/scratch", "--factory", "/core/notes=test:note@/core/scratch", "--factory", "/core/books=test:book",
+      "--data-dir",
+      directory,
+      "--id",
+      "host-7",
+      "--memory-index",
+      "/core/scratch",
+      "--factory",
+      "/core/notes=test:note@/core/scratch",
+      "--factory",
+      "/core/books=test:book",
     ];
     const links = ["/core/examples", "/core/books", "/core/in-memory-examples", "/core/notes"];
     let host = await serve(args);
     for (const link of links) {
-      const { status, body } = await ask(`${host.url}${link}`, "POST", { documentSelfLink: "one", name: "first", big: 1 });
+      const { status, body } = await ask(`${host.url}${link}`, "POST", {
+        documentSelfLink: "one",
+        name: "first",
+        big: 1,
+      });
       expect([link, status, body["documentOwner"]]).toEqual([link, 200, "host-7"]);
       await ask(`${host.url}${link}/one`, "PATCH", { name: "second" });
     }
     const before = await Promise.all(links.map((link) => ask(`${host.url}${link}/one`)));
-    expect(before.map(({ body }) => [body["name"], body["documentVersion"]])).toEqual(links.map(() => ["second", 1]));
+    expect(before.map(({ body }) => [body["name"], body["documentVersion"]])).toEqual(
+      links.map(() => ["second", 1]),
+    );
     expect(await host.stop()).toBe(0);
 
     for (const signal of ["SIGTERM", "SIGKILL"] as const) {
@@ -233,11 +416,13 @@ describe("factories and indexes", () => {
       const after = await Promise.all(links.map((link) => ask(`${host.url}${link}/one`)));
       expect(after.map(({ status }) => status)).toEqual([200, 200, 404, 404]);
       expect(after.slice(0, 2)).toEqual(before.slice(0, 2));
-      for (const link of links.slice(2)) await ask(`${host.url}${link}`, "POST", { documentSelfLink: "one", name: "again" });
+      for (const link of links.slice(2))
+        await ask(`${host.url}${link}`, "POST", { documentSelfLink: "one", name: "again" });
       await host.stop(signal);
     }
     host = await serve(args);
-    for (const link of links.slice(2)) expect((await ask(`${host.url}${link}`)).body["documentLinks"]).toEqual([]);
+    for (const link of links.slice(2))
+      expect((await ask(`${host.url}${link}`)).body["documentLinks"]).toEqual([]);
   });
 
   test("the id is kept where none is given", async () => {
@@ -252,48 +437,81 @@ describe("factories and indexes", () => {
 });
 
 describe("stopping", () => {
-  const order = (log: string, ...messages: string[]) => messages.map((message) => log.indexOf(`"${message}`));
+  const order = (log: string, ...messages: string[]) =>
+    messages.map((message) => log.indexOf(`"${message}`));
 
-  test.each(["SIGTERM", "SIGINT"] as const)("%s: a request in flight and a backup under way are finished, then it ends with 0", async (signal) => {
-    const root = temporaryDirectory();
-    const data = ["--data-dir", join(root, "data")];
-    let host = await serve(data);
-    for (let i = 0; i < 24; i++) expect((await post(host, `large-${i}`, { text: randomBytes(750_000).toString("base64") })).status).toBe(200);
-    const body = JSON.stringify({ name: "in flight", documentSelfLink: "in-flight" });
-    const { hostname, port } = new URL(host.url);
-    const socket = connect(Number(port), hostname);
-    let answer = "";
-    socket.setEncoding("utf8").on("data", (text: string) => (answer += text));
-    socket.write(`POST /core/examples HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body.slice(0, 10)}`);
-    const destination = `file:${join(root, "backup.zip")}`;
-    const begun = await ask(management(host), "PATCH", managementRequest("Backup", { destination, backupType: "ZIP" }), { prefer: "respond-async" });
-    expect(begun.status).toBe(202);
+  test.each(["SIGTERM", "SIGINT"] as const)(
+    "%s: a request in flight and a backup under way are finished, then it ends with 0",
+    async (signal) => {
+      const root = temporaryDirectory();
+      const data = ["--data-dir", join(root, "data")];
+      let host = await serve(data);
+      for (let i = 0; i < 24; i++)
+        expect(
+          (await post(host, `large-${i}`, { text: randomBytes(750_000).toString("base64") }))
+            .status,
+        ).toBe(200);
+      const body = JSON.stringify({ name: "in flight", documentSelfLink: "in-flight" });
+      const { hostname, port } = new URL(host.url);
+      const socket = connect(Number(port), hostname);
+      let answer = "";
+      socket.setEncoding("utf8").on("data", (text: string) => (answer += text));
+      socket.write(
+        `POST /core/examples HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body.slice(0, 10)}`,
+      );
+      const destination = `file:${join(root, "backup.zip")}`;
+      const begun = await ask(
+        management(host),
+        "PATCH",
+        managementRequest("Backup", { destination, backupType: "ZIP" }),
+        { prefer: "respond-async" },
+      );
+      expect(begun.status).toBe(202);
 
-    const ended = host.stop(signal);
-    await sleep(150);
-    await expect(ask(examples(host))).rejects.toThrow();
-    socket.write(body.slice(10));
-    await once(socket, "close");
-    expect(answer).toMatch(/^HTTP\/1\.1 200 OK[^]*connection: close[^]*"documentSelfLink":"\/core\/examples\/in-flight"/i);
-    expect(await ended).toBe(0);
-    const [stopping = -1, done = -1, stopped = -1] = order(host.log(), "stopping", "backup done", "stopped");
-    expect([stopping > 0, done > stopping, stopped > done]).toEqual([true, true, true]);
+      const ended = host.stop(signal);
+      await sleep(150);
+      await expect(ask(examples(host))).rejects.toThrow();
+      socket.write(body.slice(10));
+      await once(socket, "close");
+      expect(answer).toMatch(
+        /^HTTP\/1\.1 200 OK[^]*connection: close[^]*"documentSelfLink":"\/core\/examples\/in-flight"/i,
+      );
+      expect(await ended).toBe(0);
+      const [stopping = -1, done = -1, stopped = -1] = order(
+        host.log(),
+        "stopping",
+        "backup done",
+        "stopped",
+      );
+      expect([stopping > 0, done > stopping, stopped > done]).toEqual([true, true, true]);
 
-    host = await serve(data);
-    expect((await ask(`${examples(host)}/in-flight`)).status).toBe(200);
-    expect((await ask(management(host), "PATCH", managementRequest("Restore", { destination }))).status).toBe(200);
-    expect((await ask(examples(host))).body["documentCount"]).toBeGreaterThanOrEqual(24);
-    expect(readdirSync(root).sort()).toEqual(["backup.zip", "data"]);
-  });
+      host = await serve(data);
+      expect((await ask(`${examples(host)}/in-flight`)).status).toBe(200);
+      expect(
+        (await ask(management(host), "PATCH", managementRequest("Restore", { destination })))
+          .status,
+      ).toBe(200);
+      expect((await ask(examples(host))).body["documentCount"]).toBeGreaterThanOrEqual(24);
+      expect(readdirSync(root).sort()).toEqual(["backup.zip", "data"]);
+    },
+  );
 
   test("idle connections and ones that never say or read a word do not hold it up", async () => {
     const host = await serve(["--data-dir", join(temporaryDirectory(), "data")]);
     const { hostname, port } = new URL(host.url);
-    const silent = [connect(Number(port), hostname), connect(Number(host.grpc.split(":")[1]), hostname)];
+    const silent = [
+      connect(Number(port), hostname),
+      connect(Number(host.grpc.split(":")[1]), hostname),
+    ];
     await Promise.all(silent.map((socket) => once(socket, "connect")));
     expect((await post(host, "keep-alive")).status).toBe(200);
     const client = new DocumentServiceClient(host.grpc, grpc.credentials.createInsecure());
-    await new Promise((resolve) => client.getDocument({ selfLink: "/core/examples/keep-alive", bodyFormat: BodyFormat.BODY_FORMAT_UNSPECIFIED }, resolve));
+    await new Promise((resolve) =>
+      client.getDocument(
+        { selfLink: "/core/examples/keep-alive", bodyFormat: BodyFormat.BODY_FORMAT_UNSPECIFIED },
+        resolve,
+      ),
+    );
     const begun = Date.now();
     expect(await host.stop()).toBe(0);
     expect(Date.now() - begun).toBeLessThan(20_000);
@@ -306,7 +524,9 @@ describe("stopping", () => {
     const { hostname, port } = new URL(host.url);
     const socket = connect(Number(port), hostname);
     socket.on("error", () => {});
-    socket.write("POST /core/examples HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{");
+    socket.write(
+      "POST /core/examples HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{",
+    );
     await sleep(100);
     host.process.kill("SIGTERM");
     await sleep(300);
@@ -319,12 +539,16 @@ describe("stopping", () => {
   test("a signal that comes while it starts stops it as well", async () => {
     const directory = join(temporaryDirectory(), "data");
     for (const delay of [150, 250, 400]) {
-      const starting = serve(["--data-dir", directory]).then(() => "served", () => "ended");
+      const starting = serve(["--data-dir", directory]).then(
+        () => "served",
+        () => "ended",
+      );
       await sleep(delay);
       const pid = pidWith(directory);
       if (pid !== undefined) process.kill(pid, "SIGTERM");
       await starting;
-      for (let i = 0; i < 100 && pid !== undefined && pidWith(directory) === pid; i++) await sleep(50);
+      for (let i = 0; i < 100 && pid !== undefined && pidWith(directory) === pid; i++)
+        await sleep(50);
       expect(pid !== undefined && pidWith(directory)).not.toBe(pid ?? "");
     }
     await serve(["--data-dir", directory]);
@@ -343,8 +567,27 @@ describe("stopping", () => {
       const inner = Number(readFileSync(`/proc/${outer}/task/${outer}/children`, "utf8").trim());
       expect(/^NSpid:.*\t1$/m.test(readFileSync(`/proc/${inner}/status`, "utf8"))).toBe(true);
       expect((await post(host, signal.toLowerCase())).status).toBe(200);
-      expect((await ask(management(host), "PATCH", managementRequest("Backup", { destination: `file:${join(root, "b")}`, backupType: "DIRECTORY" }))).status).toBe(200);
-      expect((await ask(management(host), "PATCH", managementRequest("Restore", { destination: `file:${join(root, "b")}` }))).status).toBe(200);
+      expect(
+        (
+          await ask(
+            management(host),
+            "PATCH",
+            managementRequest("Backup", {
+              destination: `file:${join(root, "b")}`,
+              backupType: "DIRECTORY",
+            }),
+          )
+        ).status,
+      ).toBe(200);
+      expect(
+        (
+          await ask(
+            management(host),
+            "PATCH",
+            managementRequest("Restore", { destination: `file:${join(root, "b")}` }),
+          )
+        ).status,
+      ).toBe(200);
       process.kill(inner, signal);
       expect(await host.ended).toBe(0);
     }
@@ -377,10 +620,16 @@ describe("SIGKILL", () => {
         for (let i = 0; !killed; i++) {
           const link = `/core/examples/${round}-${worker}-${i}`;
           try {
-            const { status } = await post(host, link.slice("/core/examples/".length), { counter: i });
+            const { status } = await post(host, link.slice("/core/examples/".length), {
+              counter: i,
+            });
             if (status === 200) acknowledged.set(link, 0);
             // Every third one is changed, so that versions count too.
-            if (i % 3 === 0 && (await ask(`${host.url}${link}`, "PATCH", { counter: -i })).status === 200) acknowledged.set(link, 1);
+            if (
+              i % 3 === 0 &&
+              (await ask(`${host.url}${link}`, "PATCH", { counter: -i })).status === 200
+            )
+              acknowledged.set(link, 1);
           } catch {
             return;
           }
@@ -398,15 +647,21 @@ describe("SIGKILL", () => {
     }
     const host = await serve(["--data-dir", directory]);
     const { body } = await ask(`${examples(host)}?expand&$limit=10000`);
-    let page = body as { documents: Record<string, { documentVersion: number }>; nextPageLink?: string };
+    let page = body as {
+      documents: Record<string, { documentVersion: number }>;
+      nextPageLink?: string;
+    };
     const found = new Map<string, number>();
     for (;;) {
-      for (const [link, { documentVersion }] of Object.entries(page.documents)) found.set(link, documentVersion);
+      for (const [link, { documentVersion }] of Object.entries(page.documents))
+        found.set(link, documentVersion);
       if (page.nextPageLink === undefined) break;
       page = (await ask(`${host.url}${page.nextPageLink}`)).body as typeof page;
     }
     const lost = [...acknowledged].filter(([link, version]) => (found.get(link) ?? -1) < version);
-    console.info(`${acknowledged.size} documents acknowledged over ${rounds} kills, ${lost.length} lost`);
+    console.info(
+      `${acknowledged.size} documents acknowledged over ${rounds} kills, ${lost.length} lost`,
+    );
     expect(lost).toEqual([]);
     expect(await host.stop()).toBe(0);
   });

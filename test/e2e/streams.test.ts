@@ -3,9 +3,20 @@ import { readdirSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
-import { BackupResult, BackupRequest, type ManagementServiceClient } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
+import {
+  BackupResult,
+  BackupRequest,
+  type ManagementServiceClient,
+} from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
-import { chunk, header, managementClient, receiveBackup, sendRestore, trailer } from "../support/stream-client.js";
+import {
+  chunk,
+  header,
+  managementClient,
+  receiveBackup,
+  sendRestore,
+  trailer,
+} from "../support/stream-client.js";
 
 let fixture: HostFixture;
 let client: ManagementServiceClient;
@@ -25,16 +36,20 @@ afterEach(() => {
 /** Text that does not compress, so that an archive has many chunks. */
 const noise = (i: number, length: number) => {
   let text = "";
-  for (let block = 0; text.length < length; block += 1) text += createHash("sha512").update(`${i} ${block}`).digest("base64");
+  for (let block = 0; text.length < length; block += 1)
+    text += createHash("sha512").update(`${i} ${block}`).digest("base64");
   return text.slice(0, length);
 };
 const fill = async (from: number, count: number, length = 2000) => {
-  for (let i = from; i < from + count; i += 1) await fixture.put(`n${i}`, { text: noise(i, length) });
+  for (let i = from; i < from + count; i += 1)
+    await fixture.put(`n${i}`, { text: noise(i, length) });
 };
 const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 const transfersLeft = () => readdirSync(join(fixture.root, "data", "transfers"));
 const reasonOf = (error: unknown) => {
-  const text = (error as { metadata?: { get(name: string): unknown[] } }).metadata?.get("grpc-status-details-bin")[0];
+  const text = (error as { metadata?: { get(name: string): unknown[] } }).metadata?.get(
+    "grpc-status-details-bin",
+  )[0];
   return /([A-Z]+(_[A-Z]+)+)/.exec(String(text))?.[1];
 };
 
@@ -44,23 +59,41 @@ test("a backup streams with header, chunks and trailer, goes on from an offset o
   const before = await fixture.contents();
   const whole = await receiveBackup(client, { chunkBytes: 10_000 });
   expect(whole.header?.transfer?.backup?.documents).toBe(50n);
-  expect(whole.trailer).toEqual({ sizeBytes: BigInt(whole.bytes.length), sha256: sha256(whole.bytes) });
+  expect(whole.trailer).toEqual({
+    sizeBytes: BigInt(whole.bytes.length),
+    sha256: sha256(whole.bytes),
+  });
   const { name = "" } = whole.header?.transfer ?? {};
   const cut = await receiveBackup(client, { transferName: name, chunkBytes: 10_000 }, 2);
   expect(cut.trailer).toBeUndefined();
   await fixture.restart();
   connect();
-  const rest = await receiveBackup(client, { transferName: name, offset: BigInt(cut.bytes.length), chunkBytes: 10_000 });
+  const rest = await receiveBackup(client, {
+    transferName: name,
+    offset: BigInt(cut.bytes.length),
+    chunkBytes: 10_000,
+  });
   expect(Buffer.concat([cut.bytes, rest.bytes]).equals(whole.bytes)).toBe(true);
-  await expect(receiveBackup(client, { transferName: name, offset: BigInt(whole.bytes.length + 1) })).rejects.toMatchObject({ code: status.OUT_OF_RANGE });
-  await expect(receiveBackup(client, { transferName: "transfers/none" })).rejects.toMatchObject({ code: status.NOT_FOUND });
+  await expect(
+    receiveBackup(client, { transferName: name, offset: BigInt(whole.bytes.length + 1) }),
+  ).rejects.toMatchObject({ code: status.OUT_OF_RANGE });
+  await expect(receiveBackup(client, { transferName: "transfers/none" })).rejects.toMatchObject({
+    code: status.NOT_FOUND,
+  });
 
   await fill(0, 3, 10);
-  const restored = await sendRestore(client, [header({ sizeBytes: BigInt(whole.bytes.length) }), chunk(whole.bytes, 0, 5000), chunk(whole.bytes, 5000), trailer(whole.bytes)]);
+  const restored = await sendRestore(client, [
+    header({ sizeBytes: BigInt(whole.bytes.length) }),
+    chunk(whole.bytes, 0, 5000),
+    chunk(whole.bytes, 5000),
+    trailer(whole.bytes),
+  ]);
   expect(restored.result?.documents).toBe(50n);
   expect(await fixture.contents()).toEqual(before);
   // A stream without a name leaves nothing behind.
-  expect(transfersLeft().filter((file) => !file.startsWith(name.slice("transfers/".length)))).toEqual([]);
+  expect(
+    transfersLeft().filter((file) => !file.startsWith(name.slice("transfers/".length))),
+  ).toEqual([]);
 });
 
 test("since sends only what came after, and a restore takes a base and what builds on it", async () => {
@@ -68,21 +101,36 @@ test("since sends only what came after, and a restore takes a base and what buil
   await fill(0, 60);
   const base = await receiveBackup(client, {});
   await fill(60, 3);
-  const first = await receiveBackup(client, { since: base.header?.transfer?.backup?.manifestSha256 ?? "" });
+  const first = await receiveBackup(client, {
+    since: base.header?.transfer?.backup?.manifestSha256 ?? "",
+  });
   await fill(63, 3);
-  const second = await receiveBackup(client, { since: first.header?.transfer?.backup?.manifestSha256 ?? "" });
+  const second = await receiveBackup(client, {
+    since: first.header?.transfer?.backup?.manifestSha256 ?? "",
+  });
   const all = await fixture.contents();
   expect(first.bytes.length).toBeLessThan(base.bytes.length / 4);
-  await expect(receiveBackup(client, { since: "0".repeat(64) })).rejects.toMatchObject({ code: status.NOT_FOUND });
+  await expect(receiveBackup(client, { since: "0".repeat(64) })).rejects.toMatchObject({
+    code: status.NOT_FOUND,
+  });
 
   const fresh = await hostFixture();
   const other = managementClient(fresh.host.grpcAddress.port);
   clients.push(other);
-  const send = (name: string, bytes: Buffer) => sendRestore(other, [header({ transferName: `transfers/${name}`, validateOnly: true }), chunk(bytes, 0), trailer(bytes)]);
+  const send = (name: string, bytes: Buffer) =>
+    sendRestore(other, [
+      header({ transferName: `transfers/${name}`, validateOnly: true }),
+      chunk(bytes, 0),
+      trailer(bytes),
+    ]);
   // An archive that builds on another is not whole alone, and says so.
   await expect(send("first", first.bytes)).rejects.toMatchObject({ code: status.DATA_LOSS });
   await send("base", base.bytes);
-  const last = await sendRestore(other, [header({ baseSources: ["transfer:base", "transfer:first"] }), chunk(second.bytes, 0), trailer(second.bytes)]);
+  const last = await sendRestore(other, [
+    header({ baseSources: ["transfer:base", "transfer:first"] }),
+    chunk(second.bytes, 0),
+    trailer(second.bytes),
+  ]);
   expect(last.result?.documents).toBe(66n);
   expect(await fresh.contents()).toEqual(all);
 });
@@ -97,26 +145,112 @@ describe("a restore that is cut or wrong changes nothing, and says how to go on"
   });
   const named = (more: object = {}) => header({ transferName: "transfers/up", ...more });
   const committed = () =>
-    new Promise<number>((resolve, reject) => client.getTransfer({ name: "transfers/up" }, (error, transfer) => (error ? reject(error) : resolve(Number(transfer.committedBytes)))));
+    new Promise<number>((resolve, reject) =>
+      client.getTransfer({ name: "transfers/up" }, (error, transfer) =>
+        error ? reject(error) : resolve(Number(transfer.committedBytes)),
+      ),
+    );
 
   test.each<[string, () => Parameters<typeof sendRestore>[1], number, string, number]>([
     ["no message at all", () => [], status.INVALID_ARGUMENT, "REQUEST_INVALID", -1],
     ["an empty message", () => [undefined], status.INVALID_ARGUMENT, "REQUEST_INVALID", -1],
     ["no header", () => [chunk(bytes, 0)], status.INVALID_ARGUMENT, "REQUEST_INVALID", -1],
     ["two headers", () => [named(), named()], status.INVALID_ARGUMENT, "REQUEST_INVALID", 0],
-    ["a name that is none", () => [header({ transferName: "transfers/../x" })], status.INVALID_ARGUMENT, "REQUEST_INVALID", -1],
-    ["a gap", () => [named(), chunk(bytes, 0, 100), chunk(bytes, 200, 100)], status.ABORTED, "TRANSFER_OFFSET", 100],
-    ["chunks out of order", () => [named(), chunk(bytes, 100, 100), chunk(bytes, 0, 100)], status.ABORTED, "TRANSFER_OFFSET", 0],
-    ["a duplicate that differs", () => [named(), chunk(bytes, 0, 100), chunk(Buffer.alloc(100), 0)], status.DATA_LOSS, "TRANSFER_DAMAGED", 100],
-    ["a wrong crc", () => [named(), chunk(bytes, 0, 100), chunk(bytes, 100, 100, 1)], status.DATA_LOSS, "TRANSFER_DAMAGED", 100],
-    ["a chunk that is too large", () => [named(), chunk(Buffer.alloc(9 << 20), 0)], status.INVALID_ARGUMENT, "REQUEST_INVALID", 0],
-    ["something after the trailer", () => [named(), chunk(bytes, 0), trailer(bytes), chunk(bytes, 0, 1)], status.INVALID_ARGUMENT, "REQUEST_INVALID", -2],
-    ["no trailer", () => [named(), chunk(bytes, 0)], status.FAILED_PRECONDITION, "TRANSFER_INCOMPLETE", -2],
-    ["a trailer too early", () => [named(), chunk(bytes, 0, 100), trailer(bytes)], status.DATA_LOSS, "TRANSFER_DAMAGED", 100],
-    ["a trailer with another digest", () => [named(), chunk(bytes, 0), { $case: "trailer", value: { sizeBytes: BigInt(bytes.length), sha256: "0".repeat(64) } }], status.DATA_LOSS, "TRANSFER_DAMAGED", -2],
-    ["an archive that is none", () => [named(), chunk(Buffer.from("no archive"), 0), trailer(Buffer.from("no archive"))], status.FAILED_PRECONDITION, "BACKUP_FOREIGN", 10],
-    ["an index that is not there", () => [named({ indexLink: "/core/none" }), chunk(bytes, 0), trailer(bytes)], status.NOT_FOUND, "INDEX_NOT_FOUND", -2],
-    ["more than there is room for", () => [named({ sizeBytes: 1n << 50n })], status.RESOURCE_EXHAUSTED, "TRANSFER_LIMIT", 0],
+    [
+      "a name that is none",
+      () => [header({ transferName: "transfers/../x" })],
+      status.INVALID_ARGUMENT,
+      "REQUEST_INVALID",
+      -1,
+    ],
+    [
+      "a gap",
+      () => [named(), chunk(bytes, 0, 100), chunk(bytes, 200, 100)],
+      status.ABORTED,
+      "TRANSFER_OFFSET",
+      100,
+    ],
+    [
+      "chunks out of order",
+      () => [named(), chunk(bytes, 100, 100), chunk(bytes, 0, 100)],
+      status.ABORTED,
+      "TRANSFER_OFFSET",
+      0,
+    ],
+    [
+      "a duplicate that differs",
+      () => [named(), chunk(bytes, 0, 100), chunk(Buffer.alloc(100), 0)],
+      status.DATA_LOSS,
+      "TRANSFER_DAMAGED",
+      100,
+    ],
+    [
+      "a wrong crc",
+      () => [named(), chunk(bytes, 0, 100), chunk(bytes, 100, 100, 1)],
+      status.DATA_LOSS,
+      "TRANSFER_DAMAGED",
+      100,
+    ],
+    [
+      "a chunk that is too large",
+      () => [named(), chunk(Buffer.alloc(9 << 20), 0)],
+      status.INVALID_ARGUMENT,
+      "REQUEST_INVALID",
+      0,
+    ],
+    [
+      "something after the trailer",
+      () => [named(), chunk(bytes, 0), trailer(bytes), chunk(bytes, 0, 1)],
+      status.INVALID_ARGUMENT,
+      "REQUEST_INVALID",
+      -2,
+    ],
+    [
+      "no trailer",
+      () => [named(), chunk(bytes, 0)],
+      status.FAILED_PRECONDITION,
+      "TRANSFER_INCOMPLETE",
+      -2,
+    ],
+    [
+      "a trailer too early",
+      () => [named(), chunk(bytes, 0, 100), trailer(bytes)],
+      status.DATA_LOSS,
+      "TRANSFER_DAMAGED",
+      100,
+    ],
+    [
+      "a trailer with another digest",
+      () => [
+        named(),
+        chunk(bytes, 0),
+        { $case: "trailer", value: { sizeBytes: BigInt(bytes.length), sha256: "0".repeat(64) } },
+      ],
+      status.DATA_LOSS,
+      "TRANSFER_DAMAGED",
+      -2,
+    ],
+    [
+      "an archive that is none",
+      () => [named(), chunk(Buffer.from("no archive"), 0), trailer(Buffer.from("no archive"))],
+      status.FAILED_PRECONDITION,
+      "BACKUP_FOREIGN",
+      10,
+    ],
+    [
+      "an index that is not there",
+      () => [named({ indexLink: "/core/none" }), chunk(bytes, 0), trailer(bytes)],
+      status.NOT_FOUND,
+      "INDEX_NOT_FOUND",
+      -2,
+    ],
+    [
+      "more than there is room for",
+      () => [named({ sizeBytes: 1n << 50n })],
+      status.RESOURCE_EXHAUSTED,
+      "TRANSFER_LIMIT",
+      0,
+    ],
   ])("%s", async (_name, messages, code, reason, kept) => {
     const before = await fixture.contents();
     const error = await sendRestore(client, messages()).catch((thrown: unknown) => thrown);
@@ -124,12 +258,20 @@ describe("a restore that is cut or wrong changes nothing, and says how to go on"
     expect(reasonOf(error)).toBe(reason);
     expect(await fixture.contents()).toEqual(before);
     // One of which nothing came is gone.
-    if (kept <= 0 && kept !== -2) expect(transfersLeft().filter((file) => file.startsWith("up"))).toEqual([]);
+    if (kept <= 0 && kept !== -2)
+      expect(transfersLeft().filter((file) => file.startsWith("up"))).toEqual([]);
     else expect(await committed()).toBe(kept === -2 ? bytes.length : kept);
   });
 
   test("a duplicate chunk that is the same is taken, and one that overlaps", async () => {
-    const answer = await sendRestore(client, [named(), chunk(bytes, 0, 1000), chunk(bytes, 0, 1000), chunk(bytes, 500, 1000), chunk(bytes, 1500), trailer(bytes)]);
+    const answer = await sendRestore(client, [
+      named(),
+      chunk(bytes, 0, 1000),
+      chunk(bytes, 0, 1000),
+      chunk(bytes, 500, 1000),
+      chunk(bytes, 1500),
+      trailer(bytes),
+    ]);
     expect(answer.result?.documents).toBe(30n);
     // All of it again is no error: who did not hear the answer asks again.
     expect((await sendRestore(client, [named(), trailer(bytes)])).result?.documents).toBe(30n);
@@ -138,7 +280,8 @@ describe("a restore that is cut or wrong changes nothing, and says how to go on"
   test("a client that leaves goes on where it was, over a restart too", async () => {
     // It leaves when the host has what it sent: a call that is cancelled earlier may never have reached the host, which then knows no transfer.
     const arrived = async () => {
-      for (let i = 0; i < 500 && (await committed().catch(() => 0)) < 3000; i += 1) await new Promise((done) => setTimeout(done, 20));
+      for (let i = 0; i < 500 && (await committed().catch(() => 0)) < 3000; i += 1)
+        await new Promise((done) => setTimeout(done, 20));
     };
     await sendRestore(client, [named(), chunk(bytes, 0, 3000)], arrived).catch(() => {});
     await fixture.restart();
@@ -152,7 +295,9 @@ describe("a restore that is cut or wrong changes nothing, and says how to go on"
   test("a client that sends nothing is let go, a new stream of the same transfer takes over", async () => {
     const begin = () => {
       let call: ReturnType<ManagementServiceClient["streamRestore"]> | undefined;
-      const ended = new Promise<unknown>((resolve) => (call = client.streamRestore((error) => resolve(error))));
+      const ended = new Promise<unknown>(
+        (resolve) => (call = client.streamRestore((error) => resolve(error))),
+      );
       call?.write({ message: named() });
       return ended;
     };
@@ -183,16 +328,25 @@ test("a connection cut at each of many places is gone on with, and the bytes are
   const pieces: Buffer[] = [];
   let offset = 0;
   while (offset < bytes.length) {
-    const piece = await receiveBackup(client, { transferName: name, offset: BigInt(offset), chunkBytes: 16_384 }, 1);
+    const piece = await receiveBackup(
+      client,
+      { transferName: name, offset: BigInt(offset), chunkBytes: 16_384 },
+      1,
+    );
     pieces.push(piece.bytes);
     offset += piece.bytes.length;
   }
   expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
   for (let at = 0; at < bytes.length; at += 16_384) {
     const part = chunk(bytes, at, Math.min(16_384, bytes.length - at));
-    await sendRestore(client, [header({ transferName: "transfers/pieces" }), part]).catch((error: unknown) => expect(reasonOf(error)).toBe("TRANSFER_INCOMPLETE"));
+    await sendRestore(client, [header({ transferName: "transfers/pieces" }), part]).catch(
+      (error: unknown) => expect(reasonOf(error)).toBe("TRANSFER_INCOMPLETE"),
+    );
   }
-  const answer = await sendRestore(client, [header({ transferName: "transfers/pieces" }), trailer(bytes)]);
+  const answer = await sendRestore(client, [
+    header({ transferName: "transfers/pieces" }),
+    trailer(bytes),
+  ]);
   expect(answer.result?.documents).toBe(40n);
 });
 
@@ -200,7 +354,12 @@ test("a client that never reads is let go, and the transfer can be read by anoth
   await start({ streamIdleMs: 500 });
   await fill(0, 60, 200_000);
   const session = connectHttp2(`http://127.0.0.1:${fixture.host.grpcAddress.port}`);
-  const call = session.request({ ":method": "POST", ":path": "/holdfast.management.v1.ManagementService/StreamBackup", "content-type": "application/grpc", te: "trailers" });
+  const call = session.request({
+    ":method": "POST",
+    ":path": "/holdfast.management.v1.ManagementService/StreamBackup",
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
   // An empty request; what is answered stays in the connection's window, which is soon full.
   call.end(Buffer.alloc(5));
   const held = () => fixture.host.operations.list(1).operations[0]?.done === true;
@@ -215,10 +374,22 @@ test("a client that never reads is let go, and the transfer can be read by anoth
 test("a client that leaves while the archive is made cancels it, and nothing is left", async () => {
   await start();
   await fill(0, 20);
-  const call = client.streamBackup({ indexLink: "", store: true, since: "", transferName: "", offset: 0n, chunkBytes: 0 });
+  const call = client.streamBackup({
+    indexLink: "",
+    store: true,
+    since: "",
+    transferName: "",
+    offset: 0n,
+    chunkBytes: 0,
+  });
   setTimeout(() => call.cancel(), 30);
   await new Promise((done) => call.on("error", done));
-  for (let i = 0; i < 100 && fixture.host.operations.list(1).operations.some(({ done }) => !done); i += 1) await new Promise((done) => setTimeout(done, 20));
+  for (
+    let i = 0;
+    i < 100 && fixture.host.operations.list(1).operations.some(({ done }) => !done);
+    i += 1
+  )
+    await new Promise((done) => setTimeout(done, 20));
   const [operation] = fixture.host.operations.list(1).operations;
   if (operation?.error) {
     expect(operation.error.reason).toBe("OPERATION_CANCELLED");
@@ -230,16 +401,28 @@ test("a backup to transfer: by Backup is an operation whose result names the tra
   await start();
   await fill(0, 20);
   const operation = await new Promise<{ name: string }>((resolve, reject) =>
-    client.backup(BackupRequest.fromPartial({ destination: "transfer:", requestId: "once" }), (error, found) => (error ? reject(error) : resolve(found))),
+    client.backup(
+      BackupRequest.fromPartial({ destination: "transfer:", requestId: "once" }),
+      (error, found) => (error ? reject(error) : resolve(found)),
+    ),
   );
   const again = await new Promise<{ name: string }>((resolve, reject) =>
-    client.backup(BackupRequest.fromPartial({ destination: "transfer:", requestId: "once" }), (error, found) => (error ? reject(error) : resolve(found))),
+    client.backup(
+      BackupRequest.fromPartial({ destination: "transfer:", requestId: "once" }),
+      (error, found) => (error ? reject(error) : resolve(found)),
+    ),
   );
   expect(again.name).toBe(operation.name);
   const seen = [];
-  for await (const one of client.watchOperation({ name: operation.name }) as AsyncIterable<{ done: boolean; result?: { $case: string; value: { value: Buffer } } }>) seen.push(one);
+  for await (const one of client.watchOperation({ name: operation.name }) as AsyncIterable<{
+    done: boolean;
+    result?: { $case: string; value: { value: Buffer } };
+  }>)
+    seen.push(one);
   expect(seen.at(-1)?.done).toBe(true);
   const { backup } = BackupResult.decode(seen.at(-1)?.result?.value.value ?? Buffer.alloc(0));
-  const streamed = await receiveBackup(client, { transferName: backup?.uri.replace("transfer:", "transfers/") ?? "" });
+  const streamed = await receiveBackup(client, {
+    transferName: backup?.uri.replace("transfer:", "transfers/") ?? "",
+  });
   expect(streamed.trailer?.sha256).toBe(sha256(streamed.bytes));
 });

@@ -14,7 +14,11 @@ interface Operation {
 const urlOf = ({ host }: HostFixture) => `http://127.0.0.1:${host.httpAddress.port}`;
 
 async function post<T>(url: string, body: object): Promise<T> {
-  const response = await fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
   return (await response.json()) as T;
 }
 
@@ -34,12 +38,14 @@ async function prepare(fixture: HostFixture): Promise<{ name: string; url: strin
 test("curl and wget fetch a backup, go on after a cut, and send it back", async () => {
   if (!haveTools("fetching backups", "curl", "wget")) return;
   const fixture = await hostFixture();
-  for (let i = 0; i < 200; i += 1) await fixture.put(`n${i}`, { text: `document ${i} ${"x".repeat(i * 10)}` });
+  for (let i = 0; i < 200; i += 1)
+    await fixture.put(`n${i}`, { text: `document ${i} ${"x".repeat(i * 10)}` });
   const before = await fixture.contents();
   const { url, name } = await prepare(fixture);
   const directory = fixture.root;
   const archive = join(directory, "whole.zip");
-  const curl = (...args: string[]) => run("curl", ["-sS", "--fail-with-body", ...args], { cwd: directory });
+  const curl = (...args: string[]) =>
+    run("curl", ["-sS", "--fail-with-body", ...args], { cwd: directory });
 
   expect((await curl("-D", "headers", "-o", archive, `${url}:download`)).code).toBe(0);
   const bytes = readFileSync(archive);
@@ -51,7 +57,10 @@ test("curl and wget fetch a backup, go on after a cut, and send it back", async 
 
   await curl("-r", "100-199", "-o", "part", `${url}:download`);
   expect(readFileSync(join(directory, "part"))).toEqual(bytes.subarray(100, 200));
-  for (const [tool, args] of [["curl", ["-sS", "-C", "-", "-o", "cut.zip", `${url}:download`]], ["wget", ["-q", "-c", "-O", "cut.zip", `${url}:download`]]] as const) {
+  for (const [tool, args] of [
+    ["curl", ["-sS", "-C", "-", "-o", "cut.zip", `${url}:download`]],
+    ["wget", ["-q", "-c", "-O", "cut.zip", `${url}:download`]],
+  ] as const) {
     writeFileSync(join(directory, "cut.zip"), bytes.subarray(0, 1234));
     expect(await run(tool, [...args], { cwd: directory })).toMatchObject({ code: 0 });
     expect(readFileSync(join(directory, "cut.zip")).equals(bytes)).toBe(true);
@@ -60,12 +69,35 @@ test("curl and wget fetch a backup, go on after a cut, and send it back", async 
   await fixture.put("n1", { text: "changed" });
   // In two pieces, as after a cut; curl writes the Content-Range by itself.
   writeFileSync(join(directory, "first"), bytes.subarray(0, 1000));
-  const first = JSON.parse((await curl("-T", "first", "-H", `content-range: bytes 0-999/${bytes.length}`, `${urlOf(fixture)}/v1/transfers/mine`)).stdout) as object;
-  expect(first).toMatchObject({ committedBytes: "1000", complete: false, direction: "TRANSFER_DIRECTION_UPLOAD" });
+  const first = JSON.parse(
+    (
+      await curl(
+        "-T",
+        "first",
+        "-H",
+        `content-range: bytes 0-999/${bytes.length}`,
+        `${urlOf(fixture)}/v1/transfers/mine`,
+      )
+    ).stdout,
+  ) as object;
+  expect(first).toMatchObject({
+    committedBytes: "1000",
+    complete: false,
+    direction: "TRANSFER_DIRECTION_UPLOAD",
+  });
   const early = await post<object>(`${urlOf(fixture)}/v1/restores`, { source: "transfer:mine" });
-  expect(early).toMatchObject({ code: 9, message: expect.stringContaining("not complete") as string });
-  const last = JSON.parse((await curl("-T", archive, "-C", "1000", `${urlOf(fixture)}/v1/transfers/mine`)).stdout) as object;
-  expect(last).toMatchObject({ committedBytes: String(bytes.length), complete: true, sha256: sha256.toString("hex") });
+  expect(early).toMatchObject({
+    code: 9,
+    message: expect.stringContaining("not complete") as string,
+  });
+  const last = JSON.parse(
+    (await curl("-T", archive, "-C", "1000", `${urlOf(fixture)}/v1/transfers/mine`)).stdout,
+  ) as object;
+  expect(last).toMatchObject({
+    committedBytes: String(bytes.length),
+    complete: true,
+    sha256: sha256.toString("hex"),
+  });
   const restored = await finish(fixture, "restores", { source: "transfer:mine" });
   expect(restored.error).toBeUndefined();
   expect(await fixture.contents()).toEqual(before);
@@ -81,37 +113,90 @@ test("ranges, conditions and refusals are those of RFC 9110", async () => {
   const etag = whole.headers.get("etag") ?? "";
   const ask = async (headers: Record<string, string>, method = "GET") => {
     const response = await fetch(`${url}:download`, { method, headers });
-    return { status: response.status, range: response.headers.get("content-range"), body: Buffer.from(await response.arrayBuffer()) };
+    return {
+      status: response.status,
+      range: response.headers.get("content-range"),
+      body: Buffer.from(await response.arrayBuffer()),
+    };
   };
-  expect(await ask({ range: "bytes=-10" })).toMatchObject({ status: 206, range: `bytes ${bytes.length - 10}-${bytes.length - 1}/${bytes.length}`, body: bytes.subarray(-10) });
-  expect(await ask({ range: "bytes=10-" })).toMatchObject({ status: 206, body: bytes.subarray(10) });
-  expect(await ask({ range: `bytes=5-${bytes.length + 100}` })).toMatchObject({ status: 206, body: bytes.subarray(5) });
-  expect(await ask({ range: `bytes=${bytes.length}-` })).toMatchObject({ status: 416, range: `bytes */${bytes.length}` });
+  expect(await ask({ range: "bytes=-10" })).toMatchObject({
+    status: 206,
+    range: `bytes ${bytes.length - 10}-${bytes.length - 1}/${bytes.length}`,
+    body: bytes.subarray(-10),
+  });
+  expect(await ask({ range: "bytes=10-" })).toMatchObject({
+    status: 206,
+    body: bytes.subarray(10),
+  });
+  expect(await ask({ range: `bytes=5-${bytes.length + 100}` })).toMatchObject({
+    status: 206,
+    body: bytes.subarray(5),
+  });
+  expect(await ask({ range: `bytes=${bytes.length}-` })).toMatchObject({
+    status: 416,
+    range: `bytes */${bytes.length}`,
+  });
   expect(await ask({ range: "bytes=0-1,4-5" })).toMatchObject({ status: 200, body: bytes });
   expect(await ask({ range: "bytes=9-3" })).toMatchObject({ status: 200 });
-  expect(await ask({ range: "bytes=0-9", "if-range": etag })).toMatchObject({ status: 206, body: bytes.subarray(0, 10) });
-  expect(await ask({ range: "bytes=0-9", "if-range": '"another"' })).toMatchObject({ status: 200, body: bytes });
+  expect(await ask({ range: "bytes=0-9", "if-range": etag })).toMatchObject({
+    status: 206,
+    body: bytes.subarray(0, 10),
+  });
+  expect(await ask({ range: "bytes=0-9", "if-range": '"another"' })).toMatchObject({
+    status: 200,
+    body: bytes,
+  });
   expect((await ask({ "if-none-match": etag })).status).toBe(304);
   expect((await ask({ "if-match": '"another"' })).status).toBe(412);
   expect(await ask({}, "HEAD")).toMatchObject({ status: 200, body: Buffer.alloc(0) });
   expect((await fetch(`${urlOf(fixture)}/v1/transfers/none:download`)).status).toBe(404);
 
   const put = async (name: string, body: Buffer, headers: Record<string, string> = {}) => {
-    const response = await fetch(`${urlOf(fixture)}/v1/transfers/${name}`, { method: "PUT", body, headers });
+    const response = await fetch(`${urlOf(fixture)}/v1/transfers/${name}`, {
+      method: "PUT",
+      body,
+      headers,
+    });
     return { status: response.status, body: (await response.json()) as object };
   };
-  const reason = (text: string, more: object = {}) => ({ body: { details: [expect.objectContaining({ reason: text, ...more })] } });
+  const reason = (text: string, more: object = {}) => ({
+    body: { details: [expect.objectContaining({ reason: text, ...more })] },
+  });
   const total = bytes.length;
-  expect(await put("up", bytes.subarray(0, 100), { "content-range": `bytes 50-149/${total}` })).toMatchObject({ status: 409, ...reason("TRANSFER_OFFSET", { metadata: { transfer: "up", committedBytes: "0" } }) });
-  expect(await put("up", bytes.subarray(0, 100), { "content-range": `bytes 0-99/${total}` })).toMatchObject({ status: 200 });
-  expect(await put("up", bytes.subarray(0, 100), { "content-range": `bytes 0-99/${total}` })).toMatchObject({ status: 200, body: { committedBytes: "100" } });
-  expect(await put("up", Buffer.alloc(100), { "content-range": `bytes 0-99/${total}` })).toMatchObject({ status: 500, ...reason("TRANSFER_DAMAGED") });
-  expect(await put("up", bytes.subarray(50, 200), { "content-range": `bytes 50-199/${total}` })).toMatchObject({ status: 200, body: { committedBytes: "200" } });
-  expect(await put("up", Buffer.alloc(0), { "content-range": "bytes */*" })).toMatchObject({ status: 200, body: { committedBytes: "200" } });
-  expect(await put("up", bytes.subarray(200, 300), { "content-range": "bytes 200-300/*" })).toMatchObject({ status: 400 });
-  expect(await put("up", bytes, { "content-range": "bytes first-last/all" })).toMatchObject({ status: 400 });
+  expect(
+    await put("up", bytes.subarray(0, 100), { "content-range": `bytes 50-149/${total}` }),
+  ).toMatchObject({
+    status: 409,
+    ...reason("TRANSFER_OFFSET", { metadata: { transfer: "up", committedBytes: "0" } }),
+  });
+  expect(
+    await put("up", bytes.subarray(0, 100), { "content-range": `bytes 0-99/${total}` }),
+  ).toMatchObject({ status: 200 });
+  expect(
+    await put("up", bytes.subarray(0, 100), { "content-range": `bytes 0-99/${total}` }),
+  ).toMatchObject({ status: 200, body: { committedBytes: "100" } });
+  expect(
+    await put("up", Buffer.alloc(100), { "content-range": `bytes 0-99/${total}` }),
+  ).toMatchObject({ status: 500, ...reason("TRANSFER_DAMAGED") });
+  expect(
+    await put("up", bytes.subarray(50, 200), { "content-range": `bytes 50-199/${total}` }),
+  ).toMatchObject({ status: 200, body: { committedBytes: "200" } });
+  expect(await put("up", Buffer.alloc(0), { "content-range": "bytes */*" })).toMatchObject({
+    status: 200,
+    body: { committedBytes: "200" },
+  });
+  expect(
+    await put("up", bytes.subarray(200, 300), { "content-range": "bytes 200-300/*" }),
+  ).toMatchObject({ status: 400 });
+  expect(await put("up", bytes, { "content-range": "bytes first-last/all" })).toMatchObject({
+    status: 400,
+  });
   expect(await put("no%2Fname", bytes)).toMatchObject({ status: 400 });
-  expect(await put("wrong", bytes, { "repr-digest": `sha-256=:${Buffer.alloc(32).toString("base64")}:` })).toMatchObject({ status: 500, ...reason("TRANSFER_DAMAGED") });
+  expect(
+    await put("wrong", bytes, {
+      "repr-digest": `sha-256=:${Buffer.alloc(32).toString("base64")}:`,
+    }),
+  ).toMatchObject({ status: 500, ...reason("TRANSFER_DAMAGED") });
 });
 
 test("a transfer is gone on with after a restart, expires, and is deleted on request", async () => {
@@ -119,18 +204,35 @@ test("a transfer is gone on with after a restart, expires, and is deleted on req
   await fixture.put("one", { text: "x" });
   const { url, name } = await prepare(fixture);
   const bytes = Buffer.from(await (await fetch(`${url}:download`)).arrayBuffer());
-  await fetch(`${urlOf(fixture)}/v1/transfers/up`, { method: "PUT", body: bytes.subarray(0, 500), headers: { "content-range": `bytes 0-499/${bytes.length}` } });
+  await fetch(`${urlOf(fixture)}/v1/transfers/up`, {
+    method: "PUT",
+    body: bytes.subarray(0, 500),
+    headers: { "content-range": `bytes 0-499/${bytes.length}` },
+  });
   const data = join(fixture.root, "data", "transfers", "up.bin");
   await fixture.stop();
   // What a kill may leave beyond what was safe.
   truncateSync(data, 700);
   await fixture.restart();
-  const again = await fetch(`${urlOf(fixture)}/v1/transfers/${name}:download`, { headers: { range: "bytes=10-" } });
+  const again = await fetch(`${urlOf(fixture)}/v1/transfers/${name}:download`, {
+    headers: { range: "bytes=10-" },
+  });
   expect(Buffer.from(await again.arrayBuffer()).equals(bytes.subarray(10))).toBe(true);
-  expect(await (await fetch(`${urlOf(fixture)}/v1/transfers/up`)).json()).toMatchObject({ committedBytes: "500", complete: false });
-  await fetch(`${urlOf(fixture)}/v1/transfers/up`, { method: "PUT", body: bytes.subarray(500), headers: { "content-range": `bytes 500-${bytes.length - 1}/${bytes.length}` } });
+  expect(await (await fetch(`${urlOf(fixture)}/v1/transfers/up`)).json()).toMatchObject({
+    committedBytes: "500",
+    complete: false,
+  });
+  await fetch(`${urlOf(fixture)}/v1/transfers/up`, {
+    method: "PUT",
+    body: bytes.subarray(500),
+    headers: { "content-range": `bytes 500-${bytes.length - 1}/${bytes.length}` },
+  });
   expect(statSync(data).size).toBe(bytes.length);
-  expect(await (await fetch(`${urlOf(fixture)}/v1/transfers`)).json()).toMatchObject({ transfers: expect.arrayContaining([expect.objectContaining({ name: "transfers/up", complete: true })]) as object });
+  expect(await (await fetch(`${urlOf(fixture)}/v1/transfers`)).json()).toMatchObject({
+    transfers: expect.arrayContaining([
+      expect.objectContaining({ name: "transfers/up", complete: true }),
+    ]) as object,
+  });
   expect((await fetch(`${urlOf(fixture)}/v1/transfers/up`, { method: "DELETE" })).status).toBe(200);
   expect((await fetch(`${urlOf(fixture)}/v1/transfers/up`)).status).toBe(404);
 
@@ -138,7 +240,13 @@ test("a transfer is gone on with after a restart, expires, and is deleted on req
   await new Promise((done) => setTimeout(done, 300));
   expect(await (await fetch(`${urlOf(fixture)}/v1/transfers`)).json()).toEqual({ transfers: [] });
   await fixture.restart({ transfers: { maxCount: 1, maxBytes: 600 } });
-  const put = async (transfer: string, size: number) => (await fetch(`${urlOf(fixture)}/v1/transfers/${transfer}`, { method: "PUT", body: Buffer.alloc(size) })).status;
+  const put = async (transfer: string, size: number) =>
+    (
+      await fetch(`${urlOf(fixture)}/v1/transfers/${transfer}`, {
+        method: "PUT",
+        body: Buffer.alloc(size),
+      })
+    ).status;
   expect(await put("large", 601)).toBe(429);
   await fetch(`${urlOf(fixture)}/v1/transfers/large`, { method: "DELETE" });
   expect(await put("small", 600)).toBe(200);

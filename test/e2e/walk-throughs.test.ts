@@ -17,7 +17,10 @@ async function freePort(): Promise<number> {
 }
 
 /** Puts variables into the environment for the length of the work. */
-async function under(environment: Record<string, string>, work: () => Promise<void>): Promise<void> {
+async function under(
+  environment: Record<string, string>,
+  work: () => Promise<void>,
+): Promise<void> {
   const before = { ...process.env };
   Object.assign(process.env, environment);
   try {
@@ -34,7 +37,10 @@ async function under(environment: Record<string, string>, work: () => Promise<vo
 async function surroundings(root: string): Promise<Record<string, string>> {
   const bin = join(root, "bin");
   mkdirSync(bin);
-  writeFileSync(join(bin, "holdfast"), `#!/bin/sh\nexec '${process.execPath}' '${resolve("dist/src/cli/main.js")}' "$@"\n`);
+  writeFileSync(
+    join(bin, "holdfast"),
+    `#!/bin/sh\nexec '${process.execPath}' '${resolve("dist/src/cli/main.js")}' "$@"\n`,
+  );
   chmodSync(join(bin, "holdfast"), 0o755);
   const [http, grpc] = [await freePort(), await freePort()];
   const profiles = join(root, "profiles.yaml");
@@ -50,25 +56,45 @@ async function surroundings(root: string): Promise<Record<string, string>> {
 
 const names = (root: string): Name[] => [["/tmp/holdfast", join(root, "work")]];
 
-(haveTools("the walk-throughs of docs/operations.md", "sh", "jq", "dd") ? describe : describe.skip)("docs/operations.md", () => {
-  const some = [
-    ["how each of them begins", "begin"],
-    ["deleted documents", "deleted"],
-    ["a lost disk", "disk"],
-    ["a damaged backup", "damage"],
-  ] as const;
-  test.each(long ? [...some, ["a bad deploy", "deploy"], ["a moved host", "move"]] as const : some)("%s", async (_name, tag) => {
-    const root = temporaryDirectory();
-    const more = tag === "begin" ? { after: ["kill $! && wait $!"] } : { before: "begin" };
-    await under(await surroundings(root), () => runCookbook("docs/operations.md", tag, names(root), more));
-  }, 120_000);
-});
+(haveTools("the walk-throughs of docs/operations.md", "sh", "jq", "dd") ? describe : describe.skip)(
+  "docs/operations.md",
+  () => {
+    const some = [
+      ["how each of them begins", "begin"],
+      ["deleted documents", "deleted"],
+      ["a lost disk", "disk"],
+      ["a damaged backup", "damage"],
+    ] as const;
+    test.each(
+      long ? ([...some, ["a bad deploy", "deploy"], ["a moved host", "move"]] as const) : some,
+    )(
+      "%s",
+      async (_name, tag) => {
+        const root = temporaryDirectory();
+        const more = tag === "begin" ? { after: ["kill $! && wait $!"] } : { before: "begin" };
+        await under(await surroundings(root), () =>
+          runCookbook("docs/operations.md", tag, names(root), more),
+        );
+      },
+      120_000,
+    );
+  },
+);
 
-(haveTools("the first round of the README", "sh", "date") ? test : test.skip)("the README's first round: start, back up, lose, verify, restore", async () => {
-  const root = temporaryDirectory();
-  const environment = await surroundings(root);
-  const ports = ["--http-port", environment["HOLDFAST_HTTP_PORT"] ?? "", "--grpc-port", environment["HOLDFAST_GRPC_PORT"] ?? ""];
-  const host = await serve(["--data-dir", join(root, "data"), ...ports]);
-  await under(environment, () => runCookbook("README.md", "round", names(root)));
-  expect(await host.stop()).toBe(0);
-}, 60_000);
+(haveTools("the first round of the README", "sh", "date") ? test : test.skip)(
+  "the README's first round: start, back up, lose, verify, restore",
+  async () => {
+    const root = temporaryDirectory();
+    const environment = await surroundings(root);
+    const ports = [
+      "--http-port",
+      environment["HOLDFAST_HTTP_PORT"] ?? "",
+      "--grpc-port",
+      environment["HOLDFAST_GRPC_PORT"] ?? "",
+    ];
+    const host = await serve(["--data-dir", join(root, "data"), ...ports]);
+    await under(environment, () => runCookbook("README.md", "round", names(root)));
+    expect(await host.stop()).toBe(0);
+  },
+  60_000,
+);

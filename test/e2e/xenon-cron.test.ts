@@ -14,14 +14,27 @@ const able = haveTools("the backup job of a shell script", "sh", "curl", "comm")
 /** The job of a host, with its directory of backups and the place that it uploads to. */
 function jobOf(fixture: HostFixture, more: NodeJS.ProcessEnv = {}) {
   const root = temporaryDirectory();
-  const paths = { BACKUP_DIR: join(root, "backup"), UPLOAD_DIR: join(root, "upload"), WORK_DIR: join(root, "work") };
+  const paths = {
+    BACKUP_DIR: join(root, "backup"),
+    UPLOAD_DIR: join(root, "upload"),
+    WORK_DIR: join(root, "work"),
+  };
   /** Digests of what was uploaded, by name: a file may come or go, but never change under its name. */
   const uploaded = new Map<string, string>();
 
-  async function call(verb: "daily" | "incremental" | "restore", target: HostFixture): Promise<string[]> {
+  async function call(
+    verb: "daily" | "incremental" | "restore",
+    target: HostFixture,
+  ): Promise<string[]> {
     const { host, port } = target.host.httpAddress;
-    const { code, stdout, stderr } = await run("sh", [script, verb], { env: { ...process.env, ...paths, ...more, HOST: `http://${host}:${port}` } });
-    expect({ code, stderr, stdout: code === 0 ? "" : stdout }).toEqual({ code: 0, stderr: "", stdout: "" });
+    const { code, stdout, stderr } = await run("sh", [script, verb], {
+      env: { ...process.env, ...paths, ...more, HOST: `http://${host}:${port}` },
+    });
+    expect({ code, stderr, stdout: code === 0 ? "" : stdout }).toEqual({
+      code: 0,
+      stderr: "",
+      stdout: "",
+    });
     return [...stdout.matchAll(/^uploaded (.*)$/gm)].map(([, name]) => name ?? "");
   }
 
@@ -31,7 +44,9 @@ function jobOf(fixture: HostFixture, more: NodeJS.ProcessEnv = {}) {
     async backUp(verb: "daily" | "incremental"): Promise<string[]> {
       const names = await call(verb, fixture);
       for (const name of readdirSync(paths.UPLOAD_DIR)) {
-        const digest = createHash("sha256").update(readFileSync(join(paths.UPLOAD_DIR, name))).digest("hex");
+        const digest = createHash("sha256")
+          .update(readFileSync(join(paths.UPLOAD_DIR, name)))
+          .digest("hex");
         const here = uploaded.get(name);
         if (here !== undefined) expect({ name, digest }).toEqual({ name, digest: here });
         uploaded.set(name, digest);
@@ -117,7 +132,9 @@ async function load(fixture: HostFixture): Promise<void> {
     expect(kindsOf(await job.backUp("daily"))).toEqual(["base", "manifest"]);
     await use(fixture, 5);
     expect(kindsOf(await job.backUp("incremental"))).toEqual(["delta", "manifest"]);
-    expect(readdirSync(job.paths.UPLOAD_DIR).filter((name) => name.startsWith("manifest-"))).toHaveLength(6);
+    expect(
+      readdirSync(job.paths.UPLOAD_DIR).filter((name) => name.startsWith("manifest-")),
+    ).toHaveLength(6);
   });
 
   test("the same place, filled by a host that was restored from it", async () => {
@@ -141,7 +158,13 @@ async function load(fixture: HostFixture): Promise<void> {
     const fixture = await hostFixture();
     const { host, port } = fixture.host.httpAddress;
     const root = temporaryDirectory();
-    const env = { ...process.env, BACKUP_DIR: join(root, "b"), UPLOAD_DIR: join(root, "u"), WORK_DIR: join(root, "w"), HOST: `http://${host}:${port}` };
+    const env = {
+      ...process.env,
+      BACKUP_DIR: join(root, "b"),
+      UPLOAD_DIR: join(root, "u"),
+      WORK_DIR: join(root, "w"),
+      HOST: `http://${host}:${port}`,
+    };
     const { code, stdout } = await run("sh", [script, "restore"], { env });
     expect(code).not.toBe(0);
     expect(stdout).toContain("There is no backup at");

@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import { closeSync, createReadStream, mkdirSync, openSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  createReadStream,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { runZip, type ZipCall } from "../../src/container/zip-call.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
@@ -7,15 +16,28 @@ import { temporaryDirectory } from "../support/temporary-directory.js";
 const never = new AbortController().signal;
 const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 
-function packCall(root: string, segments: { name: string; path: string; content: Buffer }[], path = join(root, "b.zip")): ZipCall {
+function packCall(
+  root: string,
+  segments: { name: string; path: string; content: Buffer }[],
+  path = join(root, "b.zip"),
+): ZipCall {
   const bytes = Buffer.from("{}\n");
   return {
     kind: "pack",
     path,
     store: false,
     modifiedMs: 1_700_000_000_000,
-    segments: segments.map(({ name, path: from, content }) => ({ name, path: from, sizeBytes: content.length, sha256: sha256(content) })),
-    manifest: { name: `manifest-0000000001-${sha256(bytes).slice(0, 16)}.json`, sha256: sha256(bytes), bytes },
+    segments: segments.map(({ name, path: from, content }) => ({
+      name,
+      path: from,
+      sizeBytes: content.length,
+      sha256: sha256(content),
+    })),
+    manifest: {
+      name: `manifest-0000000001-${sha256(bytes).slice(0, 16)}.json`,
+      sha256: sha256(bytes),
+      bytes,
+    },
   };
 }
 
@@ -23,13 +45,19 @@ test("a segment that is missing, one that is not what it should be, and a place 
   const root = temporaryDirectory();
   const content = Buffer.alloc(3_000_000, "segment");
   const path = join(root, "segment");
-  await expect(runZip(packCall(root, [{ name: "a", path, content }]), never)).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
+  await expect(runZip(packCall(root, [{ name: "a", path, content }]), never)).rejects.toMatchObject(
+    { reason: "BACKUP_NOT_FOUND" },
+  );
   writeFileSync(path, content);
   const other = Buffer.from(content);
   other[1_000_000] = 0;
-  await expect(runZip(packCall(root, [{ name: "a", path, content: other }], join(root, "other.zip")), never)).rejects.toMatchObject({ code: "DATA_LOSS" });
+  await expect(
+    runZip(packCall(root, [{ name: "a", path, content: other }], join(root, "other.zip")), never),
+  ).rejects.toMatchObject({ code: "DATA_LOSS" });
   mkdirSync(join(root, "taken.zip"));
-  await expect(runZip(packCall(root, [{ name: "a", path, content }], join(root, "taken.zip")), never)).rejects.toMatchObject({ reason: "DESTINATION_FAILED" });
+  await expect(
+    runZip(packCall(root, [{ name: "a", path, content }], join(root, "taken.zip")), never),
+  ).rejects.toMatchObject({ reason: "DESTINATION_FAILED" });
 });
 
 test("the memory of packing and unpacking does not grow with what is packed", async () => {
@@ -45,10 +73,18 @@ test("the memory of packing and unpacking does not grow with what is packed", as
   let peakKiB = 0;
   const timer = setInterval(() => {
     for (const task of readdirSync("/proc/self/task")) {
-      const children = readFileSync(`/proc/self/task/${task}/children`, "latin1").trim().split(" ").filter(Boolean);
+      const children = readFileSync(`/proc/self/task/${task}/children`, "latin1")
+        .trim()
+        .split(" ")
+        .filter(Boolean);
       for (const child of children) {
         try {
-          peakKiB = Math.max(peakKiB, Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child}/status`, "latin1"))?.[1] ?? 0));
+          peakKiB = Math.max(
+            peakKiB,
+            Number(
+              /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child}/status`, "latin1"))?.[1] ?? 0,
+            ),
+          );
         } catch {
           // It has just ended.
         }
@@ -56,9 +92,21 @@ test("the memory of packing and unpacking does not grow with what is packed", as
     }
   }, 20);
   try {
-    await runZip({ ...call, segments: [{ name: "large", path, sizeBytes: bytes, sha256: digest }] }, never);
+    await runZip(
+      { ...call, segments: [{ name: "large", path, sizeBytes: bytes, sha256: digest }] },
+      never,
+    );
     const target = join(root, "unpacked");
-    expect(await runZip({ kind: "extract", path: call.path, segments: [{ name: "large", sizeBytes: bytes, target }] }, never)).toEqual({ sizeBytes: bytes });
+    expect(
+      await runZip(
+        {
+          kind: "extract",
+          path: call.path,
+          segments: [{ name: "large", sizeBytes: bytes, target }],
+        },
+        never,
+      ),
+    ).toEqual({ sizeBytes: bytes });
   } finally {
     clearInterval(timer);
   }

@@ -12,35 +12,70 @@ interface Written {
   atMs: number;
 }
 
-test.each([1, 2, 3])("after SIGKILL under load the automatic backups hold all that was acknowledged up to a moment shortly before (round %i)", async (round) => {
-  const root = temporaryDirectory();
-  const destination = join(root, "auto");
-  const host = await serve(["--data-dir", join(root, "data"), "--auto-backup-directory", destination]);
-  expect((await ask(`${host.url}/core/management`, "PATCH", { kind: `${kindPrefix}AutoBackupConfiguration`, enable: true })).status).toBe(200);
-  const written: Written[] = [];
-  let next = 0;
-  let killed = false;
-  const writers = Array.from({ length: 8 }, async () => {
-    while (!killed) {
-      const { status, body } = await ask(`${host.url}/core/examples`, "POST", { documentSelfLink: `n${(next += 1)}`, name: "x".repeat(200) }).catch((): Answer => ({ status: 0, body: {} }));
-      if (status === 200) written.push({ link: String(body["documentSelfLink"]), updateTimeMicros: Number(body["documentUpdateTimeMicros"]), atMs: Date.now() });
-    }
-  });
-  await sleep(2500 + 700 * round);
-  const killedAtMs = Date.now();
-  host.process.kill("SIGKILL");
-  killed = true;
-  await Promise.all(writers);
+test.each([1, 2, 3])(
+  "after SIGKILL under load the automatic backups hold all that was acknowledged up to a moment shortly before (round %i)",
+  async (round) => {
+    const root = temporaryDirectory();
+    const destination = join(root, "auto");
+    const host = await serve([
+      "--data-dir",
+      join(root, "data"),
+      "--auto-backup-directory",
+      destination,
+    ]);
+    expect(
+      (
+        await ask(`${host.url}/core/management`, "PATCH", {
+          kind: `${kindPrefix}AutoBackupConfiguration`,
+          enable: true,
+        })
+      ).status,
+    ).toBe(200);
+    const written: Written[] = [];
+    let next = 0;
+    let killed = false;
+    const writers = Array.from({ length: 8 }, async () => {
+      while (!killed) {
+        const { status, body } = await ask(`${host.url}/core/examples`, "POST", {
+          documentSelfLink: `n${(next += 1)}`,
+          name: "x".repeat(200),
+        }).catch((): Answer => ({ status: 0, body: {} }));
+        if (status === 200)
+          written.push({
+            link: String(body["documentSelfLink"]),
+            updateTimeMicros: Number(body["documentUpdateTimeMicros"]),
+            atMs: Date.now(),
+          });
+      }
+    });
+    await sleep(2500 + 700 * round);
+    const killedAtMs = Date.now();
+    host.process.kill("SIGKILL");
+    killed = true;
+    await Promise.all(writers);
 
-  const fresh = await serve(["--data-dir", join(root, "fresh")]);
-  const restored = await ask(`${fresh.url}/core/management`, "PATCH", { kind: `${kindPrefix}RestoreRequest`, destination: pathToFileURL(destination).href });
-  expect(restored).toMatchObject({ status: 200 });
-  const { body } = await ask(`${fresh.url}/core/examples?expand`);
-  const documents = body["documents"] as Record<string, { documentUpdateTimeMicros: number }>;
-  const last = Math.max(...Object.values(documents).map(({ documentUpdateTimeMicros }) => documentUpdateTimeMicros));
-  // A beginning of the history without a hole ...
-  expect(written.filter(({ link, updateTimeMicros }) => updateTimeMicros <= last && documents[link] === undefined)).toEqual([]);
-  // ... that ends shortly before the kill: a second is the promise, more is granted to a machine that does other things.
-  expect(written.filter(({ link, atMs }) => atMs < killedAtMs - 3000 && documents[link] === undefined)).toEqual([]);
-  expect(written.length).toBeGreaterThan(100);
-}, 60_000);
+    const fresh = await serve(["--data-dir", join(root, "fresh")]);
+    const restored = await ask(`${fresh.url}/core/management`, "PATCH", {
+      kind: `${kindPrefix}RestoreRequest`,
+      destination: pathToFileURL(destination).href,
+    });
+    expect(restored).toMatchObject({ status: 200 });
+    const { body } = await ask(`${fresh.url}/core/examples?expand`);
+    const documents = body["documents"] as Record<string, { documentUpdateTimeMicros: number }>;
+    const last = Math.max(
+      ...Object.values(documents).map(({ documentUpdateTimeMicros }) => documentUpdateTimeMicros),
+    );
+    // A beginning of the history without a hole ...
+    expect(
+      written.filter(
+        ({ link, updateTimeMicros }) => updateTimeMicros <= last && documents[link] === undefined,
+      ),
+    ).toEqual([]);
+    // ... that ends shortly before the kill: a second is the promise, more is granted to a machine that does other things.
+    expect(
+      written.filter(({ link, atMs }) => atMs < killedAtMs - 3000 && documents[link] === undefined),
+    ).toEqual([]);
+    expect(written.length).toBeGreaterThan(100);
+  },
+  60_000,
+);

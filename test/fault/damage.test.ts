@@ -1,4 +1,12 @@
-import { copyFileSync, cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { HostError } from "../../src/errors.js";
@@ -19,12 +27,17 @@ async function smallBackups() {
 }
 
 /** Whether what a restore would read is refused, or is to the bit what was backed up. */
-async function verdict(path: string, expected: string): Promise<"refused" | "same" | "FALSE SUCCESS" | string> {
+async function verdict(
+  path: string,
+  expected: string,
+): Promise<"refused" | "same" | "FALSE SUCCESS" | string> {
   try {
     return JSON.stringify(await readWholeBackup(path)) === expected ? "same" : "FALSE SUCCESS";
   } catch (thrown) {
     const error = fromFileError(thrown, "Reading the backup");
-    return error instanceof HostError && error.code !== "INTERNAL" ? "refused" : `untyped: ${String(error)}`;
+    return error instanceof HostError && error.code !== "INTERNAL"
+      ? "refused"
+      : `untyped: ${String(error)}`;
   }
 }
 
@@ -111,11 +124,19 @@ test("a damaged backup does not touch the index, says which file, and the next b
   bytes[5000] = (bytes[5000] ?? 0) ^ 1;
   writeFileSync(join(path, base), bytes);
   const before = await fixture.contents();
-  await expect(fixture.restore("dir")).rejects.toMatchObject({ code: "DATA_LOSS", message: expect.stringContaining(base) as string });
-  await expect(fixture.finish(fixture.host.management.verifyBackup(fixture.uri("dir")))).rejects.toMatchObject({ code: "DATA_LOSS" });
+  await expect(fixture.restore("dir")).rejects.toMatchObject({
+    code: "DATA_LOSS",
+    message: expect.stringContaining(base) as string,
+  });
+  await expect(
+    fixture.finish(fixture.host.management.verifyBackup(fixture.uri("dir"))),
+  ).rejects.toMatchObject({ code: "DATA_LOSS" });
   expect(await fixture.contents()).toEqual(before);
   rmSync(join(path, base));
-  expect((await fixture.host.management.listBackups(fixture.uri("dir")))[0]).toMatchObject({ state: "DAMAGED", problem: expect.stringContaining(base) as string });
+  expect((await fixture.host.management.listBackups(fixture.uri("dir")))[0]).toMatchObject({
+    state: "DAMAGED",
+    problem: expect.stringContaining(base) as string,
+  });
   await fixture.backup("dir");
   await fixture.put("a", { lost: true });
   await fixture.restore("dir");
@@ -135,8 +156,14 @@ test("a bad row in the live index fails the backup, and the older backup stays",
   db.prepare("UPDATE log SET body = '{\"fine\":fals}' WHERE link = '/things/b'").run();
   db.close();
   await fixture.restart();
-  for (const [destination, container] of [["dir", "DIRECTORY"], ["other", "DIRECTORY"], ["b.zip", "ZIP"]] as const) {
-    await expect(fixture.backup(destination, { container })).rejects.toMatchObject({ code: "DATA_LOSS" });
+  for (const [destination, container] of [
+    ["dir", "DIRECTORY"],
+    ["other", "DIRECTORY"],
+    ["b.zip", "ZIP"],
+  ] as const) {
+    await expect(fixture.backup(destination, { container })).rejects.toMatchObject({
+      code: "DATA_LOSS",
+    });
   }
   expect((await readWholeBackup(join(fixture.root, "dir"))).number).toBe(number);
   expect(readdirSync(fixture.root)).not.toContain("b.zip");
@@ -144,7 +171,9 @@ test("a bad row in the live index fails the backup, and the older backup stays",
 
 function databaseOf(root: string): string {
   const index = join(root, "data", "document-index");
-  const { current } = JSON.parse(readFileSync(join(index, "CURRENT.json"), "utf8")) as { current: string };
+  const { current } = JSON.parse(readFileSync(join(index, "CURRENT.json"), "utf8")) as {
+    current: string;
+  };
   return join(index, current, "index.sqlite");
 }
 
@@ -163,9 +192,18 @@ test("no path hands out a body that does not agree with its checksum, and expiry
   const fixture = await hostFixture();
   const link = "/things/b";
   await fixture.put("a", { n: 1 });
-  await fixture.host.documents.create("/things", JSON.stringify({ documentSelfLink: "b", n: 1, documentExpirationTimeMicros: Date.now() * 1000 + 1_500_000 }));
+  await fixture.host.documents.create(
+    "/things",
+    JSON.stringify({
+      documentSelfLink: "b",
+      n: 1,
+      documentExpirationTimeMicros: Date.now() * 1000 + 1_500_000,
+    }),
+  );
   await fixture.stop();
-  changeIndex(fixture.root, (db) => db.prepare(`UPDATE log SET body = replace(body, '"n":1', '"n":9') WHERE link = ?`).run(link));
+  changeIndex(fixture.root, (db) =>
+    db.prepare(`UPDATE log SET body = replace(body, '"n":1', '"n":9') WHERE link = ?`).run(link),
+  );
   await fixture.restart();
   const { documents, management } = fixture.host;
   const expanded = { factoryPath: "/things", expand: true, limit: 10 };
@@ -175,7 +213,11 @@ test("no path hands out a body that does not agree with its checksum, and expiry
   await expect(documents.list({ ...expanded, filter: "n ge 0" })).rejects.toMatchObject(damaged);
   await expect(documents.list({ ...expanded, orderBy: "n asc" })).rejects.toMatchObject(damaged);
   await expect(documents.listVersions(link, 10)).rejects.toMatchObject(damaged);
-  const exported = management.inspection.export({ indexLink: "/core/document-index" }, undefined, new AbortController().signal);
+  const exported = management.inspection.export(
+    { indexLink: "/core/document-index" },
+    undefined,
+    new AbortController().signal,
+  );
   await expect(exported.next().then(() => exported.next())).rejects.toMatchObject(damaged);
   await new Promise((resolve) => setTimeout(resolve, 3000));
   await expect(documents.get(link)).rejects.toMatchObject(damaged);
@@ -200,15 +242,22 @@ test("a key index that lost a document makes a backup that full verification ref
   });
   await fixture.restart();
   const check = () => fixture.finish(fixture.host.management.checkIndex("/core/document-index"));
-  await expect(check()).rejects.toMatchObject({ reason: "INDEX_DAMAGED", message: expect.stringContaining("log_version") as string });
+  await expect(check()).rejects.toMatchObject({
+    reason: "INDEX_DAMAGED",
+    message: expect.stringContaining("log_version") as string,
+  });
   expect((await fixture.host.management.host()).indexes[0]?.problem).toContain("log_version");
   // The log has all of it still: a backup of it is whole, and its restore makes the key indexes anew.
   await fixture.backup("repair", { full: true });
   await fixture.put("b", { n: 2 });
   await fixture.backup("dir");
-  await expect(fixture.finish(fixture.host.management.verifyBackup(fixture.uri("dir")))).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
+  await expect(
+    fixture.finish(fixture.host.management.verifyBackup(fixture.uri("dir"))),
+  ).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
   await expect(fixture.restore("dir")).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
-  await expect(fixture.backup("dir", { full: true })).rejects.toMatchObject({ reason: "INDEX_DAMAGED" });
+  await expect(fixture.backup("dir", { full: true })).rejects.toMatchObject({
+    reason: "INDEX_DAMAGED",
+  });
   await fixture.restore("repair");
   expect(await check()).toMatchObject({ documents: 2, versions: 2, records: 2 });
   expect((await fixture.host.management.host()).indexes[0]?.problem).toBeUndefined();
@@ -219,7 +268,8 @@ test("an index that was not closed in good order is checked at the next start, a
   await fixture.put("a", { n: 1 });
   await fixture.stop();
   await fixture.restart();
-  const checks = () => fixture.host.operations.list(100).operations.filter(({ kind }) => kind === "check-index");
+  const checks = () =>
+    fixture.host.operations.list(100).operations.filter(({ kind }) => kind === "check-index");
   expect(checks()).toEqual([]);
   const copy = join(temporaryDirectory(), "killed");
   cpSync(join(fixture.root, "data"), join(copy, "data"), { recursive: true });
@@ -228,21 +278,37 @@ test("an index that was not closed in good order is checked at the next start, a
   writeFileSync(walOf(copy), "");
   const killed = await hostFixture({}, copy);
   const [check] = killed.host.operations.list(100).operations;
-  await expect(killed.finish(Promise.resolve(check as NonNullable<typeof check>))).rejects.toMatchObject({ reason: "INDEX_DAMAGED" });
+  await expect(
+    killed.finish(Promise.resolve(check as NonNullable<typeof check>)),
+  ).rejects.toMatchObject({ reason: "INDEX_DAMAGED" });
 });
 
 test("counts of the live index that a bit has changed are taken from the log; what cannot be read is damage", async () => {
   const fixture = await hostFixture();
   for (const name of ["a", "b", "c"]) await fixture.put(name, {});
   await fixture.stop();
-  changeIndex(fixture.root, (db) => db.exec(`UPDATE meta SET value = replace(value, '"documents":3', '"documents":2') WHERE key = 'counts'`));
+  changeIndex(fixture.root, (db) =>
+    db.exec(
+      `UPDATE meta SET value = replace(value, '"documents":3', '"documents":2') WHERE key = 'counts'`,
+    ),
+  );
   await fixture.restart();
   expect((await fixture.backup("dir")).backup).toMatchObject({ documents: 3, versions: 3 });
-  for (const [key, value] of [["counts", "{nope"], ["parents", '[{"indexId":1}]'], ["floor", "soon"]] as const) {
+  for (const [key, value] of [
+    ["counts", "{nope"],
+    ["parents", '[{"indexId":1}]'],
+    ["floor", "soon"],
+  ] as const) {
     await fixture.stop();
     let before: unknown;
-    const put = (text: unknown) => changeIndex(fixture.root, (db) => db.prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)").run(key, text));
-    changeIndex(fixture.root, (db) => (before = db.prepare("SELECT value FROM meta WHERE key = ?").pluck().get(key)));
+    const put = (text: unknown) =>
+      changeIndex(fixture.root, (db) =>
+        db.prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)").run(key, text),
+      );
+    changeIndex(
+      fixture.root,
+      (db) => (before = db.prepare("SELECT value FROM meta WHERE key = ?").pluck().get(key)),
+    );
     put(value);
     await expect(fixture.restart()).rejects.toMatchObject({ reason: "INDEX_DAMAGED" });
     put(before);
@@ -255,13 +321,18 @@ test("what a check found is remembered of the copy that was checked, not of all 
   await fixture.put("a", {});
   await fixture.backup("dir");
   cpSync(join(fixture.root, "dir"), join(fixture.root, "copy"), { recursive: true });
-  const [base = ""] = readdirSync(join(fixture.root, "copy")).filter((name) => name.startsWith("base"));
+  const [base = ""] = readdirSync(join(fixture.root, "copy")).filter((name) =>
+    name.startsWith("base"),
+  );
   const bytes = readFileSync(join(fixture.root, "copy", base));
   bytes[5000] = (bytes[5000] ?? 0) ^ 1;
   writeFileSync(join(fixture.root, "copy", base), bytes);
   await fixture.finish(fixture.host.management.verifyBackup(fixture.uri("dir")));
-  await expect(fixture.finish(fixture.host.management.verifyBackup(fixture.uri("copy")))).rejects.toMatchObject({ code: "DATA_LOSS" });
-  const passed = async (name: string) => (await fixture.host.management.listBackups(fixture.uri(name)))[0]?.lastVerification?.passed;
+  await expect(
+    fixture.finish(fixture.host.management.verifyBackup(fixture.uri("copy"))),
+  ).rejects.toMatchObject({ code: "DATA_LOSS" });
+  const passed = async (name: string) =>
+    (await fixture.host.management.listBackups(fixture.uri(name)))[0]?.lastVerification?.passed;
   expect([await passed("dir"), await passed("copy")]).toEqual([true, false]);
   await fixture.put("b", {});
   const next = await fixture.backup("dir");
@@ -303,9 +374,16 @@ test("a segment that is not ours is refused: a view, a trigger, another table, a
     db.exec(statement);
     db.close();
     const bytes = readFileSync(scratch);
-    const claim = { ...base, path: scratch, sizeBytes: bytes.length, sha256: digestFile(scratch, () => {}) };
+    const claim = {
+      ...base,
+      path: scratch,
+      sizeBytes: bytes.length,
+      sha256: digestFile(scratch, () => {}),
+    };
     checkDigest(claim, () => {});
-    expect(() => checkRows(claim, () => {})).toThrow(expect.objectContaining({ code: "DATA_LOSS" }) as Error);
+    expect(() => checkRows(claim, () => {})).toThrow(
+      expect.objectContaining({ code: "DATA_LOSS" }) as Error,
+    );
   }
   copyFileSync(join(fixture.root, "dir", base.name), scratch);
   writeFileSync(`${scratch}-wal`, "x");
@@ -320,9 +398,18 @@ test("a newer format is refused before anything is touched, in a backup and in t
   const path = join(fixture.root, "newer");
   cpSync(join(fixture.root, "dir"), path, { recursive: true });
   const old = readdirSync(path).find((name) => name.startsWith("manifest")) ?? "";
-  const text = readFileSync(join(path, old), "utf8").replace(/"formatVersion":\s*1/, '"formatVersion": 2');
+  const text = readFileSync(join(path, old), "utf8").replace(
+    /"formatVersion":\s*1/,
+    '"formatVersion": 2',
+  );
   rmSync(join(path, old));
-  writeFileSync(join(path, `manifest-0000000001-${createHash("sha256").update(text).digest("hex").slice(0, 16)}.json`), text);
+  writeFileSync(
+    join(
+      path,
+      `manifest-0000000001-${createHash("sha256").update(text).digest("hex").slice(0, 16)}.json`,
+    ),
+    text,
+  );
   await expect(fixture.restore("newer")).rejects.toMatchObject({ reason: "FORMAT_TOO_NEW" });
   await expect(fixture.backup("newer")).rejects.toMatchObject({ reason: "FORMAT_TOO_NEW" });
   expect(await fixture.contents()).toEqual({ a: "{}" });

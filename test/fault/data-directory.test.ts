@@ -1,5 +1,13 @@
 import { createHash } from "node:crypto";
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { systemSeams } from "../../src/io/seams.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
@@ -9,12 +17,20 @@ function replaceInFile(path: string, change: (text: string) => string): void {
 }
 
 function fieldsOf(text: string): Record<string, unknown> {
-  const { formatVersion: _format, checksum: _checksum, ...fields } = JSON.parse(text) as Record<string, unknown>;
+  const {
+    formatVersion: _format,
+    checksum: _checksum,
+    ...fields
+  } = JSON.parse(text) as Record<string, unknown>;
   return fields;
 }
 
 const pointerText = (fields: Record<string, unknown>) =>
-  JSON.stringify({ formatVersion: 2, ...fields, checksum: createHash("sha256").update(JSON.stringify(fields)).digest("hex").slice(0, 16) });
+  JSON.stringify({
+    formatVersion: 2,
+    ...fields,
+    checksum: createHash("sha256").update(JSON.stringify(fields)).digest("hex").slice(0, 16),
+  });
 
 /** A data directory that was tampered with: a start says what is wrong and removes nothing. */
 async function stopped(): Promise<{ fixture: HostFixture; index: string; generation: string }> {
@@ -24,14 +40,32 @@ async function stopped(): Promise<{ fixture: HostFixture; index: string; generat
   await fixture.put("a", { n: 2 });
   await fixture.stop();
   const index = join(fixture.root, "data", "document-index");
-  const generation = join(index, readdirSync(index).find((name) => name.startsWith("generation-")) ?? "");
+  const generation = join(
+    index,
+    readdirSync(index).find((name) => name.startsWith("generation-")) ?? "",
+  );
   return { fixture, index, generation };
 }
 
 test.each<[string, (index: string, generation: string) => void]>([
   ["the pointer is garbage", (index) => writeFileSync(join(index, "CURRENT.json"), "{nope")],
-  ["a bit of the pointer has changed", (index) => replaceInFile(join(index, "CURRENT.json"), (text) => text.replace(/"generation-(.)/, (_all, first: string) => `"generation-${first === "0" ? "1" : "0"}`))],
-  ["the pointer names a generation that is gone, its checksum sound", (index) => replaceInFile(join(index, "CURRENT.json"), (text) => pointerText({ ...fieldsOf(text), current: "generation-0000000000000000" }))],
+  [
+    "a bit of the pointer has changed",
+    (index) =>
+      replaceInFile(join(index, "CURRENT.json"), (text) =>
+        text.replace(
+          /"generation-(.)/,
+          (_all, first: string) => `"generation-${first === "0" ? "1" : "0"}`,
+        ),
+      ),
+  ],
+  [
+    "the pointer names a generation that is gone, its checksum sound",
+    (index) =>
+      replaceInFile(join(index, "CURRENT.json"), (text) =>
+        pointerText({ ...fieldsOf(text), current: "generation-0000000000000000" }),
+      ),
+  ],
   ["the pointer is empty", (index) => writeFileSync(join(index, "CURRENT.json"), "")],
   ["the pointer is gone", (index) => rmSync(join(index, "CURRENT.json"))],
   [
@@ -42,7 +76,10 @@ test.each<[string, (index: string, generation: string) => void]>([
     },
   ],
   ["the index is empty", (_index, generation) => truncateSync(join(generation, "index.sqlite"), 0)],
-  ["the index is cut", (_index, generation) => truncateSync(join(generation, "index.sqlite"), 5000)],
+  [
+    "the index is cut",
+    (_index, generation) => truncateSync(join(generation, "index.sqlite"), 5000),
+  ],
   ["the generation is gone", (_index, generation) => rmSync(generation, { recursive: true })],
   ["the database is gone", (_index, generation) => rmSync(join(generation, "index.sqlite"))],
   [
@@ -53,74 +90,121 @@ test.each<[string, (index: string, generation: string) => void]>([
     },
   ],
   ["the whole index is gone", (index) => rmSync(index, { recursive: true })],
-  ["the index is text", (_index, generation) => writeFileSync(join(generation, "index.sqlite"), "text ".repeat(5000))],
+  [
+    "the index is text",
+    (_index, generation) => writeFileSync(join(generation, "index.sqlite"), "text ".repeat(5000)),
+  ],
 ])("%s: DATA_LOSS, and all files stay", async (_name, damage) => {
   const { fixture, index, generation } = await stopped();
   damage(index, generation);
-  const files = () => readdirSync(join(fixture.root, "data"), { recursive: true }).map(String).filter((name) => !/-(wal|shm)$/.test(name)).sort();
+  const files = () =>
+    readdirSync(join(fixture.root, "data"), { recursive: true })
+      .map(String)
+      .filter((name) => !/-(wal|shm)$/.test(name))
+      .sort();
   const before = files();
-  await expect(fixture.restart()).rejects.toMatchObject({ code: "DATA_LOSS", reason: "INDEX_DAMAGED" });
+  await expect(fixture.restart()).rejects.toMatchObject({
+    code: "DATA_LOSS",
+    reason: "INDEX_DAMAGED",
+  });
   expect(files()).toEqual(before);
   // The way out that the message names: the backup goes into a new data directory.
   const fresh = await hostFixture({}, join(fixture.root, "fresh"));
-  await fresh.finish(fresh.host.management.restore({ source: fixture.uri("dir"), indexLink: "/core/document-index" }));
+  await fresh.finish(
+    fresh.host.management.restore({
+      source: fixture.uri("dir"),
+      indexLink: "/core/document-index",
+    }),
+  );
   expect(await fresh.contents()).toEqual({ a: '{"n":1}' });
 });
 
-test.each([1, 2])("rejects a CURRENT.json from before %i restores, removes nothing, and starts with the copy that the error names", async (restores) => {
-  const fixture = await hostFixture();
-  const index = join(fixture.root, "data", "document-index");
-  const pointer = join(index, "CURRENT.json");
-  await fixture.put("a", { n: 1 });
-  await fixture.backup("dir");
-  copyFileSync(pointer, join(fixture.root, "old"));
-  for (let i = 0; i < restores; i += 1) await fixture.finish(fixture.host.management.restore({ source: fixture.uri("dir"), indexLink: "/core/document-index" }));
-  await fixture.put("a", { n: 2 });
-  await fixture.stop();
-  const newest = readFileSync(pointer, "utf8");
-  copyFileSync(join(fixture.root, "old"), pointer);
-  const databases = () => readdirSync(index, { recursive: true }).map(String).filter((name) => name.endsWith("index.sqlite")).sort();
-  const before = databases();
-  await expect(fixture.restart()).rejects.toMatchObject({ reason: "INDEX_DAMAGED" });
-  expect(databases()).toEqual(before);
-  copyFileSync(join(index, String(fieldsOf(newest)["current"]), "CURRENT.json"), pointer);
-  await fixture.restart();
-  expect(await fixture.contents()).toEqual({ a: '{"n":2}' });
-});
+test.each([1, 2])(
+  "rejects a CURRENT.json from before %i restores, removes nothing, and starts with the copy that the error names",
+  async (restores) => {
+    const fixture = await hostFixture();
+    const index = join(fixture.root, "data", "document-index");
+    const pointer = join(index, "CURRENT.json");
+    await fixture.put("a", { n: 1 });
+    await fixture.backup("dir");
+    copyFileSync(pointer, join(fixture.root, "old"));
+    for (let i = 0; i < restores; i += 1)
+      await fixture.finish(
+        fixture.host.management.restore({
+          source: fixture.uri("dir"),
+          indexLink: "/core/document-index",
+        }),
+      );
+    await fixture.put("a", { n: 2 });
+    await fixture.stop();
+    const newest = readFileSync(pointer, "utf8");
+    copyFileSync(join(fixture.root, "old"), pointer);
+    const databases = () =>
+      readdirSync(index, { recursive: true })
+        .map(String)
+        .filter((name) => name.endsWith("index.sqlite"))
+        .sort();
+    const before = databases();
+    await expect(fixture.restart()).rejects.toMatchObject({ reason: "INDEX_DAMAGED" });
+    expect(databases()).toEqual(before);
+    copyFileSync(join(index, String(fieldsOf(newest)["current"]), "CURRENT.json"), pointer);
+    await fixture.restart();
+    expect(await fixture.contents()).toEqual({ a: '{"n":2}' });
+  },
+);
 
 test("opens a data directory of the former format, and protects it from then on", async () => {
   const { fixture, index, generation } = await stopped();
-  const { switches: _switches, ...fields } = fieldsOf(readFileSync(join(index, "CURRENT.json"), "utf8"));
+  const { switches: _switches, ...fields } = fieldsOf(
+    readFileSync(join(index, "CURRENT.json"), "utf8"),
+  );
   writeFileSync(join(index, "CURRENT.json"), JSON.stringify({ formatVersion: 1, ...fields }));
   rmSync(join(generation, "CURRENT.json"));
   await fixture.restart();
   await fixture.stop();
-  expect(JSON.parse(readFileSync(join(generation, "CURRENT.json"), "utf8"))).toMatchObject({ formatVersion: 2, switches: 0 });
+  expect(JSON.parse(readFileSync(join(generation, "CURRENT.json"), "utf8"))).toMatchObject({
+    formatVersion: 2,
+    switches: 0,
+  });
 });
 
 test("what a first start left when it was cut off goes, and the host starts", async () => {
   const { fixture, index } = await stopped();
   const other = join(fixture.root, "other");
-  mkdirSync(join(other, "data", "document-index", ".holdfast-generation-0123"), { recursive: true });
-  writeFileSync(join(other, "data", "document-index", ".holdfast-generation-0123", "index.sqlite"), "half");
+  mkdirSync(join(other, "data", "document-index", ".holdfast-generation-0123"), {
+    recursive: true,
+  });
+  writeFileSync(
+    join(other, "data", "document-index", ".holdfast-generation-0123", "index.sqlite"),
+    "half",
+  );
   const fresh = await hostFixture({}, other);
   await fresh.put("b", {});
-  expect(readdirSync(join(other, "data", "document-index")).some((name) => name.startsWith("."))).toBe(false);
+  expect(
+    readdirSync(join(other, "data", "document-index")).some((name) => name.startsWith(".")),
+  ).toBe(false);
   expect(readdirSync(index)).toHaveLength(2);
 });
 
-test.each([[""], ["\n"], ["two words"], ["\u0000"]])("a host id of %j is not taken for one", async (text) => {
-  const { fixture } = await stopped();
-  writeFileSync(join(fixture.root, "data", "host-id"), text);
-  await expect(fixture.restart()).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID" });
-  await fixture.restart({ id: "given" });
-});
+test.each([[""], ["\n"], ["two words"], ["\u0000"]])(
+  "a host id of %j is not taken for one",
+  async (text) => {
+    const { fixture } = await stopped();
+    writeFileSync(join(fixture.root, "data", "host-id"), text);
+    await expect(fixture.restart()).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID" });
+    await fixture.restart({ id: "given" });
+  },
+);
 
 test("a log that is far ahead of the clock is warned of, and its times go on", async () => {
   const clock = { micros: Date.now() * 1000 };
   const warnings: string[] = [];
   const seams = { ...systemSeams, nowMicros: () => clock.micros };
-  const logger = { info: () => {}, error: () => {}, warn: (_fields: object, message: string) => void warnings.push(message) };
+  const logger = {
+    info: () => {},
+    error: () => {},
+    warn: (_fields: object, message: string) => void warnings.push(message),
+  };
   const fixture = await hostFixture({ seams, logger });
   const before = await fixture.put("a", {});
   clock.micros -= 2 * 3600 * 1_000_000;

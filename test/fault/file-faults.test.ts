@@ -10,7 +10,12 @@ const kinds: FaultKind[] = ["create", "write", "sync", "rename", "syncDirectory"
 const errnos = ["ENOSPC", "EIO"];
 
 /** Fails each call of a kind in turn, or every third, until the work gets through without meeting the fault. */
-async function eachFault(files: ReturnType<typeof faultyFileSystem>, kind: FaultKind, work: () => Promise<unknown>, check: (error: HostError | undefined) => Promise<void>): Promise<number> {
+async function eachFault(
+  files: ReturnType<typeof faultyFileSystem>,
+  kind: FaultKind,
+  work: () => Promise<unknown>,
+  check: (error: HostError | undefined) => Promise<void>,
+): Promise<number> {
   for (let nth = 1; ; nth += 1) {
     if (nth > 60) throw new Error(`${kind} is called without end`);
     files.arm(kind, nth, errnos[nth % 2] ?? "EIO");
@@ -29,13 +34,21 @@ async function eachFault(files: ReturnType<typeof faultyFileSystem>, kind: Fault
 function expectTyped(error: HostError | undefined): void {
   if (!error) return;
   expect(error).toBeInstanceOf(HostError);
-  expect(["DESTINATION_FULL", "DESTINATION_FAILED", "BACKUP_DAMAGED", "STORAGE_FULL", "STORAGE_FAILED"]).toContain(error.reason);
+  expect([
+    "DESTINATION_FULL",
+    "DESTINATION_FAILED",
+    "BACKUP_DAMAGED",
+    "STORAGE_FULL",
+    "STORAGE_FAILED",
+  ]).toContain(error.reason);
 }
 
 describe.each(kinds)("the n-th %s fails", (kind) => {
   test("a backup to a directory fails clean or succeeds whole, first and incremental", async () => {
     const files = faultyFileSystem();
-    const fixture = await hostFixture({ seams: { ...systemSeams, files, lease: { silentMs: 300, heartbeatMs: 50 } } });
+    const fixture = await hostFixture({
+      seams: { ...systemSeams, files, lease: { silentMs: 300, heartbeatMs: 50 } },
+    });
     let round = 0;
     let number = 0;
     const struck = await eachFault(
@@ -50,7 +63,10 @@ describe.each(kinds)("the n-th %s fails", (kind) => {
       async (error) => {
         expectTyped(error);
         // What was there before, or the new one: whole either way, and never one that was not acknowledged as an older one.
-        if (number > 0) expect((await readWholeBackup(join(fixture.root, "dir"))).number).toBeGreaterThanOrEqual(number);
+        if (number > 0)
+          expect((await readWholeBackup(join(fixture.root, "dir"))).number).toBeGreaterThanOrEqual(
+            number,
+          );
         expect(await fixture.contents()).toEqual({ d: JSON.stringify({ round }) });
       },
     );
@@ -65,7 +81,9 @@ describe.each(kinds)("the n-th %s fails", (kind) => {
 
   test("a backup to an archive fails clean and the one that was there stays, or it succeeds whole", async () => {
     const files = faultyFileSystem();
-    const fixture = await hostFixture({ seams: { ...systemSeams, files, lease: { silentMs: 300, heartbeatMs: 50 } } });
+    const fixture = await hostFixture({
+      seams: { ...systemSeams, files, lease: { silentMs: 300, heartbeatMs: 50 } },
+    });
     await fixture.put("d", { round: 0 });
     let { number } = (await fixture.backup("b.zip", { container: "ZIP" })).backup;
     let round = 0;
@@ -78,7 +96,9 @@ describe.each(kinds)("the n-th %s fails", (kind) => {
       },
       async (error) => {
         expectTyped(error);
-        expect((await readWholeBackup(join(fixture.root, "b.zip"))).number).toBeGreaterThanOrEqual(number);
+        expect((await readWholeBackup(join(fixture.root, "b.zip"))).number).toBeGreaterThanOrEqual(
+          number,
+        );
       },
     );
     await fixture.backup("b.zip", { container: "ZIP" });
@@ -88,7 +108,9 @@ describe.each(kinds)("the n-th %s fails", (kind) => {
 
   test("a restore changes nothing or everything, and the host goes on", async () => {
     const files = faultyFileSystem();
-    const fixture = await hostFixture({ seams: { ...systemSeams, files, lease: { silentMs: 300, heartbeatMs: 50 } } });
+    const fixture = await hostFixture({
+      seams: { ...systemSeams, files, lease: { silentMs: 300, heartbeatMs: 50 } },
+    });
     await fixture.put("d", { state: "backed up" });
     await fixture.backup("dir");
     let round = 0;
@@ -112,9 +134,13 @@ describe.each(kinds)("the n-th %s fails", (kind) => {
       },
     );
     expect(await fixture.contents()).toEqual({ d: '{"state":"backed up"}' });
-    const generations = () => readdirSync(join(fixture.root, "data", "document-index")).filter((name) => name.startsWith("generation-")).length;
+    const generations = () =>
+      readdirSync(join(fixture.root, "data", "document-index")).filter((name) =>
+        name.startsWith("generation-"),
+      ).length;
     // The one before the last goes when its readers have let go of it, behind the answer.
-    for (let i = 0; i < 100 && generations() > 2; i += 1) await new Promise((done) => setTimeout(done, 50));
+    for (let i = 0; i < 100 && generations() > 2; i += 1)
+      await new Promise((done) => setTimeout(done, 50));
     expect(generations()).toBeLessThanOrEqual(2);
   });
 });

@@ -12,7 +12,11 @@ beforeEach(async () => {
   root = temporaryDirectory();
   files = faultyFileSystem();
   host = await startDialectHost({ seams: { ...systemSeams, files } });
-  const made = await host.call("POST", "/local-files", { documentSelfLink: "up", localFileUri: `file:${join(root, "up.zip")}`, fileOptions: ["WRITE", "CREATE"] });
+  const made = await host.call("POST", "/local-files", {
+    documentSelfLink: "up",
+    localFileUri: `file:${join(root, "up.zip")}`,
+    fileOptions: ["WRITE", "CREATE"],
+  });
   expect(made.status).toBe(200);
   expect((await put(undefined, "the night before")).status).toBe(200);
 });
@@ -22,7 +26,10 @@ afterEach(async () => {
 });
 
 const put = (range: string | undefined, body: string) =>
-  host.call("PUT", "/local-files/up", Buffer.from(body), { "content-type": "application/octet-stream", ...(range !== undefined && { "content-range": range }) });
+  host.call("PUT", "/local-files/up", Buffer.from(body), {
+    "content-type": "application/octet-stream",
+    ...(range !== undefined && { "content-range": range }),
+  });
 const content = () => readFileSync(join(root, "up.zip"), "utf8");
 
 /** Two parts, the second of which makes it whole. */
@@ -43,14 +50,17 @@ test.each<[FaultKind, number, string, number[]]>([
   ["sync", 2, "EIO", [200, 503]],
   ["sync", 2, "ENOSPC", [200, 507]],
   ["rename", 2, "EACCES", [200, 503]],
-])("a %s, the %dth, that fails with %s is told, and the file of the night before is as it was", async (kind, nth, errno, statuses) => {
-  files.arm(kind, nth, errno);
-  expect(await upload()).toEqual(statuses);
-  expect(files.disarm()).toBe(true);
-  expect(content()).toBe("the night before");
-  await host.call("DELETE", "/local-files/up");
-  expect(readdirSync(root)).toEqual(["up.zip"]);
-});
+])(
+  "a %s, the %dth, that fails with %s is told, and the file of the night before is as it was",
+  async (kind, nth, errno, statuses) => {
+    files.arm(kind, nth, errno);
+    expect(await upload()).toEqual(statuses);
+    expect(files.disarm()).toBe(true);
+    expect(content()).toBe("the night before");
+    await host.call("DELETE", "/local-files/up");
+    expect(readdirSync(root)).toEqual(["up.zip"]);
+  },
+);
 
 test("after a full disk the next upload is whole", async () => {
   files.arm("write", 3, "ENOSPC");
@@ -62,7 +72,11 @@ test("after a full disk the next upload is whole", async () => {
 
 test("a body of an unknown length has the free space and no more", async () => {
   files.free = 1000;
-  const send = (bytes: number) => host.call("PUT", "/local-files/up", Buffer.alloc(bytes, "x"), { "content-type": "application/octet-stream", "transfer-encoding": "chunked" });
+  const send = (bytes: number) =>
+    host.call("PUT", "/local-files/up", Buffer.alloc(bytes, "x"), {
+      "content-type": "application/octet-stream",
+      "transfer-encoding": "chunked",
+    });
   expect((await send(1001)).status).toBe(507);
   expect([content(), readdirSync(root)]).toEqual(["the night before", ["up.zip"]]);
   expect((await send(1000)).status).toBe(200);
@@ -77,7 +91,11 @@ test("once the file is in its place the upload is done, whatever fails then", as
 
 test("a record that cannot be written makes no service", async () => {
   files.arm("sync", 1, "EIO");
-  const make = () => host.call("POST", "/local-files", { documentSelfLink: "two", localFileUri: `file:${join(root, "two.zip")}` });
+  const make = () =>
+    host.call("POST", "/local-files", {
+      documentSelfLink: "two",
+      localFileUri: `file:${join(root, "two.zip")}`,
+    });
   expect((await make()).status).toBeGreaterThanOrEqual(500);
   expect((await host.call("GET", "/local-files/two")).status).toBe(404);
   expect((await make()).status).toBe(200);

@@ -19,7 +19,9 @@ function smallDisk(mebibytes: number): string | undefined {
   const path = join(temporaryDirectory(), "disk");
   mkdirSync(path);
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mebibytes}m`, "tmpfs", path], { stdio: "ignore" });
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mebibytes}m`, "tmpfs", path], {
+      stdio: "ignore",
+    });
   } catch {
     console.warn("SKIPPED: a small disk of its own needs the right to mount one");
     return undefined;
@@ -58,44 +60,67 @@ test("writes that the disk refuses are refused, what was acknowledged stays, and
   expect(Object.keys(await fixture.contents()).sort()).toEqual([...acknowledged, "again"].sort());
 });
 
-test.each(["DIRECTORY", "ZIP"] as const)("a %s backup to another disk works while the disk of the index is full, and again after a restart", async (container) => {
-  const disk = smallDisk(12);
-  if (disk === undefined) return;
-  const fixture = await hostFixture({}, join(disk, "host"));
-  for (let i = 0; i < 20; i += 1) await fixture.put(`d${i}`, { pad: "x".repeat(20_000) });
-  const release = fill(disk, 0);
-  await expect(fixture.put("refused", { pad: "x".repeat(20_000) })).rejects.toMatchObject({ reason: "STORAGE_FULL" });
-  const destination = join(temporaryDirectory(), container === "ZIP" ? "b.zip" : "dir");
-  const backup = () => fixture.finish(fixture.host.management.backup({ destination: `file:${destination}`, container, indexLink: "/core/document-index" }));
-  await backup();
-  expect(await readWholeBackup(destination)).toMatchObject({ documents: 20 });
-  release();
-  await fixture.restart();
-  await fixture.put("later", {});
-  await backup();
-  expect(await readWholeBackup(destination)).toMatchObject({ documents: 21 });
-});
+test.each(["DIRECTORY", "ZIP"] as const)(
+  "a %s backup to another disk works while the disk of the index is full, and again after a restart",
+  async (container) => {
+    const disk = smallDisk(12);
+    if (disk === undefined) return;
+    const fixture = await hostFixture({}, join(disk, "host"));
+    for (let i = 0; i < 20; i += 1) await fixture.put(`d${i}`, { pad: "x".repeat(20_000) });
+    const release = fill(disk, 0);
+    await expect(fixture.put("refused", { pad: "x".repeat(20_000) })).rejects.toMatchObject({
+      reason: "STORAGE_FULL",
+    });
+    const destination = join(temporaryDirectory(), container === "ZIP" ? "b.zip" : "dir");
+    const backup = () =>
+      fixture.finish(
+        fixture.host.management.backup({
+          destination: `file:${destination}`,
+          container,
+          indexLink: "/core/document-index",
+        }),
+      );
+    await backup();
+    expect(await readWholeBackup(destination)).toMatchObject({ documents: 20 });
+    release();
+    await fixture.restart();
+    await fixture.put("later", {});
+    await backup();
+    expect(await readWholeBackup(destination)).toMatchObject({ documents: 21 });
+  },
+);
 
-test.each(["DIRECTORY", "ZIP"] as const)("a %s backup onto a full disk fails clean, the older one stays, and it works when there is room", async (container) => {
-  const disk = smallDisk(12);
-  if (disk === undefined) return;
-  const fixture = await hostFixture({ backupRoots: [disk] });
-  const destination = join(disk, container === "ZIP" ? "b.zip" : "dir");
-  const backup = () =>
-    fixture.finish(fixture.host.management.backup({ destination: `file:${destination}`, container, indexLink: "/core/document-index", store: true, full: true }));
-  await fixture.put("a", {});
-  await backup();
-  for (let i = 0; i < 100; i += 1) await fixture.put(`d${i}`, { pad: "x".repeat(20_000) });
-  const release = fill(disk, 500);
-  const before = execFileSync("ls", ["-A", disk]).toString();
-  await expect(backup()).rejects.toMatchObject({ reason: "DESTINATION_FULL" });
-  expect(execFileSync("ls", ["-A", disk]).toString()).toBe(before);
-  expect((await readWholeBackup(destination)).number).toBe(1);
-  release();
-  await backup();
-  expect(await readWholeBackup(destination)).toMatchObject({ number: 2, documents: 101 });
-  if (container === "DIRECTORY") expect(readdirSync(destination)).toHaveLength(2);
-});
+test.each(["DIRECTORY", "ZIP"] as const)(
+  "a %s backup onto a full disk fails clean, the older one stays, and it works when there is room",
+  async (container) => {
+    const disk = smallDisk(12);
+    if (disk === undefined) return;
+    const fixture = await hostFixture({ backupRoots: [disk] });
+    const destination = join(disk, container === "ZIP" ? "b.zip" : "dir");
+    const backup = () =>
+      fixture.finish(
+        fixture.host.management.backup({
+          destination: `file:${destination}`,
+          container,
+          indexLink: "/core/document-index",
+          store: true,
+          full: true,
+        }),
+      );
+    await fixture.put("a", {});
+    await backup();
+    for (let i = 0; i < 100; i += 1) await fixture.put(`d${i}`, { pad: "x".repeat(20_000) });
+    const release = fill(disk, 500);
+    const before = execFileSync("ls", ["-A", disk]).toString();
+    await expect(backup()).rejects.toMatchObject({ reason: "DESTINATION_FULL" });
+    expect(execFileSync("ls", ["-A", disk]).toString()).toBe(before);
+    expect((await readWholeBackup(destination)).number).toBe(1);
+    release();
+    await backup();
+    expect(await readWholeBackup(destination)).toMatchObject({ number: 2, documents: 101 });
+    if (container === "DIRECTORY") expect(readdirSync(destination)).toHaveLength(2);
+  },
+);
 
 test("a restore for which there is no room is refused before it begins, and the index stays as it was", async () => {
   const disk = smallDisk(16);
@@ -126,11 +151,18 @@ test("a transfer for which there is no room says so, sends and changes nothing, 
   for (const leaveKiB of [500, 3000]) {
     const release = fill(disk, leaveKiB);
     store.reset();
-    const error = await fixture.backupTo(destination).then(() => undefined, (thrown: { reason: string; message: string }) => thrown);
+    const error = await fixture.backupTo(destination).then(
+      () => undefined,
+      (thrown: { reason: string; message: string }) => thrown,
+    );
     expect(["STORAGE_FULL", "DESTINATION_FULL"]).toContain(error?.reason);
-    expect(error?.message).toMatch(leaveKiB === 500 ? /No space is left for the segment/ : /packed here before it is sent/);
+    expect(error?.message).toMatch(
+      leaveKiB === 500 ? /No space is left for the segment/ : /packed here before it is sent/,
+    );
     expect(store.requests).toEqual([]);
-    await expect(fixture.restoreFrom(destination)).rejects.toMatchObject({ reason: "STORAGE_FULL" });
+    await expect(fixture.restoreFrom(destination)).rejects.toMatchObject({
+      reason: "STORAGE_FULL",
+    });
     release();
     expect(fixture.leftovers()).toEqual([]);
   }
@@ -143,7 +175,10 @@ test("a transfer for which there is no room says so, sends and changes nothing, 
     more();
     return true;
   };
-  await expect(fixture.restoreFrom(destination)).rejects.toMatchObject({ reason: "STORAGE_FULL", message: expect.stringContaining("goes on beyond") as string });
+  await expect(fixture.restoreFrom(destination)).rejects.toMatchObject({
+    reason: "STORAGE_FULL",
+    message: expect.stringContaining("goes on beyond") as string,
+  });
   expect(await fixture.contents()).toEqual(before);
   expect(fixture.leftovers()).toEqual([]);
   store.reset();
@@ -156,9 +191,16 @@ test("after the disk failed under a write the index is read only until a restart
   // A limit on the size of files makes writes fail in a way that is no full disk.
   const command = `ulimit -f 3000; exec "${process.execPath}" "${child}" "${join(root, "data")}"`;
   const { stdout } = await promisify(execFile)("bash", ["-c", command]);
-  const told = JSON.parse(stdout) as { acknowledged: number[]; refused: Record<string, number>; readable: boolean };
+  const told = JSON.parse(stdout) as {
+    acknowledged: number[];
+    refused: Record<string, number>;
+    readable: boolean;
+  };
   expect(told.acknowledged.length).toBeGreaterThan(20);
-  expect(told.refused).toEqual({ OUTCOME_UNKNOWN: 1, INDEX_READ_ONLY: 399 - told.acknowledged.length });
+  expect(told.refused).toEqual({
+    OUTCOME_UNKNOWN: 1,
+    INDEX_READ_ONLY: 399 - told.acknowledged.length,
+  });
   expect(told.readable).toBe(true);
   const fixture = await hostFixture({}, root);
   const there = Object.keys(await fixture.contents());

@@ -1,4 +1,13 @@
-import { copyFileSync, createWriteStream, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  createWriteStream,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { ZipArchive } from "archiver";
@@ -33,7 +42,10 @@ async function backupEntries() {
   await fixture.put("a", { kept: true });
   await fixture.backup("dir");
   const directory = join(fixture.root, "dir");
-  const entries: Entry[] = readdirSync(directory).map((name) => ({ name, content: readFileSync(join(directory, name)) }));
+  const entries: Entry[] = readdirSync(directory).map((name) => ({
+    name,
+    content: readFileSync(join(directory, name)),
+  }));
   const refuse = async (reason: string) => {
     await expect(fixture.restore("evil.zip")).rejects.toMatchObject({ reason });
     expect(await fixture.contents()).toEqual({ a: '{"kept":true}' });
@@ -62,7 +74,10 @@ test("a link, a name that is there twice, and two folders of manifests are refus
   await writeZip(path, [...entries, { name: "twice" }, { name: "other" }]);
   rename(path, "other", "twice");
   await refuse("BACKUP_FOREIGN");
-  await writeZip(path, [...entries.map((entry) => ({ ...entry, name: `one/${entry.name}` })), ...entries.map((entry) => ({ ...entry, name: `two/${entry.name}` }))]);
+  await writeZip(path, [
+    ...entries.map((entry) => ({ ...entry, name: `one/${entry.name}` })),
+    ...entries.map((entry) => ({ ...entry, name: `two/${entry.name}` })),
+  ]);
   await refuse("BACKUP_FOREIGN");
 });
 
@@ -72,30 +87,62 @@ test("an archive of something else, one of Xenon's, and one that lacks a segment
   await refuse("BACKUP_FOREIGN");
   await writeZip(path, [{ name: "segments_2" }, { name: "_1.cfs" }]);
   await refuse("BACKUP_FROM_XENON");
-  await writeZip(path, entries.filter(({ name }) => !name.endsWith(".sqlite")));
+  await writeZip(
+    path,
+    entries.filter(({ name }) => !name.endsWith(".sqlite")),
+  );
   await refuse("BACKUP_DAMAGED");
-  await writeZip(path, entries.map((entry) => (entry.name.endsWith(".sqlite") ? { ...entry, content: Buffer.alloc(64 * 1024 * 1024) } : entry)));
+  await writeZip(
+    path,
+    entries.map((entry) =>
+      entry.name.endsWith(".sqlite")
+        ? { ...entry, content: Buffer.alloc(64 * 1024 * 1024) }
+        : entry,
+    ),
+  );
   await refuse("BACKUP_DAMAGED");
 });
 
 test("in one folder, as a directory that was zipped is, and among foreign files a backup restores", async () => {
   const { fixture, entries, path } = await backupEntries();
-  await writeZip(path, [...entries.map((entry) => ({ ...entry, name: `dir/${entry.name}` })), { name: "dir/notes.txt" }]);
+  await writeZip(path, [
+    ...entries.map((entry) => ({ ...entry, name: `dir/${entry.name}` })),
+    { name: "dir/notes.txt" },
+  ]);
   await fixture.put("a", { lost: true });
   await fixture.restore("evil.zip");
   expect(await fixture.contents()).toEqual({ a: '{"kept":true}' });
 });
 
 describe("a sound archive that another tool made", () => {
-  const packed = (folder: string, entries: Entry[], claims: { flags?: number; method?: number } = {}) => makeZip(entries.map(({ name, content = Buffer.alloc(0) }) => ({ name: `${folder}${name}`, data: content, claims })));
+  const packed = (
+    folder: string,
+    entries: Entry[],
+    claims: { flags?: number; method?: number } = {},
+  ) =>
+    makeZip(
+      entries.map(({ name, content = Buffer.alloc(0) }) => ({
+        name: `${folder}${name}`,
+        data: content,
+        claims,
+      })),
+    );
   /** The last two bytes say how long the comment behind them is. */
-  const commented = (archive: Buffer, comment: string) => Buffer.concat([archive.subarray(0, -2), Buffer.from([comment.length & 0xff, comment.length >> 8]), Buffer.from(comment)]);
+  const commented = (archive: Buffer, comment: string) =>
+    Buffer.concat([
+      archive.subarray(0, -2),
+      Buffer.from([comment.length & 0xff, comment.length >> 8]),
+      Buffer.from(comment),
+    ]);
 
   const readable: [string, (entries: Entry[]) => Buffer][] = [
     ["several folders down", (entries) => packed("srv/backups/shop/", entries)],
     ["with backslashes in its names", (entries) => packed("srv\\shop\\", entries)],
     ["with a long comment", (entries) => commented(packed("", entries), "x".repeat(5000))],
-    ["with padding behind it", (entries) => Buffer.concat([packed("", entries), Buffer.alloc(10_240)])],
+    [
+      "with padding behind it",
+      (entries) => Buffer.concat([packed("", entries), Buffer.alloc(10_240)]),
+    ],
   ];
 
   test(`restores: ${readable.map(([what]) => what).join(", ")}`, async () => {
@@ -118,7 +165,10 @@ describe("a sound archive that another tool made", () => {
     const { fixture, entries, path } = await backupEntries();
     for (const [, make, words] of otherwise) {
       writeFileSync(path, make(entries));
-      await expect(fixture.restore("evil.zip")).rejects.toMatchObject({ reason: "BACKUP_FOREIGN", message: expect.stringContaining(words) as string });
+      await expect(fixture.restore("evil.zip")).rejects.toMatchObject({
+        reason: "BACKUP_FOREIGN",
+        message: expect.stringContaining(words) as string,
+      });
     }
   });
 });
@@ -130,11 +180,30 @@ describe("a ZIP backup", () => {
     ["no archive", (path) => writeFileSync(path, "my thesis")],
     ["an archive without a backup", (path) => writeZip(path, [{ name: "holiday.jpg" }])],
     ["a backup of Xenon, or any Lucene index", (path) => writeZip(path, [{ name: "segments_2" }])],
-    ["a Lucene index among other files", (path) => writeZip(path, [{ name: "thesis.docx" }, { name: "solr/data/segments_5" }])],
-    ["a file with a manifest's name", (path) => writeZip(path, [{ name: "x/manifest-0000000001-0123456789abcdef.json" }])],
-    ["a backup beside photos", (path, entries) => writeZip(path, [...entries, { name: "holiday.jpg" }])],
-    ["a backup in a folder beside photos", (path, entries) => writeZip(path, [...entries.map((entry) => ({ ...entry, name: `dir/${entry.name}` })), { name: "holiday.jpg" }])],
-    ["a backup and a segment that it does not list", (path, entries) => writeZip(path, [...entries, { name: "base-0-1-0123456789abcdef.sqlite" }])],
+    [
+      "a Lucene index among other files",
+      (path) => writeZip(path, [{ name: "thesis.docx" }, { name: "solr/data/segments_5" }]),
+    ],
+    [
+      "a file with a manifest's name",
+      (path) => writeZip(path, [{ name: "x/manifest-0000000001-0123456789abcdef.json" }]),
+    ],
+    [
+      "a backup beside photos",
+      (path, entries) => writeZip(path, [...entries, { name: "holiday.jpg" }]),
+    ],
+    [
+      "a backup in a folder beside photos",
+      (path, entries) =>
+        writeZip(path, [
+          ...entries.map((entry) => ({ ...entry, name: `dir/${entry.name}` })),
+          { name: "holiday.jpg" },
+        ]),
+    ],
+    [
+      "a backup and a segment that it does not list",
+      (path, entries) => writeZip(path, [...entries, { name: "base-0-1-0123456789abcdef.sqlite" }]),
+    ],
   ];
 
   test(`does not replace ${others.map(([what]) => what).join(", ")}`, async () => {
@@ -143,7 +212,9 @@ describe("a ZIP backup", () => {
       rmSync(path, { force: true });
       await make(path, entries);
       const before = readFileSync(path);
-      await expect(fixture.backup("evil.zip", zip)).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED" });
+      await expect(fixture.backup("evil.zip", zip)).rejects.toMatchObject({
+        reason: "DESTINATION_OCCUPIED",
+      });
       expect([what, readFileSync(path).equals(before)]).toEqual([what, true]);
     }
   });
@@ -152,7 +223,10 @@ describe("a ZIP backup", () => {
     const { fixture, path } = await backupEntries();
     writeFileSync(path, "");
     expect((await fixture.backup("evil.zip", zip)).backup.number).toBe(1);
-    expect(await fixture.backup("evil.zip", zip)).toMatchObject({ backup: { number: 2 }, warnings: [] });
+    expect(await fixture.backup("evil.zip", zip)).toMatchObject({
+      backup: { number: 2 },
+      warnings: [],
+    });
     await fixture.restore("evil.zip");
     await fixture.backup("evil.zip", zip);
     const child = await hostFixture();
@@ -168,7 +242,10 @@ describe("a ZIP backup", () => {
     const fresh = await hostFixture();
     const copy = join(fresh.root, "nightly.zip");
     copyFileSync(path, copy);
-    await expect(fresh.backup("nightly.zip", zip)).rejects.toMatchObject({ reason: "DESTINATION_OCCUPIED", message: expect.stringContaining("another index") as string });
+    await expect(fresh.backup("nightly.zip", zip)).rejects.toMatchObject({
+      reason: "DESTINATION_OCCUPIED",
+      message: expect.stringContaining("another index") as string,
+    });
     expect(readFileSync(copy).equals(readFileSync(path))).toBe(true);
   });
 
@@ -177,7 +254,9 @@ describe("a ZIP backup", () => {
     for (let i = 0; i < 5; i += 1) await fixture.put(`d${i}`, {});
     await fixture.backup("shrinking.zip", zip);
     for (let i = 0; i < 5; i += 1) await fixture.host.documents.delete(`/things/d${i}`);
-    expect((await fixture.backup("shrinking.zip", zip)).warnings).toEqual([expect.stringContaining("had 6 documents, and this one has 1") as string]);
+    expect((await fixture.backup("shrinking.zip", zip)).warnings).toEqual([
+      expect.stringContaining("had 6 documents, and this one has 1") as string,
+    ]);
   });
 });
 
@@ -203,9 +282,25 @@ test("with backup roots nothing outside them is written or read, by dots or by l
   symlinkSync(join(root, "outside"), join(root, "roots", "way-out"));
   const fixture = await hostFixture({ backupRoots: [join(root, "roots")] }, root);
   await fixture.backup("roots/dir");
-  for (const name of ["outside/dir", "roots/../outside/dir", "roots/way-out/dir", "roots-not/dir", "roots/%2e%2e/outside/dir"]) {
-    await expect(fixture.finish(fixture.host.management.backup({ destination: `file:${root}/${name}`, container: "DIRECTORY", indexLink: "/core/document-index" }))).rejects.toMatchObject({ reason: "PATH_OUTSIDE_ROOTS" });
-    await expect(fixture.host.management.describeBackup(`file:${root}/${name}`)).rejects.toMatchObject({ reason: "PATH_OUTSIDE_ROOTS" });
+  for (const name of [
+    "outside/dir",
+    "roots/../outside/dir",
+    "roots/way-out/dir",
+    "roots-not/dir",
+    "roots/%2e%2e/outside/dir",
+  ]) {
+    await expect(
+      fixture.finish(
+        fixture.host.management.backup({
+          destination: `file:${root}/${name}`,
+          container: "DIRECTORY",
+          indexLink: "/core/document-index",
+        }),
+      ),
+    ).rejects.toMatchObject({ reason: "PATH_OUTSIDE_ROOTS" });
+    await expect(
+      fixture.host.management.describeBackup(`file:${root}/${name}`),
+    ).rejects.toMatchObject({ reason: "PATH_OUTSIDE_ROOTS" });
   }
   expect(readdirSync(join(root, "outside"))).toEqual([]);
 });

@@ -1,6 +1,15 @@
 import { utimesSync } from "node:fs";
 import { HostError } from "../../src/errors.js";
-import { answerWith, breakBody, httpStore, resetPut, stall, type Fault, type HttpStore, type StoreManners } from "../support/http-store.js";
+import {
+  answerWith,
+  breakBody,
+  httpStore,
+  resetPut,
+  stall,
+  type Fault,
+  type HttpStore,
+  type StoreManners,
+} from "../support/http-store.js";
 import { fillWith, transferFixture, type TransferFixture } from "../support/transfer-fixture.js";
 
 let store: HttpStore;
@@ -12,7 +21,8 @@ let contents: Record<string, string>;
  * A host with some 3 MiB of documents and a whole backup of them, so that a transfer takes several requests; made once. The
  * tests share it: each has a store of its own, and leaves the documents as they were.
  */
-let made: { fixture: TransferFixture; contents: Record<string, string>; archive: Buffer } | undefined;
+let made:
+  { fixture: TransferFixture; contents: Record<string, string>; archive: Buffer } | undefined;
 const patience = { patienceMs: 2500, silenceMs: 400, backOffMs: 5 };
 
 beforeEach(async () => {
@@ -28,7 +38,8 @@ beforeEach(async () => {
   store.put("/b.zip", made.archive);
   store.reset();
   // A test that failed half-way.
-  if (JSON.stringify(await fixture.contents()) !== JSON.stringify(contents)) await fixture.restoreFrom(destination);
+  if (JSON.stringify(await fixture.contents()) !== JSON.stringify(contents))
+    await fixture.restoreFrom(destination);
 });
 
 /** The failure of what is tried for long: not as long here as what gets through in the end. */
@@ -93,18 +104,63 @@ describe("a backup gets through what passes", () => {
 
 describe("a backup fails clean, and says which end failed", () => {
   test.each([
-    ["403 is not tried again", answerWith("PUT", 403), "DESTINATION_REFUSED", /The destination .* answered PUT with 403 Forbidden/, 4],
+    [
+      "403 is not tried again",
+      answerWith("PUT", 403),
+      "DESTINATION_REFUSED",
+      /The destination .* answered PUT with 403 Forbidden/,
+      4,
+    ],
     ["413 is not tried again", answerWith("PUT", 413), "DESTINATION_REFUSED", /413/, 4],
-    ["redirects are not followed", answerWith("PUT", 307, always, { location: "http://127.0.0.1:1/" }), "DESTINATION_REFUSED", /307.*redirects are not followed/, 4],
-    ["503 without end", answerWith("PUT", 503), "DESTINATION_UNREACHABLE", /503 Service Unavailable.*Tried \d+ times/],
-    ["a time to wait beyond all patience", answerWith("PUT", 503, always, { "retry-after": "3600" }), "DESTINATION_UNREACHABLE", /503/, 4],
-    ["never an answer", stall("PUT", always), "DESTINATION_UNREACHABLE", /fell silent: nothing moved on a PUT/],
-    ["connections that are always reset", resetPut(always), "DESTINATION_UNREACHABLE", /broke the connection off \(E(CONNRESET|PIPE)\)/],
-    ["a read back that fails", answerWith("GET", 500), "DESTINATION_UNREACHABLE", /answered GET with 500/],
-    ["a read back that is redirected", answerWith("GET", 302, always, { location: "/login" }), "DESTINATION_REFUSED", /302/],
+    [
+      "redirects are not followed",
+      answerWith("PUT", 307, always, { location: "http://127.0.0.1:1/" }),
+      "DESTINATION_REFUSED",
+      /307.*redirects are not followed/,
+      4,
+    ],
+    [
+      "503 without end",
+      answerWith("PUT", 503),
+      "DESTINATION_UNREACHABLE",
+      /503 Service Unavailable.*Tried \d+ times/,
+    ],
+    [
+      "a time to wait beyond all patience",
+      answerWith("PUT", 503, always, { "retry-after": "3600" }),
+      "DESTINATION_UNREACHABLE",
+      /503/,
+      4,
+    ],
+    [
+      "never an answer",
+      stall("PUT", always),
+      "DESTINATION_UNREACHABLE",
+      /fell silent: nothing moved on a PUT/,
+    ],
+    [
+      "connections that are always reset",
+      resetPut(always),
+      "DESTINATION_UNREACHABLE",
+      /broke the connection off \(E(CONNRESET|PIPE)\)/,
+    ],
+    [
+      "a read back that fails",
+      answerWith("GET", 500),
+      "DESTINATION_UNREACHABLE",
+      /answered GET with 500/,
+    ],
+    [
+      "a read back that is redirected",
+      answerWith("GET", 302, always, { location: "/login" }),
+      "DESTINATION_REFUSED",
+      /302/,
+    ],
   ])("%s", async (_what, fault, reason, message, requestsAtMost = 1000) => {
     store.fault = fault;
-    const error = await lastingFailureOf(() => fixture.backupTo(destination, { bearer: "hunter2" }));
+    const error = await lastingFailureOf(() =>
+      fixture.backupTo(destination, { bearer: "hunter2" }),
+    );
     expect([error.reason, error.message]).toEqual([reason, expect.stringMatching(message)]);
     expect(store.requests.length).toBeLessThanOrEqual(requestsAtMost);
     await expectUnharmed(error);
@@ -142,11 +198,20 @@ describe("a store that does not let itself be read", () => {
   test.each([401, 403, 404, 405, 501])("%i to the GET", async (status) => {
     store.fault = answerWith("GET", status);
     const result = await fixture.backupTo(destination);
-    expect(result).toMatchObject({ verified: false, warnings: [expect.stringContaining(String(status)) as string] });
+    expect(result).toMatchObject({
+      verified: false,
+      warnings: [expect.stringContaining(String(status)) as string],
+    });
     const error = await failureOf(fixture.backupTo(destination, { verify: true }));
-    expect([error.reason, error.message]).toEqual(["DESTINATION_REFUSED", expect.stringContaining("wants it verified")]);
+    expect([error.reason, error.message]).toEqual([
+      "DESTINATION_REFUSED",
+      expect.stringContaining("wants it verified"),
+    ]);
     store.requests.length = 0;
-    expect(await fixture.backupTo(destination, { verify: false })).toMatchObject({ verified: false, warnings: [expect.stringContaining("not read back") as string] });
+    expect(await fixture.backupTo(destination, { verify: false })).toMatchObject({
+      verified: false,
+      warnings: [expect.stringContaining("not read back") as string],
+    });
     expect(store.requests.filter(({ method }) => method === "GET")).toEqual([]);
     await expectUnharmed();
   });
@@ -165,21 +230,32 @@ describe("a restore gets through", () => {
     ["a weak tag", { weakTag: true }],
     ["no tag", { noTag: true }],
     ["a burst of 502", {}, answerWith("GET", 502, first(3))],
-    ["a server that says when to come back", {}, answerWith("GET", 503, (nth) => nth === 2, { "retry-after": "1" })],
+    [
+      "a server that says when to come back",
+      {},
+      answerWith("GET", 503, (nth) => nth === 2, { "retry-after": "1" }),
+    ],
     ["bodies that are cut", {}, breakBody("reset", 70_000, (nth) => nth < 6)],
     ["bodies that are cut after a few bytes", {}, breakBody("reset", 3, (nth) => nth < 4)],
     ["bodies that stop", {}, breakBody("stop", 200_000, (nth) => nth < 3)],
-    ["lengths that are smaller than the body", {}, breakBody("lie about the length", 200_000, (nth) => nth < 4)],
+    [
+      "lengths that are smaller than the body",
+      {},
+      breakBody("lie about the length", 200_000, (nth) => nth < 4),
+    ],
     ["a request that is never answered", {}, stall("GET", (nth) => nth === 1 || nth === 4)],
   ];
-  test.each(manners.map(([what, manner, fault]) => [what, manner, fault] as const))("%s", async (_what, manners, fault) => {
-    store.manners = manners;
-    store.fault = fault;
-    await fixture.put("d1", { changed: true });
-    const result = await fixture.restoreFrom(destination, { bearer: "hunter2" });
-    expect(result).toMatchObject({ documents: 80, warnings: [] });
-    await expectUnharmed();
-  });
+  test.each(manners.map(([what, manner, fault]) => [what, manner, fault] as const))(
+    "%s",
+    async (_what, manners, fault) => {
+      store.manners = manners;
+      store.fault = fault;
+      await fixture.put("d1", { changed: true });
+      const result = await fixture.restoreFrom(destination, { bearer: "hunter2" });
+      expect(result).toMatchObject({ documents: 80, warnings: [] });
+      await expectUnharmed();
+    },
+  );
 
   test("a stream without ranges that breaks begins anew", async () => {
     store.manners = { ignoresRange: true };
@@ -208,9 +284,16 @@ describe("a restore gets through", () => {
     const { requests, mostAtOnce } = store;
     expect(mostAtOnce).toBeGreaterThan(1);
     expect(mostAtOnce).toBeLessThanOrEqual(4);
-    expect(requests[0]?.headers).toMatchObject({ range: "bytes=0-524287", "accept-encoding": "identity" });
-    expect(new Set(requests.slice(1).map(({ headers }) => headers["if-range"]))).toEqual(new Set([store.tagOf("/b.zip")]));
-    const starts = requests.map(({ headers }) => Number(/bytes=(\d+)/.exec(headers.range ?? "")?.[1]));
+    expect(requests[0]?.headers).toMatchObject({
+      range: "bytes=0-524287",
+      "accept-encoding": "identity",
+    });
+    expect(new Set(requests.slice(1).map(({ headers }) => headers["if-range"]))).toEqual(
+      new Set([store.tagOf("/b.zip")]),
+    );
+    const starts = requests.map(({ headers }) =>
+      Number(/bytes=(\d+)/.exec(headers.range ?? "")?.[1]),
+    );
     expect(new Set(starts).size).toBe(starts.length);
     expect(starts.some((start) => start % 524_288 !== 0)).toBe(true);
   });
@@ -218,21 +301,77 @@ describe("a restore gets through", () => {
 
 describe("a restore fails clean, and says which end failed", () => {
   test.each([
-    ["404", {}, answerWith("GET", 404), "DESTINATION_REFUSED", /The source .* answered GET with 404 Not Found/],
+    [
+      "404",
+      {},
+      answerWith("GET", 404),
+      "DESTINATION_REFUSED",
+      /The source .* answered GET with 404 Not Found/,
+    ],
     ["401", {}, answerWith("GET", 401), "DESTINATION_REFUSED", /401/],
-    ["a redirect", {}, answerWith("GET", 301, always, { location: "http://169.254.169.254/" }), "DESTINATION_REFUSED", /redirects are not followed/],
-    ["500 without end", {}, answerWith("GET", 500), "DESTINATION_UNREACHABLE", /500 Internal Server Error.*Tried/],
-    ["500 in the middle without end", {}, answerWith("GET", 500, (nth) => nth > 2), "DESTINATION_UNREACHABLE", /500/],
+    [
+      "a redirect",
+      {},
+      answerWith("GET", 301, always, { location: "http://169.254.169.254/" }),
+      "DESTINATION_REFUSED",
+      /redirects are not followed/,
+    ],
+    [
+      "500 without end",
+      {},
+      answerWith("GET", 500),
+      "DESTINATION_UNREACHABLE",
+      /500 Internal Server Error.*Tried/,
+    ],
+    [
+      "500 in the middle without end",
+      {},
+      answerWith("GET", 500, (nth) => nth > 2),
+      "DESTINATION_UNREACHABLE",
+      /500/,
+    ],
     ["never an answer", {}, stall("GET", always), "DESTINATION_UNREACHABLE", /fell silent/],
-    ["bodies that always stop at once", {}, breakBody("stop", 10, always), "DESTINATION_UNREACHABLE", /fell silent/],
-    ["bodies that are always cut at once", {}, breakBody("reset", 10, always), "DESTINATION_UNREACHABLE", /broke the connection off/],
-    ["another range than was asked for", {}, answerWith("GET", 206, (nth) => nth === 2, { "content-range": "bytes 5-9/3000000" }), "DESTINATION_REFUSED", /the bytes from 5 on/],
-    ["a content encoding", {}, answerWith("GET", 200, always, { "content-encoding": "gzip" }), "DESTINATION_REFUSED", /content encoding "gzip"/],
-    ["another total", {}, otherTotal, "SOURCE_CHANGED", /changed while it was fetched: it had \d+ bytes and now has 99/],
+    [
+      "bodies that always stop at once",
+      {},
+      breakBody("stop", 10, always),
+      "DESTINATION_UNREACHABLE",
+      /fell silent/,
+    ],
+    [
+      "bodies that are always cut at once",
+      {},
+      breakBody("reset", 10, always),
+      "DESTINATION_UNREACHABLE",
+      /broke the connection off/,
+    ],
+    [
+      "another range than was asked for",
+      {},
+      answerWith("GET", 206, (nth) => nth === 2, { "content-range": "bytes 5-9/3000000" }),
+      "DESTINATION_REFUSED",
+      /the bytes from 5 on/,
+    ],
+    [
+      "a content encoding",
+      {},
+      answerWith("GET", 200, always, { "content-encoding": "gzip" }),
+      "DESTINATION_REFUSED",
+      /content encoding "gzip"/,
+    ],
+    [
+      "another total",
+      {},
+      otherTotal,
+      "SOURCE_CHANGED",
+      /changed while it was fetched: it had \d+ bytes and now has 99/,
+    ],
   ])("%s", async (_what, manners, fault, reason, message) => {
     store.manners = manners;
     store.fault = fault;
-    const error = await lastingFailureOf(() => fixture.restoreFrom(destination, { bearer: "hunter2" }));
+    const error = await lastingFailureOf(() =>
+      fixture.restoreFrom(destination, { bearer: "hunter2" }),
+    );
     expect([error.reason, error.message]).toEqual([reason, expect.stringMatching(message)]);
     await expectUnharmed(error);
     store.reset();
@@ -277,14 +416,20 @@ describe("a restore fails clean, and says which end failed", () => {
   ])("%s is no backup, and is called by its URI", async (_what, bytes) => {
     store.put("/b.zip", bytes);
     const error = await failureOf(fixture.restoreFrom(destination));
-    expect([error.reason, error.message]).toEqual(["BACKUP_FOREIGN", expect.not.stringContaining(fixture.root)]);
+    expect([error.reason, error.message]).toEqual([
+      "BACKUP_FOREIGN",
+      expect.not.stringContaining(fixture.root),
+    ]);
     await expectUnharmed(error);
   });
 
   test("half an archive was cut off", async () => {
     store.put("/b.zip", store.bytes("/b.zip").subarray(0, 1_000_000));
     const error = await failureOf(fixture.restoreFrom(destination));
-    expect([error.reason, error.message]).toEqual(["BACKUP_DAMAGED", expect.stringMatching(/cut off/)]);
+    expect([error.reason, error.message]).toEqual([
+      "BACKUP_DAMAGED",
+      expect.stringMatching(/cut off/),
+    ]);
     expect(error.message).not.toContain(fixture.root);
     await expectUnharmed(error);
   });
@@ -294,7 +439,10 @@ describe("a restore fails clean, and says which end failed", () => {
     bytes[bytes.length >> 1]! ^= 1;
     store.put("/b.zip", bytes);
     const error = await failureOf(fixture.restoreFrom(destination));
-    expect([error.reason, error.message]).toEqual(["BACKUP_DAMAGED", expect.not.stringContaining(fixture.root)]);
+    expect([error.reason, error.message]).toEqual([
+      "BACKUP_DAMAGED",
+      expect.not.stringContaining(fixture.root),
+    ]);
     await expectUnharmed(error);
   });
 });
@@ -304,7 +452,10 @@ test("a transfer that is cancelled stops at once and leaves nothing", async () =
   contents = {};
   store.fault = stall("GET", always);
   const { management, operations } = fixture.host;
-  const { name } = await management.restore({ source: destination, indexLink: "/core/document-index" });
+  const { name } = await management.restore({
+    source: destination,
+    indexLink: "/core/document-index",
+  });
   while (store.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   const begun = performance.now();
   await operations.cancel(name);
@@ -317,9 +468,14 @@ test("nobody listens: unreachable, within the time that is waited", async () => 
   const nobody = "http://127.0.0.1:9/x";
   destination = nobody;
   const error = await lastingFailureOf(() => fixture.restoreFrom(nobody));
-  expect([error.reason, error.message]).toEqual(["DESTINATION_UNREACHABLE", expect.stringMatching(/The source .* refuses connections \(ECONNREFUSED\)\. Tried/)]);
+  expect([error.reason, error.message]).toEqual([
+    "DESTINATION_UNREACHABLE",
+    expect.stringMatching(/The source .* refuses connections \(ECONNREFUSED\)\. Tried/),
+  ]);
   await expectUnharmed(error);
-  expect((await lastingFailureOf(() => fixture.backupTo(nobody))).message).toMatch(/^The destination/);
+  expect((await lastingFailureOf(() => fixture.backupTo(nobody))).message).toMatch(
+    /^The destination/,
+  );
 });
 
 test("two backups to one file go one after the other", async () => {

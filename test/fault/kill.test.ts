@@ -14,11 +14,16 @@ const child = join(__dirname, "..", "support", "crash-child.mjs");
 function crash(fixture: HostFixture, work: object, step: StepName): Promise<string> {
   const task = JSON.stringify({ dataDirectory: join(fixture.root, "data"), work, step });
   return new Promise((resolve) => {
-    execFile(process.execPath, [child, task], { timeout: 60_000 }, (error, stdout, stderr) => resolve(error?.signal ?? `${stdout}${stderr}`));
+    execFile(process.execPath, [child, task], { timeout: 60_000 }, (error, stdout, stderr) =>
+      resolve(error?.signal ?? `${stdout}${stderr}`),
+    );
   });
 }
 
-const backupTo = (fixture: HostFixture, name: string, container: "ZIP" | "DIRECTORY") => ({ kind: "backup", request: { destination: fixture.uri(name), container } });
+const backupTo = (fixture: HostFixture, name: string, container: "ZIP" | "DIRECTORY") => ({
+  kind: "backup",
+  request: { destination: fixture.uri(name), container },
+});
 
 async function expectNothingLeftOver(fixture: HostFixture): Promise<void> {
   // The check after the kill writes down its end when it comes to it, and is no leftover.
@@ -54,7 +59,10 @@ describe("killed in a backup to a directory", () => {
   ];
   const made = new Map<string, string>();
   /** The directory of a host that is at the stage, made once and copied for each step. */
-  async function prepared(name: string, prepare: (fixture: HostFixture) => Promise<void>): Promise<string> {
+  async function prepared(
+    name: string,
+    prepare: (fixture: HostFixture) => Promise<void>,
+  ): Promise<string> {
     const known = made.get(name);
     if (known !== undefined) return known;
     const fixture = await hostFixture({ seams });
@@ -64,7 +72,9 @@ describe("killed in a backup to a directory", () => {
     made.set(name, fixture.root);
     return fixture.root;
   }
-  test.each(stages.flatMap(([name, prepare]) => steps.map((step) => [name, step, prepare] as const)))("%s, at %s", async (name, step, prepare) => {
+  test.each(
+    stages.flatMap(([name, prepare]) => steps.map((step) => [name, step, prepare] as const)),
+  )("%s, at %s", async (name, step, prepare) => {
     const root = temporaryDirectory();
     cpSync(await prepared(name, prepare), root, { recursive: true });
     const fixture = await hostFixture({ seams }, root);
@@ -74,7 +84,9 @@ describe("killed in a backup to a directory", () => {
     await fixture.stop();
     expect(await crash(fixture, backupTo(fixture, "dir", "DIRECTORY"), step)).toBe("SIGKILL");
     const after = await readWholeBackup(join(fixture.root, "dir")).catch(() => undefined);
-    expect(after?.number).toBe(step === "backup:manifest-written" ? (before?.number ?? 0) + 1 : before?.number);
+    expect(after?.number).toBe(
+      step === "backup:manifest-written" ? (before?.number ?? 0) + 1 : before?.number,
+    );
     await fixture.restart();
     expect(await fixture.contents()).toEqual(expected);
     const { backup } = await fixture.backup("dir");
@@ -88,7 +100,12 @@ describe("killed in a backup to a directory", () => {
 });
 
 describe("killed in a backup to an archive that is there already", () => {
-  const steps: StepName[] = ["backup:snapshot-taken", "backup:segment-staged", "backup:archive-read-back", "backup:manifest-written"];
+  const steps: StepName[] = [
+    "backup:snapshot-taken",
+    "backup:segment-staged",
+    "backup:archive-read-back",
+    "backup:manifest-written",
+  ];
   test.each(steps)("at %s", async (step) => {
     const fixture = await hostFixture({ seams });
     await fixture.put("a", { before: 1 });
@@ -97,7 +114,9 @@ describe("killed in a backup to an archive that is there already", () => {
     const expected = await fixture.contents();
     await fixture.stop();
     expect(await crash(fixture, backupTo(fixture, "b.zip", "ZIP"), step)).toBe("SIGKILL");
-    expect((await readWholeBackup(join(fixture.root, "b.zip"))).number).toBe(step === "backup:manifest-written" ? 2 : 1);
+    expect((await readWholeBackup(join(fixture.root, "b.zip"))).number).toBe(
+      step === "backup:manifest-written" ? 2 : 1,
+    );
     await fixture.restart();
     await fixture.backup("b.zip", { container: "ZIP" });
     await expectNothingLeftOver(fixture);
@@ -112,23 +131,32 @@ describe("killed in a restore", () => {
   const early: StepName[] = ["restore:source-fetched", "restore:built", "restore:writes-fenced"];
   const late: StepName[] = ["restore:pointer-written", "restore:switched"];
 
-  test.each([...early, ...late])("at %s: the old documents or the restored ones, whole", async (step) => {
-    const fixture = await hostFixture({ seams });
-    for (let i = 0; i < 20; i += 1) await fixture.put(`d${i}`, { i });
-    const restored = await fixture.contents();
-    await fixture.backup("dir");
-    for (let i = 5; i < 30; i += 1) await fixture.put(`d${i}`, { changed: i });
-    const old = await fixture.contents();
-    await fixture.stop();
-    expect(await crash(fixture, { kind: "restore", request: { source: fixture.uri("dir") } }, step)).toBe("SIGKILL");
-    await fixture.restart();
-    expect(await fixture.contents()).toEqual(late.includes(step) ? restored : old);
-    await fixture.put("after", {});
-    await expectNothingLeftOver(fixture);
-    expect(readdirSync(join(fixture.root, "data", "document-index")).filter((name) => name.startsWith("generation-")).length).toBeLessThanOrEqual(2);
-    await fixture.restore("dir");
-    expect(await fixture.contents()).toEqual(restored);
-  });
+  test.each([...early, ...late])(
+    "at %s: the old documents or the restored ones, whole",
+    async (step) => {
+      const fixture = await hostFixture({ seams });
+      for (let i = 0; i < 20; i += 1) await fixture.put(`d${i}`, { i });
+      const restored = await fixture.contents();
+      await fixture.backup("dir");
+      for (let i = 5; i < 30; i += 1) await fixture.put(`d${i}`, { changed: i });
+      const old = await fixture.contents();
+      await fixture.stop();
+      expect(
+        await crash(fixture, { kind: "restore", request: { source: fixture.uri("dir") } }, step),
+      ).toBe("SIGKILL");
+      await fixture.restart();
+      expect(await fixture.contents()).toEqual(late.includes(step) ? restored : old);
+      await fixture.put("after", {});
+      await expectNothingLeftOver(fixture);
+      expect(
+        readdirSync(join(fixture.root, "data", "document-index")).filter((name) =>
+          name.startsWith("generation-"),
+        ).length,
+      ).toBeLessThanOrEqual(2);
+      await fixture.restore("dir");
+      expect(await fixture.contents()).toEqual(restored);
+    },
+  );
 
   test.each(["undo:identity-written", ...late] as StepName[])("undone, at %s", async (step) => {
     const fixture = await hostFixture({ seams });

@@ -5,14 +5,31 @@ import { systemSeams } from "../../src/io/seams.js";
 import { faultyFileSystem, type FaultKind } from "../support/faulty-file-system.js";
 import { hostFixture } from "../support/host-fixture.js";
 import { ask, serve } from "../support/served-host.js";
-import { chunk, header, managementClient, receiveBackup, sendRestore, trailer } from "../support/stream-client.js";
+import {
+  chunk,
+  header,
+  managementClient,
+  receiveBackup,
+  sendRestore,
+  trailer,
+} from "../support/stream-client.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 const load = async (url: string, count: number) => {
-  const body = Array.from({ length: count }, (_, i) => `{"documentSelfLink":"n${i}","name":"${String(i).repeat(200)}"}\n`).join("");
-  await fetch(`${url}/v1/documents:import?factory_link=/core/examples`, { method: "POST", headers: { "content-type": "application/x-ndjson" }, body });
+  const body = Array.from(
+    { length: count },
+    (_, i) => `{"documentSelfLink":"n${i}","name":"${String(i).repeat(200)}"}\n`,
+  ).join("");
+  await fetch(`${url}/v1/documents:import?factory_link=/core/examples`, {
+    method: "POST",
+    headers: { "content-type": "application/x-ndjson" },
+    body,
+  });
 };
-const documentsOf = async (url: string) => (await (await fetch(`${url}/v1/documents:export?factory_link=/core/examples`)).text()).split("\n").sort();
+const documentsOf = async (url: string) =>
+  (await (await fetch(`${url}/v1/documents:export?factory_link=/core/examples`)).text())
+    .split("\n")
+    .sort();
 const portOf = (address: string) => Number(address.split(":").at(-1));
 
 test("a host that is killed in the middle of a stream goes on with it, down and up; the index is as it was until all has come", async () => {
@@ -31,24 +48,41 @@ test("a host that is killed in the middle of a stream goes on with it, down and 
   // A host that has nothing of the stream on its disk yet has nothing to go on with.
   const kept = async () => {
     const record = join(root, "data", "transfers", "up.json");
-    const bytes = () => (existsSync(record) ? (JSON.parse(readFileSync(record, "utf8")) as { committedBytes: number }).committedBytes : 0);
+    const bytes = () =>
+      existsSync(record)
+        ? (JSON.parse(readFileSync(record, "utf8")) as { committedBytes: number }).committedBytes
+        : 0;
     for (let tries = 0; tries < 500 && bytes() === 0; tries++) await sleep(20);
   };
-  await sendRestore(client, [header({ transferName: "transfers/up" }), chunk(whole.bytes, 0, half)], kept).catch(() => {});
+  await sendRestore(
+    client,
+    [header({ transferName: "transfers/up" }), chunk(whole.bytes, 0, half)],
+    kept,
+  ).catch(() => {});
   await host.stop("SIGKILL");
   client.close();
 
   host = await serve(data);
   client = managementClient(portOf(host.grpc));
   expect(await documentsOf(host.url)).toEqual(changed);
-  const rest = await receiveBackup(client, { transferName: name, offset: BigInt(part.bytes.length), chunkBytes: 20_000 });
+  const rest = await receiveBackup(client, {
+    transferName: name,
+    offset: BigInt(part.bytes.length),
+    chunkBytes: 20_000,
+  });
   expect(Buffer.concat([part.bytes, rest.bytes]).equals(whole.bytes)).toBe(true);
   const { body } = await ask(`${host.url}/v1/transfers/up`);
   const committed = Number(body["committedBytes"]);
   expect(committed).toBeLessThanOrEqual(half);
-  const answer = await sendRestore(client, [header({ transferName: "transfers/up" }), chunk(whole.bytes, committed), trailer(whole.bytes)]);
+  const answer = await sendRestore(client, [
+    header({ transferName: "transfers/up" }),
+    chunk(whole.bytes, committed),
+    trailer(whole.bytes),
+  ]);
   expect(answer.result?.documents).toBe(500n);
-  expect((await documentsOf(host.url)).map((line) => line.replace(/"documentOwner".*/, ""))).toEqual(before.map((line) => line.replace(/"documentOwner".*/, "")));
+  expect(
+    (await documentsOf(host.url)).map((line) => line.replace(/"documentOwner".*/, "")),
+  ).toEqual(before.map((line) => line.replace(/"documentOwner".*/, "")));
   client.close();
 });
 
@@ -57,38 +91,50 @@ test.each<[FaultKind, string]>([
   ["sync", "EIO"],
   ["create", "EACCES"],
   ["rename", "EIO"],
-])("a disk that fails at %s (%s) fails the stream, not the host; the index is as it was, and the next one works", async (kind, errno) => {
-  const files = faultyFileSystem();
-  const fixture = await hostFixture({ seams: { ...systemSeams, files } });
-  for (let i = 0; i < 20; i += 1) await fixture.put(`n${i}`, { text: "x".repeat(3000) });
-  const client = managementClient(fixture.host.grpcAddress.port);
-  const { bytes } = await receiveBackup(client, { store: true });
-  await fixture.put("n0", { text: "changed" });
-  const before = await fixture.contents();
-  let struck = 0;
-  for (let nth = 1; nth <= 40; nth += 1) {
-    files.arm(kind, nth, errno);
-    const messages = [header({ transferName: "transfers/up" }), chunk(bytes, 0, 10_000), chunk(bytes, 10_000), trailer(bytes)];
-    const outcome = await sendRestore(client, messages).then(
-      () => "restored",
-      (error: { code: number }) => error.code,
-    );
-    if (!files.disarm()) {
-      await fixture.host.streams.transfers.delete("up");
-      await fixture.put("n0", { text: "changed" });
-      break;
+])(
+  "a disk that fails at %s (%s) fails the stream, not the host; the index is as it was, and the next one works",
+  async (kind, errno) => {
+    const files = faultyFileSystem();
+    const fixture = await hostFixture({ seams: { ...systemSeams, files } });
+    for (let i = 0; i < 20; i += 1) await fixture.put(`n${i}`, { text: "x".repeat(3000) });
+    const client = managementClient(fixture.host.grpcAddress.port);
+    const { bytes } = await receiveBackup(client, { store: true });
+    await fixture.put("n0", { text: "changed" });
+    const before = await fixture.contents();
+    let struck = 0;
+    for (let nth = 1; nth <= 40; nth += 1) {
+      files.arm(kind, nth, errno);
+      const messages = [
+        header({ transferName: "transfers/up" }),
+        chunk(bytes, 0, 10_000),
+        chunk(bytes, 10_000),
+        trailer(bytes),
+      ];
+      const outcome = await sendRestore(client, messages).then(
+        () => "restored",
+        (error: { code: number }) => error.code,
+      );
+      if (!files.disarm()) {
+        await fixture.host.streams.transfers.delete("up");
+        await fixture.put("n0", { text: "changed" });
+        break;
+      }
+      struck += 1;
+      // Either it failed and nothing has changed, or the fault was of no weight and all of it is there.
+      const now = await fixture.contents();
+      if (outcome === "restored") expect(now["n0"]).not.toBe(before["n0"]);
+      else expect([0, 7, 8, 13, 14]).toContain(outcome);
+      if (outcome === "restored") await fixture.put("n0", { text: "changed" });
+      else expect(now).toEqual(before);
+      await fixture.host.streams.transfers.delete("up").catch(() => {});
     }
-    struck += 1;
-    // Either it failed and nothing has changed, or the fault was of no weight and all of it is there.
-    const now = await fixture.contents();
-    if (outcome === "restored") expect(now["n0"]).not.toBe(before["n0"]);
-    else expect([0, 7, 8, 13, 14]).toContain(outcome);
-    if (outcome === "restored") await fixture.put("n0", { text: "changed" });
-    else expect(now).toEqual(before);
-    await fixture.host.streams.transfers.delete("up").catch(() => {});
-  }
-  expect(struck).toBeGreaterThan(0);
-  expect((await sendRestore(client, [header(), chunk(bytes, 0), trailer(bytes)])).result?.documents).toBe(20n);
-  client.close();
-  expect(readdirSync(join(fixture.root, "data", "transfers")).filter((file) => file.startsWith("up"))).toEqual([]);
-});
+    expect(struck).toBeGreaterThan(0);
+    expect(
+      (await sendRestore(client, [header(), chunk(bytes, 0), trailer(bytes)])).result?.documents,
+    ).toBe(20n);
+    client.close();
+    expect(
+      readdirSync(join(fixture.root, "data", "transfers")).filter((file) => file.startsWith("up")),
+    ).toEqual([]);
+  },
+);

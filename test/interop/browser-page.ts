@@ -5,8 +5,15 @@ import { Health } from "../../gen/ts/grpc/health/v1/health_pb.js";
 import { DocumentService } from "../../gen/ts/holdfast/document/v1/document_pb.js";
 
 /** Runs in the page: the same calls by one protocol, and what came of them. */
-async function call(baseUrl: string, protocol: "connect" | "connect-binary" | "grpc-web", token: string) {
-  const transport = protocol === "grpc-web" ? createGrpcWebTransport({ baseUrl }) : createConnectTransport({ baseUrl, useBinaryFormat: protocol === "connect-binary" });
+async function call(
+  baseUrl: string,
+  protocol: "connect" | "connect-binary" | "grpc-web",
+  token: string,
+) {
+  const transport =
+    protocol === "grpc-web"
+      ? createGrpcWebTransport({ baseUrl })
+      : createConnectTransport({ baseUrl, useBinaryFormat: protocol === "connect-binary" });
   const documents = createClient(DocumentService, transport);
   const options = { headers: { authorization: `Bearer ${token}` } };
   const bytes = (text: string) => new TextEncoder().encode(text);
@@ -18,11 +25,17 @@ async function call(baseUrl: string, protocol: "connect" | "connect-binary" | "g
     const [info] = error?.findDetails(ErrorInfoSchema) ?? [];
     return { code: error?.code, reason: info?.reason, metadata: info?.metadata };
   };
-  const { selfLink, version, body } = await documents.createDocument({ factoryLink: "/things", body: { case: "json", value: bytes('{"n":9007199254740993}') } }, options);
+  const { selfLink, version, body } = await documents.createDocument(
+    { factoryLink: "/things", body: { case: "json", value: bytes('{"n":9007199254740993}') } },
+    options,
+  );
   const leave = new AbortController();
   const statuses: number[] = [];
   try {
-    for await (const { status } of createClient(Health, transport).watch({ service: "" }, { ...options, signal: leave.signal })) {
+    for await (const { status } of createClient(Health, transport).watch(
+      { service: "" },
+      { ...options, signal: leave.signal },
+    )) {
       statuses.push(status);
       leave.abort();
     }
@@ -35,7 +48,9 @@ async function call(baseUrl: string, protocol: "connect" | "connect-binary" | "g
     text: body.case === "json" ? new TextDecoder().decode(body.value) : "",
     statuses,
     missing: await failure(documents.getDocument({ selfLink: "/things/none" }, options)),
-    unknown: await failure(documents.getDocument({ selfLink }, { headers: { authorization: "Bearer nobody" } })),
+    unknown: await failure(
+      documents.getDocument({ selfLink }, { headers: { authorization: "Bearer nobody" } }),
+    ),
   };
 }
 export type PageResult = Awaited<ReturnType<typeof call>>;

@@ -3,13 +3,19 @@ import { resolve } from "node:path";
 
 /** What is generated for clients has to compile as it is handed out. */
 const run = (command: string, args: string[], directory: string) => {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: resolve(process.cwd(), directory), encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd: resolve(process.cwd(), directory),
+    encoding: "utf8",
+  });
   return { status, output: `${stdout}${stderr}` };
 };
 
 test("the TypeScript client compiles", () => {
   const compiler = resolve(process.cwd(), "node_modules/typescript/bin/tsc");
-  expect(run(process.execPath, [compiler, "-p", ".", "--noEmit"], "clients/typescript")).toEqual({ status: 0, output: "" });
+  expect(run(process.execPath, [compiler, "-p", ".", "--noEmit"], "clients/typescript")).toEqual({
+    status: 0,
+    output: "",
+  });
 });
 
 test("the Go client passes go vet", () => {

@@ -23,7 +23,12 @@ test("the tables and the checksums are those of the code, to the letter", () => 
 });
 
 test("every field of a manifest is described", () => {
-  const messages = [ManifestSchema, ...ManifestSchema.fields.flatMap((field) => (field.message === undefined ? [] : [field.message]))];
+  const messages = [
+    ManifestSchema,
+    ...ManifestSchema.fields.flatMap((field) =>
+      field.message === undefined ? [] : [field.message],
+    ),
+  ];
   const names = messages.flatMap((message) => message.fields.map((field) => field.jsonName));
   expect(names).toContain("historyStartMicros");
   for (const name of names) expect(text).toContain(`\`${name}\``);

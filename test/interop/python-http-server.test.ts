@@ -8,7 +8,11 @@ import { fillWith, transferFixture } from "../support/transfer-fixture.js";
 
 /** Serves a directory as `python3 -m http.server` does: whole files only, whatever range is asked for. */
 async function pythonServer(directory: string) {
-  const child = spawn("python3", ["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", directory], { stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(
+    "python3",
+    ["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", directory],
+    { stdio: ["ignore", "pipe", "ignore"] },
+  );
   const [greeting] = (await once(child.stdout.setEncoding("utf8"), "data")) as [string];
   return {
     origin: `http://127.0.0.1:${/port (\d+)/.exec(greeting)?.[1]}`,
@@ -33,10 +37,18 @@ test("a backup in a directory that Python serves is restored over http, and a fi
   try {
     expect(await fixture.restoreFrom(`${server.origin}/b.zip`)).toMatchObject({ documents: 50 });
     expect(await fixture.contents()).toEqual(before);
-    await expect(fixture.restoreFrom(`${server.origin}/page.html`)).rejects.toMatchObject({ reason: "BACKUP_FOREIGN" });
-    await expect(fixture.restoreFrom(`${server.origin}/none.zip`)).rejects.toMatchObject({ reason: "DESTINATION_REFUSED", message: expect.stringContaining("404") as string });
+    await expect(fixture.restoreFrom(`${server.origin}/page.html`)).rejects.toMatchObject({
+      reason: "BACKUP_FOREIGN",
+    });
+    await expect(fixture.restoreFrom(`${server.origin}/none.zip`)).rejects.toMatchObject({
+      reason: "DESTINATION_REFUSED",
+      message: expect.stringContaining("404") as string,
+    });
     // It knows no PUT.
-    await expect(fixture.backupTo(`${server.origin}/new.zip`)).rejects.toMatchObject({ reason: "DESTINATION_REFUSED", message: expect.stringContaining("501") as string });
+    await expect(fixture.backupTo(`${server.origin}/new.zip`)).rejects.toMatchObject({
+      reason: "DESTINATION_REFUSED",
+      message: expect.stringContaining("501") as string,
+    });
     expect(fixture.leftovers()).toEqual([]);
   } finally {
     await server.stop();

@@ -5,7 +5,11 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { once } from "node:events";
 import * as grpc from "@grpc/grpc-js";
-import { GetHostRequest, ManagementServiceClient, type Host } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
+import {
+  GetHostRequest,
+  ManagementServiceClient,
+  type Host,
+} from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
 import { HostError } from "../../src/errors.js";
 import { checkTls } from "../../src/security/tls.js";
 import { authority, type Issued } from "../support/certificates.js";
@@ -21,23 +25,56 @@ interface Client {
 }
 
 /** The status of GET /v1/host, or why there is none. */
-function overHttps(port: number, { trusts, shows }: Client, headers: Record<string, string> = {}): Promise<number | string> {
+function overHttps(
+  port: number,
+  { trusts, shows }: Client,
+  headers: Record<string, string> = {},
+): Promise<number | string> {
   return new Promise((resolve) => {
-    const request = httpsRequest({ host: "127.0.0.1", port, path: "/v1/host", agent: false, servername: "localhost", ca: trusts.pem, headers, ...(shows && { cert: shows.certificate, key: shows.key }) }, (response) => {
-      response.resume().on("end", () => resolve(response.statusCode ?? 0));
-    });
+    const request = httpsRequest(
+      {
+        host: "127.0.0.1",
+        port,
+        path: "/v1/host",
+        agent: false,
+        servername: "localhost",
+        ca: trusts.pem,
+        headers,
+        ...(shows && { cert: shows.certificate, key: shows.key }),
+      },
+      (response) => {
+        response.resume().on("end", () => resolve(response.statusCode ?? 0));
+      },
+    );
     request.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     request.end();
   });
 }
 
-async function overGrpc(port: number, { trusts, shows }: Client, token?: string): Promise<number | string> {
+async function overGrpc(
+  port: number,
+  { trusts, shows }: Client,
+  token?: string,
+): Promise<number | string> {
   const pair = shows ? [Buffer.from(shows.key), Buffer.from(shows.certificate)] : [null, null];
-  const client = new ManagementServiceClient(`127.0.0.1:${port}`, grpc.credentials.createSsl(Buffer.from(trusts.pem), ...(pair as [Buffer | null, Buffer | null])));
+  const client = new ManagementServiceClient(
+    `127.0.0.1:${port}`,
+    grpc.credentials.createSsl(
+      Buffer.from(trusts.pem),
+      ...(pair as [Buffer | null, Buffer | null]),
+    ),
+  );
   const metadata = new grpc.Metadata();
   if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
   try {
-    return await new Promise((resolve) => client.getHost(GetHostRequest.fromPartial({}), metadata, { deadline: Date.now() + 5000 }, (error: grpc.ServiceError | null, _host: Host) => resolve(error ? error.code : 0)));
+    return await new Promise((resolve) =>
+      client.getHost(
+        GetHostRequest.fromPartial({}),
+        metadata,
+        { deadline: Date.now() + 5000 },
+        (error: grpc.ServiceError | null, _host: Host) => resolve(error ? error.code : 0),
+      ),
+    );
   } finally {
     client.close();
   }
@@ -53,7 +90,11 @@ async function overGrpc(port: number, { trusts, shows }: Client, token?: string)
   beforeAll(() => {
     [ours, others] = [authority(), authority()];
     const names = "DNS:localhost,IP:127.0.0.1";
-    [server, client, stranger] = [ours.issue("server", names), ours.issue("client", names), others.issue("stranger", names)];
+    [server, client, stranger] = [
+      ours.issue("server", names),
+      ours.issue("client", names),
+      others.issue("stranger", names),
+    ];
   });
   const identity = () => ({ certificate: server.certificate, key: server.key });
 
@@ -61,16 +102,23 @@ async function overGrpc(port: number, { trusts, shows }: Client, token?: string)
     const { host } = await hostFixture({ tls: identity() });
     expect(await overHttps(host.httpAddress.port, { trusts: ours })).toBe(200);
     expect(await overGrpc(host.grpcAddress.port, { trusts: ours })).toBe(0);
-    expect(await overHttps(host.httpAddress.port, { trusts: others })).toMatch(/CERT|VERIFY|ISSUER/);
+    expect(await overHttps(host.httpAddress.port, { trusts: others })).toMatch(
+      /CERT|VERIFY|ISSUER/,
+    );
     expect(await overGrpc(host.grpcAddress.port, { trusts: others })).toBe(grpc.status.UNAVAILABLE);
     await expect(fetch(`http://127.0.0.1:${host.httpAddress.port}/v1/host`)).rejects.toThrow();
-    expect(await overHttps(host.httpAddress.port, { trusts: ours }, { host: "evil.example" })).toBe(403);
+    expect(await overHttps(host.httpAddress.port, { trusts: ours }, { host: "evil.example" })).toBe(
+      403,
+    );
   });
 
   test("with a client CA: a certificate of it is asked for and is enough; none, and one of another root, are refused", async () => {
     const { host } = await hostFixture({ tls: { ...identity(), clientCa: ours.pem } });
     const [http, rpc] = [host.httpAddress.port, host.grpcAddress.port];
-    expect([await overHttps(http, { trusts: ours, shows: client }), await overGrpc(rpc, { trusts: ours, shows: client })]).toEqual([200, 0]);
+    expect([
+      await overHttps(http, { trusts: ours, shows: client }),
+      await overGrpc(rpc, { trusts: ours, shows: client }),
+    ]).toEqual([200, 0]);
     for (const shows of [undefined, stranger]) {
       const one = { trusts: ours, ...(shows && { shows }) };
       expect(await overHttps(http, one)).toEqual(expect.any(String));
@@ -80,17 +128,24 @@ async function overGrpc(port: number, { trusts, shows }: Client, token?: string)
   });
 
   test("with tokens too, a certificate alone gives no role", async () => {
-    const { host } = await hostFixture({ tls: { ...identity(), clientCa: ours.pem }, tokens: "reader read" });
+    const { host } = await hostFixture({
+      tls: { ...identity(), clientCa: ours.pem },
+      tokens: "reader read",
+    });
     const one = { trusts: ours, shows: client };
     expect(await overHttps(host.httpAddress.port, one)).toBe(401);
-    expect(await overHttps(host.httpAddress.port, one, { authorization: "Bearer reader" })).toBe(200);
+    expect(await overHttps(host.httpAddress.port, one, { authorization: "Bearer reader" })).toBe(
+      200,
+    );
     expect(await overGrpc(host.grpcAddress.port, one)).toBe(grpc.status.UNAUTHENTICATED);
     expect(await overGrpc(host.grpcAddress.port, one, "reader")).toBe(0);
   });
 
   test("client certificates are authentication enough for other addresses than loopback", async () => {
     const roots = { httpHost: "0.0.0.0", grpcHost: "0.0.0.0", backupRoots: [directory] };
-    await expect(hostFixture({ ...roots, tls: identity() })).rejects.toThrow(/--token-file.*--tls-client-ca/);
+    await expect(hostFixture({ ...roots, tls: identity() })).rejects.toThrow(
+      /--token-file.*--tls-client-ca/,
+    );
     const { host } = await hostFixture({ ...roots, tls: { ...identity(), clientCa: ours.pem } });
     expect(await overHttps(host.httpAddress.port, { trusts: ours, shows: client })).toBe(200);
   });
@@ -99,7 +154,9 @@ async function overGrpc(port: number, { trusts, shows }: Client, token?: string)
     const fixture = await hostFixture({ tls: identity() });
     const { port } = fixture.host.httpAddress;
     const silent = connectTcp(port, "127.0.0.1");
-    const begun = connectTcp(port, "127.0.0.1", () => begun.write(Buffer.from([0x16, 3, 1, 2, 0, 1])));
+    const begun = connectTcp(port, "127.0.0.1", () =>
+      begun.write(Buffer.from([0x16, 3, 1, 2, 0, 1])),
+    );
     const idle = connectTls({ port, host: "127.0.0.1", servername: "localhost", ca: ours.pem });
     for (const socket of [silent, begun, idle]) socket.on("error", () => {});
     await once(idle, "secureConnect");
@@ -120,10 +177,18 @@ async function overGrpc(port: number, { trusts, shows }: Client, token?: string)
       return "fine";
     };
     expect(problem(identity())).toBe("fine");
-    expect(problem({ ...identity(), key: client.key })).toMatch(/CONFIGURATION_INVALID: .*not that of the certificate/);
-    expect(problem({ ...identity(), key: "nonsense" })).toMatch(/CONFIGURATION_INVALID: The TLS key/);
-    expect(problem({ ...identity(), certificate: server.key })).toMatch(/CONFIGURATION_INVALID: The TLS certificate/);
-    expect(problem({ ...identity(), clientCa: "" })).toMatch(/CONFIGURATION_INVALID: The client CA/);
+    expect(problem({ ...identity(), key: client.key })).toMatch(
+      /CONFIGURATION_INVALID: .*not that of the certificate/,
+    );
+    expect(problem({ ...identity(), key: "nonsense" })).toMatch(
+      /CONFIGURATION_INVALID: The TLS key/,
+    );
+    expect(problem({ ...identity(), certificate: server.key })).toMatch(
+      /CONFIGURATION_INVALID: The TLS certificate/,
+    );
+    expect(problem({ ...identity(), clientCa: "" })).toMatch(
+      /CONFIGURATION_INVALID: The client CA/,
+    );
   });
 
   test("by flags: the greeting and GET /core/management say https; missing files and half a pair do not start", async () => {
@@ -132,37 +197,90 @@ async function overGrpc(port: number, { trusts, shows }: Client, token?: string)
     expect(host.url).toMatch(/^https:\/\/127/);
     const port = Number(new URL(host.url).port);
     const state = await new Promise<string>((resolve, reject) => {
-      const request = httpsRequest(`${host.url}/core/management`, { ca: ours.pem, agent: false }, (response) => {
-        let text = "";
-        response.on("data", (chunk: Buffer) => (text += chunk.toString())).on("end", () => resolve(text));
-      });
+      const request = httpsRequest(
+        `${host.url}/core/management`,
+        { ca: ours.pem, agent: false },
+        (response) => {
+          let text = "";
+          response
+            .on("data", (chunk: Buffer) => (text += chunk.toString()))
+            .on("end", () => resolve(text));
+        },
+      );
       request.on("error", reject).end();
     });
     expect(JSON.parse(state)).toMatchObject({ httpPort: -1, httpsPort: port });
     expect(await host.stop()).toBe(0);
 
-    const missing = await runToEnd(["serve", "--data-dir", join(temporaryDirectory(), "data"), "--tls-cert", join(directory, "none.pem"), "--tls-key", server.keyFile]);
-    expect([missing.code, missing.log]).toEqual([78, expect.stringContaining("none.pem cannot be read")]);
-    const half = await runToEnd(["serve", "--data-dir", join(temporaryDirectory(), "data"), "--tls-cert", server.certificateFile]);
+    const missing = await runToEnd([
+      "serve",
+      "--data-dir",
+      join(temporaryDirectory(), "data"),
+      "--tls-cert",
+      join(directory, "none.pem"),
+      "--tls-key",
+      server.keyFile,
+    ]);
+    expect([missing.code, missing.log]).toEqual([
+      78,
+      expect.stringContaining("none.pem cannot be read"),
+    ]);
+    const half = await runToEnd([
+      "serve",
+      "--data-dir",
+      join(temporaryDirectory(), "data"),
+      "--tls-cert",
+      server.certificateFile,
+    ]);
     expect([half.code, half.log]).toEqual([78, expect.stringContaining("--tls-key")]);
     const nonsense = join(directory, "nonsense.pem");
     writeFileSync(nonsense, "nonsense");
-    const wrong = await runToEnd(["serve", "--data-dir", join(temporaryDirectory(), "data"), ...files, "--tls-client-ca", nonsense]);
+    const wrong = await runToEnd([
+      "serve",
+      "--data-dir",
+      join(temporaryDirectory(), "data"),
+      ...files,
+      "--tls-client-ca",
+      nonsense,
+    ]);
     expect([wrong.code, wrong.log]).toEqual([78, expect.stringContaining("client CA")]);
   });
 
   test("takes new tokens and certificates on SIGHUP, without a restart; what cannot be used changes nothing", async () => {
     const own = temporaryDirectory();
-    const [tokens, certificate, key] = ["tokens", "host.pem", "host.key"].map((name) => join(own, name)) as [string, string, string];
-    const write = (token: string, { certificate: pem, key: secret }: Issued) => [[tokens, `${token} read\n`], [certificate, pem], [key, secret]].forEach(([path = "", text = ""]) => writeFileSync(path, text));
+    const [tokens, certificate, key] = ["tokens", "host.pem", "host.key"].map((name) =>
+      join(own, name),
+    ) as [string, string, string];
+    const write = (token: string, { certificate: pem, key: secret }: Issued) =>
+      [
+        [tokens, `${token} read\n`],
+        [certificate, pem],
+        [key, secret],
+      ].forEach(([path = "", text = ""]) => writeFileSync(path, text));
     write("old", server);
-    const host = await serve(["--data-dir", join(own, "data"), "--token-file", tokens, "--tls-cert", certificate, "--tls-key", key]);
+    const host = await serve([
+      "--data-dir",
+      join(own, "data"),
+      "--token-file",
+      tokens,
+      "--tls-cert",
+      certificate,
+      "--tls-key",
+      key,
+    ]);
     const [http, rpc] = [Number(new URL(host.url).port), Number(host.grpc.split(":").at(-1))];
-    const statuses = async (trusts: ReturnType<typeof authority>, token: string) => [await overHttps(http, { trusts }, { authorization: `Bearer ${token}` }), await overGrpc(rpc, { trusts }, token)];
-    expect([await statuses(ours, "old"), await statuses(ours, "new")]).toEqual([[200, 0], [401, grpc.status.UNAUTHENTICATED]]);
+    const statuses = async (trusts: ReturnType<typeof authority>, token: string) => [
+      await overHttps(http, { trusts }, { authorization: `Bearer ${token}` }),
+      await overGrpc(rpc, { trusts }, token),
+    ];
+    expect([await statuses(ours, "old"), await statuses(ours, "new")]).toEqual([
+      [200, 0],
+      [401, grpc.status.UNAUTHENTICATED],
+    ]);
     const reload = async (words: string) => {
       host.process.kill("SIGHUP");
-      for (let left = 100; left > 0 && !host.log().includes(words); left -= 1) await new Promise((next) => setTimeout(next, 100));
+      for (let left = 100; left > 0 && !host.log().includes(words); left -= 1)
+        await new Promise((next) => setTimeout(next, 100));
       expect(host.log()).toContain(words);
     };
     writeFileSync(tokens, "broken everything\n");

@@ -49,12 +49,19 @@ function stateAt(events: Event[], time: number): Record<string, { body: string; 
 
 async function check(model: Model, { fixture }: Real): Promise<void> {
   const expected = stateAt(model.events, Number.MAX_SAFE_INTEGER);
-  expect(await fixture.contents()).toEqual(Object.fromEntries(Object.entries(expected).map(([name, { body }]) => [name, body])));
-  for (const [name, { version }] of Object.entries(expected)) expect((await fixture.host.documents.get(`/things/${name}`)).version).toBe(version);
+  expect(await fixture.contents()).toEqual(
+    Object.fromEntries(Object.entries(expected).map(([name, { body }]) => [name, body])),
+  );
+  for (const [name, { version }] of Object.entries(expected))
+    expect((await fixture.host.documents.get(`/things/${name}`)).version).toBe(version);
 }
 
 type Command = fc.AsyncCommand<Model, Real>;
-const command = (text: string, run: Command["run"], possible: (model: Readonly<Model>) => boolean = () => true): Command => ({
+const command = (
+  text: string,
+  run: Command["run"],
+  possible: (model: Readonly<Model>) => boolean = () => true,
+): Command => ({
   check: possible,
   run,
   toString: () => text,
@@ -82,29 +89,45 @@ const remove = names.map((name) =>
 );
 const backup = fc.constantFrom("dir-1", "dir-2", "one.zip").map((destination) =>
   command(`backup ${destination}`, async (model, { fixture }) => {
-    const { backup: taken } = await fixture.backup(destination, { container: destination.endsWith(".zip") ? "ZIP" : "DIRECTORY" });
+    const { backup: taken } = await fixture.backup(destination, {
+      container: destination.endsWith(".zip") ? "ZIP" : "DIRECTORY",
+    });
     for (const one of model.backups) if (one.destination === destination) one.replaced = true;
     const { earliestMicros: earliest, latestMicros: latest } = taken.window;
-    model.backups.push({ destination, events: [...model.events], earliest, latest, replaced: false });
+    model.backups.push({
+      destination,
+      events: [...model.events],
+      earliest,
+      latest,
+      replaced: false,
+    });
   }),
 );
-const restore = fc.tuple(fc.nat(), fc.nat(), fc.constantFrom(-1, 0, 1, undefined)).map(([which, moment, offset]) =>
-  command(
-    `restore ${which} ${moment} ${offset}`,
-    async (model, { fixture }) => {
-      const usable = model.backups.filter(({ replaced }) => !replaced);
-      const from = usable[which % usable.length];
-      if (!from) return;
-      const at = from.events[moment % Math.max(1, from.events.length)]?.time ?? from.latest;
-      const target = offset === undefined ? undefined : Math.min(Math.max(at + offset, from.earliest), from.latest);
-      await fixture.restore(from.destination, target === undefined ? {} : { targetTimeMicros: BigInt(target) });
-      model.previous = model.events;
-      model.events = from.events.filter(({ time }) => target === undefined || time <= target);
-      await check(model, { fixture, clock: { micros: 0 } });
-    },
-    (model) => model.backups.length > 0,
-  ),
-);
+const restore = fc
+  .tuple(fc.nat(), fc.nat(), fc.constantFrom(-1, 0, 1, undefined))
+  .map(([which, moment, offset]) =>
+    command(
+      `restore ${which} ${moment} ${offset}`,
+      async (model, { fixture }) => {
+        const usable = model.backups.filter(({ replaced }) => !replaced);
+        const from = usable[which % usable.length];
+        if (!from) return;
+        const at = from.events[moment % Math.max(1, from.events.length)]?.time ?? from.latest;
+        const target =
+          offset === undefined
+            ? undefined
+            : Math.min(Math.max(at + offset, from.earliest), from.latest);
+        await fixture.restore(
+          from.destination,
+          target === undefined ? {} : { targetTimeMicros: BigInt(target) },
+        );
+        model.previous = model.events;
+        model.events = from.events.filter(({ time }) => target === undefined || time <= target);
+        await check(model, { fixture, clock: { micros: 0 } });
+      },
+      (model) => model.backups.length > 0,
+    ),
+  );
 const undo = fc.constant(
   command(
     "undo",
@@ -129,7 +152,10 @@ const seed = Number(process.env["HOLDFAST_TEST_SEED"] ?? Date.now() % 1_000_000_
 const runs = Number(process.env["HOLDFAST_TEST_RUNS"] ?? (long ? 8 : 2));
 
 test(`random histories, restored at random times, agree with the model (seed ${seed}, ${runs} runs)`, async () => {
-  const commands = fc.commands([write, write, write, write, remove, backup, backup, restore, undo, restart], { maxCommands: 60, size: "max" });
+  const commands = fc.commands(
+    [write, write, write, write, remove, backup, backup, restore, undo, restart],
+    { maxCommands: 60, size: "max" },
+  );
   await fc.assert(
     fc.asyncProperty(commands, async (script) => {
       const seams = clockSeams(1_700_000_000_000_000);
@@ -139,7 +165,8 @@ test(`random histories, restored at random times, agree with the model (seed ${s
         await fc.asyncModelRun(() => ({ model, real: { fixture, clock: seams.clock } }), script);
         await check(model, { fixture, clock: seams.clock });
         for (const { destination, replaced } of model.backups) {
-          if (!replaced) await fixture.finish(fixture.host.management.verifyBackup(fixture.uri(destination)));
+          if (!replaced)
+            await fixture.finish(fixture.host.management.verifyBackup(fixture.uri(destination)));
         }
       } finally {
         await fixture.stop();

@@ -14,19 +14,64 @@ export interface Issued {
 export function authority() {
   const directory = temporaryDirectory();
   const at = (name: string) => join(directory, name);
-  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: directory, stdio: "ignore" });
+  const openssl = (...args: string[]) =>
+    execFileSync("openssl", args, { cwd: directory, stdio: "ignore" });
   const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  openssl("req", "-x509", ...newKey, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=Test authority", "-addext", "basicConstraints=critical,CA:TRUE");
+  openssl(
+    "req",
+    "-x509",
+    ...newKey,
+    "-keyout",
+    "ca.key",
+    "-out",
+    "ca.pem",
+    "-days",
+    "2",
+    "-subj",
+    "/CN=Test authority",
+    "-addext",
+    "basicConstraints=critical,CA:TRUE",
+  );
   return {
     file: at("ca.pem"),
     pem: readFileSync(at("ca.pem"), "utf8"),
     /** `names` as openssl writes alternative names, for example IP:127.0.0.1. */
     issue(name: string, names: string, days = 2): Issued {
-      openssl("req", ...newKey, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`);
+      openssl(
+        "req",
+        ...newKey,
+        "-keyout",
+        `${name}.key`,
+        "-out",
+        `${name}.csr`,
+        "-subj",
+        `/CN=${name}`,
+      );
       writeFileSync(at(`${name}.ext`), `subjectAltName=${names}\n`);
-      openssl("x509", "-req", "-in", `${name}.csr`, "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", `${name}.pem`, "-days", String(days), "-extfile", `${name}.ext`);
+      openssl(
+        "x509",
+        "-req",
+        "-in",
+        `${name}.csr`,
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-out",
+        `${name}.pem`,
+        "-days",
+        String(days),
+        "-extfile",
+        `${name}.ext`,
+      );
       const [certificateFile, keyFile] = [at(`${name}.pem`), at(`${name}.key`)];
-      return { certificateFile, keyFile, certificate: readFileSync(certificateFile, "utf8"), key: readFileSync(keyFile, "utf8") };
+      return {
+        certificateFile,
+        keyFile,
+        certificate: readFileSync(certificateFile, "utf8"),
+        key: readFileSync(keyFile, "utf8"),
+      };
     },
   };
 }

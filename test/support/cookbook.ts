@@ -4,9 +4,14 @@ import { normalise, parseTranscript, runInShell, withOutputs, type Step } from "
 /** What a text calls something, and what it is called in this run. */
 export type Name = [shown: string, real: string];
 
-const replaced = (text: string, pairs: Name[]) => pairs.reduce((all, [from, to]) => all.replaceAll(from, to), text);
+const replaced = (text: string, pairs: Name[]) =>
+  pairs.reduce((all, [from, to]) => all.replaceAll(from, to), text);
 const realOf = (text: string, names: Name[]) => replaced(text, names);
-const shownOf = (text: string, names: Name[]) => replaced(text, names.map(([shown, real]): Name => [real, shown]));
+const shownOf = (text: string, names: Name[]) =>
+  replaced(
+    text,
+    names.map(([shown, real]): Name => [real, shown]),
+  );
 
 /** What differs besides, from one run to the next: digests, dates, and the sizes of archives. */
 function comparable(text: string): string {
@@ -24,20 +29,40 @@ function comparable(text: string): string {
     .replace(/(bytes \d+-\d+)\/\d+/g, "$1/<bytes>");
 }
 
-const comparableSteps = (steps: Step[]) => steps.map(({ command, output }) => ({ command, output: comparable(output) }));
+const comparableSteps = (steps: Step[]) =>
+  steps.map(({ command, output }) => ({ command, output: comparable(output) }));
 
 /**
  * Runs the blocks ```console TAG of a Markdown file in one shell, under the names of this run, and compares what they print
  * with what the file shows; those of the tag `before` run first and are another test's, and the commands `after` run last. With UPDATE_COOKBOOKS in the environment it writes into the file what they print instead.
  */
-export async function runCookbook(file: string, tag: string, names: Name[], { before = "", after = [] }: { before?: string; after?: string[] } = {}): Promise<void> {
+export async function runCookbook(
+  file: string,
+  tag: string,
+  names: Name[],
+  { before = "", after = [] }: { before?: string; after?: string[] } = {},
+): Promise<void> {
   const text = readFileSync(file, "utf8");
   const steps = parseTranscript(text, tag);
   expect(steps.length).toBeGreaterThan(0);
   const begin = parseTranscript(text, before);
-  const all = await runInShell([...[...begin, ...steps].map(({ command }) => realOf(command, names)), ...after], 120_000);
+  const all = await runInShell(
+    [...[...begin, ...steps].map(({ command }) => realOf(command, names)), ...after],
+    120_000,
+  );
   const outputs = all.slice(begin.length);
-  const seen = steps.map(({ command }, i) => ({ command, output: shownOf(outputs[i] ?? "the shell ended early", names).replace(/[ \t\r]+$/gm, "") }));
-  if (process.env["UPDATE_COOKBOOKS"]) writeFileSync(file, withOutputs(text, tag, seen.map(({ output }) => output)));
+  const seen = steps.map(({ command }, i) => ({
+    command,
+    output: shownOf(outputs[i] ?? "the shell ended early", names).replace(/[ \t\r]+$/gm, ""),
+  }));
+  if (process.env["UPDATE_COOKBOOKS"])
+    writeFileSync(
+      file,
+      withOutputs(
+        text,
+        tag,
+        seen.map(({ output }) => output),
+      ),
+    );
   else expect(comparableSteps(seen)).toEqual(comparableSteps(steps));
 }

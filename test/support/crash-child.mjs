@@ -15,12 +15,20 @@ const seams = {
   },
 };
 const indexLink = "/core/document-index";
-const host = await createHost({ dataDirectory, httpPort: 0, grpcPort: 0, seams, factories: [{ path: "/things", kind: "test:kind", indexLink }] });
+const host = await createHost({
+  dataDirectory,
+  httpPort: 0,
+  grpcPort: 0,
+  seams,
+  factories: [{ path: "/things", kind: "test:kind", indexLink }],
+});
 armed = true;
 const started =
-  work.kind === "backup" ? host.management.backup({ ...work.request, indexLink })
-  : work.kind === "restore" ? host.management.restore({ ...work.request, indexLink })
-  : host.management.undoRestore(indexLink);
+  work.kind === "backup"
+    ? host.management.backup({ ...work.request, indexLink })
+    : work.kind === "restore"
+      ? host.management.restore({ ...work.request, indexLink })
+      : host.management.undoRestore(indexLink);
 const view = await host.operations.wait((await started).name, 60_000);
 console.log(view.error ? `failed ${view.error.message}` : "done");
 await host.close();

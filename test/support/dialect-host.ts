@@ -4,7 +4,11 @@ import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { createQueryTasks } from "../../src/xenon/query/query-tasks.js";
 import { createBodyReader } from "../../src/service/documents/body-reader.js";
 import { createDocumentService } from "../../src/service/documents/documents.js";
-import { defaultFactories, durableIndexLink, inMemoryIndexLink } from "../../src/service/documents/factories.js";
+import {
+  defaultFactories,
+  durableIndexLink,
+  inMemoryIndexLink,
+} from "../../src/service/documents/factories.js";
 import { HostError } from "../../src/errors.js";
 import { createAuditor } from "../../src/service/host/auditor.js";
 import { createAccess } from "../../src/security/access.js";
@@ -30,10 +34,21 @@ export interface Answer {
 }
 
 /** The dialect over a real loopback server, with everything below it faked. */
-export async function startDialectHost(options: { tokens?: string; idleMs?: number; seams?: Seams; fileRoot?: string; pace?: UploadPace } = {}) {
+export async function startDialectHost(
+  options: {
+    tokens?: string;
+    idleMs?: number;
+    seams?: Seams;
+    fileRoot?: string;
+    pace?: UploadPace;
+  } = {},
+) {
   const store = createFakeStore();
   const memoryStore = createFakeStore();
-  const lineages = new Map([[durableIndexLink, "lineage-1"], [inMemoryIndexLink, "lineage-m"]]);
+  const lineages = new Map([
+    [durableIndexLink, "lineage-1"],
+    [inMemoryIndexLink, "lineage-m"],
+  ]);
   const kinds = { path: "/things", kind: "acme:Thing", indexLink: durableIndexLink };
   let made = 0;
   const indexOf = (link: string) => {
@@ -69,7 +84,10 @@ export async function startDialectHost(options: { tokens?: string; idleMs?: numb
     onBackgroundError: (thrown) => internal.push(thrown),
   });
   const tokens = options.tokens === undefined ? undefined : openTokens(options.tokens);
-  const auditor = createAuditor({ record: () => Promise.resolve(), refused: () => undefined, close: () => Promise.resolve() }, tokens);
+  const auditor = createAuditor(
+    { record: () => Promise.resolve(), refused: () => undefined, close: () => Promise.resolve() },
+    tokens,
+  );
   const server = createHttpServer({
     host: "127.0.0.1",
     port: 0,
@@ -86,7 +104,9 @@ export async function startDialectHost(options: { tokens?: string; idleMs?: numb
         indexLinks: [durableIndexLink, inMemoryIndexLink],
         hostId: "host-1",
         startTimeMicros: 1_795_348_000_000_000,
-        access: createAccess(tokens, (caller, action, error) => auditor.refused(caller, { action }, error)),
+        access: createAccess(tokens, (caller, action, error) =>
+          auditor.refused(caller, { action }, error),
+        ),
         identify: identifyBy(tokens),
         auditor,
       }),
@@ -97,11 +117,28 @@ export async function startDialectHost(options: { tokens?: string; idleMs?: numb
   const { port } = await server.open();
 
   /** One request; a body that is no string is sent as JSON. */
-  function call(method: string, path: string, body?: unknown, headers: Record<string, string | string[]> = {}): Promise<Answer> {
-    const payload = body === undefined || typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+  function call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string | string[]> = {},
+  ): Promise<Answer> {
+    const payload =
+      body === undefined || typeof body === "string" || Buffer.isBuffer(body)
+        ? body
+        : JSON.stringify(body);
     return new Promise((resolve, reject) => {
       const request = httpRequest(
-        { host: "127.0.0.1", port, method, path, headers: { ...(payload !== undefined && { "content-type": "application/json" }), ...headers } },
+        {
+          host: "127.0.0.1",
+          port,
+          method,
+          path,
+          headers: {
+            ...(payload !== undefined && { "content-type": "application/json" }),
+            ...headers,
+          },
+        },
         (response) => {
           const chunks: Buffer[] = [];
           response.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -134,7 +171,22 @@ export async function startDialectHost(options: { tokens?: string; idleMs?: numb
     });
   }
 
-  return { port, server, fileStore, store, memoryStore, lineages, clock, documents, queries, fake, control, internal, call, dial };
+  return {
+    port,
+    server,
+    fileStore,
+    store,
+    memoryStore,
+    lineages,
+    clock,
+    documents,
+    queries,
+    fake,
+    control,
+    internal,
+    call,
+    dial,
+  };
 }
 
 export type DialectHost = Awaited<ReturnType<typeof startDialectHost>>;

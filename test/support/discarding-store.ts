@@ -9,10 +9,15 @@ export async function discardingStore() {
   const zeros = Buffer.alloc(1 << 20);
   const server = createServer((incoming, response) => {
     if (incoming.method === "GET") {
-      const [, from = "0", to = "0"] = /^bytes=(\d+)-(\d+)$/.exec(incoming.headers.range ?? "") ?? [];
+      const [, from = "0", to = "0"] =
+        /^bytes=(\d+)-(\d+)$/.exec(incoming.headers.range ?? "") ?? [];
       const first = Number(from);
       const last = Math.min(Number(to), total - 1);
-      response.writeHead(206, { "content-range": `bytes ${first}-${last}/${total}`, "content-length": last - first + 1, etag: '"zeros"' });
+      response.writeHead(206, {
+        "content-range": `bytes ${first}-${last}/${total}`,
+        "content-length": last - first + 1,
+        etag: '"zeros"',
+      });
       let left = last - first + 1;
       const more = () => {
         while (left > 0) {
@@ -24,13 +29,15 @@ export async function discardingStore() {
       };
       return more();
     }
-    const [, from = "", to = "", all = ""] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(incoming.headers["content-range"] ?? "") ?? [];
+    const [, from = "", to = "", all = ""] =
+      /^bytes (\d+)-(\d+)\/(\d+)$/.exec(incoming.headers["content-range"] ?? "") ?? [];
     total = Number(all);
     const wanted = Number(to) - Number(from) + 1;
     let got = 0;
     incoming.on("data", (chunk: Buffer) => (got += chunk.length));
     incoming.on("end", () => {
-      if (got !== wanted || Number(incoming.headers["content-length"]) !== wanted) problems.push(`${got} bytes for ${from}-${to}`);
+      if (got !== wanted || Number(incoming.headers["content-length"]) !== wanted)
+        problems.push(`${got} bytes for ${from}-${to}`);
       ranges.push([Number(from), Number(to)]);
       response.writeHead(200).end();
     });

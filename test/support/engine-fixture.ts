@@ -12,7 +12,11 @@ export interface TestClock {
   micros: number;
 }
 
-export function post(name: string, body: object | string = { name }, more: Partial<DocumentWrite> = {}): DocumentWrite {
+export function post(
+  name: string,
+  body: object | string = { name },
+  more: Partial<DocumentWrite> = {},
+): DocumentWrite {
   return {
     action: "POST",
     link: `${prefix}${name}`,
@@ -23,8 +27,10 @@ export function post(name: string, body: object | string = { name }, more: Parti
     ...more,
   };
 }
-export const patch = (name: string, body: object | string, more: Partial<DocumentWrite> = {}) => post(name, body, { action: "PATCH", ...more });
-export const remove = (name: string, more: Partial<DocumentWrite> = {}) => post(name, "", { action: "DELETE", ...more });
+export const patch = (name: string, body: object | string, more: Partial<DocumentWrite> = {}) =>
+  post(name, body, { action: "PATCH", ...more });
+export const remove = (name: string, more: Partial<DocumentWrite> = {}) =>
+  post(name, "", { action: "DELETE", ...more });
 
 const opened = new Set<Engine>();
 afterEach(async () => {
@@ -69,11 +75,24 @@ export async function engineFixture(kit: EngineKit, more: Partial<EngineOptions>
       engine = await open(directory, changed);
       return engine;
     },
-    async exportSegment(name: string, kind: "base" | "delta" = "base", afterMicros = 0): Promise<SegmentSource> {
+    async exportSegment(
+      name: string,
+      kind: "base" | "delta" = "base",
+      afterMicros = 0,
+    ): Promise<SegmentSource> {
       const snapshot = await engine.snapshot();
       try {
         const path = join(root, name);
-        return { ...(await engine.exportSegment({ snapshot, kind, afterMicros, path, signal: new AbortController().signal })), path };
+        return {
+          ...(await engine.exportSegment({
+            snapshot,
+            kind,
+            afterMicros,
+            path,
+            signal: new AbortController().signal,
+          })),
+          path,
+        };
       } finally {
         await snapshot.release();
       }
@@ -83,19 +102,33 @@ export async function engineFixture(kit: EngineKit, more: Partial<EngineOptions>
       const target = join(root, `built-${Math.random().toString(36).slice(2)}`);
       mkdirSync(target);
       const signal = new AbortController().signal;
-      await kit.build({ directory: target, segments, identity, signal, ...(targetTimeMicros !== undefined && { targetTimeMicros }) });
+      await kit.build({
+        directory: target,
+        segments,
+        identity,
+        signal,
+        ...(targetTimeMicros !== undefined && { targetTimeMicros }),
+      });
       return open(target);
     },
   };
 }
 
 /** All live documents below the prefix, by link, with their versions and bodies. */
-export async function contents(engine: Engine): Promise<Record<string, { version: number; body: string; time: number }>> {
+export async function contents(
+  engine: Engine,
+): Promise<Record<string, { version: number; body: string; time: number }>> {
   const all: Record<string, { version: number; body: string; time: number }> = {};
   let cursor: string | undefined;
   do {
-    const page = await engine.page({ linkPrefix: prefix, limit: 1000, expand: true, ...(cursor !== undefined && { cursor }) });
-    for (const { link, version, body, updateTimeMicros } of page.documents) all[link] = { version, body, time: updateTimeMicros };
+    const page = await engine.page({
+      linkPrefix: prefix,
+      limit: 1000,
+      expand: true,
+      ...(cursor !== undefined && { cursor }),
+    });
+    for (const { link, version, body, updateTimeMicros } of page.documents)
+      all[link] = { version, body, time: updateTimeMicros };
     cursor = page.cursor;
   } while (cursor !== undefined);
   return all;

@@ -5,7 +5,12 @@ export interface Family {
   samples: Map<string, number>;
 }
 
-const suffixes: Record<string, readonly string[]> = { counter: [""], gauge: [""], histogram: ["_bucket", "_sum", "_count"], summary: ["", "_sum", "_count"] };
+const suffixes: Record<string, readonly string[]> = {
+  counter: [""],
+  gauge: [""],
+  histogram: ["_bucket", "_sum", "_count"],
+  summary: ["", "_sum", "_count"],
+};
 const label = /([a-zA-Z_]\w*)="((?:[^"\\\n]|\\["\\n])*)"/y;
 
 /** Prometheus' text format 0.0.4, read as strictly as it is written: whatever is out of place is an error. */
@@ -16,26 +21,34 @@ export function parseExposition(text: string): Map<string, Family> {
   let current = "";
   for (const line of text.slice(0, -1).split("\n")) {
     if (line === "") continue;
-    const [, keyword, name = "", rest = ""] = /^# (HELP|TYPE) ([a-zA-Z_:][\w:]*) (.+)$/.exec(line) ?? [];
+    const [, keyword, name = "", rest = ""] =
+      /^# (HELP|TYPE) ([a-zA-Z_:][\w:]*) (.+)$/.exec(line) ?? [];
     if (keyword === "HELP") {
       if (helps.has(name)) throw new Error(`a second HELP of ${name}`);
       helps.set(name, rest);
     } else if (keyword === "TYPE") {
       const help = helps.get(name);
-      if (help === undefined || families.has(name) || suffixes[rest] === undefined) throw new Error(`out of place: ${line}`);
+      if (help === undefined || families.has(name) || suffixes[rest] === undefined)
+        throw new Error(`out of place: ${line}`);
       families.set(name, { type: rest, help, samples: new Map() });
       current = name;
     } else readSample(line, current, families);
   }
-  for (const name of helps.keys()) if (!families.has(name)) throw new Error(`${name} has a HELP and no TYPE`);
-  for (const [name, family] of families) if (family.type === "histogram") checkHistogram(name, family);
+  for (const name of helps.keys())
+    if (!families.has(name)) throw new Error(`${name} has a HELP and no TYPE`);
+  for (const [name, family] of families)
+    if (family.type === "histogram") checkHistogram(name, family);
   return families;
 }
 
 function readSample(line: string, current: string, families: Map<string, Family>): void {
-  const [, name = "", , labels, value = ""] = /^([a-zA-Z_:][\w:]*)(\{(.*)\})? (-?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|Inf)|\+Inf|NaN)$/.exec(line) ?? [];
+  const [, name = "", , labels, value = ""] =
+    /^([a-zA-Z_:][\w:]*)(\{(.*)\})? (-?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|Inf)|\+Inf|NaN)$/.exec(
+      line,
+    ) ?? [];
   const family = families.get(current);
-  if (!family || !suffixes[family.type]?.some((suffix) => name === current + suffix)) throw new Error(`no sample of ${current}: ${line}`);
+  if (!family || !suffixes[family.type]?.some((suffix) => name === current + suffix))
+    throw new Error(`no sample of ${current}: ${line}`);
   const names = new Set<string>();
   let at = 0;
   while (labels !== undefined && at < labels.length) {
@@ -44,7 +57,8 @@ function readSample(line: string, current: string, families: Map<string, Family>
     if (!match?.[1] || names.has(match[1])) throw new Error(`labels that cannot be: ${line}`);
     names.add(match[1]);
     at = label.lastIndex;
-    if (at < labels.length && labels[at++] !== ",") throw new Error(`labels that cannot be: ${line}`);
+    if (at < labels.length && labels[at++] !== ",")
+      throw new Error(`labels that cannot be: ${line}`);
   }
   const key = labels === undefined ? name : `${name}{${labels}}`;
   if (family.samples.has(key)) throw new Error(`a series that is there twice: ${key}`);
@@ -58,11 +72,15 @@ function checkHistogram(name: string, { samples }: Family): void {
   const last = new Map<string, number>();
   for (const [key, value] of samples) {
     if (!key.startsWith(`${name}_bucket{`)) continue;
-    const others = key.slice(name.length + "_bucket".length).replace(/,?le="[^"]*",?/, "").replace(/^\{\}$/, "");
+    const others = key
+      .slice(name.length + "_bucket".length)
+      .replace(/,?le="[^"]*",?/, "")
+      .replace(/^\{\}$/, "");
     if (value < (last.get(others) ?? 0)) throw new Error(`a bucket that shrinks: ${key}`);
     last.set(others, value);
   }
   for (const [others, value] of last) {
-    if (samples.get(`${name}_count${others}`) !== value) throw new Error(`the buckets of ${name}${others} hold ${value}, and its count is another`);
+    if (samples.get(`${name}_count${others}`) !== value)
+      throw new Error(`the buckets of ${name}${others} hold ${value}, and its count is another`);
   }
 }

@@ -13,8 +13,12 @@ export function createFakeControl(): FakeControl {
   let tracing = { enabled: false, level: "OFF" };
   const stats = createStats(() => 1_795_348_359_300_000);
   const autoBackup = () => ({
-    enabled, directory: "/data/of holdfast/auto-backup", indexLink: "/core/document-index",
-    state: enabled ? ("CURRENT" as const) : ("OFF" as const), failuresInARow: 0, warnings: [],
+    enabled,
+    directory: "/data/of holdfast/auto-backup",
+    indexLink: "/core/document-index",
+    state: enabled ? ("CURRENT" as const) : ("OFF" as const),
+    failuresInARow: 0,
+    warnings: [],
   });
   const fake: FakeControl = {
     shutdowns: 0,
@@ -26,8 +30,10 @@ export function createFakeControl(): FakeControl {
     requestLogging: () => logging,
     configureRequestLogging: (wanted) => (logging = { ...logging, ...wanted }),
     operationTracing: () => tracing,
-    configureOperationTracing: (wanted, level = wanted ? "ALL" : "OFF") => (tracing = { enabled: wanted, level }),
-    synchronizeWithPeers: () => Promise.resolve([{ id: "host-1", positionMicros: 1, inAgreement: true }]),
+    configureOperationTracing: (wanted, level = wanted ? "ALL" : "OFF") =>
+      (tracing = { enabled: wanted, level }),
+    synchronizeWithPeers: () =>
+      Promise.resolve([{ id: "host-1", positionMicros: 1, inAgreement: true }]),
     stats: () => Promise.resolve(stats.all()),
     shutDown: () => void (fake.shutdowns += 1),
   };

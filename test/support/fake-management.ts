@@ -1,5 +1,11 @@
 import { HostError } from "../../src/errors.js";
-import type { BackupRequest, ManagementService, OperationService, OperationView, RestoreRequest } from "../../src/service/backups/management-service.js";
+import type {
+  BackupRequest,
+  ManagementService,
+  OperationService,
+  OperationView,
+  RestoreRequest,
+} from "../../src/service/backups/management-service.js";
 
 /** Management that records what it is asked; each operation is done when the test says so, or at once. */
 export interface FakeManagement {
@@ -20,11 +26,27 @@ export function createFakeManagement(): FakeManagement {
   const noStream = async function* (): AsyncGenerator<never> {};
   const unused = () => Promise.reject(new HostError("NOT_SUPPORTED", "not in this fake"));
 
-  function begin(kind: "backup" | "restore", indexLink: string, target: string): Promise<OperationView> {
+  function begin(
+    kind: "backup" | "restore",
+    indexLink: string,
+    target: string,
+  ): Promise<OperationView> {
     const name = `operations/${views.size + 1}`;
     const view: OperationView = {
-      name, kind, indexLink, target, startTimeMicros: 1, done: !fake.hold,
-      progress: { stage: "exporting", bytesDone: 0, bytesTotal: 0, documentsDone: 0, documentsTotal: 0, warnings: [] },
+      name,
+      kind,
+      indexLink,
+      target,
+      startTimeMicros: 1,
+      done: !fake.hold,
+      progress: {
+        stage: "exporting",
+        bytesDone: 0,
+        bytesTotal: 0,
+        documentsDone: 0,
+        documentsTotal: 0,
+        warnings: [],
+      },
       ...(!fake.hold && fake.failWith && { error: fake.failWith }),
     };
     views.set(name, view);
@@ -43,21 +65,42 @@ export function createFakeManagement(): FakeManagement {
     hold: false,
     failWith: undefined,
     finish(error) {
-      for (const [name, view] of views) views.set(name, { ...view, done: true, ...(error && { error }) });
+      for (const [name, view] of views)
+        views.set(name, { ...view, done: true, ...(error && { error }) });
       for (const wake of waiters) wake();
       waiters.clear();
     },
     management: {
       host: () =>
         Promise.resolve({
-          id: "host-1", version: "0.1.0", startTimeMicros: 1_795_348_034_000_000, dataDirectory: "/data/of holdfast",
-          backupRoots: ["/backups"], autoBackupDirectory: "/data/of holdfast/auto-backup", disk: { freeBytes: 5_000_000_000, totalBytes: 9_000_000_000 }, httpAddress: "127.0.0.1:8000", grpcAddress: "127.0.0.1:8001", tls: false,
-          indexes: [{
-            link: "/core/document-index", inMemory: false, indexId: "index-1", lineage: "lineage-1", parents: [], formatVersion: 1,
-            positionMicros: 1_795_348_034_673_000, documents: 2, versions: 5, sizeBytes: 4096,
-            window: { earliestMicros: 1, latestMicros: 2, historyStartMicros: 1 },
-          }],
-          backups: [], backupHealth: { healthy: true, problem: "" }, backupMaxAgeMicros: 0,
+          id: "host-1",
+          version: "0.1.0",
+          startTimeMicros: 1_795_348_034_000_000,
+          dataDirectory: "/data/of holdfast",
+          backupRoots: ["/backups"],
+          autoBackupDirectory: "/data/of holdfast/auto-backup",
+          disk: { freeBytes: 5_000_000_000, totalBytes: 9_000_000_000 },
+          httpAddress: "127.0.0.1:8000",
+          grpcAddress: "127.0.0.1:8001",
+          tls: false,
+          indexes: [
+            {
+              link: "/core/document-index",
+              inMemory: false,
+              indexId: "index-1",
+              lineage: "lineage-1",
+              parents: [],
+              formatVersion: 1,
+              positionMicros: 1_795_348_034_673_000,
+              documents: 2,
+              versions: 5,
+              sizeBytes: 4096,
+              window: { earliestMicros: 1, latestMicros: 2, historyStartMicros: 1 },
+            },
+          ],
+          backups: [],
+          backupHealth: { healthy: true, problem: "" },
+          backupMaxAgeMicros: 0,
         }),
       backup(request) {
         fake.backups.push(request);
@@ -89,7 +132,7 @@ export function createFakeManagement(): FakeManagement {
         return get(name);
       },
       delete: async () => {},
-    cancel: () => Promise.resolve(),
+      cancel: () => Promise.resolve(),
     },
   };
   return fake;

@@ -5,15 +5,22 @@ import { HostError } from "../../src/errors.js";
 import { fieldOf, matches } from "./match-filter.js";
 
 /** An index in a map, as plain as its contract allows: what is above the engine is tested over it. */
-export function createFakeStore(firstTimeMicros = 1_795_348_034_673_000): DocumentStore & { log: DocumentVersion[]; largestPage: number } {
+export function createFakeStore(
+  firstTimeMicros = 1_795_348_034_673_000,
+): DocumentStore & { log: DocumentVersion[]; largestPage: number } {
   const log: DocumentVersion[] = [];
   const byLink = new Map<string, DocumentVersion[]>();
   let time = firstTimeMicros;
-  const latest = (link: string, at = Infinity) => byLink.get(link)?.findLast((one) => one.updateTimeMicros <= at);
+  const latest = (link: string, at = Infinity) =>
+    byLink.get(link)?.findLast((one) => one.updateTimeMicros <= at);
 
   function select(query: Omit<PageQuery, "limit" | "expand">, at: number): DocumentVersion[] {
     const links = [...byLink.keys()].filter((link) => link.startsWith(query.linkPrefix)).sort();
-    const found = (query.allVersions ? log.filter((one) => one.updateTimeMicros <= at) : links.map((link) => latest(link, at)))
+    const found = (
+      query.allVersions
+        ? log.filter((one) => one.updateTimeMicros <= at)
+        : links.map((link) => latest(link, at))
+    )
       .filter((one) => one !== undefined)
       .filter((one) => query.allVersions || query.includeDeleted || one.action !== "DELETE")
       .filter((one) => query.filter === undefined || matches(one, query.filter));
@@ -36,16 +43,21 @@ export function createFakeStore(firstTimeMicros = 1_795_348_034_673_000): Docume
         if (old !== undefined && old.action !== "DELETE") {
           throw new HostError("DOCUMENT_EXISTS", `Service already started: ${link} stage: CREATED`);
         }
-        if (old !== undefined && !write.revive) throw new HostError("DOCUMENT_MARKED_DELETED", `Service marked deleted: ${link}`);
+        if (old !== undefined && !write.revive)
+          throw new HostError("DOCUMENT_MARKED_DELETED", `Service marked deleted: ${link}`);
       } else {
-        if (old === undefined) throw new HostError("DOCUMENT_NOT_FOUND", `Service not found: ${link}`);
+        if (old === undefined)
+          throw new HostError("DOCUMENT_NOT_FOUND", `Service not found: ${link}`);
         if (old.action === "DELETE") {
           if (write.action === "DELETE") return undefined;
           throw new HostError("DOCUMENT_DELETED", `Service not found: ${link}`);
         }
       }
       if (write.expectedVersion !== undefined && write.expectedVersion !== old?.version) {
-        throw new HostError("VERSION_MISMATCH", `${link} is at version ${old?.version}, not ${write.expectedVersion}.`);
+        throw new HostError(
+          "VERSION_MISMATCH",
+          `${link} is at version ${old?.version}, not ${write.expectedVersion}.`,
+        );
       }
       const keeps = write.action === "PATCH" || write.action === "DELETE";
       const version: DocumentVersion = {
@@ -55,39 +67,66 @@ export function createFakeStore(firstTimeMicros = 1_795_348_034_673_000): Docume
         action: write.action,
         kind: write.kind,
         owner: write.owner,
-        expirationTimeMicros: write.expirationTimeMicros ?? (keeps ? (old?.expirationTimeMicros ?? 0) : 0),
+        expirationTimeMicros:
+          write.expirationTimeMicros ?? (keeps ? (old?.expirationTimeMicros ?? 0) : 0),
         body:
-          write.action === "DELETE" ? (old?.body ?? "{}")
-          : write.action === "PATCH" ? applyMerge(write.mergeRule, old?.body ?? "{}", write.body)
-          : write.body,
+          write.action === "DELETE"
+            ? (old?.body ?? "{}")
+            : write.action === "PATCH"
+              ? applyMerge(write.mergeRule, old?.body ?? "{}", write.body)
+              : write.body,
       };
       log.push(version);
       byLink.set(link, [...(byLink.get(link) ?? []), version]);
       return version;
     },
     async read(link: string, at: { version?: number; atMicros?: number } = {}) {
-      if (at.version !== undefined) return byLink.get(link)?.find((one) => one.version === at.version);
+      if (at.version !== undefined)
+        return byLink.get(link)?.find((one) => one.version === at.version);
       return latest(link, at.atMicros);
     },
     async page(query: PageQuery) {
-      const cursor = query.cursor === undefined ? { at: query.atMicros ?? time, skip: 0 } : (JSON.parse(query.cursor) as { at: number; skip: number });
+      const cursor =
+        query.cursor === undefined
+          ? { at: query.atMicros ?? time, skip: 0 }
+          : (JSON.parse(query.cursor) as { at: number; skip: number });
       const found = select(query, cursor.at).slice(cursor.skip);
       store.largestPage = Math.max(store.largestPage, query.limit);
-      const documents = found.slice(0, query.limit).map((one) => (query.expand ? one : { ...one, body: "" }));
+      const documents = found
+        .slice(0, query.limit)
+        .map((one) => (query.expand ? one : { ...one, body: "" }));
       const more = found.length > documents.length;
-      return { documents, ...(more && { cursor: JSON.stringify({ at: cursor.at, skip: cursor.skip + documents.length }) }) };
+      return {
+        documents,
+        ...(more && {
+          cursor: JSON.stringify({ at: cursor.at, skip: cursor.skip + documents.length }),
+        }),
+      };
     },
     async count(query: Parameters<DocumentStore["count"]>[0]) {
       return select(query, query.atMicros ?? time).length;
     },
     async versions(link: string, limit: number, before = Infinity) {
-      return (byLink.get(link) ?? []).filter((one) => one.version < before).reverse().slice(0, limit);
+      return (byLink.get(link) ?? [])
+        .filter((one) => one.version < before)
+        .reverse()
+        .slice(0, limit);
     },
     async state() {
       return {
-        indexId: "index", lineage: "lineage", parents: [], formatVersion: 1, positionMicros: time,
-        documents: select({ linkPrefix: "/" }, time).length, versions: log.length, sizeBytes: 4096,
-        window: { earliestMicros: firstTimeMicros, latestMicros: time, historyStartMicros: firstTimeMicros },
+        indexId: "index",
+        lineage: "lineage",
+        parents: [],
+        formatVersion: 1,
+        positionMicros: time,
+        documents: select({ linkPrefix: "/" }, time).length,
+        versions: log.length,
+        sizeBytes: 4096,
+        window: {
+          earliestMicros: firstTimeMicros,
+          latestMicros: time,
+          historyStartMicros: firstTimeMicros,
+        },
       };
     },
   };

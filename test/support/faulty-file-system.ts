@@ -1,7 +1,8 @@
 import type { FileSystem, OpenFile } from "../../src/io/file-system.js";
 import { nodeFileSystem } from "../../src/io/node-file-system.js";
 
-export type FaultKind = "create" | "openToWrite" | "write" | "sync" | "rename" | "syncDirectory" | "remove";
+export type FaultKind =
+  "create" | "openToWrite" | "write" | "sync" | "rename" | "syncDirectory" | "remove";
 
 /** A file system whose n-th call of a kind fails, once, after it did its work or instead of it. */
 export interface FaultyFileSystem extends FileSystem {
@@ -28,7 +29,8 @@ export function faultyFileSystem(): FaultyFileSystem {
   const wrap = (file: OpenFile, path: string): OpenFile => ({
     ...file,
     async write(bytes, position) {
-      if (armed?.kind === "write" && armed.left === 1 && bytes.length > 1) await file.write(bytes.subarray(0, bytes.length >> 1), position);
+      if (armed?.kind === "write" && armed.left === 1 && bytes.length > 1)
+        await file.write(bytes.subarray(0, bytes.length >> 1), position);
       strike("write", path);
       await file.write(bytes, position);
     },

@@ -3,7 +3,12 @@ import { createHost } from "../../dist/src/host/start.js";
 
 const dataDirectory = process.argv[2];
 const indexLink = "/core/document-index";
-const host = await createHost({ dataDirectory, httpPort: 0, grpcPort: 0, factories: [{ path: "/things", kind: "test:kind", indexLink }] });
+const host = await createHost({
+  dataDirectory,
+  httpPort: 0,
+  grpcPort: 0,
+  factories: [{ path: "/things", kind: "test:kind", indexLink }],
+});
 const acknowledged = [];
 const refused = {};
 for (let i = 0; i < 400; i += 1) {
@@ -13,6 +18,9 @@ for (let i = 0; i < 400; i += 1) {
     (error) => (refused[error.reason] = (refused[error.reason] ?? 0) + 1),
   );
 }
-const readable = await host.documents.get("/things/d0").then(() => true, () => false);
+const readable = await host.documents.get("/things/d0").then(
+  () => true,
+  () => false,
+);
 console.log(JSON.stringify({ acknowledged, refused, readable }));
 await host.close();

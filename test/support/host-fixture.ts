@@ -4,7 +4,13 @@ import { pathToFileURL } from "node:url";
 import { createHost, type Host } from "../../src/host/start.js";
 import type { HostOptions } from "../../src/host/options.js";
 import { systemSeams, type Seams } from "../../src/io/seams.js";
-import type { BackupRequest, BackupResult, OperationView, RestoreRequest, RestoreResult } from "../../src/service/backups/management-service.js";
+import type {
+  BackupRequest,
+  BackupResult,
+  OperationView,
+  RestoreRequest,
+  RestoreResult,
+} from "../../src/service/backups/management-service.js";
 import { beforeRemoval, temporaryDirectory } from "./temporary-directory.js";
 
 const running = new Set<Host>();
@@ -35,7 +41,11 @@ export interface HostFixture {
  * A real host on free ports, in a directory of its own, with a factory /things of plain documents. It is closed after the test,
  * or, where the tests of a file share it, after the last one.
  */
-export async function hostFixture(more: Partial<HostOptions> = {}, root = temporaryDirectory(), shared = false): Promise<HostFixture> {
+export async function hostFixture(
+  more: Partial<HostOptions> = {},
+  root = temporaryDirectory(),
+  shared = false,
+): Promise<HostFixture> {
   const dataDirectory = join(root, "data");
   const indexLink = "/core/document-index";
   const start = async (changed: Partial<HostOptions> = {}) => {
@@ -71,8 +81,16 @@ export async function hostFixture(more: Partial<HostOptions> = {}, root = tempor
     finish,
     uri,
     backup: (destination, request = {}) =>
-      finish(host.management.backup({ destination: uri(destination), container: "DIRECTORY", indexLink, ...request })),
-    restore: (source, request = {}) => finish(host.management.restore({ source: uri(source), indexLink, ...request })),
+      finish(
+        host.management.backup({
+          destination: uri(destination),
+          container: "DIRECTORY",
+          indexLink,
+          ...request,
+        }),
+      ),
+    restore: (source, request = {}) =>
+      finish(host.management.restore({ source: uri(source), indexLink, ...request })),
     async put(name, body) {
       const link = `${factoryPath}/${name}`;
       const text = JSON.stringify(body);
@@ -82,14 +100,23 @@ export async function hostFixture(more: Partial<HostOptions> = {}, root = tempor
       );
       const written = exists
         ? await host.documents.replace(link, text)
-        : await host.documents.create(factoryPath, JSON.stringify({ ...body, documentSelfLink: name }), { revive: true });
+        : await host.documents.create(
+            factoryPath,
+            JSON.stringify({ ...body, documentSelfLink: name }),
+            { revive: true },
+          );
       return written.updateTimeMicros;
     },
     async contents() {
       const all: Record<string, string> = {};
       let pageToken: string | undefined;
       do {
-        const page = await host.documents.list({ factoryPath, expand: true, limit: 1000, ...(pageToken !== undefined && { pageToken }) });
+        const page = await host.documents.list({
+          factoryPath,
+          expand: true,
+          limit: 1000,
+          ...(pageToken !== undefined && { pageToken }),
+        });
         for (const { link, body } of page.documents) all[link.slice(factoryPath.length + 1)] = body;
         pageToken = page.nextPageToken;
       } while (pageToken !== undefined);

@@ -1,6 +1,21 @@
 import { createHash } from "node:crypto";
-import { closeSync, createReadStream, existsSync, ftruncateSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
-import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
 import { createServer as createHttpsServer, type ServerOptions } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
@@ -33,7 +48,12 @@ export interface StoreRequest {
 }
 
 /** Answers in place of the store and says so by true. */
-export type Fault = (request: StoreRequest, incoming: IncomingMessage, response: ServerResponse, store: HttpStore) => boolean;
+export type Fault = (
+  request: StoreRequest,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  store: HttpStore,
+) => boolean;
 
 export interface HttpStore {
   origin: string;
@@ -56,7 +76,9 @@ afterEach(async () => {
 });
 
 /** A plain store on loopback: keeps what is PUT, range by range, in sparse files, and gives it back by ranges. */
-export async function httpStore(options: { tls?: ServerOptions; discard?: boolean } = {}): Promise<HttpStore> {
+export async function httpStore(
+  options: { tls?: ServerOptions; discard?: boolean } = {},
+): Promise<HttpStore> {
   const directory = temporaryDirectory();
   const counts: Record<string, number> = {};
   let atOnce = 0;
@@ -72,7 +94,10 @@ export async function httpStore(options: { tls?: ServerOptions; discard?: boolea
     bytes: (name) => readFileSync(path(name)),
     has: (name) => existsSync(path(name)),
     path,
-    tagOf: (name) => `"${createHash("sha1").update(`${statSync(path(name)).mtimeMs} ${statSync(path(name)).size}`).digest("hex")}"`,
+    tagOf: (name) =>
+      `"${createHash("sha1")
+        .update(`${statSync(path(name)).mtimeMs} ${statSync(path(name)).size}`)
+        .digest("hex")}"`,
     reset() {
       Object.assign(store, { manners: {}, fault: undefined, requests: [], mostAtOnce: 0 });
       for (const key of Object.keys(counts)) delete counts[key];
@@ -96,11 +121,17 @@ export async function httpStore(options: { tls?: ServerOptions; discard?: boolea
   };
 
   function take(name: string, incoming: IncomingMessage, response: ServerResponse): void {
-    const { "content-length": length = "0", "content-range": range = `bytes 0-${Number(length) - 1}/${length}` } = incoming.headers;
+    const {
+      "content-length": length = "0",
+      "content-range": range = `bytes 0-${Number(length) - 1}/${length}`,
+    } = incoming.headers;
     const [, first = "0", last = "", total = "0"] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(range) ?? [];
     let position = Number(first);
-    const file = options.discard ? undefined : openSync(path(name), existsSync(path(name)) ? "r+" : "w");
-    if (file !== undefined && statSync(path(name)).size !== Number(total)) ftruncateSync(file, Number(total));
+    const file = options.discard
+      ? undefined
+      : openSync(path(name), existsSync(path(name)) ? "r+" : "w");
+    if (file !== undefined && statSync(path(name)).size !== Number(total))
+      ftruncateSync(file, Number(total));
     incoming.on("data", (chunk: Buffer) => {
       if (file !== undefined) writeSync(file, chunk, 0, chunk.length, position);
       position += chunk.length;
@@ -109,34 +140,58 @@ export async function httpStore(options: { tls?: ServerOptions; discard?: boolea
       if (file !== undefined) closeSync(file);
     });
     incoming.on("end", () => {
-      if (Number(incoming.headers["content-length"]) !== Number(last) - Number(first) + 1 || position !== Number(last) + 1) response.writeHead(400).end("the range and the length do not agree");
+      if (
+        Number(incoming.headers["content-length"]) !== Number(last) - Number(first) + 1 ||
+        position !== Number(last) + 1
+      )
+        response.writeHead(400).end("the range and the length do not agree");
       else response.writeHead(200).end();
     });
   }
 
   function give(name: string, incoming: IncomingMessage, response: ServerResponse): void {
     if (!existsSync(path(name))) return void response.writeHead(404).end("no such file");
-    const { countsEndOut, ignoresRange, oneShort, liesAboutEnd, noContentRange, weakTag, noTag, chunked } = store.manners;
+    const {
+      countsEndOut,
+      ignoresRange,
+      oneShort,
+      liesAboutEnd,
+      noContentRange,
+      weakTag,
+      noTag,
+      chunked,
+    } = store.manners;
     const size = statSync(path(name)).size;
     const tag = store.tagOf(name);
-    const common = { ...(!noTag && { etag: weakTag ? `W/${tag}` : tag }), "last-modified": statSync(path(name)).mtime.toUTCString() };
+    const common = {
+      ...(!noTag && { etag: weakTag ? `W/${tag}` : tag }),
+      "last-modified": statSync(path(name)).mtime.toUTCString(),
+    };
     const ifRange = incoming.headers["if-range"];
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(incoming.headers.range ?? "") ?? [];
-    const whole = from === undefined || ignoresRange === true || (typeof ifRange === "string" && ifRange !== tag);
+    const whole =
+      from === undefined ||
+      ignoresRange === true ||
+      (typeof ifRange === "string" && ifRange !== tag);
     const first = whole ? 0 : Number(from);
     const asked = whole ? size - 1 : Number(to);
     let last = Math.min(size - 1, countsEndOut && !whole ? asked - 1 : asked);
-    if (first >= size && size > 0) return void response.writeHead(416, { "content-range": `bytes */${size}` }).end();
-    const told = countsEndOut || liesAboutEnd ? Math.min(asked, countsEndOut ? size : size - 1) : undefined;
+    if (first >= size && size > 0)
+      return void response.writeHead(416, { "content-range": `bytes */${size}` }).end();
+    const told =
+      countsEndOut || liesAboutEnd ? Math.min(asked, countsEndOut ? size : size - 1) : undefined;
     if ((oneShort || liesAboutEnd) && !whole && last > first) last -= 1;
     const length = Math.max(0, last - first + 1);
     response.writeHead(whole || countsEndOut ? 200 : 206, {
       ...common,
       ...(!chunked && { "content-length": length }),
-      ...(!whole && !noContentRange && { "content-range": `bytes ${first}-${told ?? last}/${size}` }),
+      ...(!whole &&
+        !noContentRange && { "content-range": `bytes ${first}-${told ?? last}/${size}` }),
     });
     if (length === 0) return void response.end();
-    createReadStream(path(name), { start: first, end: last }).on("error", () => response.destroy()).pipe(response);
+    createReadStream(path(name), { start: first, end: last })
+      .on("error", () => response.destroy())
+      .pipe(response);
   }
 
   const server = options.tls ? createHttpsServer(options.tls, serve) : createHttpServer(serve);
@@ -161,7 +216,12 @@ export async function httpStore(options: { tls?: ServerOptions; discard?: boolea
 
 /** Answers with a status, for some of the requests of a method. */
 export const answerWith =
-  (method: string, status: number, when: (nth: number) => boolean = () => true, headers: Record<string, string> = {}): Fault =>
+  (
+    method: string,
+    status: number,
+    when: (nth: number) => boolean = () => true,
+    headers: Record<string, string> = {},
+  ): Fault =>
   (request, incoming, response) => {
     if (request.method !== method || !when(request.nth)) return false;
     incoming.resume();
@@ -180,7 +240,11 @@ export const stall =
 
 /** Sends a part of the body of a GET and then nothing more, or cuts the connection. */
 export const breakBody =
-  (how: "stop" | "reset" | "lie about the length", bytes: number, when: (nth: number) => boolean): Fault =>
+  (
+    how: "stop" | "reset" | "lie about the length",
+    bytes: number,
+    when: (nth: number) => boolean,
+  ): Fault =>
   (request, _incoming, response, store) => {
     if (request.method !== "GET" || !when(request.nth)) return false;
     const whole = store.bytes(request.url.split("?", 1)[0] ?? "");
@@ -191,12 +255,14 @@ export const breakBody =
       etag: store.tagOf(request.url.split("?", 1)[0] ?? ""),
       "content-range": `bytes ${first}-${last}/${whole.length}`,
       // Greater than what comes, or smaller than what was asked for.
-      "content-length": how === "lie about the length" ? Math.min(bytes, last - first + 1) : last - first + 1,
+      "content-length":
+        how === "lie about the length" ? Math.min(bytes, last - first + 1) : last - first + 1,
     });
     const part = whole.subarray(first, Math.min(first + bytes, last + 1));
     if (how === "stop") response.write(part);
     // Past the parser of this side, which would not let it: more than the length said.
-    else if (how === "lie about the length") response.write(part, () => void response.socket?.write(Buffer.alloc(10, 88)));
+    else if (how === "lie about the length")
+      response.write(part, () => void response.socket?.write(Buffer.alloc(10, 88)));
     else response.write(part, () => response.socket?.resetAndDestroy());
     return true;
   };

@@ -7,6 +7,10 @@ const eslint = new ESLint();
 const answers = [];
 for (const { file, code } of JSON.parse(await text(process.stdin))) {
   const [result] = await eslint.lintText(code, { filePath: file });
-  answers.push((result?.messages ?? []).filter((one) => one.ruleId === "holdfast/arrows").map((one) => one.message));
+  answers.push(
+    (result?.messages ?? [])
+      .filter((one) => one.ruleId === "holdfast/arrows")
+      .map((one) => one.message),
+  );
 }
 process.stdout.write(JSON.stringify(answers));

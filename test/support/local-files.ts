@@ -24,7 +24,11 @@ export function localFiles() {
 
   const path = (name: string) => join(root, name);
   const post = (body: object) => host.call("POST", "/local-files", body);
-  const get = (link: string, range?: string, more: Record<string, string> = {}) => host.call("GET", `/local-files/${link}`, undefined, { ...(range !== undefined && { range }), ...more });
+  const get = (link: string, range?: string, more: Record<string, string> = {}) =>
+    host.call("GET", `/local-files/${link}`, undefined, {
+      ...(range !== undefined && { range }),
+      ...more,
+    });
   return {
     get host() {
       return host;
@@ -38,8 +42,13 @@ export function localFiles() {
     },
     path,
     post,
-    create: (link: string, fileOptions: string[] = ["WRITE", "CREATE"]) => post({ documentSelfLink: link, localFileUri: `file:${path(`${link}.zip`)}`, fileOptions }),
-    put: (link: string, range: string | undefined, body: string | Buffer) => host.call("PUT", `/local-files/${link}`, Buffer.from(body), { ...octets, ...(range !== undefined && { "content-range": range }) }),
+    create: (link: string, fileOptions: string[] = ["WRITE", "CREATE"]) =>
+      post({ documentSelfLink: link, localFileUri: `file:${path(`${link}.zip`)}`, fileOptions }),
+    put: (link: string, range: string | undefined, body: string | Buffer) =>
+      host.call("PUT", `/local-files/${link}`, Buffer.from(body), {
+        ...octets,
+        ...(range !== undefined && { "content-range": range }),
+      }),
     get,
     received: async (link: string) => json((await get(link)).text)["receivedRanges"],
     read: (link: string) => readFileSync(path(`${link}.zip`), "utf8"),
@@ -47,7 +56,13 @@ export function localFiles() {
     leftovers: () => readdirSync(root).filter((name) => name.startsWith(".")),
     /** A PUT of which only a part is sent, until the test goes on. */
     begin(link: string, range: string, length: number, part: string) {
-      const request = httpRequest({ host: "127.0.0.1", port: host.port, method: "PUT", path: `/local-files/${link}`, headers: { ...octets, "content-range": range, "content-length": length } });
+      const request = httpRequest({
+        host: "127.0.0.1",
+        port: host.port,
+        method: "PUT",
+        path: `/local-files/${link}`,
+        headers: { ...octets, "content-range": range, "content-length": length },
+      });
       const answer = new Promise<number>((resolve) => {
         request.on("response", (response) => resolve(response.resume().statusCode ?? 0));
         request.on("error", () => resolve(0));

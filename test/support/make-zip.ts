@@ -31,15 +31,26 @@ export function makeZip(members: ZipMember[], { zip64 = false }: { zip64?: boole
     local.writeUInt16LE(20, 4);
     local.writeUInt16LE(flags, 6);
     local.writeUInt16LE(method, 8);
-    if (!described) for (const [at, value] of [[14, crc], [18, packed.length], [22, data.length]] as const) local.writeUInt32LE(value, at);
+    if (!described)
+      for (const [at, value] of [
+        [14, crc],
+        [18, packed.length],
+        [22, data.length],
+      ] as const)
+        local.writeUInt32LE(value, at);
     local.writeUInt16LE(name.length, 26);
     const descriptor = Buffer.alloc(described ? 16 : 0);
-    if (described) [0x08074b50, crc, packed.length, data.length].forEach((value, i) => descriptor.writeUInt32LE(value, i * 4));
+    if (described)
+      [0x08074b50, crc, packed.length, data.length].forEach((value, i) =>
+        descriptor.writeUInt32LE(value, i * 4),
+      );
     const extra = Buffer.alloc(zip64 ? 28 : 0);
     if (zip64) {
       extra.writeUInt16LE(1, 0);
       extra.writeUInt16LE(24, 2);
-      [data.length, packed.length, offset].forEach((value, i) => extra.writeBigUInt64LE(BigInt(value), 4 + i * 8));
+      [data.length, packed.length, offset].forEach((value, i) =>
+        extra.writeBigUInt64LE(BigInt(value), 4 + i * 8),
+      );
     }
     const central = Buffer.alloc(46);
     central.writeUInt32LE(0x02014b50, 0);
@@ -61,7 +72,9 @@ export function makeZip(members: ZipMember[], { zip64 = false }: { zip64?: boole
   if (zip64) {
     large.writeUInt32LE(0x06064b50, 0);
     large.writeBigUInt64LE(44n, 4);
-    [members.length, members.length, size, offset].forEach((value, i) => large.writeBigUInt64LE(BigInt(value), 24 + i * 8));
+    [members.length, members.length, size, offset].forEach((value, i) =>
+      large.writeBigUInt64LE(BigInt(value), 24 + i * 8),
+    );
     large.writeUInt32LE(0x07064b50, 56);
     large.writeBigUInt64LE(BigInt(offset + size), 64);
   }

@@ -19,7 +19,9 @@ export function matches(document: DocumentVersion, filter: Filter): boolean {
     case "like": {
       const pattern = regularExpression(filter.pattern);
       const found = fieldOf(document, filter.field);
-      return (Array.isArray(found) ? found : [found]).some((one) => typeof one === "string" && pattern.test(one));
+      return (Array.isArray(found) ? found : [found]).some(
+        (one) => typeof one === "string" && pattern.test(one),
+      );
     }
     case "eq":
     case "ne":
@@ -37,7 +39,12 @@ function regularExpression(pattern: string): RegExp {
       escaped = true;
       continue;
     }
-    text += !escaped && c === "*" ? ".*" : !escaped && c === "?" ? "." : c.replace(/[\\^$.|*?+()[\]{}]/g, "\\$&");
+    text +=
+      !escaped && c === "*"
+        ? ".*"
+        : !escaped && c === "?"
+          ? "."
+          : c.replace(/[\\^$.|*?+()[\]{}]/g, "\\$&");
     escaped = false;
   }
   return new RegExp(`^${text}${escaped ? "\\\\" : ""}$`, "su");
@@ -59,7 +66,13 @@ export function fieldOf(document: DocumentVersion, field: string): unknown {
   if (read !== undefined) return read(document);
   let value: unknown = JSON.parse(document.body);
   for (const name of field.split(".")) {
-    if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, name)) return undefined;
+    if (
+      typeof value !== "object" ||
+      value === null ||
+      Array.isArray(value) ||
+      !Object.hasOwn(value, name)
+    )
+      return undefined;
     value = (value as Record<string, unknown>)[name];
   }
   return value;
@@ -74,7 +87,8 @@ function equals(found: unknown, value: FilterValue): boolean {
 
 function inOrder(op: "lt" | "le" | "gt" | "ge", found: unknown, value: FilterValue): boolean {
   const bothText = typeof found === "string" && typeof value === "string";
-  const bothNumbers = typeof found === "number" && (typeof value === "number" || typeof value === "bigint");
+  const bothNumbers =
+    typeof found === "number" && (typeof value === "number" || typeof value === "bigint");
   if (!bothText && !bothNumbers) return false;
   const order = bothText
     ? Buffer.compare(Buffer.from(found), Buffer.from(value))

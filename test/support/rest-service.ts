@@ -1,11 +1,29 @@
-import { create, createFileRegistry, setExtension, type DescService, type MessageInitShape } from "@bufbuild/protobuf";
-import { FieldDescriptorProto_Label as Label, FieldDescriptorProto_Type as Type, FileDescriptorProtoSchema, FileDescriptorSetSchema, MethodOptionsSchema } from "@bufbuild/protobuf/wkt";
+import {
+  create,
+  createFileRegistry,
+  setExtension,
+  type DescService,
+  type MessageInitShape,
+} from "@bufbuild/protobuf";
+import {
+  FieldDescriptorProto_Label as Label,
+  FieldDescriptorProto_Type as Type,
+  FileDescriptorProtoSchema,
+  FileDescriptorSetSchema,
+  MethodOptionsSchema,
+} from "@bufbuild/protobuf/wkt";
 import { http } from "../../gen/ts/google/api/annotations_pb.js";
 import { HttpRuleSchema } from "../../gen/ts/google/api/http_pb.js";
 
 type Rule = MessageInitShape<typeof HttpRuleSchema>;
 
-const field = (name: string, number: number, type: Type, typeName = "", label = Label.OPTIONAL) => ({ name, jsonName: name, number, type, typeName, label });
+const field = (
+  name: string,
+  number: number,
+  type: Type,
+  typeName = "",
+  label = Label.OPTIONAL,
+) => ({ name, jsonName: name, number, type, typeName, label });
 
 /**
  * A service test.v1.Tester of messages Ask and Told, with the methods and annotations given; a method whose name begins
@@ -16,7 +34,15 @@ export function restService(methods: Readonly<Record<string, Rule>>): DescServic
     name: "test/v1/tester.proto",
     package: "test.v1",
     syntax: "proto3",
-    enumType: [{ name: "Color", value: [{ name: "COLOR_UNSPECIFIED", number: 0 }, { name: "COLOR_RED", number: 1 }] }],
+    enumType: [
+      {
+        name: "Color",
+        value: [
+          { name: "COLOR_UNSPECIFIED", number: 0 },
+          { name: "COLOR_RED", number: 1 },
+        ],
+      },
+    ],
     messageType: [
       { name: "Inner", field: [field("text", 1, Type.STRING), field("count", 2, Type.INT32)] },
       {
@@ -29,7 +55,13 @@ export function restService(methods: Readonly<Record<string, Rule>>): DescServic
           field("tags", 5, Type.STRING, "", Label.REPEATED),
         ],
       },
-      { name: "Told", field: [field("ask", 1, Type.MESSAGE, ".test.v1.Ask"), field("lines", 2, Type.STRING, "", Label.REPEATED)] },
+      {
+        name: "Told",
+        field: [
+          field("ask", 1, Type.MESSAGE, ".test.v1.Ask"),
+          field("lines", 2, Type.STRING, "", Label.REPEATED),
+        ],
+      },
     ],
     service: [
       {
@@ -37,12 +69,20 @@ export function restService(methods: Readonly<Record<string, Rule>>): DescServic
         method: Object.entries(methods).map(([name, rule]) => {
           const options = create(MethodOptionsSchema);
           setExtension(options, http, create(HttpRuleSchema, rule));
-          return { name, inputType: ".test.v1.Ask", outputType: ".test.v1.Told", serverStreaming: name.startsWith("Many"), options };
+          return {
+            name,
+            inputType: ".test.v1.Ask",
+            outputType: ".test.v1.Told",
+            serverStreaming: name.startsWith("Many"),
+            options,
+          };
         }),
       },
     ],
   });
-  const service = createFileRegistry(create(FileDescriptorSetSchema, { file: [file] })).getService("test.v1.Tester");
+  const service = createFileRegistry(create(FileDescriptorSetSchema, { file: [file] })).getService(
+    "test.v1.Tester",
+  );
   if (!service) throw new Error("it is not there");
   return service;
 }

@@ -49,10 +49,18 @@ export interface ServeOptions {
 function launch(args: string[], { env = {}, cwd, wrapper = [] }: ServeOptions) {
   if (!existsSync(program)) throw new Error(`${program} is missing: npm run build makes it.`);
   const [command = "", ...rest] = [...wrapper, process.execPath, program, ...args];
-  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("HOLDFAST_") && name !== "NODE_OPTIONS"));
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) => !name.startsWith("HOLDFAST_") && name !== "NODE_OPTIONS",
+    ),
+  );
   // What the user of this machine has of profiles and remembered checks is left alone.
   own ??= temporaryDirectory();
-  const child = spawn(command, rest, { env: { ...inherited, XDG_CONFIG_HOME: own, XDG_STATE_HOME: own, ...env }, stdio: ["ignore", "pipe", "pipe"], ...(cwd !== undefined && { cwd }) });
+  const child = spawn(command, rest, {
+    env: { ...inherited, XDG_CONFIG_HOME: own, XDG_STATE_HOME: own, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+    ...(cwd !== undefined && { cwd }),
+  });
   running.add(child);
   const said = { output: "", log: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (said.output += text));
@@ -76,7 +84,9 @@ export async function runToEnd(args: string[], options: ServeOptions = {}): Prom
 
 /** Starts a host on free ports, unless the arguments name others; resolves when it has greeted. */
 export async function serve(args: string[], options: ServeOptions = {}): Promise<ServedHost> {
-  const ports = ["http", "grpc"].filter((port) => !args.includes(`--${port}-port`)).flatMap((port) => [`--${port}-port`, "0"]);
+  const ports = ["http", "grpc"]
+    .filter((port) => !args.includes(`--${port}-port`))
+    .flatMap((port) => [`--${port}-port`, "0"]);
   const { child, said, ended } = launch(["serve", ...args, ...ports], options);
   await new Promise<void>((done, fail) => {
     child.stdout?.on("data", () => {
@@ -104,14 +114,22 @@ export interface Answer {
 }
 
 /** A JSON request; the body of the answer is {} where it has none. */
-export async function ask(url: string, method = "GET", body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+export async function ask(
+  url: string,
+  method = "GET",
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   const response = await fetch(url, {
     method,
     headers: { ...(body !== undefined && { "content-type": "application/json" }), ...headers },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
   const text = await response.text();
-  return { status: response.status, body: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>) };
+  return {
+    status: response.status,
+    body: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>),
+  };
 }
 
 /** The request of Xenon's management dialect. */

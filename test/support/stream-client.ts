@@ -25,7 +25,11 @@ export function managementClient(port: number): ManagementServiceClient {
 }
 
 /** Reads a backup; checks offsets and checksums on the way. Stops after so many chunks where asked to. */
-export async function receiveBackup(client: ManagementServiceClient, request: Partial<StreamBackupRequest>, stopAfter = Infinity): Promise<Received> {
+export async function receiveBackup(
+  client: ManagementServiceClient,
+  request: Partial<StreamBackupRequest>,
+  stopAfter = Infinity,
+): Promise<Received> {
   const call = client.streamBackup(StreamBackupRequest.fromPartial(request));
   const received: Received = { bytes: Buffer.alloc(0) };
   const chunks: Buffer[] = [];
@@ -37,7 +41,8 @@ export async function receiveBackup(client: ManagementServiceClient, request: Pa
         position = Number(message.value.offset);
       } else if (message?.$case === "chunk") {
         const { offset, data, crc32c: expected } = message.value;
-        if (Number(offset) !== position || crc32c(data) !== expected) throw new Error(`bad chunk at ${offset}`);
+        if (Number(offset) !== position || crc32c(data) !== expected)
+          throw new Error(`bad chunk at ${offset}`);
         position += data.length;
         chunks.push(data);
         if (chunks.length >= stopAfter) break;
@@ -52,20 +57,37 @@ export async function receiveBackup(client: ManagementServiceClient, request: Pa
 
 export type RestoreMessage = StreamRestoreRequest["message"];
 
-export const header = (fields: Partial<StreamRestoreHeader> = {}): RestoreMessage => ({ $case: "header", value: StreamRestoreHeader.fromPartial(fields) });
-export const chunk = (bytes: Buffer, offset: number, length = bytes.length - offset, crc?: number): RestoreMessage => {
+export const header = (fields: Partial<StreamRestoreHeader> = {}): RestoreMessage => ({
+  $case: "header",
+  value: StreamRestoreHeader.fromPartial(fields),
+});
+export const chunk = (
+  bytes: Buffer,
+  offset: number,
+  length = bytes.length - offset,
+  crc?: number,
+): RestoreMessage => {
   const data = bytes.subarray(offset, offset + length);
   return { $case: "chunk", value: { offset: BigInt(offset), data, crc32c: crc ?? crc32c(data) } };
 };
 export const trailer = (bytes: Buffer): RestoreMessage => ({
   $case: "trailer",
-  value: { sizeBytes: BigInt(bytes.length), sha256: createHash("sha256").update(bytes).digest("hex") },
+  value: {
+    sizeBytes: BigInt(bytes.length),
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+  },
 });
 
 /** Sends messages as they are; resolves to the answer or rejects with the call's error. `leaveAfter`: then cancels, instead of ending. */
-export function sendRestore(client: ManagementServiceClient, messages: (RestoreMessage | undefined)[], leaveAfter?: () => Promise<void>): Promise<StreamRestoreResponse> {
+export function sendRestore(
+  client: ManagementServiceClient,
+  messages: (RestoreMessage | undefined)[],
+  leaveAfter?: () => Promise<void>,
+): Promise<StreamRestoreResponse> {
   return new Promise((resolve, reject) => {
-    const call = client.streamRestore((error, response) => (error ? reject(error) : resolve(response)));
+    const call = client.streamRestore((error, response) =>
+      error ? reject(error) : resolve(response),
+    );
     void (async () => {
       for (const message of messages) {
         if (!call.write({ message })) await new Promise((done) => call.once("drain", done));

@@ -6,8 +6,11 @@ import { promisify } from "node:util";
 /** Whether all of these programs are here; says aloud what is skipped where one is not. */
 export function haveTools(what: string, ...names: string[]): boolean {
   const directories = (process.env["PATH"] ?? "").split(delimiter);
-  const missing = names.filter((name) => !directories.some((directory) => existsSync(join(directory, name))));
-  if (missing.length > 0) console.warn(`SKIPPED: ${what} needs ${missing.join(", ")}, which this machine has not.`);
+  const missing = names.filter(
+    (name) => !directories.some((directory) => existsSync(join(directory, name))),
+  );
+  if (missing.length > 0)
+    console.warn(`SKIPPED: ${what} needs ${missing.join(", ")}, which this machine has not.`);
   return missing.length === 0;
 }
 
@@ -18,13 +21,25 @@ export interface Ran {
 }
 
 /** Runs a program to its end; a failure is an outcome, not an exception. */
-export async function run(program: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv; timeoutMs?: number } = {}): Promise<Ran> {
+export async function run(
+  program: string,
+  args: string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; timeoutMs?: number } = {},
+): Promise<Ran> {
   const { timeoutMs: timeout = 60_000, ...rest } = options;
   try {
-    const { stdout, stderr } = await promisify(execFile)(program, args, { ...rest, timeout, maxBuffer: 1 << 28 });
+    const { stdout, stderr } = await promisify(execFile)(program, args, {
+      ...rest,
+      timeout,
+      maxBuffer: 1 << 28,
+    });
     return { code: 0, stdout, stderr };
   } catch (error) {
-    const { code, stdout = "", stderr = "" } = error as { code?: number | string; stdout?: string; stderr?: string };
+    const {
+      code,
+      stdout = "",
+      stderr = "",
+    } = error as { code?: number | string; stdout?: string; stderr?: string };
     return { code: typeof code === "number" ? code : -1, stdout, stderr: stderr || String(error) };
   }
 }

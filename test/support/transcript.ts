@@ -27,32 +27,44 @@ export function parseTranscript(markdown: string, tag: string): Step[] {
 /** The text with other outputs for the steps of a tag, in their order. */
 export function withOutputs(markdown: string, tag: string, outputs: readonly string[]): string {
   let at = 0;
-  return markdown.replace(/^```console (\w+)\n(.*?)^```$/gms, (whole: string, info: string, block: string) => {
-    if (info !== tag) return whole;
-    const parts = block.split(/^(?=\$ )/m).map((part) => {
-      const [first = "", ...rest] = part.split("\n");
-      const more = rest.findIndex((line) => !line.startsWith("> "));
-      const output = outputs[at++] ?? "";
-      return [first, ...rest.slice(0, more), ...(output === "" ? [] : [output]), ""].join("\n");
-    });
-    return `\`\`\`console ${info}\n${parts.join("")}\`\`\``;
-  });
+  return markdown.replace(
+    /^```console (\w+)\n(.*?)^```$/gms,
+    (whole: string, info: string, block: string) => {
+      if (info !== tag) return whole;
+      const parts = block.split(/^(?=\$ )/m).map((part) => {
+        const [first = "", ...rest] = part.split("\n");
+        const more = rest.findIndex((line) => !line.startsWith("> "));
+        const output = outputs[at++] ?? "";
+        return [first, ...rest.slice(0, more), ...(output === "" ? [] : [output]), ""].join("\n");
+      });
+      return `\`\`\`console ${info}\n${parts.join("")}\`\`\``;
+    },
+  );
 }
 
 /** The code blocks of a language and tag, for example ```js library. */
 export function codeBlocks(markdown: string, info: string): string[] {
-  return [...markdown.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)].filter(([, found]) => found === info).map(([, , code]) => code ?? "");
+  return [...markdown.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)]
+    .filter(([, found]) => found === info)
+    .map(([, , code]) => code ?? "");
 }
 
 /** Runs commands in one shell, one after the other, as they would be typed; answers what each one wrote. */
 export async function runInShell(commands: string[], timeoutMs: number): Promise<string[]> {
   const mark = "--- end of a step ---";
-  const shell = spawn("sh", [], { env: process.env, stdio: ["pipe", "pipe", "ignore"], timeout: timeoutMs });
+  const shell = spawn("sh", [], {
+    env: process.env,
+    stdio: ["pipe", "pipe", "ignore"],
+    timeout: timeoutMs,
+  });
   shell.stdin.end(commands.map((command) => `${command}\nprintf '\\n${mark}\\n'\n`).join(""));
   let text = "";
   shell.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
   await new Promise((done) => shell.on("close", done));
-  return text.split(`\n${mark}\n`).slice(0, -1).map((output) => output.trim());
+  return text
+    .split(`\n${mark}\n`)
+    .slice(0, -1)
+    .map((output) => output.trim());
 }
 
 /** What differs from one run to the next, taken out: ids, digests, times, and times within names. */

@@ -3,7 +3,12 @@ import { join } from "node:path";
 import type { HostOptions } from "../../src/host/options.js";
 import type { TransferOptions } from "../../src/io/transfer-options.js";
 import { systemSeams } from "../../src/io/seams.js";
-import type { BackupRequest, BackupResult, RestoreRequest, RestoreResult } from "../../src/service/backups/management-service.js";
+import type {
+  BackupRequest,
+  BackupResult,
+  RestoreRequest,
+  RestoreResult,
+} from "../../src/service/backups/management-service.js";
 import { hostFixture, type HostFixture } from "./host-fixture.js";
 
 const indexLink = "/core/document-index";
@@ -16,21 +21,41 @@ export interface TransferFixture extends HostFixture {
   leftovers(): string[];
 }
 
-export async function transferFixture(transfer: TransferOptions = { patienceMs: 2500, silenceMs: 400, backOffMs: 5 }, more: Partial<HostOptions> = {}, root?: string, shared = false): Promise<TransferFixture> {
+export async function transferFixture(
+  transfer: TransferOptions = { patienceMs: 2500, silenceMs: 400, backOffMs: 5 },
+  more: Partial<HostOptions> = {},
+  root?: string,
+  shared = false,
+): Promise<TransferFixture> {
   const fixture = await hostFixture({ ...more, seams: { ...systemSeams, transfer } }, root, shared);
   const { finish } = fixture;
   return Object.assign(fixture, {
     backupTo: (destination: string, request: Partial<BackupRequest> = {}) =>
-      finish<BackupResult>(fixture.host.management.backup({ destination, container: "STREAM", indexLink, store: true, ...request })),
-    restoreFrom: (source: string, request: Partial<RestoreRequest> = {}) => finish<RestoreResult>(fixture.host.management.restore({ source, indexLink, ...request })),
+      finish<BackupResult>(
+        fixture.host.management.backup({
+          destination,
+          container: "STREAM",
+          indexLink,
+          store: true,
+          ...request,
+        }),
+      ),
+    restoreFrom: (source: string, request: Partial<RestoreRequest> = {}) =>
+      finish<RestoreResult>(fixture.host.management.restore({ source, indexLink, ...request })),
     leftovers: () => readdirSync(join(fixture.root, "data", "temporary")),
   });
 }
 
 /** So many bytes of documents that nothing packs. */
-export async function fillWith(fixture: HostFixture, documents: number, characters = 40_000): Promise<void> {
+export async function fillWith(
+  fixture: HostFixture,
+  documents: number,
+  characters = 40_000,
+): Promise<void> {
   for (let i = 0; i < documents; i += 1) {
-    const pad = Array.from({ length: characters / 10 }, () => Math.random().toString(36).slice(2, 12).padEnd(10, "0")).join("");
+    const pad = Array.from({ length: characters / 10 }, () =>
+      Math.random().toString(36).slice(2, 12).padEnd(10, "0"),
+    ).join("");
     await fixture.put(`d${i}`, { i, pad });
   }
 }

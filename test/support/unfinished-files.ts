@@ -4,8 +4,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** Files below a directory under names of unfinished ones. What a host notes down after it has answered is waited for. */
 export async function unfinishedFiles(root: string): Promise<string[]> {
   for (let tries = 0; ; tries += 1) {
-    const names = readdirSync(root, { recursive: true }).map(String).filter((name) => /\.holdfast-|\.lease|\.tmp/.test(name));
-    if (tries === 200 || !names.some((name) => /^data\/\.holdfast-\w+\.tmp$/.test(name))) return names;
+    const names = readdirSync(root, { recursive: true })
+      .map(String)
+      .filter((name) => /\.holdfast-|\.lease|\.tmp/.test(name));
+    if (tries === 200 || !names.some((name) => /^data\/\.holdfast-\w+\.tmp$/.test(name)))
+      return names;
     await sleep(10);
   }
 }

@@ -21,7 +21,15 @@ export async function readWholeBackup(path: string): Promise<Manifest> {
         const target = join(directory, segment.name);
         // In this process, as the product does it in one of its own: the tests of damage read a backup thousands of times.
         if (reader.kind === "ZIP") {
-          await closing(await openZipReader(systemSeams, path), (archive) => writeStream(systemSeams.files, target, archive.bytesOf(segment, signal), segment.sizeBytes, signal));
+          await closing(await openZipReader(systemSeams, path), (archive) =>
+            writeStream(
+              systemSeams.files,
+              target,
+              archive.bytesOf(segment, signal),
+              segment.sizeBytes,
+              signal,
+            ),
+          );
         } else await reader.fetch([{ segment, path: target }], signal);
         checkDigest({ ...segment, path: target }, () => {});
       }
@@ -32,7 +40,10 @@ export async function readWholeBackup(path: string): Promise<Manifest> {
   }
 }
 
-async function closing<R extends { close(): Promise<void> }, T>(opened: R, work: (opened: R) => Promise<T>): Promise<T> {
+async function closing<R extends { close(): Promise<void> }, T>(
+  opened: R,
+  work: (opened: R) => Promise<T>,
+): Promise<T> {
   try {
     return await work(opened);
   } finally {
@@ -42,7 +53,14 @@ async function closing<R extends { close(): Promise<void> }, T>(opened: R, work:
 
 /** Names in a backup directory that no manifest there accounts for. */
 export async function strayFiles(path: string): Promise<string[]> {
-  const manifests = await closing(await openContainer(systemSeams, path), (reader) => reader.manifests(signal));
-  const known = new Set(manifests.flatMap((found) => [found.name, ...("file" in found ? found.file.manifest.segments.map(({ name }) => name) : [])]));
+  const manifests = await closing(await openContainer(systemSeams, path), (reader) =>
+    reader.manifests(signal),
+  );
+  const known = new Set(
+    manifests.flatMap((found) => [
+      found.name,
+      ...("file" in found ? found.file.manifest.segments.map(({ name }) => name) : []),
+    ]),
+  );
   return readdirSync(path).filter((name) => !known.has(name));
 }

@@ -1,13 +1,33 @@
 import { ChannelCredentials, type ChannelOptions } from "@grpc/grpc-js";
-import { createChannel, createClientFactory, Metadata, type CallOptions, type Client, type ClientMiddleware } from "nice-grpc";
+import {
+  createChannel,
+  createClientFactory,
+  Metadata,
+  type CallOptions,
+  type Client,
+  type ClientMiddleware,
+} from "nice-grpc";
 import { errorMiddleware } from "./error.js";
 import { ByteStreamDefinition } from "./gen/google/bytestream/bytestream.js";
 import { OperationsDefinition } from "./gen/google/longrunning/operations.js";
 import { HealthDefinition } from "./gen/grpc/health/v1/health.js";
 import { DocumentServiceDefinition } from "./gen/holdfast/document/v1/document.js";
-import { ManagementServiceDefinition, type BackupRequest, type BackupResult, type DeepPartial, type RestoreRequest, type RestoreResult } from "./gen/holdfast/management/v1/management.js";
+import {
+  ManagementServiceDefinition,
+  type BackupRequest,
+  type BackupResult,
+  type DeepPartial,
+  type RestoreRequest,
+  type RestoreResult,
+} from "./gen/holdfast/management/v1/management.js";
 import { downloadBackup, type DownloadOptions, type DownloadedBackup } from "./download.js";
-import { exportDocuments, importDocuments, type ExportOptions, type ImportOptions, type ImportResult } from "./documents.js";
+import {
+  exportDocuments,
+  importDocuments,
+  type ExportOptions,
+  type ImportOptions,
+  type ImportResult,
+} from "./documents.js";
 import { waitForOperation, type FinishedOperation, type WaitOptions } from "./operation.js";
 import { uploadRestore, type UploadOptions, type UploadedRestore } from "./upload.js";
 
@@ -37,7 +57,12 @@ export class HoldfastClient {
   readonly health: Client<typeof HealthDefinition>;
   readonly #close: () => void;
 
-  constructor({ address, credentials = ChannelCredentials.createInsecure(), token, channelOptions }: HoldfastClientOptions) {
+  constructor({
+    address,
+    credentials = ChannelCredentials.createInsecure(),
+    token,
+    channelOptions,
+  }: HoldfastClientOptions) {
     const channel = createChannel(address, credentials, {
       "grpc.max_receive_message_length": messageBytes,
       "grpc.max_send_message_length": messageBytes,
@@ -54,13 +79,19 @@ export class HoldfastClient {
   }
 
   /** Starts a backup and waits for its end. */
-  async backup(request: DeepPartial<BackupRequest>, options: WaitOptions = {}): Promise<BackupResult> {
+  async backup(
+    request: DeepPartial<BackupRequest>,
+    options: WaitOptions = {},
+  ): Promise<BackupResult> {
     const operation = await this.management.backup(request, signalOf(options));
     return (await this.waitForOperation(operation.name, options)).backup();
   }
 
   /** Starts a restore and waits for its end: then the restored index serves. */
-  async restore(request: DeepPartial<RestoreRequest>, options: WaitOptions = {}): Promise<RestoreResult> {
+  async restore(
+    request: DeepPartial<RestoreRequest>,
+    options: WaitOptions = {},
+  ): Promise<RestoreResult> {
     const operation = await this.management.restore(request, signalOf(options));
     return (await this.waitForOperation(operation.name, options)).restore();
   }
@@ -81,12 +112,19 @@ export class HoldfastClient {
   }
 
   /** Writes documents (JSON texts or objects with their documentSelfLink), in order. */
-  importDocuments(factoryLink: string, documents: Iterable<string | object> | AsyncIterable<string | object>, options: ImportOptions = {}): Promise<ImportResult> {
+  importDocuments(
+    factoryLink: string,
+    documents: Iterable<string | object> | AsyncIterable<string | object>,
+    options: ImportOptions = {},
+  ): Promise<ImportResult> {
     return importDocuments(this, factoryLink, documents, options);
   }
 
   /** All documents of a factory as they are at one moment, as JSON texts with their system fields apart. */
-  exportDocuments(factoryLink: string, options: ExportOptions = {}): ReturnType<typeof exportDocuments> {
+  exportDocuments(
+    factoryLink: string,
+    options: ExportOptions = {},
+  ): ReturnType<typeof exportDocuments> {
     return exportDocuments(this, factoryLink, options);
   }
 

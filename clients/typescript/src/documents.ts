@@ -1,6 +1,11 @@
 import type { HoldfastClient } from "./client.js";
 import { HoldfastError, isTransient } from "./error.js";
-import { BodyFormat, type Document, type ImportDocumentsRequest, type ImportDocumentsResponse } from "./gen/holdfast/document/v1/document.js";
+import {
+  BodyFormat,
+  type Document,
+  type ImportDocumentsRequest,
+  type ImportDocumentsResponse,
+} from "./gen/holdfast/document/v1/document.js";
 import { retrying } from "./retry.js";
 
 export interface ImportOptions {
@@ -37,15 +42,29 @@ export async function importDocuments(
     last = progress;
     onProgress?.(progress);
   }
-  if (!last?.done) throw new HoldfastError(`The import was cut; ${last?.documents ?? skip} documents are written. Go on with them as skip.`, 14);
+  if (!last?.done)
+    throw new HoldfastError(
+      `The import was cut; ${last?.documents ?? skip} documents are written. Go on with them as skip.`,
+      14,
+    );
   const { done: _done, ...result } = last;
   return result;
 }
 
 /** A cut is gone on with, at the same moment. */
-export async function* exportDocuments({ documents: service }: Pick<HoldfastClient, "documents">, factoryLink: string, { filter = "", signal }: ExportOptions): AsyncGenerator<Document, undefined> {
+export async function* exportDocuments(
+  { documents: service }: Pick<HoldfastClient, "documents">,
+  factoryLink: string,
+  { filter = "", signal }: ExportOptions,
+): AsyncGenerator<Document, undefined> {
   let resumeToken = "";
-  const open = () => service.exportDocuments({ factoryLink, filter, resumeToken, bodyFormat: BodyFormat.BODY_FORMAT_JSON }, signal ? { signal } : {})[Symbol.asyncIterator]();
+  const open = () =>
+    service
+      .exportDocuments(
+        { factoryLink, filter, resumeToken, bodyFormat: BodyFormat.BODY_FORMAT_JSON },
+        signal ? { signal } : {},
+      )
+      [Symbol.asyncIterator]();
   let pages = open();
   for (;;) {
     const page = await retrying(isTransient, signal, async () => {

@@ -42,15 +42,26 @@ interface State {
   store: boolean;
 }
 
-export async function downloadBackup({ management }: Pick<HoldfastClient, "management">, to: string, options: DownloadOptions): Promise<DownloadedBackup> {
+export async function downloadBackup(
+  { management }: Pick<HoldfastClient, "management">,
+  to: string,
+  options: DownloadOptions,
+): Promise<DownloadedBackup> {
   const { signal, onProgress, resume = true } = options;
   const partial = `${to}.partial`;
   const statePath = `${partial}.json`;
-  const asked = { indexLink: options.indexLink ?? "", since: options.since ?? "", store: options.store ?? false };
+  const asked = {
+    indexLink: options.indexLink ?? "",
+    since: options.since ?? "",
+    store: options.store ?? false,
+  };
   let transfer = resume ? await leftBehind(statePath, partial, asked) : undefined;
   const file = await open(partial, transfer === undefined ? "w+" : "r+");
   try {
-    let { position, hash } = await hashed(file, transfer === undefined ? 0 : Number.MAX_SAFE_INTEGER);
+    let { position, hash } = await hashed(
+      file,
+      transfer === undefined ? 0 : Number.MAX_SAFE_INTEGER,
+    );
     const done = await retrying(isTransient, signal, (advanced) => attempt(advanced));
     await file.sync();
     await file.close();
@@ -66,12 +77,17 @@ export async function downloadBackup({ management }: Pick<HoldfastClient, "manag
       let begun: Transfer | undefined;
       let ended = false;
       try {
-        const request = transfer === undefined ? asked : { transferName: transfer, offset: BigInt(position) };
-        for await (const { message } of management.streamBackup(request, signal ? { signal } : {})) {
+        const request =
+          transfer === undefined ? asked : { transferName: transfer, offset: BigInt(position) };
+        for await (const { message } of management.streamBackup(
+          request,
+          signal ? { signal } : {},
+        )) {
           if (message?.$case === "header") {
             begun = message.value.transfer;
             transfer = begun?.name;
-            if (transfer !== undefined) await writeState(statePath, { transfer, ...asked } satisfies State);
+            if (transfer !== undefined)
+              await writeState(statePath, { transfer, ...asked } satisfies State);
           } else if (message?.$case === "chunk") {
             await take(message.value);
             advanced();
@@ -82,18 +98,35 @@ export async function downloadBackup({ management }: Pick<HoldfastClient, "manag
           }
         }
       } catch (error) {
-        if (!(error instanceof HoldfastError) || transfer === undefined || !lost.has(error.reason)) throw error;
+        if (!(error instanceof HoldfastError) || transfer === undefined || !lost.has(error.reason))
+          throw error;
         await startAnew();
-        throw new HoldfastError("The host no longer has what was being downloaded; it is begun anew.", 14, "", {}, { cause: error });
+        throw new HoldfastError(
+          "The host no longer has what was being downloaded; it is begun anew.",
+          14,
+          "",
+          {},
+          { cause: error },
+        );
       }
       if (!begun || !ended) throw new HoldfastError("The stream ended without its trailer.", 14);
       return begun;
     }
 
-    async function take({ offset, data, crc32c: expected }: { offset: bigint; data: Uint8Array; crc32c?: number | undefined }): Promise<void> {
-      if (offset !== BigInt(position)) throw new HoldfastError(`A chunk at ${offset} came in place of one at ${position}.`, 15);
+    async function take({
+      offset,
+      data,
+      crc32c: expected,
+    }: {
+      offset: bigint;
+      data: Uint8Array;
+      crc32c?: number | undefined;
+    }): Promise<void> {
+      if (offset !== BigInt(position))
+        throw new HoldfastError(`A chunk at ${offset} came in place of one at ${position}.`, 15);
       const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-      if (expected !== undefined && crc32c(bytes) !== expected) throw new HoldfastError(`The chunk at ${offset} was damaged on its way.`, 14);
+      if (expected !== undefined && crc32c(bytes) !== expected)
+        throw new HoldfastError(`The chunk at ${offset} was damaged on its way.`, 14);
       await file.write(bytes, 0, bytes.length, position);
       hash.update(bytes);
       position += bytes.length;
@@ -101,7 +134,10 @@ export async function downloadBackup({ management }: Pick<HoldfastClient, "manag
 
     function checkEnd({ sizeBytes, sha256 }: { sizeBytes: bigint; sha256: string }): void {
       if (BigInt(position) === sizeBytes && hash.copy().digest("hex") === sha256) return;
-      throw new HoldfastError("What arrived is not what the host sent: size or digest differ. Download it again with resume: false.", 15);
+      throw new HoldfastError(
+        "What arrived is not what the host sent: size or digest differ. Download it again with resume: false.",
+        15,
+      );
     }
 
     /** The host has it no more: a new backup is taken, and nothing of the old one is kept. */
@@ -118,11 +154,18 @@ export async function downloadBackup({ management }: Pick<HoldfastClient, "manag
 /** With these the host says that it has the transfer no more, or another one. */
 const lost = new Set(["TRANSFER_NOT_FOUND", "RANGE_NOT_SATISFIABLE", "TRANSFER_TAKEN_OVER"]);
 
-async function leftBehind(statePath: string, partial: string, asked: Omit<State, "transfer">): Promise<string | undefined> {
+async function leftBehind(
+  statePath: string,
+  partial: string,
+  asked: Omit<State, "transfer">,
+): Promise<string | undefined> {
   try {
     await stat(partial);
     const { transfer, ...before } = JSON.parse(await readFile(statePath, "utf8")) as State;
-    const same = before.indexLink === asked.indexLink && before.since === asked.since && before.store === asked.store;
+    const same =
+      before.indexLink === asked.indexLink &&
+      before.since === asked.since &&
+      before.store === asked.store;
     return same ? transfer : undefined;
   } catch {
     return undefined;

@@ -1,6 +1,11 @@
 import { ErrorInfo } from "./gen/google/rpc/error_details.js";
 import { Status } from "./gen/google/rpc/status.js";
-import { ClientError, Status as Code, type ClientMiddleware, type Metadata } from "nice-grpc-common";
+import {
+  ClientError,
+  Status as Code,
+  type ClientMiddleware,
+  type Metadata,
+} from "nice-grpc-common";
 
 const errorInfoType = "type.googleapis.com/google.rpc.ErrorInfo";
 
@@ -46,16 +51,33 @@ export const errorMiddleware: ClientMiddleware = async function* (call, options)
   } catch (error) {
     if (!(error instanceof ClientError)) throw error;
     const details = trailer?.get("grpc-status-details-bin");
-    throw details ? errorOfStatus(Status.decode(details), error) : new HoldfastError(error.details, error.code, "", {}, { cause: error });
+    throw details
+      ? errorOfStatus(Status.decode(details), error)
+      : new HoldfastError(error.details, error.code, "", {}, { cause: error });
   }
 };
 
 /** Reasons with which a host asks to come again. */
-const passing = new Set(["QUEUE_FULL", "INDEX_RESTORING", "INDEX_CLOSED", "SHUTTING_DOWN", "STREAM_IDLE"]);
+const passing = new Set([
+  "QUEUE_FULL",
+  "INDEX_RESTORING",
+  "INDEX_CLOSED",
+  "SHUTTING_DOWN",
+  "STREAM_IDLE",
+]);
 /** What calls end with when it was not the host that ended them. */
-const cut = new Set<Code>([Code.UNAVAILABLE, Code.UNKNOWN, Code.INTERNAL, Code.CANCELLED, Code.DEADLINE_EXCEEDED]);
+const cut = new Set<Code>([
+  Code.UNAVAILABLE,
+  Code.UNKNOWN,
+  Code.INTERNAL,
+  Code.CANCELLED,
+  Code.DEADLINE_EXCEEDED,
+]);
 
 /** Whether the same may succeed when it is tried again: the connection broke, or the host is busy or starting. */
 export function isTransient(error: unknown): boolean {
-  return error instanceof HoldfastError && (error.reason === "" ? cut.has(error.code) : passing.has(error.reason));
+  return (
+    error instanceof HoldfastError &&
+    (error.reason === "" ? cut.has(error.code) : passing.has(error.reason))
+  );
 }

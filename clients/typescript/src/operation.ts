@@ -1,7 +1,13 @@
 import type { HoldfastClient } from "./client.js";
 import { errorOfStatus, HoldfastError, isTransient } from "./error.js";
 import type { Operation } from "./gen/google/longrunning/operations.js";
-import { BackupResult, CheckIndexResult, OperationMetadata, RestoreResult, VerifyResult } from "./gen/holdfast/management/v1/management.js";
+import {
+  BackupResult,
+  CheckIndexResult,
+  OperationMetadata,
+  RestoreResult,
+  VerifyResult,
+} from "./gen/holdfast/management/v1/management.js";
 import { retrying } from "./retry.js";
 
 export interface WaitOptions {
@@ -21,7 +27,11 @@ export interface FinishedOperation {
   check(): CheckIndexResult;
 }
 
-export async function waitForOperation({ management }: Pick<HoldfastClient, "management">, name: string, { signal, onProgress }: WaitOptions): Promise<FinishedOperation> {
+export async function waitForOperation(
+  { management }: Pick<HoldfastClient, "management">,
+  name: string,
+  { signal, onProgress }: WaitOptions,
+): Promise<FinishedOperation> {
   const done = await retrying(isTransient, signal, async (advanced) => {
     let last: Operation | undefined;
     for await (const operation of management.watchOperation({ name }, signal ? { signal } : {})) {
@@ -29,7 +39,8 @@ export async function waitForOperation({ management }: Pick<HoldfastClient, "man
       advanced();
       onProgress?.(metadataOf(operation));
     }
-    if (!last?.done) throw new HoldfastError(`The stream of ${name} ended before the operation did.`, 14);
+    if (!last?.done)
+      throw new HoldfastError(`The stream of ${name} ended before the operation did.`, 14);
     return last;
   });
   // Its own failure is final, whatever its code: only being told of it is tried again.
@@ -37,14 +48,18 @@ export async function waitForOperation({ management }: Pick<HoldfastClient, "man
   return finished(done);
 }
 
-const metadataOf = ({ metadata }: Operation) => OperationMetadata.decode(metadata?.value ?? new Uint8Array());
+const metadataOf = ({ metadata }: Operation) =>
+  OperationMetadata.decode(metadata?.value ?? new Uint8Array());
 
 function finished(operation: Operation): FinishedOperation {
   const { name, result } = operation;
-  const as = <T>(type: string, decode: (bytes: Uint8Array) => T) => () => {
-    if (result?.$case === "response" && result.value.typeUrl.endsWith(`.${type}`)) return decode(result.value.value);
-    throw new HoldfastError(`${name} has no ${type}.`, 9);
-  };
+  const as =
+    <T>(type: string, decode: (bytes: Uint8Array) => T) =>
+    () => {
+      if (result?.$case === "response" && result.value.typeUrl.endsWith(`.${type}`))
+        return decode(result.value.value);
+      throw new HoldfastError(`${name} has no ${type}.`, 9);
+    };
   return {
     name,
     metadata: metadataOf(operation),

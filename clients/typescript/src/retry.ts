@@ -9,7 +9,11 @@ const patienceMs = 60_000;
 export type Advanced = () => void;
 
 /** Runs work again while it fails in a way that may pass, with growing pauses, until nothing has come of it for a minute. */
-export async function retrying<T>(mayPass: (error: unknown) => boolean, signal: AbortSignal | undefined, work: (advanced: Advanced) => Promise<T>): Promise<T> {
+export async function retrying<T>(
+  mayPass: (error: unknown) => boolean,
+  signal: AbortSignal | undefined,
+  work: (advanced: Advanced) => Promise<T>,
+): Promise<T> {
   let pauseMs = firstPauseMs;
   let since = performance.now();
   const advanced = () => {

@@ -4,7 +4,11 @@ import { crc32c } from "@node-rs/crc32";
 import type { HoldfastClient } from "./client.js";
 import type { TransferProgress } from "./download.js";
 import { HoldfastError, isTransient } from "./error.js";
-import type { RestoreResult, StreamRestoreHeader, StreamRestoreRequest } from "./gen/holdfast/management/v1/management.js";
+import type {
+  RestoreResult,
+  StreamRestoreHeader,
+  StreamRestoreRequest,
+} from "./gen/holdfast/management/v1/management.js";
 import { retrying, type Advanced } from "./retry.js";
 
 export interface UploadOptions {
@@ -34,9 +38,14 @@ export interface UploadedRestore {
 const chunkBytes = 1024 * 1024;
 
 /** The host may still be reading a stream that was cut here: then its place is not yet what it said. */
-const mayPass = (error: unknown) => isTransient(error) || (error instanceof HoldfastError && error.reason === "TRANSFER_OFFSET");
+const mayPass = (error: unknown) =>
+  isTransient(error) || (error instanceof HoldfastError && error.reason === "TRANSFER_OFFSET");
 
-export async function uploadRestore({ management }: Pick<HoldfastClient, "management">, from: string, options: UploadOptions): Promise<UploadedRestore> {
+export async function uploadRestore(
+  { management }: Pick<HoldfastClient, "management">,
+  from: string,
+  options: UploadOptions,
+): Promise<UploadedRestore> {
   const { signal, onProgress, keep = false } = options;
   const transferName = options.transferName ?? `transfers/${randomUUID()}`;
   const requestId = randomUUID();
@@ -60,18 +69,24 @@ export async function uploadRestore({ management }: Pick<HoldfastClient, "manage
       furthest = Math.max(furthest, begin);
       return management.streamRestore(messages(begin), signal ? { signal } : {});
     };
-    const { result, operation } = await retrying(mayPass, signal, send).catch(async (error: unknown) => {
-      // Nobody else knows the name that was made up.
-      if (options.transferName === undefined) await management.deleteTransfer({ name: transferName }).catch(() => {});
-      throw error;
-    });
+    const { result, operation } = await retrying(mayPass, signal, send).catch(
+      async (error: unknown) => {
+        // Nobody else knows the name that was made up.
+        if (options.transferName === undefined)
+          await management.deleteTransfer({ name: transferName }).catch(() => {});
+        throw error;
+      },
+    );
     if (!result) throw new HoldfastError("The host did not say what it restored.", 13);
     if (!keep) await management.deleteTransfer({ name: transferName }).catch(() => {});
     return { result, operation, transferName };
 
     async function committed(): Promise<number> {
       try {
-        return Number((await management.getTransfer({ name: transferName }, signal ? { signal } : {})).committedBytes);
+        return Number(
+          (await management.getTransfer({ name: transferName }, signal ? { signal } : {}))
+            .committedBytes,
+        );
       } catch (error) {
         if (error instanceof HoldfastError && error.reason === "TRANSFER_NOT_FOUND") return 0;
         throw error;
@@ -80,9 +95,14 @@ export async function uploadRestore({ management }: Pick<HoldfastClient, "manage
 
     async function* messages(begin: number): AsyncGenerator<StreamRestoreRequest> {
       yield { message: { $case: "header", value: header } };
-      for (let position = begin; position < sizeBytes; ) {
+      for (let position = begin; position < sizeBytes;) {
         const data = await readAt(file, position);
-        yield { message: { $case: "chunk", value: { offset: BigInt(position), data, crc32c: crc32c(data) } } };
+        yield {
+          message: {
+            $case: "chunk",
+            value: { offset: BigInt(position), data, crc32c: crc32c(data) },
+          },
+        };
         position += data.length;
         onProgress?.({ bytes: BigInt(position), totalBytes: BigInt(sizeBytes) });
       }
@@ -103,7 +123,7 @@ async function readAt(file: FileHandle, position: number): Promise<Buffer> {
 async function digestOf(file: FileHandle, signal: AbortSignal | undefined): Promise<string> {
   const hash = createHash("sha256");
   const buffer = Buffer.alloc(chunkBytes);
-  for (let position = 0; ; ) {
+  for (let position = 0; ;) {
     signal?.throwIfAborted();
     const { bytesRead } = await file.read(buffer, 0, chunkBytes, position);
     if (bytesRead === 0) return hash.digest("hex");

@@ -5,6 +5,9 @@ import { createServiceImplSpec, type ServiceImpl, type ServiceImplSpec } from "@
 export type BoundService = ServiceImplSpec;
 
 /** A method that the implementation leaves out answers UNIMPLEMENTED. */
-export function bindService<Desc extends DescService>(service: Desc, implementation: Partial<ServiceImpl<Desc>>): BoundService {
+export function bindService<Desc extends DescService>(
+  service: Desc,
+  implementation: Partial<ServiceImpl<Desc>>,
+): BoundService {
   return createServiceImplSpec<Desc>(service, implementation);
 }

@@ -8,6 +8,8 @@ export function decode(schema: DescMessage, bytes: Uint8Array): Message {
   try {
     return fromBinary(schema, bytes);
   } catch (error) {
-    throw new HostError("REQUEST_INVALID", `The request is not a ${schema.typeName}.`, { cause: error });
+    throw new HostError("REQUEST_INVALID", `The request is not a ${schema.typeName}.`, {
+      cause: error,
+    });
   }
 }

@@ -18,7 +18,13 @@ export async function invoke(
   let next = callMethod(spec, context);
   for (const interceptor of interceptors.toReversed()) next = interceptor(next);
   const response = await (spec.kind === "unary"
-    ? next(withContext(context, { stream: false as const, method: spec.method, message: await onlyMessage(input) }))
+    ? next(
+        withContext(context, {
+          stream: false as const,
+          method: spec.method,
+          message: await onlyMessage(input),
+        }),
+      )
     : next(withContext(context, { stream: true as const, method: spec.method, message: input })));
   return response.stream ? response.message : one(response.message);
 }
@@ -32,7 +38,14 @@ function withContext<T extends object>(context: HandlerContext, shape: T) {
     signal: { get: () => context.signal, enumerable: true },
     header: { get: () => context.requestHeader, enumerable: true },
     contextValues: { get: () => context.values, enumerable: true },
-  }) as T & { service: HandlerContext["service"]; requestMethod: string; url: string; signal: AbortSignal; header: Headers; contextValues: HandlerContext["values"] };
+  }) as T & {
+    service: HandlerContext["service"];
+    requestMethod: string;
+    url: string;
+    signal: AbortSignal;
+    header: Headers;
+    contextValues: HandlerContext["values"];
+  };
 }
 
 function answered<T extends object>(context: HandlerContext, shape: T) {
@@ -47,11 +60,19 @@ function callMethod(spec: MethodImplSpec, context: HandlerContext): Next {
   return async (request) => {
     if (request.stream) {
       if (spec.kind === "unary") throw new TypeError(`${spec.method.name} takes one message`);
-      return answered(context, { stream: true as const, method: spec.method, message: await callStreaming(spec, context, request.message) });
+      return answered(context, {
+        stream: true as const,
+        method: spec.method,
+        message: await callStreaming(spec, context, request.message),
+      });
     }
     if (spec.kind !== "unary") throw new TypeError(`${spec.method.name} is a stream`);
     const answer = await spec.impl(request.message, context);
-    return answered(context, { stream: false as const, method: spec.method, message: create(spec.method.output, answer) });
+    return answered(context, {
+      stream: false as const,
+      method: spec.method,
+      message: create(spec.method.output, answer),
+    });
   };
 }
 
@@ -83,6 +104,9 @@ export async function* one<T>(message: T): AsyncGenerator<T> {
 }
 
 /** A stream with each of its items changed. */
-export async function* map<A, B>(items: AsyncIterable<A>, change: (item: A) => B): AsyncGenerator<B> {
+export async function* map<A, B>(
+  items: AsyncIterable<A>,
+  change: (item: A) => B,
+): AsyncGenerator<B> {
   for await (const item of items) yield change(item);
 }

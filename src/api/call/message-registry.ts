@@ -4,5 +4,8 @@ import type { BoundService } from "./bound-service.js";
 
 /** The messages that may be packed into an Any in the JSON of these services: their own, and details of errors. */
 export function messageRegistry(services: readonly BoundService[]): Registry {
-  return createRegistry(...services.map(({ service }) => service.file), file_google_rpc_error_details);
+  return createRegistry(
+    ...services.map(({ service }) => service.file),
+    file_google_rpc_error_details,
+  );
 }

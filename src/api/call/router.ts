@@ -5,6 +5,11 @@ import type { BoundService } from "./bound-service.js";
 /** Puts services as every transport takes them into a router of Connect. */
 export function bindRouter(router: ConnectRouter, services: readonly BoundService[]): void {
   for (const { service, methods } of services) {
-    router.service(service, Object.fromEntries(Object.entries(methods).map(([name, { impl }]) => [name, impl])) as unknown as Partial<ServiceImpl<DescService>>);
+    router.service(
+      service,
+      Object.fromEntries(
+        Object.entries(methods).map(([name, { impl }]) => [name, impl]),
+      ) as unknown as Partial<ServiceImpl<DescService>>,
+    );
   }
 }

@@ -1,7 +1,25 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { LineageParent, RestorableWindow } from "../../engine/engine.js";
-import { BackupState, Container, SegmentKind, VerifyLevel, type BackupDescriptionSchema, type BackupRecordSchema, type HostSchema, type IndexSchema, type ListedBackupSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import type { BackupDescription, BackupListing, BackupRecord, ContainerKind, HostDescription, SegmentDescription, Verification } from "../../service/backups/management-service.js";
+import {
+  BackupState,
+  Container,
+  SegmentKind,
+  VerifyLevel,
+  type BackupDescriptionSchema,
+  type BackupRecordSchema,
+  type HostSchema,
+  type IndexSchema,
+  type ListedBackupSchema,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type {
+  BackupDescription,
+  BackupListing,
+  BackupRecord,
+  ContainerKind,
+  HostDescription,
+  SegmentDescription,
+  Verification,
+} from "../../service/backups/management-service.js";
 import { toInt64 } from "./numbers.js";
 
 const containers: Record<ContainerKind, Container> = {
@@ -25,7 +43,9 @@ export function containerKind(container: Container, uri: string): ContainerKind 
   }
 }
 
-export function toBackup(backup: BackupDescription): MessageInitShape<typeof BackupDescriptionSchema> {
+export function toBackup(
+  backup: BackupDescription,
+): MessageInitShape<typeof BackupDescriptionSchema> {
   return {
     name: backup.name,
     manifestSha256: backup.manifestSha256,
@@ -48,7 +68,9 @@ export function toBackup(backup: BackupDescription): MessageInitShape<typeof Bac
   };
 }
 
-export function toListedBackup(listing: BackupListing): MessageInitShape<typeof ListedBackupSchema> {
+export function toListedBackup(
+  listing: BackupListing,
+): MessageInitShape<typeof ListedBackupSchema> {
   return {
     name: listing.name,
     uri: listing.uri,
@@ -61,11 +83,18 @@ export function toListedBackup(listing: BackupListing): MessageInitShape<typeof 
 }
 
 function toVerification({ level, timeMicros, passed, problem = "", records }: Verification) {
-  return { level: VerifyLevel[level], timeMicros: toInt64(timeMicros), passed, problem, records: toInt64(records) };
+  return {
+    level: VerifyLevel[level],
+    timeMicros: toInt64(timeMicros),
+    passed,
+    problem,
+    records: toInt64(records),
+  };
 }
 
 export function toHost(host: HostDescription): MessageInitShape<typeof HostSchema> {
-  const { startTimeMicros, indexes, disk, backups, backupHealth, backupMaxAgeMicros, ...same } = host;
+  const { startTimeMicros, indexes, disk, backups, backupHealth, backupMaxAgeMicros, ...same } =
+    host;
   return {
     ...same,
     startTimeMicros: toInt64(startTimeMicros),
@@ -78,7 +107,14 @@ export function toHost(host: HostDescription): MessageInitShape<typeof HostSchem
   };
 }
 
-function toBackupRecord({ indexLink, destination, backupName, lastError, window, ...figures }: BackupRecord): MessageInitShape<typeof BackupRecordSchema> {
+function toBackupRecord({
+  indexLink,
+  destination,
+  backupName,
+  lastError,
+  window,
+  ...figures
+}: BackupRecord): MessageInitShape<typeof BackupRecordSchema> {
   return {
     indexLink,
     destination,

@@ -1,5 +1,10 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { AutoBackupState, AutoBackupSchema, type AutoBackup, type StatSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  AutoBackupState,
+  AutoBackupSchema,
+  type AutoBackup,
+  type StatSchema,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { AutoBackupStatus } from "../../service/backups/management-service.js";
 import type { Stat } from "../../stats/stats.js";
 import { toInt64 } from "./numbers.js";
@@ -21,7 +26,13 @@ export function toAutoBackup(status: AutoBackupStatus): AutoBackup {
   });
 }
 
-export function toStat({ series, lastUpdateMicros, version, unit = "", ...same }: Stat): MessageInitShape<typeof StatSchema> {
+export function toStat({
+  series,
+  lastUpdateMicros,
+  version,
+  unit = "",
+  ...same
+}: Stat): MessageInitShape<typeof StatSchema> {
   return {
     ...same,
     unit,
@@ -31,7 +42,11 @@ export function toStat({ series, lastUpdateMicros, version, unit = "", ...same }
       series: {
         binDurationMillis: toInt64(series.binDurationMillis),
         numBins: series.numBins,
-        bins: [...series.bins].map(([startMillis, { count, ...bin }]) => ({ startMillis: toInt64(startMillis), count: toInt64(count), ...bin })),
+        bins: [...series.bins].map(([startMillis, { count, ...bin }]) => ({
+          startMillis: toInt64(startMillis),
+          count: toInt64(count),
+          ...bin,
+        })),
       },
     }),
   };

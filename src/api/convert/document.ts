@@ -3,7 +3,11 @@ import type { Action, DocumentVersion } from "../../document/document.js";
 import { bodyLine } from "../../document/render.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { BodyFormat, DocumentAction, type DocumentSchema } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
+import {
+  BodyFormat,
+  DocumentAction,
+  type DocumentSchema,
+} from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { structOf, type RequestBody } from "../services/document-body.js";
 import { toInt64 } from "./numbers.js";
 
@@ -21,7 +25,11 @@ export function readDocument(version: DocumentVersion, format: BodyFormat): Docu
   const init = { ...headOf(version), body: bodyOf(version, format) };
   if (init.body !== undefined) return init;
   if (version.body.length > limits.structBytes) {
-    throw new HostError("REQUEST_INVALID", `${version.link} has ${version.body.length} bytes, more than the ${limits.structBytes} of a Struct. Ask for the body as json.`, { metadata: { link: version.link } });
+    throw new HostError(
+      "REQUEST_INVALID",
+      `${version.link} has ${version.body.length} bytes, more than the ${limits.structBytes} of a Struct. Ask for the body as json.`,
+      { metadata: { link: version.link } },
+    );
   }
   throw new HostError(
     "REQUEST_INVALID",
@@ -31,8 +39,13 @@ export function readDocument(version: DocumentVersion, format: BodyFormat): Docu
 }
 
 /** The answer of a write: in the form of the request, unless another is asked for. It has happened, so it is never refused. */
-export function writtenDocument(version: DocumentVersion, format: BodyFormat, request: RequestBody["case"]): DocumentInit {
-  const asked = format === BodyFormat.UNSPECIFIED && request === "fields" ? BodyFormat.FIELDS : format;
+export function writtenDocument(
+  version: DocumentVersion,
+  format: BodyFormat,
+  request: RequestBody["case"],
+): DocumentInit {
+  const asked =
+    format === BodyFormat.UNSPECIFIED && request === "fields" ? BodyFormat.FIELDS : format;
   return { ...headOf(version), body: bodyOf(version, asked) ?? jsonOf(version) };
 }
 

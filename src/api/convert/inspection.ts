@@ -12,7 +12,14 @@ import {
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { LogEntry } from "../../engine/engine.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
-import type { BackupForecast, DocumentDifference, DocumentSelection, IndexMoment, RestoreForecast, SelectionResult } from "../../service/backups/management-service.js";
+import type {
+  BackupForecast,
+  DocumentDifference,
+  DocumentSelection,
+  IndexMoment,
+  RestoreForecast,
+  SelectionResult,
+} from "../../service/backups/management-service.js";
 import { toBackup } from "./backup.js";
 import { toInt64 } from "./numbers.js";
 
@@ -28,25 +35,57 @@ export function fromMoment(moment: IndexMomentMessage | undefined): IndexMoment 
   };
 }
 
-export function fromSelection({ prefixes, kinds, links }: DocumentSelectionMessage): DocumentSelection {
+export function fromSelection({
+  prefixes,
+  kinds,
+  links,
+}: DocumentSelectionMessage): DocumentSelection {
   return { prefixes, kinds, links };
 }
 
-export function toDifference({ link, change, kind, from, to }: DocumentDifference): MessageInitShape<typeof DocumentDifferenceSchema> {
+export function toDifference({
+  link,
+  change,
+  kind,
+  from,
+  to,
+}: DocumentDifference): MessageInitShape<typeof DocumentDifferenceSchema> {
   return {
     selfLink: link,
     change: DocumentChange[change],
     kind,
-    ...(from && { fromVersion: toInt64(from.version), fromUpdateTimeMicros: toInt64(from.updateTimeMicros) }),
+    ...(from && {
+      fromVersion: toInt64(from.version),
+      fromUpdateTimeMicros: toInt64(from.updateTimeMicros),
+    }),
     ...(to && { toVersion: toInt64(to.version), toUpdateTimeMicros: toInt64(to.updateTimeMicros) }),
   };
 }
 
-export function toLogEntry({ timeMicros, link, version, action, kind }: LogEntry): MessageInitShape<typeof LogEntrySchema> {
-  return { timeMicros: toInt64(timeMicros), selfLink: link, version: toInt64(version), action, kind };
+export function toLogEntry({
+  timeMicros,
+  link,
+  version,
+  action,
+  kind,
+}: LogEntry): MessageInitShape<typeof LogEntrySchema> {
+  return {
+    timeMicros: toInt64(timeMicros),
+    selfLink: link,
+    version: toInt64(version),
+    action,
+    kind,
+  };
 }
 
-export function toSelectionResult({ created, replaced, unchanged, deleted, left, differences }: SelectionResult): MessageInitShape<typeof SelectionResultSchema> {
+export function toSelectionResult({
+  created,
+  replaced,
+  unchanged,
+  deleted,
+  left,
+  differences,
+}: SelectionResult): MessageInitShape<typeof SelectionResultSchema> {
   return {
     created: toInt64(created),
     replaced: toInt64(replaced),
@@ -57,7 +96,15 @@ export function toSelectionResult({ created, replaced, unchanged, deleted, left,
   };
 }
 
-export function toBackupPlan({ kind, reason, records, estimatedBytes, freeBytes, expectedMicros, replacedBackups }: BackupForecast): MessageInitShape<typeof BackupPlanSchema> {
+export function toBackupPlan({
+  kind,
+  reason,
+  records,
+  estimatedBytes,
+  freeBytes,
+  expectedMicros,
+  replacedBackups,
+}: BackupForecast): MessageInitShape<typeof BackupPlanSchema> {
   return {
     kind: BackupPlanKind[kind],
     reason,

@@ -9,7 +9,8 @@ export function toInt64(value: number): bigint {
 
 /** Rules on the fields keep them below 2^53. */
 export function fromInt64(value: bigint): number {
-  if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < 0n) throw new RangeError(`${value} is not below 2^53`);
+  if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < 0n)
+    throw new RangeError(`${value} is not below 2^53`);
   return Number(value);
 }
 

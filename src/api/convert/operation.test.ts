@@ -1,7 +1,11 @@
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { create } from "@bufbuild/protobuf";
 import { StatusSchema } from "../../../gen/ts/google/rpc/status_pb.js";
-import { OperationKind, OperationMetadataSchema, RestoreResultSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  OperationKind,
+  OperationMetadataSchema,
+  RestoreResultSchema,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { HostError } from "../../errors.js";
 import type { OperationView } from "../../service/backups/management-service.js";
 import { toOperation } from "./operation.js";
@@ -12,38 +16,73 @@ const view: OperationView = {
   indexLink: "/core/document-index",
   target: "file:/backups",
   startTimeMicros: 1_000_000,
-  progress: { stage: "building", bytesDone: 25, bytesTotal: 100, documentsDone: 1, documentsTotal: 4, warnings: ["w"] },
+  progress: {
+    stage: "building",
+    bytesDone: 25,
+    bytesTotal: 100,
+    documentsDone: 1,
+    documentsTotal: 4,
+    warnings: ["w"],
+  },
   done: false,
 };
-const conversion = { statusOf: (error: HostError) => create(StatusSchema, { code: 3, message: error.message }), nowMicros: () => 2_000_000 };
+const conversion = {
+  statusOf: (error: HostError) => create(StatusSchema, { code: 3, message: error.message }),
+  nowMicros: () => 2_000_000,
+};
 const metadataOf = (each: OperationView) => {
   const { metadata } = toOperation(each, conversion);
   return metadata && anyUnpack(metadata, OperationMetadataSchema);
 };
 
 test("a running one tells its rate and how much longer it takes", () => {
-  expect(metadataOf(view)).toMatchObject({ kind: OperationKind.RESTORE, stage: "building", bytesPerSecond: 25, remainingMicros: 3_000_000n, warnings: ["w"] });
+  expect(metadataOf(view)).toMatchObject({
+    kind: OperationKind.RESTORE,
+    stage: "building",
+    bytesPerSecond: 25,
+    remainingMicros: 3_000_000n,
+    warnings: ["w"],
+  });
   expect(toOperation(view, conversion)).toMatchObject({ done: false, result: { case: undefined } });
 });
 
 test("where the rest is not known, how much longer is left out", () => {
   const progress = { ...view.progress, bytesDone: 0 };
   expect(metadataOf({ ...view, progress })?.remainingMicros).toBeUndefined();
-  expect(metadataOf({ ...view, progress: { ...progress, bytesDone: 5, bytesTotal: 0 } })?.remainingMicros).toBeUndefined();
+  expect(
+    metadataOf({ ...view, progress: { ...progress, bytesDone: 5, bytesTotal: 0 } })
+      ?.remainingMicros,
+  ).toBeUndefined();
 });
 
 test("a finished one carries its outcome or its error", () => {
   const done = { ...view, done: true, endTimeMicros: 3_000_000 };
-  const outcome = { indexLink: "/core/document-index", lineage: "l", documents: 1, versions: 2, positionMicros: 3, warnings: [] };
+  const outcome = {
+    indexLink: "/core/document-index",
+    lineage: "l",
+    documents: 1,
+    versions: 2,
+    positionMicros: 3,
+    warnings: [],
+  };
   const { result } = toOperation({ ...done, result: outcome }, conversion);
-  expect(result.case === "response" && anyUnpack(result.value, RestoreResultSchema)).toMatchObject({ lineage: "l", versions: 2n });
-  const failed = toOperation({ ...done, error: new HostError("BACKUP_DAMAGED", "It is damaged.") }, conversion);
+  expect(result.case === "response" && anyUnpack(result.value, RestoreResultSchema)).toMatchObject({
+    lineage: "l",
+    versions: 2n,
+  });
+  const failed = toOperation(
+    { ...done, error: new HostError("BACKUP_DAMAGED", "It is damaged.") },
+    conversion,
+  );
   expect(failed.result).toMatchObject({ case: "error", value: { message: "It is damaged." } });
   expect(metadataOf(done)).toMatchObject({ endTimeMicros: 3_000_000n, bytesPerSecond: 12.5 });
 });
 
 test("one that only checked its request is done without an outcome", () => {
-  expect(toOperation({ ...view, done: true }, conversion)).toMatchObject({ done: true, result: { case: undefined } });
+  expect(toOperation({ ...view, done: true }, conversion)).toMatchObject({
+    done: true,
+    result: { case: undefined },
+  });
 });
 
 test("a number that is not exact is never sent", () => {

@@ -1,10 +1,29 @@
 import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
-import { OperationSchema, type Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
+import {
+  OperationSchema,
+  type Operation,
+} from "../../../gen/ts/google/longrunning/operations_pb.js";
 import type { Status } from "../../../gen/ts/google/rpc/status_pb.js";
-import { BackupResultSchema, CheckIndexResultSchema, OperationKind as KindEnum, OperationMetadataSchema, RestoreResultSchema, VerifyLevel, VerifyResultSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  BackupResultSchema,
+  CheckIndexResultSchema,
+  OperationKind as KindEnum,
+  OperationMetadataSchema,
+  RestoreResultSchema,
+  VerifyLevel,
+  VerifyResultSchema,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { HostError } from "../../errors.js";
-import type { BackupResult, CheckIndexResult, OperationKind, OperationOutcome, OperationView, RestoreResult, VerifyResult } from "../../service/backups/management-service.js";
+import type {
+  BackupResult,
+  CheckIndexResult,
+  OperationKind,
+  OperationOutcome,
+  OperationView,
+  RestoreResult,
+  VerifyResult,
+} from "../../service/backups/management-service.js";
 import { toBackup } from "./backup.js";
 import { toBackupPlan, toRestorePlan, toSelectionResult } from "./inspection.js";
 import { optionalToInt64, toInt64 } from "./numbers.js";
@@ -27,7 +46,10 @@ export interface OperationConversion {
 /** Whether the caller of these headers is kept to some indexes, so that it may not restore the backup of one index into another. */
 export type IsLimited = (header: Headers) => boolean;
 
-export function toOperation(view: OperationView, { statusOf, nowMicros }: OperationConversion): Operation {
+export function toOperation(
+  view: OperationView,
+  { statusOf, nowMicros }: OperationConversion,
+): Operation {
   return create(OperationSchema, {
     name: view.name,
     done: view.done,
@@ -36,12 +58,18 @@ export function toOperation(view: OperationView, { statusOf, nowMicros }: Operat
   });
 }
 
-function metadataOf(view: OperationView, nowMicros: number): MessageInitShape<typeof OperationMetadataSchema> {
+function metadataOf(
+  view: OperationView,
+  nowMicros: number,
+): MessageInitShape<typeof OperationMetadataSchema> {
   const { progress } = view;
   const elapsedMicros = Math.max(1, (view.endTimeMicros ?? nowMicros) - view.startTimeMicros);
   const bytesPerSecond = (progress.bytesDone / elapsedMicros) * 1e6;
   const left = progress.bytesTotal - progress.bytesDone;
-  const remainingMicros = !view.done && left > 0 && bytesPerSecond > 0 ? Math.round((left / bytesPerSecond) * 1e6) : undefined;
+  const remainingMicros =
+    !view.done && left > 0 && bytesPerSecond > 0
+      ? Math.round((left / bytesPerSecond) * 1e6)
+      : undefined;
   return {
     kind: kinds[view.kind],
     indexLink: view.indexLink,
@@ -59,7 +87,10 @@ function metadataOf(view: OperationView, nowMicros: number): MessageInitShape<ty
   };
 }
 
-function resultOf({ done, error, result, kind }: OperationView, statusOf: (error: HostError) => Status): Operation["result"] {
+function resultOf(
+  { done, error, result, kind }: OperationView,
+  statusOf: (error: HostError) => Status,
+): Operation["result"] {
   if (!done) return { case: undefined };
   if (error) return { case: "error", value: statusOf(error) };
   // One that only checked its request is done and has no outcome.
@@ -91,7 +122,9 @@ function toBackupResult(result: BackupResult): MessageInitShape<typeof BackupRes
   };
 }
 
-export function toRestoreResult(result: RestoreResult): MessageInitShape<typeof RestoreResultSchema> {
+export function toRestoreResult(
+  result: RestoreResult,
+): MessageInitShape<typeof RestoreResultSchema> {
   return {
     indexLink: result.indexLink,
     lineage: result.lineage,
@@ -105,12 +138,38 @@ export function toRestoreResult(result: RestoreResult): MessageInitShape<typeof 
   };
 }
 
-function toVerifyResult({ backup, level, records, bytes, documents = 0, versions = 0 }: VerifyResult): MessageInitShape<typeof VerifyResultSchema> {
-  return { backup: toBackup(backup), level: VerifyLevel[level], records: toInt64(records), bytes: toInt64(bytes), documents: toInt64(documents), versions: toInt64(versions) };
+function toVerifyResult({
+  backup,
+  level,
+  records,
+  bytes,
+  documents = 0,
+  versions = 0,
+}: VerifyResult): MessageInitShape<typeof VerifyResultSchema> {
+  return {
+    backup: toBackup(backup),
+    level: VerifyLevel[level],
+    records: toInt64(records),
+    bytes: toInt64(bytes),
+    documents: toInt64(documents),
+    versions: toInt64(versions),
+  };
 }
 
-function toCheckIndexResult({ indexLink, records, bytes, documents, versions }: CheckIndexResult): MessageInitShape<typeof CheckIndexResultSchema> {
-  return { indexLink, records: toInt64(records), bytes: toInt64(bytes), documents: toInt64(documents), versions: toInt64(versions) };
+function toCheckIndexResult({
+  indexLink,
+  records,
+  bytes,
+  documents,
+  versions,
+}: CheckIndexResult): MessageInitShape<typeof CheckIndexResultSchema> {
+  return {
+    indexLink,
+    records: toInt64(records),
+    bytes: toInt64(bytes),
+    documents: toInt64(documents),
+    versions: toInt64(versions),
+  };
 }
 
 function pack<Desc extends DescMessage>(schema: Desc, init: MessageInitShape<Desc>) {

@@ -14,5 +14,8 @@ export function readPageToken(listing: string, token: string): string | undefine
 }
 
 export function badPageToken(): HostError {
-  return new HostError("PAGE_TOKEN_INVALID", "The page token is none of this listing, or what it stands for is gone; begin at the first page.");
+  return new HostError(
+    "PAGE_TOKEN_INVALID",
+    "The page token is none of this listing, or what it stands for is gone; begin at the first page.",
+  );
 }

@@ -1,5 +1,8 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { TransferDirection, type TransferSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  TransferDirection,
+  type TransferSchema,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { HostError } from "../../errors.js";
 import type { Transfer } from "../../destination/transfer/transfer.js";
 import { toBackup } from "./backup.js";
@@ -14,14 +17,20 @@ export function transferResource(name: string): string {
 
 /** The name in transfers/NAME; REQUEST_INVALID where it is none. */
 export function transferName(resource: string): string {
-  if (resource.startsWith(collection) && resource.length > collection.length) return resource.slice(collection.length);
-  throw new HostError("REQUEST_INVALID", `${JSON.stringify(resource.slice(0, 100))} is no transfer; write transfers/NAME.`, { metadata: { field: "name" } });
+  if (resource.startsWith(collection) && resource.length > collection.length)
+    return resource.slice(collection.length);
+  throw new HostError(
+    "REQUEST_INVALID",
+    `${JSON.stringify(resource.slice(0, 100))} is no transfer; write transfers/NAME.`,
+    { metadata: { field: "name" } },
+  );
 }
 
 export function toTransfer(transfer: Transfer): MessageInitShape<typeof TransferSchema> {
   return {
     name: transferResource(transfer.name),
-    direction: transfer.direction === "download" ? TransferDirection.DOWNLOAD : TransferDirection.UPLOAD,
+    direction:
+      transfer.direction === "download" ? TransferDirection.DOWNLOAD : TransferDirection.UPLOAD,
     sizeBytes: toInt64(transfer.sizeBytes),
     committedBytes: toInt64(transfer.committedBytes),
     complete: transfer.complete,

@@ -11,11 +11,28 @@ import { map } from "../call/invoke.js";
  * Single documents that are read and written are too many; imports are one.
  */
 export const auditedMethods: ReadonlySet<string> = new Set([
-  ...["DeleteDocument", "ImportDocuments"].map((name) => `holdfast.document.v1.DocumentService.${name}`),
+  ...["DeleteDocument", "ImportDocuments"].map(
+    (name) => `holdfast.document.v1.DocumentService.${name}`,
+  ),
   ...[
     ...["Backup", "Restore", "UndoRestore", "VerifyBackup", "CheckIndex", "PruneBackups"],
-    ...["DescribeBackup", "ListBackups", "DiffBackups", "ExportBackup", "DescribeMoment", "StreamBackup", "StreamRestore", "DeleteTransfer"],
-    ...["ConfigureAutoBackup", "ConfigureRequestLogging", "ConfigureOperationTracing", "SynchronizeWithPeers", "Shutdown"],
+    ...[
+      "DescribeBackup",
+      "ListBackups",
+      "DiffBackups",
+      "ExportBackup",
+      "DescribeMoment",
+      "StreamBackup",
+      "StreamRestore",
+      "DeleteTransfer",
+    ],
+    ...[
+      "ConfigureAutoBackup",
+      "ConfigureRequestLogging",
+      "ConfigureOperationTracing",
+      "SynchronizeWithPeers",
+      "Shutdown",
+    ],
   ].map((name) => `holdfast.management.v1.ManagementService.${name}`),
   "google.bytestream.ByteStream.Read",
   "google.bytestream.ByteStream.Write",
@@ -31,8 +48,14 @@ export function auditInterceptor(auditor: Auditor): Interceptor {
     const caller = callerOf(request);
     const action = method.name;
     if (!request.stream) {
-      const operationOf = ({ message }: Awaited<ReturnType<typeof next>>) => nameOfOperation(message);
-      return auditor.during(caller, { action, subject: subjectOf(request.message) }, () => next(request), operationOf);
+      const operationOf = ({ message }: Awaited<ReturnType<typeof next>>) =>
+        nameOfOperation(message);
+      return auditor.during(
+        caller,
+        { action, subject: subjectOf(request.message) },
+        () => next(request),
+        operationOf,
+      );
     }
     const deed: Deed = { action };
     const sent = (message: Message) => {
@@ -41,7 +64,9 @@ export function auditInterceptor(auditor: Auditor): Interceptor {
     };
     try {
       const response = await next({ ...request, message: map(request.message, sent) });
-      return response.stream ? { ...response, message: auditor.stream(caller, deed, response.message) } : response;
+      return response.stream
+        ? { ...response, message: auditor.stream(caller, deed, response.message) }
+        : response;
     } catch (thrown) {
       await auditor.ended(caller, deed, thrown);
       throw thrown;
@@ -54,7 +79,22 @@ function nameOfOperation(message: unknown): string | undefined {
 }
 
 /** Fields that say what a request is about, by their names in any of the messages. */
-const subjectFields = ["selfLink", "factoryLink", "destination", "source", "baseSources", "uri", "indexLink", "backupName", "names", "resourceName", "transferName", "name", "enabled", "level"];
+const subjectFields = [
+  "selfLink",
+  "factoryLink",
+  "destination",
+  "source",
+  "baseSources",
+  "uri",
+  "indexLink",
+  "backupName",
+  "names",
+  "resourceName",
+  "transferName",
+  "name",
+  "enabled",
+  "level",
+];
 /** Fields with a message that has them: the beginning of a stream, and the moments of a backup. */
 const nestedFields = ["message", "value", "header", "moment", "from", "to"];
 
@@ -64,11 +104,19 @@ export function subjectOf(message: object): string | undefined {
   const own = subjectFields.flatMap((name) => {
     const value = fields[name];
     const texts = Array.isArray(value) ? value : [value];
-    return texts.flatMap((text) => (typeof text === "string" && text !== "" ? [withoutSecrets(text)] : typeof text === "boolean" ? [`${name}=${text}`] : []));
+    return texts.flatMap((text) =>
+      typeof text === "string" && text !== ""
+        ? [withoutSecrets(text)]
+        : typeof text === "boolean"
+          ? [`${name}=${text}`]
+          : [],
+    );
   });
   const nested = nestedFields.flatMap((name) => {
     const value = fields[name];
-    return typeof value === "object" && value !== null && !(value instanceof Uint8Array) ? (subjectOf(value) ?? []) : [];
+    return typeof value === "object" && value !== null && !(value instanceof Uint8Array)
+      ? (subjectOf(value) ?? [])
+      : [];
   });
   const all = [...own, ...nested];
   return all.length === 0 ? undefined : all.join(" ");

@@ -15,7 +15,10 @@ export function bearerTokenOf(header: string | null | undefined): string | undef
 }
 
 /** Who sent a call. */
-export function callerOf({ header, contextValues }: Pick<UnaryRequest, "header" | "contextValues">): Caller {
+export function callerOf({
+  header,
+  contextValues,
+}: Pick<UnaryRequest, "header" | "contextValues">): Caller {
   const { via, address } = contextValues.get(callOrigin);
   return { via, address, bearerToken: bearerTokenOf(header.get("authorization")) };
 }

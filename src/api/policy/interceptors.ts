@@ -18,5 +18,11 @@ export interface CallChecks {
 
 export function checkInterceptors(checks: CallChecks): Interceptor[] {
   const validation = validationInterceptor(checks.validate ?? createValidate());
-  return [...(checks.authorize ? [authorizationInterceptor(checks.authorize)] : []), ...(checks.audit ? [checks.audit] : []), validation, ...(checks.indexes ? [checks.indexes] : []), ...(checks.share ? [checks.share] : [])];
+  return [
+    ...(checks.authorize ? [authorizationInterceptor(checks.authorize)] : []),
+    ...(checks.audit ? [checks.audit] : []),
+    validation,
+    ...(checks.indexes ? [checks.indexes] : []),
+    ...(checks.share ? [checks.share] : []),
+  ];
 }

@@ -22,7 +22,9 @@ export function checkBinaryBounds(schema: DescMessage, bytes: Uint8Array): void 
     new Walk(reader).message(schema, bytes.byteLength, 0);
   } catch (thrown) {
     if (thrown instanceof HostError) throw thrown;
-    throw new HostError("REQUEST_INVALID", `The request is not a ${schema.typeName}.`, { cause: thrown });
+    throw new HostError("REQUEST_INVALID", `The request is not a ${schema.typeName}.`, {
+      cause: thrown,
+    });
   }
 }
 
@@ -33,14 +35,24 @@ class Walk {
 
   message(schema: DescMessage | undefined, end: number, depth: number): void {
     const { reader } = this;
-    if (depth > limits.jsonDepth) throw new HostError("REQUEST_INVALID", `The request is nested deeper than ${limits.jsonDepth} levels.`);
-    if (end > reader.len) throw new HostError("REQUEST_INVALID", "The request ends in the middle of a field.");
+    if (depth > limits.jsonDepth)
+      throw new HostError(
+        "REQUEST_INVALID",
+        `The request is nested deeper than ${limits.jsonDepth} levels.`,
+      );
+    if (end > reader.len)
+      throw new HostError("REQUEST_INVALID", "The request ends in the middle of a field.");
     while (reader.pos < end) {
       const [number, wire] = reader.tag();
       this.count(1);
-      if (wire === WireType.StartGroup || wire === WireType.EndGroup) throw new HostError("REQUEST_INVALID", "The request holds a protobuf group, which no request of this host has.");
+      if (wire === WireType.StartGroup || wire === WireType.EndGroup)
+        throw new HostError(
+          "REQUEST_INVALID",
+          "The request holds a protobuf group, which no request of this host has.",
+        );
       if (wire !== WireType.LengthDelimited) reader.skip(wire, number);
-      else this.lengthDelimited(schema === undefined ? undefined : tableOf(schema).get(number), depth);
+      else
+        this.lengthDelimited(schema === undefined ? undefined : tableOf(schema).get(number), depth);
     }
   }
 
@@ -53,32 +65,40 @@ class Walk {
       return;
     }
     if (inner !== undefined) {
-      if (inner.typeName === "google.protobuf.Struct" && length > limits.structBytes) throw tooLargeStruct();
+      if (inner.typeName === "google.protobuf.Struct" && length > limits.structBytes)
+        throw tooLargeStruct();
       this.message(inner, end, depth + 1);
       return;
     }
     if (field !== undefined) this.scalars(field, length);
-    if (end > this.reader.len) throw new HostError("REQUEST_INVALID", "The request ends in the middle of a field.");
+    if (end > this.reader.len)
+      throw new HostError("REQUEST_INVALID", "The request ends in the middle of a field.");
     this.reader.pos = end;
   }
 
   /** The key of an entry is its field 1, the value 2. */
   private mapEntry(inner: DescMessage | undefined, end: number, depth: number): void {
     const { reader } = this;
-    if (end > reader.len) throw new HostError("REQUEST_INVALID", "The request ends in the middle of a field.");
+    if (end > reader.len)
+      throw new HostError("REQUEST_INVALID", "The request ends in the middle of a field.");
     while (reader.pos < end) {
       const [number, wire] = reader.tag();
       this.count(1);
-      if (number === 2 && wire === WireType.LengthDelimited && inner !== undefined) this.message(inner, reader.uint32() + reader.pos, depth + 1);
+      if (number === 2 && wire === WireType.LengthDelimited && inner !== undefined)
+        this.message(inner, reader.uint32() + reader.pos, depth + 1);
       else reader.skip(wire, number);
     }
   }
 
   private scalars(field: DescField, length: number): void {
-    const scalar = field.fieldKind === "scalar" || (field.fieldKind === "list" && field.listKind === "scalar") ? field.scalar : undefined;
+    const scalar =
+      field.fieldKind === "scalar" || (field.fieldKind === "list" && field.listKind === "scalar")
+        ? field.scalar
+        : undefined;
     if (scalar === ScalarType.BYTES) return;
     if (scalar === ScalarType.STRING) {
-      if (length > limits.requestTextBytes && !field.parent.typeName.startsWith("google.protobuf.")) throw tooLargeText(field);
+      if (length > limits.requestTextBytes && !field.parent.typeName.startsWith("google.protobuf."))
+        throw tooLargeText(field);
       return;
     }
     // Packed numbers: at least a byte each.
@@ -86,22 +106,35 @@ class Walk {
   }
 
   private count(records: number): void {
-    if ((this.records += records) > limits.requestMembers) throw new HostError("BODY_TOO_LARGE", `The request holds more than ${limits.requestMembers} fields. Send the document as json, or the request in parts.`);
+    if ((this.records += records) > limits.requestMembers)
+      throw new HostError(
+        "BODY_TOO_LARGE",
+        `The request holds more than ${limits.requestMembers} fields. Send the document as json, or the request in parts.`,
+      );
   }
 }
 
 function tooLargeText(field: DescField): HostError {
-  return new HostError("BODY_TOO_LARGE", `The field ${field.name} is larger than ${limits.requestTextBytes} bytes.`, { metadata: { field: field.name } });
+  return new HostError(
+    "BODY_TOO_LARGE",
+    `The field ${field.name} is larger than ${limits.requestTextBytes} bytes.`,
+    { metadata: { field: field.name } },
+  );
 }
 
 function tooLargeStruct(): HostError {
-  return new HostError("BODY_TOO_LARGE", `A document as a Struct may take ${limits.structBytes} bytes. Send it as json.`);
+  return new HostError(
+    "BODY_TOO_LARGE",
+    `A document as a Struct may take ${limits.structBytes} bytes. Send it as json.`,
+  );
 }
 
 function tableOf(schema: DescMessage): Map<number, Field> {
   const known = tables.get(schema);
   if (known !== undefined) return known;
-  const table = new Map(schema.fields.map((field) => [field.number, { field, inner: field.message }]));
+  const table = new Map(
+    schema.fields.map((field) => [field.number, { field, inner: field.message }]),
+  );
   tables.set(schema, table);
   return table;
 }

@@ -6,14 +6,26 @@ import { openTokens } from "../../security/tokens.js";
 import { authorizeMethods } from "./method-roles.js";
 
 const refused: string[] = [];
-const access = createAccess(openTokens("backup-token backup\nrestore-token restore\nread-token read\nwrite-token write\n"), ({ address }, action, { reason }) => refused.push(`${address} ${action} ${reason}`));
+const access = createAccess(
+  openTokens("backup-token backup\nrestore-token restore\nread-token read\nwrite-token write\n"),
+  ({ address }, action, { reason }) => refused.push(`${address} ${action} ${reason}`),
+);
 const authorizeCaller = authorizeMethods(access);
-const authorize = (method: DescMethod, bearerToken: string | undefined) => authorizeCaller(method, { via: "grpc", bearerToken, address: "192.0.2.1" });
+const authorize = (method: DescMethod, bearerToken: string | undefined) =>
+  authorizeCaller(method, { via: "grpc", bearerToken, address: "192.0.2.1" });
 
 test.each(["backup", "restore"])("who may start a %s may follow it and call it off", (role) => {
   const token = `${role}-token`;
-  authorize(role === "backup" ? ManagementService.method.backup : ManagementService.method.restore, token);
-  for (const method of [Operations.method.getOperation, Operations.method.waitOperation, Operations.method.listOperations, Operations.method.cancelOperation]) {
+  authorize(
+    role === "backup" ? ManagementService.method.backup : ManagementService.method.restore,
+    token,
+  );
+  for (const method of [
+    Operations.method.getOperation,
+    Operations.method.waitOperation,
+    Operations.method.listOperations,
+    Operations.method.cancelOperation,
+  ]) {
     authorize(method, token);
   }
 });
@@ -21,11 +33,25 @@ test.each(["backup", "restore"])("who may start a %s may follow it and call it o
 test("reading does not let anybody start, cancel or prune, and no token nothing", () => {
   authorize(Operations.method.getOperation, "read-token");
   for (const token of ["read-token", "write-token"]) {
-    for (const method of [Operations.method.cancelOperation, ManagementService.method.backup, ManagementService.method.restore, ManagementService.method.pruneBackups]) {
-      expect(() => authorize(method, token)).toThrow(expect.objectContaining({ reason: "ROLE_MISSING" }) as Error);
+    for (const method of [
+      Operations.method.cancelOperation,
+      ManagementService.method.backup,
+      ManagementService.method.restore,
+      ManagementService.method.pruneBackups,
+    ]) {
+      expect(() => authorize(method, token)).toThrow(
+        expect.objectContaining({ reason: "ROLE_MISSING" }) as Error,
+      );
     }
   }
-  expect(() => authorize(ManagementService.method.restore, "backup-token")).toThrow(expect.objectContaining({ reason: "ROLE_MISSING" }) as Error);
-  expect(() => authorize(Operations.method.getOperation, undefined)).toThrow(expect.objectContaining({ reason: "TOKEN_MISSING" }) as Error);
-  expect(refused.slice(-2)).toEqual(["192.0.2.1 Restore ROLE_MISSING", "192.0.2.1 GetOperation TOKEN_MISSING"]);
+  expect(() => authorize(ManagementService.method.restore, "backup-token")).toThrow(
+    expect.objectContaining({ reason: "ROLE_MISSING" }) as Error,
+  );
+  expect(() => authorize(Operations.method.getOperation, undefined)).toThrow(
+    expect.objectContaining({ reason: "TOKEN_MISSING" }) as Error,
+  );
+  expect(refused.slice(-2)).toEqual([
+    "192.0.2.1 Restore ROLE_MISSING",
+    "192.0.2.1 GetOperation TOKEN_MISSING",
+  ]);
 });

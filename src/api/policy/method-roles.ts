@@ -63,13 +63,16 @@ const rolesByMethod: Readonly<Record<string, RequiredRoles>> = {
 };
 
 export const isHealth = ({ parent }: DescMethod) => parent.typeName === "grpc.health.v1.Health";
-export const isReflection = ({ parent }: DescMethod) => parent.typeName.startsWith("grpc.reflection.");
+export const isReflection = ({ parent }: DescMethod) =>
+  parent.typeName.startsWith("grpc.reflection.");
 
 /** Health answers anybody, as load balancers ask without a token; all else goes by the token's roles. */
 export function authorizeMethods(access: Access): Authorize {
   return (method, caller) => {
     if (isHealth(method)) return;
-    const role = isReflection(method) ? followers : (rolesByMethod[`${method.parent.typeName}.${method.name}`] ?? "admin");
+    const role = isReflection(method)
+      ? followers
+      : (rolesByMethod[`${method.parent.typeName}.${method.name}`] ?? "admin");
     access.requireRole(caller, method.name, role);
   };
 }

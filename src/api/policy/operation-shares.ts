@@ -1,6 +1,9 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Interceptor } from "@connectrpc/connect";
-import { OperationSchema, type Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
+import {
+  OperationSchema,
+  type Operation,
+} from "../../../gen/ts/google/longrunning/operations_pb.js";
 import type { Identify } from "../../security/clients.js";
 import type { ClientShares } from "../../service/host/client-shares.js";
 import type { Hold } from "../../security/shares.js";
@@ -22,7 +25,9 @@ export function operationSharesInterceptor(shares: ClientShares, identify: Ident
   return (next) => async (request) => {
     const { method } = request;
     if (request.stream && streaming.has(method.name)) {
-      const hold = shares.stream(identify(bearerTokenOf(request.header.get("authorization")), undefined));
+      const hold = shares.stream(
+        identify(bearerTokenOf(request.header.get("authorization")), undefined),
+      );
       // An answer that nobody begins to read ends with its call.
       request.signal.addEventListener("abort", hold.release, { once: true });
       try {
@@ -35,7 +40,12 @@ export function operationSharesInterceptor(shares: ClientShares, identify: Ident
         throw error;
       }
     }
-    if (request.stream || method.output.typeName !== OperationSchema.typeName || method.parent.typeName.startsWith("google.")) return next(request);
+    if (
+      request.stream ||
+      method.output.typeName !== OperationSchema.typeName ||
+      method.parent.typeName.startsWith("google.")
+    )
+      return next(request);
     const client = identify(bearerTokenOf(request.header.get("authorization")), undefined);
     const { response } = await shares.operation(client, async () => {
       const answered = await next(request);

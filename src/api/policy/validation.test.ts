@@ -1,5 +1,9 @@
 import { create } from "@bufbuild/protobuf";
-import { BackupRequestSchema, PruneBackupsRequestSchema, type Container } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  BackupRequestSchema,
+  PruneBackupsRequestSchema,
+  type Container,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { bearerTokenOf } from "./authorization.js";
 import { createValidate } from "./validation.js";
 import { RequestViolations } from "./violations.js";
@@ -13,7 +17,12 @@ test("a message within the rules passes", async () => {
 });
 
 test("each broken rule is named by field", async () => {
-  const message = create(BackupRequestSchema, { destination: "", container: 42 as Container, indexLink: "é".repeat(513), requestId: "a b" });
+  const message = create(BackupRequestSchema, {
+    destination: "",
+    container: 42 as Container,
+    indexLink: "é".repeat(513),
+    requestId: "a b",
+  });
   try {
     await validate(BackupRequestSchema, message);
     throw new Error("it passed");
@@ -21,13 +30,21 @@ test("each broken rule is named by field", async () => {
     expect(error).toMatchObject({ reason: "REQUEST_INVALID", metadata: { field: "destination" } });
     const { cause } = error as { cause: RequestViolations };
     expect(cause).toBeInstanceOf(RequestViolations);
-    expect(cause.violations.map(({ field }) => field)).toEqual(["destination", "container", "index_link", "request_id"]);
+    expect(cause.violations.map(({ field }) => field)).toEqual([
+      "destination",
+      "container",
+      "index_link",
+      "request_id",
+    ]);
   }
 });
 
 test("at most twenty fields are named", async () => {
   try {
-    await validate(PruneBackupsRequestSchema, create(PruneBackupsRequestSchema, { uri: "x", names: Array.from({ length: 100 }, () => "") }));
+    await validate(
+      PruneBackupsRequestSchema,
+      create(PruneBackupsRequestSchema, { uri: "x", names: Array.from({ length: 100 }, () => "") }),
+    );
     throw new Error("it passed");
   } catch (error) {
     expect((error as { cause: RequestViolations }).cause.violations).toHaveLength(20);

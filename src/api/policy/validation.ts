@@ -17,7 +17,9 @@ export function createValidate(): Validate {
   let loading: Promise<Validator> | undefined;
   return (schema, message) => {
     if (loaded) return check(loaded, schema, message);
-    loading ??= import("@bufbuild/protovalidate").then(({ createValidator }) => (loaded = createValidator()));
+    loading ??= import("@bufbuild/protovalidate").then(
+      ({ createValidator }) => (loaded = createValidator()),
+    );
     return loading.then((validator) => check(validator, schema, message));
   };
 }
@@ -34,10 +36,14 @@ function check(validator: Validator, schema: DescMessage, message: Message): voi
   }));
   const [first] = violations;
   const more = result.violations.length > 1 ? ` (and ${result.violations.length - 1} more)` : "";
-  throw new HostError("REQUEST_INVALID", `${schema.name}: ${first?.field}: ${first?.description}${more}.`, {
-    metadata: { field: first?.field ?? "" },
-    cause: new RequestViolations(violations),
-  });
+  throw new HostError(
+    "REQUEST_INVALID",
+    `${schema.name}: ${first?.field}: ${first?.description}${more}.`,
+    {
+      metadata: { field: first?.field ?? "" },
+      cause: new RequestViolations(violations),
+    },
+  );
 }
 
 /** Validates each message of a request before the method sees it. */

@@ -12,12 +12,20 @@ export function byteStreamImpl(streams: StreamService): ServiceImpl<typeof ByteS
   const { transfers } = streams;
   return {
     async *read({ resourceName, readOffset, readLimit }, { signal }) {
-      if (readOffset < 0n || readLimit < 0n) throw new HostError("REQUEST_INVALID", "read_offset and read_limit are not negative.");
+      if (readOffset < 0n || readLimit < 0n)
+        throw new HostError("REQUEST_INVALID", "read_offset and read_limit are not negative.");
       const held = streams.hold(transferName(resourceName));
       try {
         // Whoever wants all of it may say so by the largest number there is.
-        const length = readLimit === 0n || readLimit > BigInt(held.transfer.sizeBytes) ? held.transfer.sizeBytes : fromInt64(readLimit);
-        const range = { offset: beyond(readOffset) ? Number.MAX_SAFE_INTEGER : fromInt64(readOffset), length, pieceBytes: limits.chunkBytes };
+        const length =
+          readLimit === 0n || readLimit > BigInt(held.transfer.sizeBytes)
+            ? held.transfer.sizeBytes
+            : fromInt64(readLimit);
+        const range = {
+          offset: beyond(readOffset) ? Number.MAX_SAFE_INTEGER : fromInt64(readOffset),
+          length,
+          pieceBytes: limits.chunkBytes,
+        };
         for await (const data of streams.read(held, range, signal)) yield { data };
       } finally {
         held.release();
@@ -33,11 +41,19 @@ export function byteStreamImpl(streams: StreamService): ServiceImpl<typeof ByteS
 
 const beyond = (offset: bigint) => offset > BigInt(Number.MAX_SAFE_INTEGER);
 
-async function receive(streams: StreamService, requests: AsyncIterable<WriteRequest>, signal: AbortSignal) {
+async function receive(
+  streams: StreamService,
+  requests: AsyncIterable<WriteRequest>,
+  signal: AbortSignal,
+) {
   const messages = withIdleLimit(requests, streams.idleMs, signal);
   try {
     const first = (await messages.next()).value;
-    if (!first) throw new HostError("REQUEST_INVALID", "The stream ended without a message: the first names its resource.");
+    if (!first)
+      throw new HostError(
+        "REQUEST_INVALID",
+        "The stream ended without a message: the first names its resource.",
+      );
     const name = transferName(first.resourceName);
     return await withUpload(streams.transfers, name, undefined, signal, async (writer, working) => {
       let finished = await take(first);
@@ -45,14 +61,17 @@ async function receive(streams: StreamService, requests: AsyncIterable<WriteRequ
         working.throwIfAborted();
         if (finished) throw new HostError("REQUEST_INVALID", "Something came after finish_write.");
         if (message.resourceName !== "" && message.resourceName !== transferResource(name)) {
-          throw new HostError("REQUEST_INVALID", "One stream writes one resource.", { metadata: { field: "resource_name" } });
+          throw new HostError("REQUEST_INVALID", "One stream writes one resource.", {
+            metadata: { field: "resource_name" },
+          });
         }
         finished = await take(message);
       }
       return { committedSize: toInt64(writer.position) };
 
       async function take({ writeOffset, data, finishWrite }: WriteRequest): Promise<boolean> {
-        if (writeOffset < 0n || beyond(writeOffset)) throw new HostError("REQUEST_INVALID", "write_offset is not negative, and below 2^53.");
+        if (writeOffset < 0n || beyond(writeOffset))
+          throw new HostError("REQUEST_INVALID", "write_offset is not negative, and below 2^53.");
         await writer.write(fromInt64(writeOffset), data);
         if (finishWrite) await writer.finish({ sizeBytes: writer.position });
         return finishWrite;

@@ -5,18 +5,42 @@ import type { PeerOutcome } from "../../service/host/peers.js";
 import { toAutoBackup, toStat } from "../convert/control.js";
 import { toInt64 } from "../convert/numbers.js";
 
-type ControlMethods = "configureAutoBackup" | "configureRequestLogging" | "configureOperationTracing" | "synchronizeWithPeers" | "getStats" | "shutdown";
+type ControlMethods =
+  | "configureAutoBackup"
+  | "configureRequestLogging"
+  | "configureOperationTracing"
+  | "synchronizeWithPeers"
+  | "getStats"
+  | "shutdown";
 
 /** The methods of ManagementService that set something on the host, and its figures. */
-export function controlMethods(control: HostControl): Pick<ServiceImpl<typeof ManagementService>, ControlMethods> {
+export function controlMethods(
+  control: HostControl,
+): Pick<ServiceImpl<typeof ManagementService>, ControlMethods> {
   return {
-    configureAutoBackup: async ({ enabled }) => toAutoBackup(await control.configureAutoBackup(enabled)),
-    configureRequestLogging({ enabled, skipGossipRequests, skipSynchronizationRequests, skipForwardingRequests }) {
-      const wanted = { enabled, skipGossipRequests, skipSynchronizationRequests, skipForwardingRequests };
-      return control.configureRequestLogging(Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)));
+    configureAutoBackup: async ({ enabled }) =>
+      toAutoBackup(await control.configureAutoBackup(enabled)),
+    configureRequestLogging({
+      enabled,
+      skipGossipRequests,
+      skipSynchronizationRequests,
+      skipForwardingRequests,
+    }) {
+      const wanted = {
+        enabled,
+        skipGossipRequests,
+        skipSynchronizationRequests,
+        skipForwardingRequests,
+      };
+      return control.configureRequestLogging(
+        Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)),
+      );
     },
-    configureOperationTracing: ({ enabled, level }) => control.configureOperationTracing(enabled, level || undefined),
-    synchronizeWithPeers: async ({ nodeSelectorPath }) => ({ peers: (await control.synchronizeWithPeers(nodeSelectorPath)).map(toPeer) }),
+    configureOperationTracing: ({ enabled, level }) =>
+      control.configureOperationTracing(enabled, level || undefined),
+    synchronizeWithPeers: async ({ nodeSelectorPath }) => ({
+      peers: (await control.synchronizeWithPeers(nodeSelectorPath)).map(toPeer),
+    }),
     getStats: async () => ({ stats: (await control.stats()).map(toStat) }),
     shutdown() {
       // The answer goes first.
@@ -26,4 +50,7 @@ export function controlMethods(control: HostControl): Pick<ServiceImpl<typeof Ma
   };
 }
 
-const toPeer = ({ positionMicros, ...same }: PeerOutcome) => ({ ...same, positionMicros: toInt64(positionMicros) });
+const toPeer = ({ positionMicros, ...same }: PeerOutcome) => ({
+  ...same,
+  positionMicros: toInt64(positionMicros),
+});

@@ -36,7 +36,9 @@ export async function bodyText(body: RequestBody): Promise<string> {
 }
 
 /** Stored JSON as a Struct, or why it cannot be one: where a number stands that a double cannot be trusted with, or its size. */
-export function structOf(text: string): { fields: JsonObject } | { roundedField: string } | { tooLarge: true } {
+export function structOf(
+  text: string,
+): { fields: JsonObject } | { roundedField: string } | { tooLarge: true } {
   if (text.length > limits.structBytes) return { tooLarge: true };
   const fields = JSON.parse(text) as JsonObject;
   const field = roundedField(fields);
@@ -45,7 +47,8 @@ export function structOf(text: string): { fields: JsonObject } | { roundedField:
 
 /** The path of the first number beyond 2^53: whole numbers from there on are no longer told apart. */
 function roundedField(value: unknown, path = ""): string | undefined {
-  if (typeof value === "number") return Math.abs(value) > Number.MAX_SAFE_INTEGER ? path : undefined;
+  if (typeof value === "number")
+    return Math.abs(value) > Number.MAX_SAFE_INTEGER ? path : undefined;
   if (typeof value !== "object" || value === null) return undefined;
   for (const [name, item] of Object.entries(value)) {
     const found = roundedField(item, path === "" ? name : `${path}.${name}`);

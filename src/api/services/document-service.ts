@@ -1,6 +1,9 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { limits } from "../../limits.js";
-import { BodyFormat, type DocumentService as DocumentServiceDescriptor } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
+import {
+  BodyFormat,
+  type DocumentService as DocumentServiceDescriptor,
+} from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
 import type { DocumentService, WriteOptions } from "../../service/documents/document-service.js";
 import { bodyText, toLink } from "./document-body.js";
@@ -13,28 +16,55 @@ const versionsPage = 100;
 const versionsListing = "versions";
 
 /** holdfast.document.v1.DocumentService over the documents of a host. */
-export function documentServiceImpl(documents: DocumentService, idleMs: number): ServiceImpl<typeof DocumentServiceDescriptor> {
+export function documentServiceImpl(
+  documents: DocumentService,
+  idleMs: number,
+): ServiceImpl<typeof DocumentServiceDescriptor> {
   return {
     async createDocument(request) {
-      const given = { ...(request.documentId !== "" && { documentSelfLink: request.documentId }), ...expiration(request.expirationTimeMicros) };
-      const version = await documents.create(toLink(request.factoryLink), await bodyText(request.body), { given, ...(request.revive && { revive: true }) });
+      const given = {
+        ...(request.documentId !== "" && { documentSelfLink: request.documentId }),
+        ...expiration(request.expirationTimeMicros),
+      };
+      const version = await documents.create(
+        toLink(request.factoryLink),
+        await bodyText(request.body),
+        { given, ...(request.revive && { revive: true }) },
+      );
       return writtenDocument(version, request.bodyFormat, request.body.case);
     },
     async getDocument(request) {
       return readDocument(await documents.get(toLink(request.selfLink)), request.bodyFormat);
     },
     async patchDocument(request) {
-      const options = { ...condition(request.expectedVersion), given: expiration(request.expirationTimeMicros) };
-      const version = await documents.patch(toLink(request.selfLink), await bodyText(request.body), options);
+      const options = {
+        ...condition(request.expectedVersion),
+        given: expiration(request.expirationTimeMicros),
+      };
+      const version = await documents.patch(
+        toLink(request.selfLink),
+        await bodyText(request.body),
+        options,
+      );
       return writtenDocument(version, request.bodyFormat, request.body.case);
     },
     async replaceDocument(request) {
-      const options = { ...condition(request.expectedVersion), given: expiration(request.expirationTimeMicros) };
-      const version = await documents.replace(toLink(request.selfLink), await bodyText(request.body), options);
+      const options = {
+        ...condition(request.expectedVersion),
+        given: expiration(request.expirationTimeMicros),
+      };
+      const version = await documents.replace(
+        toLink(request.selfLink),
+        await bodyText(request.body),
+        options,
+      );
       return writtenDocument(version, request.bodyFormat, request.body.case);
     },
     async deleteDocument(request) {
-      const version = await documents.delete(toLink(request.selfLink), condition(request.expectedVersion));
+      const version = await documents.delete(
+        toLink(request.selfLink),
+        condition(request.expectedVersion),
+      );
       return version ? { document: writtenDocument(version, request.bodyFormat, undefined) } : {};
     },
     async listDocuments(request, { signal }) {
@@ -50,21 +80,38 @@ export function documentServiceImpl(documents: DocumentService, idleMs: number):
         },
         signal,
       );
-      return { documents: found.map((version) => readDocument(version, request.bodyFormat)), nextPageToken: nextPageToken ?? "" };
+      return {
+        documents: found.map((version) => readDocument(version, request.bodyFormat)),
+        nextPageToken: nextPageToken ?? "",
+      };
     },
     importDocuments: (requests, { signal }) => importStream(documents, requests, idleMs, signal),
     exportDocuments: (request, { signal }) => exportStream(documents, request, signal),
     async getDocumentVersion(request) {
       const link = toLink(request.selfLink);
       const version = optionalFromInt64(request.version);
-      return readDocument(await documents.getVersion(indexOfVersion(documents, link, request.indexLink), link, version), request.bodyFormat);
+      return readDocument(
+        await documents.getVersion(
+          indexOfVersion(documents, link, request.indexLink),
+          link,
+          version,
+        ),
+        request.bodyFormat,
+      );
     },
     async listDocumentVersions(request) {
       const after = readPageToken(versionsListing, request.pageToken);
       if (after !== undefined && !/^\d{1,15}$/.test(after)) throw badPageToken();
       const limit = request.pageSize === 0 ? versionsPage : request.pageSize;
-      const found = await documents.listVersions(toLink(request.selfLink), limit, after === undefined ? undefined : Number(after));
-      const page = withinBytes(found, request.bodyFormat === BodyFormat.FIELDS ? limits.structBytes : limits.pageBytes);
+      const found = await documents.listVersions(
+        toLink(request.selfLink),
+        limit,
+        after === undefined ? undefined : Number(after),
+      );
+      const page = withinBytes(
+        found,
+        request.bodyFormat === BodyFormat.FIELDS ? limits.structBytes : limits.pageBytes,
+      );
       const last = page.at(-1);
       // The last of all is version 0: whatever the page's size, nothing comes after it.
       const bytes = found.reduce((sum, { body }) => sum + body.length, 0);
@@ -89,13 +136,21 @@ function expiration(micros: bigint | undefined): { documentExpirationTimeMicros?
 }
 
 /** The index that a version is read from, where the request names none: that of the document's factory, else the durable one. */
-export function indexOfVersion(documents: Pick<DocumentService, "factoryOfDocument">, link: string, given: string): string {
-  return given === "" ? (documents.factoryOfDocument(link)?.indexLink ?? durableIndexLink) : toLink(given);
+export function indexOfVersion(
+  documents: Pick<DocumentService, "factoryOfDocument">,
+  link: string,
+  given: string,
+): string {
+  return given === ""
+    ? (documents.factoryOfDocument(link)?.indexLink ?? durableIndexLink)
+    : toLink(given);
 }
 
 /** As many as fit into a page, at least one. */
 function withinBytes<T extends { body: string }>(versions: T[], pageBytes: number): T[] {
   let bytes = 0;
-  const end = versions.findIndex(({ body }, i) => (bytes += Buffer.byteLength(body)) > pageBytes && i > 0);
+  const end = versions.findIndex(
+    ({ body }, i) => (bytes += Buffer.byteLength(body)) > pageBytes && i > 0,
+  );
   return end === -1 ? versions : versions.slice(0, end);
 }

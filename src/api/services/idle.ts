@@ -1,7 +1,11 @@
 import { HostError } from "../../errors.js";
 
 /** Passes a stream on; throws STREAM_IDLE when nothing has come for so long, and the signal's reason when it aborts. */
-export async function* withIdleLimit<T>(items: AsyncIterable<T>, idleMs: number, signal: AbortSignal): AsyncGenerator<T, undefined> {
+export async function* withIdleLimit<T>(
+  items: AsyncIterable<T>,
+  idleMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<T, undefined> {
   const iterator = items[Symbol.asyncIterator]();
   try {
     for (;;) {
@@ -24,12 +28,20 @@ function within<T>(next: Promise<T>, idleMs: number, signal: AbortSignal): Promi
     };
     const abort = () => settle(() => reject(HostError.from(signal.reason)));
     const timer = setTimeout(() => {
-      settle(() => reject(new HostError("STREAM_IDLE", `Nothing came for ${idleMs / 1000} s, so the stream was ended; go on with it from where it is.`)));
+      settle(() =>
+        reject(
+          new HostError(
+            "STREAM_IDLE",
+            `Nothing came for ${idleMs / 1000} s, so the stream was ended; go on with it from where it is.`,
+          ),
+        ),
+      );
     }, idleMs);
     signal.addEventListener("abort", abort);
     next.then(
       (value) => settle(() => resolve(value)),
-      (error: unknown) => settle(() => reject(error instanceof Error ? error : HostError.from(error))),
+      (error: unknown) =>
+        settle(() => reject(error instanceof Error ? error : HostError.from(error))),
     );
     if (signal.aborted) abort();
   });

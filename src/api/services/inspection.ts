@@ -11,7 +11,11 @@ import {
 import { renderDocument } from "../../document/render.js";
 import { limits } from "../../limits.js";
 import type { DiffProgress, InspectionService } from "../../service/backups/inspection.js";
-import type { DocumentDifference, ManagementService, VerifyLevel as Level } from "../../service/backups/management-service.js";
+import type {
+  DocumentDifference,
+  ManagementService,
+  VerifyLevel as Level,
+} from "../../service/backups/management-service.js";
 import { ticking } from "../../service/backups/ticking.js";
 import { toBackup, toListedBackup, toWindow } from "../convert/backup.js";
 import { fromMoment, fromSelection, toDifference, toLogEntry } from "../convert/inspection.js";
@@ -22,7 +26,13 @@ import { badPageToken, readPageToken, writePageToken } from "../convert/page-tok
 const backupsPage = 100;
 const backupsListing = "backups";
 
-type Inspecting = "verifyBackup" | "describeBackup" | "listBackups" | "diffBackups" | "exportBackup" | "describeMoment";
+type Inspecting =
+  | "verifyBackup"
+  | "describeBackup"
+  | "listBackups"
+  | "diffBackups"
+  | "exportBackup"
+  | "describeMoment";
 const levels: Record<VerifyLevel, Level> = {
   [VerifyLevel.UNSPECIFIED]: "FULL",
   [VerifyLevel.LIST]: "LIST",
@@ -32,14 +42,21 @@ const levels: Record<VerifyLevel, Level> = {
 };
 
 /** The methods that look at backups and change none: they need no index of a host. */
-export function inspectionMethods(management: ManagementService, conversion: OperationConversion): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, Inspecting> {
+export function inspectionMethods(
+  management: ManagementService,
+  conversion: OperationConversion,
+): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, Inspecting> {
   const { inspection } = management;
   return {
     async verifyBackup({ uri, backupName, level, samplePercent }) {
-      const view = await management.verifyBackup(uri, backupName || undefined, { level: levels[level], samplePercent: samplePercent || limits.samplePercent });
+      const view = await management.verifyBackup(uri, backupName || undefined, {
+        level: levels[level],
+        samplePercent: samplePercent || limits.samplePercent,
+      });
       return toOperation(view, conversion);
     },
-    describeBackup: async ({ uri, backupName }, { signal }) => toBackup(await management.describeBackup(uri, backupName || undefined, signal)),
+    describeBackup: async ({ uri, backupName }, { signal }) =>
+      toBackup(await management.describeBackup(uri, backupName || undefined, signal)),
     async listBackups({ uri, pageSize, pageToken, recursive, checkDigests }, { signal }) {
       const all = await management.listBackups(uri, { recursive, signal });
       const keyOf = (one: { uri: string; name: string }) => `${one.uri} ${one.name}`;
@@ -58,24 +75,59 @@ export function inspectionMethods(management: ManagementService, conversion: Ope
     diffBackups: (request, { signal }) => diffStream(inspection, request, signal),
     exportBackup: (request, { signal }) => exportStream(inspection, request, signal),
     async describeMoment({ moment, count }, { signal }) {
-      const { before, after, afterCount, window } = await inspection.moment(fromMoment(moment), count, signal);
-      return { before: before.map(toLogEntry), after: after.map(toLogEntry), versionsAfter: toInt64(afterCount), window: toWindow(window) };
+      const { before, after, afterCount, window } = await inspection.moment(
+        fromMoment(moment),
+        count,
+        signal,
+      );
+      return {
+        before: before.map(toLogEntry),
+        after: after.map(toLogEntry),
+        versionsAfter: toInt64(afterCount),
+        window: toWindow(window),
+      };
     },
   };
 }
 
 type DiffResponse = MessageInitShape<typeof DiffBackupsResponseSchema>;
 
-function diffStream(inspection: InspectionService, request: DiffBackupsRequest, signal: AbortSignal): AsyncGenerator<DiffResponse> {
+function diffStream(
+  inspection: InspectionService,
+  request: DiffBackupsRequest,
+  signal: AbortSignal,
+): AsyncGenerator<DiffResponse> {
   let latest: DiffProgress | undefined;
   const differences = differencesOf(inspection, request, signal, (progress) => (latest = progress));
   if (!request.progress) return differences;
-  return ticking(differences, limits.diffProgressMs, () => latest && { progress: { ...latest, recordsDone: toInt64(latest.recordsDone), recordsTotal: toInt64(latest.recordsTotal) } });
+  return ticking(
+    differences,
+    limits.diffProgressMs,
+    () =>
+      latest && {
+        progress: {
+          ...latest,
+          recordsDone: toInt64(latest.recordsDone),
+          recordsTotal: toInt64(latest.recordsTotal),
+        },
+      },
+  );
 }
 
-async function* differencesOf(inspection: InspectionService, { from, to, selection }: DiffBackupsRequest, signal: AbortSignal, onProgress: (progress: DiffProgress) => void): AsyncGenerator<DiffResponse> {
+async function* differencesOf(
+  inspection: InspectionService,
+  { from, to, selection }: DiffBackupsRequest,
+  signal: AbortSignal,
+  onProgress: (progress: DiffProgress) => void,
+): AsyncGenerator<DiffResponse> {
   let waiting: DocumentDifference[] = [];
-  for await (const one of inspection.diff(fromMoment(from), fromMoment(to), selection && fromSelection(selection), signal, onProgress)) {
+  for await (const one of inspection.diff(
+    fromMoment(from),
+    fromMoment(to),
+    selection && fromSelection(selection),
+    signal,
+    onProgress,
+  )) {
     if ("link" in one) {
       waiting.push(one);
       if (waiting.length < limits.pageRows) continue;
@@ -84,16 +136,29 @@ async function* differencesOf(inspection: InspectionService, { from, to, selecti
       continue;
     }
     const { created, changed, deleted, same } = one;
-    const summary = { created: toInt64(created), changed: toInt64(changed), deleted: toInt64(deleted), same: toInt64(same) };
+    const summary = {
+      created: toInt64(created),
+      changed: toInt64(changed),
+      deleted: toInt64(deleted),
+      same: toInt64(same),
+    };
     yield { differences: waiting.map(toDifference), summary };
   }
 }
 
-async function* exportStream(inspection: InspectionService, { moment, selection }: ExportBackupRequest, signal: AbortSignal): AsyncGenerator<MessageInitShape<typeof ExportBackupResponseSchema>> {
+async function* exportStream(
+  inspection: InspectionService,
+  { moment, selection }: ExportBackupRequest,
+  signal: AbortSignal,
+): AsyncGenerator<MessageInitShape<typeof ExportBackupResponseSchema>> {
   let waiting: Uint8Array[] = [];
   let bytes = 0;
   let count = 0;
-  for await (const version of inspection.export(fromMoment(moment), selection && fromSelection(selection), signal)) {
+  for await (const version of inspection.export(
+    fromMoment(moment),
+    selection && fromSelection(selection),
+    signal,
+  )) {
     const text = Buffer.from(renderDocument(version));
     waiting.push(text);
     bytes += text.length;

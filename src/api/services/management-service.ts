@@ -1,7 +1,15 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { create } from "@bufbuild/protobuf";
-import { OperationTracingSchema, RequestLoggingSchema, type ManagementService as ManagementServiceDescriptor } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import type { ManagementService, OperationService, PruneResult } from "../../service/backups/management-service.js";
+import {
+  OperationTracingSchema,
+  RequestLoggingSchema,
+  type ManagementService as ManagementServiceDescriptor,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type {
+  ManagementService,
+  OperationService,
+  PruneResult,
+} from "../../service/backups/management-service.js";
 import { toHost } from "../convert/backup.js";
 import { controlMethods } from "./control.js";
 import { toAutoBackup } from "../convert/control.js";
@@ -25,7 +33,11 @@ export interface ManagementParts {
 }
 
 /** holdfast.management.v1.ManagementService over a host's management. */
-export function managementServiceImpl({ management, operations, streams, control }: ManagementParts, conversion: OperationConversion, isLimited: IsLimited): ServiceImpl<typeof ManagementServiceDescriptor> {
+export function managementServiceImpl(
+  { management, operations, streams, control }: ManagementParts,
+  conversion: OperationConversion,
+  isLimited: IsLimited,
+): ServiceImpl<typeof ManagementServiceDescriptor> {
   const pruneOnce = rememberRequests<PruneResult>();
   return {
     ...controlMethods(control),
@@ -40,11 +52,16 @@ export function managementServiceImpl({ management, operations, streams, control
     async pruneBackups({ uri, names, validateOnly, requestId }) {
       const prune = () => management.pruneBackups(uri, names, validateOnly);
       // Pruning what is gone already is an error, so without this a client could not safely try again.
-      const { removedBackups, removedFiles, freedBytes } = await pruneOnce(requestId, JSON.stringify([uri, names, validateOnly]), prune);
+      const { removedBackups, removedFiles, freedBytes } = await pruneOnce(
+        requestId,
+        JSON.stringify([uri, names, validateOnly]),
+        prune,
+      );
       return { removedBackups, removedFiles, freedBytes: toInt64(freedBytes) };
     },
     streamBackup: (request, { signal }) => streamBackup(streams, request, signal),
-    streamRestore: (requests, { signal, requestHeader }) => streamRestore(streams, requests, { signal, otherIndex: !isLimited(requestHeader) }),
+    streamRestore: (requests, { signal, requestHeader }) =>
+      streamRestore(streams, requests, { signal, otherIndex: !isLimited(requestHeader) }),
     getTransfer: ({ name }) => toTransfer(streams.transfers.get(transferName(name))),
     listTransfers: () => ({ transfers: streams.transfers.list().map(toTransfer) }),
     async deleteTransfer({ name }) {

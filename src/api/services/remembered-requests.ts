@@ -6,7 +6,11 @@ import { limits } from "../../limits.js";
  * still being made. What failed is forgotten, so that it can be tried again. The last limits.operations ids are
  * remembered, while the host runs. Rejects an id that comes with another request with REQUEST_INVALID.
  */
-export type RunOnce<Answer> = (requestId: string, request: string, work: () => Promise<Answer>) => Promise<Answer>;
+export type RunOnce<Answer> = (
+  requestId: string,
+  request: string,
+  work: () => Promise<Answer>,
+) => Promise<Answer>;
 
 export function rememberRequests<Answer>(): RunOnce<Answer> {
   const known = new Map<string, { request: string; answer: Promise<Answer> }>();
@@ -14,7 +18,11 @@ export function rememberRequests<Answer>(): RunOnce<Answer> {
     if (requestId === "") return work();
     const before = known.get(requestId);
     if (before && before.request !== request) {
-      throw new HostError("REQUEST_INVALID", `The request id ${requestId} was used for another request; make up a new one.`, { metadata: { field: "request_id" } });
+      throw new HostError(
+        "REQUEST_INVALID",
+        `The request id ${requestId} was used for another request; make up a new one.`,
+        { metadata: { field: "request_id" } },
+      );
     }
     if (before) return before.answer;
     const answer = work();

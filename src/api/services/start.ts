@@ -9,7 +9,11 @@ import { toOperation, type IsLimited, type OperationConversion } from "../conver
 type Starting = "backup" | "restore" | "undoRestore" | "checkIndex";
 
 /** The methods that start work on an index. */
-export function startMethods(management: ManagementService, conversion: OperationConversion, isLimited: IsLimited): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, Starting> {
+export function startMethods(
+  management: ManagementService,
+  conversion: OperationConversion,
+  isLimited: IsLimited,
+): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, Starting> {
   return {
     async backup(request) {
       const view = await management.backup({
@@ -32,17 +36,28 @@ export function startMethods(management: ManagementService, conversion: Operatio
         indexLink: request.indexLink || durableIndexLink,
         indexNamed: request.indexLink !== "" && !isLimited(requestHeader),
         validateOnly: request.validateOnly,
-        ...(request.targetTimeMicros !== undefined && { targetTimeMicros: request.targetTimeMicros }),
-        ...(request.ifPositionMicros !== undefined && { ifPositionMicros: Number(request.ifPositionMicros) }),
+        ...(request.targetTimeMicros !== undefined && {
+          targetTimeMicros: request.targetTimeMicros,
+        }),
+        ...(request.ifPositionMicros !== undefined && {
+          ifPositionMicros: Number(request.ifPositionMicros),
+        }),
         ...(request.backupName !== "" && { manifest: request.backupName }),
         ...(request.bearer !== "" && { bearer: request.bearer }),
-        ...(request.selection && { selection: { ...fromSelection(request.selection), deleteOthers: request.selection.deleteOthers } }),
+        ...(request.selection && {
+          selection: {
+            ...fromSelection(request.selection),
+            deleteOthers: request.selection.deleteOthers,
+          },
+        }),
         ...(request.baseSources.length > 0 && { baseSources: request.baseSources }),
         ...(request.requestId !== "" && { requestId: request.requestId }),
       });
       return toOperation(view, conversion);
     },
-    checkIndex: async ({ indexLink }) => toOperation(await management.checkIndex(indexLink || durableIndexLink), conversion),
-    undoRestore: async ({ indexLink }) => toOperation(await management.undoRestore(indexLink || durableIndexLink), conversion),
+    checkIndex: async ({ indexLink }) =>
+      toOperation(await management.checkIndex(indexLink || durableIndexLink), conversion),
+    undoRestore: async ({ indexLink }) =>
+      toOperation(await management.undoRestore(indexLink || durableIndexLink), conversion),
   };
 }

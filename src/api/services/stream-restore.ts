@@ -1,7 +1,12 @@
 import { createHash } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { crc32c } from "@node-rs/crc32";
-import type { Chunk, StreamRestoreHeader, StreamRestoreRequest, StreamRestoreResponseSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import type {
+  Chunk,
+  StreamRestoreHeader,
+  StreamRestoreRequest,
+  StreamRestoreResponseSchema,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { HostError } from "../../errors.js";
 import type { UploadWriter } from "../../destination/transfer/upload.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
@@ -13,13 +18,21 @@ import { fromInt64 } from "../convert/numbers.js";
 
 type Response = MessageInitShape<typeof StreamRestoreResponseSchema>;
 
-const misplaced = (problem: string) => new HostError("REQUEST_INVALID", `${problem}: a restore is sent as one header, chunks, and one trailer.`);
+const misplaced = (problem: string) =>
+  new HostError(
+    "REQUEST_INVALID",
+    `${problem}: a restore is sent as one header, chunks, and one trailer.`,
+  );
 
 /**
  * Takes an archive and restores it. Without its trailer nothing is restored; what came is kept under its name, if it was given one. `otherIndex`: an archive
  * of another index than the one that is named may be restored.
  */
-export async function streamRestore(streams: StreamService, requests: AsyncIterable<StreamRestoreRequest>, { signal, otherIndex }: { signal: AbortSignal; otherIndex: boolean }): Promise<Response> {
+export async function streamRestore(
+  streams: StreamService,
+  requests: AsyncIterable<StreamRestoreRequest>,
+  { signal, otherIndex }: { signal: AbortSignal; otherIndex: boolean },
+): Promise<Response> {
   const messages = withIdleLimit(requests, streams.idleMs, signal);
   const first = (await messages.next()).value;
   if (first?.message.case !== "header") throw misplaced("The first message is no header");
@@ -29,23 +42,37 @@ export async function streamRestore(streams: StreamService, requests: AsyncItera
   let received = false;
   try {
     const sizeBytes = header.sizeBytes === 0n ? undefined : fromInt64(header.sizeBytes);
-    await withUpload(streams.transfers, name, sizeBytes, signal, (writer, working) => receive(writer, withIdleLimit(messages, streams.idleMs, working), name, working));
+    await withUpload(streams.transfers, name, sizeBytes, signal, (writer, working) =>
+      receive(writer, withIdleLimit(messages, streams.idleMs, working), name, working),
+    );
     received = true;
-    const { operation, result } = await streams.restore(name, restoreRequest(header, otherIndex), signal);
+    const { operation, result } = await streams.restore(
+      name,
+      restoreRequest(header, otherIndex),
+      signal,
+    );
     return { operation, result: toRestoreResult(result), transferName: transferResource(name) };
   } finally {
     await messages.return(undefined);
     // Nobody can name it, so nobody can go on with it. A restore goes on without its client, and needs it.
-    if (!named && !(received && signal.aborted)) await streams.transfers.delete(name).catch(() => {});
+    if (!named && !(received && signal.aborted))
+      await streams.transfers.delete(name).catch(() => {});
   }
 }
 
 /** One that repeats a request is the same request, so it is of the same transfer. */
 function unnamed(streams: StreamService, { requestId }: StreamRestoreHeader): string {
-  return requestId === "" ? streams.transfers.newName() : `request-${createHash("sha256").update(requestId).digest("hex").slice(0, 32)}`;
+  return requestId === ""
+    ? streams.transfers.newName()
+    : `request-${createHash("sha256").update(requestId).digest("hex").slice(0, 32)}`;
 }
 
-async function receive(writer: UploadWriter, messages: AsyncIterable<StreamRestoreRequest>, name: string, signal: AbortSignal): Promise<void> {
+async function receive(
+  writer: UploadWriter,
+  messages: AsyncIterable<StreamRestoreRequest>,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
   let finished = false;
   for await (const { message } of messages) {
     signal.throwIfAborted();
@@ -55,7 +82,10 @@ async function receive(writer: UploadWriter, messages: AsyncIterable<StreamResto
         await write(writer, message.value);
         break;
       case "trailer":
-        await writer.finish({ sizeBytes: fromInt64(message.value.sizeBytes), sha256: message.value.sha256 });
+        await writer.finish({
+          sizeBytes: fromInt64(message.value.sizeBytes),
+          sha256: message.value.sha256,
+        });
         finished = true;
         break;
       default:
@@ -63,16 +93,27 @@ async function receive(writer: UploadWriter, messages: AsyncIterable<StreamResto
     }
   }
   if (finished) return;
-  throw new HostError("TRANSFER_INCOMPLETE", `The stream ended without its trailer, so nothing was restored. ${writer.position} bytes came; go on from there.`, {
-    metadata: { transfer: name, committedBytes: String(writer.position) },
-  });
+  throw new HostError(
+    "TRANSFER_INCOMPLETE",
+    `The stream ended without its trailer, so nothing was restored. ${writer.position} bytes came; go on from there.`,
+    {
+      metadata: { transfer: name, committedBytes: String(writer.position) },
+    },
+  );
 }
 
-async function write(writer: UploadWriter, { offset, data, crc32c: expected }: Chunk): Promise<void> {
+async function write(
+  writer: UploadWriter,
+  { offset, data, crc32c: expected }: Chunk,
+): Promise<void> {
   if (expected !== undefined && crc32c(data) !== expected) {
-    throw new HostError("TRANSFER_DAMAGED", `The chunk at ${offset} does not agree with its crc32c: it was damaged on its way. Send it again from ${writer.position}.`, {
-      metadata: { offset: String(offset), committedBytes: String(writer.position) },
-    });
+    throw new HostError(
+      "TRANSFER_DAMAGED",
+      `The chunk at ${offset} does not agree with its crc32c: it was damaged on its way. Send it again from ${writer.position}.`,
+      {
+        metadata: { offset: String(offset), committedBytes: String(writer.position) },
+      },
+    );
   }
   await writer.write(fromInt64(offset), data);
 }

@@ -4,7 +4,12 @@ import type { OperationService, OperationView } from "../../service/backups/mana
 import { toOperation, type OperationConversion } from "../convert/operation.js";
 
 /** The operation as it is, and again each time it has changed, until it is done. */
-export async function* watchOperation(operations: OperationService, name: string, conversion: OperationConversion, signal: AbortSignal): AsyncGenerator<Operation> {
+export async function* watchOperation(
+  operations: OperationService,
+  name: string,
+  conversion: OperationConversion,
+  signal: AbortSignal,
+): AsyncGenerator<Operation> {
   let seen = "";
   for (;;) {
     const view = operations.get(name);

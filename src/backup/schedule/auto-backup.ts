@@ -46,15 +46,32 @@ export interface AutoBackupOptions {
 
 /** `skipped`: changes that the run after them was going to hold anyway. */
 export type AutoBackupRun =
-  | { outcome: "performed"; backup: BackupDescription; bytesWritten: number; micros: number; warnings: readonly string[] }
+  | {
+      outcome: "performed";
+      backup: BackupDescription;
+      bytesWritten: number;
+      micros: number;
+      warnings: readonly string[];
+    }
   | { outcome: "failed"; error: HostError; attempts: number }
   | { outcome: "skipped" };
 
 export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
   const { seams, index, directory, onRun } = options;
   const uri = pathToFileURL(directory).href;
-  const merge = createBackgroundMerge({ seams, index, directory, onReady: () => touch(), onError: options.onBackgroundError });
-  const { intervalMs = limits.autoBackupIntervalMs, retryMs = limits.autoBackupRetryMs, retryMaxMs = limits.autoBackupRetryMaxMs, checkMs = limits.autoBackupCheckMs } = seams.autoBackup ?? {};
+  const merge = createBackgroundMerge({
+    seams,
+    index,
+    directory,
+    onReady: () => touch(),
+    onError: options.onBackgroundError,
+  });
+  const {
+    intervalMs = limits.autoBackupIntervalMs,
+    retryMs = limits.autoBackupRetryMs,
+    retryMaxMs = limits.autoBackupRetryMaxMs,
+    checkMs = limits.autoBackupCheckMs,
+  } = seams.autoBackup ?? {};
   let cancel = new AbortController();
   let enabled = options.enabled;
   let closing = false;
@@ -66,26 +83,71 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
   let running: Promise<void> | undefined;
   let lastBegun = -Infinity;
   let newest: Manifest | undefined;
-  const last: Pick<AutoBackupStatus, "lastSuccessMicros" | "lastFailureMicros" | "lastError" | "positionMicros" | "files" | "otherBackups" | "warnings"> = { warnings: [] };
+  const last: Pick<
+    AutoBackupStatus,
+    | "lastSuccessMicros"
+    | "lastFailureMicros"
+    | "lastError"
+    | "positionMicros"
+    | "files"
+    | "otherBackups"
+    | "warnings"
+  > = { warnings: [] };
 
   async function backUp(): Promise<void> {
     const { signal } = cancel;
     await index.settled(signal);
     const begunMicros = seams.nowMicros();
     const merged = merge.ready();
-    const writer = await openDirectoryWriter(seams, directory, signal, seams.lease, merge.directoryName);
+    const writer = await openDirectoryWriter(
+      seams,
+      directory,
+      signal,
+      seams.lease,
+      merge.directoryName,
+    );
     try {
-      const others = writer.existing.filter((found) => "file" in found && !isOwn(found.file.manifest)).length;
-      const task = { index, writer, hostId: options.hostId, productVersion: options.productVersion, full: false, store: false, append: true, isDamaged: options.isDamaged, destination: uri, written: options.written };
-      const { manifest, bytesWritten, warnings } = await runBackup(seams, { ...task, ...(merged && { merged }) }, signal, () => {});
+      const others = writer.existing.filter(
+        (found) => "file" in found && !isOwn(found.file.manifest),
+      ).length;
+      const task = {
+        index,
+        writer,
+        hostId: options.hostId,
+        productVersion: options.productVersion,
+        full: false,
+        store: false,
+        append: true,
+        isDamaged: options.isDamaged,
+        destination: uri,
+        written: options.written,
+      };
+      const { manifest, bytesWritten, warnings } = await runBackup(
+        seams,
+        { ...task, ...(merged && { merged }) },
+        signal,
+        () => {},
+      );
       last.lastSuccessMicros = seams.nowMicros();
       last.positionMicros = manifest.manifest.positionMicros;
       newest = manifest.manifest;
       last.otherBackups = others;
-      last.warnings = others < limits.autoBackupOthers ? warnings : [...warnings, `${others} backups of earlier histories lie there, one for each restore; no backup removes them: prune those that nobody needs.`];
+      last.warnings =
+        others < limits.autoBackupOthers
+          ? warnings
+          : [
+              ...warnings,
+              `${others} backups of earlier histories lie there, one for each restore; no backup removes them: prune those that nobody needs.`,
+            ];
       last.files = manifest.manifest.segments.length + 1;
       delete last.lastError;
-      onRun({ outcome: "performed", backup: describeManifest({ uri, container: "DIRECTORY" }, manifest), bytesWritten, micros: last.lastSuccessMicros - begunMicros, warnings: last.warnings });
+      onRun({
+        outcome: "performed",
+        backup: describeManifest({ uri, container: "DIRECTORY" }, manifest),
+        bytesWritten,
+        micros: last.lastSuccessMicros - begunMicros,
+        warnings: last.warnings,
+      });
       if (merged) await merge.clear();
       merge.consider(manifest.manifest);
     } finally {
@@ -93,16 +155,33 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
     }
   }
 
-  const isOwn = ({ indexId, lineage }: Manifest) => indexId === index.indexId() && lineage === index.lineage();
+  const isOwn = ({ indexId, lineage }: Manifest) =>
+    indexId === index.indexId() && lineage === index.lineage();
 
   /** A directory that was lost while nobody wrote is noticed, and made again. */
   async function look(): Promise<void> {
     const manifest = newest;
-    if (!enabled || closing || dirty || pauses > 0 || running !== undefined || manifest === undefined) return;
+    if (
+      !enabled ||
+      closing ||
+      dirty ||
+      pauses > 0 ||
+      running !== undefined ||
+      manifest === undefined
+    )
+      return;
     const reader = openDirectoryReader(seams, directory);
-    const sizes = await Promise.all(manifest.segments.map(async ({ name, sizeBytes }) => (await reader.sizeOf(name)) === sizeBytes));
+    const sizes = await Promise.all(
+      manifest.segments.map(
+        async ({ name, sizeBytes }) => (await reader.sizeOf(name)) === sizeBytes,
+      ),
+    );
     const names = await seams.files.list(directory).catch(() => []);
-    if (sizes.includes(false) || !names.some((name) => parseManifestName(name)?.number === manifest.number)) touch();
+    if (
+      sizes.includes(false) ||
+      !names.some((name) => parseManifestName(name)?.number === manifest.number)
+    )
+      touch();
   }
   const looking = setInterval(() => void look().catch(() => touch()), checkMs);
   looking.unref();
@@ -140,7 +219,8 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
   }
 
   function schedule(): void {
-    if (!enabled || closing || !dirty || pauses > 0 || running !== undefined || timer !== undefined) return;
+    if (!enabled || closing || !dirty || pauses > 0 || running !== undefined || timer !== undefined)
+      return;
     timer = setTimeout(begin, dueInMs());
   }
 
@@ -167,7 +247,15 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
       enabled,
       directory,
       indexLink: index.link,
-      state: !enabled ? "OFF" : running !== undefined ? "RUNNING" : attempts > 0 ? "RETRYING" : dirty ? "WAITING" : "CURRENT",
+      state: !enabled
+        ? "OFF"
+        : running !== undefined
+          ? "RUNNING"
+          : attempts > 0
+            ? "RETRYING"
+            : dirty
+              ? "WAITING"
+              : "CURRENT",
       failuresInARow: attempts,
       ...last,
     }),
@@ -198,7 +286,16 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
       closing = true;
       clearInterval(looking);
       unschedule();
-      const grace = setTimeout(() => cancel.abort(new HostError("SHUTTING_DOWN", "The host was shut down before the automatic backup was done.")), limits.shutdownMs);
+      const grace = setTimeout(
+        () =>
+          cancel.abort(
+            new HostError(
+              "SHUTTING_DOWN",
+              "The host was shut down before the automatic backup was done.",
+            ),
+          ),
+        limits.shutdownMs,
+      );
       await running;
       if (enabled && dirty && attempts === 0 && pauses === 0) await run();
       clearTimeout(grace);

@@ -33,7 +33,13 @@ export interface MergeOptions {
   onError(error: unknown): void;
 }
 
-export function createBackgroundMerge({ seams, index, directory, onReady, onError }: MergeOptions): BackgroundMerge {
+export function createBackgroundMerge({
+  seams,
+  index,
+  directory,
+  onReady,
+  onError,
+}: MergeOptions): BackgroundMerge {
   const { files } = seams;
   const directoryName = `${mergePrefix}${seams.randomHex(8)}`;
   const workDirectory = join(directory, directoryName);
@@ -43,7 +49,10 @@ export function createBackgroundMerge({ seams, index, directory, onReady, onErro
   /** Shows others that whoever made the directory is alive: they take it for a leftover otherwise. */
   let lease: Lease | undefined;
 
-  async function merge({ kind, firstMicros, lastMicros }: MergePlan, lineage: string): Promise<void> {
+  async function merge(
+    { kind, firstMicros, lastMicros }: MergePlan,
+    lineage: string,
+  ): Promise<void> {
     await files.makeDirectory(workDirectory);
     lease = await acquireLease(seams, join(workDirectory, mergeLease), stop.signal);
     const path = join(workDirectory, "segment");
@@ -53,7 +62,15 @@ export function createBackgroundMerge({ seams, index, directory, onReady, onErro
         // A restore has put another history in its place: there is nothing left to merge for.
         if (snapshot.lineage !== lineage) return undefined;
         const { signal } = stop;
-        const content = await engine.exportSegment({ snapshot, kind, afterMicros: firstMicros, upToMicros: lastMicros, path, signal, background: true });
+        const content = await engine.exportSegment({
+          snapshot,
+          kind,
+          afterMicros: firstMicros,
+          upToMicros: lastMicros,
+          path,
+          signal,
+          background: true,
+        });
         await engine.readBack({ ...content, path }, signal, true);
         return { segment: { ...content, name: segmentName(content) }, path };
       } finally {
@@ -81,7 +98,13 @@ export function createBackgroundMerge({ seams, index, directory, onReady, onErro
     ready: () => merged,
     consider({ segments, lineage }) {
       const plan = planMerge(segments, seams.autoBackup);
-      if (plan === undefined || merged !== undefined || running !== undefined || stop.signal.aborted) return;
+      if (
+        plan === undefined ||
+        merged !== undefined ||
+        running !== undefined ||
+        stop.signal.aborted
+      )
+        return;
       running = merge(plan, lineage)
         .catch(async (error: unknown) => {
           await remove().catch(() => {});

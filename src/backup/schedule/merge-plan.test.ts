@@ -3,8 +3,21 @@ import { segmentName } from "../../segment/names.js";
 import type { Segment } from "../../segment/manifest.js";
 import { planMerge, replaceMerged } from "./merge-plan.js";
 
-function segment(kind: "base" | "delta", firstMicros: number, lastMicros: number, sizeBytes: number): Segment {
-  const content = { kind, firstMicros, lastMicros, sizeBytes, sha256: "ab".repeat(32), records: 1, prunes: 0 };
+function segment(
+  kind: "base" | "delta",
+  firstMicros: number,
+  lastMicros: number,
+  sizeBytes: number,
+): Segment {
+  const content = {
+    kind,
+    firstMicros,
+    lastMicros,
+    sizeBytes,
+    sha256: "ab".repeat(32),
+    records: 1,
+    prunes: 0,
+  };
   return { ...content, name: segmentName(content) };
 }
 
@@ -21,21 +34,29 @@ function grow(baseBytes: number, sizes: number[]): { rewritten: number; longest:
     longest = Math.max(longest, chain.length);
     const plan = planMerge(chain);
     if (!plan) continue;
-    const covered = chain.filter(({ firstMicros, lastMicros }) => firstMicros >= plan.firstMicros && lastMicros <= plan.lastMicros);
+    const covered = chain.filter(
+      ({ firstMicros, lastMicros }) =>
+        firstMicros >= plan.firstMicros && lastMicros <= plan.lastMicros,
+    );
     const bytes = covered.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     const next = replaceMerged(chain, segment(plan.kind, plan.firstMicros, plan.lastMicros, bytes));
     if (!next) throw new Error(`the chain has no range ${plan.firstMicros} to ${plan.lastMicros}`);
     chain = next;
     if (plan.kind === "delta") rewritten += bytes;
   }
-  for (const [i, { firstMicros }] of chain.entries()) expect(firstMicros).toBe(chain[i - 1]?.lastMicros ?? 0);
+  for (const [i, { firstMicros }] of chain.entries())
+    expect(firstMicros).toBe(chain[i - 1]?.lastMicros ?? 0);
   return { rewritten, longest };
 }
 
 test("a chain that grows for long stays short, and writes each row again a few times only", () => {
-  const sizes = fc.integer({ min: 0, max: 200 }).chain((seed) =>
-    fc.constant(Array.from({ length: 2000 }, (_, i) => (48 + ((i * 7919 + seed * 104_729) % 977)) * kib)),
-  );
+  const sizes = fc
+    .integer({ min: 0, max: 200 })
+    .chain((seed) =>
+      fc.constant(
+        Array.from({ length: 2000 }, (_, i) => (48 + ((i * 7919 + seed * 104_729) % 977)) * kib),
+      ),
+    );
   fc.assert(
     fc.property(fc.integer({ min: 64, max: 20_000_000 }), sizes, (baseKib, all) => {
       const { rewritten, longest } = grow(baseKib * kib, all);
@@ -48,11 +69,19 @@ test("a chain that grows for long stays short, and writes each row again a few t
 });
 
 test("sizes that go up and down make no long chain either", () => {
-  const sizes = Array.from({ length: 3000 }, (_, i) => (i % 11 === 0 ? 40_000 : i % 3 === 0 ? 2000 : 48) * kib);
+  const sizes = Array.from(
+    { length: 3000 },
+    (_, i) => (i % 11 === 0 ? 40_000 : i % 3 === 0 ? 2000 : 48) * kib,
+  );
   expect(grow(100_000_000 * kib, sizes).longest).toBeLessThanOrEqual(80);
 });
 
-const chain = [segment("base", 0, 10, 1000), segment("delta", 10, 20, 5), segment("delta", 20, 30, 5), segment("delta", 30, 40, 5)];
+const chain = [
+  segment("base", 0, 10, 1000),
+  segment("delta", 10, 20, 5),
+  segment("delta", 20, 30, 5),
+  segment("delta", 30, 40, 5),
+];
 
 test("a merged segment takes the place of those of its range, and what came since stays", () => {
   const merged = segment("delta", 10, 30, 9);
@@ -71,7 +100,13 @@ test.each([
 });
 
 test("a large base is not made anew for little", () => {
-  expect(planMerge([segment("base", 0, 10, 100_000_000), segment("delta", 10, 20, 1_000_000)])).toBeUndefined();
-  expect(planMerge([segment("base", 0, 10, 16_384), segment("delta", 10, 20, 60_000)])).toBeUndefined();
-  expect(planMerge([segment("base", 0, 10, 10_000_000), segment("delta", 10, 20, 6_000_000)])).toEqual({ kind: "base", firstMicros: 0, lastMicros: 20 });
+  expect(
+    planMerge([segment("base", 0, 10, 100_000_000), segment("delta", 10, 20, 1_000_000)]),
+  ).toBeUndefined();
+  expect(
+    planMerge([segment("base", 0, 10, 16_384), segment("delta", 10, 20, 60_000)]),
+  ).toBeUndefined();
+  expect(
+    planMerge([segment("base", 0, 10, 10_000_000), segment("delta", 10, 20, 6_000_000)]),
+  ).toEqual({ kind: "base", firstMicros: 0, lastMicros: 20 });
 });

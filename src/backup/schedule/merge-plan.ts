@@ -24,13 +24,17 @@ function tierOf({ sizeBytes }: Segment): number {
  * exceed half of the base. Before that, deltas at the end of the chain are merged when there are so many of one tier of
  * size: so each row is written again once for each tier, and the chain is as long as there are tiers, times that many.
  */
-export function planMerge(segments: readonly Segment[], pace: AutoBackupPace = {}): MergePlan | undefined {
+export function planMerge(
+  segments: readonly Segment[],
+  pace: AutoBackupPace = {},
+): MergePlan | undefined {
   const { mergeDeltas = limits.autoMergeDeltas, mergeBytes = limits.autoMergeBytes } = pace;
   const [base, ...deltas] = segments;
   const last = deltas.at(-1);
   if (!base || !last) return undefined;
   const deltaBytes = deltas.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  if (deltaBytes > Math.max(base.sizeBytes / 2, mergeBytes)) return { kind: "base", firstMicros: 0, lastMicros: last.lastMicros };
+  if (deltaBytes > Math.max(base.sizeBytes / 2, mergeBytes))
+    return { kind: "base", firstMicros: 0, lastMicros: last.lastMicros };
   const highest = Math.max(...deltas.map(tierOf));
   // The highest tier first: what is merged into it takes the lower ones along.
   for (let tier = highest; tier >= 0; tier -= 1) {
@@ -38,7 +42,11 @@ export function planMerge(segments: readonly Segment[], pace: AutoBackupPace = {
     const tail = deltas.slice(from);
     const first = tail[0];
     // Where sizes change, small ones may stand between large ones: they are merged with those when they become many.
-    if (first && (tail.filter((delta) => tierOf(delta) === tier).length >= mergeDeltas || tail.length >= 4 * mergeDeltas)) {
+    if (
+      first &&
+      (tail.filter((delta) => tierOf(delta) === tier).length >= mergeDeltas ||
+        tail.length >= 4 * mergeDeltas)
+    ) {
       return { kind: "delta", firstMicros: first.firstMicros, lastMicros: last.lastMicros };
     }
   }
@@ -47,7 +55,9 @@ export function planMerge(segments: readonly Segment[], pace: AutoBackupPace = {
 
 /** The chain with one segment in place of those of its range; undefined where the chain has no such range any more. */
 export function replaceMerged(chain: readonly Segment[], merged: Segment): Segment[] | undefined {
-  const from = chain.findIndex(({ kind, firstMicros }) => kind === merged.kind && firstMicros === merged.firstMicros);
+  const from = chain.findIndex(
+    ({ kind, firstMicros }) => kind === merged.kind && firstMicros === merged.firstMicros,
+  );
   const to = chain.findIndex(({ lastMicros }) => lastMicros === merged.lastMicros);
   if (from < 0 || to <= from) return undefined;
   return [...chain.slice(0, from), merged, ...chain.slice(to + 1)];

@@ -1,5 +1,11 @@
 import { readFileSync } from "node:fs";
-import { BackupPlanKind, BackupResultSchema, Container, type BackupPlan, type BackupResult } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  BackupPlanKind,
+  BackupResultSchema,
+  Container,
+  type BackupPlan,
+  type BackupResult,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { HostError } from "../../errors.js";
 import { withHost } from "../connect/session.js";
@@ -22,7 +28,10 @@ export interface BackupFlags extends OperationFlags {
   dryRun?: boolean;
 }
 
-const containers: Record<string, Container> = { zip: Container.ZIP, directory: Container.DIRECTORY };
+const containers: Record<string, Container> = {
+  zip: Container.ZIP,
+  directory: Container.DIRECTORY,
+};
 
 /** holdfast backup. */
 export async function backup(run: Run, flags: BackupFlags, destination = ""): Promise<void> {
@@ -42,11 +51,16 @@ export async function backup(run: Run, flags: BackupFlags, destination = ""): Pr
           bearer,
           ...(!flags.verify && { verify: false }),
         }),
-      left: { now: `No new backup is at ${showPlace(uri)}; older ones are as they were.`, again: "The same command makes it." },
+      left: {
+        now: `No new backup is at ${showPlace(uri)}; older ones are as they were.`,
+        again: "The same command makes it.",
+      },
     });
     if (operation === undefined) return;
     const result = outcomeOf(operation, BackupResultSchema);
-    await run.finish(BackupResultSchema, result, () => (result.plan ? planText(result.plan, uri) : resultText(operation, result)));
+    await run.finish(BackupResultSchema, result, () =>
+      result.plan ? planText(result.plan, uri) : resultText(operation, result),
+    );
   });
 }
 
@@ -57,9 +71,17 @@ export function readBearer(file: string | undefined): string {
   try {
     token = readFileSync(file, "utf8").trim();
   } catch (cause) {
-    throw new HostError("CONFIGURATION_INVALID", `The file of --bearer-file, ${file}, cannot be read.`, { cause });
+    throw new HostError(
+      "CONFIGURATION_INVALID",
+      `The file of --bearer-file, ${file}, cannot be read.`,
+      { cause },
+    );
   }
-  if (!/^[!-~]+$/.test(token)) throw new HostError("REQUEST_INVALID", `The file of --bearer-file, ${file}, must hold a token alone.`);
+  if (!/^[!-~]+$/.test(token))
+    throw new HostError(
+      "REQUEST_INVALID",
+      `The file of --bearer-file, ${file}, must hold a token alone.`,
+    );
   return token;
 }
 
@@ -75,12 +97,22 @@ function planText(plan: BackupPlan, uri: string): string {
     `Nothing was done. A backup to ${showPlace(uri)} would copy:`,
     list([
       ["what", `${planKinds[plan.kind]}${plan.reason === "" ? "" : ` (${plan.reason})`}`],
-      ["records", `${count(plan.records, "record")}, about ${bytes(plan.estimatedBytes)} before packing`],
+      [
+        "records",
+        `${count(plan.records, "record")}, about ${bytes(plan.estimatedBytes)} before packing`,
+      ],
       ["free there", plan.freeBytes === undefined ? "not known" : bytes(plan.freeBytes)],
-      ["takes about", plan.expectedMicros === undefined ? "not known: no backup was made yet" : span(plan.expectedMicros)],
+      [
+        "takes about",
+        plan.expectedMicros === undefined
+          ? "not known: no backup was made yet"
+          : span(plan.expectedMicros),
+      ],
       ["replaces", plan.replacedBackups.join(", ") || "nothing"],
     ]),
-    ...(plan.freeBytes !== undefined && plan.freeBytes < plan.estimatedBytes ? ["Warning: there may not be room for it. Free space, or name another place."] : []),
+    ...(plan.freeBytes !== undefined && plan.freeBytes < plan.estimatedBytes
+      ? ["Warning: there may not be room for it. Free space, or name another place."]
+      : []),
   ].join("\n");
 }
 
@@ -98,7 +130,10 @@ function resultText(operation: Operation, result: BackupResult): string {
     `Backed up ${count(backup.documents, "document")} with ${count(backup.versions, "version")} to ${showPlace(backup.uri)} in ${span(durationOf(operation))}.`,
     list([
       ["backup", backup.name],
-      ["written", `${bytes(result.bytesWritten)} in ${count(result.segmentsWritten, "new segment")}; ${bytes(backup.sizeBytes)} in all`],
+      [
+        "written",
+        `${bytes(result.bytesWritten)} in ${count(result.segmentsWritten, "new segment")}; ${bytes(backup.sizeBytes)} in all`,
+      ],
       ["checked", checkedText(result)],
       ["holds all until", moment(backup.positionMicros)],
       ["restorable from", moment(backup.window?.earliestMicros ?? 0n)],

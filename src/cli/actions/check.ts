@@ -1,4 +1,7 @@
-import { CheckIndexResultSchema, type CheckIndexResult } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  CheckIndexResultSchema,
+  type CheckIndexResult,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { withHost } from "../connect/session.js";
 import type { OperationFlags } from "../flags.js";
@@ -16,7 +19,10 @@ export async function check(run: Run, flags: CheckFlags): Promise<void> {
   await withHost(run, flags, async (session) => {
     const operation = await runOperation(run, flags, session, {
       begin: () => session.management.checkIndex({ indexLink: flags.index ?? "" }),
-      left: { now: "The index is as it was; how far it is good is not known.", again: "The same command checks it from its beginning." },
+      left: {
+        now: "The index is as it was; how far it is good is not known.",
+        again: "The same command checks it from its beginning.",
+      },
     });
     if (operation === undefined) return;
     const result = outcomeOf(operation, CheckIndexResultSchema);

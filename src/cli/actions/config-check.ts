@@ -8,26 +8,47 @@ import type { Run } from "../run.js";
 import type { OutputFlags } from "../flags.js";
 
 /** Variables that are no settings of a host: of the command itself. */
-const others = ["HOLDFAST_CONFIG", "HOLDFAST_ADDRESS", "HOLDFAST_PROFILE", "HOLDFAST_PROFILES", "HOLDFAST_TOKEN"];
+const others = [
+  "HOLDFAST_CONFIG",
+  "HOLDFAST_ADDRESS",
+  "HOLDFAST_PROFILE",
+  "HOLDFAST_PROFILES",
+  "HOLDFAST_TOKEN",
+];
 
 /** holdfast config check: exits 78 where a start would be refused. */
 export async function checkConfig(run: Run, flags: OutputFlags): Promise<void> {
   const values = settingsOf(flags as Record<string, unknown>);
   const given = givenSettings(values, process.env);
   const known = new Set([...settings.map(({ name }) => variableOf(name)), ...others]);
-  const unknown = Object.keys(process.env).filter((name) => name.startsWith("HOLDFAST_") && !known.has(name)).sort();
+  const unknown = Object.keys(process.env)
+    .filter((name) => name.startsWith("HOLDFAST_") && !known.has(name))
+    .sort();
   const rows = settings.map(({ name, help }) => {
     const one = given.get(name);
     const byDefault = /\(default:? ([^)]*)\)/.exec(help)?.[1] ?? "none";
-    return { name, value: one === undefined ? byDefault : [one.value].flat().join(", "), from: one?.from ?? "default" };
+    return {
+      name,
+      value: one === undefined ? byDefault : [one.value].flat().join(", "),
+      from: one?.from ?? "default",
+    };
   });
   if (!run.json) {
-    await run.say(table([{ head: "SETTING" }, { head: "VALUE" }, { head: "FROM" }], rows.map(({ name, value, from }) => [name, value, from])));
-    for (const name of unknown) run.note(`Warning: ${name} is in the environment, and is no setting: is it misspelt?`);
+    await run.say(
+      table(
+        [{ head: "SETTING" }, { head: "VALUE" }, { head: "FROM" }],
+        rows.map(({ name, value, from }) => [name, value, from]),
+      ),
+    );
+    for (const name of unknown)
+      run.note(`Warning: ${name} is in the environment, and is no setting: is it misspelt?`);
   }
   readLogConfig(values, process.env);
   await checkConfiguration(readConfig(values, process.env));
-  const result: JsonObject = { settings: Object.fromEntries(rows.map(({ name, value, from }) => [name, { value, from }])), unknownVariables: unknown };
+  const result: JsonObject = {
+    settings: Object.fromEntries(rows.map(({ name, value, from }) => [name, { value, from }])),
+    unknownVariables: unknown,
+  };
   if (run.json) await printJsonValue(run.command, result);
   else await run.say("\nA host would start with these.");
 }
@@ -37,7 +58,8 @@ function settingsOf(flags: Record<string, unknown>): Record<string, string | str
   const values: Record<string, string | string[]> = {};
   for (const name of [...settings.map((one) => one.name), "config"]) {
     const value = flags[name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
-    if (typeof value === "string" || Array.isArray(value)) values[name] = value as string | string[];
+    if (typeof value === "string" || Array.isArray(value))
+      values[name] = value as string | string[];
   }
   return values;
 }

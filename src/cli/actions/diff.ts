@@ -1,5 +1,11 @@
 import { toJson } from "@bufbuild/protobuf";
-import { DiffSummarySchema, DocumentDifferenceSchema, type DiffProgress, type DiffSummary, type DocumentDifference } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  DiffSummarySchema,
+  DocumentDifferenceSchema,
+  type DiffProgress,
+  type DiffSummary,
+  type DocumentDifference,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { HostError } from "../../errors.js";
 import { withFilesOrHost, withHost, type Session } from "../connect/session.js";
 import type { HostFlags, SelectionFlags } from "../flags.js";
@@ -27,12 +33,22 @@ const differs = 1;
 
 /** holdfast diff: exits 1 where documents differ, as diff(1) does. */
 export async function diff(run: Run, flags: DiffFlags, from = "", to?: string): Promise<number> {
-  if ((to === undefined) === !flags.live) throw new HostError("REQUEST_INVALID", "Compare with another backup or with the live index: holdfast diff FROM TO, or holdfast diff FROM --live.");
+  if ((to === undefined) === !flags.live)
+    throw new HostError(
+      "REQUEST_INVALID",
+      "Compare with another backup or with the live index: holdfast diff FROM TO, or holdfast diff FROM --live.",
+    );
   const now = nowMicros();
   const selection = selectionOf(flags);
   const request = {
     from: momentOf(placeUri(from), flags.at, flags.backup, flags.index, now),
-    to: momentOf(to === undefined ? "" : placeUri(to), flags.toAt, flags.toBackup, flags.index, now),
+    to: momentOf(
+      to === undefined ? "" : placeUri(to),
+      flags.toAt,
+      flags.toBackup,
+      flags.index,
+      now,
+    ),
     ...(selection && { selection }),
     progress: !run.json && !run.quiet,
   };
@@ -54,21 +70,46 @@ export async function diff(run: Run, flags: DiffFlags, from = "", to?: string): 
     } finally {
       bar.stop();
     }
-    if (!summary) throw new HostError("SOURCE_CHANGED", "The comparison ended before its sums came: it is not complete. Give the command again.");
+    if (!summary)
+      throw new HostError(
+        "SOURCE_CHANGED",
+        "The comparison ended before its sums came: it is not complete. Give the command again.",
+      );
     await writer.end(summary);
     return summary.created + summary.changed + summary.deleted > 0n ? differs : 0;
   };
   if (!flags.live) return withFilesOrHost(run, flags, work);
-  if (flags.offline) throw new HostError("REQUEST_INVALID", "--live asks a host, --offline asks none: give the one or the other.");
+  if (flags.offline)
+    throw new HostError(
+      "REQUEST_INVALID",
+      "--live asks a host, --offline asks none: give the one or the other.",
+    );
   return withHost(run, flags, work);
 }
 
 function progressOf({ stage, recordsDone, recordsTotal }: DiffProgress): ProgressState {
-  return { stage, done: Number(recordsDone), total: Number(recordsTotal), unit: "records", detail: recordsDone > 0n ? `${number(recordsDone)} records` : "" };
+  return {
+    stage,
+    done: Number(recordsDone),
+    total: Number(recordsTotal),
+    unit: "records",
+    detail: recordsDone > 0n ? `${number(recordsDone)} records` : "",
+  };
 }
 
-function momentOf(uri: string, at: string | undefined, backupName = "", indexLink = "", now: bigint) {
-  return { uri, backupName, indexLink, ...(at !== undefined && { targetTimeMicros: parseTime(at, now) }) };
+function momentOf(
+  uri: string,
+  at: string | undefined,
+  backupName = "",
+  indexLink = "",
+  now: bigint,
+) {
+  return {
+    uri,
+    backupName,
+    indexLink,
+    ...(at !== undefined && { targetTimeMicros: parseTime(at, now) }),
+  };
 }
 
 /** Each difference is written as it comes, so that memory does not grow with their number. */
@@ -84,7 +125,10 @@ const writers: Record<string, (run: Run) => Writer> = {
   text: (run) => ({
     begin: nothing,
     difference: (one) => run.say(differenceLine(one)),
-    end: ({ created, changed, deleted, same }) => run.say(`${number(created)} created (+), ${number(changed)} changed (~), ${number(deleted)} deleted (-), ${number(same)} the same.`),
+    end: ({ created, changed, deleted, same }) =>
+      run.say(
+        `${number(created)} created (+), ${number(changed)} changed (~), ${number(deleted)} deleted (-), ${number(same)} the same.`,
+      ),
   }),
   ndjson: () => ({
     begin: nothing,
@@ -94,12 +138,16 @@ const writers: Record<string, (run: Run) => Writer> = {
   json: ({ command }) => {
     let separator = "";
     return {
-      begin: () => print(`{"schema":${JSON.stringify(jsonSchema)},"command":${JSON.stringify(command)},"result":{"differences":[`),
+      begin: () =>
+        print(
+          `{"schema":${JSON.stringify(jsonSchema)},"command":${JSON.stringify(command)},"result":{"differences":[`,
+        ),
       async difference(one) {
         await print(`${separator}${JSON.stringify(toJson(DocumentDifferenceSchema, one))}`);
         separator = ",";
       },
-      end: (summary) => print(`],"summary":${JSON.stringify(toJson(DiffSummarySchema, summary))}}}\n`),
+      end: (summary) =>
+        print(`],"summary":${JSON.stringify(toJson(DiffSummarySchema, summary))}}}\n`),
     };
   },
 };

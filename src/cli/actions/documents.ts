@@ -38,36 +38,75 @@ export async function getDocument(run: Run, flags: GetFlags, link = ""): Promise
   const version = wholeNumber("--version", flags.version);
   await withHost(run, flags, async ({ documents }) => {
     const options = { signal: run.stops.signal };
-    const found = version === undefined ? await documents.getDocument({ selfLink: link, bodyFormat: BodyFormat.JSON }, options) : await documents.getDocumentVersion({ selfLink: link, version, bodyFormat: BodyFormat.JSON }, options);
+    const found =
+      version === undefined
+        ? await documents.getDocument({ selfLink: link, bodyFormat: BodyFormat.JSON }, options)
+        : await documents.getDocumentVersion(
+            { selfLink: link, version, bodyFormat: BodyFormat.JSON },
+            options,
+          );
     await run.finish(DocumentSchema, found, () => bodyOf(found));
   });
 }
 
 /** Replaces a document, or makes it where it is not there and no version is expected. */
-export async function putDocument(run: Run, flags: WriteFlags, link = "", given?: string): Promise<void> {
+export async function putDocument(
+  run: Run,
+  flags: WriteFlags,
+  link = "",
+  given?: string,
+): Promise<void> {
   const expectedVersion = wholeNumber("--expected-version", flags.expectedVersion);
   const body = { case: "json" as const, value: await readBody(given) };
   await withHost(run, flags, async (session) => {
     const { documents } = session;
     let made = false;
-    const written = await documents.replaceDocument({ selfLink: link, body, bodyFormat: BodyFormat.NONE, ...(expectedVersion !== undefined && { expectedVersion }) }).catch(async (thrown: unknown) => {
-      const error = await session.explain(thrown);
-      const missing = error.reason === "DOCUMENT_NOT_FOUND" || error.reason === "DOCUMENT_DELETED";
-      const cut = link.lastIndexOf("/");
-      if (!missing || expectedVersion !== undefined || cut < 1) throw error;
-      made = true;
-      return documents.createDocument({ factoryLink: link.slice(0, cut), documentId: link.slice(cut + 1), body, revive: true, bodyFormat: BodyFormat.NONE });
-    });
-    await run.finish(DocumentSchema, written, () => `${made ? "Created" : "Replaced"} ${line(written)}`);
+    const written = await documents
+      .replaceDocument({
+        selfLink: link,
+        body,
+        bodyFormat: BodyFormat.NONE,
+        ...(expectedVersion !== undefined && { expectedVersion }),
+      })
+      .catch(async (thrown: unknown) => {
+        const error = await session.explain(thrown);
+        const missing =
+          error.reason === "DOCUMENT_NOT_FOUND" || error.reason === "DOCUMENT_DELETED";
+        const cut = link.lastIndexOf("/");
+        if (!missing || expectedVersion !== undefined || cut < 1) throw error;
+        made = true;
+        return documents.createDocument({
+          factoryLink: link.slice(0, cut),
+          documentId: link.slice(cut + 1),
+          body,
+          revive: true,
+          bodyFormat: BodyFormat.NONE,
+        });
+      });
+    await run.finish(
+      DocumentSchema,
+      written,
+      () => `${made ? "Created" : "Replaced"} ${line(written)}`,
+    );
   });
 }
 
 /** Lays fields over a document. */
-export async function patchDocument(run: Run, flags: WriteFlags, link = "", given?: string): Promise<void> {
+export async function patchDocument(
+  run: Run,
+  flags: WriteFlags,
+  link = "",
+  given?: string,
+): Promise<void> {
   const expectedVersion = wholeNumber("--expected-version", flags.expectedVersion);
   const body = { case: "json" as const, value: await readBody(given) };
   await withHost(run, flags, async ({ documents }) => {
-    const written = await documents.patchDocument({ selfLink: link, body, bodyFormat: BodyFormat.NONE, ...(expectedVersion !== undefined && { expectedVersion }) });
+    const written = await documents.patchDocument({
+      selfLink: link,
+      body,
+      bodyFormat: BodyFormat.NONE,
+      ...(expectedVersion !== undefined && { expectedVersion }),
+    });
     await run.finish(DocumentSchema, written, () => `Patched ${line(written)}`);
   });
 }
@@ -75,35 +114,72 @@ export async function patchDocument(run: Run, flags: WriteFlags, link = "", give
 export async function deleteDocument(run: Run, flags: WriteFlags, link = ""): Promise<void> {
   const expectedVersion = wholeNumber("--expected-version", flags.expectedVersion);
   await withHost(run, flags, async ({ documents }) => {
-    const answer = await documents.deleteDocument({ selfLink: link, bodyFormat: BodyFormat.NONE, ...(expectedVersion !== undefined && { expectedVersion }) });
-    await run.finish(DeleteDocumentResponseSchema, answer, () => (answer.document ? `Deleted ${line(answer.document)}` : `${link} was deleted before; nothing was changed.`));
+    const answer = await documents.deleteDocument({
+      selfLink: link,
+      bodyFormat: BodyFormat.NONE,
+      ...(expectedVersion !== undefined && { expectedVersion }),
+    });
+    await run.finish(DeleteDocumentResponseSchema, answer, () =>
+      answer.document
+        ? `Deleted ${line(answer.document)}`
+        : `${link} was deleted before; nothing was changed.`,
+    );
   });
 }
 
-export async function listDocuments(run: Run, flags: ListDocumentsFlags, factory = ""): Promise<void> {
+export async function listDocuments(
+  run: Run,
+  flags: ListDocumentsFlags,
+  factory = "",
+): Promise<void> {
   const limit = limitOf(flags);
-  const request = { factoryLink: factory, filter: flags.filter ?? "", orderBy: flags.order ?? "", bodyFormat: flags.bodies || run.json ? BodyFormat.JSON : BodyFormat.NONE };
+  const request = {
+    factoryLink: factory,
+    filter: flags.filter ?? "",
+    orderBy: flags.order ?? "",
+    bodyFormat: flags.bodies || run.json ? BodyFormat.JSON : BodyFormat.NONE,
+  };
   await withHost(run, flags, async ({ documents }) => {
     const pages = pagesOf(limit, async (pageSize, pageToken) => {
-      const page = await documents.listDocuments({ ...request, pageSize, pageToken }, { signal: run.stops.signal });
+      const page = await documents.listDocuments(
+        { ...request, pageSize, pageToken },
+        { signal: run.stops.signal },
+      );
       return { items: page.documents, next: page.nextPageToken };
     });
     const all = await showPages(run, pages, flags.bodies ? bodyOf : line);
-    if (run.json) await run.finish(ListDocumentsResponseSchema, create(ListDocumentsResponseSchema, { documents: all }), () => "");
+    if (run.json)
+      await run.finish(
+        ListDocumentsResponseSchema,
+        create(ListDocumentsResponseSchema, { documents: all }),
+        () => "",
+      );
   });
 }
 
 /** Newest first. */
-export async function documentHistory(run: Run, flags: ListDocumentsFlags, link = ""): Promise<void> {
+export async function documentHistory(
+  run: Run,
+  flags: ListDocumentsFlags,
+  link = "",
+): Promise<void> {
   const limit = limitOf(flags);
   const bodyFormat = flags.bodies || run.json ? BodyFormat.JSON : BodyFormat.NONE;
   await withHost(run, flags, async ({ documents }) => {
     const pages = pagesOf(limit, async (pageSize, pageToken) => {
-      const page = await documents.listDocumentVersions({ selfLink: link, pageSize, pageToken, bodyFormat }, { signal: run.stops.signal });
+      const page = await documents.listDocumentVersions(
+        { selfLink: link, pageSize, pageToken, bodyFormat },
+        { signal: run.stops.signal },
+      );
       return { items: page.versions, next: page.nextPageToken };
     });
     const all = await showPages(run, pages, flags.bodies ? bodyOf : line);
-    if (run.json) await run.finish(ListDocumentVersionsResponseSchema, create(ListDocumentVersionsResponseSchema, { versions: all }), () => "");
+    if (run.json)
+      await run.finish(
+        ListDocumentVersionsResponseSchema,
+        create(ListDocumentVersionsResponseSchema, { versions: all }),
+        () => "",
+      );
   });
 }
 
@@ -111,12 +187,19 @@ const largestPage = 1000;
 
 function limitOf({ limit }: ListDocumentsFlags): number {
   const given = wholeNumber("--limit", limit);
-  if (given === 0n) throw new HostError("REQUEST_INVALID", "--limit takes a whole number from 1; without it all are listed.");
+  if (given === 0n)
+    throw new HostError(
+      "REQUEST_INVALID",
+      "--limit takes a whole number from 1; without it all are listed.",
+    );
   return given === undefined ? Infinity : Number(given);
 }
 
 /** Pages until there are no more, or so many documents were there. */
-async function* pagesOf(limit: number, fetch: (pageSize: number, pageToken: string) => Promise<{ items: Document[]; next: string }>): AsyncGenerator<Document[]> {
+async function* pagesOf(
+  limit: number,
+  fetch: (pageSize: number, pageToken: string) => Promise<{ items: Document[]; next: string }>,
+): AsyncGenerator<Document[]> {
   let left = limit;
   let pageToken = "";
   do {
@@ -128,12 +211,17 @@ async function* pagesOf(limit: number, fetch: (pageSize: number, pageToken: stri
 }
 
 /** Prints each page as it comes; only with --json are all of them kept, for one document. */
-async function showPages(run: Run, pages: AsyncIterable<Document[]>, show: (one: Document) => string): Promise<Document[]> {
+async function showPages(
+  run: Run,
+  pages: AsyncIterable<Document[]>,
+  show: (one: Document) => string,
+): Promise<Document[]> {
   const kept: Document[] = [];
   for await (const page of pages) {
     run.stops.signal.throwIfAborted();
     if (run.json) kept.push(...page);
-    else if (page.length > 0 && !run.quiet) await print(page.map((one) => `${show(one)}\n`).join(""));
+    else if (page.length > 0 && !run.quiet)
+      await print(page.map((one) => `${show(one)}\n`).join(""));
   }
   return kept;
 }
@@ -146,12 +234,18 @@ const actions: Record<DocumentAction, string> = {
   [DocumentAction.DELETE]: "DELETE",
 };
 
-const line = ({ selfLink, version, updateTimeMicros, action }: Document): string => `${printable(selfLink)}  version ${version}  ${formatTime(updateTimeMicros)} (${updateTimeMicros})  ${actions[action]}`.trimEnd();
+const line = ({ selfLink, version, updateTimeMicros, action }: Document): string =>
+  `${printable(selfLink)}  version ${version}  ${formatTime(updateTimeMicros)} (${updateTimeMicros})  ${actions[action]}`.trimEnd();
 
-const bodyOf = ({ body }: Document): string => (body.case === "json" ? printableJson(Buffer.from(body.value).toString("utf8")) : "{}");
+const bodyOf = ({ body }: Document): string =>
+  body.case === "json" ? printableJson(Buffer.from(body.value).toString("utf8")) : "{}";
 
 function wholeNumber(option: string, value: string | undefined): bigint | undefined {
-  if (value !== undefined && !/^\d{1,15}$/.test(value)) throw new HostError("REQUEST_INVALID", `${option} takes a whole number, not ${JSON.stringify(value)}.`);
+  if (value !== undefined && !/^\d{1,15}$/.test(value))
+    throw new HostError(
+      "REQUEST_INVALID",
+      `${option} takes a whole number, not ${JSON.stringify(value)}.`,
+    );
   return value === undefined ? undefined : BigInt(value);
 }
 
@@ -165,6 +259,10 @@ async function readBody(given: string | undefined): Promise<Uint8Array> {
   try {
     return readFileSync(given);
   } catch (cause) {
-    throw new HostError("REQUEST_INVALID", `${JSON.stringify(given)} is no JSON object and no file that can be read. Nothing was changed.`, { cause });
+    throw new HostError(
+      "REQUEST_INVALID",
+      `${JSON.stringify(given)} is no JSON object and no file that can be read. Nothing was changed.`,
+      { cause },
+    );
   }
 }

@@ -21,9 +21,17 @@ export interface ExportFlags extends HostFlags, SelectionFlags {
 }
 
 /** holdfast export: documents as NDJSON, to a file that is whole or not there, or to standard output. */
-export async function exportDocuments(run: Run, flags: ExportFlags, source?: string): Promise<void> {
+export async function exportDocuments(
+  run: Run,
+  flags: ExportFlags,
+  source?: string,
+): Promise<void> {
   const { output } = flags;
-  if (run.json && output === undefined) throw new HostError("REQUEST_INVALID", "--json takes -o FILE here: without it the documents themselves go to standard output, a line of JSON each.");
+  if (run.json && output === undefined)
+    throw new HostError(
+      "REQUEST_INVALID",
+      "--json takes -o FILE here: without it the documents themselves go to standard output, a line of JSON each.",
+    );
   const selection = selectionOf(flags);
   const request = {
     moment: {
@@ -35,14 +43,27 @@ export async function exportDocuments(run: Run, flags: ExportFlags, source?: str
     ...(selection && { selection }),
   };
   const work = async (session: Session) => {
-    const send = (sink: Sink, toTerminal = false) => sendDocuments(run, session, request, sink, toTerminal);
-    const { documents, size } = output === undefined ? await send({ write: print }, process.stdout.isTTY) : await writeOutput(output, run.stops.signal, send);
+    const send = (sink: Sink, toTerminal = false) =>
+      sendDocuments(run, session, request, sink, toTerminal);
+    const { documents, size } =
+      output === undefined
+        ? await send({ write: print }, process.stdout.isTTY)
+        : await writeOutput(output, run.stops.signal, send);
     const text = `Exported ${count(documents, "document")}, ${bytes(size)}${output === undefined ? "" : `, to ${output}`}.`;
     if (output === undefined) run.note(text);
-    else await run.finish(ExportBackupResponseSchema, create(ExportBackupResponseSchema, { count: documents }), () => text);
+    else
+      await run.finish(
+        ExportBackupResponseSchema,
+        create(ExportBackupResponseSchema, { count: documents }),
+        () => text,
+      );
   };
   if (source !== undefined) return withFilesOrHost(run, flags, work);
-  if (flags.offline) throw new HostError("REQUEST_INVALID", "Without a source the live index of a host is exported, and --offline asks none: name a backup.");
+  if (flags.offline)
+    throw new HostError(
+      "REQUEST_INVALID",
+      "Without a source the live index of a host is exported, and --offline asks none: name a backup.",
+    );
   return withHost(run, flags, work);
 }
 
@@ -50,7 +71,13 @@ type Request = Parameters<Session["management"]["exportBackup"]>[0];
 
 const newline = Buffer.from("\n");
 
-async function sendDocuments(run: Run, { management }: Session, request: Request, sink: Sink, toTerminal: boolean): Promise<{ documents: bigint; size: number }> {
+async function sendDocuments(
+  run: Run,
+  { management }: Session,
+  request: Request,
+  sink: Sink,
+  toTerminal: boolean,
+): Promise<{ documents: bigint; size: number }> {
   const { signal } = run.stops;
   // Documents on a terminal and a bar over them are no good together.
   const progress = startProgress({ ...run, quiet: run.quiet || process.stdout.isTTY });
@@ -60,18 +87,28 @@ async function sendDocuments(run: Run, { management }: Session, request: Request
   try {
     for await (const part of management.exportBackup(request, { signal })) {
       const lines = Buffer.concat(part.documents.flatMap((document) => [document, newline]));
-      if (lines.length > 0) await sink.write(toTerminal ? Buffer.from(printableJson(lines.toString("utf8"))) : lines);
+      if (lines.length > 0)
+        await sink.write(toTerminal ? Buffer.from(printableJson(lines.toString("utf8"))) : lines);
       signal.throwIfAborted();
       documents += part.documents.length;
       size += lines.length;
       told = part.count ?? told;
-      progress.update({ stage: "exporting", done: size, total: 0, unit: "bytes", detail: `${count(documents, "document")}, ${bytes(size)}` });
+      progress.update({
+        stage: "exporting",
+        done: size,
+        total: 0,
+        unit: "bytes",
+        detail: `${count(documents, "document")}, ${bytes(size)}`,
+      });
     }
   } finally {
     progress.stop();
   }
   if (told === undefined || told !== BigInt(documents)) {
-    throw new HostError("SOURCE_CHANGED", `The export ended after ${count(documents, "document")}${told === undefined ? " without a count" : ` of ${told}`}: it is not complete. Give the command again.`);
+    throw new HostError(
+      "SOURCE_CHANGED",
+      `The export ended after ${count(documents, "document")}${told === undefined ? " without a count" : ` of ${told}`}: it is not complete. Give the command again.`,
+    );
   }
   return { documents: told, size };
 }

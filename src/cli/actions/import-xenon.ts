@@ -10,16 +10,39 @@ import { tokenOf } from "../connect/target.js";
 import type { ImportFlags } from "./import.js";
 
 /** holdfast import --from-xenon: copies the documents of a live Xenon host into one of ours, and proves that they arrived. */
-export async function importFromXenon(run: Run, flags: ImportFlags, from: string, factories: string[]): Promise<void> {
+export async function importFromXenon(
+  run: Run,
+  flags: ImportFlags,
+  from: string,
+  factories: string[],
+): Promise<void> {
   const to = flags.to ?? "http://127.0.0.1:8000";
   const pageSize = flags.pageSize ?? "500";
-  if (!/^[1-9]\d{0,3}$/.test(pageSize)) throw new HostError("REQUEST_INVALID", "--page-size must be a whole number from 1 to 9999.");
-  for (const name of ["address", "profile", "profiles", "tls", "caFile", "clientCert", "clientKey"] as const) {
+  if (!/^[1-9]\d{0,3}$/.test(pageSize))
+    throw new HostError("REQUEST_INVALID", "--page-size must be a whole number from 1 to 9999.");
+  for (const name of [
+    "address",
+    "profile",
+    "profiles",
+    "tls",
+    "caFile",
+    "clientCert",
+    "clientKey",
+  ] as const) {
     if (flags[name] === undefined) continue;
-    throw new HostError("REQUEST_INVALID", `${optionOf(name)} is for the gRPC port. --from-xenon copies over HTTP: name the target with --to URL, its token with --token-file, its authorities with NODE_EXTRA_CA_CERTS.`);
+    throw new HostError(
+      "REQUEST_INVALID",
+      `${optionOf(name)} is for the gRPC port. --from-xenon copies over HTTP: name the target with --to URL, its token with --token-file, its authorities with NODE_EXTRA_CA_CERTS.`,
+    );
   }
   const token = tokenOf(flags, process.env["HOLDFAST_TOKEN"] || undefined, {});
-  const workDirectory = resolve(flags.workDir ?? `holdfast-import-${from.replace(/^\w+:\/\//, "").replace(/[^\w.-]+/g, "-").replace(/-$/, "")}`);
+  const workDirectory = resolve(
+    flags.workDir ??
+      `holdfast-import-${from
+        .replace(/^\w+:\/\//, "")
+        .replace(/[^\w.-]+/g, "-")
+        .replace(/-$/, "")}`,
+  );
   const request = {
     from,
     to,
@@ -37,31 +60,64 @@ export async function importFromXenon(run: Run, flags: ImportFlags, from: string
     report = await importXenon(request, run.stops.signal, (state) => show(progress, state));
   } catch (thrown) {
     if (run.stops.stopped === undefined) throw thrown;
-    throw new HostError("OPERATION_CANCELLED", "Interrupted. What was copied is kept: the same command goes on from there.", { cause: thrown, metadata: { operation: "import" } });
+    throw new HostError(
+      "OPERATION_CANCELLED",
+      "Interrupted. What was copied is kept: the same command goes on from there.",
+      { cause: thrown, metadata: { operation: "import" } },
+    );
   } finally {
     progress.stop();
   }
-  if (run.json) await printJsonValue(run.command, { ...report, workDirectory } as unknown as Parameters<typeof printJsonValue>[1]);
+  if (run.json)
+    await printJsonValue(run.command, { ...report, workDirectory } as unknown as Parameters<
+      typeof printJsonValue
+    >[1]);
   else await run.say(resultText(report, from, to));
   if (report.differences.length > 0) {
-    throw new HostError("SOURCE_CHANGED", "The two sides do not hold the same, most likely because one was written to meanwhile. Stop the writers and give the same command again.", { metadata: { operation: "import" } });
+    throw new HostError(
+      "SOURCE_CHANGED",
+      "The two sides do not hold the same, most likely because one was written to meanwhile. Stop the writers and give the same command again.",
+      { metadata: { operation: "import" } },
+    );
   }
-  await run.say(`${workDirectory} is kept: the same command fetches what changes until then. Remove it when the move is over.`);
+  await run.say(
+    `${workDirectory} is kept: the same command fetches what changes until then. Remove it when the move is over.`,
+  );
 }
 
 function show(progress: Progress, { step, factory, done }: ImportProgress): void {
   const detail = step === "sending" ? bytes(done) : done > 0 ? count(done, "version") : "";
-  progress.update({ stage: `${step}${factory === undefined ? "" : ` ${factory}`}`, done: 0, total: 0, unit: "records", detail });
+  progress.update({
+    stage: `${step}${factory === undefined ? "" : ` ${factory}`}`,
+    done: 0,
+    total: 0,
+    unit: "records",
+    detail,
+  });
 }
 
-function resultText({ documents, versions, movedTimes, factories, differences }: ImportReport, from: string, to: string): string {
-  const lines = [`Copied ${documents.toLocaleString("en-US")} documents with ${versions.toLocaleString("en-US")} versions from ${from} to ${to}.`];
-  if (movedTimes > 0) lines.push(`${movedTimes} versions had the time of another one and were moved to the next free microsecond.`);
+function resultText(
+  { documents, versions, movedTimes, factories, differences }: ImportReport,
+  from: string,
+  to: string,
+): string {
+  const lines = [
+    `Copied ${documents.toLocaleString("en-US")} documents with ${versions.toLocaleString("en-US")} versions from ${from} to ${to}.`,
+  ];
+  if (movedTimes > 0)
+    lines.push(
+      `${movedTimes} versions had the time of another one and were moved to the next free microsecond.`,
+    );
   for (const { path, source, target } of factories) {
     const same = source.digest === target.digest;
     lines.push(`${path}: ${same ? "the same on both sides" : "NOT THE SAME"}`);
-    for (const [name, sum] of [["source", source], ["target", target]] as const) {
-      lines.push(`  ${name}  ${sum.links.toLocaleString("en-US")} links, ${sum.versions.toLocaleString("en-US")} versions, sha256 ${sum.digest}`);
+    for (const [name, sum] of [
+      ["source", source],
+      ["target", target],
+    ] as const) {
+      lines.push(
+        `  ${name}  ${sum.links.toLocaleString("en-US")} links, ${sum.versions.toLocaleString("en-US")} versions, sha256 ${sum.digest}`,
+      );
     }
   }
   for (const { link, version } of differences) lines.push(`  differs: ${link} version ${version}`);

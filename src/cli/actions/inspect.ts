@@ -24,26 +24,56 @@ export async function inspect(run: Run, flags: InspectFlags, source = ""): Promi
 async function inspectHere(run: Run, flags: InspectFlags, uri: string): Promise<void> {
   const { inspectFile } = await import("../../offline/inspect.js");
   const { backup, listed } = await inspectFile(uri, flags.backup, run.stops.signal);
-  if (run.json) await finishWith(run, (await import("../../offline/messages.js")).backupMessage(backup));
-  else if (!run.quiet) await run.say(text(backup, listed.flatMap((one) => one.backup ?? [])));
+  if (run.json)
+    await finishWith(run, (await import("../../offline/messages.js")).backupMessage(backup));
+  else if (!run.quiet)
+    await run.say(
+      text(
+        backup,
+        listed.flatMap((one) => one.backup ?? []),
+      ),
+    );
 }
 
 async function inspectByServices(run: Run, flags: InspectFlags, uri: string): Promise<void> {
-  const [{ withFilesOrHost }, { Container }] = await Promise.all([import("../connect/session.js"), import("../../../gen/ts/holdfast/management/v1/management_pb.js")]);
+  const [{ withFilesOrHost }, { Container }] = await Promise.all([
+    import("../connect/session.js"),
+    import("../../../gen/ts/holdfast/management/v1/management_pb.js"),
+  ]);
   await withFilesOrHost(run, flags, async (session) => {
     const { signal } = run.stops;
-    const backup = await session.management.describeBackup({ uri, backupName: flags.backup ?? "" }, { signal });
-    const listed = backup.container === Container.DIRECTORY && !run.json ? await listAllBackups(session, { uri }, signal) : [];
-    await finishWith(run, backup, listed.flatMap((one) => one.backup ?? []));
+    const backup = await session.management.describeBackup(
+      { uri, backupName: flags.backup ?? "" },
+      { signal },
+    );
+    const listed =
+      backup.container === Container.DIRECTORY && !run.json
+        ? await listAllBackups(session, { uri }, signal)
+        : [];
+    await finishWith(
+      run,
+      backup,
+      listed.flatMap((one) => one.backup ?? []),
+    );
   });
 }
 
-async function finishWith(run: Run, backup: BackupDescription, others: BackupDescription[] = []): Promise<void> {
-  const [{ BackupDescriptionSchema }, { shownBackup }] = await Promise.all([import("../../../gen/ts/holdfast/management/v1/management_pb.js"), import("../shown-backup.js")]);
-  await run.finish(BackupDescriptionSchema, backup, () => text(shownBackup(backup), others.map(shownBackup)));
+async function finishWith(
+  run: Run,
+  backup: BackupDescription,
+  others: BackupDescription[] = [],
+): Promise<void> {
+  const [{ BackupDescriptionSchema }, { shownBackup }] = await Promise.all([
+    import("../../../gen/ts/holdfast/management/v1/management_pb.js"),
+    import("../shown-backup.js"),
+  ]);
+  await run.finish(BackupDescriptionSchema, backup, () =>
+    text(shownBackup(backup), others.map(shownBackup)),
+  );
 }
 
-const text = (backup: Shown, others: Shown[]) => [describe(backup), segments(backup), tree(backup, others)].join("\n\n");
+const text = (backup: Shown, others: Shown[]) =>
+  [describe(backup), segments(backup), tree(backup, others)].join("\n\n");
 
 const at = (micros: number) => formatTime(BigInt(micros));
 const exactly = (micros: number) => moment(BigInt(micros));
@@ -53,24 +83,52 @@ function describe(backup: Shown): string {
   const pairs: [string, string][] = [
     ["backup", backup.name],
     ["at", showPlace(backup.uri)],
-    ["made", `${age(BigInt(backup.createTimeMicros), nowMicros())}, ${exactly(backup.createTimeMicros)}`],
+    [
+      "made",
+      `${age(BigInt(backup.createTimeMicros), nowMicros())}, ${exactly(backup.createTimeMicros)}`,
+    ],
     ["by", `Holdfast ${backup.productVersion} on ${backup.hostId}`],
     ["index", `${backup.indexLink} (${backup.indexId})`],
-    ["holds", `${count(backup.documents, "document")} with ${count(backup.versions, "version")}, ${bytes(backup.sizeBytes)}`],
+    [
+      "holds",
+      `${count(backup.documents, "document")} with ${count(backup.versions, "version")}, ${bytes(backup.sizeBytes)}`,
+    ],
     ["all until", exactly(backup.positionMicros)],
     ["restorable from", exactly(window.earliestMicros)],
-    ["restorable to", `${exactly(window.latestMicros)}: ${span(window.latestMicros - window.earliestMicros)}`],
+    [
+      "restorable to",
+      `${exactly(window.latestMicros)}: ${span(window.latestMicros - window.earliestMicros)}`,
+    ],
   ];
-  if (window.boundingLink !== undefined) pairs.push(["bounded by", `pruned versions of ${window.boundingLink}`]);
-  if (window.historyStartMicros > 0) pairs.push(["history began", exactly(window.historyStartMicros)]);
+  if (window.boundingLink !== undefined)
+    pairs.push(["bounded by", `pruned versions of ${window.boundingLink}`]);
+  if (window.historyStartMicros > 0)
+    pairs.push(["history began", exactly(window.historyStartMicros)]);
   pairs.push(["manifest", `sha256 ${backup.manifestSha256}`]);
   return list(pairs);
 }
 
 function segments({ segments }: Shown): string {
-  const columns = [{ head: "SEGMENT" }, { head: "KIND" }, { head: "RECORDS", right: true }, { head: "SIZE", right: true }, { head: "AFTER" }, { head: "UNTIL" }];
+  const columns = [
+    { head: "SEGMENT" },
+    { head: "KIND" },
+    { head: "RECORDS", right: true },
+    { head: "SIZE", right: true },
+    { head: "AFTER" },
+    { head: "UNTIL" },
+  ];
   const time = (micros: number) => (micros === 0 ? "the beginning" : at(micros));
-  return table(columns, segments.map((one) => [one.name, one.kind, number(one.records), bytes(one.sizeBytes), time(one.firstMicros), time(one.lastMicros)]));
+  return table(
+    columns,
+    segments.map((one) => [
+      one.name,
+      one.kind,
+      number(one.records),
+      bytes(one.sizeBytes),
+      time(one.firstMicros),
+      time(one.lastMicros),
+    ]),
+  );
 }
 
 /** The histories that the backups at the place belong to or go on from, each below the one that it was restored from; the backup looked at with its chain. */
@@ -83,20 +141,30 @@ function tree(backup: Shown, found: Shown[]): string {
     const line = [...taken, { lineage }];
     for (const [i, one] of line.entries()) {
       const before = taken[i - 1];
-      lineages.set(one.lineage, before ? { parent: before.lineage, fromMicros: before.positionMicros } : { fromMicros: 0 });
+      lineages.set(
+        one.lineage,
+        before ? { parent: before.lineage, fromMicros: before.positionMicros } : { fromMicros: 0 },
+      );
     }
   }
   const branch = (lineage: string, depth: number): string[] => {
     const indent = "  ".repeat(Math.min(depth, maxDepth));
     const { parent, fromMicros } = lineages.get(lineage) ?? { fromMicros: 0 };
-    const children = [...lineages].filter(([, one]) => one.parent === lineage).map(([name]) => name);
+    const children = [...lineages]
+      .filter(([, one]) => one.parent === lineage)
+      .map(([name]) => name);
     return [
       `${indent}lineage ${printable(lineage)}${parent === undefined ? "" : `, restored from the one above as of ${at(fromMicros)}`}`,
-      ...all.filter((one) => one.lineage === lineage).flatMap((one) => leaf(one, one.name === backup.name, indent)),
+      ...all
+        .filter((one) => one.lineage === lineage)
+        .flatMap((one) => leaf(one, one.name === backup.name, indent)),
       ...children.flatMap((child) => branch(child, depth + 1)),
     ];
   };
-  return [...lineages].filter(([, { parent }]) => parent === undefined).flatMap(([root]) => branch(root, 0)).join("\n");
+  return [...lineages]
+    .filter(([, { parent }]) => parent === undefined)
+    .flatMap(([root]) => branch(root, 0))
+    .join("\n");
 }
 
 /** What is deeper is not moved further to the right. */
@@ -104,5 +172,13 @@ const maxDepth = 8;
 
 function leaf(backup: Shown, open: boolean, indent: string): string[] {
   const line = `${indent}  ${open ? "*" : "-"} ${printable(backup.name)}, until ${at(backup.positionMicros)}`;
-  return open ? [line, ...backup.segments.map((one, depth) => `${indent}    ${"  ".repeat(Math.min(depth, maxDepth))}└ ${one.kind} of ${count(one.records, "record")}`)] : [line];
+  return open
+    ? [
+        line,
+        ...backup.segments.map(
+          (one, depth) =>
+            `${indent}    ${"  ".repeat(Math.min(depth, maxDepth))}└ ${one.kind} of ${count(one.records, "record")}`,
+        ),
+      ]
+    : [line];
 }

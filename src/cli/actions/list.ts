@@ -37,11 +37,25 @@ export async function list(run: Run, flags: ListFlags, root = ""): Promise<numbe
 
 async function listHere(run: Run, flags: ListFlags, uri: string): Promise<Shown[]> {
   const { listFiles } = await import("../../offline/list.js");
-  const progress = flags.digests ? (await import("../output/progress.js")).startProgress(run) : undefined;
-  const onDigestBytes = progress && ((done: number, total: number) => progress.update({ stage: "checking", done, total, unit: "bytes", detail: bytes(done) }));
-  const options = { recursive: flags.recursive, stateDirectory: stateDirectory(process.env), ...(onDigestBytes && { onDigestBytes }) };
+  const progress = flags.digests
+    ? (await import("../output/progress.js")).startProgress(run)
+    : undefined;
+  const onDigestBytes =
+    progress &&
+    ((done: number, total: number) =>
+      progress.update({ stage: "checking", done, total, unit: "bytes", detail: bytes(done) }));
+  const options = {
+    recursive: flags.recursive,
+    stateDirectory: stateDirectory(process.env),
+    ...(onDigestBytes && { onDigestBytes }),
+  };
   const listed = await listFiles(uri, options, run.stops.signal).finally(() => progress?.stop());
-  if (run.json) await finishWith(run, listed.map((await import("../../offline/messages.js")).listedMessage), uri);
+  if (run.json)
+    await finishWith(
+      run,
+      listed.map((await import("../../offline/messages.js")).listedMessage),
+      uri,
+    );
   else if (!run.quiet) await run.say(listText(listed, uri));
   return listed;
 }
@@ -50,14 +64,22 @@ async function listByServices(run: Run, flags: ListFlags, uri: string): Promise<
   const { withFilesOrHost } = await import("../connect/session.js");
   return withFilesOrHost(run, flags, async (session) => {
     const recursive = flags.recursive && uri.startsWith("file:");
-    const backups = await listAllBackups(session, { uri, recursive, checkDigests: flags.digests ?? false }, run.stops.signal);
+    const backups = await listAllBackups(
+      session,
+      { uri, recursive, checkDigests: flags.digests ?? false },
+      run.stops.signal,
+    );
     return finishWith(run, backups, uri);
   });
 }
 
 /** What messages are made of is loaded here: a list for people is over sooner than that. */
 async function finishWith(run: Run, backups: ListedBackup[], uri: string): Promise<Shown[]> {
-  const [{ create }, { BackupState, Container, ListBackupsResponseSchema, VerifyLevel }, { shownBackup }] = await Promise.all([
+  const [
+    { create },
+    { BackupState, Container, ListBackupsResponseSchema, VerifyLevel },
+    { shownBackup },
+  ] = await Promise.all([
     import("@bufbuild/protobuf"),
     import("../../../gen/ts/holdfast/management/v1/management_pb.js"),
     import("../shown-backup.js"),
@@ -67,9 +89,17 @@ async function finishWith(run: Run, backups: ListedBackup[], uri: string): Promi
     state: BackupState[one.state],
     modifiedMicros: Number(one.modifiedMicros),
     ...(backup && { backup: { ...shownBackup(backup), container: Container[backup.container] } }),
-    ...(lastVerification && { lastVerification: { ...lastVerification, level: VerifyLevel[lastVerification.level], timeMicros: Number(lastVerification.timeMicros) } }),
+    ...(lastVerification && {
+      lastVerification: {
+        ...lastVerification,
+        level: VerifyLevel[lastVerification.level],
+        timeMicros: Number(lastVerification.timeMicros),
+      },
+    }),
   }));
-  await run.finish(ListBackupsResponseSchema, create(ListBackupsResponseSchema, { backups }), () => listText(shown, uri));
+  await run.finish(ListBackupsResponseSchema, create(ListBackupsResponseSchema, { backups }), () =>
+    listText(shown, uri),
+  );
   return shown;
 }
 
@@ -77,14 +107,36 @@ function listText(backups: Shown[], uri: string): string {
   if (backups.length === 0) return `There is no backup below ${showPlace(uri)}.`;
   const now = nowMicros();
   const columns = [
-    { head: "STATE" }, { head: "AGE" }, { head: "TYPE" }, { head: "INDEX" }, { head: "DOCUMENTS", right: true }, { head: "SIZE", right: true }, { head: "WINDOW" }, { head: "CHECKED" }, { head: "WHERE" },
+    { head: "STATE" },
+    { head: "AGE" },
+    { head: "TYPE" },
+    { head: "INDEX" },
+    { head: "DOCUMENTS", right: true },
+    { head: "SIZE", right: true },
+    { head: "WINDOW" },
+    { head: "CHECKED" },
+    { head: "WHERE" },
   ];
   const rows = backups.map((one) => {
     const { backup } = one;
-    const figures = backup && [backup.container.toLowerCase(), backup.indexLink, number(backup.documents), bytes(backup.sizeBytes), span(backup.window.latestMicros - backup.window.earliestMicros)];
-    return [one.state === "DAMAGED" ? one.state : one.state.toLowerCase(), ageOf(one, now), ...(figures ?? ["", "", "", "", ""]), checked(one, now), whereOf(one)];
+    const figures = backup && [
+      backup.container.toLowerCase(),
+      backup.indexLink,
+      number(backup.documents),
+      bytes(backup.sizeBytes),
+      span(backup.window.latestMicros - backup.window.earliestMicros),
+    ];
+    return [
+      one.state === "DAMAGED" ? one.state : one.state.toLowerCase(),
+      ageOf(one, now),
+      ...(figures ?? ["", "", "", "", ""]),
+      checked(one, now),
+      whereOf(one),
+    ];
   });
-  const problems = backups.filter(({ problem = "" }) => problem !== "").map((one) => printable(`${whereOf(one)}: ${one.problem}`));
+  const problems = backups
+    .filter(({ problem = "" }) => problem !== "")
+    .map((one) => printable(`${whereOf(one)}: ${one.problem}`));
   return [table(columns, rows), ...(problems.length > 0 ? ["", ...problems] : [])].join("\n");
 }
 

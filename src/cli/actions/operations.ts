@@ -1,5 +1,9 @@
 import { create } from "@bufbuild/protobuf";
-import { ListOperationsResponseSchema, OperationSchema, type Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
+import {
+  ListOperationsResponseSchema,
+  OperationSchema,
+  type Operation,
+} from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { hostErrorOfStatus } from "../../client/host-error.js";
 import { withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
@@ -26,7 +30,9 @@ export async function listOperations(run: Run, flags: ListOperationsFlags): Prom
       pageToken = page.nextPageToken;
     } while (pageToken !== "");
     const answer = create(ListOperationsResponseSchema, { operations: all });
-    await run.finish(ListOperationsResponseSchema, answer, () => (all.length === 0 ? "There are none." : operationTable(all)));
+    await run.finish(ListOperationsResponseSchema, answer, () =>
+      all.length === 0 ? "There are none." : operationTable(all),
+    );
   });
 }
 
@@ -35,24 +41,36 @@ export async function watchOperation(run: Run, flags: HostFlags, name = ""): Pro
   await withHost(run, flags, async (session) => {
     const { signal } = run.stops;
     const found = await session.operations.getOperation({ name: nameOf(name) }, { signal });
-    const operation = found.done ? found : await watchToEnd(session, found.name, signal, startProgress(run));
+    const operation = found.done
+      ? found
+      : await watchToEnd(session, found.name, signal, startProgress(run));
     if (operation.result.case === "error") throw hostErrorOfStatus(operation.result.value);
-    await run.finish(OperationSchema, operation, () => `${operation.name} is done, after ${span(durationOf(operation))}.`);
+    await run.finish(
+      OperationSchema,
+      operation,
+      () => `${operation.name} is done, after ${span(durationOf(operation))}.`,
+    );
   });
 }
 
 export async function cancelOperation(run: Run, flags: HostFlags, name = ""): Promise<void> {
   await withHost(run, flags, async (session) => {
     const full = nameOf(name);
-    const before = await session.operations.getOperation({ name: full }, { signal: run.stops.signal });
+    const before = await session.operations.getOperation(
+      { name: full },
+      { signal: run.stops.signal },
+    );
     if (!before.done) await session.operations.cancelOperation({ name: full });
-    const operation = before.done ? before : await watchToEnd(session, full, run.stops.signal, startProgress(run));
+    const operation = before.done
+      ? before
+      : await watchToEnd(session, full, run.stops.signal, startProgress(run));
     await run.finish(OperationSchema, operation, () => cancelled(operation, before.done));
   });
 }
 
 function cancelled({ name, result }: Operation, wasDone: boolean): string {
   if (wasDone) return `${name} was done before; nothing was changed.`;
-  if (result.case !== "error") return `${name} was finished before it could be cancelled: all of its work is done.`;
+  if (result.case !== "error")
+    return `${name} was finished before it could be cancelled: all of its work is done.`;
   return `${name} has ended: ${result.value.message}`;
 }

@@ -1,4 +1,8 @@
-import { BackupState, PruneBackupsResponseSchema, type PruneBackupsResponse } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  BackupState,
+  PruneBackupsResponseSchema,
+  type PruneBackupsResponse,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { create } from "@bufbuild/protobuf";
 import { HostError } from "../../errors.js";
 import { confirm, declined } from "../confirm.js";
@@ -20,33 +24,84 @@ export interface PruneFlags extends HostFlags {
 }
 
 /** holdfast prune: shows what would go, asks, and removes it. */
-export async function prune(run: Run, flags: PruneFlags, destination = "", ...given: (string | undefined)[]): Promise<number | void> {
+export async function prune(
+  run: Run,
+  flags: PruneFlags,
+  destination = "",
+  ...given: (string | undefined)[]
+): Promise<number | void> {
   const uri = placeUri(destination);
-  const rule = ruleOf(flags, given.filter((name) => name !== undefined));
+  const rule = ruleOf(
+    flags,
+    given.filter((name) => name !== undefined),
+  );
   return withHost<number | void>(run, flags, async (session) => {
     const { signal } = run.stops;
     const listed = await listAllBackups(session, { uri }, signal);
-    const candidates = listed.map(({ name, state, backup }) => ({ name, complete: state === BackupState.COMPLETE, createTimeMicros: backup?.createTimeMicros ?? 0n, indexId: backup?.indexId ?? "" }));
+    const candidates = listed.map(({ name, state, backup }) => ({
+      name,
+      complete: state === BackupState.COMPLETE,
+      createTimeMicros: backup?.createTimeMicros ?? 0n,
+      indexId: backup?.indexId ?? "",
+    }));
     const chosen = namesToPrune(candidates, rule);
-    if (chosen.length === 0) return run.finish(PruneBackupsResponseSchema, create(PruneBackupsResponseSchema), () => "No backup is to be removed. Nothing was removed.");
-    const plan = await session.management.pruneBackups({ uri, names: chosen, validateOnly: true }, { signal });
-    if (flags.dryRun) return run.finish(PruneBackupsResponseSchema, plan, () => [...removed(plan), `Nothing was removed. ${sums(plan)} would go from ${showPlace(uri)}.`].join("\n"));
-    if (!flags.yes) await run.say([...removed(plan), `${sums(plan)} would go from ${showPlace(uri)}, and nothing brings them back.`].join("\n"));
+    if (chosen.length === 0)
+      return run.finish(
+        PruneBackupsResponseSchema,
+        create(PruneBackupsResponseSchema),
+        () => "No backup is to be removed. Nothing was removed.",
+      );
+    const plan = await session.management.pruneBackups(
+      { uri, names: chosen, validateOnly: true },
+      { signal },
+    );
+    if (flags.dryRun)
+      return run.finish(PruneBackupsResponseSchema, plan, () =>
+        [
+          ...removed(plan),
+          `Nothing was removed. ${sums(plan)} would go from ${showPlace(uri)}.`,
+        ].join("\n"),
+      );
+    if (!flags.yes)
+      await run.say(
+        [
+          ...removed(plan),
+          `${sums(plan)} would go from ${showPlace(uri)}, and nothing brings them back.`,
+        ].join("\n"),
+      );
     if (!(await confirm(run, "Remove them?", flags.yes))) return declined(run);
     signal.throwIfAborted();
-    const result = await session.management.pruneBackups({ uri, names: chosen, requestId: flags.requestId ?? "" });
-    await run.finish(PruneBackupsResponseSchema, result, () => [...removed(result), `Removed ${sums(result)} from ${showPlace(uri)}.`].join("\n"));
+    const result = await session.management.pruneBackups({
+      uri,
+      names: chosen,
+      requestId: flags.requestId ?? "",
+    });
+    await run.finish(PruneBackupsResponseSchema, result, () =>
+      [...removed(result), `Removed ${sums(result)} from ${showPlace(uri)}.`].join("\n"),
+    );
   });
 }
 
 function ruleOf({ keep, olderThan }: PruneFlags, names: string[]) {
-  if (keep !== undefined && !/^[1-9]\d{0,5}$/.test(keep)) throw new HostError("REQUEST_INVALID", "--keep takes a whole number from 1.");
-  const rule = { names, ...(keep !== undefined && { keep: Number(keep) }), ...(olderThan !== undefined && { olderThanMicros: parseAge(olderThan, nowMicros()) }) };
+  if (keep !== undefined && !/^[1-9]\d{0,5}$/.test(keep))
+    throw new HostError("REQUEST_INVALID", "--keep takes a whole number from 1.");
+  const rule = {
+    names,
+    ...(keep !== undefined && { keep: Number(keep) }),
+    ...(olderThan !== undefined && { olderThanMicros: parseAge(olderThan, nowMicros()) }),
+  };
   // Before a host is asked for anything.
   namesToPrune([], rule);
   return rule;
 }
 
-const removed = ({ removedBackups, removedFiles }: PruneBackupsResponse) => [...removedBackups.map((name) => `backup ${name}`), ...removedFiles.filter((name) => !removedBackups.includes(name)).map((name) => `  file ${name}`)];
+const removed = ({ removedBackups, removedFiles }: PruneBackupsResponse) => [
+  ...removedBackups.map((name) => `backup ${name}`),
+  ...removedFiles.filter((name) => !removedBackups.includes(name)).map((name) => `  file ${name}`),
+];
 
-const sums = ({ removedBackups, removedFiles, freedBytes }: PruneBackupsResponse) => `${count(removedBackups.length, "backup")} with ${count(removedFiles.length, "file")}, ${bytes(freedBytes)},`.replace(/,$/, "");
+const sums = ({ removedBackups, removedFiles, freedBytes }: PruneBackupsResponse) =>
+  `${count(removedBackups.length, "backup")} with ${count(removedFiles.length, "file")}, ${bytes(freedBytes)},`.replace(
+    /,$/,
+    "",
+  );

@@ -1,9 +1,23 @@
 import { resolve } from "node:path";
-import { RestoreResultSchema, type DescribeMomentResponse, type BackupDescription, type Index, type RestorePlan, type RestoreResult } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  RestoreResultSchema,
+  type DescribeMomentResponse,
+  type BackupDescription,
+  type Index,
+  type RestorePlan,
+  type RestoreResult,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { HostError } from "../../errors.js";
 import { confirm, declined } from "../confirm.js";
-import { isOfOtherIndexes, unless, unlessForbidden, withFiles, withHost, type Session } from "../connect/session.js";
+import {
+  isOfOtherIndexes,
+  unless,
+  unlessForbidden,
+  withFiles,
+  withHost,
+  type Session,
+} from "../connect/session.js";
 import type { OperationFlags, SelectionFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
 import { outcomeOf, runOperation } from "../operation.js";
@@ -34,21 +48,32 @@ export interface RestoreFlags extends OperationFlags, SelectionFlags {
 const durableIndex = "/core/document-index";
 
 /** holdfast restore: shows what would be replaced, asks, and restores. */
-export async function restore(run: Run, flags: RestoreFlags, source = ""): Promise<number | undefined> {
+export async function restore(
+  run: Run,
+  flags: RestoreFlags,
+  source = "",
+): Promise<number | undefined> {
   const request = requestOf(flags, source);
-  const fixed = { ...(request.targetTimeMicros !== undefined && { "--at": request.targetTimeMicros.toString() }) };
+  const fixed = {
+    ...(request.targetTimeMicros !== undefined && { "--at": request.targetTimeMicros.toString() }),
+  };
   const work = async (session: Session): Promise<number | undefined> => {
     if (flags.dryRun) {
       await dryRun(run, flags, session, request);
       return undefined;
     }
-    const wanted = request.selection ? !flags.yes && (await previewSelection(run, session, request)) : await unlessForbidden(session, flags.yes, previewWhole(run, flags, session, request));
+    const wanted = request.selection
+      ? !flags.yes && (await previewSelection(run, session, request))
+      : await unlessForbidden(session, flags.yes, previewWhole(run, flags, session, request));
     if (wanted && !(await confirm(run, "Restore?", flags.yes, fixed))) return declined(run);
     run.stops.signal.throwIfAborted();
     const operation = await runOperation(run, flags, session, {
       begin: () => session.management.restore({ ...request, requestId: flags.requestId ?? "" }),
       left: request.selection
-        ? { now: "Documents that were put back before stay so; all others are as they were.", again: "The same command goes on." }
+        ? {
+            now: "Documents that were put back before stay so; all others are as they were.",
+            again: "The same command goes on.",
+          }
         : { now: "The index is as it was before.", again: "The same command restores it." },
     });
     if (operation === undefined) return undefined;
@@ -57,8 +82,16 @@ export async function restore(run: Run, flags: RestoreFlags, source = ""): Promi
     return undefined;
   };
   if (flags.dataDir === undefined) return withHost(run, flags, work);
-  if (flags.detach) throw new HostError("REQUEST_INVALID", "--detach needs a host that goes on with the work; --data-dir restores in this process.");
-  if (flags.dataDir.trim() === "") throw new HostError("REQUEST_INVALID", "--data-dir is empty: name the directory that is to be made.");
+  if (flags.detach)
+    throw new HostError(
+      "REQUEST_INVALID",
+      "--detach needs a host that goes on with the work; --data-dir restores in this process.",
+    );
+  if (flags.dataDir.trim() === "")
+    throw new HostError(
+      "REQUEST_INVALID",
+      "--data-dir is empty: name the directory that is to be made.",
+    );
   return withFiles(run, work, resolve(flags.dataDir));
 }
 
@@ -66,7 +99,11 @@ type Request = ReturnType<typeof requestOf>;
 
 function requestOf(flags: RestoreFlags, source: string) {
   const selection = selectionOf(flags);
-  if (flags.deleteOthers && !selection) throw new HostError("REQUEST_INVALID", "--delete-others goes with --prefix, --kind or --link: a restore without them replaces everything anyway.");
+  if (flags.deleteOthers && !selection)
+    throw new HostError(
+      "REQUEST_INVALID",
+      "--delete-others goes with --prefix, --kind or --link: a restore without them replaces everything anyway.",
+    );
   const now = nowMicros();
   return {
     source: placeUri(source),
@@ -80,7 +117,11 @@ function requestOf(flags: RestoreFlags, source: string) {
   };
 }
 
-async function validate(run: Run, session: Session, request: Request): Promise<{ operation: Operation; result: RestoreResult } | undefined> {
+async function validate(
+  run: Run,
+  session: Session,
+  request: Request,
+): Promise<{ operation: Operation; result: RestoreResult } | undefined> {
   const operation = await runOperation(run, {}, session, {
     begin: () => session.management.restore({ ...request, validateOnly: true }),
     left: { now: "Nothing was begun.", again: "" },
@@ -88,13 +129,28 @@ async function validate(run: Run, session: Session, request: Request): Promise<{
   return operation && { operation, result: outcomeOf(operation, RestoreResultSchema) };
 }
 
-async function dryRun(run: Run, flags: RestoreFlags, session: Session, request: Request): Promise<void> {
+async function dryRun(
+  run: Run,
+  flags: RestoreFlags,
+  session: Session,
+  request: Request,
+): Promise<void> {
   const validated = await validate(run, session, request);
   if (!validated) return;
   const { result } = validated;
   const nearest = flags.at === undefined || run.json ? "" : await momentText(run, session, request);
   await run.finish(RestoreResultSchema, result, () =>
-    [nearest, "Nothing was done.", result.selection ? selectionText(result.selection, "would be") : result.plan ? planText(result.plan, request) : "The request is good."].filter((part) => part !== "").join("\n"),
+    [
+      nearest,
+      "Nothing was done.",
+      result.selection
+        ? selectionText(result.selection, "would be")
+        : result.plan
+          ? planText(result.plan, request)
+          : "The request is good.",
+    ]
+      .filter((part) => part !== "")
+      .join("\n"),
   );
 }
 
@@ -102,74 +158,147 @@ async function dryRun(run: Run, flags: RestoreFlags, session: Session, request: 
 async function previewSelection(run: Run, session: Session, request: Request): Promise<boolean> {
   const selection = (await validate(run, session, request))?.result.selection;
   if (!selection) return true;
-  if (request.targetTimeMicros !== undefined) await run.say(await momentText(run, session, request));
+  if (request.targetTimeMicros !== undefined)
+    await run.say(await momentText(run, session, request));
   await run.say(selectionText(selection, "would be"));
   return selection.replaced + selection.deleted > 0n;
 }
 
 /** Shows what a restore would replace; whether there is anything. */
-async function previewWhole(run: Run, flags: RestoreFlags, session: Session, request: Request): Promise<boolean> {
+async function previewWhole(
+  run: Run,
+  flags: RestoreFlags,
+  session: Session,
+  request: Request,
+): Promise<boolean> {
   const { signal } = run.stops;
   if (session.offline) {
     // The data directory is empty, or the session would not have been opened.
-    if (flags.at !== undefined && !run.json && !run.quiet) await run.say(await momentText(run, session, request));
+    if (flags.at !== undefined && !run.json && !run.quiet)
+      await run.say(await momentText(run, session, request));
     return false;
   }
   const host = await session.management.getHost({}, { signal });
   const link = request.indexLink || durableIndex;
   const index = host.indexes.find((one) => one.link === link);
-  if (!index) throw new HostError("INDEX_NOT_FOUND", `The host has no index ${link}; it has ${host.indexes.map((one) => one.link).join(", ")}.`);
+  if (!index)
+    throw new HostError(
+      "INDEX_NOT_FOUND",
+      `The host has no index ${link}; it has ${host.indexes.map((one) => one.link).join(", ")}.`,
+    );
   // What is not a file is only looked at by the restore itself.
-  const backup = request.source.startsWith("file:") ? await backupOf(run, session, request, link) : undefined;
+  const backup = request.source.startsWith("file:")
+    ? await backupOf(run, session, request, link)
+    : undefined;
   const { window } = backup ?? {};
   const at = request.targetTimeMicros;
   // Refused by the restore, in its own words: nothing to ask about.
-  if (at !== undefined && window && (at < window.earliestMicros || at > window.latestMicros)) return false;
+  if (at !== undefined && window && (at < window.earliestMicros || at > window.latestMicros))
+    return false;
   if (run.json || run.quiet) return index.documents > 0n;
   if (flags.at !== undefined) await run.say(await momentText(run, session, request));
   const until = request.targetTimeMicros ?? backup?.positionMicros;
-  const leftOut = until !== undefined && index.positionMicros > until ? await versionsAfter(run, session, link, until) : undefined;
+  const leftOut =
+    until !== undefined && index.positionMicros > until
+      ? await versionsAfter(run, session, link, until)
+      : undefined;
   await run.say(wholeText(index, backup, until, leftOut, request));
   return index.documents > 0n;
 }
 
 /** The backup that the restore will take: several indexes may be backed up to one place. */
-async function backupOf({ stops: { signal } }: Run, session: Session, { source, backupName }: Request, link: string): Promise<BackupDescription | undefined> {
+async function backupOf(
+  { stops: { signal } }: Run,
+  session: Session,
+  { source, backupName }: Request,
+  link: string,
+): Promise<BackupDescription | undefined> {
   // A token for some indexes may restore, but not look into a place where others' backups may lie.
-  const backup = await unless(session, session.management.describeBackup({ uri: source, backupName }, { signal }), isOfOtherIndexes);
+  const backup = await unless(
+    session,
+    session.management.describeBackup({ uri: source, backupName }, { signal }),
+    isOfOtherIndexes,
+  );
   if (backup === undefined || backup.indexLink === link || backupName !== "") return backup;
-  return (await listAllBackups(session, { uri: source }, signal)).find((one) => one.backup?.indexLink === link)?.backup ?? backup;
+  return (
+    (await listAllBackups(session, { uri: source }, signal)).find(
+      (one) => one.backup?.indexLink === link,
+    )?.backup ?? backup
+  );
 }
 
 /** How many versions the index has after a time; undefined where it no longer knows. */
-async function versionsAfter(run: Run, session: Session, indexLink: string, targetTimeMicros: bigint): Promise<bigint | undefined> {
-  const described = session.management.describeMoment({ moment: { indexLink, targetTimeMicros } }, { signal: run.stops.signal });
-  return (await unless(session, described, ({ reason }) => reason === "TARGET_TIME_OUT_OF_RANGE" || reason === "NOT_SUPPORTED"))?.versionsAfter;
+async function versionsAfter(
+  run: Run,
+  session: Session,
+  indexLink: string,
+  targetTimeMicros: bigint,
+): Promise<bigint | undefined> {
+  const described = session.management.describeMoment(
+    { moment: { indexLink, targetTimeMicros } },
+    { signal: run.stops.signal },
+  );
+  return (
+    await unless(
+      session,
+      described,
+      ({ reason }) => reason === "TARGET_TIME_OUT_OF_RANGE" || reason === "NOT_SUPPORTED",
+    )
+  )?.versionsAfter;
 }
 
-function wholeText(index: Index, backup: BackupDescription | undefined, until: bigint | undefined, leftOut: bigint | undefined, request: Request): string {
+function wholeText(
+  index: Index,
+  backup: BackupDescription | undefined,
+  until: bigint | undefined,
+  leftOut: bigint | undefined,
+  request: Request,
+): string {
   const now = nowMicros();
   const comes = backup
     ? `${broughtText(backup, request)}, ${bytes(backup.sizeBytes)}, made ${age(backup.createTimeMicros, now)}: ${backup.name}`
     : `the backup at ${showPlace(request.source)}, which is looked at when it is restored`;
   const lines: [string, string][] = [
     ["index", index.link],
-    ["has now", `${count(index.documents, "document")} with ${count(index.versions, "version")}, last changed ${age(index.positionMicros, now)}: ${moment(index.positionMicros)}`],
+    [
+      "has now",
+      `${count(index.documents, "document")} with ${count(index.versions, "version")}, last changed ${age(index.positionMicros, now)}: ${moment(index.positionMicros)}`,
+    ],
     ["comes back", comes],
   ];
   if (until !== undefined) lines.push(["until", moment(until)]);
   if (until !== undefined && index.positionMicros > until) {
-    lines.push(["left out", `${leftOut === undefined ? "the versions" : count(leftOut, "version")} of now that came after that, over ${span(index.positionMicros - until)}`]);
+    lines.push([
+      "left out",
+      `${leftOut === undefined ? "the versions" : count(leftOut, "version")} of now that came after that, over ${span(index.positionMicros - until)}`,
+    ]);
   }
-  if (index.documents > 0n) lines.push(["the index as it is", "is kept: holdfast undo goes back to it"]);
-  return [list(lines), clockWarning(index.link, index.positionMicros, now)].filter((part) => part !== "").join("\n");
+  if (index.documents > 0n)
+    lines.push(["the index as it is", "is kept: holdfast undo goes back to it"]);
+  return [list(lines), clockWarning(index.link, index.positionMicros, now)]
+    .filter((part) => part !== "")
+    .join("\n");
 }
 
 /** The versions next to the moment, and how many come after it. */
-async function momentText(run: Run, session: Session, { source, backupName, targetTimeMicros, bearer }: Request): Promise<string> {
+async function momentText(
+  run: Run,
+  session: Session,
+  { source, backupName, targetTimeMicros, bearer }: Request,
+): Promise<string> {
   let found: DescribeMomentResponse;
   try {
-    found = await session.management.describeMoment({ moment: { uri: source, backupName, bearer, ...(targetTimeMicros !== undefined && { targetTimeMicros }) } }, { signal: run.stops.signal });
+    found = await session.management.describeMoment(
+      {
+        moment: {
+          uri: source,
+          backupName,
+          bearer,
+          ...(targetTimeMicros !== undefined && { targetTimeMicros }),
+        },
+      },
+      { signal: run.stops.signal },
+    );
   } catch (thrown) {
     const error = await session.explain(thrown);
     if (error.reason === "NOT_SUPPORTED") return "";
@@ -177,11 +306,34 @@ async function momentText(run: Run, session: Session, { source, backupName, targ
   }
   const at = targetTimeMicros ?? 0n;
   const rows = [
-    ...found.before.toReversed().map((one) => ["stays", formatTime(one.timeMicros), one.timeMicros.toString(), one.action, one.selfLink, String(one.version)]),
+    ...found.before
+      .toReversed()
+      .map((one) => [
+        "stays",
+        formatTime(one.timeMicros),
+        one.timeMicros.toString(),
+        one.action,
+        one.selfLink,
+        String(one.version),
+      ]),
     ["-->", formatTime(at), at.toString(), "", "the moment", ""],
-    ...found.after.map((one) => ["goes", formatTime(one.timeMicros), one.timeMicros.toString(), one.action, one.selfLink, String(one.version)]),
+    ...found.after.map((one) => [
+      "goes",
+      formatTime(one.timeMicros),
+      one.timeMicros.toString(),
+      one.action,
+      one.selfLink,
+      String(one.version),
+    ]),
   ];
-  const columns = [{ head: "THEN" }, { head: "TIME" }, { head: "MICROS" }, { head: "ACTION" }, { head: "DOCUMENT" }, { head: "VERSION", right: true }];
+  const columns = [
+    { head: "THEN" },
+    { head: "TIME" },
+    { head: "MICROS" },
+    { head: "ACTION" },
+    { head: "DOCUMENT" },
+    { head: "VERSION", right: true },
+  ];
   return `${table(columns, rows)}\n${count(found.versionsAfter, "version")} of the backup ${found.versionsAfter === 1n ? "is" : "are"} after that moment and left out.\n`;
 }
 
@@ -190,29 +342,54 @@ function planText(plan: RestorePlan, request: Request): string {
   const { source } = request;
   const lines: [string, string][] = [
     ["from", backup ? `${showPlace(backup.uri)}, ${backup.name}` : showPlace(source)],
-    ["would replace", `${count(plan.currentDocuments, "document")} with ${count(plan.currentVersions, "version")}, last changed ${moment(plan.currentPositionMicros)}`],
+    [
+      "would replace",
+      `${count(plan.currentDocuments, "document")} with ${count(plan.currentVersions, "version")}, last changed ${moment(plan.currentPositionMicros)}`,
+    ],
     ["would bring", backup ? broughtText(backup, request) : "not known"],
-    ["would leave out", plan.versionsLeftOut === undefined ? "all versions of now: the backup is of another history" : `${count(plan.versionsLeftOut, "version")} of now`],
+    [
+      "would leave out",
+      plan.versionsLeftOut === undefined
+        ? "all versions of now: the backup is of another history"
+        : `${count(plan.versionsLeftOut, "version")} of now`,
+    ],
     ["takes", `${bytes(plan.neededBytes)} beside the index; ${bytes(plan.freeBytes)} are free`],
-    ["takes about", plan.expectedMicros === undefined ? "not known: nothing was restored yet" : span(plan.expectedMicros)],
+    [
+      "takes about",
+      plan.expectedMicros === undefined
+        ? "not known: nothing was restored yet"
+        : span(plan.expectedMicros),
+    ],
   ];
-  return [list(lines), clockWarning("the index", plan.currentPositionMicros, nowMicros())].filter((part) => part !== "").join("\n");
+  return [list(lines), clockWarning("the index", plan.currentPositionMicros, nowMicros())]
+    .filter((part) => part !== "")
+    .join("\n");
 }
 
 /** A moment within a backup has less than all of it; how much is known when it is restored. */
-function broughtText(backup: BackupDescription, { targetTimeMicros }: Pick<Request, "targetTimeMicros">): string {
+function broughtText(
+  backup: BackupDescription,
+  { targetTimeMicros }: Pick<Request, "targetTimeMicros">,
+): string {
   const versions = count(backup.versions, "version");
-  if (targetTimeMicros === undefined) return `${count(backup.documents, "document")} with ${versions}`;
+  if (targetTimeMicros === undefined)
+    return `${count(backup.documents, "document")} with ${versions}`;
   return `what there was at ${formatTime(targetTimeMicros)}, out of ${versions}`;
 }
 
 function resultText(operation: Operation, result: RestoreResult, flags: RestoreFlags): string {
-  if (result.selection) return [selectionText(result.selection, "were"), ...warningsOf(result.warnings)].join("\n");
-  const lines: [string, string][] = [["until", moment(result.targetTimeMicros ?? result.positionMicros)], ["lineage", result.lineage]];
+  if (result.selection)
+    return [selectionText(result.selection, "were"), ...warningsOf(result.warnings)].join("\n");
+  const lines: [string, string][] = [
+    ["until", moment(result.targetTimeMicros ?? result.positionMicros)],
+    ["lineage", result.lineage],
+  ];
   return [
     `Restored ${count(result.documents, "document")} with ${count(result.versions, "version")} into ${result.indexLink} in ${span(durationOf(operation))}.`,
     list(lines),
     ...warningsOf(result.warnings),
-    flags.dataDir === undefined ? "Was it a mistake? holdfast undo" : `Start a host on it: holdfast serve --data-dir ${flags.dataDir}`,
+    flags.dataDir === undefined
+      ? "Was it a mistake? holdfast undo"
+      : `Start a host on it: holdfast serve --data-dir ${flags.dataDir}`,
   ].join("\n");
 }

@@ -9,11 +9,14 @@ export function selectionText(result: SelectionResult, verb: "were" | "would be"
     `${number(result.replaced)} replaced`,
     `${number(result.deleted)} deleted`,
     `${number(result.unchanged)} the same already`,
-    ...(result.left > 0n ? [`${number(result.left)} that the backup has not stay as they are`] : []),
+    ...(result.left > 0n
+      ? [`${number(result.left)} that the backup has not stay as they are`]
+      : []),
   ];
   const changed = result.created + result.replaced + result.deleted;
   const shown = BigInt(result.differences.length);
-  if (changed + result.unchanged + result.left === 0n) return "No document of the backup, and none of the index, is what --prefix, --kind and --link name: nothing to put back. See what the backup has: holdfast export PATH --prefix /";
+  if (changed + result.unchanged + result.left === 0n)
+    return "No document of the backup, and none of the index, is what --prefix, --kind and --link name: nothing to put back. See what the backup has: holdfast export PATH --prefix /";
   return [
     ...result.differences.map(differenceLine),
     ...(shown > 0n && changed > shown ? [`... and ${number(changed - shown)} more`] : []),

@@ -23,10 +23,21 @@ export async function serve(flags: SettingFlags, quiet: boolean): Promise<void> 
     log: logger,
   });
   const { id, dataDirectory, backupRoots } = host;
-  logger.info({ version: productVersion, id, http: httpAddress(host), grpc: grpcAddress(host), dataDirectory, backupRoots }, "started");
+  logger.info(
+    {
+      version: productVersion,
+      id,
+      http: httpAddress(host),
+      grpc: grpcAddress(host),
+      dataDirectory,
+      backupRoots,
+    },
+    "started",
+  );
   if (!quiet) process.stdout.write(greeting(host, config.tokens !== undefined));
   const signal = await Promise.race([stop, host.closed]);
-  if (signal !== undefined) logger.info({ signal }, "stopping: requests in flight and copies under way are finished first");
+  if (signal !== undefined)
+    logger.info({ signal }, "stopping: requests in flight and copies under way are finished first");
   stopReloading();
   await host.close();
   logger.info({}, "stopped");
@@ -45,7 +56,10 @@ function signalled(): Promise<string> {
         if (asked !== undefined) process.exit(130);
         asked = { signal, ms: performance.now() };
         // A file system that does not answer holds threads that an exit would wait for.
-        setTimeout(() => process.kill(process.pid, "SIGKILL"), limits.shutdownMs + limits.shutdownGraceMs).unref();
+        setTimeout(
+          () => process.kill(process.pid, "SIGKILL"),
+          limits.shutdownMs + limits.shutdownGraceMs,
+        ).unref();
         resolve(signal);
       });
     }
@@ -54,7 +68,10 @@ function signalled(): Promise<string> {
 
 function greeting(host: Host, withTokens: boolean): string {
   const http = httpAddress(host);
-  const roots = host.backupRoots.length > 0 ? host.backupRoots.join(", ") : "anywhere this user may write (limit it with --backup-root)";
+  const roots =
+    host.backupRoots.length > 0
+      ? host.backupRoots.join(", ")
+      : "anywhere this user may write (limit it with --backup-root)";
   return [
     `Holdfast is ready.`,
     `  HTTP     ${http}`,
@@ -67,6 +84,7 @@ function greeting(host: Host, withTokens: boolean): string {
   ].join("\n");
 }
 
-const httpAddress = ({ tls, httpAddress: { host, port } }: Host) => `http${tls ? "s" : ""}://${bracket(host)}:${port}`;
+const httpAddress = ({ tls, httpAddress: { host, port } }: Host) =>
+  `http${tls ? "s" : ""}://${bracket(host)}:${port}`;
 const grpcAddress = ({ grpcAddress: { host, port } }: Host) => `${bracket(host)}:${port}`;
 const bracket = (host: string) => (host.includes(":") ? `[${host}]` : host);

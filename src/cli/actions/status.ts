@@ -1,4 +1,14 @@
-import { BackupResultSchema, HostSchema, OperationKind, RestoreResultSchema, OperationMetadataSchema, AutoBackupState, type BackupRecord, type Host, type Index } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  BackupResultSchema,
+  HostSchema,
+  OperationKind,
+  RestoreResultSchema,
+  OperationMetadataSchema,
+  AutoBackupState,
+  type BackupRecord,
+  type Host,
+  type Index,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { hostErrorOfStatus, unpack } from "../../client/host-error.js";
 import { isOfOtherIndexes, unless, withHost } from "../connect/session.js";
@@ -18,11 +28,17 @@ export async function status(run: Run, flags: HostFlags): Promise<number> {
     const { management, operations } = session;
     const { signal } = run.stops;
     const host = await management.getHost({}, { signal });
-    const listed = await unless(session, operations.listOperations({ filter: "" }, { signal }), isOfOtherIndexes);
+    const listed = await unless(
+      session,
+      operations.listOperations({ filter: "" }, { signal }),
+      isOfOtherIndexes,
+    );
     const running = listed?.operations.filter(({ done }) => !done);
     await run.finish(HostSchema, host, () => describe(host, running));
     // Health has a problem where it is bad; a host that cannot tell yet has none.
-    return host.backupProblem === "" && host.indexes.every(({ problem }) => problem === "") ? 0 : unhealthy;
+    return host.backupProblem === "" && host.indexes.every(({ problem }) => problem === "")
+      ? 0
+      : unhealthy;
   });
 }
 
@@ -35,16 +51,25 @@ function describe(host: Host, running: Operation[] | undefined): string {
       ["started", `${age(host.startTimeMicros, now)}, ${moment(host.startTimeMicros)}`],
       ["HTTP", host.httpAddress],
       ["gRPC", host.grpcAddress],
-      ["data", `${host.dataDirectory}${host.freeBytes > 0n ? `, ${bytes(host.freeBytes)} free` : ""}`],
+      [
+        "data",
+        `${host.dataDirectory}${host.freeBytes > 0n ? `, ${bytes(host.freeBytes)} free` : ""}`,
+      ],
       ["backup roots", host.backupRoots.join(", ") || "anywhere"],
       ["automatic backups", autoBackup(host, now)],
       ["health of backups", host.backupProblem === "" ? "good" : `BAD: ${host.backupProblem}`],
     ]),
     indexes(host.indexes, now),
-    ...host.indexes.flatMap(({ link, problem }) => (problem === "" ? [] : [`DAMAGED: ${link}. ${problem}`])),
+    ...host.indexes.flatMap(({ link, problem }) =>
+      problem === "" ? [] : [`DAMAGED: ${link}. ${problem}`],
+    ),
     ...host.indexes.map(({ link, positionMicros }) => clockWarning(link, positionMicros, now)),
     backups(host.backups, now),
-    running === undefined ? "" : running.length === 0 ? "No operation runs." : operationTable(running),
+    running === undefined
+      ? ""
+      : running.length === 0
+        ? "No operation runs."
+        : operationTable(running),
   ];
   return parts.filter((part) => part !== "").join("\n\n");
 }
@@ -52,25 +77,61 @@ function describe(host: Host, running: Operation[] | undefined): string {
 function autoBackup({ autoBackup }: Host, now: bigint): string {
   if (!autoBackup?.enabled) return "off";
   const state = AutoBackupState[autoBackup.state].toLowerCase();
-  const last = autoBackup.lastSuccessMicros > 0n ? `, last one ${age(autoBackup.lastSuccessMicros, now)}` : "";
-  const failed = autoBackup.lastError === "" ? "" : `, FAILED ${autoBackup.failuresInARow} times: ${autoBackup.lastError}`;
+  const last =
+    autoBackup.lastSuccessMicros > 0n ? `, last one ${age(autoBackup.lastSuccessMicros, now)}` : "";
+  const failed =
+    autoBackup.lastError === ""
+      ? ""
+      : `, FAILED ${autoBackup.failuresInARow} times: ${autoBackup.lastError}`;
   return `${state}, to ${autoBackup.directory}${last}${failed}`;
 }
 
 function indexes(all: Index[], now: bigint): string {
-  const columns = [{ head: "INDEX" }, { head: "DOCUMENTS", right: true }, { head: "VERSIONS", right: true }, { head: "SIZE", right: true }, { head: "LAST CHANGE" }];
-  return table(columns, all.map((one) => [one.link, number(one.documents), number(one.versions), one.inMemory ? "in memory" : bytes(one.sizeBytes), age(one.positionMicros, now)]));
+  const columns = [
+    { head: "INDEX" },
+    { head: "DOCUMENTS", right: true },
+    { head: "VERSIONS", right: true },
+    { head: "SIZE", right: true },
+    { head: "LAST CHANGE" },
+  ];
+  return table(
+    columns,
+    all.map((one) => [
+      one.link,
+      number(one.documents),
+      number(one.versions),
+      one.inMemory ? "in memory" : bytes(one.sizeBytes),
+      age(one.positionMicros, now),
+    ]),
+  );
 }
 
 function backups(all: BackupRecord[], now: bigint): string {
   if (all.length === 0) return "No backup is remembered.";
-  const columns = [{ head: "BACKUPS OF" }, { head: "TO" }, { head: "LAST GOOD" }, { head: "SIZE", right: true }, { head: "PROBLEM" }];
-  return table(columns, all.map((one) => [one.indexLink, showPlace(one.destination), age(one.lastSuccessMicros, now), bytes(one.sizeBytes), one.lastError]));
+  const columns = [
+    { head: "BACKUPS OF" },
+    { head: "TO" },
+    { head: "LAST GOOD" },
+    { head: "SIZE", right: true },
+    { head: "PROBLEM" },
+  ];
+  return table(
+    columns,
+    all.map((one) => [
+      one.indexLink,
+      showPlace(one.destination),
+      age(one.lastSuccessMicros, now),
+      bytes(one.sizeBytes),
+      one.lastError,
+    ]),
+  );
 }
 
 function wasDryRun({ result }: Operation): boolean {
   if (result.case !== "response") return false;
-  return [BackupResultSchema, RestoreResultSchema].some((schema) => unpack(result.value, schema)?.plan !== undefined);
+  return [BackupResultSchema, RestoreResultSchema].some(
+    (schema) => unpack(result.value, schema)?.plan !== undefined,
+  );
 }
 
 function stateOf({ done, result }: Operation): string {
@@ -82,13 +143,39 @@ function stateOf({ done, result }: Operation): string {
 /** Operations as a table, the newest first as the host has them. */
 export function operationTable(all: Operation[]): string {
   const now = nowMicros();
-  const columns = [{ head: "OPERATION" }, { head: "KIND" }, { head: "STATE" }, { head: "BEGAN" }, { head: "INDEX" }, { head: "AT" }, { head: "PROGRESS" }];
-  return table(columns, all.map((one) => {
-    const metadata = unpack(one.metadata, OperationMetadataSchema);
-    const state = stateOf(one);
-    if (!metadata) return [one.name, "", state, "", "", "", ""];
-    const { stage, detail } = progressOf(metadata);
-    const progress = one.result.case === "error" ? one.result.value.message : wasDryRun(one) ? "only looked at: nothing was done" : one.done ? count(metadata.documentsDone, "record") : `${stage} ${detail}`;
-    return [one.name, OperationKind[metadata.kind].toLowerCase(), state, age(metadata.startTimeMicros, now), metadata.indexLink, showPlace(metadata.target), progress];
-  }));
+  const columns = [
+    { head: "OPERATION" },
+    { head: "KIND" },
+    { head: "STATE" },
+    { head: "BEGAN" },
+    { head: "INDEX" },
+    { head: "AT" },
+    { head: "PROGRESS" },
+  ];
+  return table(
+    columns,
+    all.map((one) => {
+      const metadata = unpack(one.metadata, OperationMetadataSchema);
+      const state = stateOf(one);
+      if (!metadata) return [one.name, "", state, "", "", "", ""];
+      const { stage, detail } = progressOf(metadata);
+      const progress =
+        one.result.case === "error"
+          ? one.result.value.message
+          : wasDryRun(one)
+            ? "only looked at: nothing was done"
+            : one.done
+              ? count(metadata.documentsDone, "record")
+              : `${stage} ${detail}`;
+      return [
+        one.name,
+        OperationKind[metadata.kind].toLowerCase(),
+        state,
+        age(metadata.startTimeMicros, now),
+        metadata.indexLink,
+        showPlace(metadata.target),
+        progress,
+      ];
+    }),
+  );
 }

@@ -15,11 +15,17 @@ export interface UndoFlags extends OperationFlags {
 /** holdfast undo: goes back to the index as it was before the last restore. */
 export async function undo(run: Run, flags: UndoFlags): Promise<number | undefined> {
   return withHost(run, flags, async (session) => {
-    const host = await unlessForbidden(session, flags.yes, session.management.getHost({}, { signal: run.stops.signal }));
+    const host = await unlessForbidden(
+      session,
+      flags.yes,
+      session.management.getHost({}, { signal: run.stops.signal }),
+    );
     const link = flags.index ?? "/core/document-index";
     const index = host?.indexes.find((one) => one.link === link);
     if (index && index.documents > 0n) {
-      await run.say(`${link} has ${count(index.documents, "document")} now, last changed ${moment(index.positionMicros)}. The index before the last restore takes its place; undoing that brings this one back.`);
+      await run.say(
+        `${link} has ${count(index.documents, "document")} now, last changed ${moment(index.positionMicros)}. The index before the last restore takes its place; undoing that brings this one back.`,
+      );
       if (!(await confirm(run, "Undo the restore?", flags.yes))) return declined(run);
     }
     run.stops.signal.throwIfAborted();
@@ -30,7 +36,13 @@ export async function undo(run: Run, flags: UndoFlags): Promise<number | undefin
     if (operation === undefined) return undefined;
     const result = outcomeOf(operation, RestoreResultSchema);
     const text = `${result.indexLink} has ${count(result.documents, "document")} with ${count(result.versions, "version")} again, as before the restore; the last change ${moment(result.positionMicros)}.`;
-    await run.finish(RestoreResultSchema, result, () => [text, ...warningsOf(result.warnings), "Was it a mistake? holdfast undo undoes this too."].join("\n"));
+    await run.finish(RestoreResultSchema, result, () =>
+      [
+        text,
+        ...warningsOf(result.warnings),
+        "Was it a mistake? holdfast undo undoes this too.",
+      ].join("\n"),
+    );
     return undefined;
   });
 }

@@ -5,7 +5,9 @@ import { perform } from "../perform.js";
 export function addCheck(program: Command): void {
   const command = program
     .command("check")
-    .description("check the live index of a running host: key indexes, the checksum of each version, counts")
+    .description(
+      "check the live index of a running host: key indexes, the checksum of each version, counts",
+    )
     .option("--index <LINK>", "the index (default: /core/document-index)")
     .action(perform(async () => (await import("../actions/check.js")).check));
   addOutputOptions(addHostOptions(addDetach(command)));

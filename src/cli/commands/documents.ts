@@ -6,16 +6,39 @@ const link = ["<LINK>", "the document, for example /core/examples/ada"] as const
 const body = ["[BODY]", "JSON, a file that holds it, or - for standard input (default)"] as const;
 
 export function addDocuments(program: Command): void {
-  const group = program.command("documents").description("read and write single documents of a host");
+  const group = program
+    .command("documents")
+    .description("read and write single documents of a host");
   addReads(group);
-  const put = group.command("put").description("replace a document, or make it where it is not there").argument(...link).argument(...body);
+  const put = group
+    .command("put")
+    .description("replace a document, or make it where it is not there")
+    .argument(...link)
+    .argument(...body);
   expected(put).action(perform(async () => (await import("../actions/documents.js")).putDocument));
-  finish(put, [["From an argument", `holdfast documents put /core/examples/ada '{"name":"Ada"}'`], ["From a file, if nobody wrote it meanwhile", "holdfast documents put /core/examples/ada ada.json --expected-version 3"]]);
-  const patch = group.command("patch").description("lay fields over a document").argument(...link).argument(...body);
-  expected(patch).action(perform(async () => (await import("../actions/documents.js")).patchDocument));
+  finish(put, [
+    ["From an argument", `holdfast documents put /core/examples/ada '{"name":"Ada"}'`],
+    [
+      "From a file, if nobody wrote it meanwhile",
+      "holdfast documents put /core/examples/ada ada.json --expected-version 3",
+    ],
+  ]);
+  const patch = group
+    .command("patch")
+    .description("lay fields over a document")
+    .argument(...link)
+    .argument(...body);
+  expected(patch).action(
+    perform(async () => (await import("../actions/documents.js")).patchDocument),
+  );
   finish(patch, [["One field", `holdfast documents patch /core/examples/ada '{"counter":2}'`]]);
-  const remove = group.command("delete").description("mark a document as deleted; its versions stay").argument(...link);
-  expected(remove).action(perform(async () => (await import("../actions/documents.js")).deleteDocument));
+  const remove = group
+    .command("delete")
+    .description("mark a document as deleted; its versions stay")
+    .argument(...link);
+  expected(remove).action(
+    perform(async () => (await import("../actions/documents.js")).deleteDocument),
+  );
   finish(remove, [["One document", "holdfast documents delete /core/examples/ada"]]);
 }
 
@@ -26,7 +49,10 @@ function addReads(group: Command): void {
     .argument(...link)
     .option("--version <N>", "one of its versions, a deleted one too (default: the latest)")
     .action(perform(async () => (await import("../actions/documents.js")).getDocument));
-  finish(get, [["The latest version", "holdfast documents get /core/examples/ada"], ["The first one", "holdfast documents get /core/examples/ada --version 0"]]);
+  finish(get, [
+    ["The latest version", "holdfast documents get /core/examples/ada"],
+    ["The first one", "holdfast documents get /core/examples/ada --version 0"],
+  ]);
   const list = group
     .command("list")
     .description("show the documents of a factory")
@@ -36,7 +62,12 @@ function addReads(group: Command): void {
     .option("--limit <N>", "at most so many (default: all)")
     .option("--bodies", "the documents themselves, a line of JSON each")
     .action(perform(async () => (await import("../actions/documents.js")).listDocuments));
-  finish(list, [["By a condition", `holdfast documents list /core/examples --filter "counter gt 5" --order "name desc" --limit 10`]]);
+  finish(list, [
+    [
+      "By a condition",
+      `holdfast documents list /core/examples --filter "counter gt 5" --order "name desc" --limit 10`,
+    ],
+  ]);
   const history = group
     .command("history")
     .description("show the versions of a document, newest first; they outlive it")
@@ -47,7 +78,8 @@ function addReads(group: Command): void {
   finish(history, [["All that is kept", "holdfast documents history /core/examples/ada"]]);
 }
 
-const expected = (command: Command) => command.option("--expected-version <N>", "refused unless this is the document's version");
+const expected = (command: Command) =>
+  command.option("--expected-version <N>", "refused unless this is the document's version");
 
 function finish(command: Command, examples: [string, string][]): void {
   addOutputOptions(addHostOptions(command));

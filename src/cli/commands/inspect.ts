@@ -5,7 +5,9 @@ import { perform } from "../perform.js";
 export function addInspect(program: Command): void {
   const command = program
     .command("inspect")
-    .description("show what a backup holds, by its manifest alone: segments, window, counts, histories")
+    .description(
+      "show what a backup holds, by its manifest alone: segments, window, counts, histories",
+    )
     .argument("<SOURCE>", "where the backup is: a path or URI")
     .option("--backup <NAME>", "one backup of the directory (default: the newest)")
     .action(perform(async () => (await import("../actions/inspect.js")).inspect));

@@ -5,7 +5,9 @@ import { perform } from "../perform.js";
 export function addList(program: Command): void {
   const command = program
     .command("list")
-    .description("show every backup below a directory: complete, incomplete, damaged or foreign, its age, size and last check")
+    .description(
+      "show every backup below a directory: complete, incomplete, damaged or foreign, its age, size and last check",
+    )
     .argument("<ROOT>", "a path or URI")
     .option("--no-recursive", "only what lies in the directory itself")
     .option("--digests", "read every file and compare it with the digest in its manifest")
@@ -14,6 +16,9 @@ export function addList(program: Command): void {
   addOutputOptions(addHostOptions(command, { offline: true }));
   addExamples(command, [
     ["Everything below a directory", "holdfast list /backups"],
-    ["In a cron job: read every byte, and fail where one is wrong", "holdfast list /backups --digests --strict --quiet"],
+    [
+      "In a cron job: read every byte, and fail where one is wrong",
+      "holdfast list /backups --digests --strict --quiet",
+    ],
   ]);
 }

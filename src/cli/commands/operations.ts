@@ -3,7 +3,9 @@ import { addExamples, addHostOptions, addOutputOptions } from "../options.js";
 import { perform } from "../perform.js";
 
 export function addOperations(program: Command): void {
-  const group = program.command("operations").description("what a host works on: backups, restores and checks");
+  const group = program
+    .command("operations")
+    .description("what a host works on: backups, restores and checks");
   const list = group
     .command("list")
     .description("show the operations that run, and those that have ended")
@@ -17,12 +19,22 @@ export function addOperations(program: Command): void {
     .argument("<NAME>", "operations/ID, or the ID")
     .action(perform(async () => (await import("../actions/operations.js")).watchOperation));
   addOutputOptions(addHostOptions(watch));
-  addExamples(watch, [["Go on watching after the terminal was lost", "holdfast operations watch operations/bedc2904-d532-43bf-9dcd-a13bb42edcb0"]]);
+  addExamples(watch, [
+    [
+      "Go on watching after the terminal was lost",
+      "holdfast operations watch operations/bedc2904-d532-43bf-9dcd-a13bb42edcb0",
+    ],
+  ]);
   const cancel = group
     .command("cancel")
     .description("cancel an operation, and wait for its end")
     .argument("<NAME>", "operations/ID, or the ID")
     .action(perform(async () => (await import("../actions/operations.js")).cancelOperation));
   addOutputOptions(addHostOptions(cancel));
-  addExamples(cancel, [["Stop a backup that somebody else began", "holdfast operations cancel operations/bedc2904-d532-43bf-9dcd-a13bb42edcb0"]]);
+  addExamples(cancel, [
+    [
+      "Stop a backup that somebody else began",
+      "holdfast operations cancel operations/bedc2904-d532-43bf-9dcd-a13bb42edcb0",
+    ],
+  ]);
 }

@@ -9,7 +9,10 @@ export function addPrune(program: Command): void {
     .argument("<DEST>", "where the backups are: a path or URI as the host sees it")
     .argument("[NAMES...]", "the backups to remove, as holdfast list names them")
     .option("--keep <N>", "all complete ones but the newest N")
-    .option("--older-than <TIME>", "all complete ones made before a time or span (30d), but never the newest one")
+    .option(
+      "--older-than <TIME>",
+      "all complete ones made before a time or span (30d), but never the newest one",
+    )
     .option("--request-id <ID>", "makes the command safe to repeat")
     .option("--dry-run", "show what would go, and remove nothing")
     .option("--yes", "do not ask")

@@ -14,10 +14,16 @@ export function addServe(program: Command): void {
     });
   addSettings(command);
   addOutputOptions(command, { json: false });
-  command.addHelpText("after", "\nEach setting is also read from the environment (--http-port: HOLDFAST_HTTP_PORT) and from the\nconfiguration file (http-port: 8000); a flag goes before the environment, which goes before the file.");
+  command.addHelpText(
+    "after",
+    "\nEach setting is also read from the environment (--http-port: HOLDFAST_HTTP_PORT) and from the\nconfiguration file (http-port: 8000); a flag goes before the environment, which goes before the file.",
+  );
   addExamples(command, [
     ["On this machine alone", "holdfast serve --data-dir ./data"],
-    ["For others", "holdfast serve --http-host 0.0.0.0 --grpc-host 0.0.0.0 --token-file tokens --backup-root /backups --tls-cert cert.pem --tls-key key.pem"],
+    [
+      "For others",
+      "holdfast serve --http-host 0.0.0.0 --grpc-host 0.0.0.0 --token-file tokens --backup-root /backups --tls-cert cert.pem --tls-key key.pem",
+    ],
   ]);
 }
 
@@ -34,5 +40,9 @@ export function addSettings(command: Command): void {
 function settingFlags(command: Command): SettingFlags {
   const given = command.opts<SettingFlags>();
   const names = new Set([...settings.map(({ name }) => name), "config"]);
-  return Object.fromEntries(command.options.filter((option) => names.has(option.name())).map((option) => [option.name(), given[option.attributeName()]]));
+  return Object.fromEntries(
+    command.options
+      .filter((option) => names.has(option.name()))
+      .map((option) => [option.name(), given[option.attributeName()]]),
+  );
 }

@@ -5,7 +5,9 @@ import { perform } from "../perform.js";
 export function addUndo(program: Command): void {
   const command = program
     .command("undo")
-    .description("go back to the index as it was before the last restore; undone itself by a second undo")
+    .description(
+      "go back to the index as it was before the last restore; undone itself by a second undo",
+    )
     .option("--index <LINK>", "the index (default /core/document-index)")
     .option("--yes", "do not ask")
     .action(perform(async () => (await import("../actions/undo.js")).undo));

@@ -18,12 +18,20 @@ export interface Session extends HostClients {
 type Work<T> = (session: Session) => Promise<T>;
 
 /** What is only looked at before a question; undefined where the token may not, and --yes asks none. */
-export function unlessForbidden<T>(session: Session, yes: boolean | undefined, looked: Promise<T>): Promise<T | undefined> {
+export function unlessForbidden<T>(
+  session: Session,
+  yes: boolean | undefined,
+  looked: Promise<T>,
+): Promise<T | undefined> {
   return unless(session, looked, ({ code }) => yes === true && code === "PERMISSION_DENIED");
 }
 
 /** What was asked for; undefined where it failed with an error that says there is none to be had. */
-export async function unless<T>(session: Pick<Session, "explain">, asked: Promise<T>, isNone: (error: HostError) => boolean): Promise<T | undefined> {
+export async function unless<T>(
+  session: Pick<Session, "explain">,
+  asked: Promise<T>,
+  isNone: (error: HostError) => boolean,
+): Promise<T | undefined> {
   try {
     return await asked;
   } catch (thrown) {
@@ -38,7 +46,10 @@ export const isOfOtherIndexes = ({ reason }: HostError) => reason === "INDEX_NOT
 
 /** Works with the host that the options name, by default 127.0.0.1:8001. */
 export async function withHost<T>(run: Run, flags: HostFlags, work: Work<T>): Promise<T> {
-  const [target, { connectToHost }] = await Promise.all([findTarget(flags, process.env), import("../../client/connect-to-host.js")]);
+  const [target, { connectToHost }] = await Promise.all([
+    findTarget(flags, process.env),
+    import("../../client/connect-to-host.js"),
+  ]);
   for (const warning of target.warnings) run.note(`Warning: ${warning}`);
   const connection = connectToHost(target);
   const explain = async (thrown: unknown) => {
@@ -60,7 +71,10 @@ export async function withHost<T>(run: Run, flags: HostFlags, work: Work<T>): Pr
 /** Works on files in this process; `dataDirectory` is restored into. */
 export async function withFiles<T>(run: Run, work: Work<T>, dataDirectory?: string): Promise<T> {
   const { openOffline } = await import("../../offline/services.js");
-  const offline = await openOffline({ stateDirectory: stateDirectory(process.env), ...(dataDirectory !== undefined && { dataDirectory }) });
+  const offline = await openOffline({
+    stateDirectory: stateDirectory(process.env),
+    ...(dataDirectory !== undefined && { dataDirectory }),
+  });
   const explain = async (thrown: unknown) => knownError(run, thrown) ?? HostError.from(thrown);
   try {
     return await work({ ...createHostClients(offline.transport), offline: true, explain });
@@ -78,6 +92,7 @@ export async function withFilesOrHost<T>(run: Run, flags: HostFlags, work: Work<
 
 /** What was said by the host, or came from this end; undefined for what only a look at the connection explains. */
 function knownError({ stops }: Run, thrown: unknown): HostError | undefined {
-  if (stops.signal.aborted && !(thrown instanceof HostError)) return HostError.from(stops.signal.reason);
+  if (stops.signal.aborted && !(thrown instanceof HostError))
+    return HostError.from(stops.signal.reason);
   return hostErrorOfCall(thrown);
 }

@@ -1,4 +1,7 @@
-import { DocumentChange, type DocumentDifference } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  DocumentChange,
+  type DocumentDifference,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { formatTime } from "../time.js";
 import { printable } from "./printable.js";
 
@@ -11,6 +14,9 @@ const marks: Record<DocumentChange, string> = {
 
 /** One document that differs: + only in the second state, - only in the first, ~ in both. */
 export function differenceLine(one: DocumentDifference): string {
-  const side = (version: bigint | undefined, time: bigint | undefined) => (version === undefined ? "none" : `version ${version} of ${time === undefined ? "an unknown time" : formatTime(time)}`);
+  const side = (version: bigint | undefined, time: bigint | undefined) =>
+    version === undefined
+      ? "none"
+      : `version ${version} of ${time === undefined ? "an unknown time" : formatTime(time)}`;
   return `${marks[one.change]} ${printable(one.selfLink)}  ${side(one.fromVersion, one.fromUpdateTimeMicros)} -> ${side(one.toVersion, one.toUpdateTimeMicros)}`;
 }

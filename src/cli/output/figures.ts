@@ -14,23 +14,34 @@ export function bytes(count: bigint | number): string {
 }
 
 /** Thousands apart; by hand, since what knows all languages takes longer to load than some commands run. */
-export const number = (count: bigint | number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+export const number = (count: bigint | number): string =>
+  String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 
 /** 1 document, 2 documents. */
-export const count = (many: bigint | number, what: string): string => `${number(many)} ${what}${Number(many) === 1 ? "" : "s"}`;
+export const count = (many: bigint | number, what: string): string =>
+  `${number(many)} ${what}${Number(many) === 1 ? "" : "s"}`;
 
 /** A span of microseconds by its two greatest parts: 2h 5m, 3d 4h, 1.2 s. */
 export function span(micros: bigint | number): string {
   const seconds = Math.max(0, Number(micros) / 1e6);
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
-  const parts = [Math.floor(whole / 86400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60, whole % 60];
+  const parts = [
+    Math.floor(whole / 86400),
+    Math.floor(whole / 3600) % 24,
+    Math.floor(whole / 60) % 60,
+    whole % 60,
+  ];
   const names = ["d", "h", "m", "s"];
   const first = parts.findIndex((part) => part > 0);
-  return [first, first + 1].filter((at) => at < 4 && (at === first || parts[at] !== 0)).map((at) => `${parts[at]}${names[at]}`).join(" ");
+  return [first, first + 1]
+    .filter((at) => at < 4 && (at === first || parts[at] !== 0))
+    .map((at) => `${parts[at]}${names[at]}`)
+    .join(" ");
 }
 
-const isAhead = (micros: bigint, nowMicros: bigint) => micros > nowMicros + BigInt(limits.clockSkewMs * 1000);
+const isAhead = (micros: bigint, nowMicros: bigint) =>
+  micros > nowMicros + BigInt(limits.clockSkewMs * 1000);
 
 /** What it means that the last change of an index is ahead of the clock; nothing where it is not. */
 export function clockWarning(link: string, positionMicros: bigint, nowMicros: bigint): string {
@@ -46,4 +57,5 @@ export function age(micros: bigint, nowMicros: bigint): string {
 }
 
 /** A time that can be typed again, in both its forms. */
-export const moment = (micros: bigint): string => (micros === 0n ? "none" : `${formatTime(micros)} (${micros})`);
+export const moment = (micros: bigint): string =>
+  micros === 0n ? "none" : `${formatTime(micros)} (${micros})`;

@@ -5,7 +5,11 @@ import { print } from "./print.js";
 /** The version of the documents that --json prints; docs/cli-json.md has its rules. */
 export const jsonSchema = "holdfast.cli/v1";
 
-export async function printJson<Desc extends DescMessage>(command: string, schema: Desc, message: MessageShape<Desc>): Promise<void> {
+export async function printJson<Desc extends DescMessage>(
+  command: string,
+  schema: Desc,
+  message: MessageShape<Desc>,
+): Promise<void> {
   const { messageJson } = await import("../../client/message-json.js");
   await printJsonValue(command, messageJson(schema, message));
 }
@@ -14,6 +18,11 @@ export async function printJsonValue(command: string, result: JsonValue): Promis
   await print(`${JSON.stringify({ schema: jsonSchema, command, result })}\n`);
 }
 
-export async function printJsonError(command: string, { code, reason, message, metadata }: HostError): Promise<void> {
-  await print(`${JSON.stringify({ schema: jsonSchema, command, error: { code, reason, message, metadata } })}\n`);
+export async function printJsonError(
+  command: string,
+  { code, reason, message, metadata }: HostError,
+): Promise<void> {
+  await print(
+    `${JSON.stringify({ schema: jsonSchema, command, error: { code, reason, message, metadata } })}\n`,
+  );
 }

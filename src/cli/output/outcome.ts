@@ -8,4 +8,5 @@ export function durationOf({ metadata }: Operation): bigint {
   return found?.endTimeMicros === undefined ? 0n : found.endTimeMicros - found.startTimeMicros;
 }
 
-export const warningsOf = (warnings: readonly string[]): string[] => warnings.map((warning) => `Warning: ${warning}`);
+export const warningsOf = (warnings: readonly string[]): string[] =>
+  warnings.map((warning) => `Warning: ${warning}`);

@@ -1,5 +1,14 @@
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { text } from "node:stream/consumers";
 import { join } from "node:path";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
@@ -30,9 +39,12 @@ test("follows symbolic links, also to a file that does not exist yet, and leaves
   await write(join(root, "far"), "b");
   expect(readFileSync(join(root, "there/file"), "utf8")).toBe("b");
   expect(readdirSync(join(root, "there"))).toEqual(["file"]);
-  for (const link of ["near", "far"]) expect(lstatSync(join(root, link)).isSymbolicLink()).toBe(true);
+  for (const link of ["near", "far"])
+    expect(lstatSync(join(root, link)).isSymbolicLink()).toBe(true);
   symlinkSync("loop", join(root, "loop"));
-  await expect(write(join(root, "loop"), "a")).rejects.toMatchObject({ reason: "DESTINATION_FAILED" });
+  await expect(write(join(root, "loop"), "a")).rejects.toMatchObject({
+    reason: "DESTINATION_FAILED",
+  });
 });
 
 test("writes through a device and a pipe", async () => {
@@ -54,14 +66,26 @@ test("a pipe without a reader does not outlive an interrupt, and one whose reade
   await expect(write(pipe, "x", AbortSignal.timeout(50))).rejects.toThrow();
   const writing = write(pipe, "x".repeat(4_000_000));
   spawn("head", ["-c", "10", pipe], { stdio: "ignore" });
-  await expect(writing).rejects.toMatchObject({ reason: "DESTINATION_FAILED", message: expect.stringContaining("closed the pipe") as string });
+  await expect(writing).rejects.toMatchObject({
+    reason: "DESTINATION_FAILED",
+    message: expect.stringContaining("closed the pipe") as string,
+  });
 });
 
 test("leaves the file as it was when the work fails", async () => {
   const root = temporaryDirectory();
   writeFileSync(join(root, "out"), "old");
-  await expect(writeOutput(join(root, "out"), new AbortController().signal, async () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+  await expect(
+    writeOutput(join(root, "out"), new AbortController().signal, async () =>
+      Promise.reject(new Error("no")),
+    ),
+  ).rejects.toThrow("no");
   expect([readdirSync(root), readFileSync(join(root, "out"), "utf8")]).toEqual([["out"], "old"]);
-  await expect(write(root, "a")).rejects.toMatchObject({ reason: "DESTINATION_FAILED", message: expect.stringContaining("directory") as string });
-  await expect(write(join(root, "missing/out"), "a")).rejects.toMatchObject({ reason: "DESTINATION_MISSING" });
+  await expect(write(root, "a")).rejects.toMatchObject({
+    reason: "DESTINATION_FAILED",
+    message: expect.stringContaining("directory") as string,
+  });
+  await expect(write(join(root, "missing/out"), "a")).rejects.toMatchObject({
+    reason: "DESTINATION_MISSING",
+  });
 });

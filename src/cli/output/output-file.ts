@@ -19,7 +19,11 @@ export interface Sink {
  * when the work fails; symbolic links are followed; a pipe or a device is written through. Errors: DESTINATION_MISSING,
  * DESTINATION_FULL, DESTINATION_FAILED.
  */
-export async function writeOutput<T>(given: string, signal: AbortSignal, work: (sink: Sink) => Promise<T>): Promise<T> {
+export async function writeOutput<T>(
+  given: string,
+  signal: AbortSignal,
+  work: (sink: Sink) => Promise<T>,
+): Promise<T> {
   let path = resolve(given);
   try {
     path = await followLinks(path);
@@ -29,10 +33,16 @@ export async function writeOutput<T>(given: string, signal: AbortSignal, work: (
     });
     if (found?.isFIFO()) return await writePipe(path, signal, work);
     if (found?.isCharacterDevice() || found?.isBlockDevice()) return await writeThrough(path, work);
-    if (found && !found.isFile()) throw new HostError("DESTINATION_FAILED", `Cannot write to ${path}: it is a ${found.isDirectory() ? "directory" : "socket"}. Name a file with -o.`);
+    if (found && !found.isFile())
+      throw new HostError(
+        "DESTINATION_FAILED",
+        `Cannot write to ${path}: it is a ${found.isDirectory() ? "directory" : "socket"}. Name a file with -o.`,
+      );
     return await replaceFile(path, found, work);
   } catch (error) {
-    throw error instanceof HostError || errnoOf(error) === undefined ? error : fileError(path, error);
+    throw error instanceof HostError || errnoOf(error) === undefined
+      ? error
+      : fileError(path, error);
   }
 }
 
@@ -48,10 +58,17 @@ async function followLinks(given: string): Promise<string> {
     if ((await stat(path).catch(() => undefined))?.isFile() === false) return path;
     path = resolve(dirname(path), await readlink(path));
   }
-  throw new HostError("DESTINATION_FAILED", `Cannot write to ${given}: its symbolic links form a loop. Name a file with -o.`);
+  throw new HostError(
+    "DESTINATION_FAILED",
+    `Cannot write to ${given}: its symbolic links form a loop. Name a file with -o.`,
+  );
 }
 
-async function replaceFile<T>(path: string, replaced: Stats | undefined, work: (sink: Sink) => Promise<T>): Promise<T> {
+async function replaceFile<T>(
+  path: string,
+  replaced: Stats | undefined,
+  work: (sink: Sink) => Promise<T>,
+): Promise<T> {
   const temporary = join(dirname(path), temporaryName(systemSeams));
   const file = await open(temporary, "wx", replaced === undefined ? 0o666 : replaced.mode & 0o777);
   let isPublished = false;
@@ -81,10 +98,17 @@ async function writeThrough<T>(path: string, work: (sink: Sink) => Promise<T>): 
 const readerPollMs = 100;
 
 /** Waits for a reader as any other writer does, but without a blocked thread: an interrupted command has to end. */
-async function writePipe<T>(path: string, signal: AbortSignal, work: (sink: Sink) => Promise<T>): Promise<T> {
+async function writePipe<T>(
+  path: string,
+  signal: AbortSignal,
+  work: (sink: Sink) => Promise<T>,
+): Promise<T> {
   let descriptor: number | undefined;
   while (descriptor === undefined) {
-    descriptor = await promisify(openDescriptor)(path, constants.O_WRONLY | constants.O_NONBLOCK).catch(async (error: unknown) => {
+    descriptor = await promisify(openDescriptor)(
+      path,
+      constants.O_WRONLY | constants.O_NONBLOCK,
+    ).catch(async (error: unknown) => {
       if (errnoOf(error) !== "ENXIO") throw error;
       await sleep(readerPollMs, undefined, { signal });
       return undefined;
@@ -96,7 +120,9 @@ async function writePipe<T>(path: string, signal: AbortSignal, work: (sink: Sink
   const abort = () => socket.destroy(signal.reason as Error);
   signal.addEventListener("abort", abort);
   const written = (start: (done: (error?: Error | null) => void) => void) =>
-    new Promise<void>((done, fail) => start((error) => (error ? fail(signal.aborted ? error : fileError(path, error)) : done())));
+    new Promise<void>((done, fail) =>
+      start((error) => (error ? fail(signal.aborted ? error : fileError(path, error)) : done())),
+    );
   try {
     const result = await work({ write: (data) => written((done) => socket.write(data, done)) });
     await written((done) => socket.end(done));
@@ -120,10 +146,28 @@ function sinkOf(file: FileHandle, path: string): Sink {
 function fileError(path: string, error: unknown): HostError {
   const code = errnoOf(error) ?? "unknown error";
   const details = { cause: error };
-  if (code === "ENOENT" || code === "ENOTDIR") return new HostError("DESTINATION_MISSING", `Cannot write to ${path}: its directory does not exist. Create it, or name another file with -o.`, details);
-  if (code === "EPIPE") return new HostError("DESTINATION_FAILED", `Cannot write to ${path}: its reader closed the pipe before the output was complete.`, details);
+  if (code === "ENOENT" || code === "ENOTDIR")
+    return new HostError(
+      "DESTINATION_MISSING",
+      `Cannot write to ${path}: its directory does not exist. Create it, or name another file with -o.`,
+      details,
+    );
+  if (code === "EPIPE")
+    return new HostError(
+      "DESTINATION_FAILED",
+      `Cannot write to ${path}: its reader closed the pipe before the output was complete.`,
+      details,
+    );
   if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") {
-    return new HostError("DESTINATION_FULL", `Cannot write to ${path}: no space is left, or the file would be too large. A file that was there is unchanged. Free space, or name another file with -o.`, details);
+    return new HostError(
+      "DESTINATION_FULL",
+      `Cannot write to ${path}: no space is left, or the file would be too large. A file that was there is unchanged. Free space, or name another file with -o.`,
+      details,
+    );
   }
-  return new HostError("DESTINATION_FAILED", `Cannot write to ${path} (${code}). A file that was there is unchanged.`, details);
+  return new HostError(
+    "DESTINATION_FAILED",
+    `Cannot write to ${path} (${code}). A file that was there is unchanged.`,
+    details,
+  );
 }

@@ -1,6 +1,11 @@
 import { watchRate, type ProgressState } from "./progress.js";
 
-const state = (stage: string, done: number, unit: "bytes" | "records" = "records", detail = ""): ProgressState => ({ stage, done, total: 1000, unit, detail });
+const state = (
+  stage: string,
+  done: number,
+  unit: "bytes" | "records" = "records",
+  detail = "",
+): ProgressState => ({ stage, done, total: 1000, unit, detail });
 
 test("a stage has its own rate and how much longer it takes, from a second on", () => {
   let now = 0;
@@ -21,5 +26,7 @@ test("what says it itself is left as it is, and what does not move has none", ()
   rated(state("one", 0));
   now = 3000;
   expect(rated(state("one", 0)).detail).toBe("");
-  expect(rated(state("one", 300, "bytes", "300 B, 2 MB/s, ETA 9.0 s")).detail).toBe("300 B, 2 MB/s, ETA 9.0 s");
+  expect(rated(state("one", 300, "bytes", "300 B, 2 MB/s, ETA 9.0 s")).detail).toBe(
+    "300 B, 2 MB/s, ETA 9.0 s",
+  );
 });

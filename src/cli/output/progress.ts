@@ -27,12 +27,18 @@ export function startProgress({ json, quiet }: Run): Progress {
   if (json || quiet) return { update() {}, stop() {} };
   const shown = process.stderr.isTTY ? bar() : lines();
   const rated = watchRate();
-  const cleaned = (state: ProgressState) => ({ ...state, stage: printable(state.stage), detail: printable(state.detail) });
+  const cleaned = (state: ProgressState) => ({
+    ...state,
+    stage: printable(state.stage),
+    detail: printable(state.detail),
+  });
   return { update: (state) => shown.update(cleaned(rated(state))), stop: () => shown.stop() };
 }
 
 /** Adds the rate of a stage, and how much longer it takes, where its detail has neither. */
-export function watchRate(nowMs = () => performance.now()): (state: ProgressState) => ProgressState {
+export function watchRate(
+  nowMs = () => performance.now(),
+): (state: ProgressState) => ProgressState {
   let stage = "";
   let from = { ms: 0, done: 0 };
   return (state) => {
@@ -44,8 +50,10 @@ export function watchRate(nowMs = () => performance.now()): (state: ProgressStat
     const perSecond = ((state.done - from.done) * 1000) / (now - from.ms);
     // A rate of the first moment is none.
     if (now - from.ms < limits.progressRateMs || !(perSecond > 0)) return state;
-    const rate = state.unit === "bytes" ? `${bytes(perSecond)}/s` : `${number(Math.round(perSecond))}/s`;
-    const left = state.total > state.done ? `ETA ${span(((state.total - state.done) / perSecond) * 1e6)}` : "";
+    const rate =
+      state.unit === "bytes" ? `${bytes(perSecond)}/s` : `${number(Math.round(perSecond))}/s`;
+    const left =
+      state.total > state.done ? `ETA ${span(((state.total - state.done) / perSecond) * 1e6)}` : "";
     const more = [/\/s\b/.test(state.detail) ? "" : rate, /\bETA /.test(state.detail) ? "" : left];
     return { ...state, detail: [state.detail, ...more].filter((part) => part !== "").join(", ") };
   };
@@ -53,9 +61,19 @@ export function watchRate(nowMs = () => performance.now()): (state: ProgressStat
 
 /** What an operation says of itself. */
 export function progressOf(metadata: OperationMetadata): ProgressState {
-  const { stage, bytesDone, bytesTotal, documentsDone, documentsTotal, bytesPerSecond, remainingMicros } = metadata;
+  const {
+    stage,
+    bytesDone,
+    bytesTotal,
+    documentsDone,
+    documentsTotal,
+    bytesPerSecond,
+    remainingMicros,
+  } = metadata;
   // A stage that works on records begins where the bytes were all fetched.
-  const byBytes = documentsTotal === 0n || (bytesTotal > 0n && !(bytesDone === bytesTotal && documentsDone < documentsTotal));
+  const byBytes =
+    documentsTotal === 0n ||
+    (bytesTotal > 0n && !(bytesDone === bytesTotal && documentsDone < documentsTotal));
   const detail = [
     bytesDone > 0n ? bytes(bytesDone) : "",
     documentsDone > 0n ? `${number(documentsDone)} records` : "",
@@ -71,7 +89,8 @@ export function progressOf(metadata: OperationMetadata): ProgressState {
   };
 }
 
-const percentOf = ({ done, total }: ProgressState) => (total > 0 ? Math.min(100, Math.floor((done / total) * 100)) : undefined);
+const percentOf = ({ done, total }: ProgressState) =>
+  total > 0 ? Math.min(100, Math.floor((done / total) * 100)) : undefined;
 
 function bar(): Progress {
   const made = new cliProgress.SingleBar({
@@ -91,7 +110,11 @@ function bar(): Progress {
     update(state) {
       if (stopped) return;
       const percent = percentOf(state);
-      const payload = { stage: state.stage.padEnd(10), share: percent === undefined ? "   " : `${percent}%`.padStart(4), detail: state.detail };
+      const payload = {
+        stage: state.stage.padEnd(10),
+        share: percent === undefined ? "   " : `${percent}%`.padStart(4),
+        detail: state.detail,
+      };
       if (running) made.update(percent ?? 0, payload);
       else made.start(100, percent ?? 0, payload);
       running = true;
@@ -115,7 +138,9 @@ function lines(): Progress {
       stage = state.stage;
       toldAt = now;
       const percent = percentOf(state);
-      const figures = [percent === undefined ? "" : `${percent}%`, state.detail].filter((one) => one !== "").join(" ");
+      const figures = [percent === undefined ? "" : `${percent}%`, state.detail]
+        .filter((one) => one !== "")
+        .join(" ");
       process.stderr.write(`${stage}${figures === "" ? "" : `: ${figures}`}\n`);
     },
     stop() {},

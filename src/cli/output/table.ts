@@ -6,7 +6,23 @@ export interface Column {
   right?: boolean;
 }
 
-const none = { top: "", "top-mid": "", "top-left": "", "top-right": "", bottom: "", "bottom-mid": "", "bottom-left": "", "bottom-right": "", left: "", "left-mid": "", mid: "", "mid-mid": "", right: "", "right-mid": "", middle: "  " };
+const none = {
+  top: "",
+  "top-mid": "",
+  "top-left": "",
+  "top-right": "",
+  bottom: "",
+  "bottom-mid": "",
+  "bottom-left": "",
+  "bottom-right": "",
+  left: "",
+  "left-mid": "",
+  mid: "",
+  "mid-mid": "",
+  right: "",
+  "right-mid": "",
+  middle: "  ",
+};
 
 /** Columns as wide as they need to be, without lines, so that other programs can cut them too. */
 export function table(columns: Column[], rows: string[][]): string {
@@ -17,7 +33,11 @@ export function table(columns: Column[], rows: string[][]): string {
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
   });
   made.push(...rows.map((row) => row.map(printable)));
-  return made.toString().split("\n").map((line) => line.trimEnd()).join("\n");
+  return made
+    .toString()
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .join("\n");
 }
 
 /** Names on the left, values beside them. */

@@ -6,5 +6,9 @@ import type { FileSystem } from "../../io/file-system.js";
 export async function requireParent(files: FileSystem, path: string): Promise<void> {
   const parent = dirname(path);
   if ((await files.status(parent))?.kind === "directory") return;
-  throw new HostError("DESTINATION_MISSING", `The directory ${parent} does not exist: make it, or mount it, before a backup goes there.`, { metadata: { path } });
+  throw new HostError(
+    "DESTINATION_MISSING",
+    `The directory ${parent} does not exist: make it, or mount it, before a backup goes there.`,
+    { metadata: { path } },
+  );
 }

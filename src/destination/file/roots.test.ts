@@ -14,9 +14,15 @@ test("a path outside the roots is answered in the same way, whatever is there", 
   symlinkSync(outside, join(root, "way-out"));
   const roots = { paths: [root], what: "backup root" };
   const answers = await Promise.all(
-    ["file", "file/below", "missing", "loop"].flatMap((name) => [join(outside, name), join(root, "way-out", name)]).map((path) =>
-      resolveInRoots(nodeFileSystem, roots, path).then(() => "allowed", (error: { reason: string; message: string }) => `${error.reason} ${error.message.replace(path, "PATH")}`),
-    ),
+    ["file", "file/below", "missing", "loop"]
+      .flatMap((name) => [join(outside, name), join(root, "way-out", name)])
+      .map((path) =>
+        resolveInRoots(nodeFileSystem, roots, path).then(
+          () => "allowed",
+          (error: { reason: string; message: string }) =>
+            `${error.reason} ${error.message.replace(path, "PATH")}`,
+        ),
+      ),
   );
   expect(new Set(answers).size).toBe(1);
   expect(answers[0]).toMatch(/^PATH_OUTSIDE_ROOTS The path PATH lies in none/);

@@ -10,12 +10,19 @@ export interface Roots {
 }
 
 /** Resolves each root once, at the start: CONFIGURATION_INVALID where one is no directory. */
-export async function resolveRoots(files: FileSystem, paths: string[], what: "backup root" | "file root" = "backup root"): Promise<Roots> {
+export async function resolveRoots(
+  files: FileSystem,
+  paths: string[],
+  what: "backup root" | "file root" = "backup root",
+): Promise<Roots> {
   const resolved: string[] = [];
   for (const path of paths) {
     const status = await files.status(path);
     if (status?.kind !== "directory") {
-      throw new HostError("CONFIGURATION_INVALID", `The ${what} ${path} is no directory; make it, or name another with --${what.replace(" ", "-")}.`);
+      throw new HostError(
+        "CONFIGURATION_INVALID",
+        `The ${what} ${path} is no directory; make it, or name another with --${what.replace(" ", "-")}.`,
+      );
     }
     resolved.push(await files.realPath(path));
   }
@@ -28,7 +35,11 @@ export async function resolveLinks(files: FileSystem, path: string): Promise<str
     return await files.realPath(path);
   } catch (error) {
     if (errnoOf(error) !== "ENOENT" || path === dirname(path)) {
-      throw new HostError("DESTINATION_INVALID", `The path ${path} cannot be followed (${errnoOf(error) ?? "unknown error"}).`, { cause: error });
+      throw new HostError(
+        "DESTINATION_INVALID",
+        `The path ${path} cannot be followed (${errnoOf(error) ?? "unknown error"}).`,
+        { cause: error },
+      );
     }
     return join(await resolveLinks(files, dirname(path)), basename(path));
   }
@@ -43,20 +54,31 @@ export function isWithin(path: string, root: string): boolean {
 /** Where the nearest directory above a path leads that can be followed. */
 async function existingParent(files: FileSystem, path: string): Promise<string> {
   const parent = dirname(path);
-  return files.realPath(parent).catch(() => (parent === path ? path : existingParent(files, parent)));
+  return files
+    .realPath(parent)
+    .catch(() => (parent === path ? path : existingParent(files, parent)));
 }
 
 /** The path with its links resolved; PATH_OUTSIDE_ROOTS unless it lies in a root. */
-export async function resolveInRoots(files: FileSystem, roots: Roots, path: string): Promise<string> {
-  const isAllowed = (one: string) => roots.paths.length === 0 || roots.paths.some((root) => isWithin(one, root));
+export async function resolveInRoots(
+  files: FileSystem,
+  roots: Roots,
+  path: string,
+): Promise<string> {
+  const isAllowed = (one: string) =>
+    roots.paths.length === 0 || roots.paths.some((root) => isWithin(one, root));
   // Outside of the roots every answer is the same: whether anything exists there is nobody's business.
   const resolved = await resolveLinks(files, path).catch(async (error: unknown) => {
     if (isAllowed(await existingParent(files, path))) throw error;
   });
   if (resolved === undefined || !isAllowed(resolved)) {
-    throw new HostError("PATH_OUTSIDE_ROOTS", `The path ${path} lies in none of the ${roots.what}s of this host (${roots.paths.join(", ")}).`, {
-      metadata: { path },
-    });
+    throw new HostError(
+      "PATH_OUTSIDE_ROOTS",
+      `The path ${path} lies in none of the ${roots.what}s of this host (${roots.paths.join(", ")}).`,
+      {
+        metadata: { path },
+      },
+    );
   }
   return resolved;
 }

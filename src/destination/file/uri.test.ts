@@ -13,12 +13,26 @@ test.each([
   expect(filePathOf(uri)).toBe(path);
 });
 
-test.each([["var/backup"], ["file:relative"], ["file:"], ["http://host/x"], ["file:/a?b"], ["file:/a#b"], ["file:/%zz"], ["file:/a%00b"], ["file:/a%0Ab"], [""], ["/var/backup"]])(
-  "%j is refused with a message that names it",
-  (uri) => {
-    expect(() => filePathOf(uri)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT", message: expect.stringContaining(JSON.stringify(uri)) as string }) as Error);
-  },
-);
+test.each([
+  ["var/backup"],
+  ["file:relative"],
+  ["file:"],
+  ["http://host/x"],
+  ["file:/a?b"],
+  ["file:/a#b"],
+  ["file:/%zz"],
+  ["file:/a%00b"],
+  ["file:/a%0Ab"],
+  [""],
+  ["/var/backup"],
+])("%j is refused with a message that names it", (uri) => {
+  expect(() => filePathOf(uri)).toThrow(
+    expect.objectContaining({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining(JSON.stringify(uri)) as string,
+    }) as Error,
+  );
+});
 
 test("the scheme is told without regard to case", () => {
   expect(schemeOf("HTTPS://host/x")).toBe("https");

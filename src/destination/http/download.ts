@@ -19,17 +19,30 @@ export interface Sink {
  * Fetches a file by ranges, `atOnce` of them at a time; those are begun in order, and with one at a time the bytes come in
  * order. A server that knows no ranges is read as one stream, from the start again where it breaks. Resolves with the size.
  */
-export async function download(seams: Seams, peer: Peer, sink: Sink, atOnce: number, signal: AbortSignal): Promise<number> {
+export async function download(
+  seams: Seams,
+  peer: Peer,
+  sink: Sink,
+  atOnce: number,
+  signal: AbortSignal,
+): Promise<number> {
   const fetch = fetcher(peer, sink);
   const opened = await persist(seams, signal, (attempt) => fetch.open(attempt, signal));
-  if (opened === "no ranges") return persist(seams, signal, (attempt) => fetch.whole(attempt, signal));
+  if (opened === "no ranges")
+    return persist(seams, signal, (attempt) => fetch.whole(attempt, signal));
   if (opened.kind === "whole") return opened.total;
   const { facts, position } = opened;
   const size = chunkBytes(facts.total);
   await eachRange(rangesOf(position, facts.total, size), atOnce, signal, async (range, either) => {
     let from = range.first;
     await persist(seams, either, async (attempt) => {
-      await fetch.range({ first: from, last: range.last }, facts, attempt, either, (next) => (from = next));
+      await fetch.range(
+        { first: from, last: range.last },
+        facts,
+        attempt,
+        either,
+        (next) => (from = next),
+      );
     });
   });
   return facts.total;
@@ -46,12 +59,18 @@ function watchPace(end: string): (bytes: number) => void {
       bytes = 0;
       sinceMs = now;
     } else if (now - sinceMs > limits.remoteSlowMs) {
-      throw new HostError("DESTINATION_UNREACHABLE", `${end} sent ${bytes} bytes in ${Math.round((now - sinceMs) / 1000)} s, too few to wait for.`);
+      throw new HostError(
+        "DESTINATION_UNREACHABLE",
+        `${end} sent ${bytes} bytes in ${Math.round((now - sinceMs) / 1000)} s, too few to wait for.`,
+      );
     }
   };
 }
 
-type Opened = { kind: "whole"; total: number } | { kind: "ranges"; facts: FileFacts; position: number } | "no ranges";
+type Opened =
+  | { kind: "whole"; total: number }
+  | { kind: "ranges"; facts: FileFacts; position: number }
+  | "no ranges";
 
 function fetcher(peer: Peer, sink: Sink) {
   const end = peer.name;
@@ -61,7 +80,13 @@ function fetcher(peer: Peer, sink: Sink) {
   let furthest = 0;
   let began = false;
 
-  function get<T>(asked: ByteRange | undefined, facts: FileFacts | undefined, { silenceMs }: Attempt, signal: AbortSignal, use: (answer: Answer) => Promise<T>): Promise<T> {
+  function get<T>(
+    asked: ByteRange | undefined,
+    facts: FileFacts | undefined,
+    { silenceMs }: Attempt,
+    signal: AbortSignal,
+    use: (answer: Answer) => Promise<T>,
+  ): Promise<T> {
     const tag = facts && strongTag(facts);
     const headers = {
       "accept-encoding": "identity",
@@ -72,7 +97,12 @@ function fetcher(peer: Peer, sink: Sink) {
   }
 
   /** Takes the bytes from the place on up to `last`; returns the place after the last one, however the body ends. */
-  async function take(body: AsyncIterable<Buffer>, { first, last }: ByteRange, attempt: Attempt, onPosition: (next: number) => void): Promise<number> {
+  async function take(
+    body: AsyncIterable<Buffer>,
+    { first, last }: ByteRange,
+    attempt: Attempt,
+    onPosition: (next: number) => void,
+  ): Promise<number> {
     let position = first;
     let counted = first;
     const pace = watchPace(end);
@@ -94,9 +124,17 @@ function fetcher(peer: Peer, sink: Sink) {
     return position;
   }
 
-  function learnCounting(asked: ByteRange, told: { last: number; total: number }, position: number): void {
+  function learnCounting(
+    asked: ByteRange,
+    told: { last: number; total: number },
+    position: number,
+  ): void {
     const askedEnd = asked.last + (countsEndOut ? 1 : 0);
-    if (position - asked.first === told.last - asked.first && (told.last === askedEnd || told.last === told.total)) countsEndOut = true;
+    if (
+      position - asked.first === told.last - asked.first &&
+      (told.last === askedEnd || told.last === told.total)
+    )
+      countsEndOut = true;
   }
 
   async function begin(total: number | undefined): Promise<void> {
@@ -105,7 +143,11 @@ function fetcher(peer: Peer, sink: Sink) {
     await sink.expect(total);
   }
 
-  async function stream(body: AsyncIterable<Buffer>, length: number | undefined, attempt: Attempt): Promise<number> {
+  async function stream(
+    body: AsyncIterable<Buffer>,
+    length: number | undefined,
+    attempt: Attempt,
+  ): Promise<number> {
     await begin(length);
     let position = 0;
     const pace = watchPace(end);
@@ -129,7 +171,8 @@ function fetcher(peer: Peer, sink: Sink) {
         const answered = readAnswer(answer, asked, end);
         // An empty file has no range; without one it is an empty body.
         if (answered.kind === "unplaced" || answered.kind === "none") return "no ranges";
-        if (answered.kind === "whole") return { kind: "whole", total: await stream(answer.body, answered.length, attempt) };
+        if (answered.kind === "whole")
+          return { kind: "whole", total: await stream(answer.body, answered.length, attempt) };
         const { facts, last } = answered;
         await begin(facts.total);
         let position = 0;
@@ -139,7 +182,12 @@ function fetcher(peer: Peer, sink: Sink) {
           learnCounting(asked, { last, total: facts.total }, position);
         } catch (error) {
           // What came is kept: the rest is asked for as a range like the others.
-          if (!(error instanceof HostError) || error.reason !== "DESTINATION_UNREACHABLE" || signal.aborted) throw error;
+          if (
+            !(error instanceof HostError) ||
+            error.reason !== "DESTINATION_UNREACHABLE" ||
+            signal.aborted
+          )
+            throw error;
         }
         return { kind: "ranges", facts, position };
       });
@@ -149,23 +197,46 @@ function fetcher(peer: Peer, sink: Sink) {
     whole: (attempt: Attempt, signal: AbortSignal): Promise<number> =>
       get(undefined, undefined, attempt, signal, async (answer) => {
         const answered = readAnswer(answer, undefined, end);
-        if (answered.kind !== "whole") throw new HostError("DESTINATION_REFUSED", `${end} answers parts of a file without saying which, even where none was asked for.`);
+        if (answered.kind !== "whole")
+          throw new HostError(
+            "DESTINATION_REFUSED",
+            `${end} answers parts of a file without saying which, even where none was asked for.`,
+          );
         return stream(answer.body, answered.length, attempt);
       }),
 
     /** A range, or as much of it as comes: throws DESTINATION_UNREACHABLE when it was less. */
-    range: (asked: ByteRange, facts: FileFacts, attempt: Attempt, signal: AbortSignal, onPosition: (next: number) => void): Promise<void> =>
+    range: (
+      asked: ByteRange,
+      facts: FileFacts,
+      attempt: Attempt,
+      signal: AbortSignal,
+      onPosition: (next: number) => void,
+    ): Promise<void> =>
       get(asked, facts, attempt, signal, async (answer) => {
         const answered = readAnswer(answer, asked, end);
-        const short = (got: number) => new HostError("DESTINATION_UNREACHABLE", `${end} answered with ${got} bytes where ${asked.last + 1 - asked.first} were asked for.`);
+        const short = (got: number) =>
+          new HostError(
+            "DESTINATION_UNREACHABLE",
+            `${end} answered with ${got} bytes where ${asked.last + 1 - asked.first} were asked for.`,
+          );
         if (answered.kind === "none") {
-          if (countsEndOut || asked.first !== asked.last) throw changed(end, `it has no bytes ${asked.first} to ${asked.last} any more`);
+          if (countsEndOut || asked.first !== asked.last)
+            throw changed(end, `it has no bytes ${asked.first} to ${asked.last} any more`);
           // A range of one byte is none to a server that counts the end out.
           countsEndOut = true;
           throw short(0);
         }
-        if (answered.kind === "unplaced") throw new HostError("DESTINATION_REFUSED", `${end} answered a part of the file without saying which.`);
-        if (answered.kind === "whole") throw changed(end, "it answers with the whole file where a part of the former one was asked for");
+        if (answered.kind === "unplaced")
+          throw new HostError(
+            "DESTINATION_REFUSED",
+            `${end} answered a part of the file without saying which.`,
+          );
+        if (answered.kind === "whole")
+          throw changed(
+            end,
+            "it answers with the whole file where a part of the former one was asked for",
+          );
         checkSame(facts, answered.facts, end);
         const position = await take(answer.body, asked, attempt, onPosition);
         learnCounting(asked, { last: answered.last, total: facts.total }, position);

@@ -11,22 +11,43 @@ import type { Peer } from "./peer.js";
 const MiB = 1024 * 1024;
 
 function disk(freeBytes: () => number) {
-  return { ...systemSeams, files: { ...nodeFileSystem, freeBytes: async () => freeBytes(), totalBytes: async () => 1024 * MiB } };
+  return {
+    ...systemSeams,
+    files: {
+      ...nodeFileSystem,
+      freeBytes: async () => freeBytes(),
+      totalBytes: async () => 1024 * MiB,
+    },
+  };
 }
 
 test("refuses a source that would take what must stay free, whatever size it says", async () => {
   const directory = temporaryDirectory();
-  const sink = await openFileSink(disk(() => 100 * MiB), join(directory, "a"), directory, "The source", () => {});
+  const sink = await openFileSink(
+    disk(() => 100 * MiB),
+    join(directory, "a"),
+    directory,
+    "The source",
+    () => {},
+  );
   await expect(sink.expect(100 * MiB - 1)).rejects.toMatchObject({ reason: "STORAGE_FULL" });
   await sink.expect(undefined);
-  await expect(sink.write(Buffer.alloc(1), 36 * MiB)).rejects.toMatchObject({ reason: "STORAGE_FULL" });
+  await expect(sink.write(Buffer.alloc(1), 36 * MiB)).rejects.toMatchObject({
+    reason: "STORAGE_FULL",
+  });
   await sink.close();
 });
 
 test("stops where others have taken the room meanwhile", async () => {
   const directory = temporaryDirectory();
   let free = 200 * MiB;
-  const sink = await openFileSink(disk(() => free), join(directory, "a"), directory, "The source", () => {});
+  const sink = await openFileSink(
+    disk(() => free),
+    join(directory, "a"),
+    directory,
+    "The source",
+    () => {},
+  );
   await sink.expect(100 * MiB);
   await sink.write(Buffer.alloc(MiB), 0);
   free = limits.remoteReserveBytes - 1;
@@ -49,9 +70,23 @@ test("gives up a source that trickles, however often it sends a byte", async () 
     }
   }
   const headers: Record<string, string> = { "content-length": String(MiB) };
-  const peer: Peer = { name: "The source http://h/x", ask: async (_request, _signal, use) => use({ status: 200, header: (name) => headers[name], body: trickle() }), close() {} };
+  const peer: Peer = {
+    name: "The source http://h/x",
+    ask: async (_request, _signal, use) =>
+      use({ status: 200, header: (name) => headers[name], body: trickle() }),
+    close() {},
+  };
   const sink = { expect: async () => {}, write: async () => {}, restart: async () => {} };
-  const fetching = download({ ...systemSeams, transfer: { backOffMs: 1 } }, peer, sink, 1, new AbortController().signal);
-  await expect(fetching).rejects.toMatchObject({ reason: "DESTINATION_UNREACHABLE", message: expect.stringContaining("too few to wait for") as string });
+  const fetching = download(
+    { ...systemSeams, transfer: { backOffMs: 1 } },
+    peer,
+    sink,
+    1,
+    new AbortController().signal,
+  );
+  await expect(fetching).rejects.toMatchObject({
+    reason: "DESTINATION_UNREACHABLE",
+    message: expect.stringContaining("too few to wait for") as string,
+  });
   now.mockRestore();
 });

@@ -11,24 +11,38 @@ export interface FileSink extends Sink {
 }
 
 /** `onBytes` hears how many bytes have come of how many, 0 where nobody knows. */
-export async function openFileSink(seams: Seams, path: string, directory: string, end: string, onBytes: (done: number, total: number) => void): Promise<FileSink> {
+export async function openFileSink(
+  seams: Seams,
+  path: string,
+  directory: string,
+  end: string,
+  onBytes: (done: number, total: number) => void,
+): Promise<FileSink> {
   const { files } = seams;
   let file: OpenFile = await files.create(path);
   let bound = 0;
   let told = 0;
   let unlooked = 0;
   let done = 0;
-  const tooLarge = (problem: string) => new HostError("STORAGE_FULL", `${end} ${problem}; nothing was changed. Free space on the disk of the data directory and try again.`);
+  const tooLarge = (problem: string) =>
+    new HostError(
+      "STORAGE_FULL",
+      `${end} ${problem}; nothing was changed. Free space on the disk of the data directory and try again.`,
+    );
 
   return {
     async expect(total) {
       const room = Math.max(0, await roomIn(files, directory));
-      if (total !== undefined && total > room) throw tooLarge(`has ${total} bytes, and there is room for ${room} here beside what must stay free`);
+      if (total !== undefined && total > room)
+        throw tooLarge(
+          `has ${total} bytes, and there is room for ${room} here beside what must stay free`,
+        );
       bound = total ?? room;
       told = total ?? 0;
     },
     async write(bytes, position) {
-      if (position + bytes.length > bound) throw tooLarge(`goes on beyond the ${bound} bytes that there is room for`);
+      if (position + bytes.length > bound)
+        throw tooLarge(`goes on beyond the ${bound} bytes that there is room for`);
       await file.write(bytes, position);
       unlooked += bytes.length;
       // Others write to the disk too, and a source may be one of many.

@@ -1,4 +1,10 @@
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import { HostError } from "../../errors.js";
@@ -24,7 +30,11 @@ export interface Peer {
    * Sends one request and hands its answer to `use`, which reads as much of the body as it wants; the rest is dropped.
    * Whatever breaks is a HostError: DESTINATION_UNREACHABLE or DESTINATION_REFUSED, or what `use` throws.
    */
-  ask<T>(request: PeerRequest, signal: AbortSignal, use: (answer: Answer) => Promise<T>): Promise<T>;
+  ask<T>(
+    request: PeerRequest,
+    signal: AbortSignal,
+    use: (answer: Answer) => Promise<T>,
+  ): Promise<T>;
   close(): void;
 }
 
@@ -49,8 +59,17 @@ export function openPeer(uri: HttpUri, { role, policy, tls, bearer }: PeerOption
   // A literal address is connected to without being looked up.
   if (isIP(uri.hostname)) checkAddress(policy, uri.hostname, uri.port, uri.hostname);
   const agentOptions = { keepAlive: true, maxSockets: limits.remoteRequests };
-  const agent = uri.secure ? new HttpsAgent({ ...agentOptions, ...tls }) : new HttpAgent(agentOptions);
-  const common: RequestOptions = { host: uri.hostname, port: uri.port, path: uri.target, agent, lookup: lookupUnder(policy, uri.port), setHost: false };
+  const agent = uri.secure
+    ? new HttpsAgent({ ...agentOptions, ...tls })
+    : new HttpAgent(agentOptions);
+  const common: RequestOptions = {
+    host: uri.hostname,
+    port: uri.port,
+    path: uri.target,
+    agent,
+    lookup: lookupUnder(policy, uri.port),
+    setHost: false,
+  };
   const headersOf = (request: PeerRequest) => ({
     host: uri.authority,
     ...request.headers,
@@ -58,18 +77,35 @@ export function openPeer(uri: HttpUri, { role, policy, tls, bearer }: PeerOption
     ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
   });
 
-  async function ask<T>(request: PeerRequest, signal: AbortSignal, use: (answer: Answer) => Promise<T>): Promise<T> {
+  async function ask<T>(
+    request: PeerRequest,
+    signal: AbortSignal,
+    use: (answer: Answer) => Promise<T>,
+  ): Promise<T> {
     signal.throwIfAborted();
-    const outgoing = (uri.secure ? httpsRequest : httpRequest)({ ...common, method: request.method, headers: headersOf(request) });
+    const outgoing = (uri.secure ? httpsRequest : httpRequest)({
+      ...common,
+      method: request.method,
+      headers: headersOf(request),
+    });
     const silence = watch(request.silenceMs, () => {
-      outgoing.destroy(new HostError("DESTINATION_UNREACHABLE", `${name} fell silent: nothing moved on a ${request.method} for ${Math.round(request.silenceMs) / 1000} s.`));
+      outgoing.destroy(
+        new HostError(
+          "DESTINATION_UNREACHABLE",
+          `${name} fell silent: nothing moved on a ${request.method} for ${Math.round(request.silenceMs) / 1000} s.`,
+        ),
+      );
     });
     const abort = () => outgoing.destroy();
     signal.addEventListener("abort", abort, { once: true });
     // The first thing that broke: what comes after it is only its consequence.
     let broken: unknown;
     outgoing.on("error", (error) => (broken ??= error));
-    const wire: Wire = { outgoing, touch: silence.touch, problemOf: (error) => fromRequestError(broken ?? error, name) };
+    const wire: Wire = {
+      outgoing,
+      touch: silence.touch,
+      problemOf: (error) => fromRequestError(broken ?? error, name),
+    };
     let noticed = 0;
     // 102 Processing: slow is not silent, for a while.
     outgoing.on("information", () => {
@@ -84,7 +120,11 @@ export function openPeer(uri: HttpUri, { role, policy, tls, bearer }: PeerOption
       // An answer may come before all was sent; what cannot be sent need not wait for one.
       const response = await Promise.race([head, sent.then(() => head)]);
       const body = bodyOf(wire, response);
-      const result = await use({ status: response.statusCode ?? 0, header: (header) => headerOf(response, header), body });
+      const result = await use({
+        status: response.statusCode ?? 0,
+        header: (header) => headerOf(response, header),
+        body,
+      });
       await sent;
       await drain(response, bodyOf(wire, response));
       return result;
@@ -112,7 +152,10 @@ interface Wire {
 
 const closedEarly = () => Object.assign(new Error("closed"), { code: "ECONNRESET" });
 
-async function sendBody({ outgoing, touch, problemOf }: Wire, { send }: PeerRequest): Promise<void> {
+async function sendBody(
+  { outgoing, touch, problemOf }: Wire,
+  { send }: PeerRequest,
+): Promise<void> {
   await send?.(
     (bytes) =>
       new Promise((written, failed) => {
@@ -149,7 +192,10 @@ function headerOf({ headers }: IncomingMessage, name: string): string | undefine
 }
 
 /** Whoever leaves early cuts the connection. */
-async function* bodyOf({ touch, problemOf }: Wire, response: IncomingMessage): AsyncGenerator<Buffer> {
+async function* bodyOf(
+  { touch, problemOf }: Wire,
+  response: IncomingMessage,
+): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       touch();

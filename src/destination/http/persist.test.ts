@@ -1,9 +1,13 @@
 import { HostError } from "../../errors.js";
 import { persist, type Attempt } from "./persist.js";
 
-const seams = (patienceMs = 1000, silenceMs = 300) => ({ randomHex: () => "8000", transfer: { patienceMs, silenceMs, backOffMs: 4 } });
+const seams = (patienceMs = 1000, silenceMs = 300) => ({
+  randomHex: () => "8000",
+  transfer: { patienceMs, silenceMs, backOffMs: 4 },
+});
 const never = new AbortController().signal;
-const down = (metadata: Record<string, string> = {}) => new HostError("DESTINATION_UNREACHABLE", "The store is down.", { metadata });
+const down = (metadata: Record<string, string> = {}) =>
+  new HostError("DESTINATION_UNREACHABLE", "The store is down.", { metadata });
 
 /** Fails with each of the errors, then succeeds; when the tries were, in milliseconds from the first. */
 function tries(errors: Error[], during: (attempt: Attempt) => void = () => {}) {
@@ -45,7 +49,10 @@ test("the time that the other end asks for is waited, and one beyond all patienc
   expect(await persist(seams(5000), never, attempt)).toBe("done");
   expect(at[1]).toBeGreaterThanOrEqual(990);
   const { at: once, attempt: late } = tries([down({ retryAfterSeconds: "3600" })]);
-  await expect(persist(seams(5000), never, late)).rejects.toMatchObject({ reason: "DESTINATION_UNREACHABLE", message: expect.stringContaining("Tried once; 5 s") as string });
+  await expect(persist(seams(5000), never, late)).rejects.toMatchObject({
+    reason: "DESTINATION_UNREACHABLE",
+    message: expect.stringContaining("Tried once; 5 s") as string,
+  });
   expect(once).toHaveLength(1);
   // None at all is no hammering.
   const { at: soon, attempt: zero } = tries([down({ retryAfterSeconds: "0" })]);
@@ -55,7 +62,9 @@ test("the time that the other end asks for is waited, and one beyond all patienc
 
 test("patience ends, and begins anew with what gets on", async () => {
   const failing = Array.from({ length: 1000 }, () => down());
-  await expect(persist(seams(200), never, tries(failing).attempt)).rejects.toMatchObject({ message: expect.stringMatching(/Tried \d+ times; 0\.2 s/) as string });
+  await expect(persist(seams(200), never, tries(failing).attempt)).rejects.toMatchObject({
+    message: expect.stringMatching(/Tried \d+ times; 0\.2 s/) as string,
+  });
   const { at, attempt } = tries(failing, ({ number, progress }) => {
     if (number < 100) progress();
   });
@@ -66,7 +75,11 @@ test("patience ends, and begins anew with what gets on", async () => {
 
 test("a silence is never longer than what is left of the patience", async () => {
   const silences: number[] = [];
-  await persist(seams(5000, 4500), never, tries([down({ retryAfterSeconds: "1" })], ({ silenceMs }) => silences.push(silenceMs)).attempt);
+  await persist(
+    seams(5000, 4500),
+    never,
+    tries([down({ retryAfterSeconds: "1" })], ({ silenceMs }) => silences.push(silenceMs)).attempt,
+  );
   expect(silences[0]).toBe(4500);
   // A timer may ring a part of a millisecond early.
   expect(silences[1]).toBeLessThanOrEqual(4001);
@@ -76,6 +89,13 @@ test("an abort ends a pause at once", async () => {
   const stop = new AbortController();
   setTimeout(() => stop.abort(new HostError("OPERATION_CANCELLED", "enough")), 20);
   const begun = performance.now();
-  const error = await persist(seams(60_000), stop.signal, tries([down({ retryAfterSeconds: "30" })]).attempt).catch((thrown: unknown) => HostError.from(thrown));
-  expect([(error as HostError).reason, performance.now() - begun < 20_000]).toEqual(["OPERATION_CANCELLED", true]);
+  const error = await persist(
+    seams(60_000),
+    stop.signal,
+    tries([down({ retryAfterSeconds: "30" })]).attempt,
+  ).catch((thrown: unknown) => HostError.from(thrown));
+  expect([(error as HostError).reason, performance.now() - begun < 20_000]).toEqual([
+    "OPERATION_CANCELLED",
+    true,
+  ]);
 });

@@ -18,8 +18,16 @@ export interface Attempt {
  * Tries until it succeeds, fails for good, or got nowhere for the time that transfers have; pauses in between, longer
  * ones each time, or as long as the other end asked for.
  */
-export async function persist<T>(seams: Pick<Seams, "transfer" | "randomHex">, signal: AbortSignal, attempt: (each: Attempt) => Promise<T>): Promise<T> {
-  const { patienceMs = limits.remotePatienceMs, silenceMs = limits.remoteSilenceMs, backOffMs = limits.remoteBackOffMs } = seams.transfer ?? {};
+export async function persist<T>(
+  seams: Pick<Seams, "transfer" | "randomHex">,
+  signal: AbortSignal,
+  attempt: (each: Attempt) => Promise<T>,
+): Promise<T> {
+  const {
+    patienceMs = limits.remotePatienceMs,
+    silenceMs = limits.remoteSilenceMs,
+    backOffMs = limits.remoteBackOffMs,
+  } = seams.transfer ?? {};
   let since = performance.now();
   let failures = 0;
   for (let number = 1; ; number += 1) {
@@ -40,14 +48,20 @@ export async function persist<T>(seams: Pick<Seams, "transfer" | "randomHex">, s
       if (!isPassing(error)) throw error;
       failures = gotOn ? 1 : failures + 1;
       const waitMs = waitBefore(error, failures, backOffMs, seams);
-      if (performance.now() - since + waitMs >= patienceMs) throw givenUp(error, number, patienceMs);
+      if (performance.now() - since + waitMs >= patienceMs)
+        throw givenUp(error, number, patienceMs);
       await sleep(waitMs, undefined, { signal });
     }
   }
 }
 
 /** Doubling from the last try that got on; between half and all of it, so that many waiters do not come back at once. */
-function waitBefore(error: HostError, failures: number, backOffMs: number, seams: Pick<Seams, "randomHex">): number {
+function waitBefore(
+  error: HostError,
+  failures: number,
+  backOffMs: number,
+  seams: Pick<Seams, "randomHex">,
+): number {
   const askedMs = Number(error.metadata["retryAfterSeconds"] ?? 0) * 1000;
   const whole = Math.min(limits.remoteBackOffMaxMs, backOffMs * 2 ** Math.min(failures - 1, 20));
   return Math.max(askedMs, whole * (0.5 + Number.parseInt(seams.randomHex(2), 16) / 0x20000));
@@ -55,8 +69,12 @@ function waitBefore(error: HostError, failures: number, backOffMs: number, seams
 
 function givenUp(error: HostError, attempts: number, patienceMs: number): HostError {
   const tries = attempts === 1 ? "once" : `${attempts} times`;
-  return new HostError(error.reason, `${error.message} Tried ${tries}; ${patienceMs / 1000} s without getting on is as long as a transfer waits.`, {
-    metadata: error.metadata,
-    cause: error,
-  });
+  return new HostError(
+    error.reason,
+    `${error.message} Tried ${tries}; ${patienceMs / 1000} s without getting on is as long as a transfer waits.`,
+    {
+      metadata: error.metadata,
+      cause: error,
+    },
+  );
 }

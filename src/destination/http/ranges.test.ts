@@ -2,7 +2,15 @@ import { limits } from "../../limits.js";
 import { chunkBytes, eachRange, parseContentRange, rangesOf } from "./ranges.js";
 
 test("the ranges of a file touch, count the end in and are whole numbers at any size", () => {
-  for (const total of [0, 1, limits.remoteChunkMin, limits.remoteChunkMin + 1, 100_000_000, 2 ** 32 + 5, 2 ** 41 + 1]) {
+  for (const total of [
+    0,
+    1,
+    limits.remoteChunkMin,
+    limits.remoteChunkMin + 1,
+    100_000_000,
+    2 ** 32 + 5,
+    2 ** 41 + 1,
+  ]) {
     let next = 0;
     for (const { first, last } of rangesOf(0, total)) {
       expect(first).toBe(next);
@@ -18,7 +26,10 @@ test("the ranges of a file touch, count the end in and are whole numbers at any 
 
 test.each([
   ["bytes 0-9/10", { first: 0, last: 9, total: 10 }],
-  ["Bytes 4294967296-4294967299/9007199254740991", { first: 4294967296, last: 4294967299, total: 9007199254740991 }],
+  [
+    "Bytes 4294967296-4294967299/9007199254740991",
+    { first: 4294967296, last: 4294967299, total: 9007199254740991 },
+  ],
   ["bytes 0-9/*", undefined],
   ["bytes */10", undefined],
   ["bytes 0-9/90071992547409920", undefined],
@@ -31,12 +42,20 @@ test.each([
 test("the first failure ends the others, and no new one begins", async () => {
   const begun: number[] = [];
   const ended: string[] = [];
-  const work = eachRange(rangesOf(0, 100, 10), 3, new AbortController().signal, async ({ first }, signal) => {
-    begun.push(first);
-    if (first === 10) throw new Error("broken");
-    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
-    ended.push(String(signal.aborted));
-  });
+  const work = eachRange(
+    rangesOf(0, 100, 10),
+    3,
+    new AbortController().signal,
+    async ({ first }, signal) => {
+      begun.push(first);
+      if (first === 10) throw new Error("broken");
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      ended.push(String(signal.aborted));
+    },
+  );
   await expect(work).rejects.toThrow("broken");
-  expect([begun, ended]).toEqual([[0, 10, 20], ["true", "true"]]);
+  expect([begun, ended]).toEqual([
+    [0, 10, 20],
+    ["true", "true"],
+  ]);
 });

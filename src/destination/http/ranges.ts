@@ -15,8 +15,13 @@ export function chunkBytes(total: number): number {
 }
 
 /** The ranges of [from, total), one after the other. */
-export function* rangesOf(from: number, total: number, size = chunkBytes(total)): Generator<ByteRange> {
-  for (let first = from; first < total; first += size) yield { first, last: Math.min(first + size, total) - 1 };
+export function* rangesOf(
+  from: number,
+  total: number,
+  size = chunkBytes(total),
+): Generator<ByteRange> {
+  for (let first = from; first < total; first += size)
+    yield { first, last: Math.min(first + size, total) - 1 };
 }
 
 export interface ContentRange extends ByteRange {
@@ -25,20 +30,27 @@ export interface ContentRange extends ByteRange {
 
 /** `bytes a-b/total`; undefined for anything else, an unknown total included. */
 export function parseContentRange(header: string | undefined): ContentRange | undefined {
-  const [, first, last, total] = /^bytes +(\d{1,16})-(\d{1,16})\/(\d{1,16})$/i.exec(header?.trim() ?? "") ?? [];
+  const [, first, last, total] =
+    /^bytes +(\d{1,16})-(\d{1,16})\/(\d{1,16})$/i.exec(header?.trim() ?? "") ?? [];
   if (total === undefined || !Number.isSafeInteger(Number(total))) return undefined;
   return { first: Number(first), last: Number(last), total: Number(total) };
 }
 
 /** Does the work for each range, several at a time and begun in order; the first failure ends the others. */
-export async function eachRange(ranges: Iterable<ByteRange>, atOnce: number, signal: AbortSignal, work: (range: ByteRange, signal: AbortSignal) => Promise<void>): Promise<void> {
+export async function eachRange(
+  ranges: Iterable<ByteRange>,
+  atOnce: number,
+  signal: AbortSignal,
+  work: (range: ByteRange, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
   const next = ranges[Symbol.iterator]();
   let first: { error: unknown } | undefined;
   const worker = async () => {
     try {
-      for (let each = next.next(); !each.done && !either.aborted; each = next.next()) await work(each.value, either);
+      for (let each = next.next(); !each.done && !either.aborted; each = next.next())
+        await work(each.value, either);
     } catch (error) {
       first ??= { error };
       failed.abort(error);

@@ -17,19 +17,30 @@ const notForReading = new Set(["401", "403", "404", "405", "501"]);
  * Fetches what was sent and compares its digest: BACKUP_DAMAGED where it differs. Resolves with the status of a server that
  * does not let it be read, and with nothing when all is as it was sent. `onBytes` hears of what was read so far.
  */
-export async function readBack(seams: Seams, peer: Peer, sent: SentFile, signal: AbortSignal, onBytes: (done: number) => void): Promise<string | undefined> {
+export async function readBack(
+  seams: Seams,
+  peer: Peer,
+  sent: SentFile,
+  signal: AbortSignal,
+  onBytes: (done: number) => void,
+): Promise<string | undefined> {
   let hash = createHash("sha256");
   const damaged = (problem: string) =>
-    new HostError("BACKUP_DAMAGED", `${peer.name} did not give back what was sent: ${problem}. There is no backup there; look at what stores it, and who else writes to it.`);
+    new HostError(
+      "BACKUP_DAMAGED",
+      `${peer.name} did not give back what was sent: ${problem}. There is no backup there; look at what stores it, and who else writes to it.`,
+    );
   const checkSize = (bytes: number) => {
-    if (bytes !== sent.sizeBytes) throw damaged(`it has ${bytes} bytes, and ${sent.sizeBytes} were sent`);
+    if (bytes !== sent.sizeBytes)
+      throw damaged(`it has ${bytes} bytes, and ${sent.sizeBytes} were sent`);
   };
   const sink: Sink = {
     async expect(total) {
       if (total !== undefined) checkSize(total);
     },
     async write(bytes, position) {
-      if (position + bytes.length > sent.sizeBytes) throw damaged(`it goes on beyond the ${sent.sizeBytes} bytes that were sent`);
+      if (position + bytes.length > sent.sizeBytes)
+        throw damaged(`it goes on beyond the ${sent.sizeBytes} bytes that were sent`);
       hash.update(bytes);
       onBytes(position + bytes.length);
     },
@@ -41,7 +52,10 @@ export async function readBack(seams: Seams, peer: Peer, sent: SentFile, signal:
     // One at a time: the digest wants the bytes in their order.
     checkSize(await download(seams, peer, sink, 1, signal));
   } catch (error) {
-    const status = error instanceof HostError && error.reason === "DESTINATION_REFUSED" ? error.metadata["status"] : undefined;
+    const status =
+      error instanceof HostError && error.reason === "DESTINATION_REFUSED"
+        ? error.metadata["status"]
+        : undefined;
     if (status === undefined || !notForReading.has(status)) throw error;
     return status;
   }

@@ -12,7 +12,12 @@ async function send(tells: boolean): Promise<void> {
   const store = await httpStore();
   // The last part is looked at for longer than silence is borne.
   store.fault = ({ headers }, incoming, response) => {
-    if (headers["content-length"] !== "10" || headers["content-range"] !== undefined || headers.prefer !== "processing") return false;
+    if (
+      headers["content-length"] !== "10" ||
+      headers["content-range"] !== undefined ||
+      headers.prefer !== "processing"
+    )
+      return false;
     const timer = tells ? setInterval(() => response.writeProcessing(), 50) : undefined;
     setTimeout(() => {
       clearInterval(timer);
@@ -23,10 +28,20 @@ async function send(tells: boolean): Promise<void> {
   };
   const path = join(temporaryDirectory(), "file");
   writeFileSync(path, randomBytes(10));
-  const peer = openPeer(parseHttpUri(`${store.origin}/x`), { role: "The store", policy: { allowPrivate: true, allowed: [] }, tls: {} });
+  const peer = openPeer(parseHttpUri(`${store.origin}/x`), {
+    role: "The store",
+    policy: { allowPrivate: true, allowed: [] },
+    tls: {},
+  });
   const seams = { ...systemSeams, transfer: { patienceMs: 600, silenceMs: 300, backOffMs: 10 } };
   try {
-    await upload(seams, peer, { path, sizeBytes: 10, sha256: "0".repeat(64) }, new AbortController().signal, () => {});
+    await upload(
+      seams,
+      peer,
+      { path, sizeBytes: 10, sha256: "0".repeat(64) },
+      new AbortController().signal,
+      () => {},
+    );
   } finally {
     peer.close();
   }

@@ -7,47 +7,73 @@ import { persist } from "./persist.js";
 import { eachRange, rangesOf, type ByteRange } from "./ranges.js";
 
 /** `sha256` in lower-case hexadecimal. Sends a file by PUTs of ranges of it, several at a time; each is tried again on its own. `onBytes` hears of each that arrived. */
-export async function upload(seams: Seams, peer: Peer, { path, sizeBytes, sha256 }: { path: string; sizeBytes: number; sha256: string }, signal: AbortSignal, onBytes: (count: number) => void): Promise<void> {
+export async function upload(
+  seams: Seams,
+  peer: Peer,
+  { path, sizeBytes, sha256 }: { path: string; sizeBytes: number; sha256: string },
+  signal: AbortSignal,
+  onBytes: (count: number) => void,
+): Promise<void> {
   const file = await seams.files.openToRead(path);
   try {
-    await eachRange(rangesOf(0, sizeBytes), limits.remoteRequests, signal, async (range, either) => {
-      await persist(seams, either, (attempt) => put(range, attempt));
+    await eachRange(
+      rangesOf(0, sizeBytes),
+      limits.remoteRequests,
+      signal,
+      async (range, either) => {
+        await persist(seams, either, (attempt) => put(range, attempt));
 
-      async function put({ first, last }: ByteRange, { number, silenceMs, progress }: { number: number; silenceMs: number; progress(): void }): Promise<void> {
-        const headers = {
-          // A whole file is a plain PUT: servers without partial PUT have to refuse a Content-Range (RFC 9110, 14.5).
-          ...(last - first + 1 < sizeBytes && { "content-range": `bytes ${first}-${last}/${sizeBytes}` }),
-          "content-type": "application/octet-stream",
-          "content-length": String(last - first + 1),
-          // While it looks through what came, a host of ours says that it still works.
-          prefer: "processing",
-          // Of the whole file (RFC 9530): whoever knows it can tell that nobody else's parts are among these.
-          "repr-digest": `sha-256=:${Buffer.from(sha256, "hex").toString("base64")}:`,
-        };
-        const send = (write: (bytes: Uint8Array) => Promise<void>) =>
-          sendRange(file, range, async (bytes) => {
-            await write(bytes);
-            // That a slow line moves is getting on, once: bytes that have to be sent again are not.
-            if (number === 1) progress();
-          });
-        await peer.ask({ method: "PUT", headers, send, silenceMs }, either, async ({ status, header }) => {
-          if (status < 200 || status >= 300) throw fromStatus(status, header("retry-after"), "PUT", peer.name);
-        });
-      }
-      onBytes(range.last - range.first + 1);
-    });
+        async function put(
+          { first, last }: ByteRange,
+          { number, silenceMs, progress }: { number: number; silenceMs: number; progress(): void },
+        ): Promise<void> {
+          const headers = {
+            // A whole file is a plain PUT: servers without partial PUT have to refuse a Content-Range (RFC 9110, 14.5).
+            ...(last - first + 1 < sizeBytes && {
+              "content-range": `bytes ${first}-${last}/${sizeBytes}`,
+            }),
+            "content-type": "application/octet-stream",
+            "content-length": String(last - first + 1),
+            // While it looks through what came, a host of ours says that it still works.
+            prefer: "processing",
+            // Of the whole file (RFC 9530): whoever knows it can tell that nobody else's parts are among these.
+            "repr-digest": `sha-256=:${Buffer.from(sha256, "hex").toString("base64")}:`,
+          };
+          const send = (write: (bytes: Uint8Array) => Promise<void>) =>
+            sendRange(file, range, async (bytes) => {
+              await write(bytes);
+              // That a slow line moves is getting on, once: bytes that have to be sent again are not.
+              if (number === 1) progress();
+            });
+          await peer.ask(
+            { method: "PUT", headers, send, silenceMs },
+            either,
+            async ({ status, header }) => {
+              if (status < 200 || status >= 300)
+                throw fromStatus(status, header("retry-after"), "PUT", peer.name);
+            },
+          );
+        }
+        onBytes(range.last - range.first + 1);
+      },
+    );
   } finally {
     await file.close();
   }
 }
 
 /** Reads the range into one buffer again and again: the next piece is read when the last one was handed over. */
-async function sendRange(file: OpenFile, { first, last }: ByteRange, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+async function sendRange(
+  file: OpenFile,
+  { first, last }: ByteRange,
+  write: (bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
   const buffer = Buffer.allocUnsafe(Math.min(limits.remoteBufferBytes, last - first + 1));
-  for (let position = first; position <= last; ) {
+  for (let position = first; position <= last;) {
     const wanted = buffer.subarray(0, Math.min(buffer.length, last + 1 - position));
     const count = await file.read(wanted, position);
-    if (count < wanted.length) throw Object.assign(new Error("the file became shorter"), { code: "EIO" });
+    if (count < wanted.length)
+      throw Object.assign(new Error("the file became shorter"), { code: "EIO" });
     await write(wanted);
     position += count;
   }

@@ -2,8 +2,20 @@ import { HostError } from "../../errors.js";
 import { parseHttpUri } from "./uri.js";
 
 test.each([
-  ["http://store/b.zip", { secure: false, hostname: "store", port: 80, authority: "store", target: "/b.zip" }],
-  ["HTTPS://Store:8443/a%20b%2Fc?x=%41&y", { secure: true, hostname: "Store", port: 8443, authority: "Store:8443", target: "/a%20b%2Fc?x=%41&y" }],
+  [
+    "http://store/b.zip",
+    { secure: false, hostname: "store", port: 80, authority: "store", target: "/b.zip" },
+  ],
+  [
+    "HTTPS://Store:8443/a%20b%2Fc?x=%41&y",
+    {
+      secure: true,
+      hostname: "Store",
+      port: 8443,
+      authority: "Store:8443",
+      target: "/a%20b%2Fc?x=%41&y",
+    },
+  ],
   ["http://[::1]:9/x", { hostname: "::1", port: 9, authority: "[::1]:9", target: "/x" }],
   ["http://store", { target: "/" }],
   ["http://store?x=1", { target: "/?x=1" }],
@@ -39,7 +51,9 @@ test.each([
 });
 
 test("shows no query", () => {
-  const { shown, target } = parseHttpUri("https://s/b.zip?X-Amz-Signature=abc&part=1&sig=abc&access_token=abc&X-Amz-Security-Token=abc&sign=no");
+  const { shown, target } = parseHttpUri(
+    "https://s/b.zip?X-Amz-Signature=abc&part=1&sig=abc&access_token=abc&X-Amz-Security-Token=abc&sign=no",
+  );
   expect(shown).toBe("https://s/b.zip");
   expect(target).toContain("X-Amz-Signature=abc");
 });

@@ -21,7 +21,10 @@ export interface TransferFiles {
 
 const recordBytes = 8 * 1024 * 1024;
 
-export function transferFiles(seams: Pick<Seams, "files" | "randomHex">, directory: string): TransferFiles {
+export function transferFiles(
+  seams: Pick<Seams, "files" | "randomHex">,
+  directory: string,
+): TransferFiles {
   const { files } = seams;
   const dataPath = (name: string) => join(directory, `${name}.bin`);
   const recordPath = (name: string) => join(directory, `${name}.json`);
@@ -30,24 +33,36 @@ export function transferFiles(seams: Pick<Seams, "files" | "randomHex">, directo
     const data = await files.status(dataPath(name));
     if (data?.kind !== "file") return undefined;
     try {
-      const record = JSON.parse((await readSmallFile(files, recordPath(name), recordBytes)).toString("utf8")) as TransferRecord;
-      const sound = record.name === name && [record.sizeBytes, record.committedBytes, record.createTimeMicros].every(Number.isSafeInteger) && data.sizeBytes >= record.committedBytes;
+      const record = JSON.parse(
+        (await readSmallFile(files, recordPath(name), recordBytes)).toString("utf8"),
+      ) as TransferRecord;
+      const sound =
+        record.name === name &&
+        [record.sizeBytes, record.committedBytes, record.createTimeMicros].every(
+          Number.isSafeInteger,
+        ) &&
+        data.sizeBytes >= record.committedBytes;
       return sound ? record : "unreadable";
     } catch (error) {
-      if (error instanceof SyntaxError || error instanceof TypeError || error instanceof HostError) return "unreadable";
+      if (error instanceof SyntaxError || error instanceof TypeError || error instanceof HostError)
+        return "unreadable";
       throw error;
     }
   }
 
   async function modifiedMs(name: string): Promise<number> {
-    const [data, record] = await Promise.all([files.status(dataPath(name)), files.status(recordPath(name))]);
+    const [data, record] = await Promise.all([
+      files.status(dataPath(name)),
+      files.status(recordPath(name)),
+    ]);
     return Math.max(data?.modifiedMs ?? 0, record?.modifiedMs ?? 0);
   }
 
   return {
     directory,
     dataPath,
-    writeRecord: (record) => writeFileDurably(seams, recordPath(record.name), Buffer.from(JSON.stringify(record))),
+    writeRecord: (record) =>
+      writeFileDurably(seams, recordPath(record.name), Buffer.from(JSON.stringify(record))),
     async remove(name) {
       // The record first: bytes without one are nothing.
       await files.remove(recordPath(name));
@@ -59,15 +74,28 @@ export function transferFiles(seams: Pick<Seams, "files" | "randomHex">, directo
       const kept: string[] = [];
       const names = await files.list(directory);
       for (const entry of names) {
-        const name = entry.endsWith(".json") && !entry.startsWith(temporaryPrefix) ? entry.slice(0, -".json".length) : undefined;
+        const name =
+          entry.endsWith(".json") && !entry.startsWith(temporaryPrefix)
+            ? entry.slice(0, -".json".length)
+            : undefined;
         const record = name !== undefined && isTransferName(name) ? await read(name) : undefined;
-        if (name !== undefined && record === "unreadable" && (await modifiedMs(name)) > Date.now() - keepMs) {
+        if (
+          name !== undefined &&
+          record === "unreadable" &&
+          (await modifiedMs(name)) > Date.now() - keepMs
+        ) {
           onUnreadable(recordPath(name));
           kept.push(name);
         } else if (record !== undefined && record !== "unreadable") records.push(record);
       }
-      const known = new Set([...kept, ...records.map(({ name }) => name)].flatMap((name) => [`${name}.bin`, `${name}.json`]));
-      for (const entry of names) if (!known.has(entry)) await files.removeTree(join(directory, entry));
+      const known = new Set(
+        [...kept, ...records.map(({ name }) => name)].flatMap((name) => [
+          `${name}.bin`,
+          `${name}.json`,
+        ]),
+      );
+      for (const entry of names)
+        if (!known.has(entry)) await files.removeTree(join(directory, entry));
       return records;
     },
   };

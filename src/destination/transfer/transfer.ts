@@ -35,7 +35,11 @@ export interface TransferLimits {
 /** REQUEST_INVALID for what is no name of a transfer. */
 export function checkTransferName(text: string): void {
   if (isTransferName(text)) return;
-  throw new HostError("REQUEST_INVALID", `${JSON.stringify(text.slice(0, 100))} is no name for a transfer: 1 to 64 letters, digits, dots, dashes and underscores.`, { metadata: { field: "name" } });
+  throw new HostError(
+    "REQUEST_INVALID",
+    `${JSON.stringify(text.slice(0, 100))} is no name for a transfer: 1 to 64 letters, digits, dots, dashes and underscores.`,
+    { metadata: { field: "name" } },
+  );
 }
 
 export function isTransferName(text: string): boolean {

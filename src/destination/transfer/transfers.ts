@@ -4,7 +4,12 @@ import { HostError } from "../../errors.js";
 import { publishFile, temporaryPrefix } from "../../io/durable-file.js";
 import type { Seams } from "../../io/seams.js";
 import { limits } from "../../limits.js";
-import { checkTransferName, type Transfer, type TransferLimits, type TransferRecord } from "./transfer.js";
+import {
+  checkTransferName,
+  type Transfer,
+  type TransferLimits,
+  type TransferRecord,
+} from "./transfer.js";
 import { transferFiles } from "./transfer-files.js";
 import { openUploadWriter, type UploadWriter } from "./upload.js";
 
@@ -15,7 +20,10 @@ export interface DownloadDraft {
   readonly unfinished: string;
   readonly staging: string;
   /** Makes the archive a transfer that can be read. */
-  publish(archive: { path: string; sizeBytes: number; sha256: string }, backup: BackupDescription): Promise<void>;
+  publish(
+    archive: { path: string; sizeBytes: number; sha256: string },
+    backup: BackupDescription,
+  ): Promise<void>;
   release(): void;
 }
 
@@ -62,7 +70,11 @@ interface Entry {
 }
 
 const tooMuch = (name: string, sizeBytes: number) =>
-  new HostError("TRANSFER_DAMAGED", `The transfer ${name} was said to have ${sizeBytes} bytes, and more came.`, { metadata: { transfer: name } });
+  new HostError(
+    "TRANSFER_DAMAGED",
+    `The transfer ${name} was said to have ${sizeBytes} bytes, and more came.`,
+    { metadata: { transfer: name } },
+  );
 
 /** Opens the transfers of a directory, which is made if it is missing; those of an earlier run are there again. */
 export async function openTransfers(
@@ -75,44 +87,78 @@ export async function openTransfers(
   const entries = new Map<string, Entry>();
   let drafts = 0;
   const enter = (record: TransferRecord, made: Promise<void> = Promise.resolve()): Entry => {
-    const entry: Entry = { record, touchedMs: performance.now(), holders: 0, controller: new AbortController(), made, senders: 0 };
+    const entry: Entry = {
+      record,
+      touchedMs: performance.now(),
+      holders: 0,
+      controller: new AbortController(),
+      made,
+      senders: 0,
+    };
     entries.set(record.name, entry);
     return entry;
   };
   const onUnreadable = (path: string) =>
-    onBackgroundError(new HostError("STORAGE_FAILED", `The record of a transfer, ${path}, cannot be read: the transfer is not served. Its bytes stay beside it until its lease would have ended.`));
+    onBackgroundError(
+      new HostError(
+        "STORAGE_FAILED",
+        `The record of a transfer, ${path}, cannot be read: the transfer is not served. Its bytes stay beside it until its lease would have ended.`,
+      ),
+    );
   for (const record of await kept.load(bounds.leaseMs, onUnreadable)) enter(record);
 
   const inUse = ({ holders, writer }: Entry) => holders > 0 || writer !== undefined;
 
   function view({ record, touchedMs }: Entry): Transfer {
     const leftMs = bounds.leaseMs - (performance.now() - touchedMs);
-    return { ...record, expireTimeMicros: seams.nowMicros() + Math.round(Math.max(0, leftMs) * 1000) };
+    return {
+      ...record,
+      expireTimeMicros: seams.nowMicros() + Math.round(Math.max(0, leftMs) * 1000),
+    };
   }
 
   function find(name: string): Entry {
     const entry = entries.get(name);
-    if (!entry) throw new HostError("TRANSFER_NOT_FOUND", `There is no transfer ${name}: it never was, or it expired.`, { metadata: { transfer: name } });
+    if (!entry)
+      throw new HostError(
+        "TRANSFER_NOT_FOUND",
+        `There is no transfer ${name}: it never was, or it expired.`,
+        { metadata: { transfer: name } },
+      );
     return entry;
   }
 
   function checkCount(): void {
     if (entries.size + drafts < bounds.maxCount) return;
-    throw new HostError("TRANSFER_LIMIT", `There are ${entries.size + drafts} transfers, as many as the host keeps; delete one, or wait until one expires.`);
+    throw new HostError(
+      "TRANSFER_LIMIT",
+      `There are ${entries.size + drafts} transfers, as many as the host keeps; delete one, or wait until one expires.`,
+    );
   }
 
   /** What was said of a transfer stays: another size is another archive, whatever its name. */
   function checkDeclared({ record }: Entry, sizeBytes: number): void {
     if (record.sizeBytes === 0 || record.sizeBytes === sizeBytes) return;
-    throw new HostError("TRANSFER_DAMAGED", `The transfer ${record.name} has ${record.sizeBytes} bytes, not ${sizeBytes}: that is another archive. Delete the transfer, or choose another name.`, {
-      metadata: { transfer: record.name },
-    });
+    throw new HostError(
+      "TRANSFER_DAMAGED",
+      `The transfer ${record.name} has ${record.sizeBytes} bytes, not ${sizeBytes}: that is another archive. Delete the transfer, or choose another name.`,
+      {
+        metadata: { transfer: record.name },
+      },
+    );
   }
 
   function checkSpace(own: string | undefined, bytes: number): void {
-    const others = [...entries.values()].reduce((sum, { record }) => sum + (record.name === own ? 0 : Math.max(record.sizeBytes, record.committedBytes)), 0);
+    const others = [...entries.values()].reduce(
+      (sum, { record }) =>
+        sum + (record.name === own ? 0 : Math.max(record.sizeBytes, record.committedBytes)),
+      0,
+    );
     if (others + bytes > bounds.maxBytes) {
-      throw new HostError("TRANSFER_LIMIT", `The transfers would take ${others + bytes} bytes together, and ${bounds.maxBytes} are allowed; delete one, or wait until one expires.`);
+      throw new HostError(
+        "TRANSFER_LIMIT",
+        `The transfers would take ${others + bytes} bytes together, and ${bounds.maxBytes} are allowed; delete one, or wait until one expires.`,
+      );
     }
   }
 
@@ -121,14 +167,21 @@ export async function openTransfers(
     const free = await seams.files.freeBytes(directory);
     const present = own === undefined ? 0 : (entries.get(own)?.record.committedBytes ?? 0);
     if (bytes - present > free - limits.reservedBytes) {
-      throw new HostError("STORAGE_FULL", `The transfer needs ${bytes - present} more bytes, and ${free} are free on the disk of the index, of which ${limits.reservedBytes} stay free.`);
+      throw new HostError(
+        "STORAGE_FULL",
+        `The transfer needs ${bytes - present} more bytes, and ${free} are free on the disk of the index, of which ${limits.reservedBytes} stay free.`,
+      );
     }
   }
 
   async function remove(entry: Entry, why: string): Promise<void> {
     const { name } = entry.record;
     entries.delete(name);
-    entry.controller.abort(new HostError("TRANSFER_TAKEN_OVER", `The transfer ${name} ${why}.`, { metadata: { transfer: name } }));
+    entry.controller.abort(
+      new HostError("TRANSFER_TAKEN_OVER", `The transfer ${name} ${why}.`, {
+        metadata: { transfer: name },
+      }),
+    );
     await entry.writer?.closed;
     await kept.remove(name);
   }
@@ -136,20 +189,33 @@ export async function openTransfers(
   /** An upload of which nothing has come takes no place, and what it said of its size no room. */
   async function forgetEmpty(entry: Entry): Promise<void> {
     const { name, committedBytes, complete } = entry.record;
-    if (committedBytes === 0 && !complete && !inUse(entry) && entries.get(name) === entry) await remove(entry, "has no bytes");
+    if (committedBytes === 0 && !complete && !inUse(entry) && entries.get(name) === entry)
+      await remove(entry, "has no bytes");
   }
 
   async function sweep(): Promise<void> {
     for (const entry of [...entries.values()]) {
-      if (!inUse(entry) && performance.now() - entry.touchedMs > bounds.leaseMs) await remove(entry, "expired");
+      if (!inUse(entry) && performance.now() - entry.touchedMs > bounds.leaseMs)
+        await remove(entry, "expired");
     }
   }
-  const timer = setInterval(() => void sweep().catch(onBackgroundError), Math.min(limits.transferSweepMs, Math.max(10, bounds.leaseMs / 2)));
+  const timer = setInterval(
+    () => void sweep().catch(onBackgroundError),
+    Math.min(limits.transferSweepMs, Math.max(10, bounds.leaseMs / 2)),
+  );
   timer.unref();
 
   function begin(name: string): Entry {
     checkCount();
-    const record: TransferRecord = { name, direction: "upload", sizeBytes: 0, committedBytes: 0, complete: false, sha256: "", createTimeMicros: seams.nowMicros() };
+    const record: TransferRecord = {
+      name,
+      direction: "upload",
+      sizeBytes: 0,
+      committedBytes: 0,
+      complete: false,
+      sha256: "",
+      createTimeMicros: seams.nowMicros(),
+    };
     const made = makeFiles(record).catch(async (error: unknown) => {
       entries.delete(name);
       await kept.remove(name).catch(() => {});
@@ -165,7 +231,10 @@ export async function openTransfers(
     await kept.writeRecord(record);
   }
 
-  const takenOver = (name: string) => new HostError("TRANSFER_TAKEN_OVER", `Another stream goes on with the transfer ${name}.`, { metadata: { transfer: name } });
+  const takenOver = (name: string) =>
+    new HostError("TRANSFER_TAKEN_OVER", `Another stream goes on with the transfer ${name}.`, {
+      metadata: { transfer: name },
+    });
 
   async function write(entry: Entry, sizeBytes: number | undefined): Promise<UploadWriter> {
     const { name } = entry.record;
@@ -208,7 +277,8 @@ export async function openTransfers(
           roomFor = bytes + limits.transferSyncBytes;
         },
         onCommitted: (committedBytes) => keep({ committedBytes }),
-        onComplete: (complete, sha256) => keep({ committedBytes: complete, sizeBytes: complete, complete: true, sha256 }),
+        onComplete: (complete, sha256) =>
+          keep({ committedBytes: complete, sizeBytes: complete, complete: true, sha256 }),
       });
       return {
         signal,
@@ -252,7 +322,10 @@ export async function openTransfers(
         // Its segments and then the archive of them lie there side by side.
         const free = await seams.files.freeBytes(directory);
         if (expectedBytes * 2 > free - limits.reservedBytes) {
-          throw new HostError("STORAGE_FULL", `The archive may take ${expectedBytes * 2} bytes while it is made, and ${free} are free on the disk of the index.`);
+          throw new HostError(
+            "STORAGE_FULL",
+            `The archive may take ${expectedBytes * 2} bytes while it is made, and ${free} are free on the disk of the index.`,
+          );
         }
       } catch (error) {
         release();
@@ -265,7 +338,16 @@ export async function openTransfers(
         async publish({ path, sizeBytes, sha256 }, backup) {
           await checkRoom(undefined, sizeBytes);
           await publishFile(seams, path, kept.dataPath(name));
-          const record: TransferRecord = { name, direction: "download", sizeBytes, committedBytes: sizeBytes, complete: true, sha256, createTimeMicros: seams.nowMicros(), backup };
+          const record: TransferRecord = {
+            name,
+            direction: "download",
+            sizeBytes,
+            committedBytes: sizeBytes,
+            complete: true,
+            sha256,
+            createTimeMicros: seams.nowMicros(),
+            backup,
+          };
           await kept.writeRecord(record);
           release();
           enter(record);
@@ -276,7 +358,12 @@ export async function openTransfers(
     async openUpload(name, sizeBytes) {
       checkTransferName(name);
       const entry = entries.get(name) ?? begin(name);
-      if (entry.record.direction === "download") throw new HostError("REQUEST_INVALID", `The transfer ${name} is a download: nothing can be sent to it.`, { metadata: { transfer: name } });
+      if (entry.record.direction === "download")
+        throw new HostError(
+          "REQUEST_INVALID",
+          `The transfer ${name} is a download: nothing can be sent to it.`,
+          { metadata: { transfer: name } },
+        );
       const sender = (entry.senders += 1);
       await entry.made;
       // One that came later, while this one waited, is the sender's newer attempt.
@@ -286,9 +373,13 @@ export async function openTransfers(
     hold(name) {
       const entry = find(name);
       if (!entry.record.complete) {
-        throw new HostError("TRANSFER_INCOMPLETE", `The transfer ${name} is not complete: ${entry.record.committedBytes} bytes of it are here.`, {
-          metadata: { transfer: name, committedBytes: String(entry.record.committedBytes) },
-        });
+        throw new HostError(
+          "TRANSFER_INCOMPLETE",
+          `The transfer ${name} is not complete: ${entry.record.committedBytes} bytes of it are here.`,
+          {
+            metadata: { transfer: name, committedBytes: String(entry.record.committedBytes) },
+          },
+        );
       }
       entry.holders += 1;
       let held = true;
@@ -306,7 +397,12 @@ export async function openTransfers(
     async close() {
       clearInterval(timer);
       for (const { writer } of entries.values()) {
-        writer?.controller.abort(new HostError("SHUTTING_DOWN", "The host is stopping; go on with the transfer once it is back."));
+        writer?.controller.abort(
+          new HostError(
+            "SHUTTING_DOWN",
+            "The host is stopping; go on with the transfer once it is back.",
+          ),
+        );
       }
       for (const { writer } of entries.values()) await writer?.closed;
     },

@@ -48,8 +48,12 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
   try {
     // What a kill left beyond what was safe may be anything.
     await file.truncate(options.committedBytes);
-    for (; position < options.committedBytes; ) {
-      const chunk = await readAt(file, position, Math.min(limits.copyChunkBytes, options.committedBytes - position));
+    for (; position < options.committedBytes;) {
+      const chunk = await readAt(
+        file,
+        position,
+        Math.min(limits.copyChunkBytes, options.committedBytes - position),
+      );
       hash.update(chunk);
       position += chunk.length;
     }
@@ -58,7 +62,8 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
     throw error;
   }
 
-  const fail = (error: unknown) => void (failure ??= HostError.from(fromFileError(error, `The transfer ${name}`)));
+  const fail = (error: unknown) =>
+    void (failure ??= HostError.from(fromFileError(error, `The transfer ${name}`)));
 
   function writeBehind(bytes: Uint8Array, at: number): void {
     queuedBytes += bytes.length;
@@ -95,9 +100,13 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
     check();
     const present = await readAt(file, offset, bytes.length);
     if (present.equals(bytes)) return;
-    throw new HostError("TRANSFER_DAMAGED", `The bytes at ${offset} of the transfer ${name} are not those that came before: it is another archive, or one that changed. Delete the transfer and send it anew.`, {
-      metadata: { transfer: name, offset: String(offset) },
-    });
+    throw new HostError(
+      "TRANSFER_DAMAGED",
+      `The bytes at ${offset} of the transfer ${name} are not those that came before: it is another archive, or one that changed. Delete the transfer and send it anew.`,
+      {
+        metadata: { transfer: name, offset: String(offset) },
+      },
+    );
   }
 
   return {
@@ -108,9 +117,13 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
     async write(offset, bytes) {
       check();
       if (offset > position) {
-        throw new HostError("TRANSFER_OFFSET", `The transfer ${name} goes on at ${position}, not at ${offset}.`, {
-          metadata: { transfer: name, committedBytes: String(position) },
-        });
+        throw new HostError(
+          "TRANSFER_OFFSET",
+          `The transfer ${name} goes on at ${position}, not at ${offset}.`,
+          {
+            metadata: { transfer: name, committedBytes: String(position) },
+          },
+        );
       }
       const known = Math.min(bytes.length, position - offset);
       if (known > 0) await compare(offset, bytes.subarray(0, known));
@@ -126,15 +139,23 @@ export async function openUploadWriter(options: UploadOptions): Promise<UploadWr
     async finish({ sizeBytes, sha256 }) {
       check();
       if (sizeBytes !== position) {
-        throw new HostError("TRANSFER_DAMAGED", `The transfer ${name} has ${position} bytes and its end says ${sizeBytes}: something is missing or too much.`, {
-          metadata: { transfer: name, committedBytes: String(position) },
-        });
+        throw new HostError(
+          "TRANSFER_DAMAGED",
+          `The transfer ${name} has ${position} bytes and its end says ${sizeBytes}: something is missing or too much.`,
+          {
+            metadata: { transfer: name, committedBytes: String(position) },
+          },
+        );
       }
       const actual = hash.copy().digest("hex");
       if (sha256 !== undefined && sha256 !== actual) {
-        throw new HostError("TRANSFER_DAMAGED", `The transfer ${name} does not have the digest that its end says: what arrived is not what was sent. Delete it and send it anew.`, {
-          metadata: { transfer: name, sha256: actual },
-        });
+        throw new HostError(
+          "TRANSFER_DAMAGED",
+          `The transfer ${name} does not have the digest that its end says: what arrived is not what was sent. Delete it and send it anew.`,
+          {
+            metadata: { transfer: name, sha256: actual },
+          },
+        );
       }
       await syncing;
       check();

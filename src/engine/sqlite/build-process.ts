@@ -2,7 +2,14 @@ import { constants, setPriority } from "node:os";
 import Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 import { serveChild } from "../../io/child-process.js";
-import type { BuildResult, ChainContent, IndexCheck, NearLog, Sampled, SegmentSource } from "../engine.js";
+import type {
+  BuildResult,
+  ChainContent,
+  IndexCheck,
+  NearLog,
+  Sampled,
+  SegmentSource,
+} from "../engine.js";
 import { buildIndex, type BuildStage, type BuildTask } from "./build.js";
 import { checkIndex } from "./check-index.js";
 import { checkChain } from "./chain-check.js";
@@ -28,8 +35,13 @@ export interface BuildProgress {
 type ReportProgress = (progress: BuildProgress) => void;
 
 async function check(call: CheckCall, report: (rows: number) => void): Promise<void> {
-  const lost = () => new HostError("INTERNAL", "The thread that checks segments ended before it was done.");
-  const checker = await startWorker<CheckCall, undefined>("engine/sqlite/check-worker", undefined, lost);
+  const lost = () =>
+    new HostError("INTERNAL", "The thread that checks segments ended before it was done.");
+  const checker = await startWorker<CheckCall, undefined>(
+    "engine/sqlite/check-worker",
+    undefined,
+    lost,
+  );
   try {
     await checker.call(call, report);
   } finally {
@@ -38,11 +50,19 @@ async function check(call: CheckCall, report: (rows: number) => void): Promise<v
 }
 
 /** Two threads share the rows where it is worth it, while this one looks at what they promise together. */
-async function checkAll(segments: SegmentSource[], report: (rows: number) => void): Promise<ChainContent> {
+async function checkAll(
+  segments: SegmentSource[],
+  report: (rows: number) => void,
+): Promise<ChainContent> {
   for (const segment of segments) checkDigest(segment, () => {});
   const rows = { first: 0, second: 0 };
-  const share = (half: Half) => check({ segments, half }, (count) => report((rows[half] = count) + rows[half === "first" ? "second" : "first"]));
-  const rowsChecked = segments.every(({ records }) => records < rowsWorthSharing) ? [check({ segments }, report)] : [share("first"), share("second")];
+  const share = (half: Half) =>
+    check({ segments, half }, (count) =>
+      report((rows[half] = count) + rows[half === "first" ? "second" : "first"]),
+    );
+  const rowsChecked = segments.every(({ records }) => records < rowsWorthSharing)
+    ? [check({ segments }, report)]
+    : [share("first"), share("second")];
   const settled = Promise.allSettled(rowsChecked);
   // The threads have to be under way before this one is busy.
   await new Promise((next) => setImmediate(next));
@@ -75,7 +95,11 @@ async function build(task: BuildTask, report: ReportProgress): Promise<BuildResu
 /** The key of the log is unique: a backup that breaks it is no work of a host. */
 function buildError(thrown: unknown, directory: string): HostError {
   if (thrown instanceof Database.SqliteError && thrown.code.startsWith("SQLITE_CONSTRAINT")) {
-    return new HostError("BACKUP_DAMAGED", "The backup holds two rows for one version of a document. Use another backup.", { cause: thrown });
+    return new HostError(
+      "BACKUP_DAMAGED",
+      "The backup holds two rows for one version of a document. Use another backup.",
+      { cause: thrown },
+    );
   }
   return fromSqlite(thrown, `Building the index in ${directory}`);
 }
@@ -102,7 +126,10 @@ function checkIndexAt(path: string, report: ReportProgress): IndexCheck {
 }
 
 function near(segments: SegmentSource[], timeMicros: number, count: number): NearLog {
-  return joinNear(segments.map((segment) => readSegment(segment, (db) => nearLog(db, timeMicros, count))), count);
+  return joinNear(
+    segments.map((segment) => readSegment(segment, (db) => nearLog(db, timeMicros, count))),
+    count,
+  );
 }
 
 serveChild<BuildCall, BuildAnswer, BuildProgress>("Reading the backup", async (call, report) => {

@@ -2,7 +2,17 @@ import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 import type { BuildResult, IndexIdentity, SegmentSource } from "../engine.js";
-import { countLog, createIndexes, createIndexTables, databaseName, logColumns, pruneColumns, readPosition, writeCounts, writeIdentity } from "./schema.js";
+import {
+  countLog,
+  createIndexes,
+  createIndexTables,
+  databaseName,
+  logColumns,
+  pruneColumns,
+  readPosition,
+  writeCounts,
+  writeIdentity,
+} from "./schema.js";
 import { openSegment } from "./segment.js";
 import { syncPath } from "./sync-path.js";
 import { createPrivateFile } from "../../io/private-file.js";
@@ -35,7 +45,10 @@ export function createIndex(directory: string, identity: IndexIdentity): void {
  * Makes an index of the segments, in order, and of nothing else: rows up to the target time, all prunes, then the
  * indexes, then SQLite's own check. Complete and synced when it returns. Blocks: for a process of its own.
  */
-export function buildIndex(task: BuildTask, report: (stage: BuildStage, rows: number) => void): BuildResult {
+export function buildIndex(
+  task: BuildTask,
+  report: (stage: BuildStage, rows: number) => void,
+): BuildResult {
   const path = join(task.directory, databaseName);
   createPrivateFile(path);
   const db = new Database(path);
@@ -55,7 +68,11 @@ export function buildIndex(task: BuildTask, report: (stage: BuildStage, rows: nu
     writeCounts(db, counts);
     report("checking", counts.versions);
     const verdict = db.pragma("quick_check(1)", { simple: true });
-    if (verdict !== "ok") throw new HostError("INTERNAL", `The restored index did not pass the storage engine's check: ${String(verdict)}`);
+    if (verdict !== "ok")
+      throw new HostError(
+        "INTERNAL",
+        `The restored index did not pass the storage engine's check: ${String(verdict)}`,
+      );
     result = { ...counts, positionMicros: readPosition(db) };
   } finally {
     db.close();
@@ -74,10 +91,17 @@ function load(db: Database.Database, task: BuildTask, report: (rows: number) => 
     try {
       const total = db.prepare("SELECT count(*) FROM segment.log").pluck().get() as number;
       if (total !== segment.records) {
-        throw new HostError("BACKUP_DAMAGED", `The segment ${segment.path} has ${total} rows, not ${segment.records}. Use another backup.`);
+        throw new HostError(
+          "BACKUP_DAMAGED",
+          `The segment ${segment.path} has ${total} rows, not ${segment.records}. Use another backup.`,
+        );
       }
-      db.prepare(`INSERT INTO main.log (${logColumns}) SELECT ${logColumns} FROM segment.log WHERE time <= ? ORDER BY time`).run(target);
-      db.prepare(`INSERT OR REPLACE INTO main.prune (${pruneColumns}) SELECT ${pruneColumns} FROM segment.prune`).run();
+      db.prepare(
+        `INSERT INTO main.log (${logColumns}) SELECT ${logColumns} FROM segment.log WHERE time <= ? ORDER BY time`,
+      ).run(target);
+      db.prepare(
+        `INSERT OR REPLACE INTO main.prune (${pruneColumns}) SELECT ${pruneColumns} FROM segment.prune`,
+      ).run();
     } finally {
       db.exec("DETACH segment");
     }
@@ -88,7 +112,11 @@ function load(db: Database.Database, task: BuildTask, report: (rows: number) => 
 
 /** A prune takes the versions up to its own, but none that was written after it. */
 function applyPrunes(db: Database.Database): void {
-  const prunes = db.prepare("SELECT link, version, time FROM prune").raw().all() as [string, number, number][];
+  const prunes = db.prepare("SELECT link, version, time FROM prune").raw().all() as [
+    string,
+    number,
+    number,
+  ][];
   const remove = db.prepare("DELETE FROM log WHERE link = ? AND version <= ? AND time < ?");
   for (const [link, version, time] of prunes) remove.run(link, version, time);
 }

@@ -21,19 +21,37 @@ interface Prune {
  * each link grow with time, none of them twice. Returns what a restore of all of it gives, without making an index.
  * BACKUP_DAMAGED names the row. The segments' own rows are checked elsewhere.
  */
-export function checkChain(segments: readonly SegmentSource[], onRows: (rows: number) => void, linksAtOnce: number = limits.chainCheckLinks): ChainContent {
+export function checkChain(
+  segments: readonly SegmentSource[],
+  onRows: (rows: number) => void,
+  linksAtOnce: number = limits.chainCheckLinks,
+): ChainContent {
   // A finding may come from two links of one hash: it counts where another hash finds it too.
   const first = readChain(segments, linksAtOnce, onRows);
   const checked = "problem" in first ? readChain(segments, linksAtOnce, onRows) : first;
   if (!("problem" in checked)) return checked;
-  throw new HostError("BACKUP_DAMAGED", `The segment ${checked.segment.path} is damaged: ${checked.problem}. Use another backup.`, { metadata: { file: checked.segment.path } });
+  throw new HostError(
+    "BACKUP_DAMAGED",
+    `The segment ${checked.segment.path} is damaged: ${checked.problem}. Use another backup.`,
+    { metadata: { file: checked.segment.path } },
+  );
 }
 
-function readChain(segments: readonly SegmentSource[], linksAtOnce: number, onRows: (rows: number) => void): ChainContent | Finding {
+function readChain(
+  segments: readonly SegmentSource[],
+  linksAtOnce: number,
+  onRows: (rows: number) => void,
+): ChainContent | Finding {
   const total = segments.reduce((sum, { records }) => sum + records, 0);
   const count = Math.max(1, Math.ceil(total / linksAtOnce));
   const hash = linkHash();
-  const sum: ChainContent = { documents: 0, versions: 0, firstMicros: 0, prunedUntilMicros: 0, prunedSinceMicros: 0 };
+  const sum: ChainContent = {
+    documents: 0,
+    versions: 0,
+    firstMicros: 0,
+    prunedUntilMicros: 0,
+    prunedSinceMicros: 0,
+  };
   for (let index = 0; index < count; index += 1) {
     const checked = readPart(segments, { index, count }, hash, onRows);
     if ("problem" in checked) return checked;
@@ -51,10 +69,21 @@ const earlier = (a: number, b: number) => (a === 0 ? b : b === 0 ? a : Math.min(
 
 type Finding = { problem: string; segment: SegmentSource };
 
-function readPart(segments: readonly SegmentSource[], part: Part, hash: (link: string) => number, onRows: (rows: number) => void): ChainContent | Finding {
+function readPart(
+  segments: readonly SegmentSource[],
+  part: Part,
+  hash: (link: string) => number,
+  onRows: (rows: number) => void,
+): ChainContent | Finding {
   const isOfPart = (key: number) => key % part.count === part.index;
   const prunes = new Map<number, Prune>();
-  const content: ChainContent = { documents: 0, versions: 0, firstMicros: 0, prunedUntilMicros: 0, prunedSinceMicros: 0 };
+  const content: ChainContent = {
+    documents: 0,
+    versions: 0,
+    firstMicros: 0,
+    prunedUntilMicros: 0,
+    prunedSinceMicros: 0,
+  };
   for (const segment of segments) {
     readSegment(segment, (db) => {
       for (const [link, version, time, since, until] of pruneRows(db)) {
@@ -66,7 +95,12 @@ function readPart(segments: readonly SegmentSource[], part: Part, hash: (link: s
       }
     });
   }
-  const table = versionTable(Math.min(limits.chainCheckLinks * 2, segments.reduce((sum, { records }) => sum + records, 0)));
+  const table = versionTable(
+    Math.min(
+      limits.chainCheckLinks * 2,
+      segments.reduce((sum, { records }) => sum + records, 0),
+    ),
+  );
   for (const segment of segments) {
     const problem = readSegment(segment, (db) => {
       let rows = 0;
@@ -79,7 +113,8 @@ function readPart(segments: readonly SegmentSource[], part: Part, hash: (link: s
         const removed = prune !== undefined && version <= prune.version && time < prune.time;
         const before = table.put(key, version, !deleted && !removed);
         if (before === full) return "it has more links than rows";
-        if (before >= version) return `version ${version} of ${JSON.stringify(link)} comes after version ${before}`;
+        if (before >= version)
+          return `version ${version} of ${JSON.stringify(link)} comes after version ${before}`;
         if (removed) continue;
         content.versions += 1;
         content.firstMicros = earlier(content.firstMicros, time);
@@ -94,9 +129,17 @@ function readPart(segments: readonly SegmentSource[], part: Part, hash: (link: s
 
 const reportRows = 10_000;
 
-const pruneRows = (db: Database.Database) => db.prepare("SELECT link, version, time, since, until FROM prune").raw().iterate() as IterableIterator<[string, number, number, number, number]>;
+const pruneRows = (db: Database.Database) =>
+  db
+    .prepare("SELECT link, version, time, since, until FROM prune")
+    .raw()
+    .iterate() as IterableIterator<[string, number, number, number, number]>;
 
-const logRows = (db: Database.Database) => db.prepare("SELECT time, link, version, action = 'DELETE' FROM log ORDER BY time").raw().iterate() as IterableIterator<[number, string, number, number]>;
+const logRows = (db: Database.Database) =>
+  db
+    .prepare("SELECT time, link, version, action = 'DELETE' FROM log ORDER BY time")
+    .raw()
+    .iterate() as IterableIterator<[number, string, number, number]>;
 
 /** 53 bits of a link, other ones each time: nobody can choose links that have the same. */
 function linkHash(): (link: string) => number {

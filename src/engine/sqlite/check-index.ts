@@ -13,13 +13,21 @@ export function checkIndex(path: string, onRows: (rows: number) => void): IndexC
   const db = openIndex(path, "read", true, 16 * 1024);
   const problems: string[] = [];
   try {
-    const verdict = db.pragma(`integrity_check(${limits.checkProblems})`) as { integrity_check: string }[];
+    const verdict = db.pragma(`integrity_check(${limits.checkProblems})`) as {
+      integrity_check: string;
+    }[];
     for (const { integrity_check: line } of verdict) if (line !== "ok") problems.push(line);
     const checked = checkRows();
     const counted = db.transaction(() => ({ log: countLog(db), promised: readMeta(db).counts }))();
     const { promised } = counted;
-    if (promised === undefined || promised.documents !== counted.log.documents || promised.versions !== counted.log.versions) {
-      problems.push(`it counts ${promised?.documents ?? "an unknown number of"} documents with ${promised?.versions ?? "an unknown number of"} versions, and its log has ${counted.log.documents} with ${counted.log.versions}`);
+    if (
+      promised === undefined ||
+      promised.documents !== counted.log.documents ||
+      promised.versions !== counted.log.versions
+    ) {
+      problems.push(
+        `it counts ${promised?.documents ?? "an unknown number of"} documents with ${promised?.versions ?? "an unknown number of"} versions, and its log has ${counted.log.documents} with ${counted.log.versions}`,
+      );
     }
     if (problems.length > 0) throw damaged();
     return { ...checked, ...counted.log };
@@ -29,13 +37,22 @@ export function checkIndex(path: string, onRows: (rows: number) => void): IndexC
 
   function checkRows(): Pick<IndexCheck, "records" | "bytes"> {
     const end = readPosition(db);
-    const scan = db.prepare<[number, number, number]>(`SELECT time, link, version, crc, ${logChecksumText} FROM log WHERE time > ? AND time <= ? ORDER BY time LIMIT ?`).raw();
+    const scan = db
+      .prepare<[number, number, number]>(
+        `SELECT time, link, version, crc, ${logChecksumText} FROM log WHERE time > ? AND time <= ? ORDER BY time LIMIT ?`,
+      )
+      .raw();
     let records = 0;
     let bytes = 0;
-    for (let after = Number.MIN_SAFE_INTEGER, more = true; more; ) {
+    for (let after = Number.MIN_SAFE_INTEGER, more = true; more;) {
       let rows = 0;
-      for (const [time, link, version, crc, text] of scan.iterate(after, end, limits.scanRows) as IterableIterator<[number, string, number, number, string | null]>) {
-        if (text === null || crc32(text) !== crc) note(`version ${version} of ${JSON.stringify(link)} does not agree with its checksum`);
+      for (const [time, link, version, crc, text] of scan.iterate(
+        after,
+        end,
+        limits.scanRows,
+      ) as IterableIterator<[number, string, number, number, string | null]>) {
+        if (text === null || crc32(text) !== crc)
+          note(`version ${version} of ${JSON.stringify(link)} does not agree with its checksum`);
         bytes += text?.length ?? 0;
         rows += 1;
         after = time;
@@ -44,8 +61,14 @@ export function checkIndex(path: string, onRows: (rows: number) => void): IndexC
       more = rows === limits.scanRows;
       onRows(records);
     }
-    for (const [link, crc, text] of db.prepare(`SELECT link, crc, ${pruneChecksumText} FROM prune`).raw().iterate() as IterableIterator<[string, number, string]>) {
-      if (crc32(text) !== crc) note(`the record of what was compacted of ${JSON.stringify(link)} does not agree with its checksum`);
+    for (const [link, crc, text] of db
+      .prepare(`SELECT link, crc, ${pruneChecksumText} FROM prune`)
+      .raw()
+      .iterate() as IterableIterator<[string, number, string]>) {
+      if (crc32(text) !== crc)
+        note(
+          `the record of what was compacted of ${JSON.stringify(link)} does not agree with its checksum`,
+        );
     }
     return { records, bytes };
   }
@@ -55,8 +78,12 @@ export function checkIndex(path: string, onRows: (rows: number) => void): IndexC
   }
 
   function damaged(): HostError {
-    return new HostError("INDEX_DAMAGED", `The index ${path} is damaged: ${problems.slice(0, limits.checkProblems).join("; ")}. Back it up with --full: where that succeeds, a restore of it repairs the key indexes. Otherwise restore the newest backup that a full verification calls good.`, {
-      metadata: { problems: String(problems.length) },
-    });
+    return new HostError(
+      "INDEX_DAMAGED",
+      `The index ${path} is damaged: ${problems.slice(0, limits.checkProblems).join("; ")}. Back it up with --full: where that succeeds, a restore of it repairs the key indexes. Otherwise restore the newest backup that a full verification calls good.`,
+      {
+        metadata: { problems: String(problems.length) },
+      },
+    );
   }
 }

@@ -13,7 +13,8 @@ serveWorker<CheckCall, undefined>(() => {
   return {
     handle({ segments, half }, progress) {
       let rows = 0;
-      for (const segment of segments) checkRows(segment, (count) => progress((rows += count)), half);
+      for (const segment of segments)
+        checkRows(segment, (count) => progress((rows += count)), half);
       return undefined;
     },
     close: () => {},

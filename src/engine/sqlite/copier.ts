@@ -4,7 +4,11 @@ import { startWorker, type WorkerClient } from "../../io/worker-client.js";
 
 /** The thread that exports segments and reads them back: started at the first use, one call at a time. */
 export interface Copier {
-  call(call: CopyCall, signal: AbortSignal, onProgress?: (rows: number) => void): Promise<CopyAnswer>;
+  call(
+    call: CopyCall,
+    signal: AbortSignal,
+    onProgress?: (rows: number) => void,
+  ): Promise<CopyAnswer>;
   close(): Promise<void>;
 }
 
@@ -16,14 +20,25 @@ export function createCopier(): Copier {
   let closed = false;
 
   const worker = () => {
-    started ??= startWorker<CopyCall, CopyAnswer>("engine/sqlite/copy-worker", { cancel } satisfies CopyWorkerData, () => {
-      started = undefined;
-      return new HostError("INTERNAL", "The thread that copies the index ended before it was done.");
-    });
+    started ??= startWorker<CopyCall, CopyAnswer>(
+      "engine/sqlite/copy-worker",
+      { cancel } satisfies CopyWorkerData,
+      () => {
+        started = undefined;
+        return new HostError(
+          "INTERNAL",
+          "The thread that copies the index ended before it was done.",
+        );
+      },
+    );
     return started;
   };
 
-  async function run(call: CopyCall, signal: AbortSignal, onProgress?: (rows: number) => void): Promise<CopyAnswer> {
+  async function run(
+    call: CopyCall,
+    signal: AbortSignal,
+    onProgress?: (rows: number) => void,
+  ): Promise<CopyAnswer> {
     if (closed) throw new HostError("INDEX_CLOSED", "The index was closed.");
     if (signal.aborted) throw HostError.from(signal.reason);
     Atomics.store(flag, 0, 0);

@@ -9,7 +9,14 @@ import { checkDigest, checkRows, type Half } from "./segment.js";
 import { fromSqlite } from "./sqlite-error.js";
 import { serveWorker } from "../../io/worker-loop.js";
 
-export type CopyCall = { kind: "export"; task: ExportTask } | { kind: "chain"; segment: SegmentSource } | { kind: "read-back"; segment: SegmentSource; /** Absent: all of it. The second half leaves the digest to the first. */ half?: Half };
+export type CopyCall =
+  | { kind: "export"; task: ExportTask }
+  | { kind: "chain"; segment: SegmentSource }
+  | {
+      kind: "read-back";
+      segment: SegmentSource;
+      /** Absent: all of it. The second half leaves the digest to the first. */ half?: Half;
+    };
 export type CopyAnswer = SegmentContent | ChainContent | undefined;
 export interface CopyWorkerData {
   /** One 32-bit word that turns 1 when the call under way is to stop. */
@@ -19,7 +26,10 @@ export interface CopyWorkerData {
 /** Where the system knows threads by number, this one gives way to the writer and the host: a backup is in no hurry. */
 function giveWay(): void {
   try {
-    setPriority(Number(readlinkSync("/proc/thread-self").split("/").at(-1)), constants.priority.PRIORITY_BELOW_NORMAL);
+    setPriority(
+      Number(readlinkSync("/proc/thread-self").split("/").at(-1)),
+      constants.priority.PRIORITY_BELOW_NORMAL,
+    );
   } catch {
     // Elsewhere it runs like any other.
   }
@@ -29,7 +39,8 @@ serveWorker<CopyCall, CopyAnswer>(() => {
   giveWay();
   const flag = new Int32Array((workerData as CopyWorkerData).cancel);
   const cancelled = () => {
-    if (Atomics.load(flag, 0) === 1) throw new HostError("OPERATION_CANCELLED", "The copy was cancelled.");
+    if (Atomics.load(flag, 0) === 1)
+      throw new HostError("OPERATION_CANCELLED", "The copy was cancelled.");
   };
   return {
     handle(call, progress) {
@@ -43,7 +54,11 @@ serveWorker<CopyCall, CopyAnswer>(() => {
         } catch (thrown) {
           const error = fromSqlite(thrown, `Copying the index into ${call.task.path}`);
           throw error.reason === "STORAGE_FULL"
-            ? new HostError("DESTINATION_FULL", `No space is left for the segment ${call.task.path}; free some and back up again.`, { cause: thrown })
+            ? new HostError(
+                "DESTINATION_FULL",
+                `No space is left for the segment ${call.task.path}; free some and back up again.`,
+                { cause: thrown },
+              )
             : error;
         }
       }

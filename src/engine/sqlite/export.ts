@@ -41,16 +41,15 @@ export function exportSegment(task: ExportTask, report: (rows: number) => void):
     db.pragma("cache_size = -4096");
     db.prepare("ATTACH ? AS live").run(task.indexPath);
     db.pragma("live.cache_size = -4096");
-    const extent = db
-      .prepare<[number, number, number], { upTo: number | null; bytes: number }>(
-        `SELECT max(time) AS upTo, sum(octet_length(body)) AS bytes
+    const extent = db.prepare<[number, number, number], { upTo: number | null; bytes: number }>(
+      `SELECT max(time) AS upTo, sum(octet_length(body)) AS bytes
          FROM (SELECT time, body FROM live.log WHERE time > ? AND time <= ? ORDER BY time LIMIT ?)`,
-      );
+    );
     const copy = db.prepare(
       `INSERT INTO main.log (${logColumns}) SELECT ${logColumns} FROM live.log WHERE time > ? AND time <= ? ORDER BY time`,
     );
     let unsynced = 0;
-    for (let after = task.firstMicros; ; ) {
+    for (let after = task.firstMicros; ;) {
       let rows: number = limits.exportRows;
       let next = extent.get(after, task.lastMicros, rows);
       while (next && next.bytes > statementBytes && rows > 1) {
@@ -68,7 +67,9 @@ export function exportSegment(task: ExportTask, report: (rows: number) => void):
       report(records);
     }
     prunes = db
-      .prepare(`INSERT INTO main.prune (${pruneColumns}) SELECT ${pruneColumns} FROM live.prune WHERE time > ? AND time <= ? ORDER BY link`)
+      .prepare(
+        `INSERT INTO main.prune (${pruneColumns}) SELECT ${pruneColumns} FROM live.prune WHERE time > ? AND time <= ? ORDER BY link`,
+      )
       .run(task.firstMicros, task.lastMicros).changes;
   } finally {
     db.close();

@@ -19,7 +19,14 @@ function fill(bodies: string[]): DocumentVersion[] {
   database.exec("DELETE FROM log");
   return bodies.map((body, i) => {
     const document: DocumentVersion = {
-      link: `/f/${i}`, version: i, updateTimeMicros: i + 1, action: "POST", kind: "k", owner: "o", expirationTimeMicros: 0, body,
+      link: `/f/${i}`,
+      version: i,
+      updateTimeMicros: i + 1,
+      action: "POST",
+      kind: "k",
+      owner: "o",
+      expirationTimeMicros: 0,
+      body,
     };
     insert.run(i + 1, document.link, i, "POST", "k", "o", 0, body);
     return document;
@@ -28,7 +35,10 @@ function fill(bodies: string[]): DocumentVersion[] {
 
 function found(filter: Filter): number[] {
   const { sql, params } = filterToSql(filter);
-  const rows = database.prepare(`SELECT l.version FROM log l WHERE ${sql} ORDER BY l.time`).pluck().all(...params);
+  const rows = database
+    .prepare(`SELECT l.version FROM log l WHERE ${sql} ORDER BY l.time`)
+    .pluck()
+    .all(...params);
   return rows as number[];
 }
 
@@ -38,7 +48,13 @@ afterAll(() => database.close());
 
 describe("a filter as SQL", () => {
   test("compares 64-bit integers exactly", () => {
-    fill(['{"n":9007199254740992}', '{"n":9007199254740993}', '{"n":9223372036854775807}', '{"n":1.5}', '{"n":123456789012345678901234}']);
+    fill([
+      '{"n":9007199254740992}',
+      '{"n":9007199254740993}',
+      '{"n":9223372036854775807}',
+      '{"n":1.5}',
+      '{"n":123456789012345678901234}',
+    ]);
     expect(select("n eq 9007199254740993")).toEqual([1]);
     expect(select("n gt 9007199254740992")).toEqual([1, 2, 4]);
     expect(select("n eq 9223372036854775807")).toEqual([2]);
@@ -47,7 +63,16 @@ describe("a filter as SQL", () => {
   });
 
   test("compares by type: no string equals a number, no boolean equals 1, no object equals its text", () => {
-    fill(['{"a":1}', '{"a":"1"}', '{"a":true}', '{"a":{"b":1}}', '{"a":1.0}', "{}", '{"a":null}', '{"a":false}']);
+    fill([
+      '{"a":1}',
+      '{"a":"1"}',
+      '{"a":true}',
+      '{"a":{"b":1}}',
+      '{"a":1.0}',
+      "{}",
+      '{"a":null}',
+      '{"a":false}',
+    ]);
     expect(select("a eq 1")).toEqual([0, 4]);
     expect(select("a eq '1'")).toEqual([1]);
     expect(select("a eq true")).toEqual([2]);
@@ -67,7 +92,14 @@ describe("a filter as SQL", () => {
   });
 
   test("looks into arrays with eq, any, all and wildcards", () => {
-    fill(['{"tags":["a","b"]}', '{"tags":["c"]}', '{"tags":[]}', '{"tags":"a"}', '{"tags":{"x":"a"}}', '{"tags":["b","a*c"]}']);
+    fill([
+      '{"tags":["a","b"]}',
+      '{"tags":["c"]}',
+      '{"tags":[]}',
+      '{"tags":"a"}',
+      '{"tags":{"x":"a"}}',
+      '{"tags":["b","a*c"]}',
+    ]);
     expect(select("tags eq 'a'")).toEqual([0, 3]);
     expect(select("tags/item eq 'a'")).toEqual([0, 3]);
     expect(select("tags/item any 'a;c'")).toEqual([0, 1, 3]);
@@ -85,7 +117,14 @@ describe("a filter as SQL", () => {
   });
 
   test("takes what is behind a backslash as it is", () => {
-    fill(['{"n":"a*b"}', '{"n":"a?b"}', '{"n":"axb"}', '{"n":"a\\\\b"}', '{"n":"a[b"}', '{"n":"ab"}']);
+    fill([
+      '{"n":"a*b"}',
+      '{"n":"a?b"}',
+      '{"n":"axb"}',
+      '{"n":"a\\\\b"}',
+      '{"n":"a[b"}',
+      '{"n":"ab"}',
+    ]);
     const like = (pattern: string) => found({ op: "like", field: "n", pattern });
     expect(like("a\\*b")).toEqual([0]);
     expect(like("a\\?b")).toEqual([1]);
@@ -109,7 +148,13 @@ describe("a filter as SQL", () => {
   });
 
   test("finds a key of a map that has dots in it, beside what is nested", () => {
-    fill(['{"keyValues":{"a.b":"dot","a":"plain"}}', '{"keyValues":{"a":{"b":"dot"}}}', '{"keyValues":{"a":"dot"}}', '{"keyValues":{"a.b.c":7,"a.b":null}}', '{"m":{"keyValues":{"x.y":["dot"]}}}']);
+    fill([
+      '{"keyValues":{"a.b":"dot","a":"plain"}}',
+      '{"keyValues":{"a":{"b":"dot"}}}',
+      '{"keyValues":{"a":"dot"}}',
+      '{"keyValues":{"a.b.c":7,"a.b":null}}',
+      '{"m":{"keyValues":{"x.y":["dot"]}}}',
+    ]);
     expect(select("keyValues.a.b eq 'dot'")).toEqual([0, 1]);
     expect(select("keyValues.a.b ne 'dot'")).toEqual([2, 3, 4]);
     expect(select("keyValues.a.b eq null")).toEqual([2, 3, 4]);
@@ -127,22 +172,42 @@ describe("a filter as SQL", () => {
 
   test("refuses more terms than the limit", () => {
     const term: Filter = { op: "eq", field: "a", value: 1n };
-    expect(() => filterToSql({ op: "or", terms: Array<Filter>(101).fill(term) })).toThrow(/more than 100 terms/);
-    expect(() => filterToSql({ op: "any", field: "a", values: Array<FilterValue>(101).fill(1n) })).toThrow(/more than 100 terms/);
+    expect(() => filterToSql({ op: "or", terms: Array<Filter>(101).fill(term) })).toThrow(
+      /more than 100 terms/,
+    );
+    expect(() =>
+      filterToSql({ op: "any", field: "a", values: Array<FilterValue>(101).fill(1n) }),
+    ).toThrow(/more than 100 terms/);
     expect(found({ op: "or", terms: Array<Filter>(100).fill(term) })).toEqual([]);
   });
 
   test("orders by fields and columns", () => {
     fill(['{"a":2}', '{"a":1}', '{"a":10}', "{}"]);
     const order = orderToSql(parseOrderBy("a desc,documentVersion"));
-    const rows = database.prepare(`SELECT l.version FROM log l ORDER BY ${order.sql}`).pluck().all(...order.params);
+    const rows = database
+      .prepare(`SELECT l.version FROM log l ORDER BY ${order.sql}`)
+      .pluck()
+      .all(...order.params);
     expect(rows).toEqual([2, 0, 1, 3]);
   });
 
   test("orders by number, with what is missing or no number as 0", () => {
-    fill(['{"a":2}', '{"a":-1}', '{"a":9007199254740993}', "{}", '{"a":9007199254740992}', '{"a":"7"}']);
-    const order = orderToSql([{ field: "a", descending: true, numeric: true }, { field: "documentVersion", descending: false }]);
-    const rows = database.prepare(`SELECT l.version FROM log l ORDER BY ${order.sql}`).pluck().all(...order.params);
+    fill([
+      '{"a":2}',
+      '{"a":-1}',
+      '{"a":9007199254740993}',
+      "{}",
+      '{"a":9007199254740992}',
+      '{"a":"7"}',
+    ]);
+    const order = orderToSql([
+      { field: "a", descending: true, numeric: true },
+      { field: "documentVersion", descending: false },
+    ]);
+    const rows = database
+      .prepare(`SELECT l.version FROM log l ORDER BY ${order.sql}`)
+      .pluck()
+      .all(...order.params);
     expect(rows).toEqual([2, 4, 0, 3, 5, 1]);
   });
 
@@ -150,27 +215,68 @@ describe("a filter as SQL", () => {
     const field = fc.constantFrom("a", "b", "a.c", "documentVersion", "documentSelfLink");
     const scalar = fc.oneof(
       fc.constantFrom("", "a", "ab", "b", "1", "[a]", "é", "/f/1"),
-      fc.integer({ min: -3, max: 3 }), fc.constantFrom(0.5, 1.5), fc.boolean(), fc.constant(null),
+      fc.integer({ min: -3, max: 3 }),
+      fc.constantFrom(0.5, 1.5),
+      fc.boolean(),
+      fc.constant(null),
     );
-    const value: fc.Arbitrary<FilterValue> = scalar.map((v) => (Number.isInteger(v) ? BigInt(v as number) : v));
-    const ordered = fc.oneof(fc.constantFrom("a", "b", "1"), fc.integer({ min: -3, max: 3 }).map(BigInt), fc.constant(0.5));
+    const value: fc.Arbitrary<FilterValue> = scalar.map((v) =>
+      Number.isInteger(v) ? BigInt(v as number) : v,
+    );
+    const ordered = fc.oneof(
+      fc.constantFrom("a", "b", "1"),
+      fc.integer({ min: -3, max: 3 }).map(BigInt),
+      fc.constant(0.5),
+    );
     const { filter } = fc.letrec<{ filter: Filter }>((tie) => ({
       filter: fc.oneof(
         { maxDepth: 4 },
         fc.record({ op: fc.constantFrom("eq" as const, "ne" as const), field, value }),
-        fc.record({ op: fc.constantFrom("lt" as const, "le" as const, "gt" as const, "ge" as const), field, value: ordered }),
-        fc.record({ op: fc.constant("like" as const), field, pattern: fc.constantFrom("*", "a*", "?", "*b", "[a]", "*é*", "\\*", "\\a*", "a\\", "\\[a\\]") }),
-        fc.record({ op: fc.constant("any" as const), field: fc.constantFrom("a", "b"), values: fc.array(value, { maxLength: 3 }) }),
-        fc.record({ op: fc.constantFrom("and" as const, "or" as const), terms: fc.array(tie("filter"), { maxLength: 3 }) }),
+        fc.record({
+          op: fc.constantFrom("lt" as const, "le" as const, "gt" as const, "ge" as const),
+          field,
+          value: ordered,
+        }),
+        fc.record({
+          op: fc.constant("like" as const),
+          field,
+          pattern: fc.constantFrom(
+            "*",
+            "a*",
+            "?",
+            "*b",
+            "[a]",
+            "*é*",
+            "\\*",
+            "\\a*",
+            "a\\",
+            "\\[a\\]",
+          ),
+        }),
+        fc.record({
+          op: fc.constant("any" as const),
+          field: fc.constantFrom("a", "b"),
+          values: fc.array(value, { maxLength: 3 }),
+        }),
+        fc.record({
+          op: fc.constantFrom("and" as const, "or" as const),
+          terms: fc.array(tie("filter"), { maxLength: 3 }),
+        }),
         fc.record({ op: fc.constant("not" as const), term: tie("filter") }),
       ),
     }));
     const content = fc.oneof(scalar, fc.array(scalar, { maxLength: 3 }), fc.record({ c: scalar }));
-    const body = fc.record({ a: content, b: content }, { requiredKeys: [] }).map((v) => JSON.stringify(v));
+    const body = fc
+      .record({ a: content, b: content }, { requiredKeys: [] })
+      .map((v) => JSON.stringify(v));
     fc.assert(
       fc.property(fc.array(body, { minLength: 1, maxLength: 6 }), filter, (bodies, one) => {
         const documents = fill(bodies);
-        expect(found(one)).toEqual(documents.filter((document) => matches(document, one)).map((document) => document.version));
+        expect(found(one)).toEqual(
+          documents
+            .filter((document) => matches(document, one))
+            .map((document) => document.version),
+        );
       }),
       { numRuns: 1500 },
     );

@@ -36,7 +36,9 @@ export function orderToSql(orderBy: OrderBy[]): SqlFragment {
     const paths = jsonPaths(field);
     if (!numeric) {
       params.push(...paths);
-      return paths.length === 1 ? `(l.body ->> ?)${direction}` : `coalesce(${paths.map(() => "l.body ->> ?").join(", ")})${direction}`;
+      return paths.length === 1
+        ? `(l.body ->> ?)${direction}`
+        : `coalesce(${paths.map(() => "l.body ->> ?").join(", ")})${direction}`;
     }
     params.push(...paths.flatMap((path) => [path, path]));
     return `(CASE ${paths.map(() => "WHEN json_type(l.body, ?) IN ('integer','real') THEN (l.body ->> ?)").join(" ")} ELSE 0 END)${direction}`;
@@ -73,7 +75,8 @@ class Writer {
 
   condition(filter: Filter, depth: number): string {
     // SQLite bounds the depth of an expression; our own bound says so in words.
-    if (depth > 2 * limits.filterTerms) throw new HostError("FILTER_INVALID", "The filter is nested too deep.");
+    if (depth > 2 * limits.filterTerms)
+      throw new HostError("FILTER_INVALID", "The filter is nested too deep.");
     switch (filter.op) {
       case "and":
       case "or": {
@@ -110,14 +113,22 @@ class Writer {
       return this.test(field, { types: `'${String(value)}'`, sql: () => "1", params: [] }, true);
     }
     const types = typeof value === "string" ? "'text'" : "'integer','real'";
-    return this.test(field, { types, sql: (one) => `${one} ${signs[sign]} ?`, params: [param(value)] }, sign === "eq");
+    return this.test(
+      field,
+      { types, sql: (one) => `${one} ${signs[sign]} ?`, params: [param(value)] },
+      sign === "eq",
+    );
   }
 
   private like(field: string, pattern: string): string {
     this.countTerm();
     const system = systemField(field);
     if (system === undefined) {
-      return this.test(field, { types: "'text'", sql: (one) => `holdfast_like(${one}, ?)`, params: [pattern] }, true);
+      return this.test(
+        field,
+        { types: "'text'", sql: (one) => `holdfast_like(${one}, ?)`, params: [pattern] },
+        true,
+      );
     }
     if (systemFields[system] !== "text") return "0";
     this.params.push(pattern);
@@ -126,7 +137,10 @@ class Writer {
 
   private compareColumn(sign: Sign, system: SystemField, value: FilterValue): string {
     // A column has an affinity and would turn '5' into 5, so the types are compared here.
-    const fits = systemFields[system] === "text" ? typeof value === "string" : typeof value === "bigint" || typeof value === "number";
+    const fits =
+      systemFields[system] === "text"
+        ? typeof value === "string"
+        : typeof value === "bigint" || typeof value === "number";
     if (!fits || value === null || typeof value === "boolean") return "0";
     this.params.push(param(value));
     return `(${columns[system]} ${signs[sign]} ?)`;
@@ -153,7 +167,10 @@ class Writer {
   private countTerm(): void {
     this.terms += 1;
     if (this.terms > limits.filterTerms) {
-      throw new HostError("FILTER_INVALID", `The filter has more than ${limits.filterTerms} terms.`);
+      throw new HostError(
+        "FILTER_INVALID",
+        `The filter has more than ${limits.filterTerms} terms.`,
+      );
     }
   }
 }
@@ -178,9 +195,15 @@ const labelsBeforeDots = 3;
 function jsonPaths(field: string): string[] {
   const labels = field.split(".");
   if (labels.includes("") || unwritable.test(field)) {
-    throw new HostError("FILTER_INVALID", `${JSON.stringify(field)} is no name of a field that can be filtered by.`);
+    throw new HostError(
+      "FILTER_INVALID",
+      `${JSON.stringify(field)} is no name of a field that can be filtered by.`,
+    );
   }
   const pathOf = (parts: string[]) => `$.${parts.map((label) => `"${label}"`).join(".")}`;
-  const joined = Array.from({ length: Math.min(Math.max(0, labels.length - 2), labelsBeforeDots) }, (_, i) => pathOf([...labels.slice(0, i + 1), labels.slice(i + 1).join(".")]));
+  const joined = Array.from(
+    { length: Math.min(Math.max(0, labels.length - 2), labelsBeforeDots) },
+    (_, i) => pathOf([...labels.slice(0, i + 1), labels.slice(i + 1).join(".")]),
+  );
   return [pathOf(labels), ...joined];
 }

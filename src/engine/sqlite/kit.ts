@@ -1,7 +1,14 @@
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type Database from "better-sqlite3";
-import type { BuildResult, ChainContent, EngineKit, IndexIdentity, NearLog, Sampled } from "../engine.js";
+import type {
+  BuildResult,
+  ChainContent,
+  EngineKit,
+  IndexIdentity,
+  NearLog,
+  Sampled,
+} from "../engine.js";
 import { createIndex } from "./build.js";
 import { runBuild } from "./run-build.js";
 import { openRing } from "./ring.js";
@@ -54,12 +61,20 @@ export const sqliteKit: EngineKit = {
     })) as BuildResult;
   },
   async checkSegments(segments, signal, onProgress) {
-    return (await runBuild({ kind: "check", segments }, tmpdir(), { signal, onProgress: ({ rows }) => onProgress?.(rows) })) as ChainContent;
+    return (await runBuild({ kind: "check", segments }, tmpdir(), {
+      signal,
+      onProgress: ({ rows }) => onProgress?.(rows),
+    })) as ChainContent;
   },
   async sampleSegments(segments, percent, signal, onProgress) {
-    return (await runBuild({ kind: "sample", segments, percent }, tmpdir(), { signal, onProgress: ({ rows }) => onProgress?.(rows) })) as Sampled;
+    return (await runBuild({ kind: "sample", segments, percent }, tmpdir(), {
+      signal,
+      onProgress: ({ rows }) => onProgress?.(rows),
+    })) as Sampled;
   },
   async nearSegments(segments, timeMicros, count, signal) {
-    return (await runBuild({ kind: "near", segments, timeMicros, count }, tmpdir(), { signal })) as NearLog;
+    return (await runBuild({ kind: "near", segments, timeMicros, count }, tmpdir(), {
+      signal,
+    })) as NearLog;
   },
 };

@@ -13,11 +13,16 @@ interface Prune {
 }
 
 export function createLostTimes(db: Database.Database): LostTimes {
-  const ofAny = db.prepare<[number, number], Prune>("SELECT link, until FROM prune WHERE since <= ? AND until > ? ORDER BY until DESC LIMIT 1");
-  const ofLink = db.prepare<[string, number, number], Prune>("SELECT link, until FROM prune WHERE link = ? AND since <= ? AND until > ?");
+  const ofAny = db.prepare<[number, number], Prune>(
+    "SELECT link, until FROM prune WHERE since <= ? AND until > ? ORDER BY until DESC LIMIT 1",
+  );
+  const ofLink = db.prepare<[string, number, number], Prune>(
+    "SELECT link, until FROM prune WHERE link = ? AND since <= ? AND until > ?",
+  );
   return {
     check(atMicros, link) {
-      const found = link === undefined ? ofAny.get(atMicros, atMicros) : ofLink.get(link, atMicros, atMicros);
+      const found =
+        link === undefined ? ofAny.get(atMicros, atMicros) : ofLink.get(link, atMicros, atMicros);
       if (found === undefined) return;
       const { link: boundingLink, until } = found;
       throw new HostError(

@@ -6,17 +6,31 @@ const entryColumns = "time AS timeMicros, link, version, action, kind";
 /** The rows of a log next to a time: an index, or a segment of one. */
 export function nearLog(db: Database.Database, timeMicros: number, count: number): NearLog {
   return {
-    before: db.prepare(`SELECT ${entryColumns} FROM log WHERE time <= ? ORDER BY time DESC LIMIT ?`).all(timeMicros, count) as LogEntry[],
-    after: db.prepare(`SELECT ${entryColumns} FROM log WHERE time > ? ORDER BY time LIMIT ?`).all(timeMicros, count) as LogEntry[],
-    afterCount: db.prepare<[number], number>("SELECT count(*) FROM log WHERE time > ?").pluck().get(timeMicros) ?? 0,
+    before: db
+      .prepare(`SELECT ${entryColumns} FROM log WHERE time <= ? ORDER BY time DESC LIMIT ?`)
+      .all(timeMicros, count) as LogEntry[],
+    after: db
+      .prepare(`SELECT ${entryColumns} FROM log WHERE time > ? ORDER BY time LIMIT ?`)
+      .all(timeMicros, count) as LogEntry[],
+    afterCount:
+      db
+        .prepare<[number], number>("SELECT count(*) FROM log WHERE time > ?")
+        .pluck()
+        .get(timeMicros) ?? 0,
   };
 }
 
 /** Those of several segments of one log. */
 export function joinNear(parts: readonly NearLog[], count: number): NearLog {
   return {
-    before: parts.flatMap(({ before }) => before).sort((a, b) => b.timeMicros - a.timeMicros).slice(0, count),
-    after: parts.flatMap(({ after }) => after).sort((a, b) => a.timeMicros - b.timeMicros).slice(0, count),
+    before: parts
+      .flatMap(({ before }) => before)
+      .sort((a, b) => b.timeMicros - a.timeMicros)
+      .slice(0, count),
+    after: parts
+      .flatMap(({ after }) => after)
+      .sort((a, b) => a.timeMicros - b.timeMicros)
+      .slice(0, count),
     afterCount: parts.reduce((sum, { afterCount }) => sum + afterCount, 0),
   };
 }

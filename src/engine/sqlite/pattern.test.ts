@@ -19,9 +19,20 @@ function expected(pattern: string, text: string): boolean {
 
 test("matches as a regular expression of the same meaning does", () => {
   const letters = fc.constantFrom("a", "b", "é", "😀", "*", "?", "\\", "[");
-  fc.assert(fc.property(fc.array(letters, { maxLength: 8 }), fc.array(letters, { maxLength: 12 }), (pattern, text) => {
-    expect([pattern, text, matches(pattern.join(""), text.join(""))]).toEqual([pattern, text, expected(pattern.join(""), text.join(""))]);
-  }), { numRuns: 3000 });
+  fc.assert(
+    fc.property(
+      fc.array(letters, { maxLength: 8 }),
+      fc.array(letters, { maxLength: 12 }),
+      (pattern, text) => {
+        expect([pattern, text, matches(pattern.join(""), text.join(""))]).toEqual([
+          pattern,
+          text,
+          expected(pattern.join(""), text.join("")),
+        ]);
+      },
+    ),
+    { numRuns: 3000 },
+  );
 });
 
 test("long parts are found wherever they stand", () => {
@@ -34,7 +45,11 @@ test("long parts are found wherever they stand", () => {
     [`${part}*`, part, true],
     [`${part}*${part}`, part, false],
   ] as const) {
-    expect([pattern.length, text.length, matches(pattern, text)]).toEqual([pattern.length, text.length, found]);
+    expect([pattern.length, text.length, matches(pattern, text)]).toEqual([
+      pattern.length,
+      text.length,
+      found,
+    ]);
   }
 });
 
@@ -55,10 +70,17 @@ test("a statement whose time is over ends, in the middle of a match too", () => 
   const clock = definePatterns(db);
   const like = db.prepare("SELECT holdfast_like(?, ?)").pluck();
   clock.begin(60_000);
-  expect([like.get("abc", "a*c"), like.get("abc", "a*d"), like.get(5, "*"), like.get(null, "*")]).toEqual([1, 0, 0, 0]);
+  expect([
+    like.get("abc", "a*c"),
+    like.get("abc", "a*d"),
+    like.get(5, "*"),
+    like.get(null, "*"),
+  ]).toEqual([1, 0, 0, 0]);
   clock.begin(50);
   const begun = performance.now();
-  expect(() => like.get("a".repeat(4e6), `*${"?".repeat(20_000)}${"a".repeat(20_000)}b*`)).toThrow(expect.objectContaining({ reason: "QUERY_LIMIT" }) as HostError);
+  expect(() => like.get("a".repeat(4e6), `*${"?".repeat(20_000)}${"a".repeat(20_000)}b*`)).toThrow(
+    expect.objectContaining({ reason: "QUERY_LIMIT" }) as HostError,
+  );
   expect(performance.now() - begun).toBeLessThan(20_000);
   expect(() => db.prepare("SELECT holdfast_tick()").get()).toThrow(HostError);
   db.close();

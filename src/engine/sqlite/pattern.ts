@@ -62,7 +62,8 @@ function segmentsOf(pattern: string): Segment[] {
 
 function textOf(units: number[]): string {
   let text = "";
-  for (let at = 0; at < units.length; at += 4096) text += String.fromCharCode(...units.slice(at, at + 4096));
+  for (let at = 0; at < units.length; at += 4096)
+    text += String.fromCharCode(...units.slice(at, at + 4096));
   return text;
 }
 
@@ -93,11 +94,20 @@ function startOfLast({ characters }: Segment, text: string): number {
 }
 
 /** The index after the first place from `from` on where the segment stands and ends at `end` at the latest; -1 for none. */
-function find(segment: Segment, text: string, from: number, end: number, check: () => void): number {
+function find(
+  segment: Segment,
+  text: string,
+  from: number,
+  end: number,
+  check: () => void,
+): number {
   const { literal, units } = segment;
   if (literal !== undefined) {
     check();
-    const at = literal.length <= indexOfChars ? text.indexOf(literal, from) : findLong(units, text, from, end, check);
+    const at =
+      literal.length <= indexOfChars
+        ? text.indexOf(literal, from)
+        : findLong(units, text, from, end, check);
     return at < 0 || at + literal.length > end ? -1 : at + literal.length;
   }
   let steps = 0;
@@ -114,7 +124,13 @@ function find(segment: Segment, text: string, from: number, end: number, check: 
 }
 
 /** Knuth, Morris and Pratt: every unit of the text is looked at about twice, however it repeats itself. */
-function findLong(units: Int32Array, text: string, from: number, end: number, check: () => void): number {
+function findLong(
+  units: Int32Array,
+  text: string,
+  from: number,
+  end: number,
+  check: () => void,
+): number {
   const borders = bordersOf(units);
   let matched = 0;
   for (let at = from; at < end; at++) {

@@ -23,7 +23,11 @@ export function definePatterns(db: Database.Database): StatementClock {
       endMs = performance.now() + maxMs;
     },
     check() {
-      if (performance.now() > endMs) throw new HostError("QUERY_LIMIT", "The query takes too long for one part of the index. Ask for less: shorter patterns, fewer terms, fewer fields to sort by.");
+      if (performance.now() > endMs)
+        throw new HostError(
+          "QUERY_LIMIT",
+          "The query takes too long for one part of the index. Ask for less: shorter patterns, fewer terms, fewer fields to sort by.",
+        );
     },
   };
 
@@ -39,7 +43,11 @@ export function definePatterns(db: Database.Database): StatementClock {
 
   db.function("holdfast_like", { deterministic: true }, (value: unknown, pattern: unknown) => {
     clock.check();
-    return typeof value === "string" && typeof pattern === "string" && patternOf(pattern)(value, clock.check) ? 1 : 0;
+    return typeof value === "string" &&
+      typeof pattern === "string" &&
+      patternOf(pattern)(value, clock.check)
+      ? 1
+      : 0;
   });
   db.function("holdfast_tick", () => {
     clock.check();

@@ -7,9 +7,17 @@ import { linksWith } from "./links-with.js";
 
 /** Keeps a digest of each version in a table of the database; what is there of an earlier comparison goes. */
 export function createProof(db: Database.Database): Proof {
-  db.exec("CREATE TABLE IF NOT EXISTS proof (side TEXT NOT NULL, link TEXT NOT NULL, version INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (side, link, version)) STRICT, WITHOUT ROWID");
-  const insert = db.prepare("INSERT OR REPLACE INTO proof (side, link, version, digest) VALUES (?, ?, ?, ?)");
-  const ordered = db.prepare("SELECT link, version, digest FROM proof WHERE side = ? AND link >= ? AND link < ? ORDER BY link, version").raw();
+  db.exec(
+    "CREATE TABLE IF NOT EXISTS proof (side TEXT NOT NULL, link TEXT NOT NULL, version INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (side, link, version)) STRICT, WITHOUT ROWID",
+  );
+  const insert = db.prepare(
+    "INSERT OR REPLACE INTO proof (side, link, version, digest) VALUES (?, ?, ?, ?)",
+  );
+  const ordered = db
+    .prepare(
+      "SELECT link, version, digest FROM proof WHERE side = ? AND link >= ? AND link < ? ORDER BY link, version",
+    )
+    .raw();
   const missing = db.prepare<[string, string, number], { link: string; version: number }>(
     `SELECT link, version FROM proof l WHERE side = ? AND NOT EXISTS
      (SELECT 1 FROM proof r WHERE r.side = ? AND r.link = l.link AND r.version = l.version AND r.digest = l.digest) LIMIT ?`,
@@ -17,14 +25,17 @@ export function createProof(db: Database.Database): Proof {
   return {
     clear: () => void db.exec("DELETE FROM proof"),
     add: db.transaction((side: string, versions: readonly DocumentVersion[]) => {
-      for (const version of versions) insert.run(side, version.link, version.version, digestOf(version));
+      for (const version of versions)
+        insert.run(side, version.link, version.version, digestOf(version));
     }),
     sum(side, linkPrefix) {
       const hash = createHash("sha256");
       let links = 0;
       let versions = 0;
       let last: string | undefined;
-      for (const row of ordered.iterate(side, ...linksWith(linkPrefix)) as IterableIterator<[string, number, string]>) {
+      for (const row of ordered.iterate(side, ...linksWith(linkPrefix)) as IterableIterator<
+        [string, number, string]
+      >) {
         hash.update(`${row.join("\n")}\n`);
         versions += 1;
         if (row[0] !== last) links += 1;
@@ -34,14 +45,37 @@ export function createProof(db: Database.Database): Proof {
     },
     differences(left, right, limit) {
       const found = new Map<string, { link: string; version: number }>();
-      for (const one of [...missing.all(left, right, limit), ...missing.all(right, left, limit)]) found.set(`${one.link}\n${one.version}`, one);
+      for (const one of [...missing.all(left, right, limit), ...missing.all(right, left, limit)])
+        found.set(`${one.link}\n${one.version}`, one);
       return [...found.values()].slice(0, limit);
     },
   };
 }
 
 /** Of everything that makes a version what it is. The order of its fields does not; their values count as they are written. */
-function digestOf({ link, version, updateTimeMicros, action, kind, owner, expirationTimeMicros, body }: DocumentVersion): string {
+function digestOf({
+  link,
+  version,
+  updateTimeMicros,
+  action,
+  kind,
+  owner,
+  expirationTimeMicros,
+  body,
+}: DocumentVersion): string {
   const members = [...scanMembers(body)].sort(([a], [b]) => (a < b ? -1 : 1)).flat();
-  return createHash("sha256").update(JSON.stringify([link, version, updateTimeMicros, action, kind, owner, expirationTimeMicros, ...members])).digest("hex");
+  return createHash("sha256")
+    .update(
+      JSON.stringify([
+        link,
+        version,
+        updateTimeMicros,
+        action,
+        kind,
+        owner,
+        expirationTimeMicros,
+        ...members,
+      ]),
+    )
+    .digest("hex");
 }

@@ -7,7 +7,13 @@ import { createLostTimes } from "./lost-times.js";
 import { nearLog } from "./near.js";
 import { checkedColumns, checkedRow, type CheckedRow } from "./row.js";
 import { openIndex, readMeta, readPosition } from "./schema.js";
-import { createScanner, type CountCall, type PageCall, type PartialCount, type PartialPage } from "./scan.js";
+import {
+  createScanner,
+  type CountCall,
+  type PageCall,
+  type PartialCount,
+  type PartialPage,
+} from "./scan.js";
 import { statSync } from "node:fs";
 
 export type ReaderCall =
@@ -18,7 +24,15 @@ export type ReaderCall =
   | { kind: "near"; timeMicros: number; count: number }
   | { kind: "page"; call: PageCall }
   | { kind: "count"; call: CountCall };
-export type ReaderAnswer = DocumentVersion | DocumentVersion[] | IndexState | NearLog | PartialPage | PartialCount | boolean | undefined;
+export type ReaderAnswer =
+  | DocumentVersion
+  | DocumentVersion[]
+  | IndexState
+  | NearLog
+  | PartialPage
+  | PartialCount
+  | boolean
+  | undefined;
 
 export interface Reader {
   handle(call: ReaderCall): ReaderAnswer;
@@ -34,25 +48,48 @@ export function openReader(path: string): Reader {
 /** Reads of an index through a connection that is open; closes it too. */
 export function createReader(db: Database.Database, sizeBytes: () => number): Reader {
   readMeta(db);
-  const latest = db.prepare(`SELECT ${checkedColumns} FROM log WHERE link = ? ORDER BY version DESC LIMIT 1`).raw();
-  const exact = db.prepare(`SELECT ${checkedColumns} FROM log WHERE link = ? AND version = ?`).raw();
-  const asOf = db.prepare(`SELECT ${checkedColumns} FROM log WHERE link = ? AND time <= ? ORDER BY version DESC LIMIT 1`).raw();
-  const below = db.prepare(`SELECT ${checkedColumns} FROM log WHERE link = ? AND version < ? ORDER BY version DESC LIMIT ?`).raw();
+  const latest = db
+    .prepare(`SELECT ${checkedColumns} FROM log WHERE link = ? ORDER BY version DESC LIMIT 1`)
+    .raw();
+  const exact = db
+    .prepare(`SELECT ${checkedColumns} FROM log WHERE link = ? AND version = ?`)
+    .raw();
+  const asOf = db
+    .prepare(
+      `SELECT ${checkedColumns} FROM log WHERE link = ? AND time <= ? ORDER BY version DESC LIMIT 1`,
+    )
+    .raw();
+  const below = db
+    .prepare(
+      `SELECT ${checkedColumns} FROM log WHERE link = ? AND version < ? ORDER BY version DESC LIMIT ?`,
+    )
+    .raw();
   const firstTime = db.prepare<[], number | null>("SELECT min(time) FROM log").pluck();
-  const bound = db.prepare<[], { link: string; until: number }>("SELECT link, until FROM prune ORDER BY until DESC LIMIT 1");
+  const bound = db.prepare<[], { link: string; until: number }>(
+    "SELECT link, until FROM prune ORDER BY until DESC LIMIT 1",
+  );
   const since = db.prepare<[], number | null>("SELECT min(since) FROM prune").pluck();
   const lostTimes = createLostTimes(db);
   const scanner = createScanner(db, lostTimes);
-  const last = db.prepare<[], LogMark>("SELECT time AS timeMicros, link, version, crc FROM log ORDER BY time DESC LIMIT 1");
-  const sameRow = db.prepare("SELECT 1 FROM log WHERE time = ? AND link = ? AND version = ? AND crc = ?");
+  const last = db.prepare<[], LogMark>(
+    "SELECT time AS timeMicros, link, version, crc FROM log ORDER BY time DESC LIMIT 1",
+  );
+  const sameRow = db.prepare(
+    "SELECT 1 FROM log WHERE time = ? AND link = ? AND version = ? AND crc = ?",
+  );
   const prunedRow = db.prepare("SELECT 1 FROM prune WHERE link = ? AND version >= ? AND time > ?");
   const holds = ({ timeMicros, link, version, crc }: LogMark) =>
-    sameRow.get(timeMicros, link, version, crc) !== undefined || prunedRow.get(link, version, timeMicros) !== undefined;
+    sameRow.get(timeMicros, link, version, crc) !== undefined ||
+    prunedRow.get(link, version, timeMicros) !== undefined;
 
   function read(link: string, version?: number, atMicros?: number): DocumentVersion | undefined {
     if (version === undefined && atMicros !== undefined) lostTimes.check(atMicros, link);
     const row =
-      version !== undefined ? exact.get(link, version) : atMicros !== undefined ? asOf.get(link, atMicros) : latest.get(link);
+      version !== undefined
+        ? exact.get(link, version)
+        : atMicros !== undefined
+          ? asOf.get(link, atMicros)
+          : latest.get(link);
     return row === undefined ? undefined : checkedRow(row as CheckedRow);
   }
 
@@ -76,7 +113,12 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
     const begin = since.get() ?? first;
     const historyStartMicros = begin === 0 ? 0 : Math.min(begin, first);
     const bounds = pruned !== undefined && pruned.until === earliestMicros;
-    return { earliestMicros, latestMicros, historyStartMicros, ...(bounds && { boundingLink: pruned.link }) };
+    return {
+      earliestMicros,
+      latestMicros,
+      historyStartMicros,
+      ...(bounds && { boundingLink: pruned.link }),
+    };
   }
 
   const state = db.transaction((nowMicros: number): IndexState => {
@@ -84,7 +126,11 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
     const positionMicros = readPosition(db);
     const lastRecord = last.get();
     // The writer that opened the index has written them anew where they were damaged.
-    if (counts === undefined) throw new HostError("INDEX_DAMAGED", `The counts of the index ${db.name} do not agree with their checksum: the disk has changed them. Restart the host, which counts again.`);
+    if (counts === undefined)
+      throw new HostError(
+        "INDEX_DAMAGED",
+        `The counts of the index ${db.name} do not agree with their checksum: the disk has changed them. Restart the host, which counts again.`,
+      );
     return {
       indexId,
       lineage,
@@ -105,7 +151,11 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
         case "read":
           return read(call.link, call.version, call.atMicros);
         case "versions":
-          return versionsBelow(call.link, call.beforeVersion ?? Number.MAX_SAFE_INTEGER, call.limit);
+          return versionsBelow(
+            call.link,
+            call.beforeVersion ?? Number.MAX_SAFE_INTEGER,
+            call.limit,
+          );
         case "state":
           return state(call.nowMicros);
         case "holds":

@@ -7,7 +7,9 @@ import { createIndexTables, createIndexes, writeCounts, writeIdentity } from "./
 import { fromSqlite } from "./sqlite-error.js";
 import { serveWorker } from "../../io/worker-loop.js";
 
-export type RingCall = ReaderCall | { kind: "append"; documents: Omit<DocumentVersion, "link" | "version" | "action">[] };
+export type RingCall =
+  | ReaderCall
+  | { kind: "append"; documents: Omit<DocumentVersion, "link" | "version" | "action">[] };
 export interface RingWorkerData {
   link: string;
   maxDocuments: number;
@@ -21,18 +23,33 @@ serveWorker<RingCall, ReaderAnswer>(() => {
   createIndexes(db);
   writeIdentity(db, { indexId: link, lineage: link, parents: [] });
   writeCounts(db, { documents: 0, versions: 0 });
-  const sizeBytes = () => Number(db.pragma("page_count", { simple: true })) * Number(db.pragma("page_size", { simple: true }));
+  const sizeBytes = () =>
+    Number(db.pragma("page_count", { simple: true })) *
+    Number(db.pragma("page_size", { simple: true }));
   const reader = createReader(db, sizeBytes);
-  const insert = db.prepare("INSERT INTO log (time, link, version, action, kind, owner, expires, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const insert = db.prepare(
+    "INSERT INTO log (time, link, version, action, kind, owner, expires, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  );
   const removeOld = db.prepare("DELETE FROM log WHERE time <= ?");
-  const removeBeyond = db.prepare("DELETE FROM log WHERE time <= (SELECT time FROM log ORDER BY time DESC LIMIT 1 OFFSET ?)");
+  const removeBeyond = db.prepare(
+    "DELETE FROM log WHERE time <= (SELECT time FROM log ORDER BY time DESC LIMIT 1 OFFSET ?)",
+  );
   const count = db.prepare<[], number>("SELECT count(*) FROM log").pluck();
   let last = 0;
 
   const append = db.transaction((documents: Extract<RingCall, { kind: "append" }>["documents"]) => {
     for (const { updateTimeMicros, kind, owner, expirationTimeMicros, body } of documents) {
       last = Math.max(updateTimeMicros, last + 1);
-      const row: LogRow = [last, `${link}/${last}`, 0, "POST", kind, owner, expirationTimeMicros, body];
+      const row: LogRow = [
+        last,
+        `${link}/${last}`,
+        0,
+        "POST",
+        kind,
+        owner,
+        expirationTimeMicros,
+        body,
+      ];
       insert.run(...row, logChecksum(row));
     }
     removeBeyond.run(maxDocuments);

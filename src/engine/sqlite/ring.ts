@@ -9,15 +9,27 @@ import { startWorker, type WorkerClient } from "../../io/worker-client.js";
 export function openRing({ nowMicros, ...options }: RingOptions): Ring {
   let started: Promise<WorkerClient<RingCall, ReaderAnswer>> | undefined;
   let closed = false;
-  const lost = (cause?: unknown) => new HostError("INDEX_CLOSED", `${options.link} was closed.`, { cause });
+  const lost = (cause?: unknown) =>
+    new HostError("INDEX_CLOSED", `${options.link} was closed.`, { cause });
   const call = async (one: RingCall) => {
     if (closed) throw lost();
-    started ??= startWorker<RingCall, ReaderAnswer>("engine/sqlite/ring-worker", options satisfies RingWorkerData, lost);
+    started ??= startWorker<RingCall, ReaderAnswer>(
+      "engine/sqlite/ring-worker",
+      options satisfies RingWorkerData,
+      lost,
+    );
     return (await started).call(one);
   };
   return {
     ...storeReads({ read: call, scan: call, nowMicros }),
-    write: () => Promise.reject(new HostError("METHOD_NOT_ALLOWED", `Documents of ${options.link} are made by the host alone.`, { metadata: { allow: "GET" } })),
+    write: () =>
+      Promise.reject(
+        new HostError(
+          "METHOD_NOT_ALLOWED",
+          `Documents of ${options.link} are made by the host alone.`,
+          { metadata: { allow: "GET" } },
+        ),
+      ),
     async append(documents) {
       await call({ kind: "append", documents });
     },

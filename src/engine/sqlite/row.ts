@@ -18,13 +18,20 @@ export const logRowColumns = "time, link, version, action, kind, owner, expires,
 /** The text whose crc32 a row carries: all its other columns, joined by line feeds, which only the body may hold. */
 export const logChecksumText =
   "time || x'0a' || link || x'0a' || version || x'0a' || action || x'0a' || kind || x'0a' || owner || x'0a' || expires || x'0a' || body";
-export const pruneChecksumText = "link || x'0a' || time || x'0a' || version || x'0a' || since || x'0a' || until";
+export const pruneChecksumText =
+  "link || x'0a' || time || x'0a' || version || x'0a' || since || x'0a' || until";
 
 export function logChecksum(row: LogRow): number {
   return crc32(row.join("\n"));
 }
 
-export function pruneChecksum(link: string, time: number, version: number, since: number, until: number): number {
+export function pruneChecksum(
+  link: string,
+  time: number,
+  version: number,
+  since: number,
+  until: number,
+): number {
   return crc32(`${link}\n${time}\n${version}\n${since}\n${until}`);
 }
 

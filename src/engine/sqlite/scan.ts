@@ -53,26 +53,40 @@ const sliceMs = 50;
 const bareColumns = "time, link, version, action, kind, owner, expires, '' AS body";
 
 /** A body is only ever handed out with its checksum looked at. */
-const columnsOf = ({ expand }: Pick<PageQuery, "expand">) => (expand ? checkedColumns : bareColumns);
-const versionsOf = ({ expand }: Pick<PageQuery, "expand">, rows: LogRow[]) => (expand ? (rows as unknown as CheckedRow[]).map(checkedRow) : rows.map(toVersion));
+const columnsOf = ({ expand }: Pick<PageQuery, "expand">) =>
+  expand ? checkedColumns : bareColumns;
+const versionsOf = ({ expand }: Pick<PageQuery, "expand">, rows: LogRow[]) =>
+  expand ? (rows as unknown as CheckedRow[]).map(checkedRow) : rows.map(toVersion);
 
 export function createScanner(db: Database.Database, lostTimes: LostTimes): Scanner {
   const clock = definePatterns(db);
   const position = () => readPosition(db);
   const rangeEnd = db
-    .prepare<[number, number], number>("SELECT time FROM log WHERE time > ? ORDER BY time LIMIT 1 OFFSET ?")
+    .prepare<[number, number], number>(
+      "SELECT time FROM log WHERE time > ? ORDER BY time LIMIT 1 OFFSET ?",
+    )
     .pluck();
 
-  function start(query: Pick<PageQuery, "atMicros" | "allVersions">, text: string | undefined): Cursor {
+  function start(
+    query: Pick<PageQuery, "atMicros" | "allVersions">,
+    text: string | undefined,
+  ): Cursor {
     const now = position();
-    const cursor = text === undefined ? { at: query.atMicros === undefined ? now : Math.min(query.atMicros, now) } : parseCursor(text);
+    const cursor =
+      text === undefined
+        ? { at: query.atMicros === undefined ? now : Math.min(query.atMicros, now) }
+        : parseCursor(text);
     // What a listing has not come to yet may be pruned while it goes on.
     if (cursor.at < now && !query.allVersions) lostTimes.check(cursor.at);
     return cursor;
   }
 
   /** Collects rows up to the query's limits; true when the page is full. */
-  function collect(rows: IterableIterator<unknown>, into: LogRow[], { limit, pageBytes = limits.pageBytes }: Pick<PageQuery, "limit" | "pageBytes">): boolean {
+  function collect(
+    rows: IterableIterator<unknown>,
+    into: LogRow[],
+    { limit, pageBytes = limits.pageBytes }: Pick<PageQuery, "limit" | "pageBytes">,
+  ): boolean {
     let bytes = into.reduce((sum, row) => sum + row[7].length, 0);
     for (const row of rows) {
       into.push(row as LogRow);
@@ -94,27 +108,43 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
     const marksDo = !query.expand && query.kind === undefined;
     const deleted = query.includeDeleted
       ? undefined
-      : db.prepare("SELECT 1 FROM log INDEXED BY log_deleted WHERE link = ? AND version = ? AND action = 'DELETE'");
+      : db.prepare(
+          "SELECT 1 FROM log INDEXED BY log_deleted WHERE link = ? AND version = ? AND action = 'DELETE'",
+        );
     const fetch = db.prepare(`SELECT ${columnsOf(query)} FROM log WHERE time = ?`).raw();
     let after = cursor.link ?? query.linkPrefix;
     for (;;) {
-      const found = groups.all(after, afterPrefix(query.linkPrefix), cursor.at, limits.scanRows) as { link: string; version: number; time: number }[];
+      const found = groups.all(
+        after,
+        afterPrefix(query.linkPrefix),
+        cursor.at,
+        limits.scanRows,
+      ) as { link: string; version: number; time: number }[];
       const live = function* () {
         for (const { link, version, time } of found) {
           after = link;
           if (deleted?.get(link, version) !== undefined) continue;
-          const row = marksDo ? ([time, link, version, "", "", "", 0, ""] satisfies LogRow) : (fetch.get(time) as LogRow | undefined);
+          const row = marksDo
+            ? ([time, link, version, "", "", "", 0, ""] satisfies LogRow)
+            : (fetch.get(time) as LogRow | undefined);
           if (row && (query.kind === undefined || row[4] === query.kind)) yield row;
         }
       };
       const full = collect(live(), rows, query);
       if (!full && found.length < limits.scanRows) return { documents: versionsOf(query, rows) };
-      if (full || performance.now() - begun > sliceMs) return { documents: versionsOf(query, rows), cursor: formatCursor({ ...cursor, link: after }) };
+      if (full || performance.now() - begun > sliceMs)
+        return {
+          documents: versionsOf(query, rows),
+          cursor: formatCursor({ ...cursor, link: after }),
+        };
     }
   }
 
   /** What makes a row of alias `l` the current state of a wanted document as of a position. */
-  function condition(query: Omit<PageQuery, "limit" | "expand">, at: number): { sql: string; params: Parameter[] } {
+  function condition(
+    query: Omit<PageQuery, "limit" | "expand">,
+    at: number,
+  ): { sql: string; params: Parameter[] } {
     const parts = ["l.link >= ? AND l.link < ?"];
     const params: Parameter[] = [query.linkPrefix, afterPrefix(query.linkPrefix)];
     if (query.kind !== undefined) {
@@ -125,11 +155,15 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
     if (query.filter) {
       const filter = filterToSql(query.filter);
       // CASE, so that the clock is looked at before: a large body takes long to look into.
-      parts.push(`CASE WHEN octet_length(l.body) < ${limits.tickBodyBytes} OR holdfast_tick() THEN (${filter.sql}) ELSE 0 END`);
+      parts.push(
+        `CASE WHEN octet_length(l.body) < ${limits.tickBodyBytes} OR holdfast_tick() THEN (${filter.sql}) ELSE 0 END`,
+      );
       params.push(...filter.params);
     }
     if (!query.allVersions) {
-      parts.push("NOT EXISTS (SELECT 1 FROM log h WHERE h.link = l.link AND h.version > l.version AND h.time <= ?)");
+      parts.push(
+        "NOT EXISTS (SELECT 1 FROM log h WHERE h.link = l.link AND h.version > l.version AND h.time <= ?)",
+      );
       params.push(at);
     }
     return { sql: parts.join(" AND "), params };
@@ -139,7 +173,10 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
    * Runs a statement over ranges in the order of the log, of as many rows as are gone through in good time. One that turns out slow
    * is given up and run over fewer; QUERY_LIMIT where a single row takes too long.
    */
-  function* overRanges<T>(cursor: Cursor, run: (after: number, upTo: number) => T): Generator<[upTo: number, outcome: T]> {
+  function* overRanges<T>(
+    cursor: Cursor,
+    run: (after: number, upTo: number) => T,
+  ): Generator<[upTo: number, outcome: T]> {
     let after = cursor.time ?? 0;
     let rows: number = limits.filterFirstRows;
     while (after < cursor.at) {
@@ -164,7 +201,11 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
   function byTime(query: PageQuery, cursor: Cursor): PartialPage {
     const begun = performance.now();
     const { sql, params } = condition(query, cursor.at);
-    const scan = db.prepare(`SELECT ${columnsOf(query)} FROM log l WHERE l.time > ? AND l.time <= ? AND ${sql} ORDER BY l.time`).raw();
+    const scan = db
+      .prepare(
+        `SELECT ${columnsOf(query)} FROM log l WHERE l.time > ? AND l.time <= ? AND ${sql} ORDER BY l.time`,
+      )
+      .raw();
     const rows: LogRow[] = [];
     const read = (after: number, upTo: number) => {
       const before = rows.length;
@@ -178,7 +219,8 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
     for (const [upTo, full] of overRanges(cursor, read)) {
       const time = full ? (rows.at(-1)?.[0] ?? upTo) : upTo;
       if (time >= cursor.at) break;
-      if (full || performance.now() - begun > sliceMs) return { documents: versionsOf(query, rows), cursor: formatCursor({ ...cursor, time }) };
+      if (full || performance.now() - begun > sliceMs)
+        return { documents: versionsOf(query, rows), cursor: formatCursor({ ...cursor, time }) };
     }
     return { documents: versionsOf(query, rows) };
   }
@@ -190,7 +232,9 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
     const skip = cursor.skip ?? 0;
     clock.begin(limits.sortedStatementMs);
     const times = db
-      .prepare<Parameter[], number>(`SELECT l.time FROM log l WHERE l.time <= ? AND ${sql} ORDER BY ${order.sql}, l.link LIMIT ? OFFSET ?`)
+      .prepare<Parameter[], number>(
+        `SELECT l.time FROM log l WHERE l.time <= ? AND ${sql} ORDER BY ${order.sql}, l.link LIMIT ? OFFSET ?`,
+      )
       .pluck()
       .all(cursor.at, ...params, ...order.params, query.limit + 1, skip);
     const fetch = db.prepare(`SELECT ${columnsOf(query)} FROM log WHERE time = ?`).raw();
@@ -201,7 +245,10 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
     };
     collect(fetched(), rows, query);
     const more = rows.length < times.length;
-    return { documents: versionsOf(query, rows), ...(more && { cursor: formatCursor({ ...cursor, skip: skip + rows.length }) }) };
+    return {
+      documents: versionsOf(query, rows),
+      ...(more && { cursor: formatCursor({ ...cursor, skip: skip + rows.length }) }),
+    };
   }
 
   return {
@@ -214,11 +261,19 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
       const cursor = start(query, text);
       const begun = performance.now();
       const { sql, params } = condition(query, cursor.at);
-      const scan = db.prepare<Parameter[], number>(`SELECT count(*) FROM log l WHERE l.time > ? AND l.time <= ? AND ${sql}`).pluck();
+      const scan = db
+        .prepare<Parameter[], number>(
+          `SELECT count(*) FROM log l WHERE l.time > ? AND l.time <= ? AND ${sql}`,
+        )
+        .pluck();
       let count = 0;
-      for (const [upTo, found] of overRanges(cursor, (after, end) => scan.get(after, end, ...params) ?? 0)) {
+      for (const [upTo, found] of overRanges(
+        cursor,
+        (after, end) => scan.get(after, end, ...params) ?? 0,
+      )) {
         count += found;
-        if (upTo < cursor.at && performance.now() - begun > sliceMs) return { count, cursor: formatCursor({ ...cursor, time: upTo }) };
+        if (upTo < cursor.at && performance.now() - begun > sliceMs)
+          return { count, cursor: formatCursor({ ...cursor, time: upTo }) };
       }
       return { count };
     },
@@ -230,14 +285,24 @@ function formatCursor(cursor: Cursor): string {
 }
 
 function parseCursor(text: string): Cursor {
-  const invalid = () => new HostError("PAGE_TOKEN_INVALID", "The page token was not made by this host; start the listing again.");
+  const invalid = () =>
+    new HostError(
+      "PAGE_TOKEN_INVALID",
+      "The page token was not made by this host; start the listing again.",
+    );
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     throw invalid();
   }
-  if (typeof value !== "object" || value === null || !("at" in value) || typeof value.at !== "number") throw invalid();
+  if (
+    typeof value !== "object" ||
+    value === null ||
+    !("at" in value) ||
+    typeof value.at !== "number"
+  )
+    throw invalid();
   const { at } = value;
   const link = "link" in value && typeof value.link === "string" ? { link: value.link } : {};
   const time = "time" in value && typeof value.time === "number" ? { time: value.time } : {};

@@ -5,7 +5,6 @@ import { limits } from "../../limits.js";
 import { formatVersion } from "../../segment/version.js";
 import type { IndexIdentity, LineageParent } from "../engine.js";
 
-
 /** The name of the database in the directory of a generation. */
 export const databaseName = "index.sqlite";
 
@@ -81,7 +80,9 @@ export function writeIdentity(db: Database.Database, identity: IndexIdentity): v
 }
 
 export function writeCounts(db: Database.Database, counts: Counts): void {
-  db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('counts', ?)").run(countsText(counts));
+  db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('counts', ?)").run(
+    countsText(counts),
+  );
 }
 
 /** Counts with a checksum: they are promised in every manifest, and a changed bit would make backups that no restore accepts. */
@@ -115,10 +116,19 @@ export function countLog(db: Database.Database): Counts {
 
 /** Reads `meta`; refuses an index of a newer format before anything is touched. */
 export function readMeta(db: Database.Database): Meta {
-  const damaged = (problem: string) => new HostError("INDEX_DAMAGED", `The index ${db.name} is damaged, or was not made by Holdfast: ${problem}. Restore a backup into a new data directory.`);
+  const damaged = (problem: string) =>
+    new HostError(
+      "INDEX_DAMAGED",
+      `The index ${db.name} is damaged, or was not made by Holdfast: ${problem}. Restore a backup into a new data directory.`,
+    );
   const rows = new Map<string, string>();
-  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").get() === undefined) throw damaged("its table meta is missing");
-  for (const [key, value] of db.prepare("SELECT key, value FROM meta").raw().all() as [string, string][]) rows.set(key, value);
+  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").get() === undefined)
+    throw damaged("its table meta is missing");
+  for (const [key, value] of db.prepare("SELECT key, value FROM meta").raw().all() as [
+    string,
+    string,
+  ][])
+    rows.set(key, value);
   const found = Number(rows.get("format_version"));
   if (found > formatVersion) {
     throw new HostError(
@@ -132,10 +142,18 @@ export function readMeta(db: Database.Database): Meta {
   const parents = readParents(rows.get("parents"));
   const floorMicros = Number(rows.get("floor") ?? "0");
   if (parents === undefined) throw damaged("the record of its ancestors cannot be read");
-  if (!Number.isSafeInteger(floorMicros) || floorMicros < 0) throw damaged("the record of its last time is no time");
+  if (!Number.isSafeInteger(floorMicros) || floorMicros < 0)
+    throw damaged("the record of its last time is no time");
   const counts = readCounts(rows.get("counts"));
   if (counts === undefined) throw damaged("its counts cannot be read");
-  return { formatVersion: found, indexId, lineage, parents, floorMicros, ...(counts !== "wrong" && { counts }) };
+  return {
+    formatVersion: found,
+    indexId,
+    lineage,
+    parents,
+    floorMicros,
+    ...(counts !== "wrong" && { counts }),
+  };
 }
 
 function readParents(text = "[]"): LineageParent[] | undefined {
@@ -148,19 +166,35 @@ function readParents(text = "[]"): LineageParent[] | undefined {
 }
 
 function isParent(value: unknown): value is LineageParent {
-  return typeof value === "object" && value !== null && "indexId" in value && typeof value.indexId === "string" && "lineage" in value && typeof value.lineage === "string" && "positionMicros" in value && Number.isSafeInteger(value.positionMicros);
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "indexId" in value &&
+    typeof value.indexId === "string" &&
+    "lineage" in value &&
+    typeof value.lineage === "string" &&
+    "positionMicros" in value &&
+    Number.isSafeInteger(value.positionMicros)
+  );
 }
 
 /** The last position of a log: its last version or its last prune. */
 export function readPosition(db: Database.Database): number {
   return db
-    .prepare("SELECT max(coalesce((SELECT max(time) FROM log), 0), coalesce((SELECT max(time) FROM prune), 0))")
+    .prepare(
+      "SELECT max(coalesce((SELECT max(time) FROM log), 0), coalesce((SELECT max(time) FROM prune), 0))",
+    )
     .pluck()
     .get() as number;
 }
 
 /** A connection to a live index with the settings that every connection needs; NORMAL would be the build's default. */
-export function openIndex(path: string, mode: "write" | "read", durable: boolean, cacheKiB: number): Database.Database {
+export function openIndex(
+  path: string,
+  mode: "write" | "read",
+  durable: boolean,
+  cacheKiB: number,
+): Database.Database {
   const db = new Database(path, { readonly: mode === "read", fileMustExist: true, timeout: 5000 });
   db.pragma("trusted_schema = OFF");
   if (mode === "write") {

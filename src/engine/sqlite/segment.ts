@@ -1,5 +1,13 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, existsSync, openSync, readSync, statSync, type Stats } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readSync,
+  statSync,
+  type Stats,
+} from "node:fs";
 import Database from "better-sqlite3";
 import { crc32 } from "node:zlib";
 import { checkLink } from "../../document/link.js";
@@ -28,17 +36,23 @@ export function digestFile(path: string, cancelled: () => void): string {
 }
 
 function damaged(segment: SegmentSource, problem: string): HostError {
-  return new HostError("BACKUP_DAMAGED", `The segment ${segment.path} is damaged: ${problem}. Use another backup.`, {
-    metadata: { file: segment.path },
-  });
+  return new HostError(
+    "BACKUP_DAMAGED",
+    `The segment ${segment.path} is damaged: ${problem}. Use another backup.`,
+    {
+      metadata: { file: segment.path },
+    },
+  );
 }
 
 /** Size and digest: everything else is looked at only after they agreed. */
 export function checkDigest(segment: SegmentSource, cancelled: () => void): void {
   const { size } = regularFile(segment);
-  if (size !== segment.sizeBytes) throw damaged(segment, `it has ${size} bytes, not ${segment.sizeBytes}`);
+  if (size !== segment.sizeBytes)
+    throw damaged(segment, `it has ${size} bytes, not ${segment.sizeBytes}`);
   const digest = digestFile(segment.path, cancelled);
-  if (digest !== segment.sha256) throw damaged(segment, `its sha256 is ${digest}, not ${segment.sha256}`);
+  if (digest !== segment.sha256)
+    throw damaged(segment, `its sha256 is ${digest}, not ${segment.sha256}`);
 }
 
 /** A pipe of its name would never be opened. */
@@ -53,21 +67,30 @@ export function openSegment(segment: SegmentSource): Database.Database {
   regularFile(segment);
   // SQLite replays such a file over the database that it lies beside.
   const beside = ["-wal", "-shm", "-journal"].find((suffix) => existsSync(segment.path + suffix));
-  if (beside !== undefined) throw damaged(segment, `a file ${beside} lies beside it, which no backup has`);
+  if (beside !== undefined)
+    throw damaged(segment, `a file ${beside} lies beside it, which no backup has`);
   const db = new Database(segment.path, { readonly: true, fileMustExist: true });
   try {
     db.pragma("trusted_schema = OFF");
     db.pragma("cell_size_check = ON");
     db.pragma("cache_size = -4096");
-    const tables = db.prepare("SELECT type, name, sql FROM sqlite_schema").all() as { type: string; name: string; sql: string | null }[];
+    const tables = db.prepare("SELECT type, name, sql FROM sqlite_schema").all() as {
+      type: string;
+      name: string;
+      sql: string | null;
+    }[];
     for (const { type, name, sql } of tables) {
-      if (type !== "table" || sql === null || segmentSchema[name] !== sql) throw damaged(segment, `it has a ${type} ${name} that no segment has`);
+      if (type !== "table" || sql === null || segmentSchema[name] !== sql)
+        throw damaged(segment, `it has a ${type} ${name} that no segment has`);
     }
-    if (tables.length !== Object.keys(segmentSchema).length) throw damaged(segment, "a table is missing");
+    if (tables.length !== Object.keys(segmentSchema).length)
+      throw damaged(segment, "a table is missing");
     return db;
   } catch (thrown) {
     db.close();
-    throw thrown instanceof HostError ? thrown : damaged(segment, thrown instanceof Error ? thrown.message : "it cannot be read");
+    throw thrown instanceof HostError
+      ? thrown
+      : damaged(segment, thrown instanceof Error ? thrown.message : "it cannot be read");
   }
 }
 
@@ -90,10 +113,15 @@ export const rowsWorthSharing = 20_000;
  * Reads every row: counts, range, types, limits and checksum must agree. `report` hears how many rows were read and
  * throws to cancel.
  */
-export function checkRows(segment: SegmentSource, report: (rows: number) => void, half?: Half): void {
+export function checkRows(
+  segment: SegmentSource,
+  report: (rows: number) => void,
+  half?: Half,
+): void {
   readSegment(segment, (db) => {
     const total = db.prepare("SELECT count(*) FROM log").pluck().get() as number;
-    if (total !== segment.records) throw damaged(segment, `it has ${total} rows, not ${segment.records}`);
+    if (total !== segment.records)
+      throw damaged(segment, `it has ${total} rows, not ${segment.records}`);
     const middle = half === undefined ? undefined : middleOf(db, total);
     const after = half === "second" && middle !== undefined ? middle : Number.MIN_SAFE_INTEGER;
     const upTo = half === "first" && middle !== undefined ? middle : Number.MAX_SAFE_INTEGER;
@@ -115,7 +143,10 @@ export function readSegment<T>(segment: SegmentSource, work: (db: Database.Datab
 }
 
 function middleOf(db: Database.Database, total: number): number | undefined {
-  return db.prepare("SELECT time FROM log ORDER BY time LIMIT 1 OFFSET ?").pluck().get(Math.floor(total / 2)) as number | undefined;
+  return db
+    .prepare("SELECT time FROM log ORDER BY time LIMIT 1 OFFSET ?")
+    .pluck()
+    .get(Math.floor(total / 2)) as number | undefined;
 }
 
 export interface RowRange {
@@ -126,19 +157,38 @@ export interface RowRange {
 }
 
 /** Checks the rows of a range; `report` hears of each thousand. */
-export function checkRange(db: Database.Database, segment: SegmentSource, range: RowRange, report: (rows: number, bytes: number) => void): void {
+export function checkRange(
+  db: Database.Database,
+  segment: SegmentSource,
+  range: RowRange,
+  report: (rows: number, bytes: number) => void,
+): void {
   // Types are looked at by a statement of their own: beside the text they would double its cost.
-  const unsound = db.prepare<[number, number], number>(`SELECT time FROM log WHERE time > ? AND time <= ? AND NOT (${soundRow}) LIMIT 1`).pluck();
-  const scan = db.prepare<[number, number, number]>(`SELECT time, crc, link, ${logChecksumText} FROM log WHERE time > ? AND time <= ? ORDER BY time LIMIT ?`).raw();
+  const unsound = db
+    .prepare<[number, number], number>(
+      `SELECT time FROM log WHERE time > ? AND time <= ? AND NOT (${soundRow}) LIMIT 1`,
+    )
+    .pluck();
+  const scan = db
+    .prepare<[number, number, number]>(
+      `SELECT time, crc, link, ${logChecksumText} FROM log WHERE time > ? AND time <= ? ORDER BY time LIMIT ?`,
+    )
+    .raw();
   let left = range.rows ?? Infinity;
-  for (let after = range.after, full = true; full && left > 0; ) {
+  for (let after = range.after, full = true; full && left > 0;) {
     const from = after;
     let bytes = 0;
     let count = 0;
-    for (const row of scan.iterate(after, range.upTo, Math.min(rowsOfRange, left)) as IterableIterator<[number, number, string, string | null]>) {
+    for (const row of scan.iterate(
+      after,
+      range.upTo,
+      Math.min(rowsOfRange, left),
+    ) as IterableIterator<[number, number, string, string | null]>) {
       const [time, crc, link, text] = row;
-      if (text === null || crc32(text) !== crc) throw damaged(segment, `the row at ${time} does not agree with its checksum`);
-      if (time <= segment.firstMicros || time > segment.lastMicros) throw damaged(segment, `it holds ${time}, which is not in its range`);
+      if (text === null || crc32(text) !== crc)
+        throw damaged(segment, `the row at ${time} does not agree with its checksum`);
+      if (time <= segment.firstMicros || time > segment.lastMicros)
+        throw damaged(segment, `it holds ${time}, which is not in its range`);
       requireWritable(segment, time, link, text);
       after = time;
       bytes += text.length;
@@ -147,7 +197,8 @@ export function checkRange(db: Database.Database, segment: SegmentSource, range:
     }
     full = count === rowsOfRange || bytes >= limits.scanBytes;
     const wrong = unsound.get(from, after);
-    if (wrong !== undefined) throw damaged(segment, `the row at ${wrong} holds what no document can`);
+    if (wrong !== undefined)
+      throw damaged(segment, `the row at ${wrong} holds what no document can`);
     left -= count;
     report(count, bytes);
   }
@@ -175,18 +226,30 @@ function bodyOf(text: string): string {
 function isDeep(text: string): boolean {
   if (text.length < 2 * limits.jsonDepth) return false;
   let count = 0;
-  for (const bracket of ["{", "["]) for (let at = text.indexOf(bracket); at >= 0 && count <= limits.jsonDepth; at = text.indexOf(bracket, at + 1)) count += 1;
+  for (const bracket of ["{", "["])
+    for (
+      let at = text.indexOf(bracket);
+      at >= 0 && count <= limits.jsonDepth;
+      at = text.indexOf(bracket, at + 1)
+    )
+      count += 1;
   return count > limits.jsonDepth;
 }
 
 function checkPrunes(db: Database.Database, segment: SegmentSource): void {
-  const rows = db.prepare(`SELECT link, time, crc, CAST(${pruneChecksumText} AS BLOB) FROM prune`).raw().iterate();
+  const rows = db
+    .prepare(`SELECT link, time, crc, CAST(${pruneChecksumText} AS BLOB) FROM prune`)
+    .raw()
+    .iterate();
   let prunes = 0;
   for (const row of rows as IterableIterator<[string, number, number, Buffer]>) {
     const [link, time, crc, text] = row;
-    if (crc32(text) !== crc) throw damaged(segment, `the prune of ${link} does not agree with its checksum`);
-    if (time <= segment.firstMicros || time > segment.lastMicros) throw damaged(segment, `it holds a prune at ${time}, which is not in its range`);
+    if (crc32(text) !== crc)
+      throw damaged(segment, `the prune of ${link} does not agree with its checksum`);
+    if (time <= segment.firstMicros || time > segment.lastMicros)
+      throw damaged(segment, `it holds a prune at ${time}, which is not in its range`);
     prunes += 1;
   }
-  if (prunes !== segment.prunes) throw damaged(segment, `it has ${prunes} prunes, not ${segment.prunes}`);
+  if (prunes !== segment.prunes)
+    throw damaged(segment, `it has ${prunes} prunes, not ${segment.prunes}`);
 }

@@ -34,9 +34,14 @@ export function writeStagedBase(staging: Database.Database, path: string): Stage
     createSegmentTables(db);
     db.pragma("journal_mode = OFF");
     db.pragma("synchronous = OFF");
-    const insert = db.prepare(`INSERT INTO log (${logRowColumns}, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    const insert = db.prepare(
+      `INSERT INTO log (${logRowColumns}, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
     db.exec("BEGIN");
-    for (const row of staging.prepare(`SELECT ${logRowColumns} FROM staged ORDER BY time, link, version`).raw().iterate() as IterableIterator<LogRow>) {
+    for (const row of staging
+      .prepare(`SELECT ${logRowColumns} FROM staged ORDER BY time, link, version`)
+      .raw()
+      .iterate() as IterableIterator<LogRow>) {
       const [time, link, version, ...rest] = row;
       const unique = Math.max(time, last + 1);
       if (unique !== time) movedTimes += 1;
@@ -49,7 +54,9 @@ export function writeStagedBase(staging: Database.Database, path: string): Stage
       versions += 1;
     }
     const prune = db.prepare(`INSERT INTO prune (${pruneColumns}) VALUES (?, ?, ?, ?, ?, ?)`);
-    const firstKept = staging.prepare<[], FirstKept>("SELECT link, min(version) AS version, time FROM staged GROUP BY link HAVING min(version) > 0 ORDER BY link");
+    const firstKept = staging.prepare<[], FirstKept>(
+      "SELECT link, min(version) AS version, time FROM staged GROUP BY link HAVING min(version) > 0 ORDER BY link",
+    );
     for (const kept of firstKept.iterate()) {
       last += 1;
       prunes += 1;
@@ -62,17 +69,33 @@ export function writeStagedBase(staging: Database.Database, path: string): Stage
     db.close();
   }
   syncPath(path);
-  const documents = staging
-    .prepare<[], number>("SELECT count(*) FROM staged s WHERE action <> 'DELETE' AND NOT EXISTS (SELECT 1 FROM staged h WHERE h.link = s.link AND h.version > s.version)")
-    .pluck()
-    .get() ?? 0;
+  const documents =
+    staging
+      .prepare<[], number>(
+        "SELECT count(*) FROM staged s WHERE action <> 'DELETE' AND NOT EXISTS (SELECT 1 FROM staged h WHERE h.link = s.link AND h.version > s.version)",
+      )
+      .pluck()
+      .get() ?? 0;
   const earliestMicros = Math.max(first, lostUntil?.time ?? 0);
   return {
-    content: { kind: "base", firstMicros: 0, lastMicros: last, records: versions, prunes, sizeBytes: statSync(path).size, sha256: digestFile(path, () => {}) },
+    content: {
+      kind: "base",
+      firstMicros: 0,
+      lastMicros: last,
+      records: versions,
+      prunes,
+      sizeBytes: statSync(path).size,
+      sha256: digestFile(path, () => {}),
+    },
     documents,
     versions,
     movedTimes,
-    window: { earliestMicros, latestMicros: last, historyStartMicros: lostUntil ? 1 : first, ...(lostUntil && { boundingLink: lostUntil.link }) },
+    window: {
+      earliestMicros,
+      latestMicros: last,
+      historyStartMicros: lostUntil ? 1 : first,
+      ...(lostUntil && { boundingLink: lostUntil.link }),
+    },
     ...(lastRecord && { lastRecord }),
   };
 }
@@ -85,5 +108,8 @@ function checkOrder(staging: Database.Database): void {
     )
     .get();
   if (wrong === undefined) return;
-  throw new HostError("BACKUP_DAMAGED", `Version ${wrong.version} of ${wrong.link} has an earlier time than the version before it: the times of its source cannot be right.`);
+  throw new HostError(
+    "BACKUP_DAMAGED",
+    `Version ${wrong.version} of ${wrong.link} has an earlier time than the version before it: the times of its source cannot be right.`,
+  );
 }

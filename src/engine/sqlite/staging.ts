@@ -25,15 +25,29 @@ export function openStaging(path: string): Staging {
   } catch (thrown) {
     throw fromSqlite(thrown, `Opening ${path}`);
   }
-  const insert = db.prepare(`INSERT OR IGNORE INTO staged (${logRowColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
-  const known = db.prepare<[string], number | null>("SELECT max(version) FROM staged WHERE link = ?").pluck();
+  const insert = db.prepare(
+    `INSERT OR IGNORE INTO staged (${logRowColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const known = db
+    .prepare<[string], number | null>("SELECT max(version) FROM staged WHERE link = ?")
+    .pluck();
   const remove = db.prepare("DELETE FROM staged WHERE link = ?");
   const readNote = db.prepare<[string], string>("SELECT value FROM note WHERE name = ?").pluck();
   const writeNote = db.prepare("INSERT OR REPLACE INTO note (name, value) VALUES (?, ?)");
 
   function addOne(document: DocumentVersion, latestOnly: boolean): number {
-    const { updateTimeMicros, link, version, action, kind, owner, expirationTimeMicros, body } = document;
-    const row: LogRow = [updateTimeMicros, link, version, action, kind, owner, expirationTimeMicros, body];
+    const { updateTimeMicros, link, version, action, kind, owner, expirationTimeMicros, body } =
+      document;
+    const row: LogRow = [
+      updateTimeMicros,
+      link,
+      version,
+      action,
+      kind,
+      owner,
+      expirationTimeMicros,
+      body,
+    ];
     if (!latestOnly) return insert.run(...row).changes;
     if ((known.get(link) ?? -1) >= version) return 0;
     const had = remove.run(link).changes;
@@ -48,7 +62,13 @@ export function openStaging(path: string): Staging {
     add: (documents, latestOnly) => guarded(() => add(documents, latestOnly)),
     note: (name) => readNote.get(name),
     setNote: (name, value) => void guarded(() => writeNote.run(name, value)),
-    count: (prefix) => db.prepare<[string, string], number>("SELECT count(*) FROM staged WHERE link >= ? AND link < ?").pluck().get(...linksWith(prefix)) ?? 0,
+    count: (prefix) =>
+      db
+        .prepare<[string, string], number>(
+          "SELECT count(*) FROM staged WHERE link >= ? AND link < ?",
+        )
+        .pluck()
+        .get(...linksWith(prefix)) ?? 0,
     proof: createProof(db),
     writeBase: (target) => guarded(() => writeStagedBase(db, target)),
     close: () => void db.close(),

@@ -17,11 +17,21 @@ export interface ReadingThreads {
 const atOnce: Turn = (slice) => slice();
 
 /** The reads of a store, each as the calls that it takes. */
-export function storeReads({ read, scan, nowMicros }: ReadingThreads): Omit<DocumentStore, "write"> {
+export function storeReads({
+  read,
+  scan,
+  nowMicros,
+}: ReadingThreads): Omit<DocumentStore, "write"> {
   return {
-    read: async (link, at = {}) => (await read({ kind: "read", link, ...at })) as DocumentVersion | undefined,
+    read: async (link, at = {}) =>
+      (await read({ kind: "read", link, ...at })) as DocumentVersion | undefined,
     versions: async (link, limit, beforeVersion) =>
-      (await scan({ kind: "versions", link, limit, ...(beforeVersion !== undefined && { beforeVersion }) })) as DocumentVersion[],
+      (await scan({
+        kind: "versions",
+        link,
+        limit,
+        ...(beforeVersion !== undefined && { beforeVersion }),
+      })) as DocumentVersion[],
     state: async () => (await read({ kind: "state", nowMicros: nowMicros() })) as IndexState,
     async page(query, signal, turn = atOnce) {
       // A slow scan answers in parts; each part lets other reads of the thread in between.
@@ -30,14 +40,24 @@ export function storeReads({ read, scan, nowMicros }: ReadingThreads): Omit<Docu
       let cursor = query.cursor;
       do {
         if (signal?.aborted) throw HostError.from(signal.reason);
-        const rest: PageQuery = { ...query, limit: query.limit - documents.length, ...(cursor !== undefined && { cursor }) };
-        const part = (await turn(() => scan({ kind: "page", call: { query: rest } }))) as PartialPage;
+        const rest: PageQuery = {
+          ...query,
+          limit: query.limit - documents.length,
+          ...(cursor !== undefined && { cursor }),
+        };
+        const part = (await turn(() =>
+          scan({ kind: "page", call: { query: rest } }),
+        )) as PartialPage;
         for (const document of part.documents) {
           documents.push(document);
           bytes += document.body.length;
         }
         cursor = part.cursor;
-      } while (cursor !== undefined && documents.length < query.limit && bytes < (query.pageBytes ?? limits.pageBytes));
+      } while (
+        cursor !== undefined &&
+        documents.length < query.limit &&
+        bytes < (query.pageBytes ?? limits.pageBytes)
+      );
       return { documents, ...(cursor !== undefined && { cursor }) };
     },
     async count(query, signal, turn = atOnce) {
@@ -46,7 +66,9 @@ export function storeReads({ read, scan, nowMicros }: ReadingThreads): Omit<Docu
       do {
         if (signal?.aborted) throw HostError.from(signal.reason);
         const from = cursor === undefined ? {} : { cursor };
-        const part = (await turn(() => scan({ kind: "count", call: { query, ...from } }))) as PartialCount;
+        const part = (await turn(() =>
+          scan({ kind: "count", call: { query, ...from } }),
+        )) as PartialCount;
         count += part.count;
         cursor = part.cursor;
       } while (cursor !== undefined);

@@ -32,24 +32,54 @@ export function createSweeper(db: Database.Database): Sweeper {
   let overfull: Set<string> | undefined;
   let retained = limits.retainedVersions as number;
 
-  const beyondCursor = "expires > 0 AND expires >= :expires AND (expires > :expires OR time > :time)";
-  const nextExpiry = db.prepare<[ExpiryCursor], number>(`SELECT expires FROM log WHERE ${beyondCursor} ORDER BY expires, time LIMIT 1`).pluck();
+  const beyondCursor =
+    "expires > 0 AND expires >= :expires AND (expires > :expires OR time > :time)";
+  const nextExpiry = db
+    .prepare<[ExpiryCursor], number>(
+      `SELECT expires FROM log WHERE ${beyondCursor} ORDER BY expires, time LIMIT 1`,
+    )
+    .pluck();
   const expiring = db
     .prepare<[ExpiryCursor & { now: number; rows: number }]>(
       `SELECT ${checkedColumns} FROM log WHERE ${beyondCursor} AND expires <= :now ORDER BY expires, time LIMIT :rows`,
     )
     .raw();
-  const latest = db.prepare<[string], number>("SELECT max(version) FROM log WHERE link = ?").pluck();
-  const insert = db.prepare("INSERT INTO log (time, link, version, action, kind, owner, expires, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  const overfullLinks = db.prepare<[number], string>("SELECT DISTINCT link FROM log INDEXED BY log_version WHERE version >= ?").pluck();
-  const prunable = db.prepare<[string, number, number, number]>("SELECT time, version FROM log WHERE link = ? AND version <= ? AND time < ? ORDER BY version LIMIT ?").raw();
-  const survivor = db.prepare<[string, number], number>("SELECT time FROM log WHERE link = ? AND version > ? ORDER BY version LIMIT 1").pluck();
+  const latest = db
+    .prepare<[string], number>("SELECT max(version) FROM log WHERE link = ?")
+    .pluck();
+  const insert = db.prepare(
+    "INSERT INTO log (time, link, version, action, kind, owner, expires, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  );
+  const overfullLinks = db
+    .prepare<[number], string>(
+      "SELECT DISTINCT link FROM log INDEXED BY log_version WHERE version >= ?",
+    )
+    .pluck();
+  const prunable = db
+    .prepare<[string, number, number, number]>(
+      "SELECT time, version FROM log WHERE link = ? AND version <= ? AND time < ? ORDER BY version LIMIT ?",
+    )
+    .raw();
+  const survivor = db
+    .prepare<[string, number], number>(
+      "SELECT time FROM log WHERE link = ? AND version > ? ORDER BY version LIMIT 1",
+    )
+    .pluck();
   const remove = db.prepare("DELETE FROM log WHERE link = ? AND version <= ?");
   const pruned = db.prepare<[string], { since: number }>("SELECT since FROM prune WHERE link = ?");
-  const record = db.prepare("INSERT OR REPLACE INTO prune (link, time, version, since, until, crc) VALUES (?, ?, ?, ?, ?, ?)");
+  const record = db.prepare(
+    "INSERT OR REPLACE INTO prune (link, time, version, since, until, crc) VALUES (?, ?, ?, ?, ?, ?)",
+  );
 
-  function expire(nowMicros: number, nextTime: () => number): Pick<SweepResult, "expired" | "damaged"> {
-    const rows = expiring.all({ ...cursor, now: nowMicros, rows: limits.sweepRows }) as CheckedRow[];
+  function expire(
+    nowMicros: number,
+    nextTime: () => number,
+  ): Pick<SweepResult, "expired" | "damaged"> {
+    const rows = expiring.all({
+      ...cursor,
+      now: nowMicros,
+      rows: limits.sweepRows,
+    }) as CheckedRow[];
     let count = 0;
     const damaged: string[] = [];
     for (const [time, link, version, action, kind, owner, expires, body, crc] of rows) {
@@ -68,7 +98,12 @@ export function createSweeper(db: Database.Database): Sweeper {
     return { expired: count, damaged };
   }
 
-  function pruneLink(link: string, cutoff: number, budget: number, nextTime: () => number): { removed: number; more: boolean } {
+  function pruneLink(
+    link: string,
+    cutoff: number,
+    budget: number,
+    nextTime: () => number,
+  ): { removed: number; more: boolean } {
     const highest = (latest.get(link) ?? 0) - retained;
     const rows = prunable.all(link, highest, cutoff, budget) as [number, number][];
     const first = rows[0];
@@ -80,7 +115,14 @@ export function createSweeper(db: Database.Database): Sweeper {
     remove.run(link, final[1]);
     const time = nextTime();
     const since = pruned.get(link)?.since ?? first[0];
-    record.run(link, time, final[1], since, until, pruneChecksum(link, time, final[1], since, until));
+    record.run(
+      link,
+      time,
+      final[1],
+      since,
+      until,
+      pruneChecksum(link, time, final[1], since, until),
+    );
     return { removed: rows.length, more: rows.length === budget };
   }
 
@@ -97,7 +139,8 @@ export function createSweeper(db: Database.Database): Sweeper {
 
   function hasPrunable(cutoff: number): boolean {
     for (const link of overfull ?? []) {
-      if (prunable.get(link, (latest.get(link) ?? 0) - retained, cutoff, 1) !== undefined) return true;
+      if (prunable.get(link, (latest.get(link) ?? 0) - retained, cutoff, 1) !== undefined)
+        return true;
     }
     return false;
   }

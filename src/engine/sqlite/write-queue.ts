@@ -17,7 +17,9 @@ export interface WriteQueue {
   drained(): Promise<void>;
 }
 
-export function createWriteQueue(commit: (writes: DocumentWrite[]) => Promise<WriteOutcome[]>): WriteQueue {
+export function createWriteQueue(
+  commit: (writes: DocumentWrite[]) => Promise<WriteOutcome[]>,
+): WriteQueue {
   let waiting: Waiting[] = [];
   let waitingBytes = 0;
   let running: Promise<void> | undefined;
@@ -26,7 +28,8 @@ export function createWriteQueue(commit: (writes: DocumentWrite[]) => Promise<Wr
     let bytes = 0;
     let count = 0;
     for (const { bytes: size } of waiting) {
-      if (count === limits.writeBatch || (count > 0 && bytes + size > limits.writeBatchBytes)) break;
+      if (count === limits.writeBatch || (count > 0 && bytes + size > limits.writeBatchBytes))
+        break;
       bytes += size;
       count += 1;
     }
@@ -57,8 +60,16 @@ export function createWriteQueue(commit: (writes: DocumentWrite[]) => Promise<Wr
     add(write) {
       // A character is at most three bytes of UTF-8 per UTF-16 unit; the bound need not be exact.
       const bytes = write.body.length + write.link.length + 200;
-      if (waiting.length >= limits.writeQueue || (waiting.length > 0 && waitingBytes + bytes > limits.writeQueueBytes)) {
-        return Promise.reject(new HostError("QUEUE_FULL", "More writes wait for the disk than the host holds; try again in a moment."));
+      if (
+        waiting.length >= limits.writeQueue ||
+        (waiting.length > 0 && waitingBytes + bytes > limits.writeQueueBytes)
+      ) {
+        return Promise.reject(
+          new HostError(
+            "QUEUE_FULL",
+            "More writes wait for the disk than the host holds; try again in a moment.",
+          ),
+        );
       }
       return new Promise((resolve, reject) => {
         waiting.push({ write, bytes, resolve, reject });

@@ -5,7 +5,15 @@ import { HostError, type HostErrorRecord, type Reason } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { SweepResult } from "../engine.js";
 import { checkedVersion, logChecksum, type LogRow } from "./row.js";
-import { countLog, countsText, openIndex, readMeta, readPosition, writeCounts, type Counts } from "./schema.js";
+import {
+  countLog,
+  countsText,
+  openIndex,
+  readMeta,
+  readPosition,
+  writeCounts,
+  type Counts,
+} from "./schema.js";
 import { fromSqlite, isUncertain } from "./sqlite-error.js";
 import { createSweeper, type SweepOptions } from "./sweep.js";
 
@@ -29,7 +37,12 @@ export interface Writer {
 }
 
 /** Why the time of a snapshot may not get written down: the snapshot itself needs nothing written. */
-const withoutWriting: readonly Reason[] = ["STORAGE_FULL", "STORAGE_FAILED", "INDEX_READ_ONLY", "OUTCOME_UNKNOWN"];
+const withoutWriting: readonly Reason[] = [
+  "STORAGE_FULL",
+  "STORAGE_FAILED",
+  "INDEX_READ_ONLY",
+  "OUTCOME_UNKNOWN",
+];
 
 interface Head {
   version: number;
@@ -82,17 +95,33 @@ export function openWriter(options: WriterOptions): Writer {
           "INDEX_READ_ONLY",
           `The index ${options.path} takes no writes since the disk failed under it; restart the host to go on.`,
         );
-        throw new HostError("OUTCOME_UNKNOWN", "The disk failed while the write was made durable; it may or may not be there after a restart.", {
-          cause: thrown,
-        });
+        throw new HostError(
+          "OUTCOME_UNKNOWN",
+          "The disk failed while the write was made durable; it may or may not be there after a restart.",
+          {
+            cause: thrown,
+          },
+        );
       }
       throw fromSqlite(thrown, `Writing to ${options.path}`);
     }
   }
 
-  function append(nowMicros: number, row: Omit<DocumentWrite, "mergeRule"> & { version: number; expires: number }): LogRow {
+  function append(
+    nowMicros: number,
+    row: Omit<DocumentWrite, "mergeRule"> & { version: number; expires: number },
+  ): LogRow {
     last = nextTime(nowMicros, last);
-    const written: LogRow = [last, row.link, row.version, row.action, row.kind, row.owner, row.expires, row.body];
+    const written: LogRow = [
+      last,
+      row.link,
+      row.version,
+      row.action,
+      row.kind,
+      row.owner,
+      row.expires,
+      row.body,
+    ];
     insert.run(...written, logChecksum(written));
     return written;
   }
@@ -106,10 +135,27 @@ export function openWriter(options: WriterOptions): Writer {
     const keeps = current && (deleting || write.action === "PATCH");
     let body = write.body;
     // What goes on into a new version must be what was written: a changed bit would get a fresh checksum.
-    if (keeps) checkedVersion([current.time, write.link, current.version, current.action, current.kind, current.owner, current.expires, current.body], current.crc);
-    if (keeps) body = deleting ? current.body : applyMerge(write.mergeRule, current.body, write.body);
+    if (keeps)
+      checkedVersion(
+        [
+          current.time,
+          write.link,
+          current.version,
+          current.action,
+          current.kind,
+          current.owner,
+          current.expires,
+          current.body,
+        ],
+        current.crc,
+      );
+    if (keeps)
+      body = deleting ? current.body : applyMerge(write.mergeRule, current.body, write.body);
     if (body.length > limits.documentBytes / 3 && Buffer.byteLength(body) > limits.documentBytes) {
-      throw new HostError("BODY_TOO_LARGE", `${write.link} would grow beyond ${limits.documentBytes} bytes; nothing was changed.`);
+      throw new HostError(
+        "BODY_TOO_LARGE",
+        `${write.link} would grow beyond ${limits.documentBytes} bytes; nothing was changed.`,
+      );
     }
     const row = append(nowMicros, {
       ...write,
@@ -153,10 +199,14 @@ export function openWriter(options: WriterOptions): Writer {
       }
     },
     sweep(nowMicros, sweepOptions) {
-      if (broken || !sweeper.hasWork(nowMicros, sweepOptions)) return { expired: 0, pruned: 0, damaged: [] };
+      if (broken || !sweeper.hasWork(nowMicros, sweepOptions))
+        return { expired: 0, pruned: 0, damaged: [] };
       return transaction(() => {
         const done = sweeper.run(nowMicros, sweepOptions, () => (last = nextTime(nowMicros, last)));
-        counts = { documents: counts.documents - done.expired, versions: counts.versions + done.expired - done.pruned };
+        counts = {
+          documents: counts.documents - done.expired,
+          versions: counts.versions + done.expired - done.pruned,
+        };
         return done;
       });
     },
@@ -177,13 +227,21 @@ function recount(db: Database.Database): Counts {
 function nextTime(nowMicros: number, last: number): number {
   const time = Math.max(nowMicros, last + 1);
   if (time <= limits.timeMicros) return time;
-  throw new HostError("INDEX_READ_ONLY", `The next update time, ${time}, is beyond ${limits.timeMicros} (the year 2112), the last one that the index takes. Check the clock of the machine; where the log itself is that far ahead, restore a backup from before.`);
+  throw new HostError(
+    "INDEX_READ_ONLY",
+    `The next update time, ${time}, is beyond ${limits.timeMicros} (the year 2112), the last one that the index takes. Check the clock of the machine; where the log itself is that far ahead, restore a backup from before.`,
+  );
 }
 
 /** Why a write may not be applied to the current state, with Xenon's words where it has some. */
 function refusal(write: DocumentWrite, current: Head | undefined): HostError | undefined {
   const deleted = current?.action === "DELETE";
-  if (write.expectedVersion !== undefined && current && !deleted && current.version !== write.expectedVersion) {
+  if (
+    write.expectedVersion !== undefined &&
+    current &&
+    !deleted &&
+    current.version !== write.expectedVersion
+  ) {
     return new HostError(
       "VERSION_MISMATCH",
       `${write.link} is at version ${current.version}, not at version ${write.expectedVersion} as expected; read it again.`,
@@ -191,8 +249,13 @@ function refusal(write: DocumentWrite, current: Head | undefined): HostError | u
     );
   }
   if (write.action === "POST") {
-    if (current && !deleted) return new HostError("DOCUMENT_EXISTS", `Service already started: ${write.link} stage: CREATED`);
-    if (deleted && !write.revive) return new HostError("DOCUMENT_MARKED_DELETED", `Service marked deleted: ${write.link}`);
+    if (current && !deleted)
+      return new HostError(
+        "DOCUMENT_EXISTS",
+        `Service already started: ${write.link} stage: CREATED`,
+      );
+    if (deleted && !write.revive)
+      return new HostError("DOCUMENT_MARKED_DELETED", `Service marked deleted: ${write.link}`);
     return undefined;
   }
   if (!current) return new HostError("DOCUMENT_NOT_FOUND", `Service not found: ${write.link}`);

@@ -8,28 +8,48 @@ const long = (text: string) => `{"text":"${"é".repeat(limits.inlineBodyChars)}"
 
 test("a long body is read by a thread, with the same outcome", async () => {
   for (const own of ['"n":1.10,"documentSelfLink":"a"', '"n":9007199254740993']) {
-    const short = await bodies.read("acme:Thing", "POST", `{${own}}`, { given: { documentExpirationTimeMicros: 7 } });
-    const { body, ...rest } = await bodies.read("acme:Thing", "POST", long(own), { given: { documentExpirationTimeMicros: 7 } });
+    const short = await bodies.read("acme:Thing", "POST", `{${own}}`, {
+      given: { documentExpirationTimeMicros: 7 },
+    });
+    const { body, ...rest } = await bodies.read("acme:Thing", "POST", long(own), {
+      given: { documentExpirationTimeMicros: 7 },
+    });
     expect(rest).toEqual({ ...short, body: undefined });
     expect(body).toContain(short.body.slice(1));
   }
 });
 
 test("errors come back as they are", async () => {
-  await expect(bodies.read("acme:Thing", "POST", `${long('"a":1')}x`)).rejects.toMatchObject({ reason: "JSON_INVALID" });
-  await expect(bodies.read("acme:Thing", "POST", "{".repeat(1e6))).rejects.toMatchObject({ reason: "JSON_INVALID", message: expect.stringContaining("deeper") as string });
+  await expect(bodies.read("acme:Thing", "POST", `${long('"a":1')}x`)).rejects.toMatchObject({
+    reason: "JSON_INVALID",
+  });
+  await expect(bodies.read("acme:Thing", "POST", "{".repeat(1e6))).rejects.toMatchObject({
+    reason: "JSON_INVALID",
+    message: expect.stringContaining("deeper") as string,
+  });
 });
 
 test("a system field beside the body joins it; one that is in both is refused", async () => {
-  expect(await bodies.read("acme:Thing", "POST", '{"n":9007199254740993}', { given: { documentSelfLink: 'a"b' } })).toEqual({ body: '{"n":9007199254740993}', selfLink: 'a"b' });
-  await expect(bodies.read("acme:Thing", "POST", '{"documentSelfLink":"a"}', { given: { documentSelfLink: "b" } })).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
+  expect(
+    await bodies.read("acme:Thing", "POST", '{"n":9007199254740993}', {
+      given: { documentSelfLink: 'a"b' },
+    }),
+  ).toEqual({ body: '{"n":9007199254740993}', selfLink: 'a"b' });
+  await expect(
+    bodies.read("acme:Thing", "POST", '{"documentSelfLink":"a"}', {
+      given: { documentSelfLink: "b" },
+    }),
+  ).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
 });
 
 test("the event loop goes on while the largest document is read", async () => {
   await bodies.read("acme:Thing", "POST", long('"warm":1'));
   let turns = 0;
   const timer = setInterval(() => (turns += 1), 1);
-  const members = Array.from({ length: limits.jsonMembers - 10 }, (_, i) => `"k${i}":${"1".repeat(40)}`).join(",");
+  const members = Array.from(
+    { length: limits.jsonMembers - 10 },
+    (_, i) => `"k${i}":${"1".repeat(40)}`,
+  ).join(",");
   await bodies.read("acme:Thing", "POST", `{${members}}`);
   clearInterval(timer);
   // Read by the event loop itself, there would be one at most.

@@ -2,7 +2,14 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { HostError } from "../../errors.js";
 import { startWorker, type WorkerClient } from "../../io/worker-client.js";
 import { limits } from "../../limits.js";
-import { kindTable, readDocumentBody, type DocumentBody, type BodyContext, type ReadBody, type WriteAction } from "./document-body.js";
+import {
+  kindTable,
+  readDocumentBody,
+  type DocumentBody,
+  type BodyContext,
+  type ReadBody,
+  type WriteAction,
+} from "./document-body.js";
 
 /** A body that is read by the thread. */
 export interface BodyCall {
@@ -26,14 +33,21 @@ export function createBodyReader(): BodyReader {
   async function start(): Promise<WorkerClient<BodyCall, DocumentBody>> {
     const lost = (cause?: unknown) => {
       worker = undefined;
-      return new HostError("QUEUE_FULL", "The thread that reads large documents ended; nothing was written. Send the request again.", { cause });
+      return new HostError(
+        "QUEUE_FULL",
+        "The thread that reads large documents ended; nothing was written. Send the request again.",
+        { cause },
+      );
     };
-    return startWorker<BodyCall, DocumentBody>("service/documents/body-worker", undefined, lost, { maxOldGenerationSizeMb: limits.bodyWorkerMiB });
+    return startWorker<BodyCall, DocumentBody>("service/documents/body-worker", undefined, lost, {
+      maxOldGenerationSizeMb: limits.bodyWorkerMiB,
+    });
   }
 
   return {
     async read(kind, action, text, context = {}) {
-      if (text.length <= limits.inlineBodyChars) return readDocumentBody(kinds(kind), action, text, context);
+      if (text.length <= limits.inlineBodyChars)
+        return readDocumentBody(kinds(kind), action, text, context);
       // To pass a text of 16 MiB to a thread is a turn's work of its own.
       await nextTurn();
       worker ??= start();

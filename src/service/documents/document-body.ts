@@ -26,17 +26,35 @@ export interface BodyContext {
 export type WriteAction = "POST" | "PUT" | "PATCH";
 
 /** Reads the body of a write of a document of the kind; long ones off the event loop. Throws as readDocumentBody. */
-export type ReadBody = (kind: string, action: WriteAction, text: string, context?: BodyContext) => Promise<DocumentBody> | DocumentBody;
+export type ReadBody = (
+  kind: string,
+  action: WriteAction,
+  text: string,
+  context?: BodyContext,
+) => Promise<DocumentBody> | DocumentBody;
 
 /** Throws BODY_TOO_LARGE, JSON_INVALID, and what the kind requires as REQUEST_INVALID. An empty text is an empty document. */
-export function readDocumentBody(kind: KindDefinition, action: WriteAction, text: string, { given = {}, fromMigration }: BodyContext = {}): DocumentBody {
+export function readDocumentBody(
+  kind: KindDefinition,
+  action: WriteAction,
+  text: string,
+  { given = {}, fromMigration }: BodyContext = {},
+): DocumentBody {
   // No text takes more than three bytes for a code unit, so most need no counting.
   if (text.length * 3 > limits.documentBytes && Buffer.byteLength(text) > limits.documentBytes) {
-    throw new HostError("BODY_TOO_LARGE", `The document is larger than ${limits.documentBytes} bytes.`);
+    throw new HostError(
+      "BODY_TOO_LARGE",
+      `The document is larger than ${limits.documentBytes} bytes.`,
+    );
   }
   const members = text === "" ? new Map<string, string>() : parseMembers(text);
   for (const [name, value] of Object.entries(given)) {
-    if (members.has(name)) throw new HostError("REQUEST_INVALID", `${name} is in the body and in the request; give it once.`, { metadata: { field: name } });
+    if (members.has(name))
+      throw new HostError(
+        "REQUEST_INVALID",
+        `${name} is in the body and in the request; give it once.`,
+        { metadata: { field: name } },
+      );
     members.set(name, JSON.stringify(value));
   }
   const selfLink = selfLinkOf(members);
@@ -64,7 +82,8 @@ function selfLinkOf(members: Members): string | undefined {
   const raw = members.get("documentSelfLink");
   if (raw === undefined || raw === "null") return undefined;
   const value: unknown = JSON.parse(raw);
-  if (typeof value !== "string") throw new HostError("LINK_INVALID", "documentSelfLink must be a string.");
+  if (typeof value !== "string")
+    throw new HostError("LINK_INVALID", "documentSelfLink must be a string.");
   return value;
 }
 
@@ -77,7 +96,10 @@ function expirationOf(members: Members, action: WriteAction): number | undefined
   if (raw === undefined || raw === "null") return undefined;
   const value = exactInteger(raw);
   if (value === undefined || value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new HostError("REQUEST_INVALID", "documentExpirationTimeMicros must be microseconds since 1970, or 0 for never.");
+    throw new HostError(
+      "REQUEST_INVALID",
+      "documentExpirationTimeMicros must be microseconds since 1970, or 0 for never.",
+    );
   }
   return value === 0n && action === "PATCH" ? undefined : Number(value);
 }

@@ -62,7 +62,12 @@ export interface DocumentService {
   /** The position of the log that the factory's documents are in, for listing twice what does not change in between. */
   position(factoryPath: string): Promise<number>;
   /** As of the position given, or the present one. */
-  count(factoryPath: string, filter: string | undefined, signal?: AbortSignal, atMicros?: number): Promise<number>;
+  count(
+    factoryPath: string,
+    filter: string | undefined,
+    signal?: AbortSignal,
+    atMicros?: number,
+  ): Promise<number>;
 }
 
 export interface Upserted {

@@ -5,7 +5,12 @@ import type { DocumentStore, PageQuery } from "../../engine/engine.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { kindTable, type ReadBody } from "./document-body.js";
-import type { DocumentService, FactoryDescription, ListRequest, WriteOptions } from "./document-service.js";
+import type {
+  DocumentService,
+  FactoryDescription,
+  ListRequest,
+  WriteOptions,
+} from "./document-service.js";
 import { exportDocuments } from "./export-documents.js";
 import { factoryTable } from "./factories.js";
 import { decodePageToken, encodePageToken } from "./page-token.js";
@@ -42,7 +47,12 @@ export function createDocumentService(options: DocumentServiceOptions): Document
     return factory;
   }
 
-  async function change(action: "PATCH" | "PUT", link: string, text: string, writeOptions: WriteOptions = {}): Promise<DocumentVersion> {
+  async function change(
+    action: "PATCH" | "PUT",
+    link: string,
+    text: string,
+    writeOptions: WriteOptions = {},
+  ): Promise<DocumentVersion> {
     const factory = factoryOfLink(link);
     const { body, expirationTimeMicros } = await readBody(factory.kind, action, text, writeOptions);
     return written(
@@ -56,7 +66,11 @@ export function createDocumentService(options: DocumentServiceOptions): Document
     );
   }
 
-  function common(factory: FactoryDescription, link: string, { expectedVersion, revive }: WriteOptions): Omit<DocumentWrite, "action" | "body"> {
+  function common(
+    factory: FactoryDescription,
+    link: string,
+    { expectedVersion, revive }: WriteOptions,
+  ): Omit<DocumentWrite, "action" | "body"> {
     return {
       link,
       kind: factory.kind,
@@ -75,7 +89,12 @@ export function createDocumentService(options: DocumentServiceOptions): Document
 
     async create(factoryPath, text, writeOptions = {}) {
       const factory = factoryAt(factoryPath);
-      const { body, selfLink, expirationTimeMicros } = await readBody(factory.kind, "POST", text, writeOptions);
+      const { body, selfLink, expirationTimeMicros } = await readBody(
+        factory.kind,
+        "POST",
+        text,
+        writeOptions,
+      );
       const link = createLink(factory.path, selfLink, newId);
       return written(
         await indexOf(factory.indexLink).write({
@@ -92,7 +111,10 @@ export function createDocumentService(options: DocumentServiceOptions): Document
       const factory = factoryOfLink(link);
       const document = await indexOf(factory.indexLink).read(link);
       if (document === undefined) throw notFound(link);
-      if (document.action === "DELETE") throw new HostError("DOCUMENT_DELETED", `Service not found: ${link}`, { metadata: { link } });
+      if (document.action === "DELETE")
+        throw new HostError("DOCUMENT_DELETED", `Service not found: ${link}`, {
+          metadata: { link },
+        });
       return document;
     },
 
@@ -102,9 +124,13 @@ export function createDocumentService(options: DocumentServiceOptions): Document
       const document = await index.read(link, version === undefined ? undefined : { version });
       if (document !== undefined) return document;
       if (version === undefined || (await index.read(link)) === undefined) throw notFound(link);
-      throw new HostError("VERSION_NOT_FOUND", `${link} has no version ${version}: it was never written or is pruned.`, {
-        metadata: { link },
-      });
+      throw new HostError(
+        "VERSION_NOT_FOUND",
+        `${link} has no version ${version}: it was never written or is pruned.`,
+        {
+          metadata: { link },
+        },
+      );
     },
 
     async getAt(indexLink, link, atMicros) {
@@ -127,7 +153,11 @@ export function createDocumentService(options: DocumentServiceOptions): Document
 
     async delete(link, writeOptions = {}) {
       const factory = factoryOfLink(link);
-      return indexOf(factory.indexLink).write({ ...common(factory, link, writeOptions), action: "DELETE", body: "" });
+      return indexOf(factory.indexLink).write({
+        ...common(factory, link, writeOptions),
+        action: "DELETE",
+        body: "",
+      });
     },
 
     async upsert(factoryPath, text) {
@@ -135,17 +165,35 @@ export function createDocumentService(options: DocumentServiceOptions): Document
       const { kind } = factory;
       const { body: made, selfLink, expirationTimeMicros } = await readBody(kind, "POST", text);
       if (selfLink === undefined || selfLink === "") {
-        throw new HostError("REQUEST_INVALID", "The document has no documentSelfLink: sent again, it would become another one.", { metadata: { field: "documentSelfLink" } });
+        throw new HostError(
+          "REQUEST_INVALID",
+          "The document has no documentSelfLink: sent again, it would become another one.",
+          { metadata: { field: "documentSelfLink" } },
+        );
       }
       // A whole link, as an export has it: below this factory it would be another document.
       if (/^\/[^/]+\/./.test(selfLink) && !selfLink.startsWith(`${factory.path}/`)) {
-        throw new HostError("LINK_INVALID", `The document ${JSON.stringify(selfLink.slice(0, 200))} is not one of ${factory.path}: import it into its own factory.`, { metadata: { field: "documentSelfLink" } });
+        throw new HostError(
+          "LINK_INVALID",
+          `The document ${JSON.stringify(selfLink.slice(0, 200))} is not one of ${factory.path}: import it into its own factory.`,
+          { metadata: { field: "documentSelfLink" } },
+        );
       }
       const link = createLink(factory.path, selfLink, newId);
       const index = indexOf(factory.indexLink);
-      const write = { ...common(factory, link, {}), ...(expirationTimeMicros !== undefined && { expirationTimeMicros }) };
+      const write = {
+        ...common(factory, link, {}),
+        ...(expirationTimeMicros !== undefined && { expirationTimeMicros }),
+      };
       const replace = async () => {
-        written(await index.write({ ...write, action: "PUT", body: (await readBody(kind, "PUT", text)).body }), link);
+        written(
+          await index.write({
+            ...write,
+            action: "PUT",
+            body: (await readBody(kind, "PUT", text)).body,
+          }),
+          link,
+        );
         return { link, outcome: "replaced" as const };
       };
       const current = await index.read(link);
@@ -159,8 +207,11 @@ export function createDocumentService(options: DocumentServiceOptions): Document
           throw error;
         }
       }
-      const same = current.body === made || current.body === (await readBody(kind, "PUT", text)).body;
-      return same && current.expirationTimeMicros === (expirationTimeMicros ?? 0) ? { link, outcome: "unchanged" } : replace();
+      const same =
+        current.body === made || current.body === (await readBody(kind, "PUT", text)).body;
+      return same && current.expirationTimeMicros === (expirationTimeMicros ?? 0)
+        ? { link, outcome: "unchanged" }
+        : replace();
     },
 
     async list(request, signal) {
@@ -170,12 +221,19 @@ export function createDocumentService(options: DocumentServiceOptions): Document
       const index = indexOf(factory.indexLink);
       const page = await index.page(pageQuery(factory, request, lineage), signal);
       if (page.cursor === undefined) return { documents: page.documents };
-      return { documents: page.documents, nextPageToken: encodePageToken(page.cursor, lineage, request) };
+      return {
+        documents: page.documents,
+        nextPageToken: encodePageToken(page.cursor, lineage, request),
+      };
     },
 
     async *export(request, signal) {
       // Each holds a page for its reader, however slow that is.
-      if (exporting >= limits.exports) throw new HostError("STREAM_LIMIT", `${exporting} exports go on, as many as the host allows; wait for one to end.`);
+      if (exporting >= limits.exports)
+        throw new HostError(
+          "STREAM_LIMIT",
+          `${exporting} exports go on, as many as the host allows; wait for one to end.`,
+        );
       exporting += 1;
       try {
         yield* exportDocuments(service, request, signal);
@@ -190,7 +248,11 @@ export function createDocumentService(options: DocumentServiceOptions): Document
 
     async count(factoryPath, filter, signal, atMicros) {
       const factory = factoryAt(factoryPath);
-      const query = { linkPrefix: `${factory.path}/`, ...(filter !== undefined && { filter: parseFilter(filter) }), ...(atMicros !== undefined && { atMicros }) };
+      const query = {
+        linkPrefix: `${factory.path}/`,
+        ...(filter !== undefined && { filter: parseFilter(filter) }),
+        ...(atMicros !== undefined && { atMicros }),
+      };
       return indexOf(factory.indexLink).count(query, signal);
     },
   };

@@ -17,14 +17,32 @@ export interface ExportPage {
 }
 
 /** All documents of a factory as they were at one moment, in pages as they are asked for. */
-export async function* exportDocuments(documents: Pick<DocumentService, "list" | "position">, { factoryPath, filter, resumeToken, expand }: ExportRequest, signal: AbortSignal): AsyncGenerator<ExportPage> {
-  const common = { factoryPath, expand, limit: limits.pageRows, pageBytes: limits.exportPageBytes, ...(filter !== undefined && { filter }) };
+export async function* exportDocuments(
+  documents: Pick<DocumentService, "list" | "position">,
+  { factoryPath, filter, resumeToken, expand }: ExportRequest,
+  signal: AbortSignal,
+): AsyncGenerator<ExportPage> {
+  const common = {
+    factoryPath,
+    expand,
+    limit: limits.pageRows,
+    pageBytes: limits.exportPageBytes,
+    ...(filter !== undefined && { filter }),
+  };
   // Fixed by the first page; its token carries it on.
   const atMicros = resumeToken === undefined ? await documents.position(factoryPath) : undefined;
   let pageToken = resumeToken;
   for (;;) {
     signal.throwIfAborted();
-    const page = await documents.list({ ...common, ...(pageToken === undefined ? { ...(atMicros !== undefined && { atMicros }) } : { pageToken }) }, signal);
+    const page = await documents.list(
+      {
+        ...common,
+        ...(pageToken === undefined
+          ? { ...(atMicros !== undefined && { atMicros }) }
+          : { pageToken }),
+      },
+      signal,
+    );
     pageToken = page.nextPageToken;
     yield { documents: page.documents, ...(pageToken !== undefined && { resumeToken: pageToken }) };
     if (pageToken === undefined) return;

@@ -24,8 +24,20 @@ interface Writing {
  * and once more at the end. At one that cannot be written it throws that error, with the metadata `documents`: those
  * before it are durable, and of those after it the ones that were on their way.
  */
-export async function* importDocuments(documents: Pick<DocumentService, "upsert">, factoryPath: string, skip: number, bodies: AsyncIterable<string>, signal: AbortSignal): AsyncGenerator<ImportProgress, undefined> {
-  const progress: ImportProgress = { documents: 0, created: 0, replaced: 0, unchanged: 0, done: false };
+export async function* importDocuments(
+  documents: Pick<DocumentService, "upsert">,
+  factoryPath: string,
+  skip: number,
+  bodies: AsyncIterable<string>,
+  signal: AbortSignal,
+): AsyncGenerator<ImportProgress, undefined> {
+  const progress: ImportProgress = {
+    documents: 0,
+    created: 0,
+    replaced: 0,
+    unchanged: 0,
+    done: false,
+  };
   const writing: Writing[] = [];
   const perLink = new Map<string, Promise<unknown>>();
   let writingBytes = 0;
@@ -35,7 +47,9 @@ export async function* importDocuments(documents: Pick<DocumentService, "upsert"
   function write(body: string): Promise<Outcome> {
     const link = linkOf(body);
     const before = perLink.get(link) ?? Promise.resolve();
-    const written = before.then(() => documents.upsert(factoryPath, body)).catch((error: unknown) => ({ error }));
+    const written = before
+      .then(() => documents.upsert(factoryPath, body))
+      .catch((error: unknown) => ({ error }));
     perLink.set(link, written);
     void written.then(() => perLink.get(link) === written && perLink.delete(link));
     return written;
@@ -71,7 +85,11 @@ export async function* importDocuments(documents: Pick<DocumentService, "upsert"
         continue;
       }
       const bytes = Buffer.byteLength(body);
-      while (writing.length >= limits.importDocuments || (writing.length > 0 && writingBytes + bytes > limits.importBytes)) await settleOldest();
+      while (
+        writing.length >= limits.importDocuments ||
+        (writing.length > 0 && writingBytes + bytes > limits.importBytes)
+      )
+        await settleOldest();
       const one: Writing = { bytes, written: write(body), isWritten: false };
       void one.written.then(() => (one.isWritten = true));
       writing.push(one);
@@ -91,10 +109,15 @@ export async function* importDocuments(documents: Pick<DocumentService, "upsert"
 
 function stoppedAt(documents: number, thrown: unknown): HostError {
   const error = HostError.from(thrown);
-  return new HostError(error.reason, `Document ${documents + 1} of the import: ${error.message.replace(/[.]?$/, ".")} The ${documents} before it are written; go on with skip=${documents} once it is right.`, {
-    metadata: { ...error.metadata, documents: String(documents) },
-    cause: error.cause,
-  });
+  return new HostError(
+    error.reason,
+    `Document ${documents + 1} of the import: ${error.message.replace(/[.]?$/, ".")} The ${documents} before it are written; go on with skip=${documents} once it is right.`,
+    {
+      metadata: { ...error.metadata, documents: String(documents) },
+      cause: error.cause,
+    },
+  );
 }
 
-const linkOf = (body: string) => /"documentSelfLink"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1] ?? "";
+const linkOf = (body: string) =>
+  /"documentSelfLink"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1] ?? "";

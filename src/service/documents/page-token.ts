@@ -18,20 +18,34 @@ export function encodePageToken(cursor: string, lineage: string, request: PagedR
  * INDEX_SWITCHED when a restore has put another history under the listing since.
  */
 export function decodePageToken(token: string, lineage: string, request: PagedRequest): string {
-  const invalid = (why: string) => new HostError("PAGE_TOKEN_INVALID", `The page token ${why}; start the listing again without it.`);
+  const invalid = (why: string) =>
+    new HostError(
+      "PAGE_TOKEN_INVALID",
+      `The page token ${why}; start the listing again without it.`,
+    );
   let parts: unknown;
   try {
     parts = JSON.parse(Buffer.from(token, "base64url").toString());
   } catch (cause) {
-    throw new HostError("PAGE_TOKEN_INVALID", invalid("was not made by this host").message, { cause });
+    throw new HostError("PAGE_TOKEN_INVALID", invalid("was not made by this host").message, {
+      cause,
+    });
   }
-  if (!Array.isArray(parts) || parts.length !== 3 || !parts.every((part) => typeof part === "string")) {
+  if (
+    !Array.isArray(parts) ||
+    parts.length !== 3 ||
+    !parts.every((part) => typeof part === "string")
+  ) {
     throw invalid("was not made by this host");
   }
   const [digest, madeUnder, cursor] = parts as [string, string, string];
-  if (digest !== digestOf(request)) throw invalid("belongs to a request with another factory, filter or order");
+  if (digest !== digestOf(request))
+    throw invalid("belongs to a request with another factory, filter or order");
   if (madeUnder !== lineage) {
-    throw new HostError("INDEX_SWITCHED", "The index was restored since this listing began; start it again without a page token.");
+    throw new HostError(
+      "INDEX_SWITCHED",
+      "The index was restored since this listing began; start it again without a page token.",
+    );
   }
   return cursor;
 }

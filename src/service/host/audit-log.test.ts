@@ -1,4 +1,14 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
@@ -14,7 +24,12 @@ let log: AuditLog;
 
 async function open(more: { fileBytes?: number; files?: FileSystem } = {}): Promise<void> {
   const { files = nodeFileSystem, ...rest } = more;
-  log = await openAuditLog({ seams: { files, nowMicros: () => clock.micros }, directory: join(directory, "audit"), onLost: (error, count) => lost.push([error, count]), ...rest });
+  log = await openAuditLog({
+    seams: { files, nowMicros: () => clock.micros },
+    directory: join(directory, "audit"),
+    onLost: (error, count) => lost.push([error, count]),
+    ...rest,
+  });
 }
 
 const linesOf = (name = "audit.log") =>
@@ -30,19 +45,47 @@ beforeEach(() => {
 
 test("lines are appended, over a restart too, for the owner alone", async () => {
   await open();
-  await Promise.all([1, 2, 3].map((n) => log.record({ action: "Backup", outcome: "OK", token: "nightly", address: "192.0.2.1", via: "grpc", subject: `file:/b/${n}` })));
+  await Promise.all(
+    [1, 2, 3].map((n) =>
+      log.record({
+        action: "Backup",
+        outcome: "OK",
+        token: "nightly",
+        address: "192.0.2.1",
+        via: "grpc",
+        subject: `file:/b/${n}`,
+      }),
+    ),
+  );
   await log.close();
   await open();
   await log.record({ action: "Restore", outcome: "BACKUP_DAMAGED" });
   await log.close();
-  expect(linesOf().map(({ subject, outcome }) => [subject, outcome])).toEqual([["file:/b/1", "OK"], ["file:/b/2", "OK"], ["file:/b/3", "OK"], [undefined, "BACKUP_DAMAGED"]]);
-  expect(linesOf()[0]).toEqual({ time: "2026-11-28T07:13:20.000Z", action: "Backup", outcome: "OK", token: "nightly", address: "192.0.2.1", via: "grpc", subject: "file:/b/1" });
+  expect(linesOf().map(({ subject, outcome }) => [subject, outcome])).toEqual([
+    ["file:/b/1", "OK"],
+    ["file:/b/2", "OK"],
+    ["file:/b/3", "OK"],
+    [undefined, "BACKUP_DAMAGED"],
+  ]);
+  expect(linesOf()[0]).toEqual({
+    time: "2026-11-28T07:13:20.000Z",
+    action: "Backup",
+    outcome: "OK",
+    token: "nightly",
+    address: "192.0.2.1",
+    via: "grpc",
+    subject: "file:/b/1",
+  });
   expect(statSync(join(directory, "audit", "audit.log")).mode & 0o777).toBe(0o600);
 });
 
 test("a line stays a line, and what it says cannot move a cursor", async () => {
   await open();
-  await log.record({ action: "DeleteDocument", outcome: "OK", subject: "/a\n\u001b[2J\u009b31m\u202eb" });
+  await log.record({
+    action: "DeleteDocument",
+    outcome: "OK",
+    subject: "/a\n\u001b[2J\u009b31m\u202eb",
+  });
   await log.record({ action: "DeleteDocument", outcome: "OK", subject: "x".repeat(100_000) });
   await log.close();
   const text = readFileSync(join(directory, "audit", "audit.log"), "utf8");
@@ -53,12 +96,20 @@ test("a line stays a line, and what it says cannot move a cursor", async () => {
 
 test("a full file is kept beside the new one, so many of them and no more", async () => {
   await open({ fileBytes: 500 });
-  for (let n = 0; n < 60; n += 1) await log.record({ action: "Backup", outcome: "OK", subject: String(n) });
+  for (let n = 0; n < 60; n += 1)
+    await log.record({ action: "Backup", outcome: "OK", subject: String(n) });
   await log.close();
   const names = readdirSync(join(directory, "audit")).filter((name) => name.startsWith("audit"));
   expect(names).toHaveLength(limits.auditFiles);
-  for (const name of names) expect(statSync(join(directory, "audit", name)).size).toBeLessThanOrEqual(500);
-  const kept = [...Array.from({ length: limits.auditFiles - 1 }, (_, i) => `audit.${limits.auditFiles - 1 - i}.log`), "audit.log"].flatMap((name) => linesOf(name).map(({ subject }) => Number(subject)));
+  for (const name of names)
+    expect(statSync(join(directory, "audit", name)).size).toBeLessThanOrEqual(500);
+  const kept = [
+    ...Array.from(
+      { length: limits.auditFiles - 1 },
+      (_, i) => `audit.${limits.auditFiles - 1 - i}.log`,
+    ),
+    "audit.log",
+  ].flatMap((name) => linesOf(name).map(({ subject }) => Number(subject)));
   expect(kept).toEqual(Array.from({ length: kept.length }, (_, i) => 60 - kept.length + i));
   expect(kept.length).toBeGreaterThan(30);
 });
@@ -73,7 +124,10 @@ test("refusals cannot fill it: so many a minute, then their number", async () =>
   expect(linesOf()).toHaveLength(1);
   const lines = linesOf("refused.log");
   expect(lines).toHaveLength(limits.auditRefusalsPerMinute + 2);
-  expect(lines.at(-2)).toMatchObject({ action: "refusals", subject: `${1000 - limits.auditRefusalsPerMinute} more requests were refused in this minute` });
+  expect(lines.at(-2)).toMatchObject({
+    action: "refusals",
+    subject: `${1000 - limits.auditRefusalsPerMinute} more requests were refused in this minute`,
+  });
   expect(lines.at(-1)).toMatchObject({ outcome: "ROLE_MISSING" });
 });
 
@@ -83,13 +137,20 @@ test("what cannot be written is reported once a minute, and keeps nobody waiting
     ...nodeFileSystem,
     async openToAppend(path) {
       const file = await nodeFileSystem.openToAppend(path);
-      return { ...file, write: (bytes, position) => (full ? Promise.reject(Object.assign(new Error("no space"), { code: "ENOSPC" })) : file.write(bytes, position)) };
+      return {
+        ...file,
+        write: (bytes, position) =>
+          full
+            ? Promise.reject(Object.assign(new Error("no space"), { code: "ENOSPC" }))
+            : file.write(bytes, position),
+      };
     },
   };
   await open({ files });
   await log.record({ action: "Backup", outcome: "OK", subject: "before" });
   full = true;
-  for (let n = 0; n < 5; n += 1) await log.record({ action: "Backup", outcome: "OK", subject: "lost" });
+  for (let n = 0; n < 5; n += 1)
+    await log.record({ action: "Backup", outcome: "OK", subject: "lost" });
   expect(lost).toEqual([[expect.objectContaining({ code: "ENOSPC" }), 1]]);
   clock.micros += 60e6;
   await log.record({ action: "Backup", outcome: "OK", subject: "lost" });
@@ -124,7 +185,11 @@ test("a line that was cut off stays one of its own", async () => {
   await open();
   await log.record({ action: "Backup", outcome: "OK" });
   await log.close();
-  expect(readFileSync(join(directory, "audit", "audit.log"), "utf8").split("\n")).toEqual(['{"time":"2026', expect.stringContaining("Backup"), ""]);
+  expect(readFileSync(join(directory, "audit", "audit.log"), "utf8").split("\n")).toEqual([
+    '{"time":"2026',
+    expect.stringContaining("Backup"),
+    "",
+  ]);
 });
 
 test("a full file that cannot be put aside is added to, and put aside when it can be", async () => {
@@ -132,11 +197,13 @@ test("a full file that cannot be put aside is added to, and put aside when it ca
   const blocked = join(directory, "audit", `audit.${limits.auditFiles - 1}.log`);
   mkdirSync(join(blocked, "x"), { recursive: true });
   writeFileSync(join(directory, "audit", `audit.${limits.auditFiles - 2}.log`), "");
-  for (let n = 0; n < 4; n += 1) await log.record({ action: "Backup", outcome: "OK", subject: `before ${n}` });
+  for (let n = 0; n < 4; n += 1)
+    await log.record({ action: "Backup", outcome: "OK", subject: `before ${n}` });
   expect(lost).toEqual([[expect.objectContaining({ syscall: "rename" }), 0]]);
   expect(linesOf()).toHaveLength(4);
   rmSync(blocked, { recursive: true });
-  for (let n = 0; n < 8; n += 1) await log.record({ action: "Backup", outcome: "OK", subject: `after ${n}` });
+  for (let n = 0; n < 8; n += 1)
+    await log.record({ action: "Backup", outcome: "OK", subject: `after ${n}` });
   await log.close();
   expect(readdirSync(join(directory, "audit"))).toContain("audit.1.log");
   expect(linesOf().at(-1)).toMatchObject({ subject: "after 7" });

@@ -39,9 +39,24 @@ export interface AuditLogOptions {
 }
 
 /** Who did what, a JSON object a line, in the order of their ends. Lines are only ever appended; full files are kept beside the new ones, so many of them. */
-export async function openAuditLog({ seams: { files, nowMicros }, directory, onLost, fileBytes = limits.auditFileBytes }: AuditLogOptions): Promise<AuditLog> {
+export async function openAuditLog({
+  seams: { files, nowMicros },
+  directory,
+  onLost,
+  fileBytes = limits.auditFileBytes,
+}: AuditLogOptions): Promise<AuditLog> {
   const onProblem = (error: unknown) => lose(error, 0);
-  const open = async (name: string, fileCount: number) => createLines(await openAppendedFile({ files, path: join(directory, name), fileBytes, fileCount, onProblem }), lose);
+  const open = async (name: string, fileCount: number) =>
+    createLines(
+      await openAppendedFile({
+        files,
+        path: join(directory, name),
+        fileBytes,
+        fileCount,
+        onProblem,
+      }),
+      lose,
+    );
   const done = await open("audit.log", limits.auditFiles);
   const refused = await open("refused.log", limits.auditRefusedFiles);
   let minute = 0;
@@ -60,7 +75,17 @@ export async function openAuditLog({ seams: { files, nowMicros }, directory, onL
   function tellRefusals(): void {
     const more = refusals - limits.auditRefusalsPerMinute;
     refusals = 0;
-    if (more > 0) void refused.add(lineOf({ action: "refusals", outcome: "REFUSED", subject: `${more} more requests were refused in this minute` }, nowMicros()));
+    if (more > 0)
+      void refused.add(
+        lineOf(
+          {
+            action: "refusals",
+            outcome: "REFUSED",
+            subject: `${more} more requests were refused in this minute`,
+          },
+          nowMicros(),
+        ),
+      );
   }
 
   const timer = setInterval(() => {
@@ -112,7 +137,9 @@ function createLines(file: AppendedFile, lose: (error: unknown, count: number) =
     while (waiting.length > 0) {
       const batch = waiting;
       waiting = [];
-      await file.append(Buffer.concat(batch.map(({ line }) => line))).catch((error: unknown) => lose(error, batch.length));
+      await file
+        .append(Buffer.concat(batch.map(({ line }) => line)))
+        .catch((error: unknown) => lose(error, batch.length));
       for (const { written } of batch) written();
     }
     busy = false;
@@ -136,7 +163,10 @@ function createLines(file: AppendedFile, lose: (error: unknown, count: number) =
   };
 }
 
-function lineOf({ action, outcome, subject, operation, ...who }: AuditEntry, nowMicros: number): Buffer {
+function lineOf(
+  { action, outcome, subject, operation, ...who }: AuditEntry,
+  nowMicros: number,
+): Buffer {
   const line = {
     time: new Date(nowMicros / 1000).toISOString(),
     action: action.slice(0, limits.auditActionChars),
@@ -150,5 +180,8 @@ function lineOf({ action, outcome, subject, operation, ...who }: AuditEntry, now
 
 /** JSON leaves some characters as they are that move a cursor or turn text around. */
 function escaped(json: string): string {
-  return json.replace(/[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return json.replace(
+    /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

@@ -13,7 +13,12 @@ export interface Deed {
 /** Writes down what callers do and what they are refused. */
 export interface Auditor {
   /** Does the work and records how it ended, before the answer goes out. `operationOf` finds the operation that was started. */
-  during<T>(caller: Caller, deed: Deed, work: () => Promise<T>, operationOf?: (result: T) => string | undefined): Promise<T>;
+  during<T>(
+    caller: Caller,
+    deed: Deed,
+    work: () => Promise<T>,
+    operationOf?: (result: T) => string | undefined,
+  ): Promise<T>;
   /** Hands on what a stream answers and records how it ended; one that is not read to its end was left by its caller. The deed may be filled in meanwhile. */
   stream<T>(caller: Caller, deed: Deed, answers: AsyncIterable<T>): AsyncGenerator<T>;
   /** The same for what ends in another way: with what was thrown, or well. */
@@ -22,17 +27,43 @@ export interface Auditor {
   refused(caller: Caller, deed: Deed, error: HostError): void;
 }
 
-const refusals: ReadonlySet<Reason> = new Set(["TOKEN_MISSING", "TOKEN_UNKNOWN", "TOKEN_EXPIRED", "ROLE_MISSING", "INDEX_NOT_ALLOWED"]);
+const refusals: ReadonlySet<Reason> = new Set([
+  "TOKEN_MISSING",
+  "TOKEN_UNKNOWN",
+  "TOKEN_EXPIRED",
+  "ROLE_MISSING",
+  "INDEX_NOT_ALLOWED",
+]);
 
 /** The line that says how an operation ended; who had started it is in an earlier one. */
-export function operationEntry({ name, kind, indexLink, target, error }: OperationView): AuditEntry {
-  return { action: "operation", outcome: error?.reason ?? "OK", subject: [kind, indexLink, target].filter((text) => text !== "").join(" "), operation: name };
+export function operationEntry({
+  name,
+  kind,
+  indexLink,
+  target,
+  error,
+}: OperationView): AuditEntry {
+  return {
+    action: "operation",
+    outcome: error?.reason ?? "OK",
+    subject: [kind, indexLink, target].filter((text) => text !== "").join(" "),
+    operation: name,
+  };
 }
 
 export function createAuditor(log: AuditLog, tokens: TokenTable | undefined): Auditor {
-  const who = (caller: Caller) => ({ token: tokenNameOf(tokens, caller), address: caller.address, via: caller.via });
+  const who = (caller: Caller) => ({
+    token: tokenNameOf(tokens, caller),
+    address: caller.address,
+    via: caller.via,
+  });
 
-  async function ended(caller: Caller, deed: Deed, thrown?: unknown, operation?: string): Promise<void> {
+  async function ended(
+    caller: Caller,
+    deed: Deed,
+    thrown?: unknown,
+    operation?: string,
+  ): Promise<void> {
     const error = thrown === undefined ? undefined : HostError.from(thrown);
     // Refusals are recorded where they are made.
     if (error !== undefined && refusals.has(error.reason)) return;

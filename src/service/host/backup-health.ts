@@ -18,22 +18,44 @@ export interface BackupFacts {
 }
 
 export function backupHealth(facts: BackupFacts): BackupHealth {
-  const problems = [facts.autoBackupProblem === undefined ? undefined : `Automatic backups fail: ${facts.autoBackupProblem}`, ageProblem(facts)];
+  const problems = [
+    facts.autoBackupProblem === undefined
+      ? undefined
+      : `Automatic backups fail: ${facts.autoBackupProblem}`,
+    ageProblem(facts),
+  ];
   const problem = problems.filter((one) => one !== undefined).join(" ");
   return { healthy: problem === "", problem };
 }
 
-function ageProblem({ nowMicros, startMicros, maxAgeMicros, indexLink, hasDocuments, records, currentMicros }: BackupFacts): string | undefined {
+function ageProblem({
+  nowMicros,
+  startMicros,
+  maxAgeMicros,
+  indexLink,
+  hasDocuments,
+  records,
+  currentMicros,
+}: BackupFacts): string | undefined {
   if (maxAgeMicros === 0) return undefined;
   const own = records.filter((record) => record.indexLink === indexLink);
-  const newestMicros = own.reduce((newest, { lastSuccessMicros }) => Math.max(newest, lastSuccessMicros), currentMicros);
+  const newestMicros = own.reduce(
+    (newest, { lastSuccessMicros }) => Math.max(newest, lastSuccessMicros),
+    currentMicros,
+  );
   const allowed = `${spanText(maxAgeMicros)} are allowed (--backup-max-age)`;
   // The last error of the index may tell why there is none.
-  const failed = own.filter(({ lastFailureMicros, lastError }) => lastError !== "" && lastFailureMicros > newestMicros).sort((a, b) => b.lastFailureMicros - a.lastFailureMicros)[0];
+  const failed = own
+    .filter(
+      ({ lastFailureMicros, lastError }) => lastError !== "" && lastFailureMicros > newestMicros,
+    )
+    .sort((a, b) => b.lastFailureMicros - a.lastFailureMicros)[0];
   const why = failed ? ` The last one, to ${failed.destination}, failed: ${failed.lastError}` : "";
   if (newestMicros > 0) {
     const ageMicros = nowMicros - newestMicros;
-    return ageMicros > maxAgeMicros ? `The newest good backup of ${indexLink} is ${spanText(ageMicros)} old, and ${allowed}.${why}` : undefined;
+    return ageMicros > maxAgeMicros
+      ? `The newest good backup of ${indexLink} is ${spanText(ageMicros)} old, and ${allowed}.${why}`
+      : undefined;
   }
   const upMicros = nowMicros - startMicros;
   if (!hasDocuments || upMicros <= maxAgeMicros) return undefined;
@@ -43,8 +65,13 @@ function ageProblem({ nowMicros, startMicros, maxAgeMicros, indexLink, hasDocume
 /** A span in its greatest whole unit, rounded down: 90 minutes, not 1 hour. */
 export function spanText(micros: number): string {
   const seconds = Math.floor(micros / 1_000_000);
-  const units = [["days", 86_400], ["hours", 3600], ["minutes", 60]] as const;
-  for (const [name, length] of units) if (seconds >= 2 * length) return `${Math.floor(seconds / length)} ${name}`;
+  const units = [
+    ["days", 86_400],
+    ["hours", 3600],
+    ["minutes", 60],
+  ] as const;
+  for (const [name, length] of units)
+    if (seconds >= 2 * length) return `${Math.floor(seconds / length)} ${name}`;
   return `${seconds} seconds`;
 }
 
@@ -68,7 +95,13 @@ export interface BackupHealthWatch {
   close(): void;
 }
 
-export function watchBackupHealth({ facts, hasDocuments, autoBackupCurrent, onChange, onBackgroundError }: BackupHealthOptions): BackupHealthWatch {
+export function watchBackupHealth({
+  facts,
+  hasDocuments,
+  autoBackupCurrent,
+  onChange,
+  onBackgroundError,
+}: BackupHealthOptions): BackupHealthWatch {
   let autoBackupProblem: string | undefined;
   let currentMicros = 0;
   let wasHealthy = true;
@@ -80,15 +113,22 @@ export function watchBackupHealth({ facts, hasDocuments, autoBackupCurrent, onCh
     documentsSeen ||= await hasDocuments();
     const known = facts();
     if (autoBackupCurrent()) currentMicros = known.nowMicros;
-    const health = backupHealth({ ...known, hasDocuments: documentsSeen, autoBackupProblem, currentMicros });
+    const health = backupHealth({
+      ...known,
+      hasDocuments: documentsSeen,
+      autoBackupProblem,
+      currentMicros,
+    });
     if (!closed && health.healthy !== wasHealthy) {
       wasHealthy = health.healthy;
       onChange(health);
     }
     return health;
   }
-  const lookLater = () => void look().catch((error: unknown) => (closed ? undefined : onBackgroundError(error)));
-  const timer = facts().maxAgeMicros > 0 ? setInterval(lookLater, limits.backupAgeCheckMs).unref() : undefined;
+  const lookLater = () =>
+    void look().catch((error: unknown) => (closed ? undefined : onBackgroundError(error)));
+  const timer =
+    facts().maxAgeMicros > 0 ? setInterval(lookLater, limits.backupAgeCheckMs).unref() : undefined;
 
   return {
     look,

@@ -8,11 +8,20 @@ const [one, two, boss] = [client("token 1"), client("token 2"), client("token 3"
 
 test("no token takes all slots for operations, an admin always has one left, and what is done counts no more", async () => {
   const ends = new Map<string, () => void>();
-  const shares = createClientShares({ wait: (name) => new Promise((resolve) => ends.set(name, () => resolve({ name, done: true } as OperationView))) });
+  const shares = createClientShares({
+    wait: (name) =>
+      new Promise((resolve) =>
+        ends.set(name, () => resolve({ name, done: true } as OperationView)),
+      ),
+  });
   let made = 0;
-  const start = (who: Client, name = `operations/${(made += 1)}`) => shares.operation(who, async () => ({ name, done: false }));
+  const start = (who: Client, name = `operations/${(made += 1)}`) =>
+    shares.operation(who, async () => ({ name, done: false }));
   for (let i = 0; i < limits.operationsPerClient; i++) await start(one);
-  await expect(start(one)).rejects.toMatchObject({ reason: "OPERATION_LIMIT", message: expect.stringContaining("this token") as string });
+  await expect(start(one)).rejects.toMatchObject({
+    reason: "OPERATION_LIMIT",
+    message: expect.stringContaining("this token") as string,
+  });
   while (made < limits.runningOperations) await start(two);
   await expect(start(two)).rejects.toMatchObject({ reason: "OPERATION_LIMIT" });
   await start(boss);
@@ -21,10 +30,14 @@ test("no token takes all slots for operations, an admin always has one left, and
   await new Promise((resolve) => setImmediate(resolve));
   // The same operation, asked for again by its request id, counts once.
   for (let i = 0; i < 5; i++) await start(one, "operations/again");
-  await expect(shares.operation(one, () => Promise.reject(new Error("not begun")))).rejects.toThrow();
+  await expect(
+    shares.operation(one, () => Promise.reject(new Error("not begun"))),
+  ).rejects.toThrow();
   const stream = shares.stream(one);
   await expect(start(one)).rejects.toMatchObject({ reason: "OPERATION_LIMIT" });
-  expect(() => shares.stream(one)).toThrow(expect.objectContaining({ reason: "OPERATION_LIMIT" }) as Error);
+  expect(() => shares.stream(one)).toThrow(
+    expect.objectContaining({ reason: "OPERATION_LIMIT" }) as Error,
+  );
   stream.release();
   stream.release();
   shares.stream(one).release();
@@ -33,10 +46,15 @@ test("no token takes all slots for operations, an admin always has one left, and
 test("no token takes all services of /local-files; one that is gone counts no more", async () => {
   const shares = createClientShares({ wait: () => Promise.reject(new Error("unused")) });
   const links = new Set<string>();
-  const create = (who: Client, link: string) => shares.fileService(who, () => links, async () => {
-    links.add(link);
-    return { link };
-  });
+  const create = (who: Client, link: string) =>
+    shares.fileService(
+      who,
+      () => links,
+      async () => {
+        links.add(link);
+        return { link };
+      },
+    );
   for (let i = 0; i < limits.fileServicesPerClient; i++) await create(one, `/local-files/${i}`);
   await expect(create(one, "/local-files/x")).rejects.toMatchObject({ reason: "TRANSFER_LIMIT" });
   await create(two, "/local-files/y");

@@ -7,20 +7,43 @@ import type { OperationService, OperationView } from "../backups/management-serv
 /** Keeps one token from taking all of what clients share; only hosts with tokens have one. */
 export interface ClientShares {
   /** Starts an operation that counts as the client's until it is done. OPERATION_LIMIT where it has its share. */
-  operation<T extends Pick<OperationView, "name" | "done">>(client: Client, start: () => Promise<T>): Promise<T>;
+  operation<T extends Pick<OperationView, "name" | "done">>(
+    client: Client,
+    start: () => Promise<T>,
+  ): Promise<T>;
   /** What the client holds while it backs up or restores by a stream: an operation and its reader. OPERATION_LIMIT where it has its share. */
   stream(client: Client): Hold;
   /** Makes a service of /local-files that counts as the client's while it is listed. TRANSFER_LIMIT where it has its share. */
-  fileService<T extends { link: string }>(client: Client, links: () => Iterable<string>, create: () => Promise<T>): Promise<T>;
+  fileService<T extends { link: string }>(
+    client: Client,
+    links: () => Iterable<string>,
+    create: () => Promise<T>,
+  ): Promise<T>;
 }
 
-const whose: Record<Shortage, string> = { all: "all tokens but an admin's", client: "this token", strangers: "unknown tokens" };
+const whose: Record<Shortage, string> = {
+  all: "all tokens but an admin's",
+  client: "this token",
+  strangers: "unknown tokens",
+};
 
 export function createClientShares(operations: Pick<OperationService, "wait">): ClientShares {
-  const running = createShares({ total: limits.runningOperations, perClient: limits.operationsPerClient, reserved: 1 }, (shortage, most) =>
-    new HostError("OPERATION_LIMIT", `${most} operations of ${whose[shortage]} are running, as many as the host allows; wait for one to end.`));
-  const services = createShares({ total: limits.fileServices, perClient: limits.fileServicesPerClient, reserved: 1 }, (shortage, most) =>
-    new HostError("TRANSFER_LIMIT", `${most} file services of ${whose[shortage]} are there, as many as the host allows; delete some.`));
+  const running = createShares(
+    { total: limits.runningOperations, perClient: limits.operationsPerClient, reserved: 1 },
+    (shortage, most) =>
+      new HostError(
+        "OPERATION_LIMIT",
+        `${most} operations of ${whose[shortage]} are running, as many as the host allows; wait for one to end.`,
+      ),
+  );
+  const services = createShares(
+    { total: limits.fileServices, perClient: limits.fileServicesPerClient, reserved: 1 },
+    (shortage, most) =>
+      new HostError(
+        "TRANSFER_LIMIT",
+        `${most} file services of ${whose[shortage]} are there, as many as the host allows; delete some.`,
+      ),
+  );
   const operationHolds = new Map<string, Hold>();
   const serviceHolds = new Map<string, Hold>();
 
@@ -40,10 +63,12 @@ export function createClientShares(operations: Pick<OperationService, "wait">): 
         else {
           operationHolds.set(view.name, hold);
           // One that is forgotten counts no more.
-          void untilDone(view.name).catch(() => undefined).then(() => {
-            operationHolds.delete(view.name);
-            hold.release();
-          });
+          void untilDone(view.name)
+            .catch(() => undefined)
+            .then(() => {
+              operationHolds.delete(view.name);
+              hold.release();
+            });
         }
         return view;
       } catch (error) {

@@ -18,7 +18,12 @@ export interface ClockWatchOptions {
  * Looks from time to time whether the log of an index is ahead of the clock. Such a log goes on above its last time, so its times, and
  * every request for a point in time, say little until the clock has caught up.
  */
-export async function watchClock({ indexes, nowMicros, onChange, onError }: ClockWatchOptions): Promise<() => Promise<void>> {
+export async function watchClock({
+  indexes,
+  nowMicros,
+  onChange,
+  onError,
+}: ClockWatchOptions): Promise<() => Promise<void>> {
   let wasAhead: boolean | undefined;
 
   async function look(): Promise<void> {
@@ -26,7 +31,9 @@ export async function watchClock({ indexes, nowMicros, onChange, onError }: Cloc
     for (const { link, positionMicros } of indexes) {
       const aheadMicros = (await positionMicros()) - nowMicros();
       if (aheadMicros > limits.clockAheadWarnMs * 1000) {
-        problems.push(`The log of ${link} is ${spanText(aheadMicros)} ahead of the clock: new versions get times above its last one, so a restore to now or to a recent time leaves them out. Check the clock.`);
+        problems.push(
+          `The log of ${link} is ${spanText(aheadMicros)} ahead of the clock: new versions get times above its last one, so a restore to now or to a recent time leaves them out. Check the clock.`,
+        );
       }
     }
     const isAhead = problems.length > 0;

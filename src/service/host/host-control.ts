@@ -43,7 +43,15 @@ export interface HostControlOptions {
 /** Xenon hands the word to java.util.logging. */
 const levels = ["OFF", "SEVERE", "WARNING", "INFO", "CONFIG", "FINE", "FINER", "FINEST", "ALL"];
 
-export function createHostControl({ autoBackup, saveAutoBackup, requests, peers, stats, describeHost, shutDown }: HostControlOptions): HostControl {
+export function createHostControl({
+  autoBackup,
+  saveAutoBackup,
+  requests,
+  peers,
+  stats,
+  describeHost,
+  shutDown,
+}: HostControlOptions): HostControl {
   let level = "OFF";
   let configuring: Promise<unknown> = Promise.resolve();
 
@@ -67,7 +75,11 @@ export function createHostControl({ autoBackup, saveAutoBackup, requests, peers,
     operationTracing: () => ({ enabled: requests.tracing(), level }),
     configureOperationTracing(enabled, wanted = enabled ? "ALL" : "OFF") {
       if (!levels.includes(wanted)) {
-        throw new HostError("REQUEST_INVALID", `level must be one of ${levels.join(", ")}, not ${JSON.stringify(wanted.slice(0, 100))}.`, { metadata: { field: "level" } });
+        throw new HostError(
+          "REQUEST_INVALID",
+          `level must be one of ${levels.join(", ")}, not ${JSON.stringify(wanted.slice(0, 100))}.`,
+          { metadata: { field: "level" } },
+        );
       }
       level = wanted;
       requests.configureTracing(enabled && wanted !== "OFF");

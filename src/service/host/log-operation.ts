@@ -10,8 +10,16 @@ interface Log {
 export function logOperation(log: Log, view: OperationView): void {
   const { name, kind, indexLink, target, error, progress } = view;
   const figures = operationOutcome(view);
-  const fields = { operation: name, kind, indexLink, target, ...figures, warnings: progress.warnings };
+  const fields = {
+    operation: name,
+    kind,
+    indexLink,
+    target,
+    ...figures,
+    warnings: progress.warnings,
+  };
   const message = `${kind} ${figures.outcome}`;
-  if (figures.outcome === "failed") log.warn({ ...fields, reason: error?.reason, problem: error?.message }, message);
+  if (figures.outcome === "failed")
+    log.warn({ ...fields, reason: error?.reason, problem: error?.message }, message);
   else log.info(fields, message);
 }

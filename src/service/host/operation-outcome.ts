@@ -9,11 +9,27 @@ export interface OperationOutcome {
   records: number;
 }
 
-export function operationOutcome({ startTimeMicros, endTimeMicros = startTimeMicros, error, result, progress }: OperationView): OperationOutcome {
-  const bytes = result && "bytesWritten" in result ? result.bytesWritten : result && "bytes" in result ? result.bytes : progress.bytesDone;
+export function operationOutcome({
+  startTimeMicros,
+  endTimeMicros = startTimeMicros,
+  error,
+  result,
+  progress,
+}: OperationView): OperationOutcome {
+  const bytes =
+    result && "bytesWritten" in result
+      ? result.bytesWritten
+      : result && "bytes" in result
+        ? result.bytes
+        : progress.bytesDone;
   const records = result && "records" in result ? result.records : progress.documentsDone;
   return {
-    outcome: error === undefined ? "done" : error.reason === "OPERATION_CANCELLED" ? "cancelled" : "failed",
+    outcome:
+      error === undefined
+        ? "done"
+        : error.reason === "OPERATION_CANCELLED"
+          ? "cancelled"
+          : "failed",
     seconds: (endTimeMicros - startTimeMicros) / 1_000_000,
     bytes,
     records,

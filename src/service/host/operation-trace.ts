@@ -20,7 +20,11 @@ export interface OperationTraceOptions {
 
 type Recorded = Omit<DocumentVersion, "link" | "version" | "action">;
 
-export function createOperationTrace({ ring, hostId, onError }: OperationTraceOptions): OperationTrace {
+export function createOperationTrace({
+  ring,
+  hostId,
+  onError,
+}: OperationTraceOptions): OperationTrace {
   let waiting: Recorded[] = [];
   let writing = false;
   let id = 0;
@@ -46,11 +50,44 @@ export function createOperationTrace({ ring, hostId, onError }: OperationTraceOp
 }
 
 /** Neither headers nor bodies are kept: they may hold secrets. */
-function recordOf({ method, beginMicros, durationMicros, protocol, path, query, host, port, remoteAddress, referer, statusCode }: AnsweredRequest, id: number, hostId: string): Recorded {
+function recordOf(
+  {
+    method,
+    beginMicros,
+    durationMicros,
+    protocol,
+    path,
+    query,
+    host,
+    port,
+    remoteAddress,
+    referer,
+    statusCode,
+  }: AnsweredRequest,
+  id: number,
+  hostId: string,
+): Recorded {
   const fields = {
-    action: method, host, port, path, ...(query !== "" && { query }), id, ...(referer !== "" && { referer }), statusCode, options: [],
-    protocol, remoteAddress, beginTimeMicros: beginMicros, durationMicros,
+    action: method,
+    host,
+    port,
+    path,
+    ...(query !== "" && { query }),
+    id,
+    ...(referer !== "" && { referer }),
+    statusCode,
+    options: [],
+    protocol,
+    remoteAddress,
+    beginTimeMicros: beginMicros,
+    durationMicros,
   };
   const updateTimeMicros = beginMicros + durationMicros;
-  return { updateTimeMicros, kind: operationKind, owner: hostId, expirationTimeMicros: updateTimeMicros + limits.tracedAgeMicros, body: JSON.stringify(fields) };
+  return {
+    updateTimeMicros,
+    kind: operationKind,
+    owner: hostId,
+    expirationTimeMicros: updateTimeMicros + limits.tracedAgeMicros,
+    body: JSON.stringify(fields),
+  };
 }

@@ -14,15 +14,25 @@ export interface PeerGroup {
   synchronize(nodeSelectorPath: string): Promise<PeerOutcome[]>;
 }
 
-const selectors = ["/core/node-selectors/default", "/core/node-selectors/default-3x", "/core/node-selectors/sha1-hash", "/core/node-selectors/sha1-hash-3x"];
+const selectors = [
+  "/core/node-selectors/default",
+  "/core/node-selectors/default-3x",
+  "/core/node-selectors/sha1-hash",
+  "/core/node-selectors/sha1-hash-3x",
+];
 
 /** A host alone is its own group, and agrees with itself at the position that its log has. */
 export function singleHostGroup(hostId: string, positionMicros: () => Promise<number>): PeerGroup {
   return {
     async synchronize(nodeSelectorPath) {
-      if (nodeSelectorPath === "") throw new HostError("REQUEST_INVALID", "nodeSelectorPath is required", { metadata: { field: "nodeSelectorPath" } });
+      if (nodeSelectorPath === "")
+        throw new HostError("REQUEST_INVALID", "nodeSelectorPath is required", {
+          metadata: { field: "nodeSelectorPath" },
+        });
       if (!selectors.includes(nodeSelectorPath)) {
-        throw new HostError("REQUEST_INVALID", `${nodeSelectorPath} is not started on this host`, { metadata: { field: "nodeSelectorPath" } });
+        throw new HostError("REQUEST_INVALID", `${nodeSelectorPath} is not started on this host`, {
+          metadata: { field: "nodeSelectorPath" },
+        });
       }
       return [{ id: hostId, positionMicros: await positionMicros(), inAgreement: true }];
     },

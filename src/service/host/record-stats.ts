@@ -3,7 +3,10 @@ import type { OperationView } from "../backups/management-service.js";
 import type { Stats } from "../../stats/stats.js";
 
 /** Counts an operation that has ended. */
-export function recordOperation(stats: Stats, { kind, error, result, startTimeMicros, endTimeMicros, progress }: OperationView): void {
+export function recordOperation(
+  stats: Stats,
+  { kind, error, result, startTimeMicros, endTimeMicros, progress }: OperationView,
+): void {
   if ((kind !== "backup" && kind !== "restore") || endTimeMicros === undefined) return;
   if (error) {
     stats.count(`${kind}FailedCount`);

@@ -56,7 +56,12 @@ export interface Requests extends RequestObserver {
   configureTracing(enabled: boolean): void;
 }
 
-export const loggingAtStart: RequestLogging = { enabled: false, skipGossipRequests: true, skipSynchronizationRequests: true, skipForwardingRequests: true };
+export const loggingAtStart: RequestLogging = {
+  enabled: false,
+  skipGossipRequests: true,
+  skipSynchronizationRequests: true,
+  skipForwardingRequests: true,
+};
 
 export interface RequestSinks {
   counter: RequestCounter;
@@ -89,6 +94,7 @@ function isSkipped({ path, pragma }: AnsweredRequest, logging: RequestLogging): 
   return (
     (logging.skipGossipRequests && path.includes("/core/node-groups")) ||
     (logging.skipForwardingRequests && directives.includes("xn-fwd")) ||
-    (logging.skipSynchronizationRequests && directives.some((one) => one === "xn-synch-owner" || one === "xn-synch-peer"))
+    (logging.skipSynchronizationRequests &&
+      directives.some((one) => one === "xn-synch-owner" || one === "xn-synch-peer"))
   );
 }

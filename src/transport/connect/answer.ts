@@ -11,7 +11,11 @@ export type UniversalResponse = Awaited<ReturnType<UniversalHandler>>;
 const always = ["cache-control", "no-store"];
 
 /** Sends an answer as fast as the client takes it; leaving the loop runs the `finally` of whoever makes its messages. */
-export async function sendUniversal(request: IncomingMessage, response: ServerResponse, answer: UniversalResponse): Promise<void> {
+export async function sendUniversal(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: UniversalResponse,
+): Promise<void> {
   // Known now: a refusal before the request was read. The connection cannot be used again.
   if (!request.complete && answer.status !== 200) response.shouldKeepAlive = false;
   response.writeHead(answer.status, [...noSniff, ...always, ...[...(answer.header ?? [])].flat()]);
@@ -22,7 +26,11 @@ export async function sendUniversal(request: IncomingMessage, response: ServerRe
 }
 
 /** The answer to a path below which there is no such method: Connect's JSON, and its status for clients of gRPC-Web. */
-export function sendUnknownMethod(request: IncomingMessage, response: ServerResponse, error: HostError): void {
+export function sendUnknownMethod(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: HostError,
+): void {
   const { message, details } = statusOf(error);
   const body = JSON.stringify({
     code: "unimplemented",

@@ -52,51 +52,120 @@ beforeEach(async () => {
   const authorize = (_method: unknown, { bearerToken }: { bearerToken: string | undefined }) => {
     if (bearerToken === "stranger") throw new HostError("TOKEN_UNKNOWN", "It is not known.");
   };
-  const handler = createConnectHandler({ services: [service, health.service], authorize, onInternalError: (error) => seen.internal.push(error) });
-  server = createHttpServer({ host: "127.0.0.1", port: 0, hostNames: hostNames("127.0.0.1"), handlers: [handler], sendError });
+  const handler = createConnectHandler({
+    services: [service, health.service],
+    authorize,
+    onInternalError: (error) => seen.internal.push(error),
+  });
+  server = createHttpServer({
+    host: "127.0.0.1",
+    port: 0,
+    hostNames: hostNames("127.0.0.1"),
+    handlers: [handler],
+    sendError,
+  });
   ({ port } = await server.open());
 });
 afterEach(() => server.close(0));
 
-const at = (method: string) => `http://127.0.0.1:${port}/holdfast.management.v1.ManagementService/${method}`;
-async function call(method: string, body: string | Uint8Array, headers: Record<string, string> = {}) {
-  const response = await fetch(at(method), { method: "POST", headers: { "content-type": "application/json", ...headers }, body });
+const at = (method: string) =>
+  `http://127.0.0.1:${port}/holdfast.management.v1.ManagementService/${method}`;
+async function call(
+  method: string,
+  body: string | Uint8Array,
+  headers: Record<string, string> = {},
+) {
+  const response = await fetch(at(method), {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body,
+  });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, text, json: (text.startsWith("{") ? JSON.parse(text) : {}) as { code?: string; message?: string; details?: { debug?: { reason: string } }[] } };
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: (text.startsWith("{") ? JSON.parse(text) : {}) as {
+      code?: string;
+      message?: string;
+      details?: { debug?: { reason: string } }[];
+    },
+  };
 }
 /** A message of a stream or of gRPC-Web. */
-const envelope = (text: string) => Buffer.concat([Buffer.from([0, 0, 0, text.length >> 8, text.length & 255]), Buffer.from(text)]);
+const envelope = (text: string) =>
+  Buffer.concat([Buffer.from([0, 0, 0, text.length >> 8, text.length & 255]), Buffer.from(text)]);
 
 test("a deadline in either header ends the call, also where the method does not listen", async () => {
-  const connect = await call("GetTransfer", '{"name":"transfers/a"}', { "connect-timeout-ms": "80" });
-  expect([connect.status, connect.json.code, connect.json.details?.[0]?.debug?.reason]).toEqual([504, "deadline_exceeded", "DEADLINE"]);
-  const deaf = await call("GetTransfer", '{"name":"transfers/deaf"}', { "connect-timeout-ms": "80" });
+  const connect = await call("GetTransfer", '{"name":"transfers/a"}', {
+    "connect-timeout-ms": "80",
+  });
+  expect([connect.status, connect.json.code, connect.json.details?.[0]?.debug?.reason]).toEqual([
+    504,
+    "deadline_exceeded",
+    "DEADLINE",
+  ]);
+  const deaf = await call("GetTransfer", '{"name":"transfers/deaf"}', {
+    "connect-timeout-ms": "80",
+  });
   expect(deaf.status).toBe(504);
-  const web = await call("GetTransfer", envelope('{"name":"transfers/a"}'), { "content-type": "application/grpc-web+json", "grpc-timeout": "80m" });
+  const web = await call("GetTransfer", envelope('{"name":"transfers/a"}'), {
+    "content-type": "application/grpc-web+json",
+    "grpc-timeout": "80m",
+  });
   expect(web.text).toMatch(/grpc-status: ?4\r\n/);
   expect(seen.ended).toBe(2);
   // Longer than a timer can be.
-  expect((await call("GetTransfer", '{"name":"transfers/deaf"}', { "connect-timeout-ms": "9999999999" })).status).toBe(200);
-  expect((await call("GetTransfer", envelope('{"name":"transfers/deaf"}'), { "content-type": "application/grpc-web+json", "grpc-timeout": "99999999H" })).text).toMatch(/grpc-status: ?0\r\n/);
+  expect(
+    (await call("GetTransfer", '{"name":"transfers/deaf"}', { "connect-timeout-ms": "9999999999" }))
+      .status,
+  ).toBe(200);
+  expect(
+    (
+      await call("GetTransfer", envelope('{"name":"transfers/deaf"}'), {
+        "content-type": "application/grpc-web+json",
+        "grpc-timeout": "99999999H",
+      })
+    ).text,
+  ).toMatch(/grpc-status: ?0\r\n/);
   expect(seen.internal).toEqual([]);
 });
 
 test.each([
-  ["connect+json", 1], ["connect+json", 0xff], ["connect+proto", 4], ["connect+proto", 0x80], ["grpc-web+proto", 1], ["grpc-web+proto", 2], ["grpc-web+json", 0xff],
+  ["connect+json", 1],
+  ["connect+json", 0xff],
+  ["connect+proto", 4],
+  ["connect+proto", 0x80],
+  ["grpc-web+proto", 1],
+  ["grpc-web+proto", 2],
+  ["grpc-web+json", 0xff],
 ])("a message of %s with the flags %d is the sender's fault", async (type, flags) => {
-  const { text } = await call("WatchOperation", Buffer.concat([Buffer.from([flags]), envelope("{}").subarray(1)]), { "content-type": `application/${type}` });
+  const { text } = await call(
+    "WatchOperation",
+    Buffer.concat([Buffer.from([flags]), envelope("{}").subarray(1)]),
+    { "content-type": `application/${type}` },
+  );
   expect(text).toMatch(/invalid_argument|grpc-status: ?3/);
   expect(seen.internal).toEqual([]);
 });
 
 test("a client that leaves aborts the signal; a stop does when its grace is over", async () => {
   const leave = new AbortController();
-  const gone = fetch(at("GetTransfer"), { method: "POST", headers: { "content-type": "application/json" }, body: '{"name":"transfers/a"}', signal: leave.signal });
+  const gone = fetch(at("GetTransfer"), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"name":"transfers/a"}',
+    signal: leave.signal,
+  });
   await until(() => seen.calls === 1);
   leave.abort();
   await expect(gone).rejects.toThrow();
   await until(() => seen.ended === 1);
-  const watching = await fetch(at("WatchOperation"), { method: "POST", headers: { "content-type": "application/connect+json" }, body: envelope('{"name":"operations/1"}') });
+  const watching = await fetch(at("WatchOperation"), {
+    method: "POST",
+    headers: { "content-type": "application/connect+json" },
+    body: envelope('{"name":"operations/1"}'),
+  });
   const reading = watching.text();
   await server.close(100);
   await expect(reading).rejects.toThrow();
@@ -104,7 +173,10 @@ test("a client that leaves aborts the signal; a stop does when its grace is over
 });
 
 test("a client that leaves in the middle of its stream is no fault of ours", async () => {
-  const request = httpRequest(at("StreamRestore"), { method: "POST", headers: { "content-type": "application/connect+proto" } });
+  const request = httpRequest(at("StreamRestore"), {
+    method: "POST",
+    headers: { "content-type": "application/connect+proto" },
+  });
   request.on("error", () => undefined);
   request.write(Buffer.from([0, 0, 0, 0, 0]));
   await until(() => seen.calls === 1);
@@ -115,19 +187,43 @@ test("a client that leaves in the middle of its stream is no fault of ours", asy
 
 test("a refusal comes before the body is read, and can be read by its sender", async () => {
   const answer = await new Promise<{ status?: number; text: string }>((resolve, reject) => {
-    const request = httpRequest(at("GetTransfer"), { method: "POST", headers: { "content-type": "application/json", authorization: "Bearer stranger", "content-length": "1000000" } }, (response) => {
-      let text = "";
-      response.on("data", (chunk: Buffer) => (text += chunk.toString())).on("end", () => resolve({ status: response.statusCode, text }));
-    });
+    const request = httpRequest(
+      at("GetTransfer"),
+      {
+        method: "POST",
+        headers: {
+          "content-type": "application/json",
+          authorization: "Bearer stranger",
+          "content-length": "1000000",
+        },
+      },
+      (response) => {
+        let text = "";
+        response
+          .on("data", (chunk: Buffer) => (text += chunk.toString()))
+          .on("end", () => resolve({ status: response.statusCode, text }));
+      },
+    );
     request.on("error", reject);
     request.write("x".repeat(1000));
   });
-  expect(answer).toMatchObject({ status: 401, text: expect.stringContaining("TOKEN_UNKNOWN") as string });
-  const web = await call("GetTransfer", envelope("{}"), { "content-type": "application/grpc-web+json", authorization: "Bearer stranger" });
+  expect(answer).toMatchObject({
+    status: 401,
+    text: expect.stringContaining("TOKEN_UNKNOWN") as string,
+  });
+  const web = await call("GetTransfer", envelope("{}"), {
+    "content-type": "application/grpc-web+json",
+    authorization: "Bearer stranger",
+  });
   expect(web.text).toMatch(/grpc-status: ?16\r\n/);
   expect(seen.calls).toBe(0);
-  const endless = httpRequest(at("GetTransfer"), { method: "POST", headers: { "content-type": "application/json" } });
-  const status = new Promise((resolve, reject) => endless.on("response", (response) => resolve(response.resume().statusCode)).on("error", reject));
+  const endless = httpRequest(at("GetTransfer"), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+  });
+  const status = new Promise((resolve, reject) =>
+    endless.on("response", (response) => resolve(response.resume().statusCode)).on("error", reject),
+  );
   const chunk = Buffer.alloc(1 << 20);
   const feed = setInterval(() => endless.writable && endless.write(chunk), 2);
   expect(await status).toBe(429);
@@ -138,25 +234,52 @@ test("a refusal comes before the body is read, and can be read by its sender", a
 });
 
 test("a field that is not known is refused, and so is what is no JSON; our own faults say nothing", async () => {
-  expect(await call("GetTransfer", '{"nmae":"transfers/a"}')).toMatchObject({ status: 400, json: { code: "invalid_argument" } });
-  expect(await call("GetTransfer", "{")).toMatchObject({ status: 400, json: { code: "invalid_argument" } });
+  expect(await call("GetTransfer", '{"nmae":"transfers/a"}')).toMatchObject({
+    status: 400,
+    json: { code: "invalid_argument" },
+  });
+  expect(await call("GetTransfer", "{")).toMatchObject({
+    status: 400,
+    json: { code: "invalid_argument" },
+  });
   const internal = await call("ListTransfers", "{}");
-  expect([internal.status, internal.text.includes("hunter2"), seen.internal.length]).toEqual([500, false, 1]);
+  expect([internal.status, internal.text.includes("hunter2"), seen.internal.length]).toEqual([
+    500,
+    false,
+    1,
+  ]);
 });
 
 test("bytes that are no message are the request's own fault, in Connect and gRPC-Web", async () => {
   const bad = Buffer.from([0x0a, 0xff]);
-  expect(await call("GetTransfer", bad, { "content-type": "application/proto" })).toMatchObject({ status: 400, json: { code: "invalid_argument" } });
-  const web = await call("WatchOperation", Buffer.concat([Buffer.from([0, 0, 0, 0, 2]), bad]), { "content-type": "application/grpc-web+proto" });
+  expect(await call("GetTransfer", bad, { "content-type": "application/proto" })).toMatchObject({
+    status: 400,
+    json: { code: "invalid_argument" },
+  });
+  const web = await call("WatchOperation", Buffer.concat([Buffer.from([0, 0, 0, 0, 2]), bad]), {
+    "content-type": "application/grpc-web+proto",
+  });
   expect(/grpc-status: (\d+)/.exec(web.text)?.[1]).toBe("3");
-  expect(await call("GetTransfer", "[".repeat(1e6))).toMatchObject({ status: 400, json: { code: "invalid_argument" } });
+  expect(await call("GetTransfer", "[".repeat(1e6))).toMatchObject({
+    status: 400,
+    json: { code: "invalid_argument" },
+  });
   expect([seen.calls, seen.internal]).toEqual([0, []]);
 });
 
 test("paths, methods and types that are not there are said to be", async () => {
-  expect(await call("Nothing", "{}")).toMatchObject({ status: 404, json: { code: "unimplemented" } });
+  expect(await call("Nothing", "{}")).toMatchObject({
+    status: 404,
+    json: { code: "unimplemented" },
+  });
   expect((await fetch(at("GetTransfer"))).status).toBe(405);
-  expect((await call("GetTransfer", "name=transfers/a", { "content-type": "application/x-www-form-urlencoded" })).status).toBe(400);
+  expect(
+    (
+      await call("GetTransfer", "name=transfers/a", {
+        "content-type": "application/x-www-form-urlencoded",
+      })
+    ).status,
+  ).toBe(400);
   expect((await call("GetTransfer", "{}", { "content-type": "text/html" })).status).toBe(415);
   expect((await fetch(`http://127.0.0.1:${port}/elsewhere`)).status).toBe(404);
   expect(seen.calls).toBe(0);
@@ -164,10 +287,18 @@ test("paths, methods and types that are not there are said to be", async () => {
 
 test("health answers here too", async () => {
   const check = async (name: string) => {
-    const response = await fetch(`http://127.0.0.1:${port}/grpc.health.v1.Health/Check`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ service: name }) });
+    const response = await fetch(`http://127.0.0.1:${port}/grpc.health.v1.Health/Check`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ service: name }),
+    });
     return ((await response.json()) as { status?: string }).status;
   };
-  expect([await check(""), await check("backup"), await check("nothing")]).toEqual(["SERVING", "SERVING", undefined]);
+  expect([await check(""), await check("backup"), await check("nothing")]).toEqual([
+    "SERVING",
+    "SERVING",
+    undefined,
+  ]);
   health.set("backup", false);
   expect(await check("backup")).toBe("NOT_SERVING");
 });

@@ -34,7 +34,11 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
     const [path = ""] = url.split("?", 1);
     const handler = handlers.get(path);
     if (!handler) {
-      sendUnknownMethod(request, response, new HostError("ROUTE_NOT_FOUND", `There is no method ${path} here.`));
+      sendUnknownMethod(
+        request,
+        response,
+        new HostError("ROUTE_NOT_FOUND", `There is no method ${path} here.`),
+      );
       return true;
     }
     const { method } = handler;
@@ -49,7 +53,11 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
     // Connect looks at it before it reads, and knows fewer words for what is too large.
     // The bytes of a document are taken out of JSON before that.
     header.delete("content-length");
-    const contextValues = createContextValues().set(callOrigin, { via: "connect", address: request.socket.remoteAddress, refusal });
+    const contextValues = createContextValues().set(callOrigin, {
+      via: "connect",
+      address: request.socket.remoteAddress,
+      refusal,
+    });
     const answer = await handler({
       // Connect takes HTTP/1.1 to be half-duplex and would refuse bidirectional streams, which node:http can do.
       httpVersion: "2.0",
@@ -58,11 +66,19 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
       url: `http://localhost${url}`,
       header,
       // Who may not call does not make the host read a message; the error takes the protocol's form where it is read.
-      body: refusal ? failing(refusal) : messagesOf(request, method, limitBytes, (attach) => contextValues.set(givenBytes, { attach })),
+      body: refusal
+        ? failing(refusal)
+        : messagesOf(request, method, limitBytes, (attach) =>
+            contextValues.set(givenBytes, { attach }),
+          ),
       signal: signal(),
       contextValues,
     });
-    await sendUniversal(request, response, await withBytes(answer, contextValues.get(takenBytes).put));
+    await sendUniversal(
+      request,
+      response,
+      await withBytes(answer, contextValues.get(takenBytes).put),
+    );
     return true;
   };
 }
@@ -70,11 +86,21 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
 /** With what streams and gRPC-Web put before a message. */
 const maxBytes = limits.connectMessageBytes + 5;
 
-function handlersOf({ services, onInternalError, authorize: _beforeTheMessage, ...checks }: ConnectOptions): ReadonlyMap<string, UniversalHandler> {
+function handlersOf({
+  services,
+  onInternalError,
+  authorize: _beforeTheMessage,
+  ...checks
+}: ConnectOptions): ReadonlyMap<string, UniversalHandler> {
   const router = createConnectRouter({
     // Native gRPC has a port of its own.
     grpc: false,
-    interceptors: [jsonBytesInterceptor(), errorInterceptor(onInternalError), refusalInterceptor, ...checkInterceptors(checks)],
+    interceptors: [
+      jsonBytesInterceptor(),
+      errorInterceptor(onInternalError),
+      refusalInterceptor,
+      ...checkInterceptors(checks),
+    ],
     // As on /v1: a field that is not known is refused, for it may have been what keeps a restore from going too far.
     jsonOptions: { registry: messageRegistry(services), ignoreUnknownFields: false },
     readMaxBytes: maxBytes,

@@ -18,7 +18,10 @@ export function errorInterceptor(onInternalError: OnInternalError): Interceptor 
   };
 }
 
-async function* guarded(messages: AsyncIterable<Message>, fail: (thrown: unknown) => never): AsyncGenerator<Message> {
+async function* guarded(
+  messages: AsyncIterable<Message>,
+  fail: (thrown: unknown) => never,
+): AsyncGenerator<Message> {
   try {
     yield* messages;
   } catch (thrown) {

@@ -6,10 +6,16 @@ import { bytesDetacher, type PutBytes } from "../rest/to-json.js";
 import type { UniversalResponse } from "./answer.js";
 
 /** Where a call keeps what was taken out of its answer. */
-export const takenBytes = createContextKey<{ put: PutBytes | undefined }>({ put: undefined }, { description: "bytes of the answer" });
+export const takenBytes = createContextKey<{ put: PutBytes | undefined }>(
+  { put: undefined },
+  { description: "bytes of the answer" },
+);
 
 /** Puts what was taken out of the one message of a JSON request back into it. */
-export const givenBytes = createContextKey<{ attach: ((message: Message) => void) | undefined }>({ attach: undefined }, { description: "bytes of the request" });
+export const givenBytes = createContextKey<{ attach: ((message: Message) => void) | undefined }>(
+  { attach: undefined },
+  { description: "bytes of the request" },
+);
 
 /**
  * Takes the bytes out of the one message of a JSON answer, as on /v1: the library's base64 would hold the event loop up
@@ -20,7 +26,11 @@ export function jsonBytesInterceptor(): Interceptor {
   return (next) => async (request) => {
     if (!request.stream) request.contextValues.get(givenBytes).attach?.(request.message);
     const response = await next(request);
-    if (response.stream || request.header.get("content-type")?.startsWith("application/json") !== true) return response;
+    if (
+      response.stream ||
+      request.header.get("content-type")?.startsWith("application/json") !== true
+    )
+      return response;
     const schema = response.method.output;
     const detach = detachers.get(schema.typeName) ?? bytesDetacher(schema);
     detachers.set(schema.typeName, detach);
@@ -30,7 +40,10 @@ export function jsonBytesInterceptor(): Interceptor {
 }
 
 /** Puts them into what the library made of the rest. */
-export async function withBytes(answer: UniversalResponse, put: PutBytes | undefined): Promise<UniversalResponse> {
+export async function withBytes(
+  answer: UniversalResponse,
+  put: PutBytes | undefined,
+): Promise<UniversalResponse> {
   if (put === undefined || answer.status !== 200 || answer.body === undefined) return answer;
   const parts: Uint8Array[] = [];
   for await (const part of answer.body) parts.push(part);

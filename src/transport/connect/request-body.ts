@@ -21,25 +21,42 @@ export function checkLength({ headers }: IncomingMessage, limitBytes: number): v
  * OVERLOADED, and OPERATION_CANCELLED when the client leaves in the middle. Ending early leaves the rest unread and the
  * connection open, so that an answer can still be sent.
  */
-export async function* messagesOf(request: IncomingMessage, method: DescMethod, limitBytes: number, detached: (attach: (message: Message) => void) => void): AsyncGenerator<Uint8Array> {
+export async function* messagesOf(
+  request: IncomingMessage,
+  method: DescMethod,
+  limitBytes: number,
+  detached: (attach: (message: Message) => void) => void,
+): AsyncGenerator<Uint8Array> {
   const type = request.headers["content-type"] ?? "";
   const isJson = /json/i.test(type);
   try {
-    if (/^application\/(?:connect\+|grpc)/i.test(type)) yield* envelopes(request, limitBytes, (bytes) => checkStreamed(method, isJson, bytes));
+    if (/^application\/(?:connect\+|grpc)/i.test(type))
+      yield* envelopes(request, limitBytes, (bytes) => checkStreamed(method, isJson, bytes));
     else if (isJson) {
-      const { text, attach } = await prepareRequestJson(method.input, await decodeUtf8(await wholeOf(request, limitBytes), "The body"));
+      const { text, attach } = await prepareRequestJson(
+        method.input,
+        await decodeUtf8(await wholeOf(request, limitBytes), "The body"),
+      );
       detached(attach);
       yield Buffer.from(text);
     } else {
       const bytes = await wholeOf(request, limitBytes);
       // Compressed, or of a type that is none: the library has its own answer.
-      if (/^application\/proto\b/i.test(type) && (request.headers["content-encoding"] ?? "identity") === "identity") decode(method.input, bytes);
+      if (
+        /^application\/proto\b/i.test(type) &&
+        (request.headers["content-encoding"] ?? "identity") === "identity"
+      )
+        decode(method.input, bytes);
       yield bytes;
     }
   } catch (thrown) {
     if (thrown instanceof HostError) throw connectErrorOf(thrown);
     if (request.complete || !request.destroyed) throw thrown;
-    throw connectErrorOf(new HostError("OPERATION_CANCELLED", "The client left before its request was complete.", { cause: thrown }));
+    throw connectErrorOf(
+      new HostError("OPERATION_CANCELLED", "The client left before its request was complete.", {
+        cause: thrown,
+      }),
+    );
   }
 }
 
@@ -73,7 +90,11 @@ async function wholeOf(request: IncomingMessage, limitBytes: number): Promise<Bu
 const headBytes = 5;
 
 /** Each with its head of five bytes, when it is whole and its message is checked. */
-async function* envelopes(request: IncomingMessage, limitBytes: number, check: (message: Buffer) => Promise<void>): AsyncGenerator<Buffer> {
+async function* envelopes(
+  request: IncomingMessage,
+  limitBytes: number,
+  check: (message: Buffer) => Promise<void>,
+): AsyncGenerator<Buffer> {
   const hold = holdOf(request);
   let parts: Buffer[] = [];
   let held = 0;
@@ -91,7 +112,11 @@ async function* envelopes(request: IncomingMessage, limitBytes: number, check: (
       if (held < length) break;
       const envelope = bytes.subarray(0, length);
       const [flags] = envelope;
-      if (flags !== 0) throw new HostError("REQUEST_INVALID", `A message of the request has the flags ${flags}; only plain messages are taken, without compression and trailers (0).`);
+      if (flags !== 0)
+        throw new HostError(
+          "REQUEST_INVALID",
+          `A message of the request has the flags ${flags}; only plain messages are taken, without compression and trailers (0).`,
+        );
       await check(envelope.subarray(headBytes));
       yield envelope;
       hold.free(length);
@@ -105,5 +130,6 @@ async function* envelopes(request: IncomingMessage, limitBytes: number, check: (
 }
 
 function checkSize(bytes: number, limitBytes: number): void {
-  if (bytes > limitBytes) throw new HostError("BODY_TOO_LARGE", `The request is larger than ${limitBytes} bytes.`);
+  if (bytes > limitBytes)
+    throw new HostError("BODY_TOO_LARGE", `The request is larger than ${limitBytes} bytes.`);
 }

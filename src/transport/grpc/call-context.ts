@@ -1,4 +1,10 @@
-import { createContextValues, type ContextValues, type HandlerContext, type Interceptor, type MethodImplSpec } from "@connectrpc/connect";
+import {
+  createContextValues,
+  type ContextValues,
+  type HandlerContext,
+  type Interceptor,
+  type MethodImplSpec,
+} from "@connectrpc/connect";
 import { Metadata, type Deadline } from "@grpc/grpc-js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
@@ -55,10 +61,17 @@ export function callContext(spec: MethodImplSpec, call: Call): CallContext {
     clearTimeout(timer);
     controller?.abort(why);
   };
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => abort(new HostError("DEADLINE", "The deadline of the call has passed.")), timeoutMs);
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : setTimeout(
+          () => abort(new HostError("DEADLINE", "The deadline of the call has passed.")),
+          timeoutMs,
+        );
   call.on("cancelled", () => {
     // It also comes behind the end of a call that went well.
-    if (reason === undefined) abort(new HostError("OPERATION_CANCELLED", "The client cancelled the call or went away."));
+    if (reason === undefined)
+      abort(new HostError("OPERATION_CANCELLED", "The client cancelled the call or went away."));
   });
   return {
     service: spec.method.parent,
@@ -78,7 +91,10 @@ export function callContext(spec: MethodImplSpec, call: Call): CallContext {
       return (responseTrailer ??= new Headers());
     },
     get values() {
-      return (values ??= createContextValues().set(callOrigin, { via: "grpc", address: addressOfPeer(call.getPeer()) }));
+      return (values ??= createContextValues().set(callOrigin, {
+        via: "grpc",
+        address: addressOfPeer(call.getPeer()),
+      }));
     },
     get signal() {
       controller ??= new AbortController();
@@ -94,5 +110,7 @@ export function callContext(spec: MethodImplSpec, call: Call): CallContext {
 
 function timeoutMsOf(call: Call): number | undefined {
   const deadline = Number(call.getDeadline());
-  return Number.isFinite(deadline) ? Math.min(Math.max(0, deadline - Date.now()), limits.deadlineMs) : undefined;
+  return Number.isFinite(deadline)
+    ? Math.min(Math.max(0, deadline - Date.now()), limits.deadlineMs)
+    : undefined;
 }

@@ -20,7 +20,11 @@ export function encode(schema: DescMessage, message: Message): Buffer {
 }
 
 /** `taken` is called when the reader asks for what comes after a message. */
-export async function* decodeAll(schema: DescMessage, stream: AsyncIterable<Uint8Array>, taken: () => void): AsyncGenerator<Message> {
+export async function* decodeAll(
+  schema: DescMessage,
+  stream: AsyncIterable<Uint8Array>,
+  taken: () => void,
+): AsyncGenerator<Message> {
   for await (const bytes of stream) {
     yield decode(schema, bytes);
     taken();

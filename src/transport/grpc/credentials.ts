@@ -31,23 +31,35 @@ class Source<T> {
   }
 }
 
-const identityOf = ({ certificate, key }: TlsIdentity) => ({ certificate: Buffer.from(certificate), privateKey: Buffer.from(key) });
+const identityOf = ({ certificate, key }: TlsIdentity) => ({
+  certificate: Buffer.from(certificate),
+  privateKey: Buffer.from(key),
+});
 const authorityOf = ({ clientCa = "" }: TlsIdentity) => ({ caCertificate: Buffer.from(clientCa) });
 
 /** Plain text without an identity; with a client CA only who shows a certificate of it gets in. */
 export function serverCredentials(tls: TlsIdentity | undefined): ReplaceableCredentials {
-  if (tls === undefined) return { credentials: ServerCredentials.createInsecure(), replace: () => {} };
+  if (tls === undefined)
+    return { credentials: ServerCredentials.createInsecure(), replace: () => {} };
   const identity = new Source(identityOf(tls));
   const authority = new Source(authorityOf(tls));
   const provider = {
-    addIdentityCertificateListener: (listener: Parameters<typeof identity.add>[0]) => identity.add(listener),
-    removeIdentityCertificateListener: (listener: Parameters<typeof identity.add>[0]) => identity.remove(listener),
-    addCaCertificateListener: (listener: Parameters<typeof authority.add>[0]) => authority.add(listener),
-    removeCaCertificateListener: (listener: Parameters<typeof authority.add>[0]) => authority.remove(listener),
+    addIdentityCertificateListener: (listener: Parameters<typeof identity.add>[0]) =>
+      identity.add(listener),
+    removeIdentityCertificateListener: (listener: Parameters<typeof identity.add>[0]) =>
+      identity.remove(listener),
+    addCaCertificateListener: (listener: Parameters<typeof authority.add>[0]) =>
+      authority.add(listener),
+    removeCaCertificateListener: (listener: Parameters<typeof authority.add>[0]) =>
+      authority.remove(listener),
   };
   const asksForCertificates = tls.clientCa !== undefined;
   return {
-    credentials: experimental.createCertificateProviderServerCredentials(provider, asksForCertificates ? provider : null, asksForCertificates),
+    credentials: experimental.createCertificateProviderServerCredentials(
+      provider,
+      asksForCertificates ? provider : null,
+      asksForCertificates,
+    ),
     replace(next) {
       authority.set(authorityOf(next));
       identity.set(identityOf(next));

@@ -6,7 +6,9 @@ import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
  * becomes an error of ours; grpc-js would answer INTERNAL to a message that cannot be decoded.
  */
 export function definitionOf(service: DescService): ServiceDefinition {
-  return Object.fromEntries(service.methods.map((method) => [method.localName, methodDefinition(method)]));
+  return Object.fromEntries(
+    service.methods.map((method) => [method.localName, methodDefinition(method)]),
+  );
 }
 
 function methodDefinition(method: DescMethod): MethodDefinition<Buffer, Buffer> {
@@ -14,8 +16,10 @@ function methodDefinition(method: DescMethod): MethodDefinition<Buffer, Buffer> 
   return {
     path: `/${method.parent.typeName}/${method.name}`,
     originalName: method.localName,
-    requestStream: method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming",
-    responseStream: method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming",
+    requestStream:
+      method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming",
+    responseStream:
+      method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming",
     requestSerialize: same,
     requestDeserialize: same,
     responseSerialize: same,

@@ -26,7 +26,8 @@ export function createDescriptors(roots: Iterable<DescFile>): Descriptors {
     byName: (name) => files.get(name),
     bySymbol: (symbol) => symbols.get(symbol),
     byExtension: (extendee, number) => extensions.get(extendee)?.get(number),
-    extensionNumbers: (extendee) => (symbols.has(extendee) ? [...(extensions.get(extendee)?.keys() ?? [])] : undefined),
+    extensionNumbers: (extendee) =>
+      symbols.has(extendee) ? [...(extensions.get(extendee)?.keys() ?? [])] : undefined,
     closure: (file) =>
       [...withImports(file)].map((each) => {
         const bytes = encoded.get(each) ?? toBinary(FileDescriptorProtoSchema, each.proto);
@@ -47,23 +48,32 @@ function withImports(file: DescFile, seen = new Set<DescFile>()): Set<DescFile> 
   return seen.add(file);
 }
 
-function index(file: DescFile, symbols: Map<string, DescFile>, extensions: Map<string, Map<number, DescFile>>) {
+function index(
+  file: DescFile,
+  symbols: Map<string, DescFile>,
+  extensions: Map<string, Map<number, DescFile>>,
+) {
   for (const type of nestedTypes(file)) {
     symbols.set(type.typeName, file);
     switch (type.kind) {
       case "message":
-        for (const member of [...type.fields, ...type.oneofs]) symbols.set(`${type.typeName}.${member.name}`, file);
+        for (const member of [...type.fields, ...type.oneofs])
+          symbols.set(`${type.typeName}.${member.name}`, file);
         break;
       case "service":
         for (const method of type.methods) symbols.set(`${type.typeName}.${method.name}`, file);
         break;
       case "enum":
         // Values are named in the scope around their enum.
-        for (const value of type.values) symbols.set(type.typeName.replace(/[^.]*$/, value.name), file);
+        for (const value of type.values)
+          symbols.set(type.typeName.replace(/[^.]*$/, value.name), file);
         break;
       case "extension": {
         const extendee = type.extendee.typeName;
-        extensions.set(extendee, (extensions.get(extendee) ?? new Map<number, DescFile>()).set(type.number, file));
+        extensions.set(
+          extendee,
+          (extensions.get(extendee) ?? new Map<number, DescFile>()).set(type.number, file),
+        );
       }
     }
   }

@@ -10,7 +10,10 @@ const frame = (bytes: number, compressed = 0) => {
   return Buffer.concat([head, Buffer.alloc(bytes)]);
 };
 function meterOf(most = 1000) {
-  const shares = createShares({ total: most, perClient: most }, () => new HostError("OVERLOADED", "too much"));
+  const shares = createShares(
+    { total: most, perClient: most },
+    () => new HostError("OVERLOADED", "too much"),
+  );
   return { shares, meter: new FrameMeter(shares.open(client)) };
 }
 

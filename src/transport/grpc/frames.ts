@@ -32,7 +32,12 @@ export class FrameMeter {
         at += taken;
         continue;
       }
-      const copied = chunk.copy(this.head, this.headed, at, Math.min(chunk.length, at + headBytes - this.headed));
+      const copied = chunk.copy(
+        this.head,
+        this.headed,
+        at,
+        Math.min(chunk.length, at + headBytes - this.headed),
+      );
       this.headed += copied;
       at += copied;
       if (this.headed < headBytes) continue;

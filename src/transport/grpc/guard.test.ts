@@ -1,4 +1,9 @@
-import { connect, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from "node:http2";
+import {
+  connect,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type IncomingHttpHeaders,
+} from "node:http2";
 import { DocumentService } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { ByteStream, WriteRequestSchema } from "../../../gen/ts/google/bytestream/bytestream_pb.js";
 import { create, toBinary } from "@bufbuild/protobuf";
@@ -18,7 +23,10 @@ import { startGrpcServer, type GrpcServer } from "./server.js";
 
 const tokens = openTokens("w write,restore");
 const refuse = () => new HostError("OVERLOADED", "It is too much.");
-const shares = { ...createRequestShares(), bytes: createShares({ total: 100e6, perClient: 60e6 }, refuse) };
+const shares = {
+  ...createRequestShares(),
+  bytes: createShares({ total: 100e6, perClient: 60e6 }, refuse),
+};
 let takeWrites = () => {};
 const services = [
   bindService(DocumentService, { createDocument: () => ({}) }),
@@ -34,17 +42,44 @@ const services = [
 let server: GrpcServer;
 let session: ClientHttp2Session;
 beforeAll(async () => {
-  server = await startGrpcServer({ host: "127.0.0.1", port: 0, services, health: createHealth([]), onInternalError: () => undefined, authorize: authorizeMethods(createAccess(tokens, () => undefined)), admission: { ...openAdmission(), identify: identifyBy(tokens), shares } });
+  server = await startGrpcServer({
+    host: "127.0.0.1",
+    port: 0,
+    services,
+    health: createHealth([]),
+    onInternalError: () => undefined,
+    authorize: authorizeMethods(createAccess(tokens, () => undefined)),
+    admission: { ...openAdmission(), identify: identifyBy(tokens), shares },
+  });
 });
-beforeEach(() => void (session = connect(`http://127.0.0.1:${server.port}`, { maxSessionMemory: 1000 }).on("error", () => undefined)));
+beforeEach(
+  () =>
+    void (session = connect(`http://127.0.0.1:${server.port}`, { maxSessionMemory: 1000 }).on(
+      "error",
+      () => undefined,
+    )),
+);
 afterEach(() => session.destroy());
 afterAll(() => server.close(0));
 
-function call(path: string, token?: string): { stream: ClientHttp2Stream; status: () => string | undefined } {
-  const headers = { ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers", ...(token && { authorization: `Bearer ${token}` }) };
-  const stream = session.request(headers).on("error", () => undefined).resume();
+function call(
+  path: string,
+  token?: string,
+): { stream: ClientHttp2Stream; status: () => string | undefined } {
+  const headers = {
+    ":method": "POST",
+    ":path": path,
+    "content-type": "application/grpc",
+    te: "trailers",
+    ...(token && { authorization: `Bearer ${token}` }),
+  };
+  const stream = session
+    .request(headers)
+    .on("error", () => undefined)
+    .resume();
   let status: string | undefined;
-  const note = (answer: IncomingHttpHeaders) => (status = (answer["grpc-status"] as string | undefined) ?? status);
+  const note = (answer: IncomingHttpHeaders) =>
+    (status = (answer["grpc-status"] as string | undefined) ?? status);
   stream.on("response", note).on("trailers", note);
   return { stream, status: () => status };
 }
@@ -66,7 +101,11 @@ test("messages that never end hold no more than their client's share, which come
   const calls = Array.from({ length: 5 }, () => call(createDocument, "w"));
   for (const { stream } of calls) stream.write(Buffer.concat([head(19e6), Buffer.alloc(15e6)]));
   await until(() => calls.some(({ status }) => status() === "14"));
-  await until(() => shares.bytes.taken() === calls.filter(({ status }) => status() === undefined).length * (15e6 + 5));
+  await until(
+    () =>
+      shares.bytes.taken() ===
+      calls.filter(({ status }) => status() === undefined).length * (15e6 + 5),
+  );
   expect(shares.bytes.taken()).toBeLessThanOrEqual(60e6);
   session.destroy();
   await until(() => shares.bytes.taken() === 0 && shares.calls.taken() === 0);
@@ -80,7 +119,10 @@ test("a small compressed message is taken for the largest", async () => {
 });
 
 test("a stream whose messages nobody takes is not read further, and goes on when they are", async () => {
-  const message = toBinary(WriteRequestSchema, create(WriteRequestSchema, { resourceName: "x", data: new Uint8Array(4e6) }));
+  const message = toBinary(
+    WriteRequestSchema,
+    create(WriteRequestSchema, { resourceName: "x", data: new Uint8Array(4e6) }),
+  );
   const { stream, status } = call("/google.bytestream.ByteStream/Write", "w");
   const count = 30;
   for (let i = 0; i < count; i++) stream.write(Buffer.concat([head(message.length), message]));
@@ -96,11 +138,15 @@ test("a stream whose messages nobody takes is not read further, and goes on when
 test("calls without a token are bounded in number, and a connection that goes on with them is cut", async () => {
   const other = connect(`http://127.0.0.1:${server.port}`).on("error", () => undefined);
   const first = session;
-  const watches = Array.from({ length: limits.callsOfStrangers / 4 }, () => call("/grpc.health.v1.Health/Watch"));
+  const watches = Array.from({ length: limits.callsOfStrangers / 4 }, () =>
+    call("/grpc.health.v1.Health/Watch"),
+  );
   for (const { stream } of watches) stream.write(head(0));
   await until(() => shares.calls.taken() === limits.callsOfStrangers / 4);
   session = other;
-  const more = Array.from({ length: limits.refusedCalls }, () => call("/grpc.health.v1.Health/Watch"));
+  const more = Array.from({ length: limits.refusedCalls }, () =>
+    call("/grpc.health.v1.Health/Watch"),
+  );
   await until(() => more.every(({ status }) => status() === "14"));
   expect(other.destroyed).toBe(false);
   call("/grpc.health.v1.Health/Watch");

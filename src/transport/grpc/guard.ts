@@ -38,7 +38,13 @@ export function messageTaken(metadata: Metadata): void {
  * messages come their bytes are accounted; a call that would take more than its client's share is ended, and one whose messages
  * nobody takes is not read further.
  */
-export function createGuard({ methods, authorize, admission, connections, observer }: GuardOptions): ServerInterceptor {
+export function createGuard({
+  methods,
+  authorize,
+  admission,
+  connections,
+  observer,
+}: GuardOptions): ServerInterceptor {
   return ({ path, requestStream }, call) => {
     const stream = streamOf(call);
     let meter: FrameMeter | undefined;
@@ -52,14 +58,20 @@ export function createGuard({ methods, authorize, admission, connections, observ
       const error = HostError.from(thrown);
       // Who is known and may not do one thing may do others; a stranger who has all that strangers may have goes on asking.
       const isStranger = connection?.client?.authenticated !== true;
-      const counts = error.code === "UNAUTHENTICATED" || (isStranger && error.reason === "OVERLOADED");
+      const counts =
+        error.code === "UNAUTHENTICATED" || (isStranger && error.reason === "OVERLOADED");
       if (connection && counts && connections.refused(connection)) {
         refused = true;
         stream.session?.destroy();
         return;
       }
       const { code, details, metadata: trailers } = serviceErrorOf(error, new Metadata());
-      observeCall(observer, { metadata, getPath: () => path, getHost: () => call.getHost(), getPeer: () => call.getPeer() })(error);
+      observeCall(observer, {
+        metadata,
+        getPath: () => path,
+        getHost: () => call.getHost(),
+        getPeer: () => call.getPeer(),
+      })(error);
       call.sendStatus({ code, details, metadata: trailers ?? null });
       refused = true;
       // What grpc-js has buffered of a message goes with the stream, and its sender is told to stop; in the same turn that would overtake the status.
@@ -67,7 +79,8 @@ export function createGuard({ methods, authorize, admission, connections, observ
     };
 
     function read(): void {
-      readWaits = requestStream && meter !== undefined && meter.waitingBytes > limits.grpcWaitingBytes;
+      readWaits =
+        requestStream && meter !== undefined && meter.waitingBytes > limits.grpcWaitingBytes;
       if (!readWaits) call.startRead();
     }
 

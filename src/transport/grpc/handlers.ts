@@ -1,6 +1,12 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { MethodImplSpec } from "@connectrpc/connect";
-import type { handleBidiStreamingCall, handleClientStreamingCall, handleServerStreamingCall, handleUnaryCall, sendUnaryData } from "@grpc/grpc-js";
+import type {
+  handleBidiStreamingCall,
+  handleClientStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  sendUnaryData,
+} from "@grpc/grpc-js";
 import { HostError } from "../../errors.js";
 import { decode } from "../../api/call/decode.js";
 import { invoke, one, onlyMessage } from "../../api/call/invoke.js";
@@ -27,32 +33,69 @@ export function handlerOf(spec: MethodImplSpec, options: CallOptions) {
 }
 
 function unary(spec: MethodImplSpec, options: CallOptions): handleUnaryCall<Buffer, Buffer> {
-  return (call, callback) => void answerOnce(spec, options, call, callback, () => one(decode(spec.method.input, call.request)));
+  return (call, callback) =>
+    void answerOnce(spec, options, call, callback, () =>
+      one(decode(spec.method.input, call.request)),
+    );
 }
 
-function clientStreaming(spec: MethodImplSpec, options: CallOptions): handleClientStreamingCall<Buffer, Buffer> {
-  return (call, callback) => void answerOnce(spec, options, call, callback, () => decodeAll(spec.method.input, call.iterator({ destroyOnReturn: false }), () => messageTaken(call.metadata)));
+function clientStreaming(
+  spec: MethodImplSpec,
+  options: CallOptions,
+): handleClientStreamingCall<Buffer, Buffer> {
+  return (call, callback) =>
+    void answerOnce(spec, options, call, callback, () =>
+      decodeAll(spec.method.input, call.iterator({ destroyOnReturn: false }), () =>
+        messageTaken(call.metadata),
+      ),
+    );
 }
 
-function serverStreaming(spec: MethodImplSpec, options: CallOptions): handleServerStreamingCall<Buffer, Buffer> {
-  return (call) => void answerMany(spec, options, call, () => one(decode(spec.method.input, call.request)));
+function serverStreaming(
+  spec: MethodImplSpec,
+  options: CallOptions,
+): handleServerStreamingCall<Buffer, Buffer> {
+  return (call) =>
+    void answerMany(spec, options, call, () => one(decode(spec.method.input, call.request)));
 }
 
-function bidiStreaming(spec: MethodImplSpec, options: CallOptions): handleBidiStreamingCall<Buffer, Buffer> {
+function bidiStreaming(
+  spec: MethodImplSpec,
+  options: CallOptions,
+): handleBidiStreamingCall<Buffer, Buffer> {
   // `for await` over the call itself would destroy it when the requests end, and with it the answers still to be sent.
-  return (call) => void answerMany(spec, options, call, () => decodeAll(spec.method.input, call.iterator({ destroyOnReturn: false }), () => messageTaken(call.metadata)));
+  return (call) =>
+    void answerMany(spec, options, call, () =>
+      decodeAll(spec.method.input, call.iterator({ destroyOnReturn: false }), () =>
+        messageTaken(call.metadata),
+      ),
+    );
 }
 
 /** Makes the messages of a request; may throw what is wrong with them. */
 type Input = () => AsyncIterable<Message>;
 
-async function answerOnce(spec: MethodImplSpec, options: CallOptions, call: Call, callback: sendUnaryData<Buffer>, input: Input) {
+async function answerOnce(
+  spec: MethodImplSpec,
+  options: CallOptions,
+  call: Call,
+  callback: sendUnaryData<Buffer>,
+  input: Input,
+) {
   const context = callContext(spec, call);
-  await run(spec, options, context, call, input, async (output) => {
-    const bytes = encode(spec.method.output, await onlyMessage(output));
-    call.sendMetadata(context.responseMetadata());
-    callback(null, bytes, context.trailerMetadata());
-  }, callback);
+  await run(
+    spec,
+    options,
+    context,
+    call,
+    input,
+    async (output) => {
+      const bytes = encode(spec.method.output, await onlyMessage(output));
+      call.sendMetadata(context.responseMetadata());
+      callback(null, bytes, context.trailerMetadata());
+    },
+    callback,
+  );
 }
 
 async function answerMany(
@@ -62,10 +105,18 @@ async function answerMany(
   input: Input,
 ) {
   const context = callContext(spec, call);
-  await run(spec, options, context, call, input, async (output) => {
-    await writeMessages(call, spec.method.output, output, context, options.idleMs);
-    call.end(context.trailerMetadata());
-  }, (error) => call.emit("error", error));
+  await run(
+    spec,
+    options,
+    context,
+    call,
+    input,
+    async (output) => {
+      await writeMessages(call, spec.method.output, output, context, options.idleMs);
+      call.end(context.trailerMetadata());
+    },
+    (error) => call.emit("error", error),
+  );
 }
 
 /** One for all: nobody is told of it, and to make an error takes a walk through the stack. */

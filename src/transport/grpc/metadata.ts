@@ -10,13 +10,16 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 export function headersOf(metadata: Metadata): Headers {
   const headers = new Headers();
   for (const key of Object.keys(metadata.getMap())) {
-    for (const value of metadata.get(key)) headers.append(key, typeof value === "string" ? value : encodeBinaryHeader(value));
+    for (const value of metadata.get(key))
+      headers.append(key, typeof value === "string" ? value : encodeBinaryHeader(value));
   }
   return headers;
 }
 
 export function metadataOf(headers: Headers): Metadata {
   const metadata = new Metadata();
-  headers.forEach((value, key) => metadata.add(key, key.endsWith("-bin") ? asBuffer(decodeBinaryHeader(value)) : value));
+  headers.forEach((value, key) =>
+    metadata.add(key, key.endsWith("-bin") ? asBuffer(decodeBinaryHeader(value)) : value),
+  );
   return metadata;
 }

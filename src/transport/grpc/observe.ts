@@ -6,7 +6,10 @@ import type { Call } from "./call-context.js";
 type ObservedCall = Pick<Call, "metadata" | "getPath" | "getHost" | "getPeer">;
 
 /** Tells the observer of a call once it is over: what it returns is called then, with what the call failed with. */
-export function observeCall(observer: RequestObserver | undefined, call: ObservedCall): (error?: HostError) => void {
+export function observeCall(
+  observer: RequestObserver | undefined,
+  call: ObservedCall,
+): (error?: HostError) => void {
   if (!observer) return ignore;
   const ended = observer.counter.begin({ surface: "grpc", method: call.getPath().slice(1) });
   if (!observer.active) return (error) => ended(statusOf(error));

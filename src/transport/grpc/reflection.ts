@@ -1,4 +1,10 @@
-import { create, fromBinary, toBinary, type DescFile, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  create,
+  fromBinary,
+  toBinary,
+  type DescFile,
+  type MessageInitShape,
+} from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { codeNumbers, type Code } from "../../errors.js";
 import * as v1 from "../../../gen/ts/grpc/reflection/v1/reflection_pb.js";
@@ -6,15 +12,27 @@ import * as v1alpha from "../../../gen/ts/grpc/reflection/v1alpha/reflection_pb.
 import { bindService, type BoundService } from "../../api/call/bound-service.js";
 import { createDescriptors, type Descriptors } from "./descriptors.js";
 
-type Answer = NonNullable<MessageInitShape<typeof v1.ServerReflectionResponseSchema>["messageResponse"]>;
+type Answer = NonNullable<
+  MessageInitShape<typeof v1.ServerReflectionResponseSchema>["messageResponse"]
+>;
 
 /**
  * Server reflection, v1 and v1alpha. It lists the services given and itself, and knows their files, what these
  * import, and the extra files (messages that are only ever packed in an Any). Options of others are kept.
  */
-export function reflectionServices(served: readonly BoundService[], extraFiles: readonly DescFile[] = []): BoundService[] {
-  const services = [...served.map((each) => each.service), v1.ServerReflection, v1alpha.ServerReflection];
-  const descriptors = createDescriptors([...services.map((service) => service.file), ...extraFiles]);
+export function reflectionServices(
+  served: readonly BoundService[],
+  extraFiles: readonly DescFile[] = [],
+): BoundService[] {
+  const services = [
+    ...served.map((each) => each.service),
+    v1.ServerReflection,
+    v1alpha.ServerReflection,
+  ];
+  const descriptors = createDescriptors([
+    ...services.map((service) => service.file),
+    ...extraFiles,
+  ]);
   const names = services.map((service) => service.typeName).toSorted();
 
   async function* answers(requests: AsyncIterable<v1.ServerReflectionRequest>) {
@@ -26,7 +44,10 @@ export function reflectionServices(served: readonly BoundService[], extraFiles: 
     }
   }
   const implementation: ServiceImpl<typeof v1.ServerReflection> = { serverReflectionInfo: answers };
-  return [bindService(v1.ServerReflection, implementation), bindService(v1alpha.ServerReflection, alpha(implementation))];
+  return [
+    bindService(v1.ServerReflection, implementation),
+    bindService(v1alpha.ServerReflection, alpha(implementation)),
+  ];
 }
 
 function answer(
@@ -39,24 +60,35 @@ function answer(
     if (!found) return failure("NOT_FOUND", `${what} is not known here.`);
     const all = descriptors.closure(found);
     const asked = all.at(-1)?.name;
-    const fileDescriptorProto = all.filter(({ name }) => name === asked || !sent.has(name)).map(({ name, bytes }) => (sent.add(name), bytes));
+    const fileDescriptorProto = all
+      .filter(({ name }) => name === asked || !sent.has(name))
+      .map(({ name, bytes }) => (sent.add(name), bytes));
     return { case: "fileDescriptorResponse", value: { fileDescriptorProto } };
   };
   switch (request.case) {
     case "listServices":
-      return { case: "listServicesResponse", value: { service: services.map((name) => ({ name })) } };
+      return {
+        case: "listServicesResponse",
+        value: { service: services.map((name) => ({ name })) },
+      };
     case "fileByFilename":
       return file(descriptors.byName(request.value), request.value);
     case "fileContainingSymbol":
       return file(descriptors.bySymbol(request.value), request.value);
     case "fileContainingExtension": {
       const { containingType, extensionNumber } = request.value;
-      return file(descriptors.byExtension(containingType, extensionNumber), `Extension ${extensionNumber} of ${containingType}`);
+      return file(
+        descriptors.byExtension(containingType, extensionNumber),
+        `Extension ${extensionNumber} of ${containingType}`,
+      );
     }
     case "allExtensionNumbersOfType": {
       const extensionNumber = descriptors.extensionNumbers(request.value);
       if (!extensionNumber) return failure("NOT_FOUND", `${request.value} is not known here.`);
-      return { case: "allExtensionNumbersResponse", value: { baseTypeName: request.value, extensionNumber } };
+      return {
+        case: "allExtensionNumbersResponse",
+        value: { baseTypeName: request.value, extensionNumber },
+      };
     }
     default:
       return failure("INVALID_ARGUMENT", "The request asks for nothing.");
@@ -68,12 +100,17 @@ function failure(code: Code, errorMessage: string): Answer {
 }
 
 /** v1alpha is v1 under another name, byte for byte. */
-function alpha(implementation: ServiceImpl<typeof v1.ServerReflection>): ServiceImpl<typeof v1alpha.ServerReflection> {
+function alpha(
+  implementation: ServiceImpl<typeof v1.ServerReflection>,
+): ServiceImpl<typeof v1alpha.ServerReflection> {
   return {
     async *serverReflectionInfo(requests, context) {
       async function* asV1() {
         for await (const request of requests) {
-          yield fromBinary(v1.ServerReflectionRequestSchema, toBinary(v1alpha.ServerReflectionRequestSchema, request));
+          yield fromBinary(
+            v1.ServerReflectionRequestSchema,
+            toBinary(v1alpha.ServerReflectionRequestSchema, request),
+          );
         }
       }
       for await (const answer of implementation.serverReflectionInfo(asV1(), context)) {

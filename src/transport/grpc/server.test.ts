@@ -1,6 +1,13 @@
 import * as http2 from "node:http2";
 import { create, createFileRegistry, fromBinary, toBinary, type Message } from "@bufbuild/protobuf";
-import { anyUnpack, file_google_protobuf_wrappers, FileDescriptorProtoSchema, FileDescriptorSetSchema, StringValueSchema, type StringValue } from "@bufbuild/protobuf/wkt";
+import {
+  anyUnpack,
+  file_google_protobuf_wrappers,
+  FileDescriptorProtoSchema,
+  FileDescriptorSetSchema,
+  StringValueSchema,
+  type StringValue,
+} from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
 import * as grpc from "@grpc/grpc-js";
 import { settled } from "../../../test/support/settled.js";
@@ -30,13 +37,21 @@ const file = create(FileDescriptorProtoSchema, {
     },
   ],
 });
-const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: [file_google_protobuf_wrappers.proto, file] }));
+const registry = createFileRegistry(
+  create(FileDescriptorSetSchema, { file: [file_google_protobuf_wrappers.proto, file] }),
+);
 const echo = registry.getService("test.Echo");
 if (!echo) throw new Error("the test's service is not there");
 
 const value = (message: Message) => (message as StringValue).value;
 const reply = (text: string) => ({ value: text });
-const seen = { finallyRan: 0, written: 0, aborted: [] as unknown[], internal: [] as unknown[], timeoutMs: undefined as number | undefined };
+const seen = {
+  finallyRan: 0,
+  written: 0,
+  aborted: [] as unknown[],
+  internal: [] as unknown[],
+  timeoutMs: undefined as number | undefined,
+};
 
 const service = bindService(echo, {
   async unary(request: Message, context: HandlerContext) {
@@ -44,17 +59,23 @@ const service = bindService(echo, {
     context.signal.addEventListener("abort", () => seen.aborted.push(context.signal.reason));
     context.responseHeader.set("x-header", context.requestHeader.get("x-who") ?? "nobody");
     context.responseTrailer.set("x-trailer", "t");
-    if (value(request) === "missing") throw new HostError("DOCUMENT_NOT_FOUND", "There is no such document.", { metadata: { link: "/a" } });
+    if (value(request) === "missing")
+      throw new HostError("DOCUMENT_NOT_FOUND", "There is no such document.", {
+        metadata: { link: "/a" },
+      });
     if (value(request) === "secret") throw new Error("the password is hunter2");
-    if (value(request) === "wait") await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+    if (value(request) === "wait")
+      await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
     return reply(value(request));
   },
   async *server(request: Message, context: HandlerContext) {
     try {
       for (let i = 0; ; i++) {
         if (value(request) === "three" && i === 3) return;
-        if (value(request) === "fail" && i === 2) throw new HostError("BACKUP_DAMAGED", "A segment is damaged.");
-        if (value(request) === "slow" && i > 0) await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+        if (value(request) === "fail" && i === 2)
+          throw new HostError("BACKUP_DAMAGED", "A segment is damaged.");
+        if (value(request) === "slow" && i > 0)
+          await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
         seen.written = i;
         if (value(request) === "huge") yield reply("x".repeat(20 * 1024 * 1024));
         yield reply(value(request) === "endless" ? "x".repeat(65536) : String(i));
@@ -75,14 +96,27 @@ const service = bindService(echo, {
   },
 } as never);
 
-const encode = (text: string) => Buffer.from(toBinary(StringValueSchema, create(StringValueSchema, { value: text })));
+const encode = (text: string) =>
+  Buffer.from(toBinary(StringValueSchema, create(StringValueSchema, { value: text })));
 const decode = (bytes: Buffer) => fromBinary(StringValueSchema, bytes).value;
 
 let server: GrpcServer;
 let client: grpc.Client;
 beforeEach(async () => {
-  Object.assign(seen, { finallyRan: 0, written: 0, aborted: [], internal: [], timeoutMs: undefined });
-  server = await startGrpcServer({ host: "127.0.0.1", port: 0, services: [service], health: createHealth([]), onInternalError: (error) => seen.internal.push(error) });
+  Object.assign(seen, {
+    finallyRan: 0,
+    written: 0,
+    aborted: [],
+    internal: [],
+    timeoutMs: undefined,
+  });
+  server = await startGrpcServer({
+    host: "127.0.0.1",
+    port: 0,
+    services: [service],
+    health: createHealth([]),
+    onInternalError: (error) => seen.internal.push(error),
+  });
   client = new grpc.Client(`127.0.0.1:${server.port}`, grpc.credentials.createInsecure());
 });
 afterEach(async () => {
@@ -93,17 +127,31 @@ afterEach(async () => {
 function unary(text: string | Buffer, options: grpc.CallOptions = {}) {
   return new Promise<string>((resolve, reject) => {
     const bytes = typeof text === "string" ? encode(text) : text;
-    client.makeUnaryRequest("/test.Echo/Unary", (b: Buffer) => b, decode, bytes, options, (error, answer) => (error ? reject(error) : resolve(answer ?? "")));
+    client.makeUnaryRequest(
+      "/test.Echo/Unary",
+      (b: Buffer) => b,
+      decode,
+      bytes,
+      options,
+      (error, answer) => (error ? reject(error) : resolve(answer ?? "")),
+    );
   });
 }
-const refusal = (promise: Promise<unknown>) => promise.then(() => { throw new Error("was not refused"); }, (error: grpc.ServiceError) => error);
+const refusal = (promise: Promise<unknown>) =>
+  promise.then(
+    () => {
+      throw new Error("was not refused");
+    },
+    (error: grpc.ServiceError) => error,
+  );
 async function collect(stream: AsyncIterable<string>) {
   const all: string[] = [];
   for await (const item of stream) all.push(item);
   return all;
 }
 const until = async (condition: () => boolean) => {
-  for (let i = 0; i < 2000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 2000 && !condition(); i++)
+    await new Promise((resolve) => setTimeout(resolve, 10));
   expect(condition()).toBe(true);
 };
 function errorInfo(error: grpc.ServiceError) {
@@ -118,7 +166,14 @@ test("answers one message with one, headers and trailers too", async () => {
   const headers: grpc.Metadata[] = [];
   const trailers: grpc.Metadata[] = [];
   const answer = await new Promise<string | undefined>((resolve, reject) => {
-    const call = client.makeUnaryRequest("/test.Echo/Unary", (b: Buffer) => b, decode, encode("hello"), metadata, (error, text) => (error ? reject(error) : resolve(text)));
+    const call = client.makeUnaryRequest(
+      "/test.Echo/Unary",
+      (b: Buffer) => b,
+      decode,
+      encode("hello"),
+      metadata,
+      (error, text) => (error ? reject(error) : resolve(text)),
+    );
     call.on("metadata", (md) => headers.push(md));
     call.on("status", (status) => trailers.push(status.metadata));
   });
@@ -129,12 +184,19 @@ test("answers one message with one, headers and trailers too", async () => {
 });
 
 test("streams answers and ends", async () => {
-  expect(await collect(client.makeServerStreamRequest("/test.Echo/Server", encode, decode, "three"))).toEqual(["0", "1", "2"]);
+  expect(
+    await collect(client.makeServerStreamRequest("/test.Echo/Server", encode, decode, "three")),
+  ).toEqual(["0", "1", "2"]);
 });
 
 test("takes a stream of requests", async () => {
   const answer = await new Promise((resolve, reject) => {
-    const call = client.makeClientStreamRequest("/test.Echo/Client", encode, decode, (error, text) => (error ? reject(error) : resolve(text)));
+    const call = client.makeClientStreamRequest(
+      "/test.Echo/Client",
+      encode,
+      decode,
+      (error, text) => (error ? reject(error) : resolve(text)),
+    );
     for (const text of ["a", "b", "c"]) call.write(text);
     call.end();
   });
@@ -153,7 +215,11 @@ test("an error of the host arrives with code, message and reason", async () => {
   const error = await refusal(unary("missing"));
   expect(error.code).toBe(grpc.status.NOT_FOUND);
   expect(error.details).toBe("There is no such document.");
-  expect(errorInfo(error)).toMatchObject({ reason: "DOCUMENT_NOT_FOUND", domain: "holdfast", metadata: { link: "/a" } });
+  expect(errorInfo(error)).toMatchObject({
+    reason: "DOCUMENT_NOT_FOUND",
+    domain: "holdfast",
+    metadata: { link: "/a" },
+  });
   expect(seen.internal).toEqual([]);
 });
 
@@ -171,9 +237,13 @@ test("bytes that are no message are INVALID_ARGUMENT", async () => {
 });
 
 test("a method left out is UNIMPLEMENTED", async () => {
-  const error = await refusal(new Promise((resolve, reject) => {
-    client.makeUnaryRequest("/test.Echo/Missing", encode, decode, "x", (failure, text) => (failure ? reject(failure) : resolve(text)));
-  }));
+  const error = await refusal(
+    new Promise((resolve, reject) => {
+      client.makeUnaryRequest("/test.Echo/Missing", encode, decode, "x", (failure, text) =>
+        failure ? reject(failure) : resolve(text),
+      );
+    }),
+  );
   expect(error.code).toBe(grpc.status.UNIMPLEMENTED);
   expect(errorInfo(error)?.reason).toBe("NOT_SUPPORTED");
 });
@@ -181,7 +251,9 @@ test("a method left out is UNIMPLEMENTED", async () => {
 test("an error in the middle of a stream comes after the messages before it", async () => {
   const got: string[] = [];
   const call = client.makeServerStreamRequest("/test.Echo/Server", encode, decode, "fail");
-  const error = await new Promise<grpc.ServiceError>((resolve) => call.on("data", (text: string) => got.push(text)).on("error", resolve));
+  const error = await new Promise<grpc.ServiceError>((resolve) =>
+    call.on("data", (text: string) => got.push(text)).on("error", resolve),
+  );
   expect(got).toEqual(["0", "1"]);
   expect(error.code).toBe(grpc.status.DATA_LOSS);
 });
@@ -205,7 +277,12 @@ test("a client that leaves aborts the handler's signal and runs its finally", as
 test("a client that does not read stops the handler from going on", async () => {
   // By bare HTTP/2: the client of grpc-js reads on without being asked to.
   const session = http2.connect(`http://127.0.0.1:${server.port}`);
-  const call = session.request({ ":method": "POST", ":path": "/test.Echo/Server", "content-type": "application/grpc", te: "trailers" });
+  const call = session.request({
+    ":method": "POST",
+    ":path": "/test.Echo/Server",
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
   const request = encode("endless");
   call.end(Buffer.concat([Buffer.from([0, 0, 0, 0, request.length]), request]));
   await until(() => seen.written > 5);
@@ -216,7 +293,9 @@ test("a client that does not read stops the handler from going on", async () => 
 });
 
 test("an answer over the limit is refused, in a stream too", async () => {
-  const stream = collect(client.makeServerStreamRequest("/test.Echo/Server", encode, decode, "huge"));
+  const stream = collect(
+    client.makeServerStreamRequest("/test.Echo/Server", encode, decode, "huge"),
+  );
   expect((await refusal(stream)).code).toBe(grpc.status.RESOURCE_EXHAUSTED);
   await until(() => seen.finallyRan === 1);
 });
@@ -228,7 +307,9 @@ test("a message over the limit is refused", async () => {
 
 test("a message of 16 MiB passes both ways", async () => {
   client.close();
-  client = new grpc.Client(`127.0.0.1:${server.port}`, grpc.credentials.createInsecure(), { "grpc.max_receive_message_length": 20 * 1024 * 1024 });
+  client = new grpc.Client(`127.0.0.1:${server.port}`, grpc.credentials.createInsecure(), {
+    "grpc.max_receive_message_length": 20 * 1024 * 1024,
+  });
   expect((await unary("x".repeat(16 * 1024 * 1024))).length).toBe(16 * 1024 * 1024);
 });
 
@@ -243,7 +324,15 @@ test("closing lets a call finish within the grace and tells the others why", asy
 });
 
 test("a port that is taken is a configuration error", async () => {
-  await expect(startGrpcServer({ host: "127.0.0.1", port: server.port, services: [], health: createHealth([]), onInternalError: () => undefined })).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID" });
+  await expect(
+    startGrpcServer({
+      host: "127.0.0.1",
+      port: server.port,
+      services: [],
+      health: createHealth([]),
+      onInternalError: () => undefined,
+    }),
+  ).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID" });
 });
 
 test("authorization is asked before anything else, with the bearer token", async () => {
@@ -266,9 +355,14 @@ test("authorization is asked before anything else, with the bearer token", async
   const metadata = new grpc.Metadata();
   metadata.set("authorization", "Bearer good");
   const answer = await new Promise((resolve, reject) => {
-    client.makeUnaryRequest("/test.Echo/Unary", encode, decode, "hello", metadata, (error, text) => (error ? reject(error) : resolve(text)));
+    client.makeUnaryRequest("/test.Echo/Unary", encode, decode, "hello", metadata, (error, text) =>
+      error ? reject(error) : resolve(text),
+    );
   });
   expect(answer).toBe("hello");
-  expect(asked).toEqual([["test.Echo/Unary", undefined], ["test.Echo/Unary", "good"]]);
+  expect(asked).toEqual([
+    ["test.Echo/Unary", undefined],
+    ["test.Echo/Unary", "good"],
+  ]);
   await guarded.close(0);
 });

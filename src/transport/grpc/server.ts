@@ -1,5 +1,9 @@
 import type { DescFile } from "@bufbuild/protobuf";
-import { createServer as createListener, type AddressInfo, type Server as Listener } from "node:net";
+import {
+  createServer as createListener,
+  type AddressInfo,
+  type Server as Listener,
+} from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Server, type ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { HostError } from "../../errors.js";
@@ -60,7 +64,11 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const admission = options.admission ?? openAdmission();
   const connections = connectionsOf(admission);
   const guard = createGuard({
-    methods: new Map(services.flatMap(({ service }) => service.methods.map((method) => [`/${service.typeName}/${method.name}`, method]))),
+    methods: new Map(
+      services.flatMap(({ service }) =>
+        service.methods.map((method) => [`/${service.typeName}/${method.name}`, method]),
+      ),
+    ),
     authorize: options.authorize,
     admission,
     connections,
@@ -77,7 +85,12 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   });
   const callOptions: CallOptions = {
     // The guard authorizes, before a message is read.
-    interceptors: checkInterceptors({ share: options.share, audit: options.audit, indexes: options.indexes, ...(options.validate && { validate: options.validate }) }),
+    interceptors: checkInterceptors({
+      share: options.share,
+      audit: options.audit,
+      indexes: options.indexes,
+      ...(options.validate && { validate: options.validate }),
+    }),
     onInternalError: options.onInternalError,
     idleMs: options.idleMs ?? limits.streamIdleMs,
     running: new Set(),
@@ -104,7 +117,12 @@ function addService(server: Server, { service, methods }: BoundService, options:
 }
 
 /** A listener of our own, so that connections are counted before grpc-js knows of them. */
-function listen(server: Server, connections: Connections, credentials: ServerCredentials, { host, port }: GrpcServerOptions): Promise<Listener> {
+function listen(
+  server: Server,
+  connections: Connections,
+  credentials: ServerCredentials,
+  { host, port }: GrpcServerOptions,
+): Promise<Listener> {
   const { injectConnection } = server.createConnectionInjector(credentials);
   const listener = createListener((socket) => {
     connections.add(socket);
@@ -115,25 +133,43 @@ function listen(server: Server, connections: Connections, credentials: ServerCre
       server.forceShutdown();
       connections.stop();
       const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-      reject(new HostError("CONFIGURATION_INVALID", `gRPC cannot listen on ${address}: ${cause.message}. Choose another port or address.`, { cause }));
+      reject(
+        new HostError(
+          "CONFIGURATION_INVALID",
+          `gRPC cannot listen on ${address}: ${cause.message}. Choose another port or address.`,
+          { cause },
+        ),
+      );
     });
     listener.listen(port, host, () => resolve(listener));
   });
 }
 
-async function close(server: Server, health: HealthRegistry, running: CallOptions["running"], graceMs: number): Promise<void> {
+async function close(
+  server: Server,
+  health: HealthRegistry,
+  running: CallOptions["running"],
+  graceMs: number,
+): Promise<void> {
   health.close();
   let ended = false;
-  const end = new Promise<void>((resolve) => server.tryShutdown(() => resolve())).then(() => void (ended = true));
+  const end = new Promise<void>((resolve) => server.tryShutdown(() => resolve())).then(
+    () => void (ended = true),
+  );
   // A client that went without a word never closes its connection: where no call runs, it is not waited for.
   const stepMs = 50;
   let quietMs = 0;
-  for (let waitedMs = 0; !ended && waitedMs < graceMs && quietMs < limits.quietConnectionMs; waitedMs += stepMs) {
+  for (
+    let waitedMs = 0;
+    !ended && waitedMs < graceMs && quietMs < limits.quietConnectionMs;
+    waitedMs += stepMs
+  ) {
     await Promise.race([end, sleep(stepMs)]);
     quietMs = running.size === 0 ? quietMs + stepMs : 0;
   }
   if (ended) return;
-  for (const call of running) call.abort(new HostError("SHUTTING_DOWN", "The host is stopping; try again once it is back."));
+  for (const call of running)
+    call.abort(new HostError("SHUTTING_DOWN", "The host is stopping; try again once it is back."));
   // The aborted calls get a moment to send their error before the connections go.
   if (running.size > 0) await Promise.race([end, sleep(Math.min(1000, graceMs))]);
   server.forceShutdown();

@@ -12,7 +12,13 @@ type Sink = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Bu
  * STREAM_IDLE when the client has taken nothing for idleMs; leaving the loop runs the `finally` of the handler that makes
  * the messages.
  */
-export async function writeMessages(call: Sink, schema: DescMessage, messages: AsyncIterable<Message>, context: CallContext, idleMs: number) {
+export async function writeMessages(
+  call: Sink,
+  schema: DescMessage,
+  messages: AsyncIterable<Message>,
+  context: CallContext,
+  idleMs: number,
+) {
   let begun = false;
   const begin = () => {
     if (!begun) call.sendMetadata(context.responseMetadata());
@@ -29,7 +35,11 @@ export async function writeMessages(call: Sink, schema: DescMessage, messages: A
 }
 
 /** grpc-js counts waiting messages, not their bytes: of large ones it would hold too much. */
-function boundedSender(call: Sink, signal: AbortSignal, idleMs: number): (bytes: Buffer) => Promise<void> | void {
+function boundedSender(
+  call: Sink,
+  signal: AbortSignal,
+  idleMs: number,
+): (bytes: Buffer) => Promise<void> | void {
   let waitingBytes = 0;
   let onTaken = () => {};
 
@@ -43,7 +53,18 @@ function boundedSender(call: Sink, signal: AbortSignal, idleMs: number): (bytes:
       };
       const abort = () => settle(resolve);
       // One who reads nothing would hold for ever what the messages are made of.
-      const timer = setTimeout(() => settle(() => reject(new HostError("STREAM_IDLE", `Nothing was taken for ${idleMs / 1000} s, so the stream was ended.`))), idleMs);
+      const timer = setTimeout(
+        () =>
+          settle(() =>
+            reject(
+              new HostError(
+                "STREAM_IDLE",
+                `Nothing was taken for ${idleMs / 1000} s, so the stream was ended.`,
+              ),
+            ),
+          ),
+        idleMs,
+      );
       onTaken = () => (waitingBytes > limits.streamBufferBytes ? timer.refresh() : settle(resolve));
       signal.addEventListener("abort", abort);
       // The call may have ended before: no event would come any more.

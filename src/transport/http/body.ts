@@ -9,7 +9,8 @@ import { holdOf } from "./held-bytes.js";
  */
 export function readText(request: IncomingMessage, limitBytes: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const tooLarge = () => new HostError("BODY_TOO_LARGE", `The request's body is larger than ${limitBytes} bytes.`);
+    const tooLarge = () =>
+      new HostError("BODY_TOO_LARGE", `The request's body is larger than ${limitBytes} bytes.`);
     const declared = request.headers["content-length"];
     if (declared !== undefined && Number(declared) > limitBytes) {
       reject(tooLarge());
@@ -46,16 +47,32 @@ export function readText(request: IncomingMessage, limitBytes: number): Promise<
     });
     // Also after a complete one; then there is nothing left to reject. An aborted request is closed without an end.
     request.on("close", () => {
-      if (!request.complete) reject(new HostError("OPERATION_CANCELLED", "The client left before its request was complete."));
+      if (!request.complete)
+        reject(
+          new HostError("OPERATION_CANCELLED", "The client left before its request was complete."),
+        );
     });
   });
 }
 
 /** The body as it comes; OPERATION_CANCELLED when the client leaves in the middle, the signal's reason when that aborts, STREAM_IDLE when nothing comes for so long. */
-export async function* bodyChunks(request: IncomingMessage, idleMs: number, signal: AbortSignal): AsyncGenerator<Buffer> {
+export async function* bodyChunks(
+  request: IncomingMessage,
+  idleMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
   const stop = () => request.destroy(HostError.from(signal.reason));
   signal.addEventListener("abort", stop, { once: true });
-  const timer = setTimeout(() => request.destroy(new HostError("STREAM_IDLE", `Nothing came for ${idleMs / 1000} s, so the request was ended.`)), idleMs);
+  const timer = setTimeout(
+    () =>
+      request.destroy(
+        new HostError(
+          "STREAM_IDLE",
+          `Nothing came for ${idleMs / 1000} s, so the request was ended.`,
+        ),
+      ),
+    idleMs,
+  );
   try {
     for await (const chunk of request as AsyncIterable<Buffer>) {
       yield chunk;
@@ -64,7 +81,9 @@ export async function* bodyChunks(request: IncomingMessage, idleMs: number, sign
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof HostError) throw error;
-    throw new HostError("OPERATION_CANCELLED", "The client left before its request was complete.", { cause: error });
+    throw new HostError("OPERATION_CANCELLED", "The client left before its request was complete.", {
+      cause: error,
+    });
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);

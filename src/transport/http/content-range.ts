@@ -20,7 +20,11 @@ export function rangeOf(header: string | undefined, sizeBytes: number): ByteRang
   const last = suffix || to === "" ? sizeBytes - 1 : Math.min(Number(to), sizeBytes - 1);
   if (!suffix && to !== "" && Number(to) < first) return undefined;
   if (first > last) {
-    throw new HostError("RANGE_NOT_SATISFIABLE", `There are ${sizeBytes} bytes; the range ${header} is not in it.`, { metadata: { sizeBytes: String(sizeBytes) } });
+    throw new HostError(
+      "RANGE_NOT_SATISFIABLE",
+      `There are ${sizeBytes} bytes; the range ${header} is not in it.`,
+      { metadata: { sizeBytes: String(sizeBytes) } },
+    );
   }
   return { first, last };
 }
@@ -36,10 +40,20 @@ export function sentRangeOf(header: string | undefined): SentRange | undefined {
   const total = size === undefined ? undefined : Number(size);
   const known = total === undefined ? {} : { total };
   if (match && first === undefined) return known;
-  if (match && first !== undefined && last !== undefined && Number(first) <= Number(last) && (total === undefined || Number(last) < total)) {
+  if (
+    match &&
+    first !== undefined &&
+    last !== undefined &&
+    Number(first) <= Number(last) &&
+    (total === undefined || Number(last) < total)
+  ) {
     return { first: Number(first), last: Number(last), ...known };
   }
-  throw new HostError("REQUEST_INVALID", `Content-Range ${JSON.stringify(header.slice(0, 100))} is none; write bytes FIRST-LAST/TOTAL, the last byte counted in.`, {
-    metadata: { field: "content-range" },
-  });
+  throw new HostError(
+    "REQUEST_INVALID",
+    `Content-Range ${JSON.stringify(header.slice(0, 100))} is none; write bytes FIRST-LAST/TOTAL, the last byte counted in.`,
+    {
+      metadata: { field: "content-range" },
+    },
+  );
 }

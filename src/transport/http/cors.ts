@@ -5,8 +5,34 @@ import { noSniff } from "./respond.js";
 import type { HttpHandler } from "./server.js";
 
 const methods = [...new Set([...cors.allowedMethods, "HEAD", "PUT", "PATCH", "DELETE"])].join(", ");
-const requestHeaders = [...new Set([...cors.allowedHeaders, "Authorization", "If-Match", "X-Requested-With", "If-None-Match", "If-Range", "Range", "Content-Range", "Prefer", "Repr-Digest"])].join(", ");
-const exposedHeaders = [...new Set([...cors.exposedHeaders, "ETag", "Retry-After", "Allow", "WWW-Authenticate", "Location", "Preference-Applied", "Content-Range", "Accept-Ranges", "Repr-Digest"])].join(", ");
+const requestHeaders = [
+  ...new Set([
+    ...cors.allowedHeaders,
+    "Authorization",
+    "If-Match",
+    "X-Requested-With",
+    "If-None-Match",
+    "If-Range",
+    "Range",
+    "Content-Range",
+    "Prefer",
+    "Repr-Digest",
+  ]),
+].join(", ");
+const exposedHeaders = [
+  ...new Set([
+    ...cors.exposedHeaders,
+    "ETag",
+    "Retry-After",
+    "Allow",
+    "WWW-Authenticate",
+    "Location",
+    "Preference-Applied",
+    "Content-Range",
+    "Accept-Ranges",
+    "Repr-Digest",
+  ]),
+].join(", ");
 
 const paths = /^\/(?:v1(?:[/?]|$)|(?:holdfast|google|grpc)\.)/;
 
@@ -33,12 +59,23 @@ export function createCors(origins: readonly string[]): HttpHandler {
       if (allowed) response.setHeader("access-control-expose-headers", exposedHeaders);
       return false;
     }
-    const permission = ["access-control-allow-methods", methods, "access-control-allow-headers", requestHeaders, "access-control-max-age", String(limits.preflightSeconds)];
+    const permission = [
+      "access-control-allow-methods",
+      methods,
+      "access-control-allow-headers",
+      requestHeaders,
+      "access-control-max-age",
+      String(limits.preflightSeconds),
+    ];
     response.writeHead(204, allowed ? [...permission, ...noSniff] : [...noSniff]).end();
     return true;
   };
 }
 
 function isPreflight({ method, headers }: IncomingMessage): boolean {
-  return method === "OPTIONS" && headers.origin !== undefined && headers["access-control-request-method"] !== undefined;
+  return (
+    method === "OPTIONS" &&
+    headers.origin !== undefined &&
+    headers["access-control-request-method"] !== undefined
+  );
 }

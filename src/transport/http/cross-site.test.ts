@@ -5,9 +5,17 @@ const own = "http://localhost:8000";
 const json = "application/json";
 
 /** What becomes of a request: undefined where it is let through. */
-function reasonFor(method: string, headers: IncomingHttpHeaders, { url = "/v1/host", cors = [] as string[] } = {}): string | undefined {
+function reasonFor(
+  method: string,
+  headers: IncomingHttpHeaders,
+  { url = "/v1/host", cors = [] as string[] } = {},
+): string | undefined {
   try {
-    createCrossSiteCheck(cors)({ method, url, headers: { host: "localhost:8000", ...headers } } as IncomingMessage);
+    createCrossSiteCheck(cors)({
+      method,
+      url,
+      headers: { host: "localhost:8000", ...headers },
+    } as IncomingMessage);
     return undefined;
   } catch (thrown) {
     return (thrown as { reason: string }).reason;
@@ -21,11 +29,15 @@ test.each<[string, IncomingHttpHeaders]>([
   ["no origin, cross-site", { "sec-fetch-site": "cross-site", "content-type": json }],
   ["no origin, same site", { "sec-fetch-site": "same-site", "content-type": json }],
 ])("refuses every method with %s", (_, headers) => {
-  for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]) expect([method, reasonFor(method, headers)]).toEqual([method, "CROSS_SITE_REFUSED"]);
+  for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+    expect([method, reasonFor(method, headers)]).toEqual([method, "CROSS_SITE_REFUSED"]);
 });
 
 test("lets the host's own pages in, also behind a proxy that ends TLS, and what a user typed", () => {
-  for (const origin of [own, "https://localhost:8000"]) expect(reasonFor("POST", { origin, "sec-fetch-site": "same-origin", "content-type": json })).toBeUndefined();
+  for (const origin of [own, "https://localhost:8000"])
+    expect(
+      reasonFor("POST", { origin, "sec-fetch-site": "same-origin", "content-type": json }),
+    ).toBeUndefined();
   expect(reasonFor("GET", { "sec-fetch-site": "none" })).toBeUndefined();
 });
 
@@ -33,23 +45,33 @@ test("lets pages of a configured origin ask /v1 and Connect, and not the Xenon d
   const origin = "https://console.example";
   const headers = { origin, "sec-fetch-site": "cross-site", "content-type": json };
   for (const url of ["/v1/restores:undo", "/holdfast.document.v1.DocumentService/CreateDocument"]) {
-    for (const cors of [[origin], ["*"]]) expect(reasonFor("POST", headers, { url, cors })).toBeUndefined();
+    for (const cors of [[origin], ["*"]])
+      expect(reasonFor("POST", headers, { url, cors })).toBeUndefined();
   }
-  expect(reasonFor("POST", headers, { url: "/core/examples", cors: [origin] })).toBe("CROSS_SITE_REFUSED");
-  expect(reasonFor("POST", { ...headers, origin: "https://evil.example" }, { cors: [origin] })).toBe("CROSS_SITE_REFUSED");
+  expect(reasonFor("POST", headers, { url: "/core/examples", cors: [origin] })).toBe(
+    "CROSS_SITE_REFUSED",
+  );
+  expect(
+    reasonFor("POST", { ...headers, origin: "https://evil.example" }, { cors: [origin] }),
+  ).toBe("CROSS_SITE_REFUSED");
 });
 
-test.each(["", "text/plain", "text/plain;charset=UTF-8", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", " Text/Plain"])(
-  "refuses a POST of type %j, which needs no preflight",
-  (type) => {
-    expect(reasonFor("POST", { "content-type": type })).toBe("REQUEST_INVALID");
-    expect(reasonFor("POST", { "content-type": type, "x-requested-with": "curl" })).toBeUndefined();
-    expect(reasonFor("POST", { "content-type": type, authorization: "Bearer t" })).toBeUndefined();
-  },
-);
+test.each([
+  "",
+  "text/plain",
+  "text/plain;charset=UTF-8",
+  "application/x-www-form-urlencoded",
+  "multipart/form-data; boundary=x",
+  " Text/Plain",
+])("refuses a POST of type %j, which needs no preflight", (type) => {
+  expect(reasonFor("POST", { "content-type": type })).toBe("REQUEST_INVALID");
+  expect(reasonFor("POST", { "content-type": type, "x-requested-with": "curl" })).toBeUndefined();
+  expect(reasonFor("POST", { "content-type": type, authorization: "Bearer t" })).toBeUndefined();
+});
 
 test("asks no content type of other methods, which need a preflight anyway, and leaves OPTIONS alone", () => {
-  for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE"]) expect(reasonFor(method, {})).toBeUndefined();
+  for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE"])
+    expect(reasonFor(method, {})).toBeUndefined();
   expect(reasonFor("POST", {})).toBe("REQUEST_INVALID");
   expect(reasonFor("OPTIONS", { origin: "https://evil.example" })).toBeUndefined();
 });

@@ -6,7 +6,8 @@ import { mayBeAskedByPages } from "./cors.js";
 export type CrossSiteCheck = (request: IncomingMessage) => void;
 
 /** Content types that a browser sends across sites without a preflight (Fetch standard, CORS-safelisted). */
-const simpleType = /^\s*(?:application\/x-www-form-urlencoded|multipart\/form-data|text\/plain)\s*(?:;|$)/i;
+const simpleType =
+  /^\s*(?:application\/x-www-form-urlencoded|multipart\/form-data|text\/plain)\s*(?:;|$)/i;
 
 /**
  * Refuses requests of foreign pages with CROSS_SITE_REFUSED: those with an Origin that is neither this host's own nor one of
@@ -22,15 +23,27 @@ export function createCrossSiteCheck(corsOrigins: readonly string[]): CrossSiteC
     if (method === "OPTIONS") return;
     const { origin } = headers;
     const site = headers["sec-fetch-site"];
-    const invited = origin !== undefined && (any || known.has(origin)) && mayBeAskedByPages(request.url ?? "");
-    if (!invited && (isForeign(origin, headers.host) || (site !== undefined && site !== "same-origin" && site !== "none"))) {
+    const invited =
+      origin !== undefined && (any || known.has(origin)) && mayBeAskedByPages(request.url ?? "");
+    if (
+      !invited &&
+      (isForeign(origin, headers.host) ||
+        (site !== undefined && site !== "same-origin" && site !== "none"))
+    ) {
       const from = origin === undefined ? "another site" : JSON.stringify(origin.slice(0, 200));
-      throw new HostError("CROSS_SITE_REFUSED", `Pages of ${from} may not send requests to this host. To allow an origin for /v1 and Connect, start the host with --cors-origin.`);
+      throw new HostError(
+        "CROSS_SITE_REFUSED",
+        `Pages of ${from} may not send requests to this host. To allow an origin for /v1 and Connect, start the host with --cors-origin.`,
+      );
     }
     if (method === "POST" && !forcesPreflight(request)) {
-      throw new HostError("REQUEST_INVALID", "A POST needs the header Content-Type: application/json, also without a body, or X-Requested-With: without one, any web page could make a browser send it.", {
-        metadata: { field: "content-type" },
-      });
+      throw new HostError(
+        "REQUEST_INVALID",
+        "A POST needs the header Content-Type: application/json, also without a body, or X-Requested-With: without one, any web page could make a browser send it.",
+        {
+          metadata: { field: "content-type" },
+        },
+      );
     }
   };
 }

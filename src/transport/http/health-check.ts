@@ -13,9 +13,13 @@ export function createHealthCheck({ serves }: Pick<HealthRegistry, "serves">): H
   return async (request, response) => {
     const [path, query = ""] = (request.url ?? "").split("?", 2);
     if (path !== healthPath) return false;
-    if (request.method !== "GET" && request.method !== "HEAD") throw new HostError("METHOD_NOT_ALLOWED", `${healthPath} takes GET, not ${request.method}.`, { metadata: { allow: "GET" } });
+    if (request.method !== "GET" && request.method !== "HEAD")
+      throw new HostError("METHOD_NOT_ALLOWED", `${healthPath} takes GET, not ${request.method}.`, {
+        metadata: { allow: "GET" },
+      });
     const serving = serves(new URLSearchParams(query).get("service") ?? "");
-    const [status, text] = serving === undefined ? [404, "UNKNOWN"] : serving ? [200, "SERVING"] : [503, "NOT_SERVING"];
+    const [status, text] =
+      serving === undefined ? [404, "UNKNOWN"] : serving ? [200, "SERVING"] : [503, "NOT_SERVING"];
     sendText(response, status, "text/plain; charset=utf-8", `${text}\n`);
     return true;
   };

@@ -11,31 +11,48 @@ import { readText } from "./body.js";
 import { sendJson } from "./respond.js";
 import { createHttpServer } from "./server.js";
 
-const shares = createShares({ total: 250_000, perClient: 150_000 }, () => new HostError("OVERLOADED", "It is too much."));
+const shares = createShares(
+  { total: 250_000, perClient: 150_000 },
+  () => new HostError("OVERLOADED", "It is too much."),
+);
 const server = createHttpServer({
   host: "127.0.0.1",
   port: 0,
   hostNames: hostNames("127.0.0.1"),
-  admission: { ...openAdmission(), identify: (token = "") => ({ key: token, authenticated: true, admin: false }), shares: { ...createRequestShares(), bytes: shares } },
-  handlers: [async (request, response) => {
-    const text = await readText(request, 1_000_000);
-    sendJson(response, 200, String(text.length));
-    return true;
-  }],
+  admission: {
+    ...openAdmission(),
+    identify: (token = "") => ({ key: token, authenticated: true, admin: false }),
+    shares: { ...createRequestShares(), bytes: shares },
+  },
+  handlers: [
+    async (request, response) => {
+      const text = await readText(request, 1_000_000);
+      sendJson(response, 200, String(text.length));
+      return true;
+    },
+  ],
   sendError,
 });
 let port: number;
 beforeAll(async () => ({ port } = await server.open()));
 afterAll(() => server.close(0));
 
-function put(client: string, declared: number, sent: number): Promise<{ socket: Socket; answer: () => string }> {
+function put(
+  client: string,
+  declared: number,
+  sent: number,
+): Promise<{ socket: Socket; answer: () => string }> {
   return new Promise((resolve) => {
     let text = "";
     const socket = connect(port, "127.0.0.1", () => {
-      socket.write(`PUT / HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${client}\r\ncontent-length: ${declared}\r\n\r\n${"x".repeat(sent)}`);
+      socket.write(
+        `PUT / HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${client}\r\ncontent-length: ${declared}\r\n\r\n${"x".repeat(sent)}`,
+      );
       resolve({ socket, answer: () => text });
     });
-    socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1"))).on("error", () => undefined);
+    socket
+      .on("data", (chunk: Buffer) => (text += chunk.toString("latin1")))
+      .on("error", () => undefined);
   });
 }
 
@@ -43,7 +60,9 @@ test("bodies that never finish hold no more than their client's share, and give 
   const first = await put("a", 200_000, 100_000);
   await until(() => shares.taken() === 100_000);
   const second = await put("a", 200_000, 100_000);
-  await until(() => second.answer().startsWith("HTTP/1.1 503") && second.answer().includes("retry-after"));
+  await until(
+    () => second.answer().startsWith("HTTP/1.1 503") && second.answer().includes("retry-after"),
+  );
   expect(shares.taken()).toBe(100_000);
   // Another client is not held up, and is done with when it is answered.
   const other = await put("b", 50_000, 50_000);

@@ -16,7 +16,12 @@ export const metricsPath = "/metrics";
 export function createMetricsHandler({ exposition, access }: MetricsHandlerOptions): HttpHandler {
   return async (request, response) => {
     if (request.url !== metricsPath && !request.url?.startsWith(`${metricsPath}?`)) return false;
-    if (request.method !== "GET" && request.method !== "HEAD") throw new HostError("METHOD_NOT_ALLOWED", `${metricsPath} takes GET, not ${request.method}.`, { metadata: { allow: "GET" } });
+    if (request.method !== "GET" && request.method !== "HEAD")
+      throw new HostError(
+        "METHOD_NOT_ALLOWED",
+        `${metricsPath} takes GET, not ${request.method}.`,
+        { metadata: { allow: "GET" } },
+      );
     access?.requireRole(callerOf(request, "other"), "GET /metrics", "read");
     const { contentType, text } = await exposition();
     sendText(response, 200, contentType, text);

@@ -3,7 +3,11 @@ import { shownQuery, withoutSecrets } from "../../security/secrets.js";
 import type { RequestObserver } from "../../service/host/requests.js";
 
 /** Tells the observer of a request once its answer is over. */
-export function observe(observer: RequestObserver, request: IncomingMessage, response: ServerResponse): void {
+export function observe(
+  observer: RequestObserver,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const beginMicros = Date.now() * 1000;
   const begun = performance.now();
   // Of a connection that is gone the addresses are gone too.

@@ -12,10 +12,20 @@ export interface Preference {
 /** Undefined: the client says nothing of it. */
 export function preferenceOf(request: IncomingMessage): Preference | undefined {
   const header = request.headers["prefer"];
-  const preferences = (Array.isArray(header) ? header.join(",") : (header ?? "")).split(",").map((one) => one.trim().toLowerCase());
-  const seconds = preferences.map((one) => /^wait\s*=\s*"?(\d{1,6})"?$/.exec(one)?.[1]).find((one) => one !== undefined);
-  if (seconds !== undefined) return { waitMs: Math.min(Number(seconds) * 1000, limits.operationWaitMs), applied: `wait=${seconds}` };
-  return preferences.includes("respond-async") ? { waitMs: 0, applied: "respond-async" } : undefined;
+  const preferences = (Array.isArray(header) ? header.join(",") : (header ?? ""))
+    .split(",")
+    .map((one) => one.trim().toLowerCase());
+  const seconds = preferences
+    .map((one) => /^wait\s*=\s*"?(\d{1,6})"?$/.exec(one)?.[1])
+    .find((one) => one !== undefined);
+  if (seconds !== undefined)
+    return {
+      waitMs: Math.min(Number(seconds) * 1000, limits.operationWaitMs),
+      applied: `wait=${seconds}`,
+    };
+  return preferences.includes("respond-async")
+    ? { waitMs: 0, applied: "respond-async" }
+    : undefined;
 }
 
 /** The headers of an answer to work that goes on: names and values in turn. */

@@ -7,19 +7,42 @@ import { limits } from "../../limits.js";
 export const noSniff = ["x-content-type-options", "nosniff"] as const;
 
 /** The headers every answer has, in the order that clients of the older host know; no date and no server name. */
-export function jsonHeaders(response: ServerResponse, length: number | undefined, extra: readonly string[] = []): string[] {
-  const framing = length === undefined ? ["transfer-encoding", "chunked"] : ["content-length", String(length)];
-  return ["content-type", "application/json", ...framing, "connection", response.shouldKeepAlive ? "keep-alive" : "close", ...noSniff, ...extra];
+export function jsonHeaders(
+  response: ServerResponse,
+  length: number | undefined,
+  extra: readonly string[] = [],
+): string[] {
+  const framing =
+    length === undefined ? ["transfer-encoding", "chunked"] : ["content-length", String(length)];
+  return [
+    "content-type",
+    "application/json",
+    ...framing,
+    "connection",
+    response.shouldKeepAlive ? "keep-alive" : "close",
+    ...noSniff,
+    ...extra,
+  ];
 }
 
 /** Sends a whole JSON answer; an empty text has a content type too. */
-export function sendJson(response: ServerResponse, status: number, text: string, extra?: readonly string[]): void {
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  extra?: readonly string[],
+): void {
   response.writeHead(status, jsonHeaders(response, Buffer.byteLength(text), extra));
   response.end(text);
 }
 
 /** The same; a long text is encoded in turns of the event loop. */
-export async function sendLongJson(response: ServerResponse, status: number, text: string, extra?: readonly string[]): Promise<void> {
+export async function sendLongJson(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  extra?: readonly string[],
+): Promise<void> {
   if (text.length <= limits.decodeTurnBytes) {
     sendJson(response, status, text, extra);
     return;
@@ -28,16 +51,43 @@ export async function sendLongJson(response: ServerResponse, status: number, tex
 }
 
 /** The same for JSON that is bytes already. */
-export async function sendJsonParts(response: ServerResponse, status: number, parts: readonly Buffer[], extra?: readonly string[]): Promise<void> {
-  response.writeHead(status, jsonHeaders(response, parts.reduce((sum, { length }) => sum + length, 0), extra));
+export async function sendJsonParts(
+  response: ServerResponse,
+  status: number,
+  parts: readonly Buffer[],
+  extra?: readonly string[],
+): Promise<void> {
+  response.writeHead(
+    status,
+    jsonHeaders(
+      response,
+      parts.reduce((sum, { length }) => sum + length, 0),
+      extra,
+    ),
+  );
   for (const part of parts) if (!(await writeChunk(response, part))) return;
   response.end();
 }
 
 /** Sends a whole text that is looked at by programs, and is another one the next time. */
-export function sendText(response: ServerResponse, status: number, contentType: string, text: string): void {
+export function sendText(
+  response: ServerResponse,
+  status: number,
+  contentType: string,
+  text: string,
+): void {
   const connection = response.shouldKeepAlive ? "keep-alive" : "close";
-  const headers = ["content-type", contentType, "content-length", String(Buffer.byteLength(text)), "connection", connection, "cache-control", "no-store", ...noSniff];
+  const headers = [
+    "content-type",
+    contentType,
+    "content-length",
+    String(Buffer.byteLength(text)),
+    "connection",
+    connection,
+    "cache-control",
+    "no-store",
+    ...noSniff,
+  ];
   response.writeHead(status, headers);
   response.end(text);
 }
@@ -46,7 +96,13 @@ export function sendText(response: ServerResponse, status: number, contentType: 
  * Sends an answer to a request whose body was not read to its end. The connection cannot be used again; the rest of
  * the body is thrown away for a moment, because a connection cut while data arrives takes the answer with it.
  */
-export function sendJsonAndClose(request: IncomingMessage, response: ServerResponse, status: number, text: string, extra?: readonly string[]): void {
+export function sendJsonAndClose(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  text: string,
+  extra?: readonly string[],
+): void {
   response.shouldKeepAlive = false;
   response.writeHead(status, jsonHeaders(response, Buffer.byteLength(text), extra));
   response.write(text);
@@ -76,7 +132,11 @@ export function endWhenRead(request: IncomingMessage, response: ServerResponse):
 }
 
 /** Resolves when the response can take more, false when the client is gone: one that takes nothing for idleMs is cut. */
-export function writeChunk(response: ServerResponse, chunk: string | Uint8Array, idleMs: number = limits.streamIdleMs): Promise<boolean> | boolean {
+export function writeChunk(
+  response: ServerResponse,
+  chunk: string | Uint8Array,
+  idleMs: number = limits.streamIdleMs,
+): Promise<boolean> | boolean {
   if (response.destroyed) return false;
   if (response.write(chunk)) return true;
   return new Promise((resolve) => {

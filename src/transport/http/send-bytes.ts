@@ -3,7 +3,11 @@ import { pipeline } from "node:stream/promises";
 import { HostError } from "../../errors.js";
 
 /** Sends a body as fast as the client takes it. A failure in the middle cuts the connection; before the head was sent it is thrown. */
-export async function sendBytes(bytes: AsyncIterable<Buffer>, response: ServerResponse, idleMs: number): Promise<void> {
+export async function sendBytes(
+  bytes: AsyncIterable<Buffer>,
+  response: ServerResponse,
+  idleMs: number,
+): Promise<void> {
   // A client that reads nothing would hold what is sent for ever.
   response.setTimeout(idleMs, () => response.destroy(new Error("the client took nothing")));
   try {
@@ -17,7 +21,8 @@ export async function sendBytes(bytes: AsyncIterable<Buffer>, response: ServerRe
 
 /** OPERATION_CANCELLED where the client left before it had all of an answer: for who has to tell what was sent. */
 export function requireSent(response: ServerResponse): void {
-  if (response.destroyed && !response.writableFinished) throw new HostError("OPERATION_CANCELLED", "The caller left.");
+  if (response.destroyed && !response.writableFinished)
+    throw new HostError("OPERATION_CANCELLED", "The caller left.");
 }
 
 /** Whether a range may be answered: a client that holds a part of another version must get the whole. */

@@ -23,7 +23,11 @@ export interface Representation {
  * Answers GET and HEAD as RFC 9110 has it: 206 and the range asked for, 416, 304 and 412 by conditions, or 200 and the whole where
  * the Range is of several ranges, of another unit, or of another version than If-Range names.
  */
-export async function sendRepresentation(request: IncomingMessage, response: ServerResponse, { name, sizeBytes, etag, lastModifiedMs, headers: more, bytes, idleMs }: Representation): Promise<void> {
+export async function sendRepresentation(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { name, sizeBytes, etag, lastModifiedMs, headers: more, bytes, idleMs }: Representation,
+): Promise<void> {
   const headers = {
     "accept-ranges": "bytes",
     "cache-control": "private, no-transform",
@@ -38,9 +42,15 @@ export async function sendRepresentation(request: IncomingMessage, response: Ser
   }
   const required = request.headers["if-match"];
   if (required !== undefined && required.trim() !== "*" && !namesTag(required, etag)) {
-    throw new HostError("VERSION_MISMATCH", `${name} has another ETag than the one asked for: ${etag}.`);
+    throw new HostError(
+      "VERSION_MISMATCH",
+      `${name} has another ETag than the one asked for: ${etag}.`,
+    );
   }
-  const range = request.method === "GET" && mayAnswerRange(request, etag) ? rangeOf(request.headers.range, sizeBytes) : undefined;
+  const range =
+    request.method === "GET" && mayAnswerRange(request, etag)
+      ? rangeOf(request.headers.range, sizeBytes)
+      : undefined;
   const offset = range?.first ?? 0;
   const end = (range?.last ?? sizeBytes - 1) + 1;
   response.writeHead(range ? 206 : 200, {

@@ -13,11 +13,18 @@ afterEach(() => host.server.close(0));
 const post = (body: string, more = "") =>
   `POST /core/examples HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${more}\r\n${body}`;
 const get = (path: string, name = "localhost") => `GET ${path} HTTP/1.1\r\nhost: ${name}\r\n\r\n`;
-const statuses = (text: string) => [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => match[1]);
+const statuses = (text: string) =>
+  [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => match[1]);
 
 describe("the name a host is asked for", () => {
   test("must be its own", async () => {
-    for (const [name, status] of [["localhost", 200], ["127.0.0.1:1", 200], ["holdfast.test", 200], ["evil.example", 403], ["127.0.0.1.evil.example:8000", 403]] as const) {
+    for (const [name, status] of [
+      ["localhost", 200],
+      ["127.0.0.1:1", 200],
+      ["holdfast.test", 200],
+      ["evil.example", 403],
+      ["127.0.0.1.evil.example:8000", 403],
+    ] as const) {
       const answer = await host.call("GET", "/core/examples", undefined, { host: name });
       expect([name, answer.status]).toEqual([name, status]);
     }
@@ -31,12 +38,18 @@ describe("the name a host is asked for", () => {
     await closed;
     expect(statuses(received())).toEqual(["400"]);
     const absolute = await host.dial();
-    absolute.socket.write("GET http://evil.example/core/examples HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    absolute.socket.write(
+      "GET http://evil.example/core/examples HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    );
     await until(() => absolute.received().includes("HTTP/1.1 400"));
     absolute.socket.destroy();
     const twice = await host.dial();
     twice.socket.write("GET /core/examples HTTP/1.1\r\nhost: localhost\r\nHost: localhost\r\n\r\n");
-    await until(() => twice.received().includes("HTTP/1.1 400") && twice.received().includes("several Host headers"));
+    await until(
+      () =>
+        twice.received().includes("HTTP/1.1 400") &&
+        twice.received().includes("several Host headers"),
+    );
     twice.socket.destroy();
   });
 });
@@ -49,7 +62,12 @@ describe("pipelined requests", () => {
       return write(one);
     };
     const { socket, received } = await host.dial();
-    socket.write(post('{"name":"a","documentSelfLink":"a"}') + get("/core/examples/a") + post('{"name":"a","documentSelfLink":"a"}') + get("/core/examples"));
+    socket.write(
+      post('{"name":"a","documentSelfLink":"a"}') +
+        get("/core/examples/a") +
+        post('{"name":"a","documentSelfLink":"a"}') +
+        get("/core/examples"),
+    );
     await until(() => statuses(received()).length === 4);
     expect(statuses(received())).toEqual(["200", "200", "409", "200"]);
     socket.destroy();
@@ -103,22 +121,30 @@ describe("bodies", () => {
 
   test("may be chunked", async () => {
     const { socket, received } = await host.dial();
-    socket.write('POST /core/examples HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n8\r\n{"name":\r\n4\r\n"c"}\r\n0\r\n\r\n');
+    socket.write(
+      'POST /core/examples HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n8\r\n{"name":\r\n4\r\n"c"}\r\n0\r\n\r\n',
+    );
     await until(() => received().includes('"name":"c"'));
     socket.destroy();
   });
 
   test("that are too large are refused before they came, and the connection ends", async () => {
     const { socket, received, closed } = await host.dial();
-    socket.write("POST /core/examples HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n{");
+    socket.write(
+      "POST /core/examples HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n{",
+    );
     await until(() => received().includes("}"));
-    expect(received()).toMatch(/^HTTP\/1\.1 413 Payload Too Large\r\ncontent-type: application\/json\r\ncontent-length: \d+\r\nconnection: close\r\nx-content-type-options: nosniff\r\n\r\n\{"message":".*larger than/);
+    expect(received()).toMatch(
+      /^HTTP\/1\.1 413 Payload Too Large\r\ncontent-type: application\/json\r\ncontent-length: \d+\r\nconnection: close\r\nx-content-type-options: nosniff\r\n\r\n\{"message":".*larger than/,
+    );
     await closed;
   });
 
   test("that turn out too large while they come are refused too", async () => {
     const { socket, received, closed } = await host.dial();
-    socket.write("PATCH /core/management HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n");
+    socket.write(
+      "PATCH /core/management HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
+    );
     const chunk = `4000\r\n${"x".repeat(0x4000)}\r\n`;
     const feed = setInterval(() => socket.writable && socket.write(chunk), 1);
     await closed;
@@ -129,7 +155,8 @@ describe("bodies", () => {
   test("that a client asks leave for are let come, or not", async () => {
     const asking = await host.dial();
     const body = '{"name":"asked"}';
-    const head = (length: number) => `POST /core/examples HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: ${length}\r\n\r\n`;
+    const head = (length: number) =>
+      `POST /core/examples HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: ${length}\r\n\r\n`;
     asking.socket.write(head(body.length));
     await until(() => asking.received().startsWith("HTTP/1.1 100 Continue"));
     asking.socket.write(body);
@@ -192,7 +219,9 @@ describe("bodies", () => {
 describe("heads", () => {
   test("that are huge are refused", async () => {
     const { socket, received, closed } = await host.dial();
-    socket.write(`GET /core/examples HTTP/1.1\r\nhost: localhost\r\nx: ${"y".repeat(20_000)}\r\n\r\n`);
+    socket.write(
+      `GET /core/examples HTTP/1.1\r\nhost: localhost\r\nx: ${"y".repeat(20_000)}\r\n\r\n`,
+    );
     await closed;
     expect(statuses(received())).toEqual(["431"]);
   });
@@ -203,20 +232,33 @@ describe("heads", () => {
     await old.closed;
     expect(old.received()).toMatch(/connection: close/);
     const closing = await host.dial();
-    closing.socket.write("GET /core/examples/available HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    closing.socket.write(
+      "GET /core/examples/available HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+    );
     await closing.closed;
     expect(closing.received()).toMatch(/connection: close/);
   });
 
   test("of answers hold no date, no server and no keep-alive", async () => {
     const answer = await host.call("GET", "/core/examples");
-    expect(answer.rawHeaders.filter((_, i) => i % 2 === 0)).toEqual(["content-type", "content-length", "connection", "x-content-type-options"]);
+    expect(answer.rawHeaders.filter((_, i) => i % 2 === 0)).toEqual([
+      "content-type",
+      "content-length",
+      "connection",
+      "x-content-type-options",
+    ]);
   });
 });
 
 describe("closing", () => {
   async function serve(handler: HttpHandler) {
-    const server = createHttpServer({ host: "127.0.0.1", port: 0, hostNames: hostNames("127.0.0.1"), handlers: [handler], sendError });
+    const server = createHttpServer({
+      host: "127.0.0.1",
+      port: 0,
+      hostNames: hostNames("127.0.0.1"),
+      handlers: [handler],
+      sendError,
+    });
     const { port } = await server.open();
     return { server, url: `http://127.0.0.1:${port}/` };
   }
@@ -268,7 +310,15 @@ describe("closing", () => {
   });
 
   test("a port that is taken is said to be", async () => {
-    const again = createHttpServer({ host: "127.0.0.1", port: host.port, hostNames: hostNames("127.0.0.1"), handlers: [], sendError });
-    await expect(again.open()).rejects.toThrow(`Cannot listen on 127.0.0.1:${host.port}: EADDRINUSE.`);
+    const again = createHttpServer({
+      host: "127.0.0.1",
+      port: host.port,
+      hostNames: hostNames("127.0.0.1"),
+      handlers: [],
+      sendError,
+    });
+    await expect(again.open()).rejects.toThrow(
+      `Cannot listen on 127.0.0.1:${host.port}: EADDRINUSE.`,
+    );
   });
 });

@@ -21,7 +21,11 @@ import { turns } from "./turns.js";
  * server's grace at its end is over; it is made when it is first asked for, since a write has no use for one and
  * making it costs a tenth of what a write costs here. What a handler throws goes to sendError.
  */
-export type HttpHandler = (request: IncomingMessage, response: ServerResponse, signal: () => AbortSignal) => Promise<boolean>;
+export type HttpHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  signal: () => AbortSignal,
+) => Promise<boolean>;
 
 export interface HttpServerOptions {
   /** The address to listen on. */
@@ -62,7 +66,15 @@ export interface HttpServer {
 }
 
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { handlers, hostNames, takesStreams = () => false, sendError, onInternalError, observer, admission = openAdmission() } = options;
+  const {
+    handlers,
+    hostNames,
+    takesStreams = () => false,
+    sendError,
+    onInternalError,
+    observer,
+    admission = openAdmission(),
+  } = options;
   const active: InFlight[] = [];
   const checkCrossSite = createCrossSiteCheck(options.corsOrigins ?? []);
   let closing = false;
@@ -84,7 +96,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   server.on("request", accept);
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
     // A client that asks first is told to go on only with what can be taken; otherwise the refusal is its answer.
-    if (Number(request.headers["content-length"] ?? 0) <= limits.documentBytes || takesStreams(request.url ?? "")) response.writeContinue();
+    if (
+      Number(request.headers["content-length"] ?? 0) <= limits.documentBytes ||
+      takesStreams(request.url ?? "")
+    )
+      response.writeContinue();
     accept(request, response);
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
@@ -106,9 +122,17 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       const { remoteAddress, remotePort } = request.socket;
       const connection = connections.find(remoteAddress, remotePort);
       if (connection) connections.begin(connection);
-      const { client, delayMs } = admit(admission, connections, connection, bearerTokenOf(request.headers.authorization), remoteAddress);
+      const { client, delayMs } = admit(
+        admission,
+        connections,
+        connection,
+        bearerTokenOf(request.headers.authorization),
+        remoteAddress,
+      );
       holdUnder(request, () => admission.shares.bytes.open(client));
-      const ended = observer?.requests.counter.begin(observer.nameOf(request.method ?? "", request.url ?? ""));
+      const ended = observer?.requests.counter.begin(
+        observer.nameOf(request.method ?? "", request.url ?? ""),
+      );
       response.on("close", () => {
         leave(active, flight);
         releaseHold(request);
@@ -123,14 +147,19 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     });
   }
 
-  async function answer(request: IncomingMessage, response: ServerResponse, signal: () => AbortSignal): Promise<void> {
+  async function answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    signal: () => AbortSignal,
+  ): Promise<void> {
     try {
       checkTarget(request);
       for (const handler of handlers) if (await handler(request, response, signal)) return;
       throw new HostError("ROUTE_NOT_FOUND", `Service not found: ${request.url}`);
     } catch (thrown) {
       const error = HostError.from(thrown);
-      if (error.reason === "HOST_HEADER_REFUSED" || error.reason === "CROSS_SITE_REFUSED") options.onRefused?.(request, error);
+      if (error.reason === "HOST_HEADER_REFUSED" || error.reason === "CROSS_SITE_REFUSED")
+        options.onRefused?.(request, error);
       const untold = untoldCause(error);
       if (untold !== undefined) onInternalError?.(untold);
       // Half an answer must not look like a whole one.
@@ -142,12 +171,19 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   function checkTarget(request: IncomingMessage): void {
     const name = request.headers.host;
     if (name !== undefined && !hostNames.allows(name)) {
-      throw new HostError("HOST_HEADER_REFUSED", `This host does not answer to the name ${JSON.stringify(name.slice(0, 200))}.`);
+      throw new HostError(
+        "HOST_HEADER_REFUSED",
+        `This host does not answer to the name ${JSON.stringify(name.slice(0, 200))}.`,
+      );
     }
     // node:http takes the first of several; a proxy before us may have gone by another one.
-    if (hasSeveral(request.rawHeaders, "host")) throw new HostError("REQUEST_INVALID", "The request has several Host headers; send one.", { metadata: { field: "host" } });
+    if (hasSeveral(request.rawHeaders, "host"))
+      throw new HostError("REQUEST_INVALID", "The request has several Host headers; send one.", {
+        metadata: { field: "host" },
+      });
     checkCrossSite(request);
-    if (!request.url?.startsWith("/")) throw new HostError("REQUEST_INVALID", "The request target must be a path.");
+    if (!request.url?.startsWith("/"))
+      throw new HostError("REQUEST_INVALID", "The request target must be a path.");
   }
 
   return {
@@ -155,10 +191,19 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return new Promise((resolve, reject) => {
         server.once("error", (cause: NodeJS.ErrnoException) => {
           const where = `${options.host}:${options.port}`;
-          reject(new HostError("CONFIGURATION_INVALID", `Cannot listen on ${where}: ${cause.code ?? "unknown error"}.`, { cause }));
+          reject(
+            new HostError(
+              "CONFIGURATION_INVALID",
+              `Cannot listen on ${where}: ${cause.code ?? "unknown error"}.`,
+              { cause },
+            ),
+          );
         });
         server.listen(options.port, options.host, () => {
-          bodies = watchBodies(() => active.map(({ response }) => response), options.bodyPace ?? hostPace);
+          bodies = watchBodies(
+            () => active.map(({ response }) => response),
+            options.bodyPace ?? hostPace,
+          );
           const { address, port } = server.address() as AddressInfo;
           resolve({ host: address, port });
         });
@@ -166,7 +211,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
 
     replaceTls({ certificate, key, clientCa }) {
-      tlsServer?.setSecureContext({ cert: certificate, key, minVersion: "TLSv1.2", ...(clientCa !== undefined && { ca: clientCa }) });
+      tlsServer?.setSecureContext({
+        cert: certificate,
+        key,
+        minVersion: "TLSv1.2",
+        ...(clientCa !== undefined && { ca: clientCa }),
+      });
     },
 
     async close(graceMs = limits.shutdownMs) {
@@ -175,8 +225,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       // A connection that never said a word is not idle to node:http; it would hold the close up to its timeout.
-      const busy = new Set(active.flatMap(({ response: { socket } }) => (socket ? [addressOf(socket)] : [])));
-      for (const socket of connections.sockets()) if (options.tls ? !busy.has(addressOf(socket)) : socket.bytesRead === 0) socket.destroy();
+      const busy = new Set(
+        active.flatMap(({ response: { socket } }) => (socket ? [addressOf(socket)] : [])),
+      );
+      for (const socket of connections.sockets())
+        if (options.tls ? !busy.has(addressOf(socket)) : socket.bytesRead === 0) socket.destroy();
       const timer = setTimeout(() => {
         for (const { controller } of active) controller?.abort();
         server.closeAllConnections();
@@ -240,15 +293,25 @@ function signalOf(flight: InFlight): AbortSignal {
 /** What is no HTTP at all, or too slow or too large to be read, has no request to answer. */
 function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex): void {
   // Who does not get through the handshake could not read an answer.
-  if (!socket.writable || error.code === "ECONNRESET" || error.code?.startsWith("ERR_SSL") || error.code?.startsWith("ERR_TLS")) {
+  if (
+    !socket.writable ||
+    error.code === "ECONNRESET" ||
+    error.code?.startsWith("ERR_SSL") ||
+    error.code?.startsWith("ERR_TLS")
+  ) {
     socket.destroy();
     return;
   }
   const status =
-    error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large"
-    : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "408 Request Timeout"
-    : "400 Bad Request";
-  socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n${noSniff.join(": ")}\r\n\r\n`, () => {
-    (socket as Socket).destroySoon();
-  });
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? "431 Request Header Fields Too Large"
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? "408 Request Timeout"
+        : "400 Bad Request";
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n${noSniff.join(": ")}\r\n\r\n`,
+    () => {
+      (socket as Socket).destroySoon();
+    },
+  );
 }

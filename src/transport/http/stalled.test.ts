@@ -11,14 +11,22 @@ let server: HttpServer;
 afterEach(() => server.close(0));
 
 async function begin(handler: HttpHandler) {
-  server = createHttpServer({ host: "127.0.0.1", port: 0, hostNames: hostNames("127.0.0.1"), handlers: [handler], sendError, bodyPace: pace });
+  server = createHttpServer({
+    host: "127.0.0.1",
+    port: 0,
+    hostNames: hostNames("127.0.0.1"),
+    handlers: [handler],
+    sendError,
+    bodyPace: pace,
+  });
   const { port } = await server.open();
   const socket = connect(port, "127.0.0.1");
   socket.on("error", () => undefined);
   let answer = "";
   socket.setEncoding("latin1").on("data", (text: string) => (answer += text));
   socket.write("PUT / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n");
-  const chunk = (bytes: number) => socket.write(`${bytes.toString(16)}\r\n${"x".repeat(bytes)}\r\n`);
+  const chunk = (bytes: number) =>
+    socket.write(`${bytes.toString(16)}\r\n${"x".repeat(bytes)}\r\n`);
   return { socket, chunk, closed: once(socket, "close"), answer: () => answer };
 }
 const readAll: HttpHandler = async (request, response) => {
@@ -40,7 +48,9 @@ test("a body that keeps coming may take many times the time-out", async () => {
 });
 
 test.each([0, 1])("a body that stalls, or trickles %i byte at a time, is cut", async (bytes) => {
-  const { chunk, closed, socket } = await begin((request, response, signal) => readAll(request, response, signal).catch(() => true));
+  const { chunk, closed, socket } = await begin((request, response, signal) =>
+    readAll(request, response, signal).catch(() => true),
+  );
   const timer = setInterval(() => bytes > 0 && socket.writable && chunk(bytes), 20);
   const begun = Date.now();
   await closed;

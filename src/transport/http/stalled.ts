@@ -14,13 +14,20 @@ export interface BodyPace {
   checkMs: number;
 }
 
-export const hostPace: BodyPace = { timeoutMs: limits.requestTimeoutMs, progressBytes: limits.bodyProgressBytes, checkMs: limits.bodyCheckMs };
+export const hostPace: BodyPace = {
+  timeoutMs: limits.requestTimeoutMs,
+  progressBytes: limits.bodyProgressBytes,
+  checkMs: limits.bodyCheckMs,
+};
 
 /**
  * Cuts connections whose request body stalls. All are looked at now and then, so that a request that is there at once
  * costs nothing. What the host itself is slow to read is not held against its sender.
  */
-export function watchBodies(inFlight: () => Iterable<ServerResponse>, pace: BodyPace): { stop(): void } {
+export function watchBodies(
+  inFlight: () => Iterable<ServerResponse>,
+  pace: BodyPace,
+): { stop(): void } {
   const seen = new WeakMap<IncomingMessage, Progress>();
   const timer = setInterval(() => {
     const now = performance.now();
@@ -29,7 +36,12 @@ export function watchBodies(inFlight: () => Iterable<ServerResponse>, pace: Body
       if (request.complete || socket === null) continue;
       const bytes = socket.bytesRead;
       const before = seen.get(request);
-      if (before === undefined || bytes - before.bytes >= pace.progressBytes || request.readableLength > 0) seen.set(request, { bytes, sinceMs: now });
+      if (
+        before === undefined ||
+        bytes - before.bytes >= pace.progressBytes ||
+        request.readableLength > 0
+      )
+        seen.set(request, { bytes, sinceMs: now });
       else if (now - before.sinceMs >= pace.timeoutMs) socket.destroy();
     }
   }, pace.checkMs);

@@ -16,7 +16,12 @@ export interface DocumentOptions {
 }
 
 /** OpenAPI 3.1 of the REST form of services, from their descriptors; these carry no comments, so names have to do. */
-export function openApiDocument({ services, extraRules, version, withTokens }: DocumentOptions): JsonObject {
+export function openApiDocument({
+  services,
+  extraRules,
+  version,
+  withTokens,
+}: DocumentOptions): JsonObject {
   const schemas = createSchemas();
   const paths: Record<string, JsonObject> = {};
   for (const { methods } of services) {
@@ -24,11 +29,18 @@ export function openApiDocument({ services, extraRules, version, withTokens }: D
       for (const [i, rule] of rulesOf(method, extraRules).entries()) {
         const { path, parameters } = pathOf(rule, method.input);
         const item = (paths[path] ??= {});
-        item[rule.httpMethod.toLowerCase()] = operation(method, i, rule, [...parameters, ...queryParameters(rule, method.input, schemas)], schemas);
+        item[rule.httpMethod.toLowerCase()] = operation(
+          method,
+          i,
+          rule,
+          [...parameters, ...queryParameters(rule, method.input, schemas)],
+          schemas,
+        );
       }
     }
   }
-  for (const [path, item] of Object.entries(bytePaths(schemas))) paths[path] = { ...paths[path], ...item };
+  for (const [path, item] of Object.entries(bytePaths(schemas)))
+    paths[path] = { ...paths[path], ...item };
   return {
     openapi: "3.1.0",
     info: { title: "Holdfast", version },
@@ -42,9 +54,17 @@ export function openApiDocument({ services, extraRules, version, withTokens }: D
   };
 }
 
-function operation(method: DescMethod, i: number, rule: Rule, parameters: JsonObject[], schemas: Schemas): JsonObject {
+function operation(
+  method: DescMethod,
+  i: number,
+  rule: Rule,
+  parameters: JsonObject[],
+  schemas: Schemas,
+): JsonObject {
   const service = method.parent.name;
-  const content = (schema: JsonObject, type = "application/json") => ({ content: { [type]: { schema } } });
+  const content = (schema: JsonObject, type = "application/json") => ({
+    content: { [type]: { schema } },
+  });
   return {
     operationId: `${service}_${method.name}${i === 0 ? "" : `_${i + 1}`}`,
     summary: words(method.name),
@@ -54,20 +74,40 @@ function operation(method: DescMethod, i: number, rule: Rule, parameters: JsonOb
     responses: {
       "200":
         method.methodKind === "server_streaming"
-          ? { description: "One message a line; {\"error\": Status} is the last line of a stream that failed, which then is cut.", ...content(lineOf(method, rule, schemas), "application/x-ndjson") }
-          : { description: "It is done.", ...content(part(method, "output", rule.responseBody, schemas)) },
-      default: { description: "It failed; docs/errors.md explains each reason.", ...content(schemas.ofMessage(StatusSchema)) },
+          ? {
+              description:
+                'One message a line; {"error": Status} is the last line of a stream that failed, which then is cut.',
+              ...content(lineOf(method, rule, schemas), "application/x-ndjson"),
+            }
+          : {
+              description: "It is done.",
+              ...content(part(method, "output", rule.responseBody, schemas)),
+            },
+      default: {
+        description: "It failed; docs/errors.md explains each reason.",
+        ...content(schemas.ofMessage(StatusSchema)),
+      },
     },
   };
 }
 
 function lineOf(method: DescMethod, rule: Rule, schemas: Schemas): JsonObject {
-  const error = { type: "object", required: ["error"], additionalProperties: false, properties: { error: schemas.ofMessage(StatusSchema) } };
+  const error = {
+    type: "object",
+    required: ["error"],
+    additionalProperties: false,
+    properties: { error: schemas.ofMessage(StatusSchema) },
+  };
   return { oneOf: [part(method, "output", rule.responseBody, schemas), error] };
 }
 
 /** The schema of a message, or of the field of it that a rule takes as the body. */
-function part(method: DescMethod, side: "input" | "output", fieldName: string, schemas: Schemas): JsonObject {
+function part(
+  method: DescMethod,
+  side: "input" | "output",
+  fieldName: string,
+  schemas: Schemas,
+): JsonObject {
   const message = method[side];
   const field = message.fields.find(({ name }) => name === fieldName);
   return field ? schemas.ofField(field) : schemas.ofMessage(message);

@@ -26,9 +26,19 @@ export function createOpenApiHandler({ services, access, version }: OpenApiOptio
   return async (request, response) => {
     if (request.url !== path && !request.url?.startsWith(`${path}?`)) return false;
     try {
-      if (request.method !== "GET" && request.method !== "HEAD") throw new HostError("METHOD_NOT_ALLOWED", `${path} takes GET, not ${request.method}.`, { metadata: { allow: "GET" } });
+      if (request.method !== "GET" && request.method !== "HEAD")
+        throw new HostError("METHOD_NOT_ALLOWED", `${path} takes GET, not ${request.method}.`, {
+          metadata: { allow: "GET" },
+        });
       access?.requireRole(callerOf(request, "rest"), "GET /v1/openapi.json", "read");
-      text ??= JSON.stringify(openApiDocument({ services, extraRules: operationRules, version, withTokens: access?.withTokens ?? false }));
+      text ??= JSON.stringify(
+        openApiDocument({
+          services,
+          extraRules: operationRules,
+          version,
+          withTokens: access?.withTokens ?? false,
+        }),
+      );
       sendJson(response, 200, text, ["cache-control", "no-store"]);
     } catch (thrown) {
       sendError(request, response, HostError.from(thrown), registry);

@@ -24,11 +24,15 @@ export function pathOf({ template }: Rule, schema: DescMessage): PathItem {
     const use = (uses.get(base) ?? 0) + 1;
     uses.set(base, use);
     const name = use === 1 ? base : `${base}${use}`;
-    const description = segment === "**" ? "May have several segments; its slashes are not encoded." : "One segment.";
+    const description =
+      segment === "**" ? "May have several segments; its slashes are not encoded." : "One segment.";
     parameters.push({ name, in: "path", required: true, description, schema: { type: "string" } });
     return `{${name}}`;
   });
-  return { path: `/${segments.join("/")}${template.verb === undefined ? "" : `:${template.verb}`}`, parameters };
+  return {
+    path: `/${segments.join("/")}${template.verb === undefined ? "" : `:${template.verb}`}`,
+    parameters,
+  };
 }
 
 /** The fields that neither the path nor the body gives; those of messages under `outer.inner`. */
@@ -37,9 +41,27 @@ export function queryParameters(rule: Rule, schema: DescMessage, schemas: Schema
   const given = new Set([...rule.template.variables.map(({ fieldPath }) => fieldPath), rule.body]);
   return leaves(schema, []).flatMap((path) => {
     const field = path.at(-1);
-    if (!field || path.some((_, i) => given.has(path.slice(0, i + 1).map(({ name }) => name).join(".")))) return [];
+    if (
+      !field ||
+      path.some((_, i) =>
+        given.has(
+          path
+            .slice(0, i + 1)
+            .map(({ name }) => name)
+            .join("."),
+        ),
+      )
+    )
+      return [];
     const schemaOfField = schemas.ofField(field);
-    return [{ name: path.map(({ jsonName }) => jsonName).join("."), in: "query", schema: schemaOfField, ...(field.fieldKind === "list" && { explode: true }) }];
+    return [
+      {
+        name: path.map(({ jsonName }) => jsonName).join("."),
+        in: "query",
+        schema: schemaOfField,
+        ...(field.fieldKind === "list" && { explode: true }),
+      },
+    ];
   });
 }
 
@@ -48,9 +70,17 @@ function leaves(schema: DescMessage, before: readonly DescField[]): DescField[][
   return schema.fields.flatMap((field) => {
     if (field.fieldKind === "map") return [];
     const path = [...before, field];
-    if (!field.message || stringMessages.has(field.message.typeName) || field.message.typeName === "google.protobuf.BoolValue") return [path];
+    if (
+      !field.message ||
+      stringMessages.has(field.message.typeName) ||
+      field.message.typeName === "google.protobuf.BoolValue"
+    )
+      return [path];
     const inner = field.message;
-    const open = field.fieldKind === "message" && !inner.typeName.startsWith("google.protobuf.") && !before.some(({ message }) => message === inner);
+    const open =
+      field.fieldKind === "message" &&
+      !inner.typeName.startsWith("google.protobuf.") &&
+      !before.some(({ message }) => message === inner);
     return open ? leaves(inner, path) : [];
   });
 }

@@ -1,4 +1,10 @@
-import { ScalarType, type DescEnum, type DescField, type DescMessage, type JsonObject } from "@bufbuild/protobuf";
+import {
+  ScalarType,
+  type DescEnum,
+  type DescField,
+  type DescMessage,
+  type JsonObject,
+} from "@bufbuild/protobuf";
 
 /** Messages that JSON writes in a form of their own. */
 const wellKnown: Readonly<Record<string, JsonObject>> = {
@@ -12,11 +18,17 @@ const wellKnown: Readonly<Record<string, JsonObject>> = {
   Value: {},
 };
 
-const signed = { type: "string", pattern: "^-?[0-9]+$", description: "An integer of 64 bits, exact; a request may give a number." };
+const signed = {
+  type: "string",
+  pattern: "^-?[0-9]+$",
+  description: "An integer of 64 bits, exact; a request may give a number.",
+};
 const unsigned = { type: "string", pattern: "^[0-9]+$", description: signed.description };
 const integer = { type: "integer", format: "int32" };
 const natural = { type: "integer", minimum: 0 };
-const number: JsonObject = { oneOf: [{ type: "number" }, { type: "string", enum: ["NaN", "Infinity", "-Infinity"] }] };
+const number: JsonObject = {
+  oneOf: [{ type: "number" }, { type: "string", enum: ["NaN", "Infinity", "-Infinity"] }],
+};
 
 const scalars: Readonly<Record<ScalarType, JsonObject>> = {
   [ScalarType.DOUBLE]: number,
@@ -58,10 +70,16 @@ export function createSchemas(): Schemas {
 
   function ofMessage(message: DescMessage): JsonObject {
     const { typeName, fields } = message;
-    const known = typeName.startsWith("google.protobuf.") ? wellKnown[typeName.slice("google.protobuf.".length)] : undefined;
+    const known = typeName.startsWith("google.protobuf.")
+      ? wellKnown[typeName.slice("google.protobuf.".length)]
+      : undefined;
     if (known) return known;
     // A request with a field that is not there is refused.
-    return collect(message, () => ({ type: "object", additionalProperties: false, properties: Object.fromEntries(fields.map((field) => [field.jsonName, ofField(field)])) }));
+    return collect(message, () => ({
+      type: "object",
+      additionalProperties: false,
+      properties: Object.fromEntries(fields.map((field) => [field.jsonName, ofField(field)])),
+    }));
   }
 
   function ofField(field: DescField): JsonObject {
@@ -85,5 +103,9 @@ export function createSchemas(): Schemas {
     return collect(type, () => ({ type: "string", enum: type.values.map(({ name }) => name) }));
   }
 
-  return { ofMessage, ofField, collected: () => Object.fromEntries([...collected].toSorted(([a], [b]) => (a < b ? -1 : 1))) };
+  return {
+    ofMessage,
+    ofField,
+    collected: () => Object.fromEntries([...collected].toSorted(([a], [b]) => (a < b ? -1 : 1))),
+  };
 }

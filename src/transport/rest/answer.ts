@@ -10,27 +10,44 @@ import { hasBody } from "./body.js";
 /** Names and values in turn, as node:http takes them. */
 export const always = ["cache-control", "no-store"];
 
-export function sendAnswer(response: ServerResponse, json: JsonValue, headers: readonly string[], status = 200): Promise<void> {
+export function sendAnswer(
+  response: ServerResponse,
+  json: JsonValue,
+  headers: readonly string[],
+  status = 200,
+): Promise<void> {
   return sendLongJson(response, status, JSON.stringify(json), [...always, ...headers]);
 }
 
 /** Answers with google.rpc.Status as JSON. */
-export function sendError(request: IncomingMessage, response: ServerResponse, error: HostError, registry: Registry) {
+export function sendError(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: HostError,
+  registry: Registry,
+) {
   if (response.headersSent || response.destroyed) return;
   const unmet = error.reason === "VERSION_MISMATCH" && request.headers["if-match"] !== undefined;
   const status = unmet ? 412 : httpStatus(error);
   const headers = [...always];
   if (status === 401) headers.push("www-authenticate", "Bearer");
   if (status === 503) headers.push("retry-after", "1");
-  if (status === 416 && error.metadata["sizeBytes"]) headers.push("content-range", `bytes */${error.metadata["sizeBytes"]}`);
+  if (status === 416 && error.metadata["sizeBytes"])
+    headers.push("content-range", `bytes */${error.metadata["sizeBytes"]}`);
   if (error.metadata["allow"]) headers.push("allow", error.metadata["allow"]);
   const text = JSON.stringify(errorJson(error, registry));
-  if (hasBody(request) && !request.complete) sendJsonAndClose(request, response, status, text, headers);
+  if (hasBody(request) && !request.complete)
+    sendJsonAndClose(request, response, status, text, headers);
   else sendJson(response, status, text, headers);
 }
 
 /** The same for JSON that may have the bytes of a document in it. */
-export async function sendLongAnswer(response: ServerResponse, json: JsonValue, headers: readonly string[], status = 200): Promise<void> {
+export async function sendLongAnswer(
+  response: ServerResponse,
+  json: JsonValue,
+  headers: readonly string[],
+  status = 200,
+): Promise<void> {
   await sendJsonParts(response, status, await encodeJson(json), [...always, ...headers]);
 }
 

@@ -21,7 +21,10 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 function checkHeaders({ headers }: IncomingMessage) {
   const type = headers["content-type"] ?? "";
   if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type)) {
-    throw new HostError("REQUEST_INVALID", `The body has to be JSON, and the Content-Type header has to say so: application/json, not ${type || "nothing"}.`);
+    throw new HostError(
+      "REQUEST_INVALID",
+      `The body has to be JSON, and the Content-Type header has to say so: application/json, not ${type || "nothing"}.`,
+    );
   }
   checkEncoding(headers);
 }
@@ -29,5 +32,9 @@ function checkHeaders({ headers }: IncomingMessage) {
 /** REQUEST_INVALID for a body that is compressed or the like. */
 export function checkEncoding(headers: IncomingHttpHeaders): void {
   const encoding = headers["content-encoding"] ?? "identity";
-  if (encoding !== "identity") throw new HostError("REQUEST_INVALID", `A body encoded as ${encoding} is not understood; send it as it is.`);
+  if (encoding !== "identity")
+    throw new HostError(
+      "REQUEST_INVALID",
+      `A body encoded as ${encoding} is not understood; send it as it is.`,
+    );
 }

@@ -1,15 +1,22 @@
-import { DeleteDocumentRequestSchema, GetDocumentRequestSchema } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
+import {
+  DeleteDocumentRequestSchema,
+  GetDocumentRequestSchema,
+} from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { etagOf, ifMatchParameters } from "./conditional.js";
 
 test("If-Match is the expected version", () => {
-  expect(ifMatchParameters(DeleteDocumentRequestSchema, '"3"')).toEqual([["expected_version", "3"]]);
+  expect(ifMatchParameters(DeleteDocumentRequestSchema, '"3"')).toEqual([
+    ["expected_version", "3"],
+  ]);
   expect(ifMatchParameters(DeleteDocumentRequestSchema, "*")).toEqual([]);
   expect(ifMatchParameters(DeleteDocumentRequestSchema, undefined)).toEqual([]);
   expect(ifMatchParameters(GetDocumentRequestSchema, '"3"')).toEqual([]);
 });
 
 test.each(["3", 'W/"3"', '"3", "4"', '"abc"', ""])("refuses the tag %s", (tag) => {
-  expect(() => ifMatchParameters(DeleteDocumentRequestSchema, tag)).toThrow(expect.objectContaining({ reason: "REQUEST_INVALID" }));
+  expect(() => ifMatchParameters(DeleteDocumentRequestSchema, tag)).toThrow(
+    expect.objectContaining({ reason: "REQUEST_INVALID" }),
+  );
 });
 
 test("an answer's etag is found", () => {

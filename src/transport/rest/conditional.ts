@@ -7,11 +7,22 @@ const versionField = "expected_version";
  * If-Match as the message's `expected_version`, for messages that have one. `*` asks for no version in particular.
  * Throws REQUEST_INVALID for a tag that is no version of ours.
  */
-export function ifMatchParameters(schema: DescMessage, header: string | undefined): [string, string][] {
-  if (header === undefined || header.trim() === "*" || !schema.fields.some(({ name }) => name === versionField)) return [];
+export function ifMatchParameters(
+  schema: DescMessage,
+  header: string | undefined,
+): [string, string][] {
+  if (
+    header === undefined ||
+    header.trim() === "*" ||
+    !schema.fields.some(({ name }) => name === versionField)
+  )
+    return [];
   const [, version] = /^\s*"(\d{1,16})"\s*$/.exec(header) ?? [];
   if (version === undefined) {
-    throw new HostError("REQUEST_INVALID", `If-Match takes one entity tag as it was answered, for example "3", not ${header}.`);
+    throw new HostError(
+      "REQUEST_INVALID",
+      `If-Match takes one entity tag as it was answered, for example "3", not ${header}.`,
+    );
   }
   return [[versionField, version]];
 }

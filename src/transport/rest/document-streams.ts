@@ -33,24 +33,49 @@ export const importPath = "/v1/documents:import";
 export const exportPath = "/v1/documents:export";
 
 /** Many documents as NDJSON, a document a line: the very text that is kept, so that an export can be imported. */
-export function createDocumentStreamRoutes({ documents, idleMs, authorize, access, auditor, registry, onInternalError }: DocumentStreamRoutes): HttpHandler {
+export function createDocumentStreamRoutes({
+  documents,
+  idleMs,
+  authorize,
+  access,
+  auditor,
+  registry,
+  onInternalError,
+}: DocumentStreamRoutes): HttpHandler {
   const toStatus = (thrown: unknown) => errorJson(hostErrorOf(thrown, onInternalError), registry);
 
-  async function* importing(request: IncomingMessage, query: URLSearchParams, signal: AbortSignal): AsyncGenerator<string> {
+  async function* importing(
+    request: IncomingMessage,
+    query: URLSearchParams,
+    signal: AbortSignal,
+  ): AsyncGenerator<string> {
     const hold = holdOf(request);
     // The documents that are being written.
     hold.add(limits.importBytes);
     const bodies = linesOf(bodyChunks(request, idleMs, signal), limits.documentBytes, signal, hold);
-    for await (const { done, ...counts } of importDocuments(documents, factoryOf(query), skipOf(query), bodies, signal)) {
-      const exact = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, String(count)]));
+    for await (const { done, ...counts } of importDocuments(
+      documents,
+      factoryOf(query),
+      skipOf(query),
+      bodies,
+      signal,
+    )) {
+      const exact = Object.fromEntries(
+        Object.entries(counts).map(([name, count]) => [name, String(count)]),
+      );
       yield `${JSON.stringify({ ...exact, done })}\n`;
     }
   }
 
   async function* exporting(query: URLSearchParams, signal: AbortSignal): AsyncGenerator<string> {
     const filter = query.get("filter");
-    const wanted = { factoryPath: factoryOf(query), expand: true, ...(filter !== null && { filter }) };
-    for await (const page of documents.export(wanted, signal)) yield page.documents.map((document) => `${renderDocument(document)}\n`).join("");
+    const wanted = {
+      factoryPath: factoryOf(query),
+      expand: true,
+      ...(filter !== null && { filter }),
+    };
+    for await (const page of documents.export(wanted, signal))
+      yield page.documents.map((document) => `${renderDocument(document)}\n`).join("");
   }
 
   return async (request, response, signal) => {
@@ -58,17 +83,29 @@ export function createDocumentStreamRoutes({ documents, idleMs, authorize, acces
     const isImport = path === importPath && request.method === "POST";
     if (!isImport && !(path === exportPath && request.method === "GET")) return false;
     try {
-      const { importDocuments: importMethod, exportDocuments: exportMethod } = DocumentServiceDescriptor.method;
+      const { importDocuments: importMethod, exportDocuments: exportMethod } =
+        DocumentServiceDescriptor.method;
       const method = isImport ? importMethod : exportMethod;
       const caller = callerOf(request, "rest");
       authorize(method, caller);
       if (isImport) checkType(request);
       const query = new URLSearchParams(text);
-      checkNames(query, isImport ? ["factory_link", "factoryLink", "skip"] : ["factory_link", "factoryLink", "filter"]);
+      checkNames(
+        query,
+        isImport
+          ? ["factory_link", "factoryLink", "skip"]
+          : ["factory_link", "factoryLink", "filter"],
+      );
       const factory = factoryOf(query);
       const index = documents.factoryOf(factory)?.indexLink;
       access.requireIndexes(caller, method.name, index === undefined ? [] : [index]);
-      const lines = isImport ? auditor.stream(caller, { action: method.name, subject: factory }, importing(request, query, signal())) : exporting(query, signal());
+      const lines = isImport
+        ? auditor.stream(
+            caller,
+            { action: method.name, subject: factory },
+            importing(request, query, signal()),
+          )
+        : exporting(query, signal());
       await sendLines(request, response, { lines, errorJson: toStatus });
     } catch (thrown) {
       sendError(request, response, hostErrorOf(thrown, onInternalError), registry);
@@ -79,23 +116,41 @@ export function createDocumentStreamRoutes({ documents, idleMs, authorize, acces
 
 /** What a page of another site can make a browser send without being asked is refused. */
 function checkType({ headers }: IncomingMessage): void {
-  if (/^application\/(x-)?(ndjson|jsonlines|json-seq|json)\s*(;|$)/i.test(headers["content-type"] ?? "")) return;
-  throw new HostError("REQUEST_INVALID", `The body is NDJSON, and the Content-Type header has to say so: application/x-ndjson, not ${headers["content-type"] ?? "nothing"}.`);
+  if (
+    /^application\/(x-)?(ndjson|jsonlines|json-seq|json)\s*(;|$)/i.test(
+      headers["content-type"] ?? "",
+    )
+  )
+    return;
+  throw new HostError(
+    "REQUEST_INVALID",
+    `The body is NDJSON, and the Content-Type header has to say so: application/x-ndjson, not ${headers["content-type"] ?? "nothing"}.`,
+  );
 }
 
 function checkNames(query: URLSearchParams, known: readonly string[]): void {
   const unknown = [...query.keys()].find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new HostError("REQUEST_INVALID", `There is no parameter ${unknown} here.`, { metadata: { field: unknown } });
+  if (unknown !== undefined)
+    throw new HostError("REQUEST_INVALID", `There is no parameter ${unknown} here.`, {
+      metadata: { field: unknown },
+    });
 }
 
 function factoryOf(query: URLSearchParams): string {
   const given = query.get("factory_link") ?? query.get("factoryLink") ?? "";
-  if (given === "") throw new HostError("REQUEST_INVALID", "Say which factory: factory_link=/core/examples", { metadata: { field: "factory_link" } });
+  if (given === "")
+    throw new HostError("REQUEST_INVALID", "Say which factory: factory_link=/core/examples", {
+      metadata: { field: "factory_link" },
+    });
   return given.startsWith("/") ? given : `/${given}`;
 }
 
 function skipOf(query: URLSearchParams): number {
   const text = query.get("skip") ?? "0";
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new HostError("REQUEST_INVALID", `skip is a whole number, not ${JSON.stringify(text.slice(0, 40))}.`, { metadata: { field: "skip" } });
+  throw new HostError(
+    "REQUEST_INVALID",
+    `skip is a whole number, not ${JSON.stringify(text.slice(0, 40))}.`,
+    { metadata: { field: "skip" } },
+  );
 }

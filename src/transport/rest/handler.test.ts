@@ -16,11 +16,21 @@ const seen = { yielded: 0, ended: 0, internal: [] as unknown[] };
 const service = bindService(
   restService({
     Whole: { pattern: { case: "post", value: "/v1/whole/{name}" }, body: "*" },
-    Part: { pattern: { case: "put", value: "/v1/parts/{name=*}/{inner.text}" }, body: "tags", additionalBindings: [{ pattern: { case: "patch", value: "/v1/parts/{name}" }, body: "inner" }] },
+    Part: {
+      pattern: { case: "put", value: "/v1/parts/{name=*}/{inner.text}" },
+      body: "tags",
+      additionalBindings: [
+        { pattern: { case: "patch", value: "/v1/parts/{name}" }, body: "inner" },
+      ],
+    },
     Query: { pattern: { case: "get", value: "/v1/query" } },
     Lines: { pattern: { case: "get", value: "/v1/lines" }, responseBody: "lines" },
     ManyTold: { pattern: { case: "get", value: "/v1/many/{name}" } },
-    ManyLines: { pattern: { case: "post", value: "/v1/many:lines" }, body: "*", responseBody: "lines" },
+    ManyLines: {
+      pattern: { case: "post", value: "/v1/many:lines" },
+      body: "*",
+      responseBody: "lines",
+    },
   }),
   {
     whole: (ask: Message) => ({ ask }),
@@ -32,10 +42,14 @@ const service = bindService(
   } as never,
 );
 
-async function* tell(ask: Message & { name: string; inner?: { count: number } }, { signal }: HandlerContext) {
+async function* tell(
+  ask: Message & { name: string; inner?: { count: number } },
+  { signal }: HandlerContext,
+) {
   try {
     for (let i = 0; i < (ask.inner?.count ?? 3); i++) {
-      if (ask.name === "refused" || (ask.name === "broken" && i === 2)) throw new HostError("BACKUP_DAMAGED", "It is damaged.", { metadata: { at: String(i) } });
+      if (ask.name === "refused" || (ask.name === "broken" && i === 2))
+        throw new HostError("BACKUP_DAMAGED", "It is damaged.", { metadata: { at: String(i) } });
       if (ask.name === "secret" && i === 1) throw new Error("the password is hunter2");
       if (ask.name === "endless") await sleep(5, undefined, { signal });
       seen.yielded++;
@@ -51,31 +65,70 @@ let url: string;
 let port: number;
 beforeEach(async () => {
   Object.assign(seen, { yielded: 0, ended: 0, internal: [] });
-  const rest = createRestHandler({ services: [service], onInternalError: (error) => seen.internal.push(error) });
-  server = createHttpServer({ host: "127.0.0.1", port: 0, hostNames: hostNames("127.0.0.1"), handlers: [rest], sendError });
+  const rest = createRestHandler({
+    services: [service],
+    onInternalError: (error) => seen.internal.push(error),
+  });
+  server = createHttpServer({
+    host: "127.0.0.1",
+    port: 0,
+    hostNames: hostNames("127.0.0.1"),
+    handlers: [rest],
+    sendError,
+  });
   ({ port } = await server.open());
   url = `http://127.0.0.1:${port}`;
 });
 afterEach(() => server.close(0));
 
 async function call(method: string, path: string, body?: unknown) {
-  const response = await fetch(`${url}${path}`, { method, ...(body !== undefined && { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }) });
+  const response = await fetch(`${url}${path}`, {
+    method,
+    ...(body !== undefined && {
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    }),
+  });
   return { status: response.status, json: (await response.json()) as Record<string, unknown> };
 }
 
 test("a field can be the body, of any kind, and the path reaches into messages", async () => {
-  expect((await call("PUT", "/v1/parts/n/deep?big=9007199254740993", ["a", "b"])).json).toMatchObject({ ask: { name: "n", big: "9007199254740993", tags: ["a", "b"], inner: { text: "deep" } } });
-  expect((await call("PATCH", "/v1/parts/n?tags=x&tags=y", { count: 2 })).json).toMatchObject({ ask: { name: "n", tags: ["x", "y"], inner: { count: 2 } } });
+  expect(
+    (await call("PUT", "/v1/parts/n/deep?big=9007199254740993", ["a", "b"])).json,
+  ).toMatchObject({
+    ask: { name: "n", big: "9007199254740993", tags: ["a", "b"], inner: { text: "deep" } },
+  });
+  expect((await call("PATCH", "/v1/parts/n?tags=x&tags=y", { count: 2 })).json).toMatchObject({
+    ask: { name: "n", tags: ["x", "y"], inner: { count: 2 } },
+  });
 });
 
 test("a query nests, names enums, and keeps integers of 64 bits; what is not known is refused", async () => {
-  const { json } = await call("GET", "/v1/query?inner.text=t&inner.count=2&color=COLOR_RED&big=-9223372036854775808&tags=a&tags=b");
-  expect(json["ask"]).toEqual({ name: "", big: "-9223372036854775808", color: "COLOR_RED", inner: { text: "t", count: 2 }, tags: ["a", "b"] });
-  for (const wrong of ["colour=1", "inner.nothing=1", "color=COLOR_GREEN", "big=9223372036854775808", "inner.count=x", "inner=x"]) {
+  const { json } = await call(
+    "GET",
+    "/v1/query?inner.text=t&inner.count=2&color=COLOR_RED&big=-9223372036854775808&tags=a&tags=b",
+  );
+  expect(json["ask"]).toEqual({
+    name: "",
+    big: "-9223372036854775808",
+    color: "COLOR_RED",
+    inner: { text: "t", count: 2 },
+    tags: ["a", "b"],
+  });
+  for (const wrong of [
+    "colour=1",
+    "inner.nothing=1",
+    "color=COLOR_GREEN",
+    "big=9223372036854775808",
+    "inner.count=x",
+    "inner=x",
+  ]) {
     expect([wrong, (await call("GET", `/v1/query?${wrong}`)).status]).toEqual([wrong, 400]);
   }
   expect((await call("POST", "/v1/whole/n", { nmae: "x" })).status).toBe(400);
-  expect((await call("POST", "/v1/whole/n", { big: "9007199254740993", color: 1 })).json).toMatchObject({ ask: { name: "n", big: "9007199254740993", color: "COLOR_RED" } });
+  expect(
+    (await call("POST", "/v1/whole/n", { big: "9007199254740993", color: 1 })).json,
+  ).toMatchObject({ ask: { name: "n", big: "9007199254740993", color: "COLOR_RED" } });
 });
 
 test("a field can be the answer", async () => {
@@ -84,19 +137,33 @@ test("a field can be the answer", async () => {
 
 test("a stream is answered line by line", async () => {
   const response = await fetch(`${url}/v1/many/n`);
-  expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/x-ndjson"]);
+  expect([response.status, response.headers.get("content-type")]).toEqual([
+    200,
+    "application/x-ndjson",
+  ]);
   expect(await response.text()).toBe([0, 1, 2].map((i) => `{"lines":["${i}"]}\n`).join(""));
-  const parts = await fetch(`${url}/v1/many:lines`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"inner":{"count":2}}' });
+  const parts = await fetch(`${url}/v1/many:lines`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"inner":{"count":2}}',
+  });
   expect(await parts.text()).toBe('["0"]\n["1"]\n');
   const empty = await fetch(`${url}/v1/many/n?inner.count=0`);
-  expect([empty.status, empty.headers.get("content-type"), await empty.text()]).toEqual([200, "application/x-ndjson", ""]);
+  expect([empty.status, empty.headers.get("content-type"), await empty.text()]).toEqual([
+    200,
+    "application/x-ndjson",
+    "",
+  ]);
   const head = await fetch(`${url}/v1/many/endless?inner.count=1000`, { method: "HEAD" });
   expect([head.status, head.headers.get("content-type")]).toEqual([200, "application/x-ndjson"]);
 });
 
 test("an error before the first message is an answer like any other", async () => {
   const { status, json } = await call("GET", "/v1/many/refused");
-  expect([status, json]).toEqual([500, expect.objectContaining({ code: 15, message: "It is damaged." })]);
+  expect([status, json]).toEqual([
+    500,
+    expect.objectContaining({ code: 15, message: "It is damaged." }),
+  ]);
 });
 
 /** Everything that came, and whether the answer ended as an answer should. */
@@ -105,29 +172,54 @@ function raw(path: string): Promise<{ text: string; complete: boolean }> {
     httpRequest({ port, path, agent: false }, (response) => {
       let text = "";
       response.setEncoding("utf8").on("data", (more: string) => (text += more));
-      response.on("error", () => undefined).on("close", () => resolve({ text, complete: response.complete }));
-    }).on("error", reject).end();
+      response
+        .on("error", () => undefined)
+        .on("close", () => resolve({ text, complete: response.complete }));
+    })
+      .on("error", reject)
+      .end();
   });
 }
 
 test("a later error is the last line, and the answer does not look complete", async () => {
   const { text, complete } = await raw("/v1/many/broken");
   expect(complete).toBe(false);
-  const lines = text.trim().split("\n").map((line) => JSON.parse(line) as unknown);
-  expect(lines).toEqual([{ lines: ["0"] }, { lines: ["1"] }, { error: expect.objectContaining({ code: 15, message: "It is damaged.", details: [expect.objectContaining({ reason: "BACKUP_DAMAGED", metadata: { at: "2" } })] }) }]);
+  const lines = text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as unknown);
+  expect(lines).toEqual([
+    { lines: ["0"] },
+    { lines: ["1"] },
+    {
+      error: expect.objectContaining({
+        code: 15,
+        message: "It is damaged.",
+        details: [expect.objectContaining({ reason: "BACKUP_DAMAGED", metadata: { at: "2" } })],
+      }),
+    },
+  ]);
   const secret = await raw("/v1/many/secret");
-  expect([secret.complete, secret.text.includes("hunter2"), secret.text.includes('"INTERNAL"')]).toEqual([false, false, true]);
+  expect([
+    secret.complete,
+    secret.text.includes("hunter2"),
+    secret.text.includes('"INTERNAL"'),
+  ]).toEqual([false, false, true]);
   expect(seen.internal).toHaveLength(1);
 });
 
 test("who reads slowly is waited for, and who leaves ends the stream", async () => {
-  const response = await new Promise<IncomingMessage>((resolve) => httpRequest({ port, path: "/v1/many/large?inner.count=10000", agent: false }, resolve).end());
+  const response = await new Promise<IncomingMessage>((resolve) =>
+    httpRequest({ port, path: "/v1/many/large?inner.count=10000", agent: false }, resolve).end(),
+  );
   const paused = await settled(() => seen.yielded);
   expect(paused).toBeLessThan(200);
   response.destroy();
   while (seen.ended === 0) await sleep(10);
   const endless = new AbortController();
-  const reading = fetch(`${url}/v1/many/endless?inner.count=100000`, { signal: endless.signal }).then((answer) => answer.text());
+  const reading = fetch(`${url}/v1/many/endless?inner.count=100000`, {
+    signal: endless.signal,
+  }).then((answer) => answer.text());
   await sleep(50);
   endless.abort();
   await expect(reading).rejects.toThrow();

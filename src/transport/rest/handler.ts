@@ -1,5 +1,18 @@
-import { ScalarType, type DescMessage, type DescMethod, type JsonObject, type JsonValue, type Message, type Registry } from "@bufbuild/protobuf";
-import { createContextValues, createHandlerContext, type Interceptor, type MethodImplSpec } from "@connectrpc/connect";
+import {
+  ScalarType,
+  type DescMessage,
+  type DescMethod,
+  type JsonObject,
+  type JsonValue,
+  type Message,
+  type Registry,
+} from "@bufbuild/protobuf";
+import {
+  createContextValues,
+  createHandlerContext,
+  type Interceptor,
+  type MethodImplSpec,
+} from "@connectrpc/connect";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { HostError } from "../../errors.js";
@@ -36,7 +49,11 @@ export interface RestOptions extends CallChecks {
  * Answers a request and resolves to true, or leaves it alone and resolves to false: its path is not below /v1. The
  * signal aborts when the client leaves or the host gives up waiting. Never rejects: errors are answers.
  */
-export type RestHandler = (request: IncomingMessage, response: ServerResponse, signal: () => AbortSignal) => Promise<boolean>;
+export type RestHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  signal: () => AbortSignal,
+) => Promise<boolean>;
 
 const prefix = "/v1";
 
@@ -45,7 +62,11 @@ export function createRestHandler(options: RestOptions): RestHandler {
   const interceptors = checkInterceptors(checks);
   const applyPreference = operationPreference(options.services);
   const registry = messageRegistry(options.services);
-  const route = createRouter(options.services.flatMap((service) => routesOf(service, options.extraRules ?? operationRules, registry)));
+  const route = createRouter(
+    options.services.flatMap((service) =>
+      routesOf(service, options.extraRules ?? operationRules, registry),
+    ),
+  );
   return async (request, response, signal) => {
     const [path = "", query = ""] = (request.url ?? "").split(/\?(.*)/s);
     if (path !== prefix && !path.startsWith(`${prefix}/`)) return false;
@@ -53,7 +74,18 @@ export function createRestHandler(options: RestOptions): RestHandler {
       const match = route(request.method ?? "GET", path);
       // Not by an interceptor: those need the message, and who may not call does not make the host read one.
       authorize?.(match.route.target.spec.method, callerOf(request, "rest"));
-      await answer({ request, response, signal: signal(), match, query, path, registry, interceptors, applyPreference, onInternalError: options.onInternalError });
+      await answer({
+        request,
+        response,
+        signal: signal(),
+        match,
+        query,
+        path,
+        registry,
+        interceptors,
+        applyPreference,
+        onInternalError: options.onInternalError,
+      });
     } catch (thrown) {
       const error = hostErrorOf(thrown, options.onInternalError);
       sendError(request, response, error, registry);
@@ -67,16 +99,27 @@ interface Target {
   write: (message: Message) => JsonValue;
 }
 
-function routesOf({ methods }: BoundService, extraRules: ExtraRules, registry: Registry): Route<Target>[] {
+function routesOf(
+  { methods }: BoundService,
+  extraRules: ExtraRules,
+  registry: Registry,
+): Route<Target>[] {
   return Object.values(methods).flatMap((spec) => {
     const { method } = spec;
     const write = jsonWriter(method.output, registry);
-    return rulesOf(method, extraRules).map((rule) => ({ ...rule, target: { spec, write: partWriter(method.output, rule.responseBody, write) } }));
+    return rulesOf(method, extraRules).map((rule) => ({
+      ...rule,
+      target: { spec, write: partWriter(method.output, rule.responseBody, write) },
+    }));
   });
 }
 
 /** Of an answer only the field that the rule names. */
-function partWriter(schema: DescMessage, fieldName: string, write: Target["write"]): Target["write"] {
+function partWriter(
+  schema: DescMessage,
+  fieldName: string,
+  write: Target["write"],
+): Target["write"] {
   if (fieldName === "") return write;
   const field = schema.fields.find(({ name }) => name === fieldName);
   if (!field) throw new Error(`${schema.typeName} has no field ${fieldName} to answer with`);
@@ -96,7 +139,18 @@ interface Exchange {
   onInternalError: OnInternalError;
 }
 
-async function answer({ request, response, signal, match, path, query, registry, interceptors, applyPreference, onInternalError }: Exchange) {
+async function answer({
+  request,
+  response,
+  signal,
+  match,
+  path,
+  query,
+  registry,
+  interceptors,
+  applyPreference,
+  onInternalError,
+}: Exchange) {
   const { route, variables } = match;
   const { spec, write } = route.target;
   const { method } = spec;
@@ -108,19 +162,36 @@ async function answer({ request, response, signal, match, path, query, registry,
     url: `http://${request.headers.host ?? "localhost"}${path}`,
     requestHeader: headersOf(request),
     requestSignal: signal,
-    contextValues: createContextValues().set(callOrigin, { via: "rest", address: request.socket.remoteAddress }),
+    contextValues: createContextValues().set(callOrigin, {
+      via: "rest",
+      address: request.socket.remoteAddress,
+    }),
   });
   const message = async function* () {
     const body = await readBody(request, bodyLimit(method));
     const fromHeader = ifMatchParameters(method.input, request.headers["if-match"]);
-    yield await toRequest(method.input, { rule: route, variables: [...variables, ...fromHeader], query: new URLSearchParams(query), body }, registry);
+    yield await toRequest(
+      method.input,
+      {
+        rule: route,
+        variables: [...variables, ...fromHeader],
+        query: new URLSearchParams(query),
+        body,
+      },
+      registry,
+    );
   };
   try {
     const output = await invoke(spec, context, message(), interceptors);
     const headers = () => [...context.responseHeader].flat();
     if (spec.kind === "server_streaming") {
-      const toStatus = (thrown: unknown) => errorJson(hostErrorOf(thrown, onInternalError), registry);
-      await sendLines(request, response, { lines: map(output, (message) => `${JSON.stringify(write(message))}\n`), headers, errorJson: toStatus });
+      const toStatus = (thrown: unknown) =>
+        errorJson(hostErrorOf(thrown, onInternalError), registry);
+      await sendLines(request, response, {
+        lines: map(output, (message) => `${JSON.stringify(write(message))}\n`),
+        headers,
+        errorJson: toStatus,
+      });
       return;
     }
     const preferred = await applyPreference(request, await onlyMessage(output), context);
@@ -129,7 +200,12 @@ async function answer({ request, response, signal, match, path, query, registry,
     const json = write(preferred.message);
     if (holdsDocument(method)) await nextTurn();
     const etag = etagOf(json);
-    await (holdsDocument(method) ? sendLongAnswer : sendAnswer)(response, json, [...headers(), ...preferred.headers, ...(etag === undefined ? [] : ["etag", etag])], preferred.status);
+    await (holdsDocument(method) ? sendLongAnswer : sendAnswer)(
+      response,
+      json,
+      [...headers(), ...preferred.headers, ...(etag === undefined ? [] : ["etag", etag])],
+      preferred.status,
+    );
   } finally {
     context.abort(new HostError("OPERATION_CANCELLED", "The call is over."));
   }
@@ -137,9 +213,13 @@ async function answer({ request, response, signal, match, path, query, registry,
 
 /** Documents are bytes, in base64 here: a third more. Every other request is a few short strings. */
 function bodyLimit(method: DescMethod): number {
-  return holdsDocument(method) ? Math.ceil((limits.documentBytes * 4) / 3) + limits.managementBodyBytes : limits.managementBodyBytes;
+  return holdsDocument(method)
+    ? Math.ceil((limits.documentBytes * 4) / 3) + limits.managementBodyBytes
+    : limits.managementBodyBytes;
 }
 
 function holdsDocument({ input }: DescMethod): boolean {
-  return input.fields.some((field) => field.fieldKind === "scalar" && field.scalar === ScalarType.BYTES);
+  return input.fields.some(
+    (field) => field.fieldKind === "scalar" && field.scalar === ScalarType.BYTES,
+  );
 }

@@ -5,7 +5,12 @@ import type { Hold } from "../../security/shares.js";
 const newline = 0x0a;
 
 /** The lines of a stream of bytes as text, empty ones left out; what waits for its end is held. BODY_TOO_LARGE for one over the limit, JSON_INVALID for bytes that are no UTF-8. */
-export async function* linesOf(bytes: AsyncIterable<Buffer>, maxBytes: number, signal: AbortSignal, hold: Hold): AsyncGenerator<string> {
+export async function* linesOf(
+  bytes: AsyncIterable<Buffer>,
+  maxBytes: number,
+  signal: AbortSignal,
+  hold: Hold,
+): AsyncGenerator<string> {
   let rest: Buffer[] = [];
   let restBytes = 0;
   const take = async (last: Buffer): Promise<string> => {
@@ -26,7 +31,8 @@ export async function* linesOf(bytes: AsyncIterable<Buffer>, maxBytes: number, s
     if (from < chunk.length) rest.push(chunk.subarray(from));
     restBytes += chunk.length - from;
     hold.add(chunk.length - from);
-    if (restBytes > maxBytes) throw new HostError("BODY_TOO_LARGE", `A line is larger than ${maxBytes} bytes.`);
+    if (restBytes > maxBytes)
+      throw new HostError("BODY_TOO_LARGE", `A line is larger than ${maxBytes} bytes.`);
   }
   const line = await take(Buffer.alloc(0));
   if (line !== "") yield line;

@@ -17,11 +17,16 @@ export interface RequestJson {
  * counted before anything is parsed, and long bytes in base64, which take the library a tenth of a second, are decoded by Buffer.
  * JSON_INVALID for what is not JSON, BODY_TOO_LARGE for more than a request may hold beside its bytes.
  */
-export async function prepareRequestJson(schema: DescMessage | undefined, text: string): Promise<RequestJson> {
+export async function prepareRequestJson(
+  schema: DescMessage | undefined,
+  text: string,
+): Promise<RequestJson> {
   const taken: { field: DescField; bytes: Buffer }[] = [];
   let rest = text;
   // From the last to the first, so that what stands before keeps its place.
-  for (const { name, start, end } of (await checkJsonBoundsInTurns(text, requestBounds)).toReversed()) {
+  for (const { name, start, end } of (
+    await checkJsonBoundsInTurns(text, requestBounds)
+  ).toReversed()) {
     const field = schema?.fields.find((one) => one.jsonName === name || one.name === name);
     if (field?.fieldKind !== "scalar" || field.scalar !== ScalarType.BYTES) continue;
     await nextTurn();
@@ -31,7 +36,10 @@ export async function prepareRequestJson(schema: DescMessage | undefined, text: 
     rest = rest.slice(0, start) + rest.slice(end);
   }
   if (rest.length > limits.structBytes + limits.managementBodyBytes) {
-    throw new HostError("BODY_TOO_LARGE", `The request has more than ${limits.structBytes} bytes beside the bytes of a document. Send the document as json, in base64.`);
+    throw new HostError(
+      "BODY_TOO_LARGE",
+      `The request has more than ${limits.structBytes} bytes beside the bytes of a document. Send the document as json, in base64.`,
+    );
   }
   checkSyntax(rest);
   return {

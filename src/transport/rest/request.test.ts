@@ -1,6 +1,13 @@
 import { createRegistry } from "@bufbuild/protobuf";
-import { BackupRequestSchema, Container } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import { GetDocumentRequestSchema, PatchDocumentRequestSchema, type PatchDocumentRequest } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
+import {
+  BackupRequestSchema,
+  Container,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  GetDocumentRequestSchema,
+  PatchDocumentRequestSchema,
+  type PatchDocumentRequest,
+} from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { limits } from "../../limits.js";
 import { toRequest } from "./request.js";
 
@@ -8,18 +15,37 @@ const registry = createRegistry();
 const parts = { rule: { body: "*" }, variables: [], query: [], body: "" };
 
 test("the body is the message, and the path has the last word", async () => {
-  const body = JSON.stringify({ selfLink: "/other", json: Buffer.from("{}").toString("base64"), expectedVersion: "3" });
-  const request = await toRequest(PatchDocumentRequestSchema, { ...parts, variables: [["self_link", "core/examples/one"]], body }, registry);
-  expect(request).toMatchObject({ selfLink: "core/examples/one", expectedVersion: 3n, body: { case: "json" } });
+  const body = JSON.stringify({
+    selfLink: "/other",
+    json: Buffer.from("{}").toString("base64"),
+    expectedVersion: "3",
+  });
+  const request = await toRequest(
+    PatchDocumentRequestSchema,
+    { ...parts, variables: [["self_link", "core/examples/one"]], body },
+    registry,
+  );
+  expect(request).toMatchObject({
+    selfLink: "core/examples/one",
+    expectedVersion: 3n,
+    body: { case: "json" },
+  });
 });
 
 test("one field can be the body, the query gives the others", async () => {
-  const request = await toRequest(PatchDocumentRequestSchema, { ...parts, rule: { body: "fields" }, query: [["self_link", "/a"]], body: '{"n":1}' }, registry);
+  const request = await toRequest(
+    PatchDocumentRequestSchema,
+    { ...parts, rule: { body: "fields" }, query: [["self_link", "/a"]], body: '{"n":1}' },
+    registry,
+  );
   expect(request).toMatchObject({ selfLink: "/a", body: { case: "fields", value: { n: 1 } } });
 });
 
 test("no body is an empty message", async () => {
-  expect(await toRequest(BackupRequestSchema, parts, registry)).toMatchObject({ destination: "", container: Container.UNSPECIFIED });
+  expect(await toRequest(BackupRequestSchema, parts, registry)).toMatchObject({
+    destination: "",
+    container: Container.UNSPECIFIED,
+  });
 });
 
 test.each([
@@ -31,37 +57,82 @@ test.each([
   ["[]", "REQUEST_INVALID"],
   ["null", "REQUEST_INVALID"],
 ])("refuses %s as %s", async (body, reason) => {
-  await expect(toRequest(BackupRequestSchema, { ...parts, body }, registry)).rejects.toThrow(expect.objectContaining({ reason }));
+  await expect(toRequest(BackupRequestSchema, { ...parts, body }, registry)).rejects.toThrow(
+    expect.objectContaining({ reason }),
+  );
 });
 
 test("fields come one way only", async () => {
-  await expect(toRequest(GetDocumentRequestSchema, { ...parts, rule: { body: "" }, body: "{}" }, registry)).rejects.toThrow("takes no body");
-  await expect(toRequest(BackupRequestSchema, { ...parts, query: [["full", "true"]] }, registry)).rejects.toThrow("takes no query");
+  await expect(
+    toRequest(GetDocumentRequestSchema, { ...parts, rule: { body: "" }, body: "{}" }, registry),
+  ).rejects.toThrow("takes no body");
+  await expect(
+    toRequest(BackupRequestSchema, { ...parts, query: [["full", "true"]] }, registry),
+  ).rejects.toThrow("takes no query");
 });
 
 test("long bytes are the same as short ones, and a body of one field cannot add others", async () => {
   const json = Buffer.alloc(limits.detachedChars, "é");
   for (const expectedVersion of ["3", undefined]) {
     const body = JSON.stringify({ expectedVersion, json: json.toString("base64") });
-    const { body: read } = (await toRequest(PatchDocumentRequestSchema, { ...parts, body }, registry)) as PatchDocumentRequest;
+    const { body: read } = (await toRequest(
+      PatchDocumentRequestSchema,
+      { ...parts, body },
+      registry,
+    )) as PatchDocumentRequest;
     expect(read.case === "json" && json.equals(read.value)).toBe(true);
   }
   const escaped = `{"x":1}`.padEnd(limits.detachedChars, "?>");
-  const slashed = JSON.stringify({ json: Buffer.from(escaped).toString("base64") }).replaceAll("/", "\\/");
+  const slashed = JSON.stringify({ json: Buffer.from(escaped).toString("base64") }).replaceAll(
+    "/",
+    "\\/",
+  );
   expect(slashed).toContain("\\/");
-  const { body: unescaped } = (await toRequest(PatchDocumentRequestSchema, { ...parts, body: slashed }, registry)) as PatchDocumentRequest;
+  const { body: unescaped } = (await toRequest(
+    PatchDocumentRequestSchema,
+    { ...parts, body: slashed },
+    registry,
+  )) as PatchDocumentRequest;
   expect(unescaped.case === "json" && Buffer.from(unescaped.value).toString()).toBe(escaped);
-  await expect(toRequest(PatchDocumentRequestSchema, { ...parts, body: JSON.stringify({ json: "*".repeat(limits.detachedChars) }) }, registry)).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
+  await expect(
+    toRequest(
+      PatchDocumentRequestSchema,
+      { ...parts, body: JSON.stringify({ json: "*".repeat(limits.detachedChars) }) },
+      registry,
+    ),
+  ).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
   // A member of the document that is called like a field of the request stays a member.
   const inFields = { json: json.toString("base64") };
-  expect(await toRequest(PatchDocumentRequestSchema, { ...parts, rule: { body: "fields" }, body: JSON.stringify(inFields) }, registry)).toMatchObject({ body: { case: "fields", value: inFields } });
-  await expect(toRequest(PatchDocumentRequestSchema, { ...parts, rule: { body: "fields" }, body: '{},"expectedVersion":"3"' }, registry)).rejects.toThrow(/not JSON/);
+  expect(
+    await toRequest(
+      PatchDocumentRequestSchema,
+      { ...parts, rule: { body: "fields" }, body: JSON.stringify(inFields) },
+      registry,
+    ),
+  ).toMatchObject({ body: { case: "fields", value: inFields } });
+  await expect(
+    toRequest(
+      PatchDocumentRequestSchema,
+      { ...parts, rule: { body: "fields" }, body: '{},"expectedVersion":"3"' },
+      registry,
+    ),
+  ).rejects.toThrow(/not JSON/);
 });
 
 test.each([
   ["nested too deep", `{"fields":{"a":${"[".repeat(20_000)}`, "JSON_INVALID"],
-  ["of too many members", `{"fields":{${Array.from({ length: limits.requestJsonMembers }, (_, i) => `"k${i}":1`).join(",")}}}`, "JSON_INVALID"],
-  ["of too long a text", JSON.stringify({ selfLink: "x".repeat(2 * limits.structBytes) }), "BODY_TOO_LARGE"],
+  [
+    "of too many members",
+    `{"fields":{${Array.from({ length: limits.requestJsonMembers }, (_, i) => `"k${i}":1`).join(",")}}}`,
+    "JSON_INVALID",
+  ],
+  [
+    "of too long a text",
+    JSON.stringify({ selfLink: "x".repeat(2 * limits.structBytes) }),
+    "BODY_TOO_LARGE",
+  ],
 ])("refuses a body %s before it is made a message", async (_, body, reason) => {
-  await expect(toRequest(PatchDocumentRequestSchema, { ...parts, body }, registry)).rejects.toMatchObject({ reason });
+  await expect(
+    toRequest(PatchDocumentRequestSchema, { ...parts, body }, registry),
+  ).rejects.toMatchObject({ reason });
 });

@@ -1,7 +1,13 @@
 import { createRouter } from "./router.js";
 import { parseTemplate } from "./template.js";
 
-const route = (httpMethod: string, template: string, target: string) => ({ httpMethod, template: parseTemplate(template), body: "", responseBody: "", target });
+const route = (httpMethod: string, template: string, target: string) => ({
+  httpMethod,
+  template: parseTemplate(template),
+  body: "",
+  responseBody: "",
+  target,
+});
 const find = createRouter([
   route("GET", "/v1/documents/{link=**}", "get"),
   route("PUT", "/v1/documents/{link=**}", "put"),
@@ -31,12 +37,16 @@ test("a colon that is no verb of the method belongs to the path", () => {
 test("HEAD is answered as GET", () => expect(target("HEAD", "/v1/documents/a")).toBe("get"));
 
 test("an unknown path and an unknown method are told apart", () => {
-  expect(() => find("GET", "/v1/nothing")).toThrow(expect.objectContaining({ reason: "ROUTE_NOT_FOUND" }));
+  expect(() => find("GET", "/v1/nothing")).toThrow(
+    expect.objectContaining({ reason: "ROUTE_NOT_FOUND" }),
+  );
   expect(() => find("DELETE", "/v1/documents")).toThrow(
     expect.objectContaining({ reason: "METHOD_NOT_ALLOWED", metadata: { allow: "GET, POST" } }),
   );
 });
 
 test("a malformed path is refused", () => {
-  expect(() => find("GET", "/v1/documents/%ff")).toThrow(expect.objectContaining({ reason: "REQUEST_INVALID" }));
+  expect(() => find("GET", "/v1/documents/%ff")).toThrow(
+    expect.objectContaining({ reason: "REQUEST_INVALID" }),
+  );
 });

@@ -30,21 +30,33 @@ export function createRouter<Target>(routes: readonly Route<Target>[]): Router<T
       if (!found) continue;
       allowed.add(route.httpMethod);
       if (route.httpMethod !== wanted) continue;
-      return { route, variables: new Map(found.map(({ fieldPath, raw, multiple }) => [fieldPath, decoded(raw, multiple)])) };
+      return {
+        route,
+        variables: new Map(
+          found.map(({ fieldPath, raw, multiple }) => [fieldPath, decoded(raw, multiple)]),
+        ),
+      };
     }
     if (allowed.size === 0) throw new HostError("ROUTE_NOT_FOUND", `There is nothing at ${path}.`);
     const allow = [...allowed].toSorted().join(", ");
-    throw new HostError("METHOD_NOT_ALLOWED", `${path} takes ${allow}, not ${httpMethod}.`, { metadata: { allow } });
+    throw new HostError("METHOD_NOT_ALLOWED", `${path} takes ${allow}, not ${httpMethod}.`, {
+      metadata: { allow },
+    });
   };
 }
 
 function specificity({ template }: Rule): number {
   const literals = template.segments.filter((segment) => !segment.startsWith("*")).length;
-  return (template.verb === undefined ? 0 : 1000) + literals * 2 + (template.segments.at(-1) === "**" ? 0 : 1);
+  return (
+    (template.verb === undefined ? 0 : 1000) +
+    literals * 2 +
+    (template.segments.at(-1) === "**" ? 0 : 1)
+  );
 }
 
 function decoded(raw: string, multiple: boolean): string {
   const value = decodeVariable(raw, multiple);
-  if (value === undefined) throw new HostError("REQUEST_INVALID", `${raw} is not percent-encoded UTF-8.`);
+  if (value === undefined)
+    throw new HostError("REQUEST_INVALID", `${raw} is not percent-encoded UTF-8.`);
   return value;
 }

@@ -33,6 +33,8 @@ function toRule(rule: HttpRule): Rule {
   const { pattern, body, responseBody } = rule;
   if (pattern.case === undefined) throw new Error("an HTTP rule without a path");
   const [httpMethod, path] =
-    pattern.case === "custom" ? [pattern.value.kind, pattern.value.path] : [pattern.case.toUpperCase(), pattern.value];
+    pattern.case === "custom"
+      ? [pattern.value.kind, pattern.value.path]
+      : [pattern.case.toUpperCase(), pattern.value];
   return { httpMethod, template: parseTemplate(path), body, responseBody };
 }

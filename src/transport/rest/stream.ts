@@ -18,10 +18,24 @@ export interface Lines {
  * last line, {"error": Status}, and the connection is cut behind it, so that nobody takes
  * what came for all there is.
  */
-export async function sendLines(request: IncomingMessage, response: ServerResponse, { lines, headers, errorJson }: Lines): Promise<void> {
+export async function sendLines(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { lines, headers, errorJson }: Lines,
+): Promise<void> {
   const begin = () => {
     const connection = response.shouldKeepAlive ? "keep-alive" : "close";
-    response.writeHead(200, ["content-type", "application/x-ndjson", "transfer-encoding", "chunked", "connection", connection, ...noSniff, ...always, ...(headers?.() ?? [])]);
+    response.writeHead(200, [
+      "content-type",
+      "application/x-ndjson",
+      "transfer-encoding",
+      "chunked",
+      "connection",
+      connection,
+      ...noSniff,
+      ...always,
+      ...(headers?.() ?? []),
+    ]);
   };
   try {
     for await (const text of lines) {

@@ -2,7 +2,12 @@ import { decodeVariable, matchTemplate, parseTemplate } from "./template.js";
 
 const match = (template: string, path: string) => {
   const found = matchTemplate(parseTemplate(template), path);
-  return found && Object.fromEntries(found.map(({ fieldPath, raw, multiple }) => [fieldPath, decodeVariable(raw, multiple)]));
+  return (
+    found &&
+    Object.fromEntries(
+      found.map(({ fieldPath, raw, multiple }) => [fieldPath, decodeVariable(raw, multiple)]),
+    )
+  );
 };
 
 test.each([
@@ -39,6 +44,9 @@ test("malformed percent-encoding has no value", () => {
   expect(match("/v1/{name}", "/v1/%zz")).toEqual({ name: undefined });
 });
 
-test.each(["v1", "/v1//x", "/v1/{", "/v1/{a=**}/x", "/v1/a*", "/v1/x:", "/v1/{A B}"])("%s is no template", (template) => {
-  expect(() => parseTemplate(template)).toThrow(/path template/);
-});
+test.each(["v1", "/v1//x", "/v1/{", "/v1/{a=**}/x", "/v1/a*", "/v1/x:", "/v1/{A B}"])(
+  "%s is no template",
+  (template) => {
+    expect(() => parseTemplate(template)).toThrow(/path template/);
+  },
+);

@@ -24,22 +24,32 @@ export function parseTemplate(template: string): PathTemplate {
   const fail = (why: string): never => {
     throw new Error(`path template ${template}: ${why}`);
   };
-  const [, path, verb] = /^((?:\/(?:\{[^{}]*\}|[^{}:/])+)+)(?::([a-zA-Z]+))?$/.exec(template) ?? fail("is not one");
+  const [, path, verb] =
+    /^((?:\/(?:\{[^{}]*\}|[^{}:/])+)+)(?::([a-zA-Z]+))?$/.exec(template) ?? fail("is not one");
   for (const part of path?.match(/(?:\{[^{}]*\}|[^{}/])+/g) ?? []) {
     const variable = /^\{([a-z0-9_.]+)(?:=(.+))?\}$/.exec(part);
     const inner = variable ? (variable[2] ?? "*").split("/") : [part];
-    if (variable?.[1]) variables.push({ fieldPath: variable[1], from: segments.length, to: segments.length + inner.length });
+    if (variable?.[1])
+      variables.push({
+        fieldPath: variable[1],
+        from: segments.length,
+        to: segments.length + inner.length,
+      });
     segments.push(...inner);
   }
   for (const [i, segment] of segments.entries()) {
-    if (segment === "" || (/[*{}]/.test(segment) && !["*", "**"].includes(segment))) fail(`segment ${segment}`);
+    if (segment === "" || (/[*{}]/.test(segment) && !["*", "**"].includes(segment)))
+      fail(`segment ${segment}`);
     if (segment === "**" && i !== segments.length - 1) fail("** is not last");
   }
   return verb === undefined ? { segments, variables } : { segments, variables, verb };
 }
 
 /** The raw text of each variable, or undefined where the path does not fit. The path is as it came: not decoded. */
-export function matchTemplate(template: PathTemplate, path: string): { fieldPath: string; raw: string; multiple: boolean }[] | undefined {
+export function matchTemplate(
+  template: PathTemplate,
+  path: string,
+): { fieldPath: string; raw: string; multiple: boolean }[] | undefined {
   const suffix = template.verb === undefined ? "" : `:${template.verb}`;
   if (!path.startsWith("/") || !path.endsWith(suffix)) return undefined;
   const parts = path.slice(1, path.length - suffix.length).split("/");
@@ -53,7 +63,11 @@ export function matchTemplate(template: PathTemplate, path: string): { fieldPath
   }
   return template.variables.map(({ fieldPath, from, to }) => {
     const last = to === segments.length && open ? parts.length : to;
-    return { fieldPath, raw: parts.slice(from, last).join("/"), multiple: to - from > 1 || segments[from] === "**" };
+    return {
+      fieldPath,
+      raw: parts.slice(from, last).join("/"),
+      multiple: to - from > 1 || segments[from] === "**",
+    };
   });
 }
 

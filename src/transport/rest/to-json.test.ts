@@ -1,5 +1,8 @@
 import { create, createRegistry, toJson, type JsonObject } from "@bufbuild/protobuf";
-import { DocumentSchema, ListDocumentsResponseSchema } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
+import {
+  DocumentSchema,
+  ListDocumentsResponseSchema,
+} from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { bytesDetacher, jsonWriter } from "./to-json.js";
 
 const registry = createRegistry();
@@ -16,7 +19,10 @@ test("says what protobuf-es says, whichever documents have a body", () => {
         { selfLink: "/e", version: 9007199254740993n, body: { case: "json", value: bytes("{}") } },
       ],
     });
-  const expected = toJson(ListDocumentsResponseSchema, make(), { registry, alwaysEmitImplicit: true });
+  const expected = toJson(ListDocumentsResponseSchema, make(), {
+    registry,
+    alwaysEmitImplicit: true,
+  });
   expect(jsonWriter(ListDocumentsResponseSchema, registry)(make())).toEqual(expected);
 });
 

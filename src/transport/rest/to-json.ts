@@ -1,4 +1,13 @@
-import { ScalarType, toJson, type DescField, type DescMessage, type JsonObject, type JsonValue, type Message, type Registry } from "@bufbuild/protobuf";
+import {
+  ScalarType,
+  toJson,
+  type DescField,
+  type DescMessage,
+  type JsonObject,
+  type JsonValue,
+  type Message,
+  type Registry,
+} from "@bufbuild/protobuf";
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
 
 /** The fields to go through from a message to one of type bytes. */
@@ -15,7 +24,10 @@ const placeholderText = "AA==";
  * Makes JSON of the messages of one type. protobuf-es takes over a second for 16 MiB of bytes in base64, and the event
  * loop stands still meanwhile, so bytes are taken out before and put in by Buffer. The message is used up.
  */
-export function jsonWriter(schema: DescMessage, registry: Registry): (message: Message) => JsonValue {
+export function jsonWriter(
+  schema: DescMessage,
+  registry: Registry,
+): (message: Message) => JsonValue {
   const detach = bytesDetacher(schema);
   const options = { registry, alwaysEmitImplicit: true };
   return (message) => {
@@ -30,7 +42,9 @@ export function jsonWriter(schema: DescMessage, registry: Registry): (message: M
 export function bytesDetacher(schema: DescMessage): (message: Message) => PutBytes | undefined {
   const paths = bytesPaths(schema, []);
   return (message) => {
-    const taken = paths.map((path) => ({ path, bytes: takeBytes(reflect(schema, message), path) })).filter(({ bytes }) => bytes.length > 0);
+    const taken = paths
+      .map((path) => ({ path, bytes: takeBytes(reflect(schema, message), path) }))
+      .filter(({ bytes }) => bytes.length > 0);
     if (taken.length === 0) return undefined;
     return (json) => {
       for (const { path, bytes } of taken) putBytes(json, path, bytes.values());
@@ -44,7 +58,10 @@ function bytesPaths(schema: DescMessage, before: BytesPath): BytesPath[] {
   return schema.fields.flatMap((field) => {
     const path = [...before, field];
     if (field.fieldKind === "scalar" && field.scalar === ScalarType.BYTES) return [path];
-    const inner = field.fieldKind === "message" || (field.fieldKind === "list" && field.listKind === "message") ? field.message : undefined;
+    const inner =
+      field.fieldKind === "message" || (field.fieldKind === "list" && field.listKind === "message")
+        ? field.message
+        : undefined;
     // A message that holds itself is left to protobuf-es.
     return inner && !before.some((outer) => outer.message === inner) ? bytesPaths(inner, path) : [];
   });
@@ -54,14 +71,19 @@ function bytesPaths(schema: DescMessage, before: BytesPath): BytesPath[] {
 function takeBytes(message: ReflectMessage, [field, ...rest]: BytesPath): Uint8Array[] {
   if (!field || !message.isSet(field)) return [];
   if (field.fieldKind === "message") return takeBytes(message.get(field), rest);
-  if (field.fieldKind === "list") return [...message.get(field)].flatMap((item) => takeBytes(item as ReflectMessage, rest));
+  if (field.fieldKind === "list")
+    return [...message.get(field)].flatMap((item) => takeBytes(item as ReflectMessage, rest));
   const bytes: unknown = message.get(field);
   if (!(bytes instanceof Uint8Array)) return [];
   message.set(field, placeholder);
   return [bytes];
 }
 
-function putBytes(json: JsonValue | undefined, [field, ...rest]: BytesPath, bytes: Iterator<Uint8Array>) {
+function putBytes(
+  json: JsonValue | undefined,
+  [field, ...rest]: BytesPath,
+  bytes: Iterator<Uint8Array>,
+) {
   if (!field || typeof json !== "object" || json === null) return;
   const object = json as JsonObject;
   const value = object[field.jsonName];
@@ -72,5 +94,10 @@ function putBytes(json: JsonValue | undefined, [field, ...rest]: BytesPath, byte
   }
   if (value !== placeholderText) return;
   const next = bytes.next();
-  if (!next.done && next.value) object[field.jsonName] = Buffer.from(next.value.buffer, next.value.byteOffset, next.value.byteLength).toString("base64");
+  if (!next.done && next.value)
+    object[field.jsonName] = Buffer.from(
+      next.value.buffer,
+      next.value.byteOffset,
+      next.value.byteLength,
+    ).toString("base64");
 }

@@ -4,7 +4,13 @@ import { limits } from "../../limits.js";
 import { sendRepresentation } from "../http/send-representation.js";
 
 /** GET and HEAD of /v1/transfers/NAME:download: the archive, or a range of it, so that a download that was cut goes on. */
-export async function sendTransfer(streams: StreamService, name: string, request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
+export async function sendTransfer(
+  streams: StreamService,
+  name: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
   const held = streams.hold(name);
   try {
     const { sha256, sizeBytes, createTimeMicros } = held.transfer;
@@ -18,7 +24,8 @@ export async function sendTransfer(streams: StreamService, name: string, request
         "content-type": "application/zip",
         "repr-digest": `sha-256=:${Buffer.from(sha256, "hex").toString("base64")}:`,
       },
-      bytes: (offset, end) => streams.read(held, { offset, length: end - offset, pieceBytes: limits.chunkBytes }, signal),
+      bytes: (offset, end) =>
+        streams.read(held, { offset, length: end - offset, pieceBytes: limits.chunkBytes }, signal),
       idleMs: streams.idleMs,
     });
   } finally {

@@ -1,6 +1,9 @@
 import { create, toJson, type Registry } from "@bufbuild/protobuf";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { ManagementService, TransferSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
+import {
+  ManagementService,
+  TransferSchema,
+} from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { toTransfer } from "../../api/convert/transfer.js";
 import type { Access } from "../../security/access.js";
 import type { Auditor } from "../../service/host/auditor.js";
@@ -28,8 +31,21 @@ export const transferPrefix = "/v1/transfers/";
 const downloadVerb = ":download";
 
 /** The bytes of transfers over HTTP, as browsers, curl and wget fetch and send files; what is said of them is REST as all else. */
-export function createTransferRoutes({ streams, authorize, access, auditor, registry, onInternalError }: TransferRoutes): HttpHandler {
-  async function answer(request: IncomingMessage, response: ServerResponse, name: string, download: boolean, signal: AbortSignal): Promise<void> {
+export function createTransferRoutes({
+  streams,
+  authorize,
+  access,
+  auditor,
+  registry,
+  onInternalError,
+}: TransferRoutes): HttpHandler {
+  async function answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    name: string,
+    download: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { streamBackup, streamRestore } = ManagementService.method;
     const method = download ? streamBackup : streamRestore;
     const caller = callerOf(request, "rest");
@@ -38,9 +54,21 @@ export function createTransferRoutes({ streams, authorize, access, auditor, regi
     access.requireIndexes(caller, method.name, undefined);
     checkTransferName(name);
     const deed = { action: method.name, subject: name };
-    if (download) return auditor.during(caller, deed, () => sendTransfer(streams, name, request, response, signal).then(() => requireSent(response)));
-    const transfer = await auditor.during(caller, deed, () => receiveTransfer(streams, name, request, signal));
-    await sendAnswer(response, toJson(TransferSchema, create(TransferSchema, toTransfer(transfer)), { registry, alwaysEmitImplicit: true }), []);
+    if (download)
+      return auditor.during(caller, deed, () =>
+        sendTransfer(streams, name, request, response, signal).then(() => requireSent(response)),
+      );
+    const transfer = await auditor.during(caller, deed, () =>
+      receiveTransfer(streams, name, request, signal),
+    );
+    await sendAnswer(
+      response,
+      toJson(TransferSchema, create(TransferSchema, toTransfer(transfer)), {
+        registry,
+        alwaysEmitImplicit: true,
+      }),
+      [],
+    );
   }
 
   return async (request, response, signal) => {
@@ -50,7 +78,13 @@ export function createTransferRoutes({ streams, authorize, access, auditor, regi
     const method = request.method ?? "GET";
     if (download ? method !== "GET" && method !== "HEAD" : method !== "PUT") return false;
     try {
-      await answer(request, response, path.slice(transferPrefix.length, download ? -downloadVerb.length : undefined), download, signal());
+      await answer(
+        request,
+        response,
+        path.slice(transferPrefix.length, download ? -downloadVerb.length : undefined),
+        download,
+        signal(),
+      );
     } catch (thrown) {
       sendError(request, response, hostErrorOf(thrown, onInternalError), registry);
     }

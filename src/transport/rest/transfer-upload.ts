@@ -10,7 +10,12 @@ import { sentRangeOf } from "../http/content-range.js";
  * PUT of /v1/transfers/NAME: an archive, whole or in pieces with Content-Range, one after the other. Resolves to the
  * transfer as it is then. ABORTED (409) for a piece beyond what is there; a piece that is there is compared.
  */
-export async function receiveTransfer(streams: StreamService, name: string, request: IncomingMessage, signal: AbortSignal): Promise<Transfer> {
+export async function receiveTransfer(
+  streams: StreamService,
+  name: string,
+  request: IncomingMessage,
+  signal: AbortSignal,
+): Promise<Transfer> {
   checkEncoding(request.headers);
   const range = sentRangeOf(request.headers["content-range"]);
   const total = range?.total ?? (range === undefined ? lengthOf(request) : undefined);
@@ -18,7 +23,9 @@ export async function receiveTransfer(streams: StreamService, name: string, requ
     // A question how far it is, as some clients ask after a cut; or the end of one whose size was not known before.
     const { committedBytes, complete } = streams.transfers.get(name);
     if (!complete && range.total !== undefined && range.total === committedBytes) {
-      await withUpload(streams.transfers, name, range.total, signal, (writer) => writer.finish({ sizeBytes: committedBytes, ...digestOf(request, false) }));
+      await withUpload(streams.transfers, name, range.total, signal, (writer) =>
+        writer.finish({ sizeBytes: committedBytes, ...digestOf(request, false) }),
+      );
     }
     return streams.transfers.get(name);
   }
@@ -27,19 +34,29 @@ export async function receiveTransfer(streams: StreamService, name: string, requ
   await withUpload(streams.transfers, name, total, signal, async (writer, working) => {
     let received = 0;
     for await (const bytes of bodyChunks(request, streams.idleMs, working)) {
-      if (expected !== undefined && received + bytes.length > expected) throw mismatch(expected, "more");
+      if (expected !== undefined && received + bytes.length > expected)
+        throw mismatch(expected, "more");
       await writer.write(first + received, bytes);
       received += bytes.length;
     }
     if (expected !== undefined && received < expected) throw mismatch(expected, `${received}`);
-    const isLast = range === undefined || (range.total !== undefined && first + received === range.total);
-    if (isLast && writer.position === first + received) await writer.finish({ sizeBytes: first + received, ...digestOf(request, range === undefined) });
+    const isLast =
+      range === undefined || (range.total !== undefined && first + received === range.total);
+    if (isLast && writer.position === first + received)
+      await writer.finish({
+        sizeBytes: first + received,
+        ...digestOf(request, range === undefined),
+      });
   });
   return streams.transfers.get(name);
 }
 
 const mismatch = (expected: number, found: string) =>
-  new HostError("REQUEST_INVALID", `The body has ${found} bytes, and its headers say ${expected}.`, { metadata: { field: "content-range" } });
+  new HostError(
+    "REQUEST_INVALID",
+    `The body has ${found} bytes, and its headers say ${expected}.`,
+    { metadata: { field: "content-range" } },
+  );
 
 function lengthOf({ headers }: IncomingMessage): number | undefined {
   return headers["content-length"] === undefined ? undefined : Number(headers["content-length"]);
@@ -48,6 +65,9 @@ function lengthOf({ headers }: IncomingMessage): number | undefined {
 /** A digest that the sender gives of the whole: of the representation always, of the content where that is the whole. */
 function digestOf({ headers }: IncomingMessage, whole: boolean): { sha256?: string } {
   const header = headers["repr-digest"] ?? (whole ? headers["content-digest"] : undefined);
-  const base64 = typeof header === "string" ? /(?:^|,\s*)sha-256=:([A-Za-z0-9+/=]+):/i.exec(header)?.[1] : undefined;
+  const base64 =
+    typeof header === "string"
+      ? /(?:^|,\s*)sha-256=:([A-Za-z0-9+/=]+):/i.exec(header)?.[1]
+      : undefined;
   return base64 === undefined ? {} : { sha256: Buffer.from(base64, "base64").toString("hex") };
 }

@@ -22,7 +22,12 @@ export interface DialectAccess {
   /** Whose a request is; undefined on a host without tokens, where nobody can be told from anybody. */
   clientOf(request: IncomingMessage): Client | undefined;
   /** Does the work and writes down how it ended; see Auditor. */
-  audited<T>(request: IncomingMessage, deed: Deed, work: () => Promise<T>, operationOf?: (result: T) => string | undefined): Promise<T>;
+  audited<T>(
+    request: IncomingMessage,
+    deed: Deed,
+    work: () => Promise<T>,
+    operationOf?: (result: T) => string | undefined,
+  ): Promise<T>;
   /** Writes down what was done. */
   noted(request: IncomingMessage, deed: Deed): Promise<void>;
 }
@@ -34,9 +39,13 @@ export interface DialectAccessOptions {
 }
 
 /** For requests that come by `via`. Without tokens nothing is worked out of a request that only they need. */
-export function createDialectAccess({ access, identify, auditor }: DialectAccessOptions, via: Surface): DialectAccess {
+export function createDialectAccess(
+  { access, identify, auditor }: DialectAccessOptions,
+  via: Surface,
+): DialectAccess {
   const caller = (request: IncomingMessage) => callerOf(request, via);
-  const actionOf = (request: IncomingMessage) => `${request.method} ${targetOf(request.url ?? "").path}`;
+  const actionOf = (request: IncomingMessage) =>
+    `${request.method} ${targetOf(request.url ?? "").path}`;
   return {
     withTokens: access.withTokens,
     requireRole(request, role) {
@@ -52,7 +61,8 @@ export function createDialectAccess({ access, identify, auditor }: DialectAccess
       const { bearerToken, address } = caller(request);
       return identify(bearerToken, address);
     },
-    audited: (request, deed, work, operationOf) => auditor.during(caller(request), deed, work, operationOf),
+    audited: (request, deed, work, operationOf) =>
+      auditor.during(caller(request), deed, work, operationOf),
     noted: (request, deed) => auditor.ended(caller(request), deed),
   };
 }

@@ -1,10 +1,22 @@
 import { limits } from "../../limits.js";
-import type { AutoBackupStatus, OperationKind, OperationService, OperationView } from "../../service/backups/management-service.js";
+import type {
+  AutoBackupStatus,
+  OperationKind,
+  OperationService,
+  OperationView,
+} from "../../service/backups/management-service.js";
 import { autoBackupState } from "./host-state.js";
 
 /** The answer to GET of a backup service, which Xenon leaves empty: how the last backup and the last restore of its index went. */
-export function backupServiceText(link: string, indexLink: string, operations: OperationService, autoBackup: AutoBackupStatus): string {
-  const all = operations.list(limits.operations).operations.filter((view) => view.indexLink === indexLink);
+export function backupServiceText(
+  link: string,
+  indexLink: string,
+  operations: OperationService,
+  autoBackup: AutoBackupStatus,
+): string {
+  const all = operations
+    .list(limits.operations)
+    .operations.filter((view) => view.indexLink === indexLink);
   const last = (kind: OperationKind, wanted: (view: OperationView) => boolean) => {
     const view = all.find((one) => one.kind === kind && wanted(one));
     return view === undefined ? undefined : operationState(view);
@@ -21,12 +33,24 @@ export function backupServiceText(link: string, indexLink: string, operations: O
     documentVersion: 0,
     documentKind: "holdfast:BackupServiceState",
     documentSelfLink: link,
-    documentUpdateTimeMicros: Math.max(0, ...all.map(({ startTimeMicros, endTimeMicros }) => endTimeMicros ?? startTimeMicros)),
+    documentUpdateTimeMicros: Math.max(
+      0,
+      ...all.map(({ startTimeMicros, endTimeMicros }) => endTimeMicros ?? startTimeMicros),
+    ),
     documentExpirationTimeMicros: 0,
   });
 }
 
-function operationState({ name, target, done, startTimeMicros, endTimeMicros, progress, result, error }: OperationView) {
+function operationState({
+  name,
+  target,
+  done,
+  startTimeMicros,
+  endTimeMicros,
+  progress,
+  result,
+  error,
+}: OperationView) {
   const backup = result && "backup" in result ? result.backup : undefined;
   return {
     operation: name,
@@ -38,7 +62,8 @@ function operationState({ name, target, done, startTimeMicros, endTimeMicros, pr
     warnings: progress.warnings,
     backupName: backup?.name,
     sizeBytes: backup?.sizeBytes,
-    documentCount: backup?.documents ?? (result && "documents" in result ? result.documents : undefined),
+    documentCount:
+      backup?.documents ?? (result && "documents" in result ? result.documents : undefined),
     message: error?.message,
     reason: error?.reason,
   };

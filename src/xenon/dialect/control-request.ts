@@ -31,17 +31,30 @@ function autoBackup(members: Members, kind: string): ControlRequest {
     action: "control",
     deed: { action: "ConfigureAutoBackup", subject: `enabled=${enable}` },
     apply: async (control) => void (await control.configureAutoBackup(enable)),
-    echo: echoOf([["enable", enable], ["kind", kind]]),
+    echo: echoOf([
+      ["enable", enable],
+      ["kind", kind],
+    ]),
   };
 }
 
-const loggingFields = ["enabled", "skipGossipRequests", "skipSynchronizationRequests", "skipForwardingRequests"] as const;
+const loggingFields = [
+  "enabled",
+  "skipGossipRequests",
+  "skipSynchronizationRequests",
+  "skipForwardingRequests",
+] as const;
 
 /** What is not given is as on a new host, as in Xenon. */
 function requestLogging(members: Members, kind: string): ControlRequest {
   const raw = members.get("loggingInfo");
-  if (raw === undefined || raw === "null") throw new HostError("REQUEST_INVALID", "loggingInfo is missing");
-  if (!raw.startsWith("{")) throw new HostError("JSON_INVALID", `Unparseable JSON body: loggingInfo must be an object, found ${raw.slice(0, 40)}.`);
+  if (raw === undefined || raw === "null")
+    throw new HostError("REQUEST_INVALID", "loggingInfo is missing");
+  if (!raw.startsWith("{"))
+    throw new HostError(
+      "JSON_INVALID",
+      `Unparseable JSON body: loggingInfo must be an object, found ${raw.slice(0, 40)}.`,
+    );
   const given = parseMembers(raw);
   const logging: RequestLogging = { ...loggingAtStart };
   for (const name of loggingFields) logging[name] = booleanField(given, name) ?? logging[name];
@@ -58,13 +71,20 @@ function operationTracing(members: Members, kind: string): ControlRequest {
   const enable = stringField(members, "enable") ?? "START";
   const level = stringField(members, "level");
   if (enable !== "START" && enable !== "STOP") {
-    throw new HostError("REQUEST_INVALID", `enable must be START or STOP, not ${JSON.stringify(enable.slice(0, 100))}.`);
+    throw new HostError(
+      "REQUEST_INVALID",
+      `enable must be START or STOP, not ${JSON.stringify(enable.slice(0, 100))}.`,
+    );
   }
   return {
     action: "control",
     deed: { action: "ConfigureOperationTracing", subject: `enabled=${enable === "START"}` },
     apply: async (control) => void control.configureOperationTracing(enable === "START", level),
-    echo: echoOf([["enable", enable], ["level", level], ["kind", kind]]),
+    echo: echoOf([
+      ["enable", enable],
+      ["level", level],
+      ["kind", kind],
+    ]),
   };
 }
 
@@ -74,7 +94,10 @@ function synchronize(members: Members, kind: string): ControlRequest {
     action: "control",
     deed: { action: "SynchronizeWithPeers" },
     apply: async (control) => void (await control.synchronizeWithPeers(path)),
-    echo: echoOf([["nodeSelectorPath", path], ["kind", kind]]),
+    echo: echoOf([
+      ["nodeSelectorPath", path],
+      ["kind", kind],
+    ]),
   };
 }
 
@@ -83,5 +106,8 @@ function booleanField(members: Members, name: string): boolean | undefined {
   if (raw === undefined || raw === "null") return undefined;
   const text = raw.replace(/^"(.*)"$/, "$1").toLowerCase();
   if (text === "true" || text === "false") return text === "true";
-  throw new HostError("JSON_INVALID", `Unparseable JSON body: ${name} must be true or false, found ${raw.slice(0, 40)}.`);
+  throw new HostError(
+    "JSON_INVALID",
+    `Unparseable JSON body: ${name} must be true or false, found ${raw.slice(0, 40)}.`,
+  );
 }

@@ -2,7 +2,10 @@ import type { FileStore } from "../local-files/file-service.js";
 import type { ClientShares } from "../../service/host/client-shares.js";
 import type { DocumentService } from "../../service/documents/document-service.js";
 import type { HostControl } from "../../service/host/host-control.js";
-import type { ManagementService, OperationService } from "../../service/backups/management-service.js";
+import type {
+  ManagementService,
+  OperationService,
+} from "../../service/backups/management-service.js";
 import type { QueryTasks } from "../query/query-tasks.js";
 import type { HttpHandler } from "../../transport/http/server.js";
 import { createDialectAccess, type DialectAccessOptions } from "./access.js";
@@ -31,13 +34,45 @@ export interface XenonDialectOptions extends DialectAccessOptions {
 
 /** What a VMware Xenon host answers under /core: documents, factories, and backup and restore by PATCH. */
 export function createXenonDialect(options: XenonDialectOptions): HttpHandler {
-  const { documents, management, operations, control, queries, fileStore, idleMs, indexLinks, hostId, startTimeMicros, shares } = options;
+  const {
+    documents,
+    management,
+    operations,
+    control,
+    queries,
+    fileStore,
+    idleMs,
+    indexLinks,
+    hostId,
+    startTimeMicros,
+    shares,
+  } = options;
   const access = createDialectAccess(options, "xenon");
-  const onDocuments = createDocumentRoutes({ documents, indexLinks, hostId, startTimeMicros, access });
-  const onManagement = createManagementRoutes({ management, operations, control, hostId, indexLinks, access, shares });
+  const onDocuments = createDocumentRoutes({
+    documents,
+    indexLinks,
+    hostId,
+    startTimeMicros,
+    access,
+  });
+  const onManagement = createManagementRoutes({
+    management,
+    operations,
+    control,
+    hostId,
+    indexLinks,
+    access,
+    shares,
+  });
   const onQueryTasks = createQueryTaskRoutes({ queries, hostId, access });
   const onNodeGroup = createNodeGroupRoutes({ hostId, startTimeMicros, access });
-  const onLocalFiles = createLocalFileRoutes({ fileStore, hostId, idleMs, access: createDialectAccess(options, "files"), shares });
+  const onLocalFiles = createLocalFileRoutes({
+    fileStore,
+    hostId,
+    idleMs,
+    access: createDialectAccess(options, "files"),
+    shares,
+  });
   return async (request, response, signal) =>
     (await onDocuments(request, response, signal)) ||
     (await onQueryTasks(request, response, signal)) ||

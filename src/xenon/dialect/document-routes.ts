@@ -3,7 +3,11 @@ import type { DocumentVersion } from "../../document/document.js";
 import { renderDocument } from "../../document/render.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import type { DocumentService, FactoryDescription, WriteOptions } from "../../service/documents/document-service.js";
+import type {
+  DocumentService,
+  FactoryDescription,
+  WriteOptions,
+} from "../../service/documents/document-service.js";
 import { readText } from "../../transport/http/body.js";
 import type { HttpHandler } from "../../transport/http/server.js";
 import { noSniff, sendJson, sendLongJson } from "../../transport/http/respond.js";
@@ -24,7 +28,13 @@ export interface DocumentRoutes {
 }
 
 /** Factories, their documents and the versions of an index, under the paths and with the answers of Xenon. */
-export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeMicros, access }: DocumentRoutes): HttpHandler {
+export function createDocumentRoutes({
+  documents,
+  indexLinks,
+  hostId,
+  startTimeMicros,
+  access,
+}: DocumentRoutes): HttpHandler {
   const indexes = new Set(indexLinks);
 
   return async (request, response, signal) => {
@@ -32,7 +42,8 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeM
     const factory = documents.factoryOf(path);
     if (factory !== undefined) {
       access.requireIndexes(request, [factory.indexLink]);
-      if (path === factory.path || path === `${factory.path}/`) await onFactory(request, response, factory, query, signal);
+      if (path === factory.path || path === `${factory.path}/`)
+        await onFactory(request, response, factory, query, signal);
       else await onDocument(request, response, factory, withoutSlash(path), query);
       return true;
     }
@@ -58,19 +69,35 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeM
       await sendDocument(response, await documents.create(factory.path, text, options));
     } else if (request.method === "GET") {
       access.requireRole(request, "read");
-      await sendListing({ documents, factory, hostId, parameters: parametersOf(query), response, signal: signal() });
+      await sendListing({
+        documents,
+        factory,
+        hostId,
+        parameters: parametersOf(query),
+        response,
+        signal: signal(),
+      });
     } else refuseMethod(request, "GET, POST");
   }
 
-  async function onDocument(request: IncomingMessage, response: ServerResponse, factory: FactoryDescription, link: string, query: string): Promise<void> {
+  async function onDocument(
+    request: IncomingMessage,
+    response: ServerResponse,
+    factory: FactoryDescription,
+    link: string,
+    query: string,
+  ): Promise<void> {
     switch (request.method) {
       case "GET":
       case "HEAD": {
         access.requireRole(request, "read");
         const past = query === "" ? {} : readPast(parametersOf(query));
-        const document = await stateOf(factory, link, past).catch((thrown: unknown) => utilityInstead(thrown, factory, link, query));
+        const document = await stateOf(factory, link, past).catch((thrown: unknown) =>
+          utilityInstead(thrown, factory, link, query),
+        );
         if (typeof document === "string") sendJson(response, 200, document);
-        else if (isUnchanged(request, document.version)) response.writeHead(304, ["etag", etagOf(document.version), ...noSniff]).end();
+        else if (isUnchanged(request, document.version))
+          response.writeHead(304, ["etag", etagOf(document.version), ...noSniff]).end();
         else await sendDocument(response, document);
         return;
       }
@@ -79,7 +106,8 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeM
         access.requireRole(request, "write");
         const options = await writeOptions(request, () => versionNow(link));
         const text = await bodyOf(request);
-        if (text === "" && request.method === "PATCH") throw new HostError("REQUEST_INVALID", "body is required");
+        if (text === "" && request.method === "PATCH")
+          throw new HostError("REQUEST_INVALID", "body is required");
         const change = request.method === "PATCH" ? documents.patch : documents.replace;
         await sendDocument(response, await change(link, text, options));
         return;
@@ -87,8 +115,13 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeM
       case "DELETE": {
         access.requireRole(request, "write");
         const options = await writeOptions(request, () => versionNow(link));
-        const remove = () => documents.delete(link, options).catch((thrown: unknown) => ifNeverThere(thrown, options));
-        const deleted = await access.audited(request, { action: "DeleteDocument", subject: link }, remove);
+        const remove = () =>
+          documents.delete(link, options).catch((thrown: unknown) => ifNeverThere(thrown, options));
+        const deleted = await access.audited(
+          request,
+          { action: "DeleteDocument", subject: link },
+          remove,
+        );
         if (deleted === undefined) sendJson(response, 200, "");
         else await sendDocument(response, deleted);
         return;
@@ -99,7 +132,12 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeM
   }
 
   /** The answer of a utility service (/available, /config, /stats, /template), where no document has that link. */
-  async function utilityInstead(thrown: unknown, factory: FactoryDescription, link: string, query: string): Promise<string> {
+  async function utilityInstead(
+    thrown: unknown,
+    factory: FactoryDescription,
+    link: string,
+    query: string,
+  ): Promise<string> {
     const notThere = query === "" && thrown instanceof HostError && thrown.code === "NOT_FOUND";
     const text = notThere ? utilityText(factory, link, { hostId, startTimeMicros }) : undefined;
     if (text === undefined) throw thrown;
@@ -113,11 +151,16 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeM
   }
 
   /** The document now, or the version or the moment of it that is asked for; what was deleted then is not there. */
-  async function stateOf(factory: FactoryDescription, link: string, { version, atMicros }: Past): Promise<DocumentVersion> {
+  async function stateOf(
+    factory: FactoryDescription,
+    link: string,
+    { version, atMicros }: Past,
+  ): Promise<DocumentVersion> {
     if (version !== undefined) return documents.getVersion(factory.indexLink, link, version);
     if (atMicros === undefined) return documents.get(link);
     const document = await documents.getAt(factory.indexLink, link, atMicros);
-    if (document.action === "DELETE") throw new HostError("DOCUMENT_DELETED", `Service not found: ${link}`, { metadata: { link } });
+    if (document.action === "DELETE")
+      throw new HostError("DOCUMENT_DELETED", `Service not found: ${link}`, { metadata: { link } });
     return document;
   }
 
@@ -126,16 +169,26 @@ export function createDocumentRoutes({ documents, indexLinks, hostId, startTimeM
     const parameters = parametersOf(query);
     const link = parameters.get("documentSelfLink");
     if (link === undefined || link === "") {
-      throw new HostError("REQUEST_INVALID", `documentSelfLink is required: ${indexLink}?documentSelfLink=<link>&documentVersion=<number>.`);
+      throw new HostError(
+        "REQUEST_INVALID",
+        `documentSelfLink is required: ${indexLink}?documentSelfLink=<link>&documentVersion=<number>.`,
+      );
     }
     const { version, atMicros } = readPast(parameters);
-    return atMicros === undefined ? documents.getVersion(indexLink, link, version) : documents.getAt(indexLink, link, atMicros);
+    return atMicros === undefined
+      ? documents.getVersion(indexLink, link, version)
+      : documents.getAt(indexLink, link, atMicros);
   }
 }
 
 /** As in Xenon, what was never there is deleted as what was: scripts clean up without looking. A condition asks for a document. */
 function ifNeverThere(thrown: unknown, { expectedVersion: expected }: WriteOptions): undefined {
-  if (expected === undefined && thrown instanceof HostError && thrown.reason === "DOCUMENT_NOT_FOUND") return undefined;
+  if (
+    expected === undefined &&
+    thrown instanceof HostError &&
+    thrown.reason === "DOCUMENT_NOT_FOUND"
+  )
+    return undefined;
   throw thrown;
 }
 
@@ -145,10 +198,16 @@ function withoutSlash(path: string): string {
 }
 
 function notOneDocument(): HostError {
-  return new HostError("REQUEST_INVALID", "If-Match with several ETags cannot be sent to a factory.");
+  return new HostError(
+    "REQUEST_INVALID",
+    "If-Match with several ETags cannot be sent to a factory.",
+  );
 }
 
-async function writeOptions(request: IncomingMessage, currentVersion: () => Promise<number>): Promise<WriteOptions> {
+async function writeOptions(
+  request: IncomingMessage,
+  currentVersion: () => Promise<number>,
+): Promise<WriteOptions> {
   const { headers } = request;
   if (headers["if-match"] === undefined && headers.pragma === undefined) return noOptions;
   const expected = await expectedVersion(request, currentVersion);

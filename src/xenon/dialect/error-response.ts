@@ -21,15 +21,31 @@ const errorCodes: Partial<Record<Reason, number>> = {
 };
 
 /** Answers a request with an error; whatever of its body was not read is not waited for. */
-export function sendError(request: IncomingMessage, response: ServerResponse, error: HostError): void {
-  const status = error.reason === "VERSION_MISMATCH" && request.headers["if-match"] !== undefined ? 412 : httpStatus(error);
-  const notThere = error.reason === "DOCUMENT_NOT_FOUND" || error.reason === "DOCUMENT_DELETED" || error.reason === "ROUTE_NOT_FOUND";
-  const text = errorText(error, status, notThere ? `Service not found: ${urlOf(request, error.metadata["link"])}` : error.message);
+export function sendError(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: HostError,
+): void {
+  const status =
+    error.reason === "VERSION_MISMATCH" && request.headers["if-match"] !== undefined
+      ? 412
+      : httpStatus(error);
+  const notThere =
+    error.reason === "DOCUMENT_NOT_FOUND" ||
+    error.reason === "DOCUMENT_DELETED" ||
+    error.reason === "ROUTE_NOT_FOUND";
+  const text = errorText(
+    error,
+    status,
+    notThere ? `Service not found: ${urlOf(request, error.metadata["link"])}` : error.message,
+  );
   const extra: string[] = [];
   if (status === 401) extra.push("www-authenticate", "Bearer");
   if (status === 503) extra.push("retry-after", "1");
-  if (status === 416 && error.metadata["sizeBytes"] !== undefined) extra.push("content-range", `bytes */${error.metadata["sizeBytes"]}`);
-  if (status === 405 && error.metadata["allow"] !== undefined) extra.push("allow", error.metadata["allow"]);
+  if (status === 416 && error.metadata["sizeBytes"] !== undefined)
+    extra.push("content-range", `bytes */${error.metadata["sizeBytes"]}`);
+  if (status === 405 && error.metadata["allow"] !== undefined)
+    extra.push("allow", error.metadata["allow"]);
   if (restIsShort(request)) sendJson(response, status, text, extra);
   else sendJsonAndClose(request, response, status, text, extra);
 }
@@ -44,7 +60,9 @@ function restIsShort(request: IncomingMessage): boolean {
 /** The request's address as Xenon writes it: where it arrived, not what the client called it. */
 function urlOf(request: IncomingMessage, link: string | undefined): string {
   const { localAddress = "", localPort = 0 } = request.socket;
-  const address = localAddress.startsWith("::ffff:") ? localAddress.slice("::ffff:".length) : localAddress;
+  const address = localAddress.startsWith("::ffff:")
+    ? localAddress.slice("::ffff:".length)
+    : localAddress;
   const path = link ?? (request.url ?? "").split("?", 1)[0] ?? "";
   return `http://${address.includes(":") ? `[${address}]` : address}:${localPort}${path}`;
 }

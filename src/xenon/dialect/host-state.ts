@@ -3,13 +3,20 @@ import { pathToFileURL } from "node:url";
 import { isLoopback } from "../../security/hosts.js";
 import { limits } from "../../limits.js";
 import type { HostControl } from "../../service/host/host-control.js";
-import type { AutoBackupStatus, HostDescription } from "../../service/backups/management-service.js";
+import type {
+  AutoBackupStatus,
+  HostDescription,
+} from "../../service/backups/management-service.js";
 
 /**
  * The answer to GET /core/management: the host under Xenon's names. Xenon sends its whole table of environment
  * variables to anyone who asks; nothing of the environment is in here.
  */
-export function hostStateText(host: HostDescription, control: HostControl, authorization: boolean): string {
+export function hostStateText(
+  host: HostDescription,
+  control: HostControl,
+  authorization: boolean,
+): string {
   const { address, port } = splitAddress(host.httpAddress);
   const autoBackup = control.autoBackup();
   const sandbox = pathToFileURL(host.dataDirectory).href;
@@ -42,11 +49,22 @@ export function hostStateText(host: HostDescription, control: HostControl, autho
       usableDiskByteCount: host.disk.freeBytes,
       totalDiskByteCount: host.disk.totalBytes,
       osName: osNames[platform()] ?? platform(),
-      osFamily: platform() === "win32" ? "WINDOWS" : platform() === "darwin" ? "MACOS" : platform() === "linux" ? "LINUX" : "OTHER",
+      osFamily:
+        platform() === "win32"
+          ? "WINDOWS"
+          : platform() === "darwin"
+            ? "MACOS"
+            : platform() === "linux"
+              ? "LINUX"
+              : "OTHER",
     },
     isProcessOwner: true,
     isServiceStateCaching: true,
-    codeProperties: { "product.name": "holdfast", "product.version": host.version, "node.version": process.versions.node },
+    codeProperties: {
+      "product.name": "holdfast",
+      "product.version": host.version,
+      "node.version": process.versions.node,
+    },
     serviceCount: host.indexes.reduce((sum, { documents }) => sum + documents, 0),
     isAutoBackupEnabled: autoBackup.enabled,
     autoBackup: autoBackupState(autoBackup),
@@ -80,7 +98,11 @@ export function hostStateText(host: HostDescription, control: HostControl, autho
   });
 }
 
-const osNames: Partial<Record<NodeJS.Platform, string>> = { linux: "Linux", darwin: "Mac OS X", win32: "Windows" };
+const osNames: Partial<Record<NodeJS.Platform, string>> = {
+  linux: "Linux",
+  darwin: "Mac OS X",
+  win32: "Windows",
+};
 
 /** Beyond Xenon: what an operator wants to know of automatic backups. */
 export function autoBackupState({ lastError, directory, enabled, ...same }: AutoBackupStatus) {
@@ -96,5 +118,8 @@ export function autoBackupState({ lastError, directory, enabled, ...same }: Auto
 function splitAddress(text: string): { address: string; port: number } {
   const colon = text.lastIndexOf(":");
   if (colon < 0) return { address: text, port: 0 };
-  return { address: text.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(text.slice(colon + 1)) };
+  return {
+    address: text.slice(0, colon).replace(/^\[|\]$/g, ""),
+    port: Number(text.slice(colon + 1)),
+  };
 }

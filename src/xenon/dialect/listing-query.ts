@@ -23,10 +23,19 @@ export function readListingQuery(parameters: Map<string, string>): ListingQuery 
   const path = parameters.get("path");
   if (path !== undefined) return decodeNextPage(path);
   if (parameters.has("$skip")) {
-    throw new HostError("REQUEST_INVALID", "$skip is not supported; follow nextPageLink of a listing with $limit.");
+    throw new HostError(
+      "REQUEST_INVALID",
+      "$skip is not supported; follow nextPageLink of a listing with $limit.",
+    );
   }
-  if (parameters.has("$select")) throw new HostError("REQUEST_INVALID", "$select is not supported: documents are answered whole, with expand.");
-  const total = ["$filter", "$orderby", "$limit", "$top", "$count"].some((name) => parameters.has(name));
+  if (parameters.has("$select"))
+    throw new HostError(
+      "REQUEST_INVALID",
+      "$select is not supported: documents are answered whole, with expand.",
+    );
+  const total = ["$filter", "$orderby", "$limit", "$top", "$count"].some((name) =>
+    parameters.has(name),
+  );
   return {
     filter: textOf(parameters, "$filter"),
     orderBy: textOf(parameters, "$orderby"),
@@ -41,8 +50,19 @@ export function readListingQuery(parameters: Map<string, string>): ListingQuery 
 }
 
 /** What a nextPageLink carries: the listing goes on as it was asked for, whatever else the link says. */
-export function encodeNextPage(pageToken: string, query: ListingQuery, remaining: number | undefined): string {
-  const state = [pageToken, query.expand, query.limit ?? null, remaining ?? null, query.filter ?? null, query.orderBy ?? null];
+export function encodeNextPage(
+  pageToken: string,
+  query: ListingQuery,
+  remaining: number | undefined,
+): string {
+  const state = [
+    pageToken,
+    query.expand,
+    query.limit ?? null,
+    remaining ?? null,
+    query.filter ?? null,
+    query.orderBy ?? null,
+  ];
   return Buffer.from(JSON.stringify(state)).toString("base64url");
 }
 
@@ -73,12 +93,19 @@ function optional(value: unknown, type: "number"): number | undefined;
 function optional(value: unknown, type: "string"): string | undefined;
 function optional(value: unknown, type: "number" | "string"): number | string | undefined {
   if (value === null) return undefined;
-  if (typeof value !== type || (typeof value === "number" && !(Number.isSafeInteger(value) && value > 0))) throw notOurs();
+  if (
+    typeof value !== type ||
+    (typeof value === "number" && !(Number.isSafeInteger(value) && value > 0))
+  )
+    throw notOurs();
   return value as number | string;
 }
 
 function notOurs(): HostError {
-  return new HostError("PAGE_TOKEN_INVALID", "This page link was not made by this host; start the listing again.");
+  return new HostError(
+    "PAGE_TOKEN_INVALID",
+    "This page link was not made by this host; start the listing again.",
+  );
 }
 
 function textOf(parameters: Map<string, string>, name: string): string | undefined {
@@ -89,7 +116,8 @@ function textOf(parameters: Map<string, string>, name: string): string | undefin
 function numberOf(parameters: Map<string, string>, name: string): number | undefined {
   const value = parameters.get(name);
   if (value === undefined) return undefined;
-  if (!/^[1-9]\d{0,9}$/.test(value)) throw new HostError("REQUEST_INVALID", `${name} must be a whole number of at least 1.`);
+  if (!/^[1-9]\d{0,9}$/.test(value))
+    throw new HostError("REQUEST_INVALID", `${name} must be a whole number of at least 1.`);
   return Number(value);
 }
 

@@ -16,7 +16,14 @@ afterEach(() => host.server.close(0));
 
 const fill = async (count: number) => {
   for (let i = 0; i < count; i += 1) {
-    await host.documents.create("/core/examples", JSON.stringify({ name: `n${i}`, documentSelfLink: `d${String(i).padStart(5, "0")}`, counter: i }));
+    await host.documents.create(
+      "/core/examples",
+      JSON.stringify({
+        name: `n${i}`,
+        documentSelfLink: `d${String(i).padStart(5, "0")}`,
+        counter: i,
+      }),
+    );
   }
 };
 const list = async (path: string) => {
@@ -24,20 +31,32 @@ const list = async (path: string) => {
   expect(answer.status).toBe(200);
   return JSON.parse(answer.text) as ListingBody;
 };
-const links = async (query: string) => (await list(`/core/examples?${query}`)).documentLinks.map((link) => link.slice("/core/examples/d0000".length));
+const links = async (query: string) =>
+  (await list(`/core/examples?${query}`)).documentLinks.map((link) =>
+    link.slice("/core/examples/d0000".length),
+  );
 
 describe("a listing that fits into a page", () => {
   test("is Xenon's answer to the byte, but for the time it took", async () => {
     const shape = (text: string) => text.replace(/"queryTimeMicros":\d+/, '"queryTimeMicros":1');
-    const end = '"queryTimeMicros":1,"documentVersion":0,"documentUpdateTimeMicros":0,"documentExpirationTimeMicros":0,"documentOwner":"host-1"}';
-    expect(shape((await host.call("GET", "/core/examples")).text)).toBe(`{"documentLinks":[],"documentCount":0,${end}`);
-    expect(shape((await host.call("GET", "/core/examples?expand")).text)).toBe(`{"documentLinks":[],"documents":{},"documentCount":0,${end}`);
+    const end =
+      '"queryTimeMicros":1,"documentVersion":0,"documentUpdateTimeMicros":0,"documentExpirationTimeMicros":0,"documentOwner":"host-1"}';
+    expect(shape((await host.call("GET", "/core/examples")).text)).toBe(
+      `{"documentLinks":[],"documentCount":0,${end}`,
+    );
+    expect(shape((await host.call("GET", "/core/examples?expand")).text)).toBe(
+      `{"documentLinks":[],"documents":{},"documentCount":0,${end}`,
+    );
     await fill(2);
     const one = (await host.call("GET", "/core/examples/d00000")).text;
-    expect(shape((await host.call("GET", "/core/examples?$filter=name%20eq%20'n0'&expand")).text)).toBe(
+    expect(
+      shape((await host.call("GET", "/core/examples?$filter=name%20eq%20'n0'&expand")).text),
+    ).toBe(
       `{"totalCount":1,"documentLinks":["/core/examples/d00000"],"documents":{"/core/examples/d00000":${one}},"documentCount":1,${end}`,
     );
-    expect(shape((await host.call("GET", "/core/examples?$count=true")).text)).toBe(`{"totalCount":2,"documentLinks":[],"documentCount":2,${end}`);
+    expect(shape((await host.call("GET", "/core/examples?$count=true")).text)).toBe(
+      `{"totalCount":2,"documentLinks":[],"documentCount":2,${end}`,
+    );
     expect(shape((await host.call("GET", "/core/examples?$limit=1")).text)).toMatch(
       /^\{"totalCount":1,"documentLinks":\["\/core\/examples\/d00000"\],"documentCount":1,"nextPageLink":"\/core\/examples\?path=[\w-]+&peer=host-1","queryTimeMicros"/,
     );
@@ -49,14 +68,32 @@ describe("a listing that fits into a page", () => {
     expect(await links("$filter=counter+ge+3+and+name+ne+'n4'")).toEqual(["3"]);
     expect(await links("$orderby=counter%20desc&$top=2")).toEqual(["4", "3"]);
     expect((await list("/core/examples?$count=true&$filter=counter%20lt%202")).totalCount).toBe(2);
-    expect((await list("/core/examples?$expand=*")).documents?.["/core/examples/d00001"]?.name).toBe("n1");
+    expect(
+      (await list("/core/examples?$expand=*")).documents?.["/core/examples/d00001"]?.name,
+    ).toBe("n1");
   });
 
   test("refuses what it does not understand", async () => {
-    for (const query of ["$filter=name%20is%20'x'", "$limit=0", "$limit=x", "$top=-1", "$skip=5", "$select=name", "$orderby=,", "path=x", "path=W10", "$filter=%zz"]) {
-      expect([query, (await host.call("GET", `/core/examples?${query}`)).status]).toEqual([query, 400]);
+    for (const query of [
+      "$filter=name%20is%20'x'",
+      "$limit=0",
+      "$limit=x",
+      "$top=-1",
+      "$skip=5",
+      "$select=name",
+      "$orderby=,",
+      "path=x",
+      "path=W10",
+      "$filter=%zz",
+    ]) {
+      expect([query, (await host.call("GET", `/core/examples?${query}`)).status]).toEqual([
+        query,
+        400,
+      ]);
     }
-    expect((await host.call("GET", "/core/examples?$filter=name%20is%20'x'")).text).toMatch(/\$filter at position 6/);
+    expect((await host.call("GET", "/core/examples?$filter=name%20is%20'x'")).text).toMatch(
+      /\$filter at position 6/,
+    );
   });
 });
 
@@ -74,11 +111,15 @@ describe("pages", () => {
 
   test("carry filter, order, expansion and size on, and end", async () => {
     await fill(7);
-    expect(await walk("/core/examples?$limit=2&expand&$filter=counter%20gt%200&$orderby=counter%20desc")).toEqual({
+    expect(
+      await walk("/core/examples?$limit=2&expand&$filter=counter%20gt%200&$orderby=counter%20desc"),
+    ).toEqual({
       names: ["n6", "n5", "n4", "n3", "n2", "n1"],
       pages: 3,
     });
-    expect((await walk("/core/examples?$limit=2&$top=3&expand&$orderby=counter%20desc")).names).toEqual(["n6", "n5", "n4"]);
+    expect(
+      (await walk("/core/examples?$limit=2&$top=3&expand&$orderby=counter%20desc")).names,
+    ).toEqual(["n6", "n5", "n4"]);
   });
 
   test("show the index as it was at the first one", async () => {
@@ -103,7 +144,9 @@ describe("pages", () => {
   test("of one factory are no pages of another", async () => {
     await fill(4);
     const { nextPageLink = "" } = await list("/core/examples?$limit=2");
-    expect((await host.call("GET", nextPageLink.replace("/core/examples", "/things"))).status).toBe(400);
+    expect((await host.call("GET", nextPageLink.replace("/core/examples", "/things"))).status).toBe(
+      400,
+    );
   });
 });
 
@@ -119,7 +162,9 @@ describe("a listing larger than a page", () => {
     expect(Object.keys(expanded.documents ?? {})).toEqual(expanded.documentLinks);
     expect([expanded.totalCount, expanded.documentCount]).toEqual([2400, 2400]);
     expect((await list("/core/examples?$top=1500&expand")).documentCount).toBe(1500);
-    expect(Object.keys((await list("/core/examples?$top=1500&expand")).documents ?? {})).toHaveLength(1500);
+    expect(
+      Object.keys((await list("/core/examples?$top=1500&expand")).documents ?? {}),
+    ).toHaveLength(1500);
   });
 
   test("has the links of the documents it expands, whatever is written meanwhile", async () => {
@@ -128,7 +173,10 @@ describe("a listing larger than a page", () => {
     let pages = 0;
     host.store.page = async (query) => {
       pages += 1;
-      await host.documents.create("/core/examples", JSON.stringify({ name: "late", documentSelfLink: `a${pages}` }));
+      await host.documents.create(
+        "/core/examples",
+        JSON.stringify({ name: "late", documentSelfLink: `a${pages}` }),
+      );
       return page(query);
     };
     const expanded = await list("/core/examples?expand");
@@ -138,7 +186,10 @@ describe("a listing larger than a page", () => {
 
   test("is not read ahead of a client that does not take it", async () => {
     for (let i = 0; i < 3000; i += 1) {
-      await host.documents.create("/things", JSON.stringify({ documentSelfLink: `t${i}`, text: "x".repeat(5000) }));
+      await host.documents.create(
+        "/things",
+        JSON.stringify({ documentSelfLink: `t${i}`, text: "x".repeat(5000) }),
+      );
     }
     const page = host.store.page.bind(host.store);
     let pages = 0;

@@ -2,7 +2,11 @@ import type { ServerResponse } from "node:http";
 import type { DocumentVersion } from "../../document/document.js";
 import { renderDocument } from "../../document/render.js";
 import { limits } from "../../limits.js";
-import type { DocumentService, FactoryDescription, ListRequest } from "../../service/documents/document-service.js";
+import type {
+  DocumentService,
+  FactoryDescription,
+  ListRequest,
+} from "../../service/documents/document-service.js";
 import { jsonHeaders, sendJson, writeChunk } from "../../transport/http/respond.js";
 import { encodeNextPage, readListingQuery, type ListingQuery } from "./listing-query.js";
 
@@ -26,7 +30,11 @@ export async function sendListing(listing: Listing): Promise<void> {
   const query = readListingQuery(parameters);
   if (query.countOnly) {
     const count = await documents.count(factory.path, query.filter, signal, query.atMicros);
-    sendJson(response, 200, `{"totalCount":${count},"documentLinks":[],"documentCount":${count},${end()}`);
+    sendJson(
+      response,
+      200,
+      `{"totalCount":${count},"documentLinks":[],"documentCount":${count},${end()}`,
+    );
     return;
   }
   const request = listRequest(factory, query);
@@ -78,18 +86,31 @@ async function streamAll(
 ): Promise<void> {
   const pieces = query.orderBy === undefined && { pageBytes: limits.streamedPageBytes };
   const base = { ...listRequest(factory, { ...query, top: undefined }), ...pieces };
-  const pinned = query.expand ? { ...base, atMicros: base.atMicros ?? (await documents.position(factory.path)) } : base;
+  const pinned = query.expand
+    ? { ...base, atMicros: base.atMicros ?? (await documents.position(factory.path)) }
+    : base;
   // The first page of documents is read before the links: its token then notices an index that is switched meanwhile.
   const expanded = query.expand ? await documents.list(pinned, signal) : undefined;
   response.writeHead(200, jsonHeaders(response, undefined));
   const plain = { ...pinned, expand: false };
   const linkPages = query.expand
     ? pages(documents, plain, await documents.list(plain, signal), signal)
-    : pages(documents, plain, { documents: first, ...(firstToken !== undefined && { nextPageToken: firstToken }) }, signal);
+    : pages(
+        documents,
+        plain,
+        { documents: first, ...(firstToken !== undefined && { nextPageToken: firstToken }) },
+        signal,
+      );
   const count = await streamPages(response, '{"documentLinks":[', linkPages, query.top, links);
   if (count === undefined) return;
   if (expanded !== undefined) {
-    const sent = await streamPages(response, '],"documents":{', pages(documents, pinned, expanded, signal), query.top, entries);
+    const sent = await streamPages(
+      response,
+      '],"documents":{',
+      pages(documents, pinned, expanded, signal),
+      query.top,
+      entries,
+    );
     if (sent === undefined) return;
   }
   const total = query.total ? `"totalCount":${count},` : "";
@@ -123,7 +144,10 @@ async function streamPages(
   for await (const page of source) {
     const taken = top === undefined ? page : page.slice(0, top - count);
     count += taken.length;
-    const going = await writeChunk(response, lead + (taken.length > 0 && count > taken.length ? "," : "") + render(taken));
+    const going = await writeChunk(
+      response,
+      lead + (taken.length > 0 && count > taken.length ? "," : "") + render(taken),
+    );
     if (!going) return undefined;
     lead = "";
     if (top !== undefined && count >= top) break;
@@ -136,7 +160,9 @@ function links(page: DocumentVersion[]): string {
 }
 
 function entries(page: DocumentVersion[]): string {
-  return page.map((document) => `${JSON.stringify(document.link)}:${renderDocument(document)}`).join(",");
+  return page
+    .map((document) => `${JSON.stringify(document.link)}:${renderDocument(document)}`)
+    .join(",");
 }
 
 /** The end of the answer to GET of a factory. */

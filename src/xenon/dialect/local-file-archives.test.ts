@@ -13,10 +13,22 @@ const files = localFiles();
 const { path, create, put, get, leftovers, restart } = files;
 
 describe("an archive", () => {
-  const zip = (fill: string, names = ["a", "b", "c"]) => makeZip(names.map((name, i) => ({ name, data: Buffer.from(fill.repeat(200).slice(i)) })));
+  const zip = (fill: string, names = ["a", "b", "c"]) =>
+    makeZip(names.map((name, i) => ({ name, data: Buffer.from(fill.repeat(200).slice(i)) })));
   const parts = (bytes: Buffer, count: number) =>
-    Array.from({ length: count }, (_, i) => [Math.floor((bytes.length * i) / count), Math.floor((bytes.length * (i + 1)) / count)] as const).map(([start, end]) => ({ range: `bytes ${start}-${end}/${bytes.length}`, body: bytes.subarray(start, end) }));
-  const send = (part: { range: string; body: Buffer } | undefined) => put("up", part?.range, part?.body ?? "");
+    Array.from(
+      { length: count },
+      (_, i) =>
+        [
+          Math.floor((bytes.length * i) / count),
+          Math.floor((bytes.length * (i + 1)) / count),
+        ] as const,
+    ).map(([start, end]) => ({
+      range: `bytes ${start}-${end}/${bytes.length}`,
+      body: bytes.subarray(start, end),
+    }));
+  const send = (part: { range: string; body: Buffer } | undefined) =>
+    put("up", part?.range, part?.body ?? "");
   beforeEach(() => create("up"));
 
   test("of which one part is another sender's is not put in place, and all who wait hear of it", async () => {
@@ -27,10 +39,17 @@ describe("an archive", () => {
     expect((await send(cut)).status).toBe(200);
     expect((await send(one)).status).toBe(200);
     const completing = send(two);
-    await until(() => files.host.fileStore.get("/local-files/up").upload?.complete === false && files.host.fileStore.get("/local-files/up").upload?.received.length === 1);
+    await until(
+      () =>
+        files.host.fileStore.get("/local-files/up").upload?.complete === false &&
+        files.host.fileStore.get("/local-files/up").upload?.received.length === 1,
+    );
     const waiting = send(three);
     for (const answer of [await completing, await waiting]) {
-      expect([answer.status, json(answer.text)["message"]]).toEqual([409, expect.stringMatching(/not whole .*parts of two uploads/)]);
+      expect([answer.status, json(answer.text)["message"]]).toEqual([
+        409,
+        expect.stringMatching(/not whole .*parts of two uploads/),
+      ]);
     }
     expect(readFileSync(path("up.zip")).equals(yesterday)).toBe(true);
     expect(leftovers()).toEqual([]);
@@ -47,21 +66,38 @@ describe("an archive", () => {
 
   test("with a digest is compared with that, and parts with another digest are another file's", async () => {
     const [bytes, other] = [zip("A"), zip("B")];
-    const digest = (of: Buffer) => ({ ...octets, "repr-digest": `md5=:AAAA:, sha-256=:${createHash("sha256").update(of).digest("base64")}:` });
-    const sendAs = (part: { range: string; body: Buffer } | undefined, of: Buffer) => files.host.call("PUT", "/local-files/up", part?.body, { ...digest(of), "content-range": part?.range ?? "" });
+    const digest = (of: Buffer) => ({
+      ...octets,
+      "repr-digest": `md5=:AAAA:, sha-256=:${createHash("sha256").update(of).digest("base64")}:`,
+    });
+    const sendAs = (part: { range: string; body: Buffer } | undefined, of: Buffer) =>
+      files.host.call("PUT", "/local-files/up", part?.body, {
+        ...digest(of),
+        "content-range": part?.range ?? "",
+      });
     const [one, two] = parts(bytes, 2);
     expect((await sendAs(one, bytes)).status).toBe(200);
     expect((await sendAs(parts(other, 2)[1], other)).status).toBe(400);
     expect((await sendAs(two, bytes)).status).toBe(200);
     expect(readFileSync(path("up.zip")).equals(bytes)).toBe(true);
-    const wrong = await files.host.call("PUT", "/local-files/up", Buffer.from("no ZIP"), digest(bytes));
-    expect([wrong.status, json(wrong.text)["message"]]).toEqual([409, expect.stringMatching(/Repr-Digest/)]);
+    const wrong = await files.host.call(
+      "PUT",
+      "/local-files/up",
+      Buffer.from("no ZIP"),
+      digest(bytes),
+    );
+    expect([wrong.status, json(wrong.text)["message"]]).toEqual([
+      409,
+      expect.stringMatching(/Repr-Digest/),
+    ]);
     expect(readFileSync(path("up.zip")).equals(bytes)).toBe(true);
   });
 
   test("that is being checked is let go when its service is deleted", async () => {
     const zeros = Buffer.alloc(100_000_000);
-    const slow = makeZip(Array.from({ length: 300 }, (_, i) => ({ name: `n${i}`, data: zeros, deflated: true })));
+    const slow = makeZip(
+      Array.from({ length: 300 }, (_, i) => ({ name: `n${i}`, data: zeros, deflated: true })),
+    );
     const sent = put("up", undefined, slow);
     await until(() => leftovers().some((name) => statSync(path(name)).size === slow.length));
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -81,17 +117,37 @@ describe("an archive", () => {
     await send(one);
     let notices = 0;
     const patient = new Promise<number>((resolve, reject) => {
-      const headers = { ...octets, prefer: "processing", "content-range": two?.range, "content-length": two?.body.length };
-      const request = httpRequest({ host: "127.0.0.1", port: files.host.port, method: "PUT", path: "/local-files/up", headers }, (response) => resolve(response.resume().statusCode ?? 0));
+      const headers = {
+        ...octets,
+        prefer: "processing",
+        "content-range": two?.range,
+        "content-length": two?.body.length,
+      };
+      const request = httpRequest(
+        {
+          host: "127.0.0.1",
+          port: files.host.port,
+          method: "PUT",
+          path: "/local-files/up",
+          headers,
+        },
+        (response) => resolve(response.resume().statusCode ?? 0),
+      );
       request.on("information", () => (notices += 1));
       request.on("error", reject);
       request.end(two?.body);
     });
     await new Promise((resolve) => setTimeout(resolve, 1000));
     const repeated = await send(two);
-    expect([await patient, repeated.status, json(repeated.text)]).toMatchObject([200, 200, { complete: true, totalBytes: bytes.length }]);
+    expect([await patient, repeated.status, json(repeated.text)]).toMatchObject([
+      200,
+      200,
+      { complete: true, totalBytes: bytes.length },
+    ]);
     expect(notices).toBeGreaterThan(0);
-    expect((await files.host.call("PATCH", "/local-files/up", { writeFinished: true })).status).toBe(200);
+    expect(
+      (await files.host.call("PATCH", "/local-files/up", { writeFinished: true })).status,
+    ).toBe(200);
     expect(leftovers()).toEqual([]);
   }, 60_000);
 
@@ -99,26 +155,44 @@ describe("an archive", () => {
     // However slow the machine is, nobody leaves an upload here.
     await restart({ pace: { quietMs: 60_000, idleMs: 3600_000, sweepMs: 3600_000 } });
     const letters = fc.array(fc.constantFrom("A", "B"), { minLength: 3, maxLength: 3 });
-    const orders = fc.record({ count: fc.integer({ min: 1, max: 6 }), order: fc.infiniteStream(fc.nat(1000)), again: fc.array(fc.nat(20), { maxLength: 3 }), between: fc.array(fc.nat(20), { maxLength: 3 }) });
-    const make = (fills: string[]) => makeZip(fills.map((fill, i) => ({ name: `n${i}`, data: Buffer.from(fill.repeat(100)) })));
+    const orders = fc.record({
+      count: fc.integer({ min: 1, max: 6 }),
+      order: fc.infiniteStream(fc.nat(1000)),
+      again: fc.array(fc.nat(20), { maxLength: 3 }),
+      between: fc.array(fc.nat(20), { maxLength: 3 }),
+    });
+    const make = (fills: string[]) =>
+      makeZip(fills.map((fill, i) => ({ name: `n${i}`, data: Buffer.from(fill.repeat(100)) })));
     let nth = 0;
     await fc.assert(
-      fc.asyncProperty(letters, letters, orders, async (before, after, { count, order, again, between }) => {
-        const link = `pair-${(nth += 1)}`;
-        await create(link);
-        const good = async (part: { range: string; body: Buffer } | undefined) => part && expect((await put(link, part.range, part.body)).status).toBe(200);
-        for (const bytes of [make(before), make(after)]) {
-          const all = parts(bytes, count);
-          const mixed = all.map((part) => [order.next().value, part] as const).sort(([a], [b]) => a - b).map(([, part]) => part);
-          const last = mixed.pop();
-          for (const part of mixed) await good(part);
-          for (const i of between) await good(mixed[i]);
-          await good(last);
-          expect(readFileSync(path(`${link}.zip`)).equals(bytes)).toBe(true);
-          for (const i of again) await good(all[i]);
-          expect(json((await get(link)).text)).toMatchObject({ complete: true, totalBytes: bytes.length });
-        }
-      }),
+      fc.asyncProperty(
+        letters,
+        letters,
+        orders,
+        async (before, after, { count, order, again, between }) => {
+          const link = `pair-${(nth += 1)}`;
+          await create(link);
+          const good = async (part: { range: string; body: Buffer } | undefined) =>
+            part && expect((await put(link, part.range, part.body)).status).toBe(200);
+          for (const bytes of [make(before), make(after)]) {
+            const all = parts(bytes, count);
+            const mixed = all
+              .map((part) => [order.next().value, part] as const)
+              .sort(([a], [b]) => a - b)
+              .map(([, part]) => part);
+            const last = mixed.pop();
+            for (const part of mixed) await good(part);
+            for (const i of between) await good(mixed[i]);
+            await good(last);
+            expect(readFileSync(path(`${link}.zip`)).equals(bytes)).toBe(true);
+            for (const i of again) await good(all[i]);
+            expect(json((await get(link)).text)).toMatchObject({
+              complete: true,
+              totalBytes: bytes.length,
+            });
+          }
+        },
+      ),
       { numRuns: long ? 25 : 8, endOnFailure: true },
     );
   }, 120_000);
@@ -128,14 +202,20 @@ describe("an archive", () => {
     const quietMs = 500;
     const openToRead = async (name: string) => {
       // The check opens what has come.
-      if (basename(name).startsWith(".upload-")) await new Promise((resolve) => setTimeout(resolve, quietMs * 1.5));
+      if (basename(name).startsWith(".upload-"))
+        await new Promise((resolve) => setTimeout(resolve, quietMs * 1.5));
       return files.openToRead(name);
     };
-    await restart({ seams: { ...systemSeams, files: { ...files, openToRead } }, pace: { quietMs, idleMs: 3600_000, sweepMs: 3600_000 } });
-    const make = (fill: string) => makeZip([1, 2].map((i) => ({ name: `n${i}`, data: Buffer.from(fill.repeat(100)) })));
+    await restart({
+      seams: { ...systemSeams, files: { ...files, openToRead } },
+      pace: { quietMs, idleMs: 3600_000, sweepMs: 3600_000 },
+    });
+    const make = (fill: string) =>
+      makeZip([1, 2].map((i) => ({ name: `n${i}`, data: Buffer.from(fill.repeat(100)) })));
     const [before, after] = [parts(make("A"), 3), parts(make("B"), 3)];
     await create("pair");
-    const good = async (part: { range: string; body: Buffer } | undefined) => part && expect((await put("pair", part.range, part.body)).status).toBe(200);
+    const good = async (part: { range: string; body: Buffer } | undefined) =>
+      part && expect((await put("pair", part.range, part.body)).status).toBe(200);
     for (const part of before) await good(part);
     // With this one the file seems complete before its own first part has come.
     await good(before[0]);
@@ -147,10 +227,14 @@ describe("an archive", () => {
   });
 
   test("keeps a part that both have in common, where one of the old file came again before its own", async () => {
-    const make = (fills: string) => makeZip([...fills].map((fill, i) => ({ name: `n${i}`, data: Buffer.from(fill.repeat(100)) })));
+    const make = (fills: string) =>
+      makeZip(
+        [...fills].map((fill, i) => ({ name: `n${i}`, data: Buffer.from(fill.repeat(100)) })),
+      );
     const [before, after] = [make("AAA"), make("ABB")];
     await create("pair");
-    const send = async (part: { range: string; body: Buffer } | undefined) => part && expect((await put("pair", part.range, part.body)).status).toBe(200);
+    const send = async (part: { range: string; body: Buffer } | undefined) =>
+      part && expect((await put("pair", part.range, part.body)).status).toBe(200);
     for (const part of parts(before, 6)) await send(part);
     await send(parts(before, 6)[2]);
     for (const i of [0, 5, 1, 3, 4, 2]) await send(parts(after, 6)[i]);

@@ -15,7 +15,14 @@ export interface FileRequest {
  * Answers a request with a Range as RFC 9110 has it: 206 and the range, or 200 and the whole file where the header is
  * of several ranges, of another unit, or of another version than If-Range names.
  */
-export async function sendFile({ fileStore, link, request, response, idleMs, signal }: FileRequest): Promise<void> {
+export async function sendFile({
+  fileStore,
+  link,
+  request,
+  response,
+  idleMs,
+  signal,
+}: FileRequest): Promise<void> {
   const { status, bytes, close } = await fileStore.read(link);
   try {
     await sendRepresentation(request, response, {

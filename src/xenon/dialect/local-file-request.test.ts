@@ -1,22 +1,67 @@
 import type { IncomingMessage } from "node:http";
 import { placeOf } from "./local-file-request.js";
 
-const at = (range: string | undefined, length: number | undefined, more: Record<string, string> = {}) =>
+const at = (
+  range: string | undefined,
+  length: number | undefined,
+  more: Record<string, string> = {},
+) =>
   placeOf({
-    headers: { ...(range !== undefined && { "content-range": range }), ...(length === undefined ? { "transfer-encoding": "chunked" } : { "content-length": String(length) }), ...more },
+    headers: {
+      ...(range !== undefined && { "content-range": range }),
+      ...(length === undefined
+        ? { "transfer-encoding": "chunked" }
+        : { "content-length": String(length) }),
+      ...more,
+    },
   } as unknown as IncomingMessage);
 
 test.each([
-  ["Xenon's first", "bytes 0-524288/13899995", 524288, { start: 0, total: 13899995, lengths: [524288] }],
-  ["Xenon's last", "bytes 13631488-13899995/13899995", 268507, { start: 13631488, total: 13899995, lengths: [268507] }],
-  ["RFC 9110's first", "bytes 0-524287/13899995", 524288, { start: 0, total: 13899995, lengths: [524288] }],
-  ["RFC 9110's last", "bytes 13631488-13899994/13899995", 268507, { start: 13631488, total: 13899995, lengths: [268507] }],
+  [
+    "Xenon's first",
+    "bytes 0-524288/13899995",
+    524288,
+    { start: 0, total: 13899995, lengths: [524288] },
+  ],
+  [
+    "Xenon's last",
+    "bytes 13631488-13899995/13899995",
+    268507,
+    { start: 13631488, total: 13899995, lengths: [268507] },
+  ],
+  [
+    "RFC 9110's first",
+    "bytes 0-524287/13899995",
+    524288,
+    { start: 0, total: 13899995, lengths: [524288] },
+  ],
+  [
+    "RFC 9110's last",
+    "bytes 13631488-13899994/13899995",
+    268507,
+    { start: 13631488, total: 13899995, lengths: [268507] },
+  ],
   ["one byte, end counted in", "bytes 4-4/5", 1, { start: 4, total: 5, lengths: [1] }],
   ["one byte, end counted out", "bytes 4-5/5", 1, { start: 4, total: 5, lengths: [1] }],
   ["an empty file", "bytes 0-0/0", 0, { start: 0, total: 0, lengths: [0] }],
-  ["more than 4 GiB", "Bytes 5000000000-5000000009/6000000000", 10, { start: 5000000000, total: 6000000000, lengths: [10] }],
-  ["of a length that is not told before", "bytes 2-5/9", undefined, { start: 2, total: 9, lengths: [3, 4] }],
-  ["of such a length, up to the total", "bytes 2-9/9", undefined, { start: 2, total: 9, lengths: [7] }],
+  [
+    "more than 4 GiB",
+    "Bytes 5000000000-5000000009/6000000000",
+    10,
+    { start: 5000000000, total: 6000000000, lengths: [10] },
+  ],
+  [
+    "of a length that is not told before",
+    "bytes 2-5/9",
+    undefined,
+    { start: 2, total: 9, lengths: [3, 4] },
+  ],
+  [
+    "of such a length, up to the total",
+    "bytes 2-9/9",
+    undefined,
+    { start: 2, total: 9, lengths: [7] },
+  ],
 ])("takes a range as Xenon and as RFC 9110 count it: %s", (_, range, length, place) => {
   expect(at(range, length)).toEqual(place);
 });
@@ -45,7 +90,12 @@ test.each([
   expect(() => at(range, length)).toThrow(expect.objectContaining({ reason: "REQUEST_INVALID" }));
 });
 
-test.each([["application/json"], ["application/vnd.x+json; charset=utf-8"], ["application/x-www-form-urlencoded"], ["multipart/form-data; boundary=x"]])("refuses the content type %s", (type) => {
+test.each([
+  ["application/json"],
+  ["application/vnd.x+json; charset=utf-8"],
+  ["application/x-www-form-urlencoded"],
+  ["multipart/form-data; boundary=x"],
+])("refuses the content type %s", (type) => {
   expect(() => at("bytes 0-4/5", 5, { "content-type": type })).toThrow(/application\/octet-stream/);
 });
 

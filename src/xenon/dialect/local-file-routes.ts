@@ -32,23 +32,47 @@ export const localFilePrefix = `${fileStorePath}/`;
 const role = "files";
 
 /** Xenon's LocalFileService and its factory: files of this machine that other hosts back up to and restore from. */
-export function createLocalFileRoutes({ fileStore, hostId, idleMs, access, shares }: LocalFileRoutes): HttpHandler {
+export function createLocalFileRoutes({
+  fileStore,
+  hostId,
+  idleMs,
+  access,
+  shares,
+}: LocalFileRoutes): HttpHandler {
   return async (request, response, signal) => {
     const { path, query } = targetOf(request.url ?? "");
-    if (path === fileStorePath || path === localFilePrefix) await onFactory(request, response, query);
+    if (path === fileStorePath || path === localFilePrefix)
+      await onFactory(request, response, query);
     else if (path.startsWith(localFilePrefix)) await onService(request, response, path, signal);
     else return false;
     return true;
   };
 
-  async function onFactory(request: IncomingMessage, response: ServerResponse, query: string): Promise<void> {
+  async function onFactory(
+    request: IncomingMessage,
+    response: ServerResponse,
+    query: string,
+  ): Promise<void> {
     if (request.method === "POST") {
       access.requireRole(request, role);
       const wanted = readNewService(await textOf(request));
       const client = access.clientOf(request);
       const create = () => fileStore.create(wanted);
-      const make = () => (client && shares ? shares.fileService(client, () => fileStore.list().map(({ link }) => link), create) : create());
-      sendJson(response, 200, serviceText(await access.audited(request, { action: "CreateFileService", subject: withoutSecrets(wanted.localFileUri) }, make)));
+      const make = () =>
+        client && shares
+          ? shares.fileService(client, () => fileStore.list().map(({ link }) => link), create)
+          : create();
+      sendJson(
+        response,
+        200,
+        serviceText(
+          await access.audited(
+            request,
+            { action: "CreateFileService", subject: withoutSecrets(wanted.localFileUri) },
+            make,
+          ),
+        ),
+      );
     } else if (request.method === "GET" || request.method === "HEAD") {
       access.requireRole(request, role);
       sendJson(response, 200, listText(query));
@@ -59,24 +83,39 @@ export function createLocalFileRoutes({ fileStore, hostId, idleMs, access, share
     const begun = process.hrtime.bigint();
     const parameters = parametersOf(query);
     for (const name of parameters.keys()) {
-      if (name !== "expand" && name !== "$expand") throw new HostError("REQUEST_INVALID", `${name} is not supported here; expand is.`, { metadata: { field: name } });
+      if (name !== "expand" && name !== "$expand")
+        throw new HostError("REQUEST_INVALID", `${name} is not supported here; expand is.`, {
+          metadata: { field: name },
+        });
     }
     const services = fileStore.list();
     const links = services.map(({ link }) => JSON.stringify(link));
-    const documents = services.map((service) => `${JSON.stringify(service.link)}:${serviceText(service)}`);
+    const documents = services.map(
+      (service) => `${JSON.stringify(service.link)}:${serviceText(service)}`,
+    );
     return `{"documentLinks":[${links.join(",")}]${parameters.size > 0 ? `,"documents":{${documents.join(",")}}` : ""},"documentCount":${services.length},${tail(hostId, begun)}`;
   }
 
-  async function onService(request: IncomingMessage, response: ServerResponse, link: string, signal: () => AbortSignal): Promise<void> {
+  async function onService(
+    request: IncomingMessage,
+    response: ServerResponse,
+    link: string,
+    signal: () => AbortSignal,
+  ): Promise<void> {
     switch (request.method) {
       case "GET":
       case "HEAD":
         access.requireRole(request, role);
         if (request.headers.range === undefined) sendJson(response, 200, stateOf(link));
         else {
-          const send = () => sendFile({ fileStore, link, request, response, idleMs, signal: signal() }).then(() => requireSent(response));
+          const send = () =>
+            sendFile({ fileStore, link, request, response, idleMs, signal: signal() }).then(() =>
+              requireSent(response),
+            );
           // The other ranges of a download are one deed with its first.
-          await (/^bytes=0-/.test(request.headers.range) ? access.audited(request, { action: "ReadFile", subject: link }, send) : send());
+          await (/^bytes=0-/.test(request.headers.range)
+            ? access.audited(request, { action: "ReadFile", subject: link }, send)
+            : send());
         }
         return;
       case "PUT": {
@@ -85,8 +124,14 @@ export function createLocalFileRoutes({ fileStore, hostId, idleMs, access, share
         const place = placeOf(request);
         const stop = tellOfWork(request, response);
         try {
-          const written = await fileStore.write(link, place, (either) => bodyChunks(request, idleMs, either), signal());
-          if (written.upload?.complete) await access.noted(request, { action: "WriteFile", subject: link });
+          const written = await fileStore.write(
+            link,
+            place,
+            (either) => bodyChunks(request, idleMs, either),
+            signal(),
+          );
+          if (written.upload?.complete)
+            await access.noted(request, { action: "WriteFile", subject: link });
           sendJson(response, 200, receivedText(written));
         } finally {
           stop();
@@ -95,11 +140,23 @@ export function createLocalFileRoutes({ fileStore, hostId, idleMs, access, share
       }
       case "PATCH":
         access.requireRole(request, role);
-        sendJson(response, 200, progressText(await fileStore.finish(link, readFinished(await textOf(request)))));
+        sendJson(
+          response,
+          200,
+          progressText(await fileStore.finish(link, readFinished(await textOf(request)))),
+        );
         return;
       case "DELETE":
         access.requireRole(request, role);
-        sendJson(response, 200, serviceText(await access.audited(request, { action: "DeleteFileService", subject: link }, () => fileStore.delete(link))));
+        sendJson(
+          response,
+          200,
+          serviceText(
+            await access.audited(request, { action: "DeleteFileService", subject: link }, () =>
+              fileStore.delete(link),
+            ),
+          ),
+        );
         return;
       default:
         refuseMethod(request, "GET, HEAD, PUT, PATCH, DELETE");
@@ -108,7 +165,11 @@ export function createLocalFileRoutes({ fileStore, hostId, idleMs, access, share
 
   function stateOf(link: string): string {
     // Scripts wait for a factory by asking for its /available; ours is there as soon as the host listens.
-    if (link === `${localFilePrefix}available` && !fileStore.list().some((service) => service.link === link)) return "";
+    if (
+      link === `${localFilePrefix}available` &&
+      !fileStore.list().some((service) => service.link === link)
+    )
+      return "";
     return progressText(fileStore.get(link));
   }
 }

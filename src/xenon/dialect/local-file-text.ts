@@ -10,7 +10,8 @@ export function serviceText(service: FileService): string {
 /** The same, and how far its upload is: offsets of the first and the last byte of each part that has come. */
 export function progressText(service: FileService): string {
   const { upload } = service;
-  const received = upload?.received.map(({ start, end }) => `{"first":${start},"last":${end - 1}}`) ?? [];
+  const received =
+    upload?.received.map(({ start, end }) => `{"first":${start},"last":${end - 1}}`) ?? [];
   return `{${xenonFields(service)},"complete":${upload?.complete ?? false}${totalText(service)},"receivedRanges":[${received.join(",")}]}`;
 }
 
@@ -20,9 +21,18 @@ export function receivedText(service: FileService): string {
   return `{"documentSelfLink":${JSON.stringify(service.link)},"complete":${service.upload?.complete ?? false}${totalText(service)},"receivedBytes":${bytes}}`;
 }
 
-const totalText = ({ upload }: FileService) => (upload?.totalBytes === undefined ? "" : `,"totalBytes":${upload.totalBytes}`);
+const totalText = ({ upload }: FileService) =>
+  upload?.totalBytes === undefined ? "" : `,"totalBytes":${upload.totalBytes}`;
 
-function xenonFields({ localFileUri, fileOptions, writeFinished, version, link, updateTimeMicros, action }: FileService): string {
+function xenonFields({
+  localFileUri,
+  fileOptions,
+  writeFinished,
+  version,
+  link,
+  updateTimeMicros,
+  action,
+}: FileService): string {
   return (
     `"localFileUri":${JSON.stringify(localFileUri)},"fileOptions":${JSON.stringify(fileOptions)},"writeFinished":${writeFinished}` +
     `,"documentVersion":${version},"documentKind":"${kind}","documentSelfLink":${JSON.stringify(link)},"documentUpdateTimeMicros":${updateTimeMicros}` +

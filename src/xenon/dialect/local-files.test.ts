@@ -15,29 +15,56 @@ describe("the service", () => {
       `{"localFileUri":"file:${path("up.zip")}","fileOptions":["WRITE","CREATE"],"writeFinished":false,"documentVersion":0,` +
         `"documentKind":"com:vmware:xenon:services:common:LocalFileService:LocalFileServiceState","documentSelfLink":"/local-files/up","documentUpdateTimeMicros":MICROS,"documentExpirationTimeMicros":0}`,
     );
-    expect(made.rawHeaders.filter((_, i) => i % 2 === 0)).toEqual(["content-type", "content-length", "connection", "x-content-type-options"]);
+    expect(made.rawHeaders.filter((_, i) => i % 2 === 0)).toEqual([
+      "content-type",
+      "content-length",
+      "connection",
+      "x-content-type-options",
+    ]);
     expect(existsSync(path("up.zip"))).toBe(false);
 
     await put("up", "bytes 0-5/5", "hello");
     const state = (await get("up")).text;
     expect(state).toContain('"documentVersion":1,');
     expect(state).toContain('"documentUpdateAction":"PUT","documentExpirationTimeMicros":0,');
-    expect(json(state)).toMatchObject({ complete: true, totalBytes: 5, receivedRanges: [{ first: 0, last: 4 }] });
+    expect(json(state)).toMatchObject({
+      complete: true,
+      totalBytes: 5,
+      receivedRanges: [{ first: 0, last: 4 }],
+    });
   });
 
   test("fills in no options, makes up a name, takes a whole link", async () => {
     const plain = json((await post({ localFileUri: `file://${path("x.zip")}` })).text);
-    expect(plain).toMatchObject({ fileOptions: [], documentSelfLink: expect.stringMatching(/^\/local-files\/[0-9a-f-]{36}$/) as unknown });
-    expect(json((await post({ documentSelfLink: "/local-files/down", localFileUri: `file:${path("x.zip")}` })).text)["documentSelfLink"]).toBe("/local-files/down");
+    expect(plain).toMatchObject({
+      fileOptions: [],
+      documentSelfLink: expect.stringMatching(/^\/local-files\/[0-9a-f-]{36}$/) as unknown,
+    });
+    expect(
+      json(
+        (
+          await post({
+            documentSelfLink: "/local-files/down",
+            localFileUri: `file:${path("x.zip")}`,
+          })
+        ).text,
+      )["documentSelfLink"],
+    ).toBe("/local-files/down");
   });
 
   test("lists its services", async () => {
     await create("b");
     await create("a");
     const list = json((await files.host.call("GET", "/local-files")).text);
-    expect(list).toMatchObject({ documentLinks: ["/local-files/a", "/local-files/b"], documentCount: 2, documentOwner: "host-1" });
+    expect(list).toMatchObject({
+      documentLinks: ["/local-files/a", "/local-files/b"],
+      documentCount: 2,
+      documentOwner: "host-1",
+    });
     expect(list["documents"]).toBeUndefined();
-    expect(json((await files.host.call("GET", "/local-files?$expand=*")).text)["documents"]).toMatchObject({ "/local-files/a": { writeFinished: false } });
+    expect(
+      json((await files.host.call("GET", "/local-files?$expand=*")).text)["documents"],
+    ).toMatchObject({ "/local-files/a": { writeFinished: false } });
     expect((await files.host.call("GET", "/local-files?$filter=a")).status).toBe(400);
     expect((await files.host.call("GET", "/local-files/available")).status).toBe(200);
   });
@@ -47,10 +74,30 @@ describe("the service", () => {
     ["an http URI", { localFileUri: "http://h/x" }, 400, "file scheme uri is required"],
     ["a path that is no URI", { localFileUri: "/x/y" }, 400, "file scheme uri is required"],
     ["a relative URI", { localFileUri: "file:x" }, 400, /not absolute/],
-    ["an option that is none", { localFileUri: "file:/x", fileOptions: ["WRITE", "SHOUT"] }, 400, /SHOUT/],
-    ["an option that cannot be kept to", { localFileUri: "file:/x", fileOptions: ["WRITE", "APPEND"] }, 400, /APPEND/],
-    ["options that are no list", { localFileUri: "file:/x", fileOptions: "WRITE" }, 400, /list of names/],
-    ["a link that is none", { localFileUri: "file:/x", documentSelfLink: "a/../b" }, 400, /segment/],
+    [
+      "an option that is none",
+      { localFileUri: "file:/x", fileOptions: ["WRITE", "SHOUT"] },
+      400,
+      /SHOUT/,
+    ],
+    [
+      "an option that cannot be kept to",
+      { localFileUri: "file:/x", fileOptions: ["WRITE", "APPEND"] },
+      400,
+      /APPEND/,
+    ],
+    [
+      "options that are no list",
+      { localFileUri: "file:/x", fileOptions: "WRITE" },
+      400,
+      /list of names/,
+    ],
+    [
+      "a link that is none",
+      { localFileUri: "file:/x", documentSelfLink: "a/../b" },
+      400,
+      /segment/,
+    ],
   ])("refuses %s", async (_, body, status, message) => {
     const answer = await post(body);
     expect({ status: answer.status, ...json(answer.text) }).toMatchObject({
@@ -68,15 +115,26 @@ describe("the service", () => {
     const taken = await create("up");
     expect([taken.status, json(taken.text)["errorCode"]]).toEqual([409, -2147483645]);
     expect((await files.host.call("POST", "/local-files/up", {})).status).toBe(405);
-    expect((await files.host.call("DELETE", "/local-files")).headers["allow"]).toBe("GET, HEAD, POST");
+    expect((await files.host.call("DELETE", "/local-files")).headers["allow"]).toBe(
+      "GET, HEAD, POST",
+    );
     expect((await post({ localFileUri: `file:/${"x".repeat(70_000)}` })).status).toBe(413);
-    expect((await files.host.call("POST", "/local-files", "localFileUri=x", { "content-type": "application/x-www-form-urlencoded" })).status).toBe(400);
+    expect(
+      (
+        await files.host.call("POST", "/local-files", "localFileUri=x", {
+          "content-type": "application/x-www-form-urlencoded",
+        })
+      ).status,
+    ).toBe(400);
     expect((await files.host.call("POST", "/local-files", "{", {})).status).toBe(400);
   });
 
   test("is unknown until it is made, and again when it is deleted; its file stays", async () => {
     const unknown = await put("up", "bytes 0-5/5", "hello");
-    expect([unknown.status, json(unknown.text)]).toMatchObject([404, { message: `Service not found: http://127.0.0.1:${files.host.port}/local-files/up` }]);
+    expect([unknown.status, json(unknown.text)]).toMatchObject([
+      404,
+      { message: `Service not found: http://127.0.0.1:${files.host.port}/local-files/up` },
+    ]);
     await create("up");
     await put("up", undefined, "hello");
     await put("up", "bytes 0-3/9", "par");
@@ -92,11 +150,22 @@ describe("the service", () => {
     await put("up", "bytes 0-4/9", "half");
     const patch = (body: object) => files.host.call("PATCH", "/local-files/up", body);
     const early = await patch({ writeFinished: true });
-    expect([early.status, json(early.text)["message"]]).toEqual([400, expect.stringMatching(/^4 of the 9 bytes/)]);
+    expect([early.status, json(early.text)["message"]]).toEqual([
+      400,
+      expect.stringMatching(/^4 of the 9 bytes/),
+    ]);
     await put("up", "bytes 4-9/9", "whole");
-    expect(json((await patch({ writeFinished: true })).text)).toMatchObject({ writeFinished: true, localFileUri: `file:${path("up.zip")}`, documentUpdateAction: "PATCH" });
+    expect(json((await patch({ writeFinished: true })).text)).toMatchObject({
+      writeFinished: true,
+      localFileUri: `file:${path("up.zip")}`,
+      documentUpdateAction: "PATCH",
+    });
     const refused = await put("up", "bytes 0-5/5", "hello");
-    expect([refused.status, json(refused.text)["message"], read("up")]).toEqual([400, "writeFinished is set to true", "halfwhole"]);
+    expect([refused.status, json(refused.text)["message"], read("up")]).toEqual([
+      400,
+      "writeFinished is set to true",
+      "halfwhole",
+    ]);
     expect((await patch({ writeFinished: "yes" })).status).toBe(400);
     await patch({ writeFinished: false });
     expect([(await put("up", "bytes 0-5/5", "hello")).status, read("up")]).toEqual([200, "hello"]);
@@ -105,20 +174,42 @@ describe("the service", () => {
 
 describe("an upload", () => {
   test("by any ranges, in any order, some of them twice and several at a time, makes the same file", async () => {
-    const pieces = fc.record({ size: fc.integer({ min: 1, max: 5000 }), cuts: fc.array(fc.nat(4999), { maxLength: 20 }), again: fc.array(fc.nat(20), { maxLength: 5 }), order: fc.infiniteStream(fc.nat(1000)), exclusive: fc.boolean() });
+    const pieces = fc.record({
+      size: fc.integer({ min: 1, max: 5000 }),
+      cuts: fc.array(fc.nat(4999), { maxLength: 20 }),
+      again: fc.array(fc.nat(20), { maxLength: 5 }),
+      order: fc.infiniteStream(fc.nat(1000)),
+      exclusive: fc.boolean(),
+    });
     await create("any");
     let nth = 0;
     await fc.assert(
       fc.asyncProperty(pieces, async ({ size, cuts, again, order, exclusive }) => {
-        const whole = Buffer.from(Array.from({ length: size }, (_, i) => (i * 31 + (nth += 1)) & 255));
-        const edges = [...new Set([0, ...cuts.filter((at) => at < size), size])].sort((a, b) => a - b);
+        const whole = Buffer.from(
+          Array.from({ length: size }, (_, i) => (i * 31 + (nth += 1)) & 255),
+        );
+        const edges = [...new Set([0, ...cuts.filter((at) => at < size), size])].sort(
+          (a, b) => a - b,
+        );
         const parts = edges.slice(0, -1).map((start, i) => ({ start, end: edges[i + 1] ?? size }));
         // All but one part are sent twice at the most, the last one once: behind it another file begins.
-        const first = parts.map((part) => [order.next().value, part] as const).sort(([a], [b]) => a - b).map(([, part]) => part);
+        const first = parts
+          .map((part) => [order.next().value, part] as const)
+          .sort(([a], [b]) => a - b)
+          .map(([, part]) => part);
         const last = first.pop();
         const send = async ({ start, end }: { start: number; end: number }) =>
-          expect((await put("any", `bytes ${start}-${exclusive ? end : end - 1}/${size}`, whole.subarray(start, end))).status).toBe(200);
-        for (let i = 0; i < first.length; i += 4) await Promise.all(first.slice(i, i + 4).map(send));
+          expect(
+            (
+              await put(
+                "any",
+                `bytes ${start}-${exclusive ? end : end - 1}/${size}`,
+                whole.subarray(start, end),
+              )
+            ).status,
+          ).toBe(200);
+        for (let i = 0; i < first.length; i += 4)
+          await Promise.all(first.slice(i, i + 4).map(send));
         for (const i of again) if (first[i]) await send(first[i]);
         if (last) await send(last);
         expect(readFileSync(path("any.zip")).equals(whole)).toBe(true);
@@ -131,13 +222,25 @@ describe("an upload", () => {
   test("without a range is the whole file, with a length or without", async () => {
     await create("up");
     expect((await put("up", undefined, "a longer one")).status).toBe(200);
-    expect((await files.host.call("PUT", "/local-files/up", Buffer.from("short"), { ...octets, "transfer-encoding": "chunked" })).status).toBe(200);
+    expect(
+      (
+        await files.host.call("PUT", "/local-files/up", Buffer.from("short"), {
+          ...octets,
+          "transfer-encoding": "chunked",
+        })
+      ).status,
+    ).toBe(200);
     expect(read("up")).toBe("short");
   });
 
   test("of an unknown length is held to its range", async () => {
     await create("up");
-    const chunked = (range: string, body: string) => files.host.call("PUT", "/local-files/up", Buffer.from(body), { ...octets, "content-range": range, "transfer-encoding": "chunked" });
+    const chunked = (range: string, body: string) =>
+      files.host.call("PUT", "/local-files/up", Buffer.from(body), {
+        ...octets,
+        "content-range": range,
+        "transfer-encoding": "chunked",
+      });
     expect((await chunked("bytes 0-3/8", "too much of it")).status).toBe(400);
     expect((await chunked("bytes 0-3/8", "no")).status).toBe(400);
     expect(await received("up")).toEqual([]);
@@ -150,8 +253,15 @@ describe("an upload", () => {
     await create("up");
     await put("up", undefined, "the backup of the day before");
     await put("up", "bytes 3-6/6", "DEF");
-    expect([read("up"), (await get("up", "bytes=4-9")).text]).toEqual(["the backup of the day before", "backup"]);
-    expect(json((await get("up")).text)).toMatchObject({ complete: false, totalBytes: 6, receivedRanges: [{ first: 3, last: 5 }] });
+    expect([read("up"), (await get("up", "bytes=4-9")).text]).toEqual([
+      "the backup of the day before",
+      "backup",
+    ]);
+    expect(json((await get("up")).text)).toMatchObject({
+      complete: false,
+      totalBytes: 6,
+      receivedRanges: [{ first: 3, last: 5 }],
+    });
     await put("up", "bytes 0-3/6", "abc");
     expect([read("up"), leftovers()]).toEqual(["abcDEF", []]);
   });
@@ -172,10 +282,23 @@ describe("an upload", () => {
     ];
     for (const [range, body] of lies) {
       const answer = await put("up", range, body);
-      expect({ range, client: answer.status >= 400 && answer.status < 500, code: json(answer.text)["statusCode"] }).toEqual({ range, client: true, code: answer.status });
+      expect({
+        range,
+        client: answer.status >= 400 && answer.status < 500,
+        code: json(answer.text)["statusCode"],
+      }).toEqual({ range, client: true, code: answer.status });
       expect(await received("up")).toEqual([{ first: 0, last: 4 }]);
     }
-    expect((await files.host.call("PUT", "/local-files/up", { a: 1 }, { "content-range": "bytes 5-12/10" })).status).toBe(400);
+    expect(
+      (
+        await files.host.call(
+          "PUT",
+          "/local-files/up",
+          { a: 1 },
+          { "content-range": "bytes 5-12/10" },
+        )
+      ).status,
+    ).toBe(400);
     expect((await put("up", "bytes 3-10/10", "3456789")).status).toBe(200);
     expect(read("up")).toBe("0123456789");
   });
@@ -206,7 +329,10 @@ describe("an upload", () => {
     const slow = begin("up", "bytes 0-5/10", 6, "abc");
     await until(() => leftovers().length > 0);
     const overlapping = await put("up", "bytes 3-9/10", "DEFGHIJ");
-    expect([overlapping.status, json(overlapping.text)["message"]]).toEqual([409, expect.stringMatching(/Another request/)]);
+    expect([overlapping.status, json(overlapping.text)["message"]]).toEqual([
+      409,
+      expect.stringMatching(/Another request/),
+    ]);
     expect((await put("up", "bytes 0-5/10", "ABCDEF")).status).toBe(200);
     expect(await slow.answer).not.toBe(200);
     expect((await put("up", "bytes 6-9/10", "GHIJ")).status).toBe(200);
@@ -249,7 +375,11 @@ describe("an upload", () => {
     pace.quietMs = 1;
     await new Promise((resolve) => setTimeout(resolve, 10));
     expect([(await last()).status, leftovers().length]).toEqual([200, limits.fileUploads]);
-    expect([await received("n0"), await received("n1"), await received("n2")]).toEqual([[{ first: 0, last: 0 }], [], [{ first: 0, last: 0 }]]);
+    expect([await received("n0"), await received("n1"), await received("n2")]).toEqual([
+      [{ first: 0, last: 0 }],
+      [],
+      [{ first: 0, last: 0 }],
+    ]);
   });
 
   test("twice to the same link replaces the file twice, also by one of the same size", async () => {
@@ -285,11 +415,17 @@ describe("a part that is sent again after the last one", () => {
 
   test("changes nothing: the file is complete, and finished when its sender says so", async () => {
     const again = await put("up", "bytes 4-9/9", "whole");
-    expect([again.status, json(again.text)]).toMatchObject([200, { complete: true, receivedBytes: 9 }]);
+    expect([again.status, json(again.text)]).toMatchObject([
+      200,
+      { complete: true, receivedBytes: 9 },
+    ]);
     const whole = { complete: true, totalBytes: 9, receivedRanges: [{ first: 0, last: 8 }] };
     expect(await state()).toMatchObject(whole);
     const finished = await files.host.call("PATCH", "/local-files/up", { writeFinished: true });
-    expect([finished.status, json(finished.text)]).toMatchObject([200, { writeFinished: true, ...whole }]);
+    expect([finished.status, json(finished.text)]).toMatchObject([
+      200,
+      { writeFinished: true, ...whole },
+    ]);
     expect([read("up"), leftovers()]).toEqual(["halfwhole", []]);
   });
 
@@ -303,7 +439,11 @@ describe("a part that is sent again after the last one", () => {
   });
 
   test("and all of them are one file, of which the next may have a part", async () => {
-    for (const [range, body] of [["bytes 0-4/9", "half"], ["bytes 4-9/9", "whole"]] as const) expect((await put("up", range, body)).status).toBe(200);
+    for (const [range, body] of [
+      ["bytes 0-4/9", "half"],
+      ["bytes 4-9/9", "whole"],
+    ] as const)
+      expect((await put("up", range, body)).status).toBe(200);
     expect(await state()).toMatchObject({ complete: true, totalBytes: 9 });
     expect((await put("up", "bytes 4-9/9", "WHOLE")).status).toBe(200);
     expect([read("up"), leftovers()]).toEqual(["halfWHOLE", []]);
@@ -345,7 +485,10 @@ describe("the file", () => {
     await create("up");
     await create("dir");
     await create("gone/far");
-    expect([(await put("up", undefined, "x")).status, read("up")]).toEqual([400, "somebody's letters"]);
+    expect([(await put("up", undefined, "x")).status, read("up")]).toEqual([
+      400,
+      "somebody's letters",
+    ]);
     expect((await put("dir", undefined, "x")).status).toBe(400);
     expect((await put("gone/far", undefined, "x")).status).toBe(400);
     expect(leftovers()).toEqual([]);
@@ -364,7 +507,12 @@ describe("the file", () => {
     mkdirSync(path("out"));
     writeFileSync(path("out/secret"), "secret");
     await restart({ fileRoot: path("in") });
-    const make = (link: string, where: string) => post({ documentSelfLink: link, localFileUri: `file:${where}`, fileOptions: ["WRITE", "CREATE"] });
+    const make = (link: string, where: string) =>
+      post({
+        documentSelfLink: link,
+        localFileUri: `file:${where}`,
+        fileOptions: ["WRITE", "CREATE"],
+      });
     expect((await make("a", path("out/x.zip"))).status).toBe(403);
     expect((await make("a", `${path("in")}/../out/x.zip`)).status).toBe(403);
     expect((await make("a", path("in/x.zip"))).status).toBe(200);
@@ -389,18 +537,38 @@ describe("reading", () => {
     ["bytes=9-10", "9", "bytes 9-9/10"],
   ])("answers %s", async (range, text, contentRange) => {
     const answer = await get("up", range);
-    expect(answer).toMatchObject({ status: 206, text, headers: { "content-range": contentRange, "content-type": "application/octet-stream", "content-length": String(text.length), "accept-ranges": "bytes" } });
+    expect(answer).toMatchObject({
+      status: 206,
+      text,
+      headers: {
+        "content-range": contentRange,
+        "content-type": "application/octet-stream",
+        "content-length": String(text.length),
+        "accept-ranges": "bytes",
+      },
+    });
   });
 
   test("answers Xenon's question, with its empty JSON body, with all the bytes that RFC 9110 says", async () => {
     await put("up", undefined, "x".repeat(600_000));
-    const answer = await get("up", "bytes=0-524288", { "content-type": "application/json", "content-length": "0" });
-    expect([answer.status, answer.text.length, answer.headers["content-range"]]).toEqual([206, 524289, "bytes 0-524288/600000"]);
+    const answer = await get("up", "bytes=0-524288", {
+      "content-type": "application/json",
+      "content-length": "0",
+    });
+    expect([answer.status, answer.text.length, answer.headers["content-range"]]).toEqual([
+      206,
+      524289,
+      "bytes 0-524288/600000",
+    ]);
   });
 
   test("refuses what is not there", async () => {
     const beyond = await get("up", "bytes=10-11");
-    expect([beyond.status, beyond.headers["content-range"], json(beyond.text)["statusCode"]]).toEqual([416, "bytes */10", 416]);
+    expect([
+      beyond.status,
+      beyond.headers["content-range"],
+      json(beyond.text)["statusCode"],
+    ]).toEqual([416, "bytes */10", 416]);
     await create("none");
     expect((await get("none", "bytes=0-1")).status).toBe(404);
     expect((await get("unknown", "bytes=0-1")).status).toBe(404);
@@ -412,14 +580,27 @@ describe("reading", () => {
     expect((await get("up", "bytes=0-1", { "if-range": etag })).text).toBe("01");
     expect((await get("up", "bytes=0-1", { "if-none-match": etag })).status).toBe(304);
     await put("up", undefined, "abcdefghij");
-    expect(await get("up", "bytes=0-1", { "if-range": etag })).toMatchObject({ status: 200, text: "abcdefghij" });
+    expect(await get("up", "bytes=0-1", { "if-range": etag })).toMatchObject({
+      status: 200,
+      text: "abcdefghij",
+    });
     expect((await get("up", "bytes=0-1", { "if-match": etag })).status).toBe(412);
     expect(await get("up", "bytes=0-1,3-4")).toMatchObject({ status: 200, text: "abcdefghij" });
   });
 
   test("has a HEAD, of the state and of the file", async () => {
-    expect(await files.host.call("HEAD", "/local-files/up")).toMatchObject({ status: 200, text: "", headers: { "content-type": "application/json" } });
-    expect(await files.host.call("HEAD", "/local-files/up", undefined, { range: "bytes=0-" })).toMatchObject({ status: 200, text: "", headers: { "content-length": "10", "content-type": "application/octet-stream" } });
+    expect(await files.host.call("HEAD", "/local-files/up")).toMatchObject({
+      status: 200,
+      text: "",
+      headers: { "content-type": "application/json" },
+    });
+    expect(
+      await files.host.call("HEAD", "/local-files/up", undefined, { range: "bytes=0-" }),
+    ).toMatchObject({
+      status: 200,
+      text: "",
+      headers: { "content-length": "10", "content-type": "application/octet-stream" },
+    });
   });
 });
 
@@ -429,7 +610,10 @@ test("numbers beyond every file are ranges too", async () => {
   const huge = "9".repeat(20);
   expect(await get("up", `bytes=0-${huge}`)).toMatchObject({ status: 206, text: "0123456789" });
   expect(await get("up", `bytes=-${huge}`)).toMatchObject({ status: 206, text: "0123456789" });
-  expect(await get("up", `bytes=${huge}-`)).toMatchObject({ status: 416, headers: { "content-range": "bytes */10" } });
+  expect(await get("up", `bytes=${huge}-`)).toMatchObject({
+    status: 416,
+    headers: { "content-range": "bytes */10" },
+  });
 });
 
 test("a body that does not come is given up", async () => {
@@ -442,8 +626,18 @@ test("a body that does not come is given up", async () => {
 
 test("takes the role files, for writing, reading and listing alike", async () => {
   await restart({ tokens: ["f files", "b backup", "r restore", "d read", "w write"].join("\n") });
-  const as = (token: string, method: string, where: string, body?: unknown, headers: Record<string, string> = {}) => files.host.call(method, where, body, { authorization: `Bearer ${token}`, ...headers });
-  const service = { documentSelfLink: "up", localFileUri: `file:${path("up.zip")}`, fileOptions: ["WRITE", "CREATE"] };
+  const as = (
+    token: string,
+    method: string,
+    where: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ) => files.host.call(method, where, body, { authorization: `Bearer ${token}`, ...headers });
+  const service = {
+    documentSelfLink: "up",
+    localFileUri: `file:${path("up.zip")}`,
+    fileOptions: ["WRITE", "CREATE"],
+  };
   for (const token of ["b", "r", "d", "w"]) {
     expect((await as(token, "POST", "/local-files", service)).status).toBe(403);
   }
@@ -457,6 +651,7 @@ test("takes the role files, for writing, reading and listing alike", async () =>
     (await as(token, "PATCH", "/local-files/up", { writeFinished: false })).status,
   ];
   expect(await statuses("f")).toEqual([200, 200, 404, 200, 200]);
-  for (const token of ["b", "r", "d", "w"]) expect(await statuses(token)).toEqual([403, 403, 403, 403, 403]);
+  for (const token of ["b", "r", "d", "w"])
+    expect(await statuses(token)).toEqual([403, 403, 403, 403, 403]);
   expect((await as("b", "DELETE", "/local-files/up")).status).toBe(403);
 });

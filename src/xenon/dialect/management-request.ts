@@ -4,7 +4,11 @@ import { HostError } from "../../errors.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
 import { controlKinds, type ControlRequest } from "./control-request.js";
 import { echoOf, stringField } from "./request-fields.js";
-import type { BackupRequest, ContainerKind, RestoreRequest } from "../../service/backups/management-service.js";
+import type {
+  BackupRequest,
+  ContainerKind,
+  RestoreRequest,
+} from "../../service/backups/management-service.js";
 
 /** A PATCH of /core/management read, and the text it is answered with when the work is done. */
 export type ManagementRequest =
@@ -18,13 +22,18 @@ const kindPrefix = "com:vmware:xenon:services:common:ServiceHostManagementServic
  * Reads the request with Xenon's defaults filled in. Fields that the kind does not have are ignored. Throws what the
  * sender got wrong: REQUEST_INVALID, JSON_INVALID, DESTINATION_INVALID, and the fields that each kind wants.
  */
-export function readManagementRequest(text: string, indexLinks: readonly string[], service?: BackupService): ManagementRequest {
+export function readManagementRequest(
+  text: string,
+  indexLinks: readonly string[],
+  service?: BackupService,
+): ManagementRequest {
   if (text.trim() === "") throw new HostError("REQUEST_INVALID", "empty body");
   const members = parseMembers(text);
   const kind = stringField(members, "kind");
   if (kind === undefined || kind === "") throw new HostError("REQUEST_INVALID", "kind is required");
   const name = kind.startsWith(kindPrefix) ? kind.slice(kindPrefix.length) : "";
-  const linksOfRequest = () => (service ? linksAt(members, indexLinks, service) : linksOf(members, indexLinks));
+  const linksOfRequest = () =>
+    service ? linksAt(members, indexLinks, service) : linksOf(members, indexLinks);
   if (name === "BackupRequest") return readBackup(members, kind, linksOfRequest);
   if (name === "RestoreRequest") return readRestore(members, kind, linksOfRequest);
   const readControl = service ? undefined : controlKinds.get(name);
@@ -35,17 +44,29 @@ export function readManagementRequest(text: string, indexLinks: readonly string[
   );
 }
 
-function readBackup(members: Members, kind: string, linksOfRequest: () => Links): ManagementRequest {
+function readBackup(
+  members: Members,
+  kind: string,
+  linksOfRequest: () => Links,
+): ManagementRequest {
   const bearer = stringField(members, "bearer");
   const destination = destinationOf(members, "backup destination must be specified.");
   const container = containerOf(members, destination);
   const links = linksOfRequest();
   if (container === "STREAM" && !isOnTheWeb(destination)) {
-    throw new HostError("DESTINATION_INVALID", `Missing host in URI: STREAM goes to an http: or https: destination, not ${quoted(destination)}.`);
+    throw new HostError(
+      "DESTINATION_INVALID",
+      `Missing host in URI: STREAM goes to an http: or https: destination, not ${quoted(destination)}.`,
+    );
   }
   return {
     action: "backup",
-    request: { destination, container, indexLink: links.index, ...(bearer !== undefined && { bearer }) },
+    request: {
+      destination,
+      container,
+      indexLink: links.index,
+      ...(bearer !== undefined && { bearer }),
+    },
     echo: echoOf([
       ["destination", destination],
       ["backupType", container],
@@ -56,7 +77,11 @@ function readBackup(members: Members, kind: string, linksOfRequest: () => Links)
   };
 }
 
-function readRestore(members: Members, kind: string, linksOfRequest: () => Links): ManagementRequest {
+function readRestore(
+  members: Members,
+  kind: string,
+  linksOfRequest: () => Links,
+): ManagementRequest {
   const bearer = stringField(members, "bearer");
   const source = destinationOf(members, "destination is required.");
   const targetTimeMicros = boundaryOf(members);
@@ -83,9 +108,13 @@ function readRestore(members: Members, kind: string, linksOfRequest: () => Links
 
 function destinationOf(members: Members, missing: string): string {
   const destination = stringField(members, "destination");
-  if (destination === undefined || destination === "") throw new HostError("REQUEST_INVALID", missing);
+  if (destination === undefined || destination === "")
+    throw new HostError("REQUEST_INVALID", missing);
   if (!/^[a-z][a-z0-9+.-]*:/i.test(destination)) {
-    throw new HostError("DESTINATION_INVALID", `Missing scheme: destination ${quoted(destination)} must be a URI such as file:/backups/one.zip.`);
+    throw new HostError(
+      "DESTINATION_INVALID",
+      `Missing scheme: destination ${quoted(destination)} must be a URI such as file:/backups/one.zip.`,
+    );
   }
   return destination;
 }
@@ -97,7 +126,10 @@ function containerOf(members: Members, destination: string): ContainerKind {
   const type = stringField(members, "backupType") ?? "ZIP";
   if ((type === "ZIP" || type === "DIRECTORY") && isOnTheWeb(destination)) return "STREAM";
   if (type === "ZIP" || type === "DIRECTORY" || type === "STREAM") return type;
-  throw new HostError("REQUEST_INVALID", `backupType must be ZIP, DIRECTORY or STREAM, not ${quoted(type)}.`);
+  throw new HostError(
+    "REQUEST_INVALID",
+    `backupType must be ZIP, DIRECTORY or STREAM, not ${quoted(type)}.`,
+  );
 }
 
 interface Links {
@@ -113,12 +145,20 @@ export interface BackupService {
 
 /** A backup service works on its own index; a request that names another one went to the wrong address. */
 function linksAt(members: Members, indexLinks: readonly string[], service: BackupService): Links {
-  const named = [["indexServiceLink", service.indexLink], ["backupServiceLink", service.link]] as const;
+  const named = [
+    ["indexServiceLink", service.indexLink],
+    ["backupServiceLink", service.link],
+  ] as const;
   for (const [field, own] of named) {
     const link = stringField(members, field);
     if (link === undefined || link === own) continue;
     const known = indexLinks.includes(link) || indexLinks.some((one) => link === `${one}-backup`);
-    throw new HostError("REQUEST_INVALID", known ? `${service.link} backs up ${service.indexLink}, not ${link}; PATCH /core/management, or the other service.` : `Service not found: ${link}`);
+    throw new HostError(
+      "REQUEST_INVALID",
+      known
+        ? `${service.link} backs up ${service.indexLink}, not ${link}; PATCH /core/management, or the other service.`
+        : `Service not found: ${link}`,
+    );
   }
   return { index: service.indexLink, backup: service.link };
 }
@@ -129,9 +169,11 @@ function linksOf(members: Members, indexLinks: readonly string[]): Links {
   const backup = stringField(members, "backupServiceLink");
   const services = new Map(indexLinks.map((link) => [`${link}-backup`, link]));
   const ofService = services.get(backup ?? `${durableIndexLink}-backup`);
-  if (ofService === undefined) throw new HostError("REQUEST_INVALID", `Service not found: ${backup ?? durableIndexLink}`);
+  if (ofService === undefined)
+    throw new HostError("REQUEST_INVALID", `Service not found: ${backup ?? durableIndexLink}`);
   const chosen = index ?? ofService;
-  if (!indexLinks.includes(chosen)) throw new HostError("REQUEST_INVALID", `Service not found: ${chosen}`);
+  if (!indexLinks.includes(chosen))
+    throw new HostError("REQUEST_INVALID", `Service not found: ${chosen}`);
   return { index: chosen, backup: backup ?? `${durableIndexLink}-backup` };
 }
 
@@ -140,7 +182,10 @@ function boundaryOf(members: Members): bigint | undefined {
   if (raw === undefined || raw === "null") return undefined;
   const value = exactInteger(raw);
   if (value !== undefined && value >= 0n) return value;
-  throw new HostError("REQUEST_INVALID", `timeSnapshotBoundaryMicros must be a whole number of microseconds since 1970, not ${raw.slice(0, 60)}.`);
+  throw new HostError(
+    "REQUEST_INVALID",
+    `timeSnapshotBoundaryMicros must be a whole number of microseconds since 1970, not ${raw.slice(0, 60)}.`,
+  );
 }
 
 /** For a message: short, and without what may be a password in a URI. */

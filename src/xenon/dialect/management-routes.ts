@@ -2,7 +2,11 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { limits } from "../../limits.js";
 import type { ClientShares } from "../../service/host/client-shares.js";
 import type { HostControl } from "../../service/host/host-control.js";
-import type { ManagementService, OperationService, OperationView } from "../../service/backups/management-service.js";
+import type {
+  ManagementService,
+  OperationService,
+  OperationView,
+} from "../../service/backups/management-service.js";
 import { withoutSecrets } from "../../security/secrets.js";
 import { readText } from "../../transport/http/body.js";
 import { acceptedHeaders, preferenceOf } from "../../transport/http/prefer.js";
@@ -29,7 +33,12 @@ export interface ManagementRoutes {
 /** /core/management: what the host is, its figures, and what Xenon's scripts ask of it; and the services that back up each index. */
 export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
   const { management, operations, control, hostId, indexLinks, access, shares } = routes;
-  const backupServices = new Map<string, BackupService>(indexLinks.map((indexLink) => [`${indexLink}-backup`, { link: `${indexLink}-backup`, indexLink }]));
+  const backupServices = new Map<string, BackupService>(
+    indexLinks.map((indexLink) => [
+      `${indexLink}-backup`,
+      { link: `${indexLink}-backup`, indexLink },
+    ]),
+  );
 
   return async (request, response, signal) => {
     const { path } = targetOf(request.url ?? "");
@@ -44,11 +53,19 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
     return true;
   };
 
-  async function onManagement(request: IncomingMessage, response: ServerResponse, signal: () => AbortSignal): Promise<void> {
+  async function onManagement(
+    request: IncomingMessage,
+    response: ServerResponse,
+    signal: () => AbortSignal,
+  ): Promise<void> {
     switch (request.method) {
       case "GET":
         access.requireRole(request, "read");
-        return sendJson(response, 200, hostStateText(await management.host(), control, access.withTokens));
+        return sendJson(
+          response,
+          200,
+          hostStateText(await management.host(), control, access.withTokens),
+        );
       case "PATCH":
         return onPatch(request, response, signal);
       case "DELETE":
@@ -63,15 +80,29 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
     }
   }
 
-  async function onBackupService(request: IncomingMessage, response: ServerResponse, signal: () => AbortSignal, service: BackupService): Promise<void> {
+  async function onBackupService(
+    request: IncomingMessage,
+    response: ServerResponse,
+    signal: () => AbortSignal,
+    service: BackupService,
+  ): Promise<void> {
     if (request.method === "PATCH") return onPatch(request, response, signal, service);
     if (request.method !== "GET") refuseMethod(request, "GET, PATCH");
     access.requireRole(request, "read");
     access.requireIndexes(request, [service.indexLink]);
-    sendJson(response, 200, backupServiceText(service.link, service.indexLink, operations, control.autoBackup()));
+    sendJson(
+      response,
+      200,
+      backupServiceText(service.link, service.indexLink, operations, control.autoBackup()),
+    );
   }
 
-  async function onPatch(request: IncomingMessage, response: ServerResponse, signal: () => AbortSignal, service?: BackupService): Promise<void> {
+  async function onPatch(
+    request: IncomingMessage,
+    response: ServerResponse,
+    signal: () => AbortSignal,
+    service?: BackupService,
+  ): Promise<void> {
     access.requireRole(request);
     requireJsonBody(request);
     const text = await readText(request, limits.managementBodyBytes);
@@ -81,22 +112,43 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
       await access.audited(request, read.deed, () => read.apply(control));
       return sendJson(response, 200, read.echo);
     }
-    access.requireRole(request, read.action === "backup" ? rolesOfBackup(read.request.destination) : read.action);
+    access.requireRole(
+      request,
+      read.action === "backup" ? rolesOfBackup(read.request.destination) : read.action,
+    );
     access.requireIndexes(request, [read.request.indexLink]);
-    const start = () => (read.action === "backup" ? management.backup(read.request) : management.restore(access.isLimited(request) ? { ...read.request, indexNamed: false } : read.request));
+    const start = () =>
+      read.action === "backup"
+        ? management.backup(read.request)
+        : management.restore(
+            access.isLimited(request) ? { ...read.request, indexNamed: false } : read.request,
+          );
     const client = access.clientOf(request);
-    const deed = read.action === "backup" ? { action: "Backup", subject: withoutSecrets(read.request.destination) } : { action: "Restore", subject: withoutSecrets(read.request.source) };
-    const begun = await access.audited(request, deed, () => (client && shares ? shares.operation(client, start) : start()), ({ name }) => name);
+    const deed =
+      read.action === "backup"
+        ? { action: "Backup", subject: withoutSecrets(read.request.destination) }
+        : { action: "Restore", subject: withoutSecrets(read.request.source) };
+    const begun = await access.audited(
+      request,
+      deed,
+      () => (client && shares ? shares.operation(client, start) : start()),
+      ({ name }) => name,
+    );
     const preference = preferenceOf(request);
     const done = await outcome(begun, signal(), preference?.waitMs);
     if (done === undefined) return;
     if (done.error !== undefined) throw done.error;
-    if (done.done) sendJson(response, 200, read.echo, preference && ["preference-applied", preference.applied]);
+    if (done.done)
+      sendJson(response, 200, read.echo, preference && ["preference-applied", preference.applied]);
     else sendJson(response, 202, read.echo, acceptedHeaders(begun.name, preference?.applied ?? ""));
   }
 
   /** The operation when it is done, or as it is when the client wants to know; undefined when the client left: the work goes on without it. */
-  async function outcome(begun: OperationView, signal: AbortSignal, waitMs?: number): Promise<OperationView | undefined> {
+  async function outcome(
+    begun: OperationView,
+    signal: AbortSignal,
+    waitMs?: number,
+  ): Promise<OperationView | undefined> {
     let view = begun;
     while (!view.done) {
       if (waitMs === 0) return view;

@@ -8,9 +8,12 @@ beforeEach(async () => {
 afterEach(() => host.server.close(0));
 
 const prefix = "com:vmware:xenon:services:common:ServiceHostManagementService:";
-const patch = (body: unknown, headers?: Record<string, string>) => host.call("PATCH", "/core/management", body, headers);
-const backup = (fields: Record<string, unknown>) => patch({ kind: `${prefix}BackupRequest`, destination: "file:/b/one.zip", ...fields });
-const restore = (fields: Record<string, unknown>) => patch({ kind: `${prefix}RestoreRequest`, destination: "file:/b/one.zip", ...fields });
+const patch = (body: unknown, headers?: Record<string, string>) =>
+  host.call("PATCH", "/core/management", body, headers);
+const backup = (fields: Record<string, unknown>) =>
+  patch({ kind: `${prefix}BackupRequest`, destination: "file:/b/one.zip", ...fields });
+const restore = (fields: Record<string, unknown>) =>
+  patch({ kind: `${prefix}RestoreRequest`, destination: "file:/b/one.zip", ...fields });
 
 describe("BackupRequest", () => {
   test("answers the request with its defaults filled in, in Xenon's order, when the work is done", async () => {
@@ -19,32 +22,57 @@ describe("BackupRequest", () => {
     expect(answer.text).toBe(
       `{"destination":"file:/b/one.zip","backupType":"ZIP","indexServiceLink":"/core/document-index","backupServiceLink":"/core/document-index-backup","kind":"${prefix}BackupRequest"}`,
     );
-    expect(host.fake.backups).toEqual([{ destination: "file:/b/one.zip", container: "ZIP", indexLink: "/core/document-index" }]);
+    expect(host.fake.backups).toEqual([
+      { destination: "file:/b/one.zip", container: "ZIP", indexLink: "/core/document-index" },
+    ]);
   });
 
   test.each([
     [{}, "/core/document-index", "/core/document-index-backup"],
-    [{ indexServiceLink: "/core/in-memory-document-index" }, "/core/in-memory-document-index", "/core/document-index-backup"],
-    [{ backupServiceLink: "/core/in-memory-document-index-backup" }, "/core/in-memory-document-index", "/core/in-memory-document-index-backup"],
     [
-      { indexServiceLink: "/core/document-index", backupServiceLink: "/core/in-memory-document-index-backup" },
+      { indexServiceLink: "/core/in-memory-document-index" },
+      "/core/in-memory-document-index",
+      "/core/document-index-backup",
+    ],
+    [
+      { backupServiceLink: "/core/in-memory-document-index-backup" },
+      "/core/in-memory-document-index",
+      "/core/in-memory-document-index-backup",
+    ],
+    [
+      {
+        indexServiceLink: "/core/document-index",
+        backupServiceLink: "/core/in-memory-document-index-backup",
+      },
       "/core/document-index",
       "/core/in-memory-document-index-backup",
     ],
   ])("with %j works on %s", async (fields, index, service) => {
-    const echo = JSON.parse((await backup({ ...fields, backupType: "DIRECTORY" })).text) as Record<string, string>;
-    expect(echo).toMatchObject({ indexServiceLink: index, backupServiceLink: service, backupType: "DIRECTORY" });
+    const echo = JSON.parse((await backup({ ...fields, backupType: "DIRECTORY" })).text) as Record<
+      string,
+      string
+    >;
+    expect(echo).toMatchObject({
+      indexServiceLink: index,
+      backupServiceLink: service,
+      backupType: "DIRECTORY",
+    });
     expect(host.fake.backups[0]?.indexLink).toBe(index);
   });
 
-  test.each([undefined, null, "ZIP", "DIRECTORY", "STREAM"])("to the web is a STREAM where %j was asked for, and the bearer is not told", async (backupType) => {
-    const destination = "HTTPS://store:8443/a%20b.zip?x=1";
-    const answer = await backup({ destination, backupType, bearer: "hunter2" });
-    expect(answer.text).toBe(
-      `{"destination":"${destination}","backupType":"STREAM","indexServiceLink":"/core/document-index","backupServiceLink":"/core/document-index-backup","kind":"${prefix}BackupRequest"}`,
-    );
-    expect(host.fake.backups).toEqual([{ destination, container: "STREAM", indexLink: "/core/document-index", bearer: "hunter2" }]);
-  });
+  test.each([undefined, null, "ZIP", "DIRECTORY", "STREAM"])(
+    "to the web is a STREAM where %j was asked for, and the bearer is not told",
+    async (backupType) => {
+      const destination = "HTTPS://store:8443/a%20b.zip?x=1";
+      const answer = await backup({ destination, backupType, bearer: "hunter2" });
+      expect(answer.text).toBe(
+        `{"destination":"${destination}","backupType":"STREAM","indexServiceLink":"/core/document-index","backupServiceLink":"/core/document-index-backup","kind":"${prefix}BackupRequest"}`,
+      );
+      expect(host.fake.backups).toEqual([
+        { destination, container: "STREAM", indexLink: "/core/document-index", bearer: "hunter2" },
+      ]);
+    },
+  );
 
   test("waits for the operation and tells its failure", async () => {
     host.fake.hold = true;
@@ -56,9 +84,14 @@ describe("BackupRequest", () => {
     await until(() => host.fake.backups.length === 1);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(answered).toBe(false);
-    host.fake.finish(new HostError("DESTINATION_OCCUPIED", "file:/b/one.zip holds something else."));
+    host.fake.finish(
+      new HostError("DESTINATION_OCCUPIED", "file:/b/one.zip holds something else."),
+    );
     const answer = await call;
-    expect([answer.status, answer.text]).toEqual([400, expect.stringContaining("holds something else")]);
+    expect([answer.status, answer.text]).toEqual([
+      400,
+      expect.stringContaining("holds something else"),
+    ]);
   });
 
   test("goes on when the client leaves", async () => {
@@ -70,7 +103,9 @@ describe("BackupRequest", () => {
     };
     const { socket, closed } = await host.dial();
     const body = JSON.stringify({ kind: `${prefix}BackupRequest`, destination: "file:/b/one.zip" });
-    socket.write(`PATCH /core/management HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+    socket.write(
+      `PATCH /core/management HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
     await until(() => host.fake.backups.length === 1);
     socket.destroy();
     await closed;
@@ -81,19 +116,30 @@ describe("BackupRequest", () => {
 
   test("with Prefer: respond-async answers 202 with the operation's address at once", async () => {
     host.fake.hold = true;
-    const answer = await patch({ kind: `${prefix}BackupRequest`, destination: "file:/b/one.zip" }, { prefer: "respond-async" });
+    const answer = await patch(
+      { kind: `${prefix}BackupRequest`, destination: "file:/b/one.zip" },
+      { prefer: "respond-async" },
+    );
     expect([answer.status, answer.headers["location"]]).toEqual([202, "/v1/operations/1"]);
   });
 });
 
 describe("RestoreRequest", () => {
   test("hands on the boundary exactly and answers in Xenon's order", async () => {
-    const answer = await patch(`{"kind":"${prefix}RestoreRequest","destination":"file:/b/one.zip","timeSnapshotBoundaryMicros":92233720368547758079}`);
+    const answer = await patch(
+      `{"kind":"${prefix}RestoreRequest","destination":"file:/b/one.zip","timeSnapshotBoundaryMicros":92233720368547758079}`,
+    );
     expect(answer.text).toBe(
       `{"destination":"file:/b/one.zip","timeSnapshotBoundaryMicros":92233720368547758079,"backupServiceLink":"/core/document-index-backup","indexServiceLink":"/core/document-index","kind":"${prefix}RestoreRequest"}`,
     );
     expect(host.fake.restores).toEqual([
-      { source: "file:/b/one.zip", indexLink: "/core/document-index", lenientTargetTime: true, indexNamed: false, targetTimeMicros: 92233720368547758079n },
+      {
+        source: "file:/b/one.zip",
+        indexLink: "/core/document-index",
+        lenientTargetTime: true,
+        indexNamed: false,
+        targetTimeMicros: 92233720368547758079n,
+      },
     ]);
   });
 
@@ -104,10 +150,20 @@ describe("RestoreRequest", () => {
   });
 
   test("a failure at the other end is no status of ours", async () => {
-    for (const [reason, status] of [["DESTINATION_REFUSED", 502], ["DESTINATION_UNREACHABLE", 503], ["ADDRESS_NOT_ALLOWED", 403]] as const) {
-      host.fake.failWith = new HostError(reason, "The source http://store/b.zip answered GET with 404 Not Found.");
+    for (const [reason, status] of [
+      ["DESTINATION_REFUSED", 502],
+      ["DESTINATION_UNREACHABLE", 503],
+      ["ADDRESS_NOT_ALLOWED", 403],
+    ] as const) {
+      host.fake.failWith = new HostError(
+        reason,
+        "The source http://store/b.zip answered GET with 404 Not Found.",
+      );
       const answer = await restore({ destination: "http://store/b.zip" });
-      expect([answer.status, answer.text]).toEqual([status, expect.stringContaining("404 Not Found")]);
+      expect([answer.status, answer.text]).toEqual([
+        status,
+        expect.stringContaining("404 Not Found"),
+      ]);
     }
   });
 
@@ -119,10 +175,15 @@ describe("RestoreRequest", () => {
   });
 
   test("takes null for no boundary and 0 for one", async () => {
-    expect((await restore({ timeSnapshotBoundaryMicros: null })).text).not.toContain("timeSnapshotBoundaryMicros");
-    expect((await restore({ timeSnapshotBoundaryMicros: 0 })).text).toContain('"timeSnapshotBoundaryMicros":0,');
+    expect((await restore({ timeSnapshotBoundaryMicros: null })).text).not.toContain(
+      "timeSnapshotBoundaryMicros",
+    );
+    expect((await restore({ timeSnapshotBoundaryMicros: 0 })).text).toContain(
+      '"timeSnapshotBoundaryMicros":0,',
+    );
     expect(host.fake.restores.map((one) => one.targetTimeMicros)).toEqual([undefined, 0n]);
-    for (const bad of [-1, 1.5, "later", [], true]) expect((await restore({ timeSnapshotBoundaryMicros: bad })).status).toBe(400);
+    for (const bad of [-1, 1.5, "later", [], true])
+      expect((await restore({ timeSnapshotBoundaryMicros: bad })).status).toBe(400);
   });
 });
 
@@ -133,33 +194,131 @@ describe("what is refused", () => {
     ["no kind", { destination: "file:/x" }, 400, /^kind is required$/],
     ["an empty object", {}, 400, /^kind is required$/],
     ["an unknown kind", { kind: `${prefix}Nonsense` }, 400, /^unknown request/],
-    ["a kind of another service", { kind: "BackupRequest", destination: "file:/x" }, 400, /^unknown request/],
-    ["a kind that is no string", { kind: 7 }, 400, /kind must be a string/],
-    ["a backup without destination", { kind: `${prefix}BackupRequest` }, 400, /^backup destination must be specified/],
-    ["a restore without destination", { kind: `${prefix}RestoreRequest` }, 400, /^destination is required/],
-    ["a destination without scheme", { kind: `${prefix}BackupRequest`, destination: "x.zip" }, 400, /^Missing scheme/],
-    ["STREAM to a file", { kind: `${prefix}BackupRequest`, destination: "file:/x", backupType: "STREAM" }, 400, /^Missing host in URI/],
-    ["an unknown type", { kind: `${prefix}BackupRequest`, destination: "file:/x", backupType: "TAPE" }, 400, /TAPE/],
-    ["an unknown type to the web", { kind: `${prefix}BackupRequest`, destination: "http://h/x", backupType: "TAPE" }, 400, /TAPE/],
-    ["a bearer that is no string", { kind: `${prefix}BackupRequest`, destination: "http://h/x", bearer: 7 }, 400, /bearer must be a string/],
-    ["an unknown index", { kind: `${prefix}BackupRequest`, destination: "file:/x", indexServiceLink: "/core/no" }, 400, /^Service not found: \/core\/no$/],
-    ["an unknown backup service", { kind: `${prefix}BackupRequest`, destination: "file:/x", backupServiceLink: "/core/no-backup" }, 400, /^Service not found: \/core\/no-backup$/],
     [
-      "an unknown backup service beside a known index",
-      { kind: `${prefix}BackupRequest`, destination: "file:/x", indexServiceLink: "/core/document-index", backupServiceLink: "/core/no" },
+      "a kind of another service",
+      { kind: "BackupRequest", destination: "file:/x" },
+      400,
+      /^unknown request/,
+    ],
+    ["a kind that is no string", { kind: 7 }, 400, /kind must be a string/],
+    [
+      "a backup without destination",
+      { kind: `${prefix}BackupRequest` },
+      400,
+      /^backup destination must be specified/,
+    ],
+    [
+      "a restore without destination",
+      { kind: `${prefix}RestoreRequest` },
+      400,
+      /^destination is required/,
+    ],
+    [
+      "a destination without scheme",
+      { kind: `${prefix}BackupRequest`, destination: "x.zip" },
+      400,
+      /^Missing scheme/,
+    ],
+    [
+      "STREAM to a file",
+      { kind: `${prefix}BackupRequest`, destination: "file:/x", backupType: "STREAM" },
+      400,
+      /^Missing host in URI/,
+    ],
+    [
+      "an unknown type",
+      { kind: `${prefix}BackupRequest`, destination: "file:/x", backupType: "TAPE" },
+      400,
+      /TAPE/,
+    ],
+    [
+      "an unknown type to the web",
+      { kind: `${prefix}BackupRequest`, destination: "http://h/x", backupType: "TAPE" },
+      400,
+      /TAPE/,
+    ],
+    [
+      "a bearer that is no string",
+      { kind: `${prefix}BackupRequest`, destination: "http://h/x", bearer: 7 },
+      400,
+      /bearer must be a string/,
+    ],
+    [
+      "an unknown index",
+      { kind: `${prefix}BackupRequest`, destination: "file:/x", indexServiceLink: "/core/no" },
       400,
       /^Service not found: \/core\/no$/,
     ],
-    ["an index for a backup service", { kind: `${prefix}BackupRequest`, destination: "file:/x", backupServiceLink: "/core/document-index" }, 400, /^Service not found/],
-    ["no switch", { kind: `${prefix}AutoBackupConfiguration`, enable: "maybe" }, 400, /enable must be true or false/],
-    ["no logging", { kind: `${prefix}ConfigureInboundRequestLogging` }, 400, /^loggingInfo is missing$/],
-    ["logging that is none", { kind: `${prefix}ConfigureInboundRequestLogging`, loggingInfo: true }, 400, /loggingInfo must be an object/],
-    ["a tracing that is none", { kind: `${prefix}ConfigureOperationTracingRequest`, enable: true }, 400, /enable must be a string/],
-    ["a tracing of another name", { kind: `${prefix}ConfigureOperationTracingRequest`, enable: "PAUSE" }, 400, /START or STOP/],
+    [
+      "an unknown backup service",
+      {
+        kind: `${prefix}BackupRequest`,
+        destination: "file:/x",
+        backupServiceLink: "/core/no-backup",
+      },
+      400,
+      /^Service not found: \/core\/no-backup$/,
+    ],
+    [
+      "an unknown backup service beside a known index",
+      {
+        kind: `${prefix}BackupRequest`,
+        destination: "file:/x",
+        indexServiceLink: "/core/document-index",
+        backupServiceLink: "/core/no",
+      },
+      400,
+      /^Service not found: \/core\/no$/,
+    ],
+    [
+      "an index for a backup service",
+      {
+        kind: `${prefix}BackupRequest`,
+        destination: "file:/x",
+        backupServiceLink: "/core/document-index",
+      },
+      400,
+      /^Service not found/,
+    ],
+    [
+      "no switch",
+      { kind: `${prefix}AutoBackupConfiguration`, enable: "maybe" },
+      400,
+      /enable must be true or false/,
+    ],
+    [
+      "no logging",
+      { kind: `${prefix}ConfigureInboundRequestLogging` },
+      400,
+      /^loggingInfo is missing$/,
+    ],
+    [
+      "logging that is none",
+      { kind: `${prefix}ConfigureInboundRequestLogging`, loggingInfo: true },
+      400,
+      /loggingInfo must be an object/,
+    ],
+    [
+      "a tracing that is none",
+      { kind: `${prefix}ConfigureOperationTracingRequest`, enable: true },
+      400,
+      /enable must be a string/,
+    ],
+    [
+      "a tracing of another name",
+      { kind: `${prefix}ConfigureOperationTracingRequest`, enable: "PAUSE" },
+      400,
+      /START or STOP/,
+    ],
   ])("%s", async (_what, body, status, message) => {
     const answer = await patch(body);
     const error = JSON.parse(answer.text) as Record<string, unknown>;
-    expect(error).toEqual({ message: expect.stringMatching(message), statusCode: status, documentKind: "com:vmware:xenon:common:ServiceErrorResponse", errorCode: 0 });
+    expect(error).toEqual({
+      message: expect.stringMatching(message),
+      statusCode: status,
+      documentKind: "com:vmware:xenon:common:ServiceErrorResponse",
+      errorCode: 0,
+    });
     expect(answer.status).toBe(status);
     expect([...host.fake.backups, ...host.fake.restores]).toEqual([]);
   });
@@ -171,7 +330,9 @@ describe("what is refused", () => {
       expect((await host.call(method, "/core/management/stats", {})).status).toBe(405);
       expect((await host.call(method, "/core/document-index-backup", {})).status).toBe(405);
     }
-    expect((await patch("kind=x", { "content-type": "application/x-www-form-urlencoded" })).status).toBe(400);
+    expect(
+      (await patch("kind=x", { "content-type": "application/x-www-form-urlencoded" })).status,
+    ).toBe(400);
     expect((await patch(JSON.stringify({ kind: "x".repeat(70_000) }))).status).toBe(413);
   });
 
@@ -203,7 +364,13 @@ test("GET describes the host under Xenon's names and nothing of its environment"
     autoBackupDirectoryReference: "file:///data/of%20holdfast/auto-backup",
     documentSelfLink: "/core/management",
     documentKind: "com:vmware:xenon:common:ServiceHost:ServiceHostState",
-    indexes: [{ indexServiceLink: "/core/document-index", documentCount: 2, restorableWindow: { earliestMicros: 1, latestMicros: 2 } }],
+    indexes: [
+      {
+        indexServiceLink: "/core/document-index",
+        documentCount: 2,
+        restorableWindow: { earliestMicros: 1, latestMicros: 2 },
+      },
+    ],
   });
   expect(answer.text).not.toContain("hunter2");
 });
@@ -215,21 +382,45 @@ describe("tokens", () => {
   });
   afterEach(() => guarded.server.close(0));
   const status = async (token: string | undefined, method: string, path: string, body?: unknown) =>
-    (await guarded.call(method, path, body, token === undefined ? {} : { authorization: `Bearer ${token}` })).status;
+    (
+      await guarded.call(
+        method,
+        path,
+        body,
+        token === undefined ? {} : { authorization: `Bearer ${token}` },
+      )
+    ).status;
 
   test("each route wants its role", async () => {
     const backupBody = { kind: `${prefix}BackupRequest`, destination: "file:/b" };
     const restoreBody = { kind: `${prefix}RestoreRequest`, destination: "file:/b" };
     const post = (token?: string) => status(token, "POST", "/core/examples", { name: "x" });
-    expect([await post(), await post("nobody"), await post("r"), await post("b"), await post("w"), await post("a")]).toEqual([401, 401, 403, 403, 200, 200]);
+    expect([
+      await post(),
+      await post("nobody"),
+      await post("r"),
+      await post("b"),
+      await post("w"),
+      await post("a"),
+    ]).toEqual([401, 401, 403, 403, 200, 200]);
     const get = (token?: string) => status(token, "GET", "/core/examples");
-    expect([await get(), await get("b"), await get("r"), await get("w")]).toEqual([401, 403, 200, 200]);
-    const patchAs = (token: string | undefined, body: unknown) => status(token, "PATCH", "/core/management", body);
-    expect([await patchAs("b", backupBody), await patchAs("s", backupBody), await patchAs("a", backupBody)]).toEqual([200, 403, 200]);
+    expect([await get(), await get("b"), await get("r"), await get("w")]).toEqual([
+      401, 403, 200, 200,
+    ]);
+    const patchAs = (token: string | undefined, body: unknown) =>
+      status(token, "PATCH", "/core/management", body);
+    expect([
+      await patchAs("b", backupBody),
+      await patchAs("s", backupBody),
+      await patchAs("a", backupBody),
+    ]).toEqual([200, 403, 200]);
     expect([await patchAs("b", restoreBody), await patchAs("s", restoreBody)]).toEqual([403, 200]);
     // Who has no token learns nothing of what a request may hold.
     expect(await patchAs(undefined, "{nope")).toBe(401);
-    expect([await status(undefined, "GET", "/core/management"), await status("r", "GET", "/core/management")]).toEqual([401, 200]);
+    expect([
+      await status(undefined, "GET", "/core/management"),
+      await status("r", "GET", "/core/management"),
+    ]).toEqual([401, 200]);
     expect(await status("r", "DELETE", "/core/examples/x")).toBe(403);
   });
 
@@ -247,20 +438,45 @@ describe("what is set on a host", () => {
     [
       "ConfigureInboundRequestLogging",
       { loggingInfo: { enabled: true, skipGossipRequests: false } },
-      { loggingInfo: { enabled: true, skipGossipRequests: false, skipSynchronizationRequests: true, skipForwardingRequests: true } },
+      {
+        loggingInfo: {
+          enabled: true,
+          skipGossipRequests: false,
+          skipSynchronizationRequests: true,
+          skipForwardingRequests: true,
+        },
+      },
     ],
     ["ConfigureOperationTracingRequest", {}, { enable: "START" }],
-    ["ConfigureOperationTracingRequest", { enable: "STOP", level: "OFF" }, { enable: "STOP", level: "OFF" }],
-    ["SynchronizeWithPeersRequest", { nodeSelectorPath: "/core/node-selectors/default" }, { nodeSelectorPath: "/core/node-selectors/default" }],
+    [
+      "ConfigureOperationTracingRequest",
+      { enable: "STOP", level: "OFF" },
+      { enable: "STOP", level: "OFF" },
+    ],
+    [
+      "SynchronizeWithPeersRequest",
+      { nodeSelectorPath: "/core/node-selectors/default" },
+      { nodeSelectorPath: "/core/node-selectors/default" },
+    ],
   ])("%s %j is answered with itself, defaults filled in", async (name, fields, echo) => {
     const answer = await patch({ kind: prefix + name, ...fields });
-    expect([answer.status, answer.text]).toEqual([200, JSON.stringify({ ...echo, kind: prefix + name })]);
+    expect([answer.status, answer.text]).toEqual([
+      200,
+      JSON.stringify({ ...echo, kind: prefix + name }),
+    ]);
   });
 
   test("is shown by GET", async () => {
     await patch({ kind: `${prefix}AutoBackupConfiguration`, enable: true });
-    await patch({ kind: `${prefix}ConfigureInboundRequestLogging`, loggingInfo: { enabled: true } });
-    await patch({ kind: `${prefix}ConfigureOperationTracingRequest`, enable: "START", level: "FINE" });
+    await patch({
+      kind: `${prefix}ConfigureInboundRequestLogging`,
+      loggingInfo: { enabled: true },
+    });
+    await patch({
+      kind: `${prefix}ConfigureOperationTracingRequest`,
+      enable: "START",
+      level: "FINE",
+    });
     expect(JSON.parse((await host.call("GET", "/core/management")).text)).toMatchObject({
       isAutoBackupEnabled: true,
       autoBackup: { isEnabled: true, state: "CURRENT" },
@@ -271,14 +487,22 @@ describe("what is set on a host", () => {
 
   test("needs the role admin", async () => {
     await host.server.close(0);
-    host = await startDialectHost({ tokens: "reader-token-0123456789 read,backup,restore\nadmin-token-0123456789 admin\n" });
+    host = await startDialectHost({
+      tokens: "reader-token-0123456789 read,backup,restore\nadmin-token-0123456789 admin\n",
+    });
     const as = (token: string) => ({ authorization: `Bearer ${token}` });
     const enable = { kind: `${prefix}AutoBackupConfiguration`, enable: true };
     expect((await patch(enable, as("reader-token-0123456789"))).status).toBe(403);
-    expect((await host.call("DELETE", "/core/management", undefined, as("reader-token-0123456789"))).status).toBe(403);
+    expect(
+      (await host.call("DELETE", "/core/management", undefined, as("reader-token-0123456789")))
+        .status,
+    ).toBe(403);
     expect(host.control.shutdowns).toBe(0);
     expect((await patch(enable, as("admin-token-0123456789"))).status).toBe(200);
-    expect((await host.call("GET", "/core/management/stats", undefined, as("reader-token-0123456789"))).status).toBe(200);
+    expect(
+      (await host.call("GET", "/core/management/stats", undefined, as("reader-token-0123456789")))
+        .status,
+    ).toBe(200);
   });
 
   test("DELETE is answered with 202 and an empty body before the host closes", async () => {
@@ -290,7 +514,9 @@ describe("what is set on a host", () => {
 
 describe("GET /core/management/stats", () => {
   test("has Xenon's shape, and the counters of automatic backups from the start", async () => {
-    const body = JSON.parse((await host.call("GET", "/core/management/stats")).text) as { entries: Record<string, unknown> };
+    const body = JSON.parse((await host.call("GET", "/core/management/stats")).text) as {
+      entries: Record<string, unknown>;
+    };
     expect(body).toMatchObject({
       kind: "com:vmware:xenon:common:ServiceStats",
       documentKind: "com:vmware:xenon:common:ServiceStats",
@@ -299,7 +525,11 @@ describe("GET /core/management/stats", () => {
     });
     for (const outcome of ["Performed", "Skipped", "Failed"]) {
       const entry = (span: string, numBins: number, binDurationMillis: number) => ({
-        name: `autoBackup${outcome}CountPer${span}`, latestValue: 0, accumulatedValue: 0, version: 0, lastUpdateMicrosUtc: 0,
+        name: `autoBackup${outcome}CountPer${span}`,
+        latestValue: 0,
+        accumulatedValue: 0,
+        version: 0,
+        lastUpdateMicrosUtc: 0,
         kind: "com:vmware:xenon:common:ServiceStats:ServiceStat",
         timeSeriesStats: { bins: {}, numBins, binDurationMillis, aggregationType: ["SUM"] },
       });
@@ -313,36 +543,70 @@ describe("a backup service at its own link", () => {
   const service = "/core/in-memory-document-index-backup";
 
   test("backs up and restores its own index", async () => {
-    const answer = await host.call("PATCH", service, { kind: `${prefix}BackupRequest`, destination: "file:/b/m", backupType: "DIRECTORY" });
-    expect(JSON.parse(answer.text)).toMatchObject({ indexServiceLink: "/core/in-memory-document-index", backupServiceLink: service });
-    await host.call("PATCH", service, { kind: `${prefix}RestoreRequest`, destination: "file:/b/m" });
-    expect([host.fake.backups[0]?.indexLink, host.fake.restores[0]?.indexLink]).toEqual(["/core/in-memory-document-index", "/core/in-memory-document-index"]);
+    const answer = await host.call("PATCH", service, {
+      kind: `${prefix}BackupRequest`,
+      destination: "file:/b/m",
+      backupType: "DIRECTORY",
+    });
+    expect(JSON.parse(answer.text)).toMatchObject({
+      indexServiceLink: "/core/in-memory-document-index",
+      backupServiceLink: service,
+    });
+    await host.call("PATCH", service, {
+      kind: `${prefix}RestoreRequest`,
+      destination: "file:/b/m",
+    });
+    expect([host.fake.backups[0]?.indexLink, host.fake.restores[0]?.indexLink]).toEqual([
+      "/core/in-memory-document-index",
+      "/core/in-memory-document-index",
+    ]);
   });
 
   test.each([
-    [{ indexServiceLink: "/core/document-index" }, /backs up \/core\/in-memory-document-index, not/],
+    [
+      { indexServiceLink: "/core/document-index" },
+      /backs up \/core\/in-memory-document-index, not/,
+    ],
     [{ backupServiceLink: "/core/document-index-backup" }, /backs up/],
     [{ indexServiceLink: "/core/no" }, /^Service not found: \/core\/no$/],
     [{ kind: `${prefix}AutoBackupConfiguration` }, /^unknown request/],
   ])("refuses %j", async (fields, message) => {
-    const answer = await host.call("PATCH", service, { kind: `${prefix}BackupRequest`, destination: "file:/b/m", ...fields });
-    expect([answer.status, JSON.parse(answer.text)]).toEqual([400, expect.objectContaining({ message: expect.stringMatching(message) as string })]);
+    const answer = await host.call("PATCH", service, {
+      kind: `${prefix}BackupRequest`,
+      destination: "file:/b/m",
+      ...fields,
+    });
+    expect([answer.status, JSON.parse(answer.text)]).toEqual([
+      400,
+      expect.objectContaining({ message: expect.stringMatching(message) as string }),
+    ]);
     expect(host.fake.backups).toEqual([]);
   });
 
   test("tells how its last backup and its last restore went", async () => {
     await host.call("PATCH", service, { kind: `${prefix}BackupRequest`, destination: "file:/b/m" });
     host.fake.failWith = new HostError("BACKUP_NOT_FOUND", "nothing there");
-    await host.call("PATCH", service, { kind: `${prefix}RestoreRequest`, destination: "file:/b/n" });
+    await host.call("PATCH", service, {
+      kind: `${prefix}RestoreRequest`,
+      destination: "file:/b/n",
+    });
     const state = JSON.parse((await host.call("GET", service)).text) as Record<string, unknown>;
     expect(state).toMatchObject({
       indexServiceLink: "/core/in-memory-document-index",
       lastBackup: { operation: "operations/1", outcome: "SUCCEEDED", destination: "file:/b/m" },
       lastSuccessfulBackup: { operation: "operations/1" },
-      lastRestore: { operation: "operations/2", outcome: "FAILED", destination: "file:/b/n", message: "nothing there", reason: "BACKUP_NOT_FOUND" },
+      lastRestore: {
+        operation: "operations/2",
+        outcome: "FAILED",
+        destination: "file:/b/n",
+        message: "nothing there",
+        reason: "BACKUP_NOT_FOUND",
+      },
       documentSelfLink: service,
     });
     expect(state).not.toHaveProperty("lastSuccessfulRestore");
-    expect(JSON.parse((await host.call("GET", "/core/document-index-backup")).text)).not.toHaveProperty("lastBackup");
+    expect(
+      JSON.parse((await host.call("GET", "/core/document-index-backup")).text),
+    ).not.toHaveProperty("lastBackup");
   });
 });

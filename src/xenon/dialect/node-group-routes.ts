@@ -23,23 +23,41 @@ export interface NodeGroupRoutes {
  * The node group and the node selector of Xenon, with this host as the only member: what Xenon's migration task and its scripts
  * ask before they talk to a host. The member's address is the one that the caller used, which is one it can reach.
  */
-export function createNodeGroupRoutes({ hostId, startTimeMicros, access }: NodeGroupRoutes): HttpHandler {
+export function createNodeGroupRoutes({
+  hostId,
+  startTimeMicros,
+  access,
+}: NodeGroupRoutes): HttpHandler {
   return async (request, response) => {
     const { path } = targetOf(request.url ?? "");
     switch (path) {
       case nodeGroupsLink:
       case `${nodeGroupsLink}/`:
         onlyGet(request);
-        sendJson(response, 200, JSON.stringify({ documentLinks: [nodeGroupLink], documentCount: 1, ...unversioned, documentOwner: hostId }));
+        sendJson(
+          response,
+          200,
+          JSON.stringify({
+            documentLinks: [nodeGroupLink],
+            documentCount: 1,
+            ...unversioned,
+            documentOwner: hostId,
+          }),
+        );
         return true;
       case nodeGroupLink:
         onlyGet(request);
         sendJson(response, 200, JSON.stringify(nodeGroup(request)));
         return true;
       case nodeSelectorLink:
-        if (request.method !== "GET" && request.method !== "POST") refuseMethod(request, "GET, POST");
+        if (request.method !== "GET" && request.method !== "POST")
+          refuseMethod(request, "GET, POST");
         access.requireRole(request, "read");
-        sendJson(response, 200, JSON.stringify(request.method === "GET" ? nodeSelector() : await owner(request)));
+        sendJson(
+          response,
+          200,
+          JSON.stringify(request.method === "GET" ? nodeSelector() : await owner(request)),
+        );
         return true;
       default:
         return false;
@@ -70,7 +88,11 @@ export function createNodeGroupRoutes({ hostId, startTimeMicros, access }: NodeG
   function nodeGroup(request: IncomingMessage) {
     return {
       // Xenon's defaults; it reads the time that a peer may take from here.
-      config: { nodeRemovalDelayMicros: 300_000_000, stableGroupMaintenanceIntervalCount: 5, peerRequestTimeoutMicros: 20_000_000 },
+      config: {
+        nodeRemovalDelayMicros: 300_000_000,
+        stableGroupMaintenanceIntervalCount: 5,
+        peerRequestTimeoutMicros: 20_000_000,
+      },
       nodes: { [hostId]: node(request) },
       lastChanges: [],
       membershipUpdateTimeMicros: startTimeMicros,
@@ -106,10 +128,15 @@ export function createNodeGroupRoutes({ hostId, startTimeMicros, access }: NodeG
     if (text === "") throw new HostError("REQUEST_INVALID", "body is required");
     const members = parseMembers(text);
     if (stringField(members, "targetPath") !== undefined) {
-      throw new HostError("REQUEST_INVALID", "Requests are not forwarded to other hosts: send this one to its targetPath.", { metadata: { field: "targetPath" } });
+      throw new HostError(
+        "REQUEST_INVALID",
+        "Requests are not forwarded to other hosts: send this one to its targetPath.",
+        { metadata: { field: "targetPath" } },
+      );
     }
     const key = stringField(members, "key");
-    if (key === undefined) throw new HostError("REQUEST_INVALID", "key is required", { metadata: { field: "key" } });
+    if (key === undefined)
+      throw new HostError("REQUEST_INVALID", "key is required", { metadata: { field: "key" } });
     return {
       key,
       ownerNodeId: hostId,
@@ -122,7 +149,11 @@ export function createNodeGroupRoutes({ hostId, startTimeMicros, access }: NodeG
   }
 }
 
-const unversioned = { documentVersion: 0, documentUpdateTimeMicros: 0, documentExpirationTimeMicros: 0 };
+const unversioned = {
+  documentVersion: 0,
+  documentUpdateTimeMicros: 0,
+  documentExpirationTimeMicros: 0,
+};
 
 /** Where the caller reached this host. Xenon's client names no port in its Host header, whatever the port is. */
 function baseOf({ socket, headers }: IncomingMessage): string {

@@ -35,7 +35,14 @@ export async function sendResults(results: QueryResults): Promise<void> {
   const versioned = specification.options.has("INCLUDE_ALL_VERSIONS");
   const rows = specification.sort.length > 0 ? limits.pageRowsMax : limits.pageRows;
   const readPage = (cursor: string | undefined, taken: number, expanded: boolean) =>
-    query.page({ limit: Math.min(rows, limit - taken), expand: expanded, ...(cursor !== undefined && { cursor }) }, signal);
+    query.page(
+      {
+        limit: Math.min(rows, limit - taken),
+        expand: expanded,
+        ...(cursor !== undefined && { cursor }),
+      },
+      signal,
+    );
 
   async function* pages(first: QueryPage, expanded: boolean): AsyncGenerator<QueryPage> {
     let page = first;
@@ -47,13 +54,19 @@ export async function sendResults(results: QueryResults): Promise<void> {
   }
 
   /** Writes one pass over the results; undefined when the client is gone. */
-  async function pass(lead: string, first: QueryPage, expanded: boolean): Promise<{ count: number; cursor: string | undefined } | undefined> {
+  async function pass(
+    lead: string,
+    first: QueryPage,
+    expanded: boolean,
+  ): Promise<{ count: number; cursor: string | undefined } | undefined> {
     let count = 0;
     let cursor: string | undefined;
     let before = lead;
     for await (const page of pages(first, expanded)) {
       if (count > 0 && page.documents.length > 0) before = ",";
-      const chunk = expanded ? entries(page.documents, versioned) : links(page.documents, versioned);
+      const chunk = expanded
+        ? entries(page.documents, versioned)
+        : links(page.documents, versioned);
       if (!(await writeChunk(response, before + chunk))) return undefined;
       before = "";
       count += page.documents.length;
@@ -66,17 +79,24 @@ export async function sendResults(results: QueryResults): Promise<void> {
     if (results.nextPageLink === undefined || cursor === undefined || count < limit) return "";
     // The engine says that there may be more; a link says that there is.
     const { documents } = await query.page({ cursor, limit: 1, expand: false }, signal);
-    return documents.length === 0 ? "" : `"nextPageLink":${JSON.stringify(results.nextPageLink(cursor))},`;
+    return documents.length === 0
+      ? ""
+      : `"nextPageLink":${JSON.stringify(results.nextPageLink(cursor))},`;
   }
 
-  const end = (count: number, next: string) => resultsEnd({ count, next, begun, hostId: results.hostId });
+  const end = (count: number, next: string) =>
+    resultsEnd({ count, next, begun, hostId: results.hostId });
   const first = await readPage(results.cursor, 0, expand);
   const size = first.documents.length;
   if (first.cursor === undefined || size >= limit) {
     const next = await nextLink(size, first.cursor);
     const { head, tail } = text();
     const documents = expand ? `,"documents":{${entries(first.documents, versioned)}}` : "";
-    sendJson(response, 200, `${head},"results":{"documentLinks":[${links(first.documents, versioned)}]${documents}${end(size, next)}${tail}`);
+    sendJson(
+      response,
+      200,
+      `${head},"results":{"documentLinks":[${links(first.documents, versioned)}]${documents}${end(size, next)}${tail}`,
+    );
     return;
   }
   const firstLinks = expand ? await readPage(results.cursor, 0, false) : first;
@@ -85,16 +105,33 @@ export async function sendResults(results: QueryResults): Promise<void> {
   const sent = await pass(`${head},"results":{"documentLinks":[`, firstLinks, false);
   if (sent === undefined) return;
   if (expand && (await pass('],"documents":{', first, true)) === undefined) return;
-  response.end(`${expand ? "}" : "]"}${end(sent.count, await nextLink(sent.count, sent.cursor))}${tail}`);
+  response.end(
+    `${expand ? "}" : "]"}${end(sent.count, await nextLink(sent.count, sent.cursor))}${tail}`,
+  );
 }
 
 /** Results that have no documents: a count, or the link to the first page. */
-export function emptyResults(count: number, nextPageLink: string | undefined, expand: boolean, hostId: string): string {
+export function emptyResults(
+  count: number,
+  nextPageLink: string | undefined,
+  expand: boolean,
+  hostId: string,
+): string {
   const next = nextPageLink === undefined ? "" : `"nextPageLink":${JSON.stringify(nextPageLink)},`;
   return `,"results":{"documentLinks":[]${expand ? ',"documents":{}' : ""}${resultsEnd({ count, next, begun: process.hrtime.bigint(), hostId })}`;
 }
 
-function resultsEnd({ count, next, begun, hostId }: { count: number; next: string; begun: bigint; hostId: string }): string {
+function resultsEnd({
+  count,
+  next,
+  begun,
+  hostId,
+}: {
+  count: number;
+  next: string;
+  begun: bigint;
+  hostId: string;
+}): string {
   const micros = (process.hrtime.bigint() - begun) / 1000n;
   return (
     `,"documentCount":${count},${next}"queryTimeMicros":${micros > 0n ? micros : 1n},"documentVersion":0` +
@@ -104,7 +141,9 @@ function resultsEnd({ count, next, begun, hostId }: { count: number; next: strin
 
 /** What a version is called among others of its document; GET of it answers that version. */
 function nameOf(document: DocumentVersion, versioned: boolean): string {
-  return JSON.stringify(versioned ? `${document.link}?documentVersion=${document.version}` : document.link);
+  return JSON.stringify(
+    versioned ? `${document.link}?documentVersion=${document.version}` : document.link,
+  );
 }
 
 function links(documents: DocumentVersion[], versioned: boolean): string {
@@ -112,5 +151,7 @@ function links(documents: DocumentVersion[], versioned: boolean): string {
 }
 
 function entries(documents: DocumentVersion[], versioned: boolean): string {
-  return documents.map((document) => `${nameOf(document, versioned)}:${renderDocument(document)}`).join(",");
+  return documents
+    .map((document) => `${nameOf(document, versioned)}:${renderDocument(document)}`)
+    .join(",");
 }

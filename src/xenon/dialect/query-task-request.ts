@@ -1,6 +1,13 @@
 import { HostError } from "../../errors.js";
 import { parseMembers } from "../../document/members.js";
-import { booleanOf, integerOf, memberText, objectOf, stringOf, wordOf } from "../query/json-fields.js";
+import {
+  booleanOf,
+  integerOf,
+  memberText,
+  objectOf,
+  stringOf,
+  wordOf,
+} from "../query/json-fields.js";
 import { readSpecification } from "../query/read-specification.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
 import type { QueryRequest, QueryTaskFactory } from "../query/query-tasks.js";
@@ -22,10 +29,14 @@ export function readQueryTask(factory: QueryTaskFactory, text: string): SentQuer
   const id = nameOf(factory, stringOf(members, "documentSelfLink", "task"));
   const expires = integerOf(members, "documentExpirationTimeMicros", "task") ?? 0n;
   if (expires < 0n || expires > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new HostError("REQUEST_INVALID", "documentExpirationTimeMicros must be a time in microseconds since 1970.");
+    throw new HostError(
+      "REQUEST_INVALID",
+      "documentExpirationTimeMicros must be a time in microseconds since 1970.",
+    );
   }
   return {
-    direct: taskInfo !== undefined && booleanOf(objectOf(taskInfo, "taskInfo"), "isDirect", "taskInfo"),
+    direct:
+      taskInfo !== undefined && booleanOf(objectOf(taskInfo, "taskInfo"), "isDirect", "taskInfo"),
     request: {
       factory,
       specification: readSpecification(specification),
@@ -38,9 +49,14 @@ export function readQueryTask(factory: QueryTaskFactory, text: string): SentQuer
 
 function nameOf(factory: QueryTaskFactory, selfLink: string | undefined): string | undefined {
   if (selfLink === undefined || selfLink === "") return undefined;
-  const name = selfLink.startsWith(`${factory}/`) ? selfLink.slice(factory.length + 1) : selfLink.replace(/^\//, "");
+  const name = selfLink.startsWith(`${factory}/`)
+    ? selfLink.slice(factory.length + 1)
+    : selfLink.replace(/^\//, "");
   if (/^[\w-][\w.-]{0,199}$/.test(name)) return name;
-  throw new HostError("LINK_INVALID", "documentSelfLink of a query task must be a name of up to 200 letters, digits, dots, dashes and underscores.");
+  throw new HostError(
+    "LINK_INVALID",
+    "documentSelfLink of a query task must be a name of up to 200 letters, digits, dots, dashes and underscores.",
+  );
 }
 
 /** Reads the body of PATCH of a task, which can do one thing: cancel it. The failure it says, if it says one. */
@@ -49,10 +65,25 @@ export function readCancellation(text: string): HostError | undefined {
   const taskInfo = memberText(parseMembers(text), "taskInfo");
   if (taskInfo === undefined) throw new HostError("REQUEST_INVALID", "taskInfo is required");
   const members = objectOf(taskInfo, "taskInfo");
-  const stage = wordOf(members, "stage", "taskInfo", ["CREATED", "STARTED", "FINISHED", "FAILED", "CANCELLED"]);
+  const stage = wordOf(members, "stage", "taskInfo", [
+    "CREATED",
+    "STARTED",
+    "FINISHED",
+    "FAILED",
+    "CANCELLED",
+  ]);
   if (stage === undefined) throw new HostError("REQUEST_INVALID", "stage is required");
-  if (stage !== "CANCELLED") throw new HostError("REQUEST_INVALID", "A query task can be patched to the stage CANCELLED only.");
+  if (stage !== "CANCELLED")
+    throw new HostError(
+      "REQUEST_INVALID",
+      "A query task can be patched to the stage CANCELLED only.",
+    );
   const failure = memberText(members, "failure");
-  const message = failure === undefined ? undefined : stringOf(objectOf(failure, "taskInfo.failure"), "message", "taskInfo.failure");
-  return message === undefined ? undefined : new HostError("OPERATION_CANCELLED", message.slice(0, 1000));
+  const message =
+    failure === undefined
+      ? undefined
+      : stringOf(objectOf(failure, "taskInfo.failure"), "message", "taskInfo.failure");
+  return message === undefined
+    ? undefined
+    : new HostError("OPERATION_CANCELLED", message.slice(0, 1000));
 }

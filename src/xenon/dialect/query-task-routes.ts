@@ -1,7 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { isPaged, queryTaskFactories, type QueryTask, type QueryTaskFactory, type QueryTasks } from "../query/query-tasks.js";
+import {
+  isPaged,
+  queryTaskFactories,
+  type QueryTask,
+  type QueryTaskFactory,
+  type QueryTasks,
+} from "../query/query-tasks.js";
 import { readText } from "../../transport/http/body.js";
 import { sendJson } from "../../transport/http/respond.js";
 import type { HttpHandler } from "../../transport/http/server.js";
@@ -24,19 +30,32 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
   return async (request, response, signal) => {
     const { path, query } = targetOf(request.url ?? "");
     const factory = queryTaskFactories.find((one) => path === one || path.startsWith(`${one}/`));
-    if (factory !== undefined && path.length <= factory.length + 1) await onTasks(request, response, factory, query, signal);
+    if (factory !== undefined && path.length <= factory.length + 1)
+      await onTasks(request, response, factory, query, signal);
     else if (factory !== undefined) await onTask(request, response, path, signal);
     else if (path.startsWith(pagePrefix)) await onPage(request, response, path, signal);
     else return false;
     return true;
   };
 
-  async function onTasks(request: IncomingMessage, response: ServerResponse, factory: QueryTaskFactory, query: string, signal: () => AbortSignal): Promise<void> {
+  async function onTasks(
+    request: IncomingMessage,
+    response: ServerResponse,
+    factory: QueryTaskFactory,
+    query: string,
+    signal: () => AbortSignal,
+  ): Promise<void> {
     if (request.method !== "GET" && request.method !== "POST") refuseMethod(request, "GET, POST");
     access.requireRole(request, "read");
     if (request.method === "GET") {
       const expand = parametersOf(query).get("expand") ?? parametersOf(query).get("$expand");
-      sendJson(response, 200, listText(factory, expand !== undefined && expand !== "false", (task) => access.mayUse(request, task.indexLink)));
+      sendJson(
+        response,
+        200,
+        listText(factory, expand !== undefined && expand !== "false", (task) =>
+          access.mayUse(request, task.indexLink),
+        ),
+      );
       return;
     }
     requireJsonBody(request);
@@ -44,12 +63,19 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
     access.requireIndexes(request, [sent.request.indexLink]);
     const client = access.clientOf(request);
     const wanted = { ...sent.request, ...(client && { client }) };
-    if (sent.direct) await sendTask(await queries.run(wanted, signal()), "direct", response, signal());
+    if (sent.direct)
+      await sendTask(await queries.run(wanted, signal()), "direct", response, signal());
     else sendJson(response, 202, whole(queries.start(wanted)));
   }
 
-  async function onTask(request: IncomingMessage, response: ServerResponse, link: string, signal: () => AbortSignal): Promise<void> {
-    if (request.method !== "GET" && request.method !== "PATCH" && request.method !== "DELETE") refuseMethod(request, "GET, PATCH, DELETE");
+  async function onTask(
+    request: IncomingMessage,
+    response: ServerResponse,
+    link: string,
+    signal: () => AbortSignal,
+  ): Promise<void> {
+    if (request.method !== "GET" && request.method !== "PATCH" && request.method !== "DELETE")
+      refuseMethod(request, "GET, PATCH, DELETE");
     access.requireRole(request, "read");
     if (access.isLimited(request)) access.requireIndexes(request, [queries.paged(link).indexLink]);
     if (request.method === "GET") await sendTask(queries.get(link), "kept", response, signal());
@@ -64,7 +90,12 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
   }
 
   /** A task with its results, where it has some. */
-  async function sendTask(task: QueryTask, how: "direct" | "kept", response: ServerResponse, signal: AbortSignal): Promise<void> {
+  async function sendTask(
+    task: QueryTask,
+    how: "direct" | "kept",
+    response: ServerResponse,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { query, specification, count } = task;
     if (query === undefined || task.stage !== "FINISHED") {
       sendJson(response, 200, whole(task));
@@ -73,16 +104,33 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
     const text = () => taskText(task, how, hostId);
     if (!specification.options.has("COUNT") && !isPaged(specification)) {
       const limit = specification.resultLimit;
-      await sendResults({ query, specification, text, hostId, response, signal, ...(limit !== undefined && { limit }) });
+      await sendResults({
+        query,
+        specification,
+        text,
+        hostId,
+        response,
+        signal,
+        ...(limit !== undefined && { limit }),
+      });
       return;
     }
     const { head, tail } = text();
     const counted = specification.options.has("COUNT");
     const firstPage = counted || count === 0 ? undefined : pageLink(task.link);
-    sendJson(response, 200, `${head}${emptyResults(counted ? (count ?? 0) : 0, firstPage, specification.options.has("EXPAND_CONTENT"), hostId)}${tail}`);
+    sendJson(
+      response,
+      200,
+      `${head}${emptyResults(counted ? (count ?? 0) : 0, firstPage, specification.options.has("EXPAND_CONTENT"), hostId)}${tail}`,
+    );
   }
 
-  async function onPage(request: IncomingMessage, response: ServerResponse, path: string, signal: () => AbortSignal): Promise<void> {
+  async function onPage(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    signal: () => AbortSignal,
+  ): Promise<void> {
     if (request.method !== "GET") refuseMethod(request, "GET");
     access.requireRole(request, "read");
     const { task: name, cursor } = readPageName(path.slice(pagePrefix.length));
@@ -90,7 +138,8 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
     access.requireIndexes(request, [task.indexLink]);
     const { query, specification } = task;
     const { resultLimit: limit } = specification;
-    if (query === undefined || limit === undefined) throw new HostError("PAGE_TOKEN_INVALID", "This query has no pages.");
+    if (query === undefined || limit === undefined)
+      throw new HostError("PAGE_TOKEN_INVALID", "This query has no pages.");
     await sendResults({
       query,
       specification,
@@ -109,10 +158,16 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
     return head + tail;
   }
 
-  function listText(factory: QueryTaskFactory, expand: boolean, mayRead: (task: QueryTask) => boolean): string {
+  function listText(
+    factory: QueryTaskFactory,
+    expand: boolean,
+    mayRead: (task: QueryTask) => boolean,
+  ): string {
     const tasks = queries.list(factory).filter(mayRead);
     const link = (task: QueryTask) => JSON.stringify(task.link);
-    const documents = expand ? `,"documents":{${tasks.map((task) => `${link(task)}:${whole(task)}`).join(",")}}` : "";
+    const documents = expand
+      ? `,"documents":{${tasks.map((task) => `${link(task)}:${whole(task)}`).join(",")}}`
+      : "";
     return (
       `{"documentLinks":[${tasks.map(link).join(",")}]${documents},"documentCount":${tasks.length},"documentVersion":0` +
       `,"documentUpdateTimeMicros":0,"documentExpirationTimeMicros":0,"documentOwner":${JSON.stringify(hostId)}}`
@@ -120,7 +175,9 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
   }
 
   function pageLink(task: string, cursor?: string): string {
-    const name = Buffer.from(JSON.stringify(cursor === undefined ? [task] : [task, cursor])).toString("base64url");
+    const name = Buffer.from(
+      JSON.stringify(cursor === undefined ? [task] : [task, cursor]),
+    ).toString("base64url");
     return `${pagePrefix}${name}?peer=${hostId}`;
   }
 }
@@ -133,8 +190,15 @@ function readPageName(name: string): { task: string; cursor?: string } {
   } catch {
     parts = undefined;
   }
-  if (!Array.isArray(parts) || parts.length > 2 || !parts.every((part) => typeof part === "string")) {
-    throw new HostError("PAGE_TOKEN_INVALID", "This page link was not made by this host; run the query again.");
+  if (
+    !Array.isArray(parts) ||
+    parts.length > 2 ||
+    !parts.every((part) => typeof part === "string")
+  ) {
+    throw new HostError(
+      "PAGE_TOKEN_INVALID",
+      "This page link was not made by this host; run the query again.",
+    );
   }
   const [task = "", cursor] = parts;
   return { task, ...(cursor !== undefined && { cursor }) };

@@ -12,9 +12,20 @@ export interface TaskText {
 const kind = "com:vmware:xenon:services:common:QueryTask";
 
 /** `kept` are tasks that can be asked for again; Xenon tells what a page and a direct task are asked slightly otherwise. */
-export function taskText(task: QueryTask, how: "direct" | "kept" | "page", hostId: string, selfLink = task.link): TaskText {
-  const failure = task.failure === undefined ? "" : `,"failure":${errorText(task.failure, httpStatus(task.failure))}`;
-  const duration = task.durationMicros === undefined || how === "page" ? "" : `,"durationMicros":${task.durationMicros}`;
+export function taskText(
+  task: QueryTask,
+  how: "direct" | "kept" | "page",
+  hostId: string,
+  selfLink = task.link,
+): TaskText {
+  const failure =
+    task.failure === undefined
+      ? ""
+      : `,"failure":${errorText(task.failure, httpStatus(task.failure))}`;
+  const duration =
+    task.durationMicros === undefined || how === "page"
+      ? ""
+      : `,"durationMicros":${task.durationMicros}`;
   const action = how === "kept" && task.version > 0 ? ',"documentUpdateAction":"PATCH"' : "";
   const page = how === "page";
   return {

@@ -11,7 +11,10 @@ export interface Target {
 export function targetOf(url: string): Target {
   const mark = url.indexOf("?");
   const raw = mark < 0 ? url : url.slice(0, mark);
-  return { path: raw.includes("%") ? decode(raw, "path") : raw, query: mark < 0 ? "" : url.slice(mark + 1) };
+  return {
+    path: raw.includes("%") ? decode(raw, "path") : raw,
+    query: mark < 0 ? "" : url.slice(mark + 1),
+  };
 }
 
 /** The parameters of a query; of a name that comes twice the last one. A plus sign stays what it is. */
@@ -33,7 +36,11 @@ function decode(text: string, where: string): string {
   try {
     return decodeURIComponent(text);
   } catch (cause) {
-    throw new HostError("REQUEST_INVALID", `The ${where} of the request holds a broken percent escape.`, { cause });
+    throw new HostError(
+      "REQUEST_INVALID",
+      `The ${where} of the request holds a broken percent escape.`,
+      { cause },
+    );
   }
 }
 
@@ -43,22 +50,39 @@ function decode(text: string, where: string): string {
  */
 export function requireJsonBody(request: IncomingMessage): void {
   const type = request.headers["content-type"];
-  if (request.headers["content-encoding"] !== undefined && request.headers["content-encoding"] !== "identity") {
-    throw new HostError("REQUEST_INVALID", "A body with a content encoding is not taken; send it plain.");
+  if (
+    request.headers["content-encoding"] !== undefined &&
+    request.headers["content-encoding"] !== "identity"
+  ) {
+    throw new HostError(
+      "REQUEST_INVALID",
+      "A body with a content encoding is not taken; send it plain.",
+    );
   }
   if (type === "application/json") return;
-  const hasBody = request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
+  const hasBody =
+    request.headers["transfer-encoding"] !== undefined ||
+    Number(request.headers["content-length"] ?? 0) > 0;
   if (type === undefined || type === "") {
     if (!hasBody || request.headers.origin === undefined) return;
   } else {
     const match = /^application\/(?:[\w.+-]+\+)?json\s*(?:;(.*))?$/i.exec(type);
     const charset = /charset\s*=\s*"?([\w-]+)/i.exec(match?.[1] ?? "")?.[1]?.toLowerCase();
-    if (match !== null && (charset === undefined || charset === "utf-8" || charset === "utf8" || charset === "us-ascii")) return;
+    if (
+      match !== null &&
+      (charset === undefined || charset === "utf-8" || charset === "utf8" || charset === "us-ascii")
+    )
+      return;
   }
-  throw new HostError("REQUEST_INVALID", `The body must be application/json in UTF-8, not ${JSON.stringify((type ?? "").slice(0, 100))}.`);
+  throw new HostError(
+    "REQUEST_INVALID",
+    `The body must be application/json in UTF-8, not ${JSON.stringify((type ?? "").slice(0, 100))}.`,
+  );
 }
 
 /** Throws METHOD_NOT_ALLOWED, as Xenon words it. */
 export function refuseMethod(request: IncomingMessage, allow: string): never {
-  throw new HostError("METHOD_NOT_ALLOWED", `Action not supported: ${request.method}`, { metadata: { allow } });
+  throw new HostError("METHOD_NOT_ALLOWED", `Action not supported: ${request.method}`, {
+    metadata: { allow },
+  });
 }

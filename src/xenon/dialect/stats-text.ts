@@ -4,7 +4,11 @@ import type { Stat } from "../../stats/stats.js";
 export function statsText(stats: readonly Stat[], selfLink: string, hostId: string): string {
   return JSON.stringify({
     kind: "com:vmware:xenon:common:ServiceStats",
-    entries: Object.fromEntries([...stats].sort((a, b) => (a.name < b.name ? -1 : 1)).map((stat) => [stat.name, entryOf(stat)])),
+    entries: Object.fromEntries(
+      [...stats]
+        .sort((a, b) => (a.name < b.name ? -1 : 1))
+        .map((stat) => [stat.name, entryOf(stat)]),
+    ),
     documentVersion: 0,
     documentKind: "com:vmware:xenon:common:ServiceStats",
     documentSelfLink: selfLink,

@@ -9,7 +9,11 @@ import { statsText } from "./stats-text.js";
  * What GET of a factory's or a document's utility service answers, which Xenon's clients look at before they talk to the service
  * itself; undefined where there is none. A document of that link comes first.
  */
-export function utilityText(factory: FactoryDescription, link: string, { hostId, startTimeMicros }: { hostId: string; startTimeMicros: number }): string | undefined {
+export function utilityText(
+  factory: FactoryDescription,
+  link: string,
+  { hostId, startTimeMicros }: { hostId: string; startTimeMicros: number },
+): string | undefined {
   switch (link.slice(factory.path.length)) {
     // A factory is there as soon as the host listens.
     case "/available":
@@ -17,7 +21,13 @@ export function utilityText(factory: FactoryDescription, link: string, { hostId,
     case "/config":
       return JSON.stringify(factoryConfiguration(factory));
     case "/stats": {
-      const available = { name: "isAvailable", latestValue: 1, accumulatedValue: 1, version: 1, lastUpdateMicros: startTimeMicros };
+      const available = {
+        name: "isAvailable",
+        latestValue: 1,
+        accumulatedValue: 1,
+        version: 1,
+        lastUpdateMicros: startTimeMicros,
+      };
       return statsText([available], link, hostId);
     }
     default:
@@ -27,7 +37,10 @@ export function utilityText(factory: FactoryDescription, link: string, { hostId,
 
 // Versions go by age, never by their number. Xenon's migration takes the limit for the size of a page that holds all of them, and
 // the greatest size stands for "no pages".
-const retention = { versionRetentionLimit: noLimit - 1, versionRetentionFloor: limits.retainedVersions };
+const retention = {
+  versionRetentionLimit: noLimit - 1,
+  versionRetentionFloor: limits.retainedVersions,
+};
 
 function factoryConfiguration(factory: FactoryDescription) {
   const durable = factory.indexLink === durableIndexLink;
@@ -50,7 +63,12 @@ function factoryConfiguration(factory: FactoryDescription) {
 /** The description of a document's kind, as far as this host has one: nothing of its fields. */
 function documentTemplate({ kind }: FactoryDescription) {
   return {
-    documentDescription: { propertyDescriptions: {}, serviceCapabilities: [], ...retention, serializedStateSizeLimit: limits.documentBytes },
+    documentDescription: {
+      propertyDescriptions: {},
+      serviceCapabilities: [],
+      ...retention,
+      serializedStateSizeLimit: limits.documentBytes,
+    },
     documentVersion: 0,
     documentKind: kind,
     documentUpdateTimeMicros: 0,

@@ -12,7 +12,12 @@ export interface DocumentHost {
    * The text of an answer of 2xx. Tried again while the host cannot be reached; DESTINATION_REFUSED with what it says
    * otherwise, and BODY_TOO_LARGE for an answer beyond limits.importAnswerBytes.
    */
-  ask(method: "GET" | "POST" | "PUT", path: string, signal: AbortSignal, body?: RequestBody): Promise<string>;
+  ask(
+    method: "GET" | "POST" | "PUT",
+    path: string,
+    signal: AbortSignal,
+    body?: RequestBody,
+  ): Promise<string>;
 }
 
 export interface RequestBody {
@@ -29,18 +34,35 @@ export interface DocumentHostOptions {
 }
 
 /** CONFIGURATION_INVALID for what is no http(s) URL of a host. */
-export function documentHost(url: string, { seams, role, token }: DocumentHostOptions): DocumentHost {
+export function documentHost(
+  url: string,
+  { seams, role, token }: DocumentHostOptions,
+): DocumentHost {
   let base: URL;
   try {
     base = new URL(url);
   } catch (cause) {
     throw notAHost(url, cause);
   }
-  if (!/^https?:$/.test(base.protocol) || base.pathname !== "/" || base.search !== "" || base.username !== "" || base.password !== "") throw notAHost(url);
+  if (
+    !/^https?:$/.test(base.protocol) ||
+    base.pathname !== "/" ||
+    base.search !== "" ||
+    base.username !== "" ||
+    base.password !== ""
+  )
+    throw notAHost(url);
   const shown = base.origin;
   const name = `${role} ${shown}`;
   // A query over a large index takes its time before its first byte.
-  const patient = { ...seams, transfer: { patienceMs: limits.importPatienceMs, silenceMs: limits.importPatienceMs, ...seams.transfer } };
+  const patient = {
+    ...seams,
+    transfer: {
+      patienceMs: limits.importPatienceMs,
+      silenceMs: limits.importPatienceMs,
+      ...seams.transfer,
+    },
+  };
 
   return {
     url: shown,
@@ -60,21 +82,42 @@ export function documentHost(url: string, { seams, role, token }: DocumentHostOp
           });
           const text = await readBounded(answer, name);
           if (answer.ok) return text;
-          const error = fromStatus(answer.status, answer.headers.get("retry-after") ?? undefined, `${method} ${path.split("?", 1)[0] ?? ""}`, name);
+          const error = fromStatus(
+            answer.status,
+            answer.headers.get("retry-after") ?? undefined,
+            `${method} ${path.split("?", 1)[0] ?? ""}`,
+            name,
+          );
           const said = messageOf(text);
-          throw said === undefined ? error : new HostError(error.reason, `${error.message.replace(/\.$/, "")}: ${said}`, { metadata: error.metadata });
+          throw said === undefined
+            ? error
+            : new HostError(error.reason, `${error.message.replace(/\.$/, "")}: ${said}`, {
+                metadata: error.metadata,
+              });
         } catch (thrown) {
-          if (timeout.aborted) throw new HostError("DESTINATION_UNREACHABLE", `${name} said nothing for ${silenceMs / 1000} s.`);
+          if (timeout.aborted)
+            throw new HostError(
+              "DESTINATION_UNREACHABLE",
+              `${name} said nothing for ${silenceMs / 1000} s.`,
+            );
           const error = fromRequestError(causeOf(thrown), name);
           // For example a port that fetch takes nobody to.
-          throw error instanceof HostError || signal.aborted ? error : new HostError("DESTINATION_REFUSED", `${name} cannot be asked: ${error.message}.`, { cause: thrown });
+          throw error instanceof HostError || signal.aborted
+            ? error
+            : new HostError("DESTINATION_REFUSED", `${name} cannot be asked: ${error.message}.`, {
+                cause: thrown,
+              });
         }
       }),
   };
 }
 
 function notAHost(url: string, cause?: unknown): HostError {
-  return new HostError("CONFIGURATION_INVALID", `${JSON.stringify(url.slice(0, 200))} is no address of a host; write for example http://127.0.0.1:8000.`, { cause });
+  return new HostError(
+    "CONFIGURATION_INVALID",
+    `${JSON.stringify(url.slice(0, 200))} is no address of a host; write for example http://127.0.0.1:8000.`,
+    { cause },
+  );
 }
 
 /** What fetch rejects with says little; its cause has the errno. */
@@ -88,7 +131,11 @@ async function readBounded(answer: Response, name: string): Promise<string> {
   if (answer.body) {
     for await (const part of answer.body as unknown as AsyncIterable<Uint8Array>) {
       size += part.length;
-      if (size > limits.importAnswerBytes) throw new HostError("BODY_TOO_LARGE", `${name} answered with more than ${limits.importAnswerBytes} bytes; ask for smaller pages.`);
+      if (size > limits.importAnswerBytes)
+        throw new HostError(
+          "BODY_TOO_LARGE",
+          `${name} answered with more than ${limits.importAnswerBytes} bytes; ask for smaller pages.`,
+        );
       parts.push(part);
     }
   }

@@ -9,7 +9,13 @@ import { limits } from "../../limits.js";
 import type { DocumentHost } from "./document-host.js";
 import { makeArchive } from "./make-archive.js";
 import { versionPages } from "./read-versions.js";
-import { readTarget, restoreInto, sendArchive, type RestoreRequest, type TargetIndex } from "./target-host.js";
+import {
+  readTarget,
+  restoreInto,
+  sendArchive,
+  type RestoreRequest,
+  type TargetIndex,
+} from "./target-host.js";
 
 export interface ImportRequest {
   from: DocumentHost;
@@ -47,7 +53,13 @@ export interface ImportReport {
  * sides. A run that was interrupted goes on where it was. Only an empty index is filled, or one that nobody but this
  * import has written to.
  */
-export async function importFromXenon(seams: Seams, kit: EngineKit, request: ImportRequest, signal: AbortSignal, report: (progress: ImportProgress) => void): Promise<ImportReport> {
+export async function importFromXenon(
+  seams: Seams,
+  kit: EngineKit,
+  request: ImportRequest,
+  signal: AbortSignal,
+  report: (progress: ImportProgress) => void,
+): Promise<ImportReport> {
   const { to, factories, indexLink, workDirectory } = request;
   // Without a run before this one nothing there can come from it: what is refused leaves nothing behind.
   if ((await seams.files.status(workDirectory)) === undefined) {
@@ -65,7 +77,14 @@ export async function importFromXenon(seams: Seams, kit: EngineKit, request: Imp
   }
 }
 
-async function run(seams: Seams, kit: EngineKit, staging: Staging, request: ImportRequest, signal: AbortSignal, report: (progress: ImportProgress) => void): Promise<ImportReport> {
+async function run(
+  seams: Seams,
+  kit: EngineKit,
+  staging: Staging,
+  request: ImportRequest,
+  signal: AbortSignal,
+  report: (progress: ImportProgress) => void,
+): Promise<ImportReport> {
   const { from, to, factories, indexLink, workDirectory } = request;
   checkSame(staging, request);
   await finishRestore(staging, to, signal, report, true);
@@ -73,10 +92,29 @@ async function run(seams: Seams, kit: EngineKit, staging: Staging, request: Impo
   checkReplaceable(staging.note("restored") ?? "{}", before, request);
   await copy(staging, request, signal, report);
   report({ step: "packing", done: 0 });
-  const archive = await makeArchive(seams, kit, { staging, directory: workDirectory, source: `xenon ${from.url}`, indexLink, productVersion: request.productVersion }, signal);
+  const archive = await makeArchive(
+    seams,
+    kit,
+    {
+      staging,
+      directory: workDirectory,
+      source: `xenon ${from.url}`,
+      indexLink,
+      productVersion: request.productVersion,
+    },
+    signal,
+  );
   let sent = 0;
-  const source = await sendArchive(seams, to, archive.path, signal, (count) => report({ step: "sending", done: (sent += count) }));
-  const asked: PendingRestore = { source, indexLink, ifPositionMicros: before.positionMicros, requestId: seams.randomId(), positionMicros: archive.positionMicros };
+  const source = await sendArchive(seams, to, archive.path, signal, (count) =>
+    report({ step: "sending", done: (sent += count) }),
+  );
+  const asked: PendingRestore = {
+    source,
+    indexLink,
+    ifPositionMicros: before.positionMicros,
+    requestId: seams.randomId(),
+    positionMicros: archive.positionMicros,
+  };
   // Before it is asked for: whoever is cut off from here on finds what the target made of it.
   staging.setNote("restoring", JSON.stringify(asked));
   await finishRestore(staging, to, signal, report);
@@ -91,7 +129,13 @@ interface PendingRestore extends RestoreRequest {
 }
 
 /** Waits for the restore that this run, or an `earlier` one, has asked for, and notes what came of it. An earlier one that failed is forgotten. */
-async function finishRestore(staging: Staging, to: DocumentHost, signal: AbortSignal, report: (progress: ImportProgress) => void, earlier = false): Promise<void> {
+async function finishRestore(
+  staging: Staging,
+  to: DocumentHost,
+  signal: AbortSignal,
+  report: (progress: ImportProgress) => void,
+  earlier = false,
+): Promise<void> {
   const note = staging.note("restoring") ?? "";
   if (note === "") return;
   report({ step: "restoring", done: 0 });
@@ -111,7 +155,8 @@ async function finishRestore(staging: Staging, to: DocumentHost, signal: AbortSi
 async function makeWorkDirectory(seams: Seams, path: string): Promise<void> {
   await seams.files.makeDirectory(path).catch((error: unknown) => {
     // Another import was faster: the lock tells them apart.
-    if (errnoOf(error) !== "EEXIST") throw fromFileError(error, `Making the work directory ${path}`);
+    if (errnoOf(error) !== "EEXIST")
+      throw fromFileError(error, `Making the work directory ${path}`);
   });
 }
 
@@ -121,21 +166,35 @@ function lockWork(workDirectory: string): { release(): void } {
     return lockDirectory(join(workDirectory, "lock.sqlite"));
   } catch (thrown) {
     if (!(thrown instanceof HostError) || thrown.reason !== "DIRECTORY_IN_USE") throw thrown;
-    throw new HostError("DIRECTORY_IN_USE", `Another import works in ${workDirectory}. Wait for it to end, or name another directory with --work-dir.`, { cause: thrown });
+    throw new HostError(
+      "DIRECTORY_IN_USE",
+      `Another import works in ${workDirectory}. Wait for it to end, or name another directory with --work-dir.`,
+      { cause: thrown },
+    );
   }
 }
 
 /** What was begun with other words cannot be gone on with. */
-function checkSame(staging: Staging, { from, factories, allVersions, indexLink, workDirectory }: ImportRequest): void {
+function checkSame(
+  staging: Staging,
+  { from, factories, allVersions, indexLink, workDirectory }: ImportRequest,
+): void {
   const wanted = JSON.stringify([from.url, [...factories].sort(), allVersions, indexLink]);
   const begun = staging.note("request");
   if (begun === undefined) staging.setNote("request", wanted);
   else if (begun !== wanted) {
-    throw new HostError("CONFIGURATION_INVALID", `${workDirectory} holds an import of something else (${begun}); name another directory with --work-dir, or remove this one.`);
+    throw new HostError(
+      "CONFIGURATION_INVALID",
+      `${workDirectory} holds an import of something else (${begun}); name another directory with --work-dir, or remove this one.`,
+    );
   }
 }
 
-function checkReplaceable(note: string, { lineage, positionMicros, versions }: TargetIndex, { to, indexLink, replace }: ImportRequest): void {
+function checkReplaceable(
+  note: string,
+  { lineage, positionMicros, versions }: TargetIndex,
+  { to, indexLink, replace }: ImportRequest,
+): void {
   if (versions === 0 || replace) return;
   const restored = JSON.parse(note) as { lineage?: string; positionMicros?: number };
   if (restored.lineage === lineage && restored.positionMicros === positionMicros) return;
@@ -145,26 +204,44 @@ function checkReplaceable(note: string, { lineage, positionMicros, versions }: T
   );
 }
 
-async function copy(staging: Staging, request: ImportRequest, signal: AbortSignal, report: (progress: ImportProgress) => void): Promise<void> {
+async function copy(
+  staging: Staging,
+  request: ImportRequest,
+  signal: AbortSignal,
+  report: (progress: ImportProgress) => void,
+): Promise<void> {
   for (const factory of request.factories) {
     // A host in use goes on writing: each round fetches what the one before could not know.
     for (let round = 1, taken = 1; taken > 0; round += 1) {
       if (round > limits.importRounds) {
-        throw new HostError("SOURCE_CHANGED", `${request.from.url} wrote to ${factory} faster than it could be copied, in ${limits.importRounds} rounds; stop its writers, and run the import again: it goes on from here.`);
+        throw new HostError(
+          "SOURCE_CHANGED",
+          `${request.from.url} wrote to ${factory} faster than it could be copied, in ${limits.importRounds} rounds; stop its writers, and run the import again: it goes on from here.`,
+        );
       }
       taken = await copyRound(staging, factory, request, signal, report);
     }
   }
 }
 
-async function copyRound(staging: Staging, factory: string, request: ImportRequest, signal: AbortSignal, report: (progress: ImportProgress) => void): Promise<number> {
+async function copyRound(
+  staging: Staging,
+  factory: string,
+  request: ImportRequest,
+  signal: AbortSignal,
+  report: (progress: ImportProgress) => void,
+): Promise<number> {
   const { from, indexLink, allVersions, pageSize } = request;
   const checkpoint = `checkpoint ${factory}`;
   const reached = Number(staging.note(checkpoint) ?? "0");
   const fromMicros = Math.max(0, reached - limits.importOverlapMicros);
   let taken = 0;
   let last = reached;
-  for await (const versions of versionPages(from, { factoryPath: factory, indexLink, allVersions, includeDeleted: true, fromMicros, pageSize }, signal)) {
+  for await (const versions of versionPages(
+    from,
+    { factoryPath: factory, indexLink, allVersions, includeDeleted: true, fromMicros, pageSize },
+    signal,
+  )) {
     const fresh = staging.add(versions, !allVersions);
     taken += fresh;
     last = Math.max(last, versions.at(-1)?.updateTimeMicros ?? 0);
@@ -176,20 +253,35 @@ async function copyRound(staging: Staging, factory: string, request: ImportReque
 }
 
 /** Reads both sides again, each as it is now, and compares version by version. */
-async function prove(staging: Staging, request: ImportRequest, signal: AbortSignal, report: (progress: ImportProgress) => void): Promise<Pick<ImportReport, "factories" | "differences">> {
+async function prove(
+  staging: Staging,
+  request: ImportRequest,
+  signal: AbortSignal,
+  report: (progress: ImportProgress) => void,
+): Promise<Pick<ImportReport, "factories" | "differences">> {
   const { proof } = staging;
   proof.clear();
   const sides = { source: request.from, target: request.to };
   for (const [side, host] of Object.entries(sides)) {
     for (const factory of request.factories) {
       let done = 0;
-      const query = { factoryPath: factory, indexLink: request.indexLink, allVersions: request.allVersions, includeDeleted: request.allVersions, pageSize: request.pageSize };
+      const query = {
+        factoryPath: factory,
+        indexLink: request.indexLink,
+        allVersions: request.allVersions,
+        includeDeleted: request.allVersions,
+        pageSize: request.pageSize,
+      };
       for await (const versions of versionPages(host, query, signal)) {
         proof.add(side, versions);
         report({ step: "proving", factory, done: (done += versions.length) });
       }
     }
   }
-  const factories = request.factories.map((path) => ({ path, source: proof.sum("source", `${path}/`), target: proof.sum("target", `${path}/`) }));
+  const factories = request.factories.map((path) => ({
+    path,
+    source: proof.sum("source", `${path}/`),
+    target: proof.sum("target", `${path}/`),
+  }));
   return { factories, differences: proof.differences("source", "target", 10) };
 }

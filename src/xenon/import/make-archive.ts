@@ -25,7 +25,12 @@ export interface MadeArchive {
 }
 
 /** Makes a backup of staged versions, as a host makes one of its index: packed, durable, read back. */
-export async function makeArchive(seams: Seams, kit: EngineKit, request: ArchiveRequest, signal: AbortSignal): Promise<MadeArchive> {
+export async function makeArchive(
+  seams: Seams,
+  kit: EngineKit,
+  request: ArchiveRequest,
+  signal: AbortSignal,
+): Promise<MadeArchive> {
   const { staging, directory, source, indexLink, productVersion } = request;
   const path = join(directory, "import.zip");
   const segmentPath = join(directory, "base.sqlite");
@@ -51,12 +56,18 @@ export async function makeArchive(seams: Seams, kit: EngineKit, request: Archive
       previousManifestSha256: "",
       ...(lastRecord && { lastRecord }),
     });
-    const writer = await openZipWriter(seams, path, { indexId: source, lineage: "", parents: [] }, signal);
+    const writer = await openZipWriter(
+      seams,
+      path,
+      { indexId: source, lineage: "", parents: [] },
+      signal,
+    );
     try {
       await writer.commit([{ segment, path: segmentPath }], manifest, {
         signal,
         store: false,
-        readBack: async (staged) => void (await kit.checkSegments([{ ...staged.segment, path: staged.path }], signal)),
+        readBack: async (staged) =>
+          void (await kit.checkSegments([{ ...staged.segment, path: staged.path }], signal)),
         onBytes: () => {},
       });
     } finally {

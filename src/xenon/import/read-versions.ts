@@ -19,7 +19,11 @@ export interface VersionQuery {
 }
 
 /** Pages of a query, as they are fetched. Bodies are the very text that the host sent. */
-export async function* versionPages(host: DocumentHost, query: VersionQuery, signal: AbortSignal): AsyncGenerator<DocumentVersion[]> {
+export async function* versionPages(
+  host: DocumentHost,
+  query: VersionQuery,
+  signal: AbortSignal,
+): AsyncGenerator<DocumentVersion[]> {
   const body = { type: "application/json", content: JSON.stringify(taskOf(query)) };
   let answer = await host.ask("POST", "/core/query-tasks", signal, body);
   for (;;) {
@@ -31,11 +35,36 @@ export async function* versionPages(host: DocumentHost, query: VersionQuery, sig
   }
 }
 
-function taskOf({ factoryPath, indexLink, allVersions, includeDeleted, fromMicros, pageSize }: VersionQuery) {
-  const options = ["EXPAND_CONTENT", ...(allVersions ? ["INCLUDE_ALL_VERSIONS"] : []), ...(includeDeleted ? ["INCLUDE_DELETED"] : [])];
-  const ofFactory = { occurance: "MUST_OCCUR", term: { propertyName: "documentSelfLink", matchType: "PREFIX", matchValue: `${factoryPath}/` } };
-  if (fromMicros === undefined) return { taskInfo: { isDirect: true }, indexLink, querySpec: { options, resultLimit: pageSize, query: { booleanClauses: [ofFactory] } } };
-  const since = { occurance: "MUST_OCCUR", term: { propertyName: "documentUpdateTimeMicros", range: { type: "LONG", min: fromMicros, isMinInclusive: true } } };
+function taskOf({
+  factoryPath,
+  indexLink,
+  allVersions,
+  includeDeleted,
+  fromMicros,
+  pageSize,
+}: VersionQuery) {
+  const options = [
+    "EXPAND_CONTENT",
+    ...(allVersions ? ["INCLUDE_ALL_VERSIONS"] : []),
+    ...(includeDeleted ? ["INCLUDE_DELETED"] : []),
+  ];
+  const ofFactory = {
+    occurance: "MUST_OCCUR",
+    term: { propertyName: "documentSelfLink", matchType: "PREFIX", matchValue: `${factoryPath}/` },
+  };
+  if (fromMicros === undefined)
+    return {
+      taskInfo: { isDirect: true },
+      indexLink,
+      querySpec: { options, resultLimit: pageSize, query: { booleanClauses: [ofFactory] } },
+    };
+  const since = {
+    occurance: "MUST_OCCUR",
+    term: {
+      propertyName: "documentUpdateTimeMicros",
+      range: { type: "LONG", min: fromMicros, isMinInclusive: true },
+    },
+  };
   return {
     taskInfo: { isDirect: true },
     indexLink,
@@ -54,8 +83,13 @@ function resultsOf(text: string, host: DocumentHost): Members {
   const stage = textOf(scanMembers(task.get("taskInfo") ?? "{}").get("stage"));
   const results = task.get("results");
   if (stage === "FINISHED" && results?.startsWith("{")) return scanMembers(results);
-  const failure = textOf(scanMembers(scanMembers(task.get("taskInfo") ?? "{}").get("failure") ?? "{}").get("message"));
-  throw new HostError("DESTINATION_REFUSED", `${host.url} did not finish a query (stage ${String(stage)}${failure === undefined ? "" : `: ${failure}`}).`);
+  const failure = textOf(
+    scanMembers(scanMembers(task.get("taskInfo") ?? "{}").get("failure") ?? "{}").get("message"),
+  );
+  throw new HostError(
+    "DESTINATION_REFUSED",
+    `${host.url} did not finish a query (stage ${String(stage)}${failure === undefined ? "" : `: ${failure}`}).`,
+  );
 }
 
 function versionsOf(results: Members, host: DocumentHost): DocumentVersion[] {
@@ -63,7 +97,8 @@ function versionsOf(results: Members, host: DocumentHost): DocumentVersion[] {
   const links = JSON.parse(results.get("documentLinks") ?? "[]") as string[];
   return links.map((link) => {
     const raw = documents.get(link);
-    if (raw === undefined) throw new HostError("DESTINATION_REFUSED", `${host.url} listed ${link} and did not send it.`);
+    if (raw === undefined)
+      throw new HostError("DESTINATION_REFUSED", `${host.url} listed ${link} and did not send it.`);
     return versionOf(raw, host);
   });
 }
@@ -75,7 +110,12 @@ function versionOf(raw: string, host: DocumentHost): DocumentVersion {
   const text = (name: string) => textOf(members.get(name)) ?? "";
   const number = (name: string) => {
     const value = exactInteger(members.get(name) ?? "0");
-    if (value === undefined || value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) throw strange(host, text("documentSelfLink"), `${name} ${String(members.get(name)).slice(0, 40)}`);
+    if (value === undefined || value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER))
+      throw strange(
+        host,
+        text("documentSelfLink"),
+        `${name} ${String(members.get(name)).slice(0, 40)}`,
+      );
     return Number(value);
   };
   const link = text("documentSelfLink");
@@ -100,12 +140,19 @@ function bodyOf(members: Members, host: DocumentHost, link: string): string {
     return joinMembers(ownMembers(members));
   } catch (thrown) {
     if (!(thrown instanceof HostError)) throw thrown;
-    throw new HostError("DESTINATION_REFUSED", `Cannot import ${link.slice(0, 200)} of ${host.url}: ${thrown.message}`, { cause: thrown, metadata: thrown.metadata });
+    throw new HostError(
+      "DESTINATION_REFUSED",
+      `Cannot import ${link.slice(0, 200)} of ${host.url}: ${thrown.message}`,
+      { cause: thrown, metadata: thrown.metadata },
+    );
   }
 }
 
 function strange(host: DocumentHost, link: string, what: string): HostError {
-  return new HostError("DESTINATION_REFUSED", `${host.url} sent the document ${link.slice(0, 200)} with ${what}, which cannot be kept.`);
+  return new HostError(
+    "DESTINATION_REFUSED",
+    `${host.url} sent the document ${link.slice(0, 200)} with ${what}, which cannot be kept.`,
+  );
 }
 
 function textOf(raw: string | undefined): string | undefined {

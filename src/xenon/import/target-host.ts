@@ -13,28 +13,61 @@ export interface TargetIndex {
 }
 
 /** NOT_FOUND words of what the target lacks: the index, or a factory, and how to start it with them. */
-export async function readTarget(target: DocumentHost, indexLink: string, factories: readonly string[], signal: AbortSignal): Promise<TargetIndex> {
-  const host = JSON.parse(await target.ask("GET", "/v1/host", signal)) as { indexes?: { link: string; lineage: string; positionMicros: string; versions: string }[] };
+export async function readTarget(
+  target: DocumentHost,
+  indexLink: string,
+  factories: readonly string[],
+  signal: AbortSignal,
+): Promise<TargetIndex> {
+  const host = JSON.parse(await target.ask("GET", "/v1/host", signal)) as {
+    indexes?: { link: string; lineage: string; positionMicros: string; versions: string }[];
+  };
   const index = host.indexes?.find(({ link }) => link === indexLink);
-  if (!index) throw new HostError("INDEX_NOT_FOUND", `${target.url} has no index ${indexLink}; start it with --memory-index, or name another with --index.`);
+  if (!index)
+    throw new HostError(
+      "INDEX_NOT_FOUND",
+      `${target.url} has no index ${indexLink}; start it with --memory-index, or name another with --index.`,
+    );
   for (const factory of factories) {
     await target.ask("GET", `${factory}?$limit=1`, signal).catch((error: unknown) => {
       if (!(error instanceof HostError) || error.metadata["status"] !== "404") throw error;
-      throw new HostError("ROUTE_NOT_FOUND", `${target.url} does not serve ${factory}; start it with --factory ${factory}=KIND, where KIND is the documentKind of its documents.`);
+      throw new HostError(
+        "ROUTE_NOT_FOUND",
+        `${target.url} does not serve ${factory}; start it with --factory ${factory}=KIND, where KIND is the documentKind of its documents.`,
+      );
     });
   }
-  return { positionMicros: Number(index.positionMicros), versions: Number(index.versions), lineage: index.lineage };
+  return {
+    positionMicros: Number(index.positionMicros),
+    versions: Number(index.versions),
+    lineage: index.lineage,
+  };
 }
 
 /** Sends an archive in pieces; one that was cut goes on where the host says that it is. Resolves to the source to restore from. */
-export async function sendArchive(seams: Seams, target: DocumentHost, path: string, signal: AbortSignal, onBytes: (count: number) => void): Promise<string> {
+export async function sendArchive(
+  seams: Seams,
+  target: DocumentHost,
+  path: string,
+  signal: AbortSignal,
+  onBytes: (count: number) => void,
+): Promise<string> {
   const name = `import-${seams.randomHex(8)}`;
   const total = (await seams.files.status(path))?.sizeBytes ?? 0;
   let offset = 0;
-  for await (const piece of readRange(seams.files, path, { offset: 0, end: total, pieceBytes: limits.remoteChunkMax }, signal)) {
+  for await (const piece of readRange(
+    seams.files,
+    path,
+    { offset: 0, end: total, pieceBytes: limits.remoteChunkMax },
+    signal,
+  )) {
     const headers = { "content-range": `bytes ${offset}-${offset + piece.length - 1}/${total}` };
     // A piece that is sent again is compared with what is there.
-    await target.ask("PUT", `/v1/transfers/${name}`, signal, { type: "application/octet-stream", content: piece, headers });
+    await target.ask("PUT", `/v1/transfers/${name}`, signal, {
+      type: "application/octet-stream",
+      content: piece,
+      headers,
+    });
     offset += piece.length;
     onBytes(piece.length);
   }
@@ -57,15 +90,29 @@ export interface RestoreRequest {
 }
 
 /** Restores and waits; resolves to the lineage of the restored index. */
-export async function restoreInto(target: DocumentHost, { source, indexLink, ifPositionMicros, requestId }: RestoreRequest, signal: AbortSignal): Promise<string> {
+export async function restoreInto(
+  target: DocumentHost,
+  { source, indexLink, ifPositionMicros, requestId }: RestoreRequest,
+  signal: AbortSignal,
+): Promise<string> {
   const body = { source, indexLink, ifPositionMicros: String(ifPositionMicros), requestId };
-  let operation = JSON.parse(await target.ask("POST", "/v1/restores", signal, { type: "application/json", content: JSON.stringify(body) })) as OperationJson;
+  let operation = JSON.parse(
+    await target.ask("POST", "/v1/restores", signal, {
+      type: "application/json",
+      content: JSON.stringify(body),
+    }),
+  ) as OperationJson;
   while (!operation.done) {
     await sleep(200, undefined, { signal });
-    operation = JSON.parse(await target.ask("GET", `/v1/${operation.name}`, signal)) as OperationJson;
+    operation = JSON.parse(
+      await target.ask("GET", `/v1/${operation.name}`, signal),
+    ) as OperationJson;
   }
   if (operation.error === undefined) return operation.response?.lineage ?? "";
   const reason = operation.error.details?.find((detail) => detail.reason !== undefined)?.reason;
   const message = `The restore on ${target.url} failed: ${operation.error.message ?? "it does not say why"}`;
-  throw new HostError(reason === "INDEX_CHANGED" ? "INDEX_CHANGED" : "DESTINATION_REFUSED", message);
+  throw new HostError(
+    reason === "INDEX_CHANGED" ? "INDEX_CHANGED" : "DESTINATION_REFUSED",
+    message,
+  );
 }

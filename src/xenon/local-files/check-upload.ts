@@ -4,7 +4,11 @@ import type { Seams } from "../../io/seams.js";
 import { limits } from "../../limits.js";
 
 /** Throws BACKUP_DAMAGED unless a file may take the place of another: that of the digest announced, else a ZIP that is whole, or no ZIP. */
-export type UploadCheck = (path: string, sha256: string | undefined, signal: AbortSignal) => Promise<void>;
+export type UploadCheck = (
+  path: string,
+  sha256: string | undefined,
+  signal: AbortSignal,
+) => Promise<void>;
 
 /** So many at a time; the others wait, first come first served. */
 export function createUploadCheck({ files }: Pick<Seams, "files">): UploadCheck {

@@ -19,15 +19,16 @@ export interface FileService {
 }
 
 /** Where the body of a PUT belongs. */
-export type Place = (
+export type Place =
   /** At `start` of a file of `total` bytes; the body has one of the lengths, in bytes, the greater one last. */
-  | { start: number; total: number; lengths: readonly number[] }
-  /** The whole file; its size where it is known before. */
-  | { total?: number }
-) & {
-  /** Of the whole file, in lower-case hexadecimal: the sender knows it before, and what came is compared with it when all is there. */
-  sha256?: string;
-};
+  (
+    | { start: number; total: number; lengths: readonly number[] }
+    /** The whole file; its size where it is known before. */
+    | { total?: number }
+  ) & {
+    /** Of the whole file, in lower-case hexadecimal: the sender knows it before, and what came is compared with it when all is there. */
+    sha256?: string;
+  };
 
 export interface NewFileService {
   link?: string;
@@ -58,7 +59,12 @@ export interface FileStore {
    * until then it is what it was. A body that ends early counts nothing. `open` is asked for the bytes once, with a signal
    * that aborts when they are not wanted any more.
    */
-  write(link: string, place: Place, open: (signal: AbortSignal) => AsyncIterable<Buffer>, signal: AbortSignal): Promise<FileService>;
+  write(
+    link: string,
+    place: Place,
+    open: (signal: AbortSignal) => AsyncIterable<Buffer>,
+    signal: AbortSignal,
+  ): Promise<FileService>;
   /** BACKUP_NOT_FOUND where there is no such file. */
   read(link: string): Promise<ReadableFile>;
   close(): Promise<void>;

@@ -42,7 +42,12 @@ export interface IncomingOptions extends FilePlaces {
 /** How files come in: which upload a PUT belongs to, and what happens when it is complete. */
 export interface Incoming {
   /** Takes the bytes of one PUT. */
-  receive(entry: Entry, where: Place, open: (signal: AbortSignal) => AsyncIterable<Buffer>, signal: AbortSignal): Promise<void>;
+  receive(
+    entry: Entry,
+    where: Place,
+    open: (signal: AbortSignal) => AsyncIterable<Buffer>,
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Ends what keeps the entry's turn. */
   interrupt(entry: Entry, why: HostError): void;
   /** Ends the upload, if there is one. In the entry's turn. */
@@ -57,14 +62,22 @@ export function inTurn<T>(entry: Entry, work: () => Promise<T>): Promise<T> {
   return done;
 }
 
-export function changed(record: FileRecord, action: NonNullable<FileService["action"]>, nowMicros: number): FileRecord {
+export function changed(
+  record: FileRecord,
+  action: NonNullable<FileService["action"]>,
+  nowMicros: number,
+): FileRecord {
   return { ...record, version: record.version + 1, action, updateTimeMicros: nowMicros };
 }
 
-export function createIncoming(seams: Pick<Seams, "files" | "randomHex" | "nowMicros">, options: IncomingOptions): Incoming {
+export function createIncoming(
+  seams: Pick<Seams, "files" | "randomHex" | "nowMicros">,
+  options: IncomingOptions,
+): Incoming {
   const { files } = seams;
   const check = createUploadCheck(seams);
-  const isOurs = (path: string, published: string | undefined) => (version: string) => version === published || options.publishedFiles.has(path, version);
+  const isOurs = (path: string, published: string | undefined) => (version: string) =>
+    version === published || options.publishedFiles.has(path, version);
   const directoryOf = (path: string) => path.slice(0, path.lastIndexOf("/")) || "/";
 
   async function drop(entry: Entry, why: HostError): Promise<void> {
@@ -75,14 +88,22 @@ export function createIncoming(seams: Pick<Seams, "files" | "randomHex" | "nowMi
 
   function dropLeft(entry: Entry, quietMs: number): Promise<void> {
     return inTurn(entry, async () => {
-      if (entry.upload && !entry.publishing && entry.upload.quietMs() > quietMs) await drop(entry, left(entry));
+      if (entry.upload && !entry.publishing && entry.upload.quietMs() > quietMs)
+        await drop(entry, left(entry));
     });
   }
 
   /** The upload that a PUT belongs to, a new one where there is none, and its place in it; undefined while one is being put in its place. */
-  async function place(entry: Entry, where: Place): Promise<{ upload: Upload; slot: Slot } | undefined> {
-    if (entry.record.action === "DELETE") throw new HostError("DOCUMENT_NOT_FOUND", `Service not found: ${entry.record.link}`, { metadata: { link: entry.record.link } });
-    if (entry.record.writeFinished) throw new HostError("REQUEST_INVALID", "writeFinished is set to true");
+  async function place(
+    entry: Entry,
+    where: Place,
+  ): Promise<{ upload: Upload; slot: Slot } | undefined> {
+    if (entry.record.action === "DELETE")
+      throw new HostError("DOCUMENT_NOT_FOUND", `Service not found: ${entry.record.link}`, {
+        metadata: { link: entry.record.link },
+      });
+    if (entry.record.writeFinished)
+      throw new HostError("REQUEST_INVALID", "writeFinished is set to true");
     if (entry.upload?.complete && !entry.upload.repeats) return undefined;
     if (entry.upload) await dropUnless(entry, entry.upload, where);
     const upload = (entry.upload ??= await begin(entry, where));
@@ -97,19 +118,26 @@ export function createIncoming(seams: Pick<Seams, "files" | "randomHex" | "nowMi
   /** Drops an upload that a PUT cannot belong to and that nobody goes on with; throws where somebody may. */
   async function dropUnless(entry: Entry, upload: Upload, where: Place): Promise<void> {
     if (upload.failure) return drop(entry, upload.failure);
-    const same = upload.total === where.total && (upload.sha256 ?? where.sha256) === (where.sha256 ?? upload.sha256);
+    const same =
+      upload.total === where.total &&
+      (upload.sha256 ?? where.sha256) === (where.sha256 ?? upload.sha256);
     // A part of the last upload, sent again, holds nobody up.
     if (!same && upload.repeats && !upload.busy) return drop(entry, left(entry));
     if (!("start" in where)) {
       // A whole body goes on with nothing. Sent again, it takes the place of its former self.
       if (!upload.busy) await drop(entry, left(entry));
-      else if (!same) throw new HostError("UPLOAD_CONFLICT", `An upload of ${sizeOf(upload)} bytes goes on here; wait for it to end.`);
+      else if (!same)
+        throw new HostError(
+          "UPLOAD_CONFLICT",
+          `An upload of ${sizeOf(upload)} bytes goes on here; wait for it to end.`,
+        );
       return;
     }
     const end = where.start + Math.max(...where.lengths);
     const again = upload.received.some((span) => span.start < end && span.end > where.start);
     // Who sends another size, or a part again, after a pause begins another upload: the last one broke.
-    if (upload.quietMs() > options.pace.quietMs && (!same || again)) return drop(entry, left(entry));
+    if (upload.quietMs() > options.pace.quietMs && (!same || again))
+      return drop(entry, left(entry));
     if (same) return;
     throw new HostError(
       "REQUEST_INVALID",
@@ -119,7 +147,12 @@ export function createIncoming(seams: Pick<Seams, "files" | "randomHex" | "nowMi
   }
 
   async function spanOf(upload: Upload, where: Place) {
-    if ("start" in where) return { start: where.start, end: where.start + Math.max(...where.lengths), lengths: where.lengths };
+    if ("start" in where)
+      return {
+        start: where.start,
+        end: where.start + Math.max(...where.lengths),
+        lengths: where.lengths,
+      };
     if (where.total !== undefined) return { start: 0, end: where.total, lengths: [where.total] };
     return { start: 0, end: await files.freeBytes(directoryOf(upload.unfinished)) };
   }
@@ -132,21 +165,29 @@ export function createIncoming(seams: Pick<Seams, "files" | "randomHex" | "nowMi
       await checkTarget(seams, path, fileOptions, isOurs(path, published));
       const free = await files.freeBytes(directoryOf(path));
       if (total !== undefined && total > free) {
-        throw new HostError("DESTINATION_FULL", `The file would have ${total} bytes, and ${free} are free where ${path} lies. What was there before is as it was.`, { metadata: { path } });
+        throw new HostError(
+          "DESTINATION_FULL",
+          `The file would have ${total} bytes, and ${free} are free where ${path} lies. What was there before is as it was.`,
+          { metadata: { path } },
+        );
       }
     } catch (error) {
       throw fromFileError(error, `Receiving ${path}`);
     }
     const unfinished = unfinishedName(seams, path);
     await options.save(entry, unfinished);
-    const before = published !== undefined && total === publishedBytes ? { path, version: published } : undefined;
+    const before =
+      published !== undefined && total === publishedBytes
+        ? { path, version: published }
+        : undefined;
     return beginUpload(seams, { path, unfinished, total, sha256, published: before });
   }
 
   /** An upload of which nothing came takes no room, and says nothing of what comes next. */
   async function forgetEmpty(entry: Entry, upload: Upload): Promise<void> {
     const empty = upload.received.length === 0 && !upload.busy && !upload.complete;
-    if (entry.upload === upload && (empty || upload.failure)) await drop(entry, upload.failure ?? left(entry));
+    if (entry.upload === upload && (empty || upload.failure))
+      await drop(entry, upload.failure ?? left(entry));
   }
 
   /** Throws for what must not take the file's place; false where more has to come: parts of the last upload, sent again, made it seem complete. */
@@ -175,8 +216,12 @@ export function createIncoming(seams: Pick<Seams, "files" | "randomHex" | "nowMi
       await checkTarget(seams, path, fileOptions, isOurs(path, published));
       await upload.publish();
       const status = await files.status(path);
-      if (status) await options.publishedFiles.add(path, status.version).catch(options.onBackgroundError);
-      entry.record = { ...changed(entry.record, "PUT", seams.nowMicros()), ...(status && { published: status.version, publishedBytes: status.sizeBytes }) };
+      if (status)
+        await options.publishedFiles.add(path, status.version).catch(options.onBackgroundError);
+      entry.record = {
+        ...changed(entry.record, "PUT", seams.nowMicros()),
+        ...(status && { published: status.version, publishedBytes: status.sizeBytes }),
+      };
       entry.upload = entry.publishing = undefined;
     } catch (error) {
       const why = HostError.from(fromFileError(error, `Receiving ${localFileUri}`));
@@ -210,7 +255,8 @@ export function createIncoming(seams: Pick<Seams, "files" | "randomHex" | "nowMi
       }
       // What came with the last part, or ended with the upload.
       if (upload.failure) throw upload.failure;
-      if (upload.complete && !upload.repeats && entry.upload === upload) await (entry.publishing ??= inTurn(entry, () => publish(entry, upload)));
+      if (upload.complete && !upload.repeats && entry.upload === upload)
+        await (entry.publishing ??= inTurn(entry, () => publish(entry, upload)));
       else entry.record = changed(entry.record, "PUT", seams.nowMicros());
     },
   };
@@ -218,9 +264,21 @@ export function createIncoming(seams: Pick<Seams, "files" | "randomHex" | "nowMi
 
 const sizeOf = ({ total }: Upload) => total ?? "an unknown number of";
 
-function mixed({ record: { link } }: Entry, { unfinished, sha256 }: Upload, cause: HostError): HostError {
-  const what = sha256 === undefined ? `a ZIP that is not whole (${cause.message.replaceAll(unfinished, link)})` : "not the file that its Repr-Digest announced";
-  return new HostError("UPLOAD_CONFLICT", `What came for ${link} is ${what}: it was damaged before it was sent, or parts of two uploads came together. All of it was dropped, and the file is as it was. Send all of it again when nobody else sends to it.`, { cause });
+function mixed(
+  { record: { link } }: Entry,
+  { unfinished, sha256 }: Upload,
+  cause: HostError,
+): HostError {
+  const what =
+    sha256 === undefined
+      ? `a ZIP that is not whole (${cause.message.replaceAll(unfinished, link)})`
+      : "not the file that its Repr-Digest announced";
+  return new HostError(
+    "UPLOAD_CONFLICT",
+    `What came for ${link} is ${what}: it was damaged before it was sent, or parts of two uploads came together. All of it was dropped, and the file is as it was. Send all of it again when nobody else sends to it.`,
+    { cause },
+  );
 }
 
-const left = ({ record }: Entry) => new HostError("UPLOAD_CONFLICT", `The upload to ${record.link} was left, and another one began.`);
+const left = ({ record }: Entry) =>
+  new HostError("UPLOAD_CONFLICT", `The upload to ${record.link} was left, and another one began.`);

@@ -17,7 +17,11 @@ export interface PublishedFiles {
 const fileBytes = 16 * 1024 * 1024;
 
 /** One that cannot be read is begun anew: then files of before have to be moved away by hand. */
-export async function openPublishedFiles(seams: Pick<Seams, "files" | "randomHex">, recordPath: string, onError: (error: unknown) => void): Promise<PublishedFiles> {
+export async function openPublishedFiles(
+  seams: Pick<Seams, "files" | "randomHex">,
+  recordPath: string,
+  onError: (error: unknown) => void,
+): Promise<PublishedFiles> {
   const known = new Map<string, string>(await load(seams, recordPath, onError));
   let saving: Promise<unknown> = Promise.resolve();
   return {
@@ -29,17 +33,30 @@ export async function openPublishedFiles(seams: Pick<Seams, "files" | "randomHex
         if (known.size <= limits.publishedFiles) break;
         known.delete(oldest);
       }
-      const saved = saving.then(() => writeFileDurably(seams, recordPath, Buffer.from(JSON.stringify([...known]))));
+      const saved = saving.then(() =>
+        writeFileDurably(seams, recordPath, Buffer.from(JSON.stringify([...known]))),
+      );
       saving = saved.catch(() => {});
       return saved;
     },
   };
 }
 
-async function load({ files }: Pick<Seams, "files">, path: string, onError: (error: unknown) => void): Promise<[string, string][]> {
+async function load(
+  { files }: Pick<Seams, "files">,
+  path: string,
+  onError: (error: unknown) => void,
+): Promise<[string, string][]> {
   try {
-    const value: unknown = JSON.parse((await readSmallFile(files, path, fileBytes)).toString("utf8"));
-    return Array.isArray(value) ? value.filter((one): one is [string, string] => Array.isArray(one) && typeof one[0] === "string" && typeof one[1] === "string") : [];
+    const value: unknown = JSON.parse(
+      (await readSmallFile(files, path, fileBytes)).toString("utf8"),
+    );
+    return Array.isArray(value)
+      ? value.filter(
+          (one): one is [string, string] =>
+            Array.isArray(one) && typeof one[0] === "string" && typeof one[1] === "string",
+        )
+      : [];
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") onError(error);
     return [];

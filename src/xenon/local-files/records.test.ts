@@ -4,16 +4,30 @@ import { temporaryDirectory } from "../../../test/support/temporary-directory.js
 import { systemSeams } from "../../io/seams.js";
 import { fileRecords, type FileRecord } from "./records.js";
 
-const record: FileRecord = { link: "/local-files/a", localFileUri: "file:/srv/a.zip", fileOptions: ["WRITE"], writeFinished: false, version: 0, updateTimeMicros: 1 };
+const record: FileRecord = {
+  link: "/local-files/a",
+  localFileUri: "file:/srv/a.zip",
+  fileOptions: ["WRITE"],
+  writeFinished: false,
+  version: 0,
+  updateTimeMicros: 1,
+};
 
 test("does not remove a file that a record names but no upload made", async () => {
   const root = temporaryDirectory();
   const records = fileRecords(systemSeams, join(root, "services"));
   await records.load(() => {});
   await records.write({ ...record, unfinished: join(root, "photos.zip") });
-  await records.write({ ...record, link: "/local-files/b", unfinished: join(root, ".upload-0123456789abcdef.holdfast") });
+  await records.write({
+    ...record,
+    link: "/local-files/b",
+    unfinished: join(root, ".upload-0123456789abcdef.holdfast"),
+  });
   const loaded = await records.load(() => {});
-  expect(loaded.map(({ unfinished }) => unfinished).sort()).toEqual([join(root, ".upload-0123456789abcdef.holdfast"), undefined]);
+  expect(loaded.map(({ unfinished }) => unfinished).sort()).toEqual([
+    join(root, ".upload-0123456789abcdef.holdfast"),
+    undefined,
+  ]);
 });
 
 test("leaves a record that cannot be read where it is, and reports it", async () => {

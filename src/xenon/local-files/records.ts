@@ -30,17 +30,28 @@ const unfinishedPattern = /^\.upload-[0-9a-f]{16}\.holdfast$/;
 
 /** A record whose unfinished file is none of ours: without it, so that nothing is removed. */
 function withoutForeign({ unfinished, ...record }: FileRecord): FileRecord {
-  return unfinished !== undefined && unfinishedPattern.test(basename(unfinished)) ? { ...record, unfinished } : record;
+  return unfinished !== undefined && unfinishedPattern.test(basename(unfinished))
+    ? { ...record, unfinished }
+    : record;
 }
 
-export function fileRecords(seams: Pick<Seams, "files" | "randomHex">, directory: string): FileRecords {
+export function fileRecords(
+  seams: Pick<Seams, "files" | "randomHex">,
+  directory: string,
+): FileRecords {
   const { files } = seams;
-  const pathOf = (link: string) => join(directory, `${createHash("sha256").update(link).digest("hex").slice(0, 32)}.json`);
+  const pathOf = (link: string) =>
+    join(directory, `${createHash("sha256").update(link).digest("hex").slice(0, 32)}.json`);
 
   async function read(path: string): Promise<FileRecord | undefined> {
     try {
-      const record = JSON.parse((await readSmallFile(files, path, limits.managementBodyBytes * 2)).toString("utf8")) as FileRecord | null;
-      const sound = typeof record?.link === "string" && typeof record.localFileUri === "string" && Array.isArray(record.fileOptions);
+      const record = JSON.parse(
+        (await readSmallFile(files, path, limits.managementBodyBytes * 2)).toString("utf8"),
+      ) as FileRecord | null;
+      const sound =
+        typeof record?.link === "string" &&
+        typeof record.localFileUri === "string" &&
+        Array.isArray(record.fileOptions);
       return sound ? withoutForeign(record) : undefined;
     } catch (error) {
       if (error instanceof SyntaxError || error instanceof HostError) return undefined;
@@ -57,7 +68,10 @@ export function fileRecords(seams: Pick<Seams, "files" | "randomHex">, directory
   }
 
   return {
-    write: (record) => named(record.link, () => writeFileDurably(seams, pathOf(record.link), Buffer.from(JSON.stringify(record)))),
+    write: (record) =>
+      named(record.link, () =>
+        writeFileDurably(seams, pathOf(record.link), Buffer.from(JSON.stringify(record))),
+      ),
     remove: (link) =>
       named(link, async () => {
         await files.remove(pathOf(link));

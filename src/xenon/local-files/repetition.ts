@@ -21,15 +21,25 @@ export interface Repetition {
 }
 
 /** `published` is absent where what came last had another size, or nothing came yet. */
-export function watchRepetition(files: FileSystem, published: PublishedFile | undefined): Repetition {
+export function watchRepetition(
+  files: FileSystem,
+  published: PublishedFile | undefined,
+): Repetition {
   const parts = createSpans();
   let only = published !== undefined;
 
-  async function isPublished(file: OpenFile, { start, end }: Span, { path, version }: PublishedFile): Promise<boolean> {
+  async function isPublished(
+    file: OpenFile,
+    { start, end }: Span,
+    { path, version }: PublishedFile,
+  ): Promise<boolean> {
     const before = await files.openToRead(path);
     try {
       if ((await before.status()).version !== version) return false;
-      const [one, other] = [Buffer.allocUnsafe(limits.fileReadBytes), Buffer.allocUnsafe(limits.fileReadBytes)];
+      const [one, other] = [
+        Buffer.allocUnsafe(limits.fileReadBytes),
+        Buffer.allocUnsafe(limits.fileReadBytes),
+      ];
       for (let at = start; at < end; at += one.length) {
         const length = Math.min(one.length, end - at);
         const [came, there] = [one.subarray(0, length), other.subarray(0, length)];

@@ -54,7 +54,11 @@ export function createSpans(): Spans {
     },
     within({ start, end }) {
       const parts: Span[] = [];
-      for (let i = firstFrom(start), next = list[i]; next !== undefined && next.start < end; next = list[(i += 1)]) {
+      for (
+        let i = firstFrom(start), next = list[i];
+        next !== undefined && next.start < end;
+        next = list[(i += 1)]
+      ) {
         const part = { start: Math.max(start, next.start), end: Math.min(end, next.end) };
         if (part.start < part.end) parts.push(part);
       }

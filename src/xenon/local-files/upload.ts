@@ -60,7 +60,8 @@ interface OpenSlot extends Slot {
 }
 
 /** A name that no backup in the same directory takes for a leftover of its own. */
-export const unfinishedName = (seams: Pick<Seams, "randomHex">, path: string) => join(dirname(path), `.upload-${seams.randomHex(8)}.holdfast`);
+export const unfinishedName = (seams: Pick<Seams, "randomHex">, path: string) =>
+  join(dirname(path), `.upload-${seams.randomHex(8)}.holdfast`);
 
 export interface NewUpload {
   path: string;
@@ -71,7 +72,10 @@ export interface NewUpload {
   published: PublishedFile | undefined;
 }
 
-export async function beginUpload(seams: Pick<Seams, "files">, { path, unfinished, total, sha256, published }: NewUpload): Promise<Upload> {
+export async function beginUpload(
+  seams: Pick<Seams, "files">,
+  { path, unfinished, total, sha256, published }: NewUpload,
+): Promise<Upload> {
   const files = canonicalFiles(seams.files);
   const what = `Receiving ${path}`;
   const spans = createSpans();
@@ -145,7 +149,12 @@ export async function beginUpload(seams: Pick<Seams, "files">, { path, unfinishe
     slot.close();
   }
 
-  async function put(file: OpenFile, bytes: Buffer, position: number, known: readonly Span[]): Promise<void> {
+  async function put(
+    file: OpenFile,
+    bytes: Buffer,
+    position: number,
+    known: readonly Span[],
+  ): Promise<void> {
     let at = position;
     const end = position + bytes.length;
     const part = (from: number, to: number) => bytes.subarray(from - position, to - position);
@@ -157,7 +166,9 @@ export async function beginUpload(seams: Pick<Seams, "files">, { path, unfinishe
       const present = Buffer.allocUnsafe(to - from);
       const count = await file.read(present, from);
       if (count < present.length || !present.equals(part(from, to))) {
-        throw conflict(`The bytes ${from} to ${to - 1} are not those that came before: this is another file, or one that changed. Nothing of the request was taken.`);
+        throw conflict(
+          `The bytes ${from} to ${to - 1} are not those that came before: this is another file, or one that changed. Nothing of the request was taken.`,
+        );
       }
       at = to;
     }
@@ -201,7 +212,8 @@ export async function beginUpload(seams: Pick<Seams, "files">, { path, unfinishe
       for await (const bytes of source) {
         slot.signal.throwIfAborted();
         if (problem) break;
-        if (position + bytes.length > slot.end) throw wrongLength(slot, `at least ${position + bytes.length - slot.start}`);
+        if (position + bytes.length > slot.end)
+          throw wrongLength(slot, `at least ${position + bytes.length - slot.start}`);
         position += bytes.length;
         queue.push(bytes);
         queuedBytes += bytes.length;
@@ -227,7 +239,9 @@ export async function beginUpload(seams: Pick<Seams, "files">, { path, unfinishe
     },
     get complete() {
       const [only] = spans.list;
-      return failure === undefined && !doubted && (cameEmpty || (only?.start === 0 && only.end === size));
+      return (
+        failure === undefined && !doubted && (cameEmpty || (only?.start === 0 && only.end === size))
+      );
     },
     get repeats() {
       return repetition.only && spans.list.length > 0;
@@ -244,18 +258,39 @@ export async function beginUpload(seams: Pick<Seams, "files">, { path, unfinishe
     async reserve({ start, end, lengths }) {
       for (const other of [...slots]) {
         if (other.start >= end || other.end <= start) continue;
-        if (other.start !== start || other.end !== end) throw conflict(`Another request is sending bytes of ${start} to ${end - 1}; wait for it to end.`);
-        other.controller.abort(conflict(`Another request sends the bytes ${start} to ${end - 1} anew.`));
+        if (other.start !== start || other.end !== end)
+          throw conflict(
+            `Another request is sending bytes of ${start} to ${end - 1}; wait for it to end.`,
+          );
+        other.controller.abort(
+          conflict(`Another request sends the bytes ${start} to ${end - 1} anew.`),
+        );
         await other.closed;
       }
-      if (slots.size >= limits.fileRequests) throw new HostError("STREAM_LIMIT", `${slots.size} requests send parts of this file, as many as the host takes; wait for one to end.`);
-      if (spans.list.length >= limits.fileSpans) throw new HostError("TRANSFER_LIMIT", `The file has come in ${spans.list.length} parts with gaps between them, as many as the host keeps; send what is between.`);
+      if (slots.size >= limits.fileRequests)
+        throw new HostError(
+          "STREAM_LIMIT",
+          `${slots.size} requests send parts of this file, as many as the host takes; wait for one to end.`,
+        );
+      if (spans.list.length >= limits.fileSpans)
+        throw new HostError(
+          "TRANSFER_LIMIT",
+          `The file has come in ${spans.list.length} parts with gaps between them, as many as the host keeps; send what is between.`,
+        );
       // What may be of another file is not what this one is held to.
       forget(repetition.parts.within({ start, end }));
       const controller = new AbortController();
       let done = () => {};
       const closed = new Promise<void>((resolve) => (done = resolve));
-      const slot: OpenSlot = { start, end, ...(lengths && { lengths }), signal: controller.signal, controller, closed, close: done };
+      const slot: OpenSlot = {
+        start,
+        end,
+        ...(lengths && { lengths }),
+        signal: controller.signal,
+        controller,
+        closed,
+        close: done,
+      };
       slots.add(slot);
       return slot;
     },
@@ -265,8 +300,10 @@ export async function beginUpload(seams: Pick<Seams, "files">, { path, unfinishe
         const position = await use(async (file) => {
           const end = await take(slot, source, file);
           const length = end - slot.start;
-          if (slot.lengths && !slot.lengths.includes(length)) throw wrongLength(slot, String(length));
-          if (length === 0 && size !== 0) throw new HostError("REQUEST_INVALID", "no data to write");
+          if (slot.lengths && !slot.lengths.includes(length))
+            throw wrongLength(slot, String(length));
+          if (length === 0 && size !== 0)
+            throw new HostError("REQUEST_INVALID", "no data to write");
           await repetition.note(file, { start: slot.start, end });
           return end;
         });
@@ -309,6 +346,14 @@ const conflict = (message: string) => new HostError("UPLOAD_CONFLICT", message);
 
 /** Of a body that said nothing of its length the end of its slot is that of the free space. */
 function wrongLength({ lengths }: Slot, found: string): HostError {
-  if (lengths === undefined) return new HostError("DESTINATION_FULL", `The body has ${found} bytes, more than were free when it began. What was there before is as it was.`);
-  return new HostError("REQUEST_INVALID", `The body has ${found} bytes, and its headers say ${lengths.join(" or ")}. Nothing of it was taken.`, { metadata: { field: "content-range" } });
+  if (lengths === undefined)
+    return new HostError(
+      "DESTINATION_FULL",
+      `The body has ${found} bytes, more than were free when it began. What was there before is as it was.`,
+    );
+  return new HostError(
+    "REQUEST_INVALID",
+    `The body has ${found} bytes, and its headers say ${lengths.join(" or ")}. Nothing of it was taken.`,
+    { metadata: { field: "content-range" } },
+  );
 }

@@ -28,7 +28,8 @@ export function createFairTurns(atOnce: number): FairTurns {
     even = !even;
     if (!even) return waiting.shift();
     let least: Waiter | undefined;
-    for (const each of waiting) if (least === undefined || each.spentMs() <= least.spentMs()) least = each;
+    for (const each of waiting)
+      if (least === undefined || each.spentMs() <= least.spentMs()) least = each;
     if (least) waiting.splice(waiting.indexOf(least), 1);
     return least;
   }

@@ -19,13 +19,15 @@ export function stringOf(members: Members, name: string, path: string): string |
   const raw = memberText(members, name);
   if (raw === undefined) return undefined;
   if (raw.startsWith('"')) return JSON.parse(raw) as string;
-  if (raw.startsWith("{") || raw.startsWith("[")) throw wrongType(`${path}.${name}`, "a string", raw);
+  if (raw.startsWith("{") || raw.startsWith("["))
+    throw wrongType(`${path}.${name}`, "a string", raw);
   return raw;
 }
 
 export function booleanOf(members: Members, name: string, path: string): boolean {
   const raw = memberText(members, name);
-  if (raw !== undefined && raw !== "true" && raw !== "false") throw wrongType(`${path}.${name}`, "true or false", raw);
+  if (raw !== undefined && raw !== "true" && raw !== "false")
+    throw wrongType(`${path}.${name}`, "true or false", raw);
   return raw === "true";
 }
 
@@ -39,17 +41,33 @@ export function integerOf(members: Members, name: string, path: string): bigint 
 }
 
 /** One of the words; throws REQUEST_INVALID for any other. */
-export function wordOf<W extends string>(members: Members, name: string, path: string, words: readonly W[]): W | undefined {
+export function wordOf<W extends string>(
+  members: Members,
+  name: string,
+  path: string,
+  words: readonly W[],
+): W | undefined {
   const value = stringOf(members, name, path);
   if (value === undefined) return undefined;
   const word = words.find((one) => one === value);
   if (word === undefined) {
-    throw new HostError("REQUEST_INVALID", `${path}.${name} must be one of ${words.join(", ")}, not ${JSON.stringify(value.slice(0, 100))}.`);
+    throw new HostError(
+      "REQUEST_INVALID",
+      `${path}.${name} must be one of ${words.join(", ")}, not ${JSON.stringify(value.slice(0, 100))}.`,
+    );
   }
   return word;
 }
 
 export function wrongType(path: string, expected: string, raw: string): HostError {
-  const found = raw.startsWith("{") ? "an object" : raw.startsWith("[") ? "an array" : raw.slice(0, 40);
-  return new HostError("JSON_INVALID", `Unparseable JSON body: ${path} must be ${expected}, found ${found}.`, { metadata: { field: path } });
+  const found = raw.startsWith("{")
+    ? "an object"
+    : raw.startsWith("[")
+      ? "an array"
+      : raw.slice(0, 40);
+  return new HostError(
+    "JSON_INVALID",
+    `Unparseable JSON body: ${path} must be ${expected}, found ${found}.`,
+    { metadata: { field: path } },
+  );
 }

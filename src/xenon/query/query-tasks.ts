@@ -84,25 +84,50 @@ interface Entry {
 }
 
 /** Query tasks in memory, bounded in number, size and time; a restart forgets them. */
-export function createQueryTasks({ storeOf, nowMicros, newId, onInternalError }: QueryTasksOptions): QueryTasks {
+export function createQueryTasks({
+  storeOf,
+  nowMicros,
+  newId,
+  onInternalError,
+}: QueryTasksOptions): QueryTasks {
   const entries = new Map<string, Entry>();
   const turns = createFairTurns(limits.runningQueries);
   /** Those that are begun, each of which is waiting for a turn or has one. */
   const running = new Set<Promise<void>>();
   let bytes = 0;
-  const counts = createShares({ total: limits.queryTasks, perClient: limits.queryTasksPerClient, reserved: 1 }, tooMany);
-  const sizes = createShares({ total: limits.queryTaskBytes, perClient: limits.queryTaskBytesPerClient, reserved: limits.queryBodyBytes }, tooMany);
+  const counts = createShares(
+    { total: limits.queryTasks, perClient: limits.queryTasksPerClient, reserved: 1 },
+    tooMany,
+  );
+  const sizes = createShares(
+    {
+      total: limits.queryTaskBytes,
+      perClient: limits.queryTaskBytesPerClient,
+      reserved: limits.queryBodyBytes,
+    },
+    tooMany,
+  );
 
   function indexOf(link: string): QueriedIndex {
     try {
       return storeOf(link);
     } catch (thrown) {
       if (!(thrown instanceof HostError) || thrown.reason !== "INDEX_NOT_FOUND") throw thrown;
-      throw new HostError("REQUEST_INVALID", `indexLink ${JSON.stringify(link.slice(0, 200))} is no index of this host.`, { cause: thrown });
+      throw new HostError(
+        "REQUEST_INVALID",
+        `indexLink ${JSON.stringify(link.slice(0, 200))} is no index of this host.`,
+        { cause: thrown },
+      );
     }
   }
 
-  function made({ factory, id = newId(), indexLink, specification, expirationTimeMicros }: QueryRequest): QueryTask {
+  function made({
+    factory,
+    id = newId(),
+    indexLink,
+    specification,
+    expirationTimeMicros,
+  }: QueryRequest): QueryTask {
     indexOf(indexLink);
     conditionOf(specification);
     const now = nowMicros();
@@ -134,9 +159,18 @@ export function createQueryTasks({ storeOf, nowMicros, newId, onInternalError }:
     dropExpired();
     const size = JSON.stringify(task.specification.query).length + 1000;
     if (entries.size >= limits.queryTasks || bytes + size > limits.queryTaskBytes) {
-      throw new HostError("QUERY_LIMIT", `${entries.size} query tasks are remembered, as many as the host holds; delete some, or let them expire sooner.`);
+      throw new HostError(
+        "QUERY_LIMIT",
+        `${entries.size} query tasks are remembered, as many as the host holds; delete some, or let them expire sooner.`,
+      );
     }
-    const entry: Entry = { task, listed, bytes: size, holds: client ? take(client, size) : [], controller: new AbortController() };
+    const entry: Entry = {
+      task,
+      listed,
+      bytes: size,
+      holds: client ? take(client, size) : [],
+      controller: new AbortController(),
+    };
     entries.set(task.link, entry);
     bytes += size;
     return entry;
@@ -166,7 +200,11 @@ export function createQueryTasks({ storeOf, nowMicros, newId, onInternalError }:
   }
 
   /** Finds out what has to be known before the first document is read. */
-  async function answer(task: QueryTask, signal: AbortSignal, turn?: Turn): Promise<Pick<QueryTask, "query" | "count" | "durationMicros">> {
+  async function answer(
+    task: QueryTask,
+    signal: AbortSignal,
+    turn?: Turn,
+  ): Promise<Pick<QueryTask, "query" | "count" | "durationMicros">> {
     const begun = process.hrtime.bigint();
     const query = await pinQuery(indexOf(task.indexLink), task.specification);
     const count = await counted(task.specification, query, signal, turn);
@@ -213,7 +251,8 @@ export function createQueryTasks({ storeOf, nowMicros, newId, onInternalError }:
     start(request) {
       dropExpired();
       const link = request.id === undefined ? undefined : linkOf(request.factory, request.id);
-      if (link !== undefined && entries.has(link)) throw new HostError("DOCUMENT_EXISTS", `Service already started: ${link} stage: CREATED`);
+      if (link !== undefined && entries.has(link))
+        throw new HostError("DOCUMENT_EXISTS", `Service already started: ${link} stage: CREATED`);
       const entry = keep(made(request), true, request.client);
       const run = execute(entry).finally(() => running.delete(run));
       running.add(run);
@@ -227,12 +266,19 @@ export function createQueryTasks({ storeOf, nowMicros, newId, onInternalError }:
     paged: (link) => entryOf(link).task,
     list(factory) {
       dropExpired();
-      return [...entries.values()].filter(({ listed, task }) => listed && task.link.startsWith(`${factory}/`)).map((entry) => checked(entry.task));
+      return [...entries.values()]
+        .filter(({ listed, task }) => listed && task.link.startsWith(`${factory}/`))
+        .map((entry) => checked(entry.task));
     },
     cancel(link, failure = new HostError("OPERATION_CANCELLED", "The query was cancelled.")) {
       const { task, controller } = entryOf(link);
-      if (task.stage === "FINISHED") throw new HostError("REQUEST_INVALID", "The query is finished: its results stay until it expires. DELETE the task to be rid of them.");
-      if (task.stage === "CANCELLED" || task.stage === "FAILED") throw new HostError("REQUEST_INVALID", "new stage must be greater than current");
+      if (task.stage === "FINISHED")
+        throw new HostError(
+          "REQUEST_INVALID",
+          "The query is finished: its results stay until it expires. DELETE the task to be rid of them.",
+        );
+      if (task.stage === "CANCELLED" || task.stage === "FAILED")
+        throw new HostError("REQUEST_INVALID", "new stage must be greater than current");
       become(task, "CANCELLED", { failure });
       controller.abort(failure);
       return task;
@@ -254,7 +300,12 @@ export function isPaged({ resultLimit, options }: QuerySpecification): boolean {
   return resultLimit !== undefined && !options.has("TOP_RESULTS") && !options.has("COUNT");
 }
 
-async function counted(spec: QuerySpecification, query: PinnedQuery, signal: AbortSignal, turn?: Turn): Promise<number | undefined> {
+async function counted(
+  spec: QuerySpecification,
+  query: PinnedQuery,
+  signal: AbortSignal,
+  turn?: Turn,
+): Promise<number | undefined> {
   if (spec.options.has("COUNT")) return query.count(signal, turn);
   if (!isPaged(spec)) return undefined;
   return (await query.page({ limit: 1, expand: false }, signal, turn)).documents.length;
@@ -270,7 +321,10 @@ function isOver(task: QueryTask): boolean {
 
 function tooMany(shortage: Shortage): HostError {
   const whose = shortage === "client" ? "of this token" : "of all tokens but an admin's";
-  return new HostError("QUERY_LIMIT", `The query tasks ${whose} that are remembered are as many as the host holds; delete some, or let them expire sooner.`);
+  return new HostError(
+    "QUERY_LIMIT",
+    `The query tasks ${whose} that are remembered are as many as the host holds; delete some, or let them expire sooner.`,
+  );
 }
 
 function linkOf(factory: QueryTaskFactory, id: string): string {

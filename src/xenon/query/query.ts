@@ -23,11 +23,21 @@ export interface PinnedQuery {
    * At most `limit` documents from the cursor on, and fewer where they are large. INDEX_SWITCHED after a restore,
    * TARGET_TIME_OUT_OF_RANGE where versions of its position were pruned since.
    */
-  page(from: { cursor?: string; limit: number; expand: boolean }, signal?: AbortSignal, turn?: Turn): Promise<QueryPage>;
+  page(
+    from: { cursor?: string; limit: number; expand: boolean },
+    signal?: AbortSignal,
+    turn?: Turn,
+  ): Promise<QueryPage>;
 }
 
 /** What the index is asked. Throws REQUEST_INVALID for what no filter can say. */
-export function conditionOf({ options, query }: QuerySpecification): Pick<PageQuery, "linkPrefix" | "filter" | "includeDeleted" | "allVersions"> {
+export function conditionOf({
+  options,
+  query,
+}: QuerySpecification): Pick<
+  PageQuery,
+  "linkPrefix" | "filter" | "includeDeleted" | "allVersions"
+> {
   return {
     linkPrefix: "",
     filter: queryFilter(query),
@@ -37,23 +47,32 @@ export function conditionOf({ options, query }: QuerySpecification): Pick<PageQu
 }
 
 /** Fixes a query to the present position of its index, or to the moment that it asks for. */
-export async function pinQuery(index: QueriedIndex, spec: QuerySpecification): Promise<PinnedQuery> {
+export async function pinQuery(
+  index: QueriedIndex,
+  spec: QuerySpecification,
+): Promise<PinnedQuery> {
   const condition = conditionOf(spec);
   const orderBy = sortOrderBy(spec.sort);
   const lineage = index.lineage();
   const { positionMicros } = await index.state();
   const snapshot = spec.timeSnapshotBoundaryMicros;
-  const atMicros = snapshot === undefined ? positionMicros : Math.min(Number(snapshot), positionMicros);
+  const atMicros =
+    snapshot === undefined ? positionMicros : Math.min(Number(snapshot), positionMicros);
   // Asked in the same turn as what it guards: the call that follows goes to the index of this lineage.
   const sameIndex = () => {
     if (index.lineage() === lineage) return;
-    throw new HostError("INDEX_SWITCHED", "The index was restored since this query began; run it again.");
+    throw new HostError(
+      "INDEX_SWITCHED",
+      "The index was restored since this query began; run it again.",
+    );
   };
-  const guarded = (turn: Turn): Turn => (slice) =>
-    turn(async () => {
-      sameIndex();
-      return slice();
-    });
+  const guarded =
+    (turn: Turn): Turn =>
+    (slice) =>
+      turn(async () => {
+        sameIndex();
+        return slice();
+      });
   sameIndex();
   return {
     check: sameIndex,
@@ -66,7 +85,11 @@ export async function pinQuery(index: QueriedIndex, spec: QuerySpecification): P
       const from = { limit, expand, ...(cursor !== undefined && { cursor }) };
       // Each page of a sorted query is sorted anew, so there are few.
       const pageBytes = orderBy.length > 0 ? limits.pageBytes : limits.streamedPageBytes;
-      return index.page({ ...condition, atMicros, orderBy, pageBytes, ...from }, signal, turn && guarded(turn));
+      return index.page(
+        { ...condition, atMicros, orderBy, pageBytes, ...from },
+        signal,
+        turn && guarded(turn),
+      );
     },
   };
 }

@@ -2,27 +2,40 @@ import { scanItems, type Members } from "../../document/members.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { booleanOf, memberText, objectOf, stringOf, wordOf, wrongType } from "./json-fields.js";
-import { matchTypes, occurances, rangeTypes, type NumericRange, type Query, type Term } from "./specification.js";
+import {
+  matchTypes,
+  occurances,
+  rangeTypes,
+  type NumericRange,
+  type Query,
+  type Term,
+} from "./specification.js";
 
 /** Reads `querySpec.query`. Throws REQUEST_INVALID in Xenon's words where it has some, JSON_INVALID for a wrong type. */
 export function readQuery(raw: string, path: string): Query {
   let terms = 0;
 
   function clause(text: string, at: string, depth: number): Query {
-    if (depth > limits.queryDepth) throw invalid(`${at} is nested deeper than ${limits.queryDepth} levels.`);
+    if (depth > limits.queryDepth)
+      throw invalid(`${at} is nested deeper than ${limits.queryDepth} levels.`);
     const members = objectOf(text, at);
     const occurance = wordOf(members, "occurance", at, occurances) ?? "MUST_OCCUR";
     const term = memberText(members, "term");
     const clauses = memberText(members, "booleanClauses");
-    if (term !== undefined && clauses !== undefined) throw invalid("term and booleanClauses are mutually exclusive");
+    if (term !== undefined && clauses !== undefined)
+      throw invalid("term and booleanClauses are mutually exclusive");
     if (clauses !== undefined) {
       if (!clauses.startsWith("[")) throw wrongType(`${at}.booleanClauses`, "an array", clauses);
       const items = scanItems(clauses);
-      return { occurance, clauses: items.map((item, i) => clause(item, `${at}.booleanClauses[${i}]`, depth + 1)) };
+      return {
+        occurance,
+        clauses: items.map((item, i) => clause(item, `${at}.booleanClauses[${i}]`, depth + 1)),
+      };
     }
     if (term === undefined) throw invalid("One of term, booleanClauses must be provided");
     terms += 1;
-    if (terms > limits.filterTerms) throw invalid(`${path} has more than ${limits.filterTerms} terms.`);
+    if (terms > limits.filterTerms)
+      throw invalid(`${path} has more than ${limits.filterTerms} terms.`);
     return { occurance, term: readTerm(objectOf(term, `${at}.term`), `${at}.term`) };
   }
 
@@ -34,17 +47,26 @@ function readTerm(members: Members, at: string): Term {
   const matchValue = stringOf(members, "matchValue", at);
   const matchType = wordOf(members, "matchType", at, matchTypes);
   const range = memberText(members, "range");
-  if (range === undefined && matchValue === undefined) throw invalid("One of term.matchValue, term.range is required");
-  if (range !== undefined && matchValue !== undefined) throw invalid("term.matchValue and term.range are exclusive of each other");
-  if (propertyName === undefined || propertyName === "") throw invalid("term.propertyName is required");
+  if (range === undefined && matchValue === undefined)
+    throw invalid("One of term.matchValue, term.range is required");
+  if (range !== undefined && matchValue !== undefined)
+    throw invalid("term.matchValue and term.range are exclusive of each other");
+  if (propertyName === undefined || propertyName === "")
+    throw invalid("term.propertyName is required");
   checkName(propertyName);
-  if (range !== undefined) return { propertyName, matchType, range: readRange(objectOf(range, `${at}.range`), `${at}.range`) };
+  if (range !== undefined)
+    return {
+      propertyName,
+      matchType,
+      range: readRange(objectOf(range, `${at}.range`), `${at}.range`),
+    };
   return { propertyName, matchType, matchValue: matchValue ?? "" };
 }
 
 /** Throws REQUEST_INVALID for a name that is longer than any that is asked for. */
 export function checkName(propertyName: string): void {
-  if (Buffer.byteLength(propertyName) > limits.propertyNameBytes) throw invalid(`term.propertyName is longer than ${limits.propertyNameBytes} bytes.`);
+  if (Buffer.byteLength(propertyName) > limits.propertyNameBytes)
+    throw invalid(`term.propertyName is longer than ${limits.propertyNameBytes} bytes.`);
 }
 
 function readRange(members: Members, at: string): NumericRange {
@@ -64,7 +86,8 @@ function readRange(members: Members, at: string): NumericRange {
 
 function numberOf(members: Members, name: string, at: string): string | undefined {
   const raw = memberText(members, name);
-  if (raw !== undefined && !/^-?\d{1,400}(?:\.\d{1,400})?(?:[eE][+-]?\d{1,3})?$/.test(raw)) throw wrongType(`${at}.${name}`, "a number", raw);
+  if (raw !== undefined && !/^-?\d{1,400}(?:\.\d{1,400})?(?:[eE][+-]?\d{1,3})?$/.test(raw))
+    throw wrongType(`${at}.${name}`, "a number", raw);
   return raw;
 }
 

@@ -3,7 +3,8 @@ import { specificationText } from "./write-specification.js";
 
 const term = { propertyName: "name", matchValue: "x" };
 const spec = (more: object = {}) => readSpecification(JSON.stringify({ query: { term }, ...more }));
-const range = (members: object) => () => spec({ query: { term: { propertyName: "n", range: { type: "LONG", min: 1, ...members } } } });
+const range = (members: object) => () =>
+  spec({ query: { term: { propertyName: "n", range: { type: "LONG", min: 1, ...members } } } });
 
 describe("a query specification", () => {
   test("is answered in Xenon's order with its defaults", () => {
@@ -11,7 +12,12 @@ describe("a query specification", () => {
       options: ["SORT", "EXPAND_CONTENT", "SORT"],
       sortTerm: { propertyType: "STRING", propertyName: "name" },
       additionalSortTerms: [{ propertyName: "n", propertyType: "LONG", sortOrder: "DESC" }],
-      query: { booleanClauses: [{ term: { ...term, matchType: "PREFIX" }, occurance: "SHOULD_OCCUR" }, { term: { ...term, matchType: null } }] },
+      query: {
+        booleanClauses: [
+          { term: { ...term, matchType: "PREFIX" }, occurance: "SHOULD_OCCUR" },
+          { term: { ...term, matchType: null } },
+        ],
+      },
       somethingElse: 1,
     };
     expect(specificationText(readSpecification(JSON.stringify(given)), true)).toBe(
@@ -22,11 +28,14 @@ describe("a query specification", () => {
         '"additionalSortTerms":[{"propertyName":"n","propertyType":"LONG","sortOrder":"DESC"}],"sortOrder":"ASC",' +
         '"resultLimit":2147483647,"options":["EXPAND_CONTENT","SORT"]}',
     );
-    expect(specificationText(spec(), false)).toBe('{"query":{"occurance":"MUST_OCCUR","term":{"propertyName":"name","matchValue":"x"}},"options":[]}');
+    expect(specificationText(spec(), false)).toBe(
+      '{"query":{"occurance":"MUST_OCCUR","term":{"propertyName":"name","matchValue":"x"}},"options":[]}',
+    );
   });
 
   test("keeps the bounds of a range as they were written", () => {
-    const text = '{"query":{"term":{"propertyName":"n","range":{"type":"LONG","min":9007199254740993,"max":9223372036854775807,"isMinInclusive":true}}}}';
+    const text =
+      '{"query":{"term":{"propertyName":"n","range":{"type":"LONG","min":9007199254740993,"max":9223372036854775807,"isMinInclusive":true}}}}';
     expect(specificationText(readSpecification(text), true)).toContain(
       '"range":{"type":"LONG","min":9007199254740993,"max":9223372036854775807,"isMinInclusive":true,"isMaxInclusive":false,"precisionStep":16}',
     );
@@ -35,42 +44,129 @@ describe("a query specification", () => {
   test.each([
     ["no query", () => spec({ query: null }), /^querySpec.query is required$/],
     ["an empty query", () => spec({ query: {} }), /^One of term, booleanClauses must be provided$/],
-    ["an empty clause", () => spec({ query: { booleanClauses: [{}] } }), /^One of term, booleanClauses/],
-    ["a term and clauses", () => spec({ query: { term, booleanClauses: [] } }), /mutually exclusive/],
-    ["a term without a value", () => spec({ query: { term: { propertyName: "a" } } }), /^One of term.matchValue, term.range is required$/],
-    ["a term without a name", () => spec({ query: { term: { matchValue: "a" } } }), /^term.propertyName is required$/],
-    ["a value and a range", () => spec({ query: { term: { ...term, range: { type: "LONG", min: 1 } } } }), /exclusive of each other/],
-    ["a value that is an object", () => spec({ query: { term: { ...term, matchValue: {} } } }), /matchValue must be a string, found an object/],
-    ["an unknown match type", () => spec({ query: { term: { ...term, matchType: "LIKE" } } }), /matchType must be one of WILDCARD, TERM/],
-    ["an unknown occurance", () => spec({ query: { term, occurance: "MAYBE" } }), /occurance must be one of MUST_OCCUR/],
+    [
+      "an empty clause",
+      () => spec({ query: { booleanClauses: [{}] } }),
+      /^One of term, booleanClauses/,
+    ],
+    [
+      "a term and clauses",
+      () => spec({ query: { term, booleanClauses: [] } }),
+      /mutually exclusive/,
+    ],
+    [
+      "a term without a value",
+      () => spec({ query: { term: { propertyName: "a" } } }),
+      /^One of term.matchValue, term.range is required$/,
+    ],
+    [
+      "a term without a name",
+      () => spec({ query: { term: { matchValue: "a" } } }),
+      /^term.propertyName is required$/,
+    ],
+    [
+      "a value and a range",
+      () => spec({ query: { term: { ...term, range: { type: "LONG", min: 1 } } } }),
+      /exclusive of each other/,
+    ],
+    [
+      "a value that is an object",
+      () => spec({ query: { term: { ...term, matchValue: {} } } }),
+      /matchValue must be a string, found an object/,
+    ],
+    [
+      "an unknown match type",
+      () => spec({ query: { term: { ...term, matchType: "LIKE" } } }),
+      /matchType must be one of WILDCARD, TERM/,
+    ],
+    [
+      "an unknown occurance",
+      () => spec({ query: { term, occurance: "MAYBE" } }),
+      /occurance must be one of MUST_OCCUR/,
+    ],
     ["a range without a type", range({ type: undefined }), /^type must be specified$/],
     ["a range without bounds", range({ min: null }), /^max and min can not both be null$/],
     ["a bound in quotes", range({ min: "1" }), /range.min must be a number, found "1"/],
-    ["a range of strings", range({ type: "STRING" }), /range.type must be one of LONG, DOUBLE, DATE/],
-    ["an unknown option", () => spec({ options: ["COUNT", "FOO"] }), /^There is no query option "FOO"; it takes COUNT/],
+    [
+      "a range of strings",
+      range({ type: "STRING" }),
+      /range.type must be one of LONG, DOUBLE, DATE/,
+    ],
+    [
+      "an unknown option",
+      () => spec({ options: ["COUNT", "FOO"] }),
+      /^There is no query option "FOO"; it takes COUNT/,
+    ],
     ["an option in small letters", () => spec({ options: ["count"] }), /no query option "count"/],
-    ["an option of Xenon that is not done here", () => spec({ options: ["GROUP_BY"] }), /^The query option GROUP_BY is not supported/],
-    ["options that are no list", () => spec({ options: "COUNT" }), /options must be an array, found "COUNT"/],
-    ["content and a count", () => spec({ options: ["COUNT", "EXPAND_CONTENT"] }), /^EXPAND_CONTENT is not compatible with COUNT$/],
+    [
+      "an option of Xenon that is not done here",
+      () => spec({ options: ["GROUP_BY"] }),
+      /^The query option GROUP_BY is not supported/,
+    ],
+    [
+      "options that are no list",
+      () => spec({ options: "COUNT" }),
+      /options must be an array, found "COUNT"/,
+    ],
+    [
+      "content and a count",
+      () => spec({ options: ["COUNT", "EXPAND_CONTENT"] }),
+      /^EXPAND_CONTENT is not compatible with COUNT$/,
+    ],
     ["a sort by nothing", () => spec({ options: ["SORT"] }), /^querySpec.sortTerm is required/],
-    ["a sort without a type", () => spec({ sortTerm: { propertyName: "a" } }), /^term.propertyType is required$/],
+    [
+      "a sort without a type",
+      () => spec({ sortTerm: { propertyName: "a" } }),
+      /^term.propertyType is required$/,
+    ],
     ["a snapshot of no time", () => spec({ options: ["TIME_SNAPSHOT"] }), /^TIME_SNAPSHOT needs/],
-    ["a time without its option", () => spec({ timeSnapshotBoundaryMicros: 5 }), /needs the option TIME_SNAPSHOT/],
-    ["a time before all times", () => spec({ options: ["TIME_SNAPSHOT"], timeSnapshotBoundaryMicros: -5 }), /must not be negative/],
-    ["a time that is no number", () => spec({ options: ["TIME_SNAPSHOT"], timeSnapshotBoundaryMicros: "x" }), /must be a whole number, found "x"/],
-    ["a limit of nothing", () => spec({ resultLimit: 0 }), /resultLimit must be a whole number from 1 to 2147483647/],
+    [
+      "a time without its option",
+      () => spec({ timeSnapshotBoundaryMicros: 5 }),
+      /needs the option TIME_SNAPSHOT/,
+    ],
+    [
+      "a time before all times",
+      () => spec({ options: ["TIME_SNAPSHOT"], timeSnapshotBoundaryMicros: -5 }),
+      /must not be negative/,
+    ],
+    [
+      "a time that is no number",
+      () => spec({ options: ["TIME_SNAPSHOT"], timeSnapshotBoundaryMicros: "x" }),
+      /must be a whole number, found "x"/,
+    ],
+    [
+      "a limit of nothing",
+      () => spec({ resultLimit: 0 }),
+      /resultLimit must be a whole number from 1 to 2147483647/,
+    ],
     ["a limit beyond 32 bits", () => spec({ resultLimit: 2147483648 }), /resultLimit must be/],
     ["an offset", () => spec({ offset: 2 }), /offset is not supported/],
-    ["more terms than the host takes", () => spec({ query: { booleanClauses: Array(101).fill({ term }) } }), /more than 100 terms/],
-    ["deeper nesting than the host takes", () => spec({ query: nested(52) }), /nested deeper than 50 levels/],
+    [
+      "more terms than the host takes",
+      () => spec({ query: { booleanClauses: Array(101).fill({ term }) } }),
+      /more than 100 terms/,
+    ],
+    [
+      "deeper nesting than the host takes",
+      () => spec({ query: nested(52) }),
+      /nested deeper than 50 levels/,
+    ],
   ])("is refused with %s", (_what, read, message) => {
     expect(read).toThrow(message);
-    expect(read).toThrow(expect.objectContaining({ reason: expect.stringMatching(/^(REQUEST|JSON)_INVALID$/) as string }));
+    expect(read).toThrow(
+      expect.objectContaining({
+        reason: expect.stringMatching(/^(REQUEST|JSON)_INVALID$/) as string,
+      }),
+    );
   });
 
   test("takes 2147483647 for no limit, digits in quotes for a number, and a null for nothing", () => {
     expect(spec({ resultLimit: 2147483647 })).not.toHaveProperty("resultLimit");
-    expect(spec({ resultLimit: "2", sortTerm: null, options: null })).toMatchObject({ resultLimit: 2, sort: [] });
+    expect(spec({ resultLimit: "2", sortTerm: null, options: null })).toMatchObject({
+      resultLimit: 2,
+      sort: [],
+    });
   });
 });
 

@@ -2,7 +2,15 @@ import { scanItems, type Members } from "../../document/members.js";
 import { HostError } from "../../errors.js";
 import { integerOf, memberText, objectOf, stringOf, wordOf, wrongType } from "./json-fields.js";
 import { checkName, readQuery } from "./read-query.js";
-import { noLimit, sortOrders, sortTypes, supportedOptions, type QueryOption, type QuerySpecification, type SortTerm } from "./specification.js";
+import {
+  noLimit,
+  sortOrders,
+  sortTypes,
+  supportedOptions,
+  type QueryOption,
+  type QuerySpecification,
+  type SortTerm,
+} from "./specification.js";
 
 /** Reads `querySpec`. Throws REQUEST_INVALID for what is missing, unknown or not done here, JSON_INVALID for a wrong type. */
 export function readSpecification(raw: string): QuerySpecification {
@@ -14,12 +22,14 @@ export function readSpecification(raw: string): QuerySpecification {
   const sort = readSort(members, options.has("SORT"));
   const snapshot = readSnapshot(members, options.has("TIME_SNAPSHOT"));
   const resultLimit = readResultLimit(members);
-  if (options.has("EXPAND_CONTENT") && options.has("COUNT")) throw invalid("EXPAND_CONTENT is not compatible with COUNT");
+  if (options.has("EXPAND_CONTENT") && options.has("COUNT"))
+    throw invalid("EXPAND_CONTENT is not compatible with COUNT");
   if (options.has("TOP_RESULTS") && resultLimit === undefined && sort.length > 0) {
     throw invalid("resultLimit should be a positive integer less than MAX_VALUE");
   }
   for (const name of ["offset", "expectedResultCount"]) {
-    if ((integerOf(members, name, path) ?? 0n) !== 0n) throw invalid(`querySpec.${name} is not supported here; use resultLimit and nextPageLink.`);
+    if ((integerOf(members, name, path) ?? 0n) !== 0n)
+      throw invalid(`querySpec.${name} is not supported here; use resultLimit and nextPageLink.`);
   }
   return {
     query,
@@ -32,8 +42,15 @@ export function readSpecification(raw: string): QuerySpecification {
 
 /** Xenon's other options. They would change what is found or how it is told, so none is passed over. */
 const unsupportedOptions = [
-  "CONTINUOUS", "CONTINUOUS_STOP_MATCH", "EXPAND_SELECTED_FIELDS", "EXPAND_BINARY_CONTENT",
-  "EXPAND_BUILTIN_CONTENT_ONLY", "EXPAND_LINKS", "TASK", "SELECT_LINKS", "GROUP_BY",
+  "CONTINUOUS",
+  "CONTINUOUS_STOP_MATCH",
+  "EXPAND_SELECTED_FIELDS",
+  "EXPAND_BINARY_CONTENT",
+  "EXPAND_BUILTIN_CONTENT_ONLY",
+  "EXPAND_LINKS",
+  "TASK",
+  "SELECT_LINKS",
+  "GROUP_BY",
 ];
 
 function readOptions(members: Members): ReadonlySet<QueryOption> {
@@ -78,18 +95,29 @@ function readSortTerm(raw: string, path: string): SortTerm {
   const propertyType = wordOf(members, "propertyType", path, sortTypes);
   const propertyName = stringOf(members, "propertyName", path);
   if (propertyType === undefined) throw invalid("term.propertyType is required");
-  if (propertyName === undefined || propertyName === "") throw invalid("term.propertyName is required");
+  if (propertyName === undefined || propertyName === "")
+    throw invalid("term.propertyName is required");
   checkName(propertyName);
-  return { propertyName, propertyType, sortOrder: wordOf(members, "sortOrder", path, sortOrders) ?? "ASC" };
+  return {
+    propertyName,
+    propertyType,
+    sortOrder: wordOf(members, "sortOrder", path, sortOrders) ?? "ASC",
+  };
 }
 
 function readSnapshot(members: Members, wanted: boolean): string | undefined {
   const micros = integerOf(members, "timeSnapshotBoundaryMicros", "querySpec");
   if (micros === undefined) {
-    if (wanted) throw invalid("TIME_SNAPSHOT needs querySpec.timeSnapshotBoundaryMicros, the moment that is asked for.");
+    if (wanted)
+      throw invalid(
+        "TIME_SNAPSHOT needs querySpec.timeSnapshotBoundaryMicros, the moment that is asked for.",
+      );
     return undefined;
   }
-  if (!wanted) throw invalid("querySpec.timeSnapshotBoundaryMicros needs the option TIME_SNAPSHOT; give both or neither.");
+  if (!wanted)
+    throw invalid(
+      "querySpec.timeSnapshotBoundaryMicros needs the option TIME_SNAPSHOT; give both or neither.",
+    );
   if (micros < 0n) throw invalid("querySpec.timeSnapshotBoundaryMicros must not be negative.");
   return micros.toString();
 }
@@ -97,7 +125,8 @@ function readSnapshot(members: Members, wanted: boolean): string | undefined {
 function readResultLimit(members: Members): number | undefined {
   const limit = integerOf(members, "resultLimit", "querySpec");
   if (limit === undefined || limit === BigInt(noLimit)) return undefined;
-  if (limit < 1n || limit > BigInt(noLimit)) throw invalid(`querySpec.resultLimit must be a whole number from 1 to ${noLimit}.`);
+  if (limit < 1n || limit > BigInt(noLimit))
+    throw invalid(`querySpec.resultLimit must be a whole number from 1 to ${noLimit}.`);
   return Number(limit);
 }
 

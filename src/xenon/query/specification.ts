@@ -16,7 +16,10 @@ export const sortTypes = ["STRING", "LONG", "DOUBLE", "DATE", "BOOLEAN", "ENUM",
 /** A clause: a term or clauses, and how it counts among its siblings. */
 export type Query = { occurance: Occurance } & ({ term: Term } | { clauses: Query[] });
 
-export type Term = { propertyName: string } & ({ matchValue: string; matchType: MatchType | undefined } | { range: NumericRange; matchType: MatchType | undefined });
+export type Term = { propertyName: string } & (
+  | { matchValue: string; matchType: MatchType | undefined }
+  | { range: NumericRange; matchType: MatchType | undefined }
+);
 
 export interface NumericRange {
   type: (typeof rangeTypes)[number];

@@ -17,12 +17,17 @@ const nothing: Filter = { op: "or", terms: [] };
 
 function clausesFilter(clauses: Query[]): Filter {
   const of = (occurance: Query["occurance"]) =>
-    clauses.filter((one) => one.occurance === occurance).map((one) => ("term" in one ? termFilter(one.term) : clausesFilter(one.clauses)));
+    clauses
+      .filter((one) => one.occurance === occurance)
+      .map((one) => ("term" in one ? termFilter(one.term) : clausesFilter(one.clauses)));
   const must = of("MUST_OCCUR");
   const should = of("SHOULD_OCCUR");
   if (must.length === 0 && should.length === 0) return nothing;
   const wanted: Filter[] = must.length > 0 ? must : [joined("or", should)];
-  return joined("and", [...wanted, ...of("MUST_NOT_OCCUR").map((term): Filter => ({ op: "not", term }))]);
+  return joined("and", [
+    ...wanted,
+    ...of("MUST_NOT_OCCUR").map((term): Filter => ({ op: "not", term })),
+  ]);
 }
 
 function termFilter(term: Term): Filter {
@@ -32,7 +37,11 @@ function termFilter(term: Term): Filter {
     case "WILDCARD":
       return onField(propertyName, (field) => ({ op: "like", field, pattern: term.matchValue }));
     case "PREFIX":
-      return onField(propertyName, (field) => ({ op: "like", field, pattern: `${term.matchValue.replace(/[\\*?]/g, "\\$&")}*` }));
+      return onField(propertyName, (field) => ({
+        op: "like",
+        field,
+        pattern: `${term.matchValue.replace(/[\\*?]/g, "\\$&")}*`,
+      }));
     case "PHRASE":
       return phraseFilter(propertyName, term.matchValue);
     default:
@@ -45,7 +54,10 @@ function phraseFilter(propertyName: string, matchValue: string): Filter {
   const words = matchValue.split(/\W/);
   while (words.length > 1 && words.at(-1) === "") words.pop();
   if (words.length > 1) {
-    throw new HostError("REQUEST_INVALID", `A PHRASE of several words cannot be matched: ${propertyName} is kept as it is, not as words. Use TERM, PREFIX or WILDCARD.`);
+    throw new HostError(
+      "REQUEST_INVALID",
+      `A PHRASE of several words cannot be matched: ${propertyName} is kept as it is, not as words. Use TERM, PREFIX or WILDCARD.`,
+    );
   }
   return onField(propertyName, (field) => ({ op: "eq", field, value: words[0] ?? "" }));
 }
@@ -53,7 +65,8 @@ function phraseFilter(propertyName: string, matchValue: string): Filter {
 /** A match value is a text whatever the field is: it stands for the number or the boolean that is written so, too. */
 function equalsText(field: string, text: string): Filter {
   const equal = (value: FilterValue): Filter => ({ op: "eq", field, value });
-  if (text === "true" || text === "false") return joined("or", [equal(text), equal(text === "true")]);
+  if (text === "true" || text === "false")
+    return joined("or", [equal(text), equal(text === "true")]);
   if (!/^-?(?:0|[1-9]\d{0,400})(?:\.\d{1,400})?$/.test(text)) return equal(text);
   return joined("or", [equal(text), equal(numberOf(text))]);
 }
@@ -61,14 +74,19 @@ function equalsText(field: string, text: string): Filter {
 function rangeFilter(propertyName: string, range: NumericRange): Filter {
   const { min, max, isMinInclusive, isMaxInclusive } = range;
   if (itemsOf(propertyName) !== undefined) {
-    throw new HostError("REQUEST_INVALID", `A range on ${propertyName}, the items of an array, is not supported.`);
+    throw new HostError(
+      "REQUEST_INVALID",
+      `A range on ${propertyName}, the items of an array, is not supported.`,
+    );
   }
   if (min !== undefined && max !== undefined && numberOf(min) > numberOf(max)) {
     throw new HostError("REQUEST_INVALID", "max must be greater than min");
   }
   const terms: Filter[] = [];
-  if (min !== undefined) terms.push({ op: isMinInclusive ? "ge" : "gt", field: propertyName, value: numberOf(min) });
-  if (max !== undefined) terms.push({ op: isMaxInclusive ? "le" : "lt", field: propertyName, value: numberOf(max) });
+  if (min !== undefined)
+    terms.push({ op: isMinInclusive ? "ge" : "gt", field: propertyName, value: numberOf(min) });
+  if (max !== undefined)
+    terms.push({ op: isMaxInclusive ? "le" : "lt", field: propertyName, value: numberOf(max) });
   return joined("and", terms);
 }
 
@@ -79,7 +97,9 @@ function numberOf(text: string): number | bigint {
 /** `tags.item` are the items of the array `tags`; a field that is really called item is meant as well. */
 function onField(propertyName: string, filter: (field: string) => Filter): Filter {
   const items = itemsOf(propertyName);
-  return items === undefined ? filter(propertyName) : joined("or", [filter(items), filter(propertyName)]);
+  return items === undefined
+    ? filter(propertyName)
+    : joined("or", [filter(items), filter(propertyName)]);
 }
 
 function itemsOf(propertyName: string): string | undefined {

@@ -1,4 +1,10 @@
-import { noLimit, type Query, type QuerySpecification, type SortTerm, type Term } from "./specification.js";
+import {
+  noLimit,
+  type Query,
+  type QuerySpecification,
+  type SortTerm,
+  type Term,
+} from "./specification.js";
 
 /** The specification as Xenon answers it: fields in its order, defaults filled in. One that was not run yet has none of the latter. */
 export function specificationText(spec: QuerySpecification, ran: boolean): string {
@@ -8,7 +14,10 @@ export function specificationText(spec: QuerySpecification, ran: boolean): strin
   return object([
     ["query", queryText(spec.query, ran)],
     ["sortTerm", first && sortTermText(first)],
-    ["additionalSortTerms", more.length === 0 ? undefined : `[${more.map(sortTermText).join(",")}]`],
+    [
+      "additionalSortTerms",
+      more.length === 0 ? undefined : `[${more.map(sortTermText).join(",")}]`,
+    ],
     ["sortOrder", first && JSON.stringify(first.sortOrder)],
     ["resultLimit", limit?.toString()],
     ["options", JSON.stringify([...options])],
@@ -20,7 +29,12 @@ function queryText(query: Query, ran: boolean): string {
   return object([
     ["occurance", `"${query.occurance}"`],
     ["term", "term" in query ? termText(query.term, ran) : undefined],
-    ["booleanClauses", "clauses" in query ? `[${query.clauses.map((one) => queryText(one, ran)).join(",")}]` : undefined],
+    [
+      "booleanClauses",
+      "clauses" in query
+        ? `[${query.clauses.map((one) => queryText(one, ran)).join(",")}]`
+        : undefined,
+    ],
   ]);
 }
 
@@ -34,7 +48,13 @@ function termText(term: Term, ran: boolean): string {
   ]);
 }
 
-function rangeText({ type, min, max, isMinInclusive, isMaxInclusive }: Extract<Term, { range: unknown }>["range"]): string {
+function rangeText({
+  type,
+  min,
+  max,
+  isMinInclusive,
+  isMaxInclusive,
+}: Extract<Term, { range: unknown }>["range"]): string {
   return object([
     ["type", `"${type}"`],
     ["min", min],
@@ -54,5 +74,8 @@ function sortTermText({ propertyName, propertyType, sortOrder }: SortTerm): stri
 }
 
 function object(members: [name: string, value: string | undefined][]): string {
-  return `{${members.filter(([, value]) => value !== undefined).map(([name, value]) => `"${name}":${value}`).join(",")}}`;
+  return `{${members
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `"${name}":${value}`)
+    .join(",")}}`;
 }

@@ -1,6 +1,11 @@
 import { createRegistry } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
-import { createConnectTransport, createGrpcTransport, createGrpcWebTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+  Http2SessionManager,
+} from "@connectrpc/connect-node";
 import type { BoundService } from "../../../src/api/call/bound-service.js";
 import type { CallChecks } from "../../../src/api/policy/interceptors.js";
 import { long } from "../../support/long.js";
@@ -34,38 +39,63 @@ export interface Served extends CallChecks {
 
 const everything = { uploads: true, deadlines: true, trailers: true, wire: true, large: true };
 const nothingToClose = () => undefined;
-const registryOf = ({ services }: Served) => createRegistry(...services.map(({ service }) => service.file));
+const registryOf = ({ services }: Served) =>
+  createRegistry(...services.map(({ service }) => service.file));
 
 /** Every way into a host's services. */
 export const ways: Readonly<Record<string, Way>> = {
   "in process": {
     can: { ...everything, wire: false },
-    open: ({ services, ...checks }) => ({ transport: directTransport(services, checks), close: nothingToClose }),
+    open: ({ services, ...checks }) => ({
+      transport: directTransport(services, checks),
+      close: nothingToClose,
+    }),
   },
   gRPC: {
     can: everything,
     open(served) {
       const sessionManager = new Http2SessionManager(served.grpcUrl);
-      return { transport: createGrpcTransport({ baseUrl: served.grpcUrl, sessionManager }), close: () => sessionManager.abort() };
+      return {
+        transport: createGrpcTransport({ baseUrl: served.grpcUrl, sessionManager }),
+        close: () => sessionManager.abort(),
+      };
     },
   },
   "Connect JSON": {
     can: { ...everything, large: long },
     open: (served) => ({
-      transport: createConnectTransport({ baseUrl: served.httpUrl, httpVersion: "1.1", useBinaryFormat: false, jsonOptions: { registry: registryOf(served) } }),
+      transport: createConnectTransport({
+        baseUrl: served.httpUrl,
+        httpVersion: "1.1",
+        useBinaryFormat: false,
+        jsonOptions: { registry: registryOf(served) },
+      }),
       close: nothingToClose,
     }),
   },
   Connect: {
     can: everything,
-    open: ({ httpUrl }) => ({ transport: createConnectTransport({ baseUrl: httpUrl, httpVersion: "1.1", useBinaryFormat: true }), close: nothingToClose }),
+    open: ({ httpUrl }) => ({
+      transport: createConnectTransport({
+        baseUrl: httpUrl,
+        httpVersion: "1.1",
+        useBinaryFormat: true,
+      }),
+      close: nothingToClose,
+    }),
   },
   "gRPC-Web": {
     can: everything,
-    open: ({ httpUrl }) => ({ transport: createGrpcWebTransport({ baseUrl: httpUrl, httpVersion: "1.1" }), close: nothingToClose }),
+    open: ({ httpUrl }) => ({
+      transport: createGrpcWebTransport({ baseUrl: httpUrl, httpVersion: "1.1" }),
+      close: nothingToClose,
+    }),
   },
   REST: {
     can: { uploads: false, deadlines: false, trailers: false, wire: true, large: true },
-    open: (served) => ({ transport: restTransport(served.httpUrl, registryOf(served)), close: nothingToClose }),
+    open: (served) => ({
+      transport: restTransport(served.httpUrl, registryOf(served)),
+      close: nothingToClose,
+    }),
   },
 };

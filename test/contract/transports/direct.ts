@@ -1,5 +1,21 @@
-import { create, type DescMessage, type DescMethod, type DescMethodStreaming, type DescMethodUnary, type Message, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
-import { Code, ConnectError, createHandlerContext, type StreamResponse, type Transport, type UnaryResponse } from "@connectrpc/connect";
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  type DescMethodStreaming,
+  type DescMethodUnary,
+  type Message,
+  type MessageInitShape,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+import {
+  Code,
+  ConnectError,
+  createHandlerContext,
+  type StreamResponse,
+  type Transport,
+  type UnaryResponse,
+} from "@connectrpc/connect";
 import type { BoundService } from "../../../src/api/call/bound-service.js";
 import { checkInterceptors, type CallChecks } from "../../../src/api/policy/interceptors.js";
 import { invoke, map, one, onlyMessage } from "../../../src/api/call/invoke.js";
@@ -14,9 +30,17 @@ export function directTransport(services: readonly BoundService[], checks: CallC
     throw connectErrorOf(hostErrorOf(thrown));
   };
 
-  async function call(method: DescMethod, signal: AbortSignal | undefined, timeoutMs: number | undefined, header: HeadersGiven | undefined, input: AsyncIterable<Message>) {
-    const spec = services.find(({ service }) => service.typeName === method.parent.typeName)?.methods[method.localName];
-    if (!spec || spec.method.name !== method.name) throw new ConnectError(`There is no method ${method.name}.`, Code.Unimplemented);
+  async function call(
+    method: DescMethod,
+    signal: AbortSignal | undefined,
+    timeoutMs: number | undefined,
+    header: HeadersGiven | undefined,
+    input: AsyncIterable<Message>,
+  ) {
+    const spec = services.find(({ service }) => service.typeName === method.parent.typeName)
+      ?.methods[method.localName];
+    if (!spec || spec.method.name !== method.name)
+      throw new ConnectError(`There is no method ${method.name}.`, Code.Unimplemented);
     const context = createHandlerContext({
       service: method.parent,
       method: spec.method,
@@ -31,7 +55,11 @@ export function directTransport(services: readonly BoundService[], checks: CallC
   }
 
   /** The first one is asked for at once: headers may be set until then. */
-  async function* guarded<T>(first: IteratorResult<T>, items: AsyncIterable<T>, done: () => void): AsyncGenerator<T> {
+  async function* guarded<T>(
+    first: IteratorResult<T>,
+    items: AsyncIterable<T>,
+    done: () => void,
+  ): AsyncGenerator<T> {
     try {
       if (first.done) return;
       yield first.value;
@@ -44,18 +72,58 @@ export function directTransport(services: readonly BoundService[], checks: CallC
   }
 
   return {
-    async unary<I extends DescMessage, O extends DescMessage>(method: DescMethodUnary<I, O>, signal: AbortSignal | undefined, timeoutMs: number | undefined, header: HeadersGiven | undefined, input: MessageInitShape<I>) {
-      const { context, output } = await call(method, signal, timeoutMs, header, one(create(method.input, input)));
+    async unary<I extends DescMessage, O extends DescMessage>(
+      method: DescMethodUnary<I, O>,
+      signal: AbortSignal | undefined,
+      timeoutMs: number | undefined,
+      header: HeadersGiven | undefined,
+      input: MessageInitShape<I>,
+    ) {
+      const { context, output } = await call(
+        method,
+        signal,
+        timeoutMs,
+        header,
+        one(create(method.input, input)),
+      );
       const message = await onlyMessage(output).catch(fail);
       context.abort();
-      return { stream: false, service: method.parent, method, header: context.responseHeader, trailer: context.responseTrailer, message: message as MessageShape<O> } satisfies UnaryResponse<I, O>;
+      return {
+        stream: false,
+        service: method.parent,
+        method,
+        header: context.responseHeader,
+        trailer: context.responseTrailer,
+        message: message as MessageShape<O>,
+      } satisfies UnaryResponse<I, O>;
     },
-    async stream<I extends DescMessage, O extends DescMessage>(method: DescMethodStreaming<I, O>, signal: AbortSignal | undefined, timeoutMs: number | undefined, header: HeadersGiven | undefined, input: AsyncIterable<MessageInitShape<I>>) {
-      const { context, output } = await call(method, signal, timeoutMs, header, map(input, (init) => create(method.input, init)));
+    async stream<I extends DescMessage, O extends DescMessage>(
+      method: DescMethodStreaming<I, O>,
+      signal: AbortSignal | undefined,
+      timeoutMs: number | undefined,
+      header: HeadersGiven | undefined,
+      input: AsyncIterable<MessageInitShape<I>>,
+    ) {
+      const { context, output } = await call(
+        method,
+        signal,
+        timeoutMs,
+        header,
+        map(input, (init) => create(method.input, init)),
+      );
       const items = output[Symbol.asyncIterator]();
       const first = await items.next().catch(fail);
-      const message = guarded(first, { [Symbol.asyncIterator]: () => items }, () => context.abort()) as AsyncIterable<MessageShape<O>>;
-      return { stream: true, service: method.parent, method, header: context.responseHeader, trailer: context.responseTrailer, message } satisfies StreamResponse<I, O>;
+      const message = guarded(first, { [Symbol.asyncIterator]: () => items }, () =>
+        context.abort(),
+      ) as AsyncIterable<MessageShape<O>>;
+      return {
+        stream: true,
+        service: method.parent,
+        method,
+        header: context.responseHeader,
+        trailer: context.responseTrailer,
+        message,
+      } satisfies StreamResponse<I, O>;
     },
   };
 }

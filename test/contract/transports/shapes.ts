@@ -18,7 +18,8 @@ export const beyondDoubles = 9_007_199_254_740_993n;
 /** Methods of each shape, which tell what they saw. Names of operations say what WatchOperation is to do. */
 export async function serveShapes() {
   const seen = { produced: 0, consumed: 0, ended: 0, aborted: 0, internal: [] as unknown[] };
-  const watch = ({ signal }: HandlerContext) => signal.addEventListener("abort", () => seen.aborted++);
+  const watch = ({ signal }: HandlerContext) =>
+    signal.addEventListener("abort", () => seen.aborted++);
   const services = [
     bindService(ManagementService, {
       async *watchOperation({ name }, context) {
@@ -26,10 +27,14 @@ export async function serveShapes() {
         context.responseHeader.set("x-served", context.requestHeader.get("x-who") ?? "nobody");
         context.responseTrailer.set("x-trailer", "there");
         try {
-          if (name.endsWith("refused")) throw new HostError("OPERATION_NOT_FOUND", "There is none.", { metadata: { name } });
+          if (name.endsWith("refused"))
+            throw new HostError("OPERATION_NOT_FOUND", "There is none.", { metadata: { name } });
           if (name.endsWith("empty")) return;
           for (let i = 0; ; i++) {
-            if (name.endsWith("broken") && i === 2) throw new HostError("BACKUP_DAMAGED", "It is damaged.", { metadata: { at: String(i) } });
+            if (name.endsWith("broken") && i === 2)
+              throw new HostError("BACKUP_DAMAGED", "It is damaged.", {
+                metadata: { at: String(i) },
+              });
             if (name.endsWith("secret") && i === 1) throw new Error("the password is hunter2");
             if (name.endsWith("three") && i === 3) return;
             yield { name: `operations/${i}` };
@@ -43,7 +48,8 @@ export async function serveShapes() {
         yield { message: { case: "header", value: { offset: beyondDoubles } } };
         const data = new Uint8Array(chunkBytes);
         try {
-          for (; chunkBytes > 0 && seen.produced < 10_000; seen.produced++) yield { message: { case: "chunk", value: { offset: 1n, data } } };
+          for (; chunkBytes > 0 && seen.produced < 10_000; seen.produced++)
+            yield { message: { case: "chunk", value: { offset: 1n, data } } };
         } finally {
           seen.ended++;
         }
@@ -53,7 +59,10 @@ export async function serveShapes() {
         let bytes = 0;
         for await (const { message } of requests) {
           if (message.case === "chunk") bytes += message.value.data.length;
-          if (message.case === "trailer") throw new HostError("BACKUP_DAMAGED", "Its digest is another.", { metadata: { sha256: message.value.sha256 } });
+          if (message.case === "trailer")
+            throw new HostError("BACKUP_DAMAGED", "Its digest is another.", {
+              metadata: { sha256: message.value.sha256 },
+            });
           if (message.case === "header" && message.value.indexLink === "slow") await sleep(600);
           seen.consumed++;
         }
@@ -69,7 +78,12 @@ export async function serveShapes() {
       },
     }),
     bindService(DocumentService, {
-      getDocumentVersion: ({ selfLink, version }) => ({ selfLink, version, updateTimeMicros: beyondDoubles, expirationTimeMicros: -beyondDoubles }),
+      getDocumentVersion: ({ selfLink, version }) => ({
+        selfLink,
+        version,
+        updateTimeMicros: beyondDoubles,
+        expirationTimeMicros: -beyondDoubles,
+      }),
       async *importDocuments(requests, context) {
         watch(context);
         let documents = 0n;
@@ -83,12 +97,25 @@ export async function serveShapes() {
     host: "127.0.0.1",
     port: 0,
     hostNames: hostNames("127.0.0.1"),
-    handlers: [createConnectHandler({ services, onInternalError }), createRestHandler({ services, onInternalError })],
+    handlers: [
+      createConnectHandler({ services, onInternalError }),
+      createRestHandler({ services, onInternalError }),
+    ],
     sendError,
     onInternalError,
   });
   const { port } = await http.open();
-  const grpc = await startGrpcServer({ host: "127.0.0.1", port: 0, services, health: createHealth([]), onInternalError });
-  const served: Served = { services, httpUrl: `http://127.0.0.1:${port}`, grpcUrl: `http://127.0.0.1:${grpc.port}` };
+  const grpc = await startGrpcServer({
+    host: "127.0.0.1",
+    port: 0,
+    services,
+    health: createHealth([]),
+    onInternalError,
+  });
+  const served: Served = {
+    services,
+    httpUrl: `http://127.0.0.1:${port}`,
+    grpcUrl: `http://127.0.0.1:${grpc.port}`,
+  };
   return { seen, served, close: () => Promise.all([http.close(0), grpc.close(0)]) };
 }

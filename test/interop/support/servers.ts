@@ -15,7 +15,14 @@ export async function startServers(authorize?: Authorize) {
   const services = hostServices(host);
   const checks = authorize ? { authorize } : {};
   const health = createHealth([...services.map(({ service }) => service.typeName), "backup"]);
-  const grpc = await startGrpcServer({ host: "127.0.0.1", port: 0, services, onInternalError, health, ...checks });
+  const grpc = await startGrpcServer({
+    host: "127.0.0.1",
+    port: 0,
+    services,
+    onInternalError,
+    health,
+    ...checks,
+  });
   const rest = createRestHandler({ services, onInternalError, ...checks });
   const http = createServer((request, response) => {
     const left = new AbortController();

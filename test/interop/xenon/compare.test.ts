@@ -37,18 +37,35 @@ async function holdfastSide(): Promise<Side> {
       },
     };
   };
-  return { first: await start("host-one"), second: await start("host-two"), directory: preparedDirectory() };
+  return {
+    first: await start("host-one"),
+    second: await start("host-two"),
+    directory: preparedDirectory(),
+  };
 }
 
-xenonTest("the comparison with Xenon, answer by answer")("both hosts answer the same requests alike, but for what is meant", async () => {
-  expect(new Set(requests.map(({ name }) => name)).size).toBe(requests.length);
-  const [xenon, ours] = await Promise.all([xenonSide, holdfastSide].map(async (side) => sendRequests(requests, await side())));
-  const differences = requests.flatMap(({ name }) => differencesOf(name, xenon!.get(name)!, ours!.get(name)!));
-  const unexpected = differences.filter((difference) => !allowedDifferences.some((allowed) => allows(allowed, difference)));
-  const unused = allowedDifferences.filter((allowed) => !allowed.sometimes && !differences.some((difference) => allows(allowed, difference)));
-  console.info(
-    `${requests.length} requests, ${differences.length} differences, ${unexpected.length === 0 ? "all" : differences.length - unexpected.length} of them allowed by the ${allowedDifferences.length} rows of the table:\n` +
-      allowedDifferences.map(rowOf).join("\n"),
-  );
-  expect({ unexpected, unused }).toEqual({ unexpected: [], unused: [] });
-}, 240_000);
+xenonTest("the comparison with Xenon, answer by answer")(
+  "both hosts answer the same requests alike, but for what is meant",
+  async () => {
+    expect(new Set(requests.map(({ name }) => name)).size).toBe(requests.length);
+    const [xenon, ours] = await Promise.all(
+      [xenonSide, holdfastSide].map(async (side) => sendRequests(requests, await side())),
+    );
+    const differences = requests.flatMap(({ name }) =>
+      differencesOf(name, xenon!.get(name)!, ours!.get(name)!),
+    );
+    const unexpected = differences.filter(
+      (difference) => !allowedDifferences.some((allowed) => allows(allowed, difference)),
+    );
+    const unused = allowedDifferences.filter(
+      (allowed) =>
+        !allowed.sometimes && !differences.some((difference) => allows(allowed, difference)),
+    );
+    console.info(
+      `${requests.length} requests, ${differences.length} differences, ${unexpected.length === 0 ? "all" : differences.length - unexpected.length} of them allowed by the ${allowedDifferences.length} rows of the table:\n` +
+        allowedDifferences.map(rowOf).join("\n"),
+    );
+    expect({ unexpected, unused }).toEqual({ unexpected: [], unused: [] });
+  },
+  240_000,
+);

@@ -23,13 +23,19 @@ export interface Difference {
 }
 
 /** Where two answers are not the same, field by field. */
-export function differencesOf(request: string, xenon: PlainAnswer, ours: PlainAnswer): Difference[] {
+export function differencesOf(
+  request: string,
+  xenon: PlainAnswer,
+  ours: PlainAnswer,
+): Difference[] {
   const found: Difference[] = [];
   const compare = (field: string, a: unknown, b: unknown): void => {
     if (isDeepStrictEqual(a, b)) return;
-    if (Array.isArray(a) && Array.isArray(b) && a.length === b.length) a.forEach((item, i) => compare(`${field}[${i}]`, item, b[i]));
+    if (Array.isArray(a) && Array.isArray(b) && a.length === b.length)
+      a.forEach((item, i) => compare(`${field}[${i}]`, item, b[i]));
     else if (isObject(a) && isObject(b)) {
-      for (const name of new Set([...Object.keys(a), ...Object.keys(b)])) compare(`${field}.${name}`, a[name], b[name]);
+      for (const name of new Set([...Object.keys(a), ...Object.keys(b)]))
+        compare(`${field}.${name}`, a[name], b[name]);
     } else found.push({ request, field, xenon: a, ours: b });
   };
   compare("status", xenon.status, ours.status);
@@ -55,7 +61,12 @@ export function allows(allowed: AllowedDifference, difference: Difference): bool
 
 /** A row of the table as a line. */
 export function rowOf({ request, field, xenon, ours, why }: AllowedDifference): string {
-  const shown = (value: unknown) => (value instanceof RegExp ? String(value) : value === undefined ? "nothing" : JSON.stringify(value));
+  const shown = (value: unknown) =>
+    value instanceof RegExp
+      ? String(value)
+      : value === undefined
+        ? "nothing"
+        : JSON.stringify(value);
   return `| ${String(request)} | ${String(field)} | ${shown(xenon)} | ${shown(ours)} | ${why} |`;
 }
 
@@ -64,7 +75,9 @@ function named(pattern: string | RegExp, name: string): boolean {
 }
 
 function says(pattern: unknown, value: unknown): boolean {
-  return pattern instanceof RegExp ? value !== undefined && pattern.test(JSON.stringify(value)) : isDeepStrictEqual(pattern, value);
+  return pattern instanceof RegExp
+    ? value !== undefined && pattern.test(JSON.stringify(value))
+    : isDeepStrictEqual(pattern, value);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -3,30 +3,58 @@ import { ask } from "../../support/served-host.js";
 export const exampleState = "com:vmware:xenon:services:common:ExampleService:ExampleServiceState";
 
 /** Works through the items with so many at a time. */
-export async function each<T>(items: Iterable<T>, atATime: number, work: (item: T) => Promise<void>): Promise<void> {
+export async function each<T>(
+  items: Iterable<T>,
+  atATime: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   const iterator = items[Symbol.iterator]();
   const worker = async () => {
-    for (let next = iterator.next(); next.done !== true; next = iterator.next()) await work(next.value);
+    for (let next = iterator.next(); next.done !== true; next = iterator.next())
+      await work(next.value);
   };
   await Promise.all(Array.from({ length: atATime }, worker));
 }
 
 /** A request whose answer has to be 200. */
-export async function askOk(url: string, method = "GET", body?: unknown, headers: Record<string, string> = {}): Promise<Record<string, unknown>> {
+export async function askOk(
+  url: string,
+  method = "GET",
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Record<string, unknown>> {
   const answer = await ask(url, method, body, headers);
-  if (answer.status !== 200) throw new Error(`${method} ${url}: ${answer.status} ${JSON.stringify(answer.body).slice(0, 500)}`);
+  if (answer.status !== 200)
+    throw new Error(
+      `${method} ${url}: ${answer.status} ${JSON.stringify(answer.body).slice(0, 500)}`,
+    );
   return answer.body;
 }
 
 /** The documents of a factory by their links. */
-export async function documentsOf(url: string, factory = "/core/examples"): Promise<Record<string, Record<string, unknown>>> {
+export async function documentsOf(
+  url: string,
+  factory = "/core/examples",
+): Promise<Record<string, Record<string, unknown>>> {
   const listing = await askOk(`${url}${factory}?expand`);
   return (listing["documents"] ?? {}) as Record<string, Record<string, unknown>>;
 }
 
 /** Of each document what a backup has to keep; a Xenon changes owners and adds who synchronized. */
-export function essence(documents: Record<string, Record<string, unknown>>): Record<string, unknown> {
+export function essence(
+  documents: Record<string, Record<string, unknown>>,
+): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(documents).map(([link, { documentOwner: _owner, documentAuthPrincipalLink: _principal, documentEpoch: _epoch, ...rest }]) => [link, rest]),
+    Object.entries(documents).map(
+      ([
+        link,
+        {
+          documentOwner: _owner,
+          documentAuthPrincipalLink: _principal,
+          documentEpoch: _epoch,
+          ...rest
+        },
+      ]) => [link, rest],
+    ),
   );
 }

@@ -14,7 +14,20 @@ if (itTakes === test) {
 }
 
 const factory = "/core/examples";
-const from = (name: string) => ({ query: { booleanClauses: [{ occurance: "MUST_OCCUR", term: { propertyName: "documentSelfLink", matchType: "PREFIX", matchValue: `${factory}/${name}` } }] } });
+const from = (name: string) => ({
+  query: {
+    booleanClauses: [
+      {
+        occurance: "MUST_OCCUR",
+        term: {
+          propertyName: "documentSelfLink",
+          matchType: "PREFIX",
+          matchValue: `${factory}/${name}`,
+        },
+      },
+    ],
+  },
+});
 
 interface TaskState extends Record<string, unknown> {
   documentSelfLink: string;
@@ -23,7 +36,13 @@ interface TaskState extends Record<string, unknown> {
 }
 
 /** Runs a task of the Xenon that copies the documents whose names begin so, from one host's node group to another's. */
-async function migrate(name: string, source: string, target: string, more: object = {}, querySpec: object = {}): Promise<TaskState> {
+async function migrate(
+  name: string,
+  source: string,
+  target: string,
+  more: object = {},
+  querySpec: object = {},
+): Promise<TaskState> {
   const group = (url: string) => `${url}/core/node-groups/default`;
   const task = (await askOk(`${xenon.url}/management/migration-tasks`, "POST", {
     sourceNodeGroupReference: group(source),
@@ -42,15 +61,31 @@ async function migrate(name: string, source: string, target: string, more: objec
 
 async function write(url: string, name: string, i: number): Promise<void> {
   const link = `${name}${i}`;
-  await askOk(url + factory, "POST", { documentSelfLink: link, name: link, counter: i, tags: ["a", "b"], keyValues: { ключ: "значение €" } });
-  for (let n = 1; n <= i % 3; n += 1) await askOk(`${url}${factory}/${link}`, "PATCH", { name: `${link} ${n}` });
+  await askOk(url + factory, "POST", {
+    documentSelfLink: link,
+    name: link,
+    counter: i,
+    tags: ["a", "b"],
+    keyValues: { ключ: "значение €" },
+  });
+  for (let n = 1; n <= i % 3; n += 1)
+    await askOk(`${url}${factory}/${link}`, "PATCH", { name: `${link} ${n}` });
   if (i % 10 === 9) await askOk(`${url}${factory}/${link}`, "DELETE");
 }
 
 /** What the migration keeps of a document. */
 async function kept(url: string, name: string): Promise<Record<string, unknown>> {
-  const documents = Object.entries(await documentsOf(url)).filter(([link]) => link.startsWith(`${factory}/${name}`));
-  return Object.fromEntries(documents.map(([link, { name: value, counter, tags, keyValues, documentSelfLink, documentKind }]) => [link, { value, counter, tags, keyValues, documentSelfLink, documentKind }]));
+  const documents = Object.entries(await documentsOf(url)).filter(([link]) =>
+    link.startsWith(`${factory}/${name}`),
+  );
+  return Object.fromEntries(
+    documents.map(
+      ([link, { name: value, counter, tags, keyValues, documentSelfLink, documentKind }]) => [
+        link,
+        { value, counter, tags, keyValues, documentSelfLink, documentKind },
+      ],
+    ),
+  );
 }
 
 describe.each([
@@ -59,56 +94,108 @@ describe.each([
 ])("%s", (what, sides) => {
   const name = what.includes("out of Xenon") ? "in-" : "out-";
 
-  itTakes("the current documents, by pages, through the node groups of both", async () => {
-    if (!canRun) return;
-    const [source, target] = sides((await startHoldfast("ours")).url);
-    await each(Array.from({ length: 300 }, (_, i) => i), 16, (i) => write(source, `${name}a-`, i));
-    const state = await migrate(`${name}a-`, source, target, { migrationOptions: ["ESTIMATE_COUNT"] }, { resultLimit: 100 });
-    expect(state.taskInfo).toMatchObject({ stage: "FINISHED" });
-    const documents = await kept(source, `${name}a-`);
-    expect(Object.keys(documents)).toHaveLength(270);
-    expect(await kept(target, `${name}a-`)).toEqual(documents);
-    const last = Object.values(await documentsOf(source)).filter(({ documentSelfLink }) => String(documentSelfLink).startsWith(`${factory}/${name}a-`));
-    expect(state.latestSourceUpdateTimeMicros).toBe(Math.max(...last.map((document) => Number(document["documentUpdateTimeMicros"]))));
-    for (const document of Object.values(await documentsOf(target))) expect(document).toMatchObject({ isFromMigration: true });
+  itTakes(
+    "the current documents, by pages, through the node groups of both",
+    async () => {
+      if (!canRun) return;
+      const [source, target] = sides((await startHoldfast("ours")).url);
+      await each(
+        Array.from({ length: 300 }, (_, i) => i),
+        16,
+        (i) => write(source, `${name}a-`, i),
+      );
+      const state = await migrate(
+        `${name}a-`,
+        source,
+        target,
+        { migrationOptions: ["ESTIMATE_COUNT"] },
+        { resultLimit: 100 },
+      );
+      expect(state.taskInfo).toMatchObject({ stage: "FINISHED" });
+      const documents = await kept(source, `${name}a-`);
+      expect(Object.keys(documents)).toHaveLength(270);
+      expect(await kept(target, `${name}a-`)).toEqual(documents);
+      const last = Object.values(await documentsOf(source)).filter(({ documentSelfLink }) =>
+        String(documentSelfLink).startsWith(`${factory}/${name}a-`),
+      );
+      expect(state.latestSourceUpdateTimeMicros).toBe(
+        Math.max(...last.map((document) => Number(document["documentUpdateTimeMicros"]))),
+      );
+      for (const document of Object.values(await documentsOf(target)))
+        expect(document).toMatchObject({ isFromMigration: true });
 
-    // What is there already is refused, and replaced where the task is told to.
-    await askOk(`${source}${factory}/${name}a-0`, "PATCH", { name: "changed" });
-    const again = await migrate(`${name}a-`, source, target);
-    expect(again.taskInfo).toMatchObject({ stage: "FAILED", failure: { message: expect.stringContaining("Service already started") as string } });
-    expect((await migrate(`${name}a-`, source, target, { migrationOptions: ["DELETE_AFTER"] })).taskInfo).toMatchObject({ stage: "FINISHED" });
-    expect(await kept(target, `${name}a-`)).toEqual(await kept(source, `${name}a-`));
-    expect(await askOk(`${target}${factory}/${name}a-0`)).toMatchObject({ name: "changed" });
-  }, 120_000);
+      // What is there already is refused, and replaced where the task is told to.
+      await askOk(`${source}${factory}/${name}a-0`, "PATCH", { name: "changed" });
+      const again = await migrate(`${name}a-`, source, target);
+      expect(again.taskInfo).toMatchObject({
+        stage: "FAILED",
+        failure: { message: expect.stringContaining("Service already started") as string },
+      });
+      expect(
+        (await migrate(`${name}a-`, source, target, { migrationOptions: ["DELETE_AFTER"] }))
+          .taskInfo,
+      ).toMatchObject({ stage: "FINISHED" });
+      expect(await kept(target, `${name}a-`)).toEqual(await kept(source, `${name}a-`));
+      expect(await askOk(`${target}${factory}/${name}a-0`)).toMatchObject({ name: "changed" });
+    },
+    120_000,
+  );
 
-  itTakes("all versions in their order", async () => {
-    if (!canRun) return;
-    const [source, target] = sides((await startHoldfast("ours")).url);
-    await each(Array.from({ length: 60 }, (_, i) => i), 16, (i) => write(source, `${name}v-`, i));
-    expect((await migrate(`${name}v-`, source, target, { migrationOptions: ["ALL_VERSIONS"] })).taskInfo).toMatchObject({ stage: "FINISHED" });
-    expect(await kept(target, `${name}v-`)).toEqual(await kept(source, `${name}v-`));
-    for (let i = 0; i < 60; i += 1) {
-      if (i % 10 === 9) continue;
-      for (let version = 0; version <= i % 3; version += 1) {
-        const past = `/core/document-index?documentSelfLink=${factory}/${name}v-${i}&documentVersion=${version}`;
-        const { name: value, documentVersion, documentUpdateAction } = await askOk(source + past);
-        expect(await askOk(target + past)).toMatchObject({ name: value, documentVersion, documentUpdateAction });
+  itTakes(
+    "all versions in their order",
+    async () => {
+      if (!canRun) return;
+      const [source, target] = sides((await startHoldfast("ours")).url);
+      await each(
+        Array.from({ length: 60 }, (_, i) => i),
+        16,
+        (i) => write(source, `${name}v-`, i),
+      );
+      expect(
+        (await migrate(`${name}v-`, source, target, { migrationOptions: ["ALL_VERSIONS"] }))
+          .taskInfo,
+      ).toMatchObject({ stage: "FINISHED" });
+      expect(await kept(target, `${name}v-`)).toEqual(await kept(source, `${name}v-`));
+      for (let i = 0; i < 60; i += 1) {
+        if (i % 10 === 9) continue;
+        for (let version = 0; version <= i % 3; version += 1) {
+          const past = `/core/document-index?documentSelfLink=${factory}/${name}v-${i}&documentVersion=${version}`;
+          const { name: value, documentVersion, documentUpdateAction } = await askOk(source + past);
+          expect(await askOk(target + past)).toMatchObject({
+            name: value,
+            documentVersion,
+            documentUpdateAction,
+          });
+        }
       }
-    }
-  }, 120_000);
+    },
+    120_000,
+  );
 
-  itTakes("what changes, by a task that goes on", async () => {
-    if (!canRun) return;
-    const [source, target] = sides((await startHoldfast("ours")).url);
-    await write(source, `${name}c-`, 0);
-    const task = await migrate(`${name}c-`, source, target, { continuousMigration: true, maintenanceIntervalMicros: 500_000, migrationOptions: ["DELETE_AFTER"] });
-    for (const i of [1, 2]) {
-      await write(source, `${name}c-`, i);
-      const deadline = performance.now() + 20_000;
-      while ((await ask(`${target}${factory}/${name}c-${i}`)).status !== 200 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 100));
-      const there = await askOk(`${target}${factory}/${name}c-${i}`);
-      expect(there).toMatchObject({ documentSelfLink: `${factory}/${name}c-${i}` });
-    }
-    await askOk(xenon.url + task.documentSelfLink, "DELETE");
-  }, 120_000);
+  itTakes(
+    "what changes, by a task that goes on",
+    async () => {
+      if (!canRun) return;
+      const [source, target] = sides((await startHoldfast("ours")).url);
+      await write(source, `${name}c-`, 0);
+      const task = await migrate(`${name}c-`, source, target, {
+        continuousMigration: true,
+        maintenanceIntervalMicros: 500_000,
+        migrationOptions: ["DELETE_AFTER"],
+      });
+      for (const i of [1, 2]) {
+        await write(source, `${name}c-`, i);
+        const deadline = performance.now() + 20_000;
+        while (
+          (await ask(`${target}${factory}/${name}c-${i}`)).status !== 200 &&
+          performance.now() < deadline
+        )
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        const there = await askOk(`${target}${factory}/${name}c-${i}`);
+        expect(there).toMatchObject({ documentSelfLink: `${factory}/${name}c-${i}` });
+      }
+      await askOk(xenon.url + task.documentSelfLink, "DELETE");
+    },
+    120_000,
+  );
 });

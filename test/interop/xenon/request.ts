@@ -26,11 +26,35 @@ export interface ListedRequest {
 const json = { "content-type": "application/json" };
 
 /** A request with a JSON body, or without one. */
-export function ask(name: string, method: string, path: string, body?: unknown, more: Partial<ListedRequest> = {}): ListedRequest {
-  return { name, method, path, ...(body !== undefined && { body }), ...more, headers: { ...(body !== undefined && json), ...more.headers } };
+export function ask(
+  name: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  more: Partial<ListedRequest> = {},
+): ListedRequest {
+  return {
+    name,
+    method,
+    path,
+    ...(body !== undefined && { body }),
+    ...more,
+    headers: { ...(body !== undefined && json), ...more.headers },
+  };
 }
 
 /** A PATCH of /core/management of one of its kinds. */
-export function manage(name: string, kind: string, fields: object = {}, more: Partial<ListedRequest> = {}): ListedRequest {
-  return ask(name, "PATCH", "/core/management", { kind: `com:vmware:xenon:services:common:ServiceHostManagementService:${kind}`, ...fields }, more);
+export function manage(
+  name: string,
+  kind: string,
+  fields: object = {},
+  more: Partial<ListedRequest> = {},
+): ListedRequest {
+  return ask(
+    name,
+    "PATCH",
+    "/core/management",
+    { kind: `com:vmware:xenon:services:common:ServiceHostManagementService:${kind}`, ...fields },
+    more,
+  );
 }

@@ -32,36 +32,71 @@ interface RawAnswer {
 }
 
 /** Sends the list, one request after the other. */
-export async function sendRequests(list: readonly ListedRequest[], side: Side): Promise<Map<string, PlainAnswer>> {
+export async function sendRequests(
+  list: readonly ListedRequest[],
+  side: Side,
+): Promise<Map<string, PlainAnswer>> {
   const names = new Map<string, string>();
   const answers = new Map<string, PlainAnswer>();
   for (const listed of list) {
     const host = listed.on === "second" ? side.second : side.first;
     if (listed.restart) await host.restart();
-    for (const [name, value] of [["url", side.first.url], ["second", side.second.url], ["dir", side.directory]] as const) names.set(name, value);
+    for (const [name, value] of [
+      ["url", side.first.url],
+      ["second", side.second.url],
+      ["dir", side.directory],
+    ] as const)
+      names.set(name, value);
     const deadline = performance.now() + 20_000;
     let answer = await send(host.url, listed, names);
-    while (listed.until !== undefined && !listed.until(objectOf(answer.text)) && performance.now() < deadline) {
+    while (
+      listed.until !== undefined &&
+      !listed.until(objectOf(answer.text)) &&
+      performance.now() < deadline
+    ) {
       await sleep(200);
       answer = await send(host.url, listed, names);
     }
-    for (const [name, path] of Object.entries(listed.take ?? {})) names.set(name, taken(answer, listed.name, path));
+    for (const [name, path] of Object.entries(listed.take ?? {}))
+      names.set(name, taken(answer, listed.name, path));
     answers.set(listed.name, plain(answer, names, listed.ordered === true));
   }
   return answers;
 }
 
 function send(url: string, listed: ListedRequest, names: Map<string, string>): Promise<RawAnswer> {
-  const fill = (text: string) => text.replace(/\{(\w+)\}/g, (whole, name: string) => names.get(name) ?? whole);
+  const fill = (text: string) =>
+    text.replace(/\{(\w+)\}/g, (whole, name: string) => names.get(name) ?? whole);
   const { method, headers = {}, body } = listed;
-  const payload = body === undefined ? undefined : typeof body === "string" ? body : fill(JSON.stringify(body).replace(/"#(\w+)"/g, "{$1}"));
+  const payload =
+    body === undefined
+      ? undefined
+      : typeof body === "string"
+        ? body
+        : fill(JSON.stringify(body).replace(/"#(\w+)"/g, "{$1}"));
   return new Promise((resolve, reject) => {
-    const request = httpRequest(url + fill(listed.path), { method, headers: { ...headers, ...(payload !== undefined && { "content-length": Buffer.byteLength(payload) }) } }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("error", reject);
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString() }));
-    });
+    const request = httpRequest(
+      url + fill(listed.path),
+      {
+        method,
+        headers: {
+          ...headers,
+          ...(payload !== undefined && { "content-length": Buffer.byteLength(payload) }),
+        },
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("error", reject);
+        response.on("end", () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text: Buffer.concat(chunks).toString(),
+          }),
+        );
+      },
+    );
     request.setTimeout(listed.patienceMs ?? patienceMs, () => {
       resolve({ status: 0, headers: {}, text: "" });
       request.destroy();
@@ -86,19 +121,34 @@ function objectOf(text: string): Record<string, unknown> {
 
 function taken(answer: RawAnswer, name: string, path: string): string {
   let value: unknown = objectOf(answer.text);
-  for (const member of path.split(".")) value = (value as Record<string, unknown> | undefined)?.[member];
-  if (value === undefined) throw new Error(`${name} has no ${path} to take: ${answer.status} ${answer.text.slice(0, 300)}`);
+  for (const member of path.split("."))
+    value = (value as Record<string, unknown> | undefined)?.[member];
+  if (value === undefined)
+    throw new Error(
+      `${name} has no ${path} to take: ${answer.status} ${answer.text.slice(0, 300)}`,
+    );
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** Said of the connection or of the moment, not of the answer. */
-const passing = new Set(["connection", "keep-alive", "date", "content-length", "transfer-encoding"]);
+const passing = new Set([
+  "connection",
+  "keep-alive",
+  "date",
+  "content-length",
+  "transfer-encoding",
+]);
 
-function plain({ status, headers, text }: RawAnswer, names: Map<string, string>, ordered: boolean): PlainAnswer {
+function plain(
+  { status, headers, text }: RawAnswer,
+  names: Map<string, string>,
+  ordered: boolean,
+): PlainAnswer {
   const neutral = (value: string) => {
     let said = value;
     // The longest first: one may be a part of another.
-    for (const [name, own] of [...names].sort((a, b) => b[1].length - a[1].length)) if (/[^\d]/.test(own)) said = said.replaceAll(own, `<${name}>`);
+    for (const [name, own] of [...names].sort((a, b) => b[1].length - a[1].length))
+      if (/[^\d]/.test(own)) said = said.replaceAll(own, `<${name}>`);
     return said
       .replace(/\/v1\/operations\/[\w-]+|(?<=")operations\/[\w-]+/g, "<operation>")
       .replace(/\/core\/query-tasks\/[\w-]+/g, "/core/query-tasks/<id>")
@@ -114,8 +164,18 @@ function plain({ status, headers, text }: RawAnswer, names: Map<string, string>,
     body = said;
   }
   // Said twice, and compared once.
-  if (typeof body === "object" && body !== null && "statusCode" in body && body.statusCode === status) delete body.statusCode;
-  return { status, headers: Object.fromEntries(kept.map(([name, value]) => [name, neutral(String(value))])), body };
+  if (
+    typeof body === "object" &&
+    body !== null &&
+    "statusCode" in body &&
+    body.statusCode === status
+  )
+    delete body.statusCode;
+  return {
+    status,
+    headers: Object.fromEntries(kept.map(([name, value]) => [name, neutral(String(value))])),
+    body,
+  };
 }
 
 /** What is measured of a machine, by the names of the fields. */
@@ -138,7 +198,10 @@ function withoutMoments(value: unknown, ordered: boolean): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => {
       const measured = measures.find(([pattern]) => pattern.test(name));
-      return [name, measured !== undefined && member !== 0 ? measured[1] : withoutMoments(member, ordered)];
+      return [
+        name,
+        measured !== undefined && member !== 0 ? measured[1] : withoutMoments(member, ordered),
+      ];
     }),
   );
 }

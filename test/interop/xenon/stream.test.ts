@@ -23,9 +23,15 @@ if (itTakes === test) {
 /** A file of /local-files, fetched by ranges as Xenon asks for them: the end is not counted in. */
 async function fetchAsXenonDoes(url: string): Promise<Buffer> {
   const parts: Buffer[] = [];
-  for (let position = 0, total = 1; position < total; ) {
-    const answer = await fetch(url, { headers: { range: `bytes=${position}-${position + octets}`, "content-type": "application/json" } });
-    const [, first, , size] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(answer.headers.get("content-range") ?? "") ?? [];
+  for (let position = 0, total = 1; position < total;) {
+    const answer = await fetch(url, {
+      headers: {
+        range: `bytes=${position}-${position + octets}`,
+        "content-type": "application/json",
+      },
+    });
+    const [, first, , size] =
+      /^bytes (\d+)-(\d+)\/(\d+)$/.exec(answer.headers.get("content-range") ?? "") ?? [];
     expect(Number(first)).toBe(position);
     total = Number(size);
     const part = Buffer.from(await answer.arrayBuffer());
@@ -38,7 +44,9 @@ async function fetchAsXenonDoes(url: string): Promise<Buffer> {
 /** Names, sizes and checksums of what is in a ZIP. */
 async function entriesOf(path: string): Promise<string[]> {
   const { stdout } = await run("unzip", ["-v", path]);
-  const entries = stdout.split("\n").flatMap((line) => /^ *(\d+) .* ([0-9a-f]{8}) +(\S+)$/.exec(line)?.slice(1).join(" ") ?? []);
+  const entries = stdout
+    .split("\n")
+    .flatMap((line) => /^ *(\d+) .* ([0-9a-f]{8}) +(\S+)$/.exec(line)?.slice(1).join(" ") ?? []);
   expect(entries.length).toBeGreaterThan(3);
   return entries.sort();
 }
@@ -46,99 +54,179 @@ async function entriesOf(path: string): Promise<string[]> {
 /** The same state once more, to a file of its own: what Xenon packs is what lies with us. Lucene merges its files in between, until it has come to rest. */
 async function compareWithItsOwn(destination: string, file: string, own: string): Promise<void> {
   for (let left = 15; ; left -= 1) {
-    await askOk(`${xenon.url}/core/management`, "PATCH", managementRequest("Backup", { destination: `file:${own}`, backupType: "ZIP" }));
+    await askOk(
+      `${xenon.url}/core/management`,
+      "PATCH",
+      managementRequest("Backup", { destination: `file:${own}`, backupType: "ZIP" }),
+    );
     const [kept, packed] = [await entriesOf(file), await entriesOf(own)];
     if (left === 0 || kept.join() === packed.join()) return void expect(kept).toEqual(packed);
     await backup(xenon.url, destination);
   }
 }
 
-const backup = (url: string, destination: string) => askOk(`${url}/core/management`, "PATCH", managementRequest("Backup", { destination, backupType: "STREAM" }));
-const restore = (url: string, destination: string) => askOk(`${url}/core/management`, "PATCH", managementRequest("Restore", { destination }));
+const backup = (url: string, destination: string) =>
+  askOk(
+    `${url}/core/management`,
+    "PATCH",
+    managementRequest("Backup", { destination, backupType: "STREAM" }),
+  );
+const restore = (url: string, destination: string) =>
+  askOk(`${url}/core/management`, "PATCH", managementRequest("Restore", { destination }));
 
 async function write(url: string, name: string, times: number, size = 0): Promise<void> {
   const keyValues = { ключ: "значение €", text: randomBytes(size).toString("base64") };
-  await askOk(`${url}/core/examples`, "POST", { documentSelfLink: name, name, counter: 9007199254740000, tags: ["a", "b"], keyValues });
-  for (let i = 1; i <= times; i += 1) await askOk(`${url}/core/examples/${name}`, "PATCH", { name: `${name} ${i}` });
+  await askOk(`${url}/core/examples`, "POST", {
+    documentSelfLink: name,
+    name,
+    counter: 9007199254740000,
+    tags: ["a", "b"],
+    keyValues,
+  });
+  for (let i = 1; i <= times; i += 1)
+    await askOk(`${url}/core/examples/${name}`, "PATCH", { name: `${name} ${i}` });
 }
 
-itTakes("Xenon backs up to our /local-files, its ZIP comes back as it was, and a fresh Xenon is restored from it", async () => {
-  const directory = temporaryDirectory();
-  const holdfast = await startHoldfast("keeper");
-  const file = join(directory, "nightly.zip");
-  await askOk(`${holdfast.url}/local-files`, "POST", { documentSelfLink: "nightly", localFileUri: `file:${file}`, fileOptions: ["WRITE", "CREATE"] });
-  const destination = `${holdfast.url}/local-files/nightly`;
-  await each(Array.from({ length: 300 }, (_, i) => i), 16, (i) => write(xenon.url, `d-${i}`, i % 3, 4000));
-  await askOk(`${xenon.url}/core/examples/d-7`, "DELETE");
+itTakes(
+  "Xenon backs up to our /local-files, its ZIP comes back as it was, and a fresh Xenon is restored from it",
+  async () => {
+    const directory = temporaryDirectory();
+    const holdfast = await startHoldfast("keeper");
+    const file = join(directory, "nightly.zip");
+    await askOk(`${holdfast.url}/local-files`, "POST", {
+      documentSelfLink: "nightly",
+      localFileUri: `file:${file}`,
+      fileOptions: ["WRITE", "CREATE"],
+    });
+    const destination = `${holdfast.url}/local-files/nightly`;
+    await each(
+      Array.from({ length: 300 }, (_, i) => i),
+      16,
+      (i) => write(xenon.url, `d-${i}`, i % 3, 4000),
+    );
+    await askOk(`${xenon.url}/core/examples/d-7`, "DELETE");
 
-  const answer = await backup(xenon.url, destination);
-  expect(answer).toMatchObject({ destination, backupType: "STREAM" });
-  const first = readFileSync(file);
-  // More than two of the parts that Xenon sends at once.
-  expect(first.length).toBeGreaterThan(2 * octets);
-  expect(sha256(await fetchAsXenonDoes(destination))).toBe(sha256(first));
-  if (haveTools("unzip -t on Xenon's ZIP", "unzip")) expect((await run("unzip", ["-t", file])).stdout).toContain("No errors detected");
+    const answer = await backup(xenon.url, destination);
+    expect(answer).toMatchObject({ destination, backupType: "STREAM" });
+    const first = readFileSync(file);
+    // More than two of the parts that Xenon sends at once.
+    expect(first.length).toBeGreaterThan(2 * octets);
+    expect(sha256(await fetchAsXenonDoes(destination))).toBe(sha256(first));
+    if (haveTools("unzip -t on Xenon's ZIP", "unzip"))
+      expect((await run("unzip", ["-t", file])).stdout).toContain("No errors detected");
 
-  await each(Array.from({ length: 50 }, (_, i) => i), 16, (i) => write(xenon.url, `late-${i}`, 1, 4000));
-  await backup(xenon.url, destination);
-  const second = readFileSync(file);
-  expect(second.equals(first)).toBe(false);
-  expect(sha256(await fetchAsXenonDoes(destination))).toBe(sha256(second));
-  if (haveTools("unzip -v of both ZIPs", "unzip")) await compareWithItsOwn(destination, file, join(directory, "own.zip"));
+    await each(
+      Array.from({ length: 50 }, (_, i) => i),
+      16,
+      (i) => write(xenon.url, `late-${i}`, 1, 4000),
+    );
+    await backup(xenon.url, destination);
+    const second = readFileSync(file);
+    expect(second.equals(first)).toBe(false);
+    expect(sha256(await fetchAsXenonDoes(destination))).toBe(sha256(second));
+    if (haveTools("unzip -v of both ZIPs", "unzip"))
+      await compareWithItsOwn(destination, file, join(directory, "own.zip"));
 
-  const kept = await documentsOf(xenon.url);
-  expect(Object.keys(kept)).toHaveLength(349);
-  await restore(fresh.url, destination);
-  const check = async () => expect(essence(await documentsOf(fresh.url))).toEqual(essence(kept));
-  await check();
-  await fresh.restart();
-  await check();
+    const kept = await documentsOf(xenon.url);
+    expect(Object.keys(kept)).toHaveLength(349);
+    await restore(fresh.url, destination);
+    const check = async () => expect(essence(await documentsOf(fresh.url))).toEqual(essence(kept));
+    await check();
+    await fresh.restart();
+    await check();
 
-  // Another index, whose backup is much shorter: nothing of the long one may stay behind it.
-  await askOk(`${xenon.url}/core/in-memory-examples`, "POST", { documentSelfLink: "m", name: "m" });
-  await askOk(`${xenon.url}/core/management`, "PATCH", managementRequest("Backup", { destination, backupType: "STREAM", indexServiceLink: "/core/in-memory-document-index" }));
-  const third = readFileSync(file);
-  expect(third.length).toBeLessThan(100_000);
-  expect(sha256(await fetchAsXenonDoes(destination))).toBe(sha256(third));
-  if (haveTools("unzip -t on Xenon's ZIP", "unzip")) expect((await run("unzip", ["-t", file])).stdout).toContain("No errors detected");
-}, 120_000);
+    // Another index, whose backup is much shorter: nothing of the long one may stay behind it.
+    await askOk(`${xenon.url}/core/in-memory-examples`, "POST", {
+      documentSelfLink: "m",
+      name: "m",
+    });
+    await askOk(
+      `${xenon.url}/core/management`,
+      "PATCH",
+      managementRequest("Backup", {
+        destination,
+        backupType: "STREAM",
+        indexServiceLink: "/core/in-memory-document-index",
+      }),
+    );
+    const third = readFileSync(file);
+    expect(third.length).toBeLessThan(100_000);
+    expect(sha256(await fetchAsXenonDoes(destination))).toBe(sha256(third));
+    if (haveTools("unzip -t on Xenon's ZIP", "unzip"))
+      expect((await run("unzip", ["-t", file])).stdout).toContain("No errors detected");
+  },
+  120_000,
+);
 
 /** Our host backs up to a Xenon's file service; another one of ours restores from there. Resolves to what both serve. */
-async function throughXenon(link: string, fill: (url: string) => Promise<void>): Promise<{ source: string; target: string; bytes: number; seconds: number }> {
+async function throughXenon(
+  link: string,
+  fill: (url: string) => Promise<void>,
+): Promise<{ source: string; target: string; bytes: number; seconds: number }> {
   const file = join(temporaryDirectory(), `${link}.zip`);
-  await askOk(`${xenon.url}/local-files`, "POST", { documentSelfLink: link, localFileUri: `file:${file}`, fileOptions: ["WRITE", "CREATE"] });
+  await askOk(`${xenon.url}/local-files`, "POST", {
+    documentSelfLink: link,
+    localFileUri: `file:${file}`,
+    fileOptions: ["WRITE", "CREATE"],
+  });
   const [source, target] = [await startHoldfast("ours"), await startHoldfast("ours-too")];
   await fill(source.url);
   const begun = performance.now();
   const destination = `${xenon.url}/local-files/${link}`;
-  expect(await backup(source.url, destination)).toMatchObject({ destination, backupType: "STREAM" });
+  expect(await backup(source.url, destination)).toMatchObject({
+    destination,
+    backupType: "STREAM",
+  });
   const seconds = (performance.now() - begun) / 1000;
   await restore(target.url, destination);
   return { source: source.url, target: target.url, bytes: statSync(file).size, seconds };
 }
 
-itTakes("ours backs up to a Xenon's file service, and another one of ours is restored from there with every version", async () => {
-  const { source, target } = await throughXenon("small", async (url) => {
-    await each(Array.from({ length: 100 }, (_, i) => i), 8, (i) => write(url, `s-${i}`, i % 3, 100));
-    await askOk(`${url}/core/examples/s-7`, "DELETE");
-  });
-  const kept = await documentsOf(source);
-  expect(Object.keys(kept)).toHaveLength(99);
-  expect(await documentsOf(target)).toEqual(kept);
-  for (let i = 0; i < 100; i += 1) {
-    for (let version = 0; version <= i % 3; version += 1) {
-      const past = `/core/document-index?documentSelfLink=/core/examples/s-${i}&documentVersion=${version}`;
-      expect(await askOk(target + past)).toEqual(await askOk(source + past));
+itTakes(
+  "ours backs up to a Xenon's file service, and another one of ours is restored from there with every version",
+  async () => {
+    const { source, target } = await throughXenon("small", async (url) => {
+      await each(
+        Array.from({ length: 100 }, (_, i) => i),
+        8,
+        (i) => write(url, `s-${i}`, i % 3, 100),
+      );
+      await askOk(`${url}/core/examples/s-7`, "DELETE");
+    });
+    const kept = await documentsOf(source);
+    expect(Object.keys(kept)).toHaveLength(99);
+    expect(await documentsOf(target)).toEqual(kept);
+    for (let i = 0; i < 100; i += 1) {
+      for (let version = 0; version <= i % 3; version += 1) {
+        const past = `/core/document-index?documentSelfLink=/core/examples/s-${i}&documentVersion=${version}`;
+        expect(await askOk(target + past)).toEqual(await askOk(source + past));
+      }
     }
-  }
-  expect((await fetch(`${target}/core/examples/s-7`)).status).toBe(404);
-}, 60_000);
+    expect((await fetch(`${target}/core/examples/s-7`)).status).toBe(404);
+  },
+  60_000,
+);
 
-itTakes("more than 100 MiB to a Xenon's file service and back", async () => {
-  const { source, target, bytes, seconds } = await throughXenon("large", (url) => each(Array.from({ length: 145 }, (_, i) => i), 4, (i) => write(url, `l-${i}`, 0, 786_432)));
-  console.info(`${(bytes / 2 ** 20).toFixed(1)} MiB went to a Xenon's file service in ${seconds.toFixed(1)} s, read back.`);
-  expect(bytes).toBeGreaterThan(100 * 2 ** 20);
-  const counted = "/core/examples?$count=true";
-  expect(await askOk(target + counted)).toMatchObject({ totalCount: 145 });
-  for (let i = 0; i < 145; i += 1) expect(await askOk(`${target}/core/examples/l-${i}`)).toEqual(await askOk(`${source}/core/examples/l-${i}`));
-}, 240_000);
+itTakes(
+  "more than 100 MiB to a Xenon's file service and back",
+  async () => {
+    const { source, target, bytes, seconds } = await throughXenon("large", (url) =>
+      each(
+        Array.from({ length: 145 }, (_, i) => i),
+        4,
+        (i) => write(url, `l-${i}`, 0, 786_432),
+      ),
+    );
+    console.info(
+      `${(bytes / 2 ** 20).toFixed(1)} MiB went to a Xenon's file service in ${seconds.toFixed(1)} s, read back.`,
+    );
+    expect(bytes).toBeGreaterThan(100 * 2 ** 20);
+    const counted = "/core/examples?$count=true";
+    expect(await askOk(target + counted)).toMatchObject({ totalCount: 145 });
+    for (let i = 0; i < 145; i += 1)
+      expect(await askOk(`${target}/core/examples/l-${i}`)).toEqual(
+        await askOk(`${source}/core/examples/l-${i}`),
+      );
+  },
+  240_000,
+);

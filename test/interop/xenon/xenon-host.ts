@@ -13,7 +13,9 @@ const home = process.env["XENON_HOME"] ?? "";
 export function xenonTest(what: string): typeof test.skip {
   if (!haveTools(what, "java")) return test.skip;
   if (existsSync(join(home, "dist", "xenon-peer.jar"))) return test;
-  console.warn(`SKIPPED: ${what} needs a build of Xenon; set XENON_HOME to the directory that has dist/xenon-peer.jar${home === "" ? "" : `, which ${home} has not`}.`);
+  console.warn(
+    `SKIPPED: ${what} needs a build of Xenon; set XENON_HOME to the directory that has dist/xenon-peer.jar${home === "" ? "" : `, which ${home} has not`}.`,
+  );
   return test.skip;
 }
 
@@ -29,8 +31,26 @@ export interface XenonHost {
 
 /** What its libraries reach into, by reflection. */
 const opened = [
-  ...["java.lang", "java.lang.reflect", "java.util", "java.util.concurrent", "java.util.concurrent.atomic", "java.net", "java.nio", "java.nio.file"],
-  ...["java.io", "java.time", "java.math", "java.text", "sun.nio.ch", "sun.nio.fs", "jdk.internal.misc", "jdk.internal.ref"],
+  ...[
+    "java.lang",
+    "java.lang.reflect",
+    "java.util",
+    "java.util.concurrent",
+    "java.util.concurrent.atomic",
+    "java.net",
+    "java.nio",
+    "java.nio.file",
+  ],
+  ...[
+    "java.io",
+    "java.time",
+    "java.math",
+    "java.text",
+    "sun.nio.ch",
+    "sun.nio.fs",
+    "jdk.internal.misc",
+    "jdk.internal.ref",
+  ],
 ];
 
 const stopped: (() => Promise<void>)[] = [];
@@ -42,7 +62,8 @@ afterAll(async () => {
 export async function canCompileJava(what: string): Promise<boolean> {
   const { stdout } = await run("java", ["--list-modules"]);
   const can = stdout.includes("jdk.compiler@");
-  if (!can) console.warn(`SKIPPED: ${what} needs a Java with its compiler (a JDK), and this is none.`);
+  if (!can)
+    console.warn(`SKIPPED: ${what} needs a Java with its compiler (a JDK), and this is none.`);
   return can;
 }
 
@@ -50,7 +71,10 @@ export async function canCompileJava(what: string): Promise<boolean> {
 export type XenonClass = "peer.Peer" | "MigratingPeer";
 
 /** Starts a Xenon on a free loopback port; resolves when its factories are available. It is stopped after the tests of the file. */
-export async function startXenon(id: string, started: XenonClass = "peer.Peer"): Promise<XenonHost> {
+export async function startXenon(
+  id: string,
+  started: XenonClass = "peer.Peer",
+): Promise<XenonHost> {
   const sandbox = mkdtempSync(join(tmpdir(), "holdfast-xenon-"));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -94,7 +118,10 @@ function launch(port: number, sandbox: string, id: string, started: XenonClass):
     ...[`--port=${port}`, `--sandbox=${sandbox}`, "--bindAddress=127.0.0.1", `--id=${id}`],
   ];
   // It shows its environment to whoever asks, so it gets none that says anything.
-  const child = spawn("java", args, { stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env["PATH"], LANG: "C.UTF-8" } });
+  const child = spawn("java", args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { PATH: process.env["PATH"], LANG: "C.UTF-8" },
+  });
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill);
   child.once("close", () => process.removeListener("exit", kill));
@@ -103,15 +130,24 @@ function launch(port: number, sandbox: string, id: string, started: XenonClass):
 
 async function untilAvailable(url: string, child: ChildProcess): Promise<void> {
   let said = "";
-  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4000)));
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4000)));
   let failure = "";
   child.once("error", (error) => (failure = String(error)));
   const deadline = performance.now() + 90_000;
-  for (const path of ["/core/examples", "/core/in-memory-examples", "/core/indexed-metadata-examples"]) {
+  for (const path of [
+    "/core/examples",
+    "/core/in-memory-examples",
+    "/core/indexed-metadata-examples",
+  ]) {
     for (;;) {
-      const status = await fetch(`${url}${path}/available`).then(async (answer) => (await answer.text(), answer.status), () => 0);
+      const status = await fetch(`${url}${path}/available`).then(
+        async (answer) => (await answer.text(), answer.status),
+        () => 0,
+      );
       if (status === 200) break;
-      if (failure !== "" || child.exitCode !== null || performance.now() > deadline) throw new Error(`Xenon did not start: ${failure} ${said}`);
+      if (failure !== "" || child.exitCode !== null || performance.now() > deadline)
+        throw new Error(`Xenon did not start: ${failure} ${said}`);
       await sleep(100);
     }
   }

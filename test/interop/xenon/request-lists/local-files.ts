@@ -1,8 +1,14 @@
 import { ask, manage, type ListedRequest } from "../request.js";
 
-const service = (link: string, file: string, fileOptions?: string[]) => ({ documentSelfLink: link, localFileUri: `file:{dir}/${file}`, ...(fileOptions && { fileOptions }) });
+const service = (link: string, file: string, fileOptions?: string[]) => ({
+  documentSelfLink: link,
+  localFileUri: `file:{dir}/${file}`,
+  ...(fileOptions && { fileOptions }),
+});
 const writable = ["WRITE", "CREATE"];
-const part = (range?: string, type = "application/octet-stream") => ({ headers: { "content-type": type, ...(range !== undefined && { "content-range": range }) } });
+const part = (range?: string, type = "application/octet-stream") => ({
+  headers: { "content-type": type, ...(range !== undefined && { "content-range": range }) },
+});
 const ranged = (range: string) => ({ headers: { range } });
 const small = "/local-files/small";
 
@@ -13,7 +19,12 @@ export const localFileRequests: readonly ListedRequest[] = [
   ask("a file service of a taken link", "POST", "/local-files", service("up", "up.zip", writable)),
   ask("a file service without a file", "POST", "/local-files", { documentSelfLink: "bad" }),
   ask("a file service without a body", "POST", "/local-files"),
-  ask("a file service of a missing file", "POST", "/local-files", service("not-there", "not-there.zip", ["WRITE"])),
+  ask(
+    "a file service of a missing file",
+    "POST",
+    "/local-files",
+    service("not-there", "not-there.zip", ["WRITE"]),
+  ),
   ask("a small file service", "POST", "/local-files", service("small", "small.bin", writable)),
   ask("a file service without options", "POST", "/local-files", service("plain", "a-file")),
   ask("put of a file's bytes", "PUT", small, "0123456789", part("bytes 0-10/10")),
@@ -30,15 +41,42 @@ export const localFileRequests: readonly ListedRequest[] = [
   ask("get of an unknown file service", "GET", "/local-files/nobody"),
   ask("put to an unknown file service", "PUT", "/local-files/nobody", "x", part("bytes 0-1/1")),
   ask("the file services", "GET", "/local-files"),
-  manage("backup as STREAM to a file service", "BackupRequest", { destination: "{url}/local-files/up", backupType: "STREAM" }),
-  manage("backup to a file service without a type", "BackupRequest", { destination: "{url}/local-files/up" }),
-  manage("backup to a file service as ZIP", "BackupRequest", { destination: "{url}/local-files/up", backupType: "ZIP" }),
-  manage("backup to a file service as DIRECTORY", "BackupRequest", { destination: "{url}/local-files/up", backupType: "DIRECTORY" }),
-  manage("backup to a file service with a bearer", "BackupRequest", { destination: "{url}/local-files/up", backupType: "STREAM", bearer: "secret" }),
-  manage("backup to a missing file", "BackupRequest", { destination: "{url}/local-files/not-there", backupType: "STREAM" }),
+  manage("backup as STREAM to a file service", "BackupRequest", {
+    destination: "{url}/local-files/up",
+    backupType: "STREAM",
+  }),
+  manage("backup to a file service without a type", "BackupRequest", {
+    destination: "{url}/local-files/up",
+  }),
+  manage("backup to a file service as ZIP", "BackupRequest", {
+    destination: "{url}/local-files/up",
+    backupType: "ZIP",
+  }),
+  manage("backup to a file service as DIRECTORY", "BackupRequest", {
+    destination: "{url}/local-files/up",
+    backupType: "DIRECTORY",
+  }),
+  manage("backup to a file service with a bearer", "BackupRequest", {
+    destination: "{url}/local-files/up",
+    backupType: "STREAM",
+    bearer: "secret",
+  }),
+  manage("backup to a missing file", "BackupRequest", {
+    destination: "{url}/local-files/not-there",
+    backupType: "STREAM",
+  }),
   ask("get of a file service that holds a backup", "GET", "/local-files/up"),
-  ask("a file service of the other host", "POST", "/local-files", service("up", "other.zip", writable), { on: "second" }),
-  manage("backup to the other host", "BackupRequest", { destination: "{second}/local-files/up", backupType: "STREAM" }),
+  ask(
+    "a file service of the other host",
+    "POST",
+    "/local-files",
+    service("up", "other.zip", writable),
+    { on: "second" },
+  ),
+  manage("backup to the other host", "BackupRequest", {
+    destination: "{second}/local-files/up",
+    backupType: "STREAM",
+  }),
   ask("delete of a file service", "DELETE", small),
   ask("get of a deleted file service", "GET", small),
 ];
