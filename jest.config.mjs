@@ -1,5 +1,5 @@
 /** The suites of npm run test:full alone. */
-export const fullOnly = ["test/fault/", "test/interop/"];
+export const fullOnly = ["test/fault/", "test/interop/", "test/clients/"];
 
 export default {
   testEnvironment: "node",

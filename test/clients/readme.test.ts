@@ -1,6 +1,5 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { long } from "../support/long.js";
 import { serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { codeBlocks } from "../support/transcript.js";
@@ -61,7 +60,6 @@ async function installClient(): Promise<void> {
       "--types",
       "node",
       "--ignoreConfig",
-      ...(long ? [] : ["--skipLibCheck"]),
     ];
     await well(
       run(

@@ -280,7 +280,8 @@ test("exports that nobody reads are bounded in number, and in what they hold", a
   await start();
   const sockets = [];
   const busy = async () => (await fetch(url("documents:export?factory_link=/things"))).status;
-  for (let i = 0; i < 400; i += 1) await fixture.put(`large${i}`, { text: "x".repeat(50_000) });
+  const text = "x".repeat(50_000);
+  await Promise.all(Array.from({ length: 400 }, (_, i) => fixture.put(`large${i}`, { text })));
   for (let i = 0; i < 40; i += 1) {
     const socket = connect(fixture.host.httpAddress.port, "127.0.0.1");
     socket.pause();

@@ -85,6 +85,8 @@ export async function openTransfers(
 ): Promise<Transfers> {
   const kept = transferFiles(seams, directory);
   const entries = new Map<string, Entry>();
+  /** Transfers whose files are being removed: one of the same name begins after that. */
+  const removals = new Map<string, Promise<void>>();
   let drafts = 0;
   const enter = (record: TransferRecord, made: Promise<void> = Promise.resolve()): Entry => {
     const entry: Entry = {
@@ -182,8 +184,16 @@ export async function openTransfers(
         metadata: { transfer: name },
       }),
     );
-    await entry.writer?.closed;
-    await kept.remove(name);
+    const removal = Promise.allSettled([entry.made, entry.writer?.closed]).then(() =>
+      kept.remove(name),
+    );
+    const settled = removal
+      .catch(() => {})
+      .then(() => {
+        if (removals.get(name) === settled) removals.delete(name);
+      });
+    removals.set(name, settled);
+    await removal;
   }
 
   /** An upload of which nothing has come takes no place, and what it said of its size no room. */
@@ -227,6 +237,7 @@ export async function openTransfers(
   }
 
   async function makeFiles(record: TransferRecord): Promise<void> {
+    await removals.get(record.name);
     await (await seams.files.create(kept.dataPath(record.name))).close();
     await kept.writeRecord(record);
   }

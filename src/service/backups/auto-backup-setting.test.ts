@@ -16,8 +16,14 @@ test("is off where nobody chose, and then what was chosen last", async () => {
   }
 });
 
-test.each(["", "{", "null", '{"enabled":"yes"}', "x".repeat(10_000)])("a file that says nothing sound (%#) switches backups on, not off, and says so", async (text) => {
-  const path = join(directory, "damaged.json");
-  writeFileSync(path, text);
-  expect(await autoBackupSetting(systemSeams, path).load()).toEqual({ enabled: true, warning: expect.stringContaining(path) as string });
-});
+test.each(["", "{", "null", '{"enabled":"yes"}', "x".repeat(10_000)])(
+  "a file that says nothing sound (%#) switches backups on, not off, and says so",
+  async (text) => {
+    const path = join(directory, "damaged.json");
+    writeFileSync(path, text);
+    expect(await autoBackupSetting(systemSeams, path).load()).toEqual({
+      enabled: true,
+      warning: expect.stringContaining(path) as string,
+    });
+  },
+);

@@ -13,20 +13,35 @@ export interface AutoBackupSetting {
 
 const settingBytes = 4096;
 
-export function autoBackupSetting(seams: Pick<Seams, "files" | "randomHex">, path: string): AutoBackupSetting {
+export function autoBackupSetting(
+  seams: Pick<Seams, "files" | "randomHex">,
+  path: string,
+): AutoBackupSetting {
   return {
     async load() {
       try {
-        const value = JSON.parse((await readSmallFile(seams.files, path, settingBytes)).toString("utf8")) as unknown;
-        if (typeof value === "object" && value !== null && "enabled" in value && typeof value.enabled === "boolean") return { enabled: value.enabled };
+        const value = JSON.parse(
+          (await readSmallFile(seams.files, path, settingBytes)).toString("utf8"),
+        ) as unknown;
+        if (
+          typeof value === "object" &&
+          value !== null &&
+          "enabled" in value &&
+          typeof value.enabled === "boolean"
+        )
+          return { enabled: value.enabled };
       } catch (error) {
         if (errnoOf(error) === "ENOENT") return { enabled: false };
         // A disk that cannot be read is no choice; a file that holds something else is a lost one.
         if (!(error instanceof SyntaxError) && !(error instanceof HostError)) throw error;
       }
       // Of the two one may be wrong by, backups that nobody wanted harm less than backups that are not there.
-      return { enabled: true, warning: `${path} cannot be read, so automatic backups are taken to be on; switch them on or off anew.` };
+      return {
+        enabled: true,
+        warning: `${path} cannot be read, so automatic backups are taken to be on; switch them on or off anew.`,
+      };
     },
-    save: (enabled) => writeFileDurably(seams, path, Buffer.from(`${JSON.stringify({ enabled })}\n`)),
+    save: (enabled) =>
+      writeFileDurably(seams, path, Buffer.from(`${JSON.stringify({ enabled })}\n`)),
   };
 }

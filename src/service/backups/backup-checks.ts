@@ -1,5 +1,11 @@
 import { checkDigests } from "../../backup/digests.js";
-import { describeManifest, findManifest, listBackups, withManifest, type ChosenManifest } from "../../backup/inspect.js";
+import {
+  describeManifest,
+  findManifest,
+  listBackups,
+  withManifest,
+  type ChosenManifest,
+} from "../../backup/inspect.js";
 import { listTree } from "../../backup/list-tree.js";
 import type { Report } from "../../backup/report.js";
 import { verifyBackup } from "../../backup/verify.js";
@@ -10,32 +16,61 @@ import type { ManagementService } from "./management-service.js";
 import { placeOf, reading } from "./reading.js";
 import { withLastCheck } from "./verifications.js";
 
-type BackupChecks = Pick<ManagementService, "verifyBackup" | "describeBackup" | "listBackups" | "checkDigests">;
+type BackupChecks = Pick<
+  ManagementService,
+  "verifyBackup" | "describeBackup" | "listBackups" | "checkDigests"
+>;
 
 /** What looks at backups and changes none. */
-export function createBackupChecks({ seams, kit, operations, placesOf, files, temporaryDirectory, verifications, ownIndexIds }: ManagementOptions): BackupChecks {
+export function createBackupChecks({
+  seams,
+  kit,
+  operations,
+  placesOf,
+  files,
+  temporaryDirectory,
+  verifications,
+  ownIndexIds,
+}: ManagementOptions): BackupChecks {
   const unheard = () => {};
   const never = new AbortController().signal;
 
   return {
-    async verifyBackup(uri, name, { level, samplePercent } = { level: "FULL", samplePercent: 100 }) {
+    async verifyBackup(
+      uri,
+      name,
+      { level, samplePercent } = { level: "FULL", samplePercent: 100 },
+    ) {
       const source = await placesOf(uri).source(uri);
       // Its index is what the operation is of, so the manifest is read before it begins; what was opened for that is read on.
       const reader = await source.open(never, unheard);
       try {
         const wanted = { name, indexIds: ownIndexIds() };
         const file = await findManifest(reader, wanted, never);
-        const remember = ({ sha256: manifestSha256 }: ChosenManifest, outcome: { passed: boolean; records: number; problem?: string }) =>
-          verifications.record({ uri: source.uri, manifestSha256 }, { level, timeMicros: seams.nowMicros(), ...outcome });
+        const remember = (
+          { sha256: manifestSha256 }: ChosenManifest,
+          outcome: { passed: boolean; records: number; problem?: string },
+        ) =>
+          verifications.record(
+            { uri: source.uri, manifestSha256 },
+            { level, timeMicros: seams.nowMicros(), ...outcome },
+          );
         const check = async (chosen: ChosenManifest, signal: AbortSignal, report: Report) => {
           for (const warning of chosen.warnings) report({ warning });
           try {
-            const checked = await verifyBackup(seams, kit, { reader, manifest: chosen.manifest, level, samplePercent, temporaryDirectory }, signal, report);
+            const checked = await verifyBackup(
+              seams,
+              kit,
+              { reader, manifest: chosen.manifest, level, samplePercent, temporaryDirectory },
+              signal,
+              report,
+            );
             await remember(chosen, { passed: true, records: checked.records });
             return checked;
           } catch (error) {
             const failed = HostError.from(fromFileError(error, `Verifying ${source.uri}`));
-            if (failed.reason === "BACKUP_DAMAGED") await remember(chosen, { passed: false, records: 0, problem: failed.message });
+            if (failed.reason === "BACKUP_DAMAGED")
+              await remember(chosen, { passed: false, records: 0, problem: failed.message });
             throw failed;
           }
         };
@@ -45,8 +80,21 @@ export function createBackupChecks({ seams, kit, operations, placesOf, files, te
           target: source.uri,
           async run(signal, report) {
             try {
-              const { checked, chosen } = await withManifest(reader, wanted, signal, async (manifest) => ({ checked: await check(manifest, signal, report), chosen: manifest }), file);
-              return { backup: describeManifest(placeOf(source, reader), chosen), level, ...checked };
+              const { checked, chosen } = await withManifest(
+                reader,
+                wanted,
+                signal,
+                async (manifest) => ({
+                  checked: await check(manifest, signal, report),
+                  chosen: manifest,
+                }),
+                file,
+              );
+              return {
+                backup: describeManifest(placeOf(source, reader), chosen),
+                level,
+                ...checked,
+              };
             } catch (error) {
               throw fromFileError(error, `Verifying ${source.uri}`);
             } finally {
@@ -61,15 +109,29 @@ export function createBackupChecks({ seams, kit, operations, placesOf, files, te
     },
     async describeBackup(uri, manifest, signal = never) {
       const source = await placesOf(uri).source(uri);
-      return reading(source, signal, unheard, async (reader) => describeManifest(placeOf(source, reader), await findManifest(reader, { name: manifest, indexIds: ownIndexIds() }, signal)));
+      return reading(source, signal, unheard, async (reader) =>
+        describeManifest(
+          placeOf(source, reader),
+          await findManifest(reader, { name: manifest, indexIds: ownIndexIds() }, signal),
+        ),
+      );
     },
     async listBackups(uri, { recursive = false, signal = never } = {}) {
       const source = await placesOf(uri).source(uri);
       const path = recursive ? await files.pathOf(uri) : undefined;
       const below = path === undefined ? undefined : await listTree(seams, path, signal);
-      const listed = below ?? (await reading(source, signal, unheard, (reader) => listBackups(reader, placeOf(source, reader), signal)));
+      const listed =
+        below ??
+        (await reading(source, signal, unheard, (reader) =>
+          listBackups(reader, placeOf(source, reader), signal),
+        ));
       return listed.map((one) => withLastCheck(verifications, one));
     },
-    checkDigests: (listings, signal = never) => checkDigests(listings, async (uri) => (await placesOf(uri).source(uri)).open(signal, unheard), signal),
+    checkDigests: (listings, signal = never) =>
+      checkDigests(
+        listings,
+        async (uri) => (await placesOf(uri).source(uri)).open(signal, unheard),
+        signal,
+      ),
   };
 }

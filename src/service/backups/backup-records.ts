@@ -24,7 +24,11 @@ export interface BackupRecordsOptions {
   warn(fields: object, message: string): void;
 }
 
-export async function openBackupRecords({ seams, path, warn }: BackupRecordsOptions): Promise<BackupRecords> {
+export async function openBackupRecords({
+  seams,
+  path,
+  warn,
+}: BackupRecordsOptions): Promise<BackupRecords> {
   const records = new Map<string, BackupRecord>();
   for (const record of await load()) records.set(keyOf(record), record);
   let timer: NodeJS.Timeout | undefined;
@@ -33,9 +37,12 @@ export async function openBackupRecords({ seams, path, warn }: BackupRecordsOpti
 
   async function load(): Promise<BackupRecord[]> {
     try {
-      const text = (await readSmallFile(seams.files, path, limits.backupRecordBytes)).toString("utf8");
+      const text = (await readSmallFile(seams.files, path, limits.backupRecordBytes)).toString(
+        "utf8",
+      );
       const value: unknown = JSON.parse(text);
-      if (Array.isArray(value) && value.every(isRecord)) return value.slice(0, limits.backupRecords).reverse();
+      if (Array.isArray(value) && value.every(isRecord))
+        return value.slice(0, limits.backupRecords).reverse();
     } catch (error) {
       if (errnoOf(error) === "ENOENT") return [];
       // A disk that cannot be read is left as it is; a file that holds something else is put aside.
@@ -46,7 +53,10 @@ export async function openBackupRecords({ seams, path, warn }: BackupRecordsOpti
     }
     const aside = `${path}.unreadable`;
     await seams.files.rename(path, aside).catch(() => {});
-    warn({ path, aside }, "the records of backups are unreadable; they were put aside and begin anew");
+    warn(
+      { path, aside },
+      "the records of backups are unreadable; they were put aside and begin anew",
+    );
     return [];
   }
 
@@ -59,7 +69,10 @@ export async function openBackupRecords({ seams, path, warn }: BackupRecordsOpti
         dirty = false;
         const text = JSON.stringify(all());
         await writeFileDurably(seams, path, Buffer.from(`${text}\n`)).catch((error: unknown) =>
-          warn({ err: error, path }, "the records of backups could not be written down; they are known until the host stops"),
+          warn(
+            { err: error, path },
+            "the records of backups could not be written down; they are known until the host stops",
+          ),
         );
       }
       writing = undefined;
@@ -78,7 +91,11 @@ export async function openBackupRecords({ seams, path, warn }: BackupRecordsOpti
     if (records.size > limits.backupRecords && oldest !== undefined) records.delete(oldest);
   }
 
-  const success = ({ backup, bytesWritten }: Pick<BackupResult, "backup" | "bytesWritten">, atMicros: number, durationMicros: number): Partial<BackupRecord> => ({
+  const success = (
+    { backup, bytesWritten }: Pick<BackupResult, "backup" | "bytesWritten">,
+    atMicros: number,
+    durationMicros: number,
+  ): Partial<BackupRecord> => ({
     lastSuccessMicros: atMicros,
     backupName: backup.name,
     positionMicros: backup.positionMicros,
@@ -89,11 +106,22 @@ export async function openBackupRecords({ seams, path, warn }: BackupRecordsOpti
     window: backup.window,
   });
 
-  const failure = ({ message }: HostError, atMicros: number): Partial<BackupRecord> => ({ lastFailureMicros: atMicros, lastError: message.slice(0, limits.backupErrorLength) });
+  const failure = ({ message }: HostError, atMicros: number): Partial<BackupRecord> => ({
+    lastFailureMicros: atMicros,
+    lastError: message.slice(0, limits.backupErrorLength),
+  });
 
   return {
     all,
-    noteOperation({ kind, indexLink, target, startTimeMicros, endTimeMicros = seams.nowMicros(), error, result }) {
+    noteOperation({
+      kind,
+      indexLink,
+      target,
+      startTimeMicros,
+      endTimeMicros = seams.nowMicros(),
+      error,
+      result,
+    }) {
       if (kind !== "backup") return;
       // One that somebody called off says nothing of the destination.
       if (error?.reason === "OPERATION_CANCELLED") return;
@@ -101,14 +129,25 @@ export async function openBackupRecords({ seams, path, warn }: BackupRecordsOpti
       const destination = target.replace(/^transfer:.*/s, "transfer:");
       if (error) change(indexLink, destination, failure(error, endTimeMicros));
       // Without a name it was only validated.
-      else if (result && "bytesWritten" in result && result.backup.name !== "") change(indexLink, destination, success(result, endTimeMicros, endTimeMicros - startTimeMicros));
+      else if (result && "bytesWritten" in result && result.backup.name !== "")
+        change(
+          indexLink,
+          destination,
+          success(result, endTimeMicros, endTimeMicros - startTimeMicros),
+        );
       else return;
       void write();
     },
     noteAutoBackup(run, { indexLink, destination }) {
       if (run.outcome === "skipped") return;
       const nowMicros = seams.nowMicros();
-      change(indexLink, destination, run.outcome === "failed" ? failure(run.error, nowMicros) : success(run, nowMicros, run.micros));
+      change(
+        indexLink,
+        destination,
+        run.outcome === "failed"
+          ? failure(run.error, nowMicros)
+          : success(run, nowMicros, run.micros),
+      );
       timer ??= setTimeout(() => void write(), limits.backupRecordsWriteMs).unref();
     },
     async close() {
@@ -118,21 +157,46 @@ export async function openBackupRecords({ seams, path, warn }: BackupRecordsOpti
   };
 }
 
-const empty = { lastSuccessMicros: 0, backupName: "", positionMicros: 0, bytesWritten: 0, sizeBytes: 0, durationMicros: 0, lastFailureMicros: 0, lastError: "" };
+const empty = {
+  lastSuccessMicros: 0,
+  backupName: "",
+  positionMicros: 0,
+  bytesWritten: 0,
+  sizeBytes: 0,
+  durationMicros: 0,
+  lastFailureMicros: 0,
+  lastError: "",
+};
 
-const keyOf = ({ indexLink, destination }: Pick<BackupRecord, "indexLink" | "destination">) => `${indexLink}\n${destination}`;
+const keyOf = ({ indexLink, destination }: Pick<BackupRecord, "indexLink" | "destination">) =>
+  `${indexLink}\n${destination}`;
 
 function isRecord(value: unknown): value is BackupRecord {
   if (typeof value !== "object" || value === null) return false;
   const fields = value as Record<string, unknown>;
   const texts = ["indexLink", "destination", "backupName", "lastError"];
-  const numbers = ["lastSuccessMicros", "positionMicros", "bytesWritten", "sizeBytes", "durationMicros", "lastFailureMicros"];
-  return texts.every((name) => typeof fields[name] === "string") && numbers.every((name) => Number.isSafeInteger(fields[name])) && isWindow(fields["window"]);
+  const numbers = [
+    "lastSuccessMicros",
+    "positionMicros",
+    "bytesWritten",
+    "sizeBytes",
+    "durationMicros",
+    "lastFailureMicros",
+  ];
+  return (
+    texts.every((name) => typeof fields[name] === "string") &&
+    numbers.every((name) => Number.isSafeInteger(fields[name])) &&
+    isWindow(fields["window"])
+  );
 }
 
 function isWindow(value: unknown): boolean {
   if (value === undefined) return true;
   if (typeof value !== "object" || value === null) return false;
   const fields = value as Record<string, unknown>;
-  return ["earliestMicros", "latestMicros", "historyStartMicros"].every((name) => Number.isSafeInteger(fields[name])) && ["string", "undefined"].includes(typeof fields["boundingLink"]);
+  return (
+    ["earliestMicros", "latestMicros", "historyStartMicros"].every((name) =>
+      Number.isSafeInteger(fields[name]),
+    ) && ["string", "undefined"].includes(typeof fields["boundingLink"])
+  );
 }

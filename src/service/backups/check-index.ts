@@ -3,7 +3,10 @@ import type { ManagementOptions } from "./management.js";
 import type { ManagementService } from "./management-service.js";
 
 /** Checks of live indexes, as operations. */
-export function createIndexCheck({ operations, indexOf }: Pick<ManagementOptions, "operations" | "indexOf">): ManagementService["checkIndex"] {
+export function createIndexCheck({
+  operations,
+  indexOf,
+}: Pick<ManagementOptions, "operations" | "indexOf">): ManagementService["checkIndex"] {
   return async (indexLink) => {
     const index = indexOf(indexLink);
     return operations.start({
@@ -12,7 +15,10 @@ export function createIndexCheck({ operations, indexOf }: Pick<ManagementOptions
       target: indexLink,
       async run(signal, report) {
         report({ stage: "checking", documentsTotal: (await index.state()).versions });
-        return { indexLink, ...(await index.check(signal, (rows) => report({ documentsDone: rows }))) };
+        return {
+          indexLink,
+          ...(await index.check(signal, (rows) => report({ documentsDone: rows }))),
+        };
       },
     });
   };
@@ -22,8 +28,15 @@ export function createIndexCheck({ operations, indexOf }: Pick<ManagementOptions
  * Checks an index that was not closed in good order before it was opened: a power cut or a kill may have left pages of it that were
  * never written. In the background, as an operation that the log and the health of the host tell of.
  */
-export async function checkAfterUncleanStop(index: DocumentIndex, check: ManagementService["checkIndex"], warn: (fields: object, message: string) => void): Promise<void> {
+export async function checkAfterUncleanStop(
+  index: DocumentIndex,
+  check: ManagementService["checkIndex"],
+  warn: (fields: object, message: string) => void,
+): Promise<void> {
   if (index.wasClosed()) return;
-  warn({ indexLink: index.link }, "the index was not closed in good order; it is checked in the background");
+  warn(
+    { indexLink: index.link },
+    "the index was not closed in good order; it is checked in the background",
+  );
   await check(index.link);
 }

@@ -5,7 +5,12 @@ import { openContainer } from "../../container/open.js";
 import { openZipWriter } from "../../container/zip-writer.js";
 import { filePathOf } from "../../destination/file/uri.js";
 import { requireParent } from "../../destination/file/parent.js";
-import { isWithin, resolveInRoots, resolveLinks, type Roots } from "../../destination/file/roots.js";
+import {
+  isWithin,
+  resolveInRoots,
+  resolveLinks,
+  type Roots,
+} from "../../destination/file/roots.js";
 import { HostError } from "../../errors.js";
 import { canonicalFiles, pathReplaced } from "../../io/canonical-files.js";
 import { fromFileError } from "../../io/file-error.js";
@@ -26,9 +31,17 @@ export interface FilePlaces extends SchemePlaces {
 }
 
 /** file: URIs: a directory of files, or one archive. */
-export function filePlaces({ seams, roots, dataDirectory, autoBackupDirectory }: FilePlacesOptions): FilePlaces {
+export function filePlaces({
+  seams,
+  roots,
+  dataDirectory,
+  autoBackupDirectory,
+}: FilePlacesOptions): FilePlaces {
   // What the host backs up by itself it can be restored from, wherever other backups may lie.
-  const allowed: Roots = { ...roots, paths: roots.paths.length > 0 ? [...roots.paths, autoBackupDirectory] : [] };
+  const allowed: Roots = {
+    ...roots,
+    paths: roots.paths.length > 0 ? [...roots.paths, autoBackupDirectory] : [],
+  };
   const pathOf = (uri: string) => resolveInRoots(seams.files, allowed, filePathOf(uri));
   const checked: Seams = { ...seams, files: canonicalFiles(seams.files) };
   /** Throws where the path, whose links were resolved, has come to mean another place: asked for again and again while a backup waits and works. */
@@ -38,19 +51,37 @@ export function filePlaces({ seams, roots, dataDirectory, autoBackupDirectory }:
   return {
     pathOf,
     async destination({ destination, container, since }) {
-      if (since !== undefined) throw new HostError("REQUEST_INVALID", "since is for transfer: alone; a DIRECTORY goes on by itself.", { metadata: { field: "since" } });
+      if (since !== undefined)
+        throw new HostError(
+          "REQUEST_INVALID",
+          "since is for transfer: alone; a DIRECTORY goes on by itself.",
+          { metadata: { field: "since" } },
+        );
       const path = await pathOf(destination);
       if (container === "STREAM") {
-        throw new HostError("DESTINATION_INVALID", "A STREAM goes to an http or https destination: Missing host in URI.", { metadata: { field: "destination" } });
+        throw new HostError(
+          "DESTINATION_INVALID",
+          "A STREAM goes to an http or https destination: Missing host in URI.",
+          { metadata: { field: "destination" } },
+        );
       }
       if (isWithin(path, dataDirectory) && !isWithin(path, autoBackupDirectory)) {
-        throw new HostError("DESTINATION_OCCUPIED", `${path} lies in the data directory of this host, which must hold nothing but its indexes; back up to another place.`, { metadata: { path } });
+        throw new HostError(
+          "DESTINATION_OCCUPIED",
+          `${path} lies in the data directory of this host, which must hold nothing but its indexes; back up to another place.`,
+          { metadata: { path } },
+        );
       }
       const status = await seams.files.status(path);
       const wanted = container === "ZIP" ? "file" : "directory";
       if (status && status.kind !== wanted) {
-        const words = container === "ZIP" ? "file for zip backup" : "directory for incremental backup";
-        throw new HostError("DESTINATION_OCCUPIED", `destination ${path} must be a local ${words}.`, { metadata: { path } });
+        const words =
+          container === "ZIP" ? "file for zip backup" : "directory for incremental backup";
+        throw new HostError(
+          "DESTINATION_OCCUPIED",
+          `destination ${path} must be a local ${words}.`,
+          { metadata: { path } },
+        );
       }
       if (!status) await requireParent(seams.files, path);
       const uri = pathToFileURL(path).href;
@@ -60,7 +91,16 @@ export function filePlaces({ seams, roots, dataDirectory, autoBackupDirectory }:
         ...(status && status.sizeBytes > 0 && { reader: await openContainer(checked, path) }),
       });
       const lease = { ...seams.lease, guard: guardOf(path) };
-      return { target: uri, uri, container, open: (signal, _report, index) => (container === "ZIP" ? openZipWriter(checked, path, index, signal, lease) : openDirectoryWriter(checked, path, signal, lease)), look };
+      return {
+        target: uri,
+        uri,
+        container,
+        open: (signal, _report, index) =>
+          container === "ZIP"
+            ? openZipWriter(checked, path, index, signal, lease)
+            : openDirectoryWriter(checked, path, signal, lease),
+        look,
+      };
     },
     async source(uri) {
       const path = await pathOf(uri);

@@ -22,12 +22,27 @@ export interface HttpDestination {
 }
 
 /** Packs an archive on this machine, sends it and reads it back. */
-export async function openHttpWriter({ seams, temporaryDirectory, uri, connect, verify }: HttpDestination, signal: AbortSignal, report: Report): Promise<ContainerWriter> {
+export async function openHttpWriter(
+  { seams, temporaryDirectory, uri, connect, verify }: HttpDestination,
+  signal: AbortSignal,
+  report: Report,
+): Promise<ContainerWriter> {
   // Two backups that send to one file would leave a mix of both.
-  const key = createHash("sha256").update(`${uri.authority.toLowerCase()}${uri.target}`).digest("hex").slice(0, 32);
-  const lease = await acquireLease(seams, join(temporaryDirectory, `${temporaryPrefix}${key}.lease`), signal).catch((error: unknown) => {
+  const key = createHash("sha256")
+    .update(`${uri.authority.toLowerCase()}${uri.target}`)
+    .digest("hex")
+    .slice(0, 32);
+  const lease = await acquireLease(
+    seams,
+    join(temporaryDirectory, `${temporaryPrefix}${key}.lease`),
+    signal,
+  ).catch((error: unknown) => {
     if (!(error instanceof HostError) || error.reason !== "DESTINATION_BUSY") throw error;
-    throw new HostError("DESTINATION_BUSY", `Another backup goes to ${uri.shown}; try again when it is done.`, { cause: error });
+    throw new HostError(
+      "DESTINATION_BUSY",
+      `Another backup goes to ${uri.shown}; try again when it is done.`,
+      { cause: error },
+    );
   });
   const own = seams.randomHex(8);
   try {
@@ -52,10 +67,16 @@ export async function openHttpWriter({ seams, temporaryDirectory, uri, connect, 
       ...writer,
       async commit(staged, manifest, commitOptions) {
         // Stored, an archive is as large as what is in it.
-        const needed = staged.reduce((sum, { segment }) => sum + segment.sizeBytes, manifest.bytes.length);
+        const needed = staged.reduce(
+          (sum, { segment }) => sum + segment.sizeBytes,
+          manifest.bytes.length,
+        );
         const free = await seams.files.freeBytes(temporaryDirectory);
         if (free < needed) {
-          throw new HostError("STORAGE_FULL", `The backup is packed here before it is sent: that may take ${needed} bytes on the disk of the data directory, and ${free} are free. Nothing was sent.`);
+          throw new HostError(
+            "STORAGE_FULL",
+            `The backup is packed here before it is sent: that may take ${needed} bytes on the disk of the data directory, and ${free} are free. Nothing was sent.`,
+          );
         }
         return writer.commit(staged, manifest, commitOptions);
       },
@@ -77,12 +98,23 @@ async function send(
   const { sizeBytes } = archive;
   let bytesDone = 0;
   report({ stage: "uploading", bytesDone, bytesTotal: sizeBytes });
-  await upload(seams, peer, archive, signal, (count) => report({ bytesDone: (bytesDone += count) }));
-  if (verify === false) return { verified: false, warnings: ["What was sent was not read back, as the request wants it."] };
+  await upload(seams, peer, archive, signal, (count) =>
+    report({ bytesDone: (bytesDone += count) }),
+  );
+  if (verify === false)
+    return {
+      verified: false,
+      warnings: ["What was sent was not read back, as the request wants it."],
+    };
   report({ stage: "reading back", bytesDone: 0 });
-  const status = await readBack(seams, peer, archive, signal, (done) => report({ bytesDone: done }));
+  const status = await readBack(seams, peer, archive, signal, (done) =>
+    report({ bytesDone: done }),
+  );
   if (status === undefined) return { verified: true, warnings: [] };
   const problem = `${peer.name} took everything but does not let it be read (it answered GET with ${status}), so that nobody knows whether it arrived whole`;
-  if (verify) throw new HostError("DESTINATION_REFUSED", `${problem}. The request wants it verified.`, { metadata: { status } });
+  if (verify)
+    throw new HostError("DESTINATION_REFUSED", `${problem}. The request wants it verified.`, {
+      metadata: { status },
+    });
   return { verified: false, warnings: [`${problem}.`] };
 }

@@ -18,7 +18,12 @@ export interface HttpPlacesOptions {
 }
 
 /** http: and https: URIs: one archive on a web server, sent by PUTs and fetched by GETs of ranges. */
-export function httpPlaces({ seams, policy, tls, temporaryDirectory }: HttpPlacesOptions): SchemePlaces {
+export function httpPlaces({
+  seams,
+  policy,
+  tls,
+  temporaryDirectory,
+}: HttpPlacesOptions): SchemePlaces {
   let inbound = 0;
 
   function peerOf(uri: HttpUri, role: string, bearer: string | undefined): Peer {
@@ -28,7 +33,11 @@ export function httpPlaces({ seams, policy, tls, temporaryDirectory }: HttpPlace
   /** Nothing of the request is tried, but what can be told from its text alone is told at once. */
   function check(text: string, role: string, bearer: string | undefined): HttpUri {
     if (bearer !== undefined && !/^[\x21-\x7e]+$/.test(bearer)) {
-      throw new HostError("REQUEST_INVALID", "The bearer holds characters that no header may hold.", { metadata: { field: "bearer" } });
+      throw new HostError(
+        "REQUEST_INVALID",
+        "The bearer holds characters that no header may hold.",
+        { metadata: { field: "bearer" } },
+      );
     }
     const uri = parseHttpUri(text);
     peerOf(uri, role, undefined).close();
@@ -37,11 +46,25 @@ export function httpPlaces({ seams, policy, tls, temporaryDirectory }: HttpPlace
 
   return {
     async destination({ destination, bearer, verify, since }) {
-      if (since !== undefined) throw new HostError("REQUEST_INVALID", "since is for transfer: alone.", { metadata: { field: "since" } });
+      if (since !== undefined)
+        throw new HostError("REQUEST_INVALID", "since is for transfer: alone.", {
+          metadata: { field: "since" },
+        });
       const uri = check(destination, "The destination", bearer);
       const connect = () => peerOf(uri, "The destination", bearer);
-      const place = { seams, temporaryDirectory, uri, connect, ...(verify !== undefined && { verify }) };
-      return { target: uri.shown, uri: uri.shown, container: "STREAM", open: (signal, report) => openHttpWriter(place, signal, report) };
+      const place = {
+        seams,
+        temporaryDirectory,
+        uri,
+        connect,
+        ...(verify !== undefined && { verify }),
+      };
+      return {
+        target: uri.shown,
+        uri: uri.shown,
+        container: "STREAM",
+        open: (signal, report) => openHttpWriter(place, signal, report),
+      };
     },
     async source(text, bearer) {
       const uri = check(text, "The source", bearer);
@@ -49,10 +72,22 @@ export function httpPlaces({ seams, policy, tls, temporaryDirectory }: HttpPlace
         uri: uri.shown,
         container: "STREAM",
         async open(signal, report) {
-          if (inbound >= limits.remoteSources) throw new HostError("OPERATION_LIMIT", `${inbound} sources are being read, as many as the host allows; wait for one to end.`);
+          if (inbound >= limits.remoteSources)
+            throw new HostError(
+              "OPERATION_LIMIT",
+              `${inbound} sources are being read, as many as the host allows; wait for one to end.`,
+            );
           inbound += 1;
           try {
-            return await openHttpSource(seams, temporaryDirectory, peerOf(uri, "The source", bearer), uri, signal, report, () => void (inbound -= 1));
+            return await openHttpSource(
+              seams,
+              temporaryDirectory,
+              peerOf(uri, "The source", bearer),
+              uri,
+              signal,
+              report,
+              () => void (inbound -= 1),
+            );
           } catch (error) {
             inbound -= 1;
             throw error;

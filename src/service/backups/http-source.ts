@@ -24,7 +24,13 @@ export async function openHttpSource(
   const path = join(temporaryDirectory, `${temporaryPrefix}fetched-${seams.randomHex(8)}.zip`);
   try {
     report({ stage: "downloading" });
-    const sink = await openFileSink(seams, path, temporaryDirectory, peer.name, (bytesDone, bytesTotal) => report({ bytesDone, bytesTotal }));
+    const sink = await openFileSink(
+      seams,
+      path,
+      temporaryDirectory,
+      peer.name,
+      (bytesDone, bytesTotal) => report({ bytesDone, bytesTotal }),
+    );
     try {
       await download(seams, peer, sink, limits.remoteRequests, signal);
     } finally {

@@ -23,8 +23,18 @@ export interface OpenState extends DocumentState {
 /** States of indexes: of the live one and of backups, at their end or at a moment. */
 export interface IndexStates {
   /** OPERATION_LIMIT where as many backups as may be are open. `check` looks at the backup's manifest and throws for one that may not be opened. */
-  open(moment: IndexMoment, signal: AbortSignal, report: Report, check?: (manifest: Manifest) => void): Promise<OpenState>;
-  near(moment: IndexMoment, timeMicros: number, count: number, signal: AbortSignal): Promise<NearLog & { window: RestorableWindow }>;
+  open(
+    moment: IndexMoment,
+    signal: AbortSignal,
+    report: Report,
+    check?: (manifest: Manifest) => void,
+  ): Promise<OpenState>;
+  near(
+    moment: IndexMoment,
+    timeMicros: number,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<NearLog & { window: RestorableWindow }>;
   /** Closes what is open still: who reads a stream may leave without a word. Nothing is opened any more. */
   close(): Promise<void>;
 }
@@ -39,7 +49,14 @@ export interface IndexStatesOptions {
   ownIndexIds(): string[];
 }
 
-export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDirectory, ownIndexIds }: IndexStatesOptions): IndexStates {
+export function createIndexStates({
+  seams,
+  kit,
+  indexOf,
+  placesOf,
+  temporaryDirectory,
+  ownIndexIds,
+}: IndexStatesOptions): IndexStates {
   let scratches = 0;
   let closed = false;
   const closings = new Set<() => Promise<void>>();
@@ -70,7 +87,11 @@ export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDire
       };
       try {
         const target = resolveTargetTime(targetTimeMicros, snapshot.window, false);
-        return { ...documentState(held.engine, target.targetTimeMicros ?? snapshot.positionMicros), documentCount: snapshot.documents, close };
+        return {
+          ...documentState(held.engine, target.targetTimeMicros ?? snapshot.positionMicros),
+          documentCount: snapshot.documents,
+          close,
+        };
       } catch (error) {
         await snapshot.release();
         throw error;
@@ -81,17 +102,37 @@ export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDire
     }
   }
 
-  async function openBackup({ uri = "", manifest: name, targetTimeMicros, indexLink, bearer }: IndexMoment, signal: AbortSignal, report: Report, check: (manifest: Manifest) => void): Promise<OpenState> {
-    if (scratches >= limits.scratchIndexes) throw new HostError("OPERATION_LIMIT", `${scratches} backups are being read, as many as the host allows; wait for one to end.`);
+  async function openBackup(
+    { uri = "", manifest: name, targetTimeMicros, indexLink, bearer }: IndexMoment,
+    signal: AbortSignal,
+    report: Report,
+    check: (manifest: Manifest) => void,
+  ): Promise<OpenState> {
+    if (scratches >= limits.scratchIndexes)
+      throw new HostError(
+        "OPERATION_LIMIT",
+        `${scratches} backups are being read, as many as the host allows; wait for one to end.`,
+      );
     scratches += 1;
     try {
       const reader = await (await placesOf(uri).source(uri, bearer)).open(signal, report);
       try {
-        const scratch = await withManifest(reader, { name, indexLink, indexIds: ownIndexIds() }, signal, async ({ manifest }) => {
-          check(manifest);
-          const target = resolveTargetTime(targetTimeMicros, manifest.window, false);
-          return openScratchIndex(seams, kit, { reader, manifest, temporaryDirectory, ...target }, signal, report);
-        });
+        const scratch = await withManifest(
+          reader,
+          { name, indexLink, indexIds: ownIndexIds() },
+          signal,
+          async ({ manifest }) => {
+            check(manifest);
+            const target = resolveTargetTime(targetTimeMicros, manifest.window, false);
+            return openScratchIndex(
+              seams,
+              kit,
+              { reader, manifest, temporaryDirectory, ...target },
+              signal,
+              report,
+            );
+          },
+        );
         const close = async () => {
           scratches -= 1;
           await scratch.close();
@@ -107,21 +148,41 @@ export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDire
   }
 
   return {
-    open: async (moment, signal, report, check = () => undefined) => kept(await (moment.uri === undefined ? openLive(moment) : openBackup(moment, signal, report, check))),
+    open: async (moment, signal, report, check = () => undefined) =>
+      kept(
+        await (moment.uri === undefined
+          ? openLive(moment)
+          : openBackup(moment, signal, report, check)),
+      ),
     async close() {
       closed = true;
       await Promise.all([...closings].map((close) => close()));
     },
     async near({ uri, manifest: name, indexLink, bearer }, timeMicros, count, signal) {
       if (uri === undefined) {
-        return indexOf(indexLink).withEngine(async (engine) => ({ ...(await engine.near(timeMicros, count)), window: (await engine.state()).window }));
+        return indexOf(indexLink).withEngine(async (engine) => ({
+          ...(await engine.near(timeMicros, count)),
+          window: (await engine.state()).window,
+        }));
       }
       const reader = await (await placesOf(uri).source(uri, bearer)).open(signal, () => {});
       try {
-        return await withManifest(reader, { name, indexLink, indexIds: ownIndexIds() }, signal, async ({ manifest }) => {
-          const near = await withSegmentFiles(seams, reader, manifest, temporaryDirectory, signal, (segments) => kit.nearSegments(segments, timeMicros, count, signal));
-          return { ...near, window: manifest.window };
-        });
+        return await withManifest(
+          reader,
+          { name, indexLink, indexIds: ownIndexIds() },
+          signal,
+          async ({ manifest }) => {
+            const near = await withSegmentFiles(
+              seams,
+              reader,
+              manifest,
+              temporaryDirectory,
+              signal,
+              (segments) => kit.nearSegments(segments, timeMicros, count, signal),
+            );
+            return { ...near, window: manifest.window };
+          },
+        );
       } finally {
         await reader.close();
       }
@@ -132,6 +193,8 @@ export function createIndexStates({ seams, kit, indexOf, placesOf, temporaryDire
 /** The live engine until it is let go. */
 function holdEngine(index: DocumentIndex): Promise<{ engine: Engine; release: () => void }> {
   return new Promise((resolve, reject) => {
-    index.withEngine((engine) => new Promise<void>((release) => resolve({ engine, release }))).catch(reject);
+    index
+      .withEngine((engine) => new Promise<void>((release) => resolve({ engine, release })))
+      .catch(reject);
   });
 }

@@ -6,7 +6,12 @@ import type { NearLog, RestorableWindow } from "../../engine/engine.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { IndexStates, OpenState } from "./index-states.js";
-import type { DiffSummary, DocumentDifference, DocumentSelection, IndexMoment } from "./management-service.js";
+import type {
+  DiffSummary,
+  DocumentDifference,
+  DocumentSelection,
+  IndexMoment,
+} from "./management-service.js";
 
 /** How far a comparison is: of what it does now. */
 export interface DiffProgress {
@@ -19,11 +24,25 @@ export interface DiffProgress {
 /** Looks into backups and moments of the live index, and changes nothing. */
 export interface InspectionService {
   /** Differences in the order of their links; the sums come last. */
-  diff(from: IndexMoment, to: IndexMoment, selection: DocumentSelection | undefined, signal: AbortSignal, onProgress?: (progress: DiffProgress) => void): AsyncGenerator<DocumentDifference | DiffSummary>;
+  diff(
+    from: IndexMoment,
+    to: IndexMoment,
+    selection: DocumentSelection | undefined,
+    signal: AbortSignal,
+    onProgress?: (progress: DiffProgress) => void,
+  ): AsyncGenerator<DocumentDifference | DiffSummary>;
   /** Documents in the order of their links. */
-  export(moment: IndexMoment, selection: DocumentSelection | undefined, signal: AbortSignal): AsyncGenerator<DocumentVersion>;
+  export(
+    moment: IndexMoment,
+    selection: DocumentSelection | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<DocumentVersion>;
   /** What was written next to the moment, which the request has to name. */
-  moment(moment: IndexMoment, count: number, signal: AbortSignal): Promise<NearLog & { window: RestorableWindow }>;
+  moment(
+    moment: IndexMoment,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<NearLog & { window: RestorableWindow }>;
 }
 
 export function createInspectionService(states: IndexStates): InspectionService {
@@ -33,11 +52,16 @@ export function createInspectionService(states: IndexStates): InspectionService 
       try {
         const summary: DiffSummary = { created: 0, changed: 0, deleted: 0, same: 0 };
         // What a selection leaves of them is not known before.
-        const total = selection === everything ? Math.max(left.documentCount, right.documentCount) : 0;
+        const total =
+          selection === everything ? Math.max(left.documentCount, right.documentCount) : 0;
         let recordsDone = 0;
         for await (const pair of pairsOf(left, right, selection, signal)) {
           recordsDone += 1;
-          onProgress({ stage: "comparing", recordsDone, recordsTotal: total && Math.max(total, recordsDone) });
+          onProgress({
+            stage: "comparing",
+            recordsDone,
+            recordsTotal: total && Math.max(total, recordsDone),
+          });
           if (isSameVersion(pair)) {
             summary.same += 1;
             continue;
@@ -61,16 +85,28 @@ export function createInspectionService(states: IndexStates): InspectionService 
     },
     async moment(moment, count, signal) {
       const { targetTimeMicros } = moment;
-      if (targetTimeMicros === undefined) throw new HostError("REQUEST_INVALID", "Name the moment: target_time_micros.", { metadata: { field: "moment.target_time_micros" } });
+      if (targetTimeMicros === undefined)
+        throw new HostError("REQUEST_INVALID", "Name the moment: target_time_micros.", {
+          metadata: { field: "moment.target_time_micros" },
+        });
       return states.near(moment, Number(targetTimeMicros), count || limits.nearVersions, signal);
     },
   };
 }
 
 /** Side by side, as each takes a while; where one fails the other is closed. */
-async function openBoth(states: IndexStates, from: IndexMoment, to: IndexMoment, signal: AbortSignal, onProgress: (progress: DiffProgress) => void): Promise<[OpenState, OpenState]> {
+async function openBoth(
+  states: IndexStates,
+  from: IndexMoment,
+  to: IndexMoment,
+  signal: AbortSignal,
+  onProgress: (progress: DiffProgress) => void,
+): Promise<[OpenState, OpenState]> {
   const [first, second] = sideBySide(onProgress);
-  const [left, right] = await Promise.allSettled([states.open(from, signal, first), states.open(to, signal, second)]);
+  const [left, right] = await Promise.allSettled([
+    states.open(from, signal, first),
+    states.open(to, signal, second),
+  ]);
   if (left.status === "fulfilled" && right.status === "fulfilled") return [left.value, right.value];
   if (left.status === "fulfilled") await left.value.close();
   if (right.status === "fulfilled") await right.value.close();
@@ -84,14 +120,23 @@ interface Counted {
 
 /** Two that are made ready at the same time, told as one: the records of both, and the stage that was told last. */
 function sideBySide(onProgress: (progress: DiffProgress) => void): [Report, Report] {
-  const sides: [Counted, Counted] = [{ done: 0, total: 0 }, { done: 0, total: 0 }];
+  const sides: [Counted, Counted] = [
+    { done: 0, total: 0 },
+    { done: 0, total: 0 },
+  ];
   const sum = (which: keyof Counted) => sides.reduce((all, side) => all + side[which], 0);
-  const reportOf = (side: Counted): Report => ({ stage = "reading", documentsDone = side.done, documentsTotal = side.total }) => {
-    Object.assign(side, { done: documentsDone, total: documentsTotal });
-    // Only what is loaded is counted.
-    const counted = stage === "loading";
-    onProgress({ stage, recordsDone: counted ? sum("done") : 0, recordsTotal: counted ? sum("total") : 0 });
-  };
+  const reportOf =
+    (side: Counted): Report =>
+    ({ stage = "reading", documentsDone = side.done, documentsTotal = side.total }) => {
+      Object.assign(side, { done: documentsDone, total: documentsTotal });
+      // Only what is loaded is counted.
+      const counted = stage === "loading";
+      onProgress({
+        stage,
+        recordsDone: counted ? sum("done") : 0,
+        recordsTotal: counted ? sum("total") : 0,
+      });
+    };
   return [reportOf(sides[0]), reportOf(sides[1])];
 }
 

@@ -38,11 +38,20 @@ export type PlacesOf = (uri: string) => SchemePlaces;
 
 export function placesByScheme(schemes: Readonly<Record<string, SchemePlaces>>): PlacesOf {
   return (uri) => {
-    if (uri === "") throw new HostError("DESTINATION_INVALID", "A destination is required: file:/absolute/path or https://host/path.", { metadata: { field: "destination" } });
+    if (uri === "")
+      throw new HostError(
+        "DESTINATION_INVALID",
+        "A destination is required: file:/absolute/path or https://host/path.",
+        { metadata: { field: "destination" } },
+      );
     const scheme = schemeOf(uri);
     const places = schemes[scheme];
     if (places) return places;
     const known = Object.keys(schemes).join(":, ");
-    throw new HostError("DESTINATION_INVALID", `The scheme ${scheme}: is not served; write one of ${known}:, for example file:/absolute/path.`, { metadata: { field: "destination" } });
+    throw new HostError(
+      "DESTINATION_INVALID",
+      `The scheme ${scheme}: is not served; write one of ${known}:, for example file:/absolute/path.`,
+      { metadata: { field: "destination" } },
+    );
   };
 }

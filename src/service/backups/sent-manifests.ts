@@ -13,25 +13,37 @@ export interface SentManifests {
   find(sha256: string): Promise<ManifestFile>;
 }
 
-export async function openSentManifests(seams: Pick<Seams, "files" | "randomHex">, directory: string): Promise<SentManifests> {
+export async function openSentManifests(
+  seams: Pick<Seams, "files" | "randomHex">,
+  directory: string,
+): Promise<SentManifests> {
   const { files } = seams;
   if ((await files.status(directory)) === undefined) await files.makeDirectory(directory);
   /** The time first, so that names sort by age; the digest and the manifest's own name after it. */
-  const entryOf = ({ manifest, sha256, name }: ManifestFile) => `${String(manifest.createTimeMicros).padStart(16, "0")}_${sha256}_${name}`;
+  const entryOf = ({ manifest, sha256, name }: ManifestFile) =>
+    `${String(manifest.createTimeMicros).padStart(16, "0")}_${sha256}_${name}`;
 
   return {
     async keep(file) {
       await writeFileDurably(seams, join(directory, entryOf(file)), file.bytes);
       const names = (await files.list(directory)).filter((name) => /^\d{16}_/.test(name));
-      for (const name of names.slice(0, Math.max(0, names.length - limits.sentManifests))) await files.remove(join(directory, name));
+      for (const name of names.slice(0, Math.max(0, names.length - limits.sentManifests)))
+        await files.remove(join(directory, name));
     },
     async find(sha256) {
       const entry = (await files.list(directory)).find((name) => name.split("_")[1] === sha256);
       if (entry === undefined) {
-        throw new HostError("BACKUP_NOT_FOUND", `This host does not remember a streamed backup with the manifest ${sha256}; leave out since for a full one.`, { metadata: { since: sha256 } });
+        throw new HostError(
+          "BACKUP_NOT_FOUND",
+          `This host does not remember a streamed backup with the manifest ${sha256}; leave out since for a full one.`,
+          { metadata: { since: sha256 } },
+        );
       }
       const [, , ...name] = entry.split("_");
-      return decodeManifest(name.join("_"), await readSmallFile(files, join(directory, entry), limits.manifestBytes));
+      return decodeManifest(
+        name.join("_"),
+        await readSmallFile(files, join(directory, entry), limits.manifestBytes),
+      );
     },
   };
 }

@@ -1,4 +1,9 @@
-import { createAutoBackup, type AutoBackup, type AutoBackupOptions, type AutoBackupRun } from "../../backup/schedule/auto-backup.js";
+import {
+  createAutoBackup,
+  type AutoBackup,
+  type AutoBackupOptions,
+  type AutoBackupRun,
+} from "../../backup/schedule/auto-backup.js";
 import { autoBackupSetting } from "./auto-backup-setting.js";
 import { recordAutoBackup } from "../host/record-stats.js";
 import type { Stats } from "../../stats/stats.js";
@@ -14,7 +19,9 @@ export interface StartAutoBackupOptions extends Omit<AutoBackupOptions, "enabled
 }
 
 /** Automatic backups as they were left, counted, logged where they fail, and what writes down that they are on or off. */
-export async function startAutoBackup(options: StartAutoBackupOptions): Promise<{ autoBackup: AutoBackup; save(enabled: boolean): Promise<void> }> {
+export async function startAutoBackup(
+  options: StartAutoBackupOptions,
+): Promise<{ autoBackup: AutoBackup; save(enabled: boolean): Promise<void> }> {
   const { seams, directory, stats, warn } = options;
   const setting = autoBackupSetting(seams, options.settingPath);
   const { enabled, warning } = await setting.load();
@@ -23,7 +30,8 @@ export async function startAutoBackup(options: StartAutoBackupOptions): Promise<
   let told = "";
   const tellWarnings = (warnings: readonly string[]) => {
     const text = warnings.join(" ");
-    if (text !== "" && text !== told) warn({ directory, warnings }, "automatic backups go well, with warnings");
+    if (text !== "" && text !== told)
+      warn({ directory, warnings }, "automatic backups go well, with warnings");
     told = text;
   };
   const autoBackup = createAutoBackup({
@@ -35,7 +43,16 @@ export async function startAutoBackup(options: StartAutoBackupOptions): Promise<
       options.onRun(run);
       options.onHealth(run.outcome === "failed" ? run.error.message : undefined);
       if (run.outcome === "performed") tellWarnings(run.warnings);
-      if (run.outcome === "failed") warn({ directory, attempts: run.attempts, reason: run.error.reason, problem: run.error.message }, "automatic backup failed; it is tried again");
+      if (run.outcome === "failed")
+        warn(
+          {
+            directory,
+            attempts: run.attempts,
+            reason: run.error.reason,
+            problem: run.error.message,
+          },
+          "automatic backup failed; it is tried again",
+        );
     },
   });
   return {

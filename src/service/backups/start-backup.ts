@@ -15,16 +15,33 @@ export const onlyValidated = "Only validated: nothing was written.";
 
 export function createBackupStart(options: ManagementOptions): ManagementService["backup"] {
   const { seams, operations, placesOf, hostId, productVersion, written } = options;
-  const isDamagedAt = (uri: string) => (manifestSha256: string) => options.verifications.isDamaged({ uri, manifestSha256 });
+  const isDamagedAt = (uri: string) => (manifestSha256: string) =>
+    options.verifications.isDamaged({ uri, manifestSha256 });
 
-  async function run(request: BackupRequest, index: DocumentIndex, place: BackupPlace, signal: AbortSignal, report: Report): Promise<BackupResult> {
+  async function run(
+    request: BackupRequest,
+    index: DocumentIndex,
+    place: BackupPlace,
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<BackupResult> {
     // A backup that would begin while the index is being replaced waits for the new one.
     report({ stage: "waiting" });
     await index.settled(signal);
     let writer: ContainerWriter | undefined;
     try {
       writer = await place.open(signal, report, await index.state());
-      const task = { index, writer, hostId, productVersion, full: request.full ?? false, store: request.store ?? false, isDamaged: isDamagedAt(place.uri), destination: place.uri, written };
+      const task = {
+        index,
+        writer,
+        hostId,
+        productVersion,
+        full: request.full ?? false,
+        store: request.store ?? false,
+        isDamaged: isDamagedAt(place.uri),
+        destination: place.uri,
+        written,
+      };
       const { manifest, ...result } = await runBackup(seams, task, signal, report);
       return { ...result, backup: describeManifest(place, manifest) };
     } catch (error) {
@@ -34,16 +51,61 @@ export function createBackupStart(options: ManagementOptions): ManagementService
     }
   }
 
-  async function validate(request: BackupRequest, index: DocumentIndex, place: BackupPlace, signal: AbortSignal): Promise<BackupResult> {
+  async function validate(
+    request: BackupRequest,
+    index: DocumentIndex,
+    place: BackupPlace,
+    signal: AbortSignal,
+  ): Promise<BackupResult> {
     const looked = await place.look?.();
     try {
-      const task = { index, container: place.container, full: request.full ?? false, isDamaged: isDamagedAt(place.uri), written, ...looked };
-      const forecast = await forecastBackup(task, operations.list(limits.operations).operations, signal);
-      const { positionMicros, window, documents, versions, indexId, lineage, parents } = await index.state();
-      const facts = { indexId, lineage, parents, positionMicros, window, documents, versions, hostId, productVersion };
+      const task = {
+        index,
+        container: place.container,
+        full: request.full ?? false,
+        isDamaged: isDamagedAt(place.uri),
+        written,
+        ...looked,
+      };
+      const forecast = await forecastBackup(
+        task,
+        operations.list(limits.operations).operations,
+        signal,
+      );
+      const { positionMicros, window, documents, versions, indexId, lineage, parents } =
+        await index.state();
+      const facts = {
+        indexId,
+        lineage,
+        parents,
+        positionMicros,
+        window,
+        documents,
+        versions,
+        hostId,
+        productVersion,
+      };
       const { uri, container } = place;
-      const backup = { ...facts, name: "", manifestSha256: "", number: 0, uri, container, indexLink: index.link, createTimeMicros: 0, sizeBytes: 0, segments: [] };
-      return { backup, bytesWritten: 0, segmentsWritten: 0, verified: false, warnings: [onlyValidated], forecast };
+      const backup = {
+        ...facts,
+        name: "",
+        manifestSha256: "",
+        number: 0,
+        uri,
+        container,
+        indexLink: index.link,
+        createTimeMicros: 0,
+        sizeBytes: 0,
+        segments: [],
+      };
+      return {
+        backup,
+        bytesWritten: 0,
+        segmentsWritten: 0,
+        verified: false,
+        warnings: [onlyValidated],
+        forecast,
+      };
     } finally {
       await looked?.reader?.close();
     }
@@ -53,11 +115,21 @@ export function createBackupStart(options: ManagementOptions): ManagementService
     const index = options.indexOf(request.indexLink);
     const place = await placesOf(request.destination).destination(request);
     const common = { kind: "backup" as const, indexLink: index.link, target: place.target };
-    if (request.validateOnly) return operations.start({ ...common, run: (signal) => validate(request, index, place, signal) });
+    if (request.validateOnly)
+      return operations.start({
+        ...common,
+        run: (signal) => validate(request, index, place, signal),
+      });
     return operations.start({
       ...common,
       ...(request.requestId && { requestId: request.requestId }),
-      fingerprint: JSON.stringify([request.container, request.store ?? false, request.full ?? false, request.verify, request.since]),
+      fingerprint: JSON.stringify([
+        request.container,
+        request.store ?? false,
+        request.full ?? false,
+        request.verify,
+        request.since,
+      ]),
       run: (signal, report) => run(request, index, place, signal, report),
     });
   };

@@ -1,7 +1,14 @@
 import { forecastRestore } from "../../backup/forecast.js";
 import { describeManifest, withManifest } from "../../backup/inspect.js";
 import type { Report } from "../../backup/report.js";
-import { planOf, requireSameIndex, runRestore, undoRestore, wantedBy, type RestoreTask } from "../../backup/restore.js";
+import {
+  planOf,
+  requireSameIndex,
+  runRestore,
+  undoRestore,
+  wantedBy,
+  type RestoreTask,
+} from "../../backup/restore.js";
 import { restoreSelection } from "../../backup/restore-selection.js";
 import { verifyBackup } from "../../backup/verify.js";
 import type { ContainerReader } from "../../container/container.js";
@@ -20,10 +27,17 @@ import { onlyValidated } from "./start-backup.js";
 
 type RestoreStarts = Pick<ManagementService, "restore" | "undoRestore">;
 
-export function createRestoreStarts(options: ManagementOptions, states: IndexStates): RestoreStarts {
+export function createRestoreStarts(
+  options: ManagementOptions,
+  states: IndexStates,
+): RestoreStarts {
   const { seams, kit, operations, placesOf, temporaryDirectory } = options;
 
-  function taskOf(request: RestoreRequest, index: DocumentIndex, reader: ContainerReader): RestoreTask {
+  function taskOf(
+    request: RestoreRequest,
+    index: DocumentIndex,
+    reader: ContainerReader,
+  ): RestoreTask {
     return {
       index,
       reader,
@@ -36,13 +50,35 @@ export function createRestoreStarts(options: ManagementOptions, states: IndexSta
     };
   }
 
-  async function validate(source: SourcePlace, task: RestoreTask, signal: AbortSignal, report: Report): Promise<RestoreResult> {
+  async function validate(
+    source: SourcePlace,
+    task: RestoreTask,
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<RestoreResult> {
     const { index, reader } = task;
-    const { file, target, neededBytes, freeBytes } = await withManifest(reader, wantedBy(task), signal, async (chosen) => {
-      const plan = await planOf(seams, task, chosen);
-      await verifyBackup(seams, kit, { reader, manifest: chosen.manifest, level: "FULL", samplePercent: 100, temporaryDirectory }, signal, report);
-      return plan;
-    });
+    const { file, target, neededBytes, freeBytes } = await withManifest(
+      reader,
+      wantedBy(task),
+      signal,
+      async (chosen) => {
+        const plan = await planOf(seams, task, chosen);
+        await verifyBackup(
+          seams,
+          kit,
+          {
+            reader,
+            manifest: chosen.manifest,
+            level: "FULL",
+            samplePercent: 100,
+            temporaryDirectory,
+          },
+          signal,
+          report,
+        );
+        return plan;
+      },
+    );
     const { manifest } = file;
     const forecast = await forecastRestore(
       {
@@ -55,25 +91,68 @@ export function createRestoreStarts(options: ManagementOptions, states: IndexSta
       operations.list(limits.operations).operations,
     );
     const { documents, versions, positionMicros, lineage } = manifest;
-    return { indexLink: index.link, lineage, documents, versions, positionMicros, warnings: [onlyValidated, ...file.warnings, ...(target.warning === undefined ? [] : [target.warning])], forecast };
+    return {
+      indexLink: index.link,
+      lineage,
+      documents,
+      versions,
+      positionMicros,
+      warnings: [
+        onlyValidated,
+        ...file.warnings,
+        ...(target.warning === undefined ? [] : [target.warning]),
+      ],
+      forecast,
+    };
   }
 
-  async function select(request: RestoreRequest, selection: NonNullable<RestoreRequest["selection"]>, index: DocumentIndex, signal: AbortSignal, report: Report): Promise<RestoreResult> {
+  async function select(
+    request: RestoreRequest,
+    selection: NonNullable<RestoreRequest["selection"]>,
+    index: DocumentIndex,
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<RestoreResult> {
     // Claimed, so that no restore puts another index in the place of the one that is written to.
     const claim = await index.beginReplacement();
     try {
       report({ stage: "building" });
       const { source: uri, manifest, targetTimeMicros, bearer } = request;
-      const moment = { uri, indexLink: index.link, ...(manifest !== undefined && { manifest }), ...(targetTimeMicros !== undefined && { targetTimeMicros }), ...(bearer !== undefined && { bearer }) };
-      const backup = await states.open(moment, signal, report, (found) => requireSameIndex(found, index.link, request.indexNamed ?? false));
+      const moment = {
+        uri,
+        indexLink: index.link,
+        ...(manifest !== undefined && { manifest }),
+        ...(targetTimeMicros !== undefined && { targetTimeMicros }),
+        ...(bearer !== undefined && { bearer }),
+      };
+      const backup = await states.open(moment, signal, report, (found) =>
+        requireSameIndex(found, index.link, request.indexNamed ?? false),
+      );
       try {
         const live = await states.open({ indexLink: index.link }, signal, report);
         try {
-          const task = { index, live, backup, selection, deleteOthers: selection.deleteOthers, hostId: options.hostId, nowMicros: seams.nowMicros(), validateOnly: request.validateOnly ?? false };
+          const task = {
+            index,
+            live,
+            backup,
+            selection,
+            deleteOthers: selection.deleteOthers,
+            hostId: options.hostId,
+            nowMicros: seams.nowMicros(),
+            validateOnly: request.validateOnly ?? false,
+          };
           const run = await restoreSelection(task, signal, report);
           const { lineage, documents, versions, positionMicros } = await index.state();
           const warnings = [...(task.validateOnly ? [onlyValidated] : []), ...run.warnings];
-          return { indexLink: index.link, lineage, documents, versions, positionMicros, warnings, selection: run.selection };
+          return {
+            indexLink: index.link,
+            lineage,
+            documents,
+            versions,
+            positionMicros,
+            warnings,
+            selection: run.selection,
+          };
         } finally {
           await live.close();
         }
@@ -88,8 +167,11 @@ export function createRestoreStarts(options: ManagementOptions, states: IndexSta
   /** The backup itself and the archives that it builds on, as one. */
   async function sourceOf(request: RestoreRequest): Promise<SourcePlace> {
     const source = await placesOf(request.source).source(request.source, request.bearer);
-    const bearerFor = (uri: string) => (originOf(uri) === originOf(request.source) ? request.bearer : undefined);
-    const bases = await Promise.all((request.baseSources ?? []).map((uri) => placesOf(uri).source(uri, bearerFor(uri))));
+    const bearerFor = (uri: string) =>
+      originOf(uri) === originOf(request.source) ? request.bearer : undefined;
+    const bases = await Promise.all(
+      (request.baseSources ?? []).map((uri) => placesOf(uri).source(uri, bearerFor(uri))),
+    );
     return { ...source, open: (signal, report) => openSources([source, ...bases], signal, report) };
   }
 
@@ -102,7 +184,13 @@ export function createRestoreStarts(options: ManagementOptions, states: IndexSta
     }
   }
 
-  async function run(request: RestoreRequest, index: DocumentIndex, source: SourcePlace, signal: AbortSignal, report: Report): Promise<RestoreResult> {
+  async function run(
+    request: RestoreRequest,
+    index: DocumentIndex,
+    source: SourcePlace,
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<RestoreResult> {
     try {
       if (request.selection) return await select(request, request.selection, index, signal, report);
       return await reading(source, signal, report, async (reader) => {
@@ -121,15 +209,32 @@ export function createRestoreStarts(options: ManagementOptions, states: IndexSta
       const index = options.indexOf(request.indexLink);
       checkSelection(request);
       const source = await sourceOf(request);
-      const { targetTimeMicros, manifest, validateOnly = false, baseSources, ifPositionMicros, selection } = request;
+      const {
+        targetTimeMicros,
+        manifest,
+        validateOnly = false,
+        baseSources,
+        ifPositionMicros,
+        selection,
+      } = request;
       return operations.start({
         kind: "restore",
         indexLink: index.link,
         target: source.uri,
         ...(request.requestId && { requestId: request.requestId }),
-        fingerprint: JSON.stringify([String(targetTimeMicros), manifest, validateOnly, baseSources, ifPositionMicros, ...(selection ? [selection] : [])]),
+        fingerprint: JSON.stringify([
+          String(targetTimeMicros),
+          manifest,
+          validateOnly,
+          baseSources,
+          ifPositionMicros,
+          ...(selection ? [selection] : []),
+        ]),
         // Their directory may be what is restored from. A source elsewhere may be slow: it must not keep backups from being made.
-        run: (signal, report) => (schemeOf(source.uri) === "file" ? undisturbed(() => run(request, index, source, signal, report)) : run(request, index, source, signal, report)),
+        run: (signal, report) =>
+          schemeOf(source.uri) === "file"
+            ? undisturbed(() => run(request, index, source, signal, report))
+            : run(request, index, source, signal, report),
       });
     },
     async undoRestore(indexLink) {
@@ -151,12 +256,25 @@ export function createRestoreStarts(options: ManagementOptions, states: IndexSta
 /** What does not go together: a restore of some documents writes into the index as it is. */
 function checkSelection({ selection, baseSources = [], ifPositionMicros }: RestoreRequest): void {
   if (!selection) return;
-  const refuse = (field: string, why: string) => new HostError("REQUEST_INVALID", why, { metadata: { field } });
-  if (baseSources.length > 0) throw refuse("base_sources", "base_sources do not go with a selection: restore the backup into another host, and export from there.");
-  if (ifPositionMicros !== undefined) throw refuse("if_position_micros", "if_position_micros does not go with a selection, which replaces nothing but the documents that it names.");
+  const refuse = (field: string, why: string) =>
+    new HostError("REQUEST_INVALID", why, { metadata: { field } });
+  if (baseSources.length > 0)
+    throw refuse(
+      "base_sources",
+      "base_sources do not go with a selection: restore the backup into another host, and export from there.",
+    );
+  if (ifPositionMicros !== undefined)
+    throw refuse(
+      "if_position_micros",
+      "if_position_micros does not go with a selection, which replaces nothing but the documents that it names.",
+    );
 }
 
-async function openSources(sources: readonly SourcePlace[], signal: AbortSignal, report: Report): Promise<ContainerReader> {
+async function openSources(
+  sources: readonly SourcePlace[],
+  signal: AbortSignal,
+  report: Report,
+): Promise<ContainerReader> {
   const opened: ContainerReader[] = [];
   try {
     for (const source of sources) opened.push(await source.open(signal, report));

@@ -4,7 +4,15 @@ import { readRange } from "../../io/read-file.js";
 import { limits } from "../../limits.js";
 import type { HeldTransfer, Transfers } from "../../destination/transfer/transfers.js";
 import type { UploadWriter } from "../../destination/transfer/upload.js";
-import type { BackupRequest, BackupResult, ManagementService, OperationService, OperationView, RestoreRequest, RestoreResult } from "./management-service.js";
+import type {
+  BackupRequest,
+  BackupResult,
+  ManagementService,
+  OperationService,
+  OperationView,
+  RestoreRequest,
+  RestoreResult,
+} from "./management-service.js";
 import { transferNameOf, transferUri } from "./transfer-places.js";
 
 /** Backups and restores as streams of bytes; every transport's streams are thin layers over it. Names are without transfers/. */
@@ -17,11 +25,22 @@ export interface StreamService {
   /** A complete archive to be sent: STREAM_LIMIT, before anything of it is answered, where too many are sent already. */
   hold(name: string): HeldTransfer;
   /** Makes a backup that is kept as a transfer, and holds it to be sent. It is cancelled when the signal aborts: nobody waits for it any more. */
-  prepare(request: Pick<BackupRequest, "indexLink" | "store" | "since">, signal: AbortSignal): Promise<HeldTransfer>;
+  prepare(
+    request: Pick<BackupRequest, "indexLink" | "store" | "since">,
+    signal: AbortSignal,
+  ): Promise<HeldTransfer>;
   /** The bytes of a held transfer from an offset on, `length` of them where given, in pieces of at most `pieceBytes`. */
-  read(held: HeldTransfer, range: { offset: number; length?: number; pieceBytes?: number }, signal: AbortSignal): AsyncGenerator<Buffer>;
+  read(
+    held: HeldTransfer,
+    range: { offset: number; length?: number; pieceBytes?: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<Buffer>;
   /** Restores a complete upload; resolves when the restored index serves. The work goes on if the signal aborts. */
-  restore(name: string, request: Omit<RestoreRequest, "source">, signal: AbortSignal): Promise<{ operation: string; result: RestoreResult }>;
+  restore(
+    name: string,
+    request: Omit<RestoreRequest, "source">,
+    signal: AbortSignal,
+  ): Promise<{ operation: string; result: RestoreResult }>;
 }
 
 export interface StreamServiceOptions {
@@ -32,7 +51,13 @@ export interface StreamServiceOptions {
   idleMs: number;
 }
 
-export function createStreamService({ files, transfers, management, operations, idleMs }: StreamServiceOptions): StreamService {
+export function createStreamService({
+  files,
+  transfers,
+  management,
+  operations,
+  idleMs,
+}: StreamServiceOptions): StreamService {
   let sending = 0;
 
   async function outcome(begun: OperationView, signal: AbortSignal): Promise<OperationView> {
@@ -46,7 +71,11 @@ export function createStreamService({ files, transfers, management, operations, 
   }
 
   function hold(name: string): HeldTransfer {
-    if (sending >= limits.streams) throw new HostError("STREAM_LIMIT", `${sending} archives are being sent, as many as the host allows; wait for one to end.`);
+    if (sending >= limits.streams)
+      throw new HostError(
+        "STREAM_LIMIT",
+        `${sending} archives are being sent, as many as the host allows; wait for one to end.`,
+      );
     const held = transfers.hold(name);
     sending += 1;
     let released = false;
@@ -66,7 +95,11 @@ export function createStreamService({ files, transfers, management, operations, 
     idleMs,
     hold,
     async prepare(request, signal) {
-      const begun = await management.backup({ ...request, destination: "transfer:", container: "ZIP" });
+      const begun = await management.backup({
+        ...request,
+        destination: "transfer:",
+        container: "ZIP",
+      });
       try {
         const { backup } = (await outcome(begun, signal)).result as BackupResult;
         return hold(transferNameOf(backup.uri));
@@ -75,17 +108,33 @@ export function createStreamService({ files, transfers, management, operations, 
         throw error;
       }
     },
-    async *read({ transfer, path, signal: deleted }, { offset, length = transfer.sizeBytes - offset, pieceBytes = limits.chunkBytes }, signal) {
+    async *read(
+      { transfer, path, signal: deleted },
+      { offset, length = transfer.sizeBytes - offset, pieceBytes = limits.chunkBytes },
+      signal,
+    ) {
       if (offset > transfer.sizeBytes) {
-        throw new HostError("RANGE_NOT_SATISFIABLE", `The transfer ${transfer.name} has ${transfer.sizeBytes} bytes; there is nothing at ${offset}.`, {
-          metadata: { transfer: transfer.name, sizeBytes: String(transfer.sizeBytes) },
-        });
+        throw new HostError(
+          "RANGE_NOT_SATISFIABLE",
+          `The transfer ${transfer.name} has ${transfer.sizeBytes} bytes; there is nothing at ${offset}.`,
+          {
+            metadata: { transfer: transfer.name, sizeBytes: String(transfer.sizeBytes) },
+          },
+        );
       }
       const end = Math.min(transfer.sizeBytes, offset + length);
-      yield* readRange(files, path, { offset, end, pieceBytes }, AbortSignal.any([signal, deleted]));
+      yield* readRange(
+        files,
+        path,
+        { offset, end, pieceBytes },
+        AbortSignal.any([signal, deleted]),
+      );
     },
     async restore(name, request, signal) {
-      const view = await outcome(await management.restore({ ...request, source: transferUri(name) }), signal);
+      const view = await outcome(
+        await management.restore({ ...request, source: transferUri(name) }),
+        signal,
+      );
       return { operation: view.name, result: view.result as RestoreResult };
     },
   };

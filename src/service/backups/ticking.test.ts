@@ -15,7 +15,10 @@ async function* slow(waits: number[], ended: string[] = []): AsyncGenerator<stri
 test("what comes is passed on in order, and ticks fill the time in which nothing does", async () => {
   const told: string[] = [];
   let ticks = 0;
-  for await (const one of ticking(slow([0, 300, 0]), 20, () => ((ticks += 1) === 1 ? undefined : "tick"))) told.push(one);
+  for await (const one of ticking(slow([0, 300, 0]), 20, () =>
+    (ticks += 1) === 1 ? undefined : "tick",
+  ))
+    told.push(one);
   expect(told.filter((one) => one !== "tick")).toEqual(["item 0", "item 1", "item 2"]);
   expect(told.slice(told.indexOf("item 0") + 1, told.indexOf("item 1"))).toContain("tick");
   expect(told.filter((one) => one === "tick")).toHaveLength(ticks - 1);

@@ -22,11 +22,19 @@ export function transferUri(name: string): string {
 export function transferNameOf(uri: string): string {
   const name = uri.slice(scheme.length);
   if (uri.slice(0, scheme.length).toLowerCase() === scheme && isTransferName(name)) return name;
-  throw new HostError("DESTINATION_INVALID", `${JSON.stringify(uri.slice(0, 100))} is no transfer; write transfer:NAME.`, { metadata: { field: "source" } });
+  throw new HostError(
+    "DESTINATION_INVALID",
+    `${JSON.stringify(uri.slice(0, 100))} is no transfer; write transfer:NAME.`,
+    { metadata: { field: "source" } },
+  );
 }
 
 /** transfer: URIs: archives that the host itself keeps for those who fetch them or have sent them. */
-export function transferPlaces(seams: Seams, transfers: Transfers, sent: SentManifests): SchemePlaces {
+export function transferPlaces(
+  seams: Seams,
+  transfers: Transfers,
+  sent: SentManifests,
+): SchemePlaces {
   async function openWriter(since: string | undefined, draft: DownloadDraft) {
     const previous = since === undefined ? undefined : await sent.find(since);
     return openArchiveWriter(seams, {
@@ -35,14 +43,28 @@ export function transferPlaces(seams: Seams, transfers: Transfers, sent: SentMan
       lease: unsharedLease,
       existingIsOwn: true,
       existing: previous === undefined ? [] : [{ name: previous.name, file: previous }],
-      holds: (segment) => previous?.manifest.segments.some(({ name }) => name === segment.name) ?? false,
+      holds: (segment) =>
+        previous?.manifest.segments.some(({ name }) => name === segment.name) ?? false,
       async publish(archive) {
-        const backup = describeManifest({ uri: transferUri(draft.name), container: "ZIP" }, archive.manifest);
+        const backup = describeManifest(
+          { uri: transferUri(draft.name), container: "ZIP" },
+          archive.manifest,
+        );
         await sent.keep(archive.manifest);
         await draft.publish(archive, backup);
         const { lineage, segments } = archive.manifest.manifest;
-        const goesOn = previous === undefined || (previous.manifest.lineage === lineage && previous.manifest.segments[0]?.name === segments[0]?.name);
-        return { verified: true, warnings: goesOn ? [] : [`The history of ${archive.manifest.manifest.indexLink} does not go on from the backup that since names (it was restored meanwhile, or has changed by more than half): everything was packed.`] };
+        const goesOn =
+          previous === undefined ||
+          (previous.manifest.lineage === lineage &&
+            previous.manifest.segments[0]?.name === segments[0]?.name);
+        return {
+          verified: true,
+          warnings: goesOn
+            ? []
+            : [
+                `The history of ${archive.manifest.manifest.indexLink} does not go on from the backup that since names (it was restored meanwhile, or has changed by more than half): everything was packed.`,
+              ],
+        };
       },
       release: async () => draft.release(),
     });
@@ -51,12 +73,25 @@ export function transferPlaces(seams: Seams, transfers: Transfers, sent: SentMan
   return {
     async destination({ destination, container, indexLink, since }: BackupRequest) {
       if (destination.slice(scheme.length) !== "") {
-        throw new HostError("DESTINATION_INVALID", "The host names a transfer itself: write transfer: and nothing after it.", { metadata: { field: "destination" } });
+        throw new HostError(
+          "DESTINATION_INVALID",
+          "The host names a transfer itself: write transfer: and nothing after it.",
+          { metadata: { field: "destination" } },
+        );
       }
-      if (container !== "ZIP") throw new HostError("DESTINATION_INVALID", "A transfer is one archive: its container is ZIP.", { metadata: { field: "container" } });
+      if (container !== "ZIP")
+        throw new HostError(
+          "DESTINATION_INVALID",
+          "A transfer is one archive: its container is ZIP.",
+          { metadata: { field: "container" } },
+        );
       const previous = since === undefined ? undefined : (await sent.find(since)).manifest;
       if (previous && previous.indexLink !== indexLink) {
-        throw new HostError("BACKUP_OF_OTHER_INDEX", `The backup that since names is of ${previous.indexLink}, not of ${indexLink}.`, { metadata: { indexLink: previous.indexLink } });
+        throw new HostError(
+          "BACKUP_OF_OTHER_INDEX",
+          `The backup that since names is of ${previous.indexLink}, not of ${indexLink}.`,
+          { metadata: { indexLink: previous.indexLink } },
+        );
       }
       let name = "";
       return {
@@ -86,7 +121,11 @@ export function transferPlaces(seams: Seams, transfers: Transfers, sent: SentMan
         async open() {
           const held = transfers.hold(name);
           try {
-            return renamedReader(await openZipReader(seams, held.path), transferUri(name), async () => held.release());
+            return renamedReader(
+              await openZipReader(seams, held.path),
+              transferUri(name),
+              async () => held.release(),
+            );
           } catch (error) {
             held.release();
             throw renamedError(error, held.path, transferUri(name));

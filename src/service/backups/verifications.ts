@@ -21,8 +21,12 @@ export interface Verifications {
 }
 
 /** A listed backup with what the last check of it found, if there was one. */
-export function withLastCheck({ find }: Pick<Verifications, "find">, listing: BackupListing): BackupListing {
-  const lastVerification = listing.backup && find({ uri: listing.uri, manifestSha256: listing.backup.manifestSha256 });
+export function withLastCheck(
+  { find }: Pick<Verifications, "find">,
+  listing: BackupListing,
+): BackupListing {
+  const lastVerification =
+    listing.backup && find({ uri: listing.uri, manifestSha256: listing.backup.manifestSha256 });
   return lastVerification ? { ...listing, lastVerification } : listing;
 }
 
@@ -31,7 +35,11 @@ type Entry = [key: string, verification: Verification];
 const keyOf = ({ uri, manifestSha256 }: CheckedCopy) => `${uri} ${manifestSha256}`;
 
 /** Kept in one file; one that cannot be read is begun anew, since a check can be made again. */
-export async function openVerifications(seams: Pick<Seams, "files" | "randomHex">, path: string, onError: (error: unknown) => void): Promise<Verifications> {
+export async function openVerifications(
+  seams: Pick<Seams, "files" | "randomHex">,
+  path: string,
+  onError: (error: unknown) => void,
+): Promise<Verifications> {
   const known = new Map<string, Verification>(await load(seams, path, onError));
   let saving = Promise.resolve();
   return {
@@ -45,15 +53,23 @@ export async function openVerifications(seams: Pick<Seams, "files" | "randomHex"
         if (known.size <= limits.verifications) break;
         known.delete(oldest);
       }
-      saving = saving.then(() => writeFileDurably(seams, path, Buffer.from(JSON.stringify([...known])))).catch(onError);
+      saving = saving
+        .then(() => writeFileDurably(seams, path, Buffer.from(JSON.stringify([...known]))))
+        .catch(onError);
       return saving;
     },
   };
 }
 
-async function load({ files }: Pick<Seams, "files">, path: string, onError: (error: unknown) => void): Promise<Entry[]> {
+async function load(
+  { files }: Pick<Seams, "files">,
+  path: string,
+  onError: (error: unknown) => void,
+): Promise<Entry[]> {
   try {
-    const value: unknown = JSON.parse((await readSmallFile(files, path, limits.manifestBytes)).toString("utf8"));
+    const value: unknown = JSON.parse(
+      (await readSmallFile(files, path, limits.manifestBytes)).toString("utf8"),
+    );
     return Array.isArray(value) ? value.filter(isEntry) : [];
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") onError(error);
@@ -64,5 +80,12 @@ async function load({ files }: Pick<Seams, "files">, path: string, onError: (err
 function isEntry(value: unknown): value is Entry {
   if (!Array.isArray(value) || typeof value[0] !== "string") return false;
   const found: unknown = value[1];
-  return typeof found === "object" && found !== null && "level" in found && "passed" in found && "timeMicros" in found && "records" in found;
+  return (
+    typeof found === "object" &&
+    found !== null &&
+    "level" in found &&
+    "passed" in found &&
+    "timeMicros" in found &&
+    "records" in found
+  );
 }

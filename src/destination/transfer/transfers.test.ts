@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { join } from "node:path";
+import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
+import { systemSeams } from "../../io/seams.js";
+import { openTransfers, type Transfers } from "./transfers.js";
+
+let transfers: Transfers;
+
+beforeEach(async () => {
+  const { files } = systemSeams;
+  const remove = async (path: string) => {
+    await sleep(20);
+    await files.remove(path);
+  };
+  transfers = await openTransfers(
+    { ...systemSeams, files: { ...files, remove } },
+    join(temporaryDirectory(), "transfers"),
+    { maxCount: 10, maxBytes: 1e9, leaseMs: 60_000 },
+    (error) => {
+      throw error;
+    },
+  );
+});
+afterEach(() => transfers.close());
+
+test.each<[string, Uint8Array, (name: string) => Promise<void>]>([
+  ["that has no bytes", Buffer.alloc(0), async () => {}],
+  ["that is deleted", Buffer.from("old"), (name) => transfers.delete(name)],
+])(
+  "a new upload begins while the host removes one of the same name %s",
+  async (_what, bytes, remove) => {
+    const old = await transfers.openUpload("a");
+    await old.write(0, bytes);
+    const closed = old.close();
+    const removed = remove("a");
+    // Its files are removed, and it is not in the list any more.
+    while (transfers.list().length > 0) await sleep(1);
+    const writer = await transfers.openUpload("a");
+    await writer.write(0, Buffer.from("new"));
+    await writer.finish({ sizeBytes: 3 });
+    await writer.close();
+    await Promise.all([closed, removed]);
+    expect(transfers.get("a")).toMatchObject({ complete: true, committedBytes: 3 });
+    transfers.hold("a").release();
+  },
+);
