@@ -1,14 +1,14 @@
 // What the host is measured against: node:http with nothing between it and the same writer thread and SQL.
 import { mkdirSync } from "node:fs";
 import { createServer } from "node:http";
-import { sqliteKit } from "../dist/src/engine/sqlite/kit.js";
+import { sqliteEngine } from "../dist/src/engine/sqlite/storage-engine.js";
 
 const [directory] = process.argv.slice(2);
 mkdirSync(directory);
-await sqliteKit.create(directory, { indexId: "bare", lineage: "bare", parents: [] });
-const engine = await sqliteKit.open(directory, {
+await sqliteEngine.create(directory, { indexId: "bare", lineage: "bare", parents: [] });
+const engine = await sqliteEngine.open(directory, {
   durable: true,
-  floorMicros: 0,
+  minTimeMicros: 0,
   nowMicros: () => Date.now() * 1000,
   retainedVersions: 10_000,
   historyMicros: 0,

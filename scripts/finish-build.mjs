@@ -35,7 +35,13 @@ const options = {
 // The last three are what tests and benchmarks run outside of jest; they are parts of the first two.
 const shared = await build({
   ...options,
-  entryPoints: paths(["cli/main", "index", "host/start", "io/seams", "engine/sqlite/kit"]),
+  entryPoints: paths([
+    "cli/main",
+    "index",
+    "host/start",
+    "io/platform",
+    "engine/sqlite/storage-engine",
+  ]),
   external: outside(inChunks),
   format: "esm",
   splitting: true,

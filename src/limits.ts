@@ -168,7 +168,7 @@ export const limits = {
   /** Backups that are made readable at once, to be compared or exported: each takes as much room as its index. */
   scratchIndexes: 4,
   /** Versions on either side of a moment. */
-  nearVersions: 3,
+  versionsAround: 3,
   /** What a check of a sample reads, in percent. */
   samplePercent: 5,
   /** Problems of an index that a check names. */
@@ -234,7 +234,7 @@ export const limits = {
   /** Archives that are sent at a time; each holds a few chunks for its reader. */
   streams: 32,
   /** Manifests of backups that were streamed, to go on from. */
-  sentManifests: 1000,
+  streamedManifests: 1000,
 
   /** To and from other web servers: work that gets nowhere for this long is given up, however often it was tried again. */
   remotePatienceMs: 30_000,

@@ -38,7 +38,7 @@ const snippets: Snippet[] = [
   },
   {
     file: "src/backup/plan.ts",
-    code: `import type { a } from "../engine/sqlite/kit.js";`,
+    code: `import type { a } from "../engine/sqlite/storage-engine.js";`,
     problem: /src\/backup may not import src\/engine\/sqlite/,
   },
   {
@@ -58,7 +58,7 @@ const snippets: Snippet[] = [
   },
   {
     file: "src/service/backups/management.ts",
-    code: `import { sqliteKit } from "../../engine/sqlite/kit.js";`,
+    code: `import { sqliteEngine } from "../../engine/sqlite/storage-engine.js";`,
     problem: /src\/service may not import src\/engine\/sqlite/,
   },
   {
@@ -83,7 +83,7 @@ const snippets: Snippet[] = [
   },
   {
     file: "src/cli/main.ts",
-    code: `import { a } from "../engine/sqlite/kit.js";`,
+    code: `import { a } from "../engine/sqlite/storage-engine.js";`,
     problem: /src\/cli may not import src\/engine\/sqlite/,
   },
   {
@@ -107,7 +107,10 @@ const snippets: Snippet[] = [
     code: `import type { a } from "../engine/engine.js"; import { b } from "../container/container.js"; import "../limits.js";`,
   },
   { file: "src/io/directory-lock.ts", code: `import Database from "better-sqlite3";` },
-  { file: "src/host/start.ts", code: `import { sqliteKit } from "../engine/sqlite/kit.js";` },
+  {
+    file: "src/host/start.ts",
+    code: `import { sqliteEngine } from "../engine/sqlite/storage-engine.js";`,
+  },
 ];
 
 test("the lint refuses imports against the arrows, and those alone", () => {

@@ -11,7 +11,7 @@ import {
 import { parseManifestName, segmentName } from "../segment/names.js";
 import { temporaryName } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { replaceMerged } from "./schedule/merge-plan.js";
@@ -48,14 +48,14 @@ export interface BackupRun {
 
 /** Writes one backup; finished, durable and read back when it resolves. The caller closes the writer. */
 export async function runBackup(
-  seams: Seams,
+  platform: Platform,
   task: BackupTask,
   signal: AbortSignal,
   report: Report,
 ): Promise<BackupRun> {
   const { lease } = task.writer;
   try {
-    return await exportAndWrite(seams, task, AbortSignal.any([signal, lease.signal]), report);
+    return await exportAndWrite(platform, task, AbortSignal.any([signal, lease.signal]), report);
   } catch (error) {
     // Where another backup has taken the lease over, that is why: it cleaned up what this one had made.
     if (!signal.aborted) await lease.assertHeld();
@@ -64,7 +64,7 @@ export async function runBackup(
 }
 
 async function exportAndWrite(
-  seams: Seams,
+  platform: Platform,
   task: BackupTask,
   signal: AbortSignal,
   report: Report,
@@ -73,8 +73,8 @@ async function exportAndWrite(
     report({ stage: "snapshot" });
     const snapshot = await engine.snapshot();
     try {
-      await seams.step("backup:snapshot-taken");
-      return await writeBackup(seams, task, engine, snapshot, signal, report);
+      await platform.failpoint("backup:snapshot-taken");
+      return await writeBackup(platform, task, engine, snapshot, signal, report);
     } finally {
       await snapshot.release();
     }
@@ -82,7 +82,7 @@ async function exportAndWrite(
 }
 
 async function writeBackup(
-  seams: Seams,
+  platform: Platform,
   task: BackupTask,
   engine: Engine,
   snapshot: Snapshot,
@@ -111,7 +111,7 @@ async function writeBackup(
     ...otherIndexWarnings(writer.existing, snapshot),
   );
   report({ stage: "exporting", documentsTotal: snapshot.versions });
-  const fresh = await stage(seams, task, engine, snapshot, plan, signal, report);
+  const fresh = await stage(platform, task, engine, snapshot, plan, signal, report);
   const chain =
     plan.kind === "base"
       ? []
@@ -270,7 +270,7 @@ export async function findChain(
 }
 
 async function stage(
-  seams: Seams,
+  platform: Platform,
   task: BackupTask,
   engine: Engine,
   snapshot: Snapshot,
@@ -279,7 +279,7 @@ async function stage(
   report: Report,
 ): Promise<StagedSegment[]> {
   if (plan.kind === "unchanged") return [];
-  const path = join(task.writer.stagingDirectory, temporaryName(seams));
+  const path = join(task.writer.stagingDirectory, temporaryName(platform));
   const content = await engine.exportSegment({
     snapshot,
     kind: plan.kind,
@@ -288,7 +288,7 @@ async function stage(
     signal,
     onProgress: (rows) => report({ documentsDone: rows }),
   });
-  await seams.step("backup:segment-staged");
+  await platform.failpoint("backup:segment-staged");
   const segment: Segment = { ...content, name: segmentName(content) };
   return [{ segment, path }];
 }

@@ -53,7 +53,7 @@ export async function forecastBackup(
       plan.kind === "base"
         ? state.versions
         : plan.kind === "delta"
-          ? (await engine.near(plan.afterMicros, 1)).afterCount
+          ? (await engine.around(plan.afterMicros, 1)).afterCount
           : 0;
     const estimatedBytes =
       state.versions === 0 ? 0 : Math.ceil((state.sizeBytes / state.versions) * records);
@@ -111,7 +111,7 @@ export async function forecastRestore(
 }
 
 async function versionsAfter(engine: Engine, timeMicros: number): Promise<number> {
-  return (await engine.near(timeMicros, 1)).afterCount;
+  return (await engine.around(timeMicros, 1)).afterCount;
 }
 
 /** By the work of this kind that dealt with the most bytes: what is done for each byte outweighs what is done once. */

@@ -8,7 +8,7 @@ import { isSegmentName, parseManifestName } from "../segment/names.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
 import type { FileSystem } from "../io/file-system.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import { listBackups } from "./inspect.js";
 import type { BackupListing, BackupState } from "./model.js";
@@ -19,11 +19,11 @@ import type { BackupListing, BackupState } from "./model.js";
  * there is more than limits.listedFiles.
  */
 export async function listTree(
-  seams: Pick<Seams, "files">,
+  platform: Pick<Platform, "files">,
   root: string,
   signal: AbortSignal,
 ): Promise<BackupListing[] | undefined> {
-  const { files } = seams;
+  const { files } = platform;
   const found: BackupListing[] = [];
   let seen = 0;
   /** Real paths, so that links that lead back up end, and nothing is listed under two names. */
@@ -40,7 +40,7 @@ export async function listTree(
         "REQUEST_INVALID",
         `There are more than ${limits.listedFiles} files below ${root}; name a directory further down.`,
       );
-    found.push(...(await listDirectory(seams, directory, names, signal)));
+    found.push(...(await listDirectory(platform, directory, names, signal)));
     for (const name of names) {
       if (name.startsWith(temporaryPrefix)) continue;
       const path = join(directory, name);
@@ -49,7 +49,7 @@ export async function listTree(
         found.push(listingOf(path, "FOREIGN", "it is left out: its name is not UTF-8. Rename it"));
       else if (kind === "directory") await enter(path, real, depth + 1);
       else if (kind === "file" && /\.zip$/i.test(name))
-        found.push(...(await listArchive(seams, path, signal)));
+        found.push(...(await listArchive(platform, path, signal)));
     }
   }
 
@@ -117,14 +117,14 @@ function unreadable(path: string, error: unknown): BackupListing {
 }
 
 async function listDirectory(
-  seams: Pick<Seams, "files">,
+  platform: Pick<Platform, "files">,
   directory: string,
   names: string[],
   signal: AbortSignal,
 ): Promise<BackupListing[]> {
   const place = { uri: pathToFileURL(directory).href, container: "DIRECTORY" as const };
   if (names.some((name) => parseManifestName(name) !== undefined || /^segments_\w+$/.test(name))) {
-    return listBackups(openDirectoryReader(seams, directory), place, signal).catch(
+    return listBackups(openDirectoryReader(platform, directory), place, signal).catch(
       (error: unknown) => [unreadable(directory, error)],
     );
   }
@@ -142,12 +142,12 @@ async function listDirectory(
 }
 
 async function listArchive(
-  seams: Pick<Seams, "files">,
+  platform: Pick<Platform, "files">,
   path: string,
   signal: AbortSignal,
 ): Promise<BackupListing[]> {
   try {
-    const reader = await openZipReader(seams, path);
+    const reader = await openZipReader(platform, path);
     try {
       return await listBackups(reader, { uri: pathToFileURL(path).href, container: "ZIP" }, signal);
     } finally {
@@ -155,7 +155,7 @@ async function listArchive(
     }
   } catch (error) {
     const listing = unreadable(path, error);
-    const begin = listing.state === "FOREIGN" ? await beginOf(seams.files, path) : "";
+    const begin = listing.state === "FOREIGN" ? await beginOf(platform.files, path) : "";
     if (begin === "empty")
       return [listingOf(path, "INCOMPLETE", "it is empty: it is being written, or was cut off")];
     // Its end is what is missing first of an archive that was cut off.

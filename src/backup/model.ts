@@ -147,7 +147,7 @@ export interface RestoreResult {
 }
 
 /** A state of an index: of a backup or of the live index. */
-export interface IndexMoment {
+export interface IndexPointInTime {
   /** Where the backup is; absent: the live index. */
   uri?: string;
   /** Absent: the newest. */

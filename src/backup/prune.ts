@@ -2,18 +2,18 @@ import { leasePath, removeBackups } from "../container/directory.js";
 import { openContainer } from "../container/open.js";
 import { HostError } from "../errors.js";
 import { acquireLease } from "../io/lease.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 import type { PruneResult } from "./model.js";
 
 /** Removes backups from a directory by name, and the segments that only they list. Nothing else is ever removed this way. */
 export async function pruneBackups(
-  seams: Seams,
+  platform: Platform,
   path: string,
   names: string[],
   validateOnly: boolean,
 ): Promise<PruneResult> {
   const signal = new AbortController().signal;
-  const reader = await openContainer(seams, path);
+  const reader = await openContainer(platform, path);
   if (reader.kind !== "DIRECTORY") {
     await reader.close();
     throw new HostError(
@@ -21,7 +21,7 @@ export async function pruneBackups(
       `${path} is one archive with one backup: remove the file itself. Pruning is for directories.`,
     );
   }
-  const lease = await acquireLease(seams, leasePath(path), signal);
+  const lease = await acquireLease(platform, leasePath(path), signal);
   try {
     const found = await reader.manifests(signal);
     for (const name of names) {
@@ -59,7 +59,7 @@ export async function pruneBackups(
         removedFiles: [...names, ...surplus.keys()].sort(),
         freedBytes,
       };
-    const removedFiles = await removeBackups(seams, path, lease, {
+    const removedFiles = await removeBackups(platform, path, lease, {
       names,
       segments: unused.flatMap(({ segments }) => segments.map(({ name }) => name)),
     });

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import type { ContainerReader } from "../container/container.js";
 import { renamedError } from "../container/renamed-reader.js";
-import type { BuildResult, EngineKit, IndexIdentity, SegmentSource } from "../engine/engine.js";
+import type { BuildResult, StorageEngine, IndexIdentity, SegmentSource } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Manifest } from "../segment/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import {
   requireSegments,
@@ -71,7 +71,7 @@ export function requireSameIndex(
 
 /** The plan for one manifest. */
 export async function planOf(
-  seams: Seams,
+  platform: Platform,
   task: RestoreTask,
   file: ChosenManifest,
 ): Promise<RestorePlan> {
@@ -82,7 +82,7 @@ export async function planOf(
   const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   // The copy that is read, the index made of it with its keys, and what sorting the keys takes.
   const neededBytes = Math.ceil(bytes * 2.5);
-  const freeBytes = await seams.files.freeBytes(task.temporaryDirectory);
+  const freeBytes = await platform.files.freeBytes(task.temporaryDirectory);
   if (freeBytes < neededBytes) {
     throw new HostError(
       "STORAGE_FULL",
@@ -94,27 +94,30 @@ export async function planOf(
 
 /** Restores online: the new index is made and checked beside the live one, which serves until the switch and stays for undo. */
 export async function runRestore(
-  seams: Seams,
-  kit: EngineKit,
+  platform: Platform,
+  storageEngine: StorageEngine,
   task: RestoreTask,
   signal: AbortSignal,
   report: Report,
 ): Promise<RestoreRun> {
   const replacement = await task.index.beginReplacement();
-  const source = join(task.temporaryDirectory, `${temporaryPrefix}restore-${seams.randomHex(8)}`);
+  const source = join(
+    task.temporaryDirectory,
+    `${temporaryPrefix}restore-${platform.randomHex(8)}`,
+  );
   try {
     const { file, target, segments } = await withManifest(
       task.reader,
       wantedBy(task),
       signal,
       async (chosen) => {
-        const plan = await planOf(seams, task, chosen);
-        await seams.files.removeTree(source);
-        await seams.files.makeDirectory(source);
+        const plan = await planOf(platform, task, chosen);
+        await platform.files.removeTree(source);
+        await platform.files.makeDirectory(source);
         return {
           ...plan,
           segments: await fetchSegments(
-            seams,
+            platform,
             task.reader,
             chosen.manifest,
             source,
@@ -127,7 +130,7 @@ export async function runRestore(
     const { manifest } = file;
     const warnings = [...file.warnings, ...(target.warning === undefined ? [] : [target.warning])];
     for (const warning of warnings) report({ warning });
-    await seams.step("restore:source-fetched");
+    await platform.failpoint("restore:source-fetched");
     const origin = {
       indexId: manifest.indexId,
       lineage: manifest.lineage,
@@ -138,14 +141,14 @@ export async function runRestore(
     };
     const identity: IndexIdentity = {
       indexId: task.index.indexId(),
-      lineage: seams.randomId(),
+      lineage: platform.randomId(),
       parents: await parentsAfter(task.index, [...manifest.parents, origin]),
     };
     report({
       stage: "building",
       documentsTotal: segments.reduce((sum, { records }) => sum + records, 0),
     });
-    const built = await kit.build({
+    const built = await storageEngine.build({
       directory: replacement.directory,
       segments,
       identity,
@@ -155,7 +158,7 @@ export async function runRestore(
         report({ stage, ...(stage === "loading" && { documentsDone: rows }) }),
     });
     if (target.targetTimeMicros === undefined) requirePromised(built, manifest);
-    await seams.step("restore:built");
+    await platform.failpoint("restore:built");
     signal.throwIfAborted();
     report({ stage: "switching" });
     await replacement.commit(task.ifPositionMicros);
@@ -172,12 +175,12 @@ export async function runRestore(
       ? renamedError(error, source, task.reader.path)
       : error;
   } finally {
-    await seams.files.removeTree(source).catch(() => {});
+    await platform.files.removeTree(source).catch(() => {});
   }
 }
 
 async function fetchSegments(
-  seams: Seams,
+  platform: Platform,
   reader: ContainerReader,
   manifest: Manifest,
   directory: string,
@@ -194,17 +197,20 @@ async function fetchSegments(
   }));
   let bytesDone = 0;
   await reader.fetch(wanted, signal, (count) => report({ bytesDone: (bytesDone += count) }));
-  await seams.files.syncDirectory(directory);
+  await platform.files.syncDirectory(directory);
   return wanted.map(({ segment, path }) => ({ ...segment, path }));
 }
 
 /** Puts the index back that the last restore replaced, as a new lineage: it can itself be undone. */
-export async function undoRestore(seams: Seams, index: DocumentIndex): Promise<IndexIdentity> {
+export async function undoRestore(
+  platform: Platform,
+  index: DocumentIndex,
+): Promise<IndexIdentity> {
   const replacement = await index.beginReplacement();
   try {
     return await replacement.undo(async ({ indexId, lineage, parents, positionMicros }) => ({
       indexId,
-      lineage: seams.randomId(),
+      lineage: platform.randomId(),
       parents: await parentsAfter(index, [...parents, { indexId, lineage, positionMicros }]),
     }));
   } catch (error) {

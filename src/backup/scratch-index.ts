@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { ContainerReader } from "../container/container.js";
-import type { Engine, EngineKit } from "../engine/engine.js";
+import type { Engine, StorageEngine } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Manifest } from "../segment/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 import { requireSegments } from "./inspect.js";
 import type { Report } from "./report.js";
 import { withSegmentFiles } from "./segment-files.js";
@@ -28,8 +28,8 @@ export interface ScratchIndex {
 
 /** BACKUP_DAMAGED unless every digest, row and count agrees; STORAGE_FULL where there is no room. */
 export async function openScratchIndex(
-  seams: Seams,
-  kit: EngineKit,
+  platform: Platform,
+  storageEngine: StorageEngine,
   task: ScratchTask,
   signal: AbortSignal,
   report: Report,
@@ -39,20 +39,20 @@ export async function openScratchIndex(
   const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   // The index with its keys, what sorting the keys takes, and what an archive is unpacked to.
   const needed = Math.ceil(bytes * (reader.kind === "ZIP" ? 2.5 : 1.5));
-  const free = await seams.files.freeBytes(temporaryDirectory);
+  const free = await platform.files.freeBytes(temporaryDirectory);
   if (free < needed) {
     throw new HostError(
       "STORAGE_FULL",
       `Reading the backup takes about ${needed} bytes in ${temporaryDirectory}, and ${free} are free. Free space, or name another place in TMPDIR.`,
     );
   }
-  const directory = join(temporaryDirectory, `${temporaryPrefix}scratch-${seams.randomHex(8)}`);
-  const remove = () => seams.files.removeTree(directory).catch(() => {});
+  const directory = join(temporaryDirectory, `${temporaryPrefix}scratch-${platform.randomHex(8)}`);
+  const remove = () => platform.files.removeTree(directory).catch(() => {});
   try {
-    await seams.files.makeDirectory(directory);
+    await platform.files.makeDirectory(directory);
     const { indexId, lineage, parents } = manifest;
     const { documents, versions } = await withSegmentFiles(
-      seams,
+      platform,
       reader,
       manifest,
       temporaryDirectory,
@@ -62,7 +62,7 @@ export async function openScratchIndex(
           stage: "building",
           documentsTotal: segments.reduce((sum, { records }) => sum + records, 0),
         });
-        return kit.build({
+        return storageEngine.build({
           directory,
           segments,
           identity: { indexId, lineage, parents },
@@ -78,10 +78,10 @@ export async function openScratchIndex(
       retainedVersions: Number.MAX_SAFE_INTEGER,
       historyMicros: Number.MAX_SAFE_INTEGER,
     };
-    const engine = await kit.open(directory, {
+    const engine = await storageEngine.open(directory, {
       durable: false,
-      floorMicros: 0,
-      nowMicros: seams.nowMicros,
+      minTimeMicros: 0,
+      nowMicros: platform.nowMicros,
       ...unbounded,
     });
     return {

@@ -4,11 +4,11 @@ import type { SegmentSource } from "../engine/engine.js";
 import type { Manifest } from "../segment/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import { requireRoom } from "../io/room.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 
 /** The segments of a backup as files, for the length of the work: of a directory where they are, of an archive unpacked. */
 export async function withSegmentFiles<T>(
-  seams: Pick<Seams, "files" | "randomHex">,
+  platform: Pick<Platform, "files" | "randomHex">,
   reader: ContainerReader,
   { segments }: Pick<Manifest, "segments">,
   temporaryDirectory: string,
@@ -20,18 +20,18 @@ export async function withSegmentFiles<T>(
   const sources = (directory: string) =>
     filesIn(directory).map(({ segment, path }) => ({ ...segment, path }));
   if (reader.kind === "DIRECTORY") return work(sources(reader.path));
-  const unpacked = join(temporaryDirectory, `${temporaryPrefix}unpacked-${seams.randomHex(8)}`);
+  const unpacked = join(temporaryDirectory, `${temporaryPrefix}unpacked-${platform.randomHex(8)}`);
   try {
     await requireRoom(
-      seams.files,
+      platform.files,
       temporaryDirectory,
       segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
       "Unpacking the archive",
     );
-    await seams.files.makeDirectory(unpacked);
+    await platform.files.makeDirectory(unpacked);
     await reader.fetch(filesIn(unpacked), signal);
     return await work(sources(unpacked));
   } finally {
-    await seams.files.removeTree(unpacked).catch(() => {});
+    await platform.files.removeTree(unpacked).catch(() => {});
   }
 }

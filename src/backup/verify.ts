@@ -1,8 +1,8 @@
 import type { ContainerReader } from "../container/container.js";
-import type { ChainContent, EngineKit } from "../engine/engine.js";
+import type { ChainContent, StorageEngine } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Manifest } from "../segment/manifest.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 import { requireSegments } from "./inspect.js";
 import type { VerifyLevel, VerifyResult } from "./model.js";
 import type { Report } from "./report.js";
@@ -24,8 +24,8 @@ export type Checked = Pick<VerifyResult, "records" | "bytes" | "documents" | "ve
 
 /** Checks a backup as far as the level says: BACKUP_DAMAGED where anything is not as it was written. */
 export async function verifyBackup(
-  seams: Seams,
-  kit: EngineKit,
+  platform: Platform,
+  storageEngine: StorageEngine,
   task: VerifyTask,
   signal: AbortSignal,
   report: Report,
@@ -43,7 +43,7 @@ export async function verifyBackup(
   if (level === "LIST") return { records: 0, bytes: 0 };
   const bytesTotal = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   if (level === "TRIAL") {
-    const scratch = await openScratchIndex(seams, kit, task, signal, report);
+    const scratch = await openScratchIndex(platform, storageEngine, task, signal, report);
     const { documents, versions } = scratch;
     await scratch.close();
     return { records, bytes: bytesTotal, documents, versions };
@@ -54,13 +54,20 @@ export async function verifyBackup(
     stage: sampled ? "sampling" : "verifying",
     documentsTotal: sampled ? Math.ceil((records * samplePercent) / 100) : records,
   });
-  return withSegmentFiles(seams, reader, manifest, temporaryDirectory, signal, async (segments) => {
-    const onRows = (rows: number) => report({ documentsDone: rows });
-    if (sampled) return kit.sampleSegments(segments, samplePercent, signal, onRows);
-    requirePromises(await kit.checkSegments(segments, signal, onRows), manifest);
-    report({ bytesTotal, bytesDone: bytesTotal });
-    return { records, bytes: bytesTotal };
-  });
+  return withSegmentFiles(
+    platform,
+    reader,
+    manifest,
+    temporaryDirectory,
+    signal,
+    async (segments) => {
+      const onRows = (rows: number) => report({ documentsDone: rows });
+      if (sampled) return storageEngine.sampleSegments(segments, samplePercent, signal, onRows);
+      requirePromises(await storageEngine.checkSegments(segments, signal, onRows), manifest);
+      report({ bytesTotal, bytesDone: bytesTotal });
+      return { records, bytes: bytesTotal };
+    },
+  );
 }
 
 /** BACKUP_DAMAGED unless the segments hold all that the manifest promises of them together: what a restore compares, and the window. */

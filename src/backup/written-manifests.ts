@@ -2,7 +2,7 @@ import { writeFileDurably } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
 import { errnoOf } from "../io/file-system.js";
 import { readSmallFile } from "../io/read-file.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 
@@ -23,17 +23,17 @@ const fileBytes = 4 * 1024 * 1024;
 
 /** Opens the record; one that cannot be read is begun anew: then the next backups are new bases. */
 export async function openWrittenManifests(
-  seams: Pick<Seams, "files" | "randomHex">,
+  platform: Pick<Platform, "files" | "randomHex">,
   path: string,
   onError: (error: unknown) => void,
 ): Promise<WrittenManifests> {
   /** Of each destination, the one written to last at the end; of each of its manifests likewise. */
-  const known = new Map<string, string[]>(await load(seams, path, onError));
+  const known = new Map<string, string[]>(await load(platform, path, onError));
   let saving: Promise<unknown> = Promise.resolve();
 
   function save(): Promise<void> {
     const done = saving.then(() =>
-      writeFileDurably(seams, path, Buffer.from(JSON.stringify([...known]))),
+      writeFileDurably(platform, path, Buffer.from(JSON.stringify([...known]))),
     );
     saving = done.catch(() => {});
     return done;
@@ -70,7 +70,7 @@ export async function openWrittenManifests(
 }
 
 async function load(
-  { files }: Pick<Seams, "files">,
+  { files }: Pick<Platform, "files">,
   path: string,
   onError: (error: unknown) => void,
 ): Promise<[string, string[]][]> {

@@ -1,6 +1,6 @@
 import type { ManifestFile, Segment } from "../segment/manifest.js";
 import type { HeldLease } from "../io/lease.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 import type { Committed, ContainerWriter, FoundManifest } from "./container.js";
 import { runZip } from "./zip-call.js";
 
@@ -37,10 +37,10 @@ export interface ArchivePlace {
 
 /** A backup that becomes one ZIP, wherever that then goes. */
 export async function openArchiveWriter(
-  seams: Seams,
+  platform: Platform,
   place: ArchivePlace,
 ): Promise<ContainerWriter> {
-  const { files } = seams;
+  const { files } = platform;
   const { unfinished, staging } = place;
   await files.remove(unfinished);
   await files.removeTree(staging);
@@ -70,14 +70,14 @@ export async function openArchiveWriter(
         signal,
         onBytes,
       );
-      await seams.step("backup:archive-read-back");
+      await platform.failpoint("backup:archive-read-back");
       signal.throwIfAborted();
       const published = await place.publish(
         { path: unfinished, sizeBytes, sha256, manifest },
         signal,
         onBytes,
       );
-      await seams.step("backup:manifest-written");
+      await platform.failpoint("backup:manifest-written");
       return { bytesWritten: sizeBytes, ...published };
     },
     removeUnused: async () => [],

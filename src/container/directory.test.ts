@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { acquireLease } from "../io/lease.js";
-import { systemSeams } from "../io/seams.js";
+import { systemPlatform } from "../io/platform.js";
 import { encodeManifest, type ManifestFile } from "../segment/manifest.js";
 import { segmentName } from "../segment/names.js";
 import type { ContainerWriter, StagedSegment } from "./container.js";
@@ -29,13 +29,13 @@ test("whoever backs up to a directory leaves alone what another one merges there
     mkdirSync(path ?? "");
     writeFileSync(join(path ?? "", "segment"), "rows");
   }
-  const lease = await acquireLease(systemSeams, join(alive ?? "", mergeLease), signal);
+  const lease = await acquireLease(systemPlatform, join(alive ?? "", mergeLease), signal);
   const leftBehind = join(dead ?? "", mergeLease);
   writeFileSync(leftBehind, "{}");
   const longAgo = Date.now() / 1000 - 60;
   utimesSync(leftBehind, longAgo, longAgo);
 
-  const writer = await openDirectoryWriter(systemSeams, directory, signal);
+  const writer = await openDirectoryWriter(systemPlatform, directory, signal);
   await writer.close();
   await lease.release();
   expect([alive, dead, never].map((path) => existsSync(join(path ?? "", "segment")))).toEqual([
@@ -102,10 +102,10 @@ describe("a backup that lost its lease while it was held up", () => {
   let other: ContainerWriter;
   beforeEach(async () => {
     place = join(mkdtempSync(join(directory, "lost-")), "backups");
-    slow = await openDirectoryWriter(systemSeams, place, signal);
+    slow = await openDirectoryWriter(systemPlatform, place, signal);
     // What a waiter does to a lease that was silent for too long.
     rmSync(leasePath(place));
-    other = await openDirectoryWriter(systemSeams, place, signal);
+    other = await openDirectoryWriter(systemPlatform, place, signal);
   });
 
   test("touches nothing of the backup that took over, which is complete", async () => {
@@ -142,7 +142,7 @@ describe("a backup that lost its lease while it was held up", () => {
 
 test("a segment that goes while the manifest is written is no backup, and leaves no manifest", async () => {
   const place = join(mkdtempSync(join(directory, "gone-")), "backups");
-  const writer = await openDirectoryWriter(systemSeams, place, signal);
+  const writer = await openDirectoryWriter(systemPlatform, place, signal);
   const { staged, manifest } = stagedBackup(writer, "rows");
   const removed = options(async () => rmSync(join(place, staged.segment.name)));
   await expect(writer.commit([staged], manifest, removed)).rejects.toMatchObject({
@@ -162,13 +162,13 @@ test.each([
   "a pending file that holds %s removes nothing but segments that no manifest lists",
   async (text) => {
     const place = mkdtempSync(join(directory, "pending-"));
-    const listed = await openDirectoryWriter(systemSeams, place, signal);
+    const listed = await openDirectoryWriter(systemPlatform, place, signal);
     const { staged, manifest } = stagedBackup(listed, "rows");
     await listed.commit([staged], manifest, options());
     await listed.close();
     writeFileSync(join(place, ".holdfast-pending-0123.json"), text);
     writeFileSync(join(place, "notes.txt"), "kept");
-    await (await openDirectoryWriter(systemSeams, place, signal)).close();
+    await (await openDirectoryWriter(systemPlatform, place, signal)).close();
     expect(readdirSync(place).sort()).toEqual(
       [staged.segment.name, manifest.name, "notes.txt"].sort(),
     );
@@ -177,7 +177,7 @@ test.each([
 
 test("removes the backups named and no other of the same number", async () => {
   const place = mkdtempSync(join(directory, "number-"));
-  const writer = await openDirectoryWriter(systemSeams, place, signal);
+  const writer = await openDirectoryWriter(systemPlatform, place, signal);
   const [mine, theirs] = [stagedBackup(writer, "mine"), stagedBackup(writer, "theirs")];
   for (const one of [mine, theirs]) {
     writeFileSync(one.staged.path, one === mine ? "mine" : "theirs");

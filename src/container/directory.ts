@@ -9,7 +9,7 @@ import { errnoOf } from "../io/file-system.js";
 import { acquireLease, type HeldLease, type Lease } from "../io/lease.js";
 import type { LeaseOptions } from "../io/lease-options.js";
 import { readChunks, readRange, readSmallFile, writeStream } from "../io/read-file.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import type { ContainerReader, ContainerWriter, FoundManifest } from "./container.js";
 import { newestFirst } from "./newest-first.js";
@@ -74,8 +74,11 @@ export async function readManifests(
 /** How often a list of manifests that are all gone is made anew. */
 const listAttempts = 5;
 
-export function openDirectoryReader(seams: Pick<Seams, "files">, path: string): ContainerReader {
-  const { files } = seams;
+export function openDirectoryReader(
+  platform: Pick<Platform, "files">,
+  path: string,
+): ContainerReader {
+  const { files } = platform;
 
   async function readAll(listsLeft: number): Promise<FoundManifest[]> {
     const names = await files.list(path);
@@ -143,13 +146,13 @@ const enterAttempts = 20;
  * the name of one in it that is none, since whoever opens it is still at work there.
  */
 export async function openDirectoryWriter(
-  seams: Seams,
+  platform: Platform,
   path: string,
   signal: AbortSignal,
   lease?: LeaseOptions,
   spare?: string,
 ): Promise<ContainerWriter> {
-  const { files } = seams;
+  const { files } = platform;
   let made = false;
   const held = await enter();
   try {
@@ -182,7 +185,7 @@ export async function openDirectoryWriter(
     for (let left = enterAttempts; ; left -= 1) {
       await makeIfMissing();
       try {
-        return await acquireLease(seams, leasePath(path), signal, lease);
+        return await acquireLease(platform, leasePath(path), signal, lease);
       } catch (error) {
         if (errnoOf(error) !== "ENOENT" || left === 0) throw error;
       }
@@ -190,10 +193,10 @@ export async function openDirectoryWriter(
   }
 
   async function open(): Promise<ContainerWriter> {
-    const reader = openDirectoryReader(seams, path);
+    const reader = openDirectoryReader(platform, path);
     const existing = await reader.manifests(signal);
     await removeLeftovers(existing);
-    const staging = join(path, `${temporaryPrefix}staging-${seams.randomHex(8)}`);
+    const staging = join(path, `${temporaryPrefix}staging-${platform.randomHex(8)}`);
     await files.makeDirectory(staging);
     return {
       stagingDirectory: staging,
@@ -203,7 +206,7 @@ export async function openDirectoryWriter(
       async commit(staged, manifest, options) {
         await held.assertHeld();
         await announce(
-          seams,
+          platform,
           path,
           held,
           staged.map(({ segment }) => segment.name),
@@ -213,23 +216,23 @@ export async function openDirectoryWriter(
           const to = join(path, segment.name);
           await held.assertHeld();
           await publishFile({ files }, from, to);
-          await seams.step("backup:segment-renamed");
+          await platform.failpoint("backup:segment-renamed");
           await options.readBack({ segment, path: to });
-          await seams.step("backup:segment-read-back");
+          await platform.failpoint("backup:segment-read-back");
           bytesWritten += segment.sizeBytes;
           options.onBytes(segment.sizeBytes);
         }
         options.signal.throwIfAborted();
         await held.assertHeld();
-        await writeFileDurably(seams, join(path, manifest.name), manifest.bytes);
+        await writeFileDurably(platform, join(path, manifest.name), manifest.bytes);
         await readManifestBack(manifest);
         await requireListed(reader, manifest);
-        await seams.step("backup:manifest-written");
+        await platform.failpoint("backup:manifest-written");
         await files.remove(join(path, pendingNameOf(held.owner)));
         return { bytesWritten, verified: true, warnings: [] };
       },
       removeUnused: (unused) =>
-        removeBackups(seams, path, held, {
+        removeBackups(platform, path, held, {
           names: unused.map(({ name }) => name),
           segments: unused.flatMap(({ manifest }) => manifest.segments.map(({ name }) => name)),
         }),
@@ -312,13 +315,13 @@ export async function openDirectoryWriter(
         : name.startsWith(pendingPrefix) && name.endsWith(".json"),
     );
     for (const name of announced) {
-      const segments = await readPending(seams, join(path, name));
+      const segments = await readPending(platform, join(path, name));
       await removeSegments(
-        seams,
+        platform,
         path,
         held,
         segments,
-        existing ?? (await openDirectoryReader(seams, path).manifests(signal)),
+        existing ?? (await openDirectoryReader(platform, path).manifests(signal)),
       );
       await held.assertHeld();
       await files.remove(join(path, name));
@@ -327,7 +330,7 @@ export async function openDirectoryWriter(
 }
 
 /** The segments that a pending file names; none where it cannot be understood: then nothing is removed because of it. */
-async function readPending({ files }: Pick<Seams, "files">, path: string): Promise<string[]> {
+async function readPending({ files }: Pick<Platform, "files">, path: string): Promise<string[]> {
   try {
     const names: unknown = JSON.parse(
       (await readSmallFile(files, path, limits.manifestBytes)).toString("utf8"),
@@ -344,7 +347,7 @@ async function readPending({ files }: Pick<Seams, "files">, path: string): Promi
 
 /** Notes down segments that are about to come or go: after a crash the next backup removes those that no manifest needs. */
 async function announce(
-  { files }: Pick<Seams, "files">,
+  { files }: Pick<Platform, "files">,
   path: string,
   { owner }: HeldLease,
   names: readonly string[],
@@ -361,7 +364,7 @@ async function announce(
 
 /** Removes segments that none of the manifests lists; none at all where one of them cannot be read, since it may need any. */
 async function removeSegments(
-  { files }: Pick<Seams, "files">,
+  { files }: Pick<Platform, "files">,
   path: string,
   lease: HeldLease,
   names: readonly string[],
@@ -393,28 +396,28 @@ export interface UnusedFiles {
 
 /** Removes manifests, and then the segments that no manifest lists by then. DESTINATION_BUSY as soon as the lease is lost. */
 export async function removeBackups(
-  seams: Seams,
+  platform: Platform,
   path: string,
   lease: HeldLease,
   unused: UnusedFiles,
 ): Promise<string[]> {
-  const { files } = seams;
+  const { files } = platform;
   await lease.assertHeld();
   const present = await files.list(path);
   const manifests = present.filter(
     (name) => unused.names.includes(name) && parseManifestName(name) !== undefined,
   );
   if (manifests.length === 0) return [];
-  await announce(seams, path, lease, unused.segments);
+  await announce(platform, path, lease, unused.segments);
   for (const name of manifests) {
     await lease.assertHeld();
     await files.remove(join(path, name));
   }
   await files.syncDirectory(path);
-  const left = await openDirectoryReader(seams, path).manifests(lease.signal);
-  const segments = await removeSegments(seams, path, lease, unused.segments, left);
+  const left = await openDirectoryReader(platform, path).manifests(lease.signal);
+  const segments = await removeSegments(platform, path, lease, unused.segments, left);
   await files.syncDirectory(path);
   await files.remove(join(path, pendingNameOf(lease.owner)));
-  await seams.step("backup:unused-removed");
+  await platform.failpoint("backup:unused-removed");
   return [...manifests, ...segments];
 }

@@ -7,7 +7,7 @@ import type { Segment } from "../segment/manifest.js";
 import { isSegmentName, parseManifestName } from "../segment/names.js";
 import { fromFileError } from "../io/file-error.js";
 import { errnoOf, type OpenFile } from "../io/file-system.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import type { ContainerReader } from "./container.js";
 import { readManifests, xenonBackup } from "./directory.js";
@@ -119,8 +119,11 @@ async function* bytesFrom(
  * Opens a ZIP that holds a backup, at its top or in one folder; the file stays open until `close`, whatever becomes of
  * its name. BACKUP_FOREIGN or BACKUP_FROM_XENON where it holds none.
  */
-export async function openZipReader(seams: Pick<Seams, "files">, path: string): Promise<ZipReader> {
-  const file = await seams.files.openToRead(path).catch((error: unknown) => {
+export async function openZipReader(
+  platform: Pick<Platform, "files">,
+  path: string,
+): Promise<ZipReader> {
+  const file = await platform.files.openToRead(path).catch((error: unknown) => {
     throw fromFileError(error, `Reading the archive ${path}`);
   });
   try {

@@ -6,7 +6,7 @@ import { HostError } from "../errors.js";
 import { publishFile } from "../io/durable-file.js";
 import { acquireLease } from "../io/lease.js";
 import type { LeaseOptions } from "../io/lease-options.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 import { openArchiveWriter } from "./archive-writer.js";
 import type { ContainerWriter, FoundManifest } from "./container.js";
 import { zipWorkPrefix } from "./directory.js";
@@ -14,18 +14,18 @@ import { readPredecessor } from "./zip-predecessor.js";
 
 /** Takes the lease beside the file and checks that a backup of the index may replace what is there. */
 export async function openZipWriter(
-  seams: Seams,
+  platform: Platform,
   path: string,
   index: IndexIdentity,
   signal: AbortSignal,
   lease?: LeaseOptions,
 ): Promise<ContainerWriter> {
-  const { files } = seams;
+  const { files } = platform;
   const directory = dirname(path);
   /** Names that say which archive they belong to, and never exceed what a file system takes. */
   const workPrefix = `${zipWorkPrefix}${createHash("sha256").update(basename(path)).digest("hex").slice(0, 16)}-`;
   await requireParent(files, path);
-  const held = await acquireLease(seams, `${path}.lease`, signal, lease);
+  const held = await acquireLease(platform, `${path}.lease`, signal, lease);
   try {
     return await open();
   } catch (error) {
@@ -42,11 +42,11 @@ export async function openZipWriter(
         `destination ${path} must be a local file for zip backup.`,
       );
     const existing =
-      status && status.sizeBytes > 0 ? await readPredecessor(seams, path, index, signal) : [];
+      status && status.sizeBytes > 0 ? await readPredecessor(platform, path, index, signal) : [];
     await removeLeftovers();
     // Beside the archive: the disk of the index may be the one that is full.
-    const own = join(directory, `${workPrefix}${seams.randomHex(8)}`);
-    return openArchiveWriter(seams, {
+    const own = join(directory, `${workPrefix}${platform.randomHex(8)}`);
+    return openArchiveWriter(platform, {
       unfinished: `${own}.tmp`,
       staging: `${own}.staging`,
       lease: held,
@@ -62,7 +62,7 @@ export async function openZipWriter(
           );
         }
         // Read back before it takes the name: the backup that was there before is not given up for a bad one.
-        await publishFile(seams, archive.path, path);
+        await publishFile(platform, archive.path, path);
         return {
           verified: true,
           warnings: shrinkWarnings(path, existing[0], archive.manifest.manifest.documents),

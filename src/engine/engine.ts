@@ -63,7 +63,7 @@ export interface IndexIdentity {
 }
 
 /** One row of the log, as far as it takes to know it again. */
-export interface LogMark {
+export interface RowId {
   timeMicros: number;
   link: string;
   version: number;
@@ -81,7 +81,7 @@ export interface IndexState extends IndexIdentity {
   sizeBytes: number;
   window: RestorableWindow;
   /** The last version in the log, where there is one. */
-  lastRecord?: LogMark;
+  lastRecord?: RowId;
 }
 
 /** A version as the log has it. */
@@ -94,7 +94,7 @@ export interface LogEntry {
 }
 
 /** What was written next to a time. */
-export interface NearLog {
+export interface LogAround {
   /** At the time or before it, the newest first. */
   before: LogEntry[];
   /** After it, the oldest first. */
@@ -163,13 +163,13 @@ export interface DocumentStore {
 }
 
 /** The newest documents of a kind that comes all the time; each has one version, and older ones go without a trace. */
-export interface Ring extends DocumentStore {
+export interface TraceBuffer extends DocumentStore {
   /** Their update times are made to rise; the link of each is made of its time. */
   append(documents: Omit<DocumentVersion, "link" | "version" | "action">[]): Promise<void>;
   close(): Promise<void>;
 }
 
-export interface RingOptions {
+export interface TraceBufferOptions {
   /** Links begin with it and a slash. */
   link: string;
   maxDocuments: number;
@@ -216,9 +216,9 @@ export interface Engine extends DocumentStore {
    * Whether the log holds this very row, or has pruned it: only then is what ends with it a part of this history, and not
    * of another that a copied data directory has gone on to.
    */
-  holds(mark: LogMark): Promise<boolean>;
+  holds(mark: RowId): Promise<boolean>;
   /** At most `count` versions on either side of a time. */
-  near(timeMicros: number, count: number): Promise<NearLog>;
+  around(timeMicros: number, count: number): Promise<LogAround>;
   /** Turns documents past their expiry into deleted ones and prunes. */
   sweep(): Promise<SweepResult>;
   close(): Promise<void>;
@@ -269,7 +269,7 @@ export interface EngineOptions {
   /** False: nothing is synced; for an index that need not outlive the process. */
   durable: boolean;
   /** Update times go on above this one, whatever the log says. */
-  floorMicros: number;
+  minTimeMicros: number;
   nowMicros: () => number;
   /** Versions of one document beyond this count that are older than historyMicros are pruned. */
   retainedVersions: number;
@@ -314,13 +314,13 @@ export interface StagedBase {
   documents: number;
   versions: number;
   window: RestorableWindow;
-  lastRecord?: LogMark;
+  lastRecord?: RowId;
   /** Versions whose time was taken: they got the next free one. */
   movedTimes: number;
 }
 
 /** What an engine can do without an open index; work on files from outside runs in a process of its own. */
-export interface EngineKit {
+export interface StorageEngine {
   /** A new empty index in an existing empty directory. */
   create(directory: string, identity: IndexIdentity): Promise<void>;
   /** Refuses a newer format (FORMAT_TOO_NEW) and a damaged index (INDEX_DAMAGED). */
@@ -332,7 +332,7 @@ export interface EngineKit {
   /** The file is made if it is missing; one process at a time. */
   openStaging(path: string): Staging;
   /** In memory: empty at first, gone when it is closed. */
-  openRing(options: RingOptions): Ring;
+  openTraceBuffer(options: TraceBufferOptions): TraceBuffer;
   build(request: BuildRequest): Promise<BuildResult>;
   /**
    * Checks all that a restore demands of the segments: digests, rows with their checksums and limits, and that the versions of each
@@ -350,11 +350,11 @@ export interface EngineKit {
     signal: AbortSignal,
     onProgress?: (rows: number) => void,
   ): Promise<Sampled>;
-  /** As `near` of an engine, of the segments of one backup, whose digests are not looked at. */
-  nearSegments(
+  /** As `around` of an engine, of the segments of one backup, whose digests are not looked at. */
+  segmentsAround(
     segments: SegmentSource[],
     timeMicros: number,
     count: number,
     signal: AbortSignal,
-  ): Promise<NearLog>;
+  ): Promise<LogAround>;
 }

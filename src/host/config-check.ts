@@ -10,7 +10,7 @@ import { parseTokens } from "../security/tokens.js";
 /** Checks the settings of a host as its start does, as far as that goes without starting it: CONFIGURATION_INVALID. */
 export async function checkConfiguration(given: HostOptions): Promise<void> {
   const options = resolveOptions(given);
-  const { files } = options.seams;
+  const { files } = options.platform;
   checkExposure({
     httpHost: options.httpHost,
     grpcHost: options.grpcHost,

@@ -1,5 +1,5 @@
 import { HostError } from "../errors.js";
-import { systemSeams, type Seams } from "../io/seams.js";
+import { systemPlatform, type Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import { checkOrigins } from "../security/origins.js";
 import { checkTls, type TlsIdentity } from "../security/tls.js";
@@ -64,7 +64,7 @@ export interface HostOptions {
   /** Hears what happens; the default writes nothing. */
   logger?: HostLogger;
   /** The surroundings; tests put their own in place. */
-  seams?: Seams;
+  platform?: Platform;
 }
 
 /** The part of pino's interface that the host uses. */
@@ -127,7 +127,7 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     clientTls: {},
     corsOrigins: [],
     logger: silent,
-    seams: systemSeams,
+    platform: systemPlatform,
     ...(Object.fromEntries(
       Object.entries(options).filter(([, value]) => value !== undefined),
     ) as unknown as HostOptions),

@@ -5,7 +5,7 @@ import { operationJournal } from "../operation/journal.js";
 import { openOperations } from "../operation/operations.js";
 import { openWrittenManifests } from "../backup/written-manifests.js";
 import { isWithin, resolveLinks, resolveRoots } from "../destination/file/roots.js";
-import { sqliteKit } from "../engine/sqlite/kit.js";
+import { sqliteEngine } from "../engine/sqlite/storage-engine.js";
 import { HostError } from "../errors.js";
 import { openFileStore } from "../xenon/local-files/file-store.js";
 import { isHostId, resolveOptions, type HostOptions, type ResolvedOptions } from "./options.js";
@@ -51,7 +51,7 @@ import {
   operationIndexLink,
   operationKind,
 } from "../service/host/operation-trace.js";
-import { singleHostGroup } from "../service/host/peers.js";
+import { singleHostGroup } from "../service/host/node-group.js";
 import { placesByScheme } from "../service/backups/places.js";
 import { createQueryTasks } from "../xenon/query/query-tasks.js";
 import { openAuditLog } from "../service/host/audit-log.js";
@@ -59,7 +59,7 @@ import { createAuditor, operationEntry } from "../service/host/auditor.js";
 import { logOperation } from "../service/host/log-operation.js";
 import { recordOperation } from "../service/host/record-stats.js";
 import { createRequests } from "../service/host/requests.js";
-import { openSentManifests } from "../service/backups/sent-manifests.js";
+import { openStreamedManifests } from "../service/backups/streamed-manifests.js";
 import { startAutoBackup } from "../service/backups/start-auto-backup.js";
 import { createStats } from "../stats/stats.js";
 import { createStreamService, type StreamService } from "../service/backups/streams.js";
@@ -157,8 +157,8 @@ async function start(
   closers: Closers,
   closeAll: () => Promise<void>,
 ): Promise<Host> {
-  const { seams, logger } = options;
-  const { files } = seams;
+  const { platform, logger } = options;
+  const { files } = platform;
   const dataDirectory = resolve(options.dataDirectory);
   if ((await files.status(dataDirectory)) === undefined)
     await makeDirectory(options, dataDirectory);
@@ -214,11 +214,11 @@ async function start(
   };
   closers.push(startSweeping([...indexes.values()], onInternalError));
 
-  const stats = createStats(seams.nowMicros);
-  const metrics = createMetrics({ nowMicros: seams.nowMicros, version: productVersion });
+  const stats = createStats(platform.nowMicros);
+  const metrics = createMetrics({ nowMicros: platform.nowMicros, version: productVersion });
   closers.push(() => metrics.close());
   const backups = await openBackupRecords({
-    seams,
+    platform,
     path: join(dataDirectory, "backup-records.json"),
     warn: (fields, message) => logger.warn(fields, message),
   });
@@ -226,7 +226,7 @@ async function start(
   // Behind the operations, which read by them.
   closers.push(() => late.states?.close());
   const audit = await openAuditLog({
-    seams,
+    platform,
     directory: auditDirectory,
     onLost: (error, count) =>
       logger.error({ err: error, count }, "lines of the audit log could not be written"),
@@ -234,8 +234,8 @@ async function start(
   // Behind all that writes to it.
   closers.push(() => audit.close());
   const operations = await openOperations({
-    seams,
-    journal: operationJournal(seams, join(dataDirectory, "operations"), (path) =>
+    platform,
+    journal: operationJournal(platform, join(dataDirectory, "operations"), (path) =>
       logger.warn(
         { path },
         "an operation's file is damaged; it is left out of the operations list. Remove the file to silence this warning",
@@ -256,11 +256,11 @@ async function start(
       ),
   });
   closers.push(() => operations.close(limits.shutdownMs));
-  const ring = sqliteKit.openRing({
+  const ring = sqliteEngine.openTraceBuffer({
     link: operationIndexLink,
     maxDocuments: limits.tracedOperations,
     maxAgeMicros: limits.tracedAgeMicros,
-    nowMicros: seams.nowMicros,
+    nowMicros: platform.nowMicros,
   });
   closers.push(() => ring.close());
   const trace = createOperationTrace({ ring, hostId, onError: onInternalError });
@@ -274,18 +274,18 @@ async function start(
     indexOf: (link) => (link === operationIndexLink ? ring : indexOf(link)),
     lineageOf: (link) => (link === operationIndexLink ? link : indexOf(link).lineage()),
     hostId,
-    newId: seams.randomId,
+    newId: platform.randomId,
     readBody: bodies.read,
   });
   const queries = createQueryTasks({
     storeOf: (link) =>
       link === operationIndexLink ? { ...ring, lineage: () => link } : indexOf(link),
-    nowMicros: seams.nowMicros,
-    newId: seams.randomId,
+    nowMicros: platform.nowMicros,
+    newId: platform.randomId,
     onInternalError,
   });
   closers.push(() => queries.close());
-  const startTimeMicros = seams.nowMicros();
+  const startTimeMicros = platform.nowMicros();
   const autoBackupDirectory = resolve(
     options.autoBackupDirectory ?? join(dataDirectory, "auto-backup"),
   );
@@ -293,7 +293,7 @@ async function start(
   const durableIndex = indexOf(durableIndexLink);
   const backupHealth = watchBackupHealth({
     facts: () => ({
-      nowMicros: seams.nowMicros(),
+      nowMicros: platform.nowMicros(),
       startMicros: startTimeMicros,
       maxAgeMicros: backupMaxAgeMicros,
       indexLink: durableIndexLink,
@@ -345,7 +345,7 @@ async function start(
     );
   }
   const fileUris = filePlaces({
-    seams,
+    platform,
     roots,
     dataDirectory: realDataDirectory,
     autoBackupDirectory: realAutoBackupDirectory,
@@ -358,7 +358,7 @@ async function start(
       : authenticated
         ? undefined
         : roots;
-  const fileStore = await openFileStore(seams, {
+  const fileStore = await openFileStore(platform, {
     directory: join(dataDirectory, "file-services"),
     roots: fileRoots,
     closed: [
@@ -370,15 +370,18 @@ async function start(
   });
   closers.push(() => fileStore.close());
   const transfers = await openTransfers(
-    seams,
+    platform,
     join(dataDirectory, "transfers"),
     options.transfers,
     onInternalError,
   );
   closers.push(() => transfers.close());
-  const sentManifests = await openSentManifests(seams, join(dataDirectory, "sent-manifests"));
+  const streamedManifests = await openStreamedManifests(
+    platform,
+    join(dataDirectory, "sent-manifests"),
+  );
   const httpUris = httpPlaces({
-    seams,
+    platform,
     policy: {
       allowPrivate: isLoopback(options.httpHost) && isLoopback(options.grpcHost),
       allowed: options.allowDestinations.map(parseAllowedDestination),
@@ -387,7 +390,7 @@ async function start(
     temporaryDirectory,
   });
   const verifications = await openVerifications(
-    seams,
+    platform,
     join(dataDirectory, "verifications.json"),
     (error) =>
       logger.warn(
@@ -396,7 +399,7 @@ async function start(
       ),
   );
   const written = await openWrittenManifests(
-    seams,
+    platform,
     join(dataDirectory, "written-manifests.json"),
     (error) =>
       logger.warn(
@@ -405,15 +408,15 @@ async function start(
       ),
   );
   const reading = {
-    seams,
-    kit: sqliteKit,
+    platform,
+    storageEngine: sqliteEngine,
     indexOf,
     ownIndexIds: () => [...indexes.values()].map((index) => index.indexId()),
     placesOf: placesByScheme({
       file: fileUris,
       http: httpUris,
       https: httpUris,
-      transfer: transferPlaces(seams, transfers, sentManifests),
+      transfer: transferPlaces(platform, transfers, streamedManifests),
     }),
     temporaryDirectory,
   };
@@ -451,7 +454,7 @@ async function start(
     idleMs: options.streamIdleMs,
   });
   const started = await startAutoBackup({
-    seams,
+    platform,
     isDamaged: (manifestSha256) =>
       verifications.isDamaged({ uri: pathToFileURL(realAutoBackupDirectory).href, manifestSha256 }),
     written,
@@ -498,7 +501,7 @@ async function start(
     operations,
     streams,
     control,
-    nowMicros: seams.nowMicros,
+    nowMicros: platform.nowMicros,
   });
   const health = createHealth([
     ...services.map(({ service }) => service.typeName),
@@ -513,7 +516,7 @@ async function start(
         link,
         positionMicros: async () => (await index.state()).positionMicros,
       })),
-      nowMicros: seams.nowMicros,
+      nowMicros: platform.nowMicros,
       onChange(problem) {
         health.set("clock", problem === undefined);
         if (problem !== undefined) logger.warn({ problem }, "the log is ahead of the clock");
@@ -538,7 +541,7 @@ async function start(
       () => performance.now(),
       (address, count) => logger.warn({ address, count }, "requests with an unknown token"),
     ),
-    connectionLimits: connectionLimits(await openFilesLimit(seams.files)),
+    connectionLimits: connectionLimits(await openFilesLimit(platform.files)),
     onShed: (count) =>
       logger.warn(
         { count },
@@ -713,9 +716,9 @@ async function describeIndex(index: DocumentIndex): Promise<HostDescription["ind
   };
 }
 
-async function makeDirectory({ seams }: ResolvedOptions, path: string): Promise<void> {
+async function makeDirectory({ platform }: ResolvedOptions, path: string): Promise<void> {
   try {
-    await seams.files.makeDirectory(path);
+    await platform.files.makeDirectory(path);
   } catch (cause) {
     throw new HostError(
       "CONFIGURATION_INVALID",
@@ -728,10 +731,13 @@ async function makeDirectory({ seams }: ResolvedOptions, path: string): Promise<
 const hostIdName = "host-id";
 
 /** The id that was given, or the one that the directory keeps, or a new one. A directory that keeps one has an index. */
-async function findHostId({ seams, id }: ResolvedOptions, dataDirectory: string): Promise<string> {
-  const { files } = seams;
+async function findHostId(
+  { platform, id }: ResolvedOptions,
+  dataDirectory: string,
+): Promise<string> {
+  const { files } = platform;
   const path = join(dataDirectory, hostIdName);
-  if ((await files.status(path)) === undefined) return id ?? seams.randomId();
+  if ((await files.status(path)) === undefined) return id ?? platform.randomId();
   if ((await files.status(join(dataDirectory, indexDirectoryName))) === undefined) {
     throw new HostError(
       "INDEX_DAMAGED",
@@ -749,13 +755,13 @@ async function findHostId({ seams, id }: ResolvedOptions, dataDirectory: string)
 
 /** Written when the index is there: from then on a directory without one has lost it. */
 async function keepHostId(
-  { seams }: ResolvedOptions,
+  { platform }: ResolvedOptions,
   dataDirectory: string,
   hostId: string,
 ): Promise<void> {
   const path = join(dataDirectory, hostIdName);
-  if ((await seams.files.status(path)) === undefined)
-    await writeFileDurably(seams, path, Buffer.from(`${hostId}\n`));
+  if ((await platform.files.status(path)) === undefined)
+    await writeFileDurably(platform, path, Buffer.from(`${hostId}\n`));
 }
 
 const indexDirectoryName = "document-index";
@@ -767,14 +773,14 @@ async function openIndexes(
   closers: Closers,
   hooks: { onBackgroundError: (error: unknown) => void; onCommit: () => void },
 ): Promise<Map<string, DocumentIndex>> {
-  const { seams } = options;
+  const { platform } = options;
   const engine = {
-    nowMicros: seams.nowMicros,
+    nowMicros: platform.nowMicros,
     retainedVersions: options.retainedVersions,
     historyMicros: options.historyMs * 1000,
   };
   const open = async (link: string, inMemory: boolean, directory: string) => {
-    const index = await openDocumentIndex(seams, sqliteKit, {
+    const index = await openDocumentIndex(platform, sqliteEngine, {
       link,
       inMemory,
       directory,
@@ -786,7 +792,7 @@ async function openIndexes(
     closers.push(() => index.close());
     return index;
   };
-  const memory = await openMemoryDirectory(seams.files, await memoryParent(seams.files));
+  const memory = await openMemoryDirectory(platform.files, await memoryParent(platform.files));
   closers.push(() => memory.remove());
   // Side by side, as each starts threads; where one fails, the others are open, and so will be closed, before that is told.
   const opened = await Promise.allSettled([

@@ -5,7 +5,7 @@ import { temporaryDirectory } from "../../test/support/temporary-directory.js";
 import { canonicalFiles } from "./canonical-files.js";
 import { acquireLease } from "./lease.js";
 import { nodeFileSystem } from "./node-file-system.js";
-import { systemSeams } from "./seams.js";
+import { systemPlatform } from "./platform.js";
 
 const never = new AbortController().signal;
 
@@ -59,7 +59,7 @@ describe("a named pipe in the place of a file", () => {
   });
 
   test("is refused at once as a lease", async () => {
-    await expect(acquireLease(systemSeams, pipe, never)).rejects.toMatchObject({
+    await expect(acquireLease(systemPlatform, pipe, never)).rejects.toMatchObject({
       reason: "DESTINATION_FAILED",
     });
   });
@@ -67,12 +67,12 @@ describe("a named pipe in the place of a file", () => {
 
 test("a lease is not taken where its path has come to mean another place while it was waited for", async () => {
   const path = join(temporaryDirectory(), "lease");
-  const first = await acquireLease(systemSeams, path, never);
+  const first = await acquireLease(systemPlatform, path, never);
   let moved = false;
   const guard = async () => {
     if (moved) throw new Error("moved");
   };
-  const waiting = acquireLease(systemSeams, path, never, { heartbeatMs: 20, guard });
+  const waiting = acquireLease(systemPlatform, path, never, { heartbeatMs: 20, guard });
   moved = true;
   await expect(waiting).rejects.toThrow("moved");
   await first.release();

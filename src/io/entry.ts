@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 export type EntryName =
   | "engine/sqlite/writer-worker"
   | "engine/sqlite/reader-worker"
-  | "engine/sqlite/ring-worker"
+  | "engine/sqlite/trace-buffer-worker"
   | "engine/sqlite/copy-worker"
   | "engine/sqlite/check-worker"
   | "engine/sqlite/build-process"

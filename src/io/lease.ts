@@ -7,7 +7,7 @@ import { errnoOf, type OpenFile } from "./file-system.js";
 import type { LeaseOptions } from "./lease-options.js";
 import { isGone, ownProcess, type ProcessIdentity } from "./process-identity.js";
 import { readSmallFile } from "./read-file.js";
-import type { Seams } from "./seams.js";
+import type { Platform } from "./platform.js";
 
 /**
  * Makes two backups to one place queue, across processes and containers: a file with a random owner and a counter that
@@ -48,19 +48,19 @@ function isOwnerGone(text: string): boolean {
 }
 
 export async function acquireLease(
-  seams: Seams,
+  platform: Platform,
   path: string,
   signal: AbortSignal,
-  options: LeaseOptions = seams.lease ?? {},
+  options: LeaseOptions = platform.lease ?? {},
 ): Promise<Lease> {
-  const { files } = seams;
+  const { files } = platform;
   const {
     heartbeatMs = limits.leaseHeartbeatMs,
     silentMs = limits.leaseSilentMs,
     waitMs = limits.leaseWaitMs,
     guard = async () => {},
   } = options;
-  const owner = seams.randomHex(16);
+  const owner = platform.randomHex(16);
   let beat = 0;
   const holder = ownProcess();
   const content = () =>
@@ -101,7 +101,7 @@ export async function acquireLease(
 
   /** Moves a silent lease out of the way, and only that one: what was moved is looked at, and put back if it is alive. */
   async function evict(silent: string): Promise<void> {
-    const aside = join(dirname(path), temporaryName(seams));
+    const aside = join(dirname(path), temporaryName(platform));
     try {
       await files.rename(path, aside);
     } catch (error) {

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { OperationView } from "../backup/model.js";
-import { sqliteKit } from "../engine/sqlite/kit.js";
+import { sqliteEngine } from "../engine/sqlite/storage-engine.js";
 import { HostError } from "../errors.js";
 import { lockDirectory } from "../io/directory-lock.js";
 import { fromFileError } from "../io/file-error.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import { durableIndexLink } from "../service/documents/factories.js";
 import { openDocumentIndex, type DocumentIndex } from "../store/document-index.js";
@@ -26,8 +26,11 @@ const leftovers = ["lock.sqlite", "lock.sqlite-journal", "document-index", "temp
 const ofFileSystem = ["lost+found"];
 
 /** DESTINATION_OCCUPIED where the directory holds anything: what is there is not to be lost for a backup. */
-export async function openEmptyIndex(seams: Seams, dataDirectory: string): Promise<EmptyIndex> {
-  const { files } = seams;
+export async function openEmptyIndex(
+  platform: Platform,
+  dataDirectory: string,
+): Promise<EmptyIndex> {
+  const { files } = platform;
   const occupied = (why: string) =>
     new HostError(
       "DESTINATION_OCCUPIED",
@@ -59,13 +62,13 @@ export async function openEmptyIndex(seams: Seams, dataDirectory: string): Promi
     const temporaryDirectory = join(dataDirectory, "temporary");
     await files.removeTree(temporaryDirectory);
     await files.makeDirectory(temporaryDirectory);
-    const opened = await openDocumentIndex(seams, sqliteKit, {
+    const opened = await openDocumentIndex(platform, sqliteEngine, {
       link: durableIndexLink,
       inMemory: false,
       directory: join(dataDirectory, "document-index"),
       engine: {
         durable: true,
-        nowMicros: seams.nowMicros,
+        nowMicros: platform.nowMicros,
         retainedVersions: limits.retainedVersions,
         historyMicros: limits.historyMs * 1000,
       },

@@ -5,7 +5,7 @@ import type { ContainerReader } from "../container/container.js";
 import { openContainer } from "../container/open.js";
 import { filePathOf } from "../destination/file/uri.js";
 import { fromFileError } from "../io/file-error.js";
-import { systemSeams } from "../io/seams.js";
+import { systemPlatform } from "../io/platform.js";
 
 /** A backup, and all that lie beside it. */
 export interface Inspected {
@@ -36,7 +36,7 @@ export async function readFileBackup<T>(
     place: Pick<BackupDescription, "uri" | "container">,
   ) => Promise<T>,
 ): Promise<T> {
-  const reader = await openContainer(systemSeams, path).catch((error: unknown) => {
+  const reader = await openContainer(systemPlatform, path).catch((error: unknown) => {
     throw fromFileError(error, `Reading the backup ${path}`);
   });
   try {

@@ -5,7 +5,7 @@ import { listTree } from "../backup/list-tree.js";
 import type { BackupListing } from "../backup/model.js";
 import { openContainer } from "../container/open.js";
 import { filePathOf } from "../destination/file/uri.js";
-import { systemSeams } from "../io/seams.js";
+import { systemPlatform } from "../io/platform.js";
 import { readFileBackup } from "./inspect.js";
 import { openVerifications, withLastCheck } from "../service/backups/verifications.js";
 
@@ -29,18 +29,18 @@ export async function listFiles(
 ): Promise<Listed[]> {
   const path = filePathOf(uri);
   const verifications = await openVerifications(
-    systemSeams,
+    systemPlatform,
     join(stateDirectory, "verifications.json"),
     () => {},
   );
-  const below = recursive ? await listTree(systemSeams, path, signal) : undefined;
+  const below = recursive ? await listTree(systemPlatform, path, signal) : undefined;
   const found =
     below ?? (await readFileBackup(path, (reader, place) => listBackups(reader, place, signal)));
   const listed = found.map((one) => withLastCheck(verifications, one));
   return onDigestBytes
     ? checkDigests(
         listed,
-        (each) => openContainer(systemSeams, filePathOf(each)),
+        (each) => openContainer(systemPlatform, filePathOf(each)),
         signal,
         onDigestBytes,
       )

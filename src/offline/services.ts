@@ -5,11 +5,11 @@ import type { Transport } from "@connectrpc/connect";
 import { Operations as OperationsDescriptor } from "../../gen/ts/google/longrunning/operations_pb.js";
 import { ManagementService as ManagementServiceDescriptor } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import { openOperations } from "../operation/operations.js";
-import { sqliteKit } from "../engine/sqlite/kit.js";
+import { sqliteEngine } from "../engine/sqlite/storage-engine.js";
 import { HostError } from "../errors.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import { errnoOf } from "../io/file-system.js";
-import { systemSeams } from "../io/seams.js";
+import { systemPlatform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import { openEmptyIndex } from "./empty-index.js";
 import { productVersion } from "../host/product-version.js";
@@ -53,13 +53,15 @@ export async function openOffline({
   stateDirectory,
   onError = () => {},
 }: OfflineOptions): Promise<Offline> {
-  const seams = systemSeams;
+  const platform = systemPlatform;
   const index =
-    dataDirectory === undefined ? undefined : await openEmptyIndex(seams, resolve(dataDirectory));
+    dataDirectory === undefined
+      ? undefined
+      : await openEmptyIndex(platform, resolve(dataDirectory));
   // Beside the index that is made, which its parts are moved to; otherwise wherever TMPDIR says.
   const temporaryDirectory = index?.temporaryDirectory ?? (await makeTemporaryDirectory());
   const operations = await openOperations({
-    seams,
+    platform,
     journal: { load: async () => [], write: async () => {}, remove: async () => {} },
     onSettled: (view) => index?.settled(view),
     onJournalError: onError,
@@ -67,20 +69,20 @@ export async function openOffline({
   await mkdir(stateDirectory, { recursive: true, mode: 0o700 }).catch(onError);
   // The user of the command may read and write what lies there anyway: no roots, and every address but those of metadata services.
   const files = filePlaces({
-    seams,
+    platform,
     roots: { paths: [], what: "backup root" },
     dataDirectory: index?.dataDirectory ?? temporaryDirectory,
     autoBackupDirectory: temporaryDirectory,
   });
   const http = httpPlaces({
-    seams,
+    platform,
     policy: { allowPrivate: true, allowed: [] },
     tls: clientTls({}),
     temporaryDirectory,
   });
   const reading = {
-    seams,
-    kit: sqliteKit,
+    platform,
+    storageEngine: sqliteEngine,
     temporaryDirectory,
     ownIndexIds: () => [],
     indexOf: (link: string) => index?.of(link) ?? noHost(),
@@ -94,7 +96,7 @@ export async function openOffline({
     states,
     written: { has: () => false, add: async () => undefined, drop: () => {} },
     verifications: await openVerifications(
-      seams,
+      platform,
       join(stateDirectory, "verifications.json"),
       onError,
     ),
@@ -103,7 +105,7 @@ export async function openOffline({
     describeHost: noHost,
     pauseAutoBackup: async () => () => {},
   });
-  const conversion = { statusOf, nowMicros: seams.nowMicros };
+  const conversion = { statusOf, nowMicros: platform.nowMicros };
   const services = [
     bindService(ManagementServiceDescriptor, {
       ...inspectionMethods(management, conversion),

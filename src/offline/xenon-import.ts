@@ -1,5 +1,5 @@
-import { sqliteKit } from "../engine/sqlite/kit.js";
-import { systemSeams } from "../io/seams.js";
+import { sqliteEngine } from "../engine/sqlite/storage-engine.js";
+import { systemPlatform } from "../io/platform.js";
 import { documentHost } from "../xenon/import/document-host.js";
 import {
   importFromXenon,
@@ -25,14 +25,14 @@ export function importXenon(
   signal: AbortSignal,
   report: (progress: ImportProgress) => void,
 ): Promise<ImportReport> {
-  const seams = systemSeams;
+  const platform = systemPlatform;
   const hosts = {
-    from: documentHost(from, { seams, role: "The Xenon host" }),
-    to: documentHost(to, { seams, role: "The host", ...(token !== undefined && { token }) }),
+    from: documentHost(from, { platform, role: "The Xenon host" }),
+    to: documentHost(to, { platform, role: "The host", ...(token !== undefined && { token }) }),
   };
   return importFromXenon(
-    seams,
-    sqliteKit,
+    platform,
+    sqliteEngine,
     { ...request, ...hosts, productVersion },
     signal,
     report,

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryDirectory } from "../../test/support/temporary-directory.js";
-import { systemSeams } from "../io/seams.js";
+import { systemPlatform } from "../io/platform.js";
 import { operationJournal } from "./journal.js";
 import type { OperationView } from "../backup/model.js";
 
@@ -19,7 +19,7 @@ const view = (name: string): OperationView => ({
 test("any changed byte of an operation's file leaves that operation out, says so and keeps the file", async () => {
   const directory = join(temporaryDirectory(), "operations");
   const damaged: string[] = [];
-  const journal = operationJournal(systemSeams, directory, (path) => damaged.push(path));
+  const journal = operationJournal(systemPlatform, directory, (path) => damaged.push(path));
   await journal.load();
   await journal.write({ view: view("a") });
   await journal.write({ view: view("b") });
@@ -41,7 +41,7 @@ test("any changed byte of an operation's file leaves that operation out, says so
 
 test("a file of an earlier release, without a digest, is read where it has the fields of an operation", async () => {
   const directory = join(temporaryDirectory(), "operations");
-  const journal = operationJournal(systemSeams, directory, () => {});
+  const journal = operationJournal(systemPlatform, directory, () => {});
   await journal.load();
   writeFileSync(join(directory, "a.json"), JSON.stringify({ view: view("a") }));
   writeFileSync(

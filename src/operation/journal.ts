@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { HostError, reasons, type HostErrorRecord, type Reason } from "../errors.js";
 import { temporaryPrefix, writeFileDurably } from "../io/durable-file.js";
 import { readSmallFile } from "../io/read-file.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 import type { OperationView } from "../backup/model.js";
 
 /** An operation as it is kept: what is seen of it, and by which request id it is found again. */
@@ -33,11 +33,11 @@ const digestOf = (json: string) => createHash("sha256").update(json).digest("hex
 
 /** `onDamaged` hears of a file that holds no operation; it is left where it is, and skipped. */
 export function operationJournal(
-  seams: Pick<Seams, "files" | "randomHex" | "nowMicros">,
+  platform: Pick<Platform, "files" | "randomHex" | "nowMicros">,
   directory: string,
   onDamaged: (path: string) => void,
 ): OperationJournal {
-  const { files } = seams;
+  const { files } = platform;
   const pathOf = (name: string) => join(directory, `${name.slice("operations/".length)}.json`);
 
   async function write({ view: { error, ...view }, ...rest }: JournalEntry): Promise<void> {
@@ -46,7 +46,11 @@ export function operationJournal(
       view: { ...view, ...(error && { error: error.toRecord() }) },
     };
     const json = JSON.stringify(stored);
-    await writeFileDurably(seams, pathOf(view.name), Buffer.from(`${json}\n${digestOf(json)}\n`));
+    await writeFileDurably(
+      platform,
+      pathOf(view.name),
+      Buffer.from(`${json}\n${digestOf(json)}\n`),
+    );
   }
 
   async function read(file: string): Promise<JournalEntry | undefined> {
@@ -93,7 +97,7 @@ export function operationJournal(
         progress,
         done: true,
         error,
-        endTimeMicros: Math.max(entry.view.startTimeMicros, seams.nowMicros()),
+        endTimeMicros: Math.max(entry.view.startTimeMicros, platform.nowMicros()),
       },
     };
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../errors.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import type { OperationJournal } from "./journal.js";
 import type {
@@ -40,7 +40,7 @@ interface Entry {
 }
 
 export interface OperationsOptions {
-  seams: Pick<Seams, "nowMicros" | "randomId">;
+  platform: Pick<Platform, "nowMicros" | "randomId">;
   journal: OperationJournal;
   /** Hears of each operation that ended, for the log. */
   onSettled(view: OperationView): void;
@@ -49,7 +49,7 @@ export interface OperationsOptions {
 }
 
 export async function openOperations({
-  seams,
+  platform,
   journal,
   onSettled,
   onJournalError,
@@ -142,11 +142,11 @@ export async function openOperations({
     forgetOldest();
     const controller = new AbortController();
     const view: OperationView = {
-      name: `operations/${seams.randomId()}`,
+      name: `operations/${platform.randomId()}`,
       kind,
       indexLink,
       target,
-      startTimeMicros: seams.nowMicros(),
+      startTimeMicros: platform.nowMicros(),
       done: false,
       progress: {
         stage: "starting",
@@ -163,7 +163,13 @@ export async function openOperations({
     };
     const finish = async (outcome: Pick<OperationView, "result" | "error">) => {
       const progress = { ...view.progress, stage: outcome.error ? "failed" : "done" };
-      const ended = { ...view, ...outcome, progress, done: true, endTimeMicros: seams.nowMicros() };
+      const ended = {
+        ...view,
+        ...outcome,
+        progress,
+        done: true,
+        endTimeMicros: platform.nowMicros(),
+      };
       // Before anybody is told: what was reported as done is done after a restart too.
       await note(ended, requestKey, fingerprint);
       Object.assign(view, ended);

@@ -5,7 +5,7 @@ import {
   SegmentKind,
   type Manifest as ManifestMessage,
 } from "../../gen/ts/holdfast/backup/v1/manifest_pb.js";
-import type { LineageParent, LogMark, RestorableWindow, SegmentContent } from "../engine/engine.js";
+import type { LineageParent, RowId, RestorableWindow, SegmentContent } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import { isSegmentName, manifestName, parseManifestName, segmentName } from "./names.js";
@@ -34,7 +34,7 @@ export interface Manifest {
   /** Empty for the first one at a destination. */
   previousManifestSha256: string;
   /** The last version in the log at the position; absent where there is none. */
-  lastRecord?: LogMark;
+  lastRecord?: RowId;
 }
 
 /** A manifest that was read, by the name and digest of its file. */

@@ -1,13 +1,13 @@
 import type {
   DocumentStore,
   Engine,
-  EngineKit,
+  StorageEngine,
   EngineOptions,
   IndexCheck,
   IndexIdentity,
 } from "../engine/engine.js";
 import { HostError } from "../errors.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 import { openGenerations } from "./generations.js";
 
 /** One index as the host sees it: its live generation, and the means to put another in its place. */
@@ -56,7 +56,7 @@ export interface DocumentIndexOptions {
   directory: string;
   /** The id of an index whose directory does not outlive the process; others get a random one that is kept. */
   indexId?: string;
-  engine: Omit<EngineOptions, "floorMicros">;
+  engine: Omit<EngineOptions, "minTimeMicros">;
   /** Hears that something was written: once for what is acknowledged together, and after a switch. */
   onCommit?: () => void;
   /** Hears of what failed after its request was answered. */
@@ -83,18 +83,18 @@ interface Live {
 }
 
 export async function openDocumentIndex(
-  seams: Seams,
-  kit: EngineKit,
+  platform: Platform,
+  storageEngine: StorageEngine,
   options: DocumentIndexOptions,
 ): Promise<DocumentIndex> {
   const generations = await openGenerations(
-    seams,
-    kit,
+    platform,
+    storageEngine,
     options.directory,
     options.onBackgroundError,
     options.indexId,
   );
-  let live = await open(generations.pointer().current, generations.pointer().floorMicros);
+  let live = await open(generations.pointer().current, generations.pointer().minTimeMicros);
   await generations.cleanUp().catch(async (error: unknown) => {
     await live.engine.close();
     throw error;
@@ -119,10 +119,10 @@ export async function openDocumentIndex(
     });
   }
 
-  async function open(generation: string, floorMicros: number): Promise<Live> {
-    const engine = await kit.open(generations.directoryOf(generation), {
+  async function open(generation: string, minTimeMicros: number): Promise<Live> {
+    const engine = await storageEngine.open(generations.directoryOf(generation), {
       ...options.engine,
-      floorMicros,
+      minTimeMicros,
     });
     const { lineage } = await engine.state();
     return { engine, lineage, users: 0, idle: undefined };
@@ -151,28 +151,32 @@ export async function openDocumentIndex(
     fenced = true;
     if (writes > 0) await new Promise<void>((resolve) => (writesDone = resolve));
     const { positionMicros } = await live.engine.state();
-    return Math.max(positionMicros, generations.pointer().floorMicros, options.engine.nowMicros());
+    return Math.max(
+      positionMicros,
+      generations.pointer().minTimeMicros,
+      options.engine.nowMicros(),
+    );
   }
 
   /**
    * Writes are fenced. The new generation is opened before the pointer names it, so that one that cannot be opened never
    * becomes the live one; the old one finishes what it is read for in the background.
    */
-  async function switchLive(generation: string, floorMicros: number): Promise<void> {
+  async function switchLive(generation: string, minTimeMicros: number): Promise<void> {
     const before = generations.pointer().previous;
     const old = live;
-    const next = await open(generation, floorMicros);
+    const next = await open(generation, minTimeMicros);
     try {
-      await generations.switchTo(generation, floorMicros);
+      await generations.switchTo(generation, minTimeMicros);
     } catch (error) {
       await next.engine.close();
       throw error;
     }
-    await seams.step("restore:pointer-written");
+    await platform.failpoint("restore:pointer-written");
     live = next;
     fenced = false;
     tellCommit();
-    await seams.step("restore:switched");
+    await platform.failpoint("restore:switched");
     retirement = retirement
       .then(() => retire(old))
       .then(() => (before === undefined ? undefined : generations.discard(before)))
@@ -218,7 +222,7 @@ export async function openDocumentIndex(
             },
           );
         }
-        await seams.step("restore:writes-fenced");
+        await platform.failpoint("restore:writes-fenced");
         await switchLive(generation, floor);
         settle();
       },
@@ -230,9 +234,9 @@ export async function openDocumentIndex(
             `No restore of ${options.link} is there to be undone.`,
           );
         const directory = generations.directoryOf(previous);
-        const identity = await identityAfter(await kit.identify(directory));
-        await kit.rename(directory, identity);
-        await seams.step("undo:identity-written");
+        const identity = await identityAfter(await storageEngine.identify(directory));
+        await storageEngine.rename(directory, identity);
+        await platform.failpoint("undo:identity-written");
         const floor = await fence();
         await switchLive(previous, floor);
         await end();

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import type { EngineKit } from "../engine/engine.js";
+import type { StorageEngine } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import { temporaryPrefix } from "../io/durable-file.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 import { readPointer, writePointer, type Pointer } from "./pointer.js";
 
 const generationPrefix = "generation-";
@@ -14,7 +14,7 @@ export interface Generations {
   /** A new empty directory for an index that is being built. */
   prepare(): Promise<string>;
   /** Makes a generation the live one, durably; the one before stays for undo and older ones go. */
-  switchTo(generation: string, floorMicros: number): Promise<void>;
+  switchTo(generation: string, minTimeMicros: number): Promise<void>;
   discard(generation: string): Promise<void>;
   /**
    * Removes leftovers of what was cut off, once the live generation has been opened: before that nothing shows that the
@@ -27,14 +27,14 @@ export interface Generations {
 
 /** Opens the directories of an index, and makes the first generation where there is none. Removes nothing yet. */
 export async function openGenerations(
-  seams: Seams,
-  kit: EngineKit,
+  platform: Platform,
+  storageEngine: StorageEngine,
   directory: string,
   onBackgroundError: (error: unknown) => void,
   fixedIndexId?: string,
 ): Promise<Generations> {
-  const { files } = seams;
-  const newName = () => `${generationPrefix}${seams.randomHex(8)}`;
+  const { files } = platform;
+  const newName = () => `${generationPrefix}${platform.randomHex(8)}`;
   const status = await files.status(directory);
   if (status && status.kind !== "directory")
     throw new HostError(
@@ -42,7 +42,7 @@ export async function openGenerations(
       `${directory} is no directory; an index of this host should be there.`,
     );
   if (!status) await files.makeDirectory(directory);
-  let pointer = (await readPointer(seams, directory)) ?? (await first());
+  let pointer = (await readPointer(platform, directory)) ?? (await first());
 
   async function first(): Promise<Pointer> {
     // A first start that was cut off leaves at most one whole, empty generation; anything else stays where it is.
@@ -50,7 +50,7 @@ export async function openGenerations(
       name.startsWith(generationPrefix),
     );
     for (const stray of strays) {
-      const position = await kit.identify(join(directory, stray)).then(
+      const position = await storageEngine.identify(join(directory, stray)).then(
         ({ positionMicros }) => positionMicros,
         () => undefined,
       );
@@ -62,17 +62,17 @@ export async function openGenerations(
       }
       await files.removeTree(join(directory, stray));
     }
-    const indexId = fixedIndexId ?? seams.randomId();
+    const indexId = fixedIndexId ?? platform.randomId();
     const current = newName();
     // Under a temporary name until it is whole: half of one is a leftover, and goes at the next start.
     const unfinished = join(directory, `${temporaryPrefix}${current}`);
     await files.makeDirectory(unfinished);
-    await kit.create(unfinished, { indexId, lineage: seams.randomId(), parents: [] });
+    await storageEngine.create(unfinished, { indexId, lineage: platform.randomId(), parents: [] });
     await files.rename(unfinished, join(directory, current));
     await files.syncDirectory(directory);
-    const made: Pointer = { indexId, current, floorMicros: 0, switches: 0 };
-    await writePointer(seams, directory, made);
-    await writePointer(seams, join(directory, current), made);
+    const made: Pointer = { indexId, current, minTimeMicros: 0, switches: 0 };
+    await writePointer(platform, directory, made);
+    await writePointer(platform, join(directory, current), made);
     return made;
   }
 
@@ -96,15 +96,17 @@ export async function openGenerations(
 
   /** Where the live generation lacks its copy of the pointer: one of format 1, or a switch that was cut off behind the rename. */
   async function completeCopy(): Promise<void> {
-    const copy = await readPointer(seams, join(directory, pointer.current)).catch(() => undefined);
+    const copy = await readPointer(platform, join(directory, pointer.current)).catch(
+      () => undefined,
+    );
     if (copy?.switches === pointer.switches) return;
-    await writePointer(seams, directory, pointer);
-    await writePointer(seams, join(directory, pointer.current), pointer);
+    await writePointer(platform, directory, pointer);
+    await writePointer(platform, join(directory, pointer.current), pointer);
   }
 
   /** A generation keeps a copy of the pointer of when it became live; one that never did has none. */
   async function requireOlder(name: string): Promise<void> {
-    const copy = await readPointer(seams, join(directory, name));
+    const copy = await readPointer(platform, join(directory, name));
     if (copy === undefined || copy.switches <= pointer.switches) return;
     throw new HostError(
       "INDEX_DAMAGED",
@@ -114,10 +116,10 @@ export async function openGenerations(
 
   /** A failure after the rename leaves the new pointer in place: the old one is put back, or nobody may write. */
   async function takeBack(failure: unknown): Promise<void> {
-    const found = await readPointer(seams, directory).catch(() => undefined);
+    const found = await readPointer(platform, directory).catch(() => undefined);
     if (found?.current === pointer.current) return;
     try {
-      await writePointer(seams, directory, pointer);
+      await writePointer(platform, directory, pointer);
     } catch {
       lost = true;
       throw new HostError(
@@ -133,23 +135,23 @@ export async function openGenerations(
     pointer: () => pointer,
     directoryOf: (generation) => join(directory, generation),
     prepare: make,
-    async switchTo(generation, floorMicros) {
+    async switchTo(generation, minTimeMicros) {
       const next: Pointer = {
         ...pointer,
         current: generation,
         previous: pointer.current,
-        floorMicros,
+        minTimeMicros,
         switches: pointer.switches + 1,
       };
       try {
-        await writePointer(seams, directory, next);
+        await writePointer(platform, directory, next);
       } catch (error) {
         await takeBack(error);
         throw error;
       }
       pointer = next;
       // The switch has happened: without the copy an older pointer would not be known as one, and the next start makes it.
-      await writePointer(seams, join(directory, generation), next).catch(onBackgroundError);
+      await writePointer(platform, join(directory, generation), next).catch(onBackgroundError);
     },
     cleanUp,
     async discard(generation) {

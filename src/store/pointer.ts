@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { HostError } from "../errors.js";
 import { readSmallFile } from "../io/read-file.js";
 import { writeFileDurably } from "../io/durable-file.js";
-import type { Seams } from "../io/seams.js";
+import type { Platform } from "../io/platform.js";
 
 /** Which generation of an index is the live one. Replacing this file is the moment at which a restore happens. */
 export interface Pointer {
@@ -13,7 +13,7 @@ export interface Pointer {
   /** The one before the last restore, kept for undo. */
   previous?: string;
   /** The greatest update time ever handed out before the last switch: the live log goes on above it. */
-  floorMicros: number;
+  minTimeMicros: number;
   /** How often the live generation was replaced: an older copy of the file is known by it. */
   switches: number;
 }
@@ -27,11 +27,11 @@ const formatVersion = 2;
  * generation may be removed because of a file that cannot be trusted. Format 1 had neither checksum nor count.
  */
 export async function readPointer(
-  seams: Pick<Seams, "files">,
+  platform: Pick<Platform, "files">,
   directory: string,
 ): Promise<Pointer | undefined> {
   const path = join(directory, pointerName);
-  if ((await seams.files.status(path)) === undefined) return undefined;
+  if ((await platform.files.status(path)) === undefined) return undefined;
   const damaged = (problem: string, cause?: unknown) =>
     new HostError(
       "INDEX_DAMAGED",
@@ -41,7 +41,7 @@ export async function readPointer(
   let value: Partial<Pointer & { formatVersion: number; checksum: string }>;
   try {
     value = JSON.parse(
-      (await readSmallFile(seams.files, path, pointerBytes)).toString("utf8"),
+      (await readSmallFile(platform.files, path, pointerBytes)).toString("utf8"),
     ) as typeof value;
   } catch (cause) {
     throw damaged("it is not JSON", cause);
@@ -51,7 +51,7 @@ export async function readPointer(
     indexId,
     current,
     previous,
-    floorMicros,
+    minTimeMicros,
     switches = 0,
     checksum,
   } = value;
@@ -64,14 +64,14 @@ export async function readPointer(
   if (
     typeof indexId !== "string" ||
     typeof current !== "string" ||
-    typeof floorMicros !== "number" ||
+    typeof minTimeMicros !== "number" ||
     typeof switches !== "number"
   )
     throw damaged("a field is missing");
   const pointer: Pointer = {
     indexId,
     current,
-    floorMicros,
+    minTimeMicros,
     switches,
     ...(typeof previous === "string" && { previous }),
   };
@@ -83,24 +83,24 @@ export async function readPointer(
 
 /** Makes the pointer durable in a directory: in that of the index, or, as a copy, in that of a generation. */
 export async function writePointer(
-  seams: Pick<Seams, "files" | "randomHex">,
+  platform: Pick<Platform, "files" | "randomHex">,
   directory: string,
   pointer: Pointer,
 ): Promise<void> {
   const content = { formatVersion, ...fieldsOf(pointer), checksum: checksumOf(pointer) };
   await writeFileDurably(
-    seams,
+    platform,
     join(directory, pointerName),
     Buffer.from(`${JSON.stringify(content)}\n`),
   );
 }
 
 /** In one order, whatever order the fields came in. */
-const fieldsOf = ({ indexId, current, previous, floorMicros, switches }: Pointer) => ({
+const fieldsOf = ({ indexId, current, previous, minTimeMicros, switches }: Pointer) => ({
   indexId,
   current,
   ...(previous !== undefined && { previous }),
-  floorMicros,
+  minTimeMicros,
   switches,
 });
 

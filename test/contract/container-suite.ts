@@ -4,7 +4,7 @@ import type { ContainerWriter } from "../../src/container/container.js";
 import { encodeManifest, type ManifestFile } from "../../src/segment/manifest.js";
 import { segmentName } from "../../src/segment/names.js";
 import type { LeaseOptions } from "../../src/io/lease-options.js";
-import { systemSeams, type Seams } from "../../src/io/seams.js";
+import { systemPlatform, type Platform } from "../../src/io/platform.js";
 import { hostFixture } from "../support/host-fixture.js";
 import { unfinishedFiles } from "../support/unfinished-files.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
@@ -14,7 +14,7 @@ export interface ContainerUnderTest {
   /** The name of a destination of this kind. */
   name: string;
   openWriter(
-    seams: Seams,
+    platform: Platform,
     path: string,
     signal: AbortSignal,
     lease: LeaseOptions,
@@ -188,9 +188,9 @@ export function containerContract({
     test("the next one waits until it is released, and takes over one whose owner is silent", async () => {
       const root = temporaryDirectory();
       const path = join(root, name);
-      const first = await openWriter(systemSeams, path, never, quick);
+      const first = await openWriter(systemPlatform, path, never, quick);
       let got = false;
-      const second = openWriter(systemSeams, path, never, quick).then((writer) => {
+      const second = openWriter(systemPlatform, path, never, quick).then((writer) => {
         got = true;
         return writer;
       });
@@ -202,7 +202,7 @@ export function containerContract({
       mkdirSync(dirname(leasePath(path)), { recursive: true });
       writeFileSync(leasePath(path), '{"owner":"dead","beat":3}');
       const begun = performance.now();
-      await (await openWriter(systemSeams, path, never, quick)).close();
+      await (await openWriter(systemPlatform, path, never, quick)).close();
       expect(performance.now() - begun).toBeGreaterThan(350);
       expect(existsSync(leasePath(path))).toBe(false);
     });
@@ -211,7 +211,7 @@ export function containerContract({
       const path = join(temporaryDirectory(), name);
       // Each with a signal of its own: one that so many listen to at a time is warned of as a leak.
       const turns = Array.from({ length: 12 }, async () =>
-        (await openWriter(systemSeams, path, new AbortController().signal, quick)).close(),
+        (await openWriter(systemPlatform, path, new AbortController().signal, quick)).close(),
       );
       await Promise.all(turns);
       expect(existsSync(path)).toBe(false);
@@ -219,7 +219,7 @@ export function containerContract({
 
     test("an owner whose lease was taken over stops before its manifest", async () => {
       const path = join(temporaryDirectory(), name);
-      const first = await openWriter(systemSeams, path, never, quick);
+      const first = await openWriter(systemPlatform, path, never, quick);
       writeFileSync(leasePath(path), '{"owner":"another","beat":0}');
       const commit = first.commit([], emptyManifest(), {
         signal: never,
@@ -239,9 +239,9 @@ export function containerContract({
 
     test("waiting for it can be cancelled", async () => {
       const path = join(temporaryDirectory(), name);
-      const first = await openWriter(systemSeams, path, never, quick);
+      const first = await openWriter(systemPlatform, path, never, quick);
       const controller = new AbortController();
-      const waiting = openWriter(systemSeams, path, controller.signal, quick);
+      const waiting = openWriter(systemPlatform, path, controller.signal, quick);
       setTimeout(() => controller.abort(), 50);
       await expect(waiting).rejects.toMatchObject({ name: "AbortError" });
       await first.close();

@@ -11,9 +11,9 @@ containerContract({
 containerContract({
   container: "ZIP",
   name: "backup.zip",
-  openWriter: (seams, path, signal, lease) =>
+  openWriter: (platform, path, signal, lease) =>
     openZipWriter(
-      seams,
+      platform,
       path,
       { indexId: "index-1", lineage: "lineage-1", parents: [] },
       signal,

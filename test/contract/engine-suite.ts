@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { EngineKit } from "../../src/engine/engine.js";
+import type { StorageEngine } from "../../src/engine/engine.js";
 import {
   contents,
   engineFixture,
@@ -13,10 +13,10 @@ import {
 import { long } from "../support/long.js";
 
 /** What any storage engine must do; an engine's test file is one call of this. */
-export function engineContract(name: string, kit: EngineKit): void {
+export function engineContract(name: string, storageEngine: StorageEngine): void {
   describe(`${name}: writes`, () => {
     test("what was acknowledged is there after the index was closed and opened", async () => {
-      const fixture = await engineFixture(kit);
+      const fixture = await engineFixture(storageEngine);
       const written = await Promise.all(
         Array.from({ length: 500 }, (_, i) => fixture.engine.write(post(`d${i}`))),
       );
@@ -27,7 +27,7 @@ export function engineContract(name: string, kit: EngineKit): void {
     });
 
     test("update times increase strictly, also when the clock stands still or goes back", async () => {
-      const fixture = await engineFixture(kit);
+      const fixture = await engineFixture(storageEngine);
       const times: number[] = [];
       for (const micros of [5_000_000, 5_000_000, 1_000, 4_000_000, 6_000_000]) {
         fixture.clock.micros = micros;
@@ -35,12 +35,12 @@ export function engineContract(name: string, kit: EngineKit): void {
       }
       expect(times).toEqual([5_000_000, 5_000_001, 5_000_002, 5_000_003, 6_000_000]);
       fixture.clock.micros = 1;
-      const engine = await fixture.reopen({ floorMicros: 9_000_000 });
+      const engine = await fixture.reopen({ minTimeMicros: 9_000_000 });
       expect((await engine.write(post("later")))?.updateTimeMicros).toBe(9_000_001);
     });
 
     test("a write after a snapshot is later than the snapshot's end, even if the clock goes back and over a restart", async () => {
-      const fixture = await engineFixture(kit);
+      const fixture = await engineFixture(storageEngine);
       await fixture.engine.write(post("a"));
       fixture.clock.micros = 2_000_000_000;
       const snapshot = await fixture.engine.snapshot();
@@ -52,7 +52,7 @@ export function engineContract(name: string, kit: EngineKit): void {
     });
 
     test("a taken link, a deleted link and an unknown link are refused, and the other writes of the batch stand", async () => {
-      const { engine } = await engineFixture(kit);
+      const { engine } = await engineFixture(storageEngine);
       const outcomes = await Promise.allSettled([
         engine.write(post("a")),
         engine.write(post("a")),
@@ -84,7 +84,7 @@ export function engineContract(name: string, kit: EngineKit): void {
     });
 
     test("a conditional write is refused unless the version is the one expected", async () => {
-      const { engine } = await engineFixture(kit);
+      const { engine } = await engineFixture(storageEngine);
       await engine.write(post("a"));
       const races = await Promise.allSettled(
         Array.from({ length: 8 }, (_, i) =>
@@ -100,7 +100,7 @@ export function engineContract(name: string, kit: EngineKit): void {
     });
 
     test("patches of one document under load are merged one after the other: none is lost", async () => {
-      const { engine } = await engineFixture(kit);
+      const { engine } = await engineFixture(storageEngine);
       await engine.write(post("a", {}));
       await Promise.all(
         Array.from({ length: 300 }, (_, i) => engine.write(patch("a", { [`f${i}`]: i }))),
@@ -111,7 +111,7 @@ export function engineContract(name: string, kit: EngineKit): void {
     });
 
     test("bodies come back as the text they were, with integers beyond 2^53 and any character", async () => {
-      const { engine } = await engineFixture(kit);
+      const { engine } = await engineFixture(storageEngine);
       const body =
         '{"n":9007199254740993,"big":123456789012345678901234567890,"f":1.10,"s":"ä\\u0000\\n😀"}';
       await engine.write(post("a", body));
@@ -121,7 +121,7 @@ export function engineContract(name: string, kit: EngineKit): void {
 
   describe(`${name}: reads`, () => {
     test("any version, the state at a time, and versions newest first", async () => {
-      const { engine, clock } = await engineFixture(kit);
+      const { engine, clock } = await engineFixture(storageEngine);
       for (let i = 0; i < 5; i += 1) {
         clock.micros = 2_000_000_000 + i * 10;
         await engine.write(i === 0 ? post("a", { i }) : patch("a", { i }));
@@ -142,7 +142,7 @@ export function engineContract(name: string, kit: EngineKit): void {
     ])(
       "a listing %s gives each document of its first moment once, whatever is written meanwhile",
       async (_name, more) => {
-        const { engine } = await engineFixture(kit);
+        const { engine } = await engineFixture(storageEngine);
         await Promise.all(
           Array.from({ length: 250 }, (_, n) => engine.write(post(`d${n}`, { n }))),
         );
@@ -177,7 +177,7 @@ export function engineContract(name: string, kit: EngineKit): void {
     );
 
     test("listings keep to prefix, kind and filter, and counting agrees with them", async () => {
-      const { engine } = await engineFixture(kit);
+      const { engine } = await engineFixture(storageEngine);
       await Promise.all(
         Array.from({ length: 60 }, (_, n) =>
           engine.write(
@@ -206,7 +206,7 @@ export function engineContract(name: string, kit: EngineKit): void {
     });
 
     test("the whole index is listed without a prefix, without bodies where none are wanted", async () => {
-      const { engine } = await engineFixture(kit);
+      const { engine } = await engineFixture(storageEngine);
       await engine.write(post("a", { n: 1 }));
       await engine.write({ ...post("x", { n: 1 }), link: "/other/x" });
       for (const more of [
@@ -224,7 +224,7 @@ export function engineContract(name: string, kit: EngineKit): void {
     });
 
     test("every version is listed where all are asked for, those of deleted documents too, up to a time", async () => {
-      const { engine } = await engineFixture(kit);
+      const { engine } = await engineFixture(storageEngine);
       const first = await engine.write(post("a", { n: 0 }));
       await engine.write(patch("a", { n: 1 }));
       await engine.write(post("b", { n: 0 }));
@@ -265,7 +265,7 @@ export function engineContract(name: string, kit: EngineKit): void {
     });
 
     test("what was deleted is listed where that is asked for, filtered as well", async () => {
-      const { engine } = await engineFixture(kit);
+      const { engine } = await engineFixture(storageEngine);
       await engine.write(post("a", { n: 0 }));
       await engine.write(post("b", { n: 0 }));
       await engine.write(remove("b"));
@@ -285,7 +285,7 @@ export function engineContract(name: string, kit: EngineKit): void {
     });
 
     test("a page ends before its bodies are more than the host wants to hold", async () => {
-      const { engine } = await engineFixture(kit);
+      const { engine } = await engineFixture(storageEngine);
       const pad = "x".repeat(3 * 1024 * 1024);
       for (let i = 0; i < 5; i += 1) await engine.write(post(`d${i}`, { pad }));
       const page = await engine.page({ linkPrefix: prefix, limit: 100, expand: true });
@@ -295,7 +295,7 @@ export function engineContract(name: string, kit: EngineKit): void {
     });
 
     test("a cursor that no page gave is refused", async () => {
-      const { engine } = await engineFixture(kit);
+      const { engine } = await engineFixture(storageEngine);
       await expect(
         engine.page({ linkPrefix: prefix, limit: 1, expand: true, cursor: "nonsense" }),
       ).rejects.toMatchObject({ reason: "PAGE_TOKEN_INVALID" });
@@ -304,7 +304,7 @@ export function engineContract(name: string, kit: EngineKit): void {
 
   describe(`${name}: expiry and pruning`, () => {
     test("documents past their expiry become deleted, all of them, and those kept alive do not", async () => {
-      const { engine, clock } = await engineFixture(kit);
+      const { engine, clock } = await engineFixture(storageEngine);
       const expirationTimeMicros = clock.micros + 1000;
       await Promise.all(
         Array.from({ length: 1300 }, (_, i) =>
@@ -325,7 +325,10 @@ export function engineContract(name: string, kit: EngineKit): void {
     });
 
     test("versions beyond the count and the history go, the window follows and names what bounds it", async () => {
-      const fixture = await engineFixture(kit, { retainedVersions: 3, historyMicros: 100 });
+      const fixture = await engineFixture(storageEngine, {
+        retainedVersions: 3,
+        historyMicros: 100,
+      });
       const { engine, clock } = fixture;
       const times: number[] = [];
       for (let i = 0; i < 10; i += 1) {
@@ -360,7 +363,7 @@ export function engineContract(name: string, kit: EngineKit): void {
     });
 
     test("a moment whose versions were pruned is refused, and no other", async () => {
-      const fixture = await engineFixture(kit, { retainedVersions: 2 });
+      const fixture = await engineFixture(storageEngine, { retainedVersions: 2 });
       const { engine, clock } = fixture;
       const write = async (i: number) => {
         clock.micros += 10;
@@ -405,7 +408,7 @@ export function engineContract(name: string, kit: EngineKit): void {
     });
 
     test("nothing is pruned while a snapshot is pinned", async () => {
-      const { engine, clock } = await engineFixture(kit, { retainedVersions: 1 });
+      const { engine, clock } = await engineFixture(storageEngine, { retainedVersions: 1 });
       await engine.write(post("a"));
       await engine.write(patch("a", {}));
       clock.micros += 1_000_000;
@@ -419,7 +422,7 @@ export function engineContract(name: string, kit: EngineKit): void {
 
   describe(`${name}: segments`, () => {
     test("an index built from a base and deltas holds what the first one held, at any time of its history", async () => {
-      const fixture = await engineFixture(kit);
+      const fixture = await engineFixture(storageEngine);
       const { engine, clock } = fixture;
       const states: [number, Awaited<ReturnType<typeof contents>>][] = [];
       const base: number[] = [];
@@ -458,7 +461,7 @@ export function engineContract(name: string, kit: EngineKit): void {
     });
 
     test("the same rows give the same bytes", async () => {
-      const fixture = await engineFixture(kit);
+      const fixture = await engineFixture(storageEngine);
       await Promise.all(
         Array.from({ length: 3000 }, (_, i) => fixture.engine.write(post(`d${i}`))),
       );
@@ -479,13 +482,13 @@ export function engineContract(name: string, kit: EngineKit): void {
     });
 
     test("a base of an empty index builds an empty index", async () => {
-      const fixture = await engineFixture(kit);
+      const fixture = await engineFixture(storageEngine);
       const built = await fixture.build([await fixture.exportSegment("empty")]);
       expect(await built.state()).toMatchObject({ documents: 0, versions: 0, positionMicros: 0 });
     });
 
     test("a prune in a delta takes the versions that a base still holds, and none that came after it", async () => {
-      const fixture = await engineFixture(kit, { retainedVersions: 2 });
+      const fixture = await engineFixture(storageEngine, { retainedVersions: 2 });
       const { engine, clock } = fixture;
       for (let i = 0; i < 6; i += 1)
         await engine.write(i === 0 ? post("a", { i }) : patch("a", { i }));
@@ -508,7 +511,7 @@ export function engineContract(name: string, kit: EngineKit): void {
     });
 
     test("a flipped byte, a cut file and a wrong count stop a build and a check", async () => {
-      const fixture = await engineFixture(kit);
+      const fixture = await engineFixture(storageEngine);
       await Promise.all(Array.from({ length: 50 }, (_, i) => fixture.engine.write(post(`d${i}`))));
       const segment = await fixture.exportSegment("base");
       const bytes = readFileSync(segment.path);
@@ -521,7 +524,7 @@ export function engineContract(name: string, kit: EngineKit): void {
         { ...segment, lastMicros: segment.lastMicros - 1 },
       ];
       for (const claim of wrong)
-        await expect(kit.checkSegments([claim], signal)).rejects.toMatchObject({
+        await expect(storageEngine.checkSegments([claim], signal)).rejects.toMatchObject({
           code: "DATA_LOSS",
         });
       for (const damage of [
@@ -530,7 +533,7 @@ export function engineContract(name: string, kit: EngineKit): void {
         Buffer.concat([bytes, Buffer.alloc(1)]),
       ]) {
         writeFileSync(segment.path, damage);
-        await expect(kit.checkSegments([segment], signal)).rejects.toMatchObject({
+        await expect(storageEngine.checkSegments([segment], signal)).rejects.toMatchObject({
           code: "DATA_LOSS",
           reason: "BACKUP_DAMAGED",
         });
@@ -540,12 +543,12 @@ export function engineContract(name: string, kit: EngineKit): void {
         });
       }
       writeFileSync(segment.path, bytes);
-      await kit.checkSegments([segment], signal);
+      await storageEngine.checkSegments([segment], signal);
       await fixture.engine.readBack(segment, signal);
     });
 
     test("a cancelled copy and a cancelled build end before they are done", async () => {
-      const fixture = await engineFixture(kit);
+      const fixture = await engineFixture(storageEngine);
       const pad = "x".repeat(2000);
       await Promise.all(
         Array.from({ length: 8000 }, (_, i) => fixture.engine.write(post(`d${i}`, { pad }))),
@@ -566,7 +569,12 @@ export function engineContract(name: string, kit: EngineKit): void {
       const stop = new AbortController();
       const directory = join(fixture.root, "cancelled-build");
       mkdirSync(directory);
-      const building = kit.build({ directory, segments: [segment], identity, signal: stop.signal });
+      const building = storageEngine.build({
+        directory,
+        segments: [segment],
+        identity,
+        signal: stop.signal,
+      });
       setTimeout(() => stop.abort(), 50);
       await expect(building).rejects.toMatchObject({ code: "CANCELLED" });
       await snapshot.release();

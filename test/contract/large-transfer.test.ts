@@ -1,11 +1,11 @@
 import { truncateSync, writeFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { systemSeams } from "../../src/io/seams.js";
+import { systemPlatform } from "../../src/io/platform.js";
 import { limits } from "../../src/limits.js";
 import { download } from "../../src/destination/http/download.js";
 import { openFileSink } from "../../src/destination/http/file-sink.js";
 import { parseHttpUri } from "../../src/destination/http/uri.js";
-import { openPeer } from "../../src/destination/http/peer.js";
+import { openHttpFileClient } from "../../src/destination/http/client.js";
 import { readBack } from "../../src/destination/http/read-back.js";
 import { upload } from "../../src/destination/http/upload.js";
 import { discardingStore } from "../support/discarding-store.js";
@@ -25,7 +25,7 @@ test(`a file of more than ${long ? "2 GiB" : "256 MiB"} goes there and back in e
   const path = join(directory, "sparse");
   writeFileSync(path, "");
   truncateSync(path, sizeBytes);
-  const peer = openPeer(parseHttpUri(store.url), {
+  const client = openHttpFileClient(parseHttpUri(store.url), {
     role: "The store",
     policy: { allowPrivate: true, allowed: [] },
     tls: {},
@@ -35,7 +35,13 @@ test(`a file of more than ${long ? "2 GiB" : "256 MiB"} goes there and back in e
   const timer = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), 20);
   try {
     let sent = 0;
-    await upload(systemSeams, peer, { path, sizeBytes, sha256 }, never, (count) => (sent += count));
+    await upload(
+      systemPlatform,
+      client,
+      { path, sizeBytes, sha256 },
+      never,
+      (count) => (sent += count),
+    );
     expect([sent, store.total(), store.problems, store.isWhole()]).toEqual([
       sizeBytes,
       sizeBytes,
@@ -44,24 +50,26 @@ test(`a file of more than ${long ? "2 GiB" : "256 MiB"} goes there and back in e
     ]);
 
     expect(
-      await readBack(systemSeams, peer, { sizeBytes, sha256 }, never, () => {}),
+      await readBack(systemPlatform, client, { sizeBytes, sha256 }, never, () => {}),
     ).toBeUndefined();
 
     let told = [0, 0];
     const target = join(directory, "fetched");
     const sink = await openFileSink(
-      systemSeams,
+      systemPlatform,
       target,
       directory,
-      peer.name,
+      client.name,
       (...progress) => (told = progress),
     );
-    expect(await download(systemSeams, peer, sink, limits.remoteRequests, never)).toBe(sizeBytes);
+    expect(await download(systemPlatform, client, sink, limits.remoteRequests, never)).toBe(
+      sizeBytes,
+    );
     await sink.close();
     expect([statSync(target).size, told]).toEqual([sizeBytes, [sizeBytes, sizeBytes]]);
   } finally {
     clearInterval(timer);
-    peer.close();
+    client.close();
     await store.close();
   }
   // Both ends are in this process, and so is the test's own runtime: what waits for the collector differs by 200 MiB from one

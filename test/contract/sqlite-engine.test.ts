@@ -1,4 +1,4 @@
-import { sqliteKit } from "../../src/engine/sqlite/kit.js";
+import { sqliteEngine } from "../../src/engine/sqlite/storage-engine.js";
 import { engineContract } from "./engine-suite.js";
 
-engineContract("SQLite", sqliteKit);
+engineContract("SQLite", sqliteEngine);

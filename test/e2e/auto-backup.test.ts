@@ -1,15 +1,15 @@
 import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
-import { systemSeams, type Seams } from "../../src/io/seams.js";
+import { systemPlatform, type Platform } from "../../src/io/platform.js";
 import type { AutoBackupStatus } from "../../src/service/backups/management-service.js";
 import { faultyFileSystem } from "../support/faulty-file-system.js";
-import { clockSeams, hostFixture, type HostFixture } from "../support/host-fixture.js";
+import { clockPlatform, hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { long } from "../support/long.js";
 
 /** Fast enough that a test sees many runs and merges. */
 const pace = { intervalMs: 5, retryMs: 10, retryMaxMs: 80, mergeDeltas: 4, mergeBytes: 200_000 };
-const fast: Seams = { ...systemSeams, autoBackup: pace };
+const fast: Platform = { ...systemPlatform, autoBackup: pace };
 
 const directory = "data/auto-backup";
 const statusOf = ({ host }: HostFixture): AutoBackupStatus => host.control.autoBackup();
@@ -49,7 +49,7 @@ async function restored(fixture: HostFixture, more: { targetTimeMicros?: bigint 
 }
 
 test("is off at first; switched on, each commit is soon in a backup that restores", async () => {
-  const fixture = await hostFixture({ seams: fast });
+  const fixture = await hostFixture({ platform: fast });
   await fixture.put("a", { n: 0 });
   await sleep(50);
   expect(statusOf(fixture)).toMatchObject({
@@ -75,7 +75,7 @@ test("is off at first; switched on, each commit is soon in a backup that restore
 });
 
 test("under load runs follow one another, deltas are merged, files stay few, and every moment can still be restored", async () => {
-  const fixture = await hostFixture({ seams: fast });
+  const fixture = await hostFixture({ platform: fast });
   await fixture.host.control.configureAutoBackup(true);
   const states: { time: number; contents: Record<string, string> }[] = [];
   const contents: Record<string, string> = {};
@@ -102,11 +102,11 @@ test("under load runs follow one another, deltas are merged, files stay few, and
 }, 60_000);
 
 test("a merge beside pruning holds what the index holds", async () => {
-  const seams = { ...clockSeams(1_800_000_000_000_000), autoBackup: pace };
-  const fixture = await hostFixture({ seams, retainedVersions: 2, historyMs: 0 });
+  const platform = { ...clockPlatform(1_800_000_000_000_000), autoBackup: pace };
+  const fixture = await hostFixture({ platform, retainedVersions: 2, historyMs: 0 });
   await fixture.host.control.configureAutoBackup(true);
   for (let n = 0; n < 300; n += 1) {
-    seams.clock.micros += 1000;
+    platform.clock.micros += 1000;
     await fixture.put(`d${n % 5}`, { n, text: "y".repeat(200) });
     if (n % 7 === 0) await sleep(8);
   }
@@ -124,15 +124,15 @@ test("commits during a run are one more run, and counted as skipped", async () =
   let release = () => {};
   let runs = 0;
   const held = new Promise<void>((resolve) => (release = resolve));
-  const seams: Seams = {
+  const platform: Platform = {
     ...fast,
-    async step(name) {
+    async failpoint(name) {
       if (name !== "backup:snapshot-taken") return;
       runs += 1;
       if (runs === 2) await held;
     },
   };
-  const fixture = await hostFixture({ seams });
+  const fixture = await hostFixture({ platform });
   await fixture.host.control.configureAutoBackup(true);
   await current(fixture);
   await fixture.put("a", { n: 0 });
@@ -148,7 +148,7 @@ test("commits during a run are one more run, and counted as skipped", async () =
 });
 
 test("the choice holds over a restart, and what was written when it was not looked at is caught up with", async () => {
-  const fixture = await hostFixture({ seams: fast });
+  const fixture = await hostFixture({ platform: fast });
   await fixture.host.control.configureAutoBackup(true);
   await fixture.put("a", { n: 1 });
   // A stop in good order backs up what is not yet.
@@ -166,7 +166,7 @@ test("the choice holds over a restart, and what was written when it was not look
 });
 
 test("a destination that fails is tried again, shown, counted, and caught up with when it is back; writes do not notice", async () => {
-  const fixture = await hostFixture({ seams: fast });
+  const fixture = await hostFixture({ platform: fast });
   const mount = join(fixture.root, "mount");
   await fixture.restart({ autoBackupDirectory: join(mount, "auto") });
   await fixture.host.control.configureAutoBackup(true);
@@ -199,7 +199,7 @@ test.each(["create", "write", "sync", "rename", "syncDirectory", "remove"] as co
   async (kind) => {
     const files = faultyFileSystem();
     const fixture = await hostFixture({
-      seams: { ...fast, files, lease: { heartbeatMs: 50, silentMs: 300 } },
+      platform: { ...fast, files, lease: { heartbeatMs: 50, silentMs: 300 } },
     });
     await fixture.host.control.configureAutoBackup(true);
     for (let n = 0; n < (long ? 40 : 13); n += 1) {
@@ -218,7 +218,7 @@ test.each(["create", "write", "sync", "rename", "syncDirectory", "remove"] as co
 test("a manifest there that cannot be read is warned of, its segments stay, and files do not pile up for it", async () => {
   const said: string[] = [];
   const fixture = await hostFixture({
-    seams: fast,
+    platform: fast,
     logger: { info() {}, warn: (_fields, message) => void said.push(message), error() {} },
   });
   await fixture.host.control.configureAutoBackup(true);
@@ -244,7 +244,7 @@ test("a manifest there that cannot be read is warned of, its segments stay, and 
 });
 
 test("a restore from its own automatic backups works under load, and they go on with the new history", async () => {
-  const fixture = await hostFixture({ seams: fast });
+  const fixture = await hostFixture({ platform: fast });
   await fixture.host.control.configureAutoBackup(true);
   const moment = await fixture.put("a", { n: 1 });
   await current(fixture);
@@ -264,7 +264,9 @@ test("a restore from its own automatic backups works under load, and they go on 
 }, 60_000);
 
 test("a directory that is lost while nobody writes is noticed, and made again", async () => {
-  const fixture = await hostFixture({ seams: { ...fast, autoBackup: { ...pace, checkMs: 30 } } });
+  const fixture = await hostFixture({
+    platform: { ...fast, autoBackup: { ...pace, checkMs: 30 } },
+  });
   await fixture.host.control.configureAutoBackup(true);
   await fixture.put("a", { n: 1 });
   await current(fixture);
@@ -292,7 +294,7 @@ test("a directory that is lost while nobody writes is noticed, and made again", 
 test("backups by hand into the same directory do not break a merge that is under way", async () => {
   const logged: string[] = [];
   const fixture = await hostFixture({
-    seams: fast,
+    platform: fast,
     logger: {
       info() {},
       warn: (_fields, message) => void logged.push(message),
@@ -312,7 +314,7 @@ test("backups by hand into the same directory do not break a merge that is under
 }, 30_000);
 
 test("restores leave backups of earlier histories, which are counted, and warned of when they are many", async () => {
-  const fixture = await hostFixture({ seams: fast });
+  const fixture = await hostFixture({ platform: fast });
   await fixture.host.control.configureAutoBackup(true);
   await fixture.put("a", { n: 1 });
   await current(fixture);
@@ -344,7 +346,7 @@ test("a directory that may not be written to says so", async () => {
     );
     return;
   }
-  const fixture = await hostFixture({ seams: fast });
+  const fixture = await hostFixture({ platform: fast });
   const closed = join(fixture.root, "closed");
   mkdirSync(closed);
   chmodSync(closed, 0o500);

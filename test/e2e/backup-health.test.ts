@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { limits } from "../../src/limits.js";
-import { clockSeams, hostFixture, type HostFixture } from "../support/host-fixture.js";
+import { clockPlatform, hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { ask } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
@@ -173,13 +173,13 @@ test.each([
 });
 
 test("health turns when the newest good backup is too old, says so, and turns back after a good one; over a restart too", async () => {
-  const seams = clockSeams(start);
+  const platform = clockPlatform(start);
   const warnings: object[] = [];
   const logger = { info() {}, warn: (fields: object) => void warnings.push(fields), error() {} };
-  const fixture = await hostFixture({ seams, backupMaxAgeMs: 3_600_000, logger });
+  const fixture = await hostFixture({ platform, backupMaxAgeMs: 3_600_000, logger });
   await becomes(fixture, 200);
   // Without documents there is nothing to lose.
-  seams.clock.micros += 2 * hour;
+  platform.clock.micros += 2 * hour;
   await sleep(1.5 * limits.backupAgeCheckMs);
   await becomes(fixture, 200);
   await fixture.put("a", { n: 1 });
@@ -197,10 +197,10 @@ test("health turns when the newest good backup is too old, says so, and turns ba
   await becomes(fixture, 200);
   expect(await hostOf(fixture)).toMatchObject({ backupsHealthy: true, backupProblem: "" });
 
-  seams.clock.micros += 30 * 60_000_000;
+  platform.clock.micros += 30 * 60_000_000;
   await fixture.restart();
   await becomes(fixture, 200);
-  seams.clock.micros += 31 * 60_000_000;
+  platform.clock.micros += 31 * 60_000_000;
   await becomes(fixture, 503);
   expect((await hostOf(fixture)).backupProblem).toBe(
     "The newest good backup of /core/document-index is 61 minutes old, and 60 minutes are allowed (--backup-max-age).",
@@ -217,17 +217,17 @@ test("health turns when the newest good backup is too old, says so, and turns ba
 }, 30_000);
 
 test("automatic backups that have everything are not too old, however long nobody writes", async () => {
-  const seams = clockSeams(start);
-  const fixture = await hostFixture({ seams, backupMaxAgeMs: 3_600_000 });
+  const platform = clockPlatform(start);
+  const fixture = await hostFixture({ platform, backupMaxAgeMs: 3_600_000 });
   await fixture.host.control.configureAutoBackup(true);
   await fixture.put("a", { n: 1 });
   const end = Date.now() + 20_000;
   while (fixture.host.control.autoBackup().state !== "CURRENT" && Date.now() < end) await sleep(10);
-  seams.clock.micros += 5 * hour;
+  platform.clock.micros += 5 * hour;
   await sleep(1.5 * limits.backupAgeCheckMs);
   await becomes(fixture, 200);
   await fixture.host.control.configureAutoBackup(false);
-  seams.clock.micros += 2 * hour;
+  platform.clock.micros += 2 * hour;
   await becomes(fixture, 503);
 });
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createChannel, createClient } from "nice-grpc";
 import { ManagementServiceDefinition } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
-import { systemSeams } from "../../src/io/seams.js";
+import { systemPlatform } from "../../src/io/platform.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
@@ -97,7 +97,7 @@ test("health says when automatic backups fail, and when they go well again", asy
   const missing = join(root, "mount");
   const fixture = await hostFixture(
     {
-      seams: { ...systemSeams, autoBackup: { retryMs: 20 } },
+      platform: { ...systemPlatform, autoBackup: { retryMs: 20 } },
       autoBackupDirectory: join(missing, "auto"),
     },
     root,

@@ -12,7 +12,7 @@ import type {
   DiffSummary,
   DocumentDifference,
   DocumentSelection,
-  IndexMoment,
+  IndexPointInTime,
   VerifyResult,
 } from "../../src/service/backups/management-service.js";
 import type { DiffProgress } from "../../src/service/backups/inspection.js";
@@ -21,8 +21,12 @@ import { long } from "../support/long.js";
 
 const never = new AbortController().signal;
 const indexLink = "/core/document-index";
-const live: IndexMoment = { indexLink };
-const at = (fixture: HostFixture, name: string, more: Partial<IndexMoment> = {}): IndexMoment => ({
+const live: IndexPointInTime = { indexLink };
+const at = (
+  fixture: HostFixture,
+  name: string,
+  more: Partial<IndexPointInTime> = {},
+): IndexPointInTime => ({
   indexLink,
   uri: fixture.uri(name),
   ...more,
@@ -32,8 +36,8 @@ const remove = (fixture: HostFixture, name: string) =>
 
 async function differences(
   fixture: HostFixture,
-  from: IndexMoment,
-  to: IndexMoment,
+  from: IndexPointInTime,
+  to: IndexPointInTime,
   selection?: { prefixes: string[]; kinds: string[]; links: string[] },
 ) {
   const found: DocumentDifference[] = [];
@@ -53,7 +57,7 @@ async function differences(
 
 async function exported(
   fixture: HostFixture,
-  moment: IndexMoment,
+  moment: IndexPointInTime,
 ): Promise<Record<string, string>> {
   const all: Record<string, string> = {};
   for await (const { link, body } of fixture.host.management.inspection.export(
@@ -158,20 +162,18 @@ test("any backup and any moment can be exported, and a moment is told by what wa
     await exported(fixture, at(fixture, "second", { targetTimeMicros: BigInt(moment) })),
   );
   for (const state of [live, at(fixture, "second")]) {
-    const near = await fixture.host.management.inspection.moment(
+    const around = await fixture.host.management.inspection.moment(
       { ...state, targetTimeMicros: BigInt(moment) },
       2,
       never,
     );
-    expect(near.before.map(({ link, version, action }) => `${action} ${link} ${version}`)).toEqual([
-      "PUT /things/b 1",
-      "POST /things/ü 0",
-    ]);
-    expect(near.after.map(({ link, version, action }) => `${action} ${link} ${version}`)).toEqual([
-      "DELETE /things/c 1",
-      "POST /things/d 0",
-    ]);
-    expect(near.afterCount).toBe(2);
+    expect(
+      around.before.map(({ link, version, action }) => `${action} ${link} ${version}`),
+    ).toEqual(["PUT /things/b 1", "POST /things/ü 0"]);
+    expect(around.after.map(({ link, version, action }) => `${action} ${link} ${version}`)).toEqual(
+      ["DELETE /things/c 1", "POST /things/d 0"],
+    );
+    expect(around.afterCount).toBe(2);
   }
   await expect(exported(fixture, { ...live, targetTimeMicros: 1n })).rejects.toMatchObject({
     reason: "TARGET_TIME_OUT_OF_RANGE",

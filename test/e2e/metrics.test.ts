@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createChannel, createClient } from "nice-grpc";
 import { ManagementServiceDefinition } from "../../clients/typescript/src/gen/holdfast/management/v1/management.js";
-import { systemSeams } from "../../src/io/seams.js";
+import { systemPlatform } from "../../src/io/platform.js";
 import { parseExposition, type Family } from "../support/exposition.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 
@@ -99,9 +99,9 @@ test("an operation is counted while it runs, and as cancelled when it was", asyn
   let release = () => {};
   const held = new Promise<void>((resolve) => (release = resolve));
   const fixture = await hostFixture({
-    seams: {
-      ...systemSeams,
-      step: (name) => (name === "backup:snapshot-taken" ? held : Promise.resolve()),
+    platform: {
+      ...systemPlatform,
+      failpoint: (name) => (name === "backup:snapshot-taken" ? held : Promise.resolve()),
     },
   });
   await fixture.put("a", { n: 1 });

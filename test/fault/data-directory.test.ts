@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { systemSeams } from "../../src/io/seams.js";
+import { systemPlatform } from "../../src/io/platform.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 
 function replaceInFile(path: string, change: (text: string) => string): void {
@@ -199,13 +199,13 @@ test.each([[""], ["\n"], ["two words"], ["\u0000"]])(
 test("a log that is far ahead of the clock is warned of, and its times go on", async () => {
   const clock = { micros: Date.now() * 1000 };
   const warnings: string[] = [];
-  const seams = { ...systemSeams, nowMicros: () => clock.micros };
+  const platform = { ...systemPlatform, nowMicros: () => clock.micros };
   const logger = {
     info: () => {},
     error: () => {},
     warn: (_fields: object, message: string) => void warnings.push(message),
   };
-  const fixture = await hostFixture({ seams, logger });
+  const fixture = await hostFixture({ platform, logger });
   const before = await fixture.put("a", {});
   clock.micros -= 2 * 3600 * 1_000_000;
   await fixture.restart();

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { HostError } from "../../src/errors.js";
-import { systemSeams } from "../../src/io/seams.js";
+import { systemPlatform } from "../../src/io/platform.js";
 import { faultyFileSystem, type FaultKind } from "../support/faulty-file-system.js";
 import { hostFixture } from "../support/host-fixture.js";
 import { readWholeBackup, strayFiles } from "../support/whole-backup.js";
@@ -47,7 +47,7 @@ describe.each(kinds)("the n-th %s fails", (kind) => {
   test("a backup to a directory fails clean or succeeds whole, first and incremental", async () => {
     const files = faultyFileSystem();
     const fixture = await hostFixture({
-      seams: { ...systemSeams, files, lease: { silentMs: 300, heartbeatMs: 50 } },
+      platform: { ...systemPlatform, files, lease: { silentMs: 300, heartbeatMs: 50 } },
     });
     let round = 0;
     let number = 0;
@@ -82,7 +82,7 @@ describe.each(kinds)("the n-th %s fails", (kind) => {
   test("a backup to an archive fails clean and the one that was there stays, or it succeeds whole", async () => {
     const files = faultyFileSystem();
     const fixture = await hostFixture({
-      seams: { ...systemSeams, files, lease: { silentMs: 300, heartbeatMs: 50 } },
+      platform: { ...systemPlatform, files, lease: { silentMs: 300, heartbeatMs: 50 } },
     });
     await fixture.put("d", { round: 0 });
     let { number } = (await fixture.backup("b.zip", { container: "ZIP" })).backup;
@@ -109,7 +109,7 @@ describe.each(kinds)("the n-th %s fails", (kind) => {
   test("a restore changes nothing or everything, and the host goes on", async () => {
     const files = faultyFileSystem();
     const fixture = await hostFixture({
-      seams: { ...systemSeams, files, lease: { silentMs: 300, heartbeatMs: 50 } },
+      platform: { ...systemPlatform, files, lease: { silentMs: 300, heartbeatMs: 50 } },
     });
     await fixture.put("d", { state: "backed up" });
     await fixture.backup("dir");

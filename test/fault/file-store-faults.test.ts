@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { systemSeams } from "../../src/io/seams.js";
+import { systemPlatform } from "../../src/io/platform.js";
 import { startDialectHost, type DialectHost } from "../support/dialect-host.js";
 import { faultyFileSystem, type FaultKind } from "../support/faulty-file-system.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
@@ -11,7 +11,7 @@ let files: ReturnType<typeof faultyFileSystem>;
 beforeEach(async () => {
   root = temporaryDirectory();
   files = faultyFileSystem();
-  host = await startDialectHost({ seams: { ...systemSeams, files } });
+  host = await startDialectHost({ platform: { ...systemPlatform, files } });
   const made = await host.call("POST", "/local-files", {
     documentSelfLink: "up",
     localFileUri: `file:${join(root, "up.zip")}`,

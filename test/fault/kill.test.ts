@@ -1,17 +1,17 @@
 import { execFile } from "node:child_process";
 import { cpSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { systemSeams, type StepName } from "../../src/io/seams.js";
+import { systemPlatform, type FailpointName } from "../../src/io/platform.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { unfinishedFiles } from "../support/unfinished-files.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { readWholeBackup, strayFiles } from "../support/whole-backup.js";
 
-const seams = { ...systemSeams, lease: { silentMs: 300, heartbeatMs: 50 } };
+const platform = { ...systemPlatform, lease: { silentMs: 300, heartbeatMs: 50 } };
 const child = join(__dirname, "..", "support", "crash-child.mjs");
 
 /** Runs the work in a process of its own that is killed at the step; resolves to how it ended. */
-function crash(fixture: HostFixture, work: object, step: StepName): Promise<string> {
+function crash(fixture: HostFixture, work: object, step: FailpointName): Promise<string> {
   const task = JSON.stringify({ dataDirectory: join(fixture.root, "data"), work, step });
   return new Promise((resolve) => {
     execFile(process.execPath, [child, task], { timeout: 60_000 }, (error, stdout, stderr) =>
@@ -34,7 +34,7 @@ async function expectNothingLeftOver(fixture: HostFixture): Promise<void> {
 }
 
 describe("killed in a backup to a directory", () => {
-  const steps: StepName[] = [
+  const steps: FailpointName[] = [
     "backup:snapshot-taken",
     "backup:segment-staged",
     "backup:segment-renamed",
@@ -65,7 +65,7 @@ describe("killed in a backup to a directory", () => {
   ): Promise<string> {
     const known = made.get(name);
     if (known !== undefined) return known;
-    const fixture = await hostFixture({ seams });
+    const fixture = await hostFixture({ platform });
     await fixture.put("a", { before: 1 });
     await prepare(fixture);
     await fixture.stop();
@@ -77,7 +77,7 @@ describe("killed in a backup to a directory", () => {
   )("%s, at %s", async (name, step, prepare) => {
     const root = temporaryDirectory();
     cpSync(await prepared(name, prepare), root, { recursive: true });
-    const fixture = await hostFixture({ seams }, root);
+    const fixture = await hostFixture({ platform }, root);
     const before = await readWholeBackup(join(fixture.root, "dir")).catch(() => undefined);
     await fixture.put("a", { now: 2 });
     const expected = await fixture.contents();
@@ -100,14 +100,14 @@ describe("killed in a backup to a directory", () => {
 });
 
 describe("killed in a backup to an archive that is there already", () => {
-  const steps: StepName[] = [
+  const steps: FailpointName[] = [
     "backup:snapshot-taken",
     "backup:segment-staged",
     "backup:archive-read-back",
     "backup:manifest-written",
   ];
   test.each(steps)("at %s", async (step) => {
-    const fixture = await hostFixture({ seams });
+    const fixture = await hostFixture({ platform });
     await fixture.put("a", { before: 1 });
     await fixture.backup("b.zip", { container: "ZIP" });
     await fixture.put("a", { now: 2 });
@@ -128,13 +128,17 @@ describe("killed in a backup to an archive that is there already", () => {
 });
 
 describe("killed in a restore", () => {
-  const early: StepName[] = ["restore:source-fetched", "restore:built", "restore:writes-fenced"];
-  const late: StepName[] = ["restore:pointer-written", "restore:switched"];
+  const early: FailpointName[] = [
+    "restore:source-fetched",
+    "restore:built",
+    "restore:writes-fenced",
+  ];
+  const late: FailpointName[] = ["restore:pointer-written", "restore:switched"];
 
   test.each([...early, ...late])(
     "at %s: the old documents or the restored ones, whole",
     async (step) => {
-      const fixture = await hostFixture({ seams });
+      const fixture = await hostFixture({ platform });
       for (let i = 0; i < 20; i += 1) await fixture.put(`d${i}`, { i });
       const restored = await fixture.contents();
       await fixture.backup("dir");
@@ -158,21 +162,24 @@ describe("killed in a restore", () => {
     },
   );
 
-  test.each(["undo:identity-written", ...late] as StepName[])("undone, at %s", async (step) => {
-    const fixture = await hostFixture({ seams });
-    await fixture.put("a", { backed: "up" });
-    const restored = await fixture.contents();
-    await fixture.backup("dir");
-    await fixture.put("a", { old: 1 });
-    const old = await fixture.contents();
-    await fixture.restore("dir");
-    await fixture.stop();
-    expect(await crash(fixture, { kind: "undo" }, step)).toBe("SIGKILL");
-    await fixture.restart();
-    const undone = late.includes(step);
-    expect(await fixture.contents()).toEqual(undone ? old : restored);
-    await fixture.finish(fixture.host.management.undoRestore("/core/document-index"));
-    expect(await fixture.contents()).toEqual(undone ? restored : old);
-    await expectNothingLeftOver(fixture);
-  });
+  test.each(["undo:identity-written", ...late] as FailpointName[])(
+    "undone, at %s",
+    async (step) => {
+      const fixture = await hostFixture({ platform });
+      await fixture.put("a", { backed: "up" });
+      const restored = await fixture.contents();
+      await fixture.backup("dir");
+      await fixture.put("a", { old: 1 });
+      const old = await fixture.contents();
+      await fixture.restore("dir");
+      await fixture.stop();
+      expect(await crash(fixture, { kind: "undo" }, step)).toBe("SIGKILL");
+      await fixture.restart();
+      const undone = late.includes(step);
+      expect(await fixture.contents()).toEqual(undone ? old : restored);
+      await fixture.finish(fixture.host.management.undoRestore("/core/document-index"));
+      expect(await fixture.contents()).toEqual(undone ? restored : old);
+      await expectNothingLeftOver(fixture);
+    },
+  );
 });

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { systemSeams } from "../../src/io/seams.js";
+import { systemPlatform } from "../../src/io/platform.js";
 import { faultyFileSystem, type FaultKind } from "../support/faulty-file-system.js";
 import { hostFixture } from "../support/host-fixture.js";
 import { ask, serve } from "../support/served-host.js";
@@ -95,7 +95,7 @@ test.each<[FaultKind, string]>([
   "a disk that fails at %s (%s) fails the stream, not the host; the index is as it was, and the next one works",
   async (kind, errno) => {
     const files = faultyFileSystem();
-    const fixture = await hostFixture({ seams: { ...systemSeams, files } });
+    const fixture = await hostFixture({ platform: { ...systemPlatform, files } });
     for (let i = 0; i < 20; i += 1) await fixture.put(`n${i}`, { text: "x".repeat(3000) });
     const client = managementClient(fixture.host.grpcAddress.port);
     const { bytes } = await receiveBackup(client, { store: true });

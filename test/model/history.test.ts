@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { clockSeams, hostFixture, type HostFixture } from "../support/host-fixture.js";
+import { clockPlatform, hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { long } from "../support/long.js";
 
 /**
@@ -158,12 +158,12 @@ test(`random histories, restored at random times, agree with the model (seed ${s
   );
   await fc.assert(
     fc.asyncProperty(commands, async (script) => {
-      const seams = clockSeams(1_700_000_000_000_000);
-      const fixture = await hostFixture({ seams });
+      const platform = clockPlatform(1_700_000_000_000_000);
+      const fixture = await hostFixture({ platform });
       const model: Model = { events: [], backups: [], previous: undefined };
       try {
-        await fc.asyncModelRun(() => ({ model, real: { fixture, clock: seams.clock } }), script);
-        await check(model, { fixture, clock: seams.clock });
+        await fc.asyncModelRun(() => ({ model, real: { fixture, clock: platform.clock } }), script);
+        await check(model, { fixture, clock: platform.clock });
         for (const { destination, replaced } of model.backups) {
           if (!replaced)
             await fixture.finish(fixture.host.management.verifyBackup(fixture.uri(destination)));

@@ -1,14 +1,14 @@
 // Runs one piece of work on a host and kills the process at a named step of it. The work comes as JSON in the first argument.
 import { createHost } from "../../dist/src/host/start.js";
-import { systemSeams } from "../../dist/src/io/seams.js";
+import { systemPlatform } from "../../dist/src/io/platform.js";
 
 const { dataDirectory, work, step, nth = 1 } = JSON.parse(process.argv[2] ?? "{}");
 let left = nth;
 let armed = false;
-const seams = {
-  ...systemSeams,
+const platform = {
+  ...systemPlatform,
   lease: { silentMs: 300, heartbeatMs: 50 },
-  async step(name) {
+  async failpoint(name) {
     if (!armed || name !== step || (left -= 1) > 0) return;
     process.kill(process.pid, "SIGKILL");
     await new Promise(() => {});
@@ -19,7 +19,7 @@ const host = await createHost({
   dataDirectory,
   httpPort: 0,
   grpcPort: 0,
-  seams,
+  platform,
   factories: [{ path: "/things", kind: "test:kind", indexLink }],
 });
 armed = true;

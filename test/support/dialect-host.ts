@@ -21,7 +21,7 @@ import { sendError } from "../../src/xenon/dialect/error-response.js";
 import { createFakeControl } from "./fake-control.js";
 import { openFileStore } from "../../src/xenon/local-files/file-store.js";
 import type { UploadPace } from "../../src/xenon/local-files/incoming.js";
-import { systemSeams, type Seams } from "../../src/io/seams.js";
+import { systemPlatform, type Platform } from "../../src/io/platform.js";
 import { temporaryDirectory } from "./temporary-directory.js";
 import { createFakeManagement } from "./fake-management.js";
 import { createFakeStore } from "./fake-store.js";
@@ -38,7 +38,7 @@ export async function startDialectHost(
   options: {
     tokens?: string;
     idleMs?: number;
-    seams?: Seams;
+    platform?: Platform;
     fileRoot?: string;
     pace?: UploadPace;
   } = {},
@@ -76,7 +76,7 @@ export async function startDialectHost(
   });
   const fake = createFakeManagement();
   const directory = temporaryDirectory();
-  const fileStore = await openFileStore(options.seams ?? systemSeams, {
+  const fileStore = await openFileStore(options.platform ?? systemPlatform, {
     directory: join(directory, "file-services"),
     roots: { paths: options.fileRoot === undefined ? [] : [options.fileRoot], what: "file root" },
     closed: [join(directory, "data")],

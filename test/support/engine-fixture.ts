@@ -1,7 +1,12 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { DocumentWrite } from "../../src/document/document.js";
-import type { Engine, EngineKit, EngineOptions, SegmentSource } from "../../src/engine/engine.js";
+import type {
+  Engine,
+  StorageEngine,
+  EngineOptions,
+  SegmentSource,
+} from "../../src/engine/engine.js";
 import { temporaryDirectory } from "./temporary-directory.js";
 
 export const identity = { indexId: "index-1", lineage: "lineage-1", parents: [] };
@@ -39,12 +44,15 @@ afterEach(async () => {
 });
 
 /** An index in a directory of its own, and the means to close and open it again. */
-export async function engineFixture(kit: EngineKit, more: Partial<EngineOptions> = {}) {
+export async function engineFixture(
+  storageEngine: StorageEngine,
+  more: Partial<EngineOptions> = {},
+) {
   const root = temporaryDirectory();
   const clock: TestClock = { micros: 1_000_000_000 };
   const options: EngineOptions = {
     durable: true,
-    floorMicros: 0,
+    minTimeMicros: 0,
     nowMicros: () => clock.micros,
     retainedVersions: 1000,
     historyMicros: 0,
@@ -52,9 +60,9 @@ export async function engineFixture(kit: EngineKit, more: Partial<EngineOptions>
   };
   const directory = join(root, "index");
   mkdirSync(directory);
-  await kit.create(directory, identity);
+  await storageEngine.create(directory, identity);
   const open = async (path: string, changed: Partial<EngineOptions> = {}) => {
-    const engine = await kit.open(path, { ...options, ...changed });
+    const engine = await storageEngine.open(path, { ...options, ...changed });
     opened.add(engine);
     return engine;
   };
@@ -102,7 +110,7 @@ export async function engineFixture(kit: EngineKit, more: Partial<EngineOptions>
       const target = join(root, `built-${Math.random().toString(36).slice(2)}`);
       mkdirSync(target);
       const signal = new AbortController().signal;
-      await kit.build({
+      await storageEngine.build({
         directory: target,
         segments,
         identity,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createHost, type Host } from "../../src/host/start.js";
 import type { HostOptions } from "../../src/host/options.js";
-import { systemSeams, type Seams } from "../../src/io/seams.js";
+import { systemPlatform, type Platform } from "../../src/io/platform.js";
 import type {
   BackupRequest,
   BackupResult,
@@ -134,8 +134,8 @@ export async function hostFixture(
   };
 }
 
-/** Seams with a clock that a test moves, in microseconds. */
-export function clockSeams(startMicros: number): Seams & { clock: { micros: number } } {
+/** Platform with a clock that a test moves, in microseconds. */
+export function clockPlatform(startMicros: number): Platform & { clock: { micros: number } } {
   const clock = { micros: startMicros };
-  return { ...systemSeams, nowMicros: () => clock.micros, clock };
+  return { ...systemPlatform, nowMicros: () => clock.micros, clock };
 }

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { HostOptions } from "../../src/host/options.js";
 import type { TransferOptions } from "../../src/io/transfer-options.js";
-import { systemSeams } from "../../src/io/seams.js";
+import { systemPlatform } from "../../src/io/platform.js";
 import type {
   BackupRequest,
   BackupResult,
@@ -27,7 +27,11 @@ export async function transferFixture(
   root?: string,
   shared = false,
 ): Promise<TransferFixture> {
-  const fixture = await hostFixture({ ...more, seams: { ...systemSeams, transfer } }, root, shared);
+  const fixture = await hostFixture(
+    { ...more, platform: { ...systemPlatform, transfer } },
+    root,
+    shared,
+  );
   const { finish } = fixture;
   return Object.assign(fixture, {
     backupTo: (destination: string, request: Partial<BackupRequest> = {}) =>

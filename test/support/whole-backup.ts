@@ -7,7 +7,7 @@ import { openContainer } from "../../src/container/open.js";
 import { checkDigest } from "../../src/engine/sqlite/segment.js";
 import type { Manifest } from "../../src/segment/manifest.js";
 import { writeStream } from "../../src/io/read-file.js";
-import { systemSeams } from "../../src/io/seams.js";
+import { systemPlatform } from "../../src/io/platform.js";
 
 const signal = new AbortController().signal;
 
@@ -15,15 +15,15 @@ const signal = new AbortController().signal;
 export async function readWholeBackup(path: string): Promise<Manifest> {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-read-"));
   try {
-    return await closing(await openContainer(systemSeams, path), async (reader) => {
+    return await closing(await openContainer(systemPlatform, path), async (reader) => {
       const { manifest } = await findManifest(reader, {}, signal);
       for (const segment of manifest.segments) {
         const target = join(directory, segment.name);
         // In this process, as the product does it in one of its own: the tests of damage read a backup thousands of times.
         if (reader.kind === "ZIP") {
-          await closing(await openZipReader(systemSeams, path), (archive) =>
+          await closing(await openZipReader(systemPlatform, path), (archive) =>
             writeStream(
-              systemSeams.files,
+              systemPlatform.files,
               target,
               archive.bytesOf(segment, signal),
               segment.sizeBytes,
@@ -53,7 +53,7 @@ async function closing<R extends { close(): Promise<void> }, T>(
 
 /** Names in a backup directory that no manifest there accounts for. */
 export async function strayFiles(path: string): Promise<string[]> {
-  const manifests = await closing(await openContainer(systemSeams, path), (reader) =>
+  const manifests = await closing(await openContainer(systemPlatform, path), (reader) =>
     reader.manifests(signal),
   );
   const known = new Set(

@@ -16,14 +16,14 @@ import type {
   BackupForecast,
   DocumentDifference,
   DocumentSelection,
-  IndexMoment,
+  IndexPointInTime,
   RestoreForecast,
   SelectionResult,
 } from "../../service/backups/management-service.js";
 import { toBackup } from "./backup.js";
 import { toInt64 } from "./numbers.js";
 
-export function fromMoment(moment: IndexMomentMessage | undefined): IndexMoment {
+export function fromMoment(moment: IndexMomentMessage | undefined): IndexPointInTime {
   if (!moment) return { indexLink: durableIndexLink };
   const { uri, backupName, targetTimeMicros, indexLink, bearer } = moment;
   return {

@@ -19,7 +19,7 @@ export const refusalInterceptor: Interceptor = (next) => (request) => {
   return next(request);
 };
 
-/** The address of a peer as gRPC writes it, without its port. */
-export function addressOfPeer(peer: string): string {
-  return peer.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
+/** The address of a client as gRPC writes it, without its port. */
+export function addressOfPeer(client: string): string {
+  return client.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
 }

@@ -16,7 +16,7 @@ import type {
   ManagementService,
   VerifyLevel as Level,
 } from "../../service/backups/management-service.js";
-import { ticking } from "../../service/backups/ticking.js";
+import { withHeartbeat } from "../../service/backups/heartbeat.js";
 import { toBackup, toListedBackup, toWindow } from "../convert/backup.js";
 import { fromMoment, fromSelection, toDifference, toLogEntry } from "../convert/inspection.js";
 import { toOperation, type OperationConversion } from "../convert/operation.js";
@@ -100,7 +100,7 @@ function diffStream(
   let latest: DiffProgress | undefined;
   const differences = differencesOf(inspection, request, signal, (progress) => (latest = progress));
   if (!request.progress) return differences;
-  return ticking(
+  return withHeartbeat(
     differences,
     limits.diffProgressMs,
     () =>

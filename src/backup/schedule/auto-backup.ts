@@ -4,7 +4,7 @@ import { openDirectoryReader, openDirectoryWriter } from "../../container/direct
 import type { Manifest } from "../../segment/manifest.js";
 import { parseManifestName } from "../../segment/names.js";
 import { fromFileError } from "../../io/file-error.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import { runBackup } from "../backup.js";
@@ -30,7 +30,7 @@ export interface AutoBackup {
 }
 
 export interface AutoBackupOptions {
-  seams: Seams;
+  platform: Platform;
   index: DocumentIndex;
   directory: string;
   hostId: string;
@@ -57,10 +57,10 @@ export type AutoBackupRun =
   | { outcome: "skipped" };
 
 export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
-  const { seams, index, directory, onRun } = options;
+  const { platform, index, directory, onRun } = options;
   const uri = pathToFileURL(directory).href;
   const merge = createBackgroundMerge({
-    seams,
+    platform,
     index,
     directory,
     onReady: () => touch(),
@@ -71,7 +71,7 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
     retryMs = limits.autoBackupRetryMs,
     retryMaxMs = limits.autoBackupRetryMaxMs,
     checkMs = limits.autoBackupCheckMs,
-  } = seams.autoBackup ?? {};
+  } = platform.autoBackup ?? {};
   let cancel = new AbortController();
   let enabled = options.enabled;
   let closing = false;
@@ -97,13 +97,13 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
   async function backUp(): Promise<void> {
     const { signal } = cancel;
     await index.settled(signal);
-    const begunMicros = seams.nowMicros();
+    const begunMicros = platform.nowMicros();
     const merged = merge.ready();
     const writer = await openDirectoryWriter(
-      seams,
+      platform,
       directory,
       signal,
-      seams.lease,
+      platform.lease,
       merge.directoryName,
     );
     try {
@@ -123,12 +123,12 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
         written: options.written,
       };
       const { manifest, bytesWritten, warnings } = await runBackup(
-        seams,
+        platform,
         { ...task, ...(merged && { merged }) },
         signal,
         () => {},
       );
-      last.lastSuccessMicros = seams.nowMicros();
+      last.lastSuccessMicros = platform.nowMicros();
       last.positionMicros = manifest.manifest.positionMicros;
       newest = manifest.manifest;
       last.otherBackups = others;
@@ -170,13 +170,13 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
       manifest === undefined
     )
       return;
-    const reader = openDirectoryReader(seams, directory);
+    const reader = openDirectoryReader(platform, directory);
     const sizes = await Promise.all(
       manifest.segments.map(
         async ({ name, sizeBytes }) => (await reader.sizeOf(name)) === sizeBytes,
       ),
     );
-    const names = await seams.files.list(directory).catch(() => []);
+    const names = await platform.files.list(directory).catch(() => []);
     if (
       sizes.includes(false) ||
       !names.some((name) => parseManifestName(name)?.number === manifest.number)
@@ -199,7 +199,7 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
       if (cancel.signal.aborted) return;
       attempts += 1;
       const error = HostError.from(fromFileError(thrown, `The automatic backup to ${directory}`));
-      last.lastFailureMicros = seams.nowMicros();
+      last.lastFailureMicros = platform.nowMicros();
       last.lastError = error;
       onRun({ outcome: "failed", error, attempts });
     }

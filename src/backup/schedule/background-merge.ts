@@ -5,7 +5,7 @@ import { segmentName } from "../../segment/names.js";
 import { mergeLease, mergePrefix } from "../../container/directory.js";
 import { errnoOf } from "../../io/file-system.js";
 import { acquireLease, type Lease } from "../../io/lease.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import { planMerge, type MergePlan } from "./merge-plan.js";
 
@@ -24,7 +24,7 @@ export interface BackgroundMerge {
 }
 
 export interface MergeOptions {
-  seams: Seams;
+  platform: Platform;
   index: DocumentIndex;
   /** The destination: what is merged lies on its disk, so that it only has to be renamed. */
   directory: string;
@@ -34,14 +34,14 @@ export interface MergeOptions {
 }
 
 export function createBackgroundMerge({
-  seams,
+  platform,
   index,
   directory,
   onReady,
   onError,
 }: MergeOptions): BackgroundMerge {
-  const { files } = seams;
-  const directoryName = `${mergePrefix}${seams.randomHex(8)}`;
+  const { files } = platform;
+  const directoryName = `${mergePrefix}${platform.randomHex(8)}`;
   const workDirectory = join(directory, directoryName);
   const stop = new AbortController();
   let merged: StagedSegment | undefined;
@@ -54,7 +54,7 @@ export function createBackgroundMerge({
     lineage: string,
   ): Promise<void> {
     await files.makeDirectory(workDirectory);
-    lease = await acquireLease(seams, join(workDirectory, mergeLease), stop.signal);
+    lease = await acquireLease(platform, join(workDirectory, mergeLease), stop.signal);
     const path = join(workDirectory, "segment");
     merged = await index.withEngine(async (engine) => {
       const snapshot = await engine.snapshot();
@@ -97,7 +97,7 @@ export function createBackgroundMerge({
     directoryName,
     ready: () => merged,
     consider({ segments, lineage }) {
-      const plan = planMerge(segments, seams.autoBackup);
+      const plan = planMerge(segments, platform.autoBackup);
       if (
         plan === undefined ||
         merged !== undefined ||

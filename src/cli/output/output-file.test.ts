@@ -33,13 +33,13 @@ test("keeps the mode of a file that it replaces, wide or narrow", async () => {
 test("follows symbolic links, also to a file that does not exist yet, and leaves them in place", async () => {
   const root = temporaryDirectory();
   mkdirSync(join(root, "there"));
-  symlinkSync("there/file", join(root, "near"));
-  symlinkSync(join(root, "near"), join(root, "far"));
+  symlinkSync("there/file", join(root, "around"));
+  symlinkSync(join(root, "around"), join(root, "far"));
   await write(join(root, "far"), "a");
   await write(join(root, "far"), "b");
   expect(readFileSync(join(root, "there/file"), "utf8")).toBe("b");
   expect(readdirSync(join(root, "there"))).toEqual(["file"]);
-  for (const link of ["near", "far"])
+  for (const link of ["around", "far"])
     expect(lstatSync(join(root, link)).isSymbolicLink()).toBe(true);
   symlinkSync("loop", join(root, "loop"));
   await expect(write(join(root, "loop"), "a")).rejects.toMatchObject({

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { HostError } from "../../errors.js";
 import { publishFile, temporaryName } from "../../io/durable-file.js";
 import { errnoOf } from "../../io/file-system.js";
-import { systemSeams } from "../../io/seams.js";
+import { systemPlatform } from "../../io/platform.js";
 
 /** Takes bytes in order, and waits while the other end takes no more. */
 export interface Sink {
@@ -69,19 +69,19 @@ async function replaceFile<T>(
   replaced: Stats | undefined,
   work: (sink: Sink) => Promise<T>,
 ): Promise<T> {
-  const temporary = join(dirname(path), temporaryName(systemSeams));
+  const temporary = join(dirname(path), temporaryName(systemPlatform));
   const file = await open(temporary, "wx", replaced === undefined ? 0o666 : replaced.mode & 0o777);
   let isPublished = false;
   try {
     const result = await work(sinkOf(file, path));
     await file.close();
-    await publishFile(systemSeams, temporary, path);
+    await publishFile(systemPlatform, temporary, path);
     isPublished = true;
     return result;
   } finally {
     if (!isPublished) {
       await file.close().catch(() => {});
-      await systemSeams.files.remove(temporary).catch(() => {});
+      await systemPlatform.files.remove(temporary).catch(() => {});
     }
   }
 }

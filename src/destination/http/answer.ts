@@ -1,6 +1,6 @@
 import { HostError } from "../../errors.js";
 import { fromStatus, type EndName } from "./failure.js";
-import type { Answer } from "./peer.js";
+import type { Answer } from "./client.js";
 import { parseContentRange, type ByteRange } from "./ranges.js";
 
 /** What every answer for one file has to agree with. */

@@ -1,9 +1,9 @@
 import { HostError } from "../../errors.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import { changed, checkSame, readAnswer, strongTag, type FileFacts } from "./answer.js";
-import type { Answer, Peer } from "./peer.js";
-import { persist, type Attempt } from "./persist.js";
+import type { Answer, HttpFileClient } from "./client.js";
+import { retry, type Attempt } from "./retry.js";
 import { chunkBytes, eachRange, rangesOf, type ByteRange } from "./ranges.js";
 
 /** What takes the bytes of a download. Its errors end the download as they are. */
@@ -20,22 +20,22 @@ export interface Sink {
  * order. A server that knows no ranges is read as one stream, from the start again where it breaks. Resolves with the size.
  */
 export async function download(
-  seams: Seams,
-  peer: Peer,
+  platform: Platform,
+  client: HttpFileClient,
   sink: Sink,
   atOnce: number,
   signal: AbortSignal,
 ): Promise<number> {
-  const fetch = fetcher(peer, sink);
-  const opened = await persist(seams, signal, (attempt) => fetch.open(attempt, signal));
+  const fetch = fetcher(client, sink);
+  const opened = await retry(platform, signal, (attempt) => fetch.open(attempt, signal));
   if (opened === "no ranges")
-    return persist(seams, signal, (attempt) => fetch.whole(attempt, signal));
+    return retry(platform, signal, (attempt) => fetch.whole(attempt, signal));
   if (opened.kind === "whole") return opened.total;
   const { facts, position } = opened;
   const size = chunkBytes(facts.total);
   await eachRange(rangesOf(position, facts.total, size), atOnce, signal, async (range, either) => {
     let from = range.first;
-    await persist(seams, either, async (attempt) => {
+    await retry(platform, either, async (attempt) => {
       await fetch.range(
         { first: from, last: range.last },
         facts,
@@ -72,8 +72,8 @@ type Opened =
   | { kind: "ranges"; facts: FileFacts; position: number }
   | "no ranges";
 
-function fetcher(peer: Peer, sink: Sink) {
-  const end = peer.name;
+function fetcher(client: HttpFileClient, sink: Sink) {
+  const end = client.name;
   /** Whether the server takes the last byte of a range for the first one after it, as Xenon does. */
   let countsEndOut = false;
   /** The furthest a stream without ranges has come: only beyond it is getting on. */
@@ -93,7 +93,7 @@ function fetcher(peer: Peer, sink: Sink) {
       ...(asked && { range: `bytes=${asked.first}-${asked.last + (countsEndOut ? 1 : 0)}` }),
       ...(tag !== undefined && { "if-range": tag }),
     };
-    return peer.ask({ method: "GET", headers, silenceMs }, signal, use);
+    return client.ask({ method: "GET", headers, silenceMs }, signal, use);
   }
 
   /** Takes the bytes from the place on up to `last`; returns the place after the last one, however the body ends. */

@@ -2,17 +2,17 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
 import { nodeFileSystem } from "../../io/node-file-system.js";
-import { systemSeams } from "../../io/seams.js";
+import { systemPlatform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import { download } from "./download.js";
 import { openFileSink } from "./file-sink.js";
-import type { Peer } from "./peer.js";
+import type { HttpFileClient } from "./client.js";
 
 const MiB = 1024 * 1024;
 
 function disk(freeBytes: () => number) {
   return {
-    ...systemSeams,
+    ...systemPlatform,
     files: {
       ...nodeFileSystem,
       freeBytes: async () => freeBytes(),
@@ -70,7 +70,7 @@ test("gives up a source that trickles, however often it sends a byte", async () 
     }
   }
   const headers: Record<string, string> = { "content-length": String(MiB) };
-  const peer: Peer = {
+  const client: HttpFileClient = {
     name: "The source http://h/x",
     ask: async (_request, _signal, use) =>
       use({ status: 200, header: (name) => headers[name], body: trickle() }),
@@ -78,8 +78,8 @@ test("gives up a source that trickles, however often it sends a byte", async () 
   };
   const sink = { expect: async () => {}, write: async () => {}, restart: async () => {} };
   const fetching = download(
-    { ...systemSeams, transfer: { backOffMs: 1 } },
-    peer,
+    { ...systemPlatform, transfer: { backOffMs: 1 } },
+    client,
     sink,
     1,
     new AbortController().signal,

@@ -1,7 +1,7 @@
 import { HostError } from "../../errors.js";
 import type { OpenFile } from "../../io/file-system.js";
 import { requireRoom, roomIn } from "../../io/room.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { Sink } from "./download.js";
 
@@ -12,13 +12,13 @@ export interface FileSink extends Sink {
 
 /** `onBytes` hears how many bytes have come of how many, 0 where nobody knows. */
 export async function openFileSink(
-  seams: Seams,
+  platform: Platform,
   path: string,
   directory: string,
   end: string,
   onBytes: (done: number, total: number) => void,
 ): Promise<FileSink> {
-  const { files } = seams;
+  const { files } = platform;
   let file: OpenFile = await files.create(path);
   let bound = 0;
   let told = 0;

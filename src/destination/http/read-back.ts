@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { HostError } from "../../errors.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { download, type Sink } from "./download.js";
-import type { Peer } from "./peer.js";
+import type { HttpFileClient } from "./client.js";
 
 export interface SentFile {
   sizeBytes: number;
@@ -18,8 +18,8 @@ const notForReading = new Set(["401", "403", "404", "405", "501"]);
  * does not let it be read, and with nothing when all is as it was sent. `onBytes` hears of what was read so far.
  */
 export async function readBack(
-  seams: Seams,
-  peer: Peer,
+  platform: Platform,
+  client: HttpFileClient,
   sent: SentFile,
   signal: AbortSignal,
   onBytes: (done: number) => void,
@@ -28,7 +28,7 @@ export async function readBack(
   const damaged = (problem: string) =>
     new HostError(
       "BACKUP_DAMAGED",
-      `${peer.name} did not give back what was sent: ${problem}. There is no backup there; look at what stores it, and who else writes to it.`,
+      `${client.name} did not give back what was sent: ${problem}. There is no backup there; look at what stores it, and who else writes to it.`,
     );
   const checkSize = (bytes: number) => {
     if (bytes !== sent.sizeBytes)
@@ -50,7 +50,7 @@ export async function readBack(
   };
   try {
     // One at a time: the digest wants the bytes in their order.
-    checkSize(await download(seams, peer, sink, 1, signal));
+    checkSize(await download(platform, client, sink, 1, signal));
   } catch (error) {
     const status =
       error instanceof HostError && error.reason === "DESTINATION_REFUSED"

@@ -3,9 +3,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { httpStore } from "../../../test/support/http-store.js";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
-import { systemSeams } from "../../io/seams.js";
+import { systemPlatform } from "../../io/platform.js";
 import { parseHttpUri } from "./uri.js";
-import { openPeer } from "./peer.js";
+import { openHttpFileClient } from "./client.js";
 import { upload } from "./upload.js";
 
 async function send(tells: boolean): Promise<void> {
@@ -28,22 +28,25 @@ async function send(tells: boolean): Promise<void> {
   };
   const path = join(temporaryDirectory(), "file");
   writeFileSync(path, randomBytes(10));
-  const peer = openPeer(parseHttpUri(`${store.origin}/x`), {
+  const client = openHttpFileClient(parseHttpUri(`${store.origin}/x`), {
     role: "The store",
     policy: { allowPrivate: true, allowed: [] },
     tls: {},
   });
-  const seams = { ...systemSeams, transfer: { patienceMs: 600, silenceMs: 300, backOffMs: 10 } };
+  const platform = {
+    ...systemPlatform,
+    transfer: { patienceMs: 600, silenceMs: 300, backOffMs: 10 },
+  };
   try {
     await upload(
-      seams,
-      peer,
+      platform,
+      client,
       { path, sizeBytes: 10, sha256: "0".repeat(64) },
       new AbortController().signal,
       () => {},
     );
   } finally {
-    peer.close();
+    client.close();
   }
 }
 

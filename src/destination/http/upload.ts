@@ -1,27 +1,27 @@
 import type { OpenFile } from "../../io/file-system.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import { fromStatus } from "./failure.js";
-import type { Peer } from "./peer.js";
-import { persist } from "./persist.js";
+import type { HttpFileClient } from "./client.js";
+import { retry } from "./retry.js";
 import { eachRange, rangesOf, type ByteRange } from "./ranges.js";
 
 /** `sha256` in lower-case hexadecimal. Sends a file by PUTs of ranges of it, several at a time; each is tried again on its own. `onBytes` hears of each that arrived. */
 export async function upload(
-  seams: Seams,
-  peer: Peer,
+  platform: Platform,
+  client: HttpFileClient,
   { path, sizeBytes, sha256 }: { path: string; sizeBytes: number; sha256: string },
   signal: AbortSignal,
   onBytes: (count: number) => void,
 ): Promise<void> {
-  const file = await seams.files.openToRead(path);
+  const file = await platform.files.openToRead(path);
   try {
     await eachRange(
       rangesOf(0, sizeBytes),
       limits.remoteRequests,
       signal,
       async (range, either) => {
-        await persist(seams, either, (attempt) => put(range, attempt));
+        await retry(platform, either, (attempt) => put(range, attempt));
 
         async function put(
           { first, last }: ByteRange,
@@ -45,12 +45,12 @@ export async function upload(
               // That a slow line moves is getting on, once: bytes that have to be sent again are not.
               if (number === 1) progress();
             });
-          await peer.ask(
+          await client.ask(
             { method: "PUT", headers, send, silenceMs },
             either,
             async ({ status, header }) => {
               if (status < 200 || status >= 300)
-                throw fromStatus(status, header("retry-after"), "PUT", peer.name);
+                throw fromStatus(status, header("retry-after"), "PUT", client.name);
             },
           );
         }

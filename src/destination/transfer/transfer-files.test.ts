@@ -1,21 +1,21 @@
 import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
-import { systemSeams } from "../../io/seams.js";
+import { systemPlatform } from "../../io/platform.js";
 import { transferFiles } from "./transfer-files.js";
 
 const keepMs = 3600_000;
 let directory: string;
 const unreadable: string[] = [];
 const load = () =>
-  transferFiles(systemSeams, directory).load(keepMs, (path) => unreadable.push(path));
+  transferFiles(systemPlatform, directory).load(keepMs, (path) => unreadable.push(path));
 
 beforeEach(async () => {
   directory = join(temporaryDirectory(), "transfers");
   mkdirSync(directory);
   unreadable.length = 0;
   writeFileSync(join(directory, "up.bin"), "0123456789");
-  await transferFiles(systemSeams, directory).writeRecord({
+  await transferFiles(systemPlatform, directory).writeRecord({
     name: "up",
     direction: "upload",
     sizeBytes: 20,

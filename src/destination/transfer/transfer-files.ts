@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { HostError } from "../../errors.js";
 import { temporaryPrefix, writeFileDurably } from "../../io/durable-file.js";
 import { readSmallFile } from "../../io/read-file.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { isTransferName, type TransferRecord } from "./transfer.js";
 
 /** Where transfers lie: of each one its bytes and a record, `NAME.bin` and `NAME.json`, in a directory of their own. */
@@ -22,10 +22,10 @@ export interface TransferFiles {
 const recordBytes = 8 * 1024 * 1024;
 
 export function transferFiles(
-  seams: Pick<Seams, "files" | "randomHex">,
+  platform: Pick<Platform, "files" | "randomHex">,
   directory: string,
 ): TransferFiles {
-  const { files } = seams;
+  const { files } = platform;
   const dataPath = (name: string) => join(directory, `${name}.bin`);
   const recordPath = (name: string) => join(directory, `${name}.json`);
 
@@ -62,7 +62,7 @@ export function transferFiles(
     directory,
     dataPath,
     writeRecord: (record) =>
-      writeFileDurably(seams, recordPath(record.name), Buffer.from(JSON.stringify(record))),
+      writeFileDurably(platform, recordPath(record.name), Buffer.from(JSON.stringify(record))),
     async remove(name) {
       // The record first: bytes without one are nothing.
       await files.remove(recordPath(name));

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
-import { systemSeams } from "../../io/seams.js";
+import { systemPlatform } from "../../io/platform.js";
 import { openTransfers, type Transfers } from "./transfers.js";
 
 let transfers: Transfers;
 
 beforeEach(async () => {
-  const { files } = systemSeams;
+  const { files } = systemPlatform;
   const remove = async (path: string) => {
     await sleep(20);
     await files.remove(path);
   };
   transfers = await openTransfers(
-    { ...systemSeams, files: { ...files, remove } },
+    { ...systemPlatform, files: { ...files, remove } },
     join(temporaryDirectory(), "transfers"),
     { maxCount: 10, maxBytes: 1e9, leaseMs: 60_000 },
     (error) => {

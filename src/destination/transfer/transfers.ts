@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { BackupDescription } from "../../backup/model.js";
 import { HostError } from "../../errors.js";
 import { publishFile, temporaryPrefix } from "../../io/durable-file.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import {
   checkTransferName,
@@ -78,12 +78,12 @@ const tooMuch = (name: string, sizeBytes: number) =>
 
 /** Opens the transfers of a directory, which is made if it is missing; those of an earlier run are there again. */
 export async function openTransfers(
-  seams: Pick<Seams, "files" | "randomHex" | "randomId" | "nowMicros">,
+  platform: Pick<Platform, "files" | "randomHex" | "randomId" | "nowMicros">,
   directory: string,
   bounds: TransferLimits,
   onBackgroundError: (error: unknown) => void,
 ): Promise<Transfers> {
-  const kept = transferFiles(seams, directory);
+  const kept = transferFiles(platform, directory);
   const entries = new Map<string, Entry>();
   /** Transfers whose files are being removed: one of the same name begins after that. */
   const removals = new Map<string, Promise<void>>();
@@ -115,7 +115,7 @@ export async function openTransfers(
     const leftMs = bounds.leaseMs - (performance.now() - touchedMs);
     return {
       ...record,
-      expireTimeMicros: seams.nowMicros() + Math.round(Math.max(0, leftMs) * 1000),
+      expireTimeMicros: platform.nowMicros() + Math.round(Math.max(0, leftMs) * 1000),
     };
   }
 
@@ -166,7 +166,7 @@ export async function openTransfers(
 
   async function checkRoom(own: string | undefined, bytes: number): Promise<void> {
     checkSpace(own, bytes);
-    const free = await seams.files.freeBytes(directory);
+    const free = await platform.files.freeBytes(directory);
     const present = own === undefined ? 0 : (entries.get(own)?.record.committedBytes ?? 0);
     if (bytes - present > free - limits.reservedBytes) {
       throw new HostError(
@@ -224,7 +224,7 @@ export async function openTransfers(
       committedBytes: 0,
       complete: false,
       sha256: "",
-      createTimeMicros: seams.nowMicros(),
+      createTimeMicros: platform.nowMicros(),
     };
     const made = makeFiles(record).catch(async (error: unknown) => {
       entries.delete(name);
@@ -238,7 +238,7 @@ export async function openTransfers(
 
   async function makeFiles(record: TransferRecord): Promise<void> {
     await removals.get(record.name);
-    await (await seams.files.create(kept.dataPath(record.name))).close();
+    await (await platform.files.create(kept.dataPath(record.name))).close();
     await kept.writeRecord(record);
   }
 
@@ -275,7 +275,7 @@ export async function openTransfers(
       let roomFor = 0;
       const declared = entry.record.sizeBytes;
       const inner = await openUploadWriter({
-        files: seams.files,
+        files: platform.files,
         name,
         path: kept.dataPath(name),
         committedBytes: entry.record.committedBytes,
@@ -318,12 +318,12 @@ export async function openTransfers(
     get: (name) => view(find(name)),
     list: () => [...entries.values()].map(view).sort((a, b) => (a.name < b.name ? -1 : 1)),
     delete: async (name) => remove(find(name), "was deleted"),
-    newName: () => seams.randomId(),
+    newName: () => platform.randomId(),
     uploading: () => [...entries.values()].filter(({ writer }) => writer !== undefined).length,
     async beginDownload(expectedBytes) {
       checkCount();
       drafts += 1;
-      const name = seams.randomId();
+      const name = platform.randomId();
       let released = false;
       const release = () => {
         if (!released) drafts -= 1;
@@ -331,7 +331,7 @@ export async function openTransfers(
       };
       try {
         // Its segments and then the archive of them lie there side by side.
-        const free = await seams.files.freeBytes(directory);
+        const free = await platform.files.freeBytes(directory);
         if (expectedBytes * 2 > free - limits.reservedBytes) {
           throw new HostError(
             "STORAGE_FULL",
@@ -348,7 +348,7 @@ export async function openTransfers(
         staging: join(directory, `${temporaryPrefix}${name}.staging`),
         async publish({ path, sizeBytes, sha256 }, backup) {
           await checkRoom(undefined, sizeBytes);
-          await publishFile(seams, path, kept.dataPath(name));
+          await publishFile(platform, path, kept.dataPath(name));
           const record: TransferRecord = {
             name,
             direction: "download",
@@ -356,7 +356,7 @@ export async function openTransfers(
             committedBytes: sizeBytes,
             complete: true,
             sha256,
-            createTimeMicros: seams.nowMicros(),
+            createTimeMicros: platform.nowMicros(),
             backup,
           };
           await kept.writeRecord(record);

@@ -6,14 +6,14 @@ import type {
   BuildResult,
   ChainContent,
   IndexCheck,
-  NearLog,
+  LogAround,
   Sampled,
   SegmentSource,
 } from "../engine.js";
 import { buildIndex, type BuildStage, type BuildTask } from "./build.js";
 import { checkIndex } from "./check-index.js";
 import { checkChain } from "./chain-check.js";
-import { joinNear, nearLog } from "./near.js";
+import { joinAround, logAround } from "./around.js";
 import { sampleRows } from "./sample.js";
 import type { CheckCall } from "./check-worker.js";
 import { checkDigest, readSegment, rowsWorthSharing, type Half } from "./segment.js";
@@ -26,8 +26,8 @@ export type BuildCall =
   | { kind: "check"; segments: SegmentSource[] }
   | { kind: "sample"; segments: SegmentSource[]; percent: number }
   | { kind: "check-index"; path: string }
-  | { kind: "near"; segments: SegmentSource[]; timeMicros: number; count: number };
-export type BuildAnswer = BuildResult | ChainContent | IndexCheck | Sampled | NearLog;
+  | { kind: "around"; segments: SegmentSource[]; timeMicros: number; count: number };
+export type BuildAnswer = BuildResult | ChainContent | IndexCheck | Sampled | LogAround;
 export interface BuildProgress {
   stage: BuildStage;
   rows: number;
@@ -125,9 +125,9 @@ function checkIndexAt(path: string, report: ReportProgress): IndexCheck {
   }
 }
 
-function near(segments: SegmentSource[], timeMicros: number, count: number): NearLog {
-  return joinNear(
-    segments.map((segment) => readSegment(segment, (db) => nearLog(db, timeMicros, count))),
+function around(segments: SegmentSource[], timeMicros: number, count: number): LogAround {
+  return joinAround(
+    segments.map((segment) => readSegment(segment, (db) => logAround(db, timeMicros, count))),
     count,
   );
 }
@@ -142,7 +142,7 @@ serveChild<BuildCall, BuildAnswer, BuildProgress>("Reading the backup", async (c
       return sample(call.segments, call.percent, report);
     case "check-index":
       return checkIndexAt(call.path, report);
-    case "near":
-      return near(call.segments, call.timeMicros, call.count);
+    case "around":
+      return around(call.segments, call.timeMicros, call.count);
   }
 });

@@ -1,10 +1,10 @@
 import type Database from "better-sqlite3";
 import type { DocumentVersion } from "../../document/document.js";
-import type { IndexState, LogMark, NearLog, RestorableWindow } from "../engine.js";
+import type { IndexState, RowId, LogAround, RestorableWindow } from "../engine.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { createLostTimes } from "./lost-times.js";
-import { nearLog } from "./near.js";
+import { logAround } from "./around.js";
 import { checkedColumns, checkedRow, type CheckedRow } from "./row.js";
 import { openIndex, readMeta, readPosition } from "./schema.js";
 import {
@@ -20,15 +20,15 @@ export type ReaderCall =
   | { kind: "read"; link: string; version?: number; atMicros?: number }
   | { kind: "versions"; link: string; limit: number; beforeVersion?: number }
   | { kind: "state"; nowMicros: number }
-  | { kind: "holds"; mark: LogMark }
-  | { kind: "near"; timeMicros: number; count: number }
+  | { kind: "holds"; mark: RowId }
+  | { kind: "around"; timeMicros: number; count: number }
   | { kind: "page"; call: PageCall }
   | { kind: "count"; call: CountCall };
 export type ReaderAnswer =
   | DocumentVersion
   | DocumentVersion[]
   | IndexState
-  | NearLog
+  | LogAround
   | PartialPage
   | PartialCount
   | boolean
@@ -71,14 +71,14 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
   const since = db.prepare<[], number | null>("SELECT min(since) FROM prune").pluck();
   const lostTimes = createLostTimes(db);
   const scanner = createScanner(db, lostTimes);
-  const last = db.prepare<[], LogMark>(
+  const last = db.prepare<[], RowId>(
     "SELECT time AS timeMicros, link, version, crc FROM log ORDER BY time DESC LIMIT 1",
   );
   const sameRow = db.prepare(
     "SELECT 1 FROM log WHERE time = ? AND link = ? AND version = ? AND crc = ?",
   );
   const prunedRow = db.prepare("SELECT 1 FROM prune WHERE link = ? AND version >= ? AND time > ?");
-  const holds = ({ timeMicros, link, version, crc }: LogMark) =>
+  const holds = ({ timeMicros, link, version, crc }: RowId) =>
     sameRow.get(timeMicros, link, version, crc) !== undefined ||
     prunedRow.get(link, version, timeMicros) !== undefined;
 
@@ -160,8 +160,8 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
           return state(call.nowMicros);
         case "holds":
           return holds(call.mark);
-        case "near":
-          return nearLog(db, call.timeMicros, call.count);
+        case "around":
+          return logAround(db, call.timeMicros, call.count);
         case "page":
           return scanner.page(call.call);
         case "count":

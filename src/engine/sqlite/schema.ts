@@ -68,7 +68,7 @@ export interface Meta extends IndexIdentity {
   /** Absent where they do not agree with their checksum: the log has to be counted. */
   counts?: Counts;
   /** Update times go on above it: the end of the last snapshot's window. */
-  floorMicros: number;
+  minTimeMicros: number;
 }
 
 export function writeIdentity(db: Database.Database, identity: IndexIdentity): void {
@@ -140,9 +140,9 @@ export function readMeta(db: Database.Database): Meta {
   const lineage = rows.get("lineage");
   if (found !== formatVersion || !indexId || !lineage) throw damaged("its identity is missing");
   const parents = readParents(rows.get("parents"));
-  const floorMicros = Number(rows.get("floor") ?? "0");
+  const minTimeMicros = Number(rows.get("floor") ?? "0");
   if (parents === undefined) throw damaged("the record of its ancestors cannot be read");
-  if (!Number.isSafeInteger(floorMicros) || floorMicros < 0)
+  if (!Number.isSafeInteger(minTimeMicros) || minTimeMicros < 0)
     throw damaged("the record of its last time is no time");
   const counts = readCounts(rows.get("counts"));
   if (counts === undefined) throw damaged("its counts cannot be read");
@@ -151,7 +151,7 @@ export function readMeta(db: Database.Database): Meta {
     indexId,
     lineage,
     parents,
-    floorMicros,
+    minTimeMicros,
     ...(counts !== "wrong" && { counts }),
   };
 }

@@ -8,7 +8,7 @@ import type {
   EngineOptions,
   IndexCheck,
   IndexState,
-  NearLog,
+  LogAround,
   SegmentContent,
   Snapshot,
   SweepResult,
@@ -52,7 +52,7 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
   const writerOptions: WriterOptions = {
     path,
     durable: options.durable,
-    floorMicros: options.floorMicros,
+    minTimeMicros: options.minTimeMicros,
   };
   const writer = await startWorker<WriterCall, WriterAnswer>(
     "engine/sqlite/writer-worker",
@@ -109,8 +109,8 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
       nowMicros: options.nowMicros,
     }),
     holds: async (mark) => (await read(reader, { kind: "holds", mark })) as boolean,
-    near: async (timeMicros, count) =>
-      (await read(scannerClient(), { kind: "near", timeMicros, count })) as NearLog,
+    around: async (timeMicros, count) =>
+      (await read(scannerClient(), { kind: "around", timeMicros, count })) as LogAround,
     async snapshot(): Promise<Snapshot> {
       // Pinned before the position is read, so that no prune gets in between; writes after it get later times.
       pins += 1;

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
-import type { LogMark, StagedBase } from "../engine.js";
+import type { RowId, StagedBase } from "../engine.js";
 import { logChecksum, logRowColumns, pruneChecksum, type LogRow } from "./row.js";
 import { createSegmentTables, pruneColumns } from "./schema.js";
 import { digestFile } from "./segment.js";
@@ -26,7 +26,7 @@ export function writeStagedBase(staging: Database.Database, path: string): Stage
   let movedTimes = 0;
   let versions = 0;
   let first = 0;
-  let lastRecord: LogMark | undefined;
+  let lastRecord: RowId | undefined;
   let lostUntil: FirstKept | undefined;
   let prunes = 0;
   checkOrder(staging);

@@ -23,7 +23,7 @@ export type WriteOutcome = { row: LogRow } | { nothing: true } | { error: HostEr
 export interface WriterOptions {
   path: string;
   durable: boolean;
-  floorMicros: number;
+  minTimeMicros: number;
 }
 
 /** The one writer of an index; used by one thread. */
@@ -59,9 +59,9 @@ export function openWriter(options: WriterOptions): Writer {
   const db = openIndex(options.path, "write", options.durable, 16 * 1024);
   const meta = readMeta(db);
   let counts = meta.counts ?? recount(db);
-  let last = Math.max(readPosition(db), meta.floorMicros, options.floorMicros);
+  let last = Math.max(readPosition(db), meta.minTimeMicros, options.minTimeMicros);
   /** The greatest time that later writes are above, also after a restart with a clock that went back. */
-  let durableFloor = Math.max(meta.floorMicros, options.floorMicros);
+  let durableFloor = Math.max(meta.minTimeMicros, options.minTimeMicros);
   let broken: HostError | undefined;
 
   const head = db.prepare<[string], Head>(

@@ -1,14 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { systemSeams } from "../../io/seams.js";
+import { systemPlatform } from "../../io/platform.js";
 import { autoBackupSetting } from "./auto-backup-setting.js";
 
 const directory = mkdtempSync(join(tmpdir(), "holdfast-test-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 test("is off where nobody chose, and then what was chosen last", async () => {
-  const setting = autoBackupSetting(systemSeams, join(directory, "chosen.json"));
+  const setting = autoBackupSetting(systemPlatform, join(directory, "chosen.json"));
   expect(await setting.load()).toEqual({ enabled: false });
   for (const enabled of [true, false, true]) {
     await setting.save(enabled);
@@ -21,7 +21,7 @@ test.each(["", "{", "null", '{"enabled":"yes"}', "x".repeat(10_000)])(
   async (text) => {
     const path = join(directory, "damaged.json");
     writeFileSync(path, text);
-    expect(await autoBackupSetting(systemSeams, path).load()).toEqual({
+    expect(await autoBackupSetting(systemPlatform, path).load()).toEqual({
       enabled: true,
       warning: expect.stringContaining(path) as string,
     });

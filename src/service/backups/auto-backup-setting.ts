@@ -2,7 +2,7 @@ import { HostError } from "../../errors.js";
 import { writeFileDurably } from "../../io/durable-file.js";
 import { errnoOf } from "../../io/file-system.js";
 import { readSmallFile } from "../../io/read-file.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 
 /** Whether automatic backups are on: a small file that outlives the process. */
 export interface AutoBackupSetting {
@@ -14,14 +14,14 @@ export interface AutoBackupSetting {
 const settingBytes = 4096;
 
 export function autoBackupSetting(
-  seams: Pick<Seams, "files" | "randomHex">,
+  platform: Pick<Platform, "files" | "randomHex">,
   path: string,
 ): AutoBackupSetting {
   return {
     async load() {
       try {
         const value = JSON.parse(
-          (await readSmallFile(seams.files, path, settingBytes)).toString("utf8"),
+          (await readSmallFile(platform.files, path, settingBytes)).toString("utf8"),
         ) as unknown;
         if (
           typeof value === "object" &&
@@ -42,6 +42,6 @@ export function autoBackupSetting(
       };
     },
     save: (enabled) =>
-      writeFileDurably(seams, path, Buffer.from(`${JSON.stringify({ enabled })}\n`)),
+      writeFileDurably(platform, path, Buffer.from(`${JSON.stringify({ enabled })}\n`)),
   };
 }

@@ -23,8 +23,8 @@ type BackupChecks = Pick<
 
 /** What looks at backups and changes none. */
 export function createBackupChecks({
-  seams,
-  kit,
+  platform,
+  storageEngine,
   operations,
   placesOf,
   files,
@@ -53,14 +53,14 @@ export function createBackupChecks({
         ) =>
           verifications.record(
             { uri: source.uri, manifestSha256 },
-            { level, timeMicros: seams.nowMicros(), ...outcome },
+            { level, timeMicros: platform.nowMicros(), ...outcome },
           );
         const check = async (chosen: ChosenManifest, signal: AbortSignal, report: Report) => {
           for (const warning of chosen.warnings) report({ warning });
           try {
             const checked = await verifyBackup(
-              seams,
-              kit,
+              platform,
+              storageEngine,
               { reader, manifest: chosen.manifest, level, samplePercent, temporaryDirectory },
               signal,
               report,
@@ -119,7 +119,7 @@ export function createBackupChecks({
     async listBackups(uri, { recursive = false, signal = never } = {}) {
       const source = await placesOf(uri).source(uri);
       const path = recursive ? await files.pathOf(uri) : undefined;
-      const below = path === undefined ? undefined : await listTree(seams, path, signal);
+      const below = path === undefined ? undefined : await listTree(platform, path, signal);
       const listed =
         below ??
         (await reading(source, signal, unheard, (reader) =>

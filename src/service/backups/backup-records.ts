@@ -3,7 +3,7 @@ import { HostError } from "../../errors.js";
 import { writeFileDurably } from "../../io/durable-file.js";
 import { errnoOf } from "../../io/file-system.js";
 import { readSmallFile } from "../../io/read-file.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { BackupRecord, BackupResult, OperationView } from "./management-service.js";
 
@@ -19,13 +19,13 @@ export interface BackupRecords {
 }
 
 export interface BackupRecordsOptions {
-  seams: Pick<Seams, "files" | "randomHex" | "nowMicros">;
+  platform: Pick<Platform, "files" | "randomHex" | "nowMicros">;
   path: string;
   warn(fields: object, message: string): void;
 }
 
 export async function openBackupRecords({
-  seams,
+  platform,
   path,
   warn,
 }: BackupRecordsOptions): Promise<BackupRecords> {
@@ -37,7 +37,7 @@ export async function openBackupRecords({
 
   async function load(): Promise<BackupRecord[]> {
     try {
-      const text = (await readSmallFile(seams.files, path, limits.backupRecordBytes)).toString(
+      const text = (await readSmallFile(platform.files, path, limits.backupRecordBytes)).toString(
         "utf8",
       );
       const value: unknown = JSON.parse(text);
@@ -52,7 +52,7 @@ export async function openBackupRecords({
       }
     }
     const aside = `${path}.unreadable`;
-    await seams.files.rename(path, aside).catch(() => {});
+    await platform.files.rename(path, aside).catch(() => {});
     warn(
       { path, aside },
       "the records of backups are unreadable; they were put aside and begin anew",
@@ -68,7 +68,7 @@ export async function openBackupRecords({
       while (dirty) {
         dirty = false;
         const text = JSON.stringify(all());
-        await writeFileDurably(seams, path, Buffer.from(`${text}\n`)).catch((error: unknown) =>
+        await writeFileDurably(platform, path, Buffer.from(`${text}\n`)).catch((error: unknown) =>
           warn(
             { err: error, path },
             "the records of backups could not be written down; they are known until the host stops",
@@ -118,7 +118,7 @@ export async function openBackupRecords({
       indexLink,
       target,
       startTimeMicros,
-      endTimeMicros = seams.nowMicros(),
+      endTimeMicros = platform.nowMicros(),
       error,
       result,
     }) {
@@ -140,7 +140,7 @@ export async function openBackupRecords({
     },
     noteAutoBackup(run, { indexLink, destination }) {
       if (run.outcome === "skipped") return;
-      const nowMicros = seams.nowMicros();
+      const nowMicros = platform.nowMicros();
       change(
         indexLink,
         destination,

@@ -14,11 +14,11 @@ import {
 import { HostError } from "../../errors.js";
 import { canonicalFiles, pathReplaced } from "../../io/canonical-files.js";
 import { fromFileError } from "../../io/file-error.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import type { SchemePlaces } from "./places.js";
 
 export interface FilePlacesOptions {
-  seams: Seams;
+  platform: Platform;
   roots: Roots;
   /** With its links resolved: no backup goes into it but below the directory for automatic ones. */
   dataDirectory: string;
@@ -32,7 +32,7 @@ export interface FilePlaces extends SchemePlaces {
 
 /** file: URIs: a directory of files, or one archive. */
 export function filePlaces({
-  seams,
+  platform,
   roots,
   dataDirectory,
   autoBackupDirectory,
@@ -42,11 +42,11 @@ export function filePlaces({
     ...roots,
     paths: roots.paths.length > 0 ? [...roots.paths, autoBackupDirectory] : [],
   };
-  const pathOf = (uri: string) => resolveInRoots(seams.files, allowed, filePathOf(uri));
-  const checked: Seams = { ...seams, files: canonicalFiles(seams.files) };
+  const pathOf = (uri: string) => resolveInRoots(platform.files, allowed, filePathOf(uri));
+  const checked: Platform = { ...platform, files: canonicalFiles(platform.files) };
   /** Throws where the path, whose links were resolved, has come to mean another place: asked for again and again while a backup waits and works. */
   const guardOf = (path: string) => async () => {
-    if ((await resolveLinks(seams.files, path)) !== path) throw pathReplaced(path);
+    if ((await resolveLinks(platform.files, path)) !== path) throw pathReplaced(path);
   };
   return {
     pathOf,
@@ -72,7 +72,7 @@ export function filePlaces({
           { metadata: { path } },
         );
       }
-      const status = await seams.files.status(path);
+      const status = await platform.files.status(path);
       const wanted = container === "ZIP" ? "file" : "directory";
       if (status && status.kind !== wanted) {
         const words =
@@ -83,14 +83,16 @@ export function filePlaces({
           { metadata: { path } },
         );
       }
-      if (!status) await requireParent(seams.files, path);
+      if (!status) await requireParent(platform.files, path);
       const uri = pathToFileURL(path).href;
       const look = async () => ({
-        freeBytes: await seams.files.freeBytes(status?.kind === "directory" ? path : dirname(path)),
+        freeBytes: await platform.files.freeBytes(
+          status?.kind === "directory" ? path : dirname(path),
+        ),
         // An empty file may be replaced too.
         ...(status && status.sizeBytes > 0 && { reader: await openContainer(checked, path) }),
       });
-      const lease = { ...seams.lease, guard: guardOf(path) };
+      const lease = { ...platform.lease, guard: guardOf(path) };
       return {
         target: uri,
         uri,

@@ -6,24 +6,24 @@ import type { ContainerWriter } from "../../container/container.js";
 import { HostError } from "../../errors.js";
 import { temporaryPrefix } from "../../io/durable-file.js";
 import { acquireLease } from "../../io/lease.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import type { HttpUri } from "../../destination/http/uri.js";
-import type { Peer } from "../../destination/http/peer.js";
+import type { HttpFileClient } from "../../destination/http/client.js";
 import { readBack } from "../../destination/http/read-back.js";
 import { upload } from "../../destination/http/upload.js";
 
 export interface HttpDestination {
-  seams: Seams;
+  platform: Platform;
   temporaryDirectory: string;
   uri: HttpUri;
-  connect(): Peer;
+  connect(): HttpFileClient;
   /** Absent: what was sent is read back, and a server that does not let it be read is a warning. */
   verify?: boolean;
 }
 
 /** Packs an archive on this machine, sends it and reads it back. */
 export async function openHttpWriter(
-  { seams, temporaryDirectory, uri, connect, verify }: HttpDestination,
+  { platform, temporaryDirectory, uri, connect, verify }: HttpDestination,
   signal: AbortSignal,
   report: Report,
 ): Promise<ContainerWriter> {
@@ -33,7 +33,7 @@ export async function openHttpWriter(
     .digest("hex")
     .slice(0, 32);
   const lease = await acquireLease(
-    seams,
+    platform,
     join(temporaryDirectory, `${temporaryPrefix}${key}.lease`),
     signal,
   ).catch((error: unknown) => {
@@ -44,9 +44,9 @@ export async function openHttpWriter(
       { cause: error },
     );
   });
-  const own = seams.randomHex(8);
+  const own = platform.randomHex(8);
   try {
-    const writer = await openArchiveWriter(seams, {
+    const writer = await openArchiveWriter(platform, {
       unfinished: join(temporaryDirectory, `${temporaryPrefix}packed-${own}.zip`),
       staging: join(temporaryDirectory, `${temporaryPrefix}packing-${own}`),
       // Each archive is whole: what is at the destination is not asked for.
@@ -54,11 +54,11 @@ export async function openHttpWriter(
       lease,
       holds: () => false,
       async publish(archive, publishSignal) {
-        const peer = connect();
+        const client = connect();
         try {
-          return await send(seams, peer, archive, verify, publishSignal, report);
+          return await send(platform, client, archive, verify, publishSignal, report);
         } finally {
-          peer.close();
+          client.close();
         }
       },
       release: () => lease.release(),
@@ -71,7 +71,7 @@ export async function openHttpWriter(
           (sum, { segment }) => sum + segment.sizeBytes,
           manifest.bytes.length,
         );
-        const free = await seams.files.freeBytes(temporaryDirectory);
+        const free = await platform.files.freeBytes(temporaryDirectory);
         if (free < needed) {
           throw new HostError(
             "STORAGE_FULL",
@@ -88,8 +88,8 @@ export async function openHttpWriter(
 }
 
 async function send(
-  seams: Seams,
-  peer: Peer,
+  platform: Platform,
+  client: HttpFileClient,
   archive: { path: string; sizeBytes: number; sha256: string },
   verify: boolean | undefined,
   signal: AbortSignal,
@@ -98,7 +98,7 @@ async function send(
   const { sizeBytes } = archive;
   let bytesDone = 0;
   report({ stage: "uploading", bytesDone, bytesTotal: sizeBytes });
-  await upload(seams, peer, archive, signal, (count) =>
+  await upload(platform, client, archive, signal, (count) =>
     report({ bytesDone: (bytesDone += count) }),
   );
   if (verify === false)
@@ -107,11 +107,11 @@ async function send(
       warnings: ["What was sent was not read back, as the request wants it."],
     };
   report({ stage: "reading back", bytesDone: 0 });
-  const status = await readBack(seams, peer, archive, signal, (done) =>
+  const status = await readBack(platform, client, archive, signal, (done) =>
     report({ bytesDone: done }),
   );
   if (status === undefined) return { verified: true, warnings: [] };
-  const problem = `${peer.name} took everything but does not let it be read (it answered GET with ${status}), so that nobody knows whether it arrived whole`;
+  const problem = `${client.name} took everything but does not let it be read (it answered GET with ${status}), so that nobody knows whether it arrived whole`;
   if (verify)
     throw new HostError("DESTINATION_REFUSED", `${problem}. The request wants it verified.`, {
       metadata: { status },

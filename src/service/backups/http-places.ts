@@ -1,16 +1,16 @@
 import { HostError } from "../../errors.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { AddressPolicy } from "../../destination/http/address-policy.js";
 import { parseHttpUri, type HttpUri } from "../../destination/http/uri.js";
-import { openPeer, type Peer } from "../../destination/http/peer.js";
+import { openHttpFileClient, type HttpFileClient } from "../../destination/http/client.js";
 import type { ClientTls } from "../../destination/http/tls.js";
 import { openHttpWriter } from "./http-destination.js";
 import { openHttpSource } from "./http-source.js";
 import type { SchemePlaces } from "./places.js";
 
 export interface HttpPlacesOptions {
-  seams: Seams;
+  platform: Platform;
   policy: AddressPolicy;
   tls: ClientTls;
   /** Archives are packed and fetched there: on the disk of the indexes, emptied at each start. */
@@ -19,15 +19,15 @@ export interface HttpPlacesOptions {
 
 /** http: and https: URIs: one archive on a web server, sent by PUTs and fetched by GETs of ranges. */
 export function httpPlaces({
-  seams,
+  platform,
   policy,
   tls,
   temporaryDirectory,
 }: HttpPlacesOptions): SchemePlaces {
   let inbound = 0;
 
-  function peerOf(uri: HttpUri, role: string, bearer: string | undefined): Peer {
-    return openPeer(uri, { role, policy, tls, ...(bearer !== undefined && { bearer }) });
+  function peerOf(uri: HttpUri, role: string, bearer: string | undefined): HttpFileClient {
+    return openHttpFileClient(uri, { role, policy, tls, ...(bearer !== undefined && { bearer }) });
   }
 
   /** Nothing of the request is tried, but what can be told from its text alone is told at once. */
@@ -53,7 +53,7 @@ export function httpPlaces({
       const uri = check(destination, "The destination", bearer);
       const connect = () => peerOf(uri, "The destination", bearer);
       const place = {
-        seams,
+        platform,
         temporaryDirectory,
         uri,
         connect,
@@ -80,7 +80,7 @@ export function httpPlaces({
           inbound += 1;
           try {
             return await openHttpSource(
-              seams,
+              platform,
               temporaryDirectory,
               peerOf(uri, "The source", bearer),
               uri,

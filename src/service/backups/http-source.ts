@@ -4,47 +4,47 @@ import type { ContainerReader } from "../../container/container.js";
 import { renamedError, renamedReader } from "../../container/renamed-reader.js";
 import { openZipReader } from "../../container/zip-reader.js";
 import { temporaryPrefix } from "../../io/durable-file.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import { download } from "../../destination/http/download.js";
 import { openFileSink } from "../../destination/http/file-sink.js";
 import type { HttpUri } from "../../destination/http/uri.js";
-import type { Peer } from "../../destination/http/peer.js";
+import type { HttpFileClient } from "../../destination/http/client.js";
 
 /** Fetches the archive whole, and opens it: nothing else is done before it is here. */
 export async function openHttpSource(
-  seams: Seams,
+  platform: Platform,
   temporaryDirectory: string,
-  peer: Peer,
+  client: HttpFileClient,
   uri: HttpUri,
   signal: AbortSignal,
   report: Report,
   onClose: () => void,
 ): Promise<ContainerReader> {
-  const path = join(temporaryDirectory, `${temporaryPrefix}fetched-${seams.randomHex(8)}.zip`);
+  const path = join(temporaryDirectory, `${temporaryPrefix}fetched-${platform.randomHex(8)}.zip`);
   try {
     report({ stage: "downloading" });
     const sink = await openFileSink(
-      seams,
+      platform,
       path,
       temporaryDirectory,
-      peer.name,
+      client.name,
       (bytesDone, bytesTotal) => report({ bytesDone, bytesTotal }),
     );
     try {
-      await download(seams, peer, sink, limits.remoteRequests, signal);
+      await download(platform, client, sink, limits.remoteRequests, signal);
     } finally {
       await sink.close();
     }
-    const reader = await openZipReader(seams, path);
+    const reader = await openZipReader(platform, path);
     return renamedReader(reader, uri.shown, async () => {
-      await seams.files.remove(path).catch(() => {});
+      await platform.files.remove(path).catch(() => {});
       onClose();
     });
   } catch (error) {
-    await seams.files.remove(path).catch(() => {});
+    await platform.files.remove(path).catch(() => {});
     throw renamedError(error, path, uri.shown);
   } finally {
-    peer.close();
+    client.close();
   }
 }

@@ -4,13 +4,13 @@ import type { Report } from "../../backup/report.js";
 import { openScratchIndex } from "../../backup/scratch-index.js";
 import { withSegmentFiles } from "../../backup/segment-files.js";
 import { resolveTargetTime } from "../../backup/target-time.js";
-import type { Engine, EngineKit, NearLog, RestorableWindow } from "../../engine/engine.js";
+import type { Engine, StorageEngine, LogAround, RestorableWindow } from "../../engine/engine.js";
 import { HostError } from "../../errors.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import type { Manifest } from "../../segment/manifest.js";
 import { limits } from "../../limits.js";
 import type { DocumentIndex } from "../../store/document-index.js";
-import type { IndexMoment } from "./management-service.js";
+import type { IndexPointInTime } from "./management-service.js";
 import type { PlacesOf } from "./places.js";
 
 /** A state that can be read until it is closed. */
@@ -24,24 +24,24 @@ export interface OpenState extends DocumentState {
 export interface IndexStates {
   /** OPERATION_LIMIT where as many backups as may be are open. `check` looks at the backup's manifest and throws for one that may not be opened. */
   open(
-    moment: IndexMoment,
+    moment: IndexPointInTime,
     signal: AbortSignal,
     report: Report,
     check?: (manifest: Manifest) => void,
   ): Promise<OpenState>;
-  near(
-    moment: IndexMoment,
+  around(
+    moment: IndexPointInTime,
     timeMicros: number,
     count: number,
     signal: AbortSignal,
-  ): Promise<NearLog & { window: RestorableWindow }>;
+  ): Promise<LogAround & { window: RestorableWindow }>;
   /** Closes what is open still: who reads a stream may leave without a word. Nothing is opened any more. */
   close(): Promise<void>;
 }
 
 export interface IndexStatesOptions {
-  seams: Seams;
-  kit: EngineKit;
+  platform: Platform;
+  storageEngine: StorageEngine;
   indexOf(link: string): DocumentIndex;
   placesOf: PlacesOf;
   temporaryDirectory: string;
@@ -50,8 +50,8 @@ export interface IndexStatesOptions {
 }
 
 export function createIndexStates({
-  seams,
-  kit,
+  platform,
+  storageEngine,
   indexOf,
   placesOf,
   temporaryDirectory,
@@ -77,7 +77,7 @@ export function createIndexStates({
   }
 
   /** Pruning and the end of the generation wait until it is closed. */
-  async function openLive({ indexLink, targetTimeMicros }: IndexMoment): Promise<OpenState> {
+  async function openLive({ indexLink, targetTimeMicros }: IndexPointInTime): Promise<OpenState> {
     const held = await holdEngine(indexOf(indexLink));
     try {
       const snapshot = await held.engine.snapshot();
@@ -103,7 +103,7 @@ export function createIndexStates({
   }
 
   async function openBackup(
-    { uri = "", manifest: name, targetTimeMicros, indexLink, bearer }: IndexMoment,
+    { uri = "", manifest: name, targetTimeMicros, indexLink, bearer }: IndexPointInTime,
     signal: AbortSignal,
     report: Report,
     check: (manifest: Manifest) => void,
@@ -125,8 +125,8 @@ export function createIndexStates({
             check(manifest);
             const target = resolveTargetTime(targetTimeMicros, manifest.window, false);
             return openScratchIndex(
-              seams,
-              kit,
+              platform,
+              storageEngine,
               { reader, manifest, temporaryDirectory, ...target },
               signal,
               report,
@@ -158,10 +158,10 @@ export function createIndexStates({
       closed = true;
       await Promise.all([...closings].map((close) => close()));
     },
-    async near({ uri, manifest: name, indexLink, bearer }, timeMicros, count, signal) {
+    async around({ uri, manifest: name, indexLink, bearer }, timeMicros, count, signal) {
       if (uri === undefined) {
         return indexOf(indexLink).withEngine(async (engine) => ({
-          ...(await engine.near(timeMicros, count)),
+          ...(await engine.around(timeMicros, count)),
           window: (await engine.state()).window,
         }));
       }
@@ -172,15 +172,15 @@ export function createIndexStates({
           { name, indexLink, indexIds: ownIndexIds() },
           signal,
           async ({ manifest }) => {
-            const near = await withSegmentFiles(
-              seams,
+            const around = await withSegmentFiles(
+              platform,
               reader,
               manifest,
               temporaryDirectory,
               signal,
-              (segments) => kit.nearSegments(segments, timeMicros, count, signal),
+              (segments) => storageEngine.segmentsAround(segments, timeMicros, count, signal),
             );
-            return { ...near, window: manifest.window };
+            return { ...around, window: manifest.window };
           },
         );
       } finally {

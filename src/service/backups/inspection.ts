@@ -2,7 +2,7 @@ import { differenceOf, isSameVersion, pairsOf } from "../../backup/diff.js";
 import { everything } from "../../backup/document-state.js";
 import type { Report } from "../../backup/report.js";
 import type { DocumentVersion } from "../../document/document.js";
-import type { NearLog, RestorableWindow } from "../../engine/engine.js";
+import type { LogAround, RestorableWindow } from "../../engine/engine.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { IndexStates, OpenState } from "./index-states.js";
@@ -10,7 +10,7 @@ import type {
   DiffSummary,
   DocumentDifference,
   DocumentSelection,
-  IndexMoment,
+  IndexPointInTime,
 } from "./management-service.js";
 
 /** How far a comparison is: of what it does now. */
@@ -25,24 +25,24 @@ export interface DiffProgress {
 export interface InspectionService {
   /** Differences in the order of their links; the sums come last. */
   diff(
-    from: IndexMoment,
-    to: IndexMoment,
+    from: IndexPointInTime,
+    to: IndexPointInTime,
     selection: DocumentSelection | undefined,
     signal: AbortSignal,
     onProgress?: (progress: DiffProgress) => void,
   ): AsyncGenerator<DocumentDifference | DiffSummary>;
   /** Documents in the order of their links. */
   export(
-    moment: IndexMoment,
+    moment: IndexPointInTime,
     selection: DocumentSelection | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<DocumentVersion>;
   /** What was written next to the moment, which the request has to name. */
   moment(
-    moment: IndexMoment,
+    moment: IndexPointInTime,
     count: number,
     signal: AbortSignal,
-  ): Promise<NearLog & { window: RestorableWindow }>;
+  ): Promise<LogAround & { window: RestorableWindow }>;
 }
 
 export function createInspectionService(states: IndexStates): InspectionService {
@@ -89,7 +89,12 @@ export function createInspectionService(states: IndexStates): InspectionService 
         throw new HostError("REQUEST_INVALID", "Name the moment: target_time_micros.", {
           metadata: { field: "moment.target_time_micros" },
         });
-      return states.near(moment, Number(targetTimeMicros), count || limits.nearVersions, signal);
+      return states.around(
+        moment,
+        Number(targetTimeMicros),
+        count || limits.versionsAround,
+        signal,
+      );
     },
   };
 }
@@ -97,8 +102,8 @@ export function createInspectionService(states: IndexStates): InspectionService 
 /** Side by side, as each takes a while; where one fails the other is closed. */
 async function openBoth(
   states: IndexStates,
-  from: IndexMoment,
-  to: IndexMoment,
+  from: IndexPointInTime,
+  to: IndexPointInTime,
   signal: AbortSignal,
   onProgress: (progress: DiffProgress) => void,
 ): Promise<[OpenState, OpenState]> {

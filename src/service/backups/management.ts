@@ -1,9 +1,9 @@
 import type { Operations } from "../../operation/operations.js";
 import { pruneBackups } from "../../backup/prune.js";
 import type { WrittenManifests } from "../../backup/written-manifests.js";
-import type { EngineKit } from "../../engine/engine.js";
+import type { StorageEngine } from "../../engine/engine.js";
 import { fromFileError } from "../../io/file-error.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import { createIndexCheck } from "./check-index.js";
 import { createBackupChecks } from "./backup-checks.js";
@@ -17,8 +17,8 @@ import { createRestoreStarts } from "./start-restore.js";
 import type { Verifications } from "./verifications.js";
 
 export interface ManagementOptions {
-  seams: Seams;
-  kit: EngineKit;
+  platform: Platform;
+  storageEngine: StorageEngine;
   operations: Operations;
   /** INDEX_NOT_FOUND where there is none of that link. */
   indexOf(link: string): DocumentIndex;
@@ -39,7 +39,7 @@ export interface ManagementOptions {
 }
 
 export function createManagementService(options: ManagementOptions): ManagementService {
-  const { seams, states } = options;
+  const { platform, states } = options;
   return {
     host: options.describeHost,
     backup: createBackupStart(options),
@@ -50,7 +50,7 @@ export function createManagementService(options: ManagementOptions): ManagementS
     async pruneBackups(uri, names, validateOnly = false) {
       const path = await options.files.pathOf(uri);
       try {
-        return await pruneBackups(seams, path, names, validateOnly);
+        return await pruneBackups(platform, path, names, validateOnly);
       } catch (error) {
         throw fromFileError(error, `Pruning ${path}`);
       }

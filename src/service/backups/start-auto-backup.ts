@@ -22,8 +22,8 @@ export interface StartAutoBackupOptions extends Omit<AutoBackupOptions, "enabled
 export async function startAutoBackup(
   options: StartAutoBackupOptions,
 ): Promise<{ autoBackup: AutoBackup; save(enabled: boolean): Promise<void> }> {
-  const { seams, directory, stats, warn } = options;
-  const setting = autoBackupSetting(seams, options.settingPath);
+  const { platform, directory, stats, warn } = options;
+  const setting = autoBackupSetting(platform, options.settingPath);
   const { enabled, warning } = await setting.load();
   if (warning !== undefined) warn({}, warning);
   /** Each run would say the same again. */
@@ -38,7 +38,7 @@ export async function startAutoBackup(
     ...options,
     enabled,
     onRun(run) {
-      recordAutoBackup(stats, run, seams.nowMicros());
+      recordAutoBackup(stats, run, platform.nowMicros());
       if (run.outcome === "skipped") return;
       options.onRun(run);
       options.onHealth(run.outcome === "failed" ? run.error.message : undefined);

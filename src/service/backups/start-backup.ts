@@ -14,7 +14,7 @@ import type { BackupPlace } from "./places.js";
 export const onlyValidated = "Only validated: nothing was written.";
 
 export function createBackupStart(options: ManagementOptions): ManagementService["backup"] {
-  const { seams, operations, placesOf, hostId, productVersion, written } = options;
+  const { platform, operations, placesOf, hostId, productVersion, written } = options;
   const isDamagedAt = (uri: string) => (manifestSha256: string) =>
     options.verifications.isDamaged({ uri, manifestSha256 });
 
@@ -42,7 +42,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
         destination: place.uri,
         written,
       };
-      const { manifest, ...result } = await runBackup(seams, task, signal, report);
+      const { manifest, ...result } = await runBackup(platform, task, signal, report);
       return { ...result, backup: describeManifest(place, manifest) };
     } catch (error) {
       throw fromFileError(error, `The backup to ${place.uri}`);

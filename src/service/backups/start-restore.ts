@@ -31,7 +31,7 @@ export function createRestoreStarts(
   options: ManagementOptions,
   states: IndexStates,
 ): RestoreStarts {
-  const { seams, kit, operations, placesOf, temporaryDirectory } = options;
+  const { platform, storageEngine, operations, placesOf, temporaryDirectory } = options;
 
   function taskOf(
     request: RestoreRequest,
@@ -62,10 +62,10 @@ export function createRestoreStarts(
       wantedBy(task),
       signal,
       async (chosen) => {
-        const plan = await planOf(seams, task, chosen);
+        const plan = await planOf(platform, task, chosen);
         await verifyBackup(
-          seams,
-          kit,
+          platform,
+          storageEngine,
           {
             reader,
             manifest: chosen.manifest,
@@ -138,7 +138,7 @@ export function createRestoreStarts(
             selection,
             deleteOthers: selection.deleteOthers,
             hostId: options.hostId,
-            nowMicros: seams.nowMicros(),
+            nowMicros: platform.nowMicros(),
             validateOnly: request.validateOnly ?? false,
           };
           const run = await restoreSelection(task, signal, report);
@@ -196,7 +196,13 @@ export function createRestoreStarts(
       return await reading(source, signal, report, async (reader) => {
         const task = taskOf(request, index, reader);
         if (request.validateOnly) return validate(source, task, signal, report);
-        const { identity, ...result } = await runRestore(seams, kit, task, signal, report);
+        const { identity, ...result } = await runRestore(
+          platform,
+          storageEngine,
+          task,
+          signal,
+          report,
+        );
         return { ...result, indexLink: index.link, lineage: identity.lineage };
       });
     } catch (error) {
@@ -244,7 +250,7 @@ export function createRestoreStarts(
         indexLink,
         target: indexLink,
         async run() {
-          const { lineage } = await undoRestore(seams, index);
+          const { lineage } = await undoRestore(platform, index);
           const { documents, versions, positionMicros } = await index.state();
           return { indexLink, lineage, documents, versions, positionMicros, warnings: [] };
         },

@@ -4,12 +4,12 @@ import { renamedError, renamedReader } from "../../container/renamed-reader.js";
 import { openZipReader } from "../../container/zip-reader.js";
 import { HostError } from "../../errors.js";
 import { unsharedLease } from "../../io/lease.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { isTransferName } from "../../destination/transfer/transfer.js";
 import type { DownloadDraft, Transfers } from "../../destination/transfer/transfers.js";
 import type { BackupRequest } from "./management-service.js";
 import type { SchemePlaces } from "./places.js";
-import type { SentManifests } from "./sent-manifests.js";
+import type { StreamedManifests } from "./streamed-manifests.js";
 
 const scheme = "transfer:";
 
@@ -31,13 +31,13 @@ export function transferNameOf(uri: string): string {
 
 /** transfer: URIs: archives that the host itself keeps for those who fetch them or have sent them. */
 export function transferPlaces(
-  seams: Seams,
+  platform: Platform,
   transfers: Transfers,
-  sent: SentManifests,
+  sent: StreamedManifests,
 ): SchemePlaces {
   async function openWriter(since: string | undefined, draft: DownloadDraft) {
     const previous = since === undefined ? undefined : await sent.find(since);
-    return openArchiveWriter(seams, {
+    return openArchiveWriter(platform, {
       unfinished: draft.unfinished,
       staging: draft.staging,
       lease: unsharedLease,
@@ -122,7 +122,7 @@ export function transferPlaces(
           const held = transfers.hold(name);
           try {
             return renamedReader(
-              await openZipReader(seams, held.path),
+              await openZipReader(platform, held.path),
               transferUri(name),
               async () => held.release(),
             );

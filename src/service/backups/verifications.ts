@@ -1,7 +1,7 @@
 import { writeFileDurably } from "../../io/durable-file.js";
 import { errnoOf } from "../../io/file-system.js";
 import { readSmallFile } from "../../io/read-file.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { BackupListing, Verification } from "./management-service.js";
 
@@ -36,11 +36,11 @@ const keyOf = ({ uri, manifestSha256 }: CheckedCopy) => `${uri} ${manifestSha256
 
 /** Kept in one file; one that cannot be read is begun anew, since a check can be made again. */
 export async function openVerifications(
-  seams: Pick<Seams, "files" | "randomHex">,
+  platform: Pick<Platform, "files" | "randomHex">,
   path: string,
   onError: (error: unknown) => void,
 ): Promise<Verifications> {
-  const known = new Map<string, Verification>(await load(seams, path, onError));
+  const known = new Map<string, Verification>(await load(platform, path, onError));
   let saving = Promise.resolve();
   return {
     find: (copy) => known.get(keyOf(copy)),
@@ -54,7 +54,7 @@ export async function openVerifications(
         known.delete(oldest);
       }
       saving = saving
-        .then(() => writeFileDurably(seams, path, Buffer.from(JSON.stringify([...known]))))
+        .then(() => writeFileDurably(platform, path, Buffer.from(JSON.stringify([...known]))))
         .catch(onError);
       return saving;
     },
@@ -62,7 +62,7 @@ export async function openVerifications(
 }
 
 async function load(
-  { files }: Pick<Seams, "files">,
+  { files }: Pick<Platform, "files">,
   path: string,
   onError: (error: unknown) => void,
 ): Promise<Entry[]> {

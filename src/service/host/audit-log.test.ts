@@ -25,7 +25,7 @@ let log: AuditLog;
 async function open(more: { fileBytes?: number; files?: FileSystem } = {}): Promise<void> {
   const { files = nodeFileSystem, ...rest } = more;
   log = await openAuditLog({
-    seams: { files, nowMicros: () => clock.micros },
+    platform: { files, nowMicros: () => clock.micros },
     directory: join(directory, "audit"),
     onLost: (error, count) => lost.push([error, count]),
     ...rest,

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { limits } from "../../limits.js";
 import { openAppendedFile, type AppendedFile } from "../../io/appended-file.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import type { Surface } from "../../security/caller.js";
 
 /** One line of the audit log. */
@@ -29,7 +29,7 @@ export interface AuditLog {
 }
 
 export interface AuditLogOptions {
-  seams: Pick<Seams, "files" | "nowMicros">;
+  platform: Pick<Platform, "files" | "nowMicros">;
   /** What was done is in audit.log there, what was refused in refused.log: however much of that there is, it pushes nothing else out. */
   directory: string;
   /** Hears, once a minute at most, that so many lines could not be written, or of another fault (0). */
@@ -40,7 +40,7 @@ export interface AuditLogOptions {
 
 /** Who did what, a JSON object a line, in the order of their ends. Lines are only ever appended; full files are kept beside the new ones, so many of them. */
 export async function openAuditLog({
-  seams: { files, nowMicros },
+  platform: { files, nowMicros },
   directory,
   onLost,
   fileBytes = limits.auditFileBytes,

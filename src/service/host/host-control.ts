@@ -1,7 +1,7 @@
 import type { AutoBackup } from "../../backup/schedule/auto-backup.js";
 import type { AutoBackupStatus } from "../../backup/model.js";
 import { HostError } from "../../errors.js";
-import type { PeerGroup, PeerOutcome } from "./peers.js";
+import type { PeerGroup, PeerOutcome } from "./node-group.js";
 import type { RequestLogging, Requests } from "./requests.js";
 import type { Stat, Stats } from "../../stats/stats.js";
 import type { HostDescription } from "../backups/management-service.js";

@@ -1,5 +1,5 @@
 import type { DocumentVersion } from "../../document/document.js";
-import type { Ring } from "../../engine/engine.js";
+import type { TraceBuffer } from "../../engine/engine.js";
 import { limits } from "../../limits.js";
 import type { AnsweredRequest } from "./requests.js";
 
@@ -13,7 +13,7 @@ export interface OperationTrace {
 }
 
 export interface OperationTraceOptions {
-  ring: Ring;
+  ring: TraceBuffer;
   hostId: string;
   onError(error: unknown): void;
 }

@@ -7,7 +7,7 @@ import { until } from "../../../test/support/dialect-host.js";
 import { json, localFiles, octets } from "../../../test/support/local-files.js";
 import { long } from "../../../test/support/long.js";
 import { makeZip } from "../../../test/support/make-zip.js";
-import { systemSeams } from "../../io/seams.js";
+import { systemPlatform } from "../../io/platform.js";
 
 const files = localFiles();
 const { path, create, put, get, leftovers, restart } = files;
@@ -198,7 +198,7 @@ describe("an archive", () => {
   }, 120_000);
 
   test("is not taken for left while it is checked, however long that takes", async () => {
-    const { files } = systemSeams;
+    const { files } = systemPlatform;
     const quietMs = 500;
     const openToRead = async (name: string) => {
       // The check opens what has come.
@@ -207,7 +207,7 @@ describe("an archive", () => {
       return files.openToRead(name);
     };
     await restart({
-      seams: { ...systemSeams, files: { ...files, openToRead } },
+      platform: { ...systemPlatform, files: { ...files, openToRead } },
       pace: { quietMs, idleMs: 3600_000, sweepMs: 3600_000 },
     });
     const make = (fill: string) =>

@@ -87,7 +87,7 @@ export function createNodeGroupRoutes({
 
   function nodeGroup(request: IncomingMessage) {
     return {
-      // Xenon's defaults; it reads the time that a peer may take from here.
+      // Xenon's defaults; it reads the time that a client may take from here.
       config: {
         nodeRemovalDelayMicros: 300_000_000,
         stableGroupMaintenanceIntervalCount: 5,

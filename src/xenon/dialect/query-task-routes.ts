@@ -178,7 +178,7 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
     const name = Buffer.from(
       JSON.stringify(cursor === undefined ? [task] : [task, cursor]),
     ).toString("base64url");
-    return `${pagePrefix}${name}?peer=${hostId}`;
+    return `${pagePrefix}${name}?client=${hostId}`;
   }
 }
 

@@ -1,8 +1,8 @@
 import { HostError } from "../../errors.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import { fromRequestError, fromStatus } from "../../destination/http/failure.js";
-import { persist } from "../../destination/http/persist.js";
+import { retry } from "../../destination/http/retry.js";
 
 /** A host that speaks Xenon's dialect: a Xenon, or one of ours. */
 export interface DocumentHost {
@@ -27,7 +27,7 @@ export interface RequestBody {
 }
 
 export interface DocumentHostOptions {
-  seams: Pick<Seams, "transfer" | "randomHex">;
+  platform: Pick<Platform, "transfer" | "randomHex">;
   /** For messages, for example `The Xenon host`. */
   role: string;
   token?: string;
@@ -36,7 +36,7 @@ export interface DocumentHostOptions {
 /** CONFIGURATION_INVALID for what is no http(s) URL of a host. */
 export function documentHost(
   url: string,
-  { seams, role, token }: DocumentHostOptions,
+  { platform, role, token }: DocumentHostOptions,
 ): DocumentHost {
   let base: URL;
   try {
@@ -56,18 +56,18 @@ export function documentHost(
   const name = `${role} ${shown}`;
   // A query over a large index takes its time before its first byte.
   const patient = {
-    ...seams,
+    ...platform,
     transfer: {
       patienceMs: limits.importPatienceMs,
       silenceMs: limits.importPatienceMs,
-      ...seams.transfer,
+      ...platform.transfer,
     },
   };
 
   return {
     url: shown,
     ask: (method, path, signal, body) =>
-      persist(patient, signal, async ({ silenceMs }) => {
+      retry(patient, signal, async ({ silenceMs }) => {
         const timeout = AbortSignal.timeout(Math.ceil(silenceMs));
         try {
           const answer = await fetch(shown + path, {

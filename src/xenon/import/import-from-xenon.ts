@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import type { EngineKit, ProofSum, Staging } from "../../engine/engine.js";
+import type { StorageEngine, ProofSum, Staging } from "../../engine/engine.js";
 import { HostError } from "../../errors.js";
 import { lockDirectory } from "../../io/directory-lock.js";
 import { fromFileError } from "../../io/file-error.js";
 import { errnoOf } from "../../io/file-system.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { DocumentHost } from "./document-host.js";
 import { makeArchive } from "./make-archive.js";
@@ -54,23 +54,23 @@ export interface ImportReport {
  * import has written to.
  */
 export async function importFromXenon(
-  seams: Seams,
-  kit: EngineKit,
+  platform: Platform,
+  storageEngine: StorageEngine,
   request: ImportRequest,
   signal: AbortSignal,
   report: (progress: ImportProgress) => void,
 ): Promise<ImportReport> {
   const { to, factories, indexLink, workDirectory } = request;
   // Without a run before this one nothing there can come from it: what is refused leaves nothing behind.
-  if ((await seams.files.status(workDirectory)) === undefined) {
+  if ((await platform.files.status(workDirectory)) === undefined) {
     checkReplaceable("{}", await readTarget(to, indexLink, factories, signal), request);
-    await makeWorkDirectory(seams, workDirectory);
+    await makeWorkDirectory(platform, workDirectory);
   }
   const lock = lockWork(workDirectory);
   let staging: Staging | undefined;
   try {
-    staging = kit.openStaging(join(workDirectory, "staging.sqlite"));
-    return await run(seams, kit, staging, request, signal, report);
+    staging = storageEngine.openStaging(join(workDirectory, "staging.sqlite"));
+    return await run(platform, storageEngine, staging, request, signal, report);
   } finally {
     staging?.close();
     lock.release();
@@ -78,8 +78,8 @@ export async function importFromXenon(
 }
 
 async function run(
-  seams: Seams,
-  kit: EngineKit,
+  platform: Platform,
+  storageEngine: StorageEngine,
   staging: Staging,
   request: ImportRequest,
   signal: AbortSignal,
@@ -93,8 +93,8 @@ async function run(
   await copy(staging, request, signal, report);
   report({ step: "packing", done: 0 });
   const archive = await makeArchive(
-    seams,
-    kit,
+    platform,
+    storageEngine,
     {
       staging,
       directory: workDirectory,
@@ -105,20 +105,20 @@ async function run(
     signal,
   );
   let sent = 0;
-  const source = await sendArchive(seams, to, archive.path, signal, (count) =>
+  const source = await sendArchive(platform, to, archive.path, signal, (count) =>
     report({ step: "sending", done: (sent += count) }),
   );
   const asked: PendingRestore = {
     source,
     indexLink,
     ifPositionMicros: before.positionMicros,
-    requestId: seams.randomId(),
+    requestId: platform.randomId(),
     positionMicros: archive.positionMicros,
   };
   // Before it is asked for: whoever is cut off from here on finds what the target made of it.
   staging.setNote("restoring", JSON.stringify(asked));
   await finishRestore(staging, to, signal, report);
-  await seams.files.removeTree(archive.path);
+  await platform.files.removeTree(archive.path);
   const { documents, versions, movedTimes } = archive;
   return { documents, versions, movedTimes, ...(await prove(staging, request, signal, report)) };
 }
@@ -152,8 +152,8 @@ async function finishRestore(
   }
 }
 
-async function makeWorkDirectory(seams: Seams, path: string): Promise<void> {
-  await seams.files.makeDirectory(path).catch((error: unknown) => {
+async function makeWorkDirectory(platform: Platform, path: string): Promise<void> {
+  await platform.files.makeDirectory(path).catch((error: unknown) => {
     // Another import was faster: the lock tells them apart.
     if (errnoOf(error) !== "EEXIST")
       throw fromFileError(error, `Making the work directory ${path}`);

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { openZipWriter } from "../../container/zip-writer.js";
-import type { EngineKit, Staging } from "../../engine/engine.js";
+import type { StorageEngine, Staging } from "../../engine/engine.js";
 import { encodeManifest } from "../../segment/manifest.js";
 import { segmentName } from "../../segment/names.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 
 export interface ArchiveRequest {
   staging: Staging;
@@ -26,15 +26,15 @@ export interface MadeArchive {
 
 /** Makes a backup of staged versions, as a host makes one of its index: packed, durable, read back. */
 export async function makeArchive(
-  seams: Seams,
-  kit: EngineKit,
+  platform: Platform,
+  storageEngine: StorageEngine,
   request: ArchiveRequest,
   signal: AbortSignal,
 ): Promise<MadeArchive> {
   const { staging, directory, source, indexLink, productVersion } = request;
   const path = join(directory, "import.zip");
   const segmentPath = join(directory, "base.sqlite");
-  await seams.files.removeTree(segmentPath);
+  await platform.files.removeTree(segmentPath);
   const base = staging.writeBase(segmentPath);
   try {
     const segment = { ...base.content, name: segmentName(base.content) };
@@ -45,9 +45,9 @@ export async function makeArchive(
       indexLink,
       hostId: source,
       productVersion,
-      lineage: seams.randomId(),
+      lineage: platform.randomId(),
       parents: [],
-      createTimeMicros: seams.nowMicros(),
+      createTimeMicros: platform.nowMicros(),
       positionMicros: segment.lastMicros,
       window,
       documents,
@@ -57,7 +57,7 @@ export async function makeArchive(
       ...(lastRecord && { lastRecord }),
     });
     const writer = await openZipWriter(
-      seams,
+      platform,
       path,
       { indexId: source, lineage: "", parents: [] },
       signal,
@@ -67,7 +67,10 @@ export async function makeArchive(
         signal,
         store: false,
         readBack: async (staged) =>
-          void (await kit.checkSegments([{ ...staged.segment, path: staged.path }], signal)),
+          void (await storageEngine.checkSegments(
+            [{ ...staged.segment, path: staged.path }],
+            signal,
+          )),
         onBytes: () => {},
       });
     } finally {
@@ -75,6 +78,6 @@ export async function makeArchive(
     }
     return { path, documents, versions, movedTimes, positionMicros: segment.lastMicros };
   } finally {
-    await seams.files.removeTree(segmentPath);
+    await platform.files.removeTree(segmentPath);
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../../errors.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { readRange } from "../../io/read-file.js";
 import { limits } from "../../limits.js";
 import type { DocumentHost } from "./document-host.js";
@@ -46,17 +46,17 @@ export async function readTarget(
 
 /** Sends an archive in pieces; one that was cut goes on where the host says that it is. Resolves to the source to restore from. */
 export async function sendArchive(
-  seams: Seams,
+  platform: Platform,
   target: DocumentHost,
   path: string,
   signal: AbortSignal,
   onBytes: (count: number) => void,
 ): Promise<string> {
-  const name = `import-${seams.randomHex(8)}`;
-  const total = (await seams.files.status(path))?.sizeBytes ?? 0;
+  const name = `import-${platform.randomHex(8)}`;
+  const total = (await platform.files.status(path))?.sizeBytes ?? 0;
   let offset = 0;
   for await (const piece of readRange(
-    seams.files,
+    platform.files,
     path,
     { offset: 0, end: total, pieceBytes: limits.remoteChunkMax },
     signal,

@@ -1,6 +1,6 @@
 import { beginsZip } from "../../container/zip-check.js";
 import { runZip } from "../../container/zip-call.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 
 /** Throws BACKUP_DAMAGED unless a file may take the place of another: that of the digest announced, else a ZIP that is whole, or no ZIP. */
@@ -11,7 +11,7 @@ export type UploadCheck = (
 ) => Promise<void>;
 
 /** So many at a time; the others wait, first come first served. */
-export function createUploadCheck({ files }: Pick<Seams, "files">): UploadCheck {
+export function createUploadCheck({ files }: Pick<Platform, "files">): UploadCheck {
   let running = 0;
   const waiting: (() => void)[] = [];
 

@@ -4,7 +4,7 @@ import { requirePath } from "../../io/canonical-files.js";
 import { fromFileError } from "../../io/file-error.js";
 import type { OpenFile } from "../../io/file-system.js";
 import { readOpenRange } from "../../io/read-file.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { FileService, FileStore } from "./file-service.js";
 import { changed, createIncoming, inTurn, type Entry, type UploadPace } from "./incoming.js";
@@ -30,10 +30,13 @@ const hostPace: UploadPace = {
 };
 
 /** Opens the services of a directory; those of an earlier run are there again, without what had come of their uploads. */
-export async function openFileStore(seams: Seams, options: FileStoreOptions): Promise<FileStore> {
-  const { files } = seams;
+export async function openFileStore(
+  platform: Platform,
+  options: FileStoreOptions,
+): Promise<FileStore> {
+  const { files } = platform;
   const { pace = hostPace } = options;
-  const records = fileRecords(seams, options.directory);
+  const records = fileRecords(platform, options.directory);
   const entries = new Map<string, Entry>();
   /** Links that are being written down. */
   const beginning = new Set<string>();
@@ -53,11 +56,11 @@ export async function openFileStore(seams: Seams, options: FileStoreOptions): Pr
     entries.set(record.link, { record, last: Promise.resolve() });
   }
   const publishedFiles = await openPublishedFiles(
-    seams,
+    platform,
     `${options.directory}.published.json`,
     options.onBackgroundError,
   );
-  const incoming = createIncoming(seams, { ...options, pace, publishedFiles, makeRoom, save });
+  const incoming = createIncoming(platform, { ...options, pace, publishedFiles, makeRoom, save });
   const timer = setInterval(() => {
     for (const entry of entries.values())
       void incoming.dropLeft(entry, pace.idleMs).catch(options.onBackgroundError);
@@ -125,8 +128,8 @@ export async function openFileStore(seams: Seams, options: FileStoreOptions): Pr
           `localFileUri is longer than ${limits.fileUriLength} characters.`,
           { metadata: { field: "localFileUri" } },
         );
-      await targetPath(seams, options, localFileUri);
-      const link = createLink(fileStorePath, given, seams.randomId);
+      await targetPath(platform, options, localFileUri);
+      const link = createLink(fileStorePath, given, platform.randomId);
       if (entries.has(link) || beginning.has(link))
         throw new HostError("DOCUMENT_EXISTS", `Service already started: ${link} stage: CREATED`, {
           metadata: { link },
@@ -142,7 +145,7 @@ export async function openFileStore(seams: Seams, options: FileStoreOptions): Pr
         fileOptions: read,
         writeFinished: false,
         version: 0,
-        updateTimeMicros: seams.nowMicros(),
+        updateTimeMicros: platform.nowMicros(),
       };
       beginning.add(link);
       try {
@@ -175,7 +178,7 @@ export async function openFileStore(seams: Seams, options: FileStoreOptions): Pr
           );
         }
         const before = entry.record;
-        entry.record = { ...changed(before, "PATCH", seams.nowMicros()), writeFinished };
+        entry.record = { ...changed(before, "PATCH", platform.nowMicros()), writeFinished };
         await save(entry).catch((error: unknown) => {
           entry.record = before;
           throw error;
@@ -192,7 +195,7 @@ export async function openFileStore(seams: Seams, options: FileStoreOptions): Pr
         find(link);
         await records.remove(link);
         entries.delete(link);
-        entry.record = changed(entry.record, "DELETE", seams.nowMicros());
+        entry.record = changed(entry.record, "DELETE", platform.nowMicros());
         await incoming.drop(entry, why);
         return view(entry);
       });
@@ -205,7 +208,7 @@ export async function openFileStore(seams: Seams, options: FileStoreOptions): Pr
     },
 
     async read(link) {
-      const path = await targetPath(seams, options, find(link).record.localFileUri);
+      const path = await targetPath(platform, options, find(link).record.localFileUri);
       if (reads >= limits.fileReads)
         throw new HostError(
           "STREAM_LIMIT",

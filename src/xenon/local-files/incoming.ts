@@ -1,6 +1,6 @@
 import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { createUploadCheck } from "./check-upload.js";
 import type { FileService, Place } from "./file-service.js";
 import type { PublishedFiles } from "./published-files.js";
@@ -71,11 +71,11 @@ export function changed(
 }
 
 export function createIncoming(
-  seams: Pick<Seams, "files" | "randomHex" | "nowMicros">,
+  platform: Pick<Platform, "files" | "randomHex" | "nowMicros">,
   options: IncomingOptions,
 ): Incoming {
-  const { files } = seams;
-  const check = createUploadCheck(seams);
+  const { files } = platform;
+  const check = createUploadCheck(platform);
   const isOurs = (path: string, published: string | undefined) => (version: string) =>
     version === published || options.publishedFiles.has(path, version);
   const directoryOf = (path: string) => path.slice(0, path.lastIndexOf("/")) || "/";
@@ -160,9 +160,9 @@ export function createIncoming(
   async function begin(entry: Entry, { total, sha256 }: Place): Promise<Upload> {
     await options.makeRoom();
     const { localFileUri, fileOptions, published, publishedBytes } = entry.record;
-    const path = await targetPath(seams, options, localFileUri);
+    const path = await targetPath(platform, options, localFileUri);
     try {
-      await checkTarget(seams, path, fileOptions, isOurs(path, published));
+      await checkTarget(platform, path, fileOptions, isOurs(path, published));
       const free = await files.freeBytes(directoryOf(path));
       if (total !== undefined && total > free) {
         throw new HostError(
@@ -174,13 +174,13 @@ export function createIncoming(
     } catch (error) {
       throw fromFileError(error, `Receiving ${path}`);
     }
-    const unfinished = unfinishedName(seams, path);
+    const unfinished = unfinishedName(platform, path);
     await options.save(entry, unfinished);
     const before =
       published !== undefined && total === publishedBytes
         ? { path, version: published }
         : undefined;
-    return beginUpload(seams, { path, unfinished, total, sha256, published: before });
+    return beginUpload(platform, { path, unfinished, total, sha256, published: before });
   }
 
   /** An upload of which nothing came takes no room, and says nothing of what comes next. */
@@ -200,7 +200,7 @@ export function createIncoming(
       if (!(thrown instanceof HostError) || thrown.reason !== "BACKUP_DAMAGED") throw thrown;
       if (!upload.doubtRepeated()) throw mixed(entry, upload, thrown);
       entry.publishing = undefined;
-      entry.record = changed(entry.record, "PUT", seams.nowMicros());
+      entry.record = changed(entry.record, "PUT", platform.nowMicros());
       return false;
     } finally {
       entry.checking = undefined;
@@ -211,15 +211,15 @@ export function createIncoming(
     const { localFileUri, fileOptions, published } = entry.record;
     try {
       if (!(await holdsTogether(entry, upload))) return;
-      const path = await targetPath(seams, options, localFileUri);
+      const path = await targetPath(platform, options, localFileUri);
       // Somebody may have put something there meanwhile.
-      await checkTarget(seams, path, fileOptions, isOurs(path, published));
+      await checkTarget(platform, path, fileOptions, isOurs(path, published));
       await upload.publish();
       const status = await files.status(path);
       if (status)
         await options.publishedFiles.add(path, status.version).catch(options.onBackgroundError);
       entry.record = {
-        ...changed(entry.record, "PUT", seams.nowMicros()),
+        ...changed(entry.record, "PUT", platform.nowMicros()),
         ...(status && { published: status.version, publishedBytes: status.sizeBytes }),
       };
       entry.upload = entry.publishing = undefined;
@@ -257,7 +257,7 @@ export function createIncoming(
       if (upload.failure) throw upload.failure;
       if (upload.complete && !upload.repeats && entry.upload === upload)
         await (entry.publishing ??= inTurn(entry, () => publish(entry, upload)));
-      else entry.record = changed(entry.record, "PUT", seams.nowMicros());
+      else entry.record = changed(entry.record, "PUT", platform.nowMicros());
     },
   };
 }

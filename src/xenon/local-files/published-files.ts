@@ -1,7 +1,7 @@
 import { writeFileDurably } from "../../io/durable-file.js";
 import { errnoOf } from "../../io/file-system.js";
 import { readSmallFile } from "../../io/read-file.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 
 /**
@@ -18,11 +18,11 @@ const fileBytes = 16 * 1024 * 1024;
 
 /** One that cannot be read is begun anew: then files of before have to be moved away by hand. */
 export async function openPublishedFiles(
-  seams: Pick<Seams, "files" | "randomHex">,
+  platform: Pick<Platform, "files" | "randomHex">,
   recordPath: string,
   onError: (error: unknown) => void,
 ): Promise<PublishedFiles> {
-  const known = new Map<string, string>(await load(seams, recordPath, onError));
+  const known = new Map<string, string>(await load(platform, recordPath, onError));
   let saving: Promise<unknown> = Promise.resolve();
   return {
     has: (path, version) => known.get(path) === version,
@@ -34,7 +34,7 @@ export async function openPublishedFiles(
         known.delete(oldest);
       }
       const saved = saving.then(() =>
-        writeFileDurably(seams, recordPath, Buffer.from(JSON.stringify([...known]))),
+        writeFileDurably(platform, recordPath, Buffer.from(JSON.stringify([...known]))),
       );
       saving = saved.catch(() => {});
       return saved;
@@ -43,7 +43,7 @@ export async function openPublishedFiles(
 }
 
 async function load(
-  { files }: Pick<Seams, "files">,
+  { files }: Pick<Platform, "files">,
   path: string,
   onError: (error: unknown) => void,
 ): Promise<[string, string][]> {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
-import { systemSeams } from "../../io/seams.js";
+import { systemPlatform } from "../../io/platform.js";
 import { fileRecords, type FileRecord } from "./records.js";
 
 const record: FileRecord = {
@@ -15,7 +15,7 @@ const record: FileRecord = {
 
 test("does not remove a file that a record names but no upload made", async () => {
   const root = temporaryDirectory();
-  const records = fileRecords(systemSeams, join(root, "services"));
+  const records = fileRecords(systemPlatform, join(root, "services"));
   await records.load(() => {});
   await records.write({ ...record, unfinished: join(root, "photos.zip") });
   await records.write({
@@ -32,7 +32,7 @@ test("does not remove a file that a record names but no upload made", async () =
 
 test("leaves a record that cannot be read where it is, and reports it", async () => {
   const directory = join(temporaryDirectory(), "services");
-  const records = fileRecords(systemSeams, directory);
+  const records = fileRecords(systemPlatform, directory);
   await records.load(() => {});
   await records.write(record);
   const path = join(directory, readdirSync(directory)[0] ?? "");

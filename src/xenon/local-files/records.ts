@@ -4,7 +4,7 @@ import { HostError } from "../../errors.js";
 import { temporaryPrefix, writeFileDurably } from "../../io/durable-file.js";
 import { fromFileError } from "../../io/file-error.js";
 import { readSmallFile } from "../../io/read-file.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { FileService } from "./file-service.js";
 
@@ -36,10 +36,10 @@ function withoutForeign({ unfinished, ...record }: FileRecord): FileRecord {
 }
 
 export function fileRecords(
-  seams: Pick<Seams, "files" | "randomHex">,
+  platform: Pick<Platform, "files" | "randomHex">,
   directory: string,
 ): FileRecords {
-  const { files } = seams;
+  const { files } = platform;
   const pathOf = (link: string) =>
     join(directory, `${createHash("sha256").update(link).digest("hex").slice(0, 32)}.json`);
 
@@ -70,7 +70,7 @@ export function fileRecords(
   return {
     write: (record) =>
       named(record.link, () =>
-        writeFileDurably(seams, pathOf(record.link), Buffer.from(JSON.stringify(record))),
+        writeFileDurably(platform, pathOf(record.link), Buffer.from(JSON.stringify(record))),
       ),
     remove: (link) =>
       named(link, async () => {

@@ -4,7 +4,7 @@ import { requireParent } from "../../destination/file/parent.js";
 import { isWithin, resolveInRoots, type Roots } from "../../destination/file/roots.js";
 import { HostError } from "../../errors.js";
 import { parseManifestName } from "../../segment/names.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import type { OpenOption } from "./open-options.js";
 
 export interface FilePlaces {
@@ -24,7 +24,7 @@ const required = () =>
  * files of a directory backup, which only its host writes. PATH_OUTSIDE_ROOTS or DESTINATION_OCCUPIED.
  */
 export async function targetPath(
-  { files }: Pick<Seams, "files">,
+  { files }: Pick<Platform, "files">,
   places: FilePlaces,
   uri: string,
 ): Promise<string> {
@@ -59,7 +59,7 @@ export async function targetPath(
  * through /local-files (`isOurs`: by its version): a backup may be the only copy of what somebody else keeps there.
  */
 export async function checkTarget(
-  seams: Pick<Seams, "files">,
+  platform: Pick<Platform, "files">,
   path: string,
   options: readonly OpenOption[],
   isOurs: (version: string) => boolean,
@@ -72,14 +72,14 @@ export async function checkTarget(
       `The fileOptions of this service have no WRITE: it is for reading.`,
       { metadata: { field: "fileOptions" } },
     );
-  const status = await seams.files.status(path);
+  const status = await platform.files.status(path);
   if (status === undefined) {
     if (!options.includes("CREATE") && !options.includes("CREATE_NEW"))
       throw problem(
         "DESTINATION_MISSING",
         `${path} does not exist, and the fileOptions have no CREATE.`,
       );
-    return requireParent(seams.files, path);
+    return requireParent(platform.files, path);
   }
   if (options.includes("CREATE_NEW"))
     throw problem("DESTINATION_OCCUPIED", `${path} exists, and the fileOptions have CREATE_NEW.`);

@@ -4,7 +4,7 @@ import { publishFile } from "../../io/durable-file.js";
 import { canonicalFiles } from "../../io/canonical-files.js";
 import { fromFileError } from "../../io/file-error.js";
 import type { OpenFile } from "../../io/file-system.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import { watchRepetition, type PublishedFile } from "./repetition.js";
 import { createSpans, type Span } from "./spans.js";
@@ -60,8 +60,8 @@ interface OpenSlot extends Slot {
 }
 
 /** A name that no backup in the same directory takes for a leftover of its own. */
-export const unfinishedName = (seams: Pick<Seams, "randomHex">, path: string) =>
-  join(dirname(path), `.upload-${seams.randomHex(8)}.holdfast`);
+export const unfinishedName = (platform: Pick<Platform, "randomHex">, path: string) =>
+  join(dirname(path), `.upload-${platform.randomHex(8)}.holdfast`);
 
 export interface NewUpload {
   path: string;
@@ -73,10 +73,10 @@ export interface NewUpload {
 }
 
 export async function beginUpload(
-  seams: Pick<Seams, "files">,
+  platform: Pick<Platform, "files">,
   { path, unfinished, total, sha256, published }: NewUpload,
 ): Promise<Upload> {
-  const files = canonicalFiles(seams.files);
+  const files = canonicalFiles(platform.files);
   const what = `Receiving ${path}`;
   const spans = createSpans();
   const repetition = watchRepetition(files, published);
@@ -328,7 +328,7 @@ export async function beginUpload(
 
     async publish() {
       try {
-        await publishFile(seams, unfinished, path);
+        await publishFile(platform, unfinished, path);
       } catch (error) {
         throw fromFileError(error, what);
       }

@@ -4,7 +4,7 @@ import type { Client } from "../../security/clients.js";
 import { createShares, type Hold, type Shortage } from "../../security/shares.js";
 import type { Turn } from "../../engine/engine.js";
 import type { Query, QuerySpecification } from "./specification.js";
-import { createFairTurns } from "./fair-turns.js";
+import { createFairScheduler } from "./fair-scheduler.js";
 import { conditionOf, pinQuery, type PinnedQuery, type QueriedIndex } from "./query.js";
 
 export type QueryStage = "CREATED" | "STARTED" | "FINISHED" | "FAILED" | "CANCELLED";
@@ -91,7 +91,7 @@ export function createQueryTasks({
   onInternalError,
 }: QueryTasksOptions): QueryTasks {
   const entries = new Map<string, Entry>();
-  const turns = createFairTurns(limits.runningQueries);
+  const turns = createFairScheduler(limits.runningQueries);
   /** Those that are begun, each of which is waiting for a turn or has one. */
   const running = new Set<Promise<void>>();
   let bytes = 0;

@@ -5,8 +5,8 @@ import type { LeaseOptions } from "./lease-options.js";
 import { nodeFileSystem } from "./node-file-system.js";
 import type { TransferOptions } from "./transfer-options.js";
 
-/** The points of a backup and of a restore at which a test may stop or kill the process. */
-export type StepName =
+/** Points of a backup and of a restore at which a test may stop or kill the process. */
+export type FailpointName =
   | "backup:snapshot-taken"
   | "backup:segment-staged"
   | "backup:segment-renamed"
@@ -22,14 +22,14 @@ export type StepName =
   | "undo:identity-written";
 
 /** What the host takes from its surroundings; tests put their own in place. */
-export interface Seams {
+export interface Platform {
   files: FileSystem;
   /** Microseconds since 1970. */
   nowMicros(): number;
   /** A random lower-case hex string of this many bytes. */
   randomHex(bytes: number): string;
   randomId(): string;
-  step(name: StepName): Promise<void>;
+  failpoint(name: FailpointName): Promise<void>;
   /** How leases beat and how long a silent one stands; absent: as in limits.ts. */
   lease?: LeaseOptions;
   /** How often automatic backups run; absent: as in limits.ts. */
@@ -38,10 +38,10 @@ export interface Seams {
   transfer?: TransferOptions;
 }
 
-export const systemSeams: Seams = {
+export const systemPlatform: Platform = {
   files: nodeFileSystem,
   nowMicros: () => Date.now() * 1000,
   randomHex: (bytes) => randomBytes(bytes).toString("hex"),
   randomId: () => randomUUID(),
-  step: async () => {},
+  failpoint: async () => {},
 };

@@ -3,21 +3,21 @@ import { HostError } from "../../errors.js";
 import { decodeManifest, type ManifestFile } from "../../segment/manifest.js";
 import { writeFileDurably } from "../../io/durable-file.js";
 import { readSmallFile } from "../../io/read-file.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 
 /** The manifests of backups that were taken as transfers, so that a later one can go on from them. */
-export interface SentManifests {
+export interface StreamedManifests {
   keep(file: ManifestFile): Promise<void>;
   /** By the SHA-256 of its bytes; BACKUP_NOT_FOUND where it is not remembered. */
   find(sha256: string): Promise<ManifestFile>;
 }
 
-export async function openSentManifests(
-  seams: Pick<Seams, "files" | "randomHex">,
+export async function openStreamedManifests(
+  platform: Pick<Platform, "files" | "randomHex">,
   directory: string,
-): Promise<SentManifests> {
-  const { files } = seams;
+): Promise<StreamedManifests> {
+  const { files } = platform;
   if ((await files.status(directory)) === undefined) await files.makeDirectory(directory);
   /** The time first, so that names sort by age; the digest and the manifest's own name after it. */
   const entryOf = ({ manifest, sha256, name }: ManifestFile) =>
@@ -25,9 +25,9 @@ export async function openSentManifests(
 
   return {
     async keep(file) {
-      await writeFileDurably(seams, join(directory, entryOf(file)), file.bytes);
+      await writeFileDurably(platform, join(directory, entryOf(file)), file.bytes);
       const names = (await files.list(directory)).filter((name) => /^\d{16}_/.test(name));
-      for (const name of names.slice(0, Math.max(0, names.length - limits.sentManifests)))
+      for (const name of names.slice(0, Math.max(0, names.length - limits.streamedManifests)))
         await files.remove(join(directory, name));
     },
     async find(sha256) {

@@ -4,14 +4,14 @@ import type Database from "better-sqlite3";
 import type {
   BuildResult,
   ChainContent,
-  EngineKit,
+  StorageEngine,
   IndexIdentity,
-  NearLog,
+  LogAround,
   Sampled,
 } from "../engine.js";
 import { createIndex } from "./build.js";
 import { runBuild } from "./run-build.js";
-import { openRing } from "./ring.js";
+import { openTraceBuffer } from "./trace-buffer.js";
 import { databaseName, openIndex, readMeta, readPosition, writeIdentity } from "./schema.js";
 import { openStaging } from "./staging.js";
 import { fromSqlite } from "./sqlite-error.js";
@@ -32,7 +32,7 @@ function withClosedIndex<T>(directory: string, work: (db: Database.Database) => 
 }
 
 /** The engine over SQLite. */
-export const sqliteKit: EngineKit = {
+export const sqliteEngine: StorageEngine = {
   async create(directory, identity) {
     try {
       createIndex(directory, identity);
@@ -41,7 +41,7 @@ export const sqliteKit: EngineKit = {
     }
   },
   open: openSqliteEngine,
-  openRing,
+  openTraceBuffer,
   openStaging,
   async rename(directory, identity) {
     withClosedIndex(directory, (db) => {
@@ -72,9 +72,9 @@ export const sqliteKit: EngineKit = {
       onProgress: ({ rows }) => onProgress?.(rows),
     })) as Sampled;
   },
-  async nearSegments(segments, timeMicros, count, signal) {
-    return (await runBuild({ kind: "near", segments, timeMicros, count }, tmpdir(), {
+  async segmentsAround(segments, timeMicros, count, signal) {
+    return (await runBuild({ kind: "around", segments, timeMicros, count }, tmpdir(), {
       signal,
-    })) as NearLog;
+    })) as LogAround;
   },
 };

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 
 /** What a source gives, and what `tick` gives each time that the source lets that long wait; nothing where it gives undefined. */
-export async function* ticking<T>(
+export async function* withHeartbeat<T>(
   source: AsyncGenerator<T>,
   everyMs: number,
   tick: () => T | undefined,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../../errors.js";
-import type { Seams } from "../../io/seams.js";
+import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import { isPassing } from "./failure.js";
 
@@ -18,8 +18,8 @@ export interface Attempt {
  * Tries until it succeeds, fails for good, or got nowhere for the time that transfers have; pauses in between, longer
  * ones each time, or as long as the other end asked for.
  */
-export async function persist<T>(
-  seams: Pick<Seams, "transfer" | "randomHex">,
+export async function retry<T>(
+  platform: Pick<Platform, "transfer" | "randomHex">,
   signal: AbortSignal,
   attempt: (each: Attempt) => Promise<T>,
 ): Promise<T> {
@@ -27,7 +27,7 @@ export async function persist<T>(
     patienceMs = limits.remotePatienceMs,
     silenceMs = limits.remoteSilenceMs,
     backOffMs = limits.remoteBackOffMs,
-  } = seams.transfer ?? {};
+  } = platform.transfer ?? {};
   let since = performance.now();
   let failures = 0;
   for (let number = 1; ; number += 1) {
@@ -47,7 +47,7 @@ export async function persist<T>(
       if (signal.aborted) throw signal.reason;
       if (!isPassing(error)) throw error;
       failures = gotOn ? 1 : failures + 1;
-      const waitMs = waitBefore(error, failures, backOffMs, seams);
+      const waitMs = waitBefore(error, failures, backOffMs, platform);
       if (performance.now() - since + waitMs >= patienceMs)
         throw givenUp(error, number, patienceMs);
       await sleep(waitMs, undefined, { signal });
@@ -60,11 +60,11 @@ function waitBefore(
   error: HostError,
   failures: number,
   backOffMs: number,
-  seams: Pick<Seams, "randomHex">,
+  platform: Pick<Platform, "randomHex">,
 ): number {
   const askedMs = Number(error.metadata["retryAfterSeconds"] ?? 0) * 1000;
   const whole = Math.min(limits.remoteBackOffMaxMs, backOffMs * 2 ** Math.min(failures - 1, 20));
-  return Math.max(askedMs, whole * (0.5 + Number.parseInt(seams.randomHex(2), 16) / 0x20000));
+  return Math.max(askedMs, whole * (0.5 + Number.parseInt(platform.randomHex(2), 16) / 0x20000));
 }
 
 function givenUp(error: HostError, attempts: number, patienceMs: number): HostError {

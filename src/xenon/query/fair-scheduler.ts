@@ -4,7 +4,7 @@ export interface Turns {
   take<T>(slice: () => Promise<T>): Promise<T>;
 }
 
-export interface FairTurns {
+export interface FairScheduler {
   /** `expectedMs`: a guess at what it takes, so that what is short need not wait until all that is long had a first slice. */
   join(expectedMs: number, signal: AbortSignal): Turns;
 }
@@ -18,7 +18,7 @@ interface Waiter {
  * Slices of many works, so many at a time. Every other slice is given to the one that has taken least, the newest of such: what is
  * short is soon done, however much that is long waits. The others are given to the one that has waited longest: all get on.
  */
-export function createFairTurns(atOnce: number): FairTurns {
+export function createFairScheduler(atOnce: number): FairScheduler {
   /** Longest first. */
   const waiting: Waiter[] = [];
   let running = 0;

@@ -1,10 +1,10 @@
 import type Database from "better-sqlite3";
-import type { LogEntry, NearLog } from "../engine.js";
+import type { LogEntry, LogAround } from "../engine.js";
 
 const entryColumns = "time AS timeMicros, link, version, action, kind";
 
 /** The rows of a log next to a time: an index, or a segment of one. */
-export function nearLog(db: Database.Database, timeMicros: number, count: number): NearLog {
+export function logAround(db: Database.Database, timeMicros: number, count: number): LogAround {
   return {
     before: db
       .prepare(`SELECT ${entryColumns} FROM log WHERE time <= ? ORDER BY time DESC LIMIT ?`)
@@ -21,7 +21,7 @@ export function nearLog(db: Database.Database, timeMicros: number, count: number
 }
 
 /** Those of several segments of one log. */
-export function joinNear(parts: readonly NearLog[], count: number): NearLog {
+export function joinAround(parts: readonly LogAround[], count: number): LogAround {
   return {
     before: parts
       .flatMap(({ before }) => before)

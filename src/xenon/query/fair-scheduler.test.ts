@@ -1,11 +1,11 @@
-import { createFairTurns } from "./fair-turns.js";
+import { createFairScheduler } from "./fair-scheduler.js";
 
 const pause = () => new Promise<void>((resolve) => setTimeout(resolve, 1));
 const never = () => new AbortController().signal;
 
 /** Works of so many slices; the order in which they take them. */
 async function run(
-  turns: ReturnType<typeof createFairTurns>,
+  turns: ReturnType<typeof createFairScheduler>,
   works: { name: string; slices: number; expectedMs: number }[],
 ): Promise<string[]> {
   const order: string[] = [];
@@ -31,7 +31,7 @@ const heavy = Array.from({ length: 100 }, (_, i) => ({
 
 test("what is short is done soon, wherever it stands among what is long, and all that is long ends", async () => {
   const light = (name: string) => ({ name, slices: 5, expectedMs: 100 });
-  const order = await run(createFairTurns(2), [
+  const order = await run(createFairScheduler(2), [
     ...heavy.slice(0, 50),
     light("middle"),
     ...heavy.slice(50),
@@ -42,7 +42,7 @@ test("what is short is done soon, wherever it stands among what is long, and all
 });
 
 test("what has waited longest gets on although short work comes all the time", async () => {
-  const turns = createFairTurns(1);
+  const turns = createFairScheduler(1);
   let done = false;
   const long = run(turns, [{ name: "long", slices: 10, expectedMs: 6000 }]).then(
     () => (done = true),
@@ -60,7 +60,7 @@ test("what has waited longest gets on although short work comes all the time", a
 });
 
 test("never more than so many run, and who is cancelled while waiting leaves", async () => {
-  const turns = createFairTurns(3);
+  const turns = createFairScheduler(3);
   const cancel = new AbortController();
   let running = 0;
   let most = 0;

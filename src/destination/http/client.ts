@@ -23,7 +23,7 @@ export interface PeerRequest {
 }
 
 /** One file on another web server, over connections of its own. */
-export interface Peer {
+export interface HttpFileClient {
   /** For messages: without credentials. */
   readonly name: EndName;
   /**
@@ -54,7 +54,10 @@ export interface PeerOptions {
   bearer?: string;
 }
 
-export function openPeer(uri: HttpUri, { role, policy, tls, bearer }: PeerOptions): Peer {
+export function openHttpFileClient(
+  uri: HttpUri,
+  { role, policy, tls, bearer }: PeerOptions,
+): HttpFileClient {
   const name = `${role} ${uri.shown}`;
   // A literal address is connected to without being looked up.
   if (isIP(uri.hostname)) checkAddress(policy, uri.hostname, uri.port, uri.hostname);

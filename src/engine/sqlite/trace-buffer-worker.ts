@@ -7,17 +7,17 @@ import { createIndexTables, createIndexes, writeCounts, writeIdentity } from "./
 import { fromSqlite } from "./sqlite-error.js";
 import { serveWorker } from "../../io/worker-loop.js";
 
-export type RingCall =
+export type TraceBufferCall =
   | ReaderCall
   | { kind: "append"; documents: Omit<DocumentVersion, "link" | "version" | "action">[] };
-export interface RingWorkerData {
+export interface TraceBufferWorkerData {
   link: string;
   maxDocuments: number;
   maxAgeMicros: number;
 }
 
-serveWorker<RingCall, ReaderAnswer>(() => {
-  const { link, maxDocuments, maxAgeMicros } = workerData as RingWorkerData;
+serveWorker<TraceBufferCall, ReaderAnswer>(() => {
+  const { link, maxDocuments, maxAgeMicros } = workerData as TraceBufferWorkerData;
   const db = new Database(":memory:");
   createIndexTables(db);
   createIndexes(db);
@@ -37,26 +37,28 @@ serveWorker<RingCall, ReaderAnswer>(() => {
   const count = db.prepare<[], number>("SELECT count(*) FROM log").pluck();
   let last = 0;
 
-  const append = db.transaction((documents: Extract<RingCall, { kind: "append" }>["documents"]) => {
-    for (const { updateTimeMicros, kind, owner, expirationTimeMicros, body } of documents) {
-      last = Math.max(updateTimeMicros, last + 1);
-      const row: LogRow = [
-        last,
-        `${link}/${last}`,
-        0,
-        "POST",
-        kind,
-        owner,
-        expirationTimeMicros,
-        body,
-      ];
-      insert.run(...row, logChecksum(row));
-    }
-    removeBeyond.run(maxDocuments);
-    removeOld.run(last - maxAgeMicros);
-    const versions = count.get() ?? 0;
-    writeCounts(db, { documents: versions, versions });
-  });
+  const append = db.transaction(
+    (documents: Extract<TraceBufferCall, { kind: "append" }>["documents"]) => {
+      for (const { updateTimeMicros, kind, owner, expirationTimeMicros, body } of documents) {
+        last = Math.max(updateTimeMicros, last + 1);
+        const row: LogRow = [
+          last,
+          `${link}/${last}`,
+          0,
+          "POST",
+          kind,
+          owner,
+          expirationTimeMicros,
+          body,
+        ];
+        insert.run(...row, logChecksum(row));
+      }
+      removeBeyond.run(maxDocuments);
+      removeOld.run(last - maxAgeMicros);
+      const versions = count.get() ?? 0;
+      writeCounts(db, { documents: versions, versions });
+    },
+  );
 
   return {
     handle(call) {

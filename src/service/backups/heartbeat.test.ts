@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { ticking } from "./ticking.js";
+import { withHeartbeat } from "./heartbeat.js";
 
 async function* slow(waits: number[], ended: string[] = []): AsyncGenerator<string> {
   try {
@@ -15,7 +15,7 @@ async function* slow(waits: number[], ended: string[] = []): AsyncGenerator<stri
 test("what comes is passed on in order, and ticks fill the time in which nothing does", async () => {
   const told: string[] = [];
   let ticks = 0;
-  for await (const one of ticking(slow([0, 300, 0]), 20, () =>
+  for await (const one of withHeartbeat(slow([0, 300, 0]), 20, () =>
     (ticks += 1) === 1 ? undefined : "tick",
   ))
     told.push(one);
@@ -35,7 +35,7 @@ test("who leaves at a tick ends the source, and its error then is nobody's", asy
     }
     yield "never";
   }
-  for await (const one of ticking(failing(), 10, () => "tick")) {
+  for await (const one of withHeartbeat(failing(), 10, () => "tick")) {
     expect(one).toBe("tick");
     break;
   }
@@ -49,7 +49,7 @@ test("an error of the source is thrown on", async () => {
   }
   const told: string[] = [];
   const all = async () => {
-    for await (const one of ticking(failing(), 1000, () => "tick")) told.push(one);
+    for await (const one of withHeartbeat(failing(), 1000, () => "tick")) told.push(one);
   };
   await expect(all()).rejects.toThrow("broken");
   expect(told).toEqual(["first"]);

@@ -1,21 +1,21 @@
 import { HostError } from "../../errors.js";
-import type { Ring, RingOptions } from "../engine.js";
+import type { TraceBuffer, TraceBufferOptions } from "../engine.js";
 import type { ReaderAnswer } from "./reader.js";
-import type { RingCall, RingWorkerData } from "./ring-worker.js";
+import type { TraceBufferCall, TraceBufferWorkerData } from "./trace-buffer-worker.js";
 import { storeReads } from "./store-reads.js";
 import { startWorker, type WorkerClient } from "../../io/worker-client.js";
 
 /** A thread with a database in its memory, started when it is first used: most hosts never do. */
-export function openRing({ nowMicros, ...options }: RingOptions): Ring {
-  let started: Promise<WorkerClient<RingCall, ReaderAnswer>> | undefined;
+export function openTraceBuffer({ nowMicros, ...options }: TraceBufferOptions): TraceBuffer {
+  let started: Promise<WorkerClient<TraceBufferCall, ReaderAnswer>> | undefined;
   let closed = false;
   const lost = (cause?: unknown) =>
     new HostError("INDEX_CLOSED", `${options.link} was closed.`, { cause });
-  const call = async (one: RingCall) => {
+  const call = async (one: TraceBufferCall) => {
     if (closed) throw lost();
-    started ??= startWorker<RingCall, ReaderAnswer>(
-      "engine/sqlite/ring-worker",
-      options satisfies RingWorkerData,
+    started ??= startWorker<TraceBufferCall, ReaderAnswer>(
+      "engine/sqlite/trace-buffer-worker",
+      options satisfies TraceBufferWorkerData,
       lost,
     );
     return (await started).call(one);
