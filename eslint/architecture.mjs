@@ -16,7 +16,7 @@ const arrows = {
   engine: { types: ["document"] },
   "engine/sqlite": { parts: ["engine", "segment", "document", "io"] },
   segment: { parts: ["gen"], types: ["engine"] },
-  destination: { parts: ["security", "io"], types: ["backup"] },
+  destination: { parts: ["security", "io"], types: ["segment"] },
   container: { parts: ["destination", "segment", "io"], types: ["engine"] },
   store: { parts: ["io"], types: ["engine"] },
   backup: {

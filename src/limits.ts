@@ -186,6 +186,8 @@ export const limits = {
   zipDirectoryBytes: 64 * MiB,
   /** Bytes read at once when files are copied or hashed. */
   copyChunkBytes: 1 * MiB,
+  /** Bytes read at once of manifests and notes, most of which fit into one. */
+  smallObjectChunkBytes: 64 * 1024,
 
   leaseHeartbeatMs: 2_000,
   /** A lease whose owner was silent this long is taken over. */

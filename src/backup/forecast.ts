@@ -37,7 +37,7 @@ export async function forecastBackup(
     const writer = {
       existing,
       holds: async ({ name, sizeBytes }: { name: string; sizeBytes: number }) =>
-        (await reader?.sizeOf(name)) === sizeBytes,
+        (await reader?.sizeOf(name, signal)) === sizeBytes,
     };
     const { own, strangers } = await ownManifests(writer, engine, state, task.written);
     const chain =

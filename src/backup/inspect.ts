@@ -1,8 +1,9 @@
 import type { ContainerReader, FoundManifest } from "../container/container.js";
 import { historyKey } from "../container/newest-first.js";
 import { HostError } from "../errors.js";
+import { describeManifest, type BackupLocation } from "../segment/description.js";
 import type { Manifest, StoredManifest } from "../segment/manifest.js";
-import type { BackupDescription, BackupListing } from "./model.js";
+import type { BackupListing } from "./model.js";
 
 export interface WantedManifest {
   /** Absent: the newest. */
@@ -32,8 +33,8 @@ export async function findManifest(
     const what = name === undefined ? "There is no backup" : `There is no backup ${name}`;
     throw new HostError(
       "BACKUP_NOT_FOUND",
-      `${what} at ${reader.path}: no such manifest is there.`,
-      { metadata: { path: reader.path } },
+      `${what} at ${reader.displayName}: no such manifest is there.`,
+      { metadata: { path: reader.displayName } },
     );
   }
   if ("problem" in chosen) {
@@ -45,7 +46,7 @@ export async function findManifest(
   }
   return {
     ...chosen.file,
-    warnings: name === undefined ? ambiguities(reader.path, chosen.file, found) : [],
+    warnings: name === undefined ? ambiguities(reader.displayName, chosen.file, found) : [],
   };
 }
 
@@ -115,9 +116,9 @@ export async function withManifest<T>(
       }
       throw new HostError(
         "SOURCE_CHANGED",
-        `The backup ${chosen.name} at ${reader.path} was replaced by another one while it was read. Nothing was changed; try again${wanted.name === undefined ? "" : ", without naming it or with the name of the newer one"}.`,
+        `The backup ${chosen.name} at ${reader.displayName} was replaced by another one while it was read. Nothing was changed; try again${wanted.name === undefined ? "" : ", without naming it or with the name of the newer one"}.`,
         {
-          metadata: { path: reader.path, name: chosen.name },
+          metadata: { path: reader.displayName, name: chosen.name },
           cause: error,
         },
       );
@@ -136,32 +137,14 @@ async function isReplaced(
   return found.length > 0 && !found.some((one) => one.name === name);
 }
 
-type Place = Pick<BackupDescription, "container" | "uri">;
-
-export function describeManifest(
-  place: Place,
-  { name, sha256, manifest }: StoredManifest,
-): BackupDescription {
-  const { segments, previousManifestSha256: _previous, lastRecord: _last, ...facts } = manifest;
-  return {
-    ...facts,
-    name,
-    manifestSha256: sha256,
-    uri: place.uri,
-    container: place.container,
-    sizeBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    segments: segments.map(({ prunes: _prunes, ...segment }) => segment),
-  };
-}
-
 export async function listBackups(
   reader: ContainerReader,
-  place: Place,
+  location: BackupLocation,
   signal: AbortSignal,
 ): Promise<BackupListing[]> {
   const listings: BackupListing[] = [];
   for (const found of await reader.manifests(signal)) {
-    const listing = await listOne(reader, place, found);
+    const listing = await listOne(reader, location, found, signal);
     // One that was replaced while the list was made is no backup any more, and not a damaged one.
     if (
       listing.state === "DAMAGED" &&
@@ -176,14 +159,15 @@ export async function listBackups(
 
 async function listOne(
   reader: ContainerReader,
-  place: Place,
+  location: BackupLocation,
   found: FoundManifest,
+  signal: AbortSignal,
 ): Promise<BackupListing> {
   if ("problem" in found)
-    return { name: found.name, uri: place.uri, state: "DAMAGED", problem: found.problem };
-  const backup = describeManifest(place, found.file);
-  const problem = await missingSegment(reader, found.file.manifest);
-  const common = { name: found.name, uri: place.uri, backup };
+    return { name: found.name, uri: location.uri, state: "DAMAGED", problem: found.problem };
+  const backup = describeManifest(location, found.file);
+  const problem = await missingSegment(reader, found.file.manifest, signal);
+  const common = { name: found.name, uri: location.uri, backup };
   return problem === undefined
     ? { ...common, state: "COMPLETE" }
     : { ...common, state: "DAMAGED", problem };
@@ -192,9 +176,10 @@ async function listOne(
 async function missingSegment(
   reader: ContainerReader,
   manifest: Manifest,
+  signal: AbortSignal,
 ): Promise<string | undefined> {
   for (const { name, sizeBytes } of manifest.segments) {
-    const size = await reader.sizeOf(name);
+    const size = await reader.sizeOf(name, signal);
     if (size === undefined) return `${name} is missing`;
     if (size !== sizeBytes) return `${name} has ${size} bytes, not ${sizeBytes}`;
   }
@@ -202,21 +187,25 @@ async function missingSegment(
 }
 
 /** BACKUP_DAMAGED unless all segments are there with their sizes. An archive that builds on others is not damaged: what it lacks lies in them. */
-export async function requireSegments(reader: ContainerReader, manifest: Manifest): Promise<void> {
+export async function requireSegments(
+  reader: ContainerReader,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<void> {
   for (const { name } of reader.kind === "ZIP" ? manifest.segments : []) {
-    if ((await reader.sizeOf(name)) !== undefined) continue;
+    if ((await reader.sizeOf(name, signal)) !== undefined) continue;
     throw new HostError(
       "BACKUP_DAMAGED",
-      `The archive ${reader.path} does not hold ${name}, which its manifest lists. If it was taken with since, name the archives that it builds on in base_sources; otherwise it is damaged, and another backup is to be used.`,
+      `The archive ${reader.displayName} does not hold ${name}, which its manifest lists. If it was taken with since, name the archives that it builds on in base_sources; otherwise it is damaged, and another backup is to be used.`,
       {
         metadata: { segment: name },
       },
     );
   }
-  const missing = await missingSegment(reader, manifest);
+  const missing = await missingSegment(reader, manifest, signal);
   if (missing !== undefined)
     throw new HostError(
       "BACKUP_DAMAGED",
-      `The backup at ${reader.path} is damaged: ${missing}. Use another backup.`,
+      `The backup at ${reader.displayName} is damaged: ${missing}. Use another backup.`,
     );
 }

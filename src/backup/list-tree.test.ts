@@ -2,7 +2,9 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryDirectory } from "../../test/support/temporary-directory.js";
 import { HostError } from "../errors.js";
+import { FileDestination } from "../destination/file/destination.js";
 import { nodeFileSystem } from "../io/node-file-system.js";
+import { systemPlatform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import { checkDigests } from "./digests.js";
 import { listTree } from "./list-tree.js";
@@ -10,11 +12,14 @@ import type { BackupListing } from "./model.js";
 
 const never = new AbortController().signal;
 const list = async (root: string, files = nodeFileSystem) =>
-  (await listTree({ files }, root, never))?.map(({ uri, state, problem = "" }) => [
-    uri.replace(/.*\//, ""),
-    state,
-    problem,
-  ]);
+  (
+    await listTree(
+      systemPlatform,
+      new FileDestination({ platform: { ...systemPlatform, files }, path: root }),
+      root,
+      never,
+    )
+  ).map(({ uri, state, problem = "" }) => [uri.replace(/.*\//, ""), state, problem]);
 
 /** Something that a listing shows: the first file of a backup that was cut off. */
 function partial(directory: string): string {

@@ -1,186 +1,233 @@
-import { basename, join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { openDirectoryReader } from "../container/directory.js";
-import { openZipReader } from "../container/zip-reader.js";
-import { isWithin } from "../destination/file/roots.js";
+import { isXenonFile } from "../container/manifests.js";
+import { openDirectoryReader } from "../container/directory-reader.js";
+import { openReader } from "../container/open.js";
+import type { Destination, ListedEntry } from "../destination/destination.js";
+import { requireCapability } from "../destination/objects.js";
 import { HostError } from "../errors.js";
-import { isSegmentName, parseManifestName } from "../segment/names.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
-import type { FileSystem } from "../io/file-system.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
+import { isSegmentName, parseManifestName } from "../segment/names.js";
 import { listBackups } from "./inspect.js";
 import type { BackupListing, BackupState } from "./model.js";
 
 /**
- * Everything below a directory that is a backup, was to become one, or lies where one should: directories of backups,
- * archives by the name .zip, and what Xenon made. What is left out has an entry of its own that says why. Undefined for a file: an archive has nothing below it. REQUEST_INVALID where
- * there is more than limits.listedFiles.
+ * Lists everything in a destination and below it that is a backup, was to become one, or looks like
+ * one: directories of backups, archives named .zip, and what Xenon made. What is left out has an
+ * entry that says why. REQUEST_INVALID if there are more than limits.listedFiles entries.
  */
 export async function listTree(
-  platform: Pick<Platform, "files">,
-  root: string,
+  platform: Pick<Platform, "files" | "randomHex">,
+  root: Destination,
+  temporaryDirectory: string,
   signal: AbortSignal,
-): Promise<BackupListing[] | undefined> {
-  const { files } = platform;
-  const found: BackupListing[] = [];
-  let seen = 0;
-  /** Real paths, so that links that lead back up end, and nothing is listed under two names. */
-  const visited = new Set<string>();
-  const links: { path: string; real: string; depth: number }[] = [];
-
-  async function visit(directory: string, real: string, depth: number): Promise<void> {
-    signal.throwIfAborted();
-    visited.add(real);
-    const names = (await files.list(directory)).sort();
-    seen += names.length;
-    if (seen > limits.listedFiles)
-      throw new HostError(
-        "REQUEST_INVALID",
-        `There are more than ${limits.listedFiles} files below ${root}; name a directory further down.`,
-      );
-    found.push(...(await listDirectory(platform, directory, names, signal)));
-    for (const name of names) {
-      if (name.startsWith(temporaryPrefix)) continue;
-      const path = join(directory, name);
-      const kind = (await files.status(path))?.kind;
-      if (kind === undefined && name.includes("\ufffd"))
-        found.push(listingOf(path, "FOREIGN", "it is left out: its name is not UTF-8. Rename it"));
-      else if (kind === "directory") await enter(path, real, depth + 1);
-      else if (kind === "file" && /\.zip$/i.test(name))
-        found.push(...(await listArchive(platform, path, signal)));
-    }
-  }
-
-  /** Links are followed when all else has been listed by its own name. */
-  async function enter(path: string, parent: string, depth: number): Promise<void> {
-    const real = await files.realPath(path);
-    if (real !== join(parent, basename(path))) links.push({ path, real, depth });
-    else if (!visited.has(real)) await visitWithin(path, real, depth);
-  }
-
-  async function visitWithin(path: string, real: string, depth: number): Promise<void> {
-    if (depth > limits.listedDepth)
-      found.push(
-        listingOf(
-          path,
-          "FOREIGN",
-          `it is left out: it lies more than ${limits.listedDepth} directories below ${root}. List it by itself`,
-        ),
-      );
-    else
-      await visit(path, real, depth).catch((error: unknown) => found.push(unreadable(path, error)));
-  }
-
+): Promise<BackupListing[]> {
+  requireCapability(root, "list", "list backups");
+  const tree = new TreeListing(platform, root, temporaryDirectory, signal);
   try {
-    const status = await files.status(root);
-    if (status === undefined)
-      throw new HostError("BACKUP_NOT_FOUND", `There is no directory ${root}.`, {
-        metadata: { path: root },
+    if ((await root.exists?.()) === false) {
+      const path = root.displayName();
+      throw new HostError("BACKUP_NOT_FOUND", `There is no directory ${path}.`, {
+        metadata: { path },
       });
-    if (status.kind === "file") return undefined;
-    const realRoot = await files.realPath(root);
-    await visit(root, realRoot, 0);
-    for (let link = links.shift(); link; link = links.shift()) {
-      if (!visited.has(link.real) && !isWithin(link.real, realRoot))
-        await visitWithin(link.path, link.real, link.depth);
     }
-    for (const listing of found) {
-      if (listing.backup === undefined) listing.modifiedMicros = await modifiedOf(files, listing);
-    }
-    return found;
+    return await tree.list();
   } catch (error) {
-    throw fromFileError(error, `Listing ${root}`);
+    throw fromFileError(error, `Listing ${root.displayName()}`);
   }
 }
 
-const listingOf = (path: string, state: BackupState, problem: string): BackupListing => ({
-  name: basename(path),
-  uri: pathToFileURL(path).href,
-  state,
-  problem,
-});
-
-/** What is thrown on the way is told of the place where it happened: the rest is listed all the same. */
-function unreadable(path: string, error: unknown): BackupListing {
-  const thrown = HostError.from(fromFileError(error, `Reading ${path}`));
-  // A listing that was called off, or is too long, is none.
-  if (
-    thrown.reason === "OPERATION_CANCELLED" ||
-    thrown.reason === "REQUEST_INVALID" ||
-    thrown.reason === "INTERNAL"
-  )
-    throw thrown;
-  // What may not be read, or could not be this time, is not damaged.
-  return listingOf(path, thrown.code === "DATA_LOSS" ? "DAMAGED" : "FOREIGN", thrown.message);
+/** A namespace below the root. */
+interface Visit {
+  destination: Destination;
+  identity: string;
+  depth: number;
+  modifiedMs?: number | undefined;
 }
 
-async function listDirectory(
-  platform: Pick<Platform, "files">,
-  directory: string,
-  names: string[],
-  signal: AbortSignal,
-): Promise<BackupListing[]> {
-  const place = { uri: pathToFileURL(directory).href, container: "DIRECTORY" as const };
-  if (names.some((name) => parseManifestName(name) !== undefined || /^segments_\w+$/.test(name))) {
-    return listBackups(openDirectoryReader(platform, directory), place, signal).catch(
-      (error: unknown) => [unreadable(directory, error)],
-    );
+class TreeListing {
+  readonly #platform: Pick<Platform, "files" | "randomHex">;
+  readonly #root: Destination;
+  readonly #temporaryDirectory: string;
+  readonly #signal: AbortSignal;
+  readonly #found: BackupListing[] = [];
+  #seen = 0;
+  /** Identities, so that links that lead back up end, and nothing is listed under two names. */
+  readonly #visited = new Set<string>();
+  /** Links are followed once everything else was listed under its own name. */
+  readonly #links: Visit[] = [];
+
+  constructor(
+    platform: Pick<Platform, "files" | "randomHex">,
+    root: Destination,
+    temporaryDirectory: string,
+    signal: AbortSignal,
+  ) {
+    this.#platform = platform;
+    this.#root = root;
+    this.#temporaryDirectory = temporaryDirectory;
+    this.#signal = signal;
   }
-  const left = names.filter(
-    (name) => isSegmentName(name) || name.startsWith(temporaryPrefix),
-  ).length;
-  if (left === 0) return [];
-  return [
-    listingOf(
-      directory,
-      "INCOMPLETE",
-      `${left} files of a backup and no manifest: it is being made, or was cut off; the next backup there removes what is left`,
-    ),
-  ];
-}
 
-async function listArchive(
-  platform: Pick<Platform, "files">,
-  path: string,
-  signal: AbortSignal,
-): Promise<BackupListing[]> {
-  try {
-    const reader = await openZipReader(platform, path);
+  async list(): Promise<BackupListing[]> {
+    const root = { destination: this.#root, identity: await identityOf(this.#root), depth: 0 };
+    await this.#visit(root);
+    for (let link = this.#links.shift(); link; link = this.#links.shift()) {
+      const { identity } = link;
+      if (!this.#visited.has(identity) && !isBelow(identity, root.identity))
+        await this.#visitSafely(link);
+    }
+    return this.#found;
+  }
+
+  async #visit({ destination, identity, depth }: Visit): Promise<void> {
+    this.#signal.throwIfAborted();
+    this.#visited.add(identity);
+    const entries: ListedEntry[] = [];
+    for await (const entry of destination.list({ signal: this.#signal, details: true })) {
+      this.#seen += 1;
+      if (this.#seen > limits.listedFiles) {
+        throw new HostError(
+          "REQUEST_INVALID",
+          `There are more than ${limits.listedFiles} files below ${this.#root.displayName()}; name a directory further down.`,
+        );
+      }
+      entries.push(entry);
+    }
+    this.#found.push(...(await this.#listNamespace(destination, entries)));
+    for (const entry of entries) {
+      const { name, kind } = entry;
+      if (name.startsWith(temporaryPrefix)) continue;
+      if (kind === "other" && name.includes("\ufffd")) {
+        const problem = "it is left out: its name is not UTF-8. Rename it";
+        this.#found.push(listingOf(destination, entry, "FOREIGN", problem));
+      } else if (kind === "namespace") {
+        await this.#enter(destination, entry, { identity, depth });
+      } else if (kind === "object" && /\.zip$/i.test(name)) {
+        this.#found.push(...(await this.#listArchive(destination, entry)));
+      }
+    }
+  }
+
+  async #enter(
+    parent: Destination,
+    { name, modifiedMs }: ListedEntry,
+    at: Pick<Visit, "identity" | "depth">,
+  ): Promise<void> {
+    const destination = parent.child?.(name);
+    if (!destination) return;
+    const identity = await identityOf(destination);
+    const visit = { destination, identity, depth: at.depth + 1, modifiedMs };
+    if (identity !== joined(at.identity, name)) this.#links.push(visit);
+    else if (!this.#visited.has(identity)) await this.#visitSafely(visit);
+  }
+
+  async #visitSafely(visit: Visit): Promise<void> {
+    const { destination, modifiedMs } = visit;
+    if (visit.depth > limits.listedDepth) {
+      const problem = `it is left out: it lies more than ${limits.listedDepth} directories below ${this.#root.displayName()}. List it by itself`;
+      this.#found.push(listingOf(destination, undefined, "FOREIGN", problem, modifiedMs));
+      return;
+    }
+    await this.#visit(visit).catch((error: unknown) => {
+      const listing = unreadable(destination, undefined, error);
+      this.#found.push({ ...listing, modifiedMicros: toMicros(modifiedMs) });
+    });
+  }
+
+  async #listNamespace(
+    destination: Destination,
+    entries: readonly ListedEntry[],
+  ): Promise<BackupListing[]> {
+    const names = entries.map(({ name }) => name);
+    if (names.some((name) => parseManifestName(name) !== undefined || isXenonFile(name))) {
+      const reader = openDirectoryReader(this.#platform, destination);
+      const location = { uri: destination.uri, container: "DIRECTORY" as const };
+      return listBackups(reader, location, this.#signal).catch((error: unknown) => [
+        unreadable(destination, undefined, error),
+      ]);
+    }
+    const left = names.filter(
+      (name) => isSegmentName(name) || name.startsWith(temporaryPrefix),
+    ).length;
+    if (left === 0) return [];
+    const modifiedMs = Math.max(...entries.map((entry) => entry.modifiedMs ?? 0));
+    const problem = `${left} files of a backup and no manifest: it is being made, or was cut off; the next backup there removes what is left`;
+    return [listingOf(destination, undefined, "INCOMPLETE", problem, modifiedMs)];
+  }
+
+  async #listArchive(destination: Destination, entry: ListedEntry): Promise<BackupListing[]> {
+    const { name } = entry;
     try {
-      return await listBackups(reader, { uri: pathToFileURL(path).href, container: "ZIP" }, signal);
-    } finally {
-      await reader.close();
+      const reader = await openReader(
+        this.#platform,
+        { destination, object: name },
+        { temporaryDirectory: this.#temporaryDirectory, signal: this.#signal },
+      );
+      try {
+        const location = { uri: destination.uriOf(name), container: "ZIP" as const };
+        return await listBackups(reader, location, this.#signal);
+      } finally {
+        await reader.close();
+      }
+    } catch (error) {
+      const listing = unreadable(destination, entry, error);
+      if (listing.state !== "FOREIGN") return [listing];
+      if (entry.sizeBytes === 0) {
+        const problem = "it is empty: it is being written, or was cut off";
+        return [{ ...listing, state: "INCOMPLETE", problem }];
+      }
+      // The end is the first thing that an archive loses when it is cut off.
+      const isCutOff =
+        /its end is missing/.test(listing.problem ?? "") &&
+        (await this.#beginsAsZip(destination, name));
+      return [isCutOff ? { ...listing, state: "DAMAGED" } : listing];
     }
-  } catch (error) {
-    const listing = unreadable(path, error);
-    const begin = listing.state === "FOREIGN" ? await beginOf(platform.files, path) : "";
-    if (begin === "empty")
-      return [listingOf(path, "INCOMPLETE", "it is empty: it is being written, or was cut off")];
-    // Its end is what is missing first of an archive that was cut off.
-    return [
-      begin === "PK" && /its end is missing/.test(listing.problem ?? "")
-        ? { ...listing, state: "DAMAGED" }
-        : listing,
-    ];
+  }
+
+  async #beginsAsZip(destination: Destination, name: string): Promise<boolean> {
+    for await (const bytes of destination.get(name, { signal: this.#signal, end: 2 }))
+      return Buffer.from(bytes).toString("latin1", 0, 2) === "PK";
+    return false;
   }
 }
 
-async function beginOf(files: FileSystem, path: string): Promise<string> {
-  const file = await files.openToRead(path);
-  try {
-    const buffer = Buffer.alloc(2);
-    const count = await file.read(buffer, 0);
-    return count === 0 ? "empty" : buffer.toString("latin1", 0, count);
-  } finally {
-    await file.close();
-  }
+const toMicros = (milliseconds = 0) => Math.floor(milliseconds * 1000);
+
+async function identityOf(destination: Destination): Promise<string> {
+  return (await destination.identity?.()) ?? destination.uri;
 }
 
-async function modifiedOf(files: FileSystem, { uri }: BackupListing): Promise<number> {
-  const status = await files.status(
-    new URL(uri).pathname.split("/").map(decodeURIComponent).join("/"),
-  );
-  return status === undefined ? 0 : Math.floor(status.modifiedMs * 1000);
+const joined = (parent: string, name: string) =>
+  parent === "/" ? `/${name}` : `${parent}/${name}`;
+
+const isBelow = (identity: string, root: string) =>
+  identity === root || identity.startsWith(joined(root, ""));
+
+function listingOf(
+  destination: Destination,
+  entry: ListedEntry | undefined,
+  state: BackupState,
+  problem: string,
+  modifiedMs = entry?.modifiedMs,
+): BackupListing {
+  const uri = entry === undefined ? destination.uri : destination.uriOf(entry.name);
+  const name = entry?.name ?? decodeURIComponent(uri.slice(uri.lastIndexOf("/") + 1));
+  return { name, uri, state, problem, modifiedMicros: toMicros(modifiedMs) };
+}
+
+/** An error on the way becomes an entry for where it happened, and the rest is listed. */
+function unreadable(
+  destination: Destination,
+  entry: ListedEntry | undefined,
+  error: unknown,
+): BackupListing {
+  const what = destination.displayName(entry?.name);
+  const thrown = HostError.from(fromFileError(error, `Reading ${what}`));
+  const ends = ["OPERATION_CANCELLED", "REQUEST_INVALID", "INTERNAL"];
+  if (ends.includes(thrown.reason)) throw thrown;
+  // What may not be read, or could not be read this time, is not damaged.
+  const state = thrown.code === "DATA_LOSS" ? "DAMAGED" : "FOREIGN";
+  return listingOf(destination, entry, state, thrown.message);
 }

@@ -1,9 +1,14 @@
-import type { IndexState, LineageParent, RestorableWindow } from "../engine/engine.js";
+import type { IndexState, RestorableWindow } from "../engine/engine.js";
 import type { HostError } from "../errors.js";
+import type { BackupDescription, ContainerKind } from "../segment/description.js";
+
+export type {
+  BackupDescription,
+  ContainerKind,
+  SegmentDescription,
+} from "../segment/description.js";
 
 /** Requests and results of backup and restore, and what is known of the host, in the host's own terms. Times in microseconds, sizes in bytes. */
-
-export type ContainerKind = "ZIP" | "DIRECTORY" | "STREAM";
 
 export interface BackupRequest {
   /** A file:, http: or https: URI, as it came. */
@@ -83,40 +88,6 @@ export interface RestoreForecast {
   neededBytes: number;
   freeBytes: number;
   expectedMicros?: number;
-}
-
-export interface SegmentDescription {
-  name: string;
-  kind: "base" | "delta";
-  sizeBytes: number;
-  sha256: string;
-  firstMicros: number;
-  lastMicros: number;
-  records: number;
-}
-
-export interface BackupDescription {
-  /** The manifest's file name: the name of the backup at its destination. */
-  name: string;
-  /** Of the manifest's file, in lower-case hexadecimal. */
-  manifestSha256: string;
-  number: number;
-  uri: string;
-  container: ContainerKind;
-  indexId: string;
-  indexLink: string;
-  lineage: string;
-  /** Oldest first. */
-  parents: LineageParent[];
-  hostId: string;
-  productVersion: string;
-  createTimeMicros: number;
-  positionMicros: number;
-  window: RestorableWindow;
-  documents: number;
-  versions: number;
-  sizeBytes: number;
-  segments: SegmentDescription[];
 }
 
 export interface BackupResult {

@@ -1,27 +1,29 @@
-import { leasePath, removeBackups } from "../container/directory.js";
-import { openContainer } from "../container/open.js";
+import { openDirectoryReader } from "../container/directory-reader.js";
+import { removeBackups } from "../container/directory-writer.js";
+import type { Location } from "../container/open.js";
+import { requireCapability } from "../destination/objects.js";
 import { HostError } from "../errors.js";
-import { acquireLease } from "../io/lease.js";
 import type { Platform } from "../io/platform.js";
 import type { PruneResult } from "./model.js";
 
-/** Removes backups from a directory by name, and the segments that only they list. Nothing else is ever removed this way. */
+/** Removes backups by name, and the segments that only they list; never anything else. */
 export async function pruneBackups(
   platform: Platform,
-  path: string,
+  { destination, object }: Location,
   names: string[],
   validateOnly: boolean,
 ): Promise<PruneResult> {
-  const signal = new AbortController().signal;
-  const reader = await openContainer(platform, path);
-  if (reader.kind !== "DIRECTORY") {
-    await reader.close();
+  const { signal } = new AbortController();
+  const where = destination.displayName(object);
+  if (object !== undefined) {
     throw new HostError(
       "DESTINATION_OCCUPIED",
-      `${path} is one archive with one backup: remove the file itself. Pruning is for directories.`,
+      `${where} is an archive with a single backup, and pruning is for directories. Remove the archive itself.`,
     );
   }
-  const lease = await acquireLease(platform, leasePath(path), signal);
+  requireCapability(destination, "remove", "prune backups");
+  const reader = openDirectoryReader(platform, destination);
+  const lock = await destination.lock(undefined, signal);
   try {
     const found = await reader.manifests(signal);
     for (const name of names) {
@@ -29,7 +31,7 @@ export async function pruneBackups(
       if (!one)
         throw new HostError(
           "BACKUP_NOT_FOUND",
-          `There is no backup ${name} at ${path}; nothing was removed.`,
+          `There is no backup ${name} at ${where}; nothing was removed.`,
           { metadata: { name } },
         );
     }
@@ -42,7 +44,7 @@ export async function pruneBackups(
     if (damaged.some(({ name }) => !names.includes(name))) {
       throw new HostError(
         "BACKUP_DAMAGED",
-        `The manifest ${damaged[0]?.name} at ${path} cannot be read, so nobody can tell which files it needs; name it too, or repair it. Nothing was removed.`,
+        `The manifest ${damaged[0]?.name} at ${where} cannot be read, so which files it needs is unknown. Name it too, or repair it. Nothing was removed.`,
       );
     }
     const needed = new Set(keep.flatMap(({ segments }) => segments.map(({ name }) => name)));
@@ -59,12 +61,13 @@ export async function pruneBackups(
         removedFiles: [...names, ...surplus.keys()].sort(),
         freedBytes,
       };
-    const removedFiles = await removeBackups(platform, path, lease, {
+    const removedFiles = await removeBackups(platform, destination, lock, {
       names,
       segments: unused.flatMap(({ segments }) => segments.map(({ name }) => name)),
     });
     return { removedBackups: names, removedFiles: removedFiles.sort(), freedBytes };
   } finally {
-    await lease.release();
+    await lock.release();
+    await destination.close();
   }
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { ContainerReader } from "../container/container.js";
-import { renamedError } from "../container/renamed-reader.js";
+import { errorWithDisplayName } from "../container/display-name.js";
 import type { BuildResult, StorageEngine, IndexIdentity, SegmentSource } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Manifest } from "../segment/manifest.js";
@@ -74,10 +74,11 @@ export async function planOf(
   platform: Platform,
   task: RestoreTask,
   file: ChosenManifest,
+  signal: AbortSignal,
 ): Promise<RestorePlan> {
   const { manifest } = file;
   requireSameIndex(manifest, task.index.link, task.allowOtherIndex);
-  await requireSegments(task.reader, manifest);
+  await requireSegments(task.reader, manifest, signal);
   const target = resolveTargetTime(task.targetTimeMicros, manifest.window, task.lenientTargetTime);
   const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   // The copy that is read, the index made of it with its keys, and what sorting the keys takes.
@@ -111,7 +112,7 @@ export async function runRestore(
       wantedBy(task),
       signal,
       async (chosen) => {
-        const plan = await planOf(platform, task, chosen);
+        const plan = await planOf(platform, task, chosen, signal);
         await platform.files.removeTree(source);
         await platform.files.makeDirectory(source);
         return {
@@ -172,7 +173,7 @@ export async function runRestore(
     await replacement.abandon();
     // Damage is told where it lies: in the backup, not in the copy that was read and is gone.
     throw error instanceof HostError && error.reason === "BACKUP_DAMAGED"
-      ? renamedError(error, source, task.reader.path)
+      ? errorWithDisplayName(error, source, task.reader.displayName)
       : error;
   } finally {
     await platform.files.removeTree(source).catch(() => {});

@@ -35,7 +35,7 @@ export async function openScratchIndex(
   report: Report,
 ): Promise<ScratchIndex> {
   const { reader, manifest, temporaryDirectory } = task;
-  await requireSegments(reader, manifest);
+  await requireSegments(reader, manifest, signal);
   const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   // The index with its keys, what sorting the keys takes, and what an archive is unpacked to.
   const needed = Math.ceil(bytes * (reader.kind === "ZIP" ? 2.5 : 1.5));

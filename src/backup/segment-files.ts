@@ -6,7 +6,7 @@ import { temporaryPrefix } from "../io/durable-file.js";
 import { requireRoom } from "../io/room.js";
 import type { Platform } from "../io/platform.js";
 
-/** The segments of a backup as files, for the length of the work: of a directory where they are, of an archive unpacked. */
+/** Runs work on the segments of a backup as local files: in place where they are such, otherwise fetched and removed again. */
 export async function withSegmentFiles<T>(
   platform: Pick<Platform, "files" | "randomHex">,
   reader: ContainerReader,
@@ -17,21 +17,21 @@ export async function withSegmentFiles<T>(
 ): Promise<T> {
   const filesIn = (directory: string) =>
     segments.map((segment) => ({ segment, path: join(directory, segment.name) }));
-  const sources = (directory: string) =>
-    filesIn(directory).map(({ segment, path }) => ({ ...segment, path }));
-  if (reader.kind === "DIRECTORY") return work(sources(reader.path));
-  const unpacked = join(temporaryDirectory, `${temporaryPrefix}unpacked-${platform.randomHex(8)}`);
+  const { localPath } = reader;
+  if (localPath)
+    return work(segments.map((segment) => ({ ...segment, path: localPath(segment.name) })));
+  const fetched = join(temporaryDirectory, `${temporaryPrefix}fetched-${platform.randomHex(8)}`);
   try {
     await requireRoom(
       platform.files,
       temporaryDirectory,
       segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-      "Unpacking the archive",
+      "Fetching the segments",
     );
-    await platform.files.makeDirectory(unpacked);
-    await reader.fetch(filesIn(unpacked), signal);
-    return await work(sources(unpacked));
+    await platform.files.makeDirectory(fetched);
+    await reader.fetch(filesIn(fetched), signal);
+    return await work(filesIn(fetched).map(({ segment, path }) => ({ ...segment, path })));
   } finally {
-    await platform.files.removeTree(unpacked).catch(() => {});
+    await platform.files.removeTree(fetched).catch(() => {});
   }
 }

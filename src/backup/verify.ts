@@ -31,13 +31,13 @@ export async function verifyBackup(
   report: Report,
 ): Promise<Checked> {
   const { reader, manifest, level } = task;
-  await requireSegments(reader, manifest);
+  await requireSegments(reader, manifest, signal);
   const records = manifest.segments.reduce((sum, segment) => sum + segment.records, 0);
   const prunes = manifest.segments.reduce((sum, segment) => sum + segment.prunes, 0);
   if (prunes === 0 && records !== manifest.versions) {
     throw new HostError(
       "BACKUP_DAMAGED",
-      `The segments of ${reader.path} hold ${records} versions together; their manifest promises ${manifest.versions}. Use another backup.`,
+      `The segments of ${reader.displayName} hold ${records} versions together; their manifest promises ${manifest.versions}. Use another backup.`,
     );
   }
   if (level === "LIST") return { records: 0, bytes: 0 };

@@ -7,22 +7,24 @@ import type { HeldLease } from "../io/lease.js";
 export type FoundManifest =
   { name: string; file: StoredManifest } | { name: string; problem: string };
 
-/** What is at a destination, to be read. */
+/** The backups at a destination, open for reading. */
 export interface ContainerReader {
   readonly kind: "ZIP" | "DIRECTORY";
-  /** What messages call it; of a DIRECTORY, where its files are on this machine. */
-  readonly path: string;
-  /** Newest first. A newer format than ours is FORMAT_TOO_NEW, not a problem of one manifest. */
+  /** What messages call it: a local path, or a URI without credentials. */
+  readonly displayName: string;
+  /** The segment as a file of this machine that may be read in place; absent where segments have to be fetched. */
+  localPath?(segment: string): string;
+  /** Newest first. A format newer than ours is FORMAT_TOO_NEW, not a problem of one manifest. */
   manifests(signal: AbortSignal): Promise<FoundManifest[]>;
-  /** Undefined where the file is missing. */
-  sizeOf(name: string): Promise<number | undefined>;
-  /** Copies segments, unchecked but for their sizes, into new files. `onBytes` hears of each that is done. */
+  /** Undefined if the file is missing. */
+  sizeOf(name: string, signal: AbortSignal): Promise<number | undefined>;
+  /** Copies segments, checked for their sizes alone, into new files. `onBytes` receives the size of each one that is done. */
   fetch(
     wanted: StagedSegment[],
     signal: AbortSignal,
     onBytes?: (count: number) => void,
   ): Promise<void>;
-  /** The bytes of a segment as they are there; of an archive, unpacked. BACKUP_DAMAGED where they cannot be read. */
+  /** The bytes of a segment as stored; of an archive, unpacked. BACKUP_DAMAGED where they cannot be read. */
   bytesOf(
     segment: Pick<Segment, "name" | "sizeBytes">,
     signal: AbortSignal,

@@ -10,7 +10,7 @@ import { errnoOf, type OpenFile } from "../io/file-system.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import type { ContainerReader } from "./container.js";
-import { readManifests, xenonBackup } from "./directory.js";
+import { isXenonFile, readManifests, xenonBackup } from "./manifests.js";
 import { runZip } from "./zip-call.js";
 import { beginsZip } from "./zip-check.js";
 import { findDirectory } from "./zip-directory.js";
@@ -227,8 +227,7 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
       .map((entry) => entry.path.slice(0, -baseName(entry.path).length)),
   );
   if (folders.size === 0) {
-    if (entries.some((entry) => /^segments_\w+$/.test(baseName(entry.path))))
-      throw xenonBackup(path);
+    if (entries.some((entry) => isXenonFile(baseName(entry.path)))) throw xenonBackup(path);
     throw foreign(path, "it holds no manifest");
   }
   const [folder = ""] = folders;
@@ -277,7 +276,7 @@ async function readArchive(file: OpenFile, path: string): Promise<ZipReader> {
 
   return {
     kind: "ZIP",
-    path,
+    displayName: path,
     names: [...byName.keys()],
     otherEntries: entries
       .filter((entry) => !entry.path.startsWith(folder))

@@ -43,16 +43,13 @@ import type {
 } from "../service/backups/management-service.js";
 import { createIndexStates, type IndexStates } from "../service/backups/index-states.js";
 import { createManagementService } from "../service/backups/management.js";
-import { filePlaces } from "../service/backups/file-places.js";
 import { createHostControl, type HostControl } from "../service/host/host-control.js";
-import { httpPlaces } from "../service/backups/http-places.js";
 import {
   createOperationTrace,
   operationIndexLink,
   operationKind,
 } from "../service/host/operation-trace.js";
 import { singleHostGroup } from "../service/host/node-group.js";
-import { placesByScheme } from "../service/backups/places.js";
 import { createQueryTasks } from "../xenon/query/query-tasks.js";
 import { openAuditLog } from "../service/host/audit-log.js";
 import { createAuditor, operationEntry } from "../service/host/auditor.js";
@@ -64,7 +61,13 @@ import { startAutoBackup } from "../service/backups/start-auto-backup.js";
 import { createStats } from "../stats/stats.js";
 import { createStreamService, type StreamService } from "../service/backups/streams.js";
 import { openVerifications } from "../service/backups/verifications.js";
-import { transferPlaces } from "../service/backups/transfer-places.js";
+import { FileDestination } from "../destination/file/destination.js";
+import { FileScheme } from "../destination/file/scheme.js";
+import { HttpScheme } from "../destination/http/scheme.js";
+import { DestinationRegistry } from "../destination/registry.js";
+import { TransferScheme } from "../destination/transfer/scheme.js";
+import { transferUri } from "../destination/transfer/uri.js";
+import { describeManifest } from "../segment/description.js";
 import { openDocumentIndex, type DocumentIndex } from "../store/document-index.js";
 import { memoryParent, openMemoryDirectory } from "../store/memory-directory.js";
 import { openTransfers } from "../destination/transfer/transfers.js";
@@ -344,7 +347,7 @@ async function start(
       `The directory for automatic backups, ${autoBackupDirectory}, lies in the data directory, where the host removes what is not its own: name one outside, or none for auto-backup in it.`,
     );
   }
-  const fileUris = filePlaces({
+  const fileScheme = new FileScheme({
     platform,
     roots,
     dataDirectory: realDataDirectory,
@@ -380,7 +383,7 @@ async function start(
     platform,
     join(dataDirectory, "sent-manifests"),
   );
-  const httpUris = httpPlaces({
+  const httpScheme = new HttpScheme({
     platform,
     policy: {
       allowPrivate: isLoopback(options.httpHost) && isLoopback(options.grpcHost),
@@ -412,11 +415,18 @@ async function start(
     storageEngine: sqliteEngine,
     indexOf,
     ownIndexIds: () => [...indexes.values()].map((index) => index.indexId()),
-    placesOf: placesByScheme({
-      file: fileUris,
-      http: httpUris,
-      https: httpUris,
-      transfer: transferPlaces(platform, transfers, streamedManifests),
+    registry: new DestinationRegistry({
+      file: fileScheme,
+      http: httpScheme,
+      https: httpScheme,
+      transfer: new TransferScheme({
+        platform,
+        transfers,
+        async onStored(name, manifest) {
+          await streamedManifests.keep(manifest);
+          return describeManifest({ uri: transferUri(name), container: "ZIP" }, manifest);
+        },
+      }),
     }),
     temporaryDirectory,
   };
@@ -425,7 +435,7 @@ async function start(
   const management = createManagementService({
     ...reading,
     operations,
-    files: fileUris,
+    streamed: streamedManifests,
     states,
     verifications,
     written,
@@ -459,7 +469,7 @@ async function start(
       verifications.isDamaged({ uri: pathToFileURL(realAutoBackupDirectory).href, manifestSha256 }),
     written,
     index: durableIndex,
-    directory: autoBackupDirectory,
+    destination: new FileDestination({ platform, path: autoBackupDirectory, create: true }),
     hostId,
     productVersion,
     settingPath: join(dataDirectory, "auto-backup.json"),

@@ -25,17 +25,18 @@ export async function readSmallFile(
   }
 }
 
-/** The bytes of a file in chunks of limits.copyChunkBytes; each chunk is a buffer of its own. */
+/** The bytes of a file in chunks of at most `chunkBytes`; each chunk is a buffer of its own. */
 export async function* readChunks(
   files: FileSystem,
   path: string,
   signal: AbortSignal,
+  chunkBytes: number = limits.copyChunkBytes,
 ): AsyncGenerator<Buffer> {
   const file = await files.openToRead(path);
   try {
     for (let position = 0; ;) {
       signal.throwIfAborted();
-      const buffer = Buffer.allocUnsafe(limits.copyChunkBytes);
+      const buffer = Buffer.allocUnsafe(chunkBytes);
       const count = await file.read(buffer, position);
       if (count === 0) return;
       yield buffer.subarray(0, count);

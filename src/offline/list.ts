@@ -3,46 +3,54 @@ import { checkDigests } from "../backup/digests.js";
 import { listBackups } from "../backup/inspect.js";
 import { listTree } from "../backup/list-tree.js";
 import type { BackupListing } from "../backup/model.js";
-import { openContainer } from "../container/open.js";
-import { filePathOf } from "../destination/file/uri.js";
+import { resolveSource, type ContainerOptions } from "../container/resolve.js";
 import { systemPlatform } from "../io/platform.js";
-import { readFileBackup } from "./inspect.js";
 import { openVerifications, withLastCheck } from "../service/backups/verifications.js";
+import { localFiles } from "./local-files.js";
 
-/** A backup, or what lies where one should. */
+/** A backup, or what was found where one was looked for. */
 export type Listed = BackupListing;
 
 interface ListFilesOptions {
-  /** Looks in the directories below too. */
+  /** Whether directories below are listed too. */
   recursive: boolean;
-  /** Where it is given, each file is compared with its digest; hears how much of how much has been read. */
+  /** Given: compares each file with its digest. Receives how many bytes of how many were read. */
   onDigestBytes?: (done: number, total: number) => void;
-  /** Where outcomes of checks are remembered. */
+  /** Where results of earlier checks are kept. */
   stateDirectory: string;
 }
 
-/** What ListBackups of offline.ts answers of a file: URI, without what the other methods load: digests aside, a list is over sooner than that. */
+/** Answers what ListBackups of offline/services.ts answers for a file: URI, loading much less. */
 export async function listFiles(
   uri: string,
   { recursive, onDigestBytes, stateDirectory }: ListFilesOptions,
   signal: AbortSignal,
 ): Promise<Listed[]> {
-  const path = filePathOf(uri);
-  const verifications = await openVerifications(
-    systemPlatform,
-    join(stateDirectory, "verifications.json"),
-    () => {},
-  );
-  const below = recursive ? await listTree(systemPlatform, path, signal) : undefined;
-  const found =
-    below ?? (await readFileBackup(path, (reader, place) => listBackups(reader, place, signal)));
+  const containers = localFiles();
+  const path = join(stateDirectory, "verifications.json");
+  const verifications = await openVerifications(systemPlatform, path, () => {});
+  const found = await find(containers, uri, recursive, signal);
   const listed = found.map((one) => withLastCheck(verifications, one));
-  return onDigestBytes
-    ? checkDigests(
-        listed,
-        (each) => openContainer(systemPlatform, filePathOf(each)),
-        signal,
-        onDigestBytes,
-      )
-    : listed;
+  if (!onDigestBytes) return listed;
+  const open = async (each: string) => (await resolveSource(containers, each)).open({}, signal);
+  return checkDigests(listed, open, signal, onDigestBytes);
+}
+
+async function find(
+  containers: ContainerOptions,
+  uri: string,
+  recursive: boolean,
+  signal: AbortSignal,
+): Promise<Listed[]> {
+  const { platform, registry, temporaryDirectory } = containers;
+  const { destination, object } = await registry.open({ uri, purpose: "read" });
+  if (recursive && object === undefined)
+    return listTree(platform, destination, temporaryDirectory, signal);
+  const source = await resolveSource(containers, uri);
+  const reader = await source.open({}, signal);
+  try {
+    return await listBackups(reader, source, signal);
+  } finally {
+    await reader.close();
+  }
 }

@@ -14,15 +14,15 @@ import { limits } from "../limits.js";
 import { openEmptyIndex } from "./empty-index.js";
 import { productVersion } from "../host/product-version.js";
 import { clientTls } from "../destination/http/tls.js";
-import { filePlaces } from "../service/backups/file-places.js";
 import { inspectionMethods } from "../api/services/inspection.js";
 import { operationsImpl } from "../api/services/operations.js";
 import { startMethods } from "../api/services/start.js";
 import { watchOperation } from "../api/services/watch-operation.js";
-import { httpPlaces } from "../service/backups/http-places.js";
 import { createIndexStates } from "../service/backups/index-states.js";
 import { createManagementService } from "../service/backups/management.js";
-import { placesByScheme } from "../service/backups/places.js";
+import { FileScheme } from "../destination/file/scheme.js";
+import { HttpScheme } from "../destination/http/scheme.js";
+import { DestinationRegistry } from "../destination/registry.js";
 import { openVerifications } from "../service/backups/verifications.js";
 import { bindService } from "../api/call/bound-service.js";
 import { inProcessTransport } from "../transport/in-process.js";
@@ -68,13 +68,13 @@ export async function openOffline({
   });
   await mkdir(stateDirectory, { recursive: true, mode: 0o700 }).catch(onError);
   // The user of the command may read and write what lies there anyway: no roots, and every address but those of metadata services.
-  const files = filePlaces({
+  const file = new FileScheme({
     platform,
     roots: { paths: [], what: "backup root" },
     dataDirectory: index?.dataDirectory ?? temporaryDirectory,
     autoBackupDirectory: temporaryDirectory,
   });
-  const http = httpPlaces({
+  const http = new HttpScheme({
     platform,
     policy: { allowPrivate: true, allowed: [] },
     tls: clientTls({}),
@@ -86,13 +86,13 @@ export async function openOffline({
     temporaryDirectory,
     ownIndexIds: () => [],
     indexOf: (link: string) => index?.of(link) ?? noHost(),
-    placesOf: placesByScheme({ file: files, http, https: http }),
+    registry: new DestinationRegistry({ file, http, https: http }),
   };
   const states = createIndexStates(reading);
   const management = createManagementService({
     ...reading,
     operations,
-    files,
+    streamed: { find: noHost },
     states,
     written: { has: () => false, add: async () => undefined, drop: () => {} },
     verifications: await openVerifications(

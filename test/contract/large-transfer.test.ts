@@ -6,7 +6,8 @@ import { download } from "../../src/destination/http/download.js";
 import { openFileSink } from "../../src/destination/http/file-sink.js";
 import { parseHttpUri } from "../../src/destination/http/uri.js";
 import { openHttpFileClient } from "../../src/destination/http/client.js";
-import { readBack } from "../../src/destination/http/read-back.js";
+import { HttpDestination } from "../../src/destination/http/destination.js";
+import { readBack } from "../../src/destination/objects.js";
 import { upload } from "../../src/destination/http/upload.js";
 import { discardingStore } from "../support/discarding-store.js";
 import { long } from "../support/long.js";
@@ -25,11 +26,10 @@ test(`a file of more than ${long ? "2 GiB" : "256 MiB"} goes there and back in e
   const path = join(directory, "sparse");
   writeFileSync(path, "");
   truncateSync(path, sizeBytes);
-  const client = openHttpFileClient(parseHttpUri(store.url), {
-    role: "The store",
-    policy: { allowPrivate: true, allowed: [] },
-    tls: {},
-  });
+  const uri = parseHttpUri(store.url);
+  const policy = { allowPrivate: true, allowed: [] };
+  const connect = () => openHttpFileClient(uri, { role: "The store", policy, tls: {} });
+  const client = connect();
   let most = process.memoryUsage.rss();
   const before = most;
   const timer = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), 20);
@@ -38,7 +38,7 @@ test(`a file of more than ${long ? "2 GiB" : "256 MiB"} goes there and back in e
     await upload(
       systemPlatform,
       client,
-      { path, sizeBytes, sha256 },
+      { body: { path }, sizeBytes, sha256 },
       never,
       (count) => (sent += count),
     );
@@ -49,9 +49,13 @@ test(`a file of more than ${long ? "2 GiB" : "256 MiB"} goes there and back in e
       true,
     ]);
 
-    expect(
-      await readBack(systemPlatform, client, { sizeBytes, sha256 }, never, () => {}),
-    ).toBeUndefined();
+    const destination = new HttpDestination({
+      platform: systemPlatform,
+      uri,
+      connect,
+      temporaryDirectory: directory,
+    });
+    await readBack(destination, "", { sizeBytes, sha256 }, never);
 
     let told = [0, 0];
     const target = join(directory, "fetched");

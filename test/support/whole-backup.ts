@@ -1,9 +1,11 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { findManifest } from "../../src/backup/inspect.js";
 import { openZipReader } from "../../src/container/zip-reader.js";
-import { openContainer } from "../../src/container/open.js";
+import { resolveSource } from "../../src/container/resolve.js";
+import { localFiles } from "../../src/offline/local-files.js";
 import { checkDigest } from "../../src/engine/sqlite/segment.js";
 import type { Manifest } from "../../src/segment/manifest.js";
 import { writeStream } from "../../src/io/read-file.js";
@@ -11,11 +13,14 @@ import { systemPlatform } from "../../src/io/platform.js";
 
 const signal = new AbortController().signal;
 
+const openAt = async (path: string) =>
+  (await resolveSource(localFiles(), pathToFileURL(path).href)).open({}, signal);
+
 /** Reads the newest backup at a path the way a restore does, up to the digests of its segments; throws where it is not whole. */
 export async function readWholeBackup(path: string): Promise<Manifest> {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-read-"));
   try {
-    return await closing(await openContainer(systemPlatform, path), async (reader) => {
+    return await closing(await openAt(path), async (reader) => {
       const { manifest } = await findManifest(reader, {}, signal);
       for (const segment of manifest.segments) {
         const target = join(directory, segment.name);
@@ -53,9 +58,7 @@ async function closing<R extends { close(): Promise<void> }, T>(
 
 /** Names in a backup directory that no manifest there accounts for. */
 export async function strayFiles(path: string): Promise<string[]> {
-  const manifests = await closing(await openContainer(systemPlatform, path), (reader) =>
-    reader.manifests(signal),
-  );
+  const manifests = await closing(await openAt(path), (reader) => reader.manifests(signal));
   const known = new Set(
     manifests.flatMap((found) => [
       found.name,

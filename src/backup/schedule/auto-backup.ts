@@ -1,6 +1,7 @@
-import { pathToFileURL } from "node:url";
 import { HostError } from "../../errors.js";
-import { openDirectoryReader, openDirectoryWriter } from "../../container/directory.js";
+import { namesIn, openDirectoryReader } from "../../container/directory-reader.js";
+import { openDirectoryWriter } from "../../container/directory-writer.js";
+import type { Destination } from "../../destination/destination.js";
 import type { Manifest } from "../../segment/manifest.js";
 import { parseManifestName } from "../../segment/names.js";
 import { fromFileError } from "../../io/file-error.js";
@@ -9,8 +10,8 @@ import { limits } from "../../limits.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import { runBackup } from "../backup.js";
 import { createBackgroundMerge } from "./background-merge.js";
-import { describeManifest } from "../inspect.js";
-import type { AutoBackupStatus, BackupDescription } from "../model.js";
+import { describeManifest, type BackupDescription } from "../../segment/description.js";
+import type { AutoBackupStatus } from "../model.js";
 import type { WrittenManifests } from "../written-manifests.js";
 
 /**
@@ -32,7 +33,7 @@ export interface AutoBackup {
 export interface AutoBackupOptions {
   platform: Platform;
   index: DocumentIndex;
-  directory: string;
+  destination: Destination;
   hostId: string;
   productVersion: string;
   enabled: boolean;
@@ -57,12 +58,13 @@ export type AutoBackupRun =
   | { outcome: "skipped" };
 
 export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
-  const { platform, index, directory, onRun } = options;
-  const uri = pathToFileURL(directory).href;
+  const { platform, index, destination, onRun } = options;
+  const { uri } = destination;
+  const directory = destination.displayName();
   const merge = createBackgroundMerge({
     platform,
     index,
-    directory,
+    destination,
     onReady: () => touch(),
     onError: options.onBackgroundError,
   });
@@ -99,13 +101,7 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
     await index.settled(signal);
     const begunMicros = platform.nowMicros();
     const merged = merge.ready();
-    const writer = await openDirectoryWriter(
-      platform,
-      directory,
-      signal,
-      platform.lease,
-      merge.directoryName,
-    );
+    const writer = await openDirectoryWriter(platform, destination, signal);
     try {
       const others = writer.existing.filter(
         (found) => "file" in found && !isOwn(found.file.manifest),
@@ -170,13 +166,14 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
       manifest === undefined
     )
       return;
-    const reader = openDirectoryReader(platform, directory);
+    const { signal } = cancel;
+    const reader = openDirectoryReader(platform, destination);
     const sizes = await Promise.all(
       manifest.segments.map(
-        async ({ name, sizeBytes }) => (await reader.sizeOf(name)) === sizeBytes,
+        async ({ name, sizeBytes }) => (await reader.sizeOf(name, signal)) === sizeBytes,
       ),
     );
-    const names = await platform.files.list(directory).catch(() => []);
+    const names = await namesIn(destination, signal).catch(() => []);
     if (
       sizes.includes(false) ||
       !names.some((name) => parseManifestName(name)?.number === manifest.number)

@@ -1,18 +1,14 @@
 import { join } from "node:path";
+import type { Destination, StagingArea } from "../../destination/destination.js";
 import type { StagedSegment } from "../../container/container.js";
 import type { Manifest } from "../../segment/manifest.js";
 import { segmentName } from "../../segment/names.js";
-import { mergeLease, mergePrefix } from "../../container/directory.js";
-import { errnoOf } from "../../io/file-system.js";
-import { acquireLease, type Lease } from "../../io/lease.js";
 import type { Platform } from "../../io/platform.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import { planMerge, type MergePlan } from "./merge-plan.js";
 
 /** Merges segments of a chain beside the backups that make it longer: one merge at a time. */
 export interface BackgroundMerge {
-  /** The directory's own directory that a merge is made in; backups leave it alone. */
-  readonly directoryName: string;
   /** A merged segment that is complete and was read back, to be put in place by the next backup. */
   ready(): StagedSegment | undefined;
   /** Begins a merge where the chain wants one and none is under way or ready. */
@@ -26,8 +22,8 @@ export interface BackgroundMerge {
 export interface MergeOptions {
   platform: Platform;
   index: DocumentIndex;
-  /** The destination: what is merged lies on its disk, so that it only has to be renamed. */
-  directory: string;
+  /** Where the chain is. Merged segments are staged for it. */
+  destination: Destination;
   onReady(): void;
   /** A merge that fails is none: the chain stays as it is and the next backup considers it anew. */
   onError(error: unknown): void;
@@ -36,26 +32,21 @@ export interface MergeOptions {
 export function createBackgroundMerge({
   platform,
   index,
-  directory,
+  destination,
   onReady,
   onError,
 }: MergeOptions): BackgroundMerge {
-  const { files } = platform;
-  const directoryName = `${mergePrefix}${platform.randomHex(8)}`;
-  const workDirectory = join(directory, directoryName);
   const stop = new AbortController();
   let merged: StagedSegment | undefined;
   let running: Promise<void> | undefined;
-  /** Shows others that whoever made the directory is alive: they take it for a leftover otherwise. */
-  let lease: Lease | undefined;
+  let staging: StagingArea | undefined;
 
   async function merge(
     { kind, firstMicros, lastMicros }: MergePlan,
     lineage: string,
   ): Promise<void> {
-    await files.makeDirectory(workDirectory);
-    lease = await acquireLease(platform, join(workDirectory, mergeLease), stop.signal);
-    const path = join(workDirectory, "segment");
+    staging = await destination.stage({});
+    const path = join(staging.directory, "segment");
     merged = await index.withEngine(async (engine) => {
       const snapshot = await engine.snapshot();
       try {
@@ -80,12 +71,9 @@ export function createBackgroundMerge({
   }
 
   const remove = async () => {
-    await lease?.release().catch(() => {});
-    lease = undefined;
-    // Where the destination itself is gone or no directory any more, so is this; the backup tells of that.
-    await files.removeTree(workDirectory).catch((error: unknown) => {
-      if (errnoOf(error) !== "ENOTDIR") throw error;
-    });
+    const area = staging;
+    staging = undefined;
+    await area?.close();
   };
 
   const clear = async () => {
@@ -94,7 +82,6 @@ export function createBackgroundMerge({
   };
 
   return {
-    directoryName,
     ready: () => merged,
     consider({ segments, lineage }) {
       const plan = planMerge(segments, platform.autoBackup);

@@ -41,7 +41,7 @@ async function send(tells: boolean): Promise<void> {
     await upload(
       platform,
       client,
-      { path, sizeBytes: 10, sha256: "0".repeat(64) },
+      { body: { path }, sizeBytes: 10, sha256: "0".repeat(64) },
       new AbortController().signal,
       () => {},
     );

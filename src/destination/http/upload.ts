@@ -1,20 +1,32 @@
 import type { OpenFile } from "../../io/file-system.js";
 import type { Platform } from "../../io/platform.js";
+import type { ObjectBody } from "../destination.js";
 import { limits } from "../../limits.js";
 import { fromStatus } from "./failure.js";
 import type { HttpFileClient } from "./client.js";
 import { retry } from "./retry.js";
 import { eachRange, rangesOf, type ByteRange } from "./ranges.js";
 
-/** `sha256` in lower-case hexadecimal. Sends a file by PUTs of ranges of it, several at a time; each is tried again on its own. `onBytes` hears of each that arrived. */
+/** What is sent. */
+export interface Upload {
+  body: ObjectBody;
+  sizeBytes: number;
+  /** In lower-case hexadecimal. */
+  sha256: string;
+}
+
+/**
+ * Sends bytes by PUTs of ranges, several at a time; each range is retried on its own. `onBytes`
+ * receives the size of each range that has arrived.
+ */
 export async function upload(
   platform: Platform,
   client: HttpFileClient,
-  { path, sizeBytes, sha256 }: { path: string; sizeBytes: number; sha256: string },
+  { body, sizeBytes, sha256 }: Upload,
   signal: AbortSignal,
   onBytes: (count: number) => void,
 ): Promise<void> {
-  const file = await platform.files.openToRead(path);
+  const file = "path" in body ? await platform.files.openToRead(body.path) : fileOf(body.bytes);
   try {
     await eachRange(
       rangesOf(0, sizeBytes),
@@ -62,9 +74,22 @@ export async function upload(
   }
 }
 
+type ReadableFile = Pick<OpenFile, "read" | "close">;
+
+function fileOf(bytes: Uint8Array): ReadableFile {
+  return {
+    async read(buffer, position) {
+      const piece = bytes.subarray(position, position + buffer.length);
+      buffer.set(piece);
+      return piece.length;
+    },
+    close: async () => {},
+  };
+}
+
 /** Reads the range into one buffer again and again: the next piece is read when the last one was handed over. */
 async function sendRange(
-  file: OpenFile,
+  file: ReadableFile,
   { first, last }: ByteRange,
   write: (bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {

@@ -1,4 +1,4 @@
-import type { BackupDescription } from "../../backup/model.js";
+import type { BackupDescription } from "../../segment/description.js";
 import { HostError } from "../../errors.js";
 
 /** An archive on its way from or to a host: a file that is kept until nobody has touched it for a while, also over a restart. */

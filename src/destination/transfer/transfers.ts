@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { BackupDescription } from "../../backup/model.js";
+import type { BackupDescription } from "../../segment/description.js";
 import { HostError } from "../../errors.js";
 import { publishFile, temporaryPrefix } from "../../io/durable-file.js";
 import type { Platform } from "../../io/platform.js";
@@ -16,8 +16,7 @@ import { openUploadWriter, type UploadWriter } from "./upload.js";
 /** The archive of a download while it is made. */
 export interface DownloadDraft {
   readonly name: string;
-  /** Where it is packed, and where its segments are made; neither is there yet. */
-  readonly unfinished: string;
+  /** A directory for what it is made of, which does not exist yet. */
   readonly staging: string;
   /** Makes the archive a transfer that can be read. */
   publish(
@@ -45,7 +44,7 @@ export interface Transfers {
   /** Ends its streams, and frees what it takes. */
   delete(name: string): Promise<void>;
   /** TRANSFER_LIMIT where there are too many, or no room for about so many bytes. */
-  beginDownload(expectedBytes: number): Promise<DownloadDraft>;
+  beginDownload(name: string, expectedBytes: number): Promise<DownloadDraft>;
   /** Opens an upload, a new one where there is none of that name. An earlier stream of it ends: its sender is here again. */
   openUpload(name: string, sizeBytes?: number): Promise<UploadWriter>;
   /** TRANSFER_INCOMPLETE where not all of it is there. */
@@ -320,10 +319,9 @@ export async function openTransfers(
     delete: async (name) => remove(find(name), "was deleted"),
     newName: () => platform.randomId(),
     uploading: () => [...entries.values()].filter(({ writer }) => writer !== undefined).length,
-    async beginDownload(expectedBytes) {
+    async beginDownload(name, expectedBytes) {
       checkCount();
       drafts += 1;
-      const name = platform.randomId();
       let released = false;
       const release = () => {
         if (!released) drafts -= 1;
@@ -344,7 +342,6 @@ export async function openTransfers(
       }
       return {
         name,
-        unfinished: join(directory, `${temporaryPrefix}${name}.tmp`),
         staging: join(directory, `${temporaryPrefix}${name}.staging`),
         async publish({ path, sizeBytes, sha256 }, backup) {
           await checkRoom(undefined, sizeBytes);

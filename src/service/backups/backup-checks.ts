@@ -1,19 +1,22 @@
 import { checkDigests } from "../../backup/digests.js";
 import {
-  describeManifest,
   findManifest,
   listBackups,
   withManifest,
   type ChosenManifest,
 } from "../../backup/inspect.js";
 import { listTree } from "../../backup/list-tree.js";
+import type { BackupListing } from "../../backup/model.js";
+import { resolveSource, type BackupSource } from "../../container/resolve.js";
+import { requireCapability } from "../../destination/objects.js";
+import { describeManifest } from "../../segment/description.js";
 import type { Report } from "../../backup/report.js";
 import { verifyBackup } from "../../backup/verify.js";
 import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
 import type { ManagementOptions } from "./management.js";
 import type { ManagementService } from "./management-service.js";
-import { placeOf, reading } from "./reading.js";
+import { openSource, withSource } from "./sources.js";
 import { withLastCheck } from "./verifications.js";
 
 type BackupChecks = Pick<
@@ -22,17 +25,31 @@ type BackupChecks = Pick<
 >;
 
 /** What looks at backups and changes none. */
-export function createBackupChecks({
-  platform,
-  storageEngine,
-  operations,
-  placesOf,
-  files,
-  temporaryDirectory,
-  verifications,
-  ownIndexIds,
-}: ManagementOptions): BackupChecks {
+export function createBackupChecks(options: ManagementOptions): BackupChecks {
+  const {
+    platform,
+    storageEngine,
+    operations,
+    registry,
+    temporaryDirectory,
+    verifications,
+    ownIndexIds,
+  } = options;
   const unheard = () => {};
+  const listAt = (source: BackupSource, signal: AbortSignal) =>
+    withSource(source, signal, unheard, (reader) => listBackups(reader, source, signal));
+
+  async function listBelow(
+    uri: string,
+    source: BackupSource,
+    signal: AbortSignal,
+  ): Promise<BackupListing[]> {
+    const { destination, object } = await registry.open({ uri, purpose: "read" });
+    if (object === undefined) return listTree(platform, destination, temporaryDirectory, signal);
+    requireCapability(destination, "list", "list backups below a path");
+    return listAt(source, signal);
+  }
+
   const never = new AbortController().signal;
 
   return {
@@ -41,9 +58,9 @@ export function createBackupChecks({
       name,
       { level, samplePercent } = { level: "FULL", samplePercent: 100 },
     ) {
-      const source = await placesOf(uri).source(uri);
+      const source = await resolveSource(options, uri);
       // Its index is what the operation is of, so the manifest is read before it begins; what was opened for that is read on.
-      const reader = await source.open(never, unheard);
+      const reader = await openSource(source, never);
       try {
         const wanted = { name, indexIds: ownIndexIds() };
         const file = await findManifest(reader, wanted, never);
@@ -91,7 +108,7 @@ export function createBackupChecks({
                 file,
               );
               return {
-                backup: describeManifest(placeOf(source, reader), chosen),
+                backup: describeManifest(source, chosen),
                 level,
                 ...checked,
               };
@@ -108,29 +125,25 @@ export function createBackupChecks({
       }
     },
     async describeBackup(uri, manifest, signal = never) {
-      const source = await placesOf(uri).source(uri);
-      return reading(source, signal, unheard, async (reader) =>
+      const source = await resolveSource(options, uri);
+      return withSource(source, signal, unheard, async (reader) =>
         describeManifest(
-          placeOf(source, reader),
+          source,
           await findManifest(reader, { name: manifest, indexIds: ownIndexIds() }, signal),
         ),
       );
     },
     async listBackups(uri, { recursive = false, signal = never } = {}) {
-      const source = await placesOf(uri).source(uri);
-      const path = recursive ? await files.pathOf(uri) : undefined;
-      const below = path === undefined ? undefined : await listTree(platform, path, signal);
-      const listed =
-        below ??
-        (await reading(source, signal, unheard, (reader) =>
-          listBackups(reader, placeOf(source, reader), signal),
-        ));
+      const source = await resolveSource(options, uri);
+      const listed = recursive
+        ? await listBelow(uri, source, signal)
+        : await listAt(source, signal);
       return listed.map((one) => withLastCheck(verifications, one));
     },
     checkDigests: (listings, signal = never) =>
       checkDigests(
         listings,
-        async (uri) => (await placesOf(uri).source(uri)).open(signal, unheard),
+        async (uri) => openSource(await resolveSource(options, uri), signal),
         signal,
       ),
   };

@@ -5,13 +5,15 @@ import { openScratchIndex } from "../../backup/scratch-index.js";
 import { withSegmentFiles } from "../../backup/segment-files.js";
 import { resolveTargetTime } from "../../backup/target-time.js";
 import type { Engine, StorageEngine, LogAround, RestorableWindow } from "../../engine/engine.js";
+import { resolveSource } from "../../container/resolve.js";
+import type { DestinationRegistry } from "../../destination/registry.js";
 import { HostError } from "../../errors.js";
 import type { Platform } from "../../io/platform.js";
 import type { Manifest } from "../../segment/manifest.js";
 import { limits } from "../../limits.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import type { IndexPointInTime } from "./management-service.js";
-import type { PlacesOf } from "./places.js";
+import { openSource } from "./sources.js";
 
 /** A state that can be read until it is closed. */
 export interface OpenState extends DocumentState {
@@ -43,20 +45,14 @@ export interface IndexStatesOptions {
   platform: Platform;
   storageEngine: StorageEngine;
   indexOf(link: string): DocumentIndex;
-  placesOf: PlacesOf;
+  registry: DestinationRegistry;
   temporaryDirectory: string;
   /** The ids of the host's indexes: where "the newest backup" is asked for, its own come first. */
   ownIndexIds(): string[];
 }
 
-export function createIndexStates({
-  platform,
-  storageEngine,
-  indexOf,
-  placesOf,
-  temporaryDirectory,
-  ownIndexIds,
-}: IndexStatesOptions): IndexStates {
+export function createIndexStates(options: IndexStatesOptions): IndexStates {
+  const { platform, storageEngine, indexOf, temporaryDirectory, ownIndexIds } = options;
   let scratches = 0;
   let closed = false;
   const closings = new Set<() => Promise<void>>();
@@ -115,7 +111,7 @@ export function createIndexStates({
       );
     scratches += 1;
     try {
-      const reader = await (await placesOf(uri).source(uri, bearer)).open(signal, report);
+      const reader = await openSource(await resolveSource(options, uri, bearer), signal, report);
       try {
         const scratch = await withManifest(
           reader,
@@ -165,7 +161,7 @@ export function createIndexStates({
           window: (await engine.state()).window,
         }));
       }
-      const reader = await (await placesOf(uri).source(uri, bearer)).open(signal, () => {});
+      const reader = await openSource(await resolveSource(options, uri, bearer), signal);
       try {
         return await withManifest(
           reader,

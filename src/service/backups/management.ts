@@ -1,19 +1,19 @@
 import type { Operations } from "../../operation/operations.js";
 import { pruneBackups } from "../../backup/prune.js";
 import type { WrittenManifests } from "../../backup/written-manifests.js";
+import type { DestinationRegistry } from "../../destination/registry.js";
 import type { StorageEngine } from "../../engine/engine.js";
 import { fromFileError } from "../../io/file-error.js";
 import type { Platform } from "../../io/platform.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import { createIndexCheck } from "./check-index.js";
 import { createBackupChecks } from "./backup-checks.js";
-import type { FilePlaces } from "./file-places.js";
 import type { IndexStates } from "./index-states.js";
 import { createInspectionService } from "./inspection.js";
 import type { HostDescription, ManagementService } from "./management-service.js";
-import type { PlacesOf } from "./places.js";
 import { createBackupStart } from "./start-backup.js";
 import { createRestoreStarts } from "./start-restore.js";
+import type { StreamedManifests } from "./streamed-manifests.js";
 import type { Verifications } from "./verifications.js";
 
 export interface ManagementOptions {
@@ -22,11 +22,12 @@ export interface ManagementOptions {
   operations: Operations;
   /** INDEX_NOT_FOUND where there is none of that link. */
   indexOf(link: string): DocumentIndex;
-  placesOf: PlacesOf;
-  files: FilePlaces;
+  registry: DestinationRegistry;
   states: IndexStates;
   verifications: Verifications;
   written: WrittenManifests;
+  /** Manifests of backups that were streamed, which later ones may continue. */
+  streamed: Pick<StreamedManifests, "find">;
   /** As of IndexStatesOptions. */
   ownIndexIds(): string[];
   /** On the disk of the indexes. */
@@ -48,11 +49,11 @@ export function createManagementService(options: ManagementOptions): ManagementS
     ...createBackupChecks(options),
     inspection: createInspectionService(states),
     async pruneBackups(uri, names, validateOnly = false) {
-      const path = await options.files.pathOf(uri);
+      const location = await options.registry.open({ uri, purpose: "read" });
       try {
-        return await pruneBackups(platform, path, names, validateOnly);
+        return await pruneBackups(platform, location, names, validateOnly);
       } catch (error) {
-        throw fromFileError(error, `Pruning ${path}`);
+        throw fromFileError(error, `Pruning ${location.destination.displayName()}`);
       }
     },
   };

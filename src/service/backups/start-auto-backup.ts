@@ -22,7 +22,8 @@ export interface StartAutoBackupOptions extends Omit<AutoBackupOptions, "enabled
 export async function startAutoBackup(
   options: StartAutoBackupOptions,
 ): Promise<{ autoBackup: AutoBackup; save(enabled: boolean): Promise<void> }> {
-  const { platform, directory, stats, warn } = options;
+  const { platform, destination, stats, warn } = options;
+  const directory = destination.displayName();
   const setting = autoBackupSetting(platform, options.settingPath);
   const { enabled, warning } = await setting.load();
   if (warning !== undefined) warn({}, warning);

@@ -1,27 +1,61 @@
 import { runBackup } from "../../backup/backup.js";
 import { forecastBackup } from "../../backup/forecast.js";
-import { describeManifest } from "../../backup/inspect.js";
 import type { Report } from "../../backup/report.js";
 import type { ContainerWriter } from "../../container/container.js";
+import { resolveTarget, type BackupTarget } from "../../container/resolve.js";
+import { describeManifest } from "../../segment/description.js";
+import type { StoredManifest } from "../../segment/manifest.js";
+import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
 import { limits } from "../../limits.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import type { ManagementOptions } from "./management.js";
 import type { BackupRequest, BackupResult, ManagementService } from "./management-service.js";
-import type { BackupPlace } from "./places.js";
 
 /** Only said, and nothing done. */
 export const onlyValidated = "Only validated: nothing was written.";
 
 export function createBackupStart(options: ManagementOptions): ManagementService["backup"] {
-  const { platform, operations, placesOf, hostId, productVersion, written } = options;
+  const { platform, operations, hostId, productVersion, written } = options;
   const isDamagedAt = (uri: string) => (manifestSha256: string) =>
     options.verifications.isDamaged({ uri, manifestSha256 });
+
+  /** The manifest that `since` names. */
+  async function baseOf({ since, indexLink }: BackupRequest): Promise<StoredManifest | undefined> {
+    if (since === undefined) return undefined;
+    const base = await options.streamed.find(since);
+    const { indexLink: link } = base.manifest;
+    if (link === indexLink) return base;
+    throw new HostError(
+      "BACKUP_OF_OTHER_INDEX",
+      `The backup that since names is of ${link}, not of ${indexLink}.`,
+      { metadata: { indexLink: link } },
+    );
+  }
+
+  async function openWriter(
+    request: BackupRequest,
+    index: DocumentIndex,
+    target: BackupTarget,
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<ContainerWriter> {
+    const state = await index.state();
+    return target.open(
+      {
+        index: state,
+        expectedBytes: state.sizeBytes,
+        base: await baseOf(request),
+        onStage: (stage, bytesDone, bytesTotal) => report({ stage, bytesDone, bytesTotal }),
+      },
+      signal,
+    );
+  }
 
   async function run(
     request: BackupRequest,
     index: DocumentIndex,
-    place: BackupPlace,
+    target: BackupTarget,
     signal: AbortSignal,
     report: Report,
   ): Promise<BackupResult> {
@@ -30,7 +64,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
     await index.settled(signal);
     let writer: ContainerWriter | undefined;
     try {
-      writer = await place.open(signal, report, await index.state());
+      writer = await openWriter(request, index, target, signal, report);
       const task = {
         index,
         writer,
@@ -38,14 +72,14 @@ export function createBackupStart(options: ManagementOptions): ManagementService
         productVersion,
         full: request.full ?? false,
         store: request.store ?? false,
-        isDamaged: isDamagedAt(place.uri),
-        destination: place.uri,
+        isDamaged: isDamagedAt(target.uri),
+        destination: target.uri,
         written,
       };
       const { manifest, ...result } = await runBackup(platform, task, signal, report);
-      return { ...result, backup: describeManifest(place, manifest) };
+      return { ...result, backup: describeManifest(target, manifest) };
     } catch (error) {
-      throw fromFileError(error, `The backup to ${place.uri}`);
+      throw fromFileError(error, `The backup to ${target.uri}`);
     } finally {
       await writer?.close();
     }
@@ -54,18 +88,18 @@ export function createBackupStart(options: ManagementOptions): ManagementService
   async function validate(
     request: BackupRequest,
     index: DocumentIndex,
-    place: BackupPlace,
+    target: BackupTarget,
     signal: AbortSignal,
   ): Promise<BackupResult> {
-    const looked = await place.look?.();
+    const contents = await target.inspect(signal);
     try {
       const task = {
         index,
-        container: place.container,
+        container: target.container,
         full: request.full ?? false,
-        isDamaged: isDamagedAt(place.uri),
+        isDamaged: isDamagedAt(target.uri),
         written,
-        ...looked,
+        ...contents,
       };
       const forecast = await forecastBackup(
         task,
@@ -85,7 +119,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
         hostId,
         productVersion,
       };
-      const { uri, container } = place;
+      const { uri, container } = target;
       const backup = {
         ...facts,
         name: "",
@@ -107,18 +141,20 @@ export function createBackupStart(options: ManagementOptions): ManagementService
         forecast,
       };
     } finally {
-      await looked?.reader?.close();
+      await contents?.reader?.close();
     }
   }
 
   return async (request) => {
     const index = options.indexOf(request.indexLink);
-    const place = await placesOf(request.destination).destination(request);
-    const common = { kind: "backup" as const, indexLink: index.link, target: place.target };
+    // Fails now, not when the operation runs.
+    await baseOf(request);
+    const target = await resolveTarget(options, request);
+    const common = { kind: "backup" as const, indexLink: index.link, target: target.target };
     if (request.validateOnly)
       return operations.start({
         ...common,
-        run: (signal) => validate(request, index, place, signal),
+        run: (signal) => validate(request, index, target, signal),
       });
     return operations.start({
       ...common,
@@ -130,7 +166,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
         request.verify,
         request.since,
       ]),
-      run: (signal, report) => run(request, index, place, signal, report),
+      run: (signal, report) => run(request, index, target, signal, report),
     });
   };
 }

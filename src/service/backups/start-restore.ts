@@ -1,5 +1,5 @@
 import { forecastRestore } from "../../backup/forecast.js";
-import { describeManifest, withManifest } from "../../backup/inspect.js";
+import { withManifest } from "../../backup/inspect.js";
 import type { Report } from "../../backup/report.js";
 import {
   planOf,
@@ -12,7 +12,13 @@ import {
 import { restoreSelection } from "../../backup/restore-selection.js";
 import { verifyBackup } from "../../backup/verify.js";
 import type { ContainerReader } from "../../container/container.js";
-import { joinReaders } from "../../container/joined-reader.js";
+import { compositeReader } from "../../container/composite-reader.js";
+import {
+  resolveSource,
+  type BackupSource,
+  type OpenSourceOptions,
+} from "../../container/resolve.js";
+import { describeManifest } from "../../segment/description.js";
 import { schemeOf } from "../../destination/file/uri.js";
 import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
@@ -21,8 +27,7 @@ import type { DocumentIndex } from "../../store/document-index.js";
 import type { IndexStates } from "./index-states.js";
 import type { ManagementOptions } from "./management.js";
 import type { ManagementService, RestoreRequest, RestoreResult } from "./management-service.js";
-import type { SourcePlace } from "./places.js";
-import { placeOf, reading } from "./reading.js";
+import { withSource } from "./sources.js";
 import { onlyValidated } from "./start-backup.js";
 
 type RestoreStarts = Pick<ManagementService, "restore" | "undoRestore">;
@@ -31,7 +36,7 @@ export function createRestoreStarts(
   options: ManagementOptions,
   states: IndexStates,
 ): RestoreStarts {
-  const { platform, storageEngine, operations, placesOf, temporaryDirectory } = options;
+  const { platform, storageEngine, operations, temporaryDirectory } = options;
 
   function taskOf(
     request: RestoreRequest,
@@ -51,7 +56,7 @@ export function createRestoreStarts(
   }
 
   async function validate(
-    source: SourcePlace,
+    source: BackupSource,
     task: RestoreTask,
     signal: AbortSignal,
     report: Report,
@@ -62,7 +67,7 @@ export function createRestoreStarts(
       wantedBy(task),
       signal,
       async (chosen) => {
-        const plan = await planOf(platform, task, chosen);
+        const plan = await planOf(platform, task, chosen, signal);
         await verifyBackup(
           platform,
           storageEngine,
@@ -83,7 +88,7 @@ export function createRestoreStarts(
     const forecast = await forecastRestore(
       {
         index,
-        backup: describeManifest(placeOf(source, reader), file),
+        backup: describeManifest(source, file),
         neededBytes,
         freeBytes,
         ...(target.targetTimeMicros !== undefined && { targetTimeMicros: target.targetTimeMicros }),
@@ -164,15 +169,16 @@ export function createRestoreStarts(
     }
   }
 
-  /** The backup itself and the archives that it builds on, as one. */
-  async function sourceOf(request: RestoreRequest): Promise<SourcePlace> {
-    const source = await placesOf(request.source).source(request.source, request.bearer);
+  /** The backup itself and the archives that it builds on, as one source. */
+  async function sourceOf(request: RestoreRequest): Promise<BackupSource> {
+    const source = await resolveSource(options, request.source, request.bearer);
     const bearerFor = (uri: string) =>
       originOf(uri) === originOf(request.source) ? request.bearer : undefined;
     const bases = await Promise.all(
-      (request.baseSources ?? []).map((uri) => placesOf(uri).source(uri, bearerFor(uri))),
+      (request.baseSources ?? []).map((uri) => resolveSource(options, uri, bearerFor(uri))),
     );
-    return { ...source, open: (signal, report) => openSources([source, ...bases], signal, report) };
+    if (bases.length === 0) return source;
+    return { ...source, open: (open, signal) => openAll(source, bases, open, signal) };
   }
 
   async function undisturbed<T>(work: () => Promise<T>): Promise<T> {
@@ -187,13 +193,13 @@ export function createRestoreStarts(
   async function run(
     request: RestoreRequest,
     index: DocumentIndex,
-    source: SourcePlace,
+    source: BackupSource,
     signal: AbortSignal,
     report: Report,
   ): Promise<RestoreResult> {
     try {
       if (request.selection) return await select(request, request.selection, index, signal, report);
-      return await reading(source, signal, report, async (reader) => {
+      return await withSource(source, signal, report, async (reader) => {
         const task = taskOf(request, index, reader);
         if (request.validateOnly) return validate(source, task, signal, report);
         const { identity, ...result } = await runRestore(
@@ -276,21 +282,21 @@ function checkSelection({ selection, baseSources = [], ifPositionMicros }: Resto
     );
 }
 
-async function openSources(
-  sources: readonly SourcePlace[],
+async function openAll(
+  source: BackupSource,
+  bases: readonly BackupSource[],
+  options: OpenSourceOptions,
   signal: AbortSignal,
-  report: Report,
 ): Promise<ContainerReader> {
-  const opened: ContainerReader[] = [];
+  const first = await source.open(options, signal);
+  const others: ContainerReader[] = [];
   try {
-    for (const source of sources) opened.push(await source.open(signal, report));
+    for (const base of bases) others.push(await base.open(options, signal));
+    return compositeReader(first, others);
   } catch (error) {
-    for (const reader of opened) await reader.close();
+    for (const reader of [first, ...others]) await reader.close();
     throw error;
   }
-  const [first, ...others] = opened;
-  if (!first) throw new TypeError("a restore without a source");
-  return others.length === 0 ? first : joinReaders(first, others);
 }
 
 /** A token is for one origin and goes to no other. */

@@ -13,7 +13,7 @@ import type {
   RestoreRequest,
   RestoreResult,
 } from "./management-service.js";
-import { transferNameOf, transferUri } from "./transfer-places.js";
+import { transferNameOf, transferUri } from "../../destination/transfer/uri.js";
 
 /** Backups and restores as streams of bytes; every transport's streams are thin layers over it. Names are without transfers/. */
 export interface StreamService {

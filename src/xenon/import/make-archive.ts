@@ -1,9 +1,12 @@
 import { join } from "node:path";
 import { openZipWriter } from "../../container/zip-writer.js";
+import { FileDestination } from "../../destination/file/destination.js";
 import type { StorageEngine, Staging } from "../../engine/engine.js";
 import { encodeManifest } from "../../segment/manifest.js";
 import { segmentName } from "../../segment/names.js";
 import type { Platform } from "../../io/platform.js";
+
+const archiveName = "import.zip";
 
 export interface ArchiveRequest {
   staging: Staging;
@@ -32,7 +35,7 @@ export async function makeArchive(
   signal: AbortSignal,
 ): Promise<MadeArchive> {
   const { staging, directory, source, indexLink, productVersion } = request;
-  const path = join(directory, "import.zip");
+  const path = join(directory, archiveName);
   const segmentPath = join(directory, "base.sqlite");
   await platform.files.removeTree(segmentPath);
   const base = staging.writeBase(segmentPath);
@@ -58,8 +61,11 @@ export async function makeArchive(
     });
     const writer = await openZipWriter(
       platform,
-      path,
-      { indexId: source, lineage: "", parents: [] },
+      {
+        destination: new FileDestination({ platform, path: directory }),
+        object: archiveName,
+        index: { indexId: source, lineage: "", parents: [] },
+      },
       signal,
     );
     try {

@@ -15,7 +15,18 @@ import { systemPlatform } from "../io/platform.js";
 import { encodeManifest, type ManifestFile } from "../segment/manifest.js";
 import { segmentName } from "../segment/names.js";
 import type { ContainerWriter, StagedSegment } from "./container.js";
-import { leasePath, mergeLease, mergePrefix, openDirectoryWriter } from "./directory.js";
+import { FileDestination } from "../destination/file/destination.js";
+import { openDirectoryWriter } from "./directory-writer.js";
+
+const leasePath = (path: string) => join(path, ".holdfast-lease");
+const mergePrefix = ".holdfast-merge-";
+const mergeLease = "lease";
+const openAt = (path: string) =>
+  openDirectoryWriter(
+    systemPlatform,
+    new FileDestination({ platform: systemPlatform, path, create: true }),
+    signal,
+  );
 
 const directory = mkdtempSync(join(tmpdir(), "holdfast-test-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -35,7 +46,7 @@ test("whoever backs up to a directory leaves alone what another one merges there
   const longAgo = Date.now() / 1000 - 60;
   utimesSync(leftBehind, longAgo, longAgo);
 
-  const writer = await openDirectoryWriter(systemPlatform, directory, signal);
+  const writer = await openAt(directory);
   await writer.close();
   await lease.release();
   expect([alive, dead, never].map((path) => existsSync(join(path ?? "", "segment")))).toEqual([
@@ -102,10 +113,10 @@ describe("a backup that lost its lease while it was held up", () => {
   let other: ContainerWriter;
   beforeEach(async () => {
     place = join(mkdtempSync(join(directory, "lost-")), "backups");
-    slow = await openDirectoryWriter(systemPlatform, place, signal);
+    slow = await openAt(place);
     // What a waiter does to a lease that was silent for too long.
     rmSync(leasePath(place));
-    other = await openDirectoryWriter(systemPlatform, place, signal);
+    other = await openAt(place);
   });
 
   test("touches nothing of the backup that took over, which is complete", async () => {
@@ -142,7 +153,7 @@ describe("a backup that lost its lease while it was held up", () => {
 
 test("a segment that goes while the manifest is written is no backup, and leaves no manifest", async () => {
   const place = join(mkdtempSync(join(directory, "gone-")), "backups");
-  const writer = await openDirectoryWriter(systemPlatform, place, signal);
+  const writer = await openAt(place);
   const { staged, manifest } = stagedBackup(writer, "rows");
   const removed = options(async () => rmSync(join(place, staged.segment.name)));
   await expect(writer.commit([staged], manifest, removed)).rejects.toMatchObject({
@@ -162,13 +173,13 @@ test.each([
   "a pending file that holds %s removes nothing but segments that no manifest lists",
   async (text) => {
     const place = mkdtempSync(join(directory, "pending-"));
-    const listed = await openDirectoryWriter(systemPlatform, place, signal);
+    const listed = await openAt(place);
     const { staged, manifest } = stagedBackup(listed, "rows");
     await listed.commit([staged], manifest, options());
     await listed.close();
     writeFileSync(join(place, ".holdfast-pending-0123.json"), text);
     writeFileSync(join(place, "notes.txt"), "kept");
-    await (await openDirectoryWriter(systemPlatform, place, signal)).close();
+    await (await openAt(place)).close();
     expect(readdirSync(place).sort()).toEqual(
       [staged.segment.name, manifest.name, "notes.txt"].sort(),
     );
@@ -177,7 +188,7 @@ test.each([
 
 test("removes the backups named and no other of the same number", async () => {
   const place = mkdtempSync(join(directory, "number-"));
-  const writer = await openDirectoryWriter(systemPlatform, place, signal);
+  const writer = await openAt(place);
   const [mine, theirs] = [stagedBackup(writer, "mine"), stagedBackup(writer, "theirs")];
   for (const one of [mine, theirs]) {
     writeFileSync(one.staged.path, one === mine ? "mine" : "theirs");

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { encodeManifest, type Manifest } from "../segment/manifest.js";
 import { limits } from "../limits.js";
-import { readManifests } from "./directory.js";
+import { readManifests } from "./manifests.js";
 
 interface History {
   lineage?: string;

@@ -1,8 +1,8 @@
 import { HostError } from "../errors.js";
 import type { ContainerReader } from "./container.js";
 
-/** An error that names the place a backup came from in place of the file it was fetched into. */
-export function renamedError(thrown: unknown, path: string, name: string): unknown {
+/** An error whose message names the source of an archive instead of the local file that holds it. */
+export function errorWithDisplayName(thrown: unknown, path: string, name: string): unknown {
   if (!(thrown instanceof HostError) || !thrown.message.includes(path)) return thrown;
   const metadata = Object.fromEntries(
     Object.entries(thrown.metadata).map(([key, value]) => [key, value.replaceAll(path, name)]),
@@ -13,30 +13,30 @@ export function renamedError(thrown: unknown, path: string, name: string): unkno
   });
 }
 
-/** The reader of a fetched archive, which its errors call by another name; `close` is given, as the file is not the reader's. */
-export function renamedReader(
+/** A reader of an archive whose errors name its source instead of the local file; `close` runs after its own. */
+export function withDisplayName(
   reader: ContainerReader,
-  name: string,
+  displayName: string,
   close: () => Promise<void>,
 ): ContainerReader {
   const renaming = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work;
     } catch (error) {
-      throw renamedError(error, reader.path, name);
+      throw errorWithDisplayName(error, reader.displayName, displayName);
     }
   };
   return {
     kind: reader.kind,
-    path: name,
+    displayName,
     manifests: (signal) => renaming(reader.manifests(signal)),
-    sizeOf: (file) => renaming(reader.sizeOf(file)),
+    sizeOf: (file, signal) => renaming(reader.sizeOf(file, signal)),
     fetch: (wanted, signal, onBytes) => renaming(reader.fetch(wanted, signal, onBytes)),
     async *bytesOf(segment, signal) {
       try {
         yield* reader.bytesOf(segment, signal);
       } catch (error) {
-        throw renamedError(error, reader.path, name);
+        throw errorWithDisplayName(error, reader.displayName, displayName);
       }
     },
     async close() {

@@ -1,0 +1,66 @@
+import type { Destination } from "../destination/destination.js";
+import { readObject } from "../destination/objects.js";
+import { HostError } from "../errors.js";
+import type { Platform } from "../io/platform.js";
+import { writeStream } from "../io/read-file.js";
+import { limits } from "../limits.js";
+import type { ContainerReader, FoundManifest } from "./container.js";
+import { isXenonFile, readManifests, xenonBackup } from "./manifests.js";
+
+/** How often manifests are listed again when all of them disappeared between listing and reading. */
+const listAttempts = 5;
+
+/** Reads backups whose files are objects of a destination, side by side. */
+export function openDirectoryReader(
+  { files }: Pick<Platform, "files">,
+  destination: Destination,
+): ContainerReader {
+  const localPath = destination.localPath?.bind(destination);
+  return {
+    kind: "DIRECTORY",
+    displayName: destination.displayName(),
+    ...(localPath && { localPath }),
+    manifests: (signal) => manifestsAt(destination, signal),
+    sizeOf: async (name, signal) => (await destination.stat(name, signal))?.sizeBytes,
+    async fetch(wanted, signal, onBytes) {
+      for (const { segment, path } of wanted) {
+        const bytes = destination.get(segment.name, { signal });
+        await writeStream(files, path, bytes, segment.sizeBytes, signal, true);
+        onBytes?.(segment.sizeBytes);
+      }
+    },
+    bytesOf: ({ name, sizeBytes }, signal) => destination.get(name, { signal, end: sizeBytes }),
+    close: () => destination.close(),
+  };
+}
+
+/** The names of everything in a destination, sorted. */
+export async function namesIn(destination: Destination, signal: AbortSignal): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of destination.list({ signal })) names.push(name);
+  return names;
+}
+
+/** The manifests at a destination, newest first; as `ContainerReader.manifests`. */
+export async function manifestsAt(
+  destination: Destination,
+  signal: AbortSignal,
+  attemptsLeft = listAttempts,
+): Promise<FoundManifest[]> {
+  const names = await namesIn(destination, signal);
+  let disappeared = false;
+  const found = await readManifests(names, async (name) => {
+    try {
+      return await readObject(destination, name, limits.manifestBytes, signal);
+    } catch (error) {
+      if (!(error instanceof HostError) || error.reason !== "BACKUP_NOT_FOUND") throw error;
+      disappeared = true;
+      return undefined;
+    }
+  });
+  // A backup replaces the manifest: the new one may not have been in the list yet.
+  if (disappeared && found.length === 0 && attemptsLeft > 0)
+    return manifestsAt(destination, signal, attemptsLeft - 1);
+  if (found.length === 0 && names.some(isXenonFile)) throw xenonBackup(destination.displayName());
+  return found;
+}

@@ -1,0 +1,297 @@
+import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { HostError } from "../../errors.js";
+import { publishFile, temporaryPrefix, writeFileDurably } from "../../io/durable-file.js";
+import { errnoOf } from "../../io/file-system.js";
+import { acquireLease, type HeldLease, type Lease } from "../../io/lease.js";
+import type { LeaseOptions } from "../../io/lease-options.js";
+import type { Platform } from "../../io/platform.js";
+import { readChunks, readRange } from "../../io/read-file.js";
+import { limits } from "../../limits.js";
+import {
+  notePrefix,
+  type Capabilities,
+  type Destination,
+  type GetOptions,
+  type ListedEntry,
+  type ListOptions,
+  type Lock,
+  type ObjectBody,
+  type ObjectInfo,
+  type PutOptions,
+  type RemoveOptions,
+  type StageOptions,
+  type StagingArea,
+} from "../destination.js";
+import { requireParent } from "./parent.js";
+
+const capabilities: Capabilities = {
+  list: true,
+  remove: true,
+  conditionalPut: true,
+  lock: "everyone",
+  localPath: true,
+};
+
+const directoryLease = `${temporaryPrefix}lease`;
+/** Staging areas of archives, guarded by the archive's own lease. */
+const archivePrefix = `${temporaryPrefix}zip-`;
+/** Staging areas that no lock guards: a lease in each one shows that it is in use. */
+const heldStagingPrefix = `${temporaryPrefix}merge-`;
+const heldStagingLease = "lease";
+/** How often a directory that another writer removes is made again before giving up. */
+const enterAttempts = 20;
+
+export interface FileDestinationOptions {
+  platform: Platform;
+  /** An absolute path. */
+  path: string;
+  /** Whether `lock` makes the directory, though never its parent. Default: false. */
+  create?: boolean;
+  /** Default: the platform's. */
+  lease?: LeaseOptions;
+}
+
+/** A directory of this machine: each object is a file in it. */
+export class FileDestination implements Destination {
+  readonly capabilities = capabilities;
+  readonly uri: string;
+  readonly #platform: Platform;
+  readonly #path: string;
+  readonly #create: boolean;
+  readonly #lease: LeaseOptions | undefined;
+  /** Names of staging areas that this object has open. */
+  readonly #staging = new Set<string>();
+
+  constructor({ platform, path, create = false, lease = platform.lease }: FileDestinationOptions) {
+    this.#platform = platform;
+    this.#path = path;
+    this.#create = create;
+    this.#lease = lease;
+    this.uri = pathToFileURL(path).href;
+  }
+
+  displayName(object?: string): string {
+    return object === undefined ? this.#path : join(this.#path, object);
+  }
+
+  uriOf(object: string): string {
+    return pathToFileURL(this.localPath(object)).href;
+  }
+
+  localPath(name: string): string {
+    return join(this.#path, name);
+  }
+
+  child(name: string): FileDestination {
+    return new FileDestination({ platform: this.#platform, path: join(this.#path, name) });
+  }
+
+  async put(name: string, body: ObjectBody, options: PutOptions): Promise<void> {
+    options.signal.throwIfAborted();
+    const path = this.localPath(name);
+    await this.#requireVersion(path, options.ifVersion);
+    if ("path" in body) return publishFile(this.#platform, body.path, path);
+    if (options.durable ?? true) return writeFileDurably(this.#platform, path, body.bytes);
+    await this.#platform.files.remove(path);
+    const file = await this.#platform.files.create(path);
+    try {
+      await file.write(body.bytes, 0);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async *get(
+    name: string,
+    { signal, offset = 0, end, chunkBytes = limits.copyChunkBytes }: GetOptions,
+  ): AsyncGenerator<Buffer> {
+    const { files } = this.#platform;
+    const path = this.localPath(name);
+    try {
+      if (end === undefined && offset === 0) yield* readChunks(files, path, signal, chunkBytes);
+      else {
+        const last = end ?? (await files.status(path))?.sizeBytes ?? 0;
+        yield* readRange(files, path, { offset, end: last, pieceBytes: chunkBytes }, signal);
+      }
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw error;
+      throw new HostError("BACKUP_NOT_FOUND", `${path} does not exist.`, { cause: error });
+    }
+  }
+
+  async stat(name: string): Promise<ObjectInfo | undefined> {
+    const status = await this.#platform.files.status(this.localPath(name));
+    return status?.kind === "file" ? status : undefined;
+  }
+
+  async *list({ signal, details = false }: ListOptions): AsyncGenerator<ListedEntry> {
+    for (const name of await this.#platform.files.list(this.#path)) {
+      signal.throwIfAborted();
+      if (!details) {
+        yield { name };
+        continue;
+      }
+      const status = await this.#platform.files.status(this.localPath(name));
+      const kinds = { file: "object", directory: "namespace", other: "other" } as const;
+      if (status === undefined) yield { name, kind: "other" };
+      else yield { ...status, name, kind: kinds[status.kind] };
+    }
+  }
+
+  async remove(names: readonly string[], { lock, durable = true }: RemoveOptions): Promise<void> {
+    for (const name of names) {
+      await lock.assertHeld();
+      await this.#platform.files.remove(this.localPath(name));
+    }
+    if (durable && names.length > 0) await this.#platform.files.syncDirectory(this.#path);
+  }
+
+  async lock(object: string | undefined, signal: AbortSignal): Promise<Lock> {
+    if (object !== undefined) {
+      await requireParent(this.#platform.files, this.localPath(object));
+      return acquireLease(this.#platform, this.localPath(`${object}.lease`), signal, this.#lease);
+    }
+    let made = false;
+    for (let left = enterAttempts; ; left -= 1) {
+      made = (await this.#makeDirectory()) || made;
+      try {
+        const lease = await acquireLease(
+          this.#platform,
+          this.localPath(directoryLease),
+          signal,
+          this.#lease,
+        );
+        return { ...lease, release: () => this.#leave(lease, made) };
+      } catch (error) {
+        // A first backup that failed has removed the directory that it made.
+        if (errnoOf(error) !== "ENOENT" || left === 0) throw error;
+      }
+    }
+  }
+
+  async stage({ object, lock }: StageOptions): Promise<StagingArea> {
+    const { files } = this.#platform;
+    const suffix = this.#platform.randomHex(8);
+    const name =
+      object !== undefined
+        ? `${archiveStaging(object)}${suffix}.staging`
+        : `${lock === undefined ? heldStagingPrefix : `${temporaryPrefix}staging-`}${suffix}`;
+    const directory = this.localPath(name);
+    await files.makeDirectory(directory);
+    this.#staging.add(name);
+    let held: Lease | undefined;
+    try {
+      if (lock === undefined) {
+        held = await acquireLease(
+          this.#platform,
+          join(directory, heldStagingLease),
+          new AbortController().signal,
+        );
+      }
+    } catch (error) {
+      this.#staging.delete(name);
+      await files.removeTree(directory).catch(() => {});
+      throw error;
+    }
+    return {
+      directory,
+      close: async () => {
+        this.#staging.delete(name);
+        await held?.release().catch(() => {});
+        await files.removeTree(directory).catch((error: unknown) => {
+          // The destination itself may be gone, or be a file by now.
+          if (errnoOf(error) !== "ENOTDIR") throw error;
+        });
+      },
+    };
+  }
+
+  async removeAbandoned(object: string | undefined, lock: HeldLease): Promise<void> {
+    const { files } = this.#platform;
+    for (const name of await files.list(this.#path)) {
+      if (!(await this.#isAbandoned(name, object))) continue;
+      await lock.assertHeld();
+      await files.removeTree(this.localPath(name));
+    }
+  }
+
+  async freeBytes(): Promise<number> {
+    return this.#platform.files.freeBytes((await this.exists()) ? this.#path : dirname(this.#path));
+  }
+
+  async exists(): Promise<boolean> {
+    return (await this.#platform.files.status(this.#path))?.kind === "directory";
+  }
+
+  identity(): Promise<string> {
+    return this.#platform.files.realPath(this.#path);
+  }
+
+  async close(): Promise<void> {}
+
+  async #requireVersion(path: string, wanted: string | null | undefined): Promise<void> {
+    if (wanted === undefined) return;
+    const present = (await this.#platform.files.status(path))?.version;
+    if (present === (wanted ?? undefined)) return;
+    throw new HostError(
+      "DESTINATION_OCCUPIED",
+      `${path} was changed by another program while the backup was written; it is left alone. Back up again.`,
+      { metadata: { path } },
+    );
+  }
+
+  /** Whether it was missing. */
+  async #makeDirectory(): Promise<boolean> {
+    const { files } = this.#platform;
+    const status = await files.status(this.#path);
+    if (status && status.kind !== "directory") {
+      throw new HostError(
+        "DESTINATION_OCCUPIED",
+        `destination ${this.#path} must be a local directory for incremental backup.`,
+      );
+    }
+    if (status || !this.#create) return false;
+    await requireParent(files, this.#path);
+    // Another backup may be making it right now: the lease in it decides who goes first.
+    await files.makeDirectory(this.#path).catch((error: unknown) => {
+      if (errnoOf(error) !== "EEXIST") throw error;
+    });
+    await files.syncDirectory(dirname(this.#path));
+    return true;
+  }
+
+  /** A directory that was made for a backup that failed goes again. */
+  async #leave(lease: Lease, made: boolean): Promise<void> {
+    await lease.release();
+    if (made) await this.#platform.files.removeEmptyDirectory(this.#path).catch(() => {});
+  }
+
+  async #isAbandoned(name: string, object: string | undefined): Promise<boolean> {
+    if (this.#staging.has(name)) return false;
+    if (object !== undefined) return name.startsWith(archiveStaging(object));
+    if (!name.startsWith(temporaryPrefix) || name === directoryLease) return false;
+    if (name.startsWith(archivePrefix) || name.startsWith(notePrefix)) return false;
+    return !(name.startsWith(heldStagingPrefix) && (await this.#isStagingInUse(name)));
+  }
+
+  /** Whether its lease is about as young as the directory's, by the clock of the file system itself. */
+  async #isStagingInUse(name: string): Promise<boolean> {
+    const { files } = this.#platform;
+    const [theirs, ours] = await Promise.all([
+      files.status(join(this.localPath(name), heldStagingLease)),
+      files.status(this.localPath(directoryLease)),
+    ]);
+    return (
+      theirs !== undefined &&
+      ours !== undefined &&
+      ours.modifiedMs - theirs.modifiedMs < limits.leaseSilentMs
+    );
+  }
+}
+
+/** Begins the names of an archive's staging areas, and never exceeds what a file system takes. */
+function archiveStaging(object: string): string {
+  return `${archivePrefix}${createHash("sha256").update(object).digest("hex").slice(0, 16)}-`;
+}

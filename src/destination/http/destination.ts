@@ -1,0 +1,173 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { HostError } from "../../errors.js";
+import { temporaryPrefix } from "../../io/durable-file.js";
+import { acquireLease } from "../../io/lease.js";
+import type { Platform } from "../../io/platform.js";
+import { limits } from "../../limits.js";
+import type {
+  Capabilities,
+  Destination,
+  FetchOptions,
+  GetOptions,
+  ListedEntry,
+  Lock,
+  ObjectBody,
+  ObjectInfo,
+  PutOptions,
+  StagingArea,
+} from "../destination.js";
+import { requireCapability } from "../objects.js";
+import type { HttpFileClient } from "./client.js";
+import { download } from "./download.js";
+import { openFileSink } from "./file-sink.js";
+import { PullSink } from "./pull-sink.js";
+import { upload } from "./upload.js";
+import type { HttpUri } from "./uri.js";
+
+const capabilities: Capabilities = {
+  list: false,
+  remove: false,
+  conditionalPut: false,
+  lock: "host",
+  localPath: false,
+};
+
+export interface HttpDestinationOptions {
+  platform: Platform;
+  uri: HttpUri;
+  /** Opens connections to the URI. */
+  connect(): HttpFileClient;
+  /** On the disk of the indexes, emptied at each start: archives are packed there. */
+  temporaryDirectory: string;
+  /** Called before the first byte is read, for a bound on concurrent sources; returns what ends the reading. */
+  beginReading?(): () => void;
+}
+
+/** One object on a web server: sent by PUTs of ranges, read by GETs of ranges. Its name is part of the URI. */
+export class HttpDestination implements Destination {
+  readonly capabilities = capabilities;
+  readonly uri: string;
+  readonly #options: HttpDestinationOptions;
+  #endReading: (() => void) | undefined;
+
+  constructor(options: HttpDestinationOptions) {
+    this.#options = options;
+    this.uri = options.uri.shown;
+  }
+
+  uriOf(): string {
+    return this.uri;
+  }
+
+  displayName(): string {
+    return this.uri;
+  }
+
+  async put(_name: string, body: ObjectBody, options: PutOptions): Promise<void> {
+    const { platform } = this.#options;
+    const { sizeBytes, sha256, signal, onBytes = () => {} } = options;
+    await this.#connected((client) =>
+      upload(platform, client, { body, sizeBytes, sha256 }, signal, onBytes),
+    );
+  }
+
+  async *get(
+    _name: string,
+    { signal, offset = 0, end = Infinity }: GetOptions,
+  ): AsyncGenerator<Buffer> {
+    this.#begin();
+    const { platform } = this.#options;
+    const client = this.#options.connect();
+    const stop = new AbortController();
+    const sink = new PullSink(offset, end);
+    // One range at a time: the bytes are wanted in order.
+    const done = download(platform, client, sink, 1, AbortSignal.any([signal, stop.signal]));
+    done.then(
+      () => sink.end(),
+      (error: unknown) => sink.fail(error),
+    );
+    try {
+      yield* sink;
+    } finally {
+      stop.abort();
+      await done.catch(() => {});
+      client.close();
+    }
+  }
+
+  async fetch(_name: string, path: string, { signal, onBytes = () => {} }: FetchOptions) {
+    this.#begin();
+    const { platform, temporaryDirectory } = this.#options;
+    await this.#connected(async (client) => {
+      const sink = await openFileSink(platform, path, temporaryDirectory, client.name, onBytes);
+      try {
+        await download(platform, client, sink, limits.remoteRequests, signal);
+      } finally {
+        await sink.close();
+      }
+    });
+  }
+
+  /** Unknown without a request for the bytes themselves: servers that accept PUT often refuse HEAD. */
+  async stat(): Promise<ObjectInfo | undefined> {
+    return undefined;
+  }
+
+  async *list(): AsyncGenerator<ListedEntry> {
+    requireCapability(this, "list", "list backups");
+  }
+
+  async remove(): Promise<void> {
+    requireCapability(this, "remove", "remove backups");
+  }
+
+  /** Two backups that are sent to one URI would leave a mix of both. */
+  async lock(_object: string | undefined, signal: AbortSignal): Promise<Lock> {
+    const { platform, uri, temporaryDirectory } = this.#options;
+    const key = createHash("sha256")
+      .update(`${uri.authority.toLowerCase()}${uri.target}`)
+      .digest("hex")
+      .slice(0, 32);
+    const path = join(temporaryDirectory, `${temporaryPrefix}${key}.lease`);
+    return acquireLease(platform, path, signal).catch((error: unknown) => {
+      if (!(error instanceof HostError) || error.reason !== "DESTINATION_BUSY") throw error;
+      throw new HostError(
+        "DESTINATION_BUSY",
+        `Another backup to ${uri.shown} is running; try again when it is done.`,
+        { cause: error },
+      );
+    });
+  }
+
+  async stage(): Promise<StagingArea> {
+    const { platform, temporaryDirectory } = this.#options;
+    const directory = join(
+      temporaryDirectory,
+      `${temporaryPrefix}packing-${platform.randomHex(8)}`,
+    );
+    await platform.files.makeDirectory(directory);
+    return { directory, close: () => platform.files.removeTree(directory) };
+  }
+
+  /** The temporary directory is emptied when the host starts. */
+  async removeAbandoned(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#endReading?.();
+    this.#endReading = undefined;
+  }
+
+  #begin(): void {
+    this.#endReading ??= this.#options.beginReading?.();
+  }
+
+  async #connected<T>(work: (client: HttpFileClient) => Promise<T>): Promise<T> {
+    const client = this.#options.connect();
+    try {
+      return await work(client);
+    } finally {
+      client.close();
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import { createHash } from "node:crypto";
+import { HostError } from "../errors.js";
+import type { Platform } from "../io/platform.js";
+import { writeStream } from "../io/read-file.js";
+import { limits } from "../limits.js";
+import type { Capabilities, Destination, FetchOptions } from "./destination.js";
+
+/** NOT_SUPPORTED, naming the capability, unless the destination has it. */
+export function requireCapability(
+  destination: Destination,
+  capability: Exclude<keyof Capabilities, "lock">,
+  what: string,
+): void {
+  if (destination.capabilities[capability]) return;
+  throw new HostError(
+    "NOT_SUPPORTED",
+    `Cannot ${what} at ${destination.displayName()}: this kind of destination lacks the capability "${capability}".`,
+    { metadata: { capability } },
+  );
+}
+
+/** The whole of a small object. BACKUP_NOT_FOUND, or BACKUP_DAMAGED if it has more than `maxBytes`. */
+export async function readObject(
+  destination: Destination,
+  name: string,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  const chunkBytes = limits.smallObjectChunkBytes;
+  for await (const chunk of destination.get(name, { signal, chunkBytes })) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > maxBytes) {
+      throw new HostError(
+        "BACKUP_DAMAGED",
+        `${destination.displayName(name)} has more than the ${maxBytes} bytes that a file of its kind may have.`,
+      );
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Copies an object into a new local file; the file is removed if that fails. */
+export async function fetchObject(
+  { files }: Pick<Platform, "files">,
+  destination: Destination,
+  name: string,
+  path: string,
+  options: FetchOptions & { maxBytes: number },
+): Promise<void> {
+  const { signal, maxBytes, onBytes } = options;
+  if (destination.fetch) {
+    await destination.fetch(name, path, options).catch(async (error: unknown) => {
+      await files.remove(path).catch(() => {});
+      throw error;
+    });
+    return;
+  }
+  const total = (await destination.stat(name, signal))?.sizeBytes ?? 0;
+  let done = 0;
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of destination.get(name, { signal })) {
+      yield chunk;
+      onBytes?.((done += chunk.length), total);
+    }
+  }
+  await writeStream(files, path, counted(), maxBytes, signal, true);
+}
+
+/** What was put under a name. */
+export interface StoredObject {
+  sizeBytes: number;
+  /** In lower-case hexadecimal. */
+  sha256: string;
+}
+
+/**
+ * Reads an object back and compares it with what was put: BACKUP_DAMAGED if it differs. `onBytes`
+ * receives the number of bytes read so far.
+ */
+export async function readBack(
+  destination: Destination,
+  name: string,
+  stored: StoredObject,
+  signal: AbortSignal,
+  onBytes: (done: number) => void = () => {},
+): Promise<void> {
+  const damaged = (problem: string) =>
+    new HostError(
+      "BACKUP_DAMAGED",
+      `${destination.displayName(name)} did not read back as it was written: ${problem}. It holds no valid backup; check the storage, and whether others write to it.`,
+    );
+  const hash = createHash("sha256");
+  let sizeBytes = 0;
+  for await (const chunk of destination.get(name, { signal })) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > stored.sizeBytes)
+      throw damaged(`it is longer than the ${stored.sizeBytes} bytes that were written`);
+    hash.update(chunk);
+    onBytes(sizeBytes);
+  }
+  if (sizeBytes !== stored.sizeBytes)
+    throw damaged(`it has ${sizeBytes} bytes, and ${stored.sizeBytes} were written`);
+  if (hash.digest("hex") !== stored.sha256) throw damaged("its SHA-256 is different");
+}

@@ -1,0 +1,137 @@
+import { unsharedLease } from "../../io/lease.js";
+import type { Platform } from "../../io/platform.js";
+import { readChunks, readRange } from "../../io/read-file.js";
+import { limits } from "../../limits.js";
+import type { BackupDescription } from "../../segment/description.js";
+import type { ManifestFile } from "../../segment/manifest.js";
+import type {
+  Capabilities,
+  Destination,
+  GetOptions,
+  ListedEntry,
+  Lock,
+  ObjectBody,
+  ObjectInfo,
+  PutOptions,
+  StageOptions,
+  StagingArea,
+} from "../destination.js";
+import { requireCapability } from "../objects.js";
+import { transferUri } from "./uri.js";
+import type { DownloadDraft, HeldTransfer, Transfers } from "./transfers.js";
+
+const capabilities: Capabilities = {
+  list: false,
+  remove: false,
+  conditionalPut: false,
+  lock: "everyone",
+  localPath: true,
+};
+
+export interface TransferDestinationOptions {
+  platform: Platform;
+  transfers: Transfers;
+  /** The transfer's name, which is the name of its only object. */
+  name: string;
+  /** Called with the manifest of an archive before the transfer can be read; returns what its record says of the backup. */
+  onStored(manifest: ManifestFile): Promise<BackupDescription>;
+}
+
+/** One archive that the host keeps for whoever fetches it, or has sent it. */
+export class TransferDestination implements Destination {
+  readonly capabilities = capabilities;
+  readonly uri: string;
+  readonly #options: TransferDestinationOptions;
+  #draft: DownloadDraft | undefined;
+  #held: HeldTransfer | undefined;
+
+  constructor(options: TransferDestinationOptions) {
+    this.#options = options;
+    this.uri = transferUri(options.name);
+  }
+
+  uriOf(): string {
+    return this.uri;
+  }
+
+  displayName(): string {
+    return this.uri;
+  }
+
+  async put(_name: string, body: ObjectBody, { sizeBytes, sha256, manifest }: PutOptions) {
+    if (!("path" in body) || !manifest || !this.#draft)
+      throw new TypeError("a transfer takes the archive that was staged for it");
+    const backup = await this.#options.onStored(manifest);
+    await this.#draft.publish({ path: body.path, sizeBytes, sha256 }, backup);
+  }
+
+  async *get(
+    _name: string,
+    { signal, offset = 0, end, chunkBytes = limits.copyChunkBytes }: GetOptions,
+  ): AsyncGenerator<Buffer> {
+    const { path, transfer } = this.#hold();
+    const { files } = this.#options.platform;
+    if (end === undefined && offset === 0) yield* readChunks(files, path, signal, chunkBytes);
+    else {
+      const range = { offset, end: end ?? transfer.sizeBytes, pieceBytes: chunkBytes };
+      yield* readRange(files, path, range, signal);
+    }
+  }
+
+  async stat(): Promise<ObjectInfo | undefined> {
+    const { transfers, name } = this.#options;
+    const found = transfers.list().find((each) => each.name === name && each.complete);
+    if (!found) return undefined;
+    return { sizeBytes: found.sizeBytes, modifiedMs: found.createTimeMicros / 1000, version: "" };
+  }
+
+  /** Holds the transfer until `close`, so that it does not expire while it is read. */
+  localPath(): string {
+    return this.#hold().path;
+  }
+
+  async *list(): AsyncGenerator<ListedEntry> {
+    requireCapability(this, "list", "list backups");
+  }
+
+  async remove(): Promise<void> {
+    requireCapability(this, "remove", "remove backups");
+  }
+
+  /** No one else writes to a transfer that the host has just named. */
+  async lock(): Promise<Lock> {
+    return { ...unsharedLease, release: async () => {} };
+  }
+
+  async stage({ expectedBytes = 0 }: StageOptions): Promise<StagingArea> {
+    const { platform, transfers, name } = this.#options;
+    const draft = await transfers.beginDownload(name, expectedBytes);
+    this.#draft = draft;
+    try {
+      await platform.files.makeDirectory(draft.staging);
+    } catch (error) {
+      draft.release();
+      throw error;
+    }
+    return {
+      directory: draft.staging,
+      async close() {
+        await platform.files.removeTree(draft.staging).catch(() => {});
+        draft.release();
+      },
+    };
+  }
+
+  /** The directory of transfers is cleaned when the host starts. */
+  async removeAbandoned(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#held?.release();
+    this.#held = undefined;
+  }
+
+  #hold(): HeldTransfer {
+    this.#held ??= this.#options.transfers.hold(this.#options.name);
+    return this.#held;
+  }
+}

@@ -1,0 +1,17 @@
+import { tmpdir } from "node:os";
+import type { ContainerOptions } from "../container/resolve.js";
+import { FileScheme } from "../destination/file/scheme.js";
+import { DestinationRegistry } from "../destination/registry.js";
+import { systemPlatform as platform } from "../io/platform.js";
+
+/** For reading backups in local files, wherever this user may read; loads next to nothing. */
+export function localFiles(): ContainerOptions {
+  const temporaryDirectory = tmpdir();
+  const file = new FileScheme({
+    platform,
+    roots: { paths: [], what: "backup root" },
+    dataDirectory: temporaryDirectory,
+    autoBackupDirectory: temporaryDirectory,
+  });
+  return { platform, registry: new DestinationRegistry({ file }), temporaryDirectory };
+}

@@ -1,0 +1,59 @@
+import type { LineageParent, RestorableWindow } from "../engine/engine.js";
+import type { StoredManifest } from "./manifest.js";
+
+/** How a backup was packed. STREAM: an archive sent over http(s). */
+export type ContainerKind = "ZIP" | "DIRECTORY" | "STREAM";
+
+export interface SegmentDescription {
+  name: string;
+  kind: "base" | "delta";
+  sizeBytes: number;
+  sha256: string;
+  firstMicros: number;
+  lastMicros: number;
+  records: number;
+}
+
+export interface BackupDescription {
+  /** The manifest's file name: the name of the backup at its destination. */
+  name: string;
+  /** Of the manifest's file, in lower-case hexadecimal. */
+  manifestSha256: string;
+  number: number;
+  uri: string;
+  container: ContainerKind;
+  indexId: string;
+  indexLink: string;
+  lineage: string;
+  /** Oldest first. */
+  parents: LineageParent[];
+  hostId: string;
+  productVersion: string;
+  createTimeMicros: number;
+  positionMicros: number;
+  window: RestorableWindow;
+  documents: number;
+  versions: number;
+  sizeBytes: number;
+  segments: SegmentDescription[];
+}
+
+/** Where a backup is, as its description says. */
+export type BackupLocation = Pick<BackupDescription, "container" | "uri">;
+
+/** Describes a backup by its manifest and where it is. */
+export function describeManifest(
+  { uri, container }: BackupLocation,
+  { name, sha256, manifest }: StoredManifest,
+): BackupDescription {
+  const { segments, previousManifestSha256: _previous, lastRecord: _last, ...facts } = manifest;
+  return {
+    ...facts,
+    name,
+    manifestSha256: sha256,
+    uri,
+    container,
+    sizeBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    segments: segments.map(({ prunes: _prunes, ...segment }) => segment),
+  };
+}
