@@ -1,3 +1,4 @@
+import type { DestinationScheme } from "../destination/registry.js";
 import { HostError } from "../errors.js";
 import { systemPlatform, type Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
@@ -57,6 +58,8 @@ export interface HostOptions {
   streamIdleMs?: number;
   /** `HOST` or `HOST:PORT` each: private addresses that http(s) backups may go to although others can reach this host. */
   allowDestinations?: string[];
+  /** Further destinations by the scheme of their URIs, in lower case, for example `{ memory: scheme }`. Default: none beside file, http, https and transfer. */
+  destinations?: Readonly<Record<string, DestinationScheme>>;
   /** PEM texts for outgoing https: authorities beside Node's own, and a certificate of this host with its key. */
   clientTls?: { ca?: string; certificate?: string; key?: string };
   /** How old the newest good backup of the durable index may be before health says so, in milliseconds. Default: as old as it likes. */
@@ -125,6 +128,7 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     streamIdleMs: limits.streamIdleMs,
     allowDestinations: [],
     clientTls: {},
+    destinations: {},
     corsOrigins: [],
     logger: silent,
     platform: systemPlatform,

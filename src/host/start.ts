@@ -416,6 +416,7 @@ async function start(
     indexOf,
     ownIndexIds: () => [...indexes.values()].map((index) => index.indexId()),
     registry: new DestinationRegistry({
+      ...options.destinations,
       file: fileScheme,
       http: httpScheme,
       https: httpScheme,

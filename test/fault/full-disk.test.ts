@@ -157,7 +157,9 @@ test("a transfer for which there is no room says so, sends and changes nothing, 
     );
     expect(["STORAGE_FULL", "DESTINATION_FULL"]).toContain(error?.reason);
     expect(error?.message).toMatch(
-      leaveKiB === 500 ? /No space is left for the segment/ : /packed here before it is sent/,
+      leaveKiB === 500
+        ? /No space is left for the segment/
+        : /packed on this machine before it is sent/,
     );
     expect(store.requests).toEqual([]);
     await expect(fixture.restoreFrom(destination)).rejects.toMatchObject({

@@ -1,18 +1,38 @@
 import { pathToFileURL } from "node:url";
 import { authority } from "../support/certificates.js";
 import { httpStore } from "../support/http-store.js";
+import { MemoryDestination, MemoryScheme, MemoryStore } from "../support/memory-destination.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { haveTools } from "../support/tools.js";
-import { placeContract } from "./places-suite.js";
+import { destinationContract } from "./destination-suite.js";
 
 const fileUri = (name: string) => pathToFileURL(`${temporaryDirectory()}/${name}`).href;
 
-placeContract("a ZIP in a file", {
+destinationContract("a ZIP in a file", {
   container: "ZIP",
   prepare: async () => ({ uriOf: () => fileUri("b.zip") }),
 });
 
-placeContract("an http server", {
+destinationContract("a directory of files", {
+  container: "DIRECTORY",
+  prepare: async () => ({ uriOf: () => fileUri("backups") }),
+});
+
+for (const [what, container, uri] of [
+  ["objects in memory", "DIRECTORY", "memory:shop"],
+  ["a ZIP in memory", "ZIP", "memory:shop/b.zip"],
+] as const) {
+  destinationContract(what, {
+    container,
+    async prepare() {
+      const store = new MemoryStore();
+      const memory = new MemoryScheme((bucket) => new MemoryDestination(store, bucket));
+      return { options: { destinations: { memory } }, uriOf: () => uri };
+    },
+  });
+}
+
+destinationContract("an http server", {
   container: "STREAM",
   async prepare() {
     const { origin } = await httpStore();
@@ -20,7 +40,7 @@ placeContract("an http server", {
   },
 });
 
-placeContract("a server that answers GETs as Xenon does", {
+destinationContract("a server that answers GETs as Xenon does", {
   container: "STREAM",
   like: "an http server",
   async prepare() {
@@ -31,7 +51,7 @@ placeContract("a server that answers GETs as Xenon does", {
 });
 
 if (haveTools("an https server", "openssl")) {
-  placeContract("an https server", {
+  destinationContract("an https server", {
     container: "STREAM",
     like: "an http server",
     async prepare() {

@@ -4,16 +4,19 @@ import type { HostOptions } from "../../src/host/options.js";
 import { long } from "../support/long.js";
 import { transferFixture, type TransferFixture } from "../support/transfer-fixture.js";
 
-export interface PlaceUnderTest {
+export interface DestinationUnderTest {
   container: ContainerKind;
-  /** Another place, from which it differs in how bytes come and go alone: npm test tries that they do, npm run test:full all of it. */
+  /** Another destination, from which it differs only in how bytes are moved: npm test runs one test of it, npm run test:full all. */
   like?: string;
-  /** Makes a place for the fixture that is about to be made. */
+  /** Makes a destination for the fixture that is about to be made. */
   prepare(): Promise<{ options?: Partial<HostOptions>; uriOf(fixture: TransferFixture): string }>;
 }
 
-/** What every place of backups does, wherever it is. */
-export function placeContract(what: string, { container, like, prepare }: PlaceUnderTest): void {
+/** What a backup does at every destination. */
+export function destinationContract(
+  what: string,
+  { container, like, prepare }: DestinationUnderTest,
+): void {
   describe(what, () => {
     let fixture: TransferFixture;
     let uri: string;
@@ -102,6 +105,60 @@ export function placeContract(what: string, { container, like, prepare }: PlaceU
       expect((await fixture.contents())["d0"]).toBe('{"changed":true}');
       expect(fixture.leftovers()).toEqual([]);
     });
+
+    if (container === "DIRECTORY") {
+      test("later backups are incremental, and pruning removes what only one of them needs", async () => {
+        await backup();
+        for (const round of [1, 2]) {
+          await fixture.put("d1", { round });
+          expect(await backup()).toMatchObject({
+            segmentsWritten: 1,
+            verified: true,
+            warnings: [],
+          });
+        }
+        expect(await backup()).toMatchObject({ segmentsWritten: 0 });
+        const expected = await fixture.contents();
+        await fixture.put("d1", { full: true });
+        const { backup: full } = await backup({ full: true });
+        const { management } = fixture.host;
+        const listed = await management.listBackups(uri);
+        expect(listed.map(({ state }) => state)).toEqual(["COMPLETE"]);
+        expect(full.segments).toMatchObject([{ kind: "base" }]);
+        await expect(management.pruneBackups(uri, ["manifest-none"])).rejects.toMatchObject({
+          reason: "BACKUP_NOT_FOUND",
+        });
+        await fixture.put("d2", { after: "full" });
+        await backup();
+        await fixture.restoreFrom(uri);
+        expect(await fixture.contents()).toEqual({
+          ...expected,
+          d1: '{"full":true}',
+          d2: '{"after":"full"}',
+        });
+      });
+
+      test("a point in time of it is compared and exported", async () => {
+        const micros = await fixture.put("d1", { then: true });
+        await backup();
+        await fixture.put("d1", { later: true });
+        const { inspection } = fixture.host.management;
+        const indexLink = "/core/document-index";
+        const from = { uri, indexLink, targetTimeMicros: BigInt(micros) };
+        const never = new AbortController().signal;
+        const differences = [];
+        for await (const one of inspection.diff(from, { indexLink }, undefined, never))
+          differences.push(one);
+        expect(differences).toMatchObject([
+          { link: "/things/d1", change: "CHANGED" },
+          { created: 0, changed: 1, deleted: 0, same: 19 },
+        ]);
+        const links = [];
+        for await (const { link } of inspection.export(from, undefined, never)) links.push(link);
+        expect(links).toHaveLength(20);
+        expect(fixture.leftovers()).toEqual([]);
+      });
+    }
 
     test("a backup that is cancelled leaves no trace here", async () => {
       const { management, operations } = fixture.host;
