@@ -32,7 +32,7 @@ test.each(["inspect", "list"])(
       "src/cli/run.ts",
       `src/offline/${verb}.ts`,
     ].flatMap((file) => [...loadedBy(file)]);
-    expect(loaded).toContain("src/container/directory.ts");
+    expect(loaded).toContain("src/container/directory-reader.ts");
     const heavy =
       /^gen\/ts\/(holdfast\/management|google|buf)|^src\/(engine|api|transport|client|destination\/http|host\/start|offline\/services)|^(@connectrpc|@grpc|@bufbuild\/protovalidate|better-sqlite3|unzipper|yaml|pino)/;
     expect(loaded.filter((name) => heavy.test(name))).toEqual([]);

@@ -1,7 +1,7 @@
-import { join } from "node:path";
 import type { OperationView } from "../backup/model.js";
 import { sqliteEngine } from "../engine/sqlite/storage-engine.js";
 import { HostError } from "../errors.js";
+import { DataDirectory } from "../host/data-directory.js";
 import { lockDirectory } from "../io/directory-lock.js";
 import { fromFileError } from "../io/file-error.js";
 import type { Platform } from "../io/platform.js";
@@ -20,17 +20,20 @@ export interface EmptyIndex {
   close(): Promise<void>;
 }
 
-/** What a run that was cut off leaves in a directory that was made for it. */
-const leftovers = ["lock.sqlite", "lock.sqlite-journal", "document-index", "temporary"];
-/** What a file system of its own has at its top. */
-const ofFileSystem = ["lost+found"];
+/** What may be in the directory: what an interrupted run left there, and what file systems put at their top. */
+const ignoredNames = ({ lockName, indexName, temporaryName }: DataDirectory) => [
+  lockName,
+  `${lockName}-journal`,
+  indexName,
+  temporaryName,
+  "lost+found",
+];
 
 /** DESTINATION_OCCUPIED where the directory holds anything: what is there is not to be lost for a backup. */
-export async function openEmptyIndex(
-  platform: Platform,
-  dataDirectory: string,
-): Promise<EmptyIndex> {
+export async function openEmptyIndex(platform: Platform, path: string): Promise<EmptyIndex> {
   const { files } = platform;
+  const directory = new DataDirectory(path);
+  const dataDirectory = directory.path;
   const occupied = (why: string) =>
     new HostError(
       "DESTINATION_OCCUPIED",
@@ -39,9 +42,7 @@ export async function openEmptyIndex(
   const status = await files.status(dataDirectory);
   if (status && status.kind !== "directory") throw occupied("is no directory");
   const foreign = status
-    ? (await files.list(dataDirectory)).filter(
-        (name) => !leftovers.includes(name) && !ofFileSystem.includes(name),
-      )
+    ? (await files.list(dataDirectory)).filter((name) => !ignoredNames(directory).includes(name))
     : [];
   if (foreign.length > 0) throw occupied(`holds ${foreign[0]}`);
   const made = status === undefined;
@@ -50,7 +51,7 @@ export async function openEmptyIndex(
   } catch (error) {
     throw fromFileError(error, `Making the data directory ${dataDirectory}`);
   }
-  const lock = lockDirectory(join(dataDirectory, "lock.sqlite"));
+  const lock = lockDirectory(directory.lock);
   let index: DocumentIndex | undefined;
   let filled = false;
   const close = async () => {
@@ -59,13 +60,13 @@ export async function openEmptyIndex(
     if (made && !filled) await files.removeTree(dataDirectory);
   };
   try {
-    const temporaryDirectory = join(dataDirectory, "temporary");
+    const temporaryDirectory = directory.temporary;
     await files.removeTree(temporaryDirectory);
     await files.makeDirectory(temporaryDirectory);
     const opened = await openDocumentIndex(platform, sqliteEngine, {
       link: durableIndexLink,
       inMemory: false,
-      directory: join(dataDirectory, "document-index"),
+      directory: directory.index,
       engine: {
         durable: true,
         nowMicros: platform.nowMicros,

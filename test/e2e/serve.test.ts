@@ -130,7 +130,7 @@ describe("configuration", () => {
     [["--backup-root", "/does/not/exist"], /backup root \/does\/not\/exist is no directory/],
     [["--id", "two words"], /host id/],
     [["--config", "/does/not/exist.yaml"], /\/does\/not\/exist\.yaml cannot be read/],
-    [["--data-dir", "/does/not/exist"], /\/does\/not\/exist cannot be made/],
+    [["--data-dir", "/does/not/exist"], /Cannot create the data directory \/does\/not\/exist/],
   ])("%j is refused in one line", async (args, message) => {
     const { code, output, log } = await runToEnd(
       ["serve", "--http-port", "0", "--grpc-port", "0", ...args],

@@ -1,0 +1,258 @@
+import { resolve } from "node:path";
+import { resolveLinks, resolveRoots, type Roots } from "../destination/file/roots.js";
+import { sqliteEngine } from "../engine/sqlite/storage-engine.js";
+import { limits } from "../limits.js";
+import { createMetrics, type Exposition } from "../metrics/metrics.js";
+import { checkAfterUncleanStop } from "../service/backups/check-index.js";
+import { createManagementService } from "../service/backups/management.js";
+import type { HostDescription, ManagementService } from "../service/backups/management-service.js";
+import { createStreamService, type StreamService } from "../service/backups/streams.js";
+import { createBodyReader } from "../service/documents/body-reader.js";
+import type { DocumentService } from "../service/documents/document-service.js";
+import { createDocumentService } from "../service/documents/documents.js";
+import { openAuditLog } from "../service/host/audit-log.js";
+import { createAuditor, operationEntry, type Auditor } from "../service/host/auditor.js";
+import { createHostControl, type HostControl } from "../service/host/host-control.js";
+import { logOperation } from "../service/host/log-operation.js";
+import { singleHostGroup } from "../service/host/node-group.js";
+import {
+  createOperationTrace,
+  operationIndexLink,
+  operationKind,
+} from "../service/host/operation-trace.js";
+import { recordOperation } from "../service/host/record-stats.js";
+import { createRequests, type Requests } from "../service/host/requests.js";
+import type { Stats } from "../stats/stats.js";
+import type { DocumentIndex } from "../store/document-index.js";
+import type { FileStore } from "../xenon/local-files/file-service.js";
+import { openFileStore } from "../xenon/local-files/file-store.js";
+import { createQueryTasks, type QueryTasks } from "../xenon/query/query-tasks.js";
+import type { Backups } from "./backups.js";
+import type { HostContext } from "./context.js";
+import { productVersion } from "./product-version.js";
+import type { Storage } from "./storage.js";
+
+/** An address that a port listens on. */
+export interface Address {
+  host: string;
+  port: number;
+}
+
+/** The addresses of both ports; those of the options until the ports are open. */
+export interface Addresses {
+  http: Address;
+  grpc: Address;
+}
+
+/** What the protocols call. */
+export interface HostServices {
+  readonly documents: DocumentService;
+  readonly management: ManagementService;
+  readonly streams: StreamService;
+  readonly control: HostControl;
+  readonly queries: QueryTasks;
+  readonly fileStore: FileStore;
+  readonly auditor: Auditor;
+  readonly requests: Requests;
+  readonly describeHost: () => Promise<HostDescription>;
+  /** What /metrics answers. */
+  readonly exposition: () => Promise<Exposition>;
+}
+
+/** Third stage: the services, and what counts and records how they are used. */
+export async function openServices(
+  context: HostContext,
+  storage: Storage,
+  backups: Backups,
+  stats: Stats,
+  addresses: Addresses,
+): Promise<HostServices> {
+  const { options, directory, hostId, events, lifecycle, logger } = context;
+  const { platform } = options;
+  const metrics = createMetrics({ nowMicros: platform.nowMicros, version: productVersion });
+  lifecycle.onClose(() => metrics.close());
+  const audit = await openAuditLog({
+    platform,
+    directory: directory.audit,
+    onLost: (error, count) =>
+      logger.error({ err: error, count }, "lines of the audit log could not be written"),
+  });
+  // Behind everything that writes to it, operations included.
+  lifecycle.onClose(async () => {
+    await backups.operations.close(limits.shutdownMs);
+    await audit.close();
+  });
+  events.on("operationEnded", (view) => {
+    logOperation(logger, view);
+    void audit.record(operationEntry(view));
+    recordOperation(stats, view);
+    metrics.noteOperation(view);
+  });
+  const { documents, queries, trace } = openDocuments(context, storage);
+  const fileStore = await openLocalFiles(context, backups);
+  const describeHost = () => describe(context, storage, backups, addresses);
+  const { operations, autoBackup } = backups;
+  const management = createManagementService({
+    ...backups,
+    platform,
+    storageEngine: sqliteEngine,
+    indexOf: storage.indexOf,
+    ownIndexIds: () => [...storage.indexes.values()].map((index) => index.indexId()),
+    temporaryDirectory: directory.temporary,
+    hostId,
+    productVersion,
+    describeHost,
+    pauseAutoBackup: () => autoBackup.pause(),
+  });
+  await checkAfterUncleanStop(
+    storage.durableIndex,
+    (link) => management.checkIndex(link),
+    (fields, message) => logger.warn(fields, message),
+  );
+  const requests = createRequests({
+    counter: metrics.requests,
+    log: (request) => logger.info(request, "request"),
+    trace: (request) => trace.record(request),
+  });
+  const streams = createStreamService({
+    files: platform.files,
+    transfers: backups.transfers,
+    management,
+    operations,
+    idleMs: options.streamIdleMs,
+  });
+  const control = createHostControl({
+    autoBackup,
+    saveAutoBackup: (enabled) => backups.saveAutoBackup(enabled),
+    requests,
+    peers: singleHostGroup(hostId, async () => (await storage.durableIndex.state()).positionMicros),
+    stats,
+    describeHost,
+    shutDown: () => void lifecycle.close().catch(context.onInternalError),
+  });
+  return {
+    documents,
+    management,
+    streams,
+    control,
+    queries,
+    fileStore,
+    auditor: createAuditor(audit, context.tokens),
+    requests,
+    describeHost,
+    exposition: () =>
+      metrics.read({
+        describeHost,
+        operations,
+        streams,
+        stats,
+        autoBackup: () => autoBackup.status(),
+      }),
+  };
+}
+
+/** Documents, queries on them, and the buffer in which traced requests are kept as documents. */
+function openDocuments(
+  { options, hostId, lifecycle, onInternalError }: HostContext,
+  { indexOf }: Storage,
+) {
+  const { platform } = options;
+  const traces = sqliteEngine.openTraceBuffer({
+    link: operationIndexLink,
+    maxDocuments: limits.tracedOperations,
+    maxAgeMicros: limits.tracedAgeMicros,
+    nowMicros: platform.nowMicros,
+  });
+  lifecycle.onClose(() => traces.close());
+  const isTraces = (link: string) => link === operationIndexLink;
+  const trace = createOperationTrace({ ring: traces, hostId, onError: onInternalError });
+  const bodies = createBodyReader();
+  lifecycle.onClose(() => bodies.close());
+  const documents = createDocumentService({
+    factories: [
+      ...options.factories,
+      { path: operationIndexLink, kind: operationKind, indexLink: operationIndexLink },
+    ],
+    indexOf: (link) => (isTraces(link) ? traces : indexOf(link)),
+    lineageOf: (link) => (isTraces(link) ? link : indexOf(link).lineage()),
+    hostId,
+    newId: platform.randomId,
+    readBody: bodies.read,
+  });
+  const queries = createQueryTasks({
+    storeOf: (link) => (isTraces(link) ? { ...traces, lineage: () => link } : indexOf(link)),
+    nowMicros: platform.nowMicros,
+    newId: platform.randomId,
+    onInternalError,
+  });
+  lifecycle.onClose(() => queries.close());
+  return { documents, queries, trace };
+}
+
+async function openLocalFiles(context: HostContext, { paths }: Backups): Promise<FileStore> {
+  const { options, directory, lifecycle } = context;
+  const { platform, secretFiles } = options;
+  const resolved = secretFiles.map((path) => resolveLinks(platform.files, resolve(path)));
+  const fileStore = await openFileStore(platform, {
+    directory: directory.fileServices,
+    roots: await fileRoots(context, paths.roots),
+    closed: [paths.dataDirectory, paths.realAutoBackupDirectory, ...(await Promise.all(resolved))],
+    onBackgroundError: context.onInternalError,
+  });
+  lifecycle.onClose(() => fileStore.close());
+  return fileStore;
+}
+
+/**
+ * Clients that have to authenticate may not create files wherever the host's user may, nor beside
+ * its backups, unless the options allow it: then there are no roots at all.
+ */
+async function fileRoots(
+  { options, tokens }: HostContext,
+  backupRoots: Roots,
+): Promise<Roots | undefined> {
+  if (options.fileRoots.length > 0)
+    return resolveRoots(options.platform.files, options.fileRoots, "file root");
+  const authenticated = tokens !== undefined || options.tls?.clientCa !== undefined;
+  return authenticated ? undefined : backupRoots;
+}
+
+async function describe(
+  { options, directory, hostId, startTimeMicros }: HostContext,
+  { indexes }: Storage,
+  { paths, records, health }: Backups,
+  addresses: Addresses,
+): Promise<HostDescription> {
+  const { files } = options.platform;
+  return {
+    id: hostId,
+    version: productVersion,
+    startTimeMicros,
+    dataDirectory: directory.path,
+    backupRoots: paths.roots.paths,
+    autoBackupDirectory: paths.autoBackupDirectory,
+    disk: {
+      freeBytes: await files.freeBytes(directory.path),
+      totalBytes: await files.totalBytes(directory.path),
+    },
+    httpAddress: textOf(addresses.http),
+    grpcAddress: textOf(addresses.grpc),
+    tls: options.tls !== undefined,
+    indexes: await Promise.all([...indexes.values()].map(describeIndex)),
+    backups: records.all(),
+    backupHealth: await health.look(),
+    backupMaxAgeMicros: (options.backupMaxAgeMs ?? 0) * 1000,
+  };
+}
+
+async function describeIndex(index: DocumentIndex): Promise<HostDescription["indexes"][number]> {
+  const problem = index.problem();
+  return {
+    ...(await index.state()),
+    link: index.link,
+    inMemory: index.inMemory,
+    ...(problem !== undefined && { problem }),
+  };
+}
+
+const textOf = ({ host, port }: Address) => `${host.includes(":") ? `[${host}]` : host}:${port}`;
