@@ -1,7 +1,5 @@
-import { writeFileDurably } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
-import { errnoOf } from "../io/file-system.js";
-import { readSmallFile } from "../io/read-file.js";
+import { JsonFile } from "../io/json-file.js";
 import type { Platform } from "../io/platform.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
@@ -21,23 +19,22 @@ export interface WrittenManifests {
 
 const fileBytes = 4 * 1024 * 1024;
 
-/** Opens the record; one that cannot be read is begun anew: then the next backups are new bases. */
+/** Opens the record. An unreadable one is replaced: then the next backup to each destination is a new base. */
 export async function openWrittenManifests(
   platform: Pick<Platform, "files" | "randomHex">,
   path: string,
   onError: (error: unknown) => void,
 ): Promise<WrittenManifests> {
-  /** Of each destination, the one written to last at the end; of each of its manifests likewise. */
-  const known = new Map<string, string[]>(await load(platform, path, onError));
-  let saving: Promise<unknown> = Promise.resolve();
-
-  function save(): Promise<void> {
-    const done = saving.then(() =>
-      writeFileDurably(platform, path, Buffer.from(JSON.stringify([...known]))),
-    );
-    saving = done.catch(() => {});
-    return done;
-  }
+  const file = new JsonFile<[string, string[]][]>({
+    platform,
+    path,
+    maxBytes: fileBytes,
+    parse: (value) => (Array.isArray(value) ? value.filter(isEntry) : undefined),
+  });
+  const content = await file.read();
+  if ("error" in content) onError(content.error);
+  /** By destination, the one written to last at the end; its manifests in the same order. */
+  const known = new Map<string, string[]>(content.state === "read" ? content.value : []);
 
   return {
     has: (sha256) => [...known.values()].some((list) => list.includes(sha256)),
@@ -53,7 +50,7 @@ export async function openWrittenManifests(
         known.delete(oldest);
       }
       try {
-        await save();
+        await file.write([...known]);
         return undefined;
       } catch (error) {
         const { message } = HostError.from(fromFileError(error, "Recording what was backed up"));
@@ -67,22 +64,6 @@ export async function openWrittenManifests(
       );
     },
   };
-}
-
-async function load(
-  { files }: Pick<Platform, "files">,
-  path: string,
-  onError: (error: unknown) => void,
-): Promise<[string, string[]][]> {
-  try {
-    const value: unknown = JSON.parse(
-      (await readSmallFile(files, path, fileBytes)).toString("utf8"),
-    );
-    return Array.isArray(value) ? value.filter(isEntry) : [];
-  } catch (error) {
-    if (errnoOf(error) !== "ENOENT") onError(error);
-    return [];
-  }
 }
 
 function isEntry(value: unknown): value is [string, string[]] {

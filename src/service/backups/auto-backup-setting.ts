@@ -1,47 +1,43 @@
-import { HostError } from "../../errors.js";
-import { writeFileDurably } from "../../io/durable-file.js";
-import { errnoOf } from "../../io/file-system.js";
-import { readSmallFile } from "../../io/read-file.js";
+import { JsonFile } from "../../io/json-file.js";
 import type { Platform } from "../../io/platform.js";
 
 /** Whether automatic backups are on: a small file that outlives the process. */
 export interface AutoBackupSetting {
-  /** As it was left; off where nobody ever chose. */
+  /** Off if it was never set. Rejects if the disk cannot be read. */
   load(): Promise<{ enabled: boolean; warning?: string }>;
   save(enabled: boolean): Promise<void>;
 }
 
 const settingBytes = 4096;
 
+/** The setting that is kept at a path. An invalid file turns automatic backups on: unwanted backups do less harm than missing ones. */
 export function autoBackupSetting(
   platform: Pick<Platform, "files" | "randomHex">,
   path: string,
 ): AutoBackupSetting {
+  const file = new JsonFile<boolean>({ platform, path, maxBytes: settingBytes, parse: enabledIn });
   return {
     async load() {
-      try {
-        const value = JSON.parse(
-          (await readSmallFile(platform.files, path, settingBytes)).toString("utf8"),
-        ) as unknown;
-        if (
-          typeof value === "object" &&
-          value !== null &&
-          "enabled" in value &&
-          typeof value.enabled === "boolean"
-        )
-          return { enabled: value.enabled };
-      } catch (error) {
-        if (errnoOf(error) === "ENOENT") return { enabled: false };
-        // A disk that cannot be read is no choice; a file that holds something else is a lost one.
-        if (!(error instanceof SyntaxError) && !(error instanceof HostError)) throw error;
+      const content = await file.read();
+      switch (content.state) {
+        case "read":
+          return { enabled: content.value };
+        case "missing":
+          return { enabled: false };
+        case "failed":
+          throw content.error;
+        case "invalid":
+          return {
+            enabled: true,
+            warning: `${path} is not valid, so automatic backups are assumed to be on. Turn them on or off to replace the file.`,
+          };
       }
-      // Of the two one may be wrong by, backups that nobody wanted harm less than backups that are not there.
-      return {
-        enabled: true,
-        warning: `${path} cannot be read, so automatic backups are taken to be on; switch them on or off anew.`,
-      };
     },
-    save: (enabled) =>
-      writeFileDurably(platform, path, Buffer.from(`${JSON.stringify({ enabled })}\n`)),
+    save: (enabled) => file.write({ enabled }),
   };
+}
+
+function enabledIn(value: unknown): boolean | undefined {
+  if (typeof value !== "object" || value === null || !("enabled" in value)) return undefined;
+  return typeof value.enabled === "boolean" ? value.enabled : undefined;
 }

@@ -1,8 +1,6 @@
 import type { AutoBackupRun } from "../../backup/schedule/auto-backup.js";
-import { HostError } from "../../errors.js";
-import { writeFileDurably } from "../../io/durable-file.js";
-import { errnoOf } from "../../io/file-system.js";
-import { readSmallFile } from "../../io/read-file.js";
+import { type HostError } from "../../errors.js";
+import { JsonFile } from "../../io/json-file.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { BackupRecord, BackupResult, OperationView } from "./management-service.js";
@@ -29,6 +27,12 @@ export async function openBackupRecords({
   path,
   warn,
 }: BackupRecordsOptions): Promise<BackupRecords> {
+  const file = new JsonFile<BackupRecord[]>({
+    platform,
+    path,
+    maxBytes: limits.backupRecordBytes,
+    parse: (value) => (Array.isArray(value) && value.every(isRecord) ? value : undefined),
+  });
   const records = new Map<string, BackupRecord>();
   for (const record of await load()) records.set(keyOf(record), record);
   let timer: NodeJS.Timeout | undefined;
@@ -36,28 +40,22 @@ export async function openBackupRecords({
   let writing: Promise<void> | undefined;
 
   async function load(): Promise<BackupRecord[]> {
-    try {
-      const text = (await readSmallFile(platform.files, path, limits.backupRecordBytes)).toString(
-        "utf8",
-      );
-      const value: unknown = JSON.parse(text);
-      if (Array.isArray(value) && value.every(isRecord))
-        return value.slice(0, limits.backupRecords).reverse();
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT") return [];
-      // A disk that cannot be read is left as it is; a file that holds something else is put aside.
-      if (!(error instanceof SyntaxError) && !(error instanceof HostError)) {
-        warn({ err: error, path }, "the records of backups cannot be read; they begin anew");
+    const content = await file.read();
+    switch (content.state) {
+      case "read":
+        return content.value.slice(0, limits.backupRecords).reverse();
+      case "missing":
         return [];
-      }
+      case "failed":
+        warn({ err: content.error, path }, "cannot read the records of backups; starting without");
+        return [];
+      case "invalid":
+        warn(
+          { path, aside: await file.putAside() },
+          "the records of backups are not valid; they were renamed, and new ones are started",
+        );
+        return [];
     }
-    const aside = `${path}.unreadable`;
-    await platform.files.rename(path, aside).catch(() => {});
-    warn(
-      { path, aside },
-      "the records of backups are unreadable; they were put aside and begin anew",
-    );
-    return [];
   }
 
   function write(): Promise<void> {
@@ -67,13 +65,14 @@ export async function openBackupRecords({
     return (writing ??= (async () => {
       while (dirty) {
         dirty = false;
-        const text = JSON.stringify(all());
-        await writeFileDurably(platform, path, Buffer.from(`${text}\n`)).catch((error: unknown) =>
-          warn(
-            { err: error, path },
-            "the records of backups could not be written down; they are known until the host stops",
-          ),
-        );
+        await file
+          .write(all())
+          .catch((error: unknown) =>
+            warn(
+              { err: error, path },
+              "the records of backups could not be written down; they are known until the host stops",
+            ),
+          );
       }
       writing = undefined;
     })());

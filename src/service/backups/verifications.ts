@@ -1,6 +1,4 @@
-import { writeFileDurably } from "../../io/durable-file.js";
-import { errnoOf } from "../../io/file-system.js";
-import { readSmallFile } from "../../io/read-file.js";
+import { JsonFile } from "../../io/json-file.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { BackupListing, Verification } from "./management-service.js";
@@ -34,14 +32,21 @@ type Entry = [key: string, verification: Verification];
 
 const keyOf = ({ uri, manifestSha256 }: CheckedCopy) => `${uri} ${manifestSha256}`;
 
-/** Kept in one file; one that cannot be read is begun anew, since a check can be made again. */
+/** Opens the file that keeps them. An unreadable one is replaced, since checks can be repeated. */
 export async function openVerifications(
   platform: Pick<Platform, "files" | "randomHex">,
   path: string,
   onError: (error: unknown) => void,
 ): Promise<Verifications> {
-  const known = new Map<string, Verification>(await load(platform, path, onError));
-  let saving = Promise.resolve();
+  const file = new JsonFile<Entry[]>({
+    platform,
+    path,
+    maxBytes: limits.manifestBytes,
+    parse: (value) => (Array.isArray(value) ? value.filter(isEntry) : undefined),
+  });
+  const content = await file.read();
+  if ("error" in content) onError(content.error);
+  const known = new Map<string, Verification>(content.state === "read" ? content.value : []);
   return {
     find: (copy) => known.get(keyOf(copy)),
     isDamaged: (copy) => known.get(keyOf(copy))?.passed === false,
@@ -53,28 +58,9 @@ export async function openVerifications(
         if (known.size <= limits.verifications) break;
         known.delete(oldest);
       }
-      saving = saving
-        .then(() => writeFileDurably(platform, path, Buffer.from(JSON.stringify([...known]))))
-        .catch(onError);
-      return saving;
+      return file.write([...known]).catch(onError);
     },
   };
-}
-
-async function load(
-  { files }: Pick<Platform, "files">,
-  path: string,
-  onError: (error: unknown) => void,
-): Promise<Entry[]> {
-  try {
-    const value: unknown = JSON.parse(
-      (await readSmallFile(files, path, limits.manifestBytes)).toString("utf8"),
-    );
-    return Array.isArray(value) ? value.filter(isEntry) : [];
-  } catch (error) {
-    if (errnoOf(error) !== "ENOENT") onError(error);
-    return [];
-  }
 }
 
 function isEntry(value: unknown): value is Entry {

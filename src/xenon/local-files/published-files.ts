@@ -1,6 +1,4 @@
-import { writeFileDurably } from "../../io/durable-file.js";
-import { errnoOf } from "../../io/file-system.js";
-import { readSmallFile } from "../../io/read-file.js";
+import { JsonFile } from "../../io/json-file.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 
@@ -16,49 +14,37 @@ export interface PublishedFiles {
 
 const fileBytes = 16 * 1024 * 1024;
 
-/** One that cannot be read is begun anew: then files of before have to be moved away by hand. */
+/** Opens the record. An unreadable one is replaced: then files that it named have to be moved away by hand. */
 export async function openPublishedFiles(
   platform: Pick<Platform, "files" | "randomHex">,
-  recordPath: string,
+  path: string,
   onError: (error: unknown) => void,
 ): Promise<PublishedFiles> {
-  const known = new Map<string, string>(await load(platform, recordPath, onError));
-  let saving: Promise<unknown> = Promise.resolve();
+  const file = new JsonFile<Entry[]>({
+    platform,
+    path,
+    maxBytes: fileBytes,
+    parse: (value) => (Array.isArray(value) ? value.filter(isEntry) : undefined),
+  });
+  const content = await file.read();
+  if ("error" in content) onError(content.error);
+  const known = new Map<string, string>(content.state === "read" ? content.value : []);
   return {
-    has: (path, version) => known.get(path) === version,
-    add(path, version) {
-      known.delete(path);
-      known.set(path, version);
+    has: (published, version) => known.get(published) === version,
+    add(published, version) {
+      known.delete(published);
+      known.set(published, version);
       for (const oldest of known.keys()) {
         if (known.size <= limits.publishedFiles) break;
         known.delete(oldest);
       }
-      const saved = saving.then(() =>
-        writeFileDurably(platform, recordPath, Buffer.from(JSON.stringify([...known]))),
-      );
-      saving = saved.catch(() => {});
-      return saved;
+      return file.write([...known]);
     },
   };
 }
 
-async function load(
-  { files }: Pick<Platform, "files">,
-  path: string,
-  onError: (error: unknown) => void,
-): Promise<[string, string][]> {
-  try {
-    const value: unknown = JSON.parse(
-      (await readSmallFile(files, path, fileBytes)).toString("utf8"),
-    );
-    return Array.isArray(value)
-      ? value.filter(
-          (one): one is [string, string] =>
-            Array.isArray(one) && typeof one[0] === "string" && typeof one[1] === "string",
-        )
-      : [];
-  } catch (error) {
-    if (errnoOf(error) !== "ENOENT") onError(error);
-    return [];
-  }
+type Entry = [path: string, version: string];
+
+function isEntry(value: unknown): value is Entry {
+  return Array.isArray(value) && typeof value[0] === "string" && typeof value[1] === "string";
 }
