@@ -26,8 +26,18 @@ const arrows = {
   operation: { parts: ["io"], types: ["backup"] },
   stats: {},
   service: {
-    parts: ["backup", "container", "destination", "segment", "stats", "document", "security", "io"],
-    types: ["operation", "engine", "store"],
+    parts: [
+      "operation",
+      "backup",
+      "container",
+      "destination",
+      "segment",
+      "stats",
+      "document",
+      "security",
+      "io",
+    ],
+    types: ["engine", "store"],
   },
   metrics: { parts: ["service"], types: ["stats"] },
   api: {

@@ -8,6 +8,7 @@ import type { StoredManifest } from "../../segment/manifest.js";
 import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
 import { limits } from "../../limits.js";
+import { fingerprintOf } from "../../operation/fingerprint.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import type { ManagementOptions } from "./management.js";
 import type { BackupRequest, BackupResult, ManagementService } from "./management-service.js";
@@ -159,13 +160,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
     return operations.start({
       ...common,
       ...(request.requestId && { requestId: request.requestId }),
-      fingerprint: JSON.stringify([
-        request.container,
-        request.store ?? false,
-        request.full ?? false,
-        request.verify,
-        request.since,
-      ]),
+      fingerprint: fingerprintOf(request, ["requestId", "destination", "indexLink", "bearer"]),
       run: (signal, report) => run(request, index, target, signal, report),
     });
   };

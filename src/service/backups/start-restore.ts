@@ -23,6 +23,7 @@ import { schemeOf } from "../../destination/file/uri.js";
 import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
 import { limits } from "../../limits.js";
+import { fingerprintOf } from "../../operation/fingerprint.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import type { IndexStates } from "./index-states.js";
 import type { ManagementOptions } from "./management.js";
@@ -221,27 +222,12 @@ export function createRestoreStarts(
       const index = options.indexOf(request.indexLink);
       checkSelection(request);
       const source = await sourceOf(request);
-      const {
-        targetTimeMicros,
-        manifest,
-        validateOnly = false,
-        baseSources,
-        ifPositionMicros,
-        selection,
-      } = request;
       return operations.start({
         kind: "restore",
         indexLink: index.link,
         target: source.uri,
         ...(request.requestId && { requestId: request.requestId }),
-        fingerprint: JSON.stringify([
-          String(targetTimeMicros),
-          manifest,
-          validateOnly,
-          baseSources,
-          ifPositionMicros,
-          ...(selection ? [selection] : []),
-        ]),
+        fingerprint: fingerprintOf(request, ["requestId", "source", "indexLink", "bearer"]),
         // Their directory may be what is restored from. A source elsewhere may be slow: it must not keep backups from being made.
         run: (signal, report) =>
           schemeOf(source.uri) === "file"
