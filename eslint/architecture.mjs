@@ -15,7 +15,7 @@ const arrows = {
   security: {},
   engine: { types: ["document"] },
   "engine/sqlite": { parts: ["engine", "segment", "document", "io"] },
-  segment: { parts: ["gen"], types: ["engine"] },
+  segment: { parts: ["document", "io", "gen"], types: ["engine"] },
   destination: { parts: ["security", "io"], types: ["segment"] },
   container: { parts: ["destination", "segment", "io"], types: ["engine"] },
   store: { parts: ["io"], types: ["engine"] },
@@ -68,7 +68,11 @@ const arrows = {
 
 /** Packages that only some parts may import; `types` may import their types. */
 const packages = [
-  { name: /^better-sqlite3$/, parts: ["engine/sqlite"], files: ["io/directory-lock.ts"] },
+  {
+    name: /^better-sqlite3$/,
+    parts: ["engine/sqlite", "segment"],
+    files: ["io/directory-lock.ts"],
+  },
   { name: /^@grpc\//, parts: ["transport"] },
   { name: /^@connectrpc\//, parts: ["api", "transport", "client"], types: ["offline", "cli"] },
   {

@@ -1,3 +1,4 @@
+import { checkSegments, sampleSegments } from "../segment/checks.js";
 import type { ContainerReader } from "../container/container.js";
 import type { ChainContent, StorageEngine } from "../engine/engine.js";
 import { HostError } from "../errors.js";
@@ -62,8 +63,8 @@ export async function verifyBackup(
     signal,
     async (segments) => {
       const onRows = (rows: number) => report({ documentsDone: rows });
-      if (sampled) return storageEngine.sampleSegments(segments, samplePercent, signal, onRows);
-      requirePromises(await storageEngine.checkSegments(segments, signal, onRows), manifest);
+      if (sampled) return sampleSegments(segments, samplePercent, signal, onRows);
+      requirePromises(await checkSegments(segments, signal, onRows), manifest);
       report({ bytesTotal, bytesDone: bytesTotal });
       return { records, bytes: bytesTotal };
     },

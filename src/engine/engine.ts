@@ -319,7 +319,7 @@ export interface StagedBase {
   movedTimes: number;
 }
 
-/** What an engine can do without an open index; work on files from outside runs in a process of its own. */
+/** A storage engine: makes, opens and builds indexes. */
 export interface StorageEngine {
   /** A new empty index in an existing empty directory. */
   create(directory: string, identity: IndexIdentity): Promise<void>;
@@ -329,32 +329,5 @@ export interface StorageEngine {
   rename(directory: string, identity: IndexIdentity): Promise<void>;
   /** The identity and position of a closed index. */
   identify(directory: string): Promise<IndexIdentity & { positionMicros: number }>;
-  /** The file is made if it is missing; one process at a time. */
-  openStaging(path: string): Staging;
-  /** In memory: empty at first, gone when it is closed. */
-  openTraceBuffer(options: TraceBufferOptions): TraceBuffer;
   build(request: BuildRequest): Promise<BuildResult>;
-  /**
-   * Checks all that a restore demands of the segments: digests, rows with their checksums and limits, and that the versions of each
-   * link grow with time, none of them twice. BACKUP_DAMAGED, else what a restore would give.
-   */
-  checkSegments(
-    segments: SegmentSource[],
-    signal: AbortSignal,
-    onProgress?: (rows: number) => void,
-  ): Promise<ChainContent>;
-  /** Checks the checksums of about so many of a hundred rows, in runs that are spread over the time of each segment, others every time. No digests. */
-  sampleSegments(
-    segments: SegmentSource[],
-    percent: number,
-    signal: AbortSignal,
-    onProgress?: (rows: number) => void,
-  ): Promise<Sampled>;
-  /** As `around` of an engine, of the segments of one backup, whose digests are not looked at. */
-  segmentsAround(
-    segments: SegmentSource[],
-    timeMicros: number,
-    count: number,
-    signal: AbortSignal,
-  ): Promise<LogAround>;
 }

@@ -1,3 +1,4 @@
+import { openTraceBuffer } from "../engine/sqlite/trace-buffer.js";
 import { resolve } from "node:path";
 import { resolveLinks, resolveRoots, type Roots } from "../destination/file/roots.js";
 import { sqliteEngine } from "../engine/sqlite/storage-engine.js";
@@ -157,7 +158,7 @@ function openDocuments(
   { indexOf }: Storage,
 ) {
   const { platform } = options;
-  const traces = sqliteEngine.openTraceBuffer({
+  const traces = openTraceBuffer({
     link: operationIndexLink,
     maxDocuments: limits.tracedOperations,
     maxAgeMicros: limits.tracedAgeMicros,

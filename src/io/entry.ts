@@ -8,7 +8,8 @@ export type EntryName =
   | "engine/sqlite/reader-worker"
   | "engine/sqlite/trace-buffer-worker"
   | "engine/sqlite/copy-worker"
-  | "engine/sqlite/check-worker"
+  | "segment/check-worker"
+  | "segment/segment-process"
   | "engine/sqlite/build-process"
   | "container/zip-process"
   | "service/documents/body-worker";

@@ -1,4 +1,3 @@
-import { sqliteEngine } from "../engine/sqlite/storage-engine.js";
 import { systemPlatform } from "../io/platform.js";
 import { documentHost } from "../xenon/import/document-host.js";
 import {
@@ -30,11 +29,5 @@ export function importXenon(
     from: documentHost(from, { platform, role: "The Xenon host" }),
     to: documentHost(to, { platform, role: "The host", ...(token !== undefined && { token }) }),
   };
-  return importFromXenon(
-    platform,
-    sqliteEngine,
-    { ...request, ...hosts, productVersion },
-    signal,
-    report,
-  );
+  return importFromXenon(platform, { ...request, ...hosts, productVersion }, signal, report);
 }

@@ -346,7 +346,7 @@ test("a segment that is not ours is refused: a view, a trigger, another table, a
   await fixture.backup("dir");
   const scratch = join(temporaryDirectory(), "scratch.sqlite");
   const { segments } = await readWholeBackup(join(fixture.root, "dir"));
-  const { checkDigest, checkRows, digestFile } = await import("../../src/engine/sqlite/segment.js");
+  const { checkDigest, checkRows, digestFile } = await import("../../src/segment/segment-file.js");
   const [base] = segments;
   if (!base) throw new Error("no base");
   for (const statement of [

@@ -6,7 +6,7 @@ import { findManifest } from "../../src/backup/inspect.js";
 import { openZipReader } from "../../src/container/zip-reader.js";
 import { resolveSource } from "../../src/container/resolve.js";
 import { localFiles } from "../../src/offline/local-files.js";
-import { checkDigest } from "../../src/engine/sqlite/segment.js";
+import { checkDigest } from "../../src/segment/segment-file.js";
 import type { Manifest } from "../../src/segment/manifest.js";
 import { writeStream } from "../../src/io/read-file.js";
 import { systemPlatform } from "../../src/io/platform.js";

@@ -7,14 +7,13 @@ import {
   createIndexes,
   createIndexTables,
   databaseName,
-  logColumns,
-  pruneColumns,
   readPosition,
   writeCounts,
   writeIdentity,
 } from "./schema.js";
-import { openSegment } from "./segment.js";
-import { syncPath } from "./sync-path.js";
+import { logColumns, pruneColumns } from "../../segment/tables.js";
+import { openSegment } from "../../segment/segment-file.js";
+import { syncPath } from "../../io/sync-path.js";
 import { createPrivateFile } from "../../io/private-file.js";
 
 export interface BuildTask {

@@ -2,7 +2,7 @@ import { crc32 } from "node:zlib";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { IndexCheck } from "../engine.js";
-import { logChecksumText, pruneChecksumText } from "./row.js";
+import { logChecksumText, pruneChecksumText } from "../../segment/row.js";
 import { countLog, openIndex, readMeta, readPosition } from "./schema.js";
 
 /**

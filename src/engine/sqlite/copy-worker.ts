@@ -3,10 +3,10 @@ import { constants, setPriority } from "node:os";
 import { workerData } from "node:worker_threads";
 import { HostError } from "../../errors.js";
 import type { ChainContent, SegmentContent, SegmentSource } from "../engine.js";
-import { checkChain } from "./chain-check.js";
+import { checkChain } from "../../segment/chain-check.js";
 import { exportSegment, type ExportTask } from "./export.js";
-import { checkDigest, checkRows, type Half } from "./segment.js";
-import { fromSqlite } from "./sqlite-error.js";
+import { checkDigest, checkRows, type Half } from "../../segment/segment-file.js";
+import { fromSqlite } from "../../segment/sqlite-error.js";
 import { serveWorker } from "../../io/worker-loop.js";
 
 export type CopyCall =

@@ -3,9 +3,9 @@ import Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { SegmentContent } from "../engine.js";
-import { createSegmentTables, logColumns, pruneColumns } from "./schema.js";
-import { digestFile } from "./segment.js";
-import { syncPath } from "./sync-path.js";
+import { createSegmentTables, logColumns, pruneColumns } from "../../segment/tables.js";
+import { digestFile } from "../../segment/segment-file.js";
+import { syncPath } from "../../io/sync-path.js";
 import { createPrivateFile } from "../../io/private-file.js";
 
 export interface ExportTask {

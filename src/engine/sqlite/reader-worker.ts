@@ -1,6 +1,6 @@
 import { workerData } from "node:worker_threads";
 import { openReader, type ReaderAnswer, type ReaderCall } from "./reader.js";
-import { fromSqlite } from "./sqlite-error.js";
+import { fromSqlite } from "../../segment/sqlite-error.js";
 import { serveWorker } from "../../io/worker-loop.js";
 
 serveWorker<ReaderCall, ReaderAnswer>(() => {

@@ -4,8 +4,8 @@ import type { IndexState, RowId, LogAround, RestorableWindow } from "../engine.j
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { createLostTimes } from "./lost-times.js";
-import { logAround } from "./around.js";
-import { checkedColumns, checkedRow, type CheckedRow } from "./row.js";
+import { logAround } from "../../segment/around.js";
+import { checkedColumns, checkedRow, type CheckedRow } from "../../segment/row.js";
 import { openIndex, readMeta, readPosition } from "./schema.js";
 import {
   createScanner,

@@ -6,7 +6,13 @@ import type { PageQuery } from "../engine.js";
 import { filterToSql, orderToSql } from "./filter-sql.js";
 import { definePatterns, isTooSlow } from "./patterns.js";
 import type { LostTimes } from "./lost-times.js";
-import { checkedColumns, checkedRow, toVersion, type CheckedRow, type LogRow } from "./row.js";
+import {
+  checkedColumns,
+  checkedRow,
+  toVersion,
+  type CheckedRow,
+  type LogRow,
+} from "../../segment/row.js";
 import { readPosition } from "./schema.js";
 
 /** Where a listing stands. Every later page sees the index as of the first one. */

@@ -1,39 +1,12 @@
 import Database from "better-sqlite3";
 import { crc32 } from "node:zlib";
 import { HostError } from "../../errors.js";
-import { limits } from "../../limits.js";
+import { segmentSchema } from "../../segment/tables.js";
 import { formatVersion } from "../../segment/version.js";
 import type { IndexIdentity, LineageParent } from "../engine.js";
 
 /** The name of the database in the directory of a generation. */
 export const databaseName = "index.sqlite";
-
-const logTable = `CREATE TABLE log (
-  time INTEGER PRIMARY KEY,
-  link TEXT NOT NULL,
-  version INTEGER NOT NULL,
-  action TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  owner TEXT NOT NULL,
-  expires INTEGER NOT NULL,
-  crc INTEGER NOT NULL,
-  body TEXT NOT NULL
-) STRICT`;
-
-const pruneTable = `CREATE TABLE prune (
-  link TEXT PRIMARY KEY,
-  time INTEGER NOT NULL,
-  version INTEGER NOT NULL,
-  since INTEGER NOT NULL,
-  until INTEGER NOT NULL,
-  crc INTEGER NOT NULL
-) STRICT, WITHOUT ROWID`;
-
-/** What a segment holds, and nothing else: compared text for text before a segment is read. */
-export const segmentSchema: Readonly<Record<string, string>> = { log: logTable, prune: pruneTable };
-
-export const logColumns = "time, link, version, action, kind, owner, expires, crc, body";
-export const pruneColumns = "link, time, version, since, until, crc";
 
 /** Made after the rows when an index is built: faster than keeping them current on the way. */
 const indexStatements = [
@@ -41,11 +14,6 @@ const indexStatements = [
   "CREATE INDEX log_deleted ON log (link, version) WHERE action = 'DELETE'",
   "CREATE INDEX log_expires ON log (expires) WHERE expires > 0",
 ];
-
-export function createSegmentTables(db: Database.Database): void {
-  db.pragma(`page_size = ${limits.segmentPageBytes}`);
-  for (const statement of Object.values(segmentSchema)) db.exec(statement);
-}
 
 export function createIndexTables(db: Database.Database): void {
   db.pragma("page_size = 4096");

@@ -16,10 +16,10 @@ import type {
 import { createCopier, type Copier } from "./copier.js";
 import type { CopyCall } from "./copy-worker.js";
 import type { ReaderAnswer, ReaderCall } from "./reader.js";
-import { toVersion } from "./row.js";
+import { toVersion } from "../../segment/row.js";
 import { databaseName } from "./schema.js";
 import { runBuild } from "./run-build.js";
-import { rowsWorthSharing, type Half } from "./segment.js";
+import { rowsWorthSharing, type Half } from "../../segment/segment-file.js";
 import { storeReads } from "./store-reads.js";
 import { startWorker, type WorkerClient } from "../../io/worker-client.js";
 import { createWriteQueue } from "./write-queue.js";

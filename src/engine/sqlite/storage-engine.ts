@@ -1,20 +1,10 @@
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type Database from "better-sqlite3";
-import type {
-  BuildResult,
-  ChainContent,
-  StorageEngine,
-  IndexIdentity,
-  LogAround,
-  Sampled,
-} from "../engine.js";
+import type { BuildResult, IndexIdentity, StorageEngine } from "../engine.js";
 import { createIndex } from "./build.js";
 import { runBuild } from "./run-build.js";
-import { openTraceBuffer } from "./trace-buffer.js";
 import { databaseName, openIndex, readMeta, readPosition, writeIdentity } from "./schema.js";
-import { openStaging } from "./staging.js";
-import { fromSqlite } from "./sqlite-error.js";
+import { fromSqlite } from "../../segment/sqlite-error.js";
 import { openSqliteEngine } from "./sqlite-engine.js";
 
 function withClosedIndex<T>(directory: string, work: (db: Database.Database) => T): T {
@@ -41,8 +31,6 @@ export const sqliteEngine: StorageEngine = {
     }
   },
   open: openSqliteEngine,
-  openTraceBuffer,
-  openStaging,
   async rename(directory, identity) {
     withClosedIndex(directory, (db) => {
       db.transaction((next: IndexIdentity) => writeIdentity(db, next))(identity);
@@ -59,22 +47,5 @@ export const sqliteEngine: StorageEngine = {
       signal,
       onProgress: ({ stage, rows }) => onProgress?.(stage, rows),
     })) as BuildResult;
-  },
-  async checkSegments(segments, signal, onProgress) {
-    return (await runBuild({ kind: "check", segments }, tmpdir(), {
-      signal,
-      onProgress: ({ rows }) => onProgress?.(rows),
-    })) as ChainContent;
-  },
-  async sampleSegments(segments, percent, signal, onProgress) {
-    return (await runBuild({ kind: "sample", segments, percent }, tmpdir(), {
-      signal,
-      onProgress: ({ rows }) => onProgress?.(rows),
-    })) as Sampled;
-  },
-  async segmentsAround(segments, timeMicros, count, signal) {
-    return (await runBuild({ kind: "around", segments, timeMicros, count }, tmpdir(), {
-      signal,
-    })) as LogAround;
   },
 };

@@ -1,7 +1,13 @@
 import type Database from "better-sqlite3";
 import { limits } from "../../limits.js";
 import type { SweepResult } from "../engine.js";
-import { checkedColumns, logChecksum, pruneChecksum, type CheckedRow, type LogRow } from "./row.js";
+import {
+  checkedColumns,
+  logChecksum,
+  pruneChecksum,
+  type CheckedRow,
+  type LogRow,
+} from "../../segment/row.js";
 
 export interface SweepOptions {
   /** False while a snapshot is pinned: its rows must stay. */

@@ -2,9 +2,9 @@ import { workerData } from "node:worker_threads";
 import Database from "better-sqlite3";
 import type { DocumentVersion } from "../../document/document.js";
 import { createReader, type ReaderAnswer, type ReaderCall } from "./reader.js";
-import { logChecksum, type LogRow } from "./row.js";
+import { logChecksum, type LogRow } from "../../segment/row.js";
 import { createIndexTables, createIndexes, writeCounts, writeIdentity } from "./schema.js";
-import { fromSqlite } from "./sqlite-error.js";
+import { fromSqlite } from "../../segment/sqlite-error.js";
 import { serveWorker } from "../../io/worker-loop.js";
 
 export type TraceBufferCall =

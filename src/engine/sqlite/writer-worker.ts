@@ -4,7 +4,7 @@ import type { SweepResult } from "../engine.js";
 import type { SweepOptions } from "./sweep.js";
 import { serveWorker } from "../../io/worker-loop.js";
 import { openWriter, type WriteOutcome, type WriterOptions } from "./writer.js";
-import { fromSqlite } from "./sqlite-error.js";
+import { fromSqlite } from "../../segment/sqlite-error.js";
 
 export type WriterCall =
   | { kind: "commit"; nowMicros: number; writes: DocumentWrite[] }

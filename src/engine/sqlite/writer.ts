@@ -4,7 +4,7 @@ import { applyMerge } from "../../document/merge.js";
 import { HostError, type HostErrorRecord, type Reason } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { SweepResult } from "../engine.js";
-import { checkedVersion, logChecksum, type LogRow } from "./row.js";
+import { checkedVersion, logChecksum, type LogRow } from "../../segment/row.js";
 import {
   countLog,
   countsText,
@@ -14,7 +14,7 @@ import {
   writeCounts,
   type Counts,
 } from "./schema.js";
-import { fromSqlite, isUncertain } from "./sqlite-error.js";
+import { fromSqlite, isUncertain } from "../../segment/sqlite-error.js";
 import { createSweeper, type SweepOptions } from "./sweep.js";
 
 /** A row that was written; nothing where a DELETE found the document deleted; or why it was refused. */

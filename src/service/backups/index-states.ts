@@ -1,3 +1,4 @@
+import { segmentsAround } from "../../segment/checks.js";
 import { documentState, type DocumentState } from "../../backup/document-state.js";
 import { withManifest } from "../../backup/inspect.js";
 import type { Report } from "../../backup/report.js";
@@ -174,7 +175,7 @@ export function createIndexStates(options: IndexStatesOptions): IndexStates {
               manifest,
               temporaryDirectory,
               signal,
-              (segments) => storageEngine.segmentsAround(segments, timeMicros, count, signal),
+              (segments) => segmentsAround(segments, timeMicros, count, signal),
             );
             return { ...around, window: manifest.window };
           },

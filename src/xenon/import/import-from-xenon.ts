@@ -1,5 +1,6 @@
+import { openStaging } from "../../segment/staging.js";
 import { join } from "node:path";
-import type { StorageEngine, ProofSum, Staging } from "../../engine/engine.js";
+import type { ProofSum, Staging } from "../../engine/engine.js";
 import { HostError } from "../../errors.js";
 import { lockDirectory } from "../../io/directory-lock.js";
 import { fromFileError } from "../../io/file-error.js";
@@ -55,7 +56,6 @@ export interface ImportReport {
  */
 export async function importFromXenon(
   platform: Platform,
-  storageEngine: StorageEngine,
   request: ImportRequest,
   signal: AbortSignal,
   report: (progress: ImportProgress) => void,
@@ -69,8 +69,8 @@ export async function importFromXenon(
   const lock = lockWork(workDirectory);
   let staging: Staging | undefined;
   try {
-    staging = storageEngine.openStaging(join(workDirectory, "staging.sqlite"));
-    return await run(platform, storageEngine, staging, request, signal, report);
+    staging = openStaging(join(workDirectory, "staging.sqlite"));
+    return await run(platform, staging, request, signal, report);
   } finally {
     staging?.close();
     lock.release();
@@ -79,7 +79,6 @@ export async function importFromXenon(
 
 async function run(
   platform: Platform,
-  storageEngine: StorageEngine,
   staging: Staging,
   request: ImportRequest,
   signal: AbortSignal,
@@ -94,7 +93,6 @@ async function run(
   report({ step: "packing", done: 0 });
   const archive = await makeArchive(
     platform,
-    storageEngine,
     {
       staging,
       directory: workDirectory,

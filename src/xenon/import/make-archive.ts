@@ -1,7 +1,8 @@
+import { checkSegments } from "../../segment/checks.js";
 import { join } from "node:path";
 import { openZipWriter } from "../../container/zip-writer.js";
 import { FileDestination } from "../../destination/file/destination.js";
-import type { StorageEngine, Staging } from "../../engine/engine.js";
+import type { Staging } from "../../engine/engine.js";
 import { encodeManifest } from "../../segment/manifest.js";
 import { segmentName } from "../../segment/names.js";
 import type { Platform } from "../../io/platform.js";
@@ -30,7 +31,6 @@ export interface MadeArchive {
 /** Makes a backup of staged versions, as a host makes one of its index: packed, durable, read back. */
 export async function makeArchive(
   platform: Platform,
-  storageEngine: StorageEngine,
   request: ArchiveRequest,
   signal: AbortSignal,
 ): Promise<MadeArchive> {
@@ -73,10 +73,7 @@ export async function makeArchive(
         signal,
         store: false,
         readBack: async (staged) =>
-          void (await storageEngine.checkSegments(
-            [{ ...staged.segment, path: staged.path }],
-            signal,
-          )),
+          void (await checkSegments([{ ...staged.segment, path: staged.path }], signal)),
         onBytes: () => {},
       });
     } finally {

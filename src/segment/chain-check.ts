@@ -1,9 +1,9 @@
 import type Database from "better-sqlite3";
 import { randomBytes } from "node:crypto";
-import { HostError } from "../../errors.js";
-import { limits } from "../../limits.js";
-import type { ChainContent, SegmentSource } from "../engine.js";
-import { readSegment } from "./segment.js";
+import { HostError } from "../errors.js";
+import { limits } from "../limits.js";
+import type { ChainContent, SegmentSource } from "../engine/engine.js";
+import { readSegment } from "./segment-file.js";
 
 /** Which part of the links a pass looks at: memory is bounded whatever the number of links. */
 interface Part {

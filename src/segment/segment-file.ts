@@ -10,13 +10,13 @@ import {
 } from "node:fs";
 import Database from "better-sqlite3";
 import { crc32 } from "node:zlib";
-import { checkLink } from "../../document/link.js";
-import { scanMembers } from "../../document/members.js";
-import { HostError } from "../../errors.js";
-import { limits } from "../../limits.js";
-import type { SegmentSource } from "../engine.js";
+import { checkLink } from "../document/link.js";
+import { scanMembers } from "../document/members.js";
+import { HostError } from "../errors.js";
+import { limits } from "../limits.js";
+import type { SegmentSource } from "../engine/engine.js";
 import { logChecksumText, pruneChecksumText } from "./row.js";
-import { segmentSchema } from "./schema.js";
+import { segmentSchema } from "./tables.js";
 
 /** The digest of a file that nothing writes any more, as lower-case hex. Blocks: for threads and processes of their own. */
 export function digestFile(path: string, cancelled: () => void): string {

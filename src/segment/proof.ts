@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type Database from "better-sqlite3";
-import type { DocumentVersion } from "../../document/document.js";
-import { scanMembers } from "../../document/members.js";
-import type { Proof } from "../engine.js";
+import type { DocumentVersion } from "../document/document.js";
+import { scanMembers } from "../document/members.js";
+import type { Proof } from "../engine/engine.js";
 import { linksWith } from "./links-with.js";
 
 /** Keeps a digest of each version in a table of the database; what is there of an earlier comparison goes. */

@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
-import type { Action, DocumentVersion } from "../../document/document.js";
-import { HostError } from "../../errors.js";
+import type { Action, DocumentVersion } from "../document/document.js";
+import { HostError } from "../errors.js";
 
 /** A row of `log` in the order of its columns, without the checksum. */
 export type LogRow = [

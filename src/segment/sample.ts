@@ -1,5 +1,5 @@
-import type { Sampled, SegmentSource } from "../engine.js";
-import { checkRange, readSegment } from "./segment.js";
+import type { Sampled, SegmentSource } from "../engine/engine.js";
+import { checkRange, readSegment } from "./segment-file.js";
 
 /** How many rows that follow each other are one part of a sample: enough that finding the first one costs little. */
 const runRows = 100;

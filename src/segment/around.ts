@@ -1,5 +1,5 @@
 import type Database from "better-sqlite3";
-import type { LogEntry, LogAround } from "../engine.js";
+import type { LogEntry, LogAround } from "../engine/engine.js";
 
 const entryColumns = "time AS timeMicros, link, version, action, kind";
 

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
-import type { SegmentSource } from "../engine.js";
+import { temporaryDirectory } from "../../test/support/temporary-directory.js";
+import type { SegmentSource } from "../engine/engine.js";
 import { checkChain } from "./chain-check.js";
-import { createSegmentTables } from "./schema.js";
+import { createSegmentTables } from "./tables.js";
 
 type Row = [time: number, link: string, version: number, action?: string];
 type PruneRow = [link: string, time: number, version: number, since: number, until: number];

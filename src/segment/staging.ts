@@ -1,12 +1,12 @@
 import Database from "better-sqlite3";
-import type { DocumentVersion } from "../../document/document.js";
-import type { Staging } from "../engine.js";
+import type { DocumentVersion } from "../document/document.js";
+import type { Staging } from "../engine/engine.js";
 import { linksWith } from "./links-with.js";
 import { createProof } from "./proof.js";
 import { logRowColumns, type LogRow } from "./row.js";
 import { fromSqlite } from "./sqlite-error.js";
 import { writeStagedBase } from "./staged-base.js";
-import { createPrivateFile } from "../../io/private-file.js";
+import { createPrivateFile } from "../io/private-file.js";
 
 /** Opens or makes the file; throws what SQLite has against it. */
 export function openStaging(path: string): Staging {

@@ -1,6 +1,6 @@
-import type { SegmentSource } from "../engine.js";
-import { checkRows, type Half } from "./segment.js";
-import { serveWorker } from "../../io/worker-loop.js";
+import type { SegmentSource } from "../engine/engine.js";
+import { checkRows, type Half } from "./segment-file.js";
+import { serveWorker } from "../io/worker-loop.js";
 
 export interface CheckCall {
   segments: SegmentSource[];

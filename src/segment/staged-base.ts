@@ -1,12 +1,12 @@
 import { statSync } from "node:fs";
 import Database from "better-sqlite3";
-import { HostError } from "../../errors.js";
-import type { RowId, StagedBase } from "../engine.js";
+import { HostError } from "../errors.js";
+import type { RowId, StagedBase } from "../engine/engine.js";
 import { logChecksum, logRowColumns, pruneChecksum, type LogRow } from "./row.js";
-import { createSegmentTables, pruneColumns } from "./schema.js";
-import { digestFile } from "./segment.js";
-import { syncPath } from "./sync-path.js";
-import { createPrivateFile } from "../../io/private-file.js";
+import { createSegmentTables, pruneColumns } from "./tables.js";
+import { digestFile } from "./segment-file.js";
+import { syncPath } from "../io/sync-path.js";
+import { createPrivateFile } from "../io/private-file.js";
 
 /** A document's first kept version, where there were others before it. */
 interface FirstKept {

@@ -1,5 +1,5 @@
 import Database from "better-sqlite3";
-import { HostError } from "../../errors.js";
+import { HostError } from "../errors.js";
 
 /** An error of SQLite in the host's terms; `what` says what was being done, and to which file. */
 export function fromSqlite(thrown: unknown, what: string): HostError {

@@ -1,0 +1,72 @@
+import type { ChainContent, LogAround, Sampled, SegmentSource } from "../engine/engine.js";
+import { HostError } from "../errors.js";
+import { serveChild } from "../io/child-process.js";
+import { joinAround, logAround } from "./around.js";
+import { checkChain } from "./chain-check.js";
+import { checkRowsInThread } from "./check-threads.js";
+import { sampleRows } from "./sample.js";
+import { checkDigest, readSegment, rowsWorthSharing, type Half } from "./segment-file.js";
+
+/** Work on segments from outside, done in a process of its own: neither its memory nor a crash is the host's. */
+export type SegmentCall =
+  | { kind: "check"; segments: SegmentSource[] }
+  | { kind: "sample"; segments: SegmentSource[]; percent: number }
+  | { kind: "around"; segments: SegmentSource[]; timeMicros: number; count: number };
+export type SegmentAnswer = ChainContent | Sampled | LogAround;
+
+type ReportRows = (rows: number) => void;
+
+/** Two threads share the rows where that is worth it, while this one checks what they contain together. */
+async function checkAll(
+  segments: SegmentSource[],
+  report: (rows: number) => void,
+): Promise<ChainContent> {
+  for (const segment of segments) checkDigest(segment, () => {});
+  const rows = { first: 0, second: 0 };
+  const share = (half: Half) =>
+    checkRowsInThread({ segments, half }, (count) =>
+      report((rows[half] = count) + rows[half === "first" ? "second" : "first"]),
+    );
+  const rowsChecked = segments.every(({ records }) => records < rowsWorthSharing)
+    ? [checkRowsInThread({ segments }, report)]
+    : [share("first"), share("second")];
+  const settled = Promise.allSettled(rowsChecked);
+  // The threads have to be under way before this one is busy.
+  await new Promise((next) => setImmediate(next));
+  const chain = await Promise.resolve()
+    .then(() => checkChain(segments, () => {}))
+    .catch((error: unknown) => HostError.from(error));
+  // What is wrong with a row says more than what is wrong with all of them.
+  for (const half of await settled) if (half.status === "rejected") throw half.reason;
+  if (chain instanceof HostError) throw chain;
+  return chain;
+}
+
+function sample(segments: SegmentSource[], percent: number, report: ReportRows): Sampled {
+  const sum = { records: 0, bytes: 0 };
+  for (const segment of segments) {
+    const { records, bytes } = sampleRows(segment, percent);
+    sum.records += records;
+    sum.bytes += bytes;
+    report(sum.records);
+  }
+  return sum;
+}
+
+function around(segments: SegmentSource[], timeMicros: number, count: number): LogAround {
+  return joinAround(
+    segments.map((segment) => readSegment(segment, (db) => logAround(db, timeMicros, count))),
+    count,
+  );
+}
+
+serveChild<SegmentCall, SegmentAnswer, number>("Reading the backup", async (call, report) => {
+  switch (call.kind) {
+    case "check":
+      return checkAll(call.segments, report);
+    case "sample":
+      return sample(call.segments, call.percent, report);
+    case "around":
+      return around(call.segments, call.timeMicros, call.count);
+  }
+});
