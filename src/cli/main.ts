@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 import { CommanderError } from "commander";
 import { exitCode, HostError } from "../errors.js";
-import { watchOutput } from "./output-loss.js";
+import { trackOutputFailures } from "./output-failure.js";
 import { createProgram } from "./program.js";
 
 const usage = 64;
 
-watchOutput();
+trackOutputFailures();
 try {
   await createProgram().parseAsync();
 } catch (thrown) {

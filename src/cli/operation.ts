@@ -8,12 +8,12 @@ import { limits } from "../limits.js";
 import type { Session } from "./connect/session.js";
 import type { OperationFlags } from "./flags.js";
 import { progressOf, startProgress, type Progress } from "./output/progress.js";
-import type { Run } from "./run.js";
+import type { CommandContext } from "./command-context.js";
 
 /** What is there after an operation was cancelled, and what to type then. */
-export interface Left {
-  now: string;
-  again: string;
+export interface AfterCancel {
+  state: string;
+  retry: string;
 }
 
 /**
@@ -21,10 +21,10 @@ export interface Left {
  * prints the name and answers undefined; so it does where the terminal went away and the operation goes on.
  */
 export async function runOperation(
-  run: Run,
+  context: CommandContext,
   flags: OperationFlags,
   session: Session,
-  { begin, left }: { begin: () => Promise<Operation>; left: Left },
+  { begin, left }: { begin: () => Promise<Operation>; left: AfterCancel },
 ): Promise<Operation | undefined> {
   const begun = await begin();
   if (flags.detach && !begun.done) {
@@ -33,18 +33,18 @@ export async function runOperation(
         "REQUEST_INVALID",
         "--detach needs a host that goes on with the work: name one with --address.",
       );
-    await run.finish(OperationSchema, begun, () => begun.name);
-    if (run.quiet) process.stdout.write(`${begun.name}\n`);
+    await context.printResult(OperationSchema, begun, () => begun.name);
+    if (context.quiet) process.stdout.write(`${begun.name}\n`);
     return undefined;
   }
-  const operation = begun.done ? begun : await follow(run, session, begun.name, left);
+  const operation = begun.done ? begun : await follow(context, session, begun.name, left);
   if (operation === undefined) return undefined;
   if (operation.result.case === "error") {
     const error = hostErrorOfStatus(operation.result.value);
     if (error.reason !== "OPERATION_CANCELLED") throw error;
     throw new HostError(
       "OPERATION_CANCELLED",
-      `${run.stops.stopped === "interrupted" ? "Cancelled" : "It was cancelled by somebody else"}. ${left.now} ${left.again}`,
+      `${context.abort.reason === "interrupted" ? "Cancelled" : "It was cancelled by somebody else"}. ${left.state} ${left.retry}`,
       { metadata: { operation: operation.name } },
     );
   }
@@ -52,7 +52,7 @@ export async function runOperation(
 }
 
 /** The outcome of an operation that has succeeded; an empty one where it only checked its request and has none. */
-export function outcomeOf<Desc extends DescMessage>(
+export function resultOf<Desc extends DescMessage>(
   operation: Operation,
   schema: Desc,
 ): MessageShape<Desc> {
@@ -63,23 +63,23 @@ export function outcomeOf<Desc extends DescMessage>(
 
 /** Watches an operation until it is done; undefined where it was left to itself. */
 async function follow(
-  run: Run,
+  context: CommandContext,
   session: Session,
   name: string,
-  left: Left,
+  left: AfterCancel,
 ): Promise<Operation | undefined> {
-  const { signal } = run.stops;
-  const progress = startProgress(run);
+  const { signal } = context.abort;
+  const progress = startProgress(context);
   const gone = new AbortController();
   let cancelling: Promise<unknown> = Promise.resolve();
   const onStop = () => {
-    if (run.stops.stopped !== "interrupted" && !session.offline) return gone.abort();
+    if (context.abort.reason !== "interrupted" && !session.offline) return gone.abort();
     progress.stop();
-    run.note(`Cancelling ${name}; Ctrl-C again leaves at once.`);
+    context.printNote(`Cancelling ${name}; Ctrl-C again leaves at once.`);
     cancelling = session.operations
       .cancelOperation({ name })
       .catch((error: unknown) =>
-        run.note(
+        context.printNote(
           `It could not be cancelled (${error instanceof Error ? error.message : "no reason given"}).`,
         ),
       );
@@ -103,7 +103,7 @@ export async function watchToEnd(
   name: string,
   signal: AbortSignal,
   progress: Progress,
-  left?: Left,
+  left?: AfterCancel,
 ): Promise<Operation> {
   try {
     for (let tries = 1; ; tries++) {
@@ -127,9 +127,9 @@ export async function watchToEnd(
   }
 }
 
-function lost(error: HostError, name: string, left?: Left): HostError {
+function lost(error: HostError, name: string, left?: AfterCancel): HostError {
   const again =
-    left === undefined ? "" : ` If the host has ended meanwhile: ${left.now} ${left.again}`;
+    left === undefined ? "" : ` If the host has ended meanwhile: ${left.state} ${left.retry}`;
   return new HostError(
     "HOST_UNREACHABLE",
     `The connection to the host was lost while ${name} went on, and it goes on without it. Once the host answers again: holdfast operations watch ${name}.${again}`,

@@ -1,24 +1,24 @@
 import { HostError } from "../errors.js";
-import { outputLossCodes, outputLossOf, type OutputLoss } from "./output-loss.js";
+import { outputFailureCodes, outputFailureOf, type OutputFailure } from "./output-failure.js";
 
 /** Why a command is to end: Ctrl-C, or what it prints arrives nowhere. */
-type Stop = "interrupted" | OutputLoss;
+type AbortReason = "interrupted" | OutputFailure;
 
-export interface Stops {
+export interface AbortState {
   /** Aborted by the first of them. */
   signal: AbortSignal;
-  readonly stopped: Stop | undefined;
+  readonly reason: AbortReason | undefined;
   /** As a shell has it for the signal; 0 while nothing has happened. */
   readonly exitCode: number;
 }
 
-const codes: Record<Stop, number> = { interrupted: 130, ...outputLossCodes };
+const codes: Record<AbortReason, number> = { interrupted: 130, ...outputFailureCodes };
 
 /** A first SIGINT or SIGTERM stops in good order, a second one ends the process; output that nobody takes is no crash. */
-export function watchSignals(): Stops {
+export function watchSignals(): AbortState {
   const controller = new AbortController();
-  let stopped: Stop | undefined;
-  const stop = (why: Stop) => {
+  let stopped: AbortReason | undefined;
+  const stop = (why: AbortReason) => {
     if (stopped !== undefined) return;
     stopped = why;
     controller.abort(
@@ -36,11 +36,11 @@ export function watchSignals(): Stops {
   }
   process.on("SIGHUP", () => stop("terminal gone"));
   for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => stop(outputLossOf(error)));
+    stream.on("error", (error: NodeJS.ErrnoException) => stop(outputFailureOf(error)));
   }
   return {
     signal: controller.signal,
-    get stopped() {
+    get reason() {
       return stopped;
     },
     get exitCode() {

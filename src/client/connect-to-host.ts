@@ -1,7 +1,7 @@
 import { rootCertificates } from "node:tls";
 import type { Interceptor, Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import { showAddress, type HostAddress } from "./host-address.js";
+import { formatAddress, type HostAddress } from "./host-address.js";
 import { limits } from "../limits.js";
 
 export interface ConnectionOptions {
@@ -27,7 +27,7 @@ export function connectToHost({
   certificate,
   key,
 }: ConnectionOptions): Connection {
-  const baseUrl = `${address.tls ? "https" : "http"}://${showAddress(address)}`;
+  const baseUrl = `${address.tls ? "https" : "http"}://${formatAddress(address)}`;
   const nodeOptions = address.tls
     ? {
         ...(ca !== undefined && { ca: [...rootCertificates, ca] }),

@@ -1,4 +1,4 @@
-import { parseAddress, showAddress } from "./host-address.js";
+import { parseAddress, formatAddress } from "./host-address.js";
 
 test.each([
   ["127.0.0.1:8001", false, { host: "127.0.0.1", port: 8001, tls: false }],
@@ -12,7 +12,7 @@ test.each([
 });
 
 test("an address of IPv6 is shown with brackets", () =>
-  expect(showAddress(parseAddress("[::1]:9", false))).toBe("[::1]:9"));
+  expect(formatAddress(parseAddress("[::1]:9", false))).toBe("[::1]:9"));
 
 test.each([
   "",

@@ -29,5 +29,5 @@ export function parseAddress(text: string, tls: boolean): HostAddress {
   };
 }
 
-export const showAddress = ({ host, port }: HostAddress): string =>
+export const formatAddress = ({ host, port }: HostAddress): string =>
   `${host.includes(":") ? `[${host}]` : host}:${port}`;

@@ -1,14 +1,14 @@
 import { connect } from "node:net";
 import { limits } from "../limits.js";
 import { HostError } from "../errors.js";
-import { showAddress, type HostAddress } from "./host-address.js";
+import { formatAddress, type HostAddress } from "./host-address.js";
 
 /** Why a call to a host got no answer from one: looks at the address once more, and says what to do. */
 export async function explainUnreachable(
   address: HostAddress,
   thrown: unknown,
 ): Promise<HostError> {
-  const where = showAddress(address);
+  const where = formatAddress(address);
   const error = (problem: string) =>
     new HostError("HOST_UNREACHABLE", problem, { cause: thrown, metadata: { address: where } });
   const text = causesOf(thrown);

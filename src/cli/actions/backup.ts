@@ -10,12 +10,12 @@ import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb
 import { HostError } from "../../errors.js";
 import { withHost } from "../connect/session.js";
 import type { OperationFlags } from "../flags.js";
-import { outcomeOf, runOperation } from "../operation.js";
-import { bytes, count, moment, span } from "../output/figures.js";
+import { resultOf, runOperation } from "../operation.js";
+import { formatBytes, count, moment, formatDuration } from "../output/format.js";
 import { list } from "../output/table.js";
-import { placeUri, showPlace } from "../place.js";
-import type { Run } from "../run.js";
-import { durationOf, warningsOf } from "../output/outcome.js";
+import { toUri, displayUri } from "../destination-uri.js";
+import type { CommandContext } from "../command-context.js";
+import { durationOf, warningsOf } from "../output/result.js";
 
 export interface BackupFlags extends OperationFlags {
   type?: string;
@@ -34,11 +34,15 @@ const containers: Record<string, Container> = {
 };
 
 /** holdfast backup. */
-export async function backup(run: Run, flags: BackupFlags, destination = ""): Promise<void> {
-  const uri = placeUri(destination);
+export async function backup(
+  context: CommandContext,
+  flags: BackupFlags,
+  destination = "",
+): Promise<void> {
+  const uri = toUri(destination);
   const bearer = readBearer(flags.bearerFile);
-  await withHost(run, flags, async (session) => {
-    const operation = await runOperation(run, flags, session, {
+  await withHost(context, flags, async (session) => {
+    const operation = await runOperation(context, flags, session, {
       begin: () =>
         session.management.backup({
           destination: uri,
@@ -52,13 +56,13 @@ export async function backup(run: Run, flags: BackupFlags, destination = ""): Pr
           ...(!flags.verify && { verify: false }),
         }),
       left: {
-        now: `No new backup is at ${showPlace(uri)}; older ones are as they were.`,
-        again: "The same command makes it.",
+        state: `No new backup is at ${displayUri(uri)}; older ones are as they were.`,
+        retry: "The same command makes it.",
       },
     });
     if (operation === undefined) return;
-    const result = outcomeOf(operation, BackupResultSchema);
-    await run.finish(BackupResultSchema, result, () =>
+    const result = resultOf(operation, BackupResultSchema);
+    await context.printResult(BackupResultSchema, result, () =>
       result.plan ? planText(result.plan, uri) : resultText(operation, result),
     );
   });
@@ -94,19 +98,19 @@ const planKinds: Record<BackupPlanKind, string> = {
 
 function planText(plan: BackupPlan, uri: string): string {
   return [
-    `Nothing was done. A backup to ${showPlace(uri)} would copy:`,
+    `Nothing was done. A backup to ${displayUri(uri)} would copy:`,
     list([
       ["what", `${planKinds[plan.kind]}${plan.reason === "" ? "" : ` (${plan.reason})`}`],
       [
         "records",
-        `${count(plan.records, "record")}, about ${bytes(plan.estimatedBytes)} before packing`,
+        `${count(plan.records, "record")}, about ${formatBytes(plan.estimatedBytes)} before packing`,
       ],
-      ["free there", plan.freeBytes === undefined ? "not known" : bytes(plan.freeBytes)],
+      ["free there", plan.freeBytes === undefined ? "not known" : formatBytes(plan.freeBytes)],
       [
         "takes about",
         plan.expectedMicros === undefined
           ? "not known: no backup was made yet"
-          : span(plan.expectedMicros),
+          : formatDuration(plan.expectedMicros),
       ],
       ["replaces", plan.replacedBackups.join(", ") || "nothing"],
     ]),
@@ -127,18 +131,18 @@ function resultText(operation: Operation, result: BackupResult): string {
   const { backup } = result;
   if (!backup) return "Nothing was done. The request is good.";
   return [
-    `Backed up ${count(backup.documents, "document")} with ${count(backup.versions, "version")} to ${showPlace(backup.uri)} in ${span(durationOf(operation))}.`,
+    `Backed up ${count(backup.documents, "document")} with ${count(backup.versions, "version")} to ${displayUri(backup.uri)} in ${formatDuration(durationOf(operation))}.`,
     list([
       ["backup", backup.name],
       [
         "written",
-        `${bytes(result.bytesWritten)} in ${count(result.segmentsWritten, "new segment")}; ${bytes(backup.sizeBytes)} in all`,
+        `${formatBytes(result.bytesWritten)} in ${count(result.segmentsWritten, "new segment")}; ${formatBytes(backup.sizeBytes)} in all`,
       ],
       ["checked", checkedText(result)],
       ["holds all until", moment(backup.positionMicros)],
       ["restorable from", moment(backup.window?.earliestMicros ?? 0n)],
     ]),
     ...warningsOf(result.warnings),
-    `Check it at any time: holdfast verify ${showPlace(backup.uri)}`,
+    `Check it at any time: holdfast verify ${displayUri(backup.uri)}`,
   ].join("\n");
 }

@@ -4,7 +4,7 @@ import { givenSettings, readConfig, readLogConfig, variableOf } from "../../host
 import { settings } from "../../host/settings.js";
 import { printJsonValue } from "../output/json.js";
 import { table } from "../output/table.js";
-import type { Run } from "../run.js";
+import type { CommandContext } from "../command-context.js";
 import type { OutputFlags } from "../flags.js";
 
 /** Variables that are no settings of a host: of the command itself. */
@@ -17,7 +17,7 @@ const others = [
 ];
 
 /** holdfast config check: exits 78 where a start would be refused. */
-export async function checkConfig(run: Run, flags: OutputFlags): Promise<void> {
+export async function checkConfig(context: CommandContext, flags: OutputFlags): Promise<void> {
   const values = settingsOf(flags as Record<string, unknown>);
   const given = givenSettings(values, process.env);
   const known = new Set([...settings.map(({ name }) => variableOf(name)), ...others]);
@@ -33,15 +33,17 @@ export async function checkConfig(run: Run, flags: OutputFlags): Promise<void> {
       from: one?.from ?? "default",
     };
   });
-  if (!run.json) {
-    await run.say(
+  if (!context.json) {
+    await context.printText(
       table(
         [{ head: "SETTING" }, { head: "VALUE" }, { head: "FROM" }],
         rows.map(({ name, value, from }) => [name, value, from]),
       ),
     );
     for (const name of unknown)
-      run.note(`Warning: ${name} is in the environment, and is no setting: is it misspelt?`);
+      context.printNote(
+        `Warning: ${name} is in the environment, and is no setting: is it misspelt?`,
+      );
   }
   readLogConfig(values, process.env);
   await checkConfiguration(readConfig(values, process.env));
@@ -49,8 +51,8 @@ export async function checkConfig(run: Run, flags: OutputFlags): Promise<void> {
     settings: Object.fromEntries(rows.map(({ name, value, from }) => [name, { value, from }])),
     unknownVariables: unknown,
   };
-  if (run.json) await printJsonValue(run.command, result);
-  else await run.say("\nA host would start with these.");
+  if (context.json) await printJsonValue(context.command, result);
+  else await context.printText("\nA host would start with these.");
 }
 
 /** The flags of commander, by the names of the settings. */

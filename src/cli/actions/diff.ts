@@ -10,12 +10,12 @@ import { HostError } from "../../errors.js";
 import { withFilesOrHost, withHost, type Session } from "../connect/session.js";
 import type { HostFlags, SelectionFlags } from "../flags.js";
 import { differenceLine } from "../output/difference.js";
-import { number } from "../output/figures.js";
+import { formatNumber } from "../output/format.js";
 import { jsonSchema } from "../output/json.js";
 import { print } from "../output/print.js";
 import { startProgress, type ProgressState } from "../output/progress.js";
-import { placeUri } from "../place.js";
-import type { Run } from "../run.js";
+import { toUri } from "../destination-uri.js";
+import type { CommandContext } from "../command-context.js";
 import { selectionOf } from "../selection.js";
 import { nowMicros, parseTime } from "../time.js";
 
@@ -32,7 +32,12 @@ export interface DiffFlags extends HostFlags, SelectionFlags {
 const differs = 1;
 
 /** holdfast diff: exits 1 where documents differ, as diff(1) does. */
-export async function diff(run: Run, flags: DiffFlags, from = "", to?: string): Promise<number> {
+export async function diff(
+  context: CommandContext,
+  flags: DiffFlags,
+  from = "",
+  to?: string,
+): Promise<number> {
   if ((to === undefined) === !flags.live)
     throw new HostError(
       "REQUEST_INVALID",
@@ -41,24 +46,18 @@ export async function diff(run: Run, flags: DiffFlags, from = "", to?: string): 
   const now = nowMicros();
   const selection = selectionOf(flags);
   const request = {
-    from: momentOf(placeUri(from), flags.at, flags.backup, flags.index, now),
-    to: momentOf(
-      to === undefined ? "" : placeUri(to),
-      flags.toAt,
-      flags.toBackup,
-      flags.index,
-      now,
-    ),
+    from: momentOf(toUri(from), flags.at, flags.backup, flags.index, now),
+    to: momentOf(to === undefined ? "" : toUri(to), flags.toAt, flags.toBackup, flags.index, now),
     ...(selection && { selection }),
-    progress: !run.json && !run.quiet,
+    progress: !context.json && !context.quiet,
   };
-  const writer = writers[run.json ? "json" : (flags.format ?? "text")]!(run);
+  const writer = writers[context.json ? "json" : (flags.format ?? "text")]!(context);
   const work = async ({ management }: Session) => {
     let summary: DiffSummary | undefined;
     let begun = false;
-    const bar = startProgress(run);
+    const bar = startProgress(context);
     try {
-      for await (const part of management.diffBackups(request, { signal: run.stops.signal })) {
+      for await (const part of management.diffBackups(request, { signal: context.abort.signal })) {
         if (part.progress) bar.update(progressOf(part.progress));
         // Lines on a terminal and a bar over them are no good together.
         if (process.stdout.isTTY && (part.summary || part.differences.length > 0)) bar.stop();
@@ -78,13 +77,13 @@ export async function diff(run: Run, flags: DiffFlags, from = "", to?: string): 
     await writer.end(summary);
     return summary.created + summary.changed + summary.deleted > 0n ? differs : 0;
   };
-  if (!flags.live) return withFilesOrHost(run, flags, work);
+  if (!flags.live) return withFilesOrHost(context, flags, work);
   if (flags.offline)
     throw new HostError(
       "REQUEST_INVALID",
       "--live asks a host, --offline asks none: give the one or the other.",
     );
-  return withHost(run, flags, work);
+  return withHost(context, flags, work);
 }
 
 function progressOf({ stage, recordsDone, recordsTotal }: DiffProgress): ProgressState {
@@ -93,7 +92,7 @@ function progressOf({ stage, recordsDone, recordsTotal }: DiffProgress): Progres
     done: Number(recordsDone),
     total: Number(recordsTotal),
     unit: "records",
-    detail: recordsDone > 0n ? `${number(recordsDone)} records` : "",
+    detail: recordsDone > 0n ? `${formatNumber(recordsDone)} records` : "",
   };
 }
 
@@ -121,13 +120,13 @@ interface Writer {
 
 const nothing = async () => {};
 
-const writers: Record<string, (run: Run) => Writer> = {
-  text: (run) => ({
+const writers: Record<string, (context: CommandContext) => Writer> = {
+  text: (context) => ({
     begin: nothing,
-    difference: (one) => run.say(differenceLine(one)),
+    difference: (one) => context.printText(differenceLine(one)),
     end: ({ created, changed, deleted, same }) =>
-      run.say(
-        `${number(created)} created (+), ${number(changed)} changed (~), ${number(deleted)} deleted (-), ${number(same)} the same.`,
+      context.printText(
+        `${formatNumber(created)} created (+), ${formatNumber(changed)} changed (~), ${formatNumber(deleted)} deleted (-), ${formatNumber(same)} the same.`,
       ),
   }),
   ndjson: () => ({

@@ -15,7 +15,7 @@ import { withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
 import { print } from "../output/print.js";
 import { printable, printableJson } from "../output/printable.js";
-import type { Run } from "../run.js";
+import type { CommandContext } from "../command-context.js";
 import { formatTime } from "../time.js";
 
 export interface GetFlags extends HostFlags {
@@ -34,10 +34,14 @@ export interface ListDocumentsFlags extends HostFlags {
 }
 
 /** Prints the body as it is stored. */
-export async function getDocument(run: Run, flags: GetFlags, link = ""): Promise<void> {
+export async function getDocument(
+  context: CommandContext,
+  flags: GetFlags,
+  link = "",
+): Promise<void> {
   const version = wholeNumber("--version", flags.version);
-  await withHost(run, flags, async ({ documents }) => {
-    const options = { signal: run.stops.signal };
+  await withHost(context, flags, async ({ documents }) => {
+    const options = { signal: context.abort.signal };
     const found =
       version === undefined
         ? await documents.getDocument({ selfLink: link, bodyFormat: BodyFormat.JSON }, options)
@@ -45,20 +49,20 @@ export async function getDocument(run: Run, flags: GetFlags, link = ""): Promise
             { selfLink: link, version, bodyFormat: BodyFormat.JSON },
             options,
           );
-    await run.finish(DocumentSchema, found, () => bodyOf(found));
+    await context.printResult(DocumentSchema, found, () => bodyOf(found));
   });
 }
 
 /** Replaces a document, or makes it where it is not there and no version is expected. */
 export async function putDocument(
-  run: Run,
+  context: CommandContext,
   flags: WriteFlags,
   link = "",
   given?: string,
 ): Promise<void> {
   const expectedVersion = wholeNumber("--expected-version", flags.expectedVersion);
   const body = { case: "json" as const, value: await readBody(given) };
-  await withHost(run, flags, async (session) => {
+  await withHost(context, flags, async (session) => {
     const { documents } = session;
     let made = false;
     const written = await documents
@@ -83,7 +87,7 @@ export async function putDocument(
           bodyFormat: BodyFormat.NONE,
         });
       });
-    await run.finish(
+    await context.printResult(
       DocumentSchema,
       written,
       () => `${made ? "Created" : "Replaced"} ${line(written)}`,
@@ -93,33 +97,37 @@ export async function putDocument(
 
 /** Lays fields over a document. */
 export async function patchDocument(
-  run: Run,
+  context: CommandContext,
   flags: WriteFlags,
   link = "",
   given?: string,
 ): Promise<void> {
   const expectedVersion = wholeNumber("--expected-version", flags.expectedVersion);
   const body = { case: "json" as const, value: await readBody(given) };
-  await withHost(run, flags, async ({ documents }) => {
+  await withHost(context, flags, async ({ documents }) => {
     const written = await documents.patchDocument({
       selfLink: link,
       body,
       bodyFormat: BodyFormat.NONE,
       ...(expectedVersion !== undefined && { expectedVersion }),
     });
-    await run.finish(DocumentSchema, written, () => `Patched ${line(written)}`);
+    await context.printResult(DocumentSchema, written, () => `Patched ${line(written)}`);
   });
 }
 
-export async function deleteDocument(run: Run, flags: WriteFlags, link = ""): Promise<void> {
+export async function deleteDocument(
+  context: CommandContext,
+  flags: WriteFlags,
+  link = "",
+): Promise<void> {
   const expectedVersion = wholeNumber("--expected-version", flags.expectedVersion);
-  await withHost(run, flags, async ({ documents }) => {
+  await withHost(context, flags, async ({ documents }) => {
     const answer = await documents.deleteDocument({
       selfLink: link,
       bodyFormat: BodyFormat.NONE,
       ...(expectedVersion !== undefined && { expectedVersion }),
     });
-    await run.finish(DeleteDocumentResponseSchema, answer, () =>
+    await context.printResult(DeleteDocumentResponseSchema, answer, () =>
       answer.document
         ? `Deleted ${line(answer.document)}`
         : `${link} was deleted before; nothing was changed.`,
@@ -128,7 +136,7 @@ export async function deleteDocument(run: Run, flags: WriteFlags, link = ""): Pr
 }
 
 export async function listDocuments(
-  run: Run,
+  context: CommandContext,
   flags: ListDocumentsFlags,
   factory = "",
 ): Promise<void> {
@@ -137,19 +145,19 @@ export async function listDocuments(
     factoryLink: factory,
     filter: flags.filter ?? "",
     orderBy: flags.order ?? "",
-    bodyFormat: flags.bodies || run.json ? BodyFormat.JSON : BodyFormat.NONE,
+    bodyFormat: flags.bodies || context.json ? BodyFormat.JSON : BodyFormat.NONE,
   };
-  await withHost(run, flags, async ({ documents }) => {
+  await withHost(context, flags, async ({ documents }) => {
     const pages = pagesOf(limit, async (pageSize, pageToken) => {
       const page = await documents.listDocuments(
         { ...request, pageSize, pageToken },
-        { signal: run.stops.signal },
+        { signal: context.abort.signal },
       );
       return { items: page.documents, next: page.nextPageToken };
     });
-    const all = await showPages(run, pages, flags.bodies ? bodyOf : line);
-    if (run.json)
-      await run.finish(
+    const all = await showPages(context, pages, flags.bodies ? bodyOf : line);
+    if (context.json)
+      await context.printResult(
         ListDocumentsResponseSchema,
         create(ListDocumentsResponseSchema, { documents: all }),
         () => "",
@@ -159,23 +167,23 @@ export async function listDocuments(
 
 /** Newest first. */
 export async function documentHistory(
-  run: Run,
+  context: CommandContext,
   flags: ListDocumentsFlags,
   link = "",
 ): Promise<void> {
   const limit = limitOf(flags);
-  const bodyFormat = flags.bodies || run.json ? BodyFormat.JSON : BodyFormat.NONE;
-  await withHost(run, flags, async ({ documents }) => {
+  const bodyFormat = flags.bodies || context.json ? BodyFormat.JSON : BodyFormat.NONE;
+  await withHost(context, flags, async ({ documents }) => {
     const pages = pagesOf(limit, async (pageSize, pageToken) => {
       const page = await documents.listDocumentVersions(
         { selfLink: link, pageSize, pageToken, bodyFormat },
-        { signal: run.stops.signal },
+        { signal: context.abort.signal },
       );
       return { items: page.versions, next: page.nextPageToken };
     });
-    const all = await showPages(run, pages, flags.bodies ? bodyOf : line);
-    if (run.json)
-      await run.finish(
+    const all = await showPages(context, pages, flags.bodies ? bodyOf : line);
+    if (context.json)
+      await context.printResult(
         ListDocumentVersionsResponseSchema,
         create(ListDocumentVersionsResponseSchema, { versions: all }),
         () => "",
@@ -212,15 +220,15 @@ async function* pagesOf(
 
 /** Prints each page as it comes; only with --json are all of them kept, for one document. */
 async function showPages(
-  run: Run,
+  context: CommandContext,
   pages: AsyncIterable<Document[]>,
   show: (one: Document) => string,
 ): Promise<Document[]> {
   const kept: Document[] = [];
   for await (const page of pages) {
-    run.stops.signal.throwIfAborted();
-    if (run.json) kept.push(...page);
-    else if (page.length > 0 && !run.quiet)
+    context.abort.signal.throwIfAborted();
+    if (context.json) kept.push(...page);
+    else if (page.length > 0 && !context.quiet)
       await print(page.map((one) => `${show(one)}\n`).join(""));
   }
   return kept;

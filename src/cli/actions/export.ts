@@ -3,13 +3,13 @@ import { ExportBackupResponseSchema } from "../../../gen/ts/holdfast/management/
 import { HostError } from "../../errors.js";
 import { withFilesOrHost, withHost, type Session } from "../connect/session.js";
 import type { HostFlags, SelectionFlags } from "../flags.js";
-import { bytes, count } from "../output/figures.js";
+import { formatBytes, count } from "../output/format.js";
 import { writeOutput, type Sink } from "../output/output-file.js";
 import { print } from "../output/print.js";
 import { printableJson } from "../output/printable.js";
 import { startProgress } from "../output/progress.js";
-import { placeUri } from "../place.js";
-import type { Run } from "../run.js";
+import { toUri } from "../destination-uri.js";
+import type { CommandContext } from "../command-context.js";
 import { selectionOf } from "../selection.js";
 import { nowMicros, parseTime } from "../time.js";
 
@@ -22,12 +22,12 @@ export interface ExportFlags extends HostFlags, SelectionFlags {
 
 /** holdfast export: documents as NDJSON, to a file that is whole or not there, or to standard output. */
 export async function exportDocuments(
-  run: Run,
+  context: CommandContext,
   flags: ExportFlags,
   source?: string,
 ): Promise<void> {
   const { output } = flags;
-  if (run.json && output === undefined)
+  if (context.json && output === undefined)
     throw new HostError(
       "REQUEST_INVALID",
       "--json takes -o FILE here: without it the documents themselves go to standard output, a line of JSON each.",
@@ -35,7 +35,7 @@ export async function exportDocuments(
   const selection = selectionOf(flags);
   const request = {
     moment: {
-      uri: source === undefined ? "" : placeUri(source),
+      uri: source === undefined ? "" : toUri(source),
       backupName: flags.backup ?? "",
       indexLink: flags.index ?? "",
       ...(flags.at !== undefined && { targetTimeMicros: parseTime(flags.at, nowMicros()) }),
@@ -44,27 +44,27 @@ export async function exportDocuments(
   };
   const work = async (session: Session) => {
     const send = (sink: Sink, toTerminal = false) =>
-      sendDocuments(run, session, request, sink, toTerminal);
+      sendDocuments(context, session, request, sink, toTerminal);
     const { documents, size } =
       output === undefined
         ? await send({ write: print }, process.stdout.isTTY)
-        : await writeOutput(output, run.stops.signal, send);
-    const text = `Exported ${count(documents, "document")}, ${bytes(size)}${output === undefined ? "" : `, to ${output}`}.`;
-    if (output === undefined) run.note(text);
+        : await writeOutput(output, context.abort.signal, send);
+    const text = `Exported ${count(documents, "document")}, ${formatBytes(size)}${output === undefined ? "" : `, to ${output}`}.`;
+    if (output === undefined) context.printNote(text);
     else
-      await run.finish(
+      await context.printResult(
         ExportBackupResponseSchema,
         create(ExportBackupResponseSchema, { count: documents }),
         () => text,
       );
   };
-  if (source !== undefined) return withFilesOrHost(run, flags, work);
+  if (source !== undefined) return withFilesOrHost(context, flags, work);
   if (flags.offline)
     throw new HostError(
       "REQUEST_INVALID",
       "Without a source the live index of a host is exported, and --offline asks none: name a backup.",
     );
-  return withHost(run, flags, work);
+  return withHost(context, flags, work);
 }
 
 type Request = Parameters<Session["management"]["exportBackup"]>[0];
@@ -72,15 +72,15 @@ type Request = Parameters<Session["management"]["exportBackup"]>[0];
 const newline = Buffer.from("\n");
 
 async function sendDocuments(
-  run: Run,
+  context: CommandContext,
   { management }: Session,
   request: Request,
   sink: Sink,
   toTerminal: boolean,
 ): Promise<{ documents: bigint; size: number }> {
-  const { signal } = run.stops;
+  const { signal } = context.abort;
   // Documents on a terminal and a bar over them are no good together.
-  const progress = startProgress({ ...run, quiet: run.quiet || process.stdout.isTTY });
+  const progress = startProgress({ ...context, quiet: context.quiet || process.stdout.isTTY });
   let documents = 0;
   let size = 0;
   let told: bigint | undefined;
@@ -98,7 +98,7 @@ async function sendDocuments(
         done: size,
         total: 0,
         unit: "bytes",
-        detail: `${count(documents, "document")}, ${bytes(size)}`,
+        detail: `${count(documents, "document")}, ${formatBytes(size)}`,
       });
     }
   } finally {

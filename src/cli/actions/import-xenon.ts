@@ -1,17 +1,17 @@
 import { resolve } from "node:path";
 import { HostError } from "../../errors.js";
 import { importXenon, type ImportProgress, type ImportReport } from "../../offline/xenon-import.js";
-import { bytes, count } from "../output/figures.js";
+import { formatBytes, count } from "../output/format.js";
 import { printJsonValue } from "../output/json.js";
 import { startProgress, type Progress } from "../output/progress.js";
 import { optionOf } from "../flags.js";
-import type { Run } from "../run.js";
+import type { CommandContext } from "../command-context.js";
 import { tokenOf } from "../connect/target.js";
 import type { ImportFlags } from "./import.js";
 
 /** holdfast import --from-xenon: copies the documents of a live Xenon host into one of ours, and proves that they arrived. */
 export async function importFromXenon(
-  run: Run,
+  context: CommandContext,
   flags: ImportFlags,
   from: string,
   factories: string[],
@@ -54,12 +54,12 @@ export async function importFromXenon(
     replace: flags.replace ?? false,
     ...(token !== undefined && { token }),
   };
-  const progress = startProgress(run);
+  const progress = startProgress(context);
   let report: ImportReport;
   try {
-    report = await importXenon(request, run.stops.signal, (state) => show(progress, state));
+    report = await importXenon(request, context.abort.signal, (state) => show(progress, state));
   } catch (thrown) {
-    if (run.stops.stopped === undefined) throw thrown;
+    if (context.abort.reason === undefined) throw thrown;
     throw new HostError(
       "OPERATION_CANCELLED",
       "Interrupted. What was copied is kept: the same command goes on from there.",
@@ -68,11 +68,11 @@ export async function importFromXenon(
   } finally {
     progress.stop();
   }
-  if (run.json)
-    await printJsonValue(run.command, { ...report, workDirectory } as unknown as Parameters<
+  if (context.json)
+    await printJsonValue(context.command, { ...report, workDirectory } as unknown as Parameters<
       typeof printJsonValue
     >[1]);
-  else await run.say(resultText(report, from, to));
+  else await context.printText(resultText(report, from, to));
   if (report.differences.length > 0) {
     throw new HostError(
       "SOURCE_CHANGED",
@@ -80,13 +80,13 @@ export async function importFromXenon(
       { metadata: { operation: "import" } },
     );
   }
-  await run.say(
+  await context.printText(
     `${workDirectory} is kept: the same command fetches what changes until then. Remove it when the move is over.`,
   );
 }
 
 function show(progress: Progress, { step, factory, done }: ImportProgress): void {
-  const detail = step === "sending" ? bytes(done) : done > 0 ? count(done, "version") : "";
+  const detail = step === "sending" ? formatBytes(done) : done > 0 ? count(done, "version") : "";
   progress.update({
     stage: `${step}${factory === undefined ? "" : ` ${factory}`}`,
     done: 0,

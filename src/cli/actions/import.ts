@@ -8,9 +8,9 @@ import { errnoOf } from "../../io/file-system.js";
 import { withHost, type Session } from "../connect/session.js";
 import { optionOf, type HostFlags } from "../flags.js";
 import { ndjsonLines } from "../ndjson-lines.js";
-import { bytes, count, number } from "../output/figures.js";
+import { formatBytes, count, formatNumber } from "../output/format.js";
 import { startProgress } from "../output/progress.js";
-import type { Run } from "../run.js";
+import type { CommandContext } from "../command-context.js";
 
 export interface ImportFlags extends HostFlags {
   fromXenon?: string;
@@ -25,7 +25,11 @@ export interface ImportFlags extends HostFlags {
 }
 
 /** holdfast import: NDJSON into a factory, or the documents of a live Xenon host. */
-export async function importDocuments(run: Run, flags: ImportFlags, file?: string): Promise<void> {
+export async function importDocuments(
+  context: CommandContext,
+  flags: ImportFlags,
+  file?: string,
+): Promise<void> {
   const factories = [...new Set((flags.factory ?? []).map((path) => path.replace(/\/+$/, "")))];
   for (const path of factories)
     if (!/^\/[^?#\s]+$/.test(path))
@@ -39,7 +43,7 @@ export async function importDocuments(run: Run, flags: ImportFlags, file?: strin
     if (file !== undefined || flags.skip !== undefined)
       throw invalid("--from-xenon copies from a host: leave out the file and --skip.");
     const { importFromXenon } = await import("./import-xenon.js");
-    return importFromXenon(run, flags, flags.fromXenon, factories);
+    return importFromXenon(context, flags, flags.fromXenon, factories);
   }
   if (file === undefined)
     throw invalid(
@@ -51,20 +55,22 @@ export async function importDocuments(run: Run, flags: ImportFlags, file?: strin
   }
   const skip = flags.skip ?? "0";
   if (!/^\d{1,15}$/.test(skip)) throw invalid("--skip takes a whole number of documents.");
-  await withHost(run, flags, (session) => importLines(run, session, file, factory, BigInt(skip)));
+  await withHost(context, flags, (session) =>
+    importLines(context, session, file, factory, BigInt(skip)),
+  );
 }
 
 const invalid = (problem: string) => new HostError("REQUEST_INVALID", problem);
 
 async function importLines(
-  run: Run,
+  context: CommandContext,
   session: Session,
   file: string,
   factory: string,
   skip: bigint,
 ): Promise<void> {
   const total = file === "-" ? 0 : sizeOf(file);
-  const progress = startProgress(run);
+  const progress = startProgress(context);
   let sent = 0;
   let readError: HostError | undefined;
   let last: ImportDocumentsResponse | undefined;
@@ -79,7 +85,7 @@ async function importLines(
   }
   try {
     for await (const answer of session.documents.importDocuments(requests(), {
-      signal: run.stops.signal,
+      signal: context.abort.signal,
     })) {
       last = answer;
       progress.update({
@@ -87,7 +93,7 @@ async function importLines(
         done: sent,
         total,
         unit: "bytes",
-        detail: `${count(answer.documents, "document")} durable, ${bytes(sent)} sent`,
+        detail: `${count(answer.documents, "document")} durable, ${formatBytes(sent)} sent`,
       });
     }
     if (!last?.done)
@@ -102,7 +108,7 @@ async function importLines(
     const durable = error.metadata["documents"] ?? String(last?.documents ?? skip);
     throw new HostError(
       error.reason,
-      `${error.message} ${number(BigInt(durable))} documents from the beginning of ${file === "-" ? "the input" : file} are durable. To go on there: the same command with --skip ${durable}`,
+      `${error.message} ${formatNumber(BigInt(durable))} documents from the beginning of ${file === "-" ? "the input" : file} are durable. To go on there: the same command with --skip ${durable}`,
       {
         cause: error,
         metadata: { ...error.metadata, documents: durable },
@@ -117,11 +123,11 @@ async function importLines(
     skipped === 0n
       ? ""
       : `, after ${count(skipped, "document")} that ${skipped === 1n ? "was" : "were"} skipped`;
-  await run.finish(
+  await context.printResult(
     ImportDocumentsResponseSchema,
     last,
     () =>
-      `Imported ${count(documents - skipped, "document")} into ${factory}: ${number(created)} created, ${number(replaced)} replaced, ${number(unchanged)} were there already${after}.`,
+      `Imported ${count(documents - skipped, "document")} into ${factory}: ${formatNumber(created)} created, ${formatNumber(replaced)} replaced, ${formatNumber(unchanged)} were there already${after}.`,
   );
 }
 

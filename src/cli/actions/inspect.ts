@@ -1,13 +1,20 @@
 import type { BackupDescription } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import { namesHost } from "../connect/names-host.js";
+import { isHostSelected } from "../connect/host-selection.js";
 import type { HostFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
-import { age, bytes, count, moment, number, span } from "../output/figures.js";
+import {
+  formatAge,
+  formatBytes,
+  count,
+  moment,
+  formatNumber,
+  formatDuration,
+} from "../output/format.js";
 import { printable } from "../output/printable.js";
 import { list, table } from "../output/table.js";
-import { placeUri, showPlace } from "../place.js";
-import type { Run } from "../run.js";
-import type { ShownBackup as Shown } from "../shown-backup.js";
+import { toUri, displayUri } from "../destination-uri.js";
+import type { CommandContext } from "../command-context.js";
+import type { BackupView as Shown } from "../backup-view.js";
 import { formatTime, nowMicros } from "../time.js";
 
 export interface InspectFlags extends HostFlags {
@@ -15,19 +22,27 @@ export interface InspectFlags extends HostFlags {
 }
 
 /** holdfast inspect: what a backup holds, by its manifest alone. */
-export async function inspect(run: Run, flags: InspectFlags, source = ""): Promise<void> {
-  const uri = placeUri(source);
-  const here = uri.startsWith("file:") && !namesHost(flags, process.env);
-  await (here ? inspectHere(run, flags, uri) : inspectByServices(run, flags, uri));
+export async function inspect(
+  context: CommandContext,
+  flags: InspectFlags,
+  source = "",
+): Promise<void> {
+  const uri = toUri(source);
+  const here = uri.startsWith("file:") && !isHostSelected(flags, process.env);
+  await (here ? inspectHere(context, flags, uri) : inspectByServices(context, flags, uri));
 }
 
-async function inspectHere(run: Run, flags: InspectFlags, uri: string): Promise<void> {
+async function inspectHere(
+  context: CommandContext,
+  flags: InspectFlags,
+  uri: string,
+): Promise<void> {
   const { inspectFile } = await import("../../offline/inspect.js");
-  const { backup, listed } = await inspectFile(uri, flags.backup, run.stops.signal);
-  if (run.json)
-    await finishWith(run, (await import("../../offline/messages.js")).backupMessage(backup));
-  else if (!run.quiet)
-    await run.say(
+  const { backup, listed } = await inspectFile(uri, flags.backup, context.abort.signal);
+  if (context.json)
+    await finishWith(context, (await import("../../offline/messages.js")).backupMessage(backup));
+  else if (!context.quiet)
+    await context.printText(
       text(
         backup,
         listed.flatMap((one) => one.backup ?? []),
@@ -35,23 +50,27 @@ async function inspectHere(run: Run, flags: InspectFlags, uri: string): Promise<
     );
 }
 
-async function inspectByServices(run: Run, flags: InspectFlags, uri: string): Promise<void> {
+async function inspectByServices(
+  context: CommandContext,
+  flags: InspectFlags,
+  uri: string,
+): Promise<void> {
   const [{ withFilesOrHost }, { Container }] = await Promise.all([
     import("../connect/session.js"),
     import("../../../gen/ts/holdfast/management/v1/management_pb.js"),
   ]);
-  await withFilesOrHost(run, flags, async (session) => {
-    const { signal } = run.stops;
+  await withFilesOrHost(context, flags, async (session) => {
+    const { signal } = context.abort;
     const backup = await session.management.describeBackup(
       { uri, backupName: flags.backup ?? "" },
       { signal },
     );
     const listed =
-      backup.container === Container.DIRECTORY && !run.json
+      backup.container === Container.DIRECTORY && !context.json
         ? await listAllBackups(session, { uri }, signal)
         : [];
     await finishWith(
-      run,
+      context,
       backup,
       listed.flatMap((one) => one.backup ?? []),
     );
@@ -59,15 +78,15 @@ async function inspectByServices(run: Run, flags: InspectFlags, uri: string): Pr
 }
 
 async function finishWith(
-  run: Run,
+  context: CommandContext,
   backup: BackupDescription,
   others: BackupDescription[] = [],
 ): Promise<void> {
-  const [{ BackupDescriptionSchema }, { shownBackup }] = await Promise.all([
+  const [{ BackupDescriptionSchema }, { toBackupView: shownBackup }] = await Promise.all([
     import("../../../gen/ts/holdfast/management/v1/management_pb.js"),
-    import("../shown-backup.js"),
+    import("../backup-view.js"),
   ]);
-  await run.finish(BackupDescriptionSchema, backup, () =>
+  await context.printResult(BackupDescriptionSchema, backup, () =>
     text(shownBackup(backup), others.map(shownBackup)),
   );
 }
@@ -82,22 +101,22 @@ function describe(backup: Shown): string {
   const { window } = backup;
   const pairs: [string, string][] = [
     ["backup", backup.name],
-    ["at", showPlace(backup.uri)],
+    ["at", displayUri(backup.uri)],
     [
       "made",
-      `${age(BigInt(backup.createTimeMicros), nowMicros())}, ${exactly(backup.createTimeMicros)}`,
+      `${formatAge(BigInt(backup.createTimeMicros), nowMicros())}, ${exactly(backup.createTimeMicros)}`,
     ],
     ["by", `Holdfast ${backup.productVersion} on ${backup.hostId}`],
     ["index", `${backup.indexLink} (${backup.indexId})`],
     [
       "holds",
-      `${count(backup.documents, "document")} with ${count(backup.versions, "version")}, ${bytes(backup.sizeBytes)}`,
+      `${count(backup.documents, "document")} with ${count(backup.versions, "version")}, ${formatBytes(backup.sizeBytes)}`,
     ],
     ["all until", exactly(backup.positionMicros)],
     ["restorable from", exactly(window.earliestMicros)],
     [
       "restorable to",
-      `${exactly(window.latestMicros)}: ${span(window.latestMicros - window.earliestMicros)}`,
+      `${exactly(window.latestMicros)}: ${formatDuration(window.latestMicros - window.earliestMicros)}`,
     ],
   ];
   if (window.boundingLink !== undefined)
@@ -123,8 +142,8 @@ function segments({ segments }: Shown): string {
     segments.map((one) => [
       one.name,
       one.kind,
-      number(one.records),
-      bytes(one.sizeBytes),
+      formatNumber(one.records),
+      formatBytes(one.sizeBytes),
       time(one.firstMicros),
       time(one.lastMicros),
     ]),

@@ -9,9 +9,9 @@ import { withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
 import { watchToEnd } from "../operation.js";
 import { startProgress } from "../output/progress.js";
-import { span } from "../output/figures.js";
-import { durationOf } from "../output/outcome.js";
-import type { Run } from "../run.js";
+import { formatDuration } from "../output/format.js";
+import { durationOf } from "../output/result.js";
+import type { CommandContext } from "../command-context.js";
 import { operationTable } from "./status.js";
 
 const nameOf = (given: string) => (given.startsWith("operations/") ? given : `operations/${given}`);
@@ -20,51 +20,62 @@ export interface ListOperationsFlags extends HostFlags {
   running?: boolean;
 }
 
-export async function listOperations(run: Run, flags: ListOperationsFlags): Promise<void> {
-  await withHost(run, flags, async ({ operations }) => {
+export async function listOperations(
+  context: CommandContext,
+  flags: ListOperationsFlags,
+): Promise<void> {
+  await withHost(context, flags, async ({ operations }) => {
     const all: Operation[] = [];
     let pageToken = "";
     do {
-      const page = await operations.listOperations({ pageToken }, { signal: run.stops.signal });
+      const page = await operations.listOperations({ pageToken }, { signal: context.abort.signal });
       all.push(...page.operations.filter(({ done }) => !flags.running || !done));
       pageToken = page.nextPageToken;
     } while (pageToken !== "");
     const answer = create(ListOperationsResponseSchema, { operations: all });
-    await run.finish(ListOperationsResponseSchema, answer, () =>
+    await context.printResult(ListOperationsResponseSchema, answer, () =>
       all.length === 0 ? "There are none." : operationTable(all),
     );
   });
 }
 
 /** Follows an operation that goes on without this command too: Ctrl-C ends the watching alone. */
-export async function watchOperation(run: Run, flags: HostFlags, name = ""): Promise<void> {
-  await withHost(run, flags, async (session) => {
-    const { signal } = run.stops;
+export async function watchOperation(
+  context: CommandContext,
+  flags: HostFlags,
+  name = "",
+): Promise<void> {
+  await withHost(context, flags, async (session) => {
+    const { signal } = context.abort;
     const found = await session.operations.getOperation({ name: nameOf(name) }, { signal });
     const operation = found.done
       ? found
-      : await watchToEnd(session, found.name, signal, startProgress(run));
+      : await watchToEnd(session, found.name, signal, startProgress(context));
     if (operation.result.case === "error") throw hostErrorOfStatus(operation.result.value);
-    await run.finish(
+    await context.printResult(
       OperationSchema,
       operation,
-      () => `${operation.name} is done, after ${span(durationOf(operation))}.`,
+      () => `${operation.name} is done, after ${formatDuration(durationOf(operation))}.`,
     );
   });
 }
 
-export async function cancelOperation(run: Run, flags: HostFlags, name = ""): Promise<void> {
-  await withHost(run, flags, async (session) => {
+export async function cancelOperation(
+  context: CommandContext,
+  flags: HostFlags,
+  name = "",
+): Promise<void> {
+  await withHost(context, flags, async (session) => {
     const full = nameOf(name);
     const before = await session.operations.getOperation(
       { name: full },
-      { signal: run.stops.signal },
+      { signal: context.abort.signal },
     );
     if (!before.done) await session.operations.cancelOperation({ name: full });
     const operation = before.done
       ? before
-      : await watchToEnd(session, full, run.stops.signal, startProgress(run));
-    await run.finish(OperationSchema, operation, () => cancelled(operation, before.done));
+      : await watchToEnd(session, full, context.abort.signal, startProgress(context));
+    await context.printResult(OperationSchema, operation, () => cancelled(operation, before.done));
   });
 }
 

@@ -9,10 +9,10 @@ import { confirm, declined } from "../confirm.js";
 import { withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
-import { bytes, count } from "../output/figures.js";
-import { placeUri, showPlace } from "../place.js";
+import { formatBytes, count } from "../output/format.js";
+import { toUri, displayUri } from "../destination-uri.js";
 import { namesToPrune } from "../prune-names.js";
-import type { Run } from "../run.js";
+import type { CommandContext } from "../command-context.js";
 import { nowMicros, parseAge } from "../time.js";
 
 export interface PruneFlags extends HostFlags {
@@ -25,18 +25,18 @@ export interface PruneFlags extends HostFlags {
 
 /** holdfast prune: shows what would go, asks, and removes it. */
 export async function prune(
-  run: Run,
+  context: CommandContext,
   flags: PruneFlags,
   destination = "",
   ...given: (string | undefined)[]
 ): Promise<number | void> {
-  const uri = placeUri(destination);
+  const uri = toUri(destination);
   const rule = ruleOf(
     flags,
     given.filter((name) => name !== undefined),
   );
-  return withHost<number | void>(run, flags, async (session) => {
-    const { signal } = run.stops;
+  return withHost<number | void>(context, flags, async (session) => {
+    const { signal } = context.abort;
     const listed = await listAllBackups(session, { uri }, signal);
     const candidates = listed.map(({ name, state, backup }) => ({
       name,
@@ -46,7 +46,7 @@ export async function prune(
     }));
     const chosen = namesToPrune(candidates, rule);
     if (chosen.length === 0)
-      return run.finish(
+      return context.printResult(
         PruneBackupsResponseSchema,
         create(PruneBackupsResponseSchema),
         () => "No backup is to be removed. Nothing was removed.",
@@ -56,28 +56,28 @@ export async function prune(
       { signal },
     );
     if (flags.dryRun)
-      return run.finish(PruneBackupsResponseSchema, plan, () =>
+      return context.printResult(PruneBackupsResponseSchema, plan, () =>
         [
           ...removed(plan),
-          `Nothing was removed. ${sums(plan)} would go from ${showPlace(uri)}.`,
+          `Nothing was removed. ${sums(plan)} would go from ${displayUri(uri)}.`,
         ].join("\n"),
       );
     if (!flags.yes)
-      await run.say(
+      await context.printText(
         [
           ...removed(plan),
-          `${sums(plan)} would go from ${showPlace(uri)}, and nothing brings them back.`,
+          `${sums(plan)} would go from ${displayUri(uri)}, and nothing brings them back.`,
         ].join("\n"),
       );
-    if (!(await confirm(run, "Remove them?", flags.yes))) return declined(run);
+    if (!(await confirm(context, "Remove them?", flags.yes))) return declined(context);
     signal.throwIfAborted();
     const result = await session.management.pruneBackups({
       uri,
       names: chosen,
       requestId: flags.requestId ?? "",
     });
-    await run.finish(PruneBackupsResponseSchema, result, () =>
-      [...removed(result), `Removed ${sums(result)} from ${showPlace(uri)}.`].join("\n"),
+    await context.printResult(PruneBackupsResponseSchema, result, () =>
+      [...removed(result), `Removed ${sums(result)} from ${displayUri(uri)}.`].join("\n"),
     );
   });
 }
@@ -101,7 +101,7 @@ const removed = ({ removedBackups, removedFiles }: PruneBackupsResponse) => [
 ];
 
 const sums = ({ removedBackups, removedFiles, freedBytes }: PruneBackupsResponse) =>
-  `${count(removedBackups.length, "backup")} with ${count(removedFiles.length, "file")}, ${bytes(freedBytes)},`.replace(
+  `${count(removedBackups.length, "backup")} with ${count(removedFiles.length, "file")}, ${formatBytes(freedBytes)},`.replace(
     /,$/,
     "",
   );

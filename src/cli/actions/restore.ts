@@ -11,21 +11,28 @@ import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb
 import { HostError } from "../../errors.js";
 import { confirm, declined } from "../confirm.js";
 import {
-  isOfOtherIndexes,
-  unless,
-  unlessForbidden,
+  isIndexNotAllowed,
+  undefinedIf,
+  undefinedIfForbidden,
   withFiles,
   withHost,
   type Session,
 } from "../connect/session.js";
 import type { OperationFlags, SelectionFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
-import { outcomeOf, runOperation } from "../operation.js";
-import { age, bytes, clockWarning, count, moment, span } from "../output/figures.js";
+import { resultOf, runOperation } from "../operation.js";
+import {
+  formatAge,
+  formatBytes,
+  clockWarning,
+  count,
+  moment,
+  formatDuration,
+} from "../output/format.js";
 import { list, table } from "../output/table.js";
-import { durationOf, warningsOf } from "../output/outcome.js";
-import { placeUri, showPlace } from "../place.js";
-import type { Run } from "../run.js";
+import { durationOf, warningsOf } from "../output/result.js";
+import { toUri, displayUri } from "../destination-uri.js";
+import type { CommandContext } from "../command-context.js";
 import { selectionOf } from "../selection.js";
 import { formatTime, nowMicros, parseTime } from "../time.js";
 import { readBearer } from "./backup.js";
@@ -49,7 +56,7 @@ const durableIndex = "/core/document-index";
 
 /** holdfast restore: shows what would be replaced, asks, and restores. */
 export async function restore(
-  run: Run,
+  context: CommandContext,
   flags: RestoreFlags,
   source = "",
 ): Promise<number | undefined> {
@@ -59,29 +66,35 @@ export async function restore(
   };
   const work = async (session: Session): Promise<number | undefined> => {
     if (flags.dryRun) {
-      await dryRun(run, flags, session, request);
+      await dryRun(context, flags, session, request);
       return undefined;
     }
     const wanted = request.selection
-      ? !flags.yes && (await previewSelection(run, session, request))
-      : await unlessForbidden(session, flags.yes, previewWhole(run, flags, session, request));
-    if (wanted && !(await confirm(run, "Restore?", flags.yes, fixed))) return declined(run);
-    run.stops.signal.throwIfAborted();
-    const operation = await runOperation(run, flags, session, {
+      ? !flags.yes && (await previewSelection(context, session, request))
+      : await undefinedIfForbidden(
+          session,
+          flags.yes,
+          previewWhole(context, flags, session, request),
+        );
+    if (wanted && !(await confirm(context, "Restore?", flags.yes, fixed))) return declined(context);
+    context.abort.signal.throwIfAborted();
+    const operation = await runOperation(context, flags, session, {
       begin: () => session.management.restore({ ...request, requestId: flags.requestId ?? "" }),
       left: request.selection
         ? {
-            now: "Documents that were put back before stay so; all others are as they were.",
-            again: "The same command goes on.",
+            state: "Documents that were put back before stay so; all others are as they were.",
+            retry: "The same command goes on.",
           }
-        : { now: "The index is as it was before.", again: "The same command restores it." },
+        : { state: "The index is as it was before.", retry: "The same command restores it." },
     });
     if (operation === undefined) return undefined;
-    const result = outcomeOf(operation, RestoreResultSchema);
-    await run.finish(RestoreResultSchema, result, () => resultText(operation, result, flags));
+    const result = resultOf(operation, RestoreResultSchema);
+    await context.printResult(RestoreResultSchema, result, () =>
+      resultText(operation, result, flags),
+    );
     return undefined;
   };
-  if (flags.dataDir === undefined) return withHost(run, flags, work);
+  if (flags.dataDir === undefined) return withHost(context, flags, work);
   if (flags.detach)
     throw new HostError(
       "REQUEST_INVALID",
@@ -92,7 +105,7 @@ export async function restore(
       "REQUEST_INVALID",
       "--data-dir is empty: name the directory that is to be made.",
     );
-  return withFiles(run, work, resolve(flags.dataDir));
+  return withFiles(context, work, resolve(flags.dataDir));
 }
 
 type Request = ReturnType<typeof requestOf>;
@@ -106,10 +119,10 @@ function requestOf(flags: RestoreFlags, source: string) {
     );
   const now = nowMicros();
   return {
-    source: placeUri(source),
+    source: toUri(source),
     indexLink: flags.index ?? "",
     backupName: flags.backup ?? "",
-    baseSources: (flags.base ?? []).map(placeUri),
+    baseSources: (flags.base ?? []).map(toUri),
     bearer: readBearer(flags.bearerFile),
     ...(flags.at !== undefined && { targetTimeMicros: parseTime(flags.at, now) }),
     ...(flags.ifPosition !== undefined && { ifPositionMicros: parseTime(flags.ifPosition, now) }),
@@ -118,28 +131,29 @@ function requestOf(flags: RestoreFlags, source: string) {
 }
 
 async function validate(
-  run: Run,
+  context: CommandContext,
   session: Session,
   request: Request,
 ): Promise<{ operation: Operation; result: RestoreResult } | undefined> {
-  const operation = await runOperation(run, {}, session, {
+  const operation = await runOperation(context, {}, session, {
     begin: () => session.management.restore({ ...request, validateOnly: true }),
-    left: { now: "Nothing was begun.", again: "" },
+    left: { state: "Nothing was begun.", retry: "" },
   });
-  return operation && { operation, result: outcomeOf(operation, RestoreResultSchema) };
+  return operation && { operation, result: resultOf(operation, RestoreResultSchema) };
 }
 
 async function dryRun(
-  run: Run,
+  context: CommandContext,
   flags: RestoreFlags,
   session: Session,
   request: Request,
 ): Promise<void> {
-  const validated = await validate(run, session, request);
+  const validated = await validate(context, session, request);
   if (!validated) return;
   const { result } = validated;
-  const nearest = flags.at === undefined || run.json ? "" : await momentText(run, session, request);
-  await run.finish(RestoreResultSchema, result, () =>
+  const nearest =
+    flags.at === undefined || context.json ? "" : await momentText(context, session, request);
+  await context.printResult(RestoreResultSchema, result, () =>
     [
       nearest,
       "Nothing was done.",
@@ -155,27 +169,31 @@ async function dryRun(
 }
 
 /** Shows what a selection would write; whether that takes a question. */
-async function previewSelection(run: Run, session: Session, request: Request): Promise<boolean> {
-  const selection = (await validate(run, session, request))?.result.selection;
+async function previewSelection(
+  context: CommandContext,
+  session: Session,
+  request: Request,
+): Promise<boolean> {
+  const selection = (await validate(context, session, request))?.result.selection;
   if (!selection) return true;
   if (request.targetTimeMicros !== undefined)
-    await run.say(await momentText(run, session, request));
-  await run.say(selectionText(selection, "would be"));
+    await context.printText(await momentText(context, session, request));
+  await context.printText(selectionText(selection, "would be"));
   return selection.replaced + selection.deleted > 0n;
 }
 
 /** Shows what a restore would replace; whether there is anything. */
 async function previewWhole(
-  run: Run,
+  context: CommandContext,
   flags: RestoreFlags,
   session: Session,
   request: Request,
 ): Promise<boolean> {
-  const { signal } = run.stops;
+  const { signal } = context.abort;
   if (session.offline) {
     // The data directory is empty, or the session would not have been opened.
-    if (flags.at !== undefined && !run.json && !run.quiet)
-      await run.say(await momentText(run, session, request));
+    if (flags.at !== undefined && !context.json && !context.quiet)
+      await context.printText(await momentText(context, session, request));
     return false;
   }
   const host = await session.management.getHost({}, { signal });
@@ -188,36 +206,36 @@ async function previewWhole(
     );
   // What is not a file is only looked at by the restore itself.
   const backup = request.source.startsWith("file:")
-    ? await backupOf(run, session, request, link)
+    ? await backupOf(context, session, request, link)
     : undefined;
   const { window } = backup ?? {};
   const at = request.targetTimeMicros;
   // Refused by the restore, in its own words: nothing to ask about.
   if (at !== undefined && window && (at < window.earliestMicros || at > window.latestMicros))
     return false;
-  if (run.json || run.quiet) return index.documents > 0n;
-  if (flags.at !== undefined) await run.say(await momentText(run, session, request));
+  if (context.json || context.quiet) return index.documents > 0n;
+  if (flags.at !== undefined) await context.printText(await momentText(context, session, request));
   const until = request.targetTimeMicros ?? backup?.positionMicros;
   const leftOut =
     until !== undefined && index.positionMicros > until
-      ? await versionsAfter(run, session, link, until)
+      ? await versionsAfter(context, session, link, until)
       : undefined;
-  await run.say(wholeText(index, backup, until, leftOut, request));
+  await context.printText(wholeText(index, backup, until, leftOut, request));
   return index.documents > 0n;
 }
 
 /** The backup that the restore will take: several indexes may be backed up to one place. */
 async function backupOf(
-  { stops: { signal } }: Run,
+  { abort: { signal } }: CommandContext,
   session: Session,
   { source, backupName }: Request,
   link: string,
 ): Promise<BackupDescription | undefined> {
   // A token for some indexes may restore, but not look into a place where others' backups may lie.
-  const backup = await unless(
+  const backup = await undefinedIf(
     session,
     session.management.describeBackup({ uri: source, backupName }, { signal }),
-    isOfOtherIndexes,
+    isIndexNotAllowed,
   );
   if (backup === undefined || backup.indexLink === link || backupName !== "") return backup;
   return (
@@ -229,17 +247,17 @@ async function backupOf(
 
 /** How many versions the index has after a time; undefined where it no longer knows. */
 async function versionsAfter(
-  run: Run,
+  context: CommandContext,
   session: Session,
   indexLink: string,
   targetTimeMicros: bigint,
 ): Promise<bigint | undefined> {
   const described = session.management.describeMoment(
     { moment: { indexLink, targetTimeMicros } },
-    { signal: run.stops.signal },
+    { signal: context.abort.signal },
   );
   return (
-    await unless(
+    await undefinedIf(
       session,
       described,
       ({ reason }) => reason === "TARGET_TIME_OUT_OF_RANGE" || reason === "NOT_SUPPORTED",
@@ -256,13 +274,13 @@ function wholeText(
 ): string {
   const now = nowMicros();
   const comes = backup
-    ? `${broughtText(backup, request)}, ${bytes(backup.sizeBytes)}, made ${age(backup.createTimeMicros, now)}: ${backup.name}`
-    : `the backup at ${showPlace(request.source)}, which is looked at when it is restored`;
+    ? `${broughtText(backup, request)}, ${formatBytes(backup.sizeBytes)}, made ${formatAge(backup.createTimeMicros, now)}: ${backup.name}`
+    : `the backup at ${displayUri(request.source)}, which is looked at when it is restored`;
   const lines: [string, string][] = [
     ["index", index.link],
     [
       "has now",
-      `${count(index.documents, "document")} with ${count(index.versions, "version")}, last changed ${age(index.positionMicros, now)}: ${moment(index.positionMicros)}`,
+      `${count(index.documents, "document")} with ${count(index.versions, "version")}, last changed ${formatAge(index.positionMicros, now)}: ${moment(index.positionMicros)}`,
     ],
     ["comes back", comes],
   ];
@@ -270,7 +288,7 @@ function wholeText(
   if (until !== undefined && index.positionMicros > until) {
     lines.push([
       "left out",
-      `${leftOut === undefined ? "the versions" : count(leftOut, "version")} of now that came after that, over ${span(index.positionMicros - until)}`,
+      `${leftOut === undefined ? "the versions" : count(leftOut, "version")} of now that came after that, over ${formatDuration(index.positionMicros - until)}`,
     ]);
   }
   if (index.documents > 0n)
@@ -282,7 +300,7 @@ function wholeText(
 
 /** The versions next to the moment, and how many come after it. */
 async function momentText(
-  run: Run,
+  context: CommandContext,
   session: Session,
   { source, backupName, targetTimeMicros, bearer }: Request,
 ): Promise<string> {
@@ -297,7 +315,7 @@ async function momentText(
           ...(targetTimeMicros !== undefined && { targetTimeMicros }),
         },
       },
-      { signal: run.stops.signal },
+      { signal: context.abort.signal },
     );
   } catch (thrown) {
     const error = await session.explain(thrown);
@@ -341,7 +359,7 @@ function planText(plan: RestorePlan, request: Request): string {
   const { backup } = plan;
   const { source } = request;
   const lines: [string, string][] = [
-    ["from", backup ? `${showPlace(backup.uri)}, ${backup.name}` : showPlace(source)],
+    ["from", backup ? `${displayUri(backup.uri)}, ${backup.name}` : displayUri(source)],
     [
       "would replace",
       `${count(plan.currentDocuments, "document")} with ${count(plan.currentVersions, "version")}, last changed ${moment(plan.currentPositionMicros)}`,
@@ -353,12 +371,15 @@ function planText(plan: RestorePlan, request: Request): string {
         ? "all versions of now: the backup is of another history"
         : `${count(plan.versionsLeftOut, "version")} of now`,
     ],
-    ["takes", `${bytes(plan.neededBytes)} beside the index; ${bytes(plan.freeBytes)} are free`],
+    [
+      "takes",
+      `${formatBytes(plan.neededBytes)} beside the index; ${formatBytes(plan.freeBytes)} are free`,
+    ],
     [
       "takes about",
       plan.expectedMicros === undefined
         ? "not known: nothing was restored yet"
-        : span(plan.expectedMicros),
+        : formatDuration(plan.expectedMicros),
     ],
   ];
   return [list(lines), clockWarning("the index", plan.currentPositionMicros, nowMicros())]
@@ -385,7 +406,7 @@ function resultText(operation: Operation, result: RestoreResult, flags: RestoreF
     ["lineage", result.lineage],
   ];
   return [
-    `Restored ${count(result.documents, "document")} with ${count(result.versions, "version")} into ${result.indexLink} in ${span(durationOf(operation))}.`,
+    `Restored ${count(result.documents, "document")} with ${count(result.versions, "version")} into ${result.indexLink} in ${formatDuration(durationOf(operation))}.`,
     list(lines),
     ...warningsOf(result.warnings),
     flags.dataDir === undefined

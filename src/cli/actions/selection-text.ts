@@ -1,16 +1,16 @@
 import type { SelectionResult } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import { number } from "../output/figures.js";
+import { formatNumber } from "../output/format.js";
 import { differenceLine } from "../output/difference.js";
 
 /** What became of the documents of a selection, or would. */
 export function selectionText(result: SelectionResult, verb: "were" | "would be"): string {
   const parts = [
-    `${number(result.created)} created`,
-    `${number(result.replaced)} replaced`,
-    `${number(result.deleted)} deleted`,
-    `${number(result.unchanged)} the same already`,
+    `${formatNumber(result.created)} created`,
+    `${formatNumber(result.replaced)} replaced`,
+    `${formatNumber(result.deleted)} deleted`,
+    `${formatNumber(result.unchanged)} the same already`,
     ...(result.left > 0n
-      ? [`${number(result.left)} that the backup has not stay as they are`]
+      ? [`${formatNumber(result.left)} that the backup has not stay as they are`]
       : []),
   ];
   const changed = result.created + result.replaced + result.deleted;
@@ -19,7 +19,7 @@ export function selectionText(result: SelectionResult, verb: "were" | "would be"
     return "No document of the backup, and none of the index, is what --prefix, --kind and --link name: nothing to put back. See what the backup has: holdfast export PATH --prefix /";
   return [
     ...result.differences.map(differenceLine),
-    ...(shown > 0n && changed > shown ? [`... and ${number(changed - shown)} more`] : []),
+    ...(shown > 0n && changed > shown ? [`... and ${formatNumber(changed - shown)} more`] : []),
     `${verb === "were" ? "Put back" : "Would put back"}: ${parts.join(", ")}.`,
   ].join("\n");
 }

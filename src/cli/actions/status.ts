@@ -11,30 +11,37 @@ import {
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { hostErrorOfStatus, unpack } from "../../client/host-error.js";
-import { isOfOtherIndexes, unless, withHost } from "../connect/session.js";
+import { isIndexNotAllowed, undefinedIf, withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
-import { age, bytes, clockWarning, count, moment, number } from "../output/figures.js";
+import {
+  formatAge,
+  formatBytes,
+  clockWarning,
+  count,
+  moment,
+  formatNumber,
+} from "../output/format.js";
 import { list, table } from "../output/table.js";
 import { progressOf } from "../output/progress.js";
-import { showPlace } from "../place.js";
-import type { Run } from "../run.js";
+import { displayUri } from "../destination-uri.js";
+import type { CommandContext } from "../command-context.js";
 import { nowMicros } from "../time.js";
 
 const unhealthy = 69;
 
 /** holdfast status: exits 69 where backups are not as they should be, or an index is damaged. */
-export async function status(run: Run, flags: HostFlags): Promise<number> {
-  return withHost(run, flags, async (session) => {
+export async function status(context: CommandContext, flags: HostFlags): Promise<number> {
+  return withHost(context, flags, async (session) => {
     const { management, operations } = session;
-    const { signal } = run.stops;
+    const { signal } = context.abort;
     const host = await management.getHost({}, { signal });
-    const listed = await unless(
+    const listed = await undefinedIf(
       session,
       operations.listOperations({ filter: "" }, { signal }),
-      isOfOtherIndexes,
+      isIndexNotAllowed,
     );
     const running = listed?.operations.filter(({ done }) => !done);
-    await run.finish(HostSchema, host, () => describe(host, running));
+    await context.printResult(HostSchema, host, () => describe(host, running));
     // Health has a problem where it is bad; a host that cannot tell yet has none.
     return host.backupProblem === "" && host.indexes.every(({ problem }) => problem === "")
       ? 0
@@ -48,12 +55,12 @@ function describe(host: Host, running: Operation[] | undefined): string {
     list([
       ["host", host.id],
       ["version", host.version],
-      ["started", `${age(host.startTimeMicros, now)}, ${moment(host.startTimeMicros)}`],
+      ["started", `${formatAge(host.startTimeMicros, now)}, ${moment(host.startTimeMicros)}`],
       ["HTTP", host.httpAddress],
       ["gRPC", host.grpcAddress],
       [
         "data",
-        `${host.dataDirectory}${host.freeBytes > 0n ? `, ${bytes(host.freeBytes)} free` : ""}`,
+        `${host.dataDirectory}${host.freeBytes > 0n ? `, ${formatBytes(host.freeBytes)} free` : ""}`,
       ],
       ["backup roots", host.backupRoots.join(", ") || "anywhere"],
       ["automatic backups", autoBackup(host, now)],
@@ -78,7 +85,9 @@ function autoBackup({ autoBackup }: Host, now: bigint): string {
   if (!autoBackup?.enabled) return "off";
   const state = AutoBackupState[autoBackup.state].toLowerCase();
   const last =
-    autoBackup.lastSuccessMicros > 0n ? `, last one ${age(autoBackup.lastSuccessMicros, now)}` : "";
+    autoBackup.lastSuccessMicros > 0n
+      ? `, last one ${formatAge(autoBackup.lastSuccessMicros, now)}`
+      : "";
   const failed =
     autoBackup.lastError === ""
       ? ""
@@ -98,10 +107,10 @@ function indexes(all: Index[], now: bigint): string {
     columns,
     all.map((one) => [
       one.link,
-      number(one.documents),
-      number(one.versions),
-      one.inMemory ? "in memory" : bytes(one.sizeBytes),
-      age(one.positionMicros, now),
+      formatNumber(one.documents),
+      formatNumber(one.versions),
+      one.inMemory ? "in memory" : formatBytes(one.sizeBytes),
+      formatAge(one.positionMicros, now),
     ]),
   );
 }
@@ -119,9 +128,9 @@ function backups(all: BackupRecord[], now: bigint): string {
     columns,
     all.map((one) => [
       one.indexLink,
-      showPlace(one.destination),
-      age(one.lastSuccessMicros, now),
-      bytes(one.sizeBytes),
+      displayUri(one.destination),
+      formatAge(one.lastSuccessMicros, now),
+      formatBytes(one.sizeBytes),
       one.lastError,
     ]),
   );
@@ -171,9 +180,9 @@ export function operationTable(all: Operation[]): string {
         one.name,
         OperationKind[metadata.kind].toLowerCase(),
         state,
-        age(metadata.startTimeMicros, now),
+        formatAge(metadata.startTimeMicros, now),
         metadata.indexLink,
-        showPlace(metadata.target),
+        displayUri(metadata.target),
         progress,
       ];
     }),

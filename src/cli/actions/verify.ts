@@ -7,11 +7,11 @@ import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb
 import { HostError } from "../../errors.js";
 import { withFilesOrHost } from "../connect/session.js";
 import type { OperationFlags } from "../flags.js";
-import { outcomeOf, runOperation } from "../operation.js";
-import { bytes, count, number, span } from "../output/figures.js";
-import { durationOf } from "../output/outcome.js";
-import { placeUri, showPlace } from "../place.js";
-import type { Run } from "../run.js";
+import { resultOf, runOperation } from "../operation.js";
+import { formatBytes, count, formatNumber, formatDuration } from "../output/format.js";
+import { durationOf } from "../output/result.js";
+import { toUri, displayUri } from "../destination-uri.js";
+import type { CommandContext } from "../command-context.js";
 
 export interface VerifyFlags extends OperationFlags {
   backup?: string;
@@ -27,11 +27,15 @@ const levels: Record<string, VerifyLevel> = {
 };
 
 /** holdfast verify: exits 65 where something is not as it was written. */
-export async function verify(run: Run, flags: VerifyFlags, source = ""): Promise<void> {
-  const uri = placeUri(source);
+export async function verify(
+  context: CommandContext,
+  flags: VerifyFlags,
+  source = "",
+): Promise<void> {
+  const uri = toUri(source);
   const samplePercent = percentOf(flags);
-  await withFilesOrHost(run, flags, async (session) => {
-    const operation = await runOperation(run, flags, session, {
+  await withFilesOrHost(context, flags, async (session) => {
+    const operation = await runOperation(context, flags, session, {
       begin: () =>
         session.management.verifyBackup({
           uri,
@@ -40,13 +44,13 @@ export async function verify(run: Run, flags: VerifyFlags, source = ""): Promise
           samplePercent,
         }),
       left: {
-        now: "The backup is as it was; how far it is good is not known.",
-        again: "The same command checks it from its beginning.",
+        state: "The backup is as it was; how far it is good is not known.",
+        retry: "The same command checks it from its beginning.",
       },
     });
     if (operation === undefined) return;
-    const result = outcomeOf(operation, VerifyResultSchema);
-    await run.finish(VerifyResultSchema, result, () =>
+    const result = resultOf(operation, VerifyResultSchema);
+    await context.printResult(VerifyResultSchema, result, () =>
       resultText(operation, result, uri, flags.level ?? "full"),
     );
   });
@@ -80,11 +84,11 @@ function resultText(
   const seconds = Number(micros) / 1e6;
   const rate =
     seconds > 0 && result.records > 0n
-      ? `: ${number(Math.round(Number(result.records) / seconds))} records/s, ${(Number(result.bytes) / seconds / 1e6).toFixed(1)} MB/s`
+      ? `: ${formatNumber(Math.round(Number(result.records) / seconds))} records/s, ${(Number(result.bytes) / seconds / 1e6).toFixed(1)} MB/s`
       : "";
   return [
-    `GOOD: ${showPlace(result.backup?.uri ?? uri)}, ${result.backup?.name ?? "the newest backup"}.`,
-    `Read ${count(result.records, "record")}, ${bytes(result.bytes)}, in ${span(micros)}${rate}.`,
+    `GOOD: ${displayUri(result.backup?.uri ?? uri)}, ${result.backup?.name ?? "the newest backup"}.`,
+    `Read ${count(result.records, "record")}, ${formatBytes(result.bytes)}, in ${formatDuration(micros)}${rate}.`,
     `Compared: ${compared[level] ?? level}.`,
     ...(result.documents > 0n
       ? [

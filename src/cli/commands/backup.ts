@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
 import { addDetach, addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
 export function addBackup(program: Command): void {
   const command = program
@@ -28,7 +28,7 @@ export function addBackup(program: Command): void {
       "makes the command safe to repeat: a second one with this id finds the first one's operation",
     )
     .option("--dry-run", "show what would be copied, and do nothing")
-    .action(perform(async () => (await import("../actions/backup.js")).backup));
+    .action(lazyAction(async () => (await import("../actions/backup.js")).backup));
   addOutputOptions(addHostOptions(addDetach(command)));
   addExamples(command, [
     [

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addDetach, addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
 export function addCheck(program: Command): void {
   const command = program
@@ -9,7 +9,7 @@ export function addCheck(program: Command): void {
       "check the live index of a running host: key indexes, the checksum of each version, counts",
     )
     .option("--index <LINK>", "the index (default: /core/document-index)")
-    .action(perform(async () => (await import("../actions/check.js")).check));
+    .action(lazyAction(async () => (await import("../actions/check.js")).check));
   addOutputOptions(addHostOptions(addDetach(command)));
   addExamples(command, [
     ["The documents of the local host", "holdfast check"],

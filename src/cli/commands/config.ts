@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addExamples, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 import { addSettings } from "./serve.js";
 
 export function addConfig(program: Command): void {
@@ -10,7 +10,7 @@ export function addConfig(program: Command): void {
     .description(
       "show each setting and where it comes from, and check them as a start would; nothing is started",
     )
-    .action(perform(async () => (await import("../actions/config-check.js")).checkConfig));
+    .action(lazyAction(async () => (await import("../actions/config-check.js")).checkConfig));
   addSettings(check);
   addOutputOptions(check);
   addExamples(check, [

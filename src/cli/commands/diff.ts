@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions, addSelection } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
 export function addDiff(program: Command): void {
   const command = program
@@ -22,7 +22,7 @@ export function addDiff(program: Command): void {
         .choices(["text", "json", "ndjson"])
         .default("text"),
     )
-    .action(perform(async () => (await import("../actions/diff.js")).diff));
+    .action(lazyAction(async () => (await import("../actions/diff.js")).diff));
   addOutputOptions(addHostOptions(command, { offline: true }));
   addExamples(command, [
     [

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
 const link = ["<LINK>", "the document, for example /core/examples/ada"] as const;
 const body = ["[BODY]", "JSON, a file that holds it, or - for standard input (default)"] as const;
@@ -15,7 +15,9 @@ export function addDocuments(program: Command): void {
     .description("replace a document, or make it where it is not there")
     .argument(...link)
     .argument(...body);
-  expected(put).action(perform(async () => (await import("../actions/documents.js")).putDocument));
+  expected(put).action(
+    lazyAction(async () => (await import("../actions/documents.js")).putDocument),
+  );
   finish(put, [
     ["From an argument", `holdfast documents put /core/examples/ada '{"name":"Ada"}'`],
     [
@@ -29,7 +31,7 @@ export function addDocuments(program: Command): void {
     .argument(...link)
     .argument(...body);
   expected(patch).action(
-    perform(async () => (await import("../actions/documents.js")).patchDocument),
+    lazyAction(async () => (await import("../actions/documents.js")).patchDocument),
   );
   finish(patch, [["One field", `holdfast documents patch /core/examples/ada '{"counter":2}'`]]);
   const remove = group
@@ -37,7 +39,7 @@ export function addDocuments(program: Command): void {
     .description("mark a document as deleted; its versions stay")
     .argument(...link);
   expected(remove).action(
-    perform(async () => (await import("../actions/documents.js")).deleteDocument),
+    lazyAction(async () => (await import("../actions/documents.js")).deleteDocument),
   );
   finish(remove, [["One document", "holdfast documents delete /core/examples/ada"]]);
 }
@@ -48,7 +50,7 @@ function addReads(group: Command): void {
     .description("print a document as it is stored")
     .argument(...link)
     .option("--version <N>", "one of its versions, a deleted one too (default: the latest)")
-    .action(perform(async () => (await import("../actions/documents.js")).getDocument));
+    .action(lazyAction(async () => (await import("../actions/documents.js")).getDocument));
   finish(get, [
     ["The latest version", "holdfast documents get /core/examples/ada"],
     ["The first one", "holdfast documents get /core/examples/ada --version 0"],
@@ -61,7 +63,7 @@ function addReads(group: Command): void {
     .option("--order <ORDER>", "an OData order")
     .option("--limit <N>", "at most so many (default: all)")
     .option("--bodies", "the documents themselves, a line of JSON each")
-    .action(perform(async () => (await import("../actions/documents.js")).listDocuments));
+    .action(lazyAction(async () => (await import("../actions/documents.js")).listDocuments));
   finish(list, [
     [
       "By a condition",
@@ -74,7 +76,7 @@ function addReads(group: Command): void {
     .argument(...link)
     .option("--limit <N>", "at most so many (default: all)")
     .option("--bodies", "the versions themselves, a line of JSON each")
-    .action(perform(async () => (await import("../actions/documents.js")).documentHistory));
+    .action(lazyAction(async () => (await import("../actions/documents.js")).documentHistory));
   finish(history, [["All that is kept", "holdfast documents history /core/examples/ada"]]);
 }
 

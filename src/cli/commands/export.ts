@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions, addSelection } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
 export function addExport(program: Command): void {
   const command = program
@@ -17,7 +17,7 @@ export function addExport(program: Command): void {
       "a file, which gets its name when all is in it (default: standard output)",
     );
   addSelection(command).action(
-    perform(async () => (await import("../actions/export.js")).exportDocuments),
+    lazyAction(async () => (await import("../actions/export.js")).exportDocuments),
   );
   addOutputOptions(addHostOptions(command, { offline: true }));
   addExamples(command, [

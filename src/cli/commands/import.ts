@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions, collect } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
 export function addImport(program: Command): void {
   const command = program
@@ -33,7 +33,7 @@ export function addImport(program: Command): void {
       "--replace",
       "from-xenon: put aside what the index holds that does not come from this import",
     )
-    .action(perform(async () => (await import("../actions/import.js")).importDocuments));
+    .action(lazyAction(async () => (await import("../actions/import.js")).importDocuments));
   addOutputOptions(addHostOptions(command));
   addExamples(command, [
     [

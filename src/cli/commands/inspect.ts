@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
 export function addInspect(program: Command): void {
   const command = program
@@ -10,7 +10,7 @@ export function addInspect(program: Command): void {
     )
     .argument("<SOURCE>", "where the backup is: a path or URI")
     .option("--backup <NAME>", "one backup of the directory (default: the newest)")
-    .action(perform(async () => (await import("../actions/inspect.js")).inspect));
+    .action(lazyAction(async () => (await import("../actions/inspect.js")).inspect));
   addOutputOptions(addHostOptions(command, { offline: true }));
   addExamples(command, [
     ["A directory or a ZIP file", "holdfast inspect /backups/shop"],

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
 export function addList(program: Command): void {
   const command = program
@@ -12,7 +12,7 @@ export function addList(program: Command): void {
     .option("--no-recursive", "only what lies in the directory itself")
     .option("--digests", "read every file and compare it with the digest in its manifest")
     .option("--strict", "exit 65 where a backup is damaged; otherwise 0 whatever is found")
-    .action(perform(async () => (await import("../actions/list.js")).list));
+    .action(lazyAction(async () => (await import("../actions/list.js")).list));
   addOutputOptions(addHostOptions(command, { offline: true }));
   addExamples(command, [
     ["Everything below a directory", "holdfast list /backups"],

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
 export function addOperations(program: Command): void {
   const group = program
@@ -10,14 +10,14 @@ export function addOperations(program: Command): void {
     .command("list")
     .description("show the operations that run, and those that have ended")
     .option("--running", "only those that run")
-    .action(perform(async () => (await import("../actions/operations.js")).listOperations));
+    .action(lazyAction(async () => (await import("../actions/operations.js")).listOperations));
   addOutputOptions(addHostOptions(list));
   addExamples(list, [["What runs now", "holdfast operations list --running"]]);
   const watch = group
     .command("watch")
     .description("follow an operation to its end; Ctrl-C ends the watching, not the operation")
     .argument("<NAME>", "operations/ID, or the ID")
-    .action(perform(async () => (await import("../actions/operations.js")).watchOperation));
+    .action(lazyAction(async () => (await import("../actions/operations.js")).watchOperation));
   addOutputOptions(addHostOptions(watch));
   addExamples(watch, [
     [
@@ -29,7 +29,7 @@ export function addOperations(program: Command): void {
     .command("cancel")
     .description("cancel an operation, and wait for its end")
     .argument("<NAME>", "operations/ID, or the ID")
-    .action(perform(async () => (await import("../actions/operations.js")).cancelOperation));
+    .action(lazyAction(async () => (await import("../actions/operations.js")).cancelOperation));
   addOutputOptions(addHostOptions(cancel));
   addExamples(cancel, [
     [

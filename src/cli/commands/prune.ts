@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
 export function addPrune(program: Command): void {
   const command = program
@@ -16,7 +16,7 @@ export function addPrune(program: Command): void {
     .option("--request-id <ID>", "makes the command safe to repeat")
     .option("--dry-run", "show what would go, and remove nothing")
     .option("--yes", "do not ask")
-    .action(perform(async () => (await import("../actions/prune.js")).prune));
+    .action(lazyAction(async () => (await import("../actions/prune.js")).prune));
   addOutputOptions(addHostOptions(command));
   addExamples(command, [
     ["What would go", "holdfast prune /backups/shop --older-than 30d --dry-run"],

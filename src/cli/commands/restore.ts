@@ -7,7 +7,7 @@ import {
   addSelection,
   collect,
 } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
 export function addRestore(program: Command): void {
   const command = program
@@ -38,7 +38,7 @@ export function addRestore(program: Command): void {
       "--delete-others",
       "with --prefix, --kind or --link: delete those of them that the backup has not",
     )
-    .action(perform(async () => (await import("../actions/restore.js")).restore));
+    .action(lazyAction(async () => (await import("../actions/restore.js")).restore));
   addOutputOptions(addHostOptions(addDetach(command)));
   addExamples(command, [
     ["To the newest state of a backup", "holdfast restore /backups/shop"],

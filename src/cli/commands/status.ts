@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
 export function addStatus(program: Command): void {
   const command = program
@@ -8,7 +8,7 @@ export function addStatus(program: Command): void {
     .description(
       "show a host: its indexes, last backups, what runs, and whether backups are as they should be",
     )
-    .action(perform(async () => (await import("../actions/status.js")).status));
+    .action(lazyAction(async () => (await import("../actions/status.js")).status));
   addOutputOptions(addHostOptions(command));
   addExamples(command, [
     ["The host on this machine", "holdfast status"],

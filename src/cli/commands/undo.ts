@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addDetach, addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
 export function addUndo(program: Command): void {
   const command = program
@@ -10,7 +10,7 @@ export function addUndo(program: Command): void {
     )
     .option("--index <LINK>", "the index (default /core/document-index)")
     .option("--yes", "do not ask")
-    .action(perform(async () => (await import("../actions/undo.js")).undo));
+    .action(lazyAction(async () => (await import("../actions/undo.js")).undo));
   addOutputOptions(addHostOptions(addDetach(command)));
   addExamples(command, [["The restore was a mistake", "holdfast undo"]]);
 }

@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
 import { addDetach, addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
 export function addVerify(program: Command): void {
   const command = program
@@ -16,7 +16,7 @@ export function addVerify(program: Command): void {
         .default("full"),
     )
     .option("--percent <N>", "sample: how many of a hundred rows are read (default 5)")
-    .action(perform(async () => (await import("../actions/verify.js")).verify));
+    .action(lazyAction(async () => (await import("../actions/verify.js")).verify));
   addOutputOptions(addHostOptions(addDetach(command), { offline: true }));
   addExamples(command, [
     ["Every digest, row and count, with no host", "holdfast verify /backups/shop"],

@@ -2,8 +2,8 @@ import { HostError } from "../../errors.js";
 import { createHostClients, type HostClients } from "../../client/clients.js";
 import { hostErrorOfCall } from "../../client/host-error.js";
 import type { HostFlags } from "../flags.js";
-import type { Run } from "../run.js";
-import { namesHost } from "./names-host.js";
+import type { CommandContext } from "../command-context.js";
+import { isHostSelected } from "./host-selection.js";
 import { stateDirectory } from "./state-directory.js";
 import { findTarget } from "./target.js";
 
@@ -18,16 +18,16 @@ export interface Session extends HostClients {
 type Work<T> = (session: Session) => Promise<T>;
 
 /** What is only looked at before a question; undefined where the token may not, and --yes asks none. */
-export function unlessForbidden<T>(
+export function undefinedIfForbidden<T>(
   session: Session,
   yes: boolean | undefined,
   looked: Promise<T>,
 ): Promise<T | undefined> {
-  return unless(session, looked, ({ code }) => yes === true && code === "PERMISSION_DENIED");
+  return undefinedIf(session, looked, ({ code }) => yes === true && code === "PERMISSION_DENIED");
 }
 
 /** What was asked for; undefined where it failed with an error that says there is none to be had. */
-export async function unless<T>(
+export async function undefinedIf<T>(
   session: Pick<Session, "explain">,
   asked: Promise<T>,
   isNone: (error: HostError) => boolean,
@@ -42,18 +42,22 @@ export async function unless<T>(
 }
 
 /** The token is for some indexes alone, and this may be of others. */
-export const isOfOtherIndexes = ({ reason }: HostError) => reason === "INDEX_NOT_ALLOWED";
+export const isIndexNotAllowed = ({ reason }: HostError) => reason === "INDEX_NOT_ALLOWED";
 
 /** Works with the host that the options name, by default 127.0.0.1:8001. */
-export async function withHost<T>(run: Run, flags: HostFlags, work: Work<T>): Promise<T> {
+export async function withHost<T>(
+  context: CommandContext,
+  flags: HostFlags,
+  work: Work<T>,
+): Promise<T> {
   const [target, { connectToHost }] = await Promise.all([
     findTarget(flags, process.env),
     import("../../client/connect-to-host.js"),
   ]);
-  for (const warning of target.warnings) run.note(`Warning: ${warning}`);
+  for (const warning of target.warnings) context.printNote(`Warning: ${warning}`);
   const connection = connectToHost(target);
   const explain = async (thrown: unknown) => {
-    const known = knownError(run, thrown);
+    const known = knownError(context, thrown);
     if (known) return known;
     const { explainUnreachable } = await import("../../client/unreachable.js");
     return explainUnreachable(target.address, thrown);
@@ -69,13 +73,17 @@ export async function withHost<T>(run: Run, flags: HostFlags, work: Work<T>): Pr
 }
 
 /** Works on files in this process; `dataDirectory` is restored into. */
-export async function withFiles<T>(run: Run, work: Work<T>, dataDirectory?: string): Promise<T> {
+export async function withFiles<T>(
+  context: CommandContext,
+  work: Work<T>,
+  dataDirectory?: string,
+): Promise<T> {
   const { openOffline } = await import("../../offline/services.js");
   const offline = await openOffline({
     stateDirectory: stateDirectory(process.env),
     ...(dataDirectory !== undefined && { dataDirectory }),
   });
-  const explain = async (thrown: unknown) => knownError(run, thrown) ?? HostError.from(thrown);
+  const explain = async (thrown: unknown) => knownError(context, thrown) ?? HostError.from(thrown);
   try {
     return await work({ ...createHostClients(offline.transport), offline: true, explain });
   } catch (thrown) {
@@ -86,12 +94,18 @@ export async function withFiles<T>(run: Run, work: Work<T>, dataDirectory?: stri
 }
 
 /** Files here, unless a host is named. */
-export async function withFilesOrHost<T>(run: Run, flags: HostFlags, work: Work<T>): Promise<T> {
-  return namesHost(flags, process.env) ? withHost(run, flags, work) : withFiles(run, work);
+export async function withFilesOrHost<T>(
+  context: CommandContext,
+  flags: HostFlags,
+  work: Work<T>,
+): Promise<T> {
+  return isHostSelected(flags, process.env)
+    ? withHost(context, flags, work)
+    : withFiles(context, work);
 }
 
 /** What was said by the host, or came from this end; undefined for what only a look at the connection explains. */
-function knownError({ stops }: Run, thrown: unknown): HostError | undefined {
+function knownError({ abort: stops }: CommandContext, thrown: unknown): HostError | undefined {
   if (stops.signal.aborted && !(thrown instanceof HostError))
     return HostError.from(stops.signal.reason);
   return hostErrorOfCall(thrown);

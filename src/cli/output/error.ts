@@ -1,8 +1,8 @@
 import type { HostError } from "../../errors.js";
-import { advice } from "../advice.js";
+import { hints } from "../hints.js";
 import { printJsonError } from "./json.js";
 import { printable } from "./printable.js";
-import type { Run } from "../run.js";
+import type { CommandContext } from "../command-context.js";
 
 /** What the message leaves out: of a file its path, of a fault of the program where it happened. */
 export function printCause({ reason, cause, metadata }: HostError): void {
@@ -12,12 +12,12 @@ export function printCause({ reason, cause, metadata }: HostError): void {
 }
 
 /** Says what happened, whether anything changed and what to type next; with --json as a document. */
-export async function reportError(run: Run, error: HostError): Promise<void> {
-  if (run.json) return printJsonError(run.command, error);
-  if (run.stops.stopped === "terminal gone" || run.stops.stopped === "pipe closed") return;
+export async function reportError(context: CommandContext, error: HostError): Promise<void> {
+  if (context.json) return printJsonError(context.command, error);
+  if (context.abort.reason === "terminal gone" || context.abort.reason === "pipe closed") return;
   const lines = [
-    `holdfast ${run.command}: ${error.message}`,
-    ...advice(run.command, error).map((line) => `  ${line}`),
+    `holdfast ${context.command}: ${error.message}`,
+    ...hints(context.command, error).map((line) => `  ${line}`),
   ];
   process.stderr.write(`${lines.map(printable).join("\n")}\n`);
   printCause(error);

@@ -1,8 +1,8 @@
 import cliProgress from "cli-progress";
 import { limits } from "../../limits.js";
 import type { OperationMetadata } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import type { Run } from "../run.js";
-import { bytes, number, span } from "./figures.js";
+import type { CommandContext } from "../command-context.js";
+import { formatBytes, formatNumber, formatDuration } from "./format.js";
 import { printable } from "./printable.js";
 
 /** How far something is, for people: a bar on a terminal, now and then a line off it. */
@@ -23,7 +23,7 @@ export interface ProgressState {
   detail: string;
 }
 
-export function startProgress({ json, quiet }: Run): Progress {
+export function startProgress({ json, quiet }: CommandContext): Progress {
   if (json || quiet) return { update() {}, stop() {} };
   const shown = process.stderr.isTTY ? bar() : lines();
   const rated = watchRate();
@@ -51,9 +51,13 @@ export function watchRate(
     // A rate of the first moment is none.
     if (now - from.ms < limits.progressRateMs || !(perSecond > 0)) return state;
     const rate =
-      state.unit === "bytes" ? `${bytes(perSecond)}/s` : `${number(Math.round(perSecond))}/s`;
+      state.unit === "bytes"
+        ? `${formatBytes(perSecond)}/s`
+        : `${formatNumber(Math.round(perSecond))}/s`;
     const left =
-      state.total > state.done ? `ETA ${span(((state.total - state.done) / perSecond) * 1e6)}` : "";
+      state.total > state.done
+        ? `ETA ${formatDuration(((state.total - state.done) / perSecond) * 1e6)}`
+        : "";
     const more = [/\/s\b/.test(state.detail) ? "" : rate, /\bETA /.test(state.detail) ? "" : left];
     return { ...state, detail: [state.detail, ...more].filter((part) => part !== "").join(", ") };
   };
@@ -75,10 +79,10 @@ export function progressOf(metadata: OperationMetadata): ProgressState {
     documentsTotal === 0n ||
     (bytesTotal > 0n && !(bytesDone === bytesTotal && documentsDone < documentsTotal));
   const detail = [
-    bytesDone > 0n ? bytes(bytesDone) : "",
-    documentsDone > 0n ? `${number(documentsDone)} records` : "",
-    byBytes && bytesPerSecond > 0 ? `${bytes(bytesPerSecond)}/s` : "",
-    remainingMicros === undefined ? "" : `ETA ${span(remainingMicros)}`,
+    bytesDone > 0n ? formatBytes(bytesDone) : "",
+    documentsDone > 0n ? `${formatNumber(documentsDone)} records` : "",
+    byBytes && bytesPerSecond > 0 ? `${formatBytes(bytesPerSecond)}/s` : "",
+    remainingMicros === undefined ? "" : `ETA ${formatDuration(remainingMicros)}`,
   ];
   return {
     stage: stage || "starting",

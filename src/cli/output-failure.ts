@@ -1,24 +1,24 @@
 /** Why what a command prints arrives nowhere: its reader has left, its terminal is gone, or the file that it goes to takes no more. */
-export type OutputLoss = "pipe closed" | "terminal gone" | "no room";
+export type OutputFailure = "pipe closed" | "terminal gone" | "no room";
 
 /** As a shell has it for the signal; for a file what no room for any other file is. */
-export const outputLossCodes: Record<OutputLoss, number> = {
+export const outputFailureCodes: Record<OutputFailure, number> = {
   "pipe closed": 141,
   "terminal gone": 129,
   "no room": 73,
 };
 
-export function outputLossOf({ code }: NodeJS.ErrnoException): OutputLoss {
+export function outputFailureOf({ code }: NodeJS.ErrnoException): OutputFailure {
   if (code === "EPIPE") return "pipe closed";
   return code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG" ? "no room" : "terminal gone";
 }
 
 /** Gives the process the exit code of what is lost, however late that is heard of, and says that a file is not complete. */
-export function watchOutput(): void {
-  let lost: OutputLoss | undefined;
+export function trackOutputFailures(): void {
+  let lost: OutputFailure | undefined;
   const note = (error: NodeJS.ErrnoException) => {
     if (lost !== undefined) return;
-    lost = outputLossOf(error);
+    lost = outputFailureOf(error);
     if (lost === "no room")
       process.stderr.write(
         `holdfast: There is no room for what goes to standard output (${error.code}): what is there is not complete.\n`,
@@ -28,6 +28,6 @@ export function watchOutput(): void {
   process.once("exit", () => {
     // What went well, or found differences, has told nobody. An error has been told.
     if (lost !== undefined && Number(process.exitCode ?? 0) <= 1)
-      process.exitCode = outputLossCodes[lost];
+      process.exitCode = outputFailureCodes[lost];
   });
 }

@@ -5,10 +5,10 @@ import {
 import type { Inspected } from "../offline/inspect.js";
 
 /** What is shown of a backup, as it was read here or as a host answered it. */
-export type ShownBackup = Omit<Inspected["backup"], "container" | "number">;
+export type BackupView = Omit<Inspected["backup"], "container" | "number">;
 
 /** What a host answered, as it would have been read here. */
-export function shownBackup(message: BackupDescription): ShownBackup {
+export function toBackupView(message: BackupDescription): BackupView {
   return {
     ...message,
     createTimeMicros: Number(message.createTimeMicros),

@@ -45,7 +45,7 @@ const next: Partial<Record<Reason, (error: HostError) => string>> = {
 };
 
 /** Lines below an error's message: whether anything changed, and what to type next. */
-export function advice(command: string, error: HostError): string[] {
+export function hints(command: string, error: HostError): string[] {
   const lines: string[] = [];
   // An operation that was begun, or an import that was cut, has its own words for what is there now.
   const told =

@@ -6,23 +6,23 @@ import { formatTime } from "../time.js";
 const sizes = ["B", "kB", "MB", "GB", "TB", "PB"];
 
 /** In powers of 1000, as disks are sold. */
-export function bytes(count: bigint | number): string {
-  let value = Number(count);
+export function formatBytes(formatCount: bigint | number): string {
+  let value = Number(formatCount);
   let unit = 0;
   for (; value >= 999.95 && unit < sizes.length - 1; unit++) value /= 1000;
   return `${unit === 0 ? value.toFixed(0) : value.toFixed(1)} ${sizes[unit]}`;
 }
 
 /** Thousands apart; by hand, since what knows all languages takes longer to load than some commands run. */
-export const number = (count: bigint | number): string =>
+export const formatNumber = (count: bigint | number): string =>
   String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 
 /** 1 document, 2 documents. */
 export const count = (many: bigint | number, what: string): string =>
-  `${number(many)} ${what}${Number(many) === 1 ? "" : "s"}`;
+  `${formatNumber(many)} ${what}${Number(many) === 1 ? "" : "s"}`;
 
 /** A span of microseconds by its two greatest parts: 2h 5m, 3d 4h, 1.2 s. */
-export function span(micros: bigint | number): string {
+export function formatDuration(micros: bigint | number): string {
   const seconds = Math.max(0, Number(micros) / 1e6);
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
@@ -46,14 +46,16 @@ const isAhead = (micros: bigint, nowMicros: bigint) =>
 /** What it means that the last change of an index is ahead of the clock; nothing where it is not. */
 export function clockWarning(link: string, positionMicros: bigint, nowMicros: bigint): string {
   if (!isAhead(positionMicros, nowMicros)) return "";
-  return `Warning: the log of ${link} is ${span(positionMicros - nowMicros)} ahead of the clock. New versions get times above its last one, so "now" and "5m ago" mean a time before them, until ${formatTime(positionMicros)}. Check the clock; name exact times.`;
+  return `Warning: the log of ${link} is ${formatDuration(positionMicros - nowMicros)} ahead of the clock. New versions get times above its last one, so "now" and "5m ago" mean a time before them, until ${formatTime(positionMicros)}. Check the clock; name exact times.`;
 }
 
 /** How long ago a time was. */
-export function age(micros: bigint, nowMicros: bigint): string {
+export function formatAge(micros: bigint, nowMicros: bigint): string {
   if (micros === 0n) return "never";
-  if (micros <= nowMicros) return `${span(nowMicros - micros)} ago`;
-  return isAhead(micros, nowMicros) ? `${span(micros - nowMicros)} ahead of the clock` : "just now";
+  if (micros <= nowMicros) return `${formatDuration(nowMicros - micros)} ago`;
+  return isAhead(micros, nowMicros)
+    ? `${formatDuration(micros - nowMicros)} ahead of the clock`
+    : "just now";
 }
 
 /** A time that can be typed again, in both its forms. */

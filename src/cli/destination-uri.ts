@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import { HostError } from "../errors.js";
 
 /** A URI as it is; a path as file: of its absolute one. Nothing, as of a variable that is not set, is not the working directory. */
-export function placeUri(given: string): string {
+export function toUri(given: string): string {
   if (given.trim() === "")
     throw new HostError(
       "REQUEST_INVALID",
@@ -13,7 +13,7 @@ export function placeUri(given: string): string {
 }
 
 /** What is shown of a place: a file's path, and others without user and query, which may hold a password. */
-export function showPlace(uri: string): string {
+export function displayUri(uri: string): string {
   if (!/^file:\/\/\//.test(uri))
     return uri.replace(/[?#].*$/s, "").replace(/^([A-Za-z][A-Za-z0-9+.-]*:\/\/)[^/]*@/, "$1");
   try {

@@ -2,7 +2,7 @@ import { HostError } from "../../errors.js";
 import type { HostFlags } from "../flags.js";
 
 /** Whether the options or the environment name a host, for commands that otherwise read files here. */
-export function namesHost(flags: HostFlags, environment: NodeJS.ProcessEnv): boolean {
+export function isHostSelected(flags: HostFlags, environment: NodeJS.ProcessEnv): boolean {
   if (flags.offline && (flags.address !== undefined || flags.profile !== undefined)) {
     throw new HostError(
       "REQUEST_INVALID",

@@ -1,7 +1,7 @@
-import { age, bytes, clockWarning, count, moment, span } from "./figures.js";
+import { formatAge, formatBytes, clockWarning, count, moment, formatDuration } from "./format.js";
 
 test("sizes are in powers of 1000", () => {
-  expect([0n, 999n, 1000n, 1_234_567n, 999_960n, 5_000_000_000_000n].map(bytes)).toEqual([
+  expect([0n, 999n, 1000n, 1_234_567n, 999_960n, 5_000_000_000_000n].map(formatBytes)).toEqual([
     "0 B",
     "999 B",
     "1.0 kB",
@@ -23,12 +23,12 @@ test("spans have at most two parts", () => {
       7_500_000_000n,
       97_200_000_000n,
       172_800_000_000n,
-    ].map(span),
+    ].map(formatDuration),
   ).toEqual(["0.0 s", "1.2 s", "59.9 s", "1m", "1m 30s", "1h", "2h 5m", "1d 3h", "2d"]);
 });
 
 test("ages of what never was and of clocks that differ", () => {
-  expect([age(0n, 10n), age(20n, 10n), age(1n, 61_000_001n)]).toEqual([
+  expect([formatAge(0n, 10n), formatAge(20n, 10n), formatAge(1n, 61_000_001n)]).toEqual([
     "never",
     "just now",
     "1m 1s ago",
@@ -37,7 +37,7 @@ test("ages of what never was and of clocks that differ", () => {
 
 test("a time ahead of the clock is called that", () => {
   const now = 1_795_361_018_605_007n;
-  expect(age(now + 7_500_000_000n, now)).toBe("2h 5m ahead of the clock");
+  expect(formatAge(now + 7_500_000_000n, now)).toBe("2h 5m ahead of the clock");
   expect(clockWarning("/core/x", now + 7_500_000_000n, now)).toMatch(
     /^Warning: the log of \/core\/x is 2h 5m ahead of the clock\..*until 2026-11-22T17:28:38/,
   );

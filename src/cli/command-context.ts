@@ -4,35 +4,35 @@ import type { OutputFlags } from "./flags.js";
 import { printJson } from "./output/json.js";
 import { print } from "./output/print.js";
 import { printableLines } from "./output/printable.js";
-import { watchSignals, type Stops } from "./signals.js";
+import { watchSignals, type AbortState } from "./signals.js";
 
 /** One run of a command: what its action is given to speak with, and to stop by. */
-export interface Run {
+export interface CommandContext {
   /** For example "operations list". */
   command: string;
   json: boolean;
   quiet: boolean;
-  stops: Stops;
+  abort: AbortState;
   /** Lines for people on standard output; nothing with --json or --quiet. */
-  say(text: string): Promise<void>;
+  printText(text: string): Promise<void>;
   /** The outcome: the message with --json, else the text. */
-  finish<Desc extends DescMessage>(
+  printResult<Desc extends DescMessage>(
     schema: Desc,
     message: MessageShape<Desc>,
     text: () => string | Promise<string>,
   ): Promise<void>;
   /** A line for people on standard error; nothing with --json or --quiet. */
-  note(text: string): void;
+  printNote(text: string): void;
 }
 
 /** What a command does; a number is its exit code. */
 export type Action<Flags extends OutputFlags> = (
-  run: Run,
+  context: CommandContext,
   flags: Flags,
   ...args: (string | undefined)[]
 ) => Promise<number | void>;
 
-export function startRun(command: string, flags: OutputFlags): Run {
+export function createContext(command: string, flags: OutputFlags): CommandContext {
   const { json = false, quiet = false } = flags;
   const say = async (text: string) => {
     if (!json && !quiet && text !== "")
@@ -42,21 +42,21 @@ export function startRun(command: string, flags: OutputFlags): Run {
     command,
     json,
     quiet,
-    stops: watchSignals(),
-    say,
-    async finish(schema, message, text) {
+    abort: watchSignals(),
+    printText: say,
+    async printResult(schema, message, text) {
       if (json) await printJson(command, schema, message);
       else if (!quiet) await say(await text());
     },
-    note(text) {
+    printNote(text) {
       if (!json && !quiet) process.stderr.write(`${printableLines(text)}\n`);
     },
   };
 }
 
 /** The exit code of a run that failed: that of the signal which ended it goes before that of the error. */
-export function stoppedOr(stops: Stops, error: HostError, code: number): number {
-  return stops.stopped !== undefined && error.reason === "OPERATION_CANCELLED"
+export function exitCodeAfterAbort(stops: AbortState, error: HostError, code: number): number {
+  return stops.reason !== undefined && error.reason === "OPERATION_CANCELLED"
     ? stops.exitCode
     : code;
 }
