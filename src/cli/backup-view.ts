@@ -4,10 +4,10 @@ import {
 } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Inspected } from "../offline/inspect.js";
 
-/** What is shown of a backup, as it was read here or as a host answered it. */
+/** The displayed properties of a backup, whether its manifest was read locally or a host described it. */
 export type BackupView = Omit<Inspected["backup"], "container" | "number">;
 
-/** What a host answered, as it would have been read here. */
+/** Converts the description from a host to the form of a locally read manifest. Times are microseconds since 1970. */
 export function toBackupView(message: BackupDescription): BackupView {
   return {
     ...message,
@@ -22,14 +22,17 @@ export function toBackupView(message: BackupDescription): BackupView {
     documents: Number(message.documents),
     versions: Number(message.versions),
     sizeBytes: Number(message.sizeBytes),
-    parents: message.parents.map((one) => ({ ...one, positionMicros: Number(one.positionMicros) })),
-    segments: message.segments.map((one) => ({
-      ...one,
-      kind: one.kind === SegmentKind.BASE ? ("base" as const) : ("delta" as const),
-      sizeBytes: Number(one.sizeBytes),
-      firstMicros: Number(one.firstMicros),
-      lastMicros: Number(one.lastMicros),
-      records: Number(one.records),
+    parents: message.parents.map((parent) => ({
+      ...parent,
+      positionMicros: Number(parent.positionMicros),
+    })),
+    segments: message.segments.map((segment) => ({
+      ...segment,
+      kind: segment.kind === SegmentKind.BASE ? ("base" as const) : ("delta" as const),
+      sizeBytes: Number(segment.sizeBytes),
+      firstMicros: Number(segment.firstMicros),
+      lastMicros: Number(segment.lastMicros),
+      records: Number(segment.records),
     })),
   };
 }

@@ -7,13 +7,13 @@ test.each([
   ["transfer:one", "transfer:one"],
   ["/backups/a b#1?.zip", "file:///backups/a%20b%231%3F.zip"],
   ["backups", `file://${resolve("backups")}`],
-])("%s is %s", (given, uri) => expect(toUri(given)).toBe(uri));
+])("converts %s to %s", (given, uri) => expect(toUri(given)).toBe(uri));
 
-test("what is empty, as of a variable that is not set, is no place", () => {
-  for (const nothing of ["", " "]) expect(() => toUri(nothing)).toThrow(/place is empty/);
+test("rejects a blank path, as from an unset variable", () => {
+  for (const blank of ["", " "]) expect(() => toUri(blank)).toThrow(/path or URI is empty/);
 });
 
-test("a path is shown as a path, and no password is", () => {
+test("displays file: URIs as paths and hides credentials", () => {
   expect(displayUri(toUri("/backups/a b#1?.zip"))).toBe("/backups/a b#1?.zip");
   expect(displayUri("https://ada:secret@store.example/b.zip?code=secret")).toBe(
     "https://store.example/b.zip",

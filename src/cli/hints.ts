@@ -1,16 +1,16 @@
 import { dirname } from "node:path";
 import type { HostError, Reason } from "../errors.js";
 
-/** What a failed command has left as it was. Those not named only read. */
-const untouched: Record<string, string> = {
-  backup: "No backup was made; older ones are as they were.",
-  restore: "Nothing was restored: what was there before is as it was.",
-  undo: "The index is as it was.",
+/** What a failed command left unchanged. A command that is not listed only reads. */
+const unchanged: Record<string, string> = {
+  backup: "No backup was created; existing backups are unchanged.",
+  restore: "Nothing was restored; existing data is unchanged.",
+  undo: "The index is unchanged.",
   prune: "Nothing was removed.",
 };
 
-/** After these nobody knows what was done, or the message says it itself. */
-const uncertain: ReadonlySet<Reason> = new Set([
+/** Reasons for which the outcome is unknown, or for which the message states it. */
+const outcomeNotHinted: ReadonlySet<Reason> = new Set([
   "OUTCOME_UNKNOWN",
   "DEADLINE",
   "INTERNAL",
@@ -19,47 +19,50 @@ const uncertain: ReadonlySet<Reason> = new Set([
   "INDEX_READ_ONLY",
 ]);
 
-const giveToken = "Give one with --token-file FILE, HOLDFAST_TOKEN or a profile (docs/cli.md).";
+const provideToken = "Provide a token with --token-file FILE, HOLDFAST_TOKEN or a profile.";
 
-const next: Partial<Record<Reason, (error: HostError) => string>> = {
-  TOKEN_MISSING: () => giveToken,
-  TOKEN_UNKNOWN: () => `Check it, and that it is for this host. ${giveToken}`,
+const nextSteps: Partial<Record<Reason, (error: HostError) => string>> = {
+  TOKEN_MISSING: () => provideToken,
+  TOKEN_UNKNOWN: () => `Check that the token belongs to this host. ${provideToken}`,
   ROLE_MISSING: ({ metadata }) =>
-    `This takes a token with the role ${metadata["role"] ?? "named above"}. ${giveToken}`,
+    `Use a token with the role ${metadata["role"] ?? "named above"}. ${provideToken}`,
   BACKUP_NOT_FOUND: ({ metadata }) =>
-    `See what is there: holdfast list ${metadata["path"] === undefined ? "DIRECTORY" : dirname(metadata["path"])}`,
-  BACKUP_FOREIGN: () => "See what is there: holdfast list DIRECTORY",
+    `List the available backups: holdfast list ${metadata["path"] === undefined ? "DIRECTORY" : dirname(metadata["path"])}`,
+  BACKUP_FOREIGN: () => "List the available backups: holdfast list DIRECTORY",
   BACKUP_DAMAGED: () =>
-    "Make a new one now: holdfast backup DEST --full. Look for an older one: holdfast list DIRECTORY; and check it: holdfast verify PATH",
-  TARGET_TIME_OUT_OF_RANGE: () => "See the window of the backup: holdfast inspect PATH",
-  OPERATION_NOT_FOUND: () => "See which there are: holdfast operations list",
-  DESTINATION_BUSY: () => "See what works there: holdfast operations list",
-  RESTORE_IN_PROGRESS: () => "See it: holdfast operations list",
-  OPERATION_LIMIT: () => "See which run: holdfast operations list",
-  INDEX_NOT_FOUND: () => "See which there are: holdfast status",
-  VERSION_MISMATCH: () => "Read it again: holdfast documents get LINK",
-  DOCUMENT_DELETED: () => "See its versions: holdfast documents history LINK",
-  VERSION_NOT_FOUND: () => "See its versions: holdfast documents history LINK",
-  DOCUMENT_NOT_FOUND: () => "See which there are: holdfast documents list FACTORY",
+    "Create a new backup now: holdfast backup DEST --full. To find an older one: holdfast list DIRECTORY, then holdfast verify PATH",
+  TARGET_TIME_OUT_OF_RANGE: () => "Show the restorable window: holdfast inspect PATH",
+  OPERATION_NOT_FOUND: () => "List operations: holdfast operations list",
+  DESTINATION_BUSY: () => "List operations: holdfast operations list",
+  RESTORE_IN_PROGRESS: () => "List operations: holdfast operations list",
+  OPERATION_LIMIT: () => "List operations: holdfast operations list",
+  INDEX_NOT_FOUND: () => "List indexes: holdfast status",
+  VERSION_MISMATCH: () => "Read the current version: holdfast documents get LINK",
+  DOCUMENT_DELETED: () => "List its versions: holdfast documents history LINK",
+  VERSION_NOT_FOUND: () => "List its versions: holdfast documents history LINK",
+  DOCUMENT_NOT_FOUND: () => "List documents: holdfast documents list FACTORY",
   NOTHING_TO_UNDO: () => "Restore a backup instead: holdfast restore SOURCE",
 };
 
-/** Lines below an error's message: whether anything changed, and what to type next. */
+/**
+ * Returns the lines to print below an error message: whether anything changed, and which command to run next. Returns
+ * no line about changes if the message already states it or the outcome is unknown.
+ */
 export function hints(command: string, error: HostError): string[] {
   const lines: string[] = [];
-  // An operation that was begun, or an import that was cut, has its own words for what is there now.
-  const told =
-    uncertain.has(error.reason) ||
+  // An error of a started operation or a partial import describes the resulting state itself.
+  const hasOwnOutcome =
+    outcomeNotHinted.has(error.reason) ||
     error.metadata["operation"] !== undefined ||
     error.metadata["documents"] !== undefined;
   if (
-    !told &&
-    !/\b(Nothing|nothing) (was|is) (changed|removed|restored|replaced|begun|written|imported)\b/.test(
+    !hasOwnOutcome &&
+    !/\b(Nothing|nothing) (was|is) (changed|removed|restored|replaced|begun|started|written|imported)\b/.test(
       error.message,
     )
   )
-    lines.push(untouched[command] ?? "Nothing was changed.");
-  const line = next[error.reason]?.(error);
-  if (line !== undefined) lines.push(line);
+    lines.push(unchanged[command] ?? "Nothing was changed.");
+  const nextStep = nextSteps[error.reason]?.(error);
+  if (nextStep !== undefined) lines.push(nextStep);
   return lines;
 }

@@ -4,14 +4,14 @@ import { exitCode, HostError } from "../errors.js";
 import { trackOutputFailures } from "./output-failure.js";
 import { createProgram } from "./program.js";
 
-const usage = 64;
+const usageError = 64;
 
 trackOutputFailures();
 try {
   await createProgram().parseAsync();
 } catch (thrown) {
   if (thrown instanceof CommanderError) {
-    process.exitCode = thrown.exitCode === 0 ? 0 : usage;
+    process.exitCode = thrown.exitCode === 0 ? 0 : usageError;
     if (thrown.exitCode !== 0 && process.argv.includes("--json")) {
       const { printJsonError } = await import("./output/json.js");
       await printJsonError(

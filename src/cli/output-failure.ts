@@ -1,33 +1,39 @@
-/** Why what a command prints arrives nowhere: its reader has left, its terminal is gone, or the file that it goes to takes no more. */
-export type OutputFailure = "pipe closed" | "terminal gone" | "no room";
+/** Why output cannot be written: its reader closed the pipe, its terminal closed, or its disk is full. */
+export type OutputFailure = "pipe closed" | "terminal closed" | "disk full";
 
-/** As a shell has it for the signal; for a file what no room for any other file is. */
+/** Exit codes per failure: 128 plus the signal number (SIGPIPE, SIGHUP) as in a shell, or EX_CANTCREAT for a full disk. */
 export const outputFailureCodes: Record<OutputFailure, number> = {
   "pipe closed": 141,
-  "terminal gone": 129,
-  "no room": 73,
+  "terminal closed": 129,
+  "disk full": 73,
 };
 
+/** Classifies an error of standard output or standard error. */
 export function outputFailureOf({ code }: NodeJS.ErrnoException): OutputFailure {
   if (code === "EPIPE") return "pipe closed";
-  return code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG" ? "no room" : "terminal gone";
+  return code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG"
+    ? "disk full"
+    : "terminal closed";
 }
 
-/** Gives the process the exit code of what is lost, however late that is heard of, and says that a file is not complete. */
+/**
+ * Makes the process exit with the code of the first output failure, and reports a full disk on standard error. The
+ * code is set on exit because a write may fail after the command has finished.
+ */
 export function trackOutputFailures(): void {
-  let lost: OutputFailure | undefined;
-  const note = (error: NodeJS.ErrnoException) => {
-    if (lost !== undefined) return;
-    lost = outputFailureOf(error);
-    if (lost === "no room")
+  let failure: OutputFailure | undefined;
+  const onError = (error: NodeJS.ErrnoException) => {
+    if (failure !== undefined) return;
+    failure = outputFailureOf(error);
+    if (failure === "disk full")
       process.stderr.write(
-        `holdfast: There is no room for what goes to standard output (${error.code}): what is there is not complete.\n`,
+        `holdfast: Cannot write to standard output: no space left (${error.code}). The output is incomplete. Free space, or redirect the output elsewhere.\n`,
       );
   };
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", note);
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", onError);
   process.once("exit", () => {
-    // What went well, or found differences, has told nobody. An error has been told.
-    if (lost !== undefined && Number(process.exitCode ?? 0) <= 1)
-      process.exitCode = outputFailureCodes[lost];
+    // Codes above 1 report an error, which takes precedence; 0 and 1 (documents differ) describe output that was lost.
+    if (failure !== undefined && Number(process.exitCode ?? 0) <= 1)
+      process.exitCode = outputFailureCodes[failure];
   });
 }

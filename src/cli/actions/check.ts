@@ -6,22 +6,23 @@ import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb
 import { withHost } from "../connect/session.js";
 import type { OperationFlags } from "../flags.js";
 import { resultOf, runOperation } from "../operation.js";
-import { formatBytes, count, formatDuration } from "../output/format.js";
+import { formatBytes, formatCount, formatDuration } from "../output/format.js";
 import { durationOf } from "../output/result.js";
 import type { CommandContext } from "../command-context.js";
 
+/** Flags of holdfast check. */
 export interface CheckFlags extends OperationFlags {
   index?: string;
 }
 
-/** holdfast check: exits 65 where the index is damaged. */
+/** Implements holdfast check; the command exits with 65 if the index is damaged. */
 export async function check(context: CommandContext, flags: CheckFlags): Promise<void> {
   await withHost(context, flags, async (session) => {
     const operation = await runOperation(context, flags, session, {
-      begin: () => session.management.checkIndex({ indexLink: flags.index ?? "" }),
-      left: {
-        state: "The index is as it was; how far it is good is not known.",
-        retry: "The same command checks it from its beginning.",
+      start: () => session.management.checkIndex({ indexLink: flags.index ?? "" }),
+      afterCancel: {
+        state: "The check is incomplete; the index is unchanged.",
+        retry: "To start over, run the same command again.",
       },
     });
     if (operation === undefined) return;
@@ -32,8 +33,8 @@ export async function check(context: CommandContext, flags: CheckFlags): Promise
 
 function resultText(operation: Operation, result: CheckIndexResult): string {
   return [
-    `GOOD: ${result.indexLink}, ${count(result.documents, "document")} with ${count(result.versions, "version")}.`,
-    `Read ${count(result.records, "record")}, ${formatBytes(result.bytes)}, in ${formatDuration(durationOf(operation))}.`,
-    "Compared: each key index with the log, each version with its checksum, the counts.",
+    `GOOD: ${result.indexLink}, ${formatCount(result.documents, "document")} with ${formatCount(result.versions, "version")}.`,
+    `Read ${formatCount(result.records, "record")}, ${formatBytes(result.bytes)}, in ${formatDuration(durationOf(operation))}.`,
+    "Checked: key indexes against the log, the checksum of every version, the counts.",
   ].join("\n");
 }

@@ -7,8 +7,8 @@ import { table } from "../output/table.js";
 import type { CommandContext } from "../command-context.js";
 import type { OutputFlags } from "../flags.js";
 
-/** Variables that are no settings of a host: of the command itself. */
-const others = [
+/** Variables of the command line, which are not settings of a host. */
+const clientVariables = [
   "HOLDFAST_CONFIG",
   "HOLDFAST_ADDRESS",
   "HOLDFAST_PROFILE",
@@ -16,21 +16,21 @@ const others = [
   "HOLDFAST_TOKEN",
 ];
 
-/** holdfast config check: exits 78 where a start would be refused. */
+/** Implements holdfast config check; the command exits with 78 if a host would not start with the configuration. */
 export async function checkConfig(context: CommandContext, flags: OutputFlags): Promise<void> {
   const values = settingsOf(flags as Record<string, unknown>);
   const given = givenSettings(values, process.env);
-  const known = new Set([...settings.map(({ name }) => variableOf(name)), ...others]);
+  const known = new Set([...settings.map(({ name }) => variableOf(name)), ...clientVariables]);
   const unknown = Object.keys(process.env)
     .filter((name) => name.startsWith("HOLDFAST_") && !known.has(name))
     .sort();
   const rows = settings.map(({ name, help }) => {
-    const one = given.get(name);
-    const byDefault = /\(default:? ([^)]*)\)/.exec(help)?.[1] ?? "none";
+    const setting = given.get(name);
+    const defaultValue = /\(default:? ([^)]*)\)/.exec(help)?.[1] ?? "none";
     return {
       name,
-      value: one === undefined ? byDefault : [one.value].flat().join(", "),
-      from: one?.from ?? "default",
+      value: setting === undefined ? defaultValue : [setting.value].flat().join(", "),
+      from: setting?.from ?? "default",
     };
   });
   if (!context.json) {
@@ -42,7 +42,7 @@ export async function checkConfig(context: CommandContext, flags: OutputFlags): 
     );
     for (const name of unknown)
       context.printNote(
-        `Warning: ${name} is in the environment, and is no setting: is it misspelt?`,
+        `Warning: the environment variable ${name} is not a setting; check its spelling.`,
       );
   }
   readLogConfig(values, process.env);
@@ -52,13 +52,13 @@ export async function checkConfig(context: CommandContext, flags: OutputFlags): 
     unknownVariables: unknown,
   };
   if (context.json) await printJsonValue(context.command, result);
-  else await context.printText("\nA host would start with these.");
+  else await context.printText("\nThe configuration is valid.");
 }
 
-/** The flags of commander, by the names of the settings. */
+/** Maps the flags of commander, which are in camel case, to setting names. */
 function settingsOf(flags: Record<string, unknown>): Record<string, string | string[]> {
   const values: Record<string, string | string[]> = {};
-  for (const name of [...settings.map((one) => one.name), "config"]) {
+  for (const name of [...settings.map((setting) => setting.name), "config"]) {
     const value = flags[name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
     if (typeof value === "string" || Array.isArray(value))
       values[name] = value as string | string[];

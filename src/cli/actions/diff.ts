@@ -19,6 +19,7 @@ import type { CommandContext } from "../command-context.js";
 import { selectionOf } from "../selection.js";
 import { nowMicros, parseTime } from "../time.js";
 
+/** Flags of holdfast diff. */
 export interface DiffFlags extends HostFlags, SelectionFlags {
   live?: boolean;
   at?: string;
@@ -29,9 +30,9 @@ export interface DiffFlags extends HostFlags, SelectionFlags {
   format?: string;
 }
 
-const differs = 1;
+const documentsDiffer = 1;
 
-/** holdfast diff: exits 1 where documents differ, as diff(1) does. */
+/** Implements holdfast diff. Returns the exit code: 1 if documents differ, like diff(1). */
 export async function diff(
   context: CommandContext,
   flags: DiffFlags,
@@ -41,29 +42,35 @@ export async function diff(
   if ((to === undefined) === !flags.live)
     throw new HostError(
       "REQUEST_INVALID",
-      "Compare with another backup or with the live index: holdfast diff FROM TO, or holdfast diff FROM --live.",
+      "Name a second backup or --live: holdfast diff FROM TO, or holdfast diff FROM --live.",
     );
   const now = nowMicros();
   const selection = selectionOf(flags);
   const request = {
-    from: momentOf(toUri(from), flags.at, flags.backup, flags.index, now),
-    to: momentOf(to === undefined ? "" : toUri(to), flags.toAt, flags.toBackup, flags.index, now),
+    from: pointInTimeOf(toUri(from), flags.at, flags.backup, flags.index, now),
+    to: pointInTimeOf(
+      to === undefined ? "" : toUri(to),
+      flags.toAt,
+      flags.toBackup,
+      flags.index,
+      now,
+    ),
     ...(selection && { selection }),
     progress: !context.json && !context.quiet,
   };
   const writer = writers[context.json ? "json" : (flags.format ?? "text")]!(context);
   const work = async ({ management }: Session) => {
     let summary: DiffSummary | undefined;
-    let begun = false;
+    let hasBegun = false;
     const bar = startProgress(context);
     try {
       for await (const part of management.diffBackups(request, { signal: context.abort.signal })) {
         if (part.progress) bar.update(progressOf(part.progress));
-        // Lines on a terminal and a bar over them are no good together.
+        // A progress bar would overwrite differences on the same terminal.
         if (process.stdout.isTTY && (part.summary || part.differences.length > 0)) bar.stop();
-        if (!begun) await writer.begin();
-        begun = true;
-        for (const one of part.differences) await writer.difference(one);
+        if (!hasBegun) await writer.begin();
+        hasBegun = true;
+        for (const difference of part.differences) await writer.difference(difference);
         summary = part.summary ?? summary;
       }
     } finally {
@@ -72,16 +79,16 @@ export async function diff(
     if (!summary)
       throw new HostError(
         "SOURCE_CHANGED",
-        "The comparison ended before its sums came: it is not complete. Give the command again.",
+        "The comparison is incomplete: the stream ended before its summary. Run the command again.",
       );
     await writer.end(summary);
-    return summary.created + summary.changed + summary.deleted > 0n ? differs : 0;
+    return summary.created + summary.changed + summary.deleted > 0n ? documentsDiffer : 0;
   };
   if (!flags.live) return withFilesOrHost(context, flags, work);
   if (flags.offline)
     throw new HostError(
       "REQUEST_INVALID",
-      "--live asks a host, --offline asks none: give the one or the other.",
+      "--live and --offline are mutually exclusive: the live index is on a host.",
     );
   return withHost(context, flags, work);
 }
@@ -96,7 +103,7 @@ function progressOf({ stage, recordsDone, recordsTotal }: DiffProgress): Progres
   };
 }
 
-function momentOf(
+function pointInTimeOf(
   uri: string,
   at: string | undefined,
   backupName = "",
@@ -111,27 +118,28 @@ function momentOf(
   };
 }
 
-/** Each difference is written as it comes, so that memory does not grow with their number. */
+/** Writes differences as they arrive, so that memory use does not depend on their number. */
 interface Writer {
   begin(): Promise<void>;
-  difference(one: DocumentDifference): Promise<void>;
+  difference(difference: DocumentDifference): Promise<void>;
   end(summary: DiffSummary): Promise<void>;
 }
 
-const nothing = async () => {};
+const doNothing = async () => {};
 
 const writers: Record<string, (context: CommandContext) => Writer> = {
   text: (context) => ({
-    begin: nothing,
-    difference: (one) => context.printText(differenceLine(one)),
+    begin: doNothing,
+    difference: (difference) => context.printText(differenceLine(difference, context.formatTime)),
     end: ({ created, changed, deleted, same }) =>
       context.printText(
-        `${formatNumber(created)} created (+), ${formatNumber(changed)} changed (~), ${formatNumber(deleted)} deleted (-), ${formatNumber(same)} the same.`,
+        `${formatNumber(created)} created (+), ${formatNumber(changed)} changed (~), ${formatNumber(deleted)} deleted (-), ${formatNumber(same)} unchanged.`,
       ),
   }),
   ndjson: () => ({
-    begin: nothing,
-    difference: (one) => print(`${JSON.stringify(toJson(DocumentDifferenceSchema, one))}\n`),
+    begin: doNothing,
+    difference: (difference) =>
+      print(`${JSON.stringify(toJson(DocumentDifferenceSchema, difference))}\n`),
     end: (summary) => print(`${JSON.stringify({ summary: toJson(DiffSummarySchema, summary) })}\n`),
   }),
   json: ({ command }) => {
@@ -141,8 +149,8 @@ const writers: Record<string, (context: CommandContext) => Writer> = {
         print(
           `{"schema":${JSON.stringify(jsonSchema)},"command":${JSON.stringify(command)},"result":{"differences":[`,
         ),
-      async difference(one) {
-        await print(`${separator}${JSON.stringify(toJson(DocumentDifferenceSchema, one))}`);
+      async difference(difference) {
+        await print(`${separator}${JSON.stringify(toJson(DocumentDifferenceSchema, difference))}`);
         separator = ",";
       },
       end: (summary) =>

@@ -12,30 +12,37 @@ import type { CommandContext } from "../command-context.js";
 import type { BackupView } from "../backup-view.js";
 import { nowMicros } from "../time.js";
 
+/** Flags of holdfast list. */
 export interface ListFlags extends HostFlags {
   recursive: boolean;
   digests?: boolean;
   strict?: boolean;
 }
 
-/** What is shown of a backup, as it was read here or as a host answered it. */
-interface Shown extends Pick<Listed, "name" | "uri" | "problem" | "modifiedMicros"> {
+/** The displayed properties of a listed backup, whether it was read locally or a host listed it. */
+interface ListedView extends Pick<Listed, "name" | "uri" | "problem" | "modifiedMicros"> {
   state: string;
   backup?: BackupView & { container: string };
   lastVerification?: { passed: boolean; level: string; timeMicros: number };
 }
 
-const damaged = 65;
+const damagedExitCode = 65;
 
-/** holdfast list: exits 0 whatever it finds; with --strict 65 where a backup is damaged. */
+/** Implements holdfast list. Returns the exit code: with --strict 65 if a backup is damaged, otherwise 0. */
 export async function list(context: CommandContext, flags: ListFlags, root = ""): Promise<number> {
   const uri = toUri(root);
-  const here = uri.startsWith("file:") && !isHostSelected(flags, process.env);
-  const listed = await (here ? listHere(context, flags, uri) : listByServices(context, flags, uri));
-  return flags.strict && listed.some(({ state }) => state === "DAMAGED") ? damaged : 0;
+  const isLocal = uri.startsWith("file:") && !isHostSelected(flags, process.env);
+  const listed = await (isLocal
+    ? listLocally(context, flags, uri)
+    : listByServices(context, flags, uri));
+  return flags.strict && listed.some(({ state }) => state === "DAMAGED") ? damagedExitCode : 0;
 }
 
-async function listHere(context: CommandContext, flags: ListFlags, uri: string): Promise<Shown[]> {
+async function listLocally(
+  context: CommandContext,
+  flags: ListFlags,
+  uri: string,
+): Promise<ListedView[]> {
   const { listFiles } = await import("../../offline/list.js");
   const progress = flags.digests
     ? (await import("../output/progress.js")).startProgress(context)
@@ -72,7 +79,7 @@ async function listByServices(
   context: CommandContext,
   flags: ListFlags,
   uri: string,
-): Promise<Shown[]> {
+): Promise<ListedView[]> {
   const { withFilesOrHost } = await import("../connect/session.js");
   return withFilesOrHost(context, flags, async (session) => {
     const recursive = flags.recursive && uri.startsWith("file:");
@@ -85,26 +92,26 @@ async function listByServices(
   });
 }
 
-/** What messages are made of is loaded here: a list for people is over sooner than that. */
+/** Imports the messages on demand, since they load slower than a local listing as text takes. */
 async function finishWith(
   context: CommandContext,
   backups: ListedBackup[],
   uri: string,
-): Promise<Shown[]> {
+): Promise<ListedView[]> {
   const [
     { create },
     { BackupState, Container, ListBackupsResponseSchema, VerifyLevel },
-    { toBackupView: shownBackup },
+    { toBackupView },
   ] = await Promise.all([
     import("@bufbuild/protobuf"),
     import("../../../gen/ts/holdfast/management/v1/management_pb.js"),
     import("../backup-view.js"),
   ]);
-  const shown = backups.map(({ backup, lastVerification, ...one }) => ({
-    ...one,
-    state: BackupState[one.state],
-    modifiedMicros: Number(one.modifiedMicros),
-    ...(backup && { backup: { ...shownBackup(backup), container: Container[backup.container] } }),
+  const views = backups.map(({ backup, lastVerification, ...rest }) => ({
+    ...rest,
+    state: BackupState[rest.state],
+    modifiedMicros: Number(rest.modifiedMicros),
+    ...(backup && { backup: { ...toBackupView(backup), container: Container[backup.container] } }),
     ...(lastVerification && {
       lastVerification: {
         ...lastVerification,
@@ -116,13 +123,13 @@ async function finishWith(
   await context.printResult(
     ListBackupsResponseSchema,
     create(ListBackupsResponseSchema, { backups }),
-    () => listText(shown, uri),
+    () => listText(views, uri),
   );
-  return shown;
+  return views;
 }
 
-function listText(backups: Shown[], uri: string): string {
-  if (backups.length === 0) return `There is no backup below ${displayUri(uri)}.`;
+function listText(backups: ListedView[], uri: string): string {
+  if (backups.length === 0) return `No backups found below ${displayUri(uri)}.`;
   const now = nowMicros();
   const columns = [
     { head: "STATE" },
@@ -132,12 +139,12 @@ function listText(backups: Shown[], uri: string): string {
     { head: "DOCUMENTS", right: true },
     { head: "SIZE", right: true },
     { head: "WINDOW" },
-    { head: "CHECKED" },
-    { head: "WHERE" },
+    { head: "VERIFIED" },
+    { head: "LOCATION" },
   ];
-  const rows = backups.map((one) => {
-    const { backup } = one;
-    const figures = backup && [
+  const rows = backups.map((entry) => {
+    const { backup } = entry;
+    const details = backup && [
       backup.container.toLowerCase(),
       backup.indexLink,
       formatNumber(backup.documents),
@@ -145,30 +152,32 @@ function listText(backups: Shown[], uri: string): string {
       formatDuration(backup.window.latestMicros - backup.window.earliestMicros),
     ];
     return [
-      one.state === "DAMAGED" ? one.state : one.state.toLowerCase(),
-      ageOf(one, now),
-      ...(figures ?? ["", "", "", "", ""]),
-      checked(one, now),
-      whereOf(one),
+      entry.state === "DAMAGED" ? entry.state : entry.state.toLowerCase(),
+      ageOf(entry, now),
+      ...(details ?? ["", "", "", "", ""]),
+      verified(entry, now),
+      locationOf(entry),
     ];
   });
   const problems = backups
     .filter(({ problem = "" }) => problem !== "")
-    .map((one) => printable(`${whereOf(one)}: ${one.problem}`));
+    .map((entry) => printable(`${locationOf(entry)}: ${entry.problem}`));
   return [table(columns, rows), ...(problems.length > 0 ? ["", ...problems] : [])].join("\n");
 }
 
-function ageOf({ backup, modifiedMicros = 0 }: Shown, now: bigint): string {
+function ageOf({ backup, modifiedMicros = 0 }: ListedView, now: bigint): string {
   const time = backup?.createTimeMicros ?? modifiedMicros;
   return time === 0 ? "" : formatAge(BigInt(time), now);
 }
 
-function checked({ lastVerification }: Shown, now: bigint): string {
+function verified({ lastVerification }: ListedView, now: bigint): string {
   if (!lastVerification) return "never";
   return `${lastVerification.passed ? "good" : "BAD"}, ${lastVerification.level.toLowerCase()}, ${formatAge(BigInt(lastVerification.timeMicros), now)}`;
 }
 
-function whereOf({ uri, name, backup }: Shown): string {
-  const where = displayUri(uri || backup?.uri || "");
-  return where === "" || where.endsWith(`/${name}`) ? where || name : `${where} ${name}`;
+function locationOf({ uri, name, backup }: ListedView): string {
+  const location = displayUri(uri || backup?.uri || "");
+  return location === "" || location.endsWith(`/${name}`)
+    ? location || name
+    : `${location} ${name}`;
 }

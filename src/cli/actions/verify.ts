@@ -8,11 +8,12 @@ import { HostError } from "../../errors.js";
 import { withFilesOrHost } from "../connect/session.js";
 import type { OperationFlags } from "../flags.js";
 import { resultOf, runOperation } from "../operation.js";
-import { formatBytes, count, formatNumber, formatDuration } from "../output/format.js";
+import { formatBytes, formatCount, formatNumber, formatDuration } from "../output/format.js";
 import { durationOf } from "../output/result.js";
 import { toUri, displayUri } from "../destination-uri.js";
 import type { CommandContext } from "../command-context.js";
 
+/** Flags of holdfast verify. */
 export interface VerifyFlags extends OperationFlags {
   backup?: string;
   level?: string;
@@ -26,7 +27,7 @@ const levels: Record<string, VerifyLevel> = {
   trial: VerifyLevel.TRIAL,
 };
 
-/** holdfast verify: exits 65 where something is not as it was written. */
+/** Implements holdfast verify; the command exits with 65 if the backup is damaged. */
 export async function verify(
   context: CommandContext,
   flags: VerifyFlags,
@@ -36,16 +37,16 @@ export async function verify(
   const samplePercent = percentOf(flags);
   await withFilesOrHost(context, flags, async (session) => {
     const operation = await runOperation(context, flags, session, {
-      begin: () =>
+      start: () =>
         session.management.verifyBackup({
           uri,
           backupName: flags.backup ?? "",
           level: levels[flags.level ?? "full"] ?? VerifyLevel.FULL,
           samplePercent,
         }),
-      left: {
-        state: "The backup is as it was; how far it is good is not known.",
-        retry: "The same command checks it from its beginning.",
+      afterCancel: {
+        state: "The verification is incomplete; the backup is unchanged.",
+        retry: "To start over, run the same command again.",
       },
     });
     if (operation === undefined) return;
@@ -59,19 +60,19 @@ export async function verify(
 function percentOf({ level, percent }: VerifyFlags): number {
   if (percent === undefined) return 0;
   if (level !== "sample")
-    throw new HostError("REQUEST_INVALID", "--percent goes with --level sample.");
+    throw new HostError("REQUEST_INVALID", "--percent requires --level sample.");
   const value = Number(percent);
   if (!/^\d{1,3}$/.test(percent) || value < 1 || value > 100)
-    throw new HostError("REQUEST_INVALID", "--percent takes a whole number from 1 to 100.");
+    throw new HostError("REQUEST_INVALID", "--percent must be a whole number from 1 to 100.");
   return value;
 }
 
-const compared: Record<string, string> = {
-  list: "the manifest, and that its files are there with their sizes; nothing in them was read",
-  sample: "some rows of every segment with their checksums",
-  full: "the digest of every file, every row with its checksum, the counts and the chain",
+const verifiedItems: Record<string, string> = {
+  list: "the manifest, and the existence and size of its files; their content was not read",
+  sample: "the checksums of some rows of every segment",
+  full: "the digest of every file, the checksum of every row, the counts and the chain",
   trial:
-    "what full compares, and what a restore into an index that was thrown away gave with what the manifest promises",
+    "everything of level full, and the result of a restore to a temporary index against the manifest",
 };
 
 function resultText(
@@ -88,11 +89,11 @@ function resultText(
       : "";
   return [
     `GOOD: ${displayUri(result.backup?.uri ?? uri)}, ${result.backup?.name ?? "the newest backup"}.`,
-    `Read ${count(result.records, "record")}, ${formatBytes(result.bytes)}, in ${formatDuration(micros)}${rate}.`,
-    `Compared: ${compared[level] ?? level}.`,
+    `Read ${formatCount(result.records, "record")}, ${formatBytes(result.bytes)}, in ${formatDuration(micros)}${rate}.`,
+    `Verified: ${verifiedItems[level] ?? level}.`,
     ...(result.documents > 0n
       ? [
-          `The trial has ${count(result.documents, "document")} with ${count(result.versions, "version")}.`,
+          `The test restore has ${formatCount(result.documents, "document")} with ${formatCount(result.versions, "version")}.`,
         ]
       : []),
   ].join("\n");

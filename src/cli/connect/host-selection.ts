@@ -1,12 +1,15 @@
 import { HostError } from "../../errors.js";
 import type { HostFlags } from "../flags.js";
 
-/** Whether the options or the environment name a host, for commands that otherwise read files here. */
+/**
+ * Returns whether the options or the environment select a host, for commands that otherwise read files locally. Throws
+ * REQUEST_INVALID if --offline is combined with --address or --profile.
+ */
 export function isHostSelected(flags: HostFlags, environment: NodeJS.ProcessEnv): boolean {
   if (flags.offline && (flags.address !== undefined || flags.profile !== undefined)) {
     throw new HostError(
       "REQUEST_INVALID",
-      "--offline asks no host, --address and --profile name one: give the one or the other.",
+      "--offline cannot be combined with --address or --profile.",
     );
   }
   return (
@@ -16,6 +19,6 @@ export function isHostSelected(flags: HostFlags, environment: NodeJS.ProcessEnv)
       flags.profile,
       environment["HOLDFAST_ADDRESS"],
       environment["HOLDFAST_PROFILE"],
-    ].some((one) => one !== undefined && one !== "")
+    ].some((value) => value !== undefined && value !== "")
   );
 }

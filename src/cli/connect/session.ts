@@ -7,44 +7,47 @@ import { isHostSelected } from "./host-selection.js";
 import { stateDirectory } from "./state-directory.js";
 import { findTarget } from "./target.js";
 
-/** The services that a command works with, until it ends. */
+/** The services that a command calls, on a host or in this process. Valid until the command ends. */
 export interface Session extends HostClients {
-  /** Whether they are in this process: what it began ends with it. */
+  /** True if the services run in this process, so that operations end with it. */
   offline: boolean;
-  /** A failure of a call as a HostError, with what to do where the host cannot be reached. */
+  /** Converts the error of a failed call to a HostError; explains why a host is unreachable. */
   explain(thrown: unknown): Promise<HostError>;
 }
 
 type Work<T> = (session: Session) => Promise<T>;
 
-/** What is only looked at before a question; undefined where the token may not, and --yes asks none. */
+/**
+ * Awaits a call whose result is only shown before a prompt. With --yes there is no prompt, so that it returns undefined
+ * if the token lacks the permission.
+ */
 export function undefinedIfForbidden<T>(
   session: Session,
   yes: boolean | undefined,
-  looked: Promise<T>,
+  call: Promise<T>,
 ): Promise<T | undefined> {
-  return undefinedIf(session, looked, ({ code }) => yes === true && code === "PERMISSION_DENIED");
+  return undefinedIf(session, call, ({ code }) => yes === true && code === "PERMISSION_DENIED");
 }
 
-/** What was asked for; undefined where it failed with an error that says there is none to be had. */
+/** Awaits a call and returns undefined if it fails with an error that `isExpected` accepts; throws other errors. */
 export async function undefinedIf<T>(
   session: Pick<Session, "explain">,
-  asked: Promise<T>,
-  isNone: (error: HostError) => boolean,
+  call: Promise<T>,
+  isExpected: (error: HostError) => boolean,
 ): Promise<T | undefined> {
   try {
-    return await asked;
+    return await call;
   } catch (thrown) {
     const error = await session.explain(thrown);
-    if (isNone(error)) return undefined;
+    if (isExpected(error)) return undefined;
     throw error;
   }
 }
 
-/** The token is for some indexes alone, and this may be of others. */
+/** Returns whether a call failed because the token is limited to other indexes. */
 export const isIndexNotAllowed = ({ reason }: HostError) => reason === "INDEX_NOT_ALLOWED";
 
-/** Works with the host that the options name, by default 127.0.0.1:8001. */
+/** Runs `work` with a connection to the host that the options select (default: 127.0.0.1:8001). */
 export async function withHost<T>(
   context: CommandContext,
   flags: HostFlags,
@@ -72,7 +75,7 @@ export async function withHost<T>(
   }
 }
 
-/** Works on files in this process; `dataDirectory` is restored into. */
+/** Runs `work` on local files without a host. A restore writes to `dataDirectory`. */
 export async function withFiles<T>(
   context: CommandContext,
   work: Work<T>,
@@ -93,7 +96,7 @@ export async function withFiles<T>(
   }
 }
 
-/** Files here, unless a host is named. */
+/** Runs `work` with a host if one is selected, otherwise on local files. */
 export async function withFilesOrHost<T>(
   context: CommandContext,
   flags: HostFlags,
@@ -104,9 +107,9 @@ export async function withFilesOrHost<T>(
     : withFiles(context, work);
 }
 
-/** What was said by the host, or came from this end; undefined for what only a look at the connection explains. */
-function knownError({ abort: stops }: CommandContext, thrown: unknown): HostError | undefined {
-  if (stops.signal.aborted && !(thrown instanceof HostError))
-    return HostError.from(stops.signal.reason);
+/** Returns the error that the host sent or that aborted the command; undefined if the connection itself failed. */
+function knownError({ abort }: CommandContext, thrown: unknown): HostError | undefined {
+  if (abort.signal.aborted && !(thrown instanceof HostError))
+    return HostError.from(abort.signal.reason);
   return hostErrorOfCall(thrown);
 }

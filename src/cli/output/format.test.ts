@@ -1,6 +1,7 @@
-import { formatAge, formatBytes, clockWarning, count, moment, formatDuration } from "./format.js";
+import { formatTime, timeFormatter } from "../time.js";
+import { clockWarning, formatAge, formatBytes, formatCount, formatDuration } from "./format.js";
 
-test("sizes are in powers of 1000", () => {
+test("formats sizes in decimal units", () => {
   expect([0n, 999n, 1000n, 1_234_567n, 999_960n, 5_000_000_000_000n].map(formatBytes)).toEqual([
     "0 B",
     "999 B",
@@ -11,7 +12,7 @@ test("sizes are in powers of 1000", () => {
   ]);
 });
 
-test("spans have at most two parts", () => {
+test("formats durations with at most two units", () => {
   expect(
     [
       0n,
@@ -27,7 +28,7 @@ test("spans have at most two parts", () => {
   ).toEqual(["0.0 s", "1.2 s", "59.9 s", "1m", "1m 30s", "1h", "2h 5m", "1d 3h", "2d"]);
 });
 
-test("ages of what never was and of clocks that differ", () => {
+test("formats ages of unset times and under small clock skew", () => {
   expect([formatAge(0n, 10n), formatAge(20n, 10n), formatAge(1n, 61_000_001n)]).toEqual([
     "never",
     "just now",
@@ -35,22 +36,24 @@ test("ages of what never was and of clocks that differ", () => {
   ]);
 });
 
-test("a time ahead of the clock is called that", () => {
+test("warns about a time ahead of the clock", () => {
   const now = 1_795_361_018_605_007n;
   expect(formatAge(now + 7_500_000_000n, now)).toBe("2h 5m ahead of the clock");
-  expect(clockWarning("/core/x", now + 7_500_000_000n, now)).toMatch(
-    /^Warning: the log of \/core\/x is 2h 5m ahead of the clock\..*until 2026-11-22T17:28:38/,
+  expect(clockWarning("/core/x", now + 7_500_000_000n, now, formatTime)).toMatch(
+    /^Warning: the last change of \/core\/x is 2h 5m ahead of the clock\..*until 2026-11-22T17:28:38/,
   );
-  expect(clockWarning("/core/x", now + 1_000_000n, now)).toBe("");
+  expect(clockWarning("/core/x", now + 1_000_000n, now, formatTime)).toBe("");
 });
 
-test("counts and moments", () => {
-  expect([count(1n, "document"), count(20_510, "document")]).toEqual([
+test("formats counts with their noun", () => {
+  expect([formatCount(1n, "document"), formatCount(20_510, "document")]).toEqual([
     "1 document",
     "20,510 documents",
   ]);
-  expect([moment(0n), moment(1_795_361_018_605_007n)]).toEqual([
-    "none",
-    "2026-11-22T15:23:38.605007Z (1795361018605007)",
-  ]);
+});
+
+test("prints times in RFC 3339, and in microseconds with --micros", () => {
+  const times = [0n, 1_795_361_018_605_007n];
+  expect(times.map(timeFormatter(false))).toEqual(["none", "2026-11-22T15:23:38.605007Z"]);
+  expect(times.map(timeFormatter(true))).toEqual(["none", "1795361018605007"]);
 });

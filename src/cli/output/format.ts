@@ -1,27 +1,24 @@
 import { limits } from "../../limits.js";
-import { formatTime } from "../time.js";
 
-/** Figures as people read them. Exact ones are in --json. */
+const sizeUnits = ["B", "kB", "MB", "GB", "TB", "PB"];
 
-const sizes = ["B", "kB", "MB", "GB", "TB", "PB"];
-
-/** In powers of 1000, as disks are sold. */
-export function formatBytes(formatCount: bigint | number): string {
-  let value = Number(formatCount);
+/** Formats a number of bytes in decimal units (1 kB = 1000 B), for example 1.2 MB. */
+export function formatBytes(count: bigint | number): string {
+  let value = Number(count);
   let unit = 0;
-  for (; value >= 999.95 && unit < sizes.length - 1; unit++) value /= 1000;
-  return `${unit === 0 ? value.toFixed(0) : value.toFixed(1)} ${sizes[unit]}`;
+  for (; value >= 999.95 && unit < sizeUnits.length - 1; unit++) value /= 1000;
+  return `${unit === 0 ? value.toFixed(0) : value.toFixed(1)} ${sizeUnits[unit]}`;
 }
 
-/** Thousands apart; by hand, since what knows all languages takes longer to load than some commands run. */
+/** Formats an integer with commas between thousands. Not with Intl, which loads slower than some commands run. */
 export const formatNumber = (count: bigint | number): string =>
   String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 
-/** 1 document, 2 documents. */
-export const count = (many: bigint | number, what: string): string =>
-  `${formatNumber(many)} ${what}${Number(many) === 1 ? "" : "s"}`;
+/** Formats a count with its noun: 1 document, 2 documents. */
+export const formatCount = (count: bigint | number, noun: string): string =>
+  `${formatNumber(count)} ${noun}${Number(count) === 1 ? "" : "s"}`;
 
-/** A span of microseconds by its two greatest parts: 2h 5m, 3d 4h, 1.2 s. */
+/** Formats a duration in microseconds by its two largest units: 2h 5m, 3d 4h, 1.2 s. Negative ones count as 0. */
 export function formatDuration(micros: bigint | number): string {
   const seconds = Math.max(0, Number(micros) / 1e6);
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
@@ -32,24 +29,32 @@ export function formatDuration(micros: bigint | number): string {
     Math.floor(whole / 60) % 60,
     whole % 60,
   ];
-  const names = ["d", "h", "m", "s"];
+  const units = ["d", "h", "m", "s"];
   const first = parts.findIndex((part) => part > 0);
   return [first, first + 1]
-    .filter((at) => at < 4 && (at === first || parts[at] !== 0))
-    .map((at) => `${parts[at]}${names[at]}`)
+    .filter((i) => i < 4 && (i === first || parts[i] !== 0))
+    .map((i) => `${parts[i]}${units[i]}`)
     .join(" ");
 }
 
 const isAhead = (micros: bigint, nowMicros: bigint) =>
   micros > nowMicros + BigInt(limits.clockSkewMs * 1000);
 
-/** What it means that the last change of an index is ahead of the clock; nothing where it is not. */
-export function clockWarning(link: string, positionMicros: bigint, nowMicros: bigint): string {
+/**
+ * Returns a warning if the last change of an index is ahead of the clock by more than limits.clockSkewMs, otherwise "".
+ * Times are microseconds since 1970.
+ */
+export function clockWarning(
+  link: string,
+  positionMicros: bigint,
+  nowMicros: bigint,
+  formatTime: (micros: bigint) => string,
+): string {
   if (!isAhead(positionMicros, nowMicros)) return "";
-  return `Warning: the log of ${link} is ${formatDuration(positionMicros - nowMicros)} ahead of the clock. New versions get times above its last one, so "now" and "5m ago" mean a time before them, until ${formatTime(positionMicros)}. Check the clock; name exact times.`;
+  return `Warning: the last change of ${link} is ${formatDuration(positionMicros - nowMicros)} ahead of the clock. New versions get times after it, so relative times ("now", "5m ago") precede them until ${formatTime(positionMicros)}. Check the clock and use exact times.`;
 }
 
-/** How long ago a time was. */
+/** Formats how long ago a time was, in microseconds since 1970; 0 as "never". */
 export function formatAge(micros: bigint, nowMicros: bigint): string {
   if (micros === 0n) return "never";
   if (micros <= nowMicros) return `${formatDuration(nowMicros - micros)} ago`;
@@ -57,7 +62,3 @@ export function formatAge(micros: bigint, nowMicros: bigint): string {
     ? `${formatDuration(micros - nowMicros)} ahead of the clock`
     : "just now";
 }
-
-/** A time that can be typed again, in both its forms. */
-export const moment = (micros: bigint): string =>
-  micros === 0n ? "none" : `${formatTime(micros)} (${micros})`;
