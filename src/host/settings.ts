@@ -16,10 +16,26 @@ interface Setting {
 /** All settings, in the order of the help. */
 export const settings: readonly Setting[] = [
   { name: "data-dir", placeholder: "DIR", help: "directory of the indexes (default: ./data)" },
-  { name: "http-host", placeholder: "H", help: "listen address for HTTP (default: 127.0.0.1)" },
-  { name: "http-port", placeholder: "N", help: "HTTP port; 0 selects a free one (default: 8000)" },
-  { name: "grpc-host", placeholder: "H", help: "listen address for gRPC (default: 127.0.0.1)" },
-  { name: "grpc-port", placeholder: "N", help: "gRPC port; 0 selects a free one (default: 8001)" },
+  {
+    name: "http-host",
+    placeholder: "ADDRESS",
+    help: "listen address for HTTP (default: 127.0.0.1)",
+  },
+  {
+    name: "http-port",
+    placeholder: "PORT",
+    help: "HTTP port; 0 selects a free one (default: 8000)",
+  },
+  {
+    name: "grpc-host",
+    placeholder: "ADDRESS",
+    help: "listen address for gRPC (default: 127.0.0.1)",
+  },
+  {
+    name: "grpc-port",
+    placeholder: "PORT",
+    help: "gRPC port; 0 selects a free one (default: 8001)",
+  },
   {
     name: "id",
     placeholder: "ID",

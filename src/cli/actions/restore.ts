@@ -357,7 +357,7 @@ async function pointInTimeText(
     { head: "DOCUMENT" },
     { head: "VERSION", right: true },
   ];
-  return `${table(columns, rows)}\n${formatCount(found.versionsAfter, "version")} of the backup after the target time will be discarded.\n`;
+  return `${table(columns, rows)}\n${formatCount(found.versionsAfter, "version")} in the backup ${found.versionsAfter === 1n ? "is" : "are"} after the target time and will not be restored.\n`;
 }
 
 function planText({ formatTime }: CommandContext, plan: RestorePlan, request: Request): string {

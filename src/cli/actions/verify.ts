@@ -72,7 +72,7 @@ const verifiedItems: Record<string, string> = {
   sample: "the checksums of some rows of every segment",
   full: "the digest of every file, the checksum of every row, the counts and the chain",
   trial:
-    "everything of level full, and the result of a restore to a temporary index against the manifest",
+    "everything of level full, and the counts of a test restore to a temporary index against the manifest",
 };
 
 function resultText(
