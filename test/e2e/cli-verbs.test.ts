@@ -135,11 +135,11 @@ test("lists, inspects, verifies, diffs, exports and restores without a host", as
     /contents +1 document with 1 version.*SEGMENT.*base.*lineage/s,
   );
   expect(await offline("verify", join(root, "b.zip"), "--level", "trial")).toMatch(
-    /^GOOD: .*records\/s.*The test restore has 1 document with 2 versions/s,
+    /^OK: .*records\/s.*The test restore has 1 document with 2 versions/s,
   );
   const listed = await offline("list", root, "--digests");
   expect(listed).toMatch(/complete .* directory .* never +\S*backups/);
-  expect(listed).toMatch(/complete .* zip .* good, trial, .*b\.zip/);
+  expect(listed).toMatch(/complete .* zip .* passed, trial, .*b\.zip/);
   const compared = await runToEnd(["diff", backups, join(root, "b.zip")]);
   expect(compared).toMatchObject({
     code: 1,

@@ -129,7 +129,10 @@ describe("configuration", () => {
     [["--token-file", "/does/not/exist"], /Cannot read the token file \/does\/not\/exist/],
     [["--backup-root", "/does/not/exist"], /backup root \/does\/not\/exist is no directory/],
     [["--id", "two words"], /host ID/],
-    [["--config", "/does/not/exist.yaml"], /Cannot read the configuration file \/does\/not\/exist\.yaml/],
+    [
+      ["--config", "/does/not/exist.yaml"],
+      /Cannot read the configuration file \/does\/not\/exist\.yaml/,
+    ],
     [["--data-dir", "/does/not/exist"], /\/does\/not\/exist cannot be made/],
   ])("rejects %j with a one-line error", async (args, message) => {
     const { code, output, log } = await runToEnd(

@@ -13,7 +13,7 @@ import type { OperationFlags } from "../flags.js";
 import { resultOf, runOperation } from "../operation.js";
 import { formatBytes, formatCount, formatDuration } from "../output/format.js";
 import { list } from "../output/table.js";
-import { toUri, displayUri } from "../destination-uri.js";
+import { displayUri, toUri } from "../destination-uri.js";
 import type { CommandContext } from "../command-context.js";
 import { durationOf, warningsOf } from "../output/result.js";
 
@@ -128,7 +128,7 @@ function planText(plan: BackupPlan, uri: string): string {
 
 /** Segments of earlier backups were verified when they were written, and are not read again. */
 function verifiedText({ verified, segmentsWritten, backup }: BackupResult): string {
-  if (!verified) return "no";
+  if (!verified) return "not read back";
   const older = (backup?.segments.length ?? 0) - segmentsWritten;
   return `all digests and rows of the new segments${older > 0 ? `; ${formatCount(older, "older segment")} not read` : ""}`;
 }

@@ -33,7 +33,7 @@ export async function check(context: CommandContext, flags: CheckFlags): Promise
 
 function resultText(operation: Operation, result: CheckIndexResult): string {
   return [
-    `GOOD: ${result.indexLink}, ${formatCount(result.documents, "document")} with ${formatCount(result.versions, "version")}.`,
+    `OK: ${result.indexLink}, ${formatCount(result.documents, "document")} with ${formatCount(result.versions, "version")}.`,
     `Read ${formatCount(result.records, "record")}, ${formatBytes(result.bytes)}, in ${formatDuration(durationOf(operation))}.`,
     "Checked: key indexes against the log, the checksum of every version, the counts.",
   ].join("\n");

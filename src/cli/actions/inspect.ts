@@ -11,7 +11,7 @@ import {
 } from "../output/format.js";
 import { printable } from "../output/printable.js";
 import { list, table } from "../output/table.js";
-import { toUri, displayUri } from "../destination-uri.js";
+import { displayUri, toUri } from "../destination-uri.js";
 import type { CommandContext } from "../command-context.js";
 import type { BackupView } from "../backup-view.js";
 import { nowMicros } from "../time.js";

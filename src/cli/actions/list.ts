@@ -7,7 +7,7 @@ import { listAllBackups } from "../list-backups.js";
 import { formatAge, formatBytes, formatNumber, formatDuration } from "../output/format.js";
 import { printable } from "../output/printable.js";
 import { table } from "../output/table.js";
-import { toUri, displayUri } from "../destination-uri.js";
+import { displayUri, toUri } from "../destination-uri.js";
 import type { CommandContext } from "../command-context.js";
 import type { BackupView } from "../backup-view.js";
 import { nowMicros } from "../time.js";
@@ -172,7 +172,7 @@ function ageOf({ backup, modifiedMicros = 0 }: ListedView, now: bigint): string 
 
 function verified({ lastVerification }: ListedView, now: bigint): string {
   if (!lastVerification) return "never";
-  return `${lastVerification.passed ? "good" : "BAD"}, ${lastVerification.level.toLowerCase()}, ${formatAge(BigInt(lastVerification.timeMicros), now)}`;
+  return `${lastVerification.passed ? "passed" : "FAILED"}, ${lastVerification.level.toLowerCase()}, ${formatAge(BigInt(lastVerification.timeMicros), now)}`;
 }
 
 function locationOf({ uri, name, backup }: ListedView): string {

@@ -10,7 +10,7 @@ import { withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
 import { formatBytes, formatCount } from "../output/format.js";
-import { toUri, displayUri } from "../destination-uri.js";
+import { displayUri, toUri } from "../destination-uri.js";
 import { namesToPrune } from "../prune-names.js";
 import type { CommandContext } from "../command-context.js";
 import { nowMicros, parseAge } from "../time.js";

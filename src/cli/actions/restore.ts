@@ -31,7 +31,7 @@ import {
 } from "../output/format.js";
 import { list, table } from "../output/table.js";
 import { durationOf, warningsOf } from "../output/result.js";
-import { toUri, displayUri } from "../destination-uri.js";
+import { displayUri, toUri } from "../destination-uri.js";
 import type { CommandContext } from "../command-context.js";
 import { selectionOf } from "../selection.js";
 import { formatTime, nowMicros, parseTime } from "../time.js";

@@ -65,7 +65,7 @@ function describe(
         "data",
         `${host.dataDirectory}${host.freeBytes > 0n ? `, ${formatBytes(host.freeBytes)} free` : ""}`,
       ],
-      ["backup roots", host.backupRoots.join(", ") || "anywhere"],
+      ["backup roots", host.backupRoots.join(", ") || "no restriction"],
       ["automatic backups", autoBackupText(host, now)],
       ["backup health", host.backupProblem === "" ? "healthy" : `UNHEALTHY: ${host.backupProblem}`],
     ]),

@@ -10,7 +10,7 @@ import type { OperationFlags } from "../flags.js";
 import { resultOf, runOperation } from "../operation.js";
 import { formatBytes, formatCount, formatNumber, formatDuration } from "../output/format.js";
 import { durationOf } from "../output/result.js";
-import { toUri, displayUri } from "../destination-uri.js";
+import { displayUri, toUri } from "../destination-uri.js";
 import type { CommandContext } from "../command-context.js";
 
 /** Flags of holdfast verify. */
@@ -88,7 +88,7 @@ function resultText(
       ? `: ${formatNumber(Math.round(Number(result.records) / seconds))} records/s, ${(Number(result.bytes) / seconds / 1e6).toFixed(1)} MB/s`
       : "";
   return [
-    `GOOD: ${displayUri(result.backup?.uri ?? uri)}, ${result.backup?.name ?? "the newest backup"}.`,
+    `OK: ${displayUri(result.backup?.uri ?? uri)}, ${result.backup?.name ?? "the newest backup"}.`,
     `Read ${formatCount(result.records, "record")}, ${formatBytes(result.bytes)}, in ${formatDuration(micros)}${rate}.`,
     `Verified: ${verifiedItems[level] ?? level}.`,
     ...(result.documents > 0n
