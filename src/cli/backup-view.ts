@@ -4,10 +4,16 @@ import {
 } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Inspected } from "../offline/inspect.js";
 
-/** The displayed properties of a backup, whether its manifest was read locally or a host described it. */
+/**
+ * The displayed properties of a backup, whether its manifest was read locally or a host described
+ * it.
+ */
 export type BackupView = Omit<Inspected["backup"], "container" | "number">;
 
-/** Converts the description from a host to the form of a locally read manifest. Times are microseconds since 1970. */
+/**
+ * Converts the description from a host to the form of a locally read manifest. Times are
+ * microseconds since 1970.
+ */
 export function toBackupView(message: BackupDescription): BackupView {
   return {
     ...message,

@@ -14,9 +14,15 @@ export interface CommandContext {
   json: boolean;
   quiet: boolean;
   abort: AbortState;
-  /** Prints text to standard output; does nothing with --json or --quiet. Adds a final newline if there is none. */
+  /**
+   * Prints text to standard output; does nothing with --json or --quiet. Adds a final newline if
+   * there is none.
+   */
   printText(text: string): Promise<void>;
-  /** Prints the result of the command: the message with --json, otherwise the text; nothing with --quiet. */
+  /**
+   * Prints the result of the command: the message with --json, otherwise the text; nothing with
+   * --quiet.
+   */
   printResult<Desc extends DescMessage>(
     schema: Desc,
     message: MessageShape<Desc>,
@@ -59,7 +65,10 @@ export function createContext(command: string, flags: OutputFlags): CommandConte
   };
 }
 
-/** Returns the exit code of a failed command: that of the abort if it caused the error, otherwise `code`. */
+/**
+ * Returns the exit code of a failed command: that of the abort if it caused the error, otherwise
+ * `code`.
+ */
 export function exitCodeAfterAbort(abort: AbortState, error: HostError, code: number): number {
   return abort.reason !== undefined && error.reason === "OPERATION_CANCELLED"
     ? abort.exitCode

@@ -2,7 +2,10 @@ import type { Command, Option } from "commander";
 
 /** A command with what its help lists. */
 export interface CommandEntry {
-  /** Words of the command after "holdfast", for example ["operations", "list"]; empty for the program. */
+  /**
+   * Words of the command after "holdfast", for example ["operations", "list"]; empty for the
+   * program.
+   */
   path: string[];
   command: Command;
   /** Names of the subcommands. */
@@ -29,7 +32,9 @@ export function commandTree(program: Command): CommandEntry[] {
   return visit(program, []);
 }
 
-/** Returns the lines below "Examples:" in a command's help, without indentation; "" if it has none. */
+/**
+ * Returns the lines below "Examples:" in a command's help, without indentation; "" if it has none.
+ */
 export function examplesOf(command: Command): string {
   let text = "";
   command.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();

@@ -3,7 +3,10 @@ import { commandTree, type CommandEntry } from "./command-tree.js";
 
 type Shell = "bash" | "zsh" | "fish";
 
-/** Returns a completion script for a shell. It completes commands, options and choices, and file names for other values. */
+/**
+ * Returns a completion script for a shell. It completes commands, options and choices, and file
+ * names for other values.
+ */
 export function completionScript(program: Command, shell: Shell): string {
   const entries = commandTree(program);
   return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](entries);

@@ -4,9 +4,10 @@ import { printableLines } from "./output/printable.js";
 import type { CommandContext } from "./command-context.js";
 
 /**
- * Asks a yes/no question on the terminal and returns the answer; returns true without asking if `yes` is set. Throws
- * CONFIRMATION_NEEDED if it cannot prompt (no terminal, or --json); its message shows the command to run with --yes.
- * `resolvedOptions` replaces option values in that command, for example a relative time with the time it resolved to.
+ * Asks a yes/no question on the terminal and returns the answer; returns true without asking if
+ * `yes` is set. Throws CONFIRMATION_NEEDED if it cannot prompt (no terminal, or --json); its
+ * message shows the command to run with --yes. `resolvedOptions` replaces option values in that
+ * command, for example a relative time with the time it resolved to.
  */
 export async function confirm(
   context: CommandContext,
@@ -22,7 +23,7 @@ export async function confirm(
       : "standard input or standard error is not a terminal";
     throw new HostError(
       "CONFIRMATION_NEEDED",
-      `Cannot prompt for confirmation: ${why}. Nothing was changed. To confirm: ${command}`,
+      `Cannot prompt for confirmation: ${why}. Nothing was changed. To proceed without a prompt: ${command}`,
       { metadata: { command } },
     );
   }
@@ -51,8 +52,8 @@ export function declined(context: CommandContext): number {
 }
 
 /**
- * Returns the command line that reproduces `words`, quoted for a shell. Replaces the values of `resolvedOptions`, and
- * hides what may be secret: the value of --token and the query of URLs.
+ * Returns the command line that reproduces `words`, quoted for a shell. Replaces the values of
+ * `resolvedOptions`, and hides what may be secret: the value of --token and the query of URLs.
  */
 export function commandLine(
   words: readonly string[],

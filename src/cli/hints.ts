@@ -45,8 +45,9 @@ const nextSteps: Partial<Record<Reason, (error: HostError) => string>> = {
 };
 
 /**
- * Returns the lines to print below an error message: whether anything changed, and which command to run next. Returns
- * no line about changes if the message already states it or the outcome is unknown.
+ * Returns the lines to print below an error message: whether anything changed, and which command to
+ * run next. Returns no line about changes if the message already states it or the outcome is
+ * unknown.
  */
 export function hints(command: string, error: HostError): string[] {
   const lines: string[] = [];

@@ -4,8 +4,8 @@ import type { OutputFlags } from "./flags.js";
 import type { Action } from "./command-context.js";
 
 /**
- * Returns a commander action that imports the command's implementation only when the command is invoked, which keeps
- * --help fast. Reports errors and sets the exit code of the process.
+ * Returns a commander action that imports the command's implementation only when the command is
+ * invoked, which keeps --help fast. Reports errors and sets the exit code of the process.
  */
 export function lazyAction<Flags extends OutputFlags>(
   load: () => Promise<Action<Flags>>,

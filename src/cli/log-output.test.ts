@@ -1,6 +1,9 @@
 import { logOutput } from "./log-output.js";
 
-/** A fake descriptor. Each entry of `next` is the number of bytes that one write accepts, or an error code. */
+/**
+ * A fake descriptor. Each entry of `next` is the number of bytes that one write accepts, or an
+ * error code.
+ */
 function descriptor() {
   const state = { text: "", next: [] as (number | string)[] };
   const write = (_fd: number, data: Uint8Array) => {

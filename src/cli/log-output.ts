@@ -9,9 +9,9 @@ export interface LogOutput {
 }
 
 /**
- * Returns an output that writes lines to a file descriptor synchronously. Drops and counts lines that cannot be
- * written (disk full, reader gone), so that a failing log does not stop the host. Before the next line that can be
- * written it writes `droppedNotice(lines)`.
+ * Returns an output that writes lines to a file descriptor synchronously. Drops and counts lines
+ * that cannot be written (disk full, reader gone), so that a failing log does not stop the host.
+ * Before the next line that can be written it writes `droppedNotice(lines)`.
  */
 export function logOutput(
   descriptor: number,
@@ -23,8 +23,9 @@ export function logOutput(
   let dropped = 0;
 
   /**
-   * Writes `pending` and returns whether all of it was written. Waits up to limits.logWaitMs for a full pipe, but not
-   * if lines were dropped before: a reader that has stalled must not slow down every line.
+   * Writes `pending` and returns whether all of it was written. Waits up to limits.logWaitMs for a
+   * full pipe, but not if lines were dropped before: a reader that has stalled must not slow down
+   * every line.
    */
   function flush(): boolean {
     const until = performance.now() + (dropped > 0 ? 0 : limits.logWaitMs);

@@ -7,8 +7,8 @@ const standardError = 2;
 const warnLevel = 40;
 
 /**
- * Creates the logger of `holdfast serve`, which writes to standard error: one JSON object per line, or text on a
- * terminal. A line is written synchronously, or dropped and counted.
+ * Creates the logger of `holdfast serve`, which writes to standard error: one JSON object per line,
+ * or text on a terminal. A line is written synchronously, or dropped and counted.
  */
 export async function createLogger({ format, level }: LogConfig): Promise<Logger> {
   const isTerminal = process.stderr.isTTY;
@@ -27,7 +27,8 @@ export async function createLogger({ format, level }: LogConfig): Promise<Logger
 async function prettyLine(colorize: boolean): Promise<(line: string) => string> {
   // Imported on demand because it loads slowly and only terminals need it.
   const { default: pretty } = await import("pino-pretty");
-  // Escapes the message before pino-pretty adds colours, so that a message cannot control the terminal.
+  // Escapes the message before pino-pretty adds colours, so that a message cannot control the
+  // terminal.
   const messageFormat = (log: Record<string, unknown>, key: string) => {
     const message = log[key];
     return typeof message === "string" ? printable(message) : "";

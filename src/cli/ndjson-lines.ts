@@ -2,8 +2,8 @@ import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 
 /**
- * Splits a stream into its non-empty lines, without line endings (LF or CRLF). Throws REQUEST_INVALID for a line longer
- * than limits.documentBytes, before it is read to its end.
+ * Splits a stream into its non-empty lines, without line endings (LF or CRLF). Throws
+ * REQUEST_INVALID for a line longer than limits.documentBytes, before it is read to its end.
  */
 export async function* ndjsonLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let parts: Buffer[] = [];

@@ -19,9 +19,10 @@ export interface AfterCancel {
 }
 
 /**
- * Starts an operation, shows its progress and returns it when it is done; Ctrl-C cancels it. Returns undefined if the
- * operation continues without this command: with --detach, which prints its name, and after the terminal closed.
- * Throws the error of a failed operation, and OPERATION_CANCELLED for a cancelled one.
+ * Starts an operation, shows its progress and returns it when it is done; Ctrl-C cancels it.
+ * Returns undefined if the operation continues without this command: with --detach, which prints
+ * its name, and after the terminal closed. Throws the error of a failed operation, and
+ * OPERATION_CANCELLED for a cancelled one.
  */
 export async function runOperation(
   context: CommandContext,
@@ -57,7 +58,9 @@ export async function runOperation(
   return operation;
 }
 
-/** Returns the result of a successful operation; an empty message if it only validated its request. */
+/**
+ * Returns the result of a successful operation; an empty message if it only validated its request.
+ */
 export function resultOf<Desc extends DescMessage>(
   operation: Operation,
   schema: Desc,
@@ -67,7 +70,10 @@ export function resultOf<Desc extends DescMessage>(
   return result ?? create(schema);
 }
 
-/** Watches an operation until it is done; returns undefined if the command ends before the operation. */
+/**
+ * Watches an operation until it is done; returns undefined if the command ends before the
+ * operation.
+ */
 async function follow(
   context: CommandContext,
   session: Session,
@@ -79,7 +85,8 @@ async function follow(
   const detached = new AbortController();
   let cancelling: Promise<unknown> = Promise.resolve();
   const onAbort = () => {
-    // Without a terminal or a reader the host continues; an offline operation would end with this process anyway.
+    // Without a terminal or a reader the host continues; an offline operation would end with this
+    // process anyway.
     if (context.abort.reason !== "interrupted" && !session.offline) return detached.abort();
     progress.stop();
     context.printNote(`Cancelling ${name}. Press Ctrl-C again to exit without waiting.`);
@@ -105,8 +112,9 @@ async function follow(
 }
 
 /**
- * Watches an operation until it is done and updates its progress. Reconnects up to limits.clientWatchTries times, since
- * the operation does not depend on the connection; then throws HOST_UNREACHABLE.
+ * Watches an operation until it is done and updates its progress. Reconnects up to
+ * limits.clientWatchTries times, since the operation does not depend on the connection; then throws
+ * HOST_UNREACHABLE.
  */
 export async function watchToEnd(
   session: Session,

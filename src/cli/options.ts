@@ -6,7 +6,10 @@ const outputGroup = "Output:";
 const grouped = (heading: string, flags: string, help: string) =>
   new Option(flags, help).helpGroup(heading);
 
-/** Adds --json (unless `json` is false), --quiet, and for commands that print times (`times`) --micros. */
+/**
+ * Adds --json (unless `json` is false), --quiet, and for commands that print times (`times`)
+ * --micros.
+ */
 export function addOutputOptions(
   command: Command,
   { json = true, times = false }: { json?: boolean; times?: boolean } = {},
@@ -22,7 +25,10 @@ export function addOutputOptions(
   return command.addOption(grouped(outputGroup, "--quiet", "print errors only"));
 }
 
-/** Adds the options that select a host and the connection to it; with `offline` those of a command that needs no host. */
+/**
+ * Adds the options that select a host and the connection to it; with `offline` those of a command
+ * that needs no host.
+ */
 export function addHostOptions(
   command: Command,
   { offline = false }: { offline?: boolean } = {},

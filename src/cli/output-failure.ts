@@ -1,7 +1,13 @@
-/** Why output cannot be written: its reader closed the pipe, its terminal closed, or its disk is full. */
+/**
+ * Why output cannot be written: its reader closed the pipe, its terminal closed, or its disk is
+ * full.
+ */
 export type OutputFailure = "pipe closed" | "terminal closed" | "disk full";
 
-/** Exit codes per failure: 128 plus the signal number (SIGPIPE, SIGHUP) as in a shell, or EX_CANTCREAT for a full disk. */
+/**
+ * Exit codes per failure: 128 plus the signal number (SIGPIPE, SIGHUP) as in a shell, or
+ * EX_CANTCREAT for a full disk.
+ */
 export const outputFailureCodes: Record<OutputFailure, number> = {
   "pipe closed": 141,
   "terminal closed": 129,
@@ -17,8 +23,8 @@ export function outputFailureOf({ code }: NodeJS.ErrnoException): OutputFailure 
 }
 
 /**
- * Makes the process exit with the code of the first output failure, and reports a full disk on standard error. The
- * code is set on exit because a write may fail after the command has finished.
+ * Makes the process exit with the code of the first output failure, and reports a full disk on
+ * standard error. The code is set on exit because a write may fail after the command has finished.
  */
 export function trackOutputFailures(): void {
   let failure: OutputFailure | undefined;
@@ -32,7 +38,8 @@ export function trackOutputFailures(): void {
   };
   for (const stream of [process.stdout, process.stderr]) stream.on("error", onError);
   process.once("exit", () => {
-    // Codes above 1 report an error, which takes precedence; 0 and 1 (documents differ) describe output that was lost.
+    // Codes above 1 report an error, which takes precedence; 0 and 1 (documents differ) describe
+    // output that was lost.
     if (failure !== undefined && Number(process.exitCode ?? 0) <= 1)
       process.exitCode = outputFailureCodes[failure];
   });

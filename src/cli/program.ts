@@ -19,7 +19,9 @@ import { addUndo } from "./commands/undo.js";
 import { addVerify } from "./commands/verify.js";
 import { addExamples } from "./options.js";
 
-/** Creates the program with all its commands. Implementations are loaded when a command is invoked. */
+/**
+ * Creates the program with all its commands. Implementations are loaded when a command is invoked.
+ */
 export function createProgram(): Command {
   const program = new Command("holdfast")
     .description("A document host with verified backups and point-in-time restore.")

@@ -15,13 +15,17 @@ export interface PruneRule {
   names: string[];
   /** All complete backups of each index except the newest `keep`. */
   keep?: number;
-  /** All complete backups created before this time, except the newest of each index. Microseconds since 1970. */
+  /**
+   * All complete backups created before this time, except the newest of each index. Microseconds
+   * since 1970.
+   */
   olderThanMicros?: bigint;
 }
 
 /**
- * Returns the names of the backups to remove, oldest first. `backups` must be in the order a host lists them, newest
- * first; unlike their times, that order does not depend on clocks. Throws REQUEST_INVALID unless exactly one rule is set.
+ * Returns the names of the backups to remove, oldest first. `backups` must be in the order a host
+ * lists them, newest first; unlike their times, that order does not depend on clocks. Throws
+ * REQUEST_INVALID unless exactly one rule is set.
  */
 export function namesToPrune(
   backups: readonly PruneCandidate[],

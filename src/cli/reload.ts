@@ -8,8 +8,8 @@ export interface ReloadOptions {
   /** Files whose change triggers a reload. */
   files: readonly string[];
   /**
-   * Reads and applies the files. An unusable file must not prevent the others from being applied; the error of the first
-   * one is thrown.
+   * Reads and applies the files. An unusable file must not prevent the others from being applied;
+   * the error of the first one is thrown.
    */
   reload(): void;
   log: {
@@ -19,9 +19,9 @@ export interface ReloadOptions {
 }
 
 /**
- * Reloads token and certificate files without a restart: on SIGHUP, and when one of them changes, checked every
- * limits.reloadCheckMs. Logs an unusable file, in which case the previous content remains in effect. Returns a function
- * that stops reloading. Does nothing if `files` is empty.
+ * Reloads token and certificate files without a restart: on SIGHUP, and when one of them changes,
+ * checked every limits.reloadCheckMs. Logs an unusable file, in which case the previous content
+ * remains in effect. Returns a function that stops reloading. Does nothing if `files` is empty.
  */
 export function reloadOnChange({ files, reload, log }: ReloadOptions): () => void {
   let lastState = stateOf(files);

@@ -1,6 +1,9 @@
 import type { SelectionFlags } from "./flags.js";
 
-/** Returns the selection of --prefix, --kind and --link; undefined, which selects all documents, if none is given. */
+/**
+ * Returns the selection of --prefix, --kind and --link; undefined, which selects all documents, if
+ * none is given.
+ */
 export function selectionOf({
   prefix = [],
   kind = [],

@@ -10,15 +10,19 @@ export interface AbortState {
   signal: AbortSignal;
   /** The first reason; undefined while the command is not aborted. */
   readonly reason: AbortReason | undefined;
-  /** Exit code of the reason, 128 plus the signal number as in a shell; 0 while the command is not aborted. */
+  /**
+   * Exit code of the reason, 128 plus the signal number as in a shell; 0 while the command is not
+   * aborted.
+   */
   readonly exitCode: number;
 }
 
 const exitCodes: Record<AbortReason, number> = { interrupted: 130, ...outputFailureCodes };
 
 /**
- * Watches the signals and output streams of the process and returns the resulting state. A first SIGINT or SIGTERM
- * aborts the command, which may then clean up; a second one exits at once. SIGHUP and failed output abort it too.
+ * Watches the signals and output streams of the process and returns the resulting state. A first
+ * SIGINT or SIGTERM aborts the command, which may then clean up; a second one exits at once. SIGHUP
+ * and failed output abort it too.
  */
 export function watchSignals(): AbortState {
   const controller = new AbortController();

@@ -21,8 +21,9 @@ const invalid = (text: string, problem?: string) =>
   );
 
 /**
- * Parses a time from the command line: RFC 3339, microseconds since 1970, `now`, or a duration followed by `ago`. Returns
- * exact microseconds since 1970. Throws REQUEST_INVALID if it is malformed or out of range.
+ * Parses a time from the command line: RFC 3339, microseconds since 1970, `now`, or a duration
+ * followed by `ago`. Returns exact microseconds since 1970. Throws REQUEST_INVALID if it is
+ * malformed or out of range.
  */
 export function parseTime(given: string, nowMicros: bigint): bigint {
   const text = given.trim();
@@ -41,7 +42,10 @@ export function parseAge(given: string, nowMicros: bigint): bigint {
   return parseTime(duration === undefined ? given : (nowMicros - duration).toString(), nowMicros);
 }
 
-/** Rejects fewer than 16 digits: they are most likely seconds or milliseconds, and would mean January 1970. */
+/**
+ * Rejects fewer than 16 digits: they are most likely seconds or milliseconds, and would mean
+ * January 1970.
+ */
 function parseMicros(text: string): bigint {
   if (text !== "0" && text.length < 16)
     throw invalid(text, `microseconds have 16 digits, not ${text.length}`);
@@ -54,7 +58,10 @@ function parseAgo(text: string, nowMicros: bigint): bigint | undefined {
   return duration === undefined ? undefined : nowMicros - duration;
 }
 
-/** Parses a duration such as 2h30m, 3d or 500ms to microseconds; returns undefined if it is malformed. */
+/**
+ * Parses a duration such as 2h30m, 3d or 500ms to microseconds; returns undefined if it is
+ * malformed.
+ */
 function parseDuration(given: string): bigint | undefined {
   const text = given.replace(/\s+/g, "");
   if (!/^(\d{1,12}(ms|[smhdw]))+$/.test(text)) return undefined;
@@ -111,13 +118,19 @@ function parseRfc3339(text: string): bigint {
   return BigInt(milliseconds) * 1000n + BigInt(fraction.padEnd(6, "0")) - offset;
 }
 
-/** Formats microseconds since 1970 as RFC 3339 in UTC with six decimals, which parseTime reads back exactly. */
+/**
+ * Formats microseconds since 1970 as RFC 3339 in UTC with six decimals, which parseTime reads back
+ * exactly.
+ */
 export function formatTime(micros: bigint): string {
   const seconds = new Date(Number(micros / 1000n)).toISOString().slice(0, 19);
   return `${seconds}.${(micros % 1_000_000n).toString().padStart(6, "0")}Z`;
 }
 
-/** Returns a function that formats microseconds since 1970 as RFC 3339, or unchanged if `asMicros`; 0 as "none". */
+/**
+ * Returns a function that formats microseconds since 1970 as RFC 3339, or unchanged if `asMicros`;
+ * 0 as "none".
+ */
 export const timeFormatter =
   (asMicros: boolean) =>
   (micros: bigint): string =>

@@ -11,8 +11,8 @@ export interface HostAddress {
 const defaultPort = 8001;
 
 /**
- * Parses HOST, HOST:PORT, [IPV6]:PORT, http://HOST:PORT or https://HOST:PORT (default port: 8001). A scheme takes
- * precedence over `tls`. Throws REQUEST_INVALID if the address is malformed.
+ * Parses HOST, HOST:PORT, [IPV6]:PORT, http://HOST:PORT or https://HOST:PORT (default port: 8001).
+ * A scheme takes precedence over `tls`. Throws REQUEST_INVALID if the address is malformed.
  */
 export function parseAddress(text: string, tls: boolean): HostAddress {
   const invalid = () =>

@@ -5,7 +5,10 @@ import { ErrorInfoSchema, type ErrorInfo } from "../../gen/ts/google/rpc/error_d
 import type { Status } from "../../gen/ts/google/rpc/status_pb.js";
 import { HostError, reasons, type Reason } from "../errors.js";
 
-/** Converts the error of a failed call to a HostError; returns undefined if no host answered the call. */
+/**
+ * Converts the error of a failed call to a HostError; returns undefined if no host answered the
+ * call.
+ */
 export function hostErrorOfCall(thrown: unknown): HostError | undefined {
   if (!(thrown instanceof ConnectError)) return HostError.from(thrown);
   // The in-process transport passes the original error as the cause.

@@ -4,8 +4,8 @@ import { HostError } from "../errors.js";
 import { formatAddress, type HostAddress } from "./host-address.js";
 
 /**
- * Probes the address of a host after a call failed without a response, and returns a HOST_UNREACHABLE error with the
- * likely cause and what to do.
+ * Probes the address of a host after a call failed without a response, and returns a
+ * HOST_UNREACHABLE error with the likely cause and what to do.
  */
 export async function explainUnreachable(
   address: HostAddress,
@@ -56,7 +56,10 @@ function causesOf(thrown: unknown): string {
   return texts.join(" ");
 }
 
-/** Classifies a port by its response to an HTTP/1.1 request, which HTTP servers understand and gRPC servers do not. */
+/**
+ * Classifies a port by its response to an HTTP/1.1 request, which HTTP servers understand and gRPC
+ * servers do not.
+ */
 function probe({ host, port }: HostAddress): Promise<"refused" | "http" | "tls" | "other"> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });

@@ -8,8 +8,8 @@ import { checkExposure } from "../security/exposure.js";
 import { parseTokens } from "../security/tokens.js";
 
 /**
- * Validates the options of a host without starting it. Throws CONFIGURATION_INVALID, among others, for whatever would make
- * the start fail and can be checked without side effects.
+ * Validates the options of a host without starting it. Throws CONFIGURATION_INVALID, among others,
+ * for whatever would make the start fail and can be checked without side effects.
  */
 export async function checkConfiguration(given: HostOptions): Promise<void> {
   const options = resolveOptions(given);

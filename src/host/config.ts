@@ -14,7 +14,10 @@ type Values = Partial<Record<string, string | string[]>>;
 const invalid = (problem: string, cause?: unknown) =>
   new HostError("CONFIGURATION_INVALID", problem, { cause });
 
-/** Parses a duration such as 24h, 90m, 30s, 7d or 500ms to milliseconds. Throws CONFIGURATION_INVALID. */
+/**
+ * Parses a duration such as 24h, 90m, 30s, 7d or 500ms to milliseconds. Throws
+ * CONFIGURATION_INVALID.
+ */
 export function parseDuration(text: string): number {
   const match = /^(\d+)(ms|s|m|h|d)$/.exec(text.trim());
   const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -26,7 +29,9 @@ export function parseDuration(text: string): number {
   return Number(match[1]) * unit;
 }
 
-/** Parses a size such as 64GiB, 500MiB or 1000000 (bytes) to bytes. Throws CONFIGURATION_INVALID. */
+/**
+ * Parses a size such as 64GiB, 500MiB or 1000000 (bytes) to bytes. Throws CONFIGURATION_INVALID.
+ */
 export function parseSize(text: string): number {
   const match = /^(\d{1,12})(KiB|MiB|GiB|TiB)?$/.exec(text.trim());
   const units: Record<string, number> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
@@ -107,8 +112,9 @@ export const variableOf = (name: string): string =>
   `HOLDFAST_${name.toUpperCase().replaceAll("-", "_")}`;
 
 /**
- * Returns the settings with explicit values by name. Flags take precedence over the environment, which takes precedence
- * over the file of --config or HOLDFAST_CONFIG. Throws CONFIGURATION_INVALID if the file is unusable.
+ * Returns the settings with explicit values by name. Flags take precedence over the environment,
+ * which takes precedence over the file of --config or HOLDFAST_CONFIG. Throws CONFIGURATION_INVALID
+ * if the file is unusable.
  */
 export function givenSettings(
   flags: Values,
@@ -162,8 +168,9 @@ export function readLogConfig(flags: Values, environment: NodeJS.ProcessEnv): Lo
 }
 
 /**
- * Reads the options of a host, including the files that settings name. Flags take precedence over the environment, which
- * takes precedence over the file. Unset options are omitted. Throws CONFIGURATION_INVALID.
+ * Reads the options of a host, including the files that settings name. Flags take precedence over
+ * the environment, which takes precedence over the file. Unset options are omitted. Throws
+ * CONFIGURATION_INVALID.
  */
 export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostOptions {
   const values = readValues(flags, environment);
@@ -268,7 +275,8 @@ function readTls(
 function readText(what: string, path: string): string {
   let file: number | undefined;
   try {
-    // The file is also read while the host is serving: a pipe, a device or a large file must not block it.
+    // The file is also read while the host is serving: a pipe, a device or a large file must not
+    // block it.
     file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const status = fstatSync(file);
     if (!status.isFile()) throw invalid(`The ${what} ${path} is not a regular file.`);

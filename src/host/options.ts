@@ -13,11 +13,20 @@ import {
 
 /** Options of a host. All except `dataDirectory` have a default. */
 export interface HostOptions {
-  /** Directory of the indexes, used by one host at a time. Created if missing; its parent must exist. */
+  /**
+   * Directory of the indexes, used by one host at a time. Created if missing; its parent must
+   * exist.
+   */
   dataDirectory: string;
-  /** documentOwner of documents that this host writes. Default: a random ID, stored in the data directory. */
+  /**
+   * documentOwner of documents that this host writes. Default: a random ID, stored in the data
+   * directory.
+   */
   id?: string;
-  /** Listen address for HTTP. An address other than loopback requires tokens and a backup root. Default: 127.0.0.1. */
+  /**
+   * Listen address for HTTP. An address other than loopback requires tokens and a backup root.
+   * Default: 127.0.0.1.
+   */
   httpHost?: string;
   /** HTTP port; 0 selects a free one. Default: 8000. */
   httpPort?: number;
@@ -29,19 +38,25 @@ export interface HostOptions {
   factories?: FactoryDescription[];
   /** Links of additional in-memory indexes. Default: none. */
   memoryIndexes?: string[];
-  /** Directories that backups are restricted to. Default: no restriction, which requires a loopback address. */
+  /**
+   * Directories that backups are restricted to. Default: no restriction, which requires a loopback
+   * address.
+   */
   backupRoots?: string[];
   /**
-   * Destination directory of automatic backups. Created if missing; its parent must exist. Default: auto-backup in the
-   * data directory.
+   * Destination directory of automatic backups. Created if missing; its parent must exist. Default:
+   * auto-backup in the data directory.
    */
   autoBackupDirectory?: string;
   /**
-   * Directories whose files /local-files serves. Default: the backup roots; none with tokens or a client CA, so that
-   * /local-files serves no files.
+   * Directories whose files /local-files serves. Default: the backup roots; none with tokens or a
+   * client CA, so that /local-files serves no files.
    */
   fileRoots?: string[];
-  /** Files with secrets of this host, such as the token file, which /local-files never serves. Default: none. */
+  /**
+   * Files with secrets of this host, such as the token file, which /local-files never serves.
+   * Default: none.
+   */
   secretFiles?: string[];
   /** The files among `secretFiles` that are certificates and therefore public. Default: none. */
   certificateFiles?: string[];
@@ -49,11 +64,20 @@ export interface HostOptions {
   historyMs?: number;
   /** Number of versions of each document that are kept regardless of age. Default: 10,000. */
   retainedVersions?: number;
-  /** Content of a token file: one token with its roles per line. Default: none, authentication is disabled. */
+  /**
+   * Content of a token file: one token with its roles per line. Default: none, authentication is
+   * disabled.
+   */
   tokens?: string;
-  /** TLS on both ports; with a client CA, clients must present a certificate that it signed. Default: plaintext. */
+  /**
+   * TLS on both ports; with a client CA, clients must present a certificate that it signed.
+   * Default: plaintext.
+   */
   tls?: TlsIdentity;
-  /** Origins allowed to call this host from a browser, or "*" for all, which requires tokens. Default: none. */
+  /**
+   * Origins allowed to call this host from a browser, or "*" for all, which requires tokens.
+   * Default: none.
+   */
   corsOrigins?: string[];
   /** Names that clients may use for this host, in addition to its addresses. Default: none. */
   hostNames?: string[];
@@ -62,18 +86,18 @@ export interface HostOptions {
   /** Idle time after which a stream is aborted, in milliseconds. Default: 2 min. */
   streamIdleMs?: number;
   /**
-   * Private addresses, as HOST or HOST:PORT, that http(s) backups may use although this host is reachable by others.
-   * Default: none.
+   * Private addresses, as HOST or HOST:PORT, that http(s) backups may use although this host is
+   * reachable by others. Default: none.
    */
   allowDestinations?: string[];
   /**
-   * PEM for outgoing https: CA certificates trusted in addition to those of Node, and a client certificate with its key.
-   * Default: none.
+   * PEM for outgoing https: CA certificates trusted in addition to those of Node, and a client
+   * certificate with its key. Default: none.
    */
   clientTls?: { ca?: string; certificate?: string; key?: string };
   /**
-   * Age of the newest successful backup of the durable index above which backups are unhealthy, in milliseconds.
-   * Default: no limit.
+   * Age of the newest successful backup of the durable index above which backups are unhealthy, in
+   * milliseconds. Default: no limit.
    */
   backupMaxAgeMs?: number;
   /** Receives log messages. Default: discards them. */
@@ -102,7 +126,9 @@ export type ResolvedOptions = Required<
     transfers: TransferLimits;
   };
 
-/** Returns whether a text is a valid host ID: 1 to 128 printable ASCII characters without spaces. */
+/**
+ * Returns whether a text is a valid host ID: 1 to 128 printable ASCII characters without spaces.
+ */
 export function isHostId(text: string): boolean {
   return /^[\x21-\x7e]{1,128}$/.test(text);
 }

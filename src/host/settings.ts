@@ -1,8 +1,11 @@
-/** A setting of `holdfast serve`, available as a flag, an environment variable and a key of the YAML file. */
+/**
+ * A setting of `holdfast serve`, available as a flag, an environment variable and a key of the YAML
+ * file.
+ */
 interface Setting {
   /**
-   * Name of the flag without leading dashes, which is also the YAML key. The variable is HOLDFAST_ and the name in upper
-   * case with underscores.
+   * Name of the flag without leading dashes, which is also the YAML key. The variable is HOLDFAST_
+   * and the name in upper case with underscores.
    */
   name: string;
   /** Name of the value in help texts. */

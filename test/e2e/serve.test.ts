@@ -59,12 +59,12 @@ describe("the greeting", () => {
     expect((await ask(`${examples(host)}/first`)).body).toMatchObject({ name: "first" });
   });
 
-  test("without a backup root, backups may go anywhere, and it says so", async () => {
+  test("warns in the greeting if backups are not restricted to a backup root", async () => {
     const host = await serve(["--data-dir", join(temporaryDirectory(), "data")]);
     expect(host.greeting).toMatch(/backups +any directory.*--backup-root/);
   });
 
-  test("the data directory is ./data unless another is named; the ports may be named", async () => {
+  test("defaults to ./data, and listens on the given ports", async () => {
     const cwd = temporaryDirectory();
     const first = await serve([], { cwd });
     expect(first.greeting).toContain(join(cwd, "data"));
@@ -147,7 +147,7 @@ describe("configuration", () => {
     expect(log).toMatch(message);
   });
 
-  test("an unknown flag or command ends with help, not with a host", async () => {
+  test("rejects an unknown flag or command with a hint to --help", async () => {
     const flag = await runToEnd(["serve", "--http-prot", "1"]);
     expect(flag).toMatchObject({
       output: "",
@@ -164,7 +164,7 @@ describe("configuration", () => {
     );
   });
 
-  test("a port that is taken is an error, and frees the data directory", async () => {
+  test("a port in use is an error, and releases the data directory", async () => {
     const root = temporaryDirectory();
     const first = await serve(["--data-dir", join(root, "one")]);
     for (const flag of ["--http-port", "--grpc-port"]) {
@@ -185,7 +185,7 @@ describe("configuration", () => {
     await serve(["--data-dir", join(root, "two")]);
   });
 
-  test("a second host on the same data directory is refused; the first serves on", async () => {
+  test("rejects a second host on the same data directory", async () => {
     const directory = join(temporaryDirectory(), "data");
     const first = await serve(["--data-dir", directory]);
     const { code, log } = await runToEnd([

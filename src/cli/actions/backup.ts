@@ -70,8 +70,9 @@ export async function backup(
 }
 
 /**
- * Reads the bearer token for an http(s) destination or source; returns "" if `file` is undefined. Throws
- * CONFIGURATION_INVALID if the file cannot be read, REQUEST_INVALID if it does not contain a token.
+ * Reads the bearer token for an http(s) destination or source; returns "" if `file` is undefined.
+ * Throws CONFIGURATION_INVALID if the file cannot be read, REQUEST_INVALID if it does not contain a
+ * token.
  */
 export function readBearer(file: string | undefined): string {
   if (file === undefined) return "";

@@ -16,7 +16,10 @@ const clientVariables = [
   "HOLDFAST_TOKEN",
 ];
 
-/** Implements holdfast config check; the command exits with 78 if a host would not start with the configuration. */
+/**
+ * Implements holdfast config check; the command exits with 78 if a host would not start with the
+ * configuration.
+ */
 export async function checkConfig(context: CommandContext, flags: OutputFlags): Promise<void> {
   const values = settingsOf(flags as Record<string, unknown>);
   const given = givenSettings(values, process.env);

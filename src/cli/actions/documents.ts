@@ -55,7 +55,10 @@ export async function getDocument(
   });
 }
 
-/** Implements holdfast documents put: replaces a document, or creates it if it does not exist and no version is expected. */
+/**
+ * Implements holdfast documents put: replaces a document, or creates it if it does not exist and no
+ * version is expected.
+ */
 export async function putDocument(
   context: CommandContext,
   flags: WriteFlags,
@@ -226,7 +229,10 @@ async function* pagesOf(
   } while (pageToken !== "" && remaining > 0);
 }
 
-/** Prints each page as it arrives. With --json it returns all documents instead, to print them as one JSON document. */
+/**
+ * Prints each page as it arrives. With --json it returns all documents instead, to print them as
+ * one JSON document.
+ */
 async function printPages(
   context: CommandContext,
   pages: AsyncIterable<Document[]>,

@@ -21,7 +21,10 @@ export interface ExportFlags extends HostFlags, SelectionFlags {
   output?: string;
 }
 
-/** Implements holdfast export: writes documents as NDJSON to standard output, or to a file, which is replaced only once complete. */
+/**
+ * Implements holdfast export: writes documents as NDJSON to standard output, or to a file, which is
+ * replaced only once complete.
+ */
 export async function exportDocuments(
   context: CommandContext,
   flags: ExportFlags,

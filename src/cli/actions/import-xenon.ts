@@ -9,7 +9,10 @@ import type { CommandContext } from "../command-context.js";
 import { tokenOf } from "../connect/target.js";
 import type { ImportFlags } from "./import.js";
 
-/** Implements holdfast import --from-xenon: copies the documents of a live Xenon host, and verifies that both sides match. */
+/**
+ * Implements holdfast import --from-xenon: copies the documents of a live Xenon host, and verifies
+ * that both sides match.
+ */
 export async function importFromXenon(
   context: CommandContext,
   flags: ImportFlags,

@@ -106,7 +106,8 @@ async function importLines(
   } catch (thrown) {
     // A read error also fails the call, but with a less specific error.
     const error = readError ?? (await session.explain(thrown));
-    // The error has the exact count if a document was rejected; otherwise the last response has a lower bound.
+    // The error has the exact count if a document was rejected; otherwise the last response has a
+    // lower bound.
     const durable = error.metadata["documents"] ?? String(last?.documents ?? skip);
     throw new HostError(
       error.reason,

@@ -157,8 +157,8 @@ function segmentTable({ segments }: BackupView, time: TimeFormat): string {
 }
 
 /**
- * Formats the lineages of the backups at the destination as a tree: a lineage is below the one that it was restored
- * from, a backup below its lineage. Shows the chain of the inspected backup.
+ * Formats the lineages of the backups at the destination as a tree: a lineage is below the one that
+ * it was restored from, a backup below its lineage. Shows the chain of the inspected backup.
  */
 function lineageTree(backup: BackupView, found: BackupView[], time: TimeFormat): string {
   const all = found.some(({ name }) => name === backup.name) ? found : [backup, ...found];

@@ -28,7 +28,10 @@ interface ListedView extends Pick<Listed, "name" | "uri" | "problem" | "modified
 
 const damagedExitCode = 65;
 
-/** Implements holdfast list. Returns the exit code: with --strict 65 if a backup is damaged, otherwise 0. */
+/**
+ * Implements holdfast list. Returns the exit code: with --strict 65 if a backup is damaged,
+ * otherwise 0.
+ */
 export async function list(context: CommandContext, flags: ListFlags, root = ""): Promise<number> {
   const uri = toUri(root);
   const isLocal = uri.startsWith("file:") && !isHostSelected(flags, process.env);

@@ -56,8 +56,8 @@ export interface RestoreFlags extends OperationFlags, SelectionFlags {
 const defaultIndex = "/core/document-index";
 
 /**
- * Implements holdfast restore: shows what would be replaced, prompts, and restores. Returns the exit code if the user
- * declines.
+ * Implements holdfast restore: shows what would be replaced, prompts, and restores. Returns the
+ * exit code if the user declines.
  */
 export async function restore(
   context: CommandContext,
@@ -190,7 +190,9 @@ async function previewSelection(
   return selection.replaced + selection.deleted > 0n;
 }
 
-/** Shows what a restore of the whole index would replace. Returns whether that needs confirmation. */
+/**
+ * Shows what a restore of the whole index would replace. Returns whether that needs confirmation.
+ */
 async function previewWhole(
   context: CommandContext,
   flags: RestoreFlags,
@@ -199,7 +201,8 @@ async function previewWhole(
 ): Promise<boolean> {
   const { signal } = context.abort;
   if (session.offline) {
-    // An offline session is opened only on an empty data directory, so that there is nothing to replace.
+    // An offline session is opened only on an empty data directory, so that there is nothing to
+    // replace.
     if (flags.at !== undefined && !context.json && !context.quiet)
       await context.printText(await pointInTimeText(context, session, request));
     return false;
@@ -237,14 +240,17 @@ async function previewWhole(
   return index.documents > 0n;
 }
 
-/** Describes the backup that will be restored: a destination may contain backups of several indexes. */
+/**
+ * Describes the backup that will be restored: a destination may contain backups of several indexes.
+ */
 async function backupOf(
   { abort: { signal } }: CommandContext,
   session: Session,
   { source, backupName }: Request,
   link: string,
 ): Promise<BackupDescription | undefined> {
-  // A token limited to some indexes may restore, but not list a destination, which may contain backups of others.
+  // A token limited to some indexes may restore, but not list a destination, which may contain
+  // backups of others.
   const backup = await undefinedIf(
     session,
     session.management.describeBackup({ uri: source, backupName }, { signal }),
@@ -258,7 +264,10 @@ async function backupOf(
   );
 }
 
-/** Returns the number of versions in the index after a time; undefined if it no longer has the history. */
+/**
+ * Returns the number of versions in the index after a time; undefined if it no longer has the
+ * history.
+ */
 async function versionsAfter(
   context: CommandContext,
   session: Session,
@@ -312,7 +321,10 @@ function previewText(
     .join("\n");
 }
 
-/** Formats the versions around the target time, and the number of versions after it; "" if the host cannot tell. */
+/**
+ * Formats the versions around the target time, and the number of versions after it; "" if the host
+ * cannot tell.
+ */
 async function pointInTimeText(
   context: CommandContext,
   session: Session,
@@ -395,7 +407,10 @@ function planText({ formatTime }: CommandContext, plan: RestorePlan, request: Re
     .join("\n");
 }
 
-/** Formats what is restored. For a point in time within the backup the exact number is known only after the restore. */
+/**
+ * Formats what is restored. For a point in time within the backup the exact number is known only
+ * after the restore.
+ */
 function contentText(
   formatTime: (micros: bigint) => string,
   backup: BackupDescription,

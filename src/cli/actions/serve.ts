@@ -9,7 +9,8 @@ import { reloadOnChange } from "../reload.js";
 /** Implements holdfast serve: runs a host until SIGTERM or SIGINT. */
 export async function serve(flags: SettingFlags, quiet: boolean): Promise<void> {
   const stopSignal = waitForSignal();
-  // By default SIGHUP ends the process; it must not while the host starts, or if it has no files to reload.
+  // By default SIGHUP ends the process; it must not while the host starts, or if it has no files to
+  // reload.
   process.on("SIGHUP", () => undefined);
   const logger = await createLogger(readLogConfig(flags, process.env));
   const config = readConfig(flags, process.env);
@@ -46,19 +47,22 @@ export async function serve(flags: SettingFlags, quiet: boolean): Promise<void> 
 }
 
 /**
- * Resolves with the first SIGTERM or SIGINT. Must be called before the host starts, because PID 1 has no default action
- * for signals. A second signal exits at once; the process is killed if stopping exceeds the shutdown limits.
+ * Resolves with the first SIGTERM or SIGINT. Must be called before the host starts, because PID 1
+ * has no default action for signals. A second signal exits at once; the process is killed if
+ * stopping exceeds the shutdown limits.
  */
 function waitForSignal(): Promise<string> {
   return new Promise((resolve) => {
     let first: { signal: string; ms: number } | undefined;
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       process.on(signal, () => {
-        // npm forwards the SIGINT that the terminal has already sent to this process; both count as one.
+        // npm forwards the SIGINT that the terminal has already sent to this process; both count as
+        // one.
         if (first?.signal === signal && performance.now() - first.ms < limits.sameSignalMs) return;
         if (first !== undefined) process.exit(130);
         first = { signal, ms: performance.now() };
-        // SIGKILL, since process.exit waits for threads that are blocked on an unresponsive file system.
+        // SIGKILL, since process.exit waits for threads that are blocked on an unresponsive file
+        // system.
         setTimeout(
           () => process.kill(process.pid, "SIGKILL"),
           limits.shutdownMs + limits.shutdownGraceMs,

@@ -28,7 +28,10 @@ import { nowMicros } from "../time.js";
 
 const unhealthyExitCode = 69;
 
-/** Implements holdfast status. Returns the exit code: 69 if backups are unhealthy or an index is damaged, otherwise 0. */
+/**
+ * Implements holdfast status. Returns the exit code: 69 if backups are unhealthy or an index is
+ * damaged, otherwise 0.
+ */
 export async function status(context: CommandContext, flags: HostFlags): Promise<number> {
   return withHost(context, flags, async (session) => {
     const { management, operations } = session;

@@ -13,7 +13,9 @@ export interface UndoFlags extends OperationFlags {
   yes?: boolean;
 }
 
-/** Implements holdfast undo: reverts the last restore. Returns the exit code if the user declines. */
+/**
+ * Implements holdfast undo: reverts the last restore. Returns the exit code if the user declines.
+ */
 export async function undo(context: CommandContext, flags: UndoFlags): Promise<number | undefined> {
   return withHost(context, flags, async (session) => {
     const host = await undefinedIfForbidden(

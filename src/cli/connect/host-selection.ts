@@ -2,8 +2,8 @@ import { HostError } from "../../errors.js";
 import type { HostFlags } from "../flags.js";
 
 /**
- * Returns whether the options or the environment select a host, for commands that otherwise read files locally. Throws
- * REQUEST_INVALID if --offline is combined with --address or --profile.
+ * Returns whether the options or the environment select a host, for commands that otherwise read
+ * files locally. Throws REQUEST_INVALID if --offline is combined with --address or --profile.
  */
 export function isHostSelected(flags: HostFlags, environment: NodeJS.ProcessEnv): boolean {
   if (flags.offline && (flags.address !== undefined || flags.profile !== undefined)) {

@@ -52,8 +52,8 @@ export function defaultProfilesPath(environment: NodeJS.ProcessEnv): string {
 }
 
 /**
- * Reads a profiles file. Returns undefined if it does not exist and is not `required`. Throws CONFIGURATION_INVALID if it
- * cannot be read or is invalid; messages never include a token.
+ * Reads a profiles file. Returns undefined if it does not exist and is not `required`. Throws
+ * CONFIGURATION_INVALID if it cannot be read or is invalid; messages never include a token.
  */
 export async function readProfiles(path: string, required: boolean): Promise<Profiles | undefined> {
   let text: string;

@@ -7,7 +7,9 @@ import { isHostSelected } from "./host-selection.js";
 import { stateDirectory } from "./state-directory.js";
 import { findTarget } from "./target.js";
 
-/** The services that a command calls, on a host or in this process. Valid until the command ends. */
+/**
+ * The services that a command calls, on a host or in this process. Valid until the command ends.
+ */
 export interface Session extends HostClients {
   /** True if the services run in this process, so that operations end with it. */
   offline: boolean;
@@ -18,8 +20,8 @@ export interface Session extends HostClients {
 type Work<T> = (session: Session) => Promise<T>;
 
 /**
- * Awaits a call whose result is only shown before a prompt. With --yes there is no prompt, so that it returns undefined
- * if the token lacks the permission.
+ * Awaits a call whose result is only shown before a prompt. With --yes there is no prompt, so that
+ * it returns undefined if the token lacks the permission.
  */
 export function undefinedIfForbidden<T>(
   session: Session,
@@ -29,7 +31,10 @@ export function undefinedIfForbidden<T>(
   return undefinedIf(session, call, ({ code }) => yes === true && code === "PERMISSION_DENIED");
 }
 
-/** Awaits a call and returns undefined if it fails with an error that `isExpected` accepts; throws other errors. */
+/**
+ * Awaits a call and returns undefined if it fails with an error that `isExpected` accepts; throws
+ * other errors.
+ */
 export async function undefinedIf<T>(
   session: Pick<Session, "explain">,
   call: Promise<T>,
@@ -107,7 +112,10 @@ export async function withFilesOrHost<T>(
     : withFiles(context, work);
 }
 
-/** Returns the error that the host sent or that aborted the command; undefined if the connection itself failed. */
+/**
+ * Returns the error that the host sent or that aborted the command; undefined if the connection
+ * itself failed.
+ */
 function knownError({ abort }: CommandContext, thrown: unknown): HostError | undefined {
   if (abort.signal.aborted && !(thrown instanceof HostError))
     return HostError.from(abort.signal.reason);

@@ -14,9 +14,9 @@ export interface Target extends ConnectionOptions {
 const defaultAddress = "127.0.0.1:8001";
 
 /**
- * Resolves the host of a command. Options take precedence over the environment, which takes precedence over the profile.
- * The default profile applies only if no address is given, so that its token is never sent to another host. Throws
- * CONFIGURATION_INVALID or REQUEST_INVALID.
+ * Resolves the host of a command. Options take precedence over the environment, which takes
+ * precedence over the profile. The default profile applies only if no address is given, so that its
+ * token is never sent to another host. Throws CONFIGURATION_INVALID or REQUEST_INVALID.
  */
 export async function findTarget(
   flags: HostFlags,
@@ -72,7 +72,10 @@ export async function findTarget(
   };
 }
 
-/** Returns the token of the options, otherwise of the environment, otherwise of the profile; undefined if none is set. */
+/**
+ * Returns the token of the options, otherwise of the environment, otherwise of the profile;
+ * undefined if none is set.
+ */
 export function tokenOf(
   flags: HostFlags,
   fromEnvironment: string | undefined,

@@ -12,8 +12,8 @@ const marks: Record<DocumentChange, string> = {
 };
 
 /**
- * Formats a document that differs as one line, which starts with + if it is only in the second state, - if only in the
- * first, ~ if in both.
+ * Formats a document that differs as one line, which starts with + if it is only in the second
+ * state, - if only in the first, ~ if in both.
  */
 export function differenceLine(
   difference: DocumentDifference,

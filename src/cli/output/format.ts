@@ -10,7 +10,10 @@ export function formatBytes(count: bigint | number): string {
   return `${unit === 0 ? value.toFixed(0) : value.toFixed(1)} ${sizeUnits[unit]}`;
 }
 
-/** Formats an integer with commas between thousands. Not with Intl, which loads slower than some commands run. */
+/**
+ * Formats an integer with commas between thousands. Not with Intl, which loads slower than some
+ * commands run.
+ */
 export const formatNumber = (count: bigint | number): string =>
   String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 
@@ -18,7 +21,10 @@ export const formatNumber = (count: bigint | number): string =>
 export const formatCount = (count: bigint | number, noun: string): string =>
   `${formatNumber(count)} ${noun}${Number(count) === 1 ? "" : "s"}`;
 
-/** Formats a duration in microseconds by its two largest units: 2h 5m, 3d 4h, 1.2 s. Negative ones count as 0. */
+/**
+ * Formats a duration in microseconds by its two largest units: 2h 5m, 3d 4h, 1.2 s. Negative ones
+ * count as 0.
+ */
 export function formatDuration(micros: bigint | number): string {
   const seconds = Math.max(0, Number(micros) / 1e6);
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
@@ -41,8 +47,8 @@ const isAhead = (micros: bigint, nowMicros: bigint) =>
   micros > nowMicros + BigInt(limits.clockSkewMs * 1000);
 
 /**
- * Returns a warning if the last change of an index is ahead of the clock by more than limits.clockSkewMs, otherwise "".
- * Times are microseconds since 1970.
+ * Returns a warning if the last change of an index is ahead of the clock by more than
+ * limits.clockSkewMs, otherwise "". Times are microseconds since 1970.
  */
 export function clockWarning(
   link: string,

@@ -2,7 +2,10 @@ import type { DescMessage, JsonValue, MessageShape } from "@bufbuild/protobuf";
 import type { HostError } from "../../errors.js";
 import { print } from "./print.js";
 
-/** Schema version of the documents that --json prints; docs/cli-json.md defines what may change within one. */
+/**
+ * Schema version of the documents that --json prints; docs/cli-json.md defines what may change
+ * within one.
+ */
 export const jsonSchema = "holdfast.cli/v1";
 
 /** Prints a message as the result document of a command. */

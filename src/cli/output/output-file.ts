@@ -16,9 +16,10 @@ export interface Sink {
 }
 
 /**
- * Writes the output of `work` to a path and returns its result. A regular file is replaced atomically once the output is
- * complete, keeps its mode, and is unchanged if `work` fails. Symbolic links are followed; pipes and devices are written
- * directly. Throws DESTINATION_MISSING, DESTINATION_FULL or DESTINATION_FAILED.
+ * Writes the output of `work` to a path and returns its result. A regular file is replaced
+ * atomically once the output is complete, keeps its mode, and is unchanged if `work` fails.
+ * Symbolic links are followed; pipes and devices are written directly. Throws DESTINATION_MISSING,
+ * DESTINATION_FULL or DESTINATION_FAILED.
  */
 export async function writeOutput<T>(
   given: string,
@@ -49,7 +50,10 @@ export async function writeOutput<T>(
 
 const maxLinks = 40;
 
-/** Resolves symbolic links, including a last one to a file that does not exist yet, which realpath rejects. */
+/**
+ * Resolves symbolic links, including a last one to a file that does not exist yet, which realpath
+ * rejects.
+ */
 async function followLinks(given: string): Promise<string> {
   let path = given;
   for (let links = 0; links < maxLinks; links += 1) {
@@ -98,7 +102,10 @@ async function writeThrough<T>(path: string, work: (sink: Sink) => Promise<T>): 
 
 const readerPollMs = 100;
 
-/** Waits for a reader by polling: a blocking open would occupy a thread, which keeps an interrupted command from exiting. */
+/**
+ * Waits for a reader by polling: a blocking open would occupy a thread, which keeps an interrupted
+ * command from exiting.
+ */
 async function writePipe<T>(
   path: string,
   signal: AbortSignal,

@@ -7,7 +7,10 @@ const unprintableInJson = /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]
 
 const escape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
-/** Escapes an untrusted value (a name, a link, a field of a manifest) for display on one line of a terminal. */
+/**
+ * Escapes an untrusted value (a name, a link, a field of a manifest) for display on one line of a
+ * terminal.
+ */
 export const printable = (value: string): string => value.replace(unprintable, escape);
 
 /** Escapes text like printable, but keeps its newlines. */

@@ -41,8 +41,8 @@ export function startProgress({ json, quiet }: CommandContext): Progress {
 }
 
 /**
- * Returns a function that adds the rate and the remaining time of the stage to the detail of a state, unless the detail
- * has them. It adds them once a stage has run for limits.progressRateMs.
+ * Returns a function that adds the rate and the remaining time of the stage to the detail of a
+ * state, unless the detail has them. It adds them once a stage has run for limits.progressRateMs.
  */
 export function rateTracker(
   nowMs = () => performance.now(),

@@ -51,7 +51,10 @@ const listed = (options: Option[]) =>
     escape(`${option.description}${valueNote(option)}`),
   ]);
 
-/** Converts the Markdown of notes.ts: tables, lists and code blocks to preformatted text, the rest to paragraphs. */
+/**
+ * Converts the Markdown of notes.ts: tables, lists and code blocks to preformatted text, the rest
+ * to paragraphs.
+ */
 function paragraphs(text: string): string[] {
   return text.split("\n\n").flatMap((part) => {
     const isPreformatted = /^(\||```|- )/.test(part);

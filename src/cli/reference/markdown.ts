@@ -71,7 +71,10 @@ export const ownOptions = (options: Option[]): Option[] =>
 export const connectionOptions = (entries: CommandEntry[]): Option[] =>
   entries.find(({ path }) => path[0] === "list")?.options.filter(isConnection) ?? [];
 
-/** Returns a sentence that lists the shared options of a command, without a period; "" if it has none. */
+/**
+ * Returns a sentence that lists the shared options of a command, without a period; "" if it has
+ * none.
+ */
 export function sharedOptions(options: Option[]): string {
   const has = (long: string) => options.some((option) => option.long === long);
   const parts = [
