@@ -3,7 +3,10 @@ import { commandTree, type CommandEntry } from "./command-tree.js";
 
 type Shell = "bash" | "zsh" | "fish";
 
-/** A script that completes commands, options and their choices; files where a value is asked for. */
+/**
+ * Returns a completion script for a shell. It completes commands, options and choices, and file
+ * names for other values.
+ */
 export function completionScript(program: Command, shell: Shell): string {
   const entries = commandTree(program);
   return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](entries);
@@ -13,7 +16,7 @@ const flagsOf = (option: Option) => [option.short, option.long].filter((one) => 
 const keyOf = ({ path }: CommandEntry) => path.join(" ");
 const takesValue = (option: Option) => option.required || option.optional;
 
-/** One arm of a case for each command, with its words. */
+/** Case arms that set the candidate words of each command. */
 function cases(entries: CommandEntry[]): string {
   return entries
     .map(
@@ -23,7 +26,7 @@ function cases(entries: CommandEntry[]): string {
     .join("\n");
 }
 
-/** The options whose values are chosen from a few, by command. */
+/** Case arms that set the candidate words of options with a fixed set of values. */
 function choices(entries: CommandEntry[]): string {
   const arms = entries.flatMap((entry) =>
     entry.options
@@ -41,7 +44,7 @@ const withValues = (entries: CommandEntry[]) =>
     "|",
   );
 
-/** The words before the one that is typed, as far as they are commands. */
+/** Shell code that finds the command before the cursor and sets the candidate words. */
 const findPath = (entries: CommandEntry[]) => `
   local given="" word i
   for ((i = first; i < at; i++)); do
@@ -93,7 +96,7 @@ function fishScript(entries: CommandEntry[]): string {
   ];
   for (const { path, children, command, options } of entries) {
     const seen = path.map((name) => `__fish_seen_subcommand_from ${name}`);
-    const nothingYet =
+    const beforeSubcommand =
       path.length === 0
         ? ["__fish_use_subcommand"]
         : [
@@ -102,7 +105,7 @@ function fishScript(entries: CommandEntry[]): string {
               ? [`not __fish_seen_subcommand_from ${children.join(" ")}`]
               : []),
           ];
-    const condition = quoted(nothingYet.join("; and "));
+    const condition = quoted(beforeSubcommand.join("; and "));
     for (const name of children)
       lines.push(
         `complete -c holdfast -n ${condition} -a ${name} -d ${quoted(command.commands.find((one) => one.name() === name)?.description() ?? "")}`,

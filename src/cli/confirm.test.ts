@@ -1,17 +1,19 @@
-import { typed } from "./confirm.js";
+import { commandLine } from "./confirm.js";
 
-test("the command to type is quoted, has the very moment, and no token", () => {
+test("the command to repeat is shell-quoted, has the resolved time, and hides tokens and URL queries", () => {
   expect(
-    typed(["restore", "/a b", "--at", "15m ago", "--token", "secret", "--token-file=it's"], {
-      "--at": "1795361018605007",
+    commandLine(["restore", "/a b", "--at", "15m ago", "--token", "secret", "--token-file=it's"], {
+      "--at": "2026-11-22T15:23:38.605007Z",
     }),
-  ).toBe(`holdfast restore '/a b' --at 1795361018605007 --token TOKEN '--token-file=it'\\''s'`);
-  expect(typed(["restore", "https://h/b.zip?code=secret"], {})).toBe(
+  ).toBe(
+    `holdfast restore '/a b' --at 2026-11-22T15:23:38.605007Z --token TOKEN '--token-file=it'\\''s'`,
+  );
+  expect(commandLine(["restore", "https://h/b.zip?code=secret"], {})).toBe(
     "holdfast restore 'https://h/b.zip?...'",
   );
   expect(
-    typed(["restore", "--at=15m ago", "--token=secret", "--tokens"], {
-      "--at": "1795361018605007",
+    commandLine(["restore", "--at=15m ago", "--token=secret", "--tokens"], {
+      "--at": "2026-11-22T15:23:38.605007Z",
     }),
-  ).toBe("holdfast restore --at=1795361018605007 --token=TOKEN --tokens");
+  ).toBe("holdfast restore --at=2026-11-22T15:23:38.605007Z --token=TOKEN --tokens");
 });

@@ -1,38 +1,43 @@
 import { createInterface } from "node:readline/promises";
 import { HostError } from "../errors.js";
 import { printableLines } from "./output/printable.js";
-import type { Run } from "./run.js";
+import type { CommandContext } from "./command-context.js";
 
 /**
- * Asks on a terminal; off one, or with --json, it takes --yes. False: the answer was no. `fixed` has other values for
- * options of the command that is shown, such as the very moment in place of "15m ago".
+ * Asks a yes/no question on the terminal and returns the answer; returns true without asking if
+ * `yes` is set. Throws CONFIRMATION_NEEDED if it cannot prompt (no terminal, or --json); its
+ * message shows the command to run with --yes. `resolvedOptions` replaces option values in that
+ * command, for example a relative time with the time it resolved to.
  */
 export async function confirm(
-  run: Run,
+  context: CommandContext,
   question: string,
   yes: boolean | undefined,
-  fixed: Record<string, string> = {},
+  resolvedOptions: Record<string, string> = {},
 ): Promise<boolean> {
   if (yes) return true;
-  if (run.json || !process.stdin.isTTY || !process.stderr.isTTY) {
-    const command = `${typed(process.argv.slice(2), fixed)} --yes`;
+  if (context.json || !process.stdin.isTTY || !process.stderr.isTTY) {
+    const command = `${commandLine(process.argv.slice(2), resolvedOptions)} --yes`;
+    const why = context.json
+      ? "--json disables prompts"
+      : "standard input or standard error is not a terminal";
     throw new HostError(
       "CONFIRMATION_NEEDED",
-      `This replaces or removes something, and nobody can be asked here. Nothing was changed. If it is meant: ${command}`,
+      `Cannot prompt for confirmation: ${why}. Nothing was changed. To proceed without a prompt: ${command}`,
       { metadata: { command } },
     );
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  // On a terminal in raw mode Ctrl-C is a key of readline's; it means the same.
+  // readline puts the terminal into raw mode, where Ctrl-C is a key and raises no signal.
   terminal.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
   try {
     const answer = await terminal.question(`${printableLines(question)} [y/N] `, {
-      signal: run.stops.signal,
+      signal: context.abort.signal,
     });
     return /^y(es)?$/i.test(answer.trim());
   } catch (thrown) {
-    run.stops.signal.throwIfAborted();
-    // Ctrl-D: no answer is not yes.
+    context.abort.signal.throwIfAborted();
+    // Ctrl-D closes the input without an answer, which counts as no.
     if ((thrown as Error).name === "AbortError") return false;
     throw thrown;
   } finally {
@@ -40,19 +45,25 @@ export async function confirm(
   }
 }
 
-/** What a command ends with whose question was answered with no: what was to come after it in a script does not. */
-export function declined(run: Run): number {
-  run.note("Nothing was changed.");
+/** Reports that the user declined, and returns the exit code for it, which stops a script. */
+export function declined(context: CommandContext): number {
+  context.printNote("Nothing was changed.");
   return 130;
 }
 
-/** The command as it was given, quoted for a shell, without its token and the query of a URL, either of which may be a secret. */
-export function typed(words: readonly string[], fixed: Record<string, string>): string {
-  const values: Record<string, string> = { ...fixed, "--token": "TOKEN" };
-  const shown = words.map((word, at) => {
+/**
+ * Returns the command line that reproduces `words`, quoted for a shell. Replaces the values of
+ * `resolvedOptions`, and hides what may be secret: the value of --token and the query of URLs.
+ */
+export function commandLine(
+  words: readonly string[],
+  resolvedOptions: Record<string, string>,
+): string {
+  const values: Record<string, string> = { ...resolvedOptions, "--token": "TOKEN" };
+  const shown = words.map((word, i) => {
     const [, name = "", hasValue] = /^(--[a-z-]+)(=)?/.exec(word) ?? [];
     if (hasValue && values[name] !== undefined) return quote(`${name}=${values[name]}`);
-    return quote(values[words[at - 1] ?? ""] ?? word.replace(/^(https?:[^?]*\?).*$/is, "$1..."));
+    return quote(values[words[i - 1] ?? ""] ?? word.replace(/^(https?:[^?]*\?).*$/is, "$1..."));
   });
   return ["holdfast", ...shown].join(" ");
 }

@@ -1,14 +1,16 @@
-/** What the options of the commands parse to; each command's own flags extend these. */
-
-/** An option as it is typed, by the name of its flag: caFile is --ca-file. */
+/** Returns the option of a flag as typed on the command line, for example --ca-file for caFile. */
 export const optionOf = (flag: string) =>
   `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
+/** Flags that control what a command prints. */
 export interface OutputFlags {
   json?: boolean;
   quiet?: boolean;
+  /** Only of commands that print times. */
+  micros?: boolean;
 }
 
+/** Flags that select a host and how to connect to it. */
 export interface HostFlags extends OutputFlags {
   address?: string;
   profile?: string;
@@ -19,15 +21,16 @@ export interface HostFlags extends OutputFlags {
   caFile?: string;
   clientCert?: string;
   clientKey?: string;
-  /** Of those commands alone that also work on files without a host. */
+  /** Only of commands that can read files without a host. */
   offline?: boolean;
 }
 
-/** Of those that start an operation. */
+/** Flags of commands that start an operation. */
 export interface OperationFlags extends HostFlags {
   detach?: boolean;
 }
 
+/** Flags that select documents; each is repeatable. */
 export interface SelectionFlags {
   prefix?: string[];
   kind?: string[];

@@ -4,7 +4,10 @@ import type {
 } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Session } from "./connect/session.js";
 
-/** All pages. A destination has at most a few thousand backups. */
+/**
+ * Fetches all pages of ListBackups. A destination has at most a few thousand backups, so they fit
+ * in memory.
+ */
 export async function listAllBackups(
   { management }: Session,
   request: Pick<ListBackupsRequest, "uri"> &

@@ -1,6 +1,9 @@
 import { logOutput } from "./log-output.js";
 
-/** A descriptor that takes so many bytes of each write; a code is an error. */
+/**
+ * A fake descriptor. Each entry of `next` is the number of bytes that one write accepts, or an
+ * error code.
+ */
 function descriptor() {
   const state = { text: "", next: [] as (number | string)[] };
   const write = (_fd: number, data: Uint8Array) => {
@@ -14,7 +17,7 @@ function descriptor() {
 }
 
 test.each(["ENOSPC", "EIO", "EPIPE", "EAGAIN"])(
-  "drops lines while writing fails with %s, and counts them in the next line",
+  "drops lines while writes fail with %s, and reports their number before the next line",
   (code) => {
     const { state, output } = descriptor();
     output.write("a\n");
@@ -28,7 +31,7 @@ test.each(["ENOSPC", "EIO", "EPIPE", "EAGAIN"])(
   },
 );
 
-test("finishes a line of which a part was written before the next one", () => {
+test("completes a partly written line before the next one", () => {
   const { state, output } = descriptor();
   state.next = [3, "ENOSPC"];
   output.write("first line\n");
@@ -38,7 +41,7 @@ test("finishes a line of which a part was written before the next one", () => {
   expect(state.text).toBe("first line\n1 lost\nlast\n");
 });
 
-test("waits a moment for a full pipe", () => {
+test("waits briefly for a full pipe", () => {
   const { state, output } = descriptor();
   state.next = ["EAGAIN", "EAGAIN", 2];
   output.write("a\n");

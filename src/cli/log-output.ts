@@ -2,34 +2,41 @@ import { writeSync } from "node:fs";
 import { errnoOf } from "../io/file-system.js";
 import { limits } from "../limits.js";
 
-/** Where a log goes: takes whole lines, and never throws. */
+/** Destination of a log. */
 export interface LogOutput {
+  /** Writes one whole line, including its newline. Never throws. */
   write(line: string): void;
 }
 
 /**
- * Writes lines to a descriptor before the call returns. A line that cannot be written (the disk is full, the reader is gone) is
- * dropped and counted: the host outlives its log. `lost` makes the line that says how many, which comes before the next line
- * that can be written.
+ * Returns an output that writes lines to a file descriptor synchronously. Drops and counts lines
+ * that cannot be written (disk full, reader gone), so that a failing log does not stop the host.
+ * Before the next line that can be written it writes `droppedNotice(lines)`.
  */
 export function logOutput(
   descriptor: number,
-  lost: (lines: number) => string,
+  droppedNotice: (lines: number) => string,
   write: typeof writeSync = writeSync,
 ): LogOutput {
-  /** Behind a line of which a part was written. */
-  let rest: Buffer = Buffer.alloc(0);
+  /** What remains of a line that was partly written. */
+  let pending: Buffer = Buffer.alloc(0);
   let dropped = 0;
 
-  /** Writes as much as goes; true when nothing is left. A full pipe is waited for shortly, unless it was full the last time too. */
+  /**
+   * Writes `pending` and returns whether all of it was written. Waits up to limits.logWaitMs for a
+   * full pipe, but not if lines were dropped before: a reader that has stalled must not slow down
+   * every line.
+   */
   function flush(): boolean {
     const until = performance.now() + (dropped > 0 ? 0 : limits.logWaitMs);
-    while (rest.length > 0) {
+    while (pending.length > 0) {
       try {
-        rest = rest.subarray((write as (fd: number, data: Uint8Array) => number)(descriptor, rest));
+        pending = pending.subarray(
+          (write as (fd: number, data: Uint8Array) => number)(descriptor, pending),
+        );
       } catch (error) {
         if (errnoOf(error) !== "EAGAIN" || performance.now() >= until) return false;
-        Atomics.wait(pause, 0, 0, 1);
+        Atomics.wait(sleeper, 0, 0, 1);
       }
     }
     return true;
@@ -37,14 +44,14 @@ export function logOutput(
 
   return {
     write(line) {
-      const isFree = flush();
-      if (isFree) {
-        const before = Buffer.from((dropped > 0 ? lost(dropped) : "") + line);
-        rest = before;
+      const isFlushed = flush();
+      if (isFlushed) {
+        const data = Buffer.from((dropped > 0 ? droppedNotice(dropped) : "") + line);
+        pending = data;
         if (flush()) dropped = 0;
-        else if (rest.length === before.length) {
-          // Nothing of it was written: it goes as a whole.
-          rest = Buffer.alloc(0);
+        else if (pending.length === data.length) {
+          // Not a single byte was written, so the line can be dropped without leaving a fragment.
+          pending = Buffer.alloc(0);
           dropped += 1;
         }
       } else {
@@ -54,4 +61,4 @@ export function logOutput(
   };
 }
 
-const pause = new Int32Array(new SharedArrayBuffer(4));
+const sleeper = new Int32Array(new SharedArrayBuffer(4));

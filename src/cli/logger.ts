@@ -4,11 +4,11 @@ import { logOutput } from "./log-output.js";
 import { printable } from "./output/printable.js";
 
 const standardError = 2;
-const warn = 40;
+const warnLevel = 40;
 
 /**
- * The log on standard error: JSON, one object a line, or text where somebody reads it on a terminal. Each line is written before the
- * call returns, or dropped and counted.
+ * Creates the logger of `holdfast serve`, which writes to standard error: one JSON object per line,
+ * or text on a terminal. A line is written synchronously, or dropped and counted.
  */
 export async function createLogger({ format, level }: LogConfig): Promise<Logger> {
   const isTerminal = process.stderr.isTTY;
@@ -18,16 +18,17 @@ export async function createLogger({ format, level }: LogConfig): Promise<Logger
     : await prettyLine(isTerminal && !process.env["NO_COLOR"]);
   const output = logOutput(standardError, (lines) =>
     toText(
-      `${JSON.stringify({ level: warn, time: Date.now(), pid: process.pid, lines, msg: "lines of the log were lost: they could not be written" })}\n`,
+      `${JSON.stringify({ level: warnLevel, time: Date.now(), pid: process.pid, lines, msg: "log lines dropped: standard error could not be written" })}\n`,
     ),
   );
   return pino({ level }, { write: (line) => output.write(toText(line)) });
 }
 
 async function prettyLine(colorize: boolean): Promise<(line: string) => string> {
-  // Loaded here, since few need it and it takes a while.
+  // Imported on demand because it loads slowly and only terminals need it.
   const { default: pretty } = await import("pino-pretty");
-  // Colours come later: what is in a message is not obeyed by the terminal.
+  // Escapes the message before pino-pretty adds colours, so that a message cannot control the
+  // terminal.
   const messageFormat = (log: Record<string, unknown>, key: string) => {
     const message = log[key];
     return typeof message === "string" ? printable(message) : "";

@@ -1,17 +1,17 @@
 #!/usr/bin/env node
 import { CommanderError } from "commander";
 import { exitCode, HostError } from "../errors.js";
-import { watchOutput } from "./output-loss.js";
+import { trackOutputFailures } from "./output-failure.js";
 import { createProgram } from "./program.js";
 
-const usage = 64;
+const usageError = 64;
 
-watchOutput();
+trackOutputFailures();
 try {
   await createProgram().parseAsync();
 } catch (thrown) {
   if (thrown instanceof CommanderError) {
-    process.exitCode = thrown.exitCode === 0 ? 0 : usage;
+    process.exitCode = thrown.exitCode === 0 ? 0 : usageError;
     if (thrown.exitCode !== 0 && process.argv.includes("--json")) {
       const { printJsonError } = await import("./output/json.js");
       await printJsonError(

@@ -9,7 +9,7 @@ async function linesOf(...chunks: string[]): Promise<string[]> {
   return lines;
 }
 
-test("lines are found wherever the chunks end, and empty ones are left out", async () => {
+test("finds lines across chunk boundaries and skips empty lines", async () => {
   expect(await linesOf('{"a":', '1}\n{"b":2}\r\n\n{', '"c":3}')).toEqual([
     '{"a":1}',
     '{"b":2}',
@@ -18,7 +18,7 @@ test("lines are found wherever the chunks end, and empty ones are left out", asy
   expect(await linesOf("")).toEqual([]);
 });
 
-test("a line that is longer than any document is refused before it fills the memory", async () => {
+test("rejects a line above the document limit before reading it to its end", async () => {
   const chunk = "x".repeat(1 << 20);
   await expect(linesOf("{}\n", ...Array.from({ length: 17 }, () => chunk))).rejects.toMatchObject({
     reason: "REQUEST_INVALID",

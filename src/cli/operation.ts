@@ -1,5 +1,5 @@
 import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
-import { setTimeout as pause } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { OperationSchema, type Operation } from "../../gen/ts/google/longrunning/operations_pb.js";
 import { OperationMetadataSchema } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import { hostErrorOfStatus, unpack } from "../client/host-error.js";
@@ -8,102 +8,120 @@ import { limits } from "../limits.js";
 import type { Session } from "./connect/session.js";
 import type { OperationFlags } from "./flags.js";
 import { progressOf, startProgress, type Progress } from "./output/progress.js";
-import type { Run } from "./run.js";
+import type { CommandContext } from "./command-context.js";
 
-/** What is there after an operation was cancelled, and what to type then. */
-export interface Left {
-  now: string;
-  again: string;
+/** Sentences that describe the situation after an operation was cancelled. */
+export interface AfterCancel {
+  /** The resulting state, for example of the destination. */
+  state: string;
+  /** What the same command does if it is run again. */
+  retry: string;
 }
 
 /**
- * Begins an operation and follows it to its end with a progress bar; Ctrl-C cancels it on the host first. With --detach it
- * prints the name and answers undefined; so it does where the terminal went away and the operation goes on.
+ * Starts an operation, shows its progress and returns it when it is done; Ctrl-C cancels it.
+ * Returns undefined if the operation continues without this command: with --detach, which prints
+ * its name, and after the terminal closed. Throws the error of a failed operation, and
+ * OPERATION_CANCELLED for a cancelled one.
  */
 export async function runOperation(
-  run: Run,
+  context: CommandContext,
   flags: OperationFlags,
   session: Session,
-  { begin, left }: { begin: () => Promise<Operation>; left: Left },
+  { start, afterCancel }: { start: () => Promise<Operation>; afterCancel: AfterCancel },
 ): Promise<Operation | undefined> {
-  const begun = await begin();
-  if (flags.detach && !begun.done) {
+  const started = await start();
+  if (flags.detach && !started.done) {
     if (session.offline)
       throw new HostError(
         "REQUEST_INVALID",
-        "--detach needs a host that goes on with the work: name one with --address.",
+        "--detach requires a host that continues the operation. Name one with --address.",
       );
-    await run.finish(OperationSchema, begun, () => begun.name);
-    if (run.quiet) process.stdout.write(`${begun.name}\n`);
+    await context.printResult(OperationSchema, started, () => started.name);
+    if (context.quiet) process.stdout.write(`${started.name}\n`);
     return undefined;
   }
-  const operation = begun.done ? begun : await follow(run, session, begun.name, left);
+  const operation = started.done
+    ? started
+    : await follow(context, session, started.name, afterCancel);
   if (operation === undefined) return undefined;
   if (operation.result.case === "error") {
     const error = hostErrorOfStatus(operation.result.value);
     if (error.reason !== "OPERATION_CANCELLED") throw error;
+    const by = context.abort.reason === "interrupted" ? "" : " by another client";
     throw new HostError(
       "OPERATION_CANCELLED",
-      `${run.stops.stopped === "interrupted" ? "Cancelled" : "It was cancelled by somebody else"}. ${left.now} ${left.again}`,
+      `Cancelled${by}. ${afterCancel.state} ${afterCancel.retry}`.trimEnd(),
       { metadata: { operation: operation.name } },
     );
   }
   return operation;
 }
 
-/** The outcome of an operation that has succeeded; an empty one where it only checked its request and has none. */
-export function outcomeOf<Desc extends DescMessage>(
+/**
+ * Returns the result of a successful operation; an empty message if it only validated its request.
+ */
+export function resultOf<Desc extends DescMessage>(
   operation: Operation,
   schema: Desc,
 ): MessageShape<Desc> {
-  const outcome =
+  const result =
     operation.result.case === "response" ? unpack(operation.result.value, schema) : undefined;
-  return outcome ?? create(schema);
+  return result ?? create(schema);
 }
 
-/** Watches an operation until it is done; undefined where it was left to itself. */
+/**
+ * Watches an operation until it is done; returns undefined if the command ends before the
+ * operation.
+ */
 async function follow(
-  run: Run,
+  context: CommandContext,
   session: Session,
   name: string,
-  left: Left,
+  afterCancel: AfterCancel,
 ): Promise<Operation | undefined> {
-  const { signal } = run.stops;
-  const progress = startProgress(run);
-  const gone = new AbortController();
+  const { signal } = context.abort;
+  const progress = startProgress(context);
+  const detached = new AbortController();
   let cancelling: Promise<unknown> = Promise.resolve();
-  const onStop = () => {
-    if (run.stops.stopped !== "interrupted" && !session.offline) return gone.abort();
+  const onAbort = () => {
+    // Without a terminal or a reader the host continues; an offline operation would end with this
+    // process anyway.
+    if (context.abort.reason !== "interrupted" && !session.offline) return detached.abort();
     progress.stop();
-    run.note(`Cancelling ${name}; Ctrl-C again leaves at once.`);
+    context.printNote(`Cancelling ${name}. Press Ctrl-C again to exit without waiting.`);
     cancelling = session.operations
       .cancelOperation({ name })
       .catch((error: unknown) =>
-        run.note(
-          `It could not be cancelled (${error instanceof Error ? error.message : "no reason given"}).`,
+        context.printNote(
+          `Cannot cancel ${name}: ${error instanceof Error ? error.message : "unknown error"}`,
         ),
       );
   };
-  signal.addEventListener("abort", onStop, { once: true });
-  if (signal.aborted) onStop();
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
   try {
-    return await watchToEnd(session, name, gone.signal, progress, left);
+    return await watchToEnd(session, name, detached.signal, progress, afterCancel);
   } catch (thrown) {
-    if (gone.signal.aborted) return undefined;
+    if (detached.signal.aborted) return undefined;
     throw thrown;
   } finally {
-    signal.removeEventListener("abort", onStop);
+    signal.removeEventListener("abort", onAbort);
     await cancelling;
   }
 }
 
-/** A watch that is cut is begun again a few times: the operation does not need it. */
+/**
+ * Watches an operation until it is done and updates its progress. Reconnects up to
+ * limits.clientWatchTries times, since the operation does not depend on the connection; then throws
+ * HOST_UNREACHABLE.
+ */
 export async function watchToEnd(
   session: Session,
   name: string,
   signal: AbortSignal,
   progress: Progress,
-  left?: Left,
+  afterCancel?: AfterCancel,
 ): Promise<Operation> {
   try {
     for (let tries = 1; ; tries++) {
@@ -118,21 +136,23 @@ export async function watchToEnd(
         signal.throwIfAborted();
         const error = await session.explain(thrown);
         if (error.code !== "UNAVAILABLE" && error.reason !== "OPERATION_CANCELLED") throw error;
-        if (tries >= limits.clientWatchTries) throw lost(error, name, left);
+        if (tries >= limits.clientWatchTries) throw connectionLost(error, name, afterCancel);
       }
-      await pause(limits.clientWatchPauseMs, undefined, { signal });
+      await sleep(limits.clientWatchPauseMs, undefined, { signal });
     }
   } finally {
     progress.stop();
   }
 }
 
-function lost(error: HostError, name: string, left?: Left): HostError {
-  const again =
-    left === undefined ? "" : ` If the host has ended meanwhile: ${left.now} ${left.again}`;
+function connectionLost(error: HostError, name: string, afterCancel?: AfterCancel): HostError {
+  const ifHostStopped =
+    afterCancel === undefined
+      ? ""
+      : ` If the host has stopped: ${afterCancel.state} ${afterCancel.retry}`;
   return new HostError(
     "HOST_UNREACHABLE",
-    `The connection to the host was lost while ${name} went on, and it goes on without it. Once the host answers again: holdfast operations watch ${name}.${again}`,
+    `Lost the connection to the host while ${name} was running. The operation continues on the host; to follow it once the host is reachable: holdfast operations watch ${name}.${ifHostStopped}`,
     {
       cause: error,
       metadata: { operation: name },

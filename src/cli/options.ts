@@ -1,89 +1,125 @@
 import { Option, type Command } from "commander";
 
-const connection = "Connection:";
-const output = "Output:";
+const connectionGroup = "Connection:";
+const outputGroup = "Output:";
 
 const grouped = (heading: string, flags: string, help: string) =>
   new Option(flags, help).helpGroup(heading);
 
-/** --json and --quiet. */
+/**
+ * Adds --json (unless `json` is false), --quiet, and for commands that print times (`times`)
+ * --micros.
+ */
 export function addOutputOptions(
   command: Command,
-  { json = true }: { json?: boolean } = {},
+  { json = true, times = false }: { json?: boolean; times?: boolean } = {},
 ): Command {
   if (json)
     command.addOption(
-      grouped(
-        output,
-        "--json",
-        "one JSON document on standard output, docs/cli-json.md says which",
-      ),
+      grouped(outputGroup, "--json", "print one JSON document, described in docs/cli-json.md"),
     );
-  return command.addOption(grouped(output, "--quiet", "errors alone"));
+  if (times)
+    command.addOption(
+      grouped(outputGroup, "--micros", "print times as microseconds since 1970, not as RFC 3339"),
+    );
+  return command.addOption(grouped(outputGroup, "--quiet", "print errors only"));
 }
 
-/** Which host to ask, and how. */
+/**
+ * Adds the options that select a host and the connection to it; with `offline` those of a command
+ * that needs no host.
+ */
 export function addHostOptions(
   command: Command,
   { offline = false }: { offline?: boolean } = {},
 ): Command {
   const options = [
     grouped(
-      connection,
+      connectionGroup,
       "--address <HOST:PORT>",
-      `the host's gRPC port, https:// before it for TLS; or HOLDFAST_ADDRESS (default ${offline ? "none: files are read here" : "127.0.0.1:8001"})`,
+      `gRPC address of the host, with https:// for TLS; env HOLDFAST_ADDRESS (default: ${offline ? "none, read files locally" : "127.0.0.1:8001"})`,
     ),
-    grouped(connection, "--profile <NAME>", "a host of the profiles file; or HOLDFAST_PROFILE"),
     grouped(
-      connection,
+      connectionGroup,
+      "--profile <NAME>",
+      "host from the profiles file; env HOLDFAST_PROFILE (default: none)",
+    ),
+    grouped(
+      connectionGroup,
       "--profiles <FILE>",
-      "the profiles file; or HOLDFAST_PROFILES (default ~/.config/holdfast/profiles.yaml)",
+      "profiles file; env HOLDFAST_PROFILES (default: ~/.config/holdfast/profiles.yaml)",
     ),
-    grouped(connection, "--token <TOKEN>", "a token of the host; or HOLDFAST_TOKEN"),
-    grouped(connection, "--token-file <FILE>", "a file that holds the token alone"),
-    grouped(connection, "--tls", "speak TLS"),
-    grouped(connection, "--ca-file <FILE>", "authorities to trust beside the usual ones, in PEM"),
     grouped(
-      connection,
-      "--client-cert <FILE>",
-      "a certificate to show the host, in PEM; needs --client-key",
+      connectionGroup,
+      "--token <TOKEN>",
+      "token for the host; env HOLDFAST_TOKEN (default: none)",
     ),
-    grouped(connection, "--client-key <FILE>", "its private key, in PEM"),
+    grouped(
+      connectionGroup,
+      "--token-file <FILE>",
+      "file that contains only the token (default: none)",
+    ),
+    grouped(connectionGroup, "--tls", "use TLS"),
+    grouped(
+      connectionGroup,
+      "--ca-file <FILE>",
+      "PEM file of additional trusted CAs (default: none)",
+    ),
+    grouped(
+      connectionGroup,
+      "--client-cert <FILE>",
+      "PEM client certificate; requires --client-key (default: none)",
+    ),
+    grouped(
+      connectionGroup,
+      "--client-key <FILE>",
+      "PEM private key of the client certificate (default: none)",
+    ),
   ];
   if (offline)
     options.push(
-      grouped(connection, "--offline", "read files here, whatever the environment says of a host"),
+      grouped(
+        connectionGroup,
+        "--offline",
+        "read files locally; ignore HOLDFAST_ADDRESS and HOLDFAST_PROFILE",
+      ),
     );
   for (const option of options) command.addOption(option);
   return command;
 }
 
+/** Adds --detach. */
 export function addDetach(command: Command): Command {
   return command.option(
     "--detach",
-    "start the operation and print its name; `holdfast operations watch NAME` watches it",
+    "start the operation, print its name and exit; see holdfast operations watch",
   );
 }
 
-/** --prefix, --kind and --link. */
+/** Adds --prefix, --kind and --link. */
 export function addSelection(command: Command): Command {
   return command
-    .option("--prefix <LINK>", "only documents whose link begins so; repeatable", collect)
-    .option("--kind <KIND>", "only documents of this kind; repeatable", collect)
-    .option("--link <LINK>", "only this document; repeatable", collect);
+    .option(
+      "--prefix <LINK>",
+      "only documents whose link starts with LINK; repeatable (default: all)",
+      collect,
+    )
+    .option("--kind <KIND>", "only documents of this kind; repeatable (default: all)", collect)
+    .option("--link <LINK>", "only this document; repeatable (default: all)", collect);
 }
 
-export function collect(value: string, before: string[] | undefined): string[] {
-  return [...(before ?? []), value];
+/** Argument parser for a repeatable option: collects its values in an array. */
+export function collect(value: string, previous: string[] | undefined): string[] {
+  return [...(previous ?? []), value];
 }
 
-/** Lines below the help: what to type for what. */
+/** Adds examples to the help of a command: pairs of a description and a command line. */
 export function addExamples(
   command: Command,
-  examples: readonly (readonly [what: string, line: string])[],
+  examples: readonly (readonly [description: string, line: string])[],
 ): Command {
   return command.addHelpText(
     "after",
-    `\nExamples:\n${examples.map(([what, line]) => `  # ${what}\n  ${line}`).join("\n")}`,
+    `\nExamples:\n${examples.map(([description, line]) => `  # ${description}\n  ${line}`).join("\n")}`,
   );
 }

@@ -19,14 +19,16 @@ import { addUndo } from "./commands/undo.js";
 import { addVerify } from "./commands/verify.js";
 import { addExamples } from "./options.js";
 
-/** All commands. Making them loads nothing of what they do. */
+/**
+ * Creates the program with all its commands. Implementations are loaded when a command is invoked.
+ */
 export function createProgram(): Command {
   const program = new Command("holdfast")
-    .description("A document host whose backups can be trusted.")
+    .description("A document host with verified backups and point-in-time restore.")
     .version(productVersion)
     .enablePositionalOptions()
     .exitOverride()
-    .showHelpAfterError("(--help shows what can be given, with examples)");
+    .showHelpAfterError("(run with --help for usage and examples)");
   const groups: [heading: string, add: ((program: Command) => void)[]][] = [
     ["Host:", [addServe, addStatus, addConfig]],
     [
@@ -44,7 +46,7 @@ export function createProgram(): Command {
         addPrune,
       ],
     ],
-    ["Work under way:", [addOperations]],
+    ["Operations:", [addOperations]],
     ["Documents:", [addImport, addDocuments]],
     ["Shell:", [addCompletion]],
   ];
@@ -53,12 +55,12 @@ export function createProgram(): Command {
     for (const add of adds) add(program);
   }
   addExamples(program, [
-    ["Run a host", "holdfast serve --data-dir ./data"],
+    ["Start a host", "holdfast serve --data-dir ./data"],
     [
-      "Back it up, and check the backup",
+      "Back it up and verify the backup",
       "holdfast backup /backups/shop && holdfast verify /backups/shop",
     ],
-    ["Go back to a moment", "holdfast restore /backups/shop --at '15m ago'"],
+    ["Restore to a point in time", "holdfast restore /backups/shop --at '15m ago'"],
   ]);
   return program;
 }

@@ -1,26 +1,31 @@
 import { HostError } from "../errors.js";
 
-/** What is known of a backup at a destination. */
+/** A backup that may be pruned. */
 export interface PruneCandidate {
   name: string;
   complete: boolean;
   createTimeMicros: bigint;
-  /** The index that it is of: rules count for each by itself. */
+  /** The index that was backed up; rules apply to each index separately. */
   indexId: string;
 }
 
+/** Which backups to remove. Exactly one member must be set. */
 export interface PruneRule {
-  /** These very ones. */
+  /** The backups with these names; empty if unset. */
   names: string[];
-  /** Of each index all complete ones but so many of the newest. */
+  /** All complete backups of each index except the newest `keep`. */
   keep?: number;
-  /** All complete ones made before, but never the newest of an index. */
+  /**
+   * All complete backups created before this time, except the newest of each index. Microseconds
+   * since 1970.
+   */
   olderThanMicros?: bigint;
 }
 
 /**
- * The names of the backups to remove, oldest first. `backups` are as a host lists them, newest first: their order does not depend on
- * the clocks that their times came from. REQUEST_INVALID for a rule that says nothing or two things.
+ * Returns the names of the backups to remove, oldest first. `backups` must be in the order a host
+ * lists them, newest first; unlike their times, that order does not depend on clocks. Throws
+ * REQUEST_INVALID unless exactly one rule is set.
  */
 export function namesToPrune(
   backups: readonly PruneCandidate[],
@@ -32,18 +37,18 @@ export function namesToPrune(
   if (rules !== 1)
     throw new HostError(
       "REQUEST_INVALID",
-      "Say which backups to remove, in one way: their names, --keep N, or --older-than TIME.",
+      "Select the backups to remove in exactly one way: by name, with --keep N, or with --older-than TIME.",
     );
   if (names.length > 0) return [...new Set(names)];
   const newestFirst = backups.filter(({ complete }) => complete);
-  const kept = new Map<string, number>();
-  const beyond = newestFirst.filter(({ indexId }) => {
-    const count = (kept.get(indexId) ?? 0) + 1;
-    kept.set(indexId, count);
+  const counts = new Map<string, number>();
+  const notKept = newestFirst.filter(({ indexId }) => {
+    const count = (counts.get(indexId) ?? 0) + 1;
+    counts.set(indexId, count);
     return count > (keep ?? 1);
   });
-  const chosen = beyond.filter(
+  const selected = notKept.filter(
     ({ createTimeMicros }) => olderThanMicros === undefined || createTimeMicros < olderThanMicros,
   );
-  return chosen.reverse().map(({ name }) => name);
+  return selected.reverse().map(({ name }) => name);
 }

@@ -10,56 +10,56 @@ import { reloadOnChange } from "./reload.js";
 const directory = temporaryDirectory();
 const path = join(directory, "tokens");
 const logged: unknown[] = [];
-let taken = 0;
+let reloads = 0;
 let stop = () => {};
 
 beforeEach(() => {
   logged.length = 0;
-  taken = 0;
+  reloads = 0;
   rmSync(path, { force: true, recursive: true });
   writeFileSync(path, "reader read\n");
   const log = { info: () => undefined, error: (fields: object) => logged.push(fields) };
   const reload = () => {
-    taken += 1;
+    reloads += 1;
     readConfig({ "token-file": path, "data-dir": directory }, {});
   };
   stop = reloadOnChange({ files: [path], reload, log });
 });
 afterEach(() => stop());
 
-const reloaded = async () => {
-  const before = taken;
+const reloadOnSignal = async () => {
+  const before = reloads;
   process.emit("SIGHUP");
-  expect(taken).toBe(before + 1);
+  expect(reloads).toBe(before + 1);
 };
 
 test.each([
-  ["is gone", () => undefined],
-  ["is a link to itself", () => symlinkSync(path, path)],
-  ["is below a file", () => symlinkSync("/dev/null/x", path)],
+  ["is missing", () => undefined],
+  ["is a symbolic link to itself", () => symlinkSync(path, path)],
+  ["has a parent that is a file", () => symlinkSync("/dev/null/x", path)],
   ["is a directory", () => mkdirSync(path)],
-  ["is a device without an end", () => symlinkSync("/dev/zero", path)],
-  ["is a pipe that nobody writes to", () => run("mkfifo", [path])],
-  ["is far too large", () => writeFileSync(path, Buffer.alloc(2 * limits.secretFileBytes))],
-])("a file that %s is logged, at once, and ends nothing", async (_what, make) => {
+  ["is an endless device", () => symlinkSync("/dev/zero", path)],
+  ["is a pipe without a writer", () => run("mkfifo", [path])],
+  ["exceeds the size limit", () => writeFileSync(path, Buffer.alloc(2 * limits.secretFileBytes))],
+])("logs a file that %s, without blocking or exiting", async (_what, make) => {
   rmSync(path);
   await Promise.resolve(make());
-  await reloaded();
+  await reloadOnSignal();
   expect(logged).toEqual([expect.objectContaining({ reason: "CONFIGURATION_INVALID" })]);
 });
 
-test("a change counts that leaves size and time of the content as they were", async () => {
+test("reloads a file whose size and mtime are unchanged", async () => {
   const when = new Date(1_700_000_000_000);
   utimesSync(path, when, when);
   stop();
   stop = reloadOnChange({
     files: [path],
-    reload: () => void (taken += 1),
+    reload: () => void (reloads += 1),
     log: { info: () => undefined, error: () => undefined },
   });
-  const before = taken;
+  const before = reloads;
   writeFileSync(path, "writer read\n");
   utimesSync(path, when, when);
   await sleep(limits.reloadCheckMs + 1000);
-  expect(taken).toBeGreaterThan(before);
+  expect(reloads).toBeGreaterThan(before);
 }, 60_000);

@@ -3,10 +3,14 @@ import { HostError } from "../errors.js";
 import { errnoOf } from "../io/file-system.js";
 import { limits } from "../limits.js";
 
+/** What to reload, and when. */
 export interface ReloadOptions {
-  /** The files whose change counts. */
+  /** Files whose change triggers a reload. */
   files: readonly string[];
-  /** Reads them anew and takes them, each on its own: one that cannot be used keeps no other back. Throws for the first that cannot. */
+  /**
+   * Reads and applies the files. An unusable file must not prevent the others from being applied;
+   * the error of the first one is thrown.
+   */
   reload(): void;
   log: {
     info(fields: object, message: string): void;
@@ -15,29 +19,30 @@ export interface ReloadOptions {
 }
 
 /**
- * Takes changed token and certificate files without a restart: on SIGHUP, and when one of them changes, which is looked at every
- * limits.reloadCheckMs. What cannot be used is logged, and what was there before stays in force. Returns how to stop.
+ * Reloads token and certificate files without a restart: on SIGHUP, and when one of them changes,
+ * checked every limits.reloadCheckMs. Logs an unusable file, in which case the previous content
+ * remains in effect. Returns a function that stops reloading. Does nothing if `files` is empty.
  */
 export function reloadOnChange({ files, reload, log }: ReloadOptions): () => void {
-  let seen = stateOf(files);
-  const take = (why: string) => {
-    seen = stateOf(files);
+  let lastState = stateOf(files);
+  const apply = (trigger: string) => {
+    lastState = stateOf(files);
     try {
       reload();
-      log.info({ why }, "tokens and certificates reloaded");
+      log.info({ why: trigger }, "tokens and certificates reloaded");
     } catch (thrown) {
       const { reason, message } = HostError.from(thrown);
       log.error(
-        { why, reason, problem: message },
-        "tokens and certificates cannot be reloaded; those of before stay in force",
+        { why: trigger, reason, problem: message },
+        "cannot reload tokens and certificates; keeping the previous ones",
       );
     }
   };
-  const onSignal = () => take("SIGHUP");
+  const onSignal = () => apply("SIGHUP");
   if (files.length === 0) return () => undefined;
   process.on("SIGHUP", onSignal);
   const timer = setInterval(() => {
-    if (stateOf(files) !== seen) take("a file changed");
+    if (stateOf(files) !== lastState) apply("a file changed");
   }, limits.reloadCheckMs);
   timer.unref();
   return () => {
@@ -46,12 +51,12 @@ export function reloadOnChange({ files, reload, log }: ReloadOptions): () => voi
   };
 }
 
-/** Of unchanged files the same text. */
+/** Returns a text that changes whenever one of the files does. */
 function stateOf(files: readonly string[]): string {
   return files
     .map((path) => {
       try {
-        // The time of its change cannot be set back, as that of its content can.
+        // Unlike mtime, ctime cannot be set back.
         const { ino, size, ctimeNs } = statSync(path, { bigint: true });
         return `${ino} ${size} ${ctimeNs}`;
       } catch (error) {

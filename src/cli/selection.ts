@@ -1,6 +1,9 @@
 import type { SelectionFlags } from "./flags.js";
 
-/** The documents that --prefix, --kind and --link choose; undefined where none of them is given: all. */
+/**
+ * Returns the selection of --prefix, --kind and --link; undefined, which selects all documents, if
+ * none is given.
+ */
 export function selectionOf({
   prefix = [],
   kind = [],

@@ -1,50 +1,59 @@
 import { HostError } from "../errors.js";
-import { outputLossCodes, outputLossOf, type OutputLoss } from "./output-loss.js";
+import { outputFailureCodes, outputFailureOf, type OutputFailure } from "./output-failure.js";
 
-/** Why a command is to end: Ctrl-C, or what it prints arrives nowhere. */
-type Stop = "interrupted" | OutputLoss;
+/** Why a command is aborted: SIGINT or SIGTERM, or its output cannot be written. */
+type AbortReason = "interrupted" | OutputFailure;
 
-export interface Stops {
-  /** Aborted by the first of them. */
+/** Whether and why a command is aborted. */
+export interface AbortState {
+  /** Aborted with an OPERATION_CANCELLED error by the first reason. */
   signal: AbortSignal;
-  readonly stopped: Stop | undefined;
-  /** As a shell has it for the signal; 0 while nothing has happened. */
+  /** The first reason; undefined while the command is not aborted. */
+  readonly reason: AbortReason | undefined;
+  /**
+   * Exit code of the reason, 128 plus the signal number as in a shell; 0 while the command is not
+   * aborted.
+   */
   readonly exitCode: number;
 }
 
-const codes: Record<Stop, number> = { interrupted: 130, ...outputLossCodes };
+const exitCodes: Record<AbortReason, number> = { interrupted: 130, ...outputFailureCodes };
 
-/** A first SIGINT or SIGTERM stops in good order, a second one ends the process; output that nobody takes is no crash. */
-export function watchSignals(): Stops {
+/**
+ * Watches the signals and output streams of the process and returns the resulting state. A first
+ * SIGINT or SIGTERM aborts the command, which may then clean up; a second one exits at once. SIGHUP
+ * and failed output abort it too.
+ */
+export function watchSignals(): AbortState {
   const controller = new AbortController();
-  let stopped: Stop | undefined;
-  const stop = (why: Stop) => {
-    if (stopped !== undefined) return;
-    stopped = why;
+  let reason: AbortReason | undefined;
+  const abort = (because: AbortReason) => {
+    if (reason !== undefined) return;
+    reason = because;
     controller.abort(
       new HostError(
         "OPERATION_CANCELLED",
-        why === "interrupted" ? "Interrupted." : "Nobody is there to read any more.",
+        because === "interrupted" ? "Interrupted." : `Cannot write the output: ${because}.`,
       ),
     );
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
-      if (stopped !== undefined) process.exit(codes.interrupted);
-      stop("interrupted");
+      if (reason !== undefined) process.exit(exitCodes.interrupted);
+      abort("interrupted");
     });
   }
-  process.on("SIGHUP", () => stop("terminal gone"));
+  process.on("SIGHUP", () => abort("terminal closed"));
   for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => stop(outputLossOf(error)));
+    stream.on("error", (error: NodeJS.ErrnoException) => abort(outputFailureOf(error)));
   }
   return {
     signal: controller.signal,
-    get stopped() {
-      return stopped;
+    get reason() {
+      return reason;
     },
     get exitCode() {
-      return stopped === undefined ? 0 : codes[stopped];
+      return reason === undefined ? 0 : exitCodes[reason];
     },
   };
 }

@@ -1,7 +1,7 @@
 import { HostError } from "../errors.js";
 
-/** Times go up to here, as in the requests: microseconds since 1970. */
-const greatest = 9_007_199_254_740_991n;
+/** Latest time that requests accept, in microseconds since 1970. */
+const maxTime = 9_007_199_254_740_991n;
 const units: Record<string, bigint> = {
   ms: 1_000n,
   s: 1_000_000n,
@@ -12,12 +12,19 @@ const units: Record<string, bigint> = {
 };
 
 const help =
-  "write 16 digits of microseconds since 1970, a time like 2026-11-24T15:04:05.123456Z, or a span like 15m ago";
+  "Use RFC 3339 (2026-11-24T15:04:05.123456Z), microseconds since 1970 (16 digits), now, or a relative time (15m ago)";
 
-const invalid = (text: string, problem = "is no time") =>
-  new HostError("REQUEST_INVALID", `${JSON.stringify(text)} ${problem}; ${help}.`);
+const invalid = (text: string, problem?: string) =>
+  new HostError(
+    "REQUEST_INVALID",
+    `Invalid time ${JSON.stringify(text)}${problem === undefined ? "" : `: ${problem}`}. ${help}.`,
+  );
 
-/** A time of the command line in microseconds since 1970, exact: micros, RFC 3339, `now` or a span and `ago`. REQUEST_INVALID for others. */
+/**
+ * Parses a time from the command line: RFC 3339, microseconds since 1970, `now`, or a duration
+ * followed by `ago`. Returns exact microseconds since 1970. Throws REQUEST_INVALID if it is
+ * malformed or out of range.
+ */
 export function parseTime(given: string, nowMicros: bigint): bigint {
   const text = given.trim();
   const time = /^\d{1,16}$/.test(text)
@@ -25,31 +32,37 @@ export function parseTime(given: string, nowMicros: bigint): bigint {
     : text.toLowerCase() === "now"
       ? nowMicros
       : (parseAgo(text, nowMicros) ?? parseRfc3339(text));
-  if (time < 0n || time > greatest) throw invalid(given, "lies before 1970 or too far ahead");
+  if (time < 0n || time > maxTime) throw invalid(given, "before 1970 or too far in the future");
   return time;
 }
 
-/** As parseTime, where a bare span (30d) also means so long ago. */
+/** Parses a time like parseTime, and also a bare duration: 30d means 30 days ago. */
 export function parseAge(given: string, nowMicros: bigint): bigint {
-  const span = parseSpan(given);
-  return parseTime(span === undefined ? given : (nowMicros - span).toString(), nowMicros);
+  const duration = parseDuration(given);
+  return parseTime(duration === undefined ? given : (nowMicros - duration).toString(), nowMicros);
 }
 
-/** Fewer digits are seconds or milliseconds by mistake: they would be a moment of January 1970. */
+/**
+ * Rejects fewer than 16 digits: they are most likely seconds or milliseconds, and would mean
+ * January 1970.
+ */
 function parseMicros(text: string): bigint {
   if (text !== "0" && text.length < 16)
-    throw invalid(text, `has ${text.length} digits, which microseconds of today have 16 of`);
+    throw invalid(text, `microseconds have 16 digits, not ${text.length}`);
   return BigInt(text);
 }
 
 function parseAgo(text: string, nowMicros: bigint): bigint | undefined {
   const match = /^(.+?)\s+ago$/i.exec(text);
-  const span = match?.[1] === undefined ? undefined : parseSpan(match[1]);
-  return span === undefined ? undefined : nowMicros - span;
+  const duration = match?.[1] === undefined ? undefined : parseDuration(match[1]);
+  return duration === undefined ? undefined : nowMicros - duration;
 }
 
-/** 2h30m or 3d or 500ms, in microseconds; undefined for what is none. */
-function parseSpan(given: string): bigint | undefined {
+/**
+ * Parses a duration such as 2h30m, 3d or 500ms to microseconds; returns undefined if it is
+ * malformed.
+ */
+function parseDuration(given: string): bigint | undefined {
   const text = given.replace(/\s+/g, "");
   if (!/^(\d{1,12}(ms|[smhdw]))+$/.test(text)) return undefined;
   let sum = 0n;
@@ -65,7 +78,7 @@ function parseRfc3339(text: string): bigint {
     );
   if (!match) {
     throw /^\d{4}-\d\d-\d\d/.test(text)
-      ? invalid(text, "is no whole time: it takes a date, a time and a zone (Z or +01:00)")
+      ? invalid(text, "a date, a time and a time zone (Z or +01:00) are required")
       : invalid(text);
   }
   const [
@@ -82,7 +95,7 @@ function parseRfc3339(text: string): bigint {
     offsetHours = "0",
     offsetMinutes = "0",
   ] = match;
-  if (fraction.length > 6) throw invalid(text, "is finer than a microsecond");
+  if (fraction.length > 6) throw invalid(text, "finer than a microsecond");
   const milliseconds = Date.UTC(
     Number(year),
     Number(month) - 1,
@@ -91,24 +104,37 @@ function parseRfc3339(text: string): bigint {
     Number(minute),
     Number(second),
   );
-  // Date.UTC goes on counting where there is no 31st of a month or no 61st second.
+  // Date.UTC accepts values out of range and carries them over, for example February 30 to March 2.
   if (
     !new Date(milliseconds)
       .toISOString()
       .startsWith(`${year}-${month}-${day}T${hour}:${minute}:${second}`)
   )
-    throw invalid(text, "is no time of the calendar");
+    throw invalid(text, "no such date or time of day");
   if (Number(offsetHours) > 23 || Number(offsetMinutes) > 59)
-    throw invalid(text, "has no zone of this world");
+    throw invalid(text, "time zone out of range");
   const offset =
     (BigInt(offsetHours) * 60n + BigInt(offsetMinutes)) * 60_000_000n * (sign === "-" ? -1n : 1n);
   return BigInt(milliseconds) * 1000n + BigInt(fraction.padEnd(6, "0")) - offset;
 }
 
-/** RFC 3339 in UTC with all microseconds, which parseTime reads back exactly. */
+/**
+ * Formats microseconds since 1970 as RFC 3339 in UTC with six decimals, which parseTime reads back
+ * exactly.
+ */
 export function formatTime(micros: bigint): string {
   const seconds = new Date(Number(micros / 1000n)).toISOString().slice(0, 19);
   return `${seconds}.${(micros % 1_000_000n).toString().padStart(6, "0")}Z`;
 }
 
+/**
+ * Returns a function that formats microseconds since 1970 as RFC 3339, or unchanged if `asMicros`;
+ * 0 as "none".
+ */
+export const timeFormatter =
+  (asMicros: boolean) =>
+  (micros: bigint): string =>
+    micros === 0n ? "none" : asMicros ? micros.toString() : formatTime(micros);
+
+/** The current time in microseconds since 1970, with the millisecond precision of Date.now. */
 export const nowMicros = (): bigint => BigInt(Date.now()) * 1000n;

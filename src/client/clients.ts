@@ -3,13 +3,14 @@ import { Operations } from "../../gen/ts/google/longrunning/operations_pb.js";
 import { DocumentService } from "../../gen/ts/holdfast/document/v1/document_pb.js";
 import { ManagementService } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 
-/** The services of a host, wherever it is: over a connection, or in this process. */
+/** Clients for the services of a host, whether remote or in this process. */
 export interface HostClients {
   management: Client<typeof ManagementService>;
   operations: Client<typeof Operations>;
   documents: Client<typeof DocumentService>;
 }
 
+/** Creates the clients of a host on a transport. */
 export function createHostClients(transport: Transport): HostClients {
   return {
     management: createClient(ManagementService, transport),

@@ -1,25 +1,30 @@
 import { rootCertificates } from "node:tls";
 import type { Interceptor, Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import { showAddress, type HostAddress } from "./host-address.js";
+import { formatAddress, type HostAddress } from "./host-address.js";
 import { limits } from "../limits.js";
 
+/** How to connect to a host. */
 export interface ConnectionOptions {
   address: HostAddress;
+  /** Bearer token. Default: none. */
   token?: string;
-  /** PEM texts: authorities beside Node's own, and a certificate of this client with its key. */
+  /** CA certificates in PEM, trusted in addition to those of Node. Default: none. */
   ca?: string;
+  /** Client certificate in PEM; requires `key`. Default: none. */
   certificate?: string;
+  /** Private key of the client certificate in PEM. */
   key?: string;
 }
 
+/** A connection to a host. */
 export interface Connection {
   transport: Transport;
-  /** Ends what goes on over the connection; it does not wait for the other end. */
+  /** Aborts all calls and closes the connection without waiting for the host. */
   close(): void;
 }
 
-/** A connection to a host's gRPC port, made with the first call. */
+/** Creates a connection to the gRPC port of a host. The first call establishes it. */
 export function connectToHost({
   address,
   token,
@@ -27,7 +32,7 @@ export function connectToHost({
   certificate,
   key,
 }: ConnectionOptions): Connection {
-  const baseUrl = `${address.tls ? "https" : "http"}://${showAddress(address)}`;
+  const baseUrl = `${address.tls ? "https" : "http"}://${formatAddress(address)}`;
   const nodeOptions = address.tls
     ? {
         ...(ca !== undefined && { ca: [...rootCertificates, ca] }),

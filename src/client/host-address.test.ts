@@ -1,4 +1,4 @@
-import { parseAddress, showAddress } from "./host-address.js";
+import { parseAddress, formatAddress } from "./host-address.js";
 
 test.each([
   ["127.0.0.1:8001", false, { host: "127.0.0.1", port: 8001, tls: false }],
@@ -7,12 +7,12 @@ test.each([
   ["https://backup.example:9000", false, { host: "backup.example", port: 9000, tls: true }],
   ["http://127.0.0.1:8001/", true, { host: "127.0.0.1", port: 8001, tls: false }],
   ["[::1]:8001", false, { host: "::1", port: 8001, tls: false }],
-])("%s", (text, tls, address) => {
+])("parses %s", (text, tls, address) => {
   expect(parseAddress(text, tls)).toEqual(address);
 });
 
-test("an address of IPv6 is shown with brackets", () =>
-  expect(showAddress(parseAddress("[::1]:9", false))).toBe("[::1]:9"));
+test("formats IPv6 addresses with brackets", () =>
+  expect(formatAddress(parseAddress("[::1]:9", false))).toBe("[::1]:9"));
 
 test.each([
   "",
@@ -24,7 +24,7 @@ test.each([
   "user@host:1",
   "host:8001/path",
   "::1",
-])("%j is no address", (text) =>
+])("rejects %j", (text) =>
   expect(() => parseAddress(text, false)).toThrow(
     expect.objectContaining({ reason: "REQUEST_INVALID" }),
   ),

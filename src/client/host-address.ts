@@ -1,7 +1,8 @@
 import { HostError } from "../errors.js";
 
+/** Address of the gRPC port of a host. */
 export interface HostAddress {
-  /** Without brackets. */
+  /** Host name or IP address; IPv6 without brackets. */
   host: string;
   port: number;
   tls: boolean;
@@ -9,12 +10,15 @@ export interface HostAddress {
 
 const defaultPort = 8001;
 
-/** HOST, HOST:PORT, [V6]:PORT, http://HOST:PORT or https://HOST:PORT of a gRPC port; REQUEST_INVALID for what is none. */
+/**
+ * Parses HOST, HOST:PORT, [IPV6]:PORT, http://HOST:PORT or https://HOST:PORT (default port: 8001).
+ * A scheme takes precedence over `tls`. Throws REQUEST_INVALID if the address is malformed.
+ */
 export function parseAddress(text: string, tls: boolean): HostAddress {
   const invalid = () =>
     new HostError(
       "REQUEST_INVALID",
-      `The address ${JSON.stringify(text)} is none; write HOST:PORT of the host's gRPC port, for example 127.0.0.1:8001 or https://backup.example:8001.`,
+      `Invalid address ${JSON.stringify(text)}. Use HOST:PORT of the gRPC port, for example 127.0.0.1:8001 or https://backup.example:8001.`,
     );
   const match = /^(?:(https?):\/\/)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?\/?$/.exec(
     text.trim(),
@@ -29,5 +33,6 @@ export function parseAddress(text: string, tls: boolean): HostAddress {
   };
 }
 
-export const showAddress = ({ host, port }: HostAddress): string =>
+/** Formats an address as HOST:PORT, with brackets around IPv6. */
+export const formatAddress = ({ host, port }: HostAddress): string =>
   `${host.includes(":") ? `[${host}]` : host}:${port}`;

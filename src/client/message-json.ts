@@ -10,7 +10,7 @@ import { file_google_rpc_error_details } from "../../gen/ts/google/rpc/error_det
 import { file_holdfast_document_v1_document } from "../../gen/ts/holdfast/document/v1/document_pb.js";
 import { file_holdfast_management_v1_management } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 
-/** The messages that may lie in an Any of a host's answers. */
+/** Message types that responses of a host may contain in an Any. */
 export const answerRegistry = createRegistry(
   file_google_longrunning_operations,
   file_google_rpc_error_details,
@@ -18,7 +18,7 @@ export const answerRegistry = createRegistry(
   file_holdfast_management_v1_management,
 );
 
-/** The proto3 JSON of a message; fields that have their default are left out. */
+/** Converts a message to proto3 JSON; omits fields with default values. */
 export function messageJson<Desc extends DescMessage>(
   schema: Desc,
   message: MessageShape<Desc>,

@@ -7,7 +7,10 @@ import { clientTls } from "../destination/http/tls.js";
 import { checkExposure } from "../security/exposure.js";
 import { parseTokens } from "../security/tokens.js";
 
-/** Checks the settings of a host as its start does, as far as that goes without starting it: CONFIGURATION_INVALID. */
+/**
+ * Validates the options of a host without starting it. Throws CONFIGURATION_INVALID, among others,
+ * for whatever would make the start fail and can be checked without side effects.
+ */
 export async function checkConfiguration(given: HostOptions): Promise<void> {
   const options = resolveOptions(given);
   const { files } = options.platform;
@@ -29,11 +32,11 @@ export async function checkConfiguration(given: HostOptions): Promise<void> {
     const path = resolve(directory);
     const status = await files.status(path);
     if (status !== undefined && status.kind !== "directory")
-      throw new HostError("CONFIGURATION_INVALID", `${path} is no directory.`);
+      throw new HostError("CONFIGURATION_INVALID", `${path} is not a directory. Name a directory.`);
     if (status === undefined && (await files.status(dirname(path)))?.kind !== "directory")
       throw new HostError(
         "CONFIGURATION_INVALID",
-        `The directory ${path} is not there, and neither is its parent: make it, or mount the disk.`,
+        `Cannot create ${path}: the parent directory does not exist. Create it or mount the disk.`,
       );
   }
 }

@@ -31,12 +31,12 @@ describe("durations", () => {
     ["24h", 86_400_000],
     ["7d", 604_800_000],
     [" 0s ", 0],
-  ])("%s", (text, ms) => {
+  ])("parses %s", (text, ms) => {
     expect(parseDuration(text)).toBe(ms);
   });
-  test.each(["", "24", "h", "1.5h", "-1h", "24 h", "1w", "1h30m"])("%j is none", (text) => {
+  test.each(["", "24", "h", "1.5h", "-1h", "24 h", "1w", "1h30m"])("rejects %j", (text) => {
     expect(problemOf(() => parseDuration(text))).toMatch(
-      /^CONFIGURATION_INVALID: .*write for example 24h/,
+      /^CONFIGURATION_INVALID: Invalid duration .*such as 24h/,
     );
   });
 });
@@ -48,18 +48,18 @@ describe("sizes", () => {
     ["500MiB", 524_288_000],
     ["64GiB", 2 ** 36],
     [" 1KiB ", 1024],
-  ])("%s", (text, bytes) => {
+  ])("parses %s", (text, bytes) => {
     expect(parseSize(text)).toBe(bytes);
   });
-  test.each(["", "GiB", "1.5GiB", "-1", "10GB", "999999999999TiB"])("%j is none", (text) => {
+  test.each(["", "GiB", "1.5GiB", "-1", "10GB", "999999999999TiB"])("rejects %j", (text) => {
     expect(problemOf(() => parseSize(text))).toMatch(
-      /^CONFIGURATION_INVALID: .*write for example 64GiB/,
+      /^CONFIGURATION_INVALID: Invalid size .*such as 64GiB/,
     );
   });
 });
 
-describe("where a setting comes from", () => {
-  test("nothing given leaves the defaults to the host", () => {
+describe("precedence of settings", () => {
+  test("omits unset options, so that the defaults of the host apply", () => {
     expect(readConfig({}, {})).toEqual({
       dataDirectory: resolve("data"),
       secretFiles: [],
@@ -67,7 +67,7 @@ describe("where a setting comes from", () => {
     });
   });
 
-  test("flags go before the environment, which goes before the file; lists are taken whole", () => {
+  test("flags override the environment, which overrides the file; lists are not merged", () => {
     const config = file(
       "id: file\nhttp-port: 1\nhistory: 1h\nhost-name: [a, b]\nbackup-root: /file\n",
     );
@@ -86,7 +86,7 @@ describe("where a setting comes from", () => {
     });
   });
 
-  test("every setting can be given in each of the three ways, with the same result", () => {
+  test("every setting can be set as a flag, a variable and a key, with the same result", () => {
     const tokens = join(directory, "tokens");
     writeFileSync(tokens, "t read\n");
     const values: Record<string, string> = {
@@ -172,7 +172,7 @@ describe("where a setting comes from", () => {
       expect(readLogConfig(given, variables)).toEqual({ format: "pretty", level: "debug" });
   });
 
-  test("an empty variable is none; --config goes before HOLDFAST_CONFIG; an empty file is fine", () => {
+  test("ignores empty variables, prefers --config to HOLDFAST_CONFIG and accepts an empty file", () => {
     expect(readConfig({}, { HOLDFAST_ID: "", HOLDFAST_CONFIG: "" })).toEqual({
       dataDirectory: resolve("data"),
       secretFiles: [],
@@ -186,14 +186,14 @@ describe("where a setting comes from", () => {
   });
 });
 
-describe("the log", () => {
-  test("is for a terminal or for machines, as it comes, unless told", () => {
+describe("log configuration", () => {
+  test("defaults to automatic format and level info", () => {
     expect(readLogConfig({}, {})).toEqual({ format: "auto", level: "info" });
   });
   test.each([
     [{ "log-format": "xml" }, /log-format must be one of auto, json, pretty, not "xml"/],
     [{ "log-level": "loud" }, /log-level must be one of trace,.* not "loud"/],
-  ])("%j is refused", (flags, message) => {
+  ])("rejects %j", (flags, message) => {
     expect(problemOf(() => readLogConfig(flags, {}))).toMatch(message);
   });
 });
@@ -208,58 +208,58 @@ describe("factories", () => {
       "/core/books=com:example:Book@/core/scratch",
       { path: "/core/books", kind: "com:example:Book", indexLink: "/core/scratch" },
     ],
-  ])("%s", (text, factory) => {
+  ])("parses %s", (text, factory) => {
     expect(readConfig({ factory: [text] }, {}).factories).toEqual([factory]);
   });
   test.each(["core/books=k", "/core/books", "/core/books=", "=k", "/core/books=k@scratch"])(
-    "%s is none",
+    "rejects %s",
     (text) => {
       expect(problemOf(() => readConfig({ factory: [text] }, {}))).toMatch(
-        /^CONFIGURATION_INVALID: .*write \/path=kind/,
+        /^CONFIGURATION_INVALID: .*must have the form \/path=kind/,
       );
     },
   );
 });
 
-describe("a file that is refused", () => {
+describe("invalid configuration files", () => {
   test.each([
-    ["htpp-port: 1", /unknown key htpp-port; the keys are data-dir/],
-    ["config: other.yaml", /unknown key config/],
-    ["- http-port", /must hold keys and values/],
-    ["just text", /must hold keys and values/],
-    ["http-port: [1, 2]", /http-port in .* takes one value/],
-    ["id: true", /id in .* must be a text/],
-    ["id: {a: 1}", /id in .* must be a text/],
-    ["id:", /id in .* must be a text/],
-    ["a: [", /cannot be read as YAML/],
-    ["http-port: 1\nhttp-port: 2", /cannot be read as YAML.*unique/],
+    ["htpp-port: 1", /Unknown key htpp-port in .*Valid keys: data-dir/],
+    ["config: other.yaml", /Unknown key config/],
+    ["- http-port", /must be a mapping/],
+    ["just text", /must be a mapping/],
+    ["http-port: [1, 2]", /http-port in .* accepts only one value/],
+    ["id: true", /id in .* must be a string/],
+    ["id: {a: 1}", /id in .* must be a string/],
+    ["id:", /id in .* must be a string/],
+    ["a: [", /Cannot read .* as YAML/],
+    ["http-port: 1\nhttp-port: 2", /Cannot read .* as YAML.*unique/],
     ["http-port: 1.5", /http-port must be a whole number, not "1\.5"/],
-    ["history: 24", /"24" is no duration/],
-  ])("%j", (text, message) => {
+    ["history: 24", /Invalid duration "24"/],
+  ])("rejects %j", (text, message) => {
     const config = file(text);
     expect(problemOf(() => readConfig({ config }, {}))).toMatch(message);
     expect(problemOf(() => readConfig({ config }, {}))).toMatch(/^CONFIGURATION_INVALID/);
   });
 
-  test("files that cannot be read are named", () => {
+  test("names a file that cannot be read", () => {
     expect(problemOf(() => readConfig({ config: "/nowhere.yaml" }, {}))).toMatch(
-      /\/nowhere\.yaml cannot be read/,
+      /Cannot read the configuration file \/nowhere\.yaml/,
     );
     expect(problemOf(() => readConfig({ "token-file": "/nowhere" }, {}))).toMatch(
-      /token file \/nowhere cannot be read/,
+      /Cannot read the token file \/nowhere/,
     );
     expect(
       problemOf(() => readConfig({ "tls-cert": "/nowhere", "tls-key": "/nowhere" }, {})),
-    ).toMatch(/TLS certificate \/nowhere cannot be read/);
+    ).toMatch(/Cannot read the TLS certificate \/nowhere/);
     expect(problemOf(() => readConfig({ "tls-client-ca": "/nowhere" }, {}))).toMatch(
-      /--tls-cert FILE --tls-key FILE/,
+      /--tls-cert FILE and --tls-key FILE/,
     );
   });
 });
 
 describe("options", () => {
   const check = (more: object) => problemOf(() => resolveOptions({ dataDirectory: "/d", ...more }));
-  test("defaults", () => {
+  test("applies defaults", () => {
     expect(resolveOptions({ dataDirectory: "/d" })).toMatchObject({
       httpHost: "127.0.0.1",
       httpPort: 8000,
@@ -280,31 +280,37 @@ describe("options", () => {
     [{ httpPort: 1.5 }, /HTTP port/],
     [{ httpPort: Number.NaN }, /HTTP port/],
     [{ retainedVersions: 0 }, /retained versions/],
-    [{ historyMs: -1 }, /history/],
-    [{ historyMs: Number.NaN }, /history/],
-    [{ backupMaxAgeMs: 0 }, /a second at least/],
-    [{ backupMaxAgeMs: Number.NaN }, /a second at least/],
-    [{ id: "" }, /host id/],
-    [{ id: "a b" }, /host id/],
-    [{ id: "x".repeat(129) }, /host id/],
-    [{ memoryIndexes: ["/core/document-index"] }, /not a link of its own/],
-    [{ memoryIndexes: ["/m", "/m"] }, /not a link of its own/],
-    [{ memoryIndexes: ["m"] }, /not a link/],
+    [{ historyMs: -1 }, /--history/],
+    [{ historyMs: Number.NaN }, /--history/],
+    [{ backupMaxAgeMs: 0 }, /at least 1 second/],
+    [{ backupMaxAgeMs: Number.NaN }, /at least 1 second/],
+    [{ id: "" }, /host ID/],
+    [{ id: "a b" }, /host ID/],
+    [{ id: "x".repeat(129) }, /host ID/],
+    [{ memoryIndexes: ["/core/document-index"] }, /already used by another index/],
+    [{ memoryIndexes: ["/m", "/m"] }, /already used by another index/],
+    [{ memoryIndexes: ["m"] }, /Invalid in-memory index link/],
     [
       { factories: [{ path: "/core/management", kind: "k", indexLink: "/core/document-index" }] },
-      /taken by the host/,
+      /reserved by the host/,
     ],
     [
       { factories: [{ path: "/v1/x", kind: "k", indexLink: "/core/document-index" }] },
-      /taken by the host/,
+      /reserved by the host/,
     ],
-    [{ factories: [{ path: "/x/", kind: "k", indexLink: "/core/document-index" }] }, /is none/],
-    [{ factories: [{ path: "/x?y", kind: "k", indexLink: "/core/document-index" }] }, /is none/],
+    [
+      { factories: [{ path: "/x/", kind: "k", indexLink: "/core/document-index" }] },
+      /Invalid factory path/,
+    ],
+    [
+      { factories: [{ path: "/x?y", kind: "k", indexLink: "/core/document-index" }] },
+      /Invalid factory path/,
+    ],
     [
       {
         factories: [{ path: "/core/document-index", kind: "k", indexLink: "/core/document-index" }],
       },
-      /taken by the host/,
+      /reserved by the host/,
     ],
     ...[
       "/core/management",
@@ -317,17 +323,17 @@ describe("options", () => {
       "/core/operation-index",
       "/core/document-index-backup",
       "/core/in-memory-document-index-backup",
-    ].map((link): [object, RegExp] => [{ memoryIndexes: [link] }, /taken by the host/]),
+    ].map((link): [object, RegExp] => [{ memoryIndexes: [link] }, /reserved by the host/]),
     [
       { memoryIndexes: ["/m"], factories: [{ path: "/m", kind: "k", indexLink: "/m" }] },
-      /taken by the host/,
+      /reserved by the host/,
     ],
     [{ dataDirectory: "" }, /data directory/],
-  ])("%j is refused", (more, message) => {
+  ])("rejects %j", (more, message) => {
     expect(check(more)).toMatch(message);
     expect(check(more)).toMatch(/^CONFIGURATION_INVALID/);
   });
-  test("an option given as undefined is one not given", () => {
+  test("treats undefined options as unset", () => {
     expect(
       resolveOptions({ dataDirectory: "/d", httpPort: undefined, memoryIndexes: undefined }),
     ).toMatchObject({ httpPort: 8000, memoryIndexes: [] });

@@ -14,23 +14,32 @@ type Values = Partial<Record<string, string | string[]>>;
 const invalid = (problem: string, cause?: unknown) =>
   new HostError("CONFIGURATION_INVALID", problem, { cause });
 
-/** A duration as text, for example 24h, 90m, 30s, 7d or 500ms, in milliseconds. */
+/**
+ * Parses a duration such as 24h, 90m, 30s, 7d or 500ms to milliseconds. Throws
+ * CONFIGURATION_INVALID.
+ */
 export function parseDuration(text: string): number {
   const match = /^(\d+)(ms|s|m|h|d)$/.exec(text.trim());
   const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
   const unit = units[match?.[2] ?? ""];
   if (!match || unit === undefined)
-    throw invalid(`${JSON.stringify(text)} is no duration; write for example 24h, 90m or 7d.`);
+    throw invalid(
+      `Invalid duration ${JSON.stringify(text)}: must be a number with a unit such as 24h, 90m or 7d.`,
+    );
   return Number(match[1]) * unit;
 }
 
-/** A size as text, for example 64GiB, 500MiB or 1000000 (bytes), in bytes. */
+/**
+ * Parses a size such as 64GiB, 500MiB or 1000000 (bytes) to bytes. Throws CONFIGURATION_INVALID.
+ */
 export function parseSize(text: string): number {
   const match = /^(\d{1,12})(KiB|MiB|GiB|TiB)?$/.exec(text.trim());
   const units: Record<string, number> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
   const bytes = Number(match?.[1]) * (units[match?.[2] ?? ""] ?? 1);
   if (!match || !Number.isSafeInteger(bytes))
-    throw invalid(`${JSON.stringify(text)} is no size; write for example 64GiB or 500MiB.`);
+    throw invalid(
+      `Invalid size ${JSON.stringify(text)}: must be a number of bytes or have a unit such as 64GiB or 500MiB.`,
+    );
   return bytes;
 }
 
@@ -40,27 +49,27 @@ function readConfigFile(path: string): Values {
     value = parse(readFileSync(path, "utf8"));
   } catch (cause) {
     throw invalid(
-      `The configuration file ${path} cannot be read as YAML${cause instanceof Error ? `: ${cause.message}` : ""}.`,
+      `Cannot read the configuration file ${path} as YAML${cause instanceof Error ? `: ${cause.message}` : ""}.`,
       cause,
     );
   }
   if (value === null || value === undefined) return {};
   if (typeof value !== "object" || Array.isArray(value))
     throw invalid(
-      `The configuration file ${path} must hold keys and values, for example: http-port: 8000`,
+      `The configuration file ${path} must be a mapping of keys to values, for example: http-port: 8000`,
     );
   const values: Values = {};
   for (const [name, given] of Object.entries(value)) {
     const setting = settings.find((one) => one.name === name);
     if (!setting)
       throw invalid(
-        `The configuration file ${path} has the unknown key ${name}; the keys are ${settings.map((one) => one.name).join(", ")}.`,
+        `Unknown key ${name} in the configuration file ${path}. Valid keys: ${settings.map((one) => one.name).join(", ")}.`,
       );
     const list: unknown[] = Array.isArray(given) ? given : [given];
     if (!list.every((one) => typeof one === "string" || typeof one === "number"))
-      throw invalid(`The key ${name} in ${path} must be a text, a number or a list of them.`);
+      throw invalid(`The key ${name} in ${path} must be a string, a number or a list of them.`);
     if (!setting.many && list.length !== 1)
-      throw invalid(`The key ${name} in ${path} takes one value.`);
+      throw invalid(`The key ${name} in ${path} accepts only one value.`);
     values[name] = setting.many ? list.map(String) : String(list[0]);
   }
   return values;
@@ -80,7 +89,7 @@ function parseFactory(text: string): FactoryDescription {
   const match = /^(\/[^=]+)=([^@]+)(?:@(\/.+))?$/.exec(text);
   if (!match?.[1] || !match[2])
     throw invalid(
-      `${JSON.stringify(text)} is no factory; write /path=kind, for example /core/books=com:example:Book`,
+      `Invalid factory ${JSON.stringify(text)}: must have the form /path=kind, for example /core/books=com:example:Book`,
     );
   return { path: match[1], kind: match[2], indexLink: match[3] ?? durableIndexLink };
 }
@@ -91,17 +100,22 @@ function parseInteger(name: string, text: string): number {
   return Number(text);
 }
 
-/** A setting as it was given, and where. */
+/** A setting with an explicit value. */
 export interface GivenSetting {
   value: string | string[];
+  /** Source of the value: the flag, the variable or the path of the file. */
   from: string;
 }
 
-/** The variable of a setting. */
+/** Returns the environment variable of a setting, for example HOLDFAST_HTTP_PORT for http-port. */
 export const variableOf = (name: string): string =>
   `HOLDFAST_${name.toUpperCase().replaceAll("-", "_")}`;
 
-/** What was given of each setting: flags before environment before file. The file comes from --config or HOLDFAST_CONFIG. */
+/**
+ * Returns the settings with explicit values by name. Flags take precedence over the environment,
+ * which takes precedence over the file of --config or HOLDFAST_CONFIG. Throws CONFIGURATION_INVALID
+ * if the file is unusable.
+ */
 export function givenSettings(
   flags: Values,
   environment: NodeJS.ProcessEnv,
@@ -124,7 +138,7 @@ function readValues(flags: Values, environment: NodeJS.ProcessEnv): Values {
   );
 }
 
-/** How the command writes its log. */
+/** Format and level of the log. */
 export interface LogConfig {
   format: (typeof logFormats)[number];
   level: (typeof logLevels)[number];
@@ -133,14 +147,15 @@ export interface LogConfig {
 const logFormats = ["auto", "json", "pretty"] as const;
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
+/** Reads the configuration of the log. Throws CONFIGURATION_INVALID. */
 export function readLogConfig(flags: Values, environment: NodeJS.ProcessEnv): LogConfig {
   const values = readValues(flags, environment);
   const choice = <Choice extends string>(
     name: string,
     choices: readonly Choice[],
-    standard: Choice,
+    fallback: Choice,
   ): Choice => {
-    const given = values[name] ?? standard;
+    const given = values[name] ?? fallback;
     const chosen = choices.find((one) => one === given);
     if (chosen === undefined)
       throw invalid(`${name} must be one of ${choices.join(", ")}, not ${JSON.stringify(given)}.`);
@@ -152,7 +167,11 @@ export function readLogConfig(flags: Values, environment: NodeJS.ProcessEnv): Lo
   };
 }
 
-/** Flags before environment before file, as options of a host. */
+/**
+ * Reads the options of a host, including the files that settings name. Flags take precedence over
+ * the environment, which takes precedence over the file. Unset options are omitted. Throws
+ * CONFIGURATION_INVALID.
+ */
 export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostOptions {
   const values = readValues(flags, environment);
   const text = (name: string) => {
@@ -171,9 +190,9 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     const path = text(name);
     return path === undefined ? undefined : readText(what, path);
   };
-  const ca = file("ca-file", "file of authorities");
+  const ca = file("ca-file", "CA file");
   const certificate = file("client-cert", "client certificate");
-  const key = file("client-key", "key of the client certificate");
+  const key = file("client-key", "client key");
   const hasTls = ca !== undefined || certificate !== undefined || key !== undefined;
   const history = text("history");
   const backupMaxAge = text("backup-max-age");
@@ -243,7 +262,9 @@ function readTls(
 ): TlsIdentity | undefined {
   if (certificate === undefined && key === undefined && clientCa === undefined) return undefined;
   if (certificate === undefined || key === undefined)
-    throw invalid("TLS takes both a certificate and its key: --tls-cert FILE --tls-key FILE.");
+    throw invalid(
+      "TLS requires a certificate and its key: set both --tls-cert FILE and --tls-key FILE.",
+    );
   return {
     certificate: readText("TLS certificate", certificate),
     key: readText("TLS key", key),
@@ -254,19 +275,20 @@ function readTls(
 function readText(what: string, path: string): string {
   let file: number | undefined;
   try {
-    // Read anew while the host serves: a pipe or a device of that name must not hold it up, nor a large file.
+    // The file is also read while the host is serving: a pipe, a device or a large file must not
+    // block it.
     file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const status = fstatSync(file);
     if (!status.isFile()) throw invalid(`The ${what} ${path} is not a regular file.`);
     if (status.size > limits.secretFileBytes)
       throw invalid(
-        `The ${what} ${path} has ${status.size} bytes; at most ${limits.secretFileBytes} are read.`,
+        `The ${what} ${path} has ${status.size} bytes; the limit is ${limits.secretFileBytes} bytes.`,
       );
     return readFileSync(file, "utf8");
   } catch (cause) {
     throw cause instanceof HostError
       ? cause
-      : invalid(`The ${what} ${path} cannot be read.`, cause);
+      : invalid(`Cannot read the ${what} ${path}. Check the path and its permissions.`, cause);
   } finally {
     if (file !== undefined) closeSync(file);
   }

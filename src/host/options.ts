@@ -12,65 +12,107 @@ import {
   inMemoryIndexLink,
 } from "../service/documents/factories.js";
 
-/** What a host is made of. Everything but the data directory has a default. */
+/** Options of a host. All except `dataDirectory` have a default. */
 export interface HostOptions {
-  /** Holds the indexes; made if it is missing, its parent is not. One host at a time. */
+  /**
+   * Directory of the indexes, used by one host at a time. Created if missing; its parent must
+   * exist.
+   */
   dataDirectory: string;
-  /** Becomes documentOwner of what this host writes. Default: a random one, kept in the data directory. */
+  /**
+   * documentOwner of documents that this host writes. Default: a random ID, stored in the data
+   * directory.
+   */
   id?: string;
-  /** Default 127.0.0.1. Any other than loopback needs tokens and a backup root. */
+  /**
+   * Listen address for HTTP. An address other than loopback requires tokens and a backup root.
+   * Default: 127.0.0.1.
+   */
   httpHost?: string;
-  /** Default 8000; 0 takes a free one. */
+  /** HTTP port; 0 selects a free one. Default: 8000. */
   httpPort?: number;
-  /** Default 127.0.0.1. */
+  /** Listen address for gRPC, with the same requirements. Default: 127.0.0.1. */
   grpcHost?: string;
-  /** Default 8001; 0 takes a free one. */
+  /** gRPC port; 0 selects a free one. Default: 8001. */
   grpcPort?: number;
-  /** Beyond /core/examples and /core/in-memory-examples. */
+  /** Factories in addition to /core/examples and /core/in-memory-examples. Default: none. */
   factories?: FactoryDescription[];
-  /** Links of further in-memory indexes. */
+  /** Links of additional in-memory indexes. Default: none. */
   memoryIndexes?: string[];
-  /** Backups may only lie in these directories. Default: anywhere, which only a host bound to loopback may do. */
+  /**
+   * Directories that backups are restricted to. Default: no restriction, which requires a loopback
+   * address.
+   */
   backupRoots?: string[];
-  /** Where automatic backups go: made if it is missing, its parent is not. Default: auto-backup in the data directory. */
+  /**
+   * Destination directory of automatic backups. Created if missing; its parent must exist. Default:
+   * auto-backup in the data directory.
+   */
   autoBackupDirectory?: string;
-  /** Files of /local-files may only lie in these directories. Default: the backup roots; with tokens or a client CA none, so that it serves no files. */
+  /**
+   * Directories whose files /local-files serves. Default: the backup roots; none with tokens or a
+   * client CA, so that /local-files serves no files.
+   */
   fileRoots?: string[];
-  /** Files with secrets of this host, such as that of the tokens: /local-files serves none of them. */
+  /**
+   * Files with secrets of this host, such as the token file, which /local-files never serves.
+   * Default: none.
+   */
   secretFiles?: string[];
-  /** Those of them that are certificates, which anybody may read. */
+  /** The files among `secretFiles` that are certificates and therefore public. Default: none. */
   certificateFiles?: string[];
-  /** How long versions beyond the retained count stay, in milliseconds. Default 24 h. */
+  /** How long versions beyond `retainedVersions` are kept, in milliseconds. Default: 24 h. */
   historyMs?: number;
-  /** Versions of one document that stay whatever their age. Default 10,000. */
+  /** Number of versions of each document that are kept regardless of age. Default: 10,000. */
   retainedVersions?: number;
-  /** The text of a token file: one token a line with its roles. Default: no tokens are asked for. */
+  /**
+   * Content of a token file: one token with its roles per line. Default: none, authentication is
+   * disabled.
+   */
   tokens?: string;
-  /** TLS on both ports; with a client CA, clients must show a certificate of it. Default: plain text. */
+  /**
+   * TLS on both ports; with a client CA, clients must present a certificate that it signed.
+   * Default: plaintext.
+   */
   tls?: TlsIdentity;
-  /** Origins whose pages may ask this host from a browser, or "*" for all, which needs tokens. Default: none. */
+  /**
+   * Origins allowed to call this host from a browser, or "*" for all, which requires tokens.
+   * Default: none.
+   */
   corsOrigins?: string[];
-  /** Names beside its addresses under which clients may ask for this host. */
+  /** Names that clients may use for this host, in addition to its addresses. Default: none. */
   hostNames?: string[];
-  /** How many archives the host keeps for streams, what they may take, and for how long. Default: as in limits.ts. */
+  /** Maximum number, total size and idle time of streamed archives. Default: see limits.ts. */
   transfers?: Partial<TransferLimits>;
-  /** A stream whose other end sends or takes nothing for so long is ended, in milliseconds. Default 2 min. */
+  /** Idle time after which a stream is aborted, in milliseconds. Default: 2 min. */
   streamIdleMs?: number;
-  /** `HOST` or `HOST:PORT` each: private addresses that http(s) backups may go to although others can reach this host. */
+  /**
+   * Private addresses, as HOST or HOST:PORT, that http(s) backups may use although this host is
+   * reachable by others. Default: none.
+   */
   allowDestinations?: string[];
-  /** Further destinations by the scheme of their URIs, in lower case, for example `{ memory: scheme }`. Default: none beside file, http, https and transfer. */
+  /**
+   * Additional destinations by the scheme of their URIs, in lower case, for example
+   * `{ memory: scheme }`. Default: none; file, http, https and transfer are always there.
+   */
   destinations?: Readonly<Record<string, DestinationScheme>>;
-  /** PEM texts for outgoing https: authorities beside Node's own, and a certificate of this host with its key. */
+  /**
+   * PEM for outgoing https: CA certificates trusted in addition to those of Node, and a client
+   * certificate with its key. Default: none.
+   */
   clientTls?: { ca?: string; certificate?: string; key?: string };
-  /** How old the newest good backup of the durable index may be before health says so, in milliseconds. Default: as old as it likes. */
+  /**
+   * Age of the newest successful backup of the durable index above which backups are unhealthy, in
+   * milliseconds. Default: no limit.
+   */
   backupMaxAgeMs?: number;
-  /** Hears what happens; the default writes nothing. */
+  /** Receives log messages. Default: discards them. */
   logger?: HostLogger;
-  /** The surroundings; tests put their own in place. */
+  /** Clock, randomness and file system; replaced by tests. Default: those of the system. */
   platform?: Platform;
 }
 
-/** The part of pino's interface that the host uses. */
+/** The methods of a pino logger that the host uses. */
 export interface HostLogger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
@@ -79,6 +121,7 @@ export interface HostLogger {
 
 const silent: HostLogger = { info() {}, warn() {}, error() {} };
 
+/** Options with all defaults applied. */
 export type ResolvedOptions = Required<
   Omit<
     HostOptions,
@@ -89,7 +132,9 @@ export type ResolvedOptions = Required<
     transfers: TransferLimits;
   };
 
-/** 1 to 128 printable characters without spaces: it goes into documents and file names of logs. */
+/**
+ * Returns whether a text is a valid host ID: 1 to 128 printable ASCII characters without spaces.
+ */
 export function isHostId(text: string): boolean {
   return /^[\x21-\x7e]{1,128}$/.test(text);
 }
@@ -105,12 +150,12 @@ const hostPaths = [
   "/healthz",
 ];
 
-/** Whether a path is one that the host serves itself. */
+/** Returns whether the host itself serves a path. */
 function isHostPath(path: string): boolean {
   return hostPaths.some((one) => path === one || path.startsWith(`${one}/`));
 }
 
-/** Fills in defaults and refuses what cannot be: CONFIGURATION_INVALID. */
+/** Applies defaults and validates options. Throws CONFIGURATION_INVALID. */
 export function resolveOptions(options: HostOptions): ResolvedOptions {
   const resolved: ResolvedOptions = {
     httpHost: "127.0.0.1",
@@ -144,45 +189,49 @@ export function resolveOptions(options: HostOptions): ResolvedOptions {
     },
   };
   const invalid = (problem: string) => new HostError("CONFIGURATION_INVALID", problem);
-  if (!options.dataDirectory) throw invalid("A data directory is needed: --data-dir DIR.");
+  if (!options.dataDirectory)
+    throw invalid("The data directory is empty. Set it with --data-dir DIR.");
   for (const [name, port] of [
     ["HTTP", resolved.httpPort],
     ["gRPC", resolved.grpcPort],
   ] as const) {
     if (!Number.isInteger(port) || port < 0 || port > 65535)
-      throw invalid(`The ${name} port ${port} is none: give a number from 0 to 65535.`);
+      throw invalid(`Invalid ${name} port ${port}: must be between 0 and 65535.`);
   }
   if (!Number.isInteger(resolved.retainedVersions) || resolved.retainedVersions < 1)
-    throw invalid("The count of retained versions must be at least 1.");
-  if (!(resolved.historyMs >= 0)) throw invalid("The history must be a duration, for example 24h.");
+    throw invalid("Invalid number of retained versions (--retain-versions): must be at least 1.");
+  if (!(resolved.historyMs >= 0))
+    throw invalid("Invalid --history: must be a duration such as 24h.");
   if (options.backupMaxAgeMs !== undefined && !(options.backupMaxAgeMs >= limits.backupAgeCheckMs))
     throw invalid(
-      "The age that the newest backup may have must be a second at least, for example 24h.",
+      "Invalid maximum age of the newest backup (--backup-max-age): must be at least 1 second, for example 24h.",
     );
   if (options.id !== undefined && !isHostId(options.id))
-    throw invalid("The host id must be 1 to 128 printable characters without spaces.");
+    throw invalid("Invalid host ID: must be 1 to 128 printable ASCII characters without spaces.");
   if (options.tls !== undefined) checkTls(options.tls);
   checkOrigins(resolved.corsOrigins, options.tokens !== undefined);
   const indexLinks = [durableIndexLink, inMemoryIndexLink, ...resolved.memoryIndexes];
   const paths = new Set<string>();
   for (const { path, indexLink } of resolved.factories) {
     if (!/^\/[^\s?#]*[^\s?#/]$/.test(path))
-      throw invalid(`The factory path ${path} is none: write /path.`);
-    const taken = isHostPath(path);
-    if (taken || indexLinks.some((link) => path === link || path === `${link}-backup`))
-      throw invalid(`The factory path ${path} is taken by the host.`);
-    if (paths.has(path)) throw invalid(`The factory ${path} is there twice.`);
+      throw invalid(`Invalid factory path ${path}: must have the form /path.`);
+    const isReserved = isHostPath(path);
+    if (isReserved || indexLinks.some((link) => path === link || path === `${link}-backup`))
+      throw invalid(`The factory path ${path} is reserved by the host.`);
+    if (paths.has(path)) throw invalid(`Factory ${path} is defined twice.`);
     paths.add(path);
     if (!indexLinks.includes(indexLink))
       throw invalid(
-        `The factory ${path} wants the index ${indexLink}, which is not there; add --memory-index ${indexLink}.`,
+        `Index ${indexLink} of factory ${path} does not exist. To add it as an in-memory index: --memory-index ${indexLink}.`,
       );
   }
   for (const link of resolved.memoryIndexes) {
     if (isHostPath(link) || indexLinks.some((one) => link === `${one}-backup`))
-      throw invalid(`The in-memory index ${link} has a link that is taken by the host.`);
+      throw invalid(`The in-memory index link ${link} is reserved by the host.`);
     if (!/^\/[\w./-]{1,200}$/.test(link) || indexLinks.filter((one) => one === link).length > 1)
-      throw invalid(`The in-memory index ${link} is not a link of its own.`);
+      throw invalid(
+        `Invalid in-memory index link ${link}: malformed or already used by another index.`,
+      );
   }
   return resolved;
 }

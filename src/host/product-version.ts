@@ -2,7 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The version in the package's own package.json, above the sources and above the build. */
+/**
+ * Reads the version from the nearest package.json above this file, which both the sources and the
+ * build have.
+ */
 function readVersion(): string {
   let directory = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(directory, "package.json")) && directory !== dirname(directory))
@@ -13,4 +16,5 @@ function readVersion(): string {
   return version;
 }
 
+/** Version of the package. */
 export const productVersion = readVersion();

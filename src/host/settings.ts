@@ -1,139 +1,169 @@
-/** One setting of `holdfast serve`: a flag, an environment variable and a key of the YAML file. */
+/**
+ * A setting of `holdfast serve`, available as a flag, an environment variable and a key of the YAML
+ * file.
+ */
 interface Setting {
-  /** Without dashes; HOLDFAST_ and upper case give the variable, as it stands the YAML key. */
+  /**
+   * Name of the flag without leading dashes, which is also the YAML key. The variable is HOLDFAST_
+   * and the name in upper case with underscores.
+   */
   name: string;
+  /** Name of the value in help texts. */
   placeholder: string;
+  /** One line, which ends with the default in parentheses. */
   help: string;
+  /** The flag is repeatable, the variable a comma-separated list, the YAML value may be a list. */
   many?: boolean;
 }
 
+/** All settings, in the order of the help. */
 export const settings: readonly Setting[] = [
-  { name: "data-dir", placeholder: "DIR", help: "where the indexes are kept (default ./data)" },
-  { name: "http-host", placeholder: "H", help: "address of the HTTP port (default 127.0.0.1)" },
-  { name: "http-port", placeholder: "N", help: "HTTP port; 0 takes a free one (default 8000)" },
-  { name: "grpc-host", placeholder: "H", help: "address of the gRPC port (default 127.0.0.1)" },
-  { name: "grpc-port", placeholder: "N", help: "gRPC port; 0 takes a free one (default 8001)" },
+  { name: "data-dir", placeholder: "DIR", help: "directory of the indexes (default: ./data)" },
+  {
+    name: "http-host",
+    placeholder: "ADDRESS",
+    help: "listen address for HTTP (default: 127.0.0.1)",
+  },
+  {
+    name: "http-port",
+    placeholder: "PORT",
+    help: "HTTP port; 0 selects a free one (default: 8000)",
+  },
+  {
+    name: "grpc-host",
+    placeholder: "ADDRESS",
+    help: "listen address for gRPC (default: 127.0.0.1)",
+  },
+  {
+    name: "grpc-port",
+    placeholder: "PORT",
+    help: "gRPC port; 0 selects a free one (default: 8001)",
+  },
   {
     name: "id",
     placeholder: "ID",
-    help: "id of this host, the owner of what it writes (default: a random one, kept)",
+    help: "host ID, the owner of documents it writes (default: random, stored in the data directory)",
   },
   {
     name: "factory",
     placeholder: "PATH=KIND[@INDEX]",
-    help: "a factory to serve beside /core/examples; repeatable",
+    help: "factory in addition to /core/examples; repeatable (default: none)",
     many: true,
   },
   {
     name: "memory-index",
     placeholder: "PATH",
-    help: "a further in-memory index; repeatable",
+    help: "additional in-memory index; repeatable (default: none)",
     many: true,
   },
   {
     name: "backup-root",
     placeholder: "DIR",
-    help: "a directory that backups may lie in; repeatable (default: anywhere)",
+    help: "directory that backups are restricted to; repeatable (default: no restriction)",
     many: true,
   },
   {
     name: "auto-backup-directory",
     placeholder: "DIR",
-    help: "where automatic backups go (default auto-backup in the data directory)",
+    help: "destination of automatic backups (default: auto-backup in the data directory)",
   },
   {
     name: "backup-max-age",
     placeholder: "DURATION",
-    help: "how old the newest good backup may be before health says so (default: as old as it likes)",
+    help: "age of the newest successful backup above which backups are unhealthy (default: no limit)",
   },
   {
     name: "file-root",
     placeholder: "DIR",
-    help: "a directory that files of /local-files may lie in; repeatable (default: the backup roots; with tokens or a client CA none)",
+    help: "directory that /local-files serves; repeatable (default: the backup roots; with tokens or a client CA: none)",
     many: true,
   },
   {
     name: "history",
     placeholder: "DURATION",
-    help: "how long versions beyond the retained count stay (default 24h)",
+    help: "how long versions beyond --retain-versions are kept (default: 24h)",
   },
   {
     name: "retain-versions",
     placeholder: "N",
-    help: "versions of a document that stay whatever their age (default 10000)",
+    help: "versions of each document kept regardless of age (default: 10000)",
   },
   {
     name: "token-file",
     placeholder: "FILE",
-    help: "tokens and their roles, one a line; without it anybody may do anything",
+    help: "file of tokens and their roles, one per line (default: none, authentication is disabled)",
   },
   {
     name: "host-name",
     placeholder: "NAME",
-    help: "a further name that clients may ask for this host by; repeatable",
+    help: "additional name that clients may use for this host; repeatable (default: none)",
     many: true,
   },
   {
     name: "allow-destination",
     placeholder: "HOST[:PORT]",
-    help: "a private address that http(s) backups may use though others reach this host; repeatable",
+    help: "private address that http(s) backups may use although this host is reachable by others; repeatable (default: none)",
     many: true,
   },
   {
     name: "ca-file",
     placeholder: "FILE",
-    help: "authorities to trust on outgoing https beside the usual ones, in PEM",
+    help: "PEM file of additional trusted CAs for outgoing https (default: none)",
   },
   {
     name: "client-cert",
     placeholder: "FILE",
-    help: "certificate of this host for outgoing https, in PEM; needs --client-key",
+    help: "PEM client certificate for outgoing https; requires --client-key (default: none)",
   },
-  { name: "client-key", placeholder: "FILE", help: "its private key, in PEM" },
+  {
+    name: "client-key",
+    placeholder: "FILE",
+    help: "PEM private key of the client certificate (default: none)",
+  },
   {
     name: "transfer-space",
     placeholder: "SIZE",
-    help: "what streamed archives may take in the data directory together (default 64GiB)",
+    help: "maximum total size of streamed archives in the data directory (default: 64GiB)",
   },
   {
     name: "transfer-count",
     placeholder: "N",
-    help: "how many streamed archives are kept at a time (default 32)",
+    help: "maximum number of streamed archives (default: 32)",
   },
   {
     name: "transfer-lease",
     placeholder: "DURATION",
-    help: "how long a streamed archive stays that nobody touches (default 1h)",
+    help: "how long an unused streamed archive is kept (default: 1h)",
   },
   {
     name: "cors-origin",
     placeholder: "ORIGIN",
-    help: "whose pages may ask this host from a browser, or * with tokens; repeatable (default: nobody's)",
+    help: "origin allowed to call this host from a browser; * for all, requires tokens; repeatable (default: none)",
     many: true,
   },
   {
     name: "tls-cert",
     placeholder: "FILE",
-    help: "certificate in PEM, with those between it and a root: TLS on both ports",
+    help: "PEM certificate with its intermediates; enables TLS on both ports (default: none)",
   },
   {
     name: "tls-key",
     placeholder: "FILE",
-    help: "the certificate's private key in PEM, not encrypted",
+    help: "unencrypted PEM private key of the certificate (default: none)",
   },
   {
     name: "tls-client-ca",
     placeholder: "FILE",
-    help: "clients must show a certificate that one of these signed",
+    help: "PEM file of CAs; requires clients to present a certificate that one of them signed (default: none)",
   },
   {
     name: "log-format",
     placeholder: "FORMAT",
-    help: "json, pretty, or auto: pretty on a terminal (default auto)",
+    help: "json, pretty, or auto, which is pretty on a terminal (default: auto)",
   },
   {
     name: "log-level",
     placeholder: "LEVEL",
-    help: "trace, debug, info, warn, error, fatal or silent (default info)",
+    help: "trace, debug, info, warn, error, fatal or silent (default: info)",
   },
 ];

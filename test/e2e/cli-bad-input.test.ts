@@ -6,8 +6,8 @@ import { temporaryDirectory } from "../support/temporary-directory.js";
 
 const link = "/core/examples/ada";
 
-/** Every command that asks a host, with arguments that are good. */
-const asking: [verb: string, ...args: string[]][] = [
+/** Every command that can contact a host, with valid arguments. */
+const hostCommands: [verb: string, ...args: string[]][] = [
   ["status"],
   ["backup", "/tmp/nowhere"],
   ["restore", "/tmp/nowhere", "--yes"],
@@ -38,42 +38,42 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Each command at once would be slow on few cores, one after the other too. */
+/** Runs two commands at a time. */
 async function each(
-  commands: typeof asking,
+  commands: typeof hostCommands,
   more: string[],
   check: (name: string, ended: Ended) => void,
 ): Promise<void> {
-  const left = [...commands];
+  const remaining = [...commands];
   const worker = async () => {
-    for (let next = left.shift(); next; next = left.shift())
+    for (let next = remaining.shift(); next; next = remaining.shift())
       check(next.join(" "), await runToEnd([...next, ...more]));
   };
   await Promise.all([worker(), worker()]);
 }
 
-test("no host: every command says that none answers at the address, that nothing was changed, and how to start one", async () => {
+test("every command reports an unreachable host and how to start one", async () => {
   const address = `127.0.0.1:${await freePort()}`;
-  await each(asking, ["--address", address], (name, { code, output, log }) => {
+  await each(hostCommands, ["--address", address], (name, { code, output, log }) => {
     expect({ name, code, output }).toEqual({ name, code: 69, output: "" });
-    expect(log).toContain(`No host answers at ${address}`);
+    expect(log).toContain(`No host is listening at ${address}`);
     expect(log).toContain("holdfast serve");
     expect(log).not.toMatch(/ at .*\.js:\d+/);
   });
 }, 120_000);
 
-test("the HTTP port in place of the gRPC port is recognised", async () => {
+test("reports that the address is the HTTP port instead of the gRPC port", async () => {
   const host = await serve(["--data-dir", join(temporaryDirectory(), "data")]);
   const { code, log } = await runToEnd(["status", "--address", host.url.slice("http://".length)]);
   expect(code).toBe(69);
-  expect(log).toMatch(/speaks HTTP: that is the host's HTTP port.*--address/);
+  expect(log).toMatch(/is an HTTP port, not a gRPC port.*--address/);
   expect(await runToEnd(["status", "--address", `https://${host.grpc}`])).toMatchObject({
     code: 69,
-    log: expect.stringContaining("No TLS connection"),
+    log: expect.stringContaining("Cannot establish a TLS connection"),
   });
 });
 
-test("no token, a wrong one, and one without the role: the message says what is needed and how to give it", async () => {
+test("reports a missing or unknown token or role, and how to provide one", async () => {
   const root = temporaryDirectory();
   writeFileSync(
     join(root, "tokens"),
@@ -86,16 +86,20 @@ test("no token, a wrong one, and one without the role: the message says what is 
     join(root, "tokens"),
   ]);
   const address = ["--address", host.grpc];
-  await each(asking, address, (name, { code, log }) => {
+  await each(hostCommands, address, (name, { code, log }) => {
     expect({ name, code }).toEqual({ name, code: 77 });
     expect(log).toMatch(/wants a token.*\n.*\n? .*--token-file/s);
   });
   const wrong = "token-that-is-wrong";
-  await each(asking.slice(0, 4), [...address, "--token", wrong], (name, { code, output, log }) => {
-    expect({ name, code }).toEqual({ name, code: 77 });
-    expect(log).toContain("not known to this host");
-    expect(output + log).not.toContain(wrong);
-  });
+  await each(
+    hostCommands.slice(0, 4),
+    [...address, "--token", wrong],
+    (name, { code, output, log }) => {
+      expect({ name, code }).toEqual({ name, code: 77 });
+      expect(log).toContain("not known to this host");
+      expect(output + log).not.toContain(wrong);
+    },
+  );
   const refused = await runToEnd([
     "restore",
     "/tmp/nowhere",
@@ -108,13 +112,13 @@ test("no token, a wrong one, and one without the role: the message says what is 
   expect(refused).toMatchObject({
     code: 77,
     log: expect.stringMatching(
-      /Nothing was restored: what was there before is as it was\.\n.*a token with the role/,
+      /Nothing was restored; existing data is unchanged\.\n.*a token with the role/,
     ),
   });
   expect(
     await runToEnd(["status", ...address], { env: { HOLDFAST_TOKEN: "token-of-everything" } }),
   ).toMatchObject({ code: 0 });
-  // The role that docs/security.md names is enough, where nothing has to be shown before.
+  // With --yes nothing is previewed, so that the role documented in docs/security.md is sufficient.
   const backup = join(root, "backup");
   expect(
     await runToEnd(["backup", backup, ...address, "--token", "token-of-backups"]),
@@ -135,7 +139,7 @@ test("no token, a wrong one, and one without the role: the message says what is 
   );
 }, 120_000);
 
-test("profiles: their token, the default one, unknown keys, and files that others may read", async () => {
+test("reads profiles, rejects unknown keys and warns about a readable token", async () => {
   const root = temporaryDirectory();
   writeFileSync(join(root, "tokens"), "token-of-everything admin\n");
   const host = await serve([
@@ -152,7 +156,7 @@ test("profiles: their token, the default one, unknown keys, and files that other
     { mode: 0o600 },
   );
   expect(await runToEnd(["status"], { env })).toMatchObject({ code: 0, log: "" });
-  // The default profile's token goes to no address that was given beside it.
+  // The token of the default profile is not sent to an explicit address.
   expect(await runToEnd(["status", "--address", host.grpc], { env })).toMatchObject({ code: 77 });
   expect(
     await runToEnd(["status", "--profile", "test", "--address", host.grpc], { env }),
@@ -164,7 +168,7 @@ test("profiles: their token, the default one, unknown keys, and files that other
   });
   expect(await runToEnd(["status", "--profile", "other"], { env })).toMatchObject({
     code: 78,
-    log: expect.stringContaining("there are: test"),
+    log: expect.stringContaining("Defined profiles: test"),
   });
   writeFileSync(file, `profiles:\n  test: { adress: "${host.grpc}", tokn: token-of-everything }\n`);
   const { code, output, log } = await runToEnd(["status", "--profile", "test"], { env });
@@ -173,7 +177,7 @@ test("profiles: their token, the default one, unknown keys, and files that other
   expect(log).not.toContain("token-of-everything");
 }, 60_000);
 
-test("what is no backup, and what is damaged, with and without a host", async () => {
+test("reports missing, foreign and damaged backups, with and without a host", async () => {
   const root = temporaryDirectory();
   const host = await serve(["--data-dir", join(root, "data")]);
   const online = { env: { HOLDFAST_ADDRESS: host.grpc } };
@@ -198,7 +202,7 @@ test("what is no backup, and what is damaged, with and without a host", async ()
         const { code, output, log } = await runToEnd(args, { env });
         expect({ args, code, output }).toEqual({ args, code: codes[0], output: "" });
         expect(log).toMatch(
-          /^holdfast \w+: .*\n {2}Nothing was changed\.\n {2}See what is there: holdfast list/m,
+          /^holdfast \w+: .*\n {2}Nothing was changed\.\n {2}List the available backups: holdfast list/m,
         );
       }
     }
@@ -226,7 +230,7 @@ test("what is no backup, and what is damaged, with and without a host", async ()
   expect((await runToEnd(["restore", backups, "--data-dir", join(root, "new")])).code).toBe(65);
 }, 180_000);
 
-test("no room for an export: what was there before stays, and nothing is left over", async () => {
+test("keeps the existing file if an export runs out of space", async () => {
   const root = temporaryDirectory();
   const host = await serve(["--data-dir", join(root, "data")]);
   const lines = Array.from({ length: 200 }, (_, i) =>
@@ -248,19 +252,19 @@ test("no room for an export: what was there before stays, and nothing is left ov
   mkdirSync(join(root, "out"));
   const out = join(root, "out", "out.ndjson");
   writeFileSync(out, "as it was");
-  // A file may have at most 64 blocks of 512 bytes here: the disk is full for this command alone.
+  // Limits files to 64 blocks of 512 bytes, which simulates a full disk for this command.
   const limited = { wrapper: ["sh", "-c", 'ulimit -f 64 && exec "$0" "$@"'] };
   const { code, log } = await runToEnd(["export", "-o", out, "--address", host.grpc], limited);
   expect(code).toBe(73);
-  expect(log).toMatch(/no space is left.*A file that was there is unchanged/);
+  expect(log).toMatch(/no space left.*An existing file is unchanged/);
   expect(readdirSync(join(root, "out"))).toEqual(["out.ndjson"]);
   expect(readFileSync(out, "utf8")).toBe("as it was");
 }, 60_000);
 
-test("a command that leaves in the middle of what it reads offline ends, and leaves nothing in the temporary directory", async () => {
+test("removes temporary files if the output of an offline command fails", async () => {
   const root = temporaryDirectory();
   const host = await serve(["--data-dir", join(root, "data")]);
-  // Several pages of them.
+  // Enough documents for several pages.
   const lines = Array.from({ length: 5000 }, (_, i) =>
     JSON.stringify({ documentSelfLink: `n${i}`, name: "x".repeat(1000) }),
   );
@@ -281,19 +285,19 @@ test("a command that leaves in the middle of what it reads offline ends, and lea
   const scratch = join(root, "scratch");
   mkdirSync(scratch);
   const env = { TMPDIR: scratch };
-  const leave = (args: string[], shell: string) =>
+  const runInShell = (args: string[], shell: string) =>
     runToEnd([...args, "--offline"], { wrapper: ["sh", "-c", shell], env });
-  const piped = await leave(["export", join(root, "backup")], '"$0" "$@" | head -n 1');
+  const piped = await runInShell(["export", join(root, "backup")], '"$0" "$@" | head -n 1');
   expect(piped.output.split("\n")).toHaveLength(2);
   const full = 'exec "$0" "$@" > /dev/full';
   for (const args of [
     ["export", join(root, "backup")],
     ["list", root],
   ]) {
-    expect(await leave(args, full)).toMatchObject({
+    expect(await runInShell(args, full)).toMatchObject({
       code: 73,
       log: expect.stringMatching(
-        /no room for what goes to standard output \(ENOSPC\): what is there is not complete/,
+        /Cannot write to standard output: no space left \(ENOSPC\)\. The output is incomplete/,
       ),
     });
   }
@@ -318,27 +322,27 @@ test("a command that leaves in the middle of what it reads offline ends, and lea
 test.each([
   [["backup"], /missing required argument 'DEST'/],
   [["backup", "/x", "--type", "tar"], /Allowed choices are zip, directory/],
-  [["restore", "/x", "--at", "yesterday"], /"yesterday" is no time/],
-  [["restore", "/x", "--delete-others"], /goes with --prefix/],
-  [["verify", "/x", "--percent", "5"], /goes with --level sample/],
+  [["restore", "/x", "--at", "yesterday"], /Invalid time "yesterday"/],
+  [["restore", "/x", "--delete-others"], /requires --prefix/],
+  [["verify", "/x", "--percent", "5"], /requires --level sample/],
   [["diff", "/x"], /holdfast diff FROM --live/],
-  [["diff", "/x", "--live", "--offline"], /one or the other/],
-  [["backup", ""], /place is empty/],
-  [["restore", "", "--yes"], /place is empty/],
-  [["prune", "", "--keep", "1", "--yes"], /place is empty/],
+  [["diff", "/x", "--live", "--offline"], /mutually exclusive/],
+  [["backup", ""], /path or URI is empty/],
+  [["restore", "", "--yes"], /path or URI is empty/],
+  [["prune", "", "--keep", "1", "--yes"], /path or URI is empty/],
   [["restore", "/x", "--data-dir", ""], /--data-dir is empty/],
-  [["documents", "list", "/core/examples", "--limit", "0"], /from 1/],
-  [["export", "--offline"], /name a backup/],
-  [["prune", "/x"], /in one way/],
-  [["prune", "/x", "--keep", "0"], /from 1/],
-  [["import", "x.ndjson"], /--factory PATH is missing/],
-  [["import", "--factory", "/core/examples"], /a file of NDJSON/],
+  [["documents", "list", "/core/examples", "--limit", "0"], /at least 1/],
+  [["export", "--offline"], /Name a backup/],
+  [["prune", "/x"], /in exactly one way/],
+  [["prune", "/x", "--keep", "0"], /at least 1/],
+  [["import", "x.ndjson"], /--factory PATH is required/],
+  [["import", "--factory", "/core/examples"], /an NDJSON file/],
   [["documents", "get", link, "--version", "one"], /whole number/],
   [["status", "--address", "nowhere:port"], /HOST:PORT/],
-  [["status", "--token", "a", "--token-file", "b"], /not both/],
+  [["status", "--token", "a", "--token-file", "b"], /mutually exclusive/],
   [["bogus"], /unknown command 'bogus'/],
   [["operations"], /Usage: holdfast operations/],
-])("%j is refused before anything is asked", async (args, problem) => {
+])("rejects %j without contacting a host", async (args, problem) => {
   const { code, output, log } = await runToEnd(args);
   expect({ code, output }).toEqual({ code: 64, output: "" });
   expect(log).toMatch(problem);

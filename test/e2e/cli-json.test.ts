@@ -12,7 +12,7 @@ import { createProgram } from "../../src/cli/program.js";
 import { runToEnd, serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
-/** What --json prints is the message that docs/cli-json.md names, for every command that has it. */
+/** The message of each command's result, as documented in docs/cli-json.md. */
 const table = new Map(
   [...readFileSync("docs/cli-json.md", "utf8").matchAll(/^\| `([a-z ]+)` \| `([\w.]+)` \|$/gm)].map(
     ([, command = "", message = ""]) => [command, message],
@@ -28,14 +28,14 @@ function parse(command: string, output: string): unknown {
   return fromJson(schema, document.result, { registry: answerRegistry });
 }
 
-test("every command that has --json is in the table", () => {
+test("documents the result of every command with --json", () => {
   const commands = commandTree(createProgram()).filter(({ options }) =>
     options.some(({ long }) => long === "--json"),
   );
   expect(commands.map(({ path }) => path.join(" ")).sort()).toEqual([...table.keys()].sort());
 });
 
-test("every command's document is the message of the table, and errors have their reason", async () => {
+test("prints the documented message for every command, and the reason of an error", async () => {
   const root = temporaryDirectory();
   const host = await serve(["--data-dir", join(root, "data")]);
   const backups = join(root, "backups");

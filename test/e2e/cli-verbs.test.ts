@@ -3,19 +3,19 @@ import { join } from "node:path";
 import { runToEnd, serve, type Ended, type ServedHost } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
-interface Place {
+interface Fixture {
   root: string;
   backups: string;
   host: ServedHost;
-  /** The command asked of the host. */
+  /** Runs a command with the address of the host. */
   run(...args: string[]): Promise<Ended>;
-  /** The same, which must succeed; answers what it printed. */
+  /** Runs a command with the address of the host, expects success and returns its output. */
   ok(...args: string[]): Promise<string>;
-  /** The command with no host; it must succeed. */
+  /** Runs a command without a host, expects success and returns its output. */
   offline(...args: string[]): Promise<string>;
 }
 
-async function place(...more: string[]): Promise<Place> {
+async function startFixture(...more: string[]): Promise<Fixture> {
   const root = temporaryDirectory();
   const host = await serve(["--data-dir", join(root, "data"), ...more]);
   const environment = {
@@ -40,18 +40,18 @@ async function place(...more: string[]): Promise<Place> {
 }
 
 const link = "/core/examples/ada";
-const timeOf = (text: string) => /\((\d{16})\)/.exec(text)?.[1] ?? "";
+const timeOf = (text: string) => /\d{4}-\d\d-\d\dT[\d:.]+Z/.exec(text)?.[0] ?? "";
 
-test("back up, lose, look, restore to a moment, undo", async () => {
-  const { ok, run, backups } = await place();
+test("back up, lose data, preview, restore to a point in time, undo", async () => {
+  const { ok, run, backups } = await startFixture();
   const made = await ok("documents", "put", link, '{"name":"Ada"}');
   await ok("documents", "put", "/core/examples/bob", '{"name":"Bob"}');
   expect(await ok("backup", backups, "--dry-run")).toMatch(
-    /Nothing was done.*would copy:\nwhat +everything/s,
+    /Dry run, nothing was copied.*would copy:\ncontent +the whole index/s,
   );
   expect(existsSync(backups)).toBe(false);
   expect(await ok("backup", backups)).toMatch(
-    /^Backed up 2 documents with 2 versions to .*\n(.*\n)*checked +read back/,
+    /^Backed up 2 documents with 2 versions to .*\n(.*\n)*verified +all digests and rows of the new segments/,
   );
   await ok("documents", "delete", link);
   await ok("backup", `file:${backups}`, "--type", "directory");
@@ -59,24 +59,29 @@ test("back up, lose, look, restore to a moment, undo", async () => {
 
   const refused = await run("restore", backups, "--at", timeOf(made));
   expect(refused.code).toBe(64);
-  expect(refused.output).toMatch(/stays .*POST +\/core\/examples\/ada/);
-  expect(refused.output).toMatch(/goes .*POST +\/core\/examples\/bob/);
-  expect(refused.output).toContain("2 versions of the backup are after that moment and left out.");
-  expect(refused.output).toMatch(/left out +2 versions of now that came after that/);
+  expect(refused.output).toMatch(/keep .*POST +\/core\/examples\/ada/);
+  expect(refused.output).toMatch(/discard .*POST +\/core\/examples\/bob/);
+  expect(refused.output).toContain(
+    "2 versions in the backup are after the target time and will not be restored.",
+  );
+  expect(refused.output).toMatch(/discarded +2 current versions after that time/);
   expect(refused.log).toContain(`holdfast restore ${backups} --at ${timeOf(made)} --yes`);
+  expect((await run("restore", backups, "--at", timeOf(made), "--micros")).output).toMatch(
+    /^keep +\d{16} +POST +\/core\/examples\/ada/m,
+  );
   expect((await run("documents", "get", link)).code).toBe(66);
 
   const restored = await ok("restore", backups, "--at", timeOf(made), "--yes");
   expect(restored).toContain("Restored 1 document with 1 version into /core/document-index");
   expect(JSON.parse(await ok("documents", "get", link))).toMatchObject({ name: "Ada" });
-  expect(await ok("undo", "--yes")).toContain("1 document with 3 versions again");
+  expect(await ok("undo", "--yes")).toContain("The index has 1 document with 3 versions");
   expect(await ok("operations", "list")).toMatch(/operations\/\S+ +backup +done .*backups/);
   await ok("backup", `${backups}-2`, "--dry-run");
   expect(await ok("operations", "list")).toMatch(
-    /operations\/\S+ +backup +done .*backups-2 +only looked at: nothing was done/,
+    /operations\/\S+ +backup +done .*backups-2 +dry run/,
   );
   expect(await ok("restore", backups, "--link", "/core/examples/nobody", "--dry-run")).toContain(
-    "nothing to put back",
+    "Nothing to restore",
   );
   expect(await run("documents", "put", "noslash", "{}")).toMatchObject({
     code: 66,
@@ -84,8 +89,8 @@ test("back up, lose, look, restore to a moment, undo", async () => {
   });
 }, 120_000);
 
-test("some documents come back as new versions, and the rest stays", async () => {
-  const { ok, run, backups } = await place();
+test("restores selected documents as new versions and keeps the others", async () => {
+  const { ok, run, backups } = await startFixture();
   await ok("documents", "put", link, '{"name":"Ada"}');
   await ok("backup", backups);
   await ok("documents", "put", link, '{"name":"changed"}');
@@ -100,11 +105,11 @@ test("some documents come back as new versions, and the rest stays", async () =>
   );
   expect(plan).toMatchObject({
     code: 0,
-    output: expect.stringContaining("Would put back: 0 created, 1 replaced, 1 deleted"),
+    output: expect.stringContaining("Would restore documents: 0 created, 1 replaced, 1 deleted"),
   });
   expect((await run("restore", backups, "--prefix", "/core/examples/")).code).toBe(64);
   expect(await ok("restore", backups, "--prefix", "/core/examples/", "--yes")).toContain(
-    "Put back: 0 created, 1 replaced, 0 deleted",
+    "Restored documents: 0 created, 1 replaced, 0 deleted",
   );
   expect(await ok("documents", "history", link)).toMatch(
     /version 2 .*\n.*version 1 .*\n.*version 0 /,
@@ -112,29 +117,29 @@ test("some documents come back as new versions, and the rest stays", async () =>
   expect(await ok("documents", "list", "/core/examples")).toMatch(/ada .*\n.*bob /);
 }, 120_000);
 
-test("an empty index needs no --yes", async () => {
-  const { ok, backups } = await place();
+test("restores to an empty index without --yes", async () => {
+  const { ok, backups } = await startFixture();
   await ok("documents", "put", link, '{"name":"Ada"}');
   await ok("backup", backups);
-  const other = await place();
+  const other = await startFixture();
   expect(await other.ok("restore", backups)).toContain("Restored 1 document");
 }, 120_000);
 
-test("without a host: list, inspect, verify, diff, export, and a restore that a host starts on", async () => {
-  const { ok, offline, backups, root } = await place();
+test("lists, inspects, verifies, diffs, exports and restores without a host", async () => {
+  const { ok, offline, backups, root } = await startFixture();
   await ok("documents", "put", link, '{"name":"Ada"}');
   await ok("backup", backups);
   await ok("documents", "put", link, '{"name":"later"}');
   await ok("backup", join(root, "b.zip"));
   expect(await offline("inspect", backups)).toMatch(
-    /holds +1 document with 1 version.*SEGMENT.*base.*lineage/s,
+    /contents +1 document with 1 version.*SEGMENT.*base.*lineage/s,
   );
   expect(await offline("verify", join(root, "b.zip"), "--level", "trial")).toMatch(
-    /^GOOD: .*records\/s.*The trial has 1 document with 2 versions/s,
+    /^OK: .*records\/s.*The test restore has 1 document with 2 versions/s,
   );
   const listed = await offline("list", root, "--digests");
   expect(listed).toMatch(/complete .* directory .* never +\S*backups/);
-  expect(listed).toMatch(/complete .* zip .* good, trial, .*b\.zip/);
+  expect(listed).toMatch(/complete .* zip .* passed, trial, .*b\.zip/);
   const compared = await runToEnd(["diff", backups, join(root, "b.zip")]);
   expect(compared).toMatchObject({
     code: 1,
@@ -153,17 +158,17 @@ test("without a host: list, inspect, verify, diff, export, and a restore that a 
   ).toMatchObject({ name: "later" });
 }, 120_000);
 
-test("a file of an export has its name when it is whole, and is imported again; an import goes on where it was cut", async () => {
-  const { ok, run, root } = await place();
+test("exports to a file atomically, imports it again, and resumes an interrupted import", async () => {
+  const { ok, run, root } = await startFixture();
   const file = join(root, "in.ndjson");
   const lines = Array.from({ length: 50 }, (_, i) => `{"documentSelfLink":"n${i}","name":"${i}"}`);
   writeFileSync(file, [...lines.slice(0, 30), "no JSON", ...lines.slice(30)].join("\n"));
   const cut = await run("import", file, "--factory", "/core/examples");
   expect(cut.code).toBe(64);
-  expect(cut.log).toContain("To go on there: the same command with --skip 30");
+  expect(cut.log).toContain("To resume, run the same command with --skip 30");
   writeFileSync(file, lines.join("\n"));
   expect(await ok("import", file, "--factory", "/core/examples", "--skip", "30")).toMatch(
-    /^Imported 20 documents into \/core\/examples: \d+ created, 0 replaced, \d+ were there already, after 30 documents that were skipped/,
+    /^Imported 20 documents into \/core\/examples: \d+ created, 0 replaced, \d+ unchanged, 30 skipped/,
   );
   const out = join(root, "out.ndjson");
   writeFileSync(out, "as it was");
@@ -171,38 +176,38 @@ test("a file of an export has its name when it is whole, and is imported again; 
   expect(readFileSync(out, "utf8")).toBe("as it was");
   await ok("export", "-o", out);
   expect(readFileSync(out, "utf8").trim().split("\n")).toHaveLength(50);
-  expect(await ok("import", out, "--factory", "/core/examples")).toContain("50 were there already");
+  expect(await ok("import", out, "--factory", "/core/examples")).toContain("50 unchanged");
 }, 120_000);
 
-test("prune removes what it showed, and never the newest good one by a rule", async () => {
-  const { ok, run, backups } = await place();
+test("prune removes what its dry run shows, and no rule removes the newest backup", async () => {
+  const { ok, run, backups } = await startFixture();
   await ok("documents", "put", link, '{"name":"Ada"}');
   await ok("backup", backups);
   expect(await ok("prune", backups, "--older-than", "now")).toContain("Nothing was removed");
   const name = /manifest-\S+\.json/.exec(await ok("inspect", backups))?.[0] ?? "";
   expect(await ok("prune", backups, name, "--dry-run")).toMatch(
-    /Nothing was removed\. 1 backup with 2 files/,
+    /nothing was removed\. Would remove 1 backup with 2 files/,
   );
   expect((await run("prune", backups, name)).log).toContain(
     `holdfast prune ${backups} ${name} --yes`,
   );
   expect(await ok("list", backups)).toContain("complete");
   expect(await ok("prune", backups, name, "--yes")).toContain("Removed 1 backup with 2 files");
-  expect(await ok("list", backups)).toContain("There is no backup");
+  expect(await ok("list", backups)).toContain("No backups found");
 }, 120_000);
 
-test("--quiet prints nothing, --detach only the name, which can be watched", async () => {
-  const { ok, run, backups } = await place();
+test("--quiet prints nothing, --detach only the name of the operation", async () => {
+  const { ok, run, backups } = await startFixture();
   await ok("documents", "put", link, '{"name":"Ada"}');
   expect(await run("backup", backups, "--quiet")).toEqual({ code: 0, output: "", log: "" });
   const name = (await ok("verify", backups, "--detach")).trim();
   expect(name).toMatch(/^operations\/[0-9a-f-]+$/);
-  expect(await ok("operations", "watch", name)).toContain(`${name} is done`);
-  expect(await ok("operations", "cancel", name)).toContain("was done before; nothing was changed");
+  expect(await ok("operations", "watch", name)).toContain(`${name} completed in`);
+  expect(await ok("operations", "cancel", name)).toContain("was already done. Nothing was changed");
 }, 120_000);
 
-test("documents: expected versions, bodies, filters, standard input's place", async () => {
-  const { ok, run, root } = await place();
+test("documents support expected versions, bodies and filters", async () => {
+  const { ok, run, root } = await startFixture();
   const file = join(root, "ada.json");
   writeFileSync(file, '{"name":"Ada","counter":9007199254740993}');
   expect(await ok("documents", "put", link, file)).toContain(
@@ -237,24 +242,24 @@ test("documents: expected versions, bodies, filters, standard input's place", as
   expect(await ok("documents", "history", link, "--limit", "1")).toMatch(
     /^\S+ {2}version 2 .*DELETE\n$/,
   );
-  // On from the deleted version.
+  // The version continues from the deleted one.
   expect(await ok("documents", "put", link, file)).toContain(
     "Created /core/examples/ada  version 3",
   );
 }, 120_000);
 
-test("status names the last backups, and exits 69 where they are not as they should be", async () => {
-  const { ok, run, backups } = await place("--backup-max-age", "1s");
+test("status lists recent backups and exits with 69 if they are unhealthy", async () => {
+  const { ok, run, backups } = await startFixture("--backup-max-age", "1s");
   await ok("documents", "put", link, '{"name":"Ada"}');
   await ok("backup", backups);
   await new Promise((done) => setTimeout(done, 1500));
   const { code, output } = await run("status");
   expect(code).toBe(69);
-  expect(output).toMatch(/health of backups +BAD: /);
-  expect(output).toMatch(/BACKUPS OF .*\n\/core\/document-index +\S*backups +\d.* ago/);
+  expect(output).toMatch(/backup health +UNHEALTHY: /);
+  expect(output).toMatch(/INDEX +DESTINATION .*\n\/core\/document-index +\S*backups +\d.* ago/);
 }, 60_000);
 
-test("config check tells each setting and its origin, names variables that are none, and refuses what a start would", async () => {
+test("config check shows the source of each setting, reports unknown variables and rejects an invalid configuration", async () => {
   const root = temporaryDirectory();
   const tokens = join(root, "tokens");
   writeFileSync(tokens, "0123456789-secret admin\n");

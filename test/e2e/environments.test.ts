@@ -4,7 +4,7 @@ import { runToEnd, serve, type Ended } from "../support/served-host.js";
 import { haveTools, run } from "../support/tools.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
-/** No environment makes the command fail without a word of its own. */
+/** Expects that a command does not fail with an internal error, in any environment. */
 function expectExplained({ code, log }: Ended): void {
   expect(code).not.toBe(70);
   expect(log).not.toMatch(/no better word|^\s+at /m);
@@ -29,16 +29,16 @@ async function backup(root: string): Promise<string> {
   return join(root, "backups");
 }
 
-test("without a temporary directory: what needs none works, what needs one says so", async () => {
+test("a missing temporary directory is reported, and only by commands that need one", async () => {
   const root = temporaryDirectory();
-  const place = await backup(root);
+  const backups = await backup(root);
   const env = { TMPDIR: join(root, "none") };
   for (const verb of ["verify", "list", "export"])
-    expectExplained(await runToEnd([verb, place], { env }));
-  expect((await runToEnd(["list", place], { env })).code).toBe(0);
+    expectExplained(await runToEnd([verb, backups], { env }));
+  expect((await runToEnd(["list", backups], { env })).code).toBe(0);
 });
 
-test("for a user without an entry in passwd and without HOME", async () => {
+test("runs for a user without a passwd entry and without HOME", async () => {
   const program = resolve("dist/src/cli/main.js");
   const user = [
     "setpriv",
@@ -62,13 +62,13 @@ test("for a user without an entry in passwd and without HOME", async () => {
     return;
   }
   const root = temporaryDirectory();
-  const place = await backup(root);
+  const backups = await backup(root);
   openUp(root);
   for (const verb of ["verify", "list", "export"])
-    expect(await runToEnd([verb, place], { wrapper: user })).toMatchObject({ code: 0 });
+    expect(await runToEnd([verb, backups], { wrapper: user })).toMatchObject({ code: 0 });
 });
 
-test("a file to import that cannot be read, and one that is a directory", async () => {
+test("reports an import file that is unreadable or a directory", async () => {
   const root = temporaryDirectory();
   const host = await serve(["--data-dir", join(root, "data")]);
   mkdirSync(join(root, "directory"));
@@ -85,6 +85,6 @@ test("a file to import that cannot be read, and one that is a directory", async 
     expectExplained(ended);
     expect(ended.code).not.toBe(0);
     expect(ended.log).toContain(name);
-    expect(ended.log).not.toContain("no gRPC port");
+    expect(ended.log).not.toContain("gRPC port");
   }
 });

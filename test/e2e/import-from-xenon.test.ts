@@ -53,7 +53,7 @@ test("every version arrives as it was, and the same command fetches what changed
   const first = await copy("--all-versions");
   expect(first).toMatchObject({
     code: 0,
-    output: expect.stringContaining(`${factory}: the same on both sides`),
+    output: expect.stringContaining(`${factory}: identical on both sides`),
   });
   expect(first.output).toContain("Copied 54 documents with 96 versions");
   for (const link of ["n-1", "n-2"])
@@ -71,7 +71,7 @@ test("every version arrives as it was, and the same command fetches what changed
       turn,
       expect.objectContaining({
         code: 0,
-        output: expect.stringContaining("the same on both sides"),
+        output: expect.stringContaining("identical on both sides"),
       }),
     ]);
     expect((await ask(`${target}${factory}/n-1`)).body).toMatchObject({
@@ -101,7 +101,7 @@ test("one that is cut off while the target restores goes on by the same command"
     await sleep(500);
     expect(await copy("--all-versions")).toMatchObject({
       code: 0,
-      output: expect.stringContaining("the same on both sides"),
+      output: expect.stringContaining("identical on both sides"),
     });
     await ask(`${source}${factory}/n-1`, "PATCH", { name: signal });
   }

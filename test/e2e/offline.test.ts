@@ -39,7 +39,7 @@ async function backedUp(documents = 5): Promise<HostFixture> {
   return fixture;
 }
 
-test("a backup is put into a missing data directory, on which a host goes on", async () => {
+test("restores to a missing data directory, which a host then serves", async () => {
   const fixture = await backedUp();
   const contents = await fixture.contents();
   await fixture.stop();
@@ -53,7 +53,7 @@ test("a backup is put into a missing data directory, on which a host goes on", a
   await fixture.put("more", { n: 1 });
 });
 
-test("a restore that fails or is cancelled takes the directory that was made for it away again", async () => {
+test("a failed or cancelled restore removes the data directory that it created", async () => {
   const fixture = await backedUp();
   const target = join(fixture.root, "data-2");
   const failing = await offline(fixture, target);
@@ -67,13 +67,13 @@ test("a restore that fails or is cancelled takes the directory that was made for
   await cancelling.operations.cancelOperation({ name });
   await cancelling.close();
   expect(existsSync(target)).toBe(false);
-  const again = await offline(fixture, target);
+  const retry = await offline(fixture, target);
   expect(
-    await again.finish(again.management.restore({ source: fixture.uri("backup") })),
+    await retry.finish(retry.management.restore({ source: fixture.uri("backup") })),
   ).toMatchObject({ case: "response" });
 });
 
-test("a directory that holds anything is refused and left as it is; what a killed restore left is gone on with", async () => {
+test("rejects a non-empty data directory, but resumes after a killed restore", async () => {
   const fixture = await backedUp();
   const target = join(fixture.root, "full");
   mkdirSync(target);
@@ -89,19 +89,19 @@ test("a directory that holds anything is refused and left as it is; what a kille
   await expect(offline(fixture, join(fixture.root, "data"))).rejects.toMatchObject({
     reason: "DESTINATION_OCCUPIED",
   });
-  // As a kill leaves it: an empty index, a lock that nobody holds, something half fetched.
+  // The state after a kill: an empty index, a released lock, a partly fetched file.
   const killed = join(fixture.root, "killed");
   await (await hostFixture({}, join(fixture.root, "other"))).stop();
   mkdirSync(killed);
-  const begun = await offline(fixture, killed);
-  await begun.close();
+  const started = await offline(fixture, killed);
+  await started.close();
   mkdirSync(join(killed, "temporary", "half"), { recursive: true });
   expect(readdirSync(killed).sort()).toEqual(["document-index", "lock.sqlite", "temporary"]);
-  const again = await offline(fixture, killed);
+  const retry = await offline(fixture, killed);
   expect(
-    await again.finish(again.management.restore({ source: fixture.uri("backup") })),
+    await retry.finish(retry.management.restore({ source: fixture.uri("backup") })),
   ).toMatchObject({ case: "response" });
-  await again.close();
+  await retry.close();
   await expect(offline(fixture, killed)).rejects.toMatchObject({
     reason: "DESTINATION_OCCUPIED",
     message: expect.stringContaining("documents"),
@@ -109,7 +109,7 @@ test("a directory that holds anything is refused and left as it is; what a kille
   rmSync(killed, { recursive: true });
 });
 
-test("what takes a host is told so, and what is checked is remembered beside, not in the backup", async () => {
+test("rejects requests that require a host, and stores verification results outside of the backup", async () => {
   const fixture = await backedUp();
   const before = readdirSync(join(fixture.root, "backup")).sort();
   const { management, finish, close } = await offline(fixture);

@@ -12,7 +12,7 @@ import {
   type Step,
 } from "../support/transcript.js";
 
-/** What the README shows is run as it stands, but for ports and directories, and must give what it shows. */
+/** Runs the examples of the README, with other ports and directories, and compares their output. */
 const readme = readFileSync("README.md", "utf8");
 const localTools = resolve(".cache/go-bin");
 process.env["PATH"] = `${process.env["PATH"]}${delimiter}${localTools}`;
@@ -21,7 +21,7 @@ async function startHost(root: string): Promise<ServedHost> {
   return serve(["--data-dir", join(root, "data"), "--http-port", "0", "--grpc-port", "0"]);
 }
 
-async function perform(steps: Step[], host: ServedHost, backups: string): Promise<Step[]> {
+async function runSteps(steps: Step[], host: ServedHost, backups: string): Promise<Step[]> {
   const pairs: [shown: string, real: string][] = [
     ["/tmp/backups", backups],
     ["http://localhost:8000", host.url],
@@ -44,7 +44,7 @@ async function perform(steps: Step[], host: ServedHost, backups: string): Promis
 const expected = (steps: Step[]) =>
   steps.map(({ command, output }) => ({ command, output: normalise(output) }));
 
-test("what the host says when it starts", async () => {
+test("the greeting of the host matches", async () => {
   const root = temporaryDirectory();
   const host = await startHost(root);
   const [start] = parseTranscript(readme, "start");
@@ -60,24 +60,24 @@ test("what the host says when it starts", async () => {
 (haveTools("the README's transcript", "sh", "curl", "sed", "grep") ? describe : describe.skip)(
   "the README's transcript",
   () => {
-    test("start, back up, lose, verify, restore, undo; listings; and grpcurl", async () => {
+    test("the curl and grpcurl examples print what is shown", async () => {
       const root = temporaryDirectory();
       const host = await startHost(root);
       const backups = join(root, "backups");
       const steps = parseTranscript(readme, "host");
       expect(steps.length).toBeGreaterThan(20);
-      expect(await perform(steps, host, backups)).toEqual(expected(steps));
+      expect(await runSteps(steps, host, backups)).toEqual(expected(steps));
       if (haveTools("the README's gRPC examples", "grpcurl")) {
         const grpcSteps = parseTranscript(readme, "grpcurl");
         expect(grpcSteps.length).toBeGreaterThan(2);
-        expect(await perform(grpcSteps, host, backups)).toEqual(expected(grpcSteps));
+        expect(await runSteps(grpcSteps, host, backups)).toEqual(expected(grpcSteps));
       }
       expect(await host.stop()).toBe(0);
     });
   },
 );
 
-test("the library in ten lines", async () => {
+test("the library example runs", async () => {
   const [code = ""] = codeBlocks(readme, "js library");
   expect(code.trim().split("\n").length).toBeLessThanOrEqual(11);
   const root = temporaryDirectory();
@@ -85,7 +85,7 @@ test("the library in ten lines", async () => {
     .replaceAll("/tmp/backups", root)
     .replace("./data", join(root, "data"))
     .replace("factories:", "httpPort: 0, grpcPort: 0, factories:");
-  // In the checkout, so that the package is found by its own name.
+  // Written to the checkout, so that the package resolves by its own name.
   mkdirSync(".cache", { recursive: true });
   const file = resolve(".cache", `readme-${process.pid}.mjs`);
   writeFileSync(file, real);
@@ -98,7 +98,7 @@ test("the library in ten lines", async () => {
   }
 });
 
-test("the table of flags is that of the program", () => {
+test("the table of settings matches the program", () => {
   const rows = [...readme.matchAll(/^\| `--([a-z-]+) ([^`]*)` \| (.*) \|$/gm)].map(
     ([, name, placeholder, help]) => ({ name, placeholder, help }),
   );
@@ -107,7 +107,7 @@ test("the table of flags is that of the program", () => {
   );
 });
 
-test("links lead to files that are there", () => {
+test("relative links refer to existing files", () => {
   const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path]) => path ?? "");
   expect(links.length).toBeGreaterThan(5);
   expect(links.filter((path) => !existsSync(path))).toEqual([]);

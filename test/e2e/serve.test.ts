@@ -59,12 +59,12 @@ describe("the greeting", () => {
     expect((await ask(`${examples(host)}/first`)).body).toMatchObject({ name: "first" });
   });
 
-  test("without a backup root, backups may go anywhere, and it says so", async () => {
+  test("warns in the greeting if backups are not restricted to a backup root", async () => {
     const host = await serve(["--data-dir", join(temporaryDirectory(), "data")]);
-    expect(host.greeting).toMatch(/backups +anywhere.*--backup-root/);
+    expect(host.greeting).toMatch(/backups +any directory.*--backup-root/);
   });
 
-  test("the data directory is ./data unless another is named; the ports may be named", async () => {
+  test("defaults to ./data, and listens on the given ports", async () => {
     const cwd = temporaryDirectory();
     const first = await serve([], { cwd });
     expect(first.greeting).toContain(join(cwd, "data"));
@@ -76,7 +76,7 @@ describe("the greeting", () => {
 });
 
 describe("configuration", () => {
-  test("a flag goes before the environment, which goes before the file", async () => {
+  test("flags override the environment, which overrides the file", async () => {
     const root = temporaryDirectory();
     const config = join(root, "holdfast.yaml");
     writeFileSync(
@@ -107,31 +107,34 @@ describe("configuration", () => {
     expect((await ask(`${flag.url}/core/books/b`)).status).toBe(404);
   });
 
-  test("an unknown key of the file is refused with the keys there are", async () => {
+  test("rejects a file with an unknown key and lists the valid keys", async () => {
     const root = temporaryDirectory();
     const config = join(root, "holdfast.yaml");
     writeFileSync(config, "http_port: 8000\n");
     const { code, output, log } = await runToEnd(["serve", "--config", config]);
     expect({ code, output }).toEqual({ code: 78, output: "" });
     expect(log).toMatch(
-      /^holdfast: .*unknown key http_port; the keys are data-dir, http-host, http-port/,
+      /^holdfast: Unknown key http_port .*Valid keys: data-dir, http-host, http-port/,
     );
     expect(log).not.toMatch(/\n\s+at /);
   });
 
   test.each([
     [["--http-port", "80x"], /http-port must be a whole number/],
-    [["--http-port", "70000"], /port 70000 is none/],
-    [["--history", "soon"], /"soon" is no duration/],
-    [["--factory", "books=test:book"], /is no factory/],
+    [["--http-port", "70000"], /Invalid HTTP port 70000/],
+    [["--history", "soon"], /Invalid duration "soon"/],
+    [["--factory", "books=test:book"], /Invalid factory/],
     [["--factory", "/core/books=test:book@/core/nowhere"], /--memory-index \/core\/nowhere/],
-    [["--factory", "/core/examples=test:book"], /is there twice/],
-    [["--token-file", "/does/not/exist"], /token file \/does\/not\/exist cannot be read/],
+    [["--factory", "/core/examples=test:book"], /is defined twice/],
+    [["--token-file", "/does/not/exist"], /Cannot read the token file \/does\/not\/exist/],
     [["--backup-root", "/does/not/exist"], /backup root \/does\/not\/exist is no directory/],
-    [["--id", "two words"], /host id/],
-    [["--config", "/does/not/exist.yaml"], /\/does\/not\/exist\.yaml cannot be read/],
+    [["--id", "two words"], /host ID/],
+    [
+      ["--config", "/does/not/exist.yaml"],
+      /Cannot read the configuration file \/does\/not\/exist\.yaml/,
+    ],
     [["--data-dir", "/does/not/exist"], /Cannot create the data directory \/does\/not\/exist/],
-  ])("%j is refused in one line", async (args, message) => {
+  ])("rejects %j with a one-line error", async (args, message) => {
     const { code, output, log } = await runToEnd(
       ["serve", "--http-port", "0", "--grpc-port", "0", ...args],
       { cwd: temporaryDirectory() },
@@ -144,7 +147,7 @@ describe("configuration", () => {
     expect(log).toMatch(message);
   });
 
-  test("an unknown flag or command ends with help, not with a host", async () => {
+  test("rejects an unknown flag or command with a hint to --help", async () => {
     const flag = await runToEnd(["serve", "--http-prot", "1"]);
     expect(flag).toMatchObject({
       output: "",
@@ -161,7 +164,7 @@ describe("configuration", () => {
     );
   });
 
-  test("a port that is taken is an error, and frees the data directory", async () => {
+  test("a port in use is an error, and releases the data directory", async () => {
     const root = temporaryDirectory();
     const first = await serve(["--data-dir", join(root, "one")]);
     for (const flag of ["--http-port", "--grpc-port"]) {
@@ -182,7 +185,7 @@ describe("configuration", () => {
     await serve(["--data-dir", join(root, "two")]);
   });
 
-  test("a second host on the same data directory is refused; the first serves on", async () => {
+  test("rejects a second host on the same data directory", async () => {
     const directory = join(temporaryDirectory(), "data");
     const first = await serve(["--data-dir", directory]);
     const { code, log } = await runToEnd([

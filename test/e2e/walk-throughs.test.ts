@@ -7,7 +7,7 @@ import { serve } from "../support/served-host.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { haveTools } from "../support/tools.js";
 
-/** A port that nobody listens at now. */
+/** Returns an unused port. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
@@ -16,25 +16,28 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Puts variables into the environment for the length of the work. */
-async function under(
+/** Runs `work` with additional environment variables. */
+async function withEnvironment(
   environment: Record<string, string>,
   work: () => Promise<void>,
 ): Promise<void> {
-  const before = { ...process.env };
+  const previous = { ...process.env };
   Object.assign(process.env, environment);
   try {
     await work();
   } finally {
     for (const name of Object.keys(environment)) {
-      if (before[name] === undefined) delete process.env[name];
-      else process.env[name] = before[name];
+      if (previous[name] === undefined) delete process.env[name];
+      else process.env[name] = previous[name];
     }
   }
 }
 
-/** The command by its name, on ports of its own, with no settings of whoever runs the tests. */
-async function surroundings(root: string): Promise<Record<string, string>> {
+/**
+ * Returns environment variables with which `holdfast` is on the PATH and uses separate ports and profiles, independent of
+ * the user who runs the tests.
+ */
+async function isolatedEnvironment(root: string): Promise<Record<string, string>> {
   const bin = join(root, "bin");
   mkdirSync(bin);
   writeFileSync(
@@ -60,19 +63,17 @@ const names = (root: string): Name[] => [["/tmp/holdfast", join(root, "work")]];
   "docs/operations.md",
   () => {
     const some = [
-      ["how each of them begins", "begin"],
+      ["common setup", "begin"],
       ["deleted documents", "deleted"],
-      ["a lost disk", "disk"],
-      ["a damaged backup", "damage"],
+      ["lost disk", "disk"],
+      ["damaged backup", "damage"],
     ] as const;
-    test.each(
-      long ? ([...some, ["a bad deploy", "deploy"], ["a moved host", "move"]] as const) : some,
-    )(
+    test.each(long ? ([...some, ["bad deploy", "deploy"], ["moved host", "move"]] as const) : some)(
       "%s",
       async (_name, tag) => {
         const root = temporaryDirectory();
         const more = tag === "begin" ? { after: ["kill $! && wait $!"] } : { before: "begin" };
-        await under(await surroundings(root), () =>
+        await withEnvironment(await isolatedEnvironment(root), () =>
           runCookbook("docs/operations.md", tag, names(root), more),
         );
       },
@@ -81,11 +82,11 @@ const names = (root: string): Name[] => [["/tmp/holdfast", join(root, "work")]];
   },
 );
 
-(haveTools("the first round of the README", "sh", "date") ? test : test.skip)(
-  "the README's first round: start, back up, lose, verify, restore",
+(haveTools("the quick start of the README", "sh", "date") ? test : test.skip)(
+  "the quick start of the README: back up, verify, restore",
   async () => {
     const root = temporaryDirectory();
-    const environment = await surroundings(root);
+    const environment = await isolatedEnvironment(root);
     const ports = [
       "--http-port",
       environment["HOLDFAST_HTTP_PORT"] ?? "",
@@ -93,7 +94,7 @@ const names = (root: string): Name[] => [["/tmp/holdfast", join(root, "work")]];
       environment["HOLDFAST_GRPC_PORT"] ?? "",
     ];
     const host = await serve(["--data-dir", join(root, "data"), ...ports]);
-    await under(environment, () => runCookbook("README.md", "round", names(root)));
+    await withEnvironment(environment, () => runCookbook("README.md", "round", names(root)));
     expect(await host.stop()).toBe(0);
   },
   60_000,

@@ -10,13 +10,14 @@ import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb
 import { HostError } from "../../errors.js";
 import { withHost } from "../connect/session.js";
 import type { OperationFlags } from "../flags.js";
-import { outcomeOf, runOperation } from "../operation.js";
-import { bytes, count, moment, span } from "../output/figures.js";
+import { resultOf, runOperation } from "../operation.js";
+import { formatBytes, formatCount, formatDuration } from "../output/format.js";
 import { list } from "../output/table.js";
-import { placeUri, showPlace } from "../place.js";
-import type { Run } from "../run.js";
-import { durationOf, warningsOf } from "../output/outcome.js";
+import { displayUri, toUri } from "../destination-uri.js";
+import type { CommandContext } from "../command-context.js";
+import { durationOf, warningsOf } from "../output/result.js";
 
+/** Flags of holdfast backup. */
 export interface BackupFlags extends OperationFlags {
   type?: string;
   index?: string;
@@ -33,13 +34,17 @@ const containers: Record<string, Container> = {
   directory: Container.DIRECTORY,
 };
 
-/** holdfast backup. */
-export async function backup(run: Run, flags: BackupFlags, destination = ""): Promise<void> {
-  const uri = placeUri(destination);
+/** Implements holdfast backup. */
+export async function backup(
+  context: CommandContext,
+  flags: BackupFlags,
+  destination = "",
+): Promise<void> {
+  const uri = toUri(destination);
   const bearer = readBearer(flags.bearerFile);
-  await withHost(run, flags, async (session) => {
-    const operation = await runOperation(run, flags, session, {
-      begin: () =>
+  await withHost(context, flags, async (session) => {
+    const operation = await runOperation(context, flags, session, {
+      start: () =>
         session.management.backup({
           destination: uri,
           container: containers[flags.type ?? ""] ?? Container.UNSPECIFIED,
@@ -51,20 +56,24 @@ export async function backup(run: Run, flags: BackupFlags, destination = ""): Pr
           bearer,
           ...(!flags.verify && { verify: false }),
         }),
-      left: {
-        now: `No new backup is at ${showPlace(uri)}; older ones are as they were.`,
-        again: "The same command makes it.",
+      afterCancel: {
+        state: `No new backup was created at ${displayUri(uri)}; existing backups are unchanged.`,
+        retry: "To start over, run the same command again.",
       },
     });
     if (operation === undefined) return;
-    const result = outcomeOf(operation, BackupResultSchema);
-    await run.finish(BackupResultSchema, result, () =>
-      result.plan ? planText(result.plan, uri) : resultText(operation, result),
+    const result = resultOf(operation, BackupResultSchema);
+    await context.printResult(BackupResultSchema, result, () =>
+      result.plan ? planText(result.plan, uri) : resultText(context, operation, result),
     );
   });
 }
 
-/** The token for an http(s) destination or source; REQUEST_INVALID where the file has none. */
+/**
+ * Reads the bearer token for an http(s) destination or source; returns "" if `file` is undefined.
+ * Throws CONFIGURATION_INVALID if the file cannot be read, REQUEST_INVALID if it does not contain a
+ * token.
+ */
 export function readBearer(file: string | undefined): string {
   if (file === undefined) return "";
   let token: string;
@@ -73,72 +82,78 @@ export function readBearer(file: string | undefined): string {
   } catch (cause) {
     throw new HostError(
       "CONFIGURATION_INVALID",
-      `The file of --bearer-file, ${file}, cannot be read.`,
+      `Cannot read ${file} (--bearer-file). Check the path and its permissions.`,
       { cause },
     );
   }
   if (!/^[!-~]+$/.test(token))
     throw new HostError(
       "REQUEST_INVALID",
-      `The file of --bearer-file, ${file}, must hold a token alone.`,
+      `Invalid token in ${file} (--bearer-file): the file must contain only the token.`,
     );
   return token;
 }
 
 const planKinds: Record<BackupPlanKind, string> = {
-  [BackupPlanKind.UNSPECIFIED]: "not told",
-  [BackupPlanKind.UNCHANGED]: "a manifest alone: nothing has changed",
-  [BackupPlanKind.BASE]: "everything",
-  [BackupPlanKind.DELTA]: "what has changed",
+  [BackupPlanKind.UNSPECIFIED]: "unknown",
+  [BackupPlanKind.UNCHANGED]: "only a manifest: no changes since the last backup",
+  [BackupPlanKind.BASE]: "the whole index",
+  [BackupPlanKind.DELTA]: "changes since the last backup",
 };
 
 function planText(plan: BackupPlan, uri: string): string {
   return [
-    `Nothing was done. A backup to ${showPlace(uri)} would copy:`,
+    `Dry run, nothing was copied. A backup to ${displayUri(uri)} would copy:`,
     list([
-      ["what", `${planKinds[plan.kind]}${plan.reason === "" ? "" : ` (${plan.reason})`}`],
+      ["content", `${planKinds[plan.kind]}${plan.reason === "" ? "" : ` (${plan.reason})`}`],
       [
         "records",
-        `${count(plan.records, "record")}, about ${bytes(plan.estimatedBytes)} before packing`,
+        `${formatCount(plan.records, "record")}, about ${formatBytes(plan.estimatedBytes)} uncompressed`,
       ],
-      ["free there", plan.freeBytes === undefined ? "not known" : bytes(plan.freeBytes)],
+      ["free space", plan.freeBytes === undefined ? "unknown" : formatBytes(plan.freeBytes)],
       [
-        "takes about",
+        "expected time",
         plan.expectedMicros === undefined
-          ? "not known: no backup was made yet"
-          : span(plan.expectedMicros),
+          ? "unknown: no earlier backup"
+          : formatDuration(plan.expectedMicros),
       ],
       ["replaces", plan.replacedBackups.join(", ") || "nothing"],
     ]),
     ...(plan.freeBytes !== undefined && plan.freeBytes < plan.estimatedBytes
-      ? ["Warning: there may not be room for it. Free space, or name another place."]
+      ? [
+          "Warning: the destination may not have enough free space. Free space, or use another destination.",
+        ]
       : []),
   ].join("\n");
 }
 
-/** What a backup built on was read back when it was made, and by verify. */
-function checkedText({ verified, segmentsWritten, backup }: BackupResult): string {
+/** Segments of earlier backups were verified when they were written, and are not read again. */
+function verifiedText({ verified, segmentsWritten, backup }: BackupResult): string {
   if (!verified) return "not read back";
   const older = (backup?.segments.length ?? 0) - segmentsWritten;
-  return `read back, every digest and row of what is new${older > 0 ? `; not the ${count(older, "older segment")}` : ""}`;
+  return `all digests and rows of the new segments${older > 0 ? `; ${formatCount(older, "older segment")} not read` : ""}`;
 }
 
-function resultText(operation: Operation, result: BackupResult): string {
+function resultText(
+  { formatTime }: CommandContext,
+  operation: Operation,
+  result: BackupResult,
+): string {
   const { backup } = result;
-  if (!backup) return "Nothing was done. The request is good.";
+  if (!backup) return "The request is valid. Nothing was copied.";
   return [
-    `Backed up ${count(backup.documents, "document")} with ${count(backup.versions, "version")} to ${showPlace(backup.uri)} in ${span(durationOf(operation))}.`,
+    `Backed up ${formatCount(backup.documents, "document")} with ${formatCount(backup.versions, "version")} to ${displayUri(backup.uri)} in ${formatDuration(durationOf(operation))}.`,
     list([
       ["backup", backup.name],
       [
         "written",
-        `${bytes(result.bytesWritten)} in ${count(result.segmentsWritten, "new segment")}; ${bytes(backup.sizeBytes)} in all`,
+        `${formatBytes(result.bytesWritten)} in ${formatCount(result.segmentsWritten, "new segment")}; ${formatBytes(backup.sizeBytes)} in total`,
       ],
-      ["checked", checkedText(result)],
-      ["holds all until", moment(backup.positionMicros)],
-      ["restorable from", moment(backup.window?.earliestMicros ?? 0n)],
+      ["verified", verifiedText(result)],
+      ["covers writes up to", formatTime(backup.positionMicros)],
+      ["restorable from", formatTime(backup.window?.earliestMicros ?? 0n)],
     ]),
     ...warningsOf(result.warnings),
-    `Check it at any time: holdfast verify ${showPlace(backup.uri)}`,
+    `To verify it again: holdfast verify ${displayUri(backup.uri)}`,
   ].join("\n");
 }

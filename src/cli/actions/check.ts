@@ -5,35 +5,36 @@ import {
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { withHost } from "../connect/session.js";
 import type { OperationFlags } from "../flags.js";
-import { outcomeOf, runOperation } from "../operation.js";
-import { bytes, count, span } from "../output/figures.js";
-import { durationOf } from "../output/outcome.js";
-import type { Run } from "../run.js";
+import { resultOf, runOperation } from "../operation.js";
+import { formatBytes, formatCount, formatDuration } from "../output/format.js";
+import { durationOf } from "../output/result.js";
+import type { CommandContext } from "../command-context.js";
 
+/** Flags of holdfast check. */
 export interface CheckFlags extends OperationFlags {
   index?: string;
 }
 
-/** holdfast check: exits 65 where the index is damaged. */
-export async function check(run: Run, flags: CheckFlags): Promise<void> {
-  await withHost(run, flags, async (session) => {
-    const operation = await runOperation(run, flags, session, {
-      begin: () => session.management.checkIndex({ indexLink: flags.index ?? "" }),
-      left: {
-        now: "The index is as it was; how far it is good is not known.",
-        again: "The same command checks it from its beginning.",
+/** Implements holdfast check; the command exits with 65 if the index is damaged. */
+export async function check(context: CommandContext, flags: CheckFlags): Promise<void> {
+  await withHost(context, flags, async (session) => {
+    const operation = await runOperation(context, flags, session, {
+      start: () => session.management.checkIndex({ indexLink: flags.index ?? "" }),
+      afterCancel: {
+        state: "The check is incomplete; the index is unchanged.",
+        retry: "To start over, run the same command again.",
       },
     });
     if (operation === undefined) return;
-    const result = outcomeOf(operation, CheckIndexResultSchema);
-    await run.finish(CheckIndexResultSchema, result, () => resultText(operation, result));
+    const result = resultOf(operation, CheckIndexResultSchema);
+    await context.printResult(CheckIndexResultSchema, result, () => resultText(operation, result));
   });
 }
 
 function resultText(operation: Operation, result: CheckIndexResult): string {
   return [
-    `GOOD: ${result.indexLink}, ${count(result.documents, "document")} with ${count(result.versions, "version")}.`,
-    `Read ${count(result.records, "record")}, ${bytes(result.bytes)}, in ${span(durationOf(operation))}.`,
-    "Compared: each key index with the log, each version with its checksum, the counts.",
+    `OK: ${result.indexLink}, ${formatCount(result.documents, "document")} with ${formatCount(result.versions, "version")}.`,
+    `Read ${formatCount(result.records, "record")}, ${formatBytes(result.bytes)}, in ${formatDuration(durationOf(operation))}.`,
+    "Checked: key indexes against the log, the checksum of every version, the counts.",
   ].join("\n");
 }

@@ -4,11 +4,11 @@ import { givenSettings, readConfig, readLogConfig, variableOf } from "../../host
 import { settings } from "../../host/settings.js";
 import { printJsonValue } from "../output/json.js";
 import { table } from "../output/table.js";
-import type { Run } from "../run.js";
+import type { CommandContext } from "../command-context.js";
 import type { OutputFlags } from "../flags.js";
 
-/** Variables that are no settings of a host: of the command itself. */
-const others = [
+/** Variables of the command line, which are not settings of a host. */
+const clientVariables = [
   "HOLDFAST_CONFIG",
   "HOLDFAST_ADDRESS",
   "HOLDFAST_PROFILE",
@@ -16,32 +16,37 @@ const others = [
   "HOLDFAST_TOKEN",
 ];
 
-/** holdfast config check: exits 78 where a start would be refused. */
-export async function checkConfig(run: Run, flags: OutputFlags): Promise<void> {
+/**
+ * Implements holdfast config check; the command exits with 78 if a host would not start with the
+ * configuration.
+ */
+export async function checkConfig(context: CommandContext, flags: OutputFlags): Promise<void> {
   const values = settingsOf(flags as Record<string, unknown>);
   const given = givenSettings(values, process.env);
-  const known = new Set([...settings.map(({ name }) => variableOf(name)), ...others]);
+  const known = new Set([...settings.map(({ name }) => variableOf(name)), ...clientVariables]);
   const unknown = Object.keys(process.env)
     .filter((name) => name.startsWith("HOLDFAST_") && !known.has(name))
     .sort();
   const rows = settings.map(({ name, help }) => {
-    const one = given.get(name);
-    const byDefault = /\(default:? ([^)]*)\)/.exec(help)?.[1] ?? "none";
+    const setting = given.get(name);
+    const defaultValue = /\(default:? ([^)]*)\)/.exec(help)?.[1] ?? "none";
     return {
       name,
-      value: one === undefined ? byDefault : [one.value].flat().join(", "),
-      from: one?.from ?? "default",
+      value: setting === undefined ? defaultValue : [setting.value].flat().join(", "),
+      from: setting?.from ?? "default",
     };
   });
-  if (!run.json) {
-    await run.say(
+  if (!context.json) {
+    await context.printText(
       table(
         [{ head: "SETTING" }, { head: "VALUE" }, { head: "FROM" }],
         rows.map(({ name, value, from }) => [name, value, from]),
       ),
     );
     for (const name of unknown)
-      run.note(`Warning: ${name} is in the environment, and is no setting: is it misspelt?`);
+      context.printNote(
+        `Warning: the environment variable ${name} is not a setting; check its spelling.`,
+      );
   }
   readLogConfig(values, process.env);
   await checkConfiguration(readConfig(values, process.env));
@@ -49,14 +54,14 @@ export async function checkConfig(run: Run, flags: OutputFlags): Promise<void> {
     settings: Object.fromEntries(rows.map(({ name, value, from }) => [name, { value, from }])),
     unknownVariables: unknown,
   };
-  if (run.json) await printJsonValue(run.command, result);
-  else await run.say("\nA host would start with these.");
+  if (context.json) await printJsonValue(context.command, result);
+  else await context.printText("\nThe configuration is valid.");
 }
 
-/** The flags of commander, by the names of the settings. */
+/** Maps the flags of commander, which are in camel case, to setting names. */
 function settingsOf(flags: Record<string, unknown>): Record<string, string | string[]> {
   const values: Record<string, string | string[]> = {};
-  for (const name of [...settings.map((one) => one.name), "config"]) {
+  for (const name of [...settings.map((setting) => setting.name), "config"]) {
     const value = flags[name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
     if (typeof value === "string" || Array.isArray(value))
       values[name] = value as string | string[];

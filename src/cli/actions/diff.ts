@@ -10,15 +10,16 @@ import { HostError } from "../../errors.js";
 import { withFilesOrHost, withHost, type Session } from "../connect/session.js";
 import type { HostFlags, SelectionFlags } from "../flags.js";
 import { differenceLine } from "../output/difference.js";
-import { number } from "../output/figures.js";
+import { formatNumber } from "../output/format.js";
 import { jsonSchema } from "../output/json.js";
 import { print } from "../output/print.js";
 import { startProgress, type ProgressState } from "../output/progress.js";
-import { placeUri } from "../place.js";
-import type { Run } from "../run.js";
+import { toUri } from "../destination-uri.js";
+import type { CommandContext } from "../command-context.js";
 import { selectionOf } from "../selection.js";
 import { nowMicros, parseTime } from "../time.js";
 
+/** Flags of holdfast diff. */
 export interface DiffFlags extends HostFlags, SelectionFlags {
   live?: boolean;
   at?: string;
@@ -29,42 +30,47 @@ export interface DiffFlags extends HostFlags, SelectionFlags {
   format?: string;
 }
 
-const differs = 1;
+const documentsDiffer = 1;
 
-/** holdfast diff: exits 1 where documents differ, as diff(1) does. */
-export async function diff(run: Run, flags: DiffFlags, from = "", to?: string): Promise<number> {
+/** Implements holdfast diff. Returns the exit code: 1 if documents differ, like diff(1). */
+export async function diff(
+  context: CommandContext,
+  flags: DiffFlags,
+  from = "",
+  to?: string,
+): Promise<number> {
   if ((to === undefined) === !flags.live)
     throw new HostError(
       "REQUEST_INVALID",
-      "Compare with another backup or with the live index: holdfast diff FROM TO, or holdfast diff FROM --live.",
+      "Name a second backup or --live: holdfast diff FROM TO, or holdfast diff FROM --live.",
     );
   const now = nowMicros();
   const selection = selectionOf(flags);
   const request = {
-    from: momentOf(placeUri(from), flags.at, flags.backup, flags.index, now),
-    to: momentOf(
-      to === undefined ? "" : placeUri(to),
+    from: pointInTimeOf(toUri(from), flags.at, flags.backup, flags.index, now),
+    to: pointInTimeOf(
+      to === undefined ? "" : toUri(to),
       flags.toAt,
       flags.toBackup,
       flags.index,
       now,
     ),
     ...(selection && { selection }),
-    progress: !run.json && !run.quiet,
+    progress: !context.json && !context.quiet,
   };
-  const writer = writers[run.json ? "json" : (flags.format ?? "text")]!(run);
+  const writer = writers[context.json ? "json" : (flags.format ?? "text")]!(context);
   const work = async ({ management }: Session) => {
     let summary: DiffSummary | undefined;
-    let begun = false;
-    const bar = startProgress(run);
+    let hasBegun = false;
+    const bar = startProgress(context);
     try {
-      for await (const part of management.diffBackups(request, { signal: run.stops.signal })) {
+      for await (const part of management.diffBackups(request, { signal: context.abort.signal })) {
         if (part.progress) bar.update(progressOf(part.progress));
-        // Lines on a terminal and a bar over them are no good together.
+        // A progress bar would overwrite differences on the same terminal.
         if (process.stdout.isTTY && (part.summary || part.differences.length > 0)) bar.stop();
-        if (!begun) await writer.begin();
-        begun = true;
-        for (const one of part.differences) await writer.difference(one);
+        if (!hasBegun) await writer.begin();
+        hasBegun = true;
+        for (const difference of part.differences) await writer.difference(difference);
         summary = part.summary ?? summary;
       }
     } finally {
@@ -73,18 +79,18 @@ export async function diff(run: Run, flags: DiffFlags, from = "", to?: string): 
     if (!summary)
       throw new HostError(
         "SOURCE_CHANGED",
-        "The comparison ended before its sums came: it is not complete. Give the command again.",
+        "The comparison is incomplete: the stream ended before its summary. Run the command again.",
       );
     await writer.end(summary);
-    return summary.created + summary.changed + summary.deleted > 0n ? differs : 0;
+    return summary.created + summary.changed + summary.deleted > 0n ? documentsDiffer : 0;
   };
-  if (!flags.live) return withFilesOrHost(run, flags, work);
+  if (!flags.live) return withFilesOrHost(context, flags, work);
   if (flags.offline)
     throw new HostError(
       "REQUEST_INVALID",
-      "--live asks a host, --offline asks none: give the one or the other.",
+      "--live and --offline are mutually exclusive: the live index is on a host.",
     );
-  return withHost(run, flags, work);
+  return withHost(context, flags, work);
 }
 
 function progressOf({ stage, recordsDone, recordsTotal }: DiffProgress): ProgressState {
@@ -93,11 +99,11 @@ function progressOf({ stage, recordsDone, recordsTotal }: DiffProgress): Progres
     done: Number(recordsDone),
     total: Number(recordsTotal),
     unit: "records",
-    detail: recordsDone > 0n ? `${number(recordsDone)} records` : "",
+    detail: recordsDone > 0n ? `${formatNumber(recordsDone)} records` : "",
   };
 }
 
-function momentOf(
+function pointInTimeOf(
   uri: string,
   at: string | undefined,
   backupName = "",
@@ -112,27 +118,28 @@ function momentOf(
   };
 }
 
-/** Each difference is written as it comes, so that memory does not grow with their number. */
+/** Writes differences as they arrive, so that memory use does not depend on their number. */
 interface Writer {
   begin(): Promise<void>;
-  difference(one: DocumentDifference): Promise<void>;
+  difference(difference: DocumentDifference): Promise<void>;
   end(summary: DiffSummary): Promise<void>;
 }
 
-const nothing = async () => {};
+const doNothing = async () => {};
 
-const writers: Record<string, (run: Run) => Writer> = {
-  text: (run) => ({
-    begin: nothing,
-    difference: (one) => run.say(differenceLine(one)),
+const writers: Record<string, (context: CommandContext) => Writer> = {
+  text: (context) => ({
+    begin: doNothing,
+    difference: (difference) => context.printText(differenceLine(difference, context.formatTime)),
     end: ({ created, changed, deleted, same }) =>
-      run.say(
-        `${number(created)} created (+), ${number(changed)} changed (~), ${number(deleted)} deleted (-), ${number(same)} the same.`,
+      context.printText(
+        `${formatNumber(created)} created (+), ${formatNumber(changed)} changed (~), ${formatNumber(deleted)} deleted (-), ${formatNumber(same)} unchanged.`,
       ),
   }),
   ndjson: () => ({
-    begin: nothing,
-    difference: (one) => print(`${JSON.stringify(toJson(DocumentDifferenceSchema, one))}\n`),
+    begin: doNothing,
+    difference: (difference) =>
+      print(`${JSON.stringify(toJson(DocumentDifferenceSchema, difference))}\n`),
     end: (summary) => print(`${JSON.stringify({ summary: toJson(DiffSummarySchema, summary) })}\n`),
   }),
   json: ({ command }) => {
@@ -142,8 +149,8 @@ const writers: Record<string, (run: Run) => Writer> = {
         print(
           `{"schema":${JSON.stringify(jsonSchema)},"command":${JSON.stringify(command)},"result":{"differences":[`,
         ),
-      async difference(one) {
-        await print(`${separator}${JSON.stringify(toJson(DocumentDifferenceSchema, one))}`);
+      async difference(difference) {
+        await print(`${separator}${JSON.stringify(toJson(DocumentDifferenceSchema, difference))}`);
         separator = ",";
       },
       end: (summary) =>

@@ -15,17 +15,19 @@ import { withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
 import { print } from "../output/print.js";
 import { printable, printableJson } from "../output/printable.js";
-import type { Run } from "../run.js";
-import { formatTime } from "../time.js";
+import type { CommandContext } from "../command-context.js";
 
+/** Flags of holdfast documents get. */
 export interface GetFlags extends HostFlags {
   version?: string;
 }
 
+/** Flags of holdfast documents put, patch and delete. */
 export interface WriteFlags extends HostFlags {
   expectedVersion?: string;
 }
 
+/** Flags of holdfast documents list and history. */
 export interface ListDocumentsFlags extends HostFlags {
   filter?: string;
   order?: string;
@@ -33,11 +35,15 @@ export interface ListDocumentsFlags extends HostFlags {
   bodies?: boolean;
 }
 
-/** Prints the body as it is stored. */
-export async function getDocument(run: Run, flags: GetFlags, link = ""): Promise<void> {
+/** Implements holdfast documents get: prints the stored JSON. */
+export async function getDocument(
+  context: CommandContext,
+  flags: GetFlags,
+  link = "",
+): Promise<void> {
   const version = wholeNumber("--version", flags.version);
-  await withHost(run, flags, async ({ documents }) => {
-    const options = { signal: run.stops.signal };
+  await withHost(context, flags, async ({ documents }) => {
+    const options = { signal: context.abort.signal };
     const found =
       version === undefined
         ? await documents.getDocument({ selfLink: link, bodyFormat: BodyFormat.JSON }, options)
@@ -45,22 +51,25 @@ export async function getDocument(run: Run, flags: GetFlags, link = ""): Promise
             { selfLink: link, version, bodyFormat: BodyFormat.JSON },
             options,
           );
-    await run.finish(DocumentSchema, found, () => bodyOf(found));
+    await context.printResult(DocumentSchema, found, () => bodyOf(found));
   });
 }
 
-/** Replaces a document, or makes it where it is not there and no version is expected. */
+/**
+ * Implements holdfast documents put: replaces a document, or creates it if it does not exist and no
+ * version is expected.
+ */
 export async function putDocument(
-  run: Run,
+  context: CommandContext,
   flags: WriteFlags,
   link = "",
   given?: string,
 ): Promise<void> {
   const expectedVersion = wholeNumber("--expected-version", flags.expectedVersion);
   const body = { case: "json" as const, value: await readBody(given) };
-  await withHost(run, flags, async (session) => {
+  await withHost(context, flags, async (session) => {
     const { documents } = session;
-    let made = false;
+    let isCreated = false;
     const written = await documents
       .replaceDocument({
         selfLink: link,
@@ -72,63 +81,73 @@ export async function putDocument(
         const error = await session.explain(thrown);
         const missing =
           error.reason === "DOCUMENT_NOT_FOUND" || error.reason === "DOCUMENT_DELETED";
-        const cut = link.lastIndexOf("/");
-        if (!missing || expectedVersion !== undefined || cut < 1) throw error;
-        made = true;
+        const slash = link.lastIndexOf("/");
+        if (!missing || expectedVersion !== undefined || slash < 1) throw error;
+        isCreated = true;
         return documents.createDocument({
-          factoryLink: link.slice(0, cut),
-          documentId: link.slice(cut + 1),
+          factoryLink: link.slice(0, slash),
+          documentId: link.slice(slash + 1),
           body,
           revive: true,
           bodyFormat: BodyFormat.NONE,
         });
       });
-    await run.finish(
+    await context.printResult(
       DocumentSchema,
       written,
-      () => `${made ? "Created" : "Replaced"} ${line(written)}`,
+      () => `${isCreated ? "Created" : "Replaced"} ${lineFormatter(context)(written)}`,
     );
   });
 }
 
-/** Lays fields over a document. */
+/** Implements holdfast documents patch: updates fields of a document. */
 export async function patchDocument(
-  run: Run,
+  context: CommandContext,
   flags: WriteFlags,
   link = "",
   given?: string,
 ): Promise<void> {
   const expectedVersion = wholeNumber("--expected-version", flags.expectedVersion);
   const body = { case: "json" as const, value: await readBody(given) };
-  await withHost(run, flags, async ({ documents }) => {
+  await withHost(context, flags, async ({ documents }) => {
     const written = await documents.patchDocument({
       selfLink: link,
       body,
       bodyFormat: BodyFormat.NONE,
       ...(expectedVersion !== undefined && { expectedVersion }),
     });
-    await run.finish(DocumentSchema, written, () => `Patched ${line(written)}`);
-  });
-}
-
-export async function deleteDocument(run: Run, flags: WriteFlags, link = ""): Promise<void> {
-  const expectedVersion = wholeNumber("--expected-version", flags.expectedVersion);
-  await withHost(run, flags, async ({ documents }) => {
-    const answer = await documents.deleteDocument({
-      selfLink: link,
-      bodyFormat: BodyFormat.NONE,
-      ...(expectedVersion !== undefined && { expectedVersion }),
-    });
-    await run.finish(DeleteDocumentResponseSchema, answer, () =>
-      answer.document
-        ? `Deleted ${line(answer.document)}`
-        : `${link} was deleted before; nothing was changed.`,
+    await context.printResult(
+      DocumentSchema,
+      written,
+      () => `Patched ${lineFormatter(context)(written)}`,
     );
   });
 }
 
+/** Implements holdfast documents delete. */
+export async function deleteDocument(
+  context: CommandContext,
+  flags: WriteFlags,
+  link = "",
+): Promise<void> {
+  const expectedVersion = wholeNumber("--expected-version", flags.expectedVersion);
+  await withHost(context, flags, async ({ documents }) => {
+    const response = await documents.deleteDocument({
+      selfLink: link,
+      bodyFormat: BodyFormat.NONE,
+      ...(expectedVersion !== undefined && { expectedVersion }),
+    });
+    await context.printResult(DeleteDocumentResponseSchema, response, () =>
+      response.document
+        ? `Deleted ${lineFormatter(context)(response.document)}`
+        : `${link} is already deleted. Nothing was changed.`,
+    );
+  });
+}
+
+/** Implements holdfast documents list. */
 export async function listDocuments(
-  run: Run,
+  context: CommandContext,
   flags: ListDocumentsFlags,
   factory = "",
 ): Promise<void> {
@@ -137,19 +156,19 @@ export async function listDocuments(
     factoryLink: factory,
     filter: flags.filter ?? "",
     orderBy: flags.order ?? "",
-    bodyFormat: flags.bodies || run.json ? BodyFormat.JSON : BodyFormat.NONE,
+    bodyFormat: flags.bodies || context.json ? BodyFormat.JSON : BodyFormat.NONE,
   };
-  await withHost(run, flags, async ({ documents }) => {
+  await withHost(context, flags, async ({ documents }) => {
     const pages = pagesOf(limit, async (pageSize, pageToken) => {
       const page = await documents.listDocuments(
         { ...request, pageSize, pageToken },
-        { signal: run.stops.signal },
+        { signal: context.abort.signal },
       );
       return { items: page.documents, next: page.nextPageToken };
     });
-    const all = await showPages(run, pages, flags.bodies ? bodyOf : line);
-    if (run.json)
-      await run.finish(
+    const all = await printPages(context, pages, flags.bodies ? bodyOf : lineFormatter(context));
+    if (context.json)
+      await context.printResult(
         ListDocumentsResponseSchema,
         create(ListDocumentsResponseSchema, { documents: all }),
         () => "",
@@ -157,25 +176,25 @@ export async function listDocuments(
   });
 }
 
-/** Newest first. */
+/** Implements holdfast documents history: lists the versions of a document, newest first. */
 export async function documentHistory(
-  run: Run,
+  context: CommandContext,
   flags: ListDocumentsFlags,
   link = "",
 ): Promise<void> {
   const limit = limitOf(flags);
-  const bodyFormat = flags.bodies || run.json ? BodyFormat.JSON : BodyFormat.NONE;
-  await withHost(run, flags, async ({ documents }) => {
+  const bodyFormat = flags.bodies || context.json ? BodyFormat.JSON : BodyFormat.NONE;
+  await withHost(context, flags, async ({ documents }) => {
     const pages = pagesOf(limit, async (pageSize, pageToken) => {
       const page = await documents.listDocumentVersions(
         { selfLink: link, pageSize, pageToken, bodyFormat },
-        { signal: run.stops.signal },
+        { signal: context.abort.signal },
       );
       return { items: page.versions, next: page.nextPageToken };
     });
-    const all = await showPages(run, pages, flags.bodies ? bodyOf : line);
-    if (run.json)
-      await run.finish(
+    const all = await printPages(context, pages, flags.bodies ? bodyOf : lineFormatter(context));
+    if (context.json)
+      await context.printResult(
         ListDocumentVersionsResponseSchema,
         create(ListDocumentVersionsResponseSchema, { versions: all }),
         () => "",
@@ -183,47 +202,50 @@ export async function documentHistory(
   });
 }
 
-const largestPage = 1000;
+const maxPageSize = 1000;
 
 function limitOf({ limit }: ListDocumentsFlags): number {
-  const given = wholeNumber("--limit", limit);
-  if (given === 0n)
+  const count = wholeNumber("--limit", limit);
+  if (count === 0n)
     throw new HostError(
       "REQUEST_INVALID",
-      "--limit takes a whole number from 1; without it all are listed.",
+      "--limit must be a whole number of at least 1. Omit it to list all.",
     );
-  return given === undefined ? Infinity : Number(given);
+  return count === undefined ? Infinity : Number(count);
 }
 
-/** Pages until there are no more, or so many documents were there. */
+/** Fetches pages until the last one, or until `limit` documents were fetched. */
 async function* pagesOf(
   limit: number,
   fetch: (pageSize: number, pageToken: string) => Promise<{ items: Document[]; next: string }>,
 ): AsyncGenerator<Document[]> {
-  let left = limit;
+  let remaining = limit;
   let pageToken = "";
   do {
-    const { items, next } = await fetch(Math.min(left, largestPage), pageToken);
+    const { items, next } = await fetch(Math.min(remaining, maxPageSize), pageToken);
     yield items;
-    left -= items.length;
+    remaining -= items.length;
     pageToken = next;
-  } while (pageToken !== "" && left > 0);
+  } while (pageToken !== "" && remaining > 0);
 }
 
-/** Prints each page as it comes; only with --json are all of them kept, for one document. */
-async function showPages(
-  run: Run,
+/**
+ * Prints each page as it arrives. With --json it returns all documents instead, to print them as
+ * one JSON document.
+ */
+async function printPages(
+  context: CommandContext,
   pages: AsyncIterable<Document[]>,
-  show: (one: Document) => string,
+  format: (document: Document) => string,
 ): Promise<Document[]> {
-  const kept: Document[] = [];
+  const collected: Document[] = [];
   for await (const page of pages) {
-    run.stops.signal.throwIfAborted();
-    if (run.json) kept.push(...page);
-    else if (page.length > 0 && !run.quiet)
-      await print(page.map((one) => `${show(one)}\n`).join(""));
+    context.abort.signal.throwIfAborted();
+    if (context.json) collected.push(...page);
+    else if (page.length > 0 && !context.quiet)
+      await print(page.map((document) => `${format(document)}\n`).join(""));
   }
-  return kept;
+  return collected;
 }
 
 const actions: Record<DocumentAction, string> = {
@@ -234,8 +256,10 @@ const actions: Record<DocumentAction, string> = {
   [DocumentAction.DELETE]: "DELETE",
 };
 
-const line = ({ selfLink, version, updateTimeMicros, action }: Document): string =>
-  `${printable(selfLink)}  version ${version}  ${formatTime(updateTimeMicros)} (${updateTimeMicros})  ${actions[action]}`.trimEnd();
+const lineFormatter =
+  ({ formatTime }: CommandContext) =>
+  ({ selfLink, version, updateTimeMicros, action }: Document): string =>
+    `${printable(selfLink)}  version ${version}  ${formatTime(updateTimeMicros)}  ${actions[action]}`.trimEnd();
 
 const bodyOf = ({ body }: Document): string =>
   body.case === "json" ? printableJson(Buffer.from(body.value).toString("utf8")) : "{}";
@@ -244,16 +268,17 @@ function wholeNumber(option: string, value: string | undefined): bigint | undefi
   if (value !== undefined && !/^\d{1,15}$/.test(value))
     throw new HostError(
       "REQUEST_INVALID",
-      `${option} takes a whole number, not ${JSON.stringify(value)}.`,
+      `${option} must be a whole number, not ${JSON.stringify(value)}.`,
     );
   return value === undefined ? undefined : BigInt(value);
 }
 
-/** JSON as an argument, in a file, or on standard input. */
+/** Reads JSON given as an argument, in a file, or on standard input. */
 async function readBody(given: string | undefined): Promise<Uint8Array> {
   if (given?.trimStart().startsWith("{")) return Buffer.from(given);
   if (given === undefined || given === "-") {
-    if (process.stdin.isTTY) process.stderr.write("The document's JSON, then Ctrl-D:\n");
+    if (process.stdin.isTTY)
+      process.stderr.write("Enter the JSON of the document, then press Ctrl-D:\n");
     return Buffer.from(await text(process.stdin));
   }
   try {
@@ -261,7 +286,7 @@ async function readBody(given: string | undefined): Promise<Uint8Array> {
   } catch (cause) {
     throw new HostError(
       "REQUEST_INVALID",
-      `${JSON.stringify(given)} is no JSON object and no file that can be read. Nothing was changed.`,
+      `${JSON.stringify(given)} is neither a JSON object nor a readable file. Nothing was changed.`,
       { cause },
     );
   }

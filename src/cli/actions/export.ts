@@ -3,16 +3,17 @@ import { ExportBackupResponseSchema } from "../../../gen/ts/holdfast/management/
 import { HostError } from "../../errors.js";
 import { withFilesOrHost, withHost, type Session } from "../connect/session.js";
 import type { HostFlags, SelectionFlags } from "../flags.js";
-import { bytes, count } from "../output/figures.js";
+import { formatBytes, formatCount } from "../output/format.js";
 import { writeOutput, type Sink } from "../output/output-file.js";
 import { print } from "../output/print.js";
 import { printableJson } from "../output/printable.js";
 import { startProgress } from "../output/progress.js";
-import { placeUri } from "../place.js";
-import type { Run } from "../run.js";
+import { toUri } from "../destination-uri.js";
+import type { CommandContext } from "../command-context.js";
 import { selectionOf } from "../selection.js";
 import { nowMicros, parseTime } from "../time.js";
 
+/** Flags of holdfast export. */
 export interface ExportFlags extends HostFlags, SelectionFlags {
   at?: string;
   backup?: string;
@@ -20,22 +21,25 @@ export interface ExportFlags extends HostFlags, SelectionFlags {
   output?: string;
 }
 
-/** holdfast export: documents as NDJSON, to a file that is whole or not there, or to standard output. */
+/**
+ * Implements holdfast export: writes documents as NDJSON to standard output, or to a file, which is
+ * replaced only once complete.
+ */
 export async function exportDocuments(
-  run: Run,
+  context: CommandContext,
   flags: ExportFlags,
   source?: string,
 ): Promise<void> {
   const { output } = flags;
-  if (run.json && output === undefined)
+  if (context.json && output === undefined)
     throw new HostError(
       "REQUEST_INVALID",
-      "--json takes -o FILE here: without it the documents themselves go to standard output, a line of JSON each.",
+      "--json requires -o FILE: without it, the documents themselves are written to standard output.",
     );
   const selection = selectionOf(flags);
   const request = {
     moment: {
-      uri: source === undefined ? "" : placeUri(source),
+      uri: source === undefined ? "" : toUri(source),
       backupName: flags.backup ?? "",
       indexLink: flags.index ?? "",
       ...(flags.at !== undefined && { targetTimeMicros: parseTime(flags.at, nowMicros()) }),
@@ -44,27 +48,27 @@ export async function exportDocuments(
   };
   const work = async (session: Session) => {
     const send = (sink: Sink, toTerminal = false) =>
-      sendDocuments(run, session, request, sink, toTerminal);
+      sendDocuments(context, session, request, sink, toTerminal);
     const { documents, size } =
       output === undefined
         ? await send({ write: print }, process.stdout.isTTY)
-        : await writeOutput(output, run.stops.signal, send);
-    const text = `Exported ${count(documents, "document")}, ${bytes(size)}${output === undefined ? "" : `, to ${output}`}.`;
-    if (output === undefined) run.note(text);
+        : await writeOutput(output, context.abort.signal, send);
+    const text = `Exported ${formatCount(documents, "document")}, ${formatBytes(size)}${output === undefined ? "" : `, to ${output}`}.`;
+    if (output === undefined) context.printNote(text);
     else
-      await run.finish(
+      await context.printResult(
         ExportBackupResponseSchema,
         create(ExportBackupResponseSchema, { count: documents }),
         () => text,
       );
   };
-  if (source !== undefined) return withFilesOrHost(run, flags, work);
+  if (source !== undefined) return withFilesOrHost(context, flags, work);
   if (flags.offline)
     throw new HostError(
       "REQUEST_INVALID",
-      "Without a source the live index of a host is exported, and --offline asks none: name a backup.",
+      "--offline requires SOURCE: without it, the live index of a host is exported. Name a backup.",
     );
-  return withHost(run, flags, work);
+  return withHost(context, flags, work);
 }
 
 type Request = Parameters<Session["management"]["exportBackup"]>[0];
@@ -72,18 +76,18 @@ type Request = Parameters<Session["management"]["exportBackup"]>[0];
 const newline = Buffer.from("\n");
 
 async function sendDocuments(
-  run: Run,
+  context: CommandContext,
   { management }: Session,
   request: Request,
   sink: Sink,
   toTerminal: boolean,
 ): Promise<{ documents: bigint; size: number }> {
-  const { signal } = run.stops;
-  // Documents on a terminal and a bar over them are no good together.
-  const progress = startProgress({ ...run, quiet: run.quiet || process.stdout.isTTY });
+  const { signal } = context.abort;
+  // A progress bar would overwrite documents on the same terminal.
+  const progress = startProgress({ ...context, quiet: context.quiet || process.stdout.isTTY });
   let documents = 0;
   let size = 0;
-  let told: bigint | undefined;
+  let reportedCount: bigint | undefined;
   try {
     for await (const part of management.exportBackup(request, { signal })) {
       const lines = Buffer.concat(part.documents.flatMap((document) => [document, newline]));
@@ -92,23 +96,23 @@ async function sendDocuments(
       signal.throwIfAborted();
       documents += part.documents.length;
       size += lines.length;
-      told = part.count ?? told;
+      reportedCount = part.count ?? reportedCount;
       progress.update({
         stage: "exporting",
         done: size,
         total: 0,
         unit: "bytes",
-        detail: `${count(documents, "document")}, ${bytes(size)}`,
+        detail: `${formatCount(documents, "document")}, ${formatBytes(size)}`,
       });
     }
   } finally {
     progress.stop();
   }
-  if (told === undefined || told !== BigInt(documents)) {
+  if (reportedCount === undefined || reportedCount !== BigInt(documents)) {
     throw new HostError(
       "SOURCE_CHANGED",
-      `The export ended after ${count(documents, "document")}${told === undefined ? " without a count" : ` of ${told}`}: it is not complete. Give the command again.`,
+      `The export is incomplete: the stream ended after ${formatCount(documents, "document")}${reportedCount === undefined ? "" : ` of ${reportedCount}`}. Run the command again.`,
     );
   }
-  return { documents: told, size };
+  return { documents: reportedCount, size };
 }

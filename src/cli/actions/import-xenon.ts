@@ -1,17 +1,20 @@
 import { resolve } from "node:path";
 import { HostError } from "../../errors.js";
 import { importXenon, type ImportProgress, type ImportReport } from "../../offline/xenon-import.js";
-import { bytes, count } from "../output/figures.js";
+import { formatBytes, formatCount, formatNumber } from "../output/format.js";
 import { printJsonValue } from "../output/json.js";
 import { startProgress, type Progress } from "../output/progress.js";
 import { optionOf } from "../flags.js";
-import type { Run } from "../run.js";
+import type { CommandContext } from "../command-context.js";
 import { tokenOf } from "../connect/target.js";
 import type { ImportFlags } from "./import.js";
 
-/** holdfast import --from-xenon: copies the documents of a live Xenon host into one of ours, and proves that they arrived. */
+/**
+ * Implements holdfast import --from-xenon: copies the documents of a live Xenon host, and verifies
+ * that both sides match.
+ */
 export async function importFromXenon(
-  run: Run,
+  context: CommandContext,
   flags: ImportFlags,
   from: string,
   factories: string[],
@@ -32,7 +35,7 @@ export async function importFromXenon(
     if (flags[name] === undefined) continue;
     throw new HostError(
       "REQUEST_INVALID",
-      `${optionOf(name)} is for the gRPC port. --from-xenon copies over HTTP: name the target with --to URL, its token with --token-file, its authorities with NODE_EXTRA_CA_CERTS.`,
+      `${optionOf(name)} applies to the gRPC port, but --from-xenon copies over HTTP. Set the target with --to URL, its token with --token-file, and additional trusted CAs with NODE_EXTRA_CA_CERTS.`,
     );
   }
   const token = tokenOf(flags, process.env["HOLDFAST_TOKEN"] || undefined, {});
@@ -54,39 +57,42 @@ export async function importFromXenon(
     replace: flags.replace ?? false,
     ...(token !== undefined && { token }),
   };
-  const progress = startProgress(run);
+  const progress = startProgress(context);
   let report: ImportReport;
   try {
-    report = await importXenon(request, run.stops.signal, (state) => show(progress, state));
+    report = await importXenon(request, context.abort.signal, (state) =>
+      showProgress(progress, state),
+    );
   } catch (thrown) {
-    if (run.stops.stopped === undefined) throw thrown;
+    if (context.abort.reason === undefined) throw thrown;
     throw new HostError(
       "OPERATION_CANCELLED",
-      "Interrupted. What was copied is kept: the same command goes on from there.",
+      "Interrupted. Copied data is kept; to resume, run the same command again.",
       { cause: thrown, metadata: { operation: "import" } },
     );
   } finally {
     progress.stop();
   }
-  if (run.json)
-    await printJsonValue(run.command, { ...report, workDirectory } as unknown as Parameters<
+  if (context.json)
+    await printJsonValue(context.command, { ...report, workDirectory } as unknown as Parameters<
       typeof printJsonValue
     >[1]);
-  else await run.say(resultText(report, from, to));
+  else await context.printText(resultText(report, from, to));
   if (report.differences.length > 0) {
     throw new HostError(
       "SOURCE_CHANGED",
-      "The two sides do not hold the same, most likely because one was written to meanwhile. Stop the writers and give the same command again.",
+      "The documents on both sides differ, most likely because one side was written to during the import. Stop all writers and run the same command again.",
       { metadata: { operation: "import" } },
     );
   }
-  await run.say(
-    `${workDirectory} is kept: the same command fetches what changes until then. Remove it when the move is over.`,
+  await context.printText(
+    `Copied data is kept in ${workDirectory}, so that the same command copies only later changes. Remove it after the migration.`,
   );
 }
 
-function show(progress: Progress, { step, factory, done }: ImportProgress): void {
-  const detail = step === "sending" ? bytes(done) : done > 0 ? count(done, "version") : "";
+function showProgress(progress: Progress, { step, factory, done }: ImportProgress): void {
+  const detail =
+    step === "sending" ? formatBytes(done) : done > 0 ? formatCount(done, "version") : "";
   progress.update({
     stage: `${step}${factory === undefined ? "" : ` ${factory}`}`,
     done: 0,
@@ -102,21 +108,21 @@ function resultText(
   to: string,
 ): string {
   const lines = [
-    `Copied ${documents.toLocaleString("en-US")} documents with ${versions.toLocaleString("en-US")} versions from ${from} to ${to}.`,
+    `Copied ${formatNumber(documents)} documents with ${formatNumber(versions)} versions from ${from} to ${to}.`,
   ];
   if (movedTimes > 0)
     lines.push(
-      `${movedTimes} versions had the time of another one and were moved to the next free microsecond.`,
+      `${movedTimes} versions had the same time as another one and were moved to the next free microsecond.`,
     );
   for (const { path, source, target } of factories) {
-    const same = source.digest === target.digest;
-    lines.push(`${path}: ${same ? "the same on both sides" : "NOT THE SAME"}`);
+    const isSame = source.digest === target.digest;
+    lines.push(`${path}: ${isSame ? "identical on both sides" : "DIFFERENT"}`);
     for (const [name, sum] of [
       ["source", source],
       ["target", target],
     ] as const) {
       lines.push(
-        `  ${name}  ${sum.links.toLocaleString("en-US")} links, ${sum.versions.toLocaleString("en-US")} versions, sha256 ${sum.digest}`,
+        `  ${name}  ${formatNumber(sum.links)} links, ${formatNumber(sum.versions)} versions, sha256 ${sum.digest}`,
       );
     }
   }

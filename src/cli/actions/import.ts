@@ -8,10 +8,11 @@ import { errnoOf } from "../../io/file-system.js";
 import { withHost, type Session } from "../connect/session.js";
 import { optionOf, type HostFlags } from "../flags.js";
 import { ndjsonLines } from "../ndjson-lines.js";
-import { bytes, count, number } from "../output/figures.js";
+import { formatBytes, formatCount, formatNumber } from "../output/format.js";
 import { startProgress } from "../output/progress.js";
-import type { Run } from "../run.js";
+import type { CommandContext } from "../command-context.js";
 
+/** Flags of holdfast import. */
 export interface ImportFlags extends HostFlags {
   fromXenon?: string;
   to?: string;
@@ -24,47 +25,54 @@ export interface ImportFlags extends HostFlags {
   skip?: string;
 }
 
-/** holdfast import: NDJSON into a factory, or the documents of a live Xenon host. */
-export async function importDocuments(run: Run, flags: ImportFlags, file?: string): Promise<void> {
+/** Implements holdfast import: imports NDJSON, or the documents of a live Xenon host. */
+export async function importDocuments(
+  context: CommandContext,
+  flags: ImportFlags,
+  file?: string,
+): Promise<void> {
   const factories = [...new Set((flags.factory ?? []).map((path) => path.replace(/\/+$/, "")))];
   for (const path of factories)
     if (!/^\/[^?#\s]+$/.test(path))
-      throw invalid(`--factory ${path} is no path; write for example /core/examples.`);
+      throw invalid(`Invalid --factory ${path}: must be a path such as /core/examples.`);
   const [factory] = factories;
   if (factory === undefined)
     throw invalid(
-      "--factory PATH is missing: it says where the documents belong, for example /core/examples.",
+      "--factory PATH is required. It is the factory of the documents, for example /core/examples.",
     );
   if (flags.fromXenon !== undefined) {
     if (file !== undefined || flags.skip !== undefined)
-      throw invalid("--from-xenon copies from a host: leave out the file and --skip.");
+      throw invalid("--from-xenon copies from a host. Omit FILE and --skip.");
     const { importFromXenon } = await import("./import-xenon.js");
-    return importFromXenon(run, flags, flags.fromXenon, factories);
+    return importFromXenon(context, flags, flags.fromXenon, factories);
   }
   if (file === undefined)
     throw invalid(
-      "Say what to import: a file of NDJSON, - for standard input, or --from-xenon URL.",
+      "Name what to import: an NDJSON file, - for standard input, or --from-xenon URL.",
     );
-  if (factories.length > 1) throw invalid("A file goes into one factory: give --factory once.");
+  if (factories.length > 1)
+    throw invalid("A file is imported to one factory. Use --factory only once.");
   for (const name of ["to", "allVersions", "index", "workDir", "pageSize", "replace"] as const) {
-    if (flags[name] !== undefined) throw invalid(`${optionOf(name)} goes with --from-xenon alone.`);
+    if (flags[name] !== undefined) throw invalid(`${optionOf(name)} requires --from-xenon.`);
   }
   const skip = flags.skip ?? "0";
-  if (!/^\d{1,15}$/.test(skip)) throw invalid("--skip takes a whole number of documents.");
-  await withHost(run, flags, (session) => importLines(run, session, file, factory, BigInt(skip)));
+  if (!/^\d{1,15}$/.test(skip)) throw invalid("--skip must be a whole number of documents.");
+  await withHost(context, flags, (session) =>
+    importLines(context, session, file, factory, BigInt(skip)),
+  );
 }
 
 const invalid = (problem: string) => new HostError("REQUEST_INVALID", problem);
 
 async function importLines(
-  run: Run,
+  context: CommandContext,
   session: Session,
   file: string,
   factory: string,
   skip: bigint,
 ): Promise<void> {
   const total = file === "-" ? 0 : sizeOf(file);
-  const progress = startProgress(run);
+  const progress = startProgress(context);
   let sent = 0;
   let readError: HostError | undefined;
   let last: ImportDocumentsResponse | undefined;
@@ -78,31 +86,32 @@ async function importLines(
     }
   }
   try {
-    for await (const answer of session.documents.importDocuments(requests(), {
-      signal: run.stops.signal,
+    for await (const response of session.documents.importDocuments(requests(), {
+      signal: context.abort.signal,
     })) {
-      last = answer;
+      last = response;
       progress.update({
         stage: "importing",
         done: sent,
         total,
         unit: "bytes",
-        detail: `${count(answer.documents, "document")} durable, ${bytes(sent)} sent`,
+        detail: `${formatCount(response.documents, "document")} durable, ${formatBytes(sent)} sent`,
       });
     }
     if (!last?.done)
       throw new HostError(
         "HOST_UNREACHABLE",
-        "The connection ended before the host had said that all documents are durable.",
+        "The connection ended before the host confirmed that all documents are durable.",
       );
   } catch (thrown) {
-    // The connection fails with the input, and knows only that it does.
+    // A read error also fails the call, but with a less specific error.
     const error = readError ?? (await session.explain(thrown));
-    // The host counts what was written before the one that stopped it; before that, what it last told is durable.
+    // The error has the exact count if a document was rejected; otherwise the last response has a
+    // lower bound.
     const durable = error.metadata["documents"] ?? String(last?.documents ?? skip);
     throw new HostError(
       error.reason,
-      `${error.message} ${number(BigInt(durable))} documents from the beginning of ${file === "-" ? "the input" : file} are durable. To go on there: the same command with --skip ${durable}`,
+      `${error.message} The first ${formatNumber(BigInt(durable))} documents of ${file === "-" ? "the input" : file} are durable. To resume, run the same command with --skip ${durable}`,
       {
         cause: error,
         metadata: { ...error.metadata, documents: durable },
@@ -113,15 +122,12 @@ async function importLines(
   }
   const { documents, created, replaced, unchanged } = last;
   const skipped = documents < skip ? documents : skip;
-  const after =
-    skipped === 0n
-      ? ""
-      : `, after ${count(skipped, "document")} that ${skipped === 1n ? "was" : "were"} skipped`;
-  await run.finish(
+  const skippedText = skipped === 0n ? "" : `, ${formatNumber(skipped)} skipped`;
+  await context.printResult(
     ImportDocumentsResponseSchema,
     last,
     () =>
-      `Imported ${count(documents - skipped, "document")} into ${factory}: ${number(created)} created, ${number(replaced)} replaced, ${number(unchanged)} were there already${after}.`,
+      `Imported ${formatCount(documents - skipped, "document")} into ${factory}: ${formatNumber(created)} created, ${formatNumber(replaced)} replaced, ${formatNumber(unchanged)} unchanged${skippedText}.`,
   );
 }
 
@@ -131,7 +137,7 @@ function sizeOf(file: string): number {
     if (!status.isFile() && !status.isFIFO() && !status.isCharacterDevice())
       throw new HostError(
         "REQUEST_INVALID",
-        `Cannot import ${file}: it is not a file. Nothing was imported.`,
+        `Cannot import ${file}: not a file. Nothing was imported.`,
       );
     accessSync(file, constants.R_OK);
     return status.size;
@@ -143,7 +149,7 @@ function sizeOf(file: string): number {
 function unreadable(file: string, cause: unknown): HostError {
   return new HostError(
     "REQUEST_INVALID",
-    `Cannot read ${file} (${errnoOf(cause) ?? "unknown error"}). Check the path and its permissions. Nothing more was imported.`,
+    `Cannot read ${file} (${errnoOf(cause) ?? "unknown error"}). Check the path and its permissions.`,
     { cause },
   );
 }

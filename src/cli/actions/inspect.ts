@@ -1,149 +1,177 @@
 import type { BackupDescription } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import { namesHost } from "../connect/names-host.js";
+import { isHostSelected } from "../connect/host-selection.js";
 import type { HostFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
-import { age, bytes, count, moment, number, span } from "../output/figures.js";
+import {
+  formatAge,
+  formatBytes,
+  formatCount,
+  formatNumber,
+  formatDuration,
+} from "../output/format.js";
 import { printable } from "../output/printable.js";
 import { list, table } from "../output/table.js";
-import { placeUri, showPlace } from "../place.js";
-import type { Run } from "../run.js";
-import type { ShownBackup as Shown } from "../shown-backup.js";
-import { formatTime, nowMicros } from "../time.js";
+import { displayUri, toUri } from "../destination-uri.js";
+import type { CommandContext } from "../command-context.js";
+import type { BackupView } from "../backup-view.js";
+import { nowMicros } from "../time.js";
 
+/** Flags of holdfast inspect. */
 export interface InspectFlags extends HostFlags {
   backup?: string;
 }
 
-/** holdfast inspect: what a backup holds, by its manifest alone. */
-export async function inspect(run: Run, flags: InspectFlags, source = ""): Promise<void> {
-  const uri = placeUri(source);
-  const here = uri.startsWith("file:") && !namesHost(flags, process.env);
-  await (here ? inspectHere(run, flags, uri) : inspectByServices(run, flags, uri));
+/** Implements holdfast inspect, which reads only manifests. */
+export async function inspect(
+  context: CommandContext,
+  flags: InspectFlags,
+  source = "",
+): Promise<void> {
+  const uri = toUri(source);
+  const isLocal = uri.startsWith("file:") && !isHostSelected(flags, process.env);
+  await (isLocal ? inspectLocally(context, flags, uri) : inspectByServices(context, flags, uri));
 }
 
-async function inspectHere(run: Run, flags: InspectFlags, uri: string): Promise<void> {
+async function inspectLocally(
+  context: CommandContext,
+  flags: InspectFlags,
+  uri: string,
+): Promise<void> {
   const { inspectFile } = await import("../../offline/inspect.js");
-  const { backup, listed } = await inspectFile(uri, flags.backup, run.stops.signal);
-  if (run.json)
-    await finishWith(run, (await import("../../offline/messages.js")).backupMessage(backup));
-  else if (!run.quiet)
-    await run.say(
-      text(
+  const { backup, listed } = await inspectFile(uri, flags.backup, context.abort.signal);
+  if (context.json)
+    await finishWith(context, (await import("../../offline/messages.js")).backupMessage(backup));
+  else if (!context.quiet)
+    await context.printText(
+      resultText(
+        context,
         backup,
-        listed.flatMap((one) => one.backup ?? []),
+        listed.flatMap((entry) => entry.backup ?? []),
       ),
     );
 }
 
-async function inspectByServices(run: Run, flags: InspectFlags, uri: string): Promise<void> {
+async function inspectByServices(
+  context: CommandContext,
+  flags: InspectFlags,
+  uri: string,
+): Promise<void> {
   const [{ withFilesOrHost }, { Container }] = await Promise.all([
     import("../connect/session.js"),
     import("../../../gen/ts/holdfast/management/v1/management_pb.js"),
   ]);
-  await withFilesOrHost(run, flags, async (session) => {
-    const { signal } = run.stops;
+  await withFilesOrHost(context, flags, async (session) => {
+    const { signal } = context.abort;
     const backup = await session.management.describeBackup(
       { uri, backupName: flags.backup ?? "" },
       { signal },
     );
     const listed =
-      backup.container === Container.DIRECTORY && !run.json
+      backup.container === Container.DIRECTORY && !context.json
         ? await listAllBackups(session, { uri }, signal)
         : [];
     await finishWith(
-      run,
+      context,
       backup,
-      listed.flatMap((one) => one.backup ?? []),
+      listed.flatMap((entry) => entry.backup ?? []),
     );
   });
 }
 
 async function finishWith(
-  run: Run,
+  context: CommandContext,
   backup: BackupDescription,
   others: BackupDescription[] = [],
 ): Promise<void> {
-  const [{ BackupDescriptionSchema }, { shownBackup }] = await Promise.all([
+  const [{ BackupDescriptionSchema }, { toBackupView }] = await Promise.all([
     import("../../../gen/ts/holdfast/management/v1/management_pb.js"),
-    import("../shown-backup.js"),
+    import("../backup-view.js"),
   ]);
-  await run.finish(BackupDescriptionSchema, backup, () =>
-    text(shownBackup(backup), others.map(shownBackup)),
+  await context.printResult(BackupDescriptionSchema, backup, () =>
+    resultText(context, toBackupView(backup), others.map(toBackupView)),
   );
 }
 
-const text = (backup: Shown, others: Shown[]) =>
-  [describe(backup), segments(backup), tree(backup, others)].join("\n\n");
+/** Formats a time of a manifest, which is a number rather than a bigint. */
+type TimeFormat = (micros: number) => string;
 
-const at = (micros: number) => formatTime(BigInt(micros));
-const exactly = (micros: number) => moment(BigInt(micros));
+function resultText(context: CommandContext, backup: BackupView, others: BackupView[]): string {
+  const time: TimeFormat = (micros) => context.formatTime(BigInt(micros));
+  return [
+    describe(backup, time),
+    segmentTable(backup, time),
+    lineageTree(backup, others, time),
+  ].join("\n\n");
+}
 
-function describe(backup: Shown): string {
+function describe(backup: BackupView, time: TimeFormat): string {
   const { window } = backup;
   const pairs: [string, string][] = [
     ["backup", backup.name],
-    ["at", showPlace(backup.uri)],
+    ["location", displayUri(backup.uri)],
     [
-      "made",
-      `${age(BigInt(backup.createTimeMicros), nowMicros())}, ${exactly(backup.createTimeMicros)}`,
+      "created",
+      `${time(backup.createTimeMicros)}, ${formatAge(BigInt(backup.createTimeMicros), nowMicros())}`,
     ],
-    ["by", `Holdfast ${backup.productVersion} on ${backup.hostId}`],
+    ["created by", `Holdfast ${backup.productVersion} on ${backup.hostId}`],
     ["index", `${backup.indexLink} (${backup.indexId})`],
     [
-      "holds",
-      `${count(backup.documents, "document")} with ${count(backup.versions, "version")}, ${bytes(backup.sizeBytes)}`,
+      "contents",
+      `${formatCount(backup.documents, "document")} with ${formatCount(backup.versions, "version")}, ${formatBytes(backup.sizeBytes)}`,
     ],
-    ["all until", exactly(backup.positionMicros)],
-    ["restorable from", exactly(window.earliestMicros)],
+    ["covers writes up to", time(backup.positionMicros)],
+    ["restorable from", time(window.earliestMicros)],
     [
       "restorable to",
-      `${exactly(window.latestMicros)}: ${span(window.latestMicros - window.earliestMicros)}`,
+      `${time(window.latestMicros)} (${formatDuration(window.latestMicros - window.earliestMicros)})`,
     ],
   ];
   if (window.boundingLink !== undefined)
-    pairs.push(["bounded by", `pruned versions of ${window.boundingLink}`]);
-  if (window.historyStartMicros > 0)
-    pairs.push(["history began", exactly(window.historyStartMicros)]);
+    pairs.push(["bounded by", `compacted versions of ${window.boundingLink}`]);
+  if (window.historyStartMicros > 0) pairs.push(["history start", time(window.historyStartMicros)]);
   pairs.push(["manifest", `sha256 ${backup.manifestSha256}`]);
   return list(pairs);
 }
 
-function segments({ segments }: Shown): string {
+function segmentTable({ segments }: BackupView, time: TimeFormat): string {
   const columns = [
     { head: "SEGMENT" },
     { head: "KIND" },
     { head: "RECORDS", right: true },
     { head: "SIZE", right: true },
     { head: "AFTER" },
-    { head: "UNTIL" },
+    { head: "UP TO" },
   ];
-  const time = (micros: number) => (micros === 0 ? "the beginning" : at(micros));
+  const bound = (micros: number) => (micros === 0 ? "start" : time(micros));
   return table(
     columns,
-    segments.map((one) => [
-      one.name,
-      one.kind,
-      number(one.records),
-      bytes(one.sizeBytes),
-      time(one.firstMicros),
-      time(one.lastMicros),
+    segments.map((segment) => [
+      segment.name,
+      segment.kind,
+      formatNumber(segment.records),
+      formatBytes(segment.sizeBytes),
+      bound(segment.firstMicros),
+      bound(segment.lastMicros),
     ]),
   );
 }
 
-/** The histories that the backups at the place belong to or go on from, each below the one that it was restored from; the backup looked at with its chain. */
-function tree(backup: Shown, found: Shown[]): string {
+/**
+ * Formats the lineages of the backups at the destination as a tree: a lineage is below the one that
+ * it was restored from, a backup below its lineage. Shows the chain of the inspected backup.
+ */
+function lineageTree(backup: BackupView, found: BackupView[], time: TimeFormat): string {
   const all = found.some(({ name }) => name === backup.name) ? found : [backup, ...found];
   const lineages = new Map<string, { parent?: string; fromMicros: number }>();
   for (const { lineage, parents } of all) {
-    // Of some nothing was taken over: they were live when another history took their place.
-    const taken = parents.filter(({ positionMicros }) => positionMicros > 0);
-    const line = [...taken, { lineage }];
-    for (const [i, one] of line.entries()) {
-      const before = taken[i - 1];
+    // A parent with position 0 contributed nothing; it was live when it was replaced by a restore.
+    const contributing = parents.filter(({ positionMicros }) => positionMicros > 0);
+    const ancestry = [...contributing, { lineage }];
+    for (const [i, { lineage: name }] of ancestry.entries()) {
+      const parent = contributing[i - 1];
       lineages.set(
-        one.lineage,
-        before ? { parent: before.lineage, fromMicros: before.positionMicros } : { fromMicros: 0 },
+        name,
+        parent ? { parent: parent.lineage, fromMicros: parent.positionMicros } : { fromMicros: 0 },
       );
     }
   }
@@ -151,13 +179,13 @@ function tree(backup: Shown, found: Shown[]): string {
     const indent = "  ".repeat(Math.min(depth, maxDepth));
     const { parent, fromMicros } = lineages.get(lineage) ?? { fromMicros: 0 };
     const children = [...lineages]
-      .filter(([, one]) => one.parent === lineage)
+      .filter(([, child]) => child.parent === lineage)
       .map(([name]) => name);
     return [
-      `${indent}lineage ${printable(lineage)}${parent === undefined ? "" : `, restored from the one above as of ${at(fromMicros)}`}`,
+      `${indent}lineage ${printable(lineage)}${parent === undefined ? "" : `, restored from its parent as of ${time(fromMicros)}`}`,
       ...all
-        .filter((one) => one.lineage === lineage)
-        .flatMap((one) => leaf(one, one.name === backup.name, indent)),
+        .filter((member) => member.lineage === lineage)
+        .flatMap((member) => backupLines(member, member.name === backup.name, indent, time)),
       ...children.flatMap((child) => branch(child, depth + 1)),
     ];
   };
@@ -167,17 +195,22 @@ function tree(backup: Shown, found: Shown[]): string {
     .join("\n");
 }
 
-/** What is deeper is not moved further to the right. */
+/** Limits the indentation; deeper levels are not indented further. */
 const maxDepth = 8;
 
-function leaf(backup: Shown, open: boolean, indent: string): string[] {
-  const line = `${indent}  ${open ? "*" : "-"} ${printable(backup.name)}, until ${at(backup.positionMicros)}`;
-  return open
+function backupLines(
+  backup: BackupView,
+  isInspected: boolean,
+  indent: string,
+  time: TimeFormat,
+): string[] {
+  const line = `${indent}  ${isInspected ? "*" : "-"} ${printable(backup.name)}, up to ${time(backup.positionMicros)}`;
+  return isInspected
     ? [
         line,
         ...backup.segments.map(
-          (one, depth) =>
-            `${indent}    ${"  ".repeat(Math.min(depth, maxDepth))}└ ${one.kind} of ${count(one.records, "record")}`,
+          (segment, depth) =>
+            `${indent}    ${"  ".repeat(Math.min(depth, maxDepth))}└ ${segment.kind} of ${formatCount(segment.records, "record")}`,
         ),
       ]
     : [line];

@@ -1,94 +1,120 @@
 import type { ListedBackup } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Listed } from "../../offline/list.js";
-import { namesHost } from "../connect/names-host.js";
+import { isHostSelected } from "../connect/host-selection.js";
 import { stateDirectory } from "../connect/state-directory.js";
 import type { HostFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
-import { age, bytes, number, span } from "../output/figures.js";
+import { formatAge, formatBytes, formatNumber, formatDuration } from "../output/format.js";
 import { printable } from "../output/printable.js";
 import { table } from "../output/table.js";
-import { placeUri, showPlace } from "../place.js";
-import type { Run } from "../run.js";
-import type { ShownBackup } from "../shown-backup.js";
+import { displayUri, toUri } from "../destination-uri.js";
+import type { CommandContext } from "../command-context.js";
+import type { BackupView } from "../backup-view.js";
 import { nowMicros } from "../time.js";
 
+/** Flags of holdfast list. */
 export interface ListFlags extends HostFlags {
   recursive: boolean;
   digests?: boolean;
   strict?: boolean;
 }
 
-/** What is shown of a backup, as it was read here or as a host answered it. */
-interface Shown extends Pick<Listed, "name" | "uri" | "problem" | "modifiedMicros"> {
+/** The displayed properties of a listed backup, whether it was read locally or a host listed it. */
+interface ListedView extends Pick<Listed, "name" | "uri" | "problem" | "modifiedMicros"> {
   state: string;
-  backup?: ShownBackup & { container: string };
+  backup?: BackupView & { container: string };
   lastVerification?: { passed: boolean; level: string; timeMicros: number };
 }
 
-const damaged = 65;
+const damagedExitCode = 65;
 
-/** holdfast list: exits 0 whatever it finds; with --strict 65 where a backup is damaged. */
-export async function list(run: Run, flags: ListFlags, root = ""): Promise<number> {
-  const uri = placeUri(root);
-  const here = uri.startsWith("file:") && !namesHost(flags, process.env);
-  const listed = await (here ? listHere(run, flags, uri) : listByServices(run, flags, uri));
-  return flags.strict && listed.some(({ state }) => state === "DAMAGED") ? damaged : 0;
+/**
+ * Implements holdfast list. Returns the exit code: with --strict 65 if a backup is damaged,
+ * otherwise 0.
+ */
+export async function list(context: CommandContext, flags: ListFlags, root = ""): Promise<number> {
+  const uri = toUri(root);
+  const isLocal = uri.startsWith("file:") && !isHostSelected(flags, process.env);
+  const listed = await (isLocal
+    ? listLocally(context, flags, uri)
+    : listByServices(context, flags, uri));
+  return flags.strict && listed.some(({ state }) => state === "DAMAGED") ? damagedExitCode : 0;
 }
 
-async function listHere(run: Run, flags: ListFlags, uri: string): Promise<Shown[]> {
+async function listLocally(
+  context: CommandContext,
+  flags: ListFlags,
+  uri: string,
+): Promise<ListedView[]> {
   const { listFiles } = await import("../../offline/list.js");
   const progress = flags.digests
-    ? (await import("../output/progress.js")).startProgress(run)
+    ? (await import("../output/progress.js")).startProgress(context)
     : undefined;
   const onDigestBytes =
     progress &&
     ((done: number, total: number) =>
-      progress.update({ stage: "checking", done, total, unit: "bytes", detail: bytes(done) }));
+      progress.update({
+        stage: "checking",
+        done,
+        total,
+        unit: "bytes",
+        detail: formatBytes(done),
+      }));
   const options = {
     recursive: flags.recursive,
     stateDirectory: stateDirectory(process.env),
     ...(onDigestBytes && { onDigestBytes }),
   };
-  const listed = await listFiles(uri, options, run.stops.signal).finally(() => progress?.stop());
-  if (run.json)
+  const listed = await listFiles(uri, options, context.abort.signal).finally(() =>
+    progress?.stop(),
+  );
+  if (context.json)
     await finishWith(
-      run,
+      context,
       listed.map((await import("../../offline/messages.js")).listedMessage),
       uri,
     );
-  else if (!run.quiet) await run.say(listText(listed, uri));
+  else if (!context.quiet) await context.printText(listText(listed, uri));
   return listed;
 }
 
-async function listByServices(run: Run, flags: ListFlags, uri: string): Promise<Shown[]> {
+async function listByServices(
+  context: CommandContext,
+  flags: ListFlags,
+  uri: string,
+): Promise<ListedView[]> {
   const { withFilesOrHost } = await import("../connect/session.js");
-  return withFilesOrHost(run, flags, async (session) => {
+  return withFilesOrHost(context, flags, async (session) => {
     const recursive = flags.recursive && uri.startsWith("file:");
     const backups = await listAllBackups(
       session,
       { uri, recursive, checkDigests: flags.digests ?? false },
-      run.stops.signal,
+      context.abort.signal,
     );
-    return finishWith(run, backups, uri);
+    return finishWith(context, backups, uri);
   });
 }
 
-/** What messages are made of is loaded here: a list for people is over sooner than that. */
-async function finishWith(run: Run, backups: ListedBackup[], uri: string): Promise<Shown[]> {
+/** Imports the messages on demand, since they load slower than a local listing as text takes. */
+async function finishWith(
+  context: CommandContext,
+  backups: ListedBackup[],
+  uri: string,
+): Promise<ListedView[]> {
   const [
     { create },
     { BackupState, Container, ListBackupsResponseSchema, VerifyLevel },
-    { shownBackup },
+    { toBackupView },
   ] = await Promise.all([
     import("@bufbuild/protobuf"),
     import("../../../gen/ts/holdfast/management/v1/management_pb.js"),
-    import("../shown-backup.js"),
+    import("../backup-view.js"),
   ]);
-  const shown = backups.map(({ backup, lastVerification, ...one }) => ({
-    ...one,
-    state: BackupState[one.state],
-    modifiedMicros: Number(one.modifiedMicros),
-    ...(backup && { backup: { ...shownBackup(backup), container: Container[backup.container] } }),
+  const views = backups.map(({ backup, lastVerification, ...rest }) => ({
+    ...rest,
+    state: BackupState[rest.state],
+    modifiedMicros: Number(rest.modifiedMicros),
+    ...(backup && { backup: { ...toBackupView(backup), container: Container[backup.container] } }),
     ...(lastVerification && {
       lastVerification: {
         ...lastVerification,
@@ -97,14 +123,16 @@ async function finishWith(run: Run, backups: ListedBackup[], uri: string): Promi
       },
     }),
   }));
-  await run.finish(ListBackupsResponseSchema, create(ListBackupsResponseSchema, { backups }), () =>
-    listText(shown, uri),
+  await context.printResult(
+    ListBackupsResponseSchema,
+    create(ListBackupsResponseSchema, { backups }),
+    () => listText(views, uri),
   );
-  return shown;
+  return views;
 }
 
-function listText(backups: Shown[], uri: string): string {
-  if (backups.length === 0) return `There is no backup below ${showPlace(uri)}.`;
+function listText(backups: ListedView[], uri: string): string {
+  if (backups.length === 0) return `No backups found below ${displayUri(uri)}.`;
   const now = nowMicros();
   const columns = [
     { head: "STATE" },
@@ -114,43 +142,45 @@ function listText(backups: Shown[], uri: string): string {
     { head: "DOCUMENTS", right: true },
     { head: "SIZE", right: true },
     { head: "WINDOW" },
-    { head: "CHECKED" },
-    { head: "WHERE" },
+    { head: "VERIFIED" },
+    { head: "LOCATION" },
   ];
-  const rows = backups.map((one) => {
-    const { backup } = one;
-    const figures = backup && [
+  const rows = backups.map((entry) => {
+    const { backup } = entry;
+    const details = backup && [
       backup.container.toLowerCase(),
       backup.indexLink,
-      number(backup.documents),
-      bytes(backup.sizeBytes),
-      span(backup.window.latestMicros - backup.window.earliestMicros),
+      formatNumber(backup.documents),
+      formatBytes(backup.sizeBytes),
+      formatDuration(backup.window.latestMicros - backup.window.earliestMicros),
     ];
     return [
-      one.state === "DAMAGED" ? one.state : one.state.toLowerCase(),
-      ageOf(one, now),
-      ...(figures ?? ["", "", "", "", ""]),
-      checked(one, now),
-      whereOf(one),
+      entry.state === "DAMAGED" ? entry.state : entry.state.toLowerCase(),
+      ageOf(entry, now),
+      ...(details ?? ["", "", "", "", ""]),
+      verified(entry, now),
+      locationOf(entry),
     ];
   });
   const problems = backups
     .filter(({ problem = "" }) => problem !== "")
-    .map((one) => printable(`${whereOf(one)}: ${one.problem}`));
+    .map((entry) => printable(`${locationOf(entry)}: ${entry.problem}`));
   return [table(columns, rows), ...(problems.length > 0 ? ["", ...problems] : [])].join("\n");
 }
 
-function ageOf({ backup, modifiedMicros = 0 }: Shown, now: bigint): string {
+function ageOf({ backup, modifiedMicros = 0 }: ListedView, now: bigint): string {
   const time = backup?.createTimeMicros ?? modifiedMicros;
-  return time === 0 ? "" : age(BigInt(time), now);
+  return time === 0 ? "" : formatAge(BigInt(time), now);
 }
 
-function checked({ lastVerification }: Shown, now: bigint): string {
+function verified({ lastVerification }: ListedView, now: bigint): string {
   if (!lastVerification) return "never";
-  return `${lastVerification.passed ? "good" : "BAD"}, ${lastVerification.level.toLowerCase()}, ${age(BigInt(lastVerification.timeMicros), now)}`;
+  return `${lastVerification.passed ? "passed" : "FAILED"}, ${lastVerification.level.toLowerCase()}, ${formatAge(BigInt(lastVerification.timeMicros), now)}`;
 }
 
-function whereOf({ uri, name, backup }: Shown): string {
-  const where = showPlace(uri || backup?.uri || "");
-  return where === "" || where.endsWith(`/${name}`) ? where || name : `${where} ${name}`;
+function locationOf({ uri, name, backup }: ListedView): string {
+  const location = displayUri(uri || backup?.uri || "");
+  return location === "" || location.endsWith(`/${name}`)
+    ? location || name
+    : `${location} ${name}`;
 }

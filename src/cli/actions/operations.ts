@@ -9,68 +9,82 @@ import { withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
 import { watchToEnd } from "../operation.js";
 import { startProgress } from "../output/progress.js";
-import { span } from "../output/figures.js";
-import { durationOf } from "../output/outcome.js";
-import type { Run } from "../run.js";
+import { formatDuration } from "../output/format.js";
+import { durationOf } from "../output/result.js";
+import type { CommandContext } from "../command-context.js";
 import { operationTable } from "./status.js";
 
-const nameOf = (given: string) => (given.startsWith("operations/") ? given : `operations/${given}`);
+const nameOf = (nameOrId: string) =>
+  nameOrId.startsWith("operations/") ? nameOrId : `operations/${nameOrId}`;
 
+/** Flags of holdfast operations list. */
 export interface ListOperationsFlags extends HostFlags {
   running?: boolean;
 }
 
-export async function listOperations(run: Run, flags: ListOperationsFlags): Promise<void> {
-  await withHost(run, flags, async ({ operations }) => {
+/** Implements holdfast operations list. */
+export async function listOperations(
+  context: CommandContext,
+  flags: ListOperationsFlags,
+): Promise<void> {
+  await withHost(context, flags, async ({ operations }) => {
     const all: Operation[] = [];
     let pageToken = "";
     do {
-      const page = await operations.listOperations({ pageToken }, { signal: run.stops.signal });
+      const page = await operations.listOperations({ pageToken }, { signal: context.abort.signal });
       all.push(...page.operations.filter(({ done }) => !flags.running || !done));
       pageToken = page.nextPageToken;
     } while (pageToken !== "");
-    const answer = create(ListOperationsResponseSchema, { operations: all });
-    await run.finish(ListOperationsResponseSchema, answer, () =>
-      all.length === 0 ? "There are none." : operationTable(all),
+    const response = create(ListOperationsResponseSchema, { operations: all });
+    await context.printResult(ListOperationsResponseSchema, response, () =>
+      all.length === 0 ? "No operations." : operationTable(all),
     );
   });
 }
 
-/** Follows an operation that goes on without this command too: Ctrl-C ends the watching alone. */
-export async function watchOperation(run: Run, flags: HostFlags, name = ""): Promise<void> {
-  await withHost(run, flags, async (session) => {
-    const { signal } = run.stops;
-    const found = await session.operations.getOperation({ name: nameOf(name) }, { signal });
-    const operation = found.done
-      ? found
-      : await watchToEnd(session, found.name, signal, startProgress(run));
+/** Implements holdfast operations watch. Ctrl-C stops following; the operation continues. */
+export async function watchOperation(
+  context: CommandContext,
+  flags: HostFlags,
+  name = "",
+): Promise<void> {
+  await withHost(context, flags, async (session) => {
+    const { signal } = context.abort;
+    const current = await session.operations.getOperation({ name: nameOf(name) }, { signal });
+    const operation = current.done
+      ? current
+      : await watchToEnd(session, current.name, signal, startProgress(context));
     if (operation.result.case === "error") throw hostErrorOfStatus(operation.result.value);
-    await run.finish(
+    await context.printResult(
       OperationSchema,
       operation,
-      () => `${operation.name} is done, after ${span(durationOf(operation))}.`,
+      () => `${operation.name} completed in ${formatDuration(durationOf(operation))}.`,
     );
   });
 }
 
-export async function cancelOperation(run: Run, flags: HostFlags, name = ""): Promise<void> {
-  await withHost(run, flags, async (session) => {
-    const full = nameOf(name);
+/** Implements holdfast operations cancel. */
+export async function cancelOperation(
+  context: CommandContext,
+  flags: HostFlags,
+  name = "",
+): Promise<void> {
+  await withHost(context, flags, async (session) => {
+    const fullName = nameOf(name);
     const before = await session.operations.getOperation(
-      { name: full },
-      { signal: run.stops.signal },
+      { name: fullName },
+      { signal: context.abort.signal },
     );
-    if (!before.done) await session.operations.cancelOperation({ name: full });
+    if (!before.done) await session.operations.cancelOperation({ name: fullName });
     const operation = before.done
       ? before
-      : await watchToEnd(session, full, run.stops.signal, startProgress(run));
-    await run.finish(OperationSchema, operation, () => cancelled(operation, before.done));
+      : await watchToEnd(session, fullName, context.abort.signal, startProgress(context));
+    await context.printResult(OperationSchema, operation, () => cancelText(operation, before.done));
   });
 }
 
-function cancelled({ name, result }: Operation, wasDone: boolean): string {
-  if (wasDone) return `${name} was done before; nothing was changed.`;
-  if (result.case !== "error")
-    return `${name} was finished before it could be cancelled: all of its work is done.`;
-  return `${name} has ended: ${result.value.message}`;
+function cancelText({ name, result }: Operation, wasDone: boolean): string {
+  if (wasDone) return `${name} was already done. Nothing was changed.`;
+  if (result.case !== "error") return `${name} completed before it could be cancelled.`;
+  return `${name} ended: ${result.value.message}`;
 }

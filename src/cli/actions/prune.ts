@@ -9,12 +9,13 @@ import { confirm, declined } from "../confirm.js";
 import { withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
-import { bytes, count } from "../output/figures.js";
-import { placeUri, showPlace } from "../place.js";
+import { formatBytes, formatCount } from "../output/format.js";
+import { displayUri, toUri } from "../destination-uri.js";
 import { namesToPrune } from "../prune-names.js";
-import type { Run } from "../run.js";
+import type { CommandContext } from "../command-context.js";
 import { nowMicros, parseAge } from "../time.js";
 
+/** Flags of holdfast prune. */
 export interface PruneFlags extends HostFlags {
   keep?: string;
   olderThan?: string;
@@ -23,20 +24,20 @@ export interface PruneFlags extends HostFlags {
   requestId?: string;
 }
 
-/** holdfast prune: shows what would go, asks, and removes it. */
+/** Implements holdfast prune: shows what would be removed, prompts, and removes it. */
 export async function prune(
-  run: Run,
+  context: CommandContext,
   flags: PruneFlags,
   destination = "",
   ...given: (string | undefined)[]
 ): Promise<number | void> {
-  const uri = placeUri(destination);
+  const uri = toUri(destination);
   const rule = ruleOf(
     flags,
     given.filter((name) => name !== undefined),
   );
-  return withHost<number | void>(run, flags, async (session) => {
-    const { signal } = run.stops;
+  return withHost<number | void>(context, flags, async (session) => {
+    const { signal } = context.abort;
     const listed = await listAllBackups(session, { uri }, signal);
     const candidates = listed.map(({ name, state, backup }) => ({
       name,
@@ -44,64 +45,61 @@ export async function prune(
       createTimeMicros: backup?.createTimeMicros ?? 0n,
       indexId: backup?.indexId ?? "",
     }));
-    const chosen = namesToPrune(candidates, rule);
-    if (chosen.length === 0)
-      return run.finish(
+    const selected = namesToPrune(candidates, rule);
+    if (selected.length === 0)
+      return context.printResult(
         PruneBackupsResponseSchema,
         create(PruneBackupsResponseSchema),
-        () => "No backup is to be removed. Nothing was removed.",
+        () => "No backups match. Nothing was removed.",
       );
     const plan = await session.management.pruneBackups(
-      { uri, names: chosen, validateOnly: true },
+      { uri, names: selected, validateOnly: true },
       { signal },
     );
     if (flags.dryRun)
-      return run.finish(PruneBackupsResponseSchema, plan, () =>
+      return context.printResult(PruneBackupsResponseSchema, plan, () =>
         [
-          ...removed(plan),
-          `Nothing was removed. ${sums(plan)} would go from ${showPlace(uri)}.`,
+          ...removedItems(plan),
+          `Dry run, nothing was removed. Would remove ${totals(plan)} from ${displayUri(uri)}.`,
         ].join("\n"),
       );
     if (!flags.yes)
-      await run.say(
+      await context.printText(
         [
-          ...removed(plan),
-          `${sums(plan)} would go from ${showPlace(uri)}, and nothing brings them back.`,
+          ...removedItems(plan),
+          `Will remove ${totals(plan)} from ${displayUri(uri)}. This cannot be undone.`,
         ].join("\n"),
       );
-    if (!(await confirm(run, "Remove them?", flags.yes))) return declined(run);
+    if (!(await confirm(context, "Remove these backups?", flags.yes))) return declined(context);
     signal.throwIfAborted();
     const result = await session.management.pruneBackups({
       uri,
-      names: chosen,
+      names: selected,
       requestId: flags.requestId ?? "",
     });
-    await run.finish(PruneBackupsResponseSchema, result, () =>
-      [...removed(result), `Removed ${sums(result)} from ${showPlace(uri)}.`].join("\n"),
+    await context.printResult(PruneBackupsResponseSchema, result, () =>
+      [...removedItems(result), `Removed ${totals(result)} from ${displayUri(uri)}.`].join("\n"),
     );
   });
 }
 
 function ruleOf({ keep, olderThan }: PruneFlags, names: string[]) {
   if (keep !== undefined && !/^[1-9]\d{0,5}$/.test(keep))
-    throw new HostError("REQUEST_INVALID", "--keep takes a whole number from 1.");
+    throw new HostError("REQUEST_INVALID", "--keep must be a whole number of at least 1.");
   const rule = {
     names,
     ...(keep !== undefined && { keep: Number(keep) }),
     ...(olderThan !== undefined && { olderThanMicros: parseAge(olderThan, nowMicros()) }),
   };
-  // Before a host is asked for anything.
+  // Validates the rule before connecting to the host.
   namesToPrune([], rule);
   return rule;
 }
 
-const removed = ({ removedBackups, removedFiles }: PruneBackupsResponse) => [
+const removedItems = ({ removedBackups, removedFiles }: PruneBackupsResponse) => [
   ...removedBackups.map((name) => `backup ${name}`),
   ...removedFiles.filter((name) => !removedBackups.includes(name)).map((name) => `  file ${name}`),
 ];
 
-const sums = ({ removedBackups, removedFiles, freedBytes }: PruneBackupsResponse) =>
-  `${count(removedBackups.length, "backup")} with ${count(removedFiles.length, "file")}, ${bytes(freedBytes)},`.replace(
-    /,$/,
-    "",
-  );
+const totals = ({ removedBackups, removedFiles, freedBytes }: PruneBackupsResponse) =>
+  `${formatCount(removedBackups.length, "backup")} with ${formatCount(removedFiles.length, "file")} (${formatBytes(freedBytes)})`;

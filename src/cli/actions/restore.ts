@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import {
   RestoreResultSchema,
   type DescribeMomentResponse,
+  type LogEntry,
   type BackupDescription,
   type Index,
   type RestorePlan,
@@ -11,26 +12,33 @@ import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb
 import { HostError } from "../../errors.js";
 import { confirm, declined } from "../confirm.js";
 import {
-  isOfOtherIndexes,
-  unless,
-  unlessForbidden,
+  isIndexNotAllowed,
+  undefinedIf,
+  undefinedIfForbidden,
   withFiles,
   withHost,
   type Session,
 } from "../connect/session.js";
 import type { OperationFlags, SelectionFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
-import { outcomeOf, runOperation } from "../operation.js";
-import { age, bytes, clockWarning, count, moment, span } from "../output/figures.js";
+import { resultOf, runOperation } from "../operation.js";
+import {
+  formatAge,
+  formatBytes,
+  clockWarning,
+  formatCount,
+  formatDuration,
+} from "../output/format.js";
 import { list, table } from "../output/table.js";
-import { durationOf, warningsOf } from "../output/outcome.js";
-import { placeUri, showPlace } from "../place.js";
-import type { Run } from "../run.js";
+import { durationOf, warningsOf } from "../output/result.js";
+import { displayUri, toUri } from "../destination-uri.js";
+import type { CommandContext } from "../command-context.js";
 import { selectionOf } from "../selection.js";
 import { formatTime, nowMicros, parseTime } from "../time.js";
 import { readBearer } from "./backup.js";
 import { selectionText } from "./selection-text.js";
 
+/** Flags of holdfast restore. */
 export interface RestoreFlags extends OperationFlags, SelectionFlags {
   at?: string;
   backup?: string;
@@ -45,54 +53,67 @@ export interface RestoreFlags extends OperationFlags, SelectionFlags {
   dataDir?: string;
 }
 
-const durableIndex = "/core/document-index";
+const defaultIndex = "/core/document-index";
 
-/** holdfast restore: shows what would be replaced, asks, and restores. */
+/**
+ * Implements holdfast restore: shows what would be replaced, prompts, and restores. Returns the
+ * exit code if the user declines.
+ */
 export async function restore(
-  run: Run,
+  context: CommandContext,
   flags: RestoreFlags,
   source = "",
 ): Promise<number | undefined> {
   const request = requestOf(flags, source);
-  const fixed = {
-    ...(request.targetTimeMicros !== undefined && { "--at": request.targetTimeMicros.toString() }),
+  const resolvedOptions = {
+    ...(request.targetTimeMicros !== undefined && { "--at": formatTime(request.targetTimeMicros) }),
   };
   const work = async (session: Session): Promise<number | undefined> => {
     if (flags.dryRun) {
-      await dryRun(run, flags, session, request);
+      await dryRun(context, flags, session, request);
       return undefined;
     }
-    const wanted = request.selection
-      ? !flags.yes && (await previewSelection(run, session, request))
-      : await unlessForbidden(session, flags.yes, previewWhole(run, flags, session, request));
-    if (wanted && !(await confirm(run, "Restore?", flags.yes, fixed))) return declined(run);
-    run.stops.signal.throwIfAborted();
-    const operation = await runOperation(run, flags, session, {
-      begin: () => session.management.restore({ ...request, requestId: flags.requestId ?? "" }),
-      left: request.selection
+    const needsConfirmation = request.selection
+      ? !flags.yes && (await previewSelection(context, session, request))
+      : await undefinedIfForbidden(
+          session,
+          flags.yes,
+          previewWhole(context, flags, session, request),
+        );
+    if (needsConfirmation && !(await confirm(context, "Restore?", flags.yes, resolvedOptions)))
+      return declined(context);
+    context.abort.signal.throwIfAborted();
+    const operation = await runOperation(context, flags, session, {
+      start: () => session.management.restore({ ...request, requestId: flags.requestId ?? "" }),
+      afterCancel: request.selection
         ? {
-            now: "Documents that were put back before stay so; all others are as they were.",
-            again: "The same command goes on.",
+            state: "Documents restored so far keep their restored versions; others are unchanged.",
+            retry: "To resume, run the same command again.",
           }
-        : { now: "The index is as it was before.", again: "The same command restores it." },
+        : {
+            state: "The index is unchanged.",
+            retry: "To start over, run the same command again.",
+          },
     });
     if (operation === undefined) return undefined;
-    const result = outcomeOf(operation, RestoreResultSchema);
-    await run.finish(RestoreResultSchema, result, () => resultText(operation, result, flags));
+    const result = resultOf(operation, RestoreResultSchema);
+    await context.printResult(RestoreResultSchema, result, () =>
+      resultText(context, operation, result, flags),
+    );
     return undefined;
   };
-  if (flags.dataDir === undefined) return withHost(run, flags, work);
+  if (flags.dataDir === undefined) return withHost(context, flags, work);
   if (flags.detach)
     throw new HostError(
       "REQUEST_INVALID",
-      "--detach needs a host that goes on with the work; --data-dir restores in this process.",
+      "--detach requires a host that continues the operation; --data-dir restores in this process.",
     );
   if (flags.dataDir.trim() === "")
     throw new HostError(
       "REQUEST_INVALID",
-      "--data-dir is empty: name the directory that is to be made.",
+      "--data-dir is empty. Name the data directory to create.",
     );
-  return withFiles(run, work, resolve(flags.dataDir));
+  return withFiles(context, work, resolve(flags.dataDir));
 }
 
 type Request = ReturnType<typeof requestOf>;
@@ -102,14 +123,14 @@ function requestOf(flags: RestoreFlags, source: string) {
   if (flags.deleteOthers && !selection)
     throw new HostError(
       "REQUEST_INVALID",
-      "--delete-others goes with --prefix, --kind or --link: a restore without them replaces everything anyway.",
+      "--delete-others requires --prefix, --kind or --link. A restore without them replaces the whole index.",
     );
   const now = nowMicros();
   return {
-    source: placeUri(source),
+    source: toUri(source),
     indexLink: flags.index ?? "",
     backupName: flags.backup ?? "",
-    baseSources: (flags.base ?? []).map(placeUri),
+    baseSources: (flags.base ?? []).map(toUri),
     bearer: readBearer(flags.bearerFile),
     ...(flags.at !== undefined && { targetTimeMicros: parseTime(flags.at, now) }),
     ...(flags.ifPosition !== undefined && { ifPositionMicros: parseTime(flags.ifPosition, now) }),
@@ -118,128 +139,147 @@ function requestOf(flags: RestoreFlags, source: string) {
 }
 
 async function validate(
-  run: Run,
+  context: CommandContext,
   session: Session,
   request: Request,
 ): Promise<{ operation: Operation; result: RestoreResult } | undefined> {
-  const operation = await runOperation(run, {}, session, {
-    begin: () => session.management.restore({ ...request, validateOnly: true }),
-    left: { now: "Nothing was begun.", again: "" },
+  const operation = await runOperation(context, {}, session, {
+    start: () => session.management.restore({ ...request, validateOnly: true }),
+    afterCancel: { state: "Nothing was changed.", retry: "" },
   });
-  return operation && { operation, result: outcomeOf(operation, RestoreResultSchema) };
+  return operation && { operation, result: resultOf(operation, RestoreResultSchema) };
 }
 
 async function dryRun(
-  run: Run,
+  context: CommandContext,
   flags: RestoreFlags,
   session: Session,
   request: Request,
 ): Promise<void> {
-  const validated = await validate(run, session, request);
+  const validated = await validate(context, session, request);
   if (!validated) return;
   const { result } = validated;
-  const nearest = flags.at === undefined || run.json ? "" : await momentText(run, session, request);
-  await run.finish(RestoreResultSchema, result, () =>
+  const versionsText =
+    flags.at === undefined || context.json ? "" : await pointInTimeText(context, session, request);
+  await context.printResult(RestoreResultSchema, result, () =>
     [
-      nearest,
-      "Nothing was done.",
+      versionsText,
+      "Dry run, nothing was restored.",
       result.selection
-        ? selectionText(result.selection, "would be")
+        ? selectionText(result.selection, "would be", context.formatTime)
         : result.plan
-          ? planText(result.plan, request)
-          : "The request is good.",
+          ? planText(context, result.plan, request)
+          : "The request is valid.",
     ]
       .filter((part) => part !== "")
       .join("\n"),
   );
 }
 
-/** Shows what a selection would write; whether that takes a question. */
-async function previewSelection(run: Run, session: Session, request: Request): Promise<boolean> {
-  const selection = (await validate(run, session, request))?.result.selection;
+/** Shows which selected documents would be written. Returns whether that needs confirmation. */
+async function previewSelection(
+  context: CommandContext,
+  session: Session,
+  request: Request,
+): Promise<boolean> {
+  const selection = (await validate(context, session, request))?.result.selection;
   if (!selection) return true;
   if (request.targetTimeMicros !== undefined)
-    await run.say(await momentText(run, session, request));
-  await run.say(selectionText(selection, "would be"));
+    await context.printText(await pointInTimeText(context, session, request));
+  await context.printText(selectionText(selection, "would be", context.formatTime));
   return selection.replaced + selection.deleted > 0n;
 }
 
-/** Shows what a restore would replace; whether there is anything. */
+/**
+ * Shows what a restore of the whole index would replace. Returns whether that needs confirmation.
+ */
 async function previewWhole(
-  run: Run,
+  context: CommandContext,
   flags: RestoreFlags,
   session: Session,
   request: Request,
 ): Promise<boolean> {
-  const { signal } = run.stops;
+  const { signal } = context.abort;
   if (session.offline) {
-    // The data directory is empty, or the session would not have been opened.
-    if (flags.at !== undefined && !run.json && !run.quiet)
-      await run.say(await momentText(run, session, request));
+    // An offline session is opened only on an empty data directory, so that there is nothing to
+    // replace.
+    if (flags.at !== undefined && !context.json && !context.quiet)
+      await context.printText(await pointInTimeText(context, session, request));
     return false;
   }
   const host = await session.management.getHost({}, { signal });
-  const link = request.indexLink || durableIndex;
-  const index = host.indexes.find((one) => one.link === link);
+  const link = request.indexLink || defaultIndex;
+  const index = host.indexes.find((candidate) => candidate.link === link);
   if (!index)
     throw new HostError(
       "INDEX_NOT_FOUND",
-      `The host has no index ${link}; it has ${host.indexes.map((one) => one.link).join(", ")}.`,
+      `Index ${link} not found on the host. Available indexes: ${host.indexes.map((candidate) => candidate.link).join(", ")}.`,
     );
-  // What is not a file is only looked at by the restore itself.
+  // Only the restore itself reads remote sources.
   const backup = request.source.startsWith("file:")
-    ? await backupOf(run, session, request, link)
+    ? await backupOf(context, session, request, link)
     : undefined;
   const { window } = backup ?? {};
-  const at = request.targetTimeMicros;
-  // Refused by the restore, in its own words: nothing to ask about.
-  if (at !== undefined && window && (at < window.earliestMicros || at > window.latestMicros))
+  const targetTime = request.targetTimeMicros;
+  // The restore rejects this time with a detailed error, so that there is nothing to confirm.
+  if (
+    targetTime !== undefined &&
+    window &&
+    (targetTime < window.earliestMicros || targetTime > window.latestMicros)
+  )
     return false;
-  if (run.json || run.quiet) return index.documents > 0n;
-  if (flags.at !== undefined) await run.say(await momentText(run, session, request));
-  const until = request.targetTimeMicros ?? backup?.positionMicros;
-  const leftOut =
-    until !== undefined && index.positionMicros > until
-      ? await versionsAfter(run, session, link, until)
+  if (context.json || context.quiet) return index.documents > 0n;
+  if (flags.at !== undefined)
+    await context.printText(await pointInTimeText(context, session, request));
+  const endTime = targetTime ?? backup?.positionMicros;
+  const discarded =
+    endTime !== undefined && index.positionMicros > endTime
+      ? await versionsAfter(context, session, link, endTime)
       : undefined;
-  await run.say(wholeText(index, backup, until, leftOut, request));
+  await context.printText(previewText(context, index, backup, endTime, discarded, request));
   return index.documents > 0n;
 }
 
-/** The backup that the restore will take: several indexes may be backed up to one place. */
+/**
+ * Describes the backup that will be restored: a destination may contain backups of several indexes.
+ */
 async function backupOf(
-  { stops: { signal } }: Run,
+  { abort: { signal } }: CommandContext,
   session: Session,
   { source, backupName }: Request,
   link: string,
 ): Promise<BackupDescription | undefined> {
-  // A token for some indexes may restore, but not look into a place where others' backups may lie.
-  const backup = await unless(
+  // A token limited to some indexes may restore, but not list a destination, which may contain
+  // backups of others.
+  const backup = await undefinedIf(
     session,
     session.management.describeBackup({ uri: source, backupName }, { signal }),
-    isOfOtherIndexes,
+    isIndexNotAllowed,
   );
   if (backup === undefined || backup.indexLink === link || backupName !== "") return backup;
   return (
     (await listAllBackups(session, { uri: source }, signal)).find(
-      (one) => one.backup?.indexLink === link,
+      (entry) => entry.backup?.indexLink === link,
     )?.backup ?? backup
   );
 }
 
-/** How many versions the index has after a time; undefined where it no longer knows. */
+/**
+ * Returns the number of versions in the index after a time; undefined if it no longer has the
+ * history.
+ */
 async function versionsAfter(
-  run: Run,
+  context: CommandContext,
   session: Session,
   indexLink: string,
   targetTimeMicros: bigint,
 ): Promise<bigint | undefined> {
   const described = session.management.describeMoment(
     { moment: { indexLink, targetTimeMicros } },
-    { signal: run.stops.signal },
+    { signal: context.abort.signal },
   );
   return (
-    await unless(
+    await undefinedIf(
       session,
       described,
       ({ reason }) => reason === "TARGET_TIME_OUT_OF_RANGE" || reason === "NOT_SUPPORTED",
@@ -247,42 +287,46 @@ async function versionsAfter(
   )?.versionsAfter;
 }
 
-function wholeText(
+function previewText(
+  { formatTime }: CommandContext,
   index: Index,
   backup: BackupDescription | undefined,
-  until: bigint | undefined,
-  leftOut: bigint | undefined,
+  endTime: bigint | undefined,
+  discarded: bigint | undefined,
   request: Request,
 ): string {
   const now = nowMicros();
-  const comes = backup
-    ? `${broughtText(backup, request)}, ${bytes(backup.sizeBytes)}, made ${age(backup.createTimeMicros, now)}: ${backup.name}`
-    : `the backup at ${showPlace(request.source)}, which is looked at when it is restored`;
+  const restored = backup
+    ? `${contentText(formatTime, backup, request)}, ${formatBytes(backup.sizeBytes)}, created ${formatAge(backup.createTimeMicros, now)}: ${backup.name}`
+    : `the backup at ${displayUri(request.source)}, which is read only by the restore`;
   const lines: [string, string][] = [
     ["index", index.link],
     [
-      "has now",
-      `${count(index.documents, "document")} with ${count(index.versions, "version")}, last changed ${age(index.positionMicros, now)}: ${moment(index.positionMicros)}`,
+      "current",
+      `${formatCount(index.documents, "document")} with ${formatCount(index.versions, "version")}, last changed ${formatAge(index.positionMicros, now)} (${formatTime(index.positionMicros)})`,
     ],
-    ["comes back", comes],
+    ["restored", restored],
   ];
-  if (until !== undefined) lines.push(["until", moment(until)]);
-  if (until !== undefined && index.positionMicros > until) {
+  if (endTime !== undefined) lines.push(["restored up to", formatTime(endTime)]);
+  if (endTime !== undefined && index.positionMicros > endTime) {
     lines.push([
-      "left out",
-      `${leftOut === undefined ? "the versions" : count(leftOut, "version")} of now that came after that, over ${span(index.positionMicros - until)}`,
+      "discarded",
+      `${discarded === undefined ? "current versions" : formatCount(discarded, "current version")} after that time, spanning ${formatDuration(index.positionMicros - endTime)}`,
     ]);
   }
   if (index.documents > 0n)
-    lines.push(["the index as it is", "is kept: holdfast undo goes back to it"]);
-  return [list(lines), clockWarning(index.link, index.positionMicros, now)]
+    lines.push(["undo", "the current index is kept; to revert to it: holdfast undo"]);
+  return [list(lines), clockWarning(index.link, index.positionMicros, now, formatTime)]
     .filter((part) => part !== "")
     .join("\n");
 }
 
-/** The versions next to the moment, and how many come after it. */
-async function momentText(
-  run: Run,
+/**
+ * Formats the versions around the target time, and the number of versions after it; "" if the host
+ * cannot tell.
+ */
+async function pointInTimeText(
+  context: CommandContext,
   session: Session,
   { source, backupName, targetTimeMicros, bearer }: Request,
 ): Promise<string> {
@@ -297,99 +341,108 @@ async function momentText(
           ...(targetTimeMicros !== undefined && { targetTimeMicros }),
         },
       },
-      { signal: run.stops.signal },
+      { signal: context.abort.signal },
     );
   } catch (thrown) {
     const error = await session.explain(thrown);
     if (error.reason === "NOT_SUPPORTED") return "";
     throw error;
   }
-  const at = targetTimeMicros ?? 0n;
+  const targetTime = targetTimeMicros ?? 0n;
+  const { formatTime } = context;
+  const row = (effect: string, version: LogEntry) => [
+    effect,
+    formatTime(version.timeMicros),
+    version.action,
+    version.selfLink,
+    String(version.version),
+  ];
   const rows = [
-    ...found.before
-      .toReversed()
-      .map((one) => [
-        "stays",
-        formatTime(one.timeMicros),
-        one.timeMicros.toString(),
-        one.action,
-        one.selfLink,
-        String(one.version),
-      ]),
-    ["-->", formatTime(at), at.toString(), "", "the moment", ""],
-    ...found.after.map((one) => [
-      "goes",
-      formatTime(one.timeMicros),
-      one.timeMicros.toString(),
-      one.action,
-      one.selfLink,
-      String(one.version),
-    ]),
+    ...found.before.toReversed().map((version) => row("keep", version)),
+    ["-->", formatTime(targetTime), "", "target time", ""],
+    ...found.after.map((version) => row("discard", version)),
   ];
   const columns = [
-    { head: "THEN" },
+    { head: "EFFECT" },
     { head: "TIME" },
-    { head: "MICROS" },
     { head: "ACTION" },
     { head: "DOCUMENT" },
     { head: "VERSION", right: true },
   ];
-  return `${table(columns, rows)}\n${count(found.versionsAfter, "version")} of the backup ${found.versionsAfter === 1n ? "is" : "are"} after that moment and left out.\n`;
+  return `${table(columns, rows)}\n${formatCount(found.versionsAfter, "version")} in the backup ${found.versionsAfter === 1n ? "is" : "are"} after the target time and will not be restored.\n`;
 }
 
-function planText(plan: RestorePlan, request: Request): string {
+function planText({ formatTime }: CommandContext, plan: RestorePlan, request: Request): string {
   const { backup } = plan;
   const { source } = request;
   const lines: [string, string][] = [
-    ["from", backup ? `${showPlace(backup.uri)}, ${backup.name}` : showPlace(source)],
+    ["source", backup ? `${displayUri(backup.uri)}, ${backup.name}` : displayUri(source)],
     [
-      "would replace",
-      `${count(plan.currentDocuments, "document")} with ${count(plan.currentVersions, "version")}, last changed ${moment(plan.currentPositionMicros)}`,
+      "current",
+      `${formatCount(plan.currentDocuments, "document")} with ${formatCount(plan.currentVersions, "version")}, last changed ${formatTime(plan.currentPositionMicros)}`,
     ],
-    ["would bring", backup ? broughtText(backup, request) : "not known"],
+    ["restored", backup ? contentText(formatTime, backup, request) : "unknown"],
     [
-      "would leave out",
+      "discarded",
       plan.versionsLeftOut === undefined
-        ? "all versions of now: the backup is of another history"
-        : `${count(plan.versionsLeftOut, "version")} of now`,
+        ? "all current versions: the backup is of another lineage"
+        : formatCount(plan.versionsLeftOut, "current version"),
     ],
-    ["takes", `${bytes(plan.neededBytes)} beside the index; ${bytes(plan.freeBytes)} are free`],
     [
-      "takes about",
+      "space",
+      `${formatBytes(plan.neededBytes)} required in addition to the index; ${formatBytes(plan.freeBytes)} free`,
+    ],
+    [
+      "expected time",
       plan.expectedMicros === undefined
-        ? "not known: nothing was restored yet"
-        : span(plan.expectedMicros),
+        ? "unknown: no earlier restore"
+        : formatDuration(plan.expectedMicros),
     ],
   ];
-  return [list(lines), clockWarning("the index", plan.currentPositionMicros, nowMicros())]
+  return [
+    list(lines),
+    clockWarning("the index", plan.currentPositionMicros, nowMicros(), formatTime),
+  ]
     .filter((part) => part !== "")
     .join("\n");
 }
 
-/** A moment within a backup has less than all of it; how much is known when it is restored. */
-function broughtText(
+/**
+ * Formats what is restored. For a point in time within the backup the exact number is known only
+ * after the restore.
+ */
+function contentText(
+  formatTime: (micros: bigint) => string,
   backup: BackupDescription,
   { targetTimeMicros }: Pick<Request, "targetTimeMicros">,
 ): string {
-  const versions = count(backup.versions, "version");
+  const versions = formatCount(backup.versions, "version");
   if (targetTimeMicros === undefined)
-    return `${count(backup.documents, "document")} with ${versions}`;
-  return `what there was at ${formatTime(targetTimeMicros)}, out of ${versions}`;
+    return `${formatCount(backup.documents, "document")} with ${versions}`;
+  return `the state at ${formatTime(targetTimeMicros)}, from ${versions}`;
 }
 
-function resultText(operation: Operation, result: RestoreResult, flags: RestoreFlags): string {
+function resultText(
+  { formatTime }: CommandContext,
+  operation: Operation,
+  result: RestoreResult,
+  flags: RestoreFlags,
+): string {
   if (result.selection)
-    return [selectionText(result.selection, "were"), ...warningsOf(result.warnings)].join("\n");
+    return [
+      selectionText(result.selection, "were", formatTime),
+      ...warningsOf(result.warnings),
+    ].join("\n");
   const lines: [string, string][] = [
-    ["until", moment(result.targetTimeMicros ?? result.positionMicros)],
+    ["restored up to", formatTime(result.targetTimeMicros ?? result.positionMicros)],
     ["lineage", result.lineage],
   ];
   return [
-    `Restored ${count(result.documents, "document")} with ${count(result.versions, "version")} into ${result.indexLink} in ${span(durationOf(operation))}.`,
+    `Restored ${formatCount(result.documents, "document")} with ${formatCount(result.versions, "version")} into ${result.indexLink} in ${formatDuration(durationOf(operation))}.`,
     list(lines),
     ...warningsOf(result.warnings),
     flags.dataDir === undefined
-      ? "Was it a mistake? holdfast undo"
-      : `Start a host on it: holdfast serve --data-dir ${flags.dataDir}`,
+      ? "To undo: holdfast undo"
+      : `To start a host on it: holdfast serve --data-dir ${flags.dataDir}`,
   ].join("\n");
 }

@@ -1,25 +1,27 @@
 import type { SelectionResult } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import { number } from "../output/figures.js";
+import { formatNumber } from "../output/format.js";
 import { differenceLine } from "../output/difference.js";
 
-/** What became of the documents of a selection, or would. */
-export function selectionText(result: SelectionResult, verb: "were" | "would be"): string {
+/** Formats the result of restoring selected documents, or of its dry run ("would be"). */
+export function selectionText(
+  result: SelectionResult,
+  verb: "were" | "would be",
+  formatTime: (micros: bigint) => string,
+): string {
   const parts = [
-    `${number(result.created)} created`,
-    `${number(result.replaced)} replaced`,
-    `${number(result.deleted)} deleted`,
-    `${number(result.unchanged)} the same already`,
-    ...(result.left > 0n
-      ? [`${number(result.left)} that the backup has not stay as they are`]
-      : []),
+    `${formatNumber(result.created)} created`,
+    `${formatNumber(result.replaced)} replaced`,
+    `${formatNumber(result.deleted)} deleted`,
+    `${formatNumber(result.unchanged)} unchanged`,
+    ...(result.left > 0n ? [`${formatNumber(result.left)} not in the backup and kept`] : []),
   ];
   const changed = result.created + result.replaced + result.deleted;
   const shown = BigInt(result.differences.length);
   if (changed + result.unchanged + result.left === 0n)
-    return "No document of the backup, and none of the index, is what --prefix, --kind and --link name: nothing to put back. See what the backup has: holdfast export PATH --prefix /";
+    return "Nothing to restore: --prefix, --kind and --link match no document of the backup or the index. To list the documents of the backup: holdfast export PATH --prefix /";
   return [
-    ...result.differences.map(differenceLine),
-    ...(shown > 0n && changed > shown ? [`... and ${number(changed - shown)} more`] : []),
-    `${verb === "were" ? "Put back" : "Would put back"}: ${parts.join(", ")}.`,
+    ...result.differences.map((difference) => differenceLine(difference, formatTime)),
+    ...(shown > 0n && changed > shown ? [`... and ${formatNumber(changed - shown)} more`] : []),
+    `${verb === "were" ? "Restored documents" : "Would restore documents"}: ${parts.join(", ")}.`,
   ].join("\n");
 }

@@ -6,10 +6,11 @@ import type { SettingFlags } from "../commands/serve.js";
 import { createLogger } from "../logger.js";
 import { reloadOnChange } from "../reload.js";
 
-/** holdfast serve: runs a host until SIGTERM or SIGINT. */
+/** Implements holdfast serve: runs a host until SIGTERM or SIGINT. */
 export async function serve(flags: SettingFlags, quiet: boolean): Promise<void> {
-  const stop = signalled();
-  // A host that reloads nothing, and one that starts, is not ended by it.
+  const stopSignal = waitForSignal();
+  // By default SIGHUP ends the process; it must not while the host starts, or if it has no files to
+  // reload.
   process.on("SIGHUP", () => undefined);
   const logger = await createLogger(readLogConfig(flags, process.env));
   const config = readConfig(flags, process.env);
@@ -35,27 +36,33 @@ export async function serve(flags: SettingFlags, quiet: boolean): Promise<void> 
     "started",
   );
   if (!quiet) process.stdout.write(greeting(host, config.tokens !== undefined));
-  const signal = await Promise.race([stop, host.closed]);
+  const signal = await Promise.race([stopSignal, host.closed]);
   if (signal !== undefined)
-    logger.info({ signal }, "stopping: requests in flight and copies under way are finished first");
+    logger.info({ signal }, "stopping; waiting for requests and backups in progress");
   stopReloading();
   await host.close();
   logger.info({}, "stopped");
-  // A connection whose other end does not answer must not keep a closed host alive.
+  // Unresponsive connections would otherwise keep the process of a closed host alive.
   process.exit();
 }
 
-/** The first SIGTERM or SIGINT; listened for from before the start, as PID 1 has no default for them. A second one ends at once, and so does time. */
-function signalled(): Promise<string> {
+/**
+ * Resolves with the first SIGTERM or SIGINT. Must be called before the host starts, because PID 1
+ * has no default action for signals. A second signal exits at once; the process is killed if
+ * stopping exceeds the shutdown limits.
+ */
+function waitForSignal(): Promise<string> {
   return new Promise((resolve) => {
-    let asked: { signal: string; ms: number } | undefined;
+    let first: { signal: string; ms: number } | undefined;
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       process.on(signal, () => {
-        // npm hands on the Ctrl-C that the terminal has sent already: that is one.
-        if (asked?.signal === signal && performance.now() - asked.ms < limits.sameSignalMs) return;
-        if (asked !== undefined) process.exit(130);
-        asked = { signal, ms: performance.now() };
-        // A file system that does not answer holds threads that an exit would wait for.
+        // npm forwards the SIGINT that the terminal has already sent to this process; both count as
+        // one.
+        if (first?.signal === signal && performance.now() - first.ms < limits.sameSignalMs) return;
+        if (first !== undefined) process.exit(130);
+        first = { signal, ms: performance.now() };
+        // SIGKILL, since process.exit waits for threads that are blocked on an unresponsive file
+        // system.
         setTimeout(
           () => process.kill(process.pid, "SIGKILL"),
           limits.shutdownMs + limits.shutdownGraceMs,
@@ -71,7 +78,7 @@ function greeting(host: Host, withTokens: boolean): string {
   const roots =
     host.backupRoots.length > 0
       ? host.backupRoots.join(", ")
-      : "anywhere this user may write (limit it with --backup-root)";
+      : "any directory writable by this user (restrict with --backup-root)";
   return [
     `Holdfast is ready.`,
     `  HTTP     ${http}`,

@@ -11,82 +11,99 @@ import {
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { hostErrorOfStatus, unpack } from "../../client/host-error.js";
-import { isOfOtherIndexes, unless, withHost } from "../connect/session.js";
+import { isIndexNotAllowed, undefinedIf, withHost } from "../connect/session.js";
 import type { HostFlags } from "../flags.js";
-import { age, bytes, clockWarning, count, moment, number } from "../output/figures.js";
+import {
+  formatAge,
+  formatBytes,
+  clockWarning,
+  formatCount,
+  formatNumber,
+} from "../output/format.js";
 import { list, table } from "../output/table.js";
 import { progressOf } from "../output/progress.js";
-import { showPlace } from "../place.js";
-import type { Run } from "../run.js";
+import { displayUri } from "../destination-uri.js";
+import type { CommandContext } from "../command-context.js";
 import { nowMicros } from "../time.js";
 
-const unhealthy = 69;
+const unhealthyExitCode = 69;
 
-/** holdfast status: exits 69 where backups are not as they should be, or an index is damaged. */
-export async function status(run: Run, flags: HostFlags): Promise<number> {
-  return withHost(run, flags, async (session) => {
+/**
+ * Implements holdfast status. Returns the exit code: 69 if backups are unhealthy or an index is
+ * damaged, otherwise 0.
+ */
+export async function status(context: CommandContext, flags: HostFlags): Promise<number> {
+  return withHost(context, flags, async (session) => {
     const { management, operations } = session;
-    const { signal } = run.stops;
+    const { signal } = context.abort;
     const host = await management.getHost({}, { signal });
-    const listed = await unless(
+    const listed = await undefinedIf(
       session,
       operations.listOperations({ filter: "" }, { signal }),
-      isOfOtherIndexes,
+      isIndexNotAllowed,
     );
     const running = listed?.operations.filter(({ done }) => !done);
-    await run.finish(HostSchema, host, () => describe(host, running));
-    // Health has a problem where it is bad; a host that cannot tell yet has none.
+    await context.printResult(HostSchema, host, () => describe(context, host, running));
+    // A host that has not determined its backup health yet reports no problem.
     return host.backupProblem === "" && host.indexes.every(({ problem }) => problem === "")
       ? 0
-      : unhealthy;
+      : unhealthyExitCode;
   });
 }
 
-function describe(host: Host, running: Operation[] | undefined): string {
+function describe(
+  { formatTime }: CommandContext,
+  host: Host,
+  running: Operation[] | undefined,
+): string {
   const now = nowMicros();
   const parts = [
     list([
       ["host", host.id],
       ["version", host.version],
-      ["started", `${age(host.startTimeMicros, now)}, ${moment(host.startTimeMicros)}`],
+      ["started", `${formatTime(host.startTimeMicros)}, ${formatAge(host.startTimeMicros, now)}`],
       ["HTTP", host.httpAddress],
       ["gRPC", host.grpcAddress],
       [
         "data",
-        `${host.dataDirectory}${host.freeBytes > 0n ? `, ${bytes(host.freeBytes)} free` : ""}`,
+        `${host.dataDirectory}${host.freeBytes > 0n ? `, ${formatBytes(host.freeBytes)} free` : ""}`,
       ],
-      ["backup roots", host.backupRoots.join(", ") || "anywhere"],
-      ["automatic backups", autoBackup(host, now)],
-      ["health of backups", host.backupProblem === "" ? "good" : `BAD: ${host.backupProblem}`],
+      ["backup roots", host.backupRoots.join(", ") || "no restriction"],
+      ["automatic backups", autoBackupText(host, now)],
+      ["backup health", host.backupProblem === "" ? "healthy" : `UNHEALTHY: ${host.backupProblem}`],
     ]),
-    indexes(host.indexes, now),
+    indexTable(host.indexes, now),
     ...host.indexes.flatMap(({ link, problem }) =>
       problem === "" ? [] : [`DAMAGED: ${link}. ${problem}`],
     ),
-    ...host.indexes.map(({ link, positionMicros }) => clockWarning(link, positionMicros, now)),
-    backups(host.backups, now),
+    ...host.indexes.map(({ link, positionMicros }) =>
+      clockWarning(link, positionMicros, now, formatTime),
+    ),
+    backupTable(host.backups, now),
     running === undefined
       ? ""
       : running.length === 0
-        ? "No operation runs."
+        ? "No running operations."
         : operationTable(running),
   ];
   return parts.filter((part) => part !== "").join("\n\n");
 }
 
-function autoBackup({ autoBackup }: Host, now: bigint): string {
+function autoBackupText({ autoBackup }: Host, now: bigint): string {
   if (!autoBackup?.enabled) return "off";
   const state = AutoBackupState[autoBackup.state].toLowerCase();
   const last =
-    autoBackup.lastSuccessMicros > 0n ? `, last one ${age(autoBackup.lastSuccessMicros, now)}` : "";
+    autoBackup.lastSuccessMicros > 0n
+      ? `, last success ${formatAge(autoBackup.lastSuccessMicros, now)}`
+      : "";
   const failed =
     autoBackup.lastError === ""
       ? ""
-      : `, FAILED ${autoBackup.failuresInARow} times: ${autoBackup.lastError}`;
+      : `, FAILED ${autoBackup.failuresInARow} times in a row: ${autoBackup.lastError}`;
   return `${state}, to ${autoBackup.directory}${last}${failed}`;
 }
 
-function indexes(all: Index[], now: bigint): string {
+function indexTable(indexes: Index[], now: bigint): string {
   const columns = [
     { head: "INDEX" },
     { head: "DOCUMENTS", right: true },
@@ -96,33 +113,33 @@ function indexes(all: Index[], now: bigint): string {
   ];
   return table(
     columns,
-    all.map((one) => [
-      one.link,
-      number(one.documents),
-      number(one.versions),
-      one.inMemory ? "in memory" : bytes(one.sizeBytes),
-      age(one.positionMicros, now),
+    indexes.map((index) => [
+      index.link,
+      formatNumber(index.documents),
+      formatNumber(index.versions),
+      index.inMemory ? "in memory" : formatBytes(index.sizeBytes),
+      formatAge(index.positionMicros, now),
     ]),
   );
 }
 
-function backups(all: BackupRecord[], now: bigint): string {
-  if (all.length === 0) return "No backup is remembered.";
+function backupTable(records: BackupRecord[], now: bigint): string {
+  if (records.length === 0) return "No recent backups.";
   const columns = [
-    { head: "BACKUPS OF" },
-    { head: "TO" },
-    { head: "LAST GOOD" },
+    { head: "INDEX" },
+    { head: "DESTINATION" },
+    { head: "LAST SUCCESS" },
     { head: "SIZE", right: true },
-    { head: "PROBLEM" },
+    { head: "LAST ERROR" },
   ];
   return table(
     columns,
-    all.map((one) => [
-      one.indexLink,
-      showPlace(one.destination),
-      age(one.lastSuccessMicros, now),
-      bytes(one.sizeBytes),
-      one.lastError,
+    records.map((record) => [
+      record.indexLink,
+      displayUri(record.destination),
+      formatAge(record.lastSuccessMicros, now),
+      formatBytes(record.sizeBytes),
+      record.lastError,
     ]),
   );
 }
@@ -135,45 +152,45 @@ function wasDryRun({ result }: Operation): boolean {
 }
 
 function stateOf({ done, result }: Operation): string {
-  if (!done) return "runs";
+  if (!done) return "running";
   if (result.case !== "error") return "done";
   return hostErrorOfStatus(result.value).reason === "OPERATION_CANCELLED" ? "cancelled" : "failed";
 }
 
-/** Operations as a table, the newest first as the host has them. */
-export function operationTable(all: Operation[]): string {
+/** Formats operations as a table, in the order given. */
+export function operationTable(operations: Operation[]): string {
   const now = nowMicros();
   const columns = [
     { head: "OPERATION" },
     { head: "KIND" },
     { head: "STATE" },
-    { head: "BEGAN" },
+    { head: "STARTED" },
     { head: "INDEX" },
-    { head: "AT" },
+    { head: "TARGET" },
     { head: "PROGRESS" },
   ];
   return table(
     columns,
-    all.map((one) => {
-      const metadata = unpack(one.metadata, OperationMetadataSchema);
-      const state = stateOf(one);
-      if (!metadata) return [one.name, "", state, "", "", "", ""];
+    operations.map((operation) => {
+      const metadata = unpack(operation.metadata, OperationMetadataSchema);
+      const state = stateOf(operation);
+      if (!metadata) return [operation.name, "", state, "", "", "", ""];
       const { stage, detail } = progressOf(metadata);
       const progress =
-        one.result.case === "error"
-          ? one.result.value.message
-          : wasDryRun(one)
-            ? "only looked at: nothing was done"
-            : one.done
-              ? count(metadata.documentsDone, "record")
+        operation.result.case === "error"
+          ? operation.result.value.message
+          : wasDryRun(operation)
+            ? "dry run"
+            : operation.done
+              ? formatCount(metadata.documentsDone, "record")
               : `${stage} ${detail}`;
       return [
-        one.name,
+        operation.name,
         OperationKind[metadata.kind].toLowerCase(),
         state,
-        age(metadata.startTimeMicros, now),
+        formatAge(metadata.startTimeMicros, now),
         metadata.indexLink,
-        showPlace(metadata.target),
+        displayUri(metadata.target),
         progress,
       ];
     }),

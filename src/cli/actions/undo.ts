@@ -1,47 +1,49 @@
 import { RestoreResultSchema } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { confirm, declined } from "../confirm.js";
-import { unlessForbidden, withHost } from "../connect/session.js";
+import { undefinedIfForbidden, withHost } from "../connect/session.js";
 import type { OperationFlags } from "../flags.js";
-import { outcomeOf, runOperation } from "../operation.js";
-import { count, moment } from "../output/figures.js";
-import { warningsOf } from "../output/outcome.js";
-import type { Run } from "../run.js";
+import { resultOf, runOperation } from "../operation.js";
+import { formatCount } from "../output/format.js";
+import { warningsOf } from "../output/result.js";
+import type { CommandContext } from "../command-context.js";
 
+/** Flags of holdfast undo. */
 export interface UndoFlags extends OperationFlags {
   index?: string;
   yes?: boolean;
 }
 
-/** holdfast undo: goes back to the index as it was before the last restore. */
-export async function undo(run: Run, flags: UndoFlags): Promise<number | undefined> {
-  return withHost(run, flags, async (session) => {
-    const host = await unlessForbidden(
+/**
+ * Implements holdfast undo: reverts the last restore. Returns the exit code if the user declines.
+ */
+export async function undo(context: CommandContext, flags: UndoFlags): Promise<number | undefined> {
+  return withHost(context, flags, async (session) => {
+    const host = await undefinedIfForbidden(
       session,
       flags.yes,
-      session.management.getHost({}, { signal: run.stops.signal }),
+      session.management.getHost({}, { signal: context.abort.signal }),
     );
     const link = flags.index ?? "/core/document-index";
-    const index = host?.indexes.find((one) => one.link === link);
+    const index = host?.indexes.find((candidate) => candidate.link === link);
     if (index && index.documents > 0n) {
-      await run.say(
-        `${link} has ${count(index.documents, "document")} now, last changed ${moment(index.positionMicros)}. The index before the last restore takes its place; undoing that brings this one back.`,
+      await context.printText(
+        `${link} currently has ${formatCount(index.documents, "document")}, last changed ${context.formatTime(index.positionMicros)}. It will be replaced by the index from before the last restore. A second undo reverts this.`,
       );
-      if (!(await confirm(run, "Undo the restore?", flags.yes))) return declined(run);
+      if (!(await confirm(context, "Undo the restore?", flags.yes))) return declined(context);
     }
-    run.stops.signal.throwIfAborted();
-    const operation = await runOperation(run, flags, session, {
-      begin: () => session.management.undoRestore({ indexLink: flags.index ?? "" }),
-      left: { now: "The index is as it was.", again: "The same command undoes the restore." },
+    context.abort.signal.throwIfAborted();
+    const operation = await runOperation(context, flags, session, {
+      start: () => session.management.undoRestore({ indexLink: flags.index ?? "" }),
+      afterCancel: {
+        state: "The index is unchanged.",
+        retry: "To undo the restore, run the same command again.",
+      },
     });
     if (operation === undefined) return undefined;
-    const result = outcomeOf(operation, RestoreResultSchema);
-    const text = `${result.indexLink} has ${count(result.documents, "document")} with ${count(result.versions, "version")} again, as before the restore; the last change ${moment(result.positionMicros)}.`;
-    await run.finish(RestoreResultSchema, result, () =>
-      [
-        text,
-        ...warningsOf(result.warnings),
-        "Was it a mistake? holdfast undo undoes this too.",
-      ].join("\n"),
+    const result = resultOf(operation, RestoreResultSchema);
+    const text = `Reverted the last restore of ${result.indexLink}. The index has ${formatCount(result.documents, "document")} with ${formatCount(result.versions, "version")}, last changed ${context.formatTime(result.positionMicros)}.`;
+    await context.printResult(RestoreResultSchema, result, () =>
+      [text, ...warningsOf(result.warnings), "To revert this: holdfast undo"].join("\n"),
     );
     return undefined;
   });

@@ -7,12 +7,13 @@ import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb
 import { HostError } from "../../errors.js";
 import { withFilesOrHost } from "../connect/session.js";
 import type { OperationFlags } from "../flags.js";
-import { outcomeOf, runOperation } from "../operation.js";
-import { bytes, count, number, span } from "../output/figures.js";
-import { durationOf } from "../output/outcome.js";
-import { placeUri, showPlace } from "../place.js";
-import type { Run } from "../run.js";
+import { resultOf, runOperation } from "../operation.js";
+import { formatBytes, formatCount, formatNumber, formatDuration } from "../output/format.js";
+import { durationOf } from "../output/result.js";
+import { displayUri, toUri } from "../destination-uri.js";
+import type { CommandContext } from "../command-context.js";
 
+/** Flags of holdfast verify. */
 export interface VerifyFlags extends OperationFlags {
   backup?: string;
   level?: string;
@@ -26,27 +27,31 @@ const levels: Record<string, VerifyLevel> = {
   trial: VerifyLevel.TRIAL,
 };
 
-/** holdfast verify: exits 65 where something is not as it was written. */
-export async function verify(run: Run, flags: VerifyFlags, source = ""): Promise<void> {
-  const uri = placeUri(source);
+/** Implements holdfast verify; the command exits with 65 if the backup is damaged. */
+export async function verify(
+  context: CommandContext,
+  flags: VerifyFlags,
+  source = "",
+): Promise<void> {
+  const uri = toUri(source);
   const samplePercent = percentOf(flags);
-  await withFilesOrHost(run, flags, async (session) => {
-    const operation = await runOperation(run, flags, session, {
-      begin: () =>
+  await withFilesOrHost(context, flags, async (session) => {
+    const operation = await runOperation(context, flags, session, {
+      start: () =>
         session.management.verifyBackup({
           uri,
           backupName: flags.backup ?? "",
           level: levels[flags.level ?? "full"] ?? VerifyLevel.FULL,
           samplePercent,
         }),
-      left: {
-        now: "The backup is as it was; how far it is good is not known.",
-        again: "The same command checks it from its beginning.",
+      afterCancel: {
+        state: "The verification is incomplete; the backup is unchanged.",
+        retry: "To start over, run the same command again.",
       },
     });
     if (operation === undefined) return;
-    const result = outcomeOf(operation, VerifyResultSchema);
-    await run.finish(VerifyResultSchema, result, () =>
+    const result = resultOf(operation, VerifyResultSchema);
+    await context.printResult(VerifyResultSchema, result, () =>
       resultText(operation, result, uri, flags.level ?? "full"),
     );
   });
@@ -55,19 +60,19 @@ export async function verify(run: Run, flags: VerifyFlags, source = ""): Promise
 function percentOf({ level, percent }: VerifyFlags): number {
   if (percent === undefined) return 0;
   if (level !== "sample")
-    throw new HostError("REQUEST_INVALID", "--percent goes with --level sample.");
+    throw new HostError("REQUEST_INVALID", "--percent requires --level sample.");
   const value = Number(percent);
   if (!/^\d{1,3}$/.test(percent) || value < 1 || value > 100)
-    throw new HostError("REQUEST_INVALID", "--percent takes a whole number from 1 to 100.");
+    throw new HostError("REQUEST_INVALID", "--percent must be a whole number from 1 to 100.");
   return value;
 }
 
-const compared: Record<string, string> = {
-  list: "the manifest, and that its files are there with their sizes; nothing in them was read",
-  sample: "some rows of every segment with their checksums",
-  full: "the digest of every file, every row with its checksum, the counts and the chain",
+const verifiedItems: Record<string, string> = {
+  list: "the manifest, and the existence and size of its files; their content was not read",
+  sample: "the checksums of some rows of every segment",
+  full: "the digest of every file, the checksum of every row, the counts and the chain",
   trial:
-    "what full compares, and what a restore into an index that was thrown away gave with what the manifest promises",
+    "everything of level full, and the counts of a test restore to a temporary index against the manifest",
 };
 
 function resultText(
@@ -80,15 +85,15 @@ function resultText(
   const seconds = Number(micros) / 1e6;
   const rate =
     seconds > 0 && result.records > 0n
-      ? `: ${number(Math.round(Number(result.records) / seconds))} records/s, ${(Number(result.bytes) / seconds / 1e6).toFixed(1)} MB/s`
+      ? `: ${formatNumber(Math.round(Number(result.records) / seconds))} records/s, ${(Number(result.bytes) / seconds / 1e6).toFixed(1)} MB/s`
       : "";
   return [
-    `GOOD: ${showPlace(result.backup?.uri ?? uri)}, ${result.backup?.name ?? "the newest backup"}.`,
-    `Read ${count(result.records, "record")}, ${bytes(result.bytes)}, in ${span(micros)}${rate}.`,
-    `Compared: ${compared[level] ?? level}.`,
+    `OK: ${displayUri(result.backup?.uri ?? uri)}, ${result.backup?.name ?? "the newest backup"}.`,
+    `Read ${formatCount(result.records, "record")}, ${formatBytes(result.bytes)}, in ${formatDuration(micros)}${rate}.`,
+    `Verified: ${verifiedItems[level] ?? level}.`,
     ...(result.documents > 0n
       ? [
-          `The trial has ${count(result.documents, "document")} with ${count(result.versions, "version")}.`,
+          `The test restore has ${formatCount(result.documents, "document")} with ${formatCount(result.versions, "version")}.`,
         ]
       : []),
   ].join("\n");

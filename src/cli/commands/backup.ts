@@ -1,42 +1,41 @@
 import { Option, type Command } from "commander";
 import { addDetach, addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
+/** Adds `holdfast backup`. */
 export function addBackup(program: Command): void {
   const command = program
     .command("backup")
-    .description(
-      "back up an index of a running host while it is in use, read the backup back and check it",
-    )
+    .description("back up an index of a running host, and verify the backup by reading it back")
     .argument(
       "<DEST>",
-      "where to: a directory, a file that ends with .zip, or a file:, http: or https: URI, as the host sees it",
+      "destination, as seen by the host: a directory, a .zip file, or a file:, http: or https: URI",
     )
     .addOption(
-      new Option("--type <TYPE>", "how it is packed (default: by the name)").choices([
+      new Option("--type <TYPE>", "container format (default: derived from DEST)").choices([
         "zip",
         "directory",
       ]),
     )
-    .option("--index <LINK>", "the index (default /core/document-index)")
-    .option("--store", "zip: store the files instead of compressing them")
-    .option("--full", "directory: write everything anew even where what has changed would do")
-    .option("--no-verify", "http(s): do not read back what was sent")
-    .option("--bearer-file <FILE>", "http(s): a file that holds the token for the destination")
+    .option("--index <LINK>", "index to back up (default: /core/document-index)")
+    .option("--store", "zip: store files without compression")
+    .option("--full", "directory: write a new base instead of a delta")
+    .option("--no-verify", "http(s): skip verification of the uploaded backup")
+    .option(
+      "--bearer-file <FILE>",
+      "http(s): file that contains the bearer token for DEST (default: none)",
+    )
     .option(
       "--request-id <ID>",
-      "makes the command safe to repeat: a second one with this id finds the first one's operation",
+      "idempotency key: repeating the command returns the first operation (default: none)",
     )
-    .option("--dry-run", "show what would be copied, and do nothing")
-    .action(perform(async () => (await import("../actions/backup.js")).backup));
-  addOutputOptions(addHostOptions(addDetach(command)));
+    .option("--dry-run", "show what would be copied without copying it")
+    .action(lazyAction(async () => (await import("../actions/backup.js")).backup));
+  addOutputOptions(addHostOptions(addDetach(command)), { times: true });
   addExamples(command, [
-    [
-      "To a directory; the next time only what has changed is written",
-      "holdfast backup /backups/shop",
-    ],
-    ["To one file", "holdfast backup file:/backups/shop.zip --type zip"],
-    ["What would be copied, and how large it is", "holdfast backup /backups/shop --dry-run"],
-    ["Start it and go on", "holdfast backup /backups/shop --detach"],
+    ["To a directory; later backups write only what has changed", "holdfast backup /backups/shop"],
+    ["To a single file", "holdfast backup file:/backups/shop.zip --type zip"],
+    ["Show what would be copied, and its size", "holdfast backup /backups/shop --dry-run"],
+    ["Start the backup and return at once", "holdfast backup /backups/shop --detach"],
   ]);
 }

@@ -1,12 +1,13 @@
 import { Argument, type Command } from "commander";
 import { addExamples } from "../options.js";
 
+/** Adds `holdfast completion`. */
 export function addCompletion(program: Command): void {
   const command = program
     .command("completion")
-    .description("print a script that completes the commands and options in a shell")
-    .addArgument(new Argument("<SHELL>", "the shell").choices(["bash", "zsh", "fish"]))
-    .option("--quiet", "changes nothing: the script is what was asked for")
+    .description("print a shell completion script")
+    .addArgument(new Argument("<SHELL>", "shell").choices(["bash", "zsh", "fish"]))
+    .option("--quiet", "no effect: the script is always printed")
     .action(async (shell: "bash" | "zsh" | "fish") => {
       const { completionScript } = await import("../completion.js");
       process.stdout.write(completionScript(program, shell));

@@ -1,87 +1,97 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
-const link = ["<LINK>", "the document, for example /core/examples/ada"] as const;
-const body = ["[BODY]", "JSON, a file that holds it, or - for standard input (default)"] as const;
+const link = ["<LINK>", "link of the document, for example /core/examples/ada"] as const;
+const body = ["[BODY]", "JSON text, a file, or - for standard input (default: -)"] as const;
 
+/** Adds the commands of `holdfast documents`. */
 export function addDocuments(program: Command): void {
-  const group = program
-    .command("documents")
-    .description("read and write single documents of a host");
+  const group = program.command("documents").description("read and write documents of a host");
   addReads(group);
   const put = group
     .command("put")
-    .description("replace a document, or make it where it is not there")
+    .description("replace a document, or create it if it does not exist")
     .argument(...link)
     .argument(...body);
-  expected(put).action(perform(async () => (await import("../actions/documents.js")).putDocument));
-  finish(put, [
-    ["From an argument", `holdfast documents put /core/examples/ada '{"name":"Ada"}'`],
+  addExpectedVersion(put).action(
+    lazyAction(async () => (await import("../actions/documents.js")).putDocument),
+  );
+  addCommonOptions(put, [
+    ["JSON as an argument", `holdfast documents put /core/examples/ada '{"name":"Ada"}'`],
     [
-      "From a file, if nobody wrote it meanwhile",
+      "JSON from a file, only if the document is still at version 3",
       "holdfast documents put /core/examples/ada ada.json --expected-version 3",
     ],
   ]);
   const patch = group
     .command("patch")
-    .description("lay fields over a document")
+    .description("update fields of a document")
     .argument(...link)
     .argument(...body);
-  expected(patch).action(
-    perform(async () => (await import("../actions/documents.js")).patchDocument),
+  addExpectedVersion(patch).action(
+    lazyAction(async () => (await import("../actions/documents.js")).patchDocument),
   );
-  finish(patch, [["One field", `holdfast documents patch /core/examples/ada '{"counter":2}'`]]);
+  addCommonOptions(patch, [
+    ["Update one field", `holdfast documents patch /core/examples/ada '{"counter":2}'`],
+  ]);
   const remove = group
     .command("delete")
-    .description("mark a document as deleted; its versions stay")
+    .description("delete a document; its version history is kept")
     .argument(...link);
-  expected(remove).action(
-    perform(async () => (await import("../actions/documents.js")).deleteDocument),
+  addExpectedVersion(remove).action(
+    lazyAction(async () => (await import("../actions/documents.js")).deleteDocument),
   );
-  finish(remove, [["One document", "holdfast documents delete /core/examples/ada"]]);
+  addCommonOptions(remove, [
+    ["Delete one document", "holdfast documents delete /core/examples/ada"],
+  ]);
 }
 
 function addReads(group: Command): void {
   const get = group
     .command("get")
-    .description("print a document as it is stored")
+    .description("print the stored JSON of a document")
     .argument(...link)
-    .option("--version <N>", "one of its versions, a deleted one too (default: the latest)")
-    .action(perform(async () => (await import("../actions/documents.js")).getDocument));
-  finish(get, [
+    .option("--version <N>", "version to print, which may be a deleted one (default: the latest)")
+    .action(lazyAction(async () => (await import("../actions/documents.js")).getDocument));
+  addCommonOptions(get, [
     ["The latest version", "holdfast documents get /core/examples/ada"],
-    ["The first one", "holdfast documents get /core/examples/ada --version 0"],
+    ["The first version", "holdfast documents get /core/examples/ada --version 0"],
   ]);
   const list = group
     .command("list")
-    .description("show the documents of a factory")
-    .argument("<FACTORY>", "for example /core/examples")
-    .option("--filter <CONDITION>", "an OData condition")
-    .option("--order <ORDER>", "an OData order")
-    .option("--limit <N>", "at most so many (default: all)")
-    .option("--bodies", "the documents themselves, a line of JSON each")
-    .action(perform(async () => (await import("../actions/documents.js")).listDocuments));
-  finish(list, [
+    .description("list the documents of a factory")
+    .argument("<FACTORY>", "path of the factory, for example /core/examples")
+    .option("--filter <CONDITION>", "OData filter expression (default: none)")
+    .option("--order <ORDER>", "OData orderby expression (default: none)")
+    .option("--limit <N>", "maximum number to list (default: no limit)")
+    .option("--bodies", "print the JSON of each document, one per line")
+    .action(lazyAction(async () => (await import("../actions/documents.js")).listDocuments));
+  addCommonOptions(list, [
     [
-      "By a condition",
+      "Filtered and sorted",
       `holdfast documents list /core/examples --filter "counter gt 5" --order "name desc" --limit 10`,
     ],
   ]);
   const history = group
     .command("history")
-    .description("show the versions of a document, newest first; they outlive it")
+    .description("list the versions of a document, newest first, including after its deletion")
     .argument(...link)
-    .option("--limit <N>", "at most so many (default: all)")
-    .option("--bodies", "the versions themselves, a line of JSON each")
-    .action(perform(async () => (await import("../actions/documents.js")).documentHistory));
-  finish(history, [["All that is kept", "holdfast documents history /core/examples/ada"]]);
+    .option("--limit <N>", "maximum number to list (default: no limit)")
+    .option("--bodies", "print the JSON of each version, one per line")
+    .action(lazyAction(async () => (await import("../actions/documents.js")).documentHistory));
+  addCommonOptions(history, [
+    ["All retained versions", "holdfast documents history /core/examples/ada"],
+  ]);
 }
 
-const expected = (command: Command) =>
-  command.option("--expected-version <N>", "refused unless this is the document's version");
+const addExpectedVersion = (command: Command) =>
+  command.option(
+    "--expected-version <N>",
+    "fail unless the document is at this version (default: no check)",
+  );
 
-function finish(command: Command, examples: [string, string][]): void {
-  addOutputOptions(addHostOptions(command));
+function addCommonOptions(command: Command, examples: [string, string][]): void {
+  addOutputOptions(addHostOptions(command), { times: true });
   addExamples(command, examples);
 }

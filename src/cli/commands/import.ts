@@ -1,51 +1,59 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions, collect } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
+/** Adds `holdfast import`. */
 export function addImport(program: Command): void {
   const command = program
     .command("import")
     .description(
-      "write documents from NDJSON into a factory, or copy those of a live Xenon host and prove that both sides hold the same",
+      "import documents from NDJSON, or copy them from a live Xenon host and verify that both sides match",
     )
-    .argument("[FILE]", "NDJSON, a document a line with its documentSelfLink; - for standard input")
-    .option("--factory <PATH>", "the factory they belong to; with --from-xenon repeatable", collect)
-    .option("--skip <N>", "documents at the beginning that an earlier import has written")
+    .argument(
+      "[FILE]",
+      "NDJSON file, one document with its documentSelfLink per line; - for standard input",
+    )
+    .option(
+      "--factory <PATH>",
+      "factory of the documents, required; repeatable with --from-xenon",
+      collect,
+    )
+    .option("--skip <N>", "number of documents to skip at the start of FILE (default: 0)")
     .option(
       "--from-xenon <URL>",
-      "copy from this Xenon host in place of a file, for example http://old-host:8000",
+      "copy from this Xenon host instead of FILE, for example http://old-host:8000 (default: none)",
     )
     .option(
       "--to <URL>",
-      "from-xenon: the HTTP port of the host to copy into (default http://127.0.0.1:8000)",
+      "from-xenon: HTTP URL of the host to copy to (default: http://127.0.0.1:8000)",
     )
     .option(
       "--all-versions",
-      "from-xenon: every version that is kept, deleted documents too; otherwise the latest of each",
+      "from-xenon: copy all retained versions and deleted documents, not only the latest versions",
     )
-    .option("--index <LINK>", "from-xenon: the index, on both sides (default /core/document-index)")
+    .option("--index <LINK>", "from-xenon: index on both hosts (default: /core/document-index)")
     .option(
       "--work-dir <DIR>",
-      "from-xenon: where what was copied is kept, so that the next run fetches only what changed (default holdfast-import-HOST-PORT)",
+      "from-xenon: directory for copied data, which makes repeated runs incremental (default: holdfast-import-HOST-PORT)",
     )
-    .option("--page-size <N>", "from-xenon: documents in one page (default 500)")
+    .option("--page-size <N>", "from-xenon: documents per page, 1 to 9999 (default: 500)")
     .option(
       "--replace",
-      "from-xenon: put aside what the index holds that does not come from this import",
+      "from-xenon: replace existing content of the index, which holdfast undo can revert",
     )
-    .action(perform(async () => (await import("../actions/import.js")).importDocuments));
+    .action(lazyAction(async () => (await import("../actions/import.js")).importDocuments));
   addOutputOptions(addHostOptions(command));
   addExamples(command, [
     [
-      "What holdfast export --prefix /core/examples/ wrote",
+      "Import the output of holdfast export --prefix /core/examples/",
       "holdfast import shop.ndjson --factory /core/examples",
     ],
     [
-      "Go on where one was cut, which said how far it came",
+      "Resume an interrupted import, which printed the number of imported documents",
       "holdfast import shop.ndjson --factory /core/examples --skip 20000",
     ],
     [
-      "A move from Xenon; the same command again fetches what changed since",
+      "Migrate from Xenon; repeating the command copies what has changed since",
       "holdfast import --from-xenon http://old-host:8000 --factory /core/examples --all-versions",
     ],
   ]);

@@ -1,23 +1,24 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
+/** Adds `holdfast list`. */
 export function addList(program: Command): void {
   const command = program
     .command("list")
     .description(
-      "show every backup below a directory: complete, incomplete, damaged or foreign, its age, size and last check",
+      "list all backups below a directory with their state, age, size and last verification",
     )
-    .argument("<ROOT>", "a path or URI")
-    .option("--no-recursive", "only what lies in the directory itself")
+    .argument("<ROOT>", "directory to search: a path or URI")
+    .option("--no-recursive", "do not search subdirectories")
     .option("--digests", "read every file and compare it with the digest in its manifest")
-    .option("--strict", "exit 65 where a backup is damaged; otherwise 0 whatever is found")
-    .action(perform(async () => (await import("../actions/list.js")).list));
+    .option("--strict", "exit with 65 if a backup is damaged")
+    .action(lazyAction(async () => (await import("../actions/list.js")).list));
   addOutputOptions(addHostOptions(command, { offline: true }));
   addExamples(command, [
-    ["Everything below a directory", "holdfast list /backups"],
+    ["All backups below a directory", "holdfast list /backups"],
     [
-      "In a cron job: read every byte, and fail where one is wrong",
+      "In a cron job: check all digests, fail if a backup is damaged",
       "holdfast list /backups --digests --strict --quiet",
     ],
   ]);

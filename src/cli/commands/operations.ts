@@ -1,39 +1,40 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
+/** Adds the commands of `holdfast operations`. */
 export function addOperations(program: Command): void {
   const group = program
     .command("operations")
-    .description("what a host works on: backups, restores and checks");
+    .description("list, follow and cancel operations of a host");
   const list = group
     .command("list")
-    .description("show the operations that run, and those that have ended")
-    .option("--running", "only those that run")
-    .action(perform(async () => (await import("../actions/operations.js")).listOperations));
+    .description("list running and recently finished operations")
+    .option("--running", "only running operations")
+    .action(lazyAction(async () => (await import("../actions/operations.js")).listOperations));
   addOutputOptions(addHostOptions(list));
-  addExamples(list, [["What runs now", "holdfast operations list --running"]]);
+  addExamples(list, [["Running operations", "holdfast operations list --running"]]);
   const watch = group
     .command("watch")
-    .description("follow an operation to its end; Ctrl-C ends the watching, not the operation")
-    .argument("<NAME>", "operations/ID, or the ID")
-    .action(perform(async () => (await import("../actions/operations.js")).watchOperation));
+    .description("follow an operation until it is done; Ctrl-C stops following, not the operation")
+    .argument("<NAME>", "operations/ID or ID")
+    .action(lazyAction(async () => (await import("../actions/operations.js")).watchOperation));
   addOutputOptions(addHostOptions(watch));
   addExamples(watch, [
     [
-      "Go on watching after the terminal was lost",
+      "Follow an operation after its terminal closed",
       "holdfast operations watch operations/bedc2904-d532-43bf-9dcd-a13bb42edcb0",
     ],
   ]);
   const cancel = group
     .command("cancel")
-    .description("cancel an operation, and wait for its end")
-    .argument("<NAME>", "operations/ID, or the ID")
-    .action(perform(async () => (await import("../actions/operations.js")).cancelOperation));
+    .description("cancel an operation and wait until it has ended")
+    .argument("<NAME>", "operations/ID or ID")
+    .action(lazyAction(async () => (await import("../actions/operations.js")).cancelOperation));
   addOutputOptions(addHostOptions(cancel));
   addExamples(cancel, [
     [
-      "Stop a backup that somebody else began",
+      "Cancel a backup that another client started",
       "holdfast operations cancel operations/bedc2904-d532-43bf-9dcd-a13bb42edcb0",
     ],
   ]);

@@ -1,25 +1,29 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
+/** Adds `holdfast prune`. */
 export function addPrune(program: Command): void {
   const command = program
     .command("prune")
-    .description("remove backups of a directory, and the files that no other backup needs")
-    .argument("<DEST>", "where the backups are: a path or URI as the host sees it")
-    .argument("[NAMES...]", "the backups to remove, as holdfast list names them")
-    .option("--keep <N>", "all complete ones but the newest N")
+    .description("remove backups from a directory, with all files that no remaining backup needs")
+    .argument("<DEST>", "destination of the backups, as seen by the host: a path or URI")
+    .argument("[NAMES...]", "names of the backups to remove, as shown by holdfast list")
+    .option("--keep <N>", "remove all complete backups except the newest N of each index")
     .option(
       "--older-than <TIME>",
-      "all complete ones made before a time or span (30d), but never the newest one",
+      "remove complete backups older than a time or duration (30d), except the newest of each index",
     )
-    .option("--request-id <ID>", "makes the command safe to repeat")
-    .option("--dry-run", "show what would go, and remove nothing")
-    .option("--yes", "do not ask")
-    .action(perform(async () => (await import("../actions/prune.js")).prune));
+    .option(
+      "--request-id <ID>",
+      "idempotency key that makes the command safe to repeat (default: none)",
+    )
+    .option("--dry-run", "show what would be removed without removing it")
+    .option("--yes", "do not prompt for confirmation")
+    .action(lazyAction(async () => (await import("../actions/prune.js")).prune));
   addOutputOptions(addHostOptions(command));
   addExamples(command, [
-    ["What would go", "holdfast prune /backups/shop --older-than 30d --dry-run"],
+    ["Show what would be removed", "holdfast prune /backups/shop --older-than 30d --dry-run"],
     ["In a script", "holdfast prune /backups/shop --keep 7 --yes"],
   ]);
 }

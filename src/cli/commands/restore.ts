@@ -7,56 +7,66 @@ import {
   addSelection,
   collect,
 } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
+/** Adds `holdfast restore`. */
 export function addRestore(program: Command): void {
   const command = program
     .command("restore")
     .description(
-      "put an index back to a backup, to a moment, or only some of its documents; without a restart of the host",
+      "restore an index, or some of its documents, to a point in time; the host keeps running",
     )
-    .argument("<SOURCE>", "where the backup is: a path or URI as the host sees it")
-    .option("--at <TIME>", "the moment to go back to: micros, RFC 3339, or a span like '15m ago'")
-    .option("--backup <NAME>", "one backup of the directory (default: the newest)")
-    .option("--index <LINK>", "the index (default /core/document-index)")
-    .option("--if-position <TIME>", "only if the index was not written to after this time")
+    .argument("<SOURCE>", "backup, as seen by the host: a path or URI")
+    .option(
+      "--at <TIME>",
+      "point in time: RFC 3339, '15m ago' or microseconds (default: end of the backup)",
+    )
+    .option("--backup <NAME>", "backup in the directory (default: the newest)")
+    .option("--index <LINK>", "index to restore (default: /core/document-index)")
+    .option(
+      "--if-position <TIME>",
+      "fail if the index was written to after this time (default: no check)",
+    )
     .option(
       "--base <SOURCE>",
-      "a further archive that holds segments which the backup builds on; repeatable",
+      "additional archive with segments of the chain; repeatable (default: none)",
       collect,
     )
-    .option("--bearer-file <FILE>", "http(s): a file that holds the token for the source")
-    .option("--request-id <ID>", "makes the command safe to repeat")
-    .option("--dry-run", "show what would be replaced, and do nothing")
-    .option("--yes", "do not ask")
+    .option(
+      "--bearer-file <FILE>",
+      "http(s): file that contains the bearer token for SOURCE (default: none)",
+    )
+    .option(
+      "--request-id <ID>",
+      "idempotency key that makes the command safe to repeat (default: none)",
+    )
+    .option("--dry-run", "show what would be replaced without replacing it")
+    .option("--yes", "do not prompt for confirmation")
     .option(
       "--data-dir <DIR>",
-      "restore into this empty or missing data directory, without a host",
+      "restore to this empty or missing data directory, without a host (default: none)",
     );
   addSelection(command)
     .option(
       "--delete-others",
-      "with --prefix, --kind or --link: delete those of them that the backup has not",
+      "with --prefix, --kind or --link: delete selected documents that are not in the backup",
     )
-    .action(perform(async () => (await import("../actions/restore.js")).restore));
-  addOutputOptions(addHostOptions(addDetach(command)));
+    .action(lazyAction(async () => (await import("../actions/restore.js")).restore));
+  addOutputOptions(addHostOptions(addDetach(command)), { times: true });
   addExamples(command, [
-    ["To the newest state of a backup", "holdfast restore /backups/shop"],
+    ["Restore to the end of a backup", "holdfast restore /backups/shop"],
     [
-      "To a moment; shows the versions next to it, then asks",
+      "Restore to a point in time; shows the versions around it, then prompts",
       "holdfast restore /backups/shop --at '15m ago'",
     ],
     [
-      "Only some documents, as new versions; all others stay",
+      "Restore some documents as new versions; others are unchanged",
       "holdfast restore /backups/shop --prefix /core/examples/ada",
     ],
     [
-      "A host was lost: into a new data directory, then start it",
+      "Recover a lost host: restore to a new data directory, then start it",
       "holdfast restore /backups/shop --data-dir ./data && holdfast serve --data-dir ./data",
     ],
-    [
-      "In a script, where nobody can be asked",
-      "holdfast restore file:/backups/shop --at 1795361018605007 --yes",
-    ],
+    ["In a script", "holdfast restore file:/backups/shop --at 2026-11-22T15:23:38.605007Z --yes"],
   ]);
 }

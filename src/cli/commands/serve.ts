@@ -2,8 +2,10 @@ import type { Command } from "commander";
 import { addExamples, addOutputOptions, collect } from "../options.js";
 import { settings } from "../../host/settings.js";
 
+/** Values of the settings given on the command line, by name. */
 export type SettingFlags = Partial<Record<string, string | string[]>>;
 
+/** Adds `holdfast serve`. */
 export function addServe(program: Command): void {
   const command = program
     .command("serve")
@@ -16,27 +18,30 @@ export function addServe(program: Command): void {
   addOutputOptions(command, { json: false });
   command.addHelpText(
     "after",
-    "\nEach setting is also read from the environment (--http-port: HOLDFAST_HTTP_PORT) and from the\nconfiguration file (http-port: 8000); a flag goes before the environment, which goes before the file.",
+    "\nEach setting can also be set in the environment (--http-port: HOLDFAST_HTTP_PORT) and in the configuration\nfile (http-port: 8000). Flags take precedence over the environment, which takes precedence over the file.",
   );
   addExamples(command, [
-    ["On this machine alone", "holdfast serve --data-dir ./data"],
+    ["For local clients only", "holdfast serve --data-dir ./data"],
     [
-      "For others",
+      "For remote clients",
       "holdfast serve --http-host 0.0.0.0 --grpc-host 0.0.0.0 --token-file tokens --backup-root /backups --tls-cert cert.pem --tls-key key.pem",
     ],
   ]);
 }
 
-/** The settings of a host, and the file that may hold them. */
+/** Adds an option for each setting of a host, and --config. */
 export function addSettings(command: Command): void {
   for (const { name, placeholder, help, many } of settings) {
     if (many) command.option(`--${name} <${placeholder}>`, help, collect);
     else command.option(`--${name} <${placeholder}>`, help);
   }
-  command.option("--config <FILE>", "a YAML file with the same names as keys");
+  command.option(
+    "--config <FILE>",
+    "YAML configuration file with these names as keys (default: none)",
+  );
 }
 
-/** What was given of the settings, by their names. */
+/** Returns the given settings by name. */
 function settingFlags(command: Command): SettingFlags {
   const given = command.opts<SettingFlags>();
   const names = new Set([...settings.map(({ name }) => name), "config"]);

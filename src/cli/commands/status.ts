@@ -1,20 +1,21 @@
 import type { Command } from "commander";
 import { addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
+/** Adds `holdfast status`. */
 export function addStatus(program: Command): void {
   const command = program
     .command("status")
     .description(
-      "show a host: its indexes, last backups, what runs, and whether backups are as they should be",
+      "show the status of a host: indexes, recent backups, running operations and backup health",
     )
-    .action(perform(async () => (await import("../actions/status.js")).status));
-  addOutputOptions(addHostOptions(command));
+    .action(lazyAction(async () => (await import("../actions/status.js")).status));
+  addOutputOptions(addHostOptions(command), { times: true });
   addExamples(command, [
-    ["The host on this machine", "holdfast status"],
+    ["The local host", "holdfast status"],
     [
-      "In a script: 0 where backups are good, 69 where not",
-      "holdfast status --profile prod --quiet || echo look at the backups",
+      "In a script: exits with 0 if backups are healthy, otherwise 69",
+      "holdfast status --profile prod --quiet || echo backups unhealthy",
     ],
   ]);
 }

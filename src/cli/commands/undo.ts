@@ -1,16 +1,15 @@
 import type { Command } from "commander";
 import { addDetach, addExamples, addHostOptions, addOutputOptions } from "../options.js";
-import { perform } from "../perform.js";
+import { lazyAction } from "../lazy-action.js";
 
+/** Adds `holdfast undo`. */
 export function addUndo(program: Command): void {
   const command = program
     .command("undo")
-    .description(
-      "go back to the index as it was before the last restore; undone itself by a second undo",
-    )
-    .option("--index <LINK>", "the index (default /core/document-index)")
-    .option("--yes", "do not ask")
-    .action(perform(async () => (await import("../actions/undo.js")).undo));
-  addOutputOptions(addHostOptions(addDetach(command)));
-  addExamples(command, [["The restore was a mistake", "holdfast undo"]]);
+    .description("revert the last restore; a second undo reverts the first")
+    .option("--index <LINK>", "index to revert (default: /core/document-index)")
+    .option("--yes", "do not prompt for confirmation")
+    .action(lazyAction(async () => (await import("../actions/undo.js")).undo));
+  addOutputOptions(addHostOptions(addDetach(command)), { times: true });
+  addExamples(command, [["Revert the last restore", "holdfast undo"]]);
 }

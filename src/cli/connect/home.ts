@@ -1,6 +1,9 @@
 import { homedir } from "node:os";
 
-/** The home of the user; the root directory for one without HOME and without an entry in passwd, as in many containers. */
+/**
+ * Returns the home directory of the user; / if HOME is unset and passwd has no entry, as in many
+ * containers.
+ */
 export function homeDirectory(): string {
   try {
     return homedir();

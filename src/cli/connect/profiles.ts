@@ -3,7 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { HostError } from "../../errors.js";
 import { homeDirectory } from "./home.js";
 
-/** One host of the profiles file. Paths are absolute. */
+/** A host with its connection settings, as configured in the profiles file. Paths are absolute. */
 export interface Profile {
   address?: string;
   token?: string;
@@ -14,14 +14,17 @@ export interface Profile {
   clientKey?: string;
 }
 
+/** The content of a profiles file. */
 export interface Profiles {
   path: string;
+  /** Name of the default profile. */
   default?: string;
   profiles: Map<string, Profile>;
+  /** Messages for the user, for example about file permissions. */
   warnings: string[];
 }
 
-const texts = {
+const stringKeys = {
   address: "address",
   token: "token",
   "token-file": "tokenFile",
@@ -29,12 +32,17 @@ const texts = {
   "client-cert": "clientCert",
   "client-key": "clientKey",
 } as const;
-const paths: ReadonlySet<string> = new Set(["token-file", "ca-file", "client-cert", "client-key"]);
+const pathKeys: ReadonlySet<string> = new Set([
+  "token-file",
+  "ca-file",
+  "client-cert",
+  "client-key",
+]);
 
 const invalid = (problem: string, cause?: unknown) =>
   new HostError("CONFIGURATION_INVALID", problem, { cause });
 
-/** Where profiles are kept unless an option or HOLDFAST_PROFILES says otherwise. */
+/** Returns the path of the profiles file if neither --profiles nor HOLDFAST_PROFILES is set. */
 export function defaultProfilesPath(environment: NodeJS.ProcessEnv): string {
   return join(
     environment["XDG_CONFIG_HOME"] || join(homeDirectory(), ".config"),
@@ -43,79 +51,91 @@ export function defaultProfilesPath(environment: NodeJS.ProcessEnv): string {
   );
 }
 
-/** Reads a profiles file; undefined where there is none and it was not asked for by name. CONFIGURATION_INVALID for what cannot be used. */
-export async function readProfiles(path: string, asked: boolean): Promise<Profiles | undefined> {
+/**
+ * Reads a profiles file. Returns undefined if it does not exist and is not `required`. Throws
+ * CONFIGURATION_INVALID if it cannot be read or is invalid; messages never include a token.
+ */
+export async function readProfiles(path: string, required: boolean): Promise<Profiles | undefined> {
   let text: string;
   let mode: number;
   try {
     text = readFileSync(path, "utf8");
     mode = statSync(path).mode;
   } catch (cause) {
-    if (!asked && (cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw invalid(`The profiles file ${path} cannot be read.`, cause);
+    if (!required && (cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw invalid(
+      `Cannot read the profiles file ${path}. Check the path and its permissions.`,
+      cause,
+    );
   }
   const { parse } = await import("yaml");
   let value: unknown;
   try {
     value = parse(text);
   } catch (cause) {
-    // Not the parser's text, which quotes the line: it may hold a token.
-    throw invalid(`The profiles file ${path} is no YAML.`, cause);
+    // The parser's message is omitted because it quotes the line, which may contain a token.
+    throw invalid(`The profiles file ${path} is not valid YAML.`, cause);
   }
   const profiles = parseProfiles(path, value ?? {});
-  const holdsToken = [...profiles.profiles.values()].some(({ token }) => token !== undefined);
-  if (holdsToken && (mode & 0o044) !== 0)
+  const hasToken = [...profiles.profiles.values()].some(({ token }) => token !== undefined);
+  if (hasToken && (mode & 0o044) !== 0)
     profiles.warnings.push(
-      `The profiles file ${path} holds a token and others may read it: chmod 600 ${path}`,
+      `The profiles file ${path} contains a token and is readable by other users. Run: chmod 600 ${path}`,
     );
   return profiles;
 }
 
 function parseProfiles(path: string, value: unknown): Profiles {
   const file = mapping(value, `The profiles file ${path}`);
-  refuseUnknown(file, ["default", "profiles"], `The profiles file ${path}`);
+  rejectUnknownKeys(file, ["default", "profiles"], `The profiles file ${path}`);
   const profiles = new Map<string, Profile>();
   for (const [name, given] of Object.entries(
     mapping(file["profiles"] ?? {}, `The key profiles in ${path}`),
   ))
     profiles.set(name, parseProfile(path, name, given));
-  const chosen = file["default"];
-  if (chosen !== undefined && (typeof chosen !== "string" || !profiles.has(chosen)))
+  const defaultName = file["default"];
+  if (defaultName !== undefined && (typeof defaultName !== "string" || !profiles.has(defaultName)))
     throw invalid(
-      `The default of ${path} names no profile that is there (${[...profiles.keys()].join(", ") || "there are none"}).`,
+      `The default profile in ${path} is not defined. Defined profiles: ${[...profiles.keys()].join(", ") || "none"}.`,
     );
-  return { path, profiles, warnings: [], ...(chosen !== undefined && { default: chosen }) };
+  return {
+    path,
+    profiles,
+    warnings: [],
+    ...(defaultName !== undefined && { default: defaultName }),
+  };
 }
 
 function parseProfile(path: string, name: string, given: unknown): Profile {
   const what = `The profile ${name} in ${path}`;
   const fields = mapping(given, what);
-  refuseUnknown(fields, [...Object.keys(texts), "tls"], what);
+  rejectUnknownKeys(fields, [...Object.keys(stringKeys), "tls"], what);
   const profile: Profile = {};
-  for (const [key, member] of Object.entries(texts)) {
+  for (const [key, member] of Object.entries(stringKeys)) {
     const value = fields[key];
     if (value === undefined) continue;
-    if (typeof value !== "string" || value === "") throw invalid(`${what}: ${key} must be a text.`);
-    profile[member] = paths.has(key) ? resolve(dirname(resolve(path)), value) : value;
+    if (typeof value !== "string" || value === "")
+      throw invalid(`${what}: ${key} must be a non-empty string.`);
+    profile[member] = pathKeys.has(key) ? resolve(dirname(resolve(path)), value) : value;
   }
   const { tls } = fields;
   if (tls !== undefined && typeof tls !== "boolean")
     throw invalid(`${what}: tls must be true or false.`);
   if (profile.token !== undefined && profile.tokenFile !== undefined)
-    throw invalid(`${what} has both token and token-file: keep one.`);
+    throw invalid(`${what} has both token and token-file; remove one.`);
   return { ...profile, ...(tls !== undefined && { tls }) };
 }
 
 function mapping(value: unknown, what: string): Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw invalid(`${what} must hold keys and values.`);
+    throw invalid(`${what} must be a mapping of keys to values.`);
   return value as Record<string, unknown>;
 }
 
-function refuseUnknown(given: Record<string, unknown>, known: string[], what: string): void {
+function rejectUnknownKeys(given: Record<string, unknown>, known: string[], what: string): void {
   const unknown = Object.keys(given).filter((key) => !known.includes(key));
   if (unknown.length > 0)
     throw invalid(
-      `${what} has keys that are none: ${unknown.join(", ")}. The keys are ${known.join(", ")}.`,
+      `${what} has unknown keys: ${unknown.join(", ")}. Valid keys: ${known.join(", ")}.`,
     );
 }

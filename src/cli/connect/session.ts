@@ -2,58 +2,70 @@ import { HostError } from "../../errors.js";
 import { createHostClients, type HostClients } from "../../client/clients.js";
 import { hostErrorOfCall } from "../../client/host-error.js";
 import type { HostFlags } from "../flags.js";
-import type { Run } from "../run.js";
-import { namesHost } from "./names-host.js";
+import type { CommandContext } from "../command-context.js";
+import { isHostSelected } from "./host-selection.js";
 import { stateDirectory } from "./state-directory.js";
 import { findTarget } from "./target.js";
 
-/** The services that a command works with, until it ends. */
+/**
+ * The services that a command calls, on a host or in this process. Valid until the command ends.
+ */
 export interface Session extends HostClients {
-  /** Whether they are in this process: what it began ends with it. */
+  /** True if the services run in this process, so that operations end with it. */
   offline: boolean;
-  /** A failure of a call as a HostError, with what to do where the host cannot be reached. */
+  /** Converts the error of a failed call to a HostError; explains why a host is unreachable. */
   explain(thrown: unknown): Promise<HostError>;
 }
 
 type Work<T> = (session: Session) => Promise<T>;
 
-/** What is only looked at before a question; undefined where the token may not, and --yes asks none. */
-export function unlessForbidden<T>(
+/**
+ * Awaits a call whose result is only shown before a prompt. With --yes there is no prompt, so that
+ * it returns undefined if the token lacks the permission.
+ */
+export function undefinedIfForbidden<T>(
   session: Session,
   yes: boolean | undefined,
-  looked: Promise<T>,
+  call: Promise<T>,
 ): Promise<T | undefined> {
-  return unless(session, looked, ({ code }) => yes === true && code === "PERMISSION_DENIED");
+  return undefinedIf(session, call, ({ code }) => yes === true && code === "PERMISSION_DENIED");
 }
 
-/** What was asked for; undefined where it failed with an error that says there is none to be had. */
-export async function unless<T>(
+/**
+ * Awaits a call and returns undefined if it fails with an error that `isExpected` accepts; throws
+ * other errors.
+ */
+export async function undefinedIf<T>(
   session: Pick<Session, "explain">,
-  asked: Promise<T>,
-  isNone: (error: HostError) => boolean,
+  call: Promise<T>,
+  isExpected: (error: HostError) => boolean,
 ): Promise<T | undefined> {
   try {
-    return await asked;
+    return await call;
   } catch (thrown) {
     const error = await session.explain(thrown);
-    if (isNone(error)) return undefined;
+    if (isExpected(error)) return undefined;
     throw error;
   }
 }
 
-/** The token is for some indexes alone, and this may be of others. */
-export const isOfOtherIndexes = ({ reason }: HostError) => reason === "INDEX_NOT_ALLOWED";
+/** Returns whether a call failed because the token is limited to other indexes. */
+export const isIndexNotAllowed = ({ reason }: HostError) => reason === "INDEX_NOT_ALLOWED";
 
-/** Works with the host that the options name, by default 127.0.0.1:8001. */
-export async function withHost<T>(run: Run, flags: HostFlags, work: Work<T>): Promise<T> {
+/** Runs `work` with a connection to the host that the options select (default: 127.0.0.1:8001). */
+export async function withHost<T>(
+  context: CommandContext,
+  flags: HostFlags,
+  work: Work<T>,
+): Promise<T> {
   const [target, { connectToHost }] = await Promise.all([
     findTarget(flags, process.env),
     import("../../client/connect-to-host.js"),
   ]);
-  for (const warning of target.warnings) run.note(`Warning: ${warning}`);
+  for (const warning of target.warnings) context.printNote(`Warning: ${warning}`);
   const connection = connectToHost(target);
   const explain = async (thrown: unknown) => {
-    const known = knownError(run, thrown);
+    const known = knownError(context, thrown);
     if (known) return known;
     const { explainUnreachable } = await import("../../client/unreachable.js");
     return explainUnreachable(target.address, thrown);
@@ -68,14 +80,18 @@ export async function withHost<T>(run: Run, flags: HostFlags, work: Work<T>): Pr
   }
 }
 
-/** Works on files in this process; `dataDirectory` is restored into. */
-export async function withFiles<T>(run: Run, work: Work<T>, dataDirectory?: string): Promise<T> {
+/** Runs `work` on local files without a host. A restore writes to `dataDirectory`. */
+export async function withFiles<T>(
+  context: CommandContext,
+  work: Work<T>,
+  dataDirectory?: string,
+): Promise<T> {
   const { openOffline } = await import("../../offline/services.js");
   const offline = await openOffline({
     stateDirectory: stateDirectory(process.env),
     ...(dataDirectory !== undefined && { dataDirectory }),
   });
-  const explain = async (thrown: unknown) => knownError(run, thrown) ?? HostError.from(thrown);
+  const explain = async (thrown: unknown) => knownError(context, thrown) ?? HostError.from(thrown);
   try {
     return await work({ ...createHostClients(offline.transport), offline: true, explain });
   } catch (thrown) {
@@ -85,14 +101,23 @@ export async function withFiles<T>(run: Run, work: Work<T>, dataDirectory?: stri
   }
 }
 
-/** Files here, unless a host is named. */
-export async function withFilesOrHost<T>(run: Run, flags: HostFlags, work: Work<T>): Promise<T> {
-  return namesHost(flags, process.env) ? withHost(run, flags, work) : withFiles(run, work);
+/** Runs `work` with a host if one is selected, otherwise on local files. */
+export async function withFilesOrHost<T>(
+  context: CommandContext,
+  flags: HostFlags,
+  work: Work<T>,
+): Promise<T> {
+  return isHostSelected(flags, process.env)
+    ? withHost(context, flags, work)
+    : withFiles(context, work);
 }
 
-/** What was said by the host, or came from this end; undefined for what only a look at the connection explains. */
-function knownError({ stops }: Run, thrown: unknown): HostError | undefined {
-  if (stops.signal.aborted && !(thrown instanceof HostError))
-    return HostError.from(stops.signal.reason);
+/**
+ * Returns the error that the host sent or that aborted the command; undefined if the connection
+ * itself failed.
+ */
+function knownError({ abort }: CommandContext, thrown: unknown): HostError | undefined {
+  if (abort.signal.aborted && !(thrown instanceof HostError))
+    return HostError.from(abort.signal.reason);
   return hostErrorOfCall(thrown);
 }

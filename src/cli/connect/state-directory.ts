@@ -1,7 +1,11 @@
 import { join } from "node:path";
 import { homeDirectory } from "./home.js";
 
-/** Where commands that work without a host remember the outcomes of checks: beside the user, by the XDG Base Directory Specification. */
+/**
+ * Returns the directory in which commands without a host store the results of verification,
+ * according to the XDG Base Directory Specification: $XDG_STATE_HOME/holdfast (default:
+ * ~/.local/state/holdfast).
+ */
 export function stateDirectory(environment: NodeJS.ProcessEnv): string {
   return join(
     environment["XDG_STATE_HOME"] || join(homeDirectory(), ".local", "state"),

@@ -5,58 +5,63 @@ import { parseAddress } from "../../client/host-address.js";
 import type { HostFlags } from "../flags.js";
 import { defaultProfilesPath, readProfiles, type Profile } from "./profiles.js";
 
+/** The host of a command and how to connect to it. */
 export interface Target extends ConnectionOptions {
+  /** Messages for the user, for example about a token sent without TLS. */
   warnings: string[];
 }
 
 const defaultAddress = "127.0.0.1:8001";
 
 /**
- * The host to ask: options before the environment before the profile. The profile that is the file's default counts only
- * where no address is given, so that its token never goes to another host.
+ * Resolves the host of a command. Options take precedence over the environment, which takes
+ * precedence over the profile. The default profile applies only if no address is given, so that its
+ * token is never sent to another host. Throws CONFIGURATION_INVALID or REQUEST_INVALID.
  */
 export async function findTarget(
   flags: HostFlags,
   environment: NodeJS.ProcessEnv,
 ): Promise<Target> {
-  const given = (name: string) => environment[name] || undefined;
-  const named = flags.profile ?? given("HOLDFAST_PROFILE");
-  const address = flags.address ?? given("HOLDFAST_ADDRESS");
+  const variable = (name: string) => environment[name] || undefined;
+  const explicitName = flags.profile ?? variable("HOLDFAST_PROFILE");
+  const address = flags.address ?? variable("HOLDFAST_ADDRESS");
   const warnings: string[] = [];
   let profile: Profile = {};
-  const profilesPath = flags.profiles ?? given("HOLDFAST_PROFILES");
-  if (named !== undefined || address === undefined) {
+  const profilesPath = flags.profiles ?? variable("HOLDFAST_PROFILES");
+  if (explicitName !== undefined || address === undefined) {
     const file = await readProfiles(
       profilesPath ?? defaultProfilesPath(environment),
-      profilesPath !== undefined || named !== undefined,
+      profilesPath !== undefined || explicitName !== undefined,
     );
-    const name = named ?? file?.default;
+    const name = explicitName ?? file?.default;
     if (file && name !== undefined) {
       const found = file.profiles.get(name);
       if (!found)
         throw new HostError(
           "CONFIGURATION_INVALID",
-          `No profile ${name} is in ${file.path}; there are: ${[...file.profiles.keys()].join(", ") || "none"}.`,
+          `Profile ${name} is not defined in ${file.path}. Defined profiles: ${[...file.profiles.keys()].join(", ") || "none"}.`,
         );
       profile = found;
       warnings.push(...file.warnings);
     }
   }
-  const token = tokenOf(flags, given("HOLDFAST_TOKEN"), profile);
+  const token = tokenOf(flags, variable("HOLDFAST_TOKEN"), profile);
   const ca = readText("--ca-file", flags.caFile ?? profile.caFile);
   const certificate = readText("--client-cert", flags.clientCert ?? profile.clientCert);
   const key = readText("--client-key", flags.clientKey ?? profile.clientKey);
   if ((certificate === undefined) !== (key === undefined))
     throw new HostError(
       "REQUEST_INVALID",
-      "A certificate and its key belong together: --client-cert FILE --client-key FILE.",
+      "A client certificate requires its private key: set both --client-cert FILE and --client-key FILE.",
     );
   const target = parseAddress(
     address ?? profile.address ?? defaultAddress,
     flags.tls ?? profile.tls ?? (ca !== undefined || certificate !== undefined),
   );
   if (token !== undefined && !target.tls && !/^(127\.|::1$|localhost$)/.test(target.host))
-    warnings.push("The token travels without TLS: others on the way can read it.");
+    warnings.push(
+      "The token is sent without TLS and can be intercepted. Use --tls or an https:// address.",
+    );
   return {
     address: target,
     warnings,
@@ -67,14 +72,17 @@ export async function findTarget(
   };
 }
 
-/** The token of the options, else of the environment, else of the profile. */
+/**
+ * Returns the token of the options, otherwise of the environment, otherwise of the profile;
+ * undefined if none is set.
+ */
 export function tokenOf(
   flags: HostFlags,
   fromEnvironment: string | undefined,
   profile: Profile,
 ): string | undefined {
   if (flags.token !== undefined && flags.tokenFile !== undefined)
-    throw new HostError("REQUEST_INVALID", "Give --token or --token-file, not both.");
+    throw new HostError("REQUEST_INVALID", "--token and --token-file are mutually exclusive.");
   const token =
     flags.token ??
     (flags.tokenFile !== undefined
@@ -82,22 +90,24 @@ export function tokenOf(
       : undefined) ??
     fromEnvironment ??
     profile.token ??
-    readText("token-file of the profile", profile.tokenFile)?.trim();
+    readText("token-file in the profile", profile.tokenFile)?.trim();
   if (token !== undefined && !/^[!-~]+$/.test(token))
     throw new HostError(
       "REQUEST_INVALID",
-      "The token is empty, or has blanks or characters that no token has. A token file holds the token alone, without its roles.",
+      "Invalid token: it is empty or contains spaces or unprintable characters. A token file for a client contains only the token, without roles.",
     );
   return token;
 }
 
-function readText(what: string, path: string | undefined): string | undefined {
+function readText(option: string, path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw new HostError("CONFIGURATION_INVALID", `The file of ${what}, ${path}, cannot be read.`, {
-      cause,
-    });
+    throw new HostError(
+      "CONFIGURATION_INVALID",
+      `Cannot read ${path} (${option}). Check the path and its permissions.`,
+      { cause },
+    );
   }
 }

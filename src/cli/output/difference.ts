@@ -2,7 +2,6 @@ import {
   DocumentChange,
   type DocumentDifference,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import { formatTime } from "../time.js";
 import { printable } from "./printable.js";
 
 const marks: Record<DocumentChange, string> = {
@@ -12,11 +11,19 @@ const marks: Record<DocumentChange, string> = {
   [DocumentChange.DELETED]: "-",
 };
 
-/** One document that differs: + only in the second state, - only in the first, ~ in both. */
-export function differenceLine(one: DocumentDifference): string {
+/**
+ * Formats a document that differs as one line, which starts with + if it is only in the second
+ * state, - if only in the first, ~ if in both.
+ */
+export function differenceLine(
+  difference: DocumentDifference,
+  formatTime: (micros: bigint) => string,
+): string {
   const side = (version: bigint | undefined, time: bigint | undefined) =>
     version === undefined
       ? "none"
       : `version ${version} of ${time === undefined ? "an unknown time" : formatTime(time)}`;
-  return `${marks[one.change]} ${printable(one.selfLink)}  ${side(one.fromVersion, one.fromUpdateTimeMicros)} -> ${side(one.toVersion, one.toUpdateTimeMicros)}`;
+  const from = side(difference.fromVersion, difference.fromUpdateTimeMicros);
+  const to = side(difference.toVersion, difference.toUpdateTimeMicros);
+  return `${marks[difference.change]} ${printable(difference.selfLink)}  ${from} -> ${to}`;
 }

@@ -1,23 +1,28 @@
 import type { HostError } from "../../errors.js";
-import { advice } from "../advice.js";
+import { hints } from "../hints.js";
 import { printJsonError } from "./json.js";
 import { printable } from "./printable.js";
-import type { Run } from "../run.js";
+import type { CommandContext } from "../command-context.js";
 
-/** What the message leaves out: of a file its path, of a fault of the program where it happened. */
+/**
+ * Prints to standard error what the message of an error omits: the stack of an internal error, the
+ * system error of a failed file access.
+ */
 export function printCause({ reason, cause, metadata }: HostError): void {
   if (reason === "INTERNAL" && cause !== undefined) console.error(cause);
   else if (metadata["syscall"] !== undefined && cause instanceof Error)
     process.stderr.write(`  ${printable(cause.message)}\n`);
 }
 
-/** Says what happened, whether anything changed and what to type next; with --json as a document. */
-export async function reportError(run: Run, error: HostError): Promise<void> {
-  if (run.json) return printJsonError(run.command, error);
-  if (run.stops.stopped === "terminal gone" || run.stops.stopped === "pipe closed") return;
+/**
+ * Prints an error with hints to standard error; with --json as a JSON document to standard output.
+ */
+export async function reportError(context: CommandContext, error: HostError): Promise<void> {
+  if (context.json) return printJsonError(context.command, error);
+  if (context.abort.reason === "terminal closed" || context.abort.reason === "pipe closed") return;
   const lines = [
-    `holdfast ${run.command}: ${error.message}`,
-    ...advice(run.command, error).map((line) => `  ${line}`),
+    `holdfast ${context.command}: ${error.message}`,
+    ...hints(context.command, error).map((line) => `  ${line}`),
   ];
   process.stderr.write(`${lines.map(printable).join("\n")}\n`);
   printCause(error);

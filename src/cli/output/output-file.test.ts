@@ -20,7 +20,7 @@ const write = (path: string, content: string, signal = new AbortController().sig
   });
 const modeOf = (path: string) => statSync(path).mode & 0o777;
 
-test("keeps the mode of a file that it replaces, wide or narrow", async () => {
+test("keeps the mode of a file that it replaces", async () => {
   const path = join(temporaryDirectory(), "out");
   writeFileSync(path, "old");
   for (const mode of [0o600, 0o664]) {
@@ -30,7 +30,7 @@ test("keeps the mode of a file that it replaces, wide or narrow", async () => {
   }
 });
 
-test("follows symbolic links, also to a file that does not exist yet, and leaves them in place", async () => {
+test("follows symbolic links, including to a missing file, without replacing them", async () => {
   const root = temporaryDirectory();
   mkdirSync(join(root, "there"));
   symlinkSync("there/file", join(root, "around"));
@@ -47,7 +47,7 @@ test("follows symbolic links, also to a file that does not exist yet, and leaves
   });
 });
 
-test("writes through a device and a pipe", async () => {
+test("writes to a device and a pipe without replacing them", async () => {
   await write("/dev/null", "nothing");
   expect(statSync("/dev/null").isCharacterDevice()).toBe(true);
   const pipe = join(temporaryDirectory(), "pipe");
@@ -60,7 +60,7 @@ test("writes through a device and a pipe", async () => {
   expect(statSync(pipe).isFIFO()).toBe(true);
 });
 
-test("a pipe without a reader does not outlive an interrupt, and one whose reader leaves is an error", async () => {
+test("stops waiting for the reader of a pipe when aborted, and fails if the reader closes it", async () => {
   const pipe = join(temporaryDirectory(), "pipe");
   execFileSync("mkfifo", [pipe]);
   await expect(write(pipe, "x", AbortSignal.timeout(50))).rejects.toThrow();
@@ -72,7 +72,7 @@ test("a pipe without a reader does not outlive an interrupt, and one whose reade
   });
 });
 
-test("leaves the file as it was when the work fails", async () => {
+test("keeps the existing file if the work fails", async () => {
   const root = temporaryDirectory();
   writeFileSync(join(root, "out"), "old");
   await expect(

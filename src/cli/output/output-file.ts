@@ -9,15 +9,17 @@ import { publishFile, temporaryName } from "../../io/durable-file.js";
 import { errnoOf } from "../../io/file-system.js";
 import { systemPlatform } from "../../io/platform.js";
 
-/** Takes bytes in order, and waits while the other end takes no more. */
+/** Destination of a stream of bytes. */
 export interface Sink {
+  /** Writes data after what was written before, and waits while the destination accepts no more. */
   write(data: Uint8Array): Promise<void>;
 }
 
 /**
- * Writes the output of `work` to a path. A regular file is replaced when the output is complete, keeps its mode, and stays as it was
- * when the work fails; symbolic links are followed; a pipe or a device is written through. Errors: DESTINATION_MISSING,
- * DESTINATION_FULL, DESTINATION_FAILED.
+ * Writes the output of `work` to a path and returns its result. A regular file is replaced
+ * atomically once the output is complete, keeps its mode, and is unchanged if `work` fails.
+ * Symbolic links are followed; pipes and devices are written directly. Throws DESTINATION_MISSING,
+ * DESTINATION_FULL or DESTINATION_FAILED.
  */
 export async function writeOutput<T>(
   given: string,
@@ -46,15 +48,18 @@ export async function writeOutput<T>(
   }
 }
 
-const mostLinks = 40;
+const maxLinks = 40;
 
-/** Where the path leads, also where the last link leads to a file that does not exist yet. */
+/**
+ * Resolves symbolic links, including a last one to a file that does not exist yet, which realpath
+ * rejects.
+ */
 async function followLinks(given: string): Promise<string> {
   let path = given;
-  for (let links = 0; links < mostLinks; links += 1) {
+  for (let links = 0; links < maxLinks; links += 1) {
     const found = await lstat(path).catch(() => undefined);
     if (!found?.isSymbolicLink()) return path;
-    // A link of /proc leads to an open file, whatever its text says.
+    // A link below /proc refers to an open file; its text may not be a path.
     if ((await stat(path).catch(() => undefined))?.isFile() === false) return path;
     path = resolve(dirname(path), await readlink(path));
   }
@@ -97,7 +102,10 @@ async function writeThrough<T>(path: string, work: (sink: Sink) => Promise<T>): 
 
 const readerPollMs = 100;
 
-/** Waits for a reader as any other writer does, but without a blocked thread: an interrupted command has to end. */
+/**
+ * Waits for a reader by polling: a blocking open would occupy a thread, which keeps an interrupted
+ * command from exiting.
+ */
 async function writePipe<T>(
   path: string,
   signal: AbortSignal,
@@ -115,17 +123,21 @@ async function writePipe<T>(
     });
   }
   const socket = new Socket({ fd: descriptor, readable: false, writable: true });
-  // Each write reports its own error.
+  // Errors are reported by each write.
   socket.on("error", () => {});
   const abort = () => socket.destroy(signal.reason as Error);
   signal.addEventListener("abort", abort);
-  const written = (start: (done: (error?: Error | null) => void) => void) =>
-    new Promise<void>((done, fail) =>
-      start((error) => (error ? fail(signal.aborted ? error : fileError(path, error)) : done())),
+  const completed = (start: (callback: (error?: Error | null) => void) => void) =>
+    new Promise<void>((resolve, reject) =>
+      start((error) =>
+        error ? reject(signal.aborted ? error : fileError(path, error)) : resolve(),
+      ),
     );
   try {
-    const result = await work({ write: (data) => written((done) => socket.write(data, done)) });
-    await written((done) => socket.end(done));
+    const result = await work({
+      write: (data) => completed((callback) => socket.write(data, callback)),
+    });
+    await completed((callback) => socket.end(callback));
     return result;
   } finally {
     signal.removeEventListener("abort", abort);
@@ -149,25 +161,25 @@ function fileError(path: string, error: unknown): HostError {
   if (code === "ENOENT" || code === "ENOTDIR")
     return new HostError(
       "DESTINATION_MISSING",
-      `Cannot write to ${path}: its directory does not exist. Create it, or name another file with -o.`,
+      `Cannot write to ${path}: the directory does not exist. Create it, or name another file with -o.`,
       details,
     );
   if (code === "EPIPE")
     return new HostError(
       "DESTINATION_FAILED",
-      `Cannot write to ${path}: its reader closed the pipe before the output was complete.`,
+      `Cannot write to ${path}: the reader closed the pipe before the output was complete.`,
       details,
     );
   if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") {
     return new HostError(
       "DESTINATION_FULL",
-      `Cannot write to ${path}: no space is left, or the file would be too large. A file that was there is unchanged. Free space, or name another file with -o.`,
+      `Cannot write to ${path}: no space left, or the file would be too large. An existing file is unchanged. Free space, or name another file with -o.`,
       details,
     );
   }
   return new HostError(
     "DESTINATION_FAILED",
-    `Cannot write to ${path} (${code}). A file that was there is unchanged.`,
+    `Cannot write to ${path} (${code}). An existing file is unchanged.`,
     details,
   );
 }

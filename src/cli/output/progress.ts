@@ -1,65 +1,83 @@
 import cliProgress from "cli-progress";
 import { limits } from "../../limits.js";
 import type { OperationMetadata } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import type { Run } from "../run.js";
-import { bytes, number, span } from "./figures.js";
+import type { CommandContext } from "../command-context.js";
+import { formatBytes, formatNumber, formatDuration } from "./format.js";
 import { printable } from "./printable.js";
 
-/** How far something is, for people: a bar on a terminal, now and then a line off it. */
+/** Display of progress on standard error: a bar on a terminal, otherwise occasional lines. */
 export interface Progress {
   update(state: ProgressState): void;
-  /** Takes the bar away; what comes later is not shown. */
+  /** Removes the bar and ignores further updates. */
   stop(): void;
 }
 
+/** Progress of one stage of an operation. */
 export interface ProgressState {
   stage: string;
   done: number;
-  /** 0 where it is not known. */
+  /** 0 if unknown. */
   total: number;
-  /** What is counted. */
+  /** Unit of `done` and `total`. */
   unit: "bytes" | "records";
-  /** Beside the bar, for example the rate and how much longer it takes. */
+  /** Text next to the bar, for example the rate and the remaining time. */
   detail: string;
 }
 
-export function startProgress({ json, quiet }: Run): Progress {
+/** Creates the display of progress for a command; it shows nothing with --json or --quiet. */
+export function startProgress({ json, quiet }: CommandContext): Progress {
   if (json || quiet) return { update() {}, stop() {} };
-  const shown = process.stderr.isTTY ? bar() : lines();
-  const rated = watchRate();
-  const cleaned = (state: ProgressState) => ({
+  const display = process.stderr.isTTY ? bar() : lines();
+  const withRate = rateTracker();
+  const escaped = (state: ProgressState) => ({
     ...state,
     stage: printable(state.stage),
     detail: printable(state.detail),
   });
-  return { update: (state) => shown.update(cleaned(rated(state))), stop: () => shown.stop() };
-}
-
-/** Adds the rate of a stage, and how much longer it takes, where its detail has neither. */
-export function watchRate(
-  nowMs = () => performance.now(),
-): (state: ProgressState) => ProgressState {
-  let stage = "";
-  let from = { ms: 0, done: 0 };
-  return (state) => {
-    const now = nowMs();
-    if (state.stage !== stage || state.done < from.done) {
-      stage = state.stage;
-      from = { ms: now, done: state.done };
-    }
-    const perSecond = ((state.done - from.done) * 1000) / (now - from.ms);
-    // A rate of the first moment is none.
-    if (now - from.ms < limits.progressRateMs || !(perSecond > 0)) return state;
-    const rate =
-      state.unit === "bytes" ? `${bytes(perSecond)}/s` : `${number(Math.round(perSecond))}/s`;
-    const left =
-      state.total > state.done ? `ETA ${span(((state.total - state.done) / perSecond) * 1e6)}` : "";
-    const more = [/\/s\b/.test(state.detail) ? "" : rate, /\bETA /.test(state.detail) ? "" : left];
-    return { ...state, detail: [state.detail, ...more].filter((part) => part !== "").join(", ") };
+  return {
+    update: (state) => display.update(escaped(withRate(state))),
+    stop: () => display.stop(),
   };
 }
 
-/** What an operation says of itself. */
+/**
+ * Returns a function that adds the rate and the remaining time of the stage to the detail of a
+ * state, unless the detail has them. It adds them once a stage has run for limits.progressRateMs.
+ */
+export function rateTracker(
+  nowMs = () => performance.now(),
+): (state: ProgressState) => ProgressState {
+  let stage = "";
+  let start = { ms: 0, done: 0 };
+  return (state) => {
+    const now = nowMs();
+    if (state.stage !== stage || state.done < start.done) {
+      stage = state.stage;
+      start = { ms: now, done: state.done };
+    }
+    const perSecond = ((state.done - start.done) * 1000) / (now - start.ms);
+    // A rate over a very short time is meaningless.
+    if (now - start.ms < limits.progressRateMs || !(perSecond > 0)) return state;
+    const rate =
+      state.unit === "bytes"
+        ? `${formatBytes(perSecond)}/s`
+        : `${formatNumber(Math.round(perSecond))}/s`;
+    const remaining =
+      state.total > state.done
+        ? `ETA ${formatDuration(((state.total - state.done) / perSecond) * 1e6)}`
+        : "";
+    const additions = [
+      /\/s\b/.test(state.detail) ? "" : rate,
+      /\bETA /.test(state.detail) ? "" : remaining,
+    ];
+    return {
+      ...state,
+      detail: [state.detail, ...additions].filter((part) => part !== "").join(", "),
+    };
+  };
+}
+
+/** Converts the metadata of an operation to its progress. */
 export function progressOf(metadata: OperationMetadata): ProgressState {
   const {
     stage,
@@ -70,22 +88,22 @@ export function progressOf(metadata: OperationMetadata): ProgressState {
     bytesPerSecond,
     remainingMicros,
   } = metadata;
-  // A stage that works on records begins where the bytes were all fetched.
+  // A stage that processes records starts after all bytes were fetched.
   const byBytes =
     documentsTotal === 0n ||
     (bytesTotal > 0n && !(bytesDone === bytesTotal && documentsDone < documentsTotal));
   const detail = [
-    bytesDone > 0n ? bytes(bytesDone) : "",
-    documentsDone > 0n ? `${number(documentsDone)} records` : "",
-    byBytes && bytesPerSecond > 0 ? `${bytes(bytesPerSecond)}/s` : "",
-    remainingMicros === undefined ? "" : `ETA ${span(remainingMicros)}`,
+    bytesDone > 0n ? formatBytes(bytesDone) : "",
+    documentsDone > 0n ? `${formatNumber(documentsDone)} records` : "",
+    byBytes && bytesPerSecond > 0 ? `${formatBytes(bytesPerSecond)}/s` : "",
+    remainingMicros === undefined ? "" : `ETA ${formatDuration(remainingMicros)}`,
   ];
   return {
     stage: stage || "starting",
     done: Number(byBytes ? bytesDone : documentsDone),
     total: Number(byBytes ? bytesTotal : documentsTotal),
     unit: byBytes ? "bytes" : "records",
-    detail: detail.filter((one) => one !== "").join(", "),
+    detail: detail.filter((part) => part !== "").join(", "),
   };
 }
 
@@ -93,14 +111,14 @@ const percentOf = ({ done, total }: ProgressState) =>
   total > 0 ? Math.min(100, Math.floor((done / total) * 100)) : undefined;
 
 function bar(): Progress {
-  const made = new cliProgress.SingleBar({
+  const progressBar = new cliProgress.SingleBar({
     format: "{stage} {share} |{bar}| {detail}",
-    // On a narrow terminal the figures are what is wanted.
+    // On a narrow terminal the numbers take precedence over the bar.
     barsize: Math.max(4, Math.min(24, (process.stderr.columns ?? 80) - 76)),
     stream: process.stderr,
     clearOnComplete: true,
     hideCursor: true,
-    // Signals are ours: the operation on the host is cancelled first.
+    // signals.ts handles signals: the operation on the host is cancelled first.
     gracefulExit: false,
     forceRedraw: true,
   });
@@ -115,33 +133,33 @@ function bar(): Progress {
         share: percent === undefined ? "   " : `${percent}%`.padStart(4),
         detail: state.detail,
       };
-      if (running) made.update(percent ?? 0, payload);
-      else made.start(100, percent ?? 0, payload);
+      if (running) progressBar.update(percent ?? 0, payload);
+      else progressBar.start(100, percent ?? 0, payload);
       running = true;
     },
     stop() {
-      if (running) made.stop();
+      if (running) progressBar.stop();
       running = false;
       stopped = true;
     },
   };
 }
 
-/** One at each change of the stage, and one every two seconds. */
+/** Prints a line when the stage changes, and every limits.progressLineMs (2 s). */
 function lines(): Progress {
   let stage = "";
-  let toldAt = 0;
+  let printedAtMs = 0;
   return {
     update(state) {
       const now = performance.now();
-      if (state.stage === stage && now - toldAt < limits.progressLineMs) return;
+      if (state.stage === stage && now - printedAtMs < limits.progressLineMs) return;
       stage = state.stage;
-      toldAt = now;
+      printedAtMs = now;
       const percent = percentOf(state);
-      const figures = [percent === undefined ? "" : `${percent}%`, state.detail]
-        .filter((one) => one !== "")
+      const details = [percent === undefined ? "" : `${percent}%`, state.detail]
+        .filter((part) => part !== "")
         .join(" ");
-      process.stderr.write(`${stage}${figures === "" ? "" : `: ${figures}`}\n`);
+      process.stderr.write(`${stage}${details === "" ? "" : `: ${details}`}\n`);
     },
     stop() {},
   };

@@ -1,12 +1,14 @@
 import Table from "cli-table3";
 import { printable } from "./printable.js";
 
+/** A column of a table. */
 export interface Column {
   head: string;
+  /** Aligns the column to the right. */
   right?: boolean;
 }
 
-const none = {
+const noBorders = {
   top: "",
   "top-mid": "",
   "top-left": "",
@@ -24,23 +26,23 @@ const none = {
   middle: "  ",
 };
 
-/** Columns as wide as they need to be, without lines, so that other programs can cut them too. */
+/** Formats rows as aligned columns without borders, which tools such as awk can split. */
 export function table(columns: Column[], rows: string[][]): string {
-  const made = new Table({
+  const layout = new Table({
     head: columns.map(({ head }) => head),
     colAligns: columns.map(({ right }) => (right ? "right" : "left")),
-    chars: none,
+    chars: noBorders,
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
   });
-  made.push(...rows.map((row) => row.map(printable)));
-  return made
+  layout.push(...rows.map((row) => row.map(printable)));
+  return layout
     .toString()
     .split("\n")
     .map((line) => line.trimEnd())
     .join("\n");
 }
 
-/** Names on the left, values beside them. */
+/** Formats pairs of a name and a value as two aligned columns. */
 export function list(pairs: readonly (readonly [name: string, value: string])[]): string {
   const width = Math.max(...pairs.map(([name]) => name.length));
   return pairs.map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`).join("\n");

@@ -1,13 +1,13 @@
 import type { Command, Option } from "commander";
 import { commandTree, examplesOf, type CommandEntry } from "../command-tree.js";
-import { alsoTakes, capital, connectionOptions, ownOptions } from "./markdown.js";
+import { capitalize, connectionOptions, ownOptions, sharedOptions, valueNote } from "./markdown.js";
 import { notes } from "./notes.js";
 
-/** docs/holdfast.1 in the macros of man(7). */
+/** Returns the content of docs/holdfast.1, in the macros of man(7). */
 export function manPage(program: Command): string {
   const entries = commandTree(program).filter(({ path }) => path.length > 0);
   const lines = [
-    '.\\" Made by npm run generate:cli from the commands themselves.',
+    '.\\" Generated from the commands by npm run generate:cli. Do not edit.',
     ".TH HOLDFAST 1",
     ".SH NAME",
     `holdfast \\- ${escape(program.description().replace(/\.$/, "").replace(/^A /, "a "))}`,
@@ -31,13 +31,13 @@ export function manPage(program: Command): string {
 function section({ path, command, options }: CommandEntry): string[] {
   const lines = [
     `.SS holdfast ${escape(path.join(" "))}`,
-    `${escape(capital(command.description()))}.`,
+    `${escape(capitalize(command.description()))}.`,
   ];
-  for (const one of command.registeredArguments)
-    lines.push(".TP", `.I ${escape(one.name())}`, escape(one.description));
+  for (const argument of command.registeredArguments)
+    lines.push(".TP", `.I ${escape(argument.name())}`, escape(argument.description));
   lines.push(...listed(ownOptions(options)));
-  const also = alsoTakes(options);
-  if (also !== "") lines.push(".PP", escape(`${also.replaceAll("`", "")}.`));
+  const shared = sharedOptions(options);
+  if (shared !== "") lines.push(".PP", escape(`${shared.replaceAll("`", "")}.`));
   const examples = examplesOf(command);
   return examples === ""
     ? lines
@@ -45,12 +45,19 @@ function section({ path, command, options }: CommandEntry): string[] {
 }
 
 const listed = (options: Option[]) =>
-  options.flatMap((one) => [".TP", `.B ${escape(one.flags)}`, escape(one.description)]);
+  options.flatMap((option) => [
+    ".TP",
+    `.B ${escape(option.flags)}`,
+    escape(`${option.description}${valueNote(option)}`),
+  ]);
 
-/** Markdown of notes.ts: tables and blocks as they stand, the rest as paragraphs. */
+/**
+ * Converts the Markdown of notes.ts: tables, lists and code blocks to preformatted text, the rest
+ * to paragraphs.
+ */
 function paragraphs(text: string): string[] {
   return text.split("\n\n").flatMap((part) => {
-    const asItStands = /^(\||```|- )/.test(part);
+    const isPreformatted = /^(\||```|- )/.test(part);
     const plain = part
       .split("\n")
       .filter((line) => !/^(```|\|---)/.test(line))
@@ -62,7 +69,7 @@ function paragraphs(text: string): string[] {
             .replace(/^\| ?| ?\|$/g, ""),
         ),
       );
-    return asItStands ? [".PP", ".nf", ...plain, ".fi"] : [".PP", ...plain];
+    return isPreformatted ? [".PP", ".nf", ...plain, ".fi"] : [".PP", ...plain];
   });
 }
 

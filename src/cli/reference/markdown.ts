@@ -2,7 +2,7 @@ import type { Command, Option } from "commander";
 import { commandTree, examplesOf, type CommandEntry } from "../command-tree.js";
 import { notes } from "./notes.js";
 
-/** docs/cli.md: what is general first, then each command as its help has it. */
+/** Returns the content of docs/cli.md: general notes, then the help of each command. */
 export function markdownReference(program: Command): string {
   const entries = commandTree(program).filter(({ path }) => path.length > 0);
   const contents = entries.map(
@@ -10,9 +10,9 @@ export function markdownReference(program: Command): string {
       `${"  ".repeat(path.length - 1)}- [${path.join(" ")}](#holdfast-${path.join("-")}): ${command.description()}`,
   );
   const head = [
-    "# The command line",
+    "# Command line",
     "",
-    "<!-- Made by npm run generate:cli from the commands themselves. -->",
+    "<!-- Generated from the commands by npm run generate:cli. Do not edit. -->",
     "",
     ...contents,
     "",
@@ -28,7 +28,7 @@ function section(entry: CommandEntry): string[] {
   const lines = [
     `## ${name}`,
     "",
-    `${capital(command.description())}.`,
+    `${capitalize(command.description())}.`,
     "",
     "```",
     `${name} ${command.usage()}`,
@@ -36,18 +36,18 @@ function section(entry: CommandEntry): string[] {
     "",
   ];
   if (children.length > 0) return lines;
-  const given = command.registeredArguments;
-  if (given.length > 0)
+  const args = command.registeredArguments;
+  if (args.length > 0)
     lines.push(
       "| argument | |",
       "|---|---|",
-      ...given.map((one) => `| \`${one.name()}\` | ${cell(one.description)} |`),
+      ...args.map((arg) => `| \`${arg.name()}\` | ${cell(arg.description)} |`),
       "",
     );
-  const shown = ownOptions(options);
-  if (shown.length > 0) lines.push(...optionTable(shown));
-  const also = alsoTakes(options);
-  if (also !== "") lines.push(`${also}.`, "");
+  const own = ownOptions(options);
+  if (own.length > 0) lines.push(...optionTable(own));
+  const shared = sharedOptions(options);
+  if (shared !== "") lines.push(`${shared}.`, "");
   const examples = examplesOf(command);
   return examples === "" ? lines : [...lines, "```sh", examples, "```", ""];
 }
@@ -55,33 +55,39 @@ function section(entry: CommandEntry): string[] {
 const optionTable = (options: Option[]) => [
   "| option | |",
   "|---|---|",
-  ...options.map((one) => `| \`${one.flags}\` | ${cell(one.description)}${extra(one)} |`),
+  ...options.map(
+    (option) => `| \`${option.flags}\` | ${cell(`${option.description}${valueNote(option)}`)} |`,
+  ),
   "",
 ];
 
 const isConnection = ({ helpGroupHeading }: Option) => helpGroupHeading === "Connection:";
 
-/** Those that only this command has, or that mean something of their own here. */
+/** Returns the options that are specific to a command. */
 export const ownOptions = (options: Option[]): Option[] =>
-  options.filter((one) => one.helpGroupHeading === undefined && one.long !== "--help");
+  options.filter((option) => option.helpGroupHeading === undefined && option.long !== "--help");
 
-/** Those to speak to a host with, which many commands share. */
+/** Returns the options that select a host, which many commands share. */
 export const connectionOptions = (entries: CommandEntry[]): Option[] =>
   entries.find(({ path }) => path[0] === "list")?.options.filter(isConnection) ?? [];
 
-/** What a command takes beside its own options. */
-export function alsoTakes(options: Option[]): string {
-  const has = (long: string) => options.some((one) => one.long === long);
+/**
+ * Returns a sentence that lists the shared options of a command, without a period; "" if it has
+ * none.
+ */
+export function sharedOptions(options: Option[]): string {
+  const has = (long: string) => options.some((option) => option.long === long);
   const parts = [
     ...(options.some(isConnection)
       ? [has("--offline") ? "the connection options with `--offline`" : "the connection options"]
       : []),
-    ...["--json", "--quiet"].filter(has).map((one) => `\`${one}\``),
+    ...["--json", "--micros", "--quiet"].filter(has).map((name) => `\`${name}\``),
   ];
   return parts.length > 0 ? `Also: ${parts.join(", ")}` : "";
 }
 
-function extra({
+/** Returns the choices and the default of an option in parentheses; "" if it has neither. */
+export function valueNote({
   argChoices,
   defaultValue,
 }: {
@@ -89,12 +95,13 @@ function extra({
   defaultValue?: unknown;
 }): string {
   const parts = [
-    ...(argChoices ? [argChoices.join(", ")] : []),
-    ...(typeof defaultValue === "string" ? [`default ${defaultValue}`] : []),
+    ...(argChoices ? [`one of: ${argChoices.join(", ")}`] : []),
+    ...(typeof defaultValue === "string" ? [`default: ${defaultValue}`] : []),
   ];
   return parts.length > 0 ? ` (${parts.join("; ")})` : "";
 }
 
-export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+/** Capitalizes the first letter. */
+export const capitalize = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 const cell = (text: string): string => text.replaceAll("|", "\\|");

@@ -1,14 +1,14 @@
-/** What holds for all commands, in Markdown: docs/cli.md and the man page have it. */
+/** Sections of docs/cli.md and of the man page that apply to all commands, in Markdown. */
 export const notes: readonly { title: string; text: string }[] = [
   {
-    title: "Where commands work",
-    text: `\`verify\`, \`inspect\`, \`list\`, \`diff\` and \`export SOURCE\` read files in this process and need no host, unless \`--address\`, \`--profile\`, HOLDFAST_ADDRESS or HOLDFAST_PROFILE names one; \`--offline\` goes before the environment. \`restore --data-dir DIR\` needs no host either. All others ask a host by its gRPC port, by default 127.0.0.1:8001.
+    title: "Host and local files",
+    text: `\`verify\`, \`inspect\`, \`list\`, \`diff\` and \`export SOURCE\` read files locally and need no host, unless \`--address\`, \`--profile\`, HOLDFAST_ADDRESS or HOLDFAST_PROFILE selects one; \`--offline\` overrides the environment. \`restore --data-dir DIR\` needs no host either. All other commands connect to the gRPC port of a host, by default 127.0.0.1:8001.
 
-A path in place of a URI is \`file:\` of its absolute path. A host looks at its own disk: with \`--address\` a path means that of the host's machine.`,
+A path can be given instead of a URI; it means \`file:\` with the absolute path. A host accesses its own disk: with \`--address\`, a path refers to the machine of the host.`,
   },
   {
     title: "Profiles and tokens",
-    text: `A profile is a host with what it takes to speak to it, in \`~/.config/holdfast/profiles.yaml\` (below XDG_CONFIG_HOME where that is set), in the file of HOLDFAST_PROFILES, or in that of \`--profiles\`:
+    text: `A profile is a host with its connection settings. Profiles are read from the file of \`--profiles\`, otherwise of HOLDFAST_PROFILES, otherwise from \`holdfast/profiles.yaml\` in XDG_CONFIG_HOME (default: \`~/.config\`):
 
 \`\`\`
 default: prod
@@ -20,42 +20,42 @@ profiles:
     ca-file: authority.pem
 \`\`\`
 
-Keys: address, token or token-file, tls, ca-file, client-cert, client-key. Paths are relative to the file. Options go before the environment, which goes before the profile. The default profile counts only where no address is given, so that its token goes to no other host. A token comes from \`--token\`, \`--token-file\` (a file that holds the token alone), HOLDFAST_TOKEN or the profile, and is in no output. A file with a token in it that others may read is warned of.`,
+Keys: address, token or token-file, tls, ca-file, client-cert, client-key. Paths are relative to the file. Options take precedence over the environment, which takes precedence over the profile. The default profile applies only if no address is given, so that its token is never sent to another host. The token comes from \`--token\`, \`--token-file\` (a file that contains only the token), HOLDFAST_TOKEN or the profile, and is never printed. The command warns if a file that contains a token is readable by other users.`,
   },
   {
     title: "Times",
-    text: `\`--at\` and the like take 16 digits of microseconds since 1970, RFC 3339 (2026-11-24T15:04:05.123456Z, at most six digits of a second), \`now\`, or a span (ms, s, m, h, d, w) and ago: \`15m ago\`, \`2h30m ago\`. \`--older-than\` takes a span without ago too. Times are shown in UTC, with their microseconds where they can be typed again.`,
+    text: `Options such as \`--at\` accept RFC 3339 (2026-11-24T15:04:05.123456Z, at most six decimals), microseconds since 1970 (16 digits), \`now\`, or a duration (units ms, s, m, h, d, w) followed by \`ago\`: \`15m ago\`, \`2h30m ago\`. \`--older-than\` also accepts a duration without \`ago\`. Times are printed as RFC 3339 in UTC with microseconds, so that they can be passed to an option; with \`--micros\` as microseconds since 1970, and so with \`--json\`.`,
   },
   {
     title: "Output",
-    text: `Results go to standard output, progress and errors to standard error. On a terminal progress is a bar, elsewhere a line at each change of the stage and every two seconds. \`--quiet\`: errors alone, and what was asked for by \`export\` and \`completion\`. \`--json\`: one document on standard output, also for errors ([cli-json.md](cli-json.md)).`,
+    text: `Results are printed to standard output, progress and errors to standard error. On a terminal, progress is a bar; otherwise a line whenever the stage changes, and every two seconds. \`--quiet\` prints only errors, and what \`export\` and \`completion\` output. \`--json\` prints one document to standard output, also for an error ([cli-json.md](cli-json.md)).`,
   },
   {
-    title: "Being asked",
-    text: `\`restore\` over documents, \`undo\` over documents and \`prune\` show what would be replaced or removed, and ask on a terminal. Where nobody can be asked they want \`--yes\`, and otherwise show the command to type and exit with 64. \`--dry-run\` shows the plan and does nothing.`,
+    title: "Confirmation",
+    text: `\`restore\` and \`undo\` over existing documents, and \`prune\`, show what would be replaced or removed and prompt for confirmation. Without a terminal they require \`--yes\`; if it is missing, they print the command to run and exit with 64. \`--dry-run\` shows the plan and changes nothing.`,
   },
   {
-    title: "Interrupting",
-    text: `Ctrl-C and SIGTERM cancel the operation on the host, wait for its end, and say what is there now and what the same command does again: exit 130. A second one leaves at once; the operation may go on then. Where the terminal goes away (SIGHUP: exit 129) or nobody reads the output (exit 141), the operation on the host goes on: \`holdfast operations list\` names it, \`holdfast operations watch NAME\` follows it. Work without a host ends with the command. \`--detach\` starts an operation and prints its name.`,
+    title: "Interruption",
+    text: `Ctrl-C and SIGTERM cancel the operation on the host, wait until it has ended, print the resulting state and what the same command does if it is repeated, and exit with 130. A second Ctrl-C exits at once; the operation may then continue. If the terminal closes (SIGHUP, exit 129) or the reader of the output closes the pipe (exit 141), the operation continues on the host: \`holdfast operations list\` shows its name, \`holdfast operations watch NAME\` follows it. Operations without a host end with the command. \`--detach\` starts an operation, prints its name and exits.`,
   },
   {
     title: "Exit codes",
-    text: `| code | what it means |
+    text: `| code | meaning |
 |---|---|
-| 0 | it is done |
+| 0 | success |
 | 1 | \`diff\`: documents differ |
-| 64 | the command line or a request cannot be understood, a time lies outside the window, or \`--yes\` is missing |
-| 65 | something is damaged: \`verify\`, \`restore\`; \`list --strict\` where a backup is damaged |
-| 66 | it is not there: a backup, document, operation, index |
-| 69 | the host, a disk or another server cannot be reached or does not answer now; \`status\`: backups are not as they should be |
-| 70 | all else: a conflict, another version than expected, not supported, a fault |
-| 73 | no space, also for the output, or more than is allowed |
-| 77 | a token is missing or unknown, or lacks the role; a path or address is not allowed |
-| 78 | things are not as the command needs them: configuration, a destination that is taken, a backup that is none of ours |
-| 129 | the terminal went away; the operation goes on |
-| 130 | interrupted, or the question was answered with no: nothing was changed |
-| 141 | nobody reads the output any more |
+| 64 | invalid command line or request, a time outside the restorable window, or \`--yes\` is missing |
+| 65 | damaged data: \`verify\`, \`check\`, \`restore\`; \`list --strict\` if a backup is damaged |
+| 66 | not found: a backup, document, operation or index |
+| 69 | the host, a disk or another server is unreachable or unavailable; \`status\`: backups are unhealthy |
+| 70 | other errors: a conflict, a version mismatch, an unsupported request, an internal error |
+| 73 | no space left, including for the output, or a limit exceeded |
+| 77 | the token is missing, unknown or lacks the role; the path or address is not allowed |
+| 78 | a precondition is not met: configuration, an occupied destination, a backup that Holdfast did not create |
+| 129 | the terminal closed; the operation continues |
+| 130 | interrupted, or the confirmation was declined and nothing was changed |
+| 141 | the reader of the output closed the pipe |
 
-[errors.md](errors.md) has the code of each reason.`,
+[errors.md](errors.md) lists the exit code of each error reason.`,
   },
 ];

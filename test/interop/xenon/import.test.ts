@@ -131,7 +131,7 @@ itTakes(
     expect(first.output).toContain(
       `Copied ${number(count - deleted)} documents with ${number(versions)} versions`,
     );
-    expect(first.output).toContain(`${factory}: the same on both sides`);
+    expect(first.output).toContain(`${factory}: identical on both sides`);
     expect(
       first.output.match(new RegExp(`${number(count)} links, ${number(versions)} versions`, "g")),
     ).toHaveLength(2);
@@ -150,7 +150,7 @@ itTakes(
     await send("POST", `${xenon.url}${factory}`, '{"documentSelfLink":"new","name":"new"}');
     const second = await importInto(target.url, work, "--all-versions");
     expect(second).toMatchObject({ code: 0 });
-    expect(second.output).toContain(`${factory}: the same on both sides`);
+    expect(second.output).toContain(`${factory}: identical on both sides`);
     for (const link of ["n-1", "n-2", "n-3", "new"])
       expect(said(await send("GET", `${target.url}${factory}/${link}`))).toEqual(
         said(await send("GET", `${xenon.url}${factory}/${link}`)),
@@ -200,7 +200,7 @@ itTakes(
     expect(await askOk(`${target.url}${factory}?$count=true`)).toMatchObject({ totalCount: 0 });
     const rest = await importInto(...args);
     expect(rest).toMatchObject({ code: 0 });
-    expect(rest.output).toContain(`${factory}: the same on both sides`);
+    expect(rest.output).toContain(`${factory}: identical on both sides`);
     await expectSameHistory(target.url, [0, 5, 10, 999, 9996, 9999]);
   },
   120_000,
@@ -224,7 +224,7 @@ itTakes(
     const { code, output } = await importInto(target.url, join(temporaryDirectory(), "work"));
     expect({ code, output }).toEqual({
       code: 0,
-      output: expect.stringContaining(`${factory}: the same on both sides`),
+      output: expect.stringContaining(`${factory}: identical on both sides`),
     });
     expect(await linksOf(target.url)).toEqual(await linksOf(xenon.url));
     for (const i of [4, 5, 6, 9995, 9999])
