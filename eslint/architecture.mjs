@@ -23,6 +23,7 @@ const arrows = {
     parts: ["container", "destination", "segment", "document", "io"],
     types: ["engine", "store"],
   },
+  "backup/retention.ts": {},
   operation: { parts: ["io"], types: ["backup"] },
   stats: {},
   service: {
@@ -62,7 +63,7 @@ const arrows = {
   host: { parts: ["*"] },
   offline: { parts: ["*"] },
   client: { parts: ["gen"] },
-  cli: { parts: ["client", "offline", "host", "io", "gen"] },
+  cli: { parts: ["client", "offline", "host", "backup/retention.ts", "io", "gen"] },
   "index.ts": { parts: ["host"], types: ["service", "document"] },
 };
 

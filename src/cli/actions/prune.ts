@@ -11,7 +11,7 @@ import type { HostFlags } from "../flags.js";
 import { listAllBackups } from "../list-backups.js";
 import { formatBytes, formatCount } from "../output/format.js";
 import { displayUri, toUri } from "../destination-uri.js";
-import { namesToPrune } from "../prune-names.js";
+import { namesToPrune } from "../../backup/retention.js";
 import type { CommandContext } from "../command-context.js";
 import { nowMicros, parseAge } from "../time.js";
 

@@ -1,4 +1,4 @@
-import { namesToPrune } from "./prune-names.js";
+import { namesToPrune } from "./retention.js";
 
 const backup = (name: string, createTimeMicros: bigint, complete = true, indexId = "one") => ({
   name,
