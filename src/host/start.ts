@@ -552,7 +552,7 @@ async function start(
     host: options.httpHost,
     port: options.httpPort,
     hostNames: hostNames(options.httpHost, options.hostNames),
-    takesStreams: (url) =>
+    acceptsStreams: (url) =>
       url.startsWith(transferPrefix) ||
       url.startsWith(localFilePrefix) ||
       url.startsWith(importPath),

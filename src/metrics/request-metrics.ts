@@ -28,7 +28,7 @@ export function requestMetrics(registry: Registry): RequestCounter {
     registers,
   });
   return {
-    begin({ surface, method }) {
+    begin({ protocol: surface, method }) {
       inFlight.inc({ surface });
       const begun = performance.now();
       return (statusCode) => {

@@ -1,11 +1,11 @@
 import type { TokenTable } from "./tokens.js";
 
 /** The ways in: Xenon's dialect, /local-files, REST, Connect and gRPC-Web, gRPC, and what is none of them. */
-export type Surface = "xenon" | "files" | "rest" | "connect" | "grpc" | "other";
+export type Protocol = "xenon" | "files" | "rest" | "connect" | "grpc" | "other";
 
 /** Who sent a request, as far as the host can tell. */
 export interface Caller {
-  via: Surface;
+  via: Protocol;
   bearerToken: string | undefined;
   /** The address the connection came from, without a port; undefined for what the process itself asks. */
   address: string | undefined;

@@ -1,9 +1,9 @@
 import { createContextKey, type Interceptor } from "@connectrpc/connect";
-import type { Surface } from "../../security/caller.js";
+import type { Protocol } from "../../security/caller.js";
 
 /** Where a call came from, among the values of its context. */
 export interface CallOrigin {
-  via: Surface;
+  via: Protocol;
   /** Undefined: from the process itself. */
   address: string | undefined;
   /** Why the call is refused, where that was found before its message was read. */

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { limits } from "../../limits.js";
 import { openAppendedFile, type AppendedFile } from "../../io/appended-file.js";
 import type { Platform } from "../../io/platform.js";
-import type { Surface } from "../../security/caller.js";
+import type { Protocol } from "../../security/caller.js";
 
 /** One line of the audit log. */
 export interface AuditEntry {
@@ -13,7 +13,7 @@ export interface AuditEntry {
   /** The name of the caller's token; absent where the host has no tokens or does not know it. */
   token?: string | undefined;
   address?: string | undefined;
-  via?: Surface | undefined;
+  via?: Protocol | undefined;
   /** What it was done to: a link, a URI, names. No secrets. */
   subject?: string | undefined;
   /** The operation that was started, or that ended. */

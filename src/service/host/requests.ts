@@ -1,4 +1,4 @@
-import type { Surface } from "../../security/caller.js";
+import type { Protocol } from "../../security/caller.js";
 
 /** What is switched on and off of request logs, under Xenon's names. */
 export interface RequestLogging {
@@ -31,7 +31,7 @@ export interface AnsweredRequest {
 
 /** What a request asks for, in one of few words: the name of an RPC, or a method and the template of a path; never a link. */
 export interface RequestName {
-  surface: Surface;
+  protocol: Protocol;
   method: string;
 }
 

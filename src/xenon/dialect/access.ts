@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Access } from "../../security/access.js";
-import type { Surface } from "../../security/caller.js";
+import type { Protocol } from "../../security/caller.js";
 import type { Client, Identify } from "../../security/clients.js";
 import type { RequiredRoles } from "../../security/roles.js";
 import type { Auditor, Deed } from "../../service/host/auditor.js";
@@ -41,7 +41,7 @@ export interface DialectAccessOptions {
 /** For requests that come by `via`. Without tokens nothing is worked out of a request that only they need. */
 export function createDialectAccess(
   { access, identify, auditor }: DialectAccessOptions,
-  via: Surface,
+  via: Protocol,
 ): DialectAccess {
   const caller = (request: IncomingMessage) => callerOf(request, via);
   const actionOf = (request: IncomingMessage) =>
