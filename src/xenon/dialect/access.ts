@@ -3,7 +3,7 @@ import type { Access } from "../../security/access.js";
 import type { Protocol } from "../../security/caller.js";
 import type { Client, Identify } from "../../security/clients.js";
 import type { RequiredRoles } from "../../security/roles.js";
-import type { Auditor, Deed } from "../../service/host/auditor.js";
+import type { Auditor, AuditEvent } from "../../service/host/auditor.js";
 import { callerOf } from "../../transport/http/caller.js";
 import { targetOf } from "./request-parts.js";
 
@@ -11,7 +11,10 @@ import { targetOf } from "./request-parts.js";
 export interface DialectAccess {
   /** Whether callers have to have a token. */
   readonly withTokens: boolean;
-  /** Throws unless the request's bearer token grants the role; without a role, unless the token is known. */
+  /**
+   * Throws unless the request's bearer token grants the role; without a role, unless the token is
+   * known.
+   */
   requireRole(request: IncomingMessage, role?: RequiredRoles): void;
   /** Throws INDEX_NOT_ALLOWED where the token is for other indexes alone; see Access. */
   requireIndexes(request: IncomingMessage, links: readonly string[] | undefined): void;
@@ -19,17 +22,19 @@ export interface DialectAccess {
   mayUse(request: IncomingMessage, indexLink: string): boolean;
   /** Whether the token is for some indexes alone. */
   isLimited(request: IncomingMessage): boolean;
-  /** Whose a request is; undefined on a host without tokens, where nobody can be told from anybody. */
+  /**
+   * Whose a request is; undefined on a host without tokens, where nobody can be told from anybody.
+   */
   clientOf(request: IncomingMessage): Client | undefined;
   /** Does the work and writes down how it ended; see Auditor. */
   audited<T>(
     request: IncomingMessage,
-    deed: Deed,
+    deed: AuditEvent,
     work: () => Promise<T>,
     operationOf?: (result: T) => string | undefined,
   ): Promise<T>;
   /** Writes down what was done. */
-  noted(request: IncomingMessage, deed: Deed): Promise<void>;
+  noted(request: IncomingMessage, deed: AuditEvent): Promise<void>;
 }
 
 export interface DialectAccessOptions {
@@ -38,7 +43,10 @@ export interface DialectAccessOptions {
   auditor: Auditor;
 }
 
-/** For requests that come by `via`. Without tokens nothing is worked out of a request that only they need. */
+/**
+ * For requests that come by `via`. Without tokens nothing is worked out of a request that only they
+ * need.
+ */
 export function createDialectAccess(
   { access, identify, auditor }: DialectAccessOptions,
   via: Protocol,
@@ -63,6 +71,6 @@ export function createDialectAccess(
     },
     audited: (request, deed, work, operationOf) =>
       auditor.during(caller(request), deed, work, operationOf),
-    noted: (request, deed) => auditor.ended(caller(request), deed),
+    noted: (request, deed) => auditor.record(caller(request), deed),
   };
 }

@@ -1,15 +1,18 @@
 import { parseMembers, type Members } from "../../document/members.js";
 import { HostError } from "../../errors.js";
 import type { HostControl } from "../../service/host/host-control.js";
-import type { Deed } from "../../service/host/auditor.js";
+import type { AuditEvent } from "../../service/host/auditor.js";
 import { loggingAtStart, type RequestLogging } from "../../service/host/requests.js";
 import { echoOf, stringField } from "./request-fields.js";
 
-/** A PATCH of /core/management that sets something on the host, and the text it is answered with when it is set. */
+/**
+ * A PATCH of /core/management that sets something on the host, and the text it is answered with
+ * when it is set.
+ */
 export interface ControlRequest {
   action: "control";
   /** As the audit log calls it. */
-  deed: Deed;
+  deed: AuditEvent;
   apply(control: HostControl): Promise<void>;
   echo: string;
 }
