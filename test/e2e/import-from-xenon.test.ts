@@ -113,7 +113,7 @@ test("two in one work directory: one works, the other is told so", async () => {
   await load(source);
   const both = await Promise.all([copy(), copy()]);
   expect(both.map(({ code }) => code).sort()).toEqual([0, 78]);
-  expect(both.find(({ code }) => code !== 0)?.log).toMatch(/Another import works in .*--work-dir/);
+  expect(both.find(({ code }) => code !== 0)?.log).toMatch(/Another import is using .*--work-dir/);
 }, 60_000);
 
 test("options of the gRPC port are refused, and a token may be in a file", async () => {
