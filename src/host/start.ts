@@ -330,7 +330,7 @@ async function start(
     tls: options.tls !== undefined,
     indexes: await Promise.all([...indexes.values()].map(describeIndex)),
     backups: backups.all(),
-    backupHealth: await backupHealth.look(),
+    backupHealth: await backupHealth.check(),
     backupMaxAgeMicros,
   });
   const realDataDirectory = await files.realPath(dataDirectory);
@@ -479,7 +479,7 @@ async function start(
     autoBackup: started.autoBackup,
     saveAutoBackup: started.save,
     requests,
-    peers: singleHostGroup(hostId, async () => (await durableIndex.state()).positionMicros),
+    nodeGroup: singleHostGroup(hostId, async () => (await durableIndex.state()).positionMicros),
     stats,
     describeHost,
     shutDown: () => void host.close().catch(onInternalError),
@@ -509,7 +509,7 @@ async function start(
     "clock",
   ]);
   late.health = health;
-  health.set("backup", (await backupHealth.look()).healthy);
+  health.set("backup", (await backupHealth.check()).healthy);
   closers.push(
     await watchClock({
       indexes: [...indexes].map(([link, index]) => ({

@@ -13,7 +13,7 @@ export interface RequestShares {
 const requestsOf: Record<Shortage, string> = {
   all: "Requests in flight",
   client: "Requests in flight of this client",
-  strangers: "Requests in flight without a known token",
+  unauthenticated: "Requests in flight without a known token",
 };
 
 /** Creates the shares with the bounds in limits.ts. Exceeding one throws OVERLOADED. */
@@ -28,7 +28,11 @@ export function createRequestShares(): RequestShares {
   } = limits;
   return {
     bytes: createShares(
-      { total: requestBytes, perClient: requestBytesPerClient, strangers: requestBytesOfStrangers },
+      {
+        total: requestBytes,
+        perClient: requestBytesPerClient,
+        unauthenticated: requestBytesOfStrangers,
+      },
       (shortage, most) =>
         new HostError(
           "OVERLOADED",
@@ -37,7 +41,7 @@ export function createRequestShares(): RequestShares {
         ),
     ),
     calls: createShares(
-      { total: calls, perClient: callsPerClient, strangers: callsOfStrangers },
+      { total: calls, perClient: callsPerClient, unauthenticated: callsOfStrangers },
       (shortage, most) =>
         new HostError(
           "OVERLOADED",

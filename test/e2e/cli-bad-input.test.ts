@@ -88,12 +88,12 @@ test("no token, a wrong one, and one without the role: the message says what is 
   const address = ["--address", host.grpc];
   await each(asking, address, (name, { code, log }) => {
     expect({ name, code }).toEqual({ name, code: 77 });
-    expect(log).toMatch(/wants a token.*\n.*\n? .*--token-file/s);
+    expect(log).toMatch(/requires a token.*\n.*\n? .*--token-file/s);
   });
   const wrong = "token-that-is-wrong";
   await each(asking.slice(0, 4), [...address, "--token", wrong], (name, { code, output, log }) => {
     expect({ name, code }).toEqual({ name, code: 77 });
-    expect(log).toContain("not known to this host");
+    expect(log).toContain("Unknown token");
     expect(output + log).not.toContain(wrong);
   });
   const refused = await runToEnd([

@@ -142,7 +142,7 @@ test("a target that was written to since, or has documents of its own, is refuse
   await ask(`${target}${factory}/n-1`, "PATCH", { name: "own" });
   const refused = await copy();
   expect(refused.code).not.toBe(0);
-  expect(refused.log).toContain("was written to since");
+  expect(refused.log).toContain("was modified since");
   expect((await ask(`${target}${factory}/n-1`)).body).toMatchObject({ name: "own" });
   expect(await copy("--replace")).toMatchObject({ code: 0 });
   expect((await ask(`${target}${factory}/n-1`)).body).toMatchObject({ name: "name 1" });

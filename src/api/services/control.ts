@@ -1,7 +1,7 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { ManagementService } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { HostControl } from "../../service/host/host-control.js";
-import type { PeerOutcome } from "../../service/host/node-group.js";
+import type { NodeOutcome } from "../../service/host/node-group.js";
 import { toAutoBackup, toStat } from "../convert/control.js";
 import { toInt64 } from "../convert/numbers.js";
 
@@ -50,7 +50,7 @@ export function controlMethods(
   };
 }
 
-const toPeer = ({ positionMicros, ...same }: PeerOutcome) => ({
+const toPeer = ({ positionMicros, ...same }: NodeOutcome) => ({
   ...same,
   positionMicros: toInt64(positionMicros),
 });

@@ -33,7 +33,7 @@ export interface Auditor {
   refused(caller: Caller, event: AuditEvent, error: HostError): void;
 }
 
-const refusals: ReadonlySet<Reason> = new Set([
+const rejections: ReadonlySet<Reason> = new Set([
   "TOKEN_MISSING",
   "TOKEN_UNKNOWN",
   "TOKEN_EXPIRED",
@@ -76,7 +76,7 @@ export function createAuditor(log: AuditLog, tokens: TokenTable | undefined): Au
   ): Promise<void> {
     const error = thrown === undefined ? undefined : HostError.from(thrown);
     // Rejected attempts are recorded by `refused`.
-    if (error !== undefined && refusals.has(error.reason)) return;
+    if (error !== undefined && rejections.has(error.reason)) return;
     await log.record({
       ...event,
       outcome: error?.reason ?? "OK",

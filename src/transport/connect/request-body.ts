@@ -1,6 +1,6 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { IncomingMessage } from "node:http";
-import { checkJsonBoundsInTurns, requestBounds } from "../../document/json-bounds.js";
+import { checkJsonBoundsYielding, requestBounds } from "../../document/json-bounds.js";
 import { decodeUtf8 } from "../../document/utf8.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
@@ -72,7 +72,7 @@ async function checkStreamed({ input }: DescMethod, isJson: boolean, bytes: Buff
     return;
   }
   checkSize(bytes.length, limits.streamedJsonBytes);
-  await checkJsonBoundsInTurns(await decodeUtf8(bytes, "The message"), requestBounds);
+  await checkJsonBoundsYielding(await decodeUtf8(bytes, "The message"), requestBounds);
 }
 
 async function* chunksOf(request: IncomingMessage, limitBytes: number): AsyncGenerator<Buffer> {

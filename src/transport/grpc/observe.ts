@@ -21,7 +21,7 @@ export function observeCall(
   return (error) => {
     ended(statusOf(error));
     const [host = "", port = ""] = /^(.*):(\d+)$/.exec(call.getHost())?.slice(1) ?? [];
-    observer.answered({
+    observer.completed({
       protocol: "gRPC",
       method: "POST",
       path: call.getPath(),

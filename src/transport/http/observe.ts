@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { shownQuery, withoutSecrets } from "../../security/secrets.js";
+import { queryWithoutSecrets, withoutSecrets } from "../../security/secrets.js";
 import type { RequestObserver } from "../../service/host/requests.js";
 
 /** Reports a request to the observer when its response ends. */
@@ -15,11 +15,11 @@ export function observe(
   const [path, query] = splitAt(request.url ?? "", "?");
   response.once("close", () => {
     const { headers } = request;
-    observer.answered({
+    observer.completed({
       protocol: "HTTP/1.1",
       method: request.method ?? "",
       path,
-      query: shownQuery(query),
+      query: queryWithoutSecrets(query),
       host: localAddress,
       port: localPort,
       remoteAddress: `${remoteAddress}:${remotePort}`,

@@ -1,7 +1,7 @@
 import { ScalarType, type DescField, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { reflect } from "@bufbuild/protobuf/reflect";
-import { checkJsonBoundsInTurns, requestBounds } from "../../document/json-bounds.js";
+import { checkJsonBoundsYielding, requestBounds } from "../../document/json-bounds.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 
@@ -27,7 +27,7 @@ export async function prepareRequestJson(
   let rest = text;
   // From last to first, so that earlier offsets stay valid.
   for (const { name, start, end } of (
-    await checkJsonBoundsInTurns(text, requestBounds)
+    await checkJsonBoundsYielding(text, requestBounds)
   ).toReversed()) {
     const field = schema?.fields.find((one) => one.jsonName === name || one.name === name);
     if (field?.fieldKind !== "scalar" || field.scalar !== ScalarType.BYTES) continue;
