@@ -317,7 +317,7 @@ test.each([
   });
   const text = await answer.text();
   expect([answer.status, text]).toEqual([status, expect.any(String)]);
-  if (status === 403) expect(text).toContain("alone");
+  if (status === 403) expect(text).toContain("limited to");
 });
 
 test("a query task of another index is not shown, read, paged or removed", async () => {
