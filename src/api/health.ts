@@ -7,18 +7,18 @@ import {
 } from "../../gen/ts/grpc/health/v1/health_pb.js";
 import { bindService, type BoundService } from "./call/bound-service.js";
 
-/** What grpc.health.v1 answers. The name "" stands for the whole server. */
+/** State of the grpc.health.v1 service. The name "" denotes the whole server. */
 export interface HealthRegistry {
   readonly service: BoundService;
-  /** Tells those who watch, too. */
+  /** Sets the status of a service and notifies watchers. */
   set(name: string, serving: boolean): void;
-  /** Undefined: there is no service of that name. */
+  /** Whether a service is serving; undefined for an unknown name. */
   serves(name: string): boolean | undefined;
-  /** Nothing serves any more, and those who watch are told so and let go. */
+  /** Sets all services to NOT_SERVING, notifies watchers and ends their streams. */
   close(): void;
 }
 
-/** All names given start as serving, and so does "". */
+/** Creates a registry in which the given names and "" are serving. */
 export function createHealth(names: Iterable<string>): HealthRegistry {
   const statuses = new Map<string, ServingStatus>([["", ServingStatus.SERVING]]);
   for (const name of names) statuses.set(name, ServingStatus.SERVING);
@@ -43,7 +43,7 @@ export function createHealth(names: Iterable<string>): HealthRegistry {
     check({ service }) {
       const status = statuses.get(service);
       if (status === undefined)
-        throw new HostError("ROUTE_NOT_FOUND", `There is no service ${service} here.`);
+        throw new HostError("ROUTE_NOT_FOUND", `Service ${service} not found.`);
       return { status };
     },
     list: () => ({
@@ -53,7 +53,7 @@ export function createHealth(names: Iterable<string>): HealthRegistry {
       if (watchers.size >= limits.healthWatches)
         throw new HostError(
           "STREAM_LIMIT",
-          `${watchers.size} clients watch the health of this host, as many as it allows. Use Check, or GET /healthz.`,
+          `Limit of ${watchers.size} concurrent health watches reached. Use Check or GET /healthz.`,
         );
       let last: ServingStatus | undefined;
       while (!signal.aborted) {
@@ -61,7 +61,7 @@ export function createHealth(names: Iterable<string>): HealthRegistry {
         if (status !== last) yield { status };
         last = status;
         if (closed) return;
-        // The status may have changed while the last one was being sent.
+        // The status may have changed while the previous one was sent.
         if ((statuses.get(service) ?? ServingStatus.SERVICE_UNKNOWN) === status)
           await nextChange(signal);
       }

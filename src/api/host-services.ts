@@ -14,20 +14,20 @@ import type { StreamService } from "../service/backups/streams.js";
 import { statusOf } from "./status.js";
 import { bindService, type BoundService } from "./call/bound-service.js";
 
-/** What the host does, in its own terms. */
+/** The services of a host, independent of protocols. */
 export interface HostParts {
   documents: DocumentService;
   management: ManagementService;
   operations: OperationService;
   streams: StreamService;
   control: HostControl;
-  /** Microseconds since 1970. */
+  /** Current time in microseconds since 1970. */
   nowMicros: () => number;
-  /** Absent: nobody is. */
+  /** Default: no caller is limited to certain indexes. */
   isLimited?: IsLimited;
 }
 
-/** The services of a host as every transport takes them. */
+/** Binds the services of a host for use by the transports. */
 export function hostServices({
   documents,
   management,

@@ -24,7 +24,7 @@ test.each(Object.keys(reasons) as Reason[])(
   },
 );
 
-test("fields that were wrong are named in a BadRequest", () => {
+test("reports field violations as BadRequest", () => {
   const cause = new RequestViolations([
     { field: "a.b", description: "too long", rule: "string.max_bytes" },
   ]);
@@ -35,13 +35,13 @@ test("fields that were wrong are named in a BadRequest", () => {
   });
 });
 
-test("a long message is cut, as it has to fit into a header", () => {
+test("truncates a long message so that it fits into a header", () => {
   expect(
     statusOf(new HostError("REQUEST_INVALID", "x".repeat(100_000))).message.length,
   ).toBeLessThan(3000);
 });
 
-test("foreign errors lose their text, and are reported with it", () => {
+test("hides the message of unknown errors and reports them internally", () => {
   const reported: unknown[] = [];
   const foreign = new Error("the password is hunter2");
   const error = hostErrorOf(foreign, (each) => reported.push(each));
@@ -50,7 +50,7 @@ test("foreign errors lose their text, and are reported with it", () => {
   expect(reported).toEqual([foreign]);
 });
 
-test("errors that are the caller's are not reported", () => {
+test("does not report errors caused by the client", () => {
   const reported: unknown[] = [];
   hostErrorOf(new HostError("LINK_INVALID", "No."), (each) => reported.push(each));
   expect(reported).toEqual([]);
@@ -62,11 +62,11 @@ test.each([
   [Code.DeadlineExceeded, "DEADLINE"],
   [Code.InvalidArgument, "REQUEST_INVALID"],
   [Code.Unknown, "INTERNAL"],
-])("Connect's own code %s is %s", (code, reason) => {
+])("maps the Connect code %s to %s", (code, reason) => {
   expect(hostErrorOf(new ConnectError("text", code))).toMatchObject({ reason });
 });
 
-test("Connect's server gets the same code and details", () => {
+test("creates a ConnectError with the same code and details", () => {
   const error = connectErrorOf(
     new HostError("VERSION_MISMATCH", "Read it again.", { metadata: { version: "3" } }),
   );

@@ -6,16 +6,18 @@ import { BadRequestSchema, ErrorInfoSchema } from "../../gen/ts/google/rpc/error
 import { StatusSchema, type Status } from "../../gen/ts/google/rpc/status_pb.js";
 import { RequestViolations } from "./policy/violations.js";
 
-/** The domain of every google.rpc.ErrorInfo that the host sends. */
+/** Domain of each google.rpc.ErrorInfo sent by the host. */
 const errorDomain = "holdfast";
 
-/** An error that the host cannot explain to its caller; whoever is given it writes it to the log. */
+/**
+ * Called with an internal error, whose details are hidden from the caller, to write it to the log.
+ */
 export type OnInternalError = (error: unknown) => void;
 
-/** Messages and details travel in headers, of which gRPC clients take 16 KiB by default. */
+/** Messages and details are sent in headers, which gRPC clients limit to 16 KiB by default. */
 const maxMessageCharacters = 2048;
 
-/** What Connect itself throws, in our terms. */
+/** Reasons for errors thrown by Connect itself. */
 const connectReasons: Partial<Record<ConnectCode, Reason>> = {
   [ConnectCode.Canceled]: "OPERATION_CANCELLED",
   [ConnectCode.DeadlineExceeded]: "DEADLINE",
@@ -24,7 +26,10 @@ const connectReasons: Partial<Record<ConnectCode, Reason>> = {
   [ConnectCode.Unimplemented]: "NOT_SUPPORTED",
 };
 
-/** Any thrown value as a HostError; what is none and not Connect's becomes INTERNAL without its text. */
+/**
+ * Converts any thrown value to a HostError. Unknown errors become INTERNAL without their message
+ * and are reported.
+ */
 export function hostErrorOf(given: unknown, onInternalError?: OnInternalError): HostError {
   const thrown = reasonOfAbort(given);
   const reason = thrown instanceof ConnectError ? connectReasons[thrown.code] : undefined;
@@ -37,7 +42,10 @@ export function hostErrorOf(given: unknown, onInternalError?: OnInternalError): 
   return error;
 }
 
-/** Timers and others reject with an error of their own when a signal aborts; why it did is that error's cause. */
+/**
+ * Returns the cause of an AbortError, which timers and other APIs throw instead of the reason of
+ * their signal.
+ */
 function reasonOfAbort(thrown: unknown): unknown {
   if (
     typeof thrown !== "object" ||
@@ -54,7 +62,9 @@ interface Detail<Desc extends DescMessage = DescMessage> {
   value: MessageInitShape<Desc>;
 }
 
-/** What a program can act on: the stable reason with its names and values, and the fields that were wrong. */
+/**
+ * Returns the machine-readable details: the stable reason with its metadata, and field violations.
+ */
 function detailsOf(error: HostError): Detail[] {
   const info: Detail<typeof ErrorInfoSchema> = {
     desc: ErrorInfoSchema,
@@ -80,7 +90,9 @@ function messageOf(error: HostError): string {
     : `${error.message.slice(0, maxMessageCharacters)}…`;
 }
 
-/** An error as google.rpc.Status: the body of an error on REST, the details of one on gRPC, the error of an operation. */
+/**
+ * Converts an error to google.rpc.Status, as used in REST responses, gRPC details and operations.
+ */
 export function statusOf(error: HostError): Status {
   return create(StatusSchema, {
     code: codeNumbers[error.code],
@@ -89,7 +101,7 @@ export function statusOf(error: HostError): Status {
   });
 }
 
-/** The same for Connect's server. */
+/** Converts an error to a ConnectError with the same code and details. */
 export function connectErrorOf(error: HostError): ConnectError {
   return new ConnectError(
     messageOf(error),

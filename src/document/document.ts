@@ -1,26 +1,32 @@
-/** What happened to a document to make a version of it; Xenon's names. */
+/** The change that created a version, with Xenon's names. */
 export type Action = "POST" | "PATCH" | "PUT" | "DELETE";
 
 /** One immutable state of a document. */
 export interface DocumentVersion {
   /** The self link, for example /core/examples/one. */
   link: string;
-  /** From 0, without gaps, in one document. */
+  /** Starts at 0 and increases by 1 with each change of the document. */
   version: number;
-  /** Microseconds since 1970; strictly increasing in one index, so also the position in its log. */
+  /**
+   * Microseconds since 1970. Strictly increasing within an index, so that it is also the position
+   * in its log.
+   */
   updateTimeMicros: number;
   action: Action;
   /** For example com:vmware:xenon:services:common:ExampleService:ExampleServiceState. */
   kind: string;
-  /** The id of the host that wrote the version. */
+  /** ID of the host that wrote the version. */
   owner: string;
-  /** Microseconds since 1970, or 0: never. */
+  /** Microseconds since 1970, or 0 for never. */
   expirationTimeMicros: number;
-  /** The document's own fields as a JSON object in text, numbers verbatim as they came; no reserved field (system-fields.ts). */
+  /**
+   * The document's own fields as JSON text of an object, with numbers kept verbatim, and without
+   * reserved fields (system-fields.ts).
+   */
   body: string;
 }
 
-/** How a PATCH is laid over the current state; the rules themselves are in merge.ts. */
+/** How a PATCH is merged into the current state. The rules are implemented in merge.ts. */
 export type MergeRule = "shallow" | "example";
 
 /** A change to one document. The writer assigns version and update time. */
@@ -29,13 +35,16 @@ export interface DocumentWrite {
   link: string;
   kind: string;
   owner: string;
-  /** POST, PUT: the new body. PATCH: what is merged in. DELETE: unused, the last body is kept. */
+  /**
+   * New body for POST and PUT, fields to merge for PATCH; unused for DELETE, which keeps the last
+   * body.
+   */
   body: string;
   mergeRule: MergeRule;
-  /** Absent: a PATCH and a DELETE keep the current one, POST and PUT take 0. */
+  /** Default: unchanged for PATCH and DELETE, 0 for POST and PUT. */
   expirationTimeMicros?: number;
-  /** Refused with VERSION_MISMATCH unless the current version is this one. */
+  /** If set, the write fails with VERSION_MISMATCH unless this is the current version. */
   expectedVersion?: number;
-  /** POST onto a deleted link goes on from the deleted version instead of being refused. */
+  /** Lets a POST to a deleted link continue from the deleted version instead of failing. */
   revive?: boolean;
 }

@@ -2,12 +2,12 @@ import { HostError } from "../errors.js";
 import { exactInteger, isInt64 } from "./integers.js";
 import { joinMembers, scanMembers, type Members } from "./members.js";
 
-/** The document kind of Xenon's ExampleService, field for field as it answers. */
+/** Kind of the documents of Xenon's ExampleService. */
 export const exampleKind = "com:vmware:xenon:services:common:ExampleService:ExampleServiceState";
 
 /**
- * The state that a request describes. Fields that the kind does not have are dropped, as Xenon drops them; a POST says whether
- * it comes from a migration, whatever its body has.
+ * Returns the state described by a request. Unknown fields are dropped, as in Xenon. A POST sets
+ * isFromMigration according to `fromMigration`, regardless of its body.
  */
 export function exampleState(
   action: "POST" | "PUT" | "PATCH",
@@ -39,7 +39,7 @@ export function exampleState(
 
 const fields = ["keyValues", "counter", "sortedCounter", "name", "tags", "id", "required"];
 
-/** Lays a PATCH over the current state; both are what exampleState made. */
+/** Merges a PATCH into the current state. Both must be results of exampleState. */
 export function mergeExample(currentBody: string, patchBody: string): string {
   const current = scanMembers(currentBody);
   const patch = scanMembers(patchBody);
@@ -48,7 +48,7 @@ export function mergeExample(currentBody: string, patchBody: string): string {
     const value = mergeField(name, present(current.get(name)), present(patch.get(name)));
     if (value !== undefined) merged.set(name, value);
   }
-  // A PATCH does not change it, nor does it bring back what a PUT left out.
+  // A PATCH neither changes isFromMigration nor restores it after a PUT without it.
   const fromMigration = current.get("isFromMigration");
   if (fromMigration !== undefined) merged.set("isFromMigration", fromMigration);
   return joinMembers(merged);
@@ -61,7 +61,7 @@ function mergeField(
 ): string | undefined {
   if (given === undefined || old === undefined) {
     const value = given ?? old;
-    // A null in a patch drops a key; where there was no map there is nothing to drop.
+    // A null in a patch removes a key, also if there is no map to remove it from.
     return name === "keyValues"
       ? mergeMap("{}", value ?? "{}")
       : name === "tags"
@@ -111,8 +111,7 @@ function setIfPresent(
 
 function integerText(name: string, raw: string): string {
   const value = exactInteger(raw);
-  if (value === undefined || !isInt64(value))
-    throw wrongType(name, "a whole number of 64 bits", raw);
+  if (value === undefined || !isInt64(value)) throw wrongType(name, "a 64-bit integer", raw);
   return value.toString();
 }
 
@@ -121,7 +120,7 @@ function booleanText(name: string, raw: string): string {
   return raw;
 }
 
-/** A number or a boolean is taken for the string it looks like. */
+/** Reads a string; numbers and booleans are converted to their text. */
 function stringText(name: string, raw: string): string {
   const first = raw.charAt(0);
   if (first === '"') return raw;

@@ -1,19 +1,26 @@
-/** A condition on a document. Field names are paths with dots; names in system-fields.ts are the system fields. */
+/**
+ * A condition on a document. Field names are dot-separated paths; those in system-fields.ts denote
+ * system fields.
+ */
 export type Filter =
   | { op: "and" | "or"; terms: Filter[] }
   | { op: "not"; term: Filter }
   | { op: "eq" | "ne" | "lt" | "le" | "gt" | "ge"; field: string; value: FilterValue }
-  /** The text of the field matches: `*` stands for any run of characters, `?` for one, `\` takes the next one as it is. */
+  /**
+   * Matches the text of the field: `*` matches any characters, `?` one character, and `\` escapes
+   * the next one.
+   */
   | { op: "like"; field: string; pattern: string }
-  /** The field is an array that holds at least one of the values. */
+  /** Matches an array that contains at least one of the values. */
   | { op: "any"; field: string; values: FilterValue[] };
 
-/** A bigint where the number is a whole one, so that 64-bit integers compare exactly. */
+/** A value to compare with. Integers are bigints, so that 64-bit integers compare exactly. */
 export type FilterValue = string | number | bigint | boolean | null;
 
+/** A sort key. */
 export interface OrderBy {
   field: string;
   descending: boolean;
-  /** By number: what is missing or no number counts as 0. */
+  /** Sorts by number; missing and non-numeric values count as 0. */
   numeric?: boolean;
 }

@@ -1,4 +1,7 @@
-/** The exact whole number that a JSON number, or a string of digits, stands for; undefined when it is none. */
+/**
+ * Parses a JSON number or string of digits as an exact integer. Returns undefined for anything
+ * else.
+ */
 export function exactInteger(raw: string): bigint | undefined {
   const text = raw.startsWith('"') && raw.endsWith('"') && raw.length > 2 ? raw.slice(1, -1) : raw;
   if (/^-?\d{1,1000}$/.test(text)) return BigInt(text);
@@ -16,6 +19,7 @@ export function exactInteger(raw: string): bigint | undefined {
 
 const int64Max = 2n ** 63n - 1n;
 
+/** Whether a value fits into a signed 64-bit integer. */
 export function isInt64(value: bigint): boolean {
   return value <= int64Max && value >= -int64Max - 1n;
 }

@@ -1,7 +1,7 @@
 import { limits } from "../limits.js";
 import {
   checkJsonBounds,
-  checkJsonBoundsInTurns,
+  checkJsonBoundsYielding,
   documentBounds,
   requestBounds,
 } from "./json-bounds.js";
@@ -12,7 +12,7 @@ const members = (count: number) =>
 const small = { depth: 3, members: 20_000, items: 30_000 };
 const pad = " ".repeat(limits.unscannedChars);
 
-test("a text within the bounds passes, whatever stands in its strings", () => {
+test("accepts a text within the limits, regardless of its strings", () => {
   for (const text of [
     members(20_000),
     `[[[${pad}]]]`,
@@ -24,33 +24,33 @@ test("a text within the bounds passes, whatever stands in its strings", () => {
 });
 
 test.each([
-  ["depth", `[[[[${pad}]]]]`, /deeper than 3 levels/],
-  ["members", members(20_001), /more than 20000 members/],
-  ["items", `[${"1,".repeat(30_001)}1]`, /more than 30000 values/],
-  ["a text that never ends", `${pad}${"[".repeat(100_000)}`, /deeper/],
-])("refuses too much %s", async (_, text, message) => {
+  ["depth", `[[[[${pad}]]]]`, /nesting limit of 3 levels/],
+  ["members", members(20_001), /limit of 20000 members/],
+  ["items", `[${"1,".repeat(30_001)}1]`, /limit of 30000 values/],
+  ["nesting in a text without end", `${pad}${"[".repeat(100_000)}`, /nesting limit/],
+])("rejects too many or too deep %s", async (_, text, message) => {
   expect(() => checkJsonBounds(text, small)).toThrow(message);
-  await expect(checkJsonBoundsInTurns(text, small)).rejects.toThrow(message);
+  await expect(checkJsonBoundsYielding(text, small)).rejects.toThrow(message);
 });
 
-test("an unfinished string ends the scan", () => {
+test("ends the scan at an unterminated string", () => {
   expect(() => checkJsonBounds(`${pad}"abc\\"`, small)).not.toThrow();
 });
 
-test("a long scan gives the event loop its turns", async () => {
+test("yields to the event loop during a long scan", async () => {
   let turns = 0;
   const timer = setInterval(() => (turns += 1), 0);
-  await checkJsonBoundsInTurns(`[${" ".repeat(4 * limits.scanTurnChars)}]`, requestBounds);
+  await checkJsonBoundsYielding(`[${" ".repeat(4 * limits.scanTurnChars)}]`, requestBounds);
   clearInterval(timer);
   expect(turns).toBeGreaterThan(0);
 });
 
-test("24 MB of open brackets are refused before they are parsed", () => {
+test("rejects 24 MB of open brackets before parsing", () => {
   expect(() => parseMembers("[".repeat(24e6))).toThrow(
     expect.objectContaining({
       reason: "JSON_INVALID",
-      message: expect.stringContaining("deeper") as string,
+      message: expect.stringContaining("nesting limit") as string,
     }),
   );
-  expect(() => parseMembers(members(documentBounds.members + 1))).toThrow(/more than/);
+  expect(() => parseMembers(members(documentBounds.members + 1))).toThrow(/exceeds the limit/);
 });

@@ -1,54 +1,64 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 
-/** What a JSON text may hold; it is counted before it is parsed, since a parser makes objects of all of it first. */
+/**
+ * Limits of a JSON text. They are checked before parsing, because a parser creates objects for the
+ * whole text.
+ */
 export interface JsonBounds {
+  /** Maximum nesting. */
   depth: number;
-  /** Names in objects. */
+  /** Maximum number of members in all objects. */
   members: number;
-  /** Values that a comma separates, in objects and arrays. */
+  /** Maximum number of comma-separated values in objects and arrays. */
   items: number;
 }
 
-/** A document's. */
+/** Limits of a document. */
 export const documentBounds: JsonBounds = {
   depth: limits.jsonDepth,
   members: limits.jsonMembers,
   items: limits.jsonItems,
 };
-/** Those of a request that is read on the event loop. */
+/** Limits of a request that is parsed on the event loop. */
 export const requestBounds: JsonBounds = {
   depth: limits.jsonDepth,
   members: limits.requestJsonMembers,
   items: limits.requestJsonMembers,
 };
 
-/** Throws JSON_INVALID for a text beyond the bounds. Whether it is JSON is for the parser to say. */
+/** Throws JSON_INVALID for a text that exceeds the limits. Does not check the syntax. */
 export function checkJsonBounds(text: string, bounds: JsonBounds): void {
   if (isShort(text, bounds)) return;
   new JsonScan(text, bounds).advance(Infinity);
 }
 
-/** A long string that is the value of a member of the outermost object: its name, and where it stands without its quotes. */
+/**
+ * A long string value of the outermost object: the name of the member, and the range of the string
+ * without quotes.
+ */
 export interface LongString {
   name: string;
   start: number;
   end: number;
 }
 
-/** The same for a long text on the event loop, which has turns in between. Resolves to its strings of limits.detachedChars and more. */
-export async function checkJsonBoundsInTurns(
+/**
+ * Like checkJsonBounds, but yields to the event loop. Resolves to the top-level strings of at least
+ * limits.detachedChars.
+ */
+export async function checkJsonBoundsYielding(
   text: string,
   bounds: JsonBounds,
 ): Promise<LongString[]> {
   if (isShort(text, bounds)) return [];
   const scan = new JsonScan(text, bounds);
-  while (!scan.advance(limits.scanTurnChars)) await nextTurn();
+  while (!scan.advance(limits.scanTurnChars)) await yieldToEventLoop();
   return scan.longStrings;
 }
 
-/** So short that no bound can be passed by more than a parser takes in its stride. */
+/** Whether a text is too short to be checked: it cannot exceed a limit by a relevant amount. */
 function isShort({ length }: string, { members }: JsonBounds): boolean {
   return length <= members && length <= limits.unscannedChars;
 }
@@ -61,7 +71,7 @@ class JsonScan {
   private depth = 0;
   private members = 0;
   private items = 0;
-  /** The last string, which is a name where a colon follows. */
+  /** Range of the last string, which is a name if a colon follows. */
   private last: [start: number, end: number] = [0, 0];
   private name = "";
   readonly longStrings: LongString[] = [];
@@ -71,7 +81,7 @@ class JsonScan {
     private readonly bounds: JsonBounds,
   ) {}
 
-  /** Goes on over about so many characters; true at the end. */
+  /** Scans about `chars` further characters. Returns true at the end. */
   advance(chars: number): boolean {
     const { text } = this;
     const end = Math.min(text.length, this.at + chars);
@@ -93,7 +103,7 @@ class JsonScan {
           if ((this.depth += 1) > this.bounds.depth)
             throw new HostError(
               "JSON_INVALID",
-              `The JSON body is nested deeper than ${this.bounds.depth} levels.`,
+              `The JSON body exceeds the nesting limit of ${this.bounds.depth} levels.`,
             );
           break;
         case 0x5d:
@@ -124,9 +134,9 @@ class JsonScan {
   }
 }
 
-function tooMany(what: string, most: number): HostError {
+function tooMany(what: string, limit: number): HostError {
   return new HostError(
     "JSON_INVALID",
-    `The JSON body holds more than ${most} ${what}. Split it into several documents.`,
+    `The JSON body exceeds the limit of ${limit} ${what}. Split it into several documents.`,
   );
 }

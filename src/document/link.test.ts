@@ -2,7 +2,7 @@ import { checkLink, createLink } from "./link.js";
 
 const make = (given?: string) => createLink("/core/examples", given, () => "made-up");
 
-test("a name, a rooted name and the whole path mean the same link", () => {
+test("treats a name, a name with a slash and the full path as the same link", () => {
   expect(make("one")).toBe("/core/examples/one");
   expect(make("/one")).toBe("/core/examples/one");
   expect(make("/core/examples/one")).toBe("/core/examples/one");
@@ -10,7 +10,7 @@ test("a name, a rooted name and the whole path mean the same link", () => {
   expect(make("/core/examplesque")).toBe("/core/examples/core/examplesque");
 });
 
-test("without a name one is made up", () => {
+test("generates a missing name", () => {
   expect(make()).toBe("/core/examples/made-up");
   expect(make("")).toBe("/core/examples/made-up");
 });
@@ -29,11 +29,11 @@ test.each([
   "a\u007fb",
   "a\u0085b",
   "\ud800",
-])("refuses %j", (given) => {
+])("rejects %j", (given) => {
   expect(() => make(given)).toThrow(expect.objectContaining({ reason: "LINK_INVALID" }));
 });
 
-test("counts the limit in bytes", () => {
+test("applies the limit in bytes", () => {
   expect(() => checkLink(`/${"a".repeat(1023)}`)).not.toThrow();
   expect(() => checkLink(`/${"a".repeat(1024)}`)).toThrow(/1024 bytes/);
   expect(() => checkLink(`/${"é".repeat(512)}`)).toThrow(/1024 bytes/);

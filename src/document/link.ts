@@ -2,8 +2,8 @@ import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 
 /**
- * The self link of a new document: a name is one below the factory, a path below the factory is taken as it is, and
- * without either an id is made up. Throws LINK_INVALID.
+ * Returns the self link of a new document: a given name or path is placed below the factory unless
+ * it is already; otherwise an ID is generated. Throws LINK_INVALID.
  */
 export function createLink(
   factoryPath: string,
@@ -21,19 +21,23 @@ export function createLink(
   return link;
 }
 
-// Control characters and what ends a path in a URI; a link must come back through a request line as it was.
+// Control characters, and characters that end the path of a URI. A link must survive the round trip
+// through a request line.
 const forbidden = /[\u0000-\u001f\u007f-\u009f?#\\]|\p{Surrogate}/u;
 const ordinary = /^(?:\/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+$/;
 
-/** Throws LINK_INVALID unless the text is a self link: an absolute path of at most limits.selfLinkBytes. */
+/**
+ * Throws LINK_INVALID unless the text is a self link: an absolute path of at most
+ * limits.selfLinkBytes.
+ */
 export function checkLink(link: string): void {
   if (link.length <= limits.selfLinkBytes && ordinary.test(link)) return;
   if (Buffer.byteLength(link) > limits.selfLinkBytes) {
-    throw invalid(`is longer than ${limits.selfLinkBytes} bytes`, link.slice(0, 100));
+    throw invalid(`exceeds the limit of ${limits.selfLinkBytes} bytes`, link.slice(0, 100));
   }
   if (!link.startsWith("/")) throw invalid("must begin with /", link);
   if (forbidden.test(link))
-    throw invalid("holds a control character, a half character or one of ? # \\", link);
+    throw invalid("contains a control character, a lone surrogate or one of ? # \\", link);
   for (const segment of link.slice(1).split("/")) {
     if (segment === "") throw invalid("has an empty segment", link);
     if (segment === "." || segment === "..") throw invalid(`has a segment "${segment}"`, link);

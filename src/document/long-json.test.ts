@@ -10,11 +10,11 @@ test.each([
   ["pairs of surrogates at every place", { a: `x${long("😀")}`, b: long("😀") }],
   ["half a pair", { a: `${long("x")}\ud83d` }],
   ["a string alone", long("s")],
-])("is what JSON.stringify makes: %s", async (_what, json) => {
+])("equals JSON.stringify: %s", async (_what, json) => {
   expect(Buffer.concat(await encodeJson(json)).toString() === JSON.stringify(json)).toBe(true);
 });
 
-test("a string that looks like a mark is one", async () => {
+test("preserves a string that looks like a placeholder", async () => {
   const json = { a: "00000000-0000-0000-0000-000000000000", b: long("y") };
   expect(JSON.parse(Buffer.concat(await encodeJson(json)).toString())).toEqual(json);
 });

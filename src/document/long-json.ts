@@ -1,30 +1,30 @@
 import { randomUUID } from "node:crypto";
 import { limits } from "../limits.js";
-import { encodeInTurns, encodeUtf8 } from "./utf8.js";
+import { encodeYielding, encodeUtf8 } from "./utf8.js";
 
 /**
- * JSON as bytes, with turns of the event loop in between where it has long strings: JSON.stringify takes some 50 ms for one of 22 MiB, and
- * to make bytes of it as long again.
+ * Encodes a value as JSON and yields to the event loop for long strings: JSON.stringify takes about
+ * 50 ms for a string of 22 MiB, and converting it to bytes takes as long again.
  */
 export async function encodeJson(json: unknown): Promise<Buffer[]> {
-  const mark = randomUUID();
+  const placeholder = randomUUID();
   const long: string[] = [];
   const text = JSON.stringify(json, (_name, value: unknown) => {
     if (typeof value !== "string" || value.length <= limits.decodeTurnBytes) return value;
     long.push(value);
-    return mark;
+    return placeholder;
   });
   if (long.length === 0) return encodeUtf8(text);
   const parts: Buffer[] = [];
-  for (const [i, piece] of text.split(`"${mark}"`).entries()) {
-    parts.push(...(await encodeUtf8(piece)));
+  for (const [i, chunk] of text.split(`"${placeholder}"`).entries()) {
+    parts.push(...(await encodeUtf8(chunk)));
     const string = long[i];
-    if (string !== undefined) parts.push(quote, ...(await encodeInTurns(string, unquoted)), quote);
+    if (string !== undefined) parts.push(quote, ...(await encodeYielding(string, unquoted)), quote);
   }
   return parts;
 }
 
 const quote = Buffer.from('"');
 
-/** What stands between the quotes of a JSON string. */
+/** Returns a JSON string without its quotes. */
 const unquoted = (text: string) => JSON.stringify(text).slice(1, -1);

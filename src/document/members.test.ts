@@ -3,7 +3,7 @@ import { exactInteger } from "./integers.js";
 import { joinMembers, parseMembers, scanMembers } from "./members.js";
 
 describe("members of a JSON object", () => {
-  test("keeps every value as the text it came in", () => {
+  test("keeps the text of every value", () => {
     const members = parseMembers(
       ' { "big" : 9007199254740993 , "money":1.10,"e":1E5, "deep":{"a":[1, "}]\\""]} ,"s":"a\\\\\\"b"}\n',
     );
@@ -19,11 +19,11 @@ describe("members of a JSON object", () => {
     );
   });
 
-  test("takes the last of a key that comes twice, also when it is written another way", () => {
+  test("uses the last value of a repeated key, also if the key is escaped differently", () => {
     expect(joinMembers(parseMembers('{"a":1,"b":2,"\\u0061":3}'))).toBe('{"a":3,"b":2}');
   });
 
-  test("keeps the order of keys that look like numbers, and the key __proto__", () => {
+  test("preserves the order of numeric keys, and the key __proto__", () => {
     expect(joinMembers(parseMembers('{"b":1,"2":2,"1":3,"__proto__":4}'))).toBe(
       '{"b":1,"2":2,"1":3,"__proto__":4}',
     );
@@ -42,18 +42,18 @@ describe("members of a JSON object", () => {
     '{"a":01}',
     '{"a":1}{}',
     "\ufeff{}",
-  ])("refuses %j", (text) => {
+  ])("rejects %j", (text) => {
     expect(() => parseMembers(text)).toThrow(expect.objectContaining({ reason: "JSON_INVALID" }));
   });
 
-  test("says where the text is broken without repeating it", () => {
+  test("reports the position of a syntax error without quoting the text", () => {
     expect(() => parseMembers('{"password":"hunter2",nope}')).toThrow(
       /^Unparseable JSON body: .*position 22/,
     );
     expect(() => parseMembers('{"password":"hunter2",nope}')).not.toThrow(/hunter2/);
   });
 
-  test("refuses half a surrogate pair, written out or escaped, and takes a whole one", () => {
+  test("rejects a lone surrogate, literal or escaped, and accepts a pair", () => {
     for (const text of [
       '{"a":"\ud800"}',
       '{"a":["\\ud800x"]}',
@@ -66,14 +66,14 @@ describe("members of a JSON object", () => {
     expect(parseMembers('{"a":"😀"}').get("a")).toBe('"😀"');
   });
 
-  test("bounds the depth", () => {
+  test("limits the nesting depth", () => {
     const nested = (levels: number) => `{"a":${"[".repeat(levels - 1)}${"]".repeat(levels - 1)}}`;
     expect(parseMembers(nested(200)).size).toBe(1);
-    expect(() => parseMembers(nested(201))).toThrow(/deeper than 200/);
+    expect(() => parseMembers(nested(201))).toThrow(/nesting limit of 200/);
     expect(() => parseMembers(nested(1_000_000))).toThrow(/JSON/);
   });
 
-  test("gives back any object as JSON.parse sees it", () => {
+  test("round-trips any object as parsed by JSON.parse", () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string({ unit: "grapheme" }), fc.jsonValue({ maxDepth: 4 })),
@@ -101,6 +101,6 @@ test.each([
   ['""', undefined],
   ["1e400", undefined],
   ['"0x10"', undefined],
-])("%s stands for %p", (raw, value) => {
+])("parses %s as %p", (raw, value) => {
   expect(exactInteger(raw)).toBe(value);
 });

@@ -3,8 +3,9 @@ import { limits } from "../limits.js";
 import { checkJsonBounds, documentBounds } from "./json-bounds.js";
 
 /**
- * The top-level members of a JSON object, each value as the very text it came in. Bodies pass through here instead of
- * through JSON.parse and JSON.stringify because those would round 9007199254740993 and turn 1.10 into 1.1.
+ * The top-level members of a JSON object, each with the unchanged text of its value. Bodies are not
+ * processed with JSON.parse and JSON.stringify, which would round 9007199254740993 and turn 1.10
+ * into 1.1.
  */
 export type Members = Map<string, string>;
 
@@ -17,9 +18,9 @@ const closeBracket = 0x5d;
 const comma = 0x2c;
 
 /**
- * Reads a document from outside. Of a key that comes twice the last value wins, as with JSON.parse.
- * Throws JSON_INVALID for text that is no JSON object, is nested deeper than limits.jsonDepth, holds too many members or holds a lone
- * surrogate, which no UTF-8 text can carry.
+ * Parses a document from a client. The last value of a repeated key wins, as with JSON.parse.
+ * Throws JSON_INVALID for text that is not a JSON object, exceeds limits.jsonDepth or the other
+ * limits of documentBounds, or contains a lone surrogate, which UTF-8 cannot represent.
  */
 export function parseMembers(text: string): Members {
   checkJsonBounds(text, documentBounds);
@@ -38,8 +39,9 @@ export function parseMembers(text: string): Members {
     );
   }
   const members = scanMembers(text);
-  // Only an escape or a lone code unit in the text itself can make one; both are rare, so the walk over values is too.
-  if (escapedSurrogate.test(text) || looseSurrogate.test(text)) refuseLoneSurrogates(value);
+  // A lone surrogate requires an escape or a lone code unit in the text. Both are rare, so the
+  // values are rarely visited.
+  if (escapedSurrogate.test(text) || looseSurrogate.test(text)) rejectLoneSurrogates(value);
   return members;
 }
 
@@ -47,7 +49,7 @@ const escapedSurrogate = /\\u[dD][89a-fA-F]/;
 const looseSurrogate = /[\ud800-\udfff]/;
 const loneSurrogate = /\p{Surrogate}/u;
 
-/** Reads text that is known to be a valid JSON object: a body that was checked when it was written. */
+/** Parses text known to be a valid JSON object, such as a stored body. */
 export function scanMembers(text: string): Members {
   const members: Members = new Map();
   let at = skipSpace(text, text.indexOf("{") + 1);
@@ -64,7 +66,7 @@ export function scanMembers(text: string): Members {
   return members;
 }
 
-/** The items of text that is known to be a valid JSON array, each as the very text it came in. */
+/** Returns the items of text known to be a valid JSON array, each with its unchanged text. */
 export function scanItems(text: string): string[] {
   const items: string[] = [];
   let at = skipSpace(text, text.indexOf("[") + 1);
@@ -77,7 +79,7 @@ export function scanItems(text: string): string[] {
   return items;
 }
 
-/** The members as one compact JSON object, in the order of the map. */
+/** Joins members to a compact JSON object, in the order of the map. */
 export function joinMembers(members: Members): string {
   let text = "";
   for (const [name, value] of members) {
@@ -87,7 +89,7 @@ export function joinMembers(members: Members): string {
   return text === "" ? "{}" : `${text}}`;
 }
 
-/** Valid JSON text without the white space between its tokens. */
+/** Removes white space between the tokens of valid JSON text. */
 export function compactJson(text: string): string {
   if (!space.test(text) || text.charCodeAt(0) === quote) return text;
   let compact = "";
@@ -109,7 +111,7 @@ export function compactJson(text: string): string {
 
 const space = /[\t\n\r ]/;
 
-/** Whether JSON text spans several lines. A string in it holds no raw line break. */
+/** Whether JSON text spans several lines. Strings cannot contain unescaped line breaks. */
 export function isMultiline(text: string): boolean {
   return text.includes("\n") || text.includes("\r");
 }
@@ -120,7 +122,7 @@ function keyText(name: string): string {
   return plainKey.test(name) ? `"${name}"` : JSON.stringify(name);
 }
 
-/** The index after the string that begins at `start`. */
+/** Returns the index after the string that begins at `start`. */
 function stringEnd(text: string, start: number): number {
   let end = start;
   for (;;) {
@@ -131,7 +133,7 @@ function stringEnd(text: string, start: number): number {
   }
 }
 
-/** The index after the value that begins at `start`. */
+/** Returns the index after the value that begins at `start`. */
 function valueEnd(text: string, start: number): number {
   const first = text.charCodeAt(start);
   if (first === quote) return stringEnd(text, start);
@@ -143,7 +145,7 @@ function valueEnd(text: string, start: number): number {
       at += 1;
     }
   }
-  // The object around it is the first level.
+  // The enclosing object is the first level.
   let depth = 1;
   for (;;) {
     const code = text.charCodeAt(at);
@@ -157,7 +159,7 @@ function valueEnd(text: string, start: number): number {
       if (depth > limits.jsonDepth) {
         throw new HostError(
           "JSON_INVALID",
-          `The JSON body is nested deeper than ${limits.jsonDepth} levels.`,
+          `The JSON body exceeds the nesting limit of ${limits.jsonDepth} levels.`,
         );
       }
     } else if (code === closeBrace || code === closeBracket) {
@@ -173,20 +175,20 @@ function skipSpace(text: string, from: number): number {
   return at;
 }
 
-function refuseLoneSurrogates(value: unknown): void {
+function rejectLoneSurrogates(value: unknown): void {
   if (typeof value === "string") {
     if (loneSurrogate.test(value)) {
       throw new HostError(
         "JSON_INVALID",
-        "The JSON body holds half of a surrogate pair, which is no character.",
+        "The JSON body contains a lone surrogate, which is not a valid character.",
       );
     }
   } else if (Array.isArray(value)) {
-    for (const item of value) refuseLoneSurrogates(item);
+    for (const item of value) rejectLoneSurrogates(item);
   } else if (typeof value === "object" && value !== null) {
     for (const [name, item] of Object.entries(value)) {
-      refuseLoneSurrogates(name);
-      refuseLoneSurrogates(item);
+      rejectLoneSurrogates(name);
+      rejectLoneSurrogates(item);
     }
   }
 }
@@ -196,10 +198,13 @@ function nameOf(value: unknown): string {
   return Array.isArray(value) ? "an array" : `a ${typeof value}`;
 }
 
-/** Where the parser stopped, without the excerpt of the body that some of its messages carry. */
+/**
+ * Returns the position of a syntax error, without the excerpt of the body that some parser messages
+ * contain.
+ */
 function parserMessage(thrown: unknown): string {
   const message = thrown instanceof Error ? thrown.message : "";
   const position = /at position \d+( \(line \d+ column \d+\))?/.exec(message);
   if (position !== null) return `invalid JSON ${position[0]}`;
-  return /end of (JSON )?input/i.test(message) ? "it ends too early" : "invalid JSON";
+  return /end of (JSON )?input/i.test(message) ? "unexpected end of input" : "invalid JSON";
 }

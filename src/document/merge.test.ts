@@ -11,7 +11,7 @@ const patched = (current: string, patch: string) =>
   applyMerge("example", body("POST", current), body("PATCH", patch));
 
 describe("ExampleService documents", () => {
-  test("have Xenon's fields in Xenon's order and no others", () => {
+  test("have only Xenon's fields, in Xenon's order", () => {
     const given =
       '{"zz":1,"tags":["t","t"],"name":"one","counter":3,"keyValues":{"k":"v"},"documentVersion":9,"id":null}';
     expect(body("POST", given)).toBe(
@@ -22,27 +22,27 @@ describe("ExampleService documents", () => {
     );
   });
 
-  test("have keyValues and tags even when nothing was said of them", () => {
+  test("have keyValues and tags by default", () => {
     expect(body("POST", '{"name":"two"}')).toBe(
       '{"keyValues":{},"name":"two","tags":[],"isFromMigration":false}',
     );
   });
 
-  test("need a name", () => {
+  test("require a name", () => {
     expect(() => body("POST", "{}")).toThrow("name is required");
     expect(() => body("POST", '{"name":null}')).toThrow("name is required");
     expect(() => body("PUT", '{"counter":1}')).toThrow("name must be set");
     expect(body("PATCH", "{}")).toBe("{}");
   });
 
-  test('take "7" for 7, keep 64 bits exactly and refuse what is no such number', () => {
+  test('accept "7" as 7, keep 64-bit integers exact and reject other values', () => {
     expect(body("PATCH", '{"counter":"7"}')).toBe('{"counter":7}');
     expect(body("PATCH", '{"counter":9223372036854775807}')).toBe(
       '{"counter":9223372036854775807}',
     );
     for (const counter of ["1.5", '"x"', "9223372036854775808", "true", "{}"]) {
       expect(() => body("PATCH", `{"counter":${counter}}`)).toThrow(
-        /counter must be a whole number/,
+        /counter must be a 64-bit integer/,
       );
     }
   });
@@ -54,7 +54,7 @@ describe("ExampleService documents", () => {
     '{"tags":[1]}',
     '{"keyValues":[]}',
     '{"keyValues":{"a":{}}}',
-  ])("refuse %s", (text) => {
+  ])("reject %s", (text) => {
     expect(() => body("PATCH", text)).toThrow(expect.objectContaining({ reason: "JSON_INVALID" }));
   });
 });
@@ -95,7 +95,7 @@ describe("a PATCH of an ExampleService document", () => {
     },
   );
 
-  test("never leaves a null in keyValues", () => {
+  test("never stores a null in keyValues", () => {
     expect(applyMerge("example", '{"name":"a"}', '{"keyValues":{"k":null}}')).toBe(
       '{"keyValues":{},"name":"a","tags":[]}',
     );
@@ -105,7 +105,7 @@ describe("a PATCH of an ExampleService document", () => {
 describe("documents of another kind", () => {
   const other = kindDefinition("acme:Thing");
 
-  test("keep every field verbatim but the system fields", () => {
+  test("keep every field verbatim except system fields", () => {
     expect(
       other.body("POST", ownMembers(parseMembers('{"b":1.10,"documentKind":"x","a":null}'))),
     ).toBe('{"b":1.10,"a":null}');

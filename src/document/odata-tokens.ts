@@ -1,25 +1,28 @@
 import { HostError } from "../errors.js";
 
-/** A word is a field, an operator or a literal like true; its place in the grammar tells which. */
+/**
+ * A token of an OData expression. A word is a field, an operator or a literal such as true,
+ * depending on its position.
+ */
 export interface Token {
   kind: "word" | "string" | "number" | "mark";
-  /** Strings without quotes and escapes. */
+  /** Text of the token; strings are unquoted and unescaped. */
   text: string;
-  /** From 0, in the text. */
+  /** Offset in the text. */
   at: number;
 }
 
 const pattern =
   /\s+|(?<string>'(?:[^']|'')*')|(?<number>[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w$]))|(?<word>[\p{L}_$@][\p{L}\p{N}_$@:./-]*)|(?<mark>[(),])/uy;
 
-/** Throws FILTER_INVALID at a character that begins nothing. */
+/** Splits an expression into tokens. Throws FILTER_INVALID for an unexpected character. */
 export function tokenize(text: string, option: string): Token[] {
   const tokens: Token[] = [];
   pattern.lastIndex = 0;
   for (let at = 0; at < text.length; at = pattern.lastIndex) {
     const groups = pattern.exec(text)?.groups;
     if (groups === undefined) {
-      const problem = text[at] === "'" ? "the string is not closed" : "nothing begins with this";
+      const problem = text[at] === "'" ? "unterminated string" : "unexpected character";
       throw new HostError(
         "FILTER_INVALID",
         `${option} at position ${at + 1}: ${problem}, found ${JSON.stringify(text.slice(at, at + 20))}.`,

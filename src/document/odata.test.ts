@@ -1,7 +1,7 @@
 import { parseFilter, parseOrderBy } from "./odata.js";
 
 describe("$filter", () => {
-  test("binds not closer than and, and and closer than or", () => {
+  test("gives not precedence over and, and and precedence over or", () => {
     expect(parseFilter("a eq 1 or not b eq 2 and (c eq 3 or d eq 4)")).toEqual({
       op: "or",
       terms: [
@@ -58,7 +58,7 @@ describe("$filter", () => {
     ],
     ["eq eq 'eq'", { op: "eq", field: "eq", value: "eq" }],
     ["not eq 1", { op: "eq", field: "not", value: 1n }],
-  ])("reads %s", (text, filter) => {
+  ])("parses %s", (text, filter) => {
     expect(parseFilter(text)).toEqual(filter);
   });
 
@@ -78,7 +78,7 @@ describe("$filter", () => {
     ["a..b eq 1", 1],
     ["a eq 1; drop", 7],
     ["a eq 12ab", 6],
-  ])("refuses %j at position %d", (text, position) => {
+  ])("rejects %j at position %d", (text, position) => {
     expect(() => parseFilter(text)).toThrow(
       expect.objectContaining({
         reason: "FILTER_INVALID",
@@ -87,19 +87,19 @@ describe("$filter", () => {
     );
   });
 
-  test("is bounded in terms, depth and length", () => {
+  test("is limited in terms, depth and length", () => {
     const terms = (count: number) => Array<string>(count).fill("a eq 1").join(" or ");
     expect(() => parseFilter(terms(100))).not.toThrow();
-    expect(() => parseFilter(terms(101))).toThrow(/more than 100 terms/);
+    expect(() => parseFilter(terms(101))).toThrow(/limit of 100 terms/);
     expect(() => parseFilter(`${"(".repeat(5000)}a eq 1${")".repeat(5000)}`)).toThrow(
-      /nested deeper/,
+      /nesting limit/,
     );
-    expect(() => parseFilter(`${"not ".repeat(3000)}a eq 1`)).toThrow(/nested deeper/);
-    expect(() => parseFilter(`a eq '${"x".repeat(20_000)}'`)).toThrow(/longer than/);
+    expect(() => parseFilter(`${"not ".repeat(3000)}a eq 1`)).toThrow(/nesting limit/);
+    expect(() => parseFilter(`a eq '${"x".repeat(20_000)}'`)).toThrow(/exceeds the limit/);
   });
 });
 
-test("$orderby takes fields with and without a direction", () => {
+test("$orderby accepts fields with and without a direction", () => {
   expect(parseOrderBy("name, counter desc,keyValues/k asc")).toEqual([
     { field: "name", descending: false },
     { field: "counter", descending: true },

@@ -4,9 +4,10 @@ import type { Filter, FilterValue, OrderBy } from "./filter.js";
 import { tokenize, type Token } from "./odata-tokens.js";
 
 /**
- * Reads OData's $filter as Xenon takes it: comparisons with eq ne lt le gt ge, joined by and, or, not and
- * parentheses; `name eq 'a*'` is a wildcard, `\*` a star; `tags/item any 'a;b'` and `all` look into arrays. Nested fields are
- * written `keyValues.k` or `keyValues/k`. Throws FILTER_INVALID with the position of the first thing not understood.
+ * Parses OData's $filter with Xenon's extensions: comparisons with eq ne lt le gt ge, combined with
+ * and, or, not and parentheses; `name eq 'a*'` is a wildcard and `\*` a literal star; `tags/item
+ * any 'a;b'` and `all` search arrays. Nested fields are written `keyValues.k` or `keyValues/k`.
+ * Throws FILTER_INVALID with the position of the first error.
  */
 export function parseFilter(text: string): Filter {
   const reader = new Reader(text, "$filter");
@@ -15,7 +16,10 @@ export function parseFilter(text: string): Filter {
   return filter;
 }
 
-/** Reads $orderby: fields with asc or desc behind them, joined by commas. Throws FILTER_INVALID. */
+/**
+ * Parses $orderby: comma-separated fields, each optionally followed by asc or desc. Throws
+ * FILTER_INVALID.
+ */
 export function parseOrderBy(text: string): OrderBy[] {
   const reader = new Reader(text, "$orderby");
   const order: OrderBy[] = [];
@@ -24,13 +28,13 @@ export function parseOrderBy(text: string): OrderBy[] {
     const descending = reader.word("desc");
     if (!descending) reader.word("asc");
     order.push({ field, descending });
-    if (order.length > 8) throw reader.problem("orders by more than 8 fields");
+    if (order.length > 8) throw reader.problem("limit of 8 fields exceeded");
   } while (reader.mark(","));
   reader.expectEnd();
   return order;
 }
 
-/** The tokens of one text and how far they were read. */
+/** Reads the tokens of an expression. */
 class Reader {
   private readonly tokens: Token[];
   private at = 0;
@@ -44,7 +48,7 @@ class Reader {
     if (Buffer.byteLength(text) > limits.filterBytes) {
       throw new HostError(
         "FILTER_INVALID",
-        `${option} is longer than ${limits.filterBytes} bytes.`,
+        `${option} exceeds the limit of ${limits.filterBytes} bytes.`,
       );
     }
     this.tokens = tokenize(text, option);
@@ -54,9 +58,9 @@ class Reader {
     return this.tokens[this.at];
   }
 
-  take(kind: Token["kind"], wanted: string): Token {
+  take(kind: Token["kind"], expected: string): Token {
     const token = this.next;
-    if (token?.kind !== kind) throw this.problem(`${wanted} is expected`);
+    if (token?.kind !== kind) throw this.problem(`expected ${expected}`);
     this.at += 1;
     return token;
   }
@@ -82,20 +86,20 @@ class Reader {
   countTerm(): void {
     this.terms += 1;
     if (this.terms > limits.filterTerms)
-      throw this.problem(`more than ${limits.filterTerms} terms`);
+      throw this.problem(`limit of ${limits.filterTerms} terms exceeded`);
   }
 
   nested(parse: () => Filter): Filter {
     this.depth += 1;
     if (this.depth > limits.filterTerms)
-      throw this.problem(`nested deeper than ${limits.filterTerms}`);
+      throw this.problem(`nesting limit of ${limits.filterTerms} levels exceeded`);
     const filter = parse();
     this.depth -= 1;
     return filter;
   }
 
   expectEnd(): void {
-    if (this.next !== undefined) throw this.problem("the end, and or or is expected");
+    if (this.next !== undefined) throw this.problem("expected and, or, or the end");
   }
 
   problem(what: string, token: Token | undefined = this.next): HostError {
@@ -126,11 +130,11 @@ function parseAnd(reader: Reader): Filter {
 function parseTerm(reader: Reader): Filter {
   if (reader.mark("(")) {
     const filter = reader.nested(() => parseOr(reader));
-    if (!reader.mark(")")) throw reader.problem(") is expected");
+    if (!reader.mark(")")) throw reader.problem("expected )");
     return filter;
   }
   const first = reader.take("word", "a field, not or (");
-  // A field may be called "not" too: then an operator follows.
+  // A field may be named "not", in which case an operator follows.
   if (first.text.toLowerCase() === "not" && !isOperator(reader.next)) {
     return { op: "not", term: reader.nested(() => parseTerm(reader)) };
   }
@@ -138,7 +142,7 @@ function parseTerm(reader: Reader): Filter {
   const field = fieldPath(reader, first);
   const operator = reader.next;
   if (operator === undefined || !isOperator(operator)) {
-    throw reader.problem("one of eq ne lt le gt ge any all is expected");
+    throw reader.problem("expected one of eq ne lt le gt ge any all");
   }
   reader.skip();
   return comparison(reader, field, operator.text.toLowerCase(), operator);
@@ -164,7 +168,7 @@ function comparison(reader: Reader, field: string, operator: string, at: Token):
               .filter((one) => one !== "")
           : [value];
       if (values.length > limits.filterTerms)
-        throw reader.problem(`more than ${limits.filterTerms} values`, at);
+        throw reader.problem(`limit of ${limits.filterTerms} values exceeded`, at);
       const array = items ?? field;
       if (operator === "any" && !values.some(isPattern)) return { op: "any", field: array, values };
       const holds = (one: FilterValue): Filter =>
@@ -181,12 +185,14 @@ function comparison(reader: Reader, field: string, operator: string, at: Token):
       return { op: "not", term: equality(field, items, value) };
     default:
       if (value === null || typeof value === "boolean")
-        throw reader.problem("only eq and ne compare with it", at);
+        throw reader.problem("booleans and null can only be compared with eq and ne", at);
       return { op: operator as "lt" | "le" | "gt" | "ge", field, value };
   }
 }
 
-/** `tags/item` are the items of the array `tags`; a field that is really called item is meant as well. */
+/**
+ * `tags/item` refers to the items of the array `tags`, and also to an actual field named `item`.
+ */
 function equality(field: string, items: string | undefined, value: FilterValue): Filter {
   const one = (name: string): Filter => {
     if (isPattern(value)) return { op: "like", field: name, pattern: value };
@@ -198,7 +204,7 @@ function equality(field: string, items: string | undefined, value: FilterValue):
   return items === undefined ? one(field) : { op: "or", terms: [one(items), one(field)] };
 }
 
-/** Xenon knows a boolean by its text, so that `flag eq 'true'` finds it. */
+/** Xenon indexes booleans as text, so that `flag eq 'true'` matches them. */
 function isBooleanText(value: FilterValue): value is "true" | "false" {
   return value === "true" || value === "false";
 }
@@ -224,18 +230,21 @@ function parseValue(reader: Reader): FilterValue {
   if (reader.word("true")) return true;
   if (reader.word("false")) return false;
   if (reader.word("null")) return null;
-  // Xenon takes a word without quotes for a string.
+  // Xenon treats an unquoted word as a string.
   if (token?.kind === "word" && !/^(?:and|or)$/i.test(token.text)) {
     reader.skip();
     return token.text;
   }
-  throw reader.problem("a 'string', a number, true, false or null is expected");
+  throw reader.problem("expected a 'string', a number, true, false or null");
 }
 
 function fieldPath(reader: Reader, token: Token): string {
   const path = token.text.replaceAll("/", ".");
-  if (path.split(".").includes("")) throw reader.problem("a field name is empty", token);
+  if (path.split(".").includes("")) throw reader.problem("empty field name", token);
   if (path === "ALL_FIELDS")
-    throw reader.problem("ALL_FIELDS is not supported: name the fields and join them by or", token);
+    throw reader.problem(
+      "ALL_FIELDS is not supported; list the fields and combine them with or",
+      token,
+    );
   return path;
 }

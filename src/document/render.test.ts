@@ -10,7 +10,7 @@ const version = {
   expirationTimeMicros: 0,
 };
 
-test("a document looks as Xenon writes it, to the byte", () => {
+test("renders a document byte for byte like Xenon", () => {
   const body =
     '{"keyValues":{"k":"v"},"counter":3,"name":"one","tags":["t"],"isFromMigration":false}';
   expect(renderDocument({ ...version, body })).toBe(
@@ -18,7 +18,7 @@ test("a document looks as Xenon writes it, to the byte", () => {
   );
 });
 
-test("a document without fields of its own, and with a link that needs escapes, is valid JSON", () => {
+test("renders valid JSON for a document without own fields and with a link that needs escaping", () => {
   const parsed = JSON.parse(renderDocument({ ...version, link: '/f/a"b', body: "{}" })) as Record<
     string,
     unknown
@@ -27,7 +27,7 @@ test("a document without fields of its own, and with a link that needs escapes, 
   expect(parsed["documentSelfLink"]).toBe('/f/a"b');
 });
 
-test("a body that was stored with line breaks is written on one line", () => {
+test("renders a body stored with line breaks on one line", () => {
   const line = renderDocument({ ...version, body: '{"tags":[\n  "a",\n  "b"\n]}' });
   expect(line).not.toContain("\n");
   expect(line).toContain('"tags":["a","b"],');

@@ -2,8 +2,8 @@ import type { DocumentVersion } from "./document.js";
 import { compactJson, isMultiline } from "./members.js";
 
 /**
- * A version as JSON text with its system fields behind its own. The body is spliced in as it is kept: to parse and
- * write it anew would cost time and round numbers.
+ * Renders a version as JSON text with its own fields followed by system fields. The stored body is
+ * inserted unchanged: parsing and formatting it would take time and round numbers.
  */
 export function renderDocument(document: DocumentVersion): string {
   const body = bodyLine(document);
@@ -16,7 +16,10 @@ export function renderDocument(document: DocumentVersion): string {
   );
 }
 
-/** The body on one line. Earlier releases kept line breaks between the tokens of a nested value. */
+/**
+ * Returns the body on one line. Earlier releases stored line breaks between tokens of nested
+ * values.
+ */
 export function bodyLine({ body }: DocumentVersion): string {
   return isMultiline(body) ? compactJson(body) : body;
 }

@@ -3,13 +3,13 @@ import { ownMembers } from "./system-fields.js";
 
 const own = (text: string) => joinMembers(ownMembers(parseMembers(text)));
 
-test("keeps every field whose name merely begins with document", () => {
+test("keeps custom fields whose names start with document", () => {
   const text =
     '{"documentTitle":"T","documentation":"D","documents":[1],"document":1,"documentId":7,"documentversion":2,"DocumentOwner":"x"}';
   expect(own(text)).toBe(text);
 });
 
-test("takes out Xenon's twelve built-in fields", () => {
+test("removes Xenon's twelve built-in fields", () => {
   const builtIn = {
     documentVersion: 3,
     documentEpoch: 0,
@@ -43,7 +43,7 @@ test.each([
   );
 });
 
-test("writes nested values without line breaks, and numbers as they are", () => {
+test("removes line breaks from nested values and keeps numbers unchanged", () => {
   expect(own('{\n "tags" : [\r\n "a b",\t9007199254740993 , 1.10 ],\n "s": "x \\" : y" }')).toBe(
     '{"tags":["a b",9007199254740993,1.10],"s":"x \\" : y"}',
   );

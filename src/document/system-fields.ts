@@ -2,7 +2,7 @@ import { HostError } from "../errors.js";
 import { exactInteger, isInt64 } from "./integers.js";
 import { compactJson, type Members } from "./members.js";
 
-/** The fields of a document that the host keeps, under the names they have on the wire. */
+/** Fields of a document that are maintained by the host, with their names on the wire. */
 export const systemFields = {
   documentSelfLink: "text",
   documentVersion: "integer",
@@ -13,16 +13,19 @@ export const systemFields = {
   documentExpirationTimeMicros: "integer",
   documentEpoch: "integer",
 } as const;
+/** Name of a system field. */
 export type SystemField = keyof typeof systemFields;
 
+/** Returns the name as a SystemField, or undefined if it is not one. */
 export function systemField(name: string): SystemField | undefined {
   return Object.hasOwn(systemFields, name) ? (name as SystemField) : undefined;
 }
 
 /**
- * The twelve names that Xenon's ServiceDocument declares; every other name belongs to the document, also one that begins
- * with "document". Xenon sets the principal and the transaction with each write, so values sent for them mean nothing. The
- * last two have no counterpart here: a value for them is refused.
+ * The twelve names declared by Xenon's ServiceDocument. All other names belong to the document,
+ * even if they start with "document". Xenon sets the principal and the transaction on each write,
+ * so values sent for them are ignored. The last two are not supported, and values for them are
+ * rejected.
  */
 const reservedFields: Record<string, "text" | "integer" | "unsupported"> = {
   ...systemFields,
@@ -33,8 +36,8 @@ const reservedFields: Record<string, "text" | "integer" | "unsupported"> = {
 };
 
 /**
- * The members that belong to the body, each value as compact JSON: an export writes a document on one line. Throws
- * REQUEST_INVALID for a reserved field with a value that it cannot have.
+ * Returns the members that belong to the body, each value as compact JSON, since an export writes
+ * one document per line. Throws REQUEST_INVALID for an invalid value of a reserved field.
  */
 export function ownMembers(members: Members): Members {
   const own: Members = new Map();
@@ -49,23 +52,23 @@ function checkReserved(name: string, raw: string): void {
   if (raw === "null") return;
   switch (reservedFields[name]) {
     case "text":
-      if (!raw.startsWith('"')) throw refused(name, "must be a string");
+      if (!raw.startsWith('"')) throw invalidField(name, "must be a string");
       return;
     case "integer": {
       const value = exactInteger(raw);
       if (value === undefined || !isInt64(value))
-        throw refused(name, "must be an integer of 64 bits");
+        throw invalidField(name, "must be a 64-bit integer");
       return;
     }
     default:
       if (raw !== '""')
-        throw refused(
+        throw invalidField(
           name,
-          "is a reserved field that this host does not store. Rename or remove the field",
+          "is a reserved field that is not supported. Rename or remove the field",
         );
   }
 }
 
-function refused(name: string, problem: string): HostError {
+function invalidField(name: string, problem: string): HostError {
   return new HostError("REQUEST_INVALID", `${name} ${problem}.`, { metadata: { field: name } });
 }

@@ -126,7 +126,10 @@ export async function openServices(
     autoBackup,
     saveAutoBackup: (enabled) => backups.saveAutoBackup(enabled),
     requests,
-    peers: singleHostGroup(hostId, async () => (await storage.durableIndex.state()).positionMicros),
+    nodeGroup: singleHostGroup(
+      hostId,
+      async () => (await storage.durableIndex.state()).positionMicros,
+    ),
     stats,
     describeHost,
     shutDown: () => void lifecycle.close().catch(context.onInternalError),
@@ -241,7 +244,7 @@ async function describe(
     tls: options.tls !== undefined,
     indexes: await Promise.all([...indexes.values()].map(describeIndex)),
     backups: records.all(),
-    backupHealth: await health.look(),
+    backupHealth: await health.check(),
     backupMaxAgeMicros: (options.backupMaxAgeMs ?? 0) * 1000,
   };
 }

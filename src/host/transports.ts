@@ -144,7 +144,7 @@ async function createHostHealth(
   const names = services.map(({ service }) => service.typeName);
   const health = createHealth([...names, "backup", "clock"]);
   events.on("backupHealthChanged", ({ healthy }) => health.set("backup", healthy));
-  health.set("backup", (await backups.health.look()).healthy);
+  health.set("backup", (await backups.health.check()).healthy);
   const stopWatching = await watchClock({
     indexes: [...indexes].map(([link, index]) => ({
       link,
@@ -208,7 +208,7 @@ function createHttpPort(
     host: options.httpHost,
     port: options.httpPort,
     hostNames: hostNames(options.httpHost, options.hostNames),
-    takesStreams: isStream,
+    acceptsStreams: isStream,
     corsOrigins,
     admission,
     handlers: [

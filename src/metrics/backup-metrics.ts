@@ -5,7 +5,10 @@ import { gaugesOf, microsToSeconds } from "./gauges.js";
 
 type HostBackups = Pick<HostDescription, "backups" | "backupHealth" | "backupMaxAgeMicros">;
 
-/** How backups stand, by the records of them: at most limits.backupRecords of each series. */
+/**
+ * Registers metrics of backups, by index and destination, and returns their setter. Each metric has
+ * at most limits.backupRecords series.
+ */
 export function backupMetrics(
   registry: Registry,
   nowMicros: () => number,
@@ -14,81 +17,89 @@ export function backupMetrics(
   const labelNames = ["index", "destination"];
   const age = gauge(
     "holdfast_backup_age_seconds",
-    "How long ago the last good backup was finished.",
+    "Age of the last successful backup in seconds.",
     labelNames,
   );
   const success = gauge(
     "holdfast_backup_last_success_timestamp_seconds",
-    "When the last good backup was finished.",
+    "Time of the last successful backup, in seconds since 1970.",
     labelNames,
   );
   const failure = gauge(
     "holdfast_backup_last_failure_timestamp_seconds",
-    "When a backup failed last.",
+    "Time of the last failed backup, in seconds since 1970.",
     labelNames,
   );
-  const failing = gauge("holdfast_backup_failing", "1 where the last backup failed.", labelNames);
+  const failing = gauge(
+    "holdfast_backup_failing",
+    "1 if the last backup failed, else 0.",
+    labelNames,
+  );
   const size = gauge(
     "holdfast_backup_size_bytes",
-    "The size of the last good backup, all its segments.",
+    "Total size of all segments of the last successful backup in bytes.",
     labelNames,
   );
   const written = gauge(
     "holdfast_backup_written_bytes",
-    "What the last good backup added.",
+    "Bytes written by the last successful backup.",
     labelNames,
   );
   const duration = gauge(
     "holdfast_backup_duration_seconds",
-    "How long the last good backup took.",
+    "Duration of the last successful backup in seconds.",
     labelNames,
   );
   const earliest = gauge(
     "holdfast_backup_window_earliest_timestamp_seconds",
-    "The earliest moment that a restore from the last good backup can go to.",
+    "Earliest target time of a restore from the last successful backup, in seconds since 1970.",
     labelNames,
   );
   const latest = gauge(
     "holdfast_backup_window_latest_timestamp_seconds",
-    "The latest moment that a restore from the last good backup can go to.",
+    "Latest target time of a restore from the last successful backup, in seconds since 1970.",
     labelNames,
   );
   const healthy = gauge(
     "holdfast_backups_healthy",
-    "1 while the health service says that backups are as they should be.",
+    "1 while the health service reports backups as healthy, else 0.",
   );
   const maxAge = gauge(
     "holdfast_backup_max_age_seconds",
-    "How old the newest good backup may be; 0: as old as it likes.",
+    "Maximum age of the newest successful backup in seconds; 0 if there is no limit.",
   );
   return ({ backups, backupHealth, backupMaxAgeMicros }) => {
     const labelled = backups.map((record) => ({
       record,
       labels: { index: record.indexLink, destination: record.destination },
     }));
-    const good = labelled.filter(({ record }) => record.lastSuccessMicros > 0);
+    const successful = labelled.filter(({ record }) => record.lastSuccessMicros > 0);
     const failed = labelled.filter(({ record }) => record.lastFailureMicros > 0);
     age(
-      good.map(({ record, labels }) => [
+      successful.map(({ record, labels }) => [
         labels,
         Math.max(0, microsToSeconds(nowMicros() - record.lastSuccessMicros)),
       ]),
     );
-    success(good.map(({ record, labels }) => [labels, microsToSeconds(record.lastSuccessMicros)]));
+    success(
+      successful.map(({ record, labels }) => [labels, microsToSeconds(record.lastSuccessMicros)]),
+    );
     failure(
       failed.map(({ record, labels }) => [labels, microsToSeconds(record.lastFailureMicros)]),
     );
     failing(labelled.map(({ record, labels }) => [labels, record.lastError === "" ? 0 : 1]));
-    size(good.map(({ record, labels }) => [labels, record.sizeBytes]));
-    written(good.map(({ record, labels }) => [labels, record.bytesWritten]));
-    duration(good.map(({ record, labels }) => [labels, microsToSeconds(record.durationMicros)]));
+    size(successful.map(({ record, labels }) => [labels, record.sizeBytes]));
+    written(successful.map(({ record, labels }) => [labels, record.bytesWritten]));
+    duration(
+      successful.map(({ record, labels }) => [labels, microsToSeconds(record.durationMicros)]),
+    );
     earliest(
-      good.flatMap(({ record: { window }, labels }) =>
+      successful.flatMap(({ record: { window }, labels }) =>
         window ? [[labels, microsToSeconds(window.earliestMicros)] as const] : [],
       ),
     );
     latest(
-      good.flatMap(({ record: { window }, labels }) =>
+      successful.flatMap(({ record: { window }, labels }) =>
         window ? [[labels, microsToSeconds(window.latestMicros)] as const] : [],
       ),
     );
@@ -99,29 +110,32 @@ export function backupMetrics(
 
 const states = ["OFF", "CURRENT", "WAITING", "RUNNING", "RETRYING"] as const;
 
-/** Automatic backups, from the figures that are kept of them anyway. */
+/**
+ * Registers metrics of automatic backups, derived from their status and statistics, and returns
+ * their setter.
+ */
 export function autoBackupMetrics(
   registry: Registry,
 ): (status: AutoBackupStatus, stats: Stats) => void {
   const gauge = gaugesOf(registry);
   const state = gauge(
     "holdfast_auto_backup_state",
-    "1 for the state that automatic backups are in.",
+    "1 for the current state of automatic backups, 0 for the others.",
     ["state"],
   );
   const failures = gauge(
     "holdfast_auto_backup_failures_in_a_row",
-    "How often automatic backups have failed since one was good.",
+    "Consecutive failures of automatic backups.",
   );
   const runs = new Counter({
     name: "holdfast_auto_backup_runs_total",
-    help: "Automatic backups: performed, failed, or skipped since the next one has their changes too.",
+    help: "Automatic backups by outcome: performed, failed, or skipped because the next one includes their changes.",
     labelNames: ["outcome"],
     registers: [registry],
   });
   const bytes = new Counter({
     name: "holdfast_auto_backup_bytes_total",
-    help: "What automatic backups have written.",
+    help: "Bytes written by automatic backups.",
     registers: [registry],
   });
   return (status, stats) => {

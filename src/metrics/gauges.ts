@@ -2,10 +2,10 @@ import { Gauge, type Registry } from "prom-client";
 
 type Labels = Readonly<Record<string, string>>;
 
-/** A gauge whose series are put in place with each reading: those that are not named any more are gone. */
+/** Replaces all series of a gauge. */
 export type GaugeSetter = (series: readonly (readonly [Labels, number])[]) => void;
 
-/** Makes gauges of one registry. */
+/** Returns a function that creates gauges in a registry. */
 export function gaugesOf(
   registry: Registry,
 ): (name: string, help: string, labelNames?: readonly string[]) => GaugeSetter {
@@ -18,4 +18,5 @@ export function gaugesOf(
   };
 }
 
+/** Converts microseconds to seconds. */
 export const microsToSeconds = (micros: number): number => micros / 1_000_000;

@@ -3,23 +3,35 @@ import type { HostDescription } from "../service/backups/management-service.js";
 import type { StreamService } from "../service/backups/streams.js";
 import { gaugesOf, microsToSeconds } from "./gauges.js";
 
-/** Indexes and the disk they lie on. */
+/** Registers metrics of indexes and their disk, and returns their setter. */
 export function indexMetrics(
   registry: Registry,
 ): (host: Pick<HostDescription, "indexes" | "disk">) => void {
   const gauge = gaugesOf(registry);
   const of = (name: string, help: string) => gauge(`holdfast_index_${name}`, help, ["index"]);
-  const size = of("size_bytes", "What an index takes.");
-  const documents = of("documents", "Documents whose latest version is not deleted.");
-  const versions = of("versions", "Versions of all documents.");
-  const position = of("position_timestamp_seconds", "When an index was changed last; 0: never.");
+  const size = of("size_bytes", "Size of an index in bytes.");
+  const documents = of("documents", "Number of documents in an index, without deleted ones.");
+  const versions = of("versions", "Number of document versions in an index.");
+  const position = of(
+    "position_timestamp_seconds",
+    "Time of the last change of an index, in seconds since 1970; 0 if it was never changed.",
+  );
   const earliest = of(
     "window_earliest_timestamp_seconds",
-    "The earliest moment of which a backup made now would know the state.",
+    "Earliest point in time that a backup made now would cover, in seconds since 1970.",
   );
-  const latest = of("window_latest_timestamp_seconds", "The latest such moment.");
-  const free = gauge("holdfast_disk_free_bytes", "What is free on the disk of the data directory.");
-  const total = gauge("holdfast_disk_size_bytes", "How large the disk of the data directory is.");
+  const latest = of(
+    "window_latest_timestamp_seconds",
+    "Latest point in time that a backup made now would cover, in seconds since 1970.",
+  );
+  const free = gauge(
+    "holdfast_disk_free_bytes",
+    "Free space on the disk of the data directory in bytes.",
+  );
+  const total = gauge(
+    "holdfast_disk_size_bytes",
+    "Size of the disk of the data directory in bytes.",
+  );
   return ({ indexes, disk }) => {
     const each = (value: (index: HostDescription["indexes"][number]) => number) =>
       indexes.map((index) => [{ index: index.link }, value(index)] as const);
@@ -34,16 +46,23 @@ export function indexMetrics(
   };
 }
 
-/** Archives that are streamed, by their direction as the host sees it. */
+/**
+ * Registers metrics of streamed archives by direction, from the view of the host, and returns their
+ * setter.
+ */
 export function transferMetrics(
   registry: Registry,
 ): (streams: Pick<StreamService, "transfers" | "sending">) => void {
   const gauge = gaugesOf(registry);
-  const count = gauge("holdfast_transfers", "Streamed archives that are kept.", ["direction"]);
-  const bytes = gauge("holdfast_transfer_bytes", "What of them is on the disk.", ["direction"]);
+  const count = gauge("holdfast_transfers", "Number of stored streamed archives.", ["direction"]);
+  const bytes = gauge(
+    "holdfast_transfer_bytes",
+    "Size of stored streamed archives on disk in bytes.",
+    ["direction"],
+  );
   const active = gauge(
     "holdfast_streams_in_progress",
-    "Archives that are being sent or received.",
+    "Number of archives being sent or received.",
     ["direction"],
   );
   return ({ transfers, sending }) => {

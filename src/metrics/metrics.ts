@@ -15,7 +15,7 @@ import { operationMetrics } from "./operation-metrics.js";
 import { processMetrics } from "./process-metrics.js";
 import { requestMetrics } from "./request-metrics.js";
 
-/** Where the figures are that are read when somebody asks for them. */
+/** Sources of the values that are read on each scrape. */
 export interface MetricSources {
   describeHost(): Promise<HostDescription>;
   operations: Pick<OperationService, "list">;
@@ -24,21 +24,25 @@ export interface MetricSources {
   autoBackup(): AutoBackupStatus;
 }
 
-/** The metrics of one host; two hosts of one process have each their own. */
+/** Metrics of a host. Several hosts in one process have separate metrics. */
 export interface Metrics {
   readonly requests: RequestCounter;
+  /** Records an operation that has ended. */
   noteOperation(view: OperationView): void;
-  /** Reads all figures; who asks while they are being read gets the same reading. */
+  /** Reads all values and renders them. Concurrent calls share one reading. */
   read(sources: MetricSources): Promise<Exposition>;
+
+  /** Stops background measurements. */
   close(): void;
 }
 
-/** What Prometheus reads. */
+/** Metrics in the Prometheus exposition format. */
 export interface Exposition {
   contentType: string;
   text: string;
 }
 
+/** Creates and registers all metrics of a host. */
 export function createMetrics({
   nowMicros,
   version,

@@ -11,50 +11,53 @@ const kinds: readonly OperationKind[] = [
 ];
 const buckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400];
 
+/** Metrics of operations. */
 export interface OperationMetrics {
+  /** Records an operation that has ended. */
   note(view: OperationView): void;
-  /** Takes the operations that the host remembers. */
+  /** Updates the number of running operations. */
   read(operations: readonly OperationView[]): void;
 }
 
+/** Registers metrics of operations. */
 export function operationMetrics(registry: Registry): OperationMetrics {
   const registers = [registry];
   const running = new Gauge({
     name: "holdfast_operations_running",
-    help: "Operations that run.",
+    help: "Number of running operations.",
     labelNames: ["kind"],
     registers,
   });
   const ended = new Counter({
     name: "holdfast_operations_total",
-    help: "Operations that have ended: done, failed or cancelled.",
+    help: "Number of ended operations by outcome: done, failed or cancelled.",
     labelNames: ["kind", "outcome"],
     registers,
   });
   const seconds = new Histogram({
     name: "holdfast_operation_duration_seconds",
-    help: "How long operations took.",
+    help: "Duration of operations in seconds.",
     labelNames: ["kind"],
     buckets,
     registers,
   });
   const bytes = new Counter({
     name: "holdfast_operation_bytes_total",
-    help: "What backups wrote, restores and checks went through.",
+    help: "Bytes written by backups and read by restores and checks.",
     labelNames: ["kind"],
     registers,
   });
-  // A series that is there from the start: what appears with its first failure has no increase to alert on.
+  // Initialize all series, so that alerts can detect the increase at the first failure.
   for (const kind of kinds)
     for (const outcome of ["done", "failed", "cancelled"]) ended.inc({ kind, outcome }, 0);
   for (const kind of kinds) bytes.inc({ kind }, 0);
   return {
     note(view) {
       const { kind } = view;
-      const figures = operationOutcome(view);
-      ended.inc({ kind, outcome: figures.outcome });
-      seconds.observe({ kind }, Math.max(0, figures.seconds));
-      bytes.inc({ kind }, figures.bytes);
+      const values = operationOutcome(view);
+      ended.inc({ kind, outcome: values.outcome });
+      seconds.observe({ kind }, Math.max(0, values.seconds));
+      bytes.inc({ kind }, values.bytes);
     },
     read(operations) {
       for (const kind of kinds)

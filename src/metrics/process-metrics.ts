@@ -4,8 +4,9 @@ import { limits } from "../limits.js";
 import { gaugesOf } from "./gauges.js";
 
 /**
- * The process and its event loop, under the names that Prometheus' libraries have for them. Prom-client's own are not
- * taken: they watch the process until it ends, and a host in another program may be closed before.
+ * Registers metrics of the process and its event loop under the usual names of Prometheus client
+ * libraries. The collectors of prom-client are not used because they run until the process ends,
+ * while a host embedded in another program may be closed before.
  */
 export function processMetrics(
   registry: Registry,
@@ -14,26 +15,35 @@ export function processMetrics(
   const gauge = gaugesOf(registry);
   const build = gauge(
     "holdfast_build_info",
-    "Always 1; which release this is, and on which Node.",
+    "Constant 1, labelled with the Holdfast and Node.js versions.",
     ["version", "node"],
   );
-  const start = gauge("process_start_time_seconds", "When the process was started.");
-  const resident = gauge("process_resident_memory_bytes", "The memory of the process.");
-  const heapUsed = gauge("nodejs_heap_size_used_bytes", "What of the main thread's heap is used.");
-  const heapTotal = gauge("nodejs_heap_size_total_bytes", "How large the main thread's heap is.");
+  const start = gauge(
+    "process_start_time_seconds",
+    "Start time of the process, in seconds since 1970.",
+  );
+  const resident = gauge(
+    "process_resident_memory_bytes",
+    "Resident memory of the process in bytes.",
+  );
+  const heapUsed = gauge("nodejs_heap_size_used_bytes", "Used heap of the main thread in bytes.");
+  const heapTotal = gauge(
+    "nodejs_heap_size_total_bytes",
+    "Total heap of the main thread in bytes.",
+  );
   const external = gauge(
     "nodejs_external_memory_bytes",
-    "Buffers and what else lies beside the heap.",
+    "Memory outside the heap, such as buffers, in bytes.",
   );
   const cpu = new Counter({
     name: "process_cpu_seconds_total",
-    help: "CPU time of the process, all its threads.",
+    help: "CPU time of all threads of the process in seconds.",
     registers: [registry],
   });
   const lag = (["p50", "p99", "max"] as const).map((which) =>
     gauge(
       `nodejs_eventloop_lag_${which}_seconds`,
-      `How long the event loop was held up since the reading before: ${which}.`,
+      `Event loop delay since the previous scrape in seconds: ${which}.`,
     ),
   );
   const loop = monitorEventLoopDelay({ resolution: limits.eventLoopResolutionMs });
@@ -50,14 +60,15 @@ export function processMetrics(
       const { user, system } = process.cpuUsage();
       cpu.reset();
       cpu.inc((user + system) / 1_000_000);
-      // It counts whole ticks; what is beyond one tick's length is delay. Without a tick since the last reading there is none.
+      // The histogram records whole ticks, so the delay is the part beyond the resolution. Without
+      // a tick, there is no data.
       const seconds = (nanos: number) =>
         Math.max(0, nanos / 1e9 - limits.eventLoopResolutionMs / 1000);
-      const figures =
+      const delays =
         loop.count === 0
           ? [0, 0, 0]
           : [seconds(loop.percentile(50)), seconds(loop.percentile(99)), seconds(loop.max)];
-      for (const [i, set] of lag.entries()) set([[{}, figures[i] ?? 0]]);
+      for (const [i, set] of lag.entries()) set([[{}, delays[i] ?? 0]]);
       loop.reset();
     },
     close: () => void loop.disable(),

@@ -1,34 +1,35 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { RequestCounter } from "../service/host/requests.js";
 
-/** From a read of one document to a restore that is waited for. */
+/** From the read of a document to a restore that the client waits for. */
 const buckets = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 ];
 
+/** Registers metrics of requests. The label `surface` has the protocol. */
 export function requestMetrics(registry: Registry): RequestCounter {
   const registers = [registry];
   const total = new Counter({
     name: "holdfast_requests_total",
-    help: "Requests that were answered, by the class of their status.",
+    help: "Number of completed requests by status class.",
     labelNames: ["surface", "method", "status"],
     registers,
   });
   const seconds = new Histogram({
     name: "holdfast_request_duration_seconds",
-    help: "From the begin of a request to the end of its answer.",
+    help: "Time from the start of a request to the end of its response in seconds.",
     labelNames: ["surface", "method"],
     buckets,
     registers,
   });
   const inFlight = new Gauge({
     name: "holdfast_requests_in_flight",
-    help: "Requests that are being answered.",
+    help: "Number of requests in progress.",
     labelNames: ["surface"],
     registers,
   });
   return {
-    begin({ surface, method }) {
+    begin({ protocol: surface, method }) {
       inFlight.inc({ surface });
       const begun = performance.now();
       return (statusCode) => {

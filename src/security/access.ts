@@ -3,24 +3,31 @@ import type { Caller } from "./caller.js";
 import { authorize, type RequiredRoles } from "./roles.js";
 import type { TokenTable } from "./tokens.js";
 
-/** Who may do what. `action` says what is asked for, as the audit log calls it. */
+/** Authorization of callers. `action` is the name of the action in the audit log. */
 export interface Access {
-  /** Whether callers have to have a token. */
+  /** Whether requests require a token. */
   readonly withTokens: boolean;
-  /** Throws TOKEN_MISSING, TOKEN_UNKNOWN, TOKEN_EXPIRED or ROLE_MISSING unless the caller may act in the role; see authorize. */
+  /**
+   * Throws TOKEN_MISSING, TOKEN_UNKNOWN, TOKEN_EXPIRED or ROLE_MISSING unless the caller has the
+   * role; see authorize.
+   */
   requireRole(caller: Caller, action: string, required?: RequiredRoles): void;
   /**
-   * Throws INDEX_NOT_ALLOWED unless the caller's token is for all of these indexes. Undefined: what is asked for is not of one
-   * index, or it cannot be told of which before it is done; a token for some indexes may not do it.
+   * Throws INDEX_NOT_ALLOWED unless the caller's token is valid for all of these indexes. Pass
+   * undefined for an action that does not apply to a single index, or whose index is not known in
+   * advance; tokens limited to certain indexes may not perform it.
    */
   requireIndexes(caller: Caller, action: string, links: readonly string[] | undefined): void;
-  /** Whether any token is for some indexes alone. */
+  /** Whether any token is limited to certain indexes. */
   limitsIndexes(): boolean;
-  /** The indexes that the caller's token is for; undefined: all. */
+  /** Returns the indexes the caller's token is limited to, or undefined if it is valid for all. */
   indexesOf(caller: Caller): ReadonlySet<string> | undefined;
 }
 
-/** The one place where callers are let in or refused; `onRefused` hears of each refusal. */
+/**
+ * Creates the access check. Without tokens, everything is allowed. `onRefused` is called for each
+ * rejected attempt.
+ */
 export function createAccess(
   tokens: TokenTable | undefined,
   onRefused: (caller: Caller, action: string, error: HostError) => void,
@@ -35,7 +42,7 @@ export function createAccess(
   function indexesOf({ bearerToken }: Caller): ReadonlySet<string> | undefined {
     if (bearerToken === undefined || !tokens?.limitsIndexes()) return undefined;
     const token = tokens.find(bearerToken);
-    // One that has expired is refused for that.
+    // An expired token is rejected by requireRole.
     return token?.expired ? undefined : token?.indexes;
   }
 
@@ -58,7 +65,7 @@ export function createAccess(
           action,
           new HostError(
             "INDEX_NOT_ALLOWED",
-            `The token is for ${names} alone, and this is not of one index: use a token without index=.`,
+            `The token is limited to ${names}, but this action is not limited to one index. Use a token without index=.`,
           ),
         );
       const other = links.find((link) => !allowed.has(link));
@@ -68,7 +75,7 @@ export function createAccess(
         action,
         new HostError(
           "INDEX_NOT_ALLOWED",
-          `The token is for ${names} alone, not for ${JSON.stringify(other.slice(0, 200))}.`,
+          `The token is limited to ${names} and not valid for ${JSON.stringify(other.slice(0, 200))}.`,
           { metadata: { indexLink: other.slice(0, 200) } },
         ),
       );
@@ -78,7 +85,10 @@ export function createAccess(
   };
 }
 
-/** That of a host without tokens: it listens on loopback alone, or asks for client certificates (exposure.ts). */
+/**
+ * Access without tokens. Such a host only listens on loopback or requires client certificates
+ * (exposure.ts).
+ */
 const openAccess: Access = {
   withTokens: false,
   requireRole: () => undefined,

@@ -1,17 +1,22 @@
 import type { TokenTable } from "./tokens.js";
 
-/** The ways in: Xenon's dialect, /local-files, REST, Connect and gRPC-Web, gRPC, and what is none of them. */
-export type Surface = "xenon" | "files" | "rest" | "connect" | "grpc" | "other";
+/**
+ * Protocol of a request: the Xenon API, /local-files, REST, Connect and gRPC-Web, gRPC, or other
+ * endpoints such as /metrics.
+ */
+export type Protocol = "xenon" | "files" | "rest" | "connect" | "grpc" | "other";
 
-/** Who sent a request, as far as the host can tell. */
+/** The sender of a request. */
 export interface Caller {
-  via: Surface;
+  via: Protocol;
   bearerToken: string | undefined;
-  /** The address the connection came from, without a port; undefined for what the process itself asks. */
+  /** Remote address without port; undefined for calls from this process. */
   address: string | undefined;
 }
 
-/** What logs call the token of a caller: as the token file names it; undefined where there is none or it is not known. */
+/**
+ * Returns the name of the caller's token for logs, or undefined if it has no or an unknown token.
+ */
 export function tokenNameOf(
   tokens: TokenTable | undefined,
   { bearerToken }: Caller,

@@ -1,19 +1,23 @@
 import { isIPv6 } from "node:net";
 import type { TokenTable } from "./tokens.js";
 
-/** Who a request is accounted to: shares of memory, connections and work are by client. */
+/**
+ * The client that a request is charged to. Memory, connections and operations are limited per
+ * client.
+ */
 export interface Client {
-  /** The token by its place in the token file, else the address. Never a secret. */
+  /** Number of the token in the token file, or the network address. Contains no secret. */
   readonly key: string;
-  /** Whether its token is known; where no tokens are asked for, everybody is. */
+  /** Whether the token is known; always true on a host without tokens. */
   readonly authenticated: boolean;
-  /** May take what is kept free for admins. */
+  /** Whether the client may use the share reserved for admins. */
   readonly admin: boolean;
 }
 
-/** Finds the client of a request by its bearer token and the address it came from. */
+/** Identifies the client of a request by bearer token and remote address. */
 export type Identify = (bearerToken: string | undefined, address: string | undefined) => Client;
 
+/** Creates the function for a token table. */
 export function identifyBy(tokens: TokenTable | undefined): Identify {
   return (bearerToken, address) => {
     const byAddress = `address ${networkOf(address)}`;
@@ -25,7 +29,10 @@ export function identifyBy(tokens: TokenTable | undefined): Identify {
   };
 }
 
-/** An address as far as it tells one client from another: of IPv6 the first 64 bits, the rest is the client's own to choose. */
+/**
+ * Returns the network that identifies a client: an IPv4 address, or the first 64 bits of an IPv6
+ * address, as a client can choose the rest.
+ */
 export function networkOf(address: string | undefined): string {
   const [bare = ""] = (address ?? "").split("%", 1);
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare);

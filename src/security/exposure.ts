@@ -1,18 +1,19 @@
 import { HostError } from "../errors.js";
 import { isLoopback } from "./hosts.js";
 
+/** Settings that determine who can reach a host. */
 export interface Exposure {
-  /** The addresses bound to; undefined where a port is not served. */
+  /** Bind addresses; undefined for a port that is not served. */
   httpHost: string | undefined;
   grpcHost: string | undefined;
-  /** Whether nobody gets in without a token, or without a client certificate. */
+  /** Whether a token or a client certificate is required. */
   authenticated: boolean;
   backupRoots: readonly string[];
 }
 
 /**
- * Throws CONFIGURATION_INVALID for a host that others than this machine can reach and that lets anybody in, or that
- * would write backups to any path they name.
+ * Throws CONFIGURATION_INVALID for a host that is reachable from other machines without
+ * authentication or without backup roots, which would allow backups to any path.
  */
 export function checkExposure({ httpHost, grpcHost, authenticated, backupRoots }: Exposure): void {
   for (const address of [httpHost, grpcHost]) {
@@ -21,16 +22,16 @@ export function checkExposure({ httpHost, grpcHost, authenticated, backupRoots }
       ...(authenticated
         ? []
         : [
-            "a token file (--token-file) or client certificates (--tls-client-ca), so that not everybody may read and restore",
+            "a token file (--token-file) or client certificates (--tls-client-ca) to restrict access",
           ]),
       ...(backupRoots.length > 0
         ? []
-        : ["a backup root (--backup-root), so that backups cannot go to any path"]),
+        : ["a backup root (--backup-root) to restrict the paths of backups"]),
     ];
     if (missing.length === 0) continue;
     throw new HostError(
       "CONFIGURATION_INVALID",
-      `Listening on ${address}, which other machines can reach, needs ${missing.join(" and ")}. Or listen on 127.0.0.1.`,
+      `Listening on ${address}, which is reachable from other machines, requires ${missing.join(" and ")}. Alternatively, listen on 127.0.0.1.`,
       { metadata: { address } },
     );
   }

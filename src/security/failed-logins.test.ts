@@ -1,7 +1,7 @@
 import { limits } from "../limits.js";
 import { createFailedLogins } from "./failed-logins.js";
 
-test("answers to unknown tokens of one address wait longer and longer, and are reported now and then", () => {
+test("delays responses to unknown tokens of one address increasingly, and reports them periodically", () => {
   let now = 0;
   const reports: unknown[] = [];
   const failed = createFailedLogins(

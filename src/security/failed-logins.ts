@@ -1,9 +1,12 @@
 import { limits } from "../limits.js";
 import { networkOf } from "./clients.js";
 
-/** Requests with a token that is not known, by the address they came from. */
+/** Tracks requests with unknown tokens by network. */
 export interface FailedLogins {
-  /** Notes one more; how many milliseconds its answer has to wait, which grows with the failures of the address. */
+  /**
+   * Records a failure and returns the delay of the response in milliseconds, which grows with the
+   * failures of the network.
+   */
   note(address: string | undefined): number;
 }
 
@@ -13,7 +16,10 @@ interface Failures {
   reported: number;
 }
 
-/** `onFailures` is told of the first of an address, and at most once a minute how many there were since. */
+/**
+ * Creates a tracker. `onFailures` is called for the first failure of a network, then at most once a
+ * minute with the number since.
+ */
 export function createFailedLogins(
   nowMs: () => number,
   onFailures: (network: string, count: number) => void,
@@ -28,7 +34,7 @@ export function createFailedLogins(
         if (failures !== undefined && failures.count > failures.reported)
           onFailures(network, failures.count - failures.reported);
         failures = { count: 0, sinceMs: now, reported: 0 };
-        // Set anew, so that the first of the map is the one that was quiet for longest.
+        // Reinserted, so that the first entry of the map is the one idle for longest.
         byNetwork.delete(network);
         byNetwork.set(network, failures);
         const [oldest] = byNetwork.keys();

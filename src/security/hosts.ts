@@ -1,20 +1,20 @@
 import { isIPv4, isIPv6 } from "node:net";
 
 /**
- * Names under which a host may be asked for. A page on the web can make a browser resolve its own name to 127.0.0.1
- * and then talk to us from within; what it cannot do is send another name than its own.
+ * Names accepted in the Host header. With DNS rebinding, a web page can resolve its own name to
+ * 127.0.0.1 and send requests to this host, but it cannot change the name in the Host header.
  */
 export interface HostNames {
-  /** Whether a Host header, with a port or without, names this host. */
+  /** Whether a Host header, with or without port, contains a name of this host. */
   allows(header: string): boolean;
 }
 
-/** localhost, the loopback addresses, the address bound to, and the names configured. */
+/** Accepts localhost, loopback addresses, the bind address, and the configured names. */
 export function hostNames(bindAddress: string, configured: readonly string[] = []): HostNames {
   const names = new Set(
     ["localhost", bindAddress, ...configured].map((name) => bare(name.toLowerCase())),
   );
-  // A host bound to every address is asked for by any of them; a rebound name is never an address.
+  // A host bound to all addresses accepts any address: DNS rebinding requires a name.
   const anyAddress = names.has("0.0.0.0") || names.has("::");
   const known = new Map<string, boolean>();
   const decide = (header: string): boolean => {
@@ -35,7 +35,7 @@ export function hostNames(bindAddress: string, configured: readonly string[] = [
   };
 }
 
-/** Whether an address or name can only be reached from this machine. */
+/** Whether an address or name is only reachable from this machine. */
 export function isLoopback(address: string): boolean {
   const name = bare(address.toLowerCase());
   return (

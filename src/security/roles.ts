@@ -1,17 +1,19 @@
 import { HostError } from "../errors.js";
 import type { TokenTable } from "./tokens.js";
 
-/** What a caller may do. admin may do everything, write may read too. */
+/** Roles of tokens. admin includes all others, write includes read. */
 export const roles = ["read", "write", "backup", "restore", "files", "admin"] as const;
+/** See roles. */
 export type Role = (typeof roles)[number];
 
-/** What it takes: a role, any of several, or all of several. */
+/** Required roles: one role, any of several, or all of several. */
 export type RequiredRoles = Role | readonly Role[] | { readonly all: readonly Role[] };
 
 /**
- * Throws TOKEN_MISSING, TOKEN_UNKNOWN, TOKEN_EXPIRED or ROLE_MISSING unless the bearer of the token may act in the role. Without a
- * table of tokens everything is allowed: such a host listens on loopback alone (exposure.ts). Without a role it is
- * enough to have a token: for what must be read before the role it takes is known.
+ * Throws TOKEN_MISSING, TOKEN_UNKNOWN, TOKEN_EXPIRED or ROLE_MISSING unless the token has the
+ * required role. If no role is given, any valid token suffices, for requests that must be read
+ * before the role is known. Without a token table everything is allowed; such a host only listens
+ * on loopback (exposure.ts).
  */
 export function authorize(
   tokens: TokenTable | undefined,
@@ -22,7 +24,7 @@ export function authorize(
   if (token === undefined) {
     throw new HostError(
       "TOKEN_MISSING",
-      "This host wants a token: send it as Authorization: Bearer <token>.",
+      "This host requires a token: send the header Authorization: Bearer <token>.",
     );
   }
   const found = tokens.find(token);
@@ -30,24 +32,25 @@ export function authorize(
   if (found.expired)
     throw new HostError(
       "TOKEN_EXPIRED",
-      "The token has expired. Ask whoever runs the host for a new one.",
+      "The token has expired. Ask the operator of the host for a new one.",
     );
   if (required === undefined || found.roles.has("admin")) return;
   const has = (role: Role) =>
     found.roles.has(role) || (role === "read" && found.roles.has("write"));
-  const [wanted, word, holds] =
+  const [alternatives, separator, granted] =
     typeof required === "string"
       ? [[required], "", has(required)]
       : "all" in required
         ? [required.all, " and ", required.all.every(has)]
         : [required, " or ", required.some(has)];
-  if (holds) return;
-  const names = wanted.join(word);
+  if (granted) return;
+  const names = alternatives.join(separator);
   throw new HostError("ROLE_MISSING", `The token does not have the role ${names}.`, {
     metadata: { role: names },
   });
 }
 
+/** Returns a TOKEN_UNKNOWN error. */
 export function unknownToken(): HostError {
-  return new HostError("TOKEN_UNKNOWN", "The token is not known to this host.");
+  return new HostError("TOKEN_UNKNOWN", "Unknown token.");
 }

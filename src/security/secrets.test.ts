@@ -1,4 +1,4 @@
-import { shownQuery, withoutSecrets } from "./secrets.js";
+import { queryWithoutSecrets, withoutSecrets } from "./secrets.js";
 
 test.each([
   ["http://ada:secret@host/x?token=abc&page=2", "http://host/x"],
@@ -20,7 +20,7 @@ test.each([
   ["transfers/a@b", "transfers/a@b"],
   ["manifest-1@x.json", "manifest-1@x.json"],
   ["", ""],
-])("%s is shown as %s", (uri, shown) => expect(withoutSecrets(uri)).toBe(shown));
+])("reduces %s to %s", (uri, shown) => expect(withoutSecrets(uri)).toBe(shown));
 
 test.each([
   [
@@ -33,4 +33,4 @@ test.each([
   ],
   ["expand", "expand"],
   ["", ""],
-])("the query %s is logged as %s", (query, shown) => expect(shownQuery(query)).toBe(shown));
+])("logs the query %s as %s", (query, shown) => expect(queryWithoutSecrets(query)).toBe(shown));

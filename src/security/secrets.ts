@@ -1,8 +1,13 @@
-/** Request parameters of this host whose values say what was asked for. All other values may be secrets, or URIs that hold one. */
-const shownParameter =
+/**
+ * Request parameters whose values may be logged. All others may be secrets or URIs with secrets.
+ */
+const loggedParameter =
   /^(\$\w+|expand|documentSelfLink|documentVersion|factory_?link|page_?size|skip|recursive|offset|limit|name)$/i;
 
-/** A URI as it may be shown and stored: scheme, host and path. Any part of a query, of a path parameter or of the user may be a secret. */
+/**
+ * Reduces a URI to scheme, host and path for display and storage. User info, path parameters and
+ * the query may contain secrets.
+ */
 export function withoutSecrets(uri: string): string {
   return withoutUser(uri.replace(/[?#].*$/s, "")).replace(/;[^/]*/g, "");
 }
@@ -11,15 +16,17 @@ const wellFormed =
   /^([a-z][a-z0-9+.-]*:\/\/)([^/\s]*@)?(?=(\[[^\]/@\s]*\]|[^/@\s:]*)(:\d*)?(\/|$))/i;
 const path = /^(\/(?!\/)|file:|[^:@/]+\/|[^:/]*$)/i;
 
-/** Of what is no well-formed URI nobody knows where a user ends: everything up to the last @ goes. */
+/** Removes the user info. In a malformed URI, everything up to the last @ is removed. */
 function withoutUser(uri: string): string {
   if (wellFormed.test(uri)) return uri.replace(wellFormed, "$1");
   return path.test(uri) ? uri : uri.replace(/^(\s*[a-z][a-z0-9+.-]*\s*:)?.*@/is, "$1//");
 }
 
-/** The query of a request to this host, without its question mark, as it may be logged: other values than of known parameters are left out. */
-export function shownQuery(query: string): string {
+/**
+ * Returns the query of a request for logs, with the values of unknown parameters replaced by "...".
+ */
+export function queryWithoutSecrets(query: string): string {
   return query.replace(/([^=&]*)=[^&]*/g, (whole, name: string) =>
-    shownParameter.test(name) ? whole : `${name}=...`,
+    loggedParameter.test(name) ? whole : `${name}=...`,
   );
 }

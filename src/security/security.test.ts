@@ -19,7 +19,7 @@ describe("tokens", () => {
     }
   };
 
-  test("grant their roles and what those imply, and nothing else", () => {
+  test("grant their roles and implied roles only", () => {
     expect(allowed("reader", "read")).toBe("yes");
     expect(allowed("reader", "write")).toBe("ROLE_MISSING");
     expect(allowed("writer", "read")).toBe("yes");
@@ -28,14 +28,14 @@ describe("tokens", () => {
     expect(allowed("boss", "restore")).toBe("yes");
   });
 
-  test("must be there and known; the digest is no token", () => {
+  test("are required and must be known; a digest is not a token", () => {
     expect(allowed(undefined, "read")).toBe("TOKEN_MISSING");
     expect(allowed("nobody", "read")).toBe("TOKEN_UNKNOWN");
     expect(allowed("", "read")).toBe("TOKEN_UNKNOWN");
     expect(allowed(sha256("writer"), "read")).toBe("TOKEN_UNKNOWN");
   });
 
-  test("goes by expiry, all of several roles, and what replaced the file", () => {
+  test("expire, can be required to have several roles, and can be replaced", () => {
     let now = Date.parse("2027-01-01T00:00:00Z");
     const tokens = openTokens(
       "old backup,read expires=2027-01-31T00:00:00Z name=nightly\nhalf backup",
@@ -63,7 +63,7 @@ describe("tokens", () => {
     expect([verdict("half"), verdict("old")]).toEqual(["yes", "TOKEN_UNKNOWN"]);
   });
 
-  test("without a table everything is allowed", () => {
+  test("are not required without a table", () => {
     expect(() => authorize(undefined, undefined, "admin")).not.toThrow();
   });
 
@@ -72,14 +72,17 @@ describe("tokens", () => {
     ["ok read\nsecret everything", /Line 2.*unknown role "everything"/],
     ["secret read write", /Line 1/],
     ["secret read expires=soon", /Line 1.*expires=TIME/],
-    ["a read name=x\nb read name=x", /Line 2.*name x is another/],
+    ["a read name=x\nb read name=x", /Line 2.*duplicate name x/],
     ["secret read index=orders", /Line 1.*index=LINK/],
-    ["secret read,admin index=/core/orders", /Line 1.*index= does not go with the role admin/],
+    [
+      "secret read,admin index=/core/orders",
+      /Line 1.*index= cannot be combined with the role admin/,
+    ],
     ["secret files index=/core/orders", /Line 1.*role files/],
     ["secret read name=a/b", /Line 1.*name=NAME/],
-    ["a read\na write", /Line 2.*already/],
+    ["a read\na write", /Line 2.*duplicate token/],
     ["# nothing\n", /no token/],
-  ])("a file %j is refused by line, without the token", (text, message) => {
+  ])("rejects the file %j with the line number, without the token", (text, message) => {
     expect(() => openTokens(text)).toThrow(message);
     expect(() => openTokens(text)).not.toThrow(/secret/);
   });
@@ -97,7 +100,7 @@ describe("host names", () => {
     "[::1]",
     "backups.example.org",
     "backups.example.org.:80",
-  ])("%s is ours", (header) => {
+  ])("accepts %s", (header) => {
     expect(names.allows(header)).toBe(true);
   });
 
@@ -111,11 +114,11 @@ describe("host names", () => {
     "a@localhost",
     "localhost/",
     "::1:80",
-  ])("%j is not", (header) => {
+  ])("rejects %j", (header) => {
     expect(names.allows(header)).toBe(false);
   });
 
-  test("a host bound to every address takes any address but no other name", () => {
+  test("accepts any address but no other name if bound to all addresses", () => {
     const any = hostNames("0.0.0.0");
     expect(any.allows("192.0.2.7:8000")).toBe(true);
     expect(any.allows("[2001:db8::1]:8000")).toBe(true);
@@ -126,7 +129,7 @@ describe("host names", () => {
 describe("exposure", () => {
   const safe = { httpHost: "127.0.0.1", grpcHost: "::1", authenticated: false, backupRoots: [] };
 
-  test("loopback needs nothing; another address needs tokens and a root", () => {
+  test("allows loopback without restrictions; other addresses require tokens and a backup root", () => {
     expect(() => checkExposure(safe)).not.toThrow();
     expect(() => checkExposure({ ...safe, httpHost: "0.0.0.0" })).toThrow(
       /0\.0\.0\.0.*--token-file.*--backup-root/,

@@ -7,7 +7,7 @@ const identify = identifyBy(openTokens("one read\ntwo write\nboss admin"));
 const refuse = (shortage: string, most: number) =>
   new HostError("OVERLOADED", `${shortage} ${most}`);
 
-test("a client is its token, or else its address", () => {
+test("identifies a client by token, or else by address", () => {
   expect(identify("one", "10.0.0.1")).toEqual({
     key: "token 1",
     authenticated: true,
@@ -37,26 +37,26 @@ test.each([
   ["2001:db8::6", "2001:db8:0:0::/64"],
   ["::1", "0:0:0:0::/64"],
   ["fe80::1%eth0", "fe80:0:0:0::/64"],
-])("the address %s counts as %s", (address, network) => {
+])("maps the address %s to the network %s", (address, network) => {
   expect(networkOf(address)).toBe(network);
 });
 
-test("no client takes more than its share, strangers together not more than theirs, and admins have some left", () => {
-  const shares = createShares({ total: 10, perClient: 6, strangers: 4, reserved: 2 }, refuse);
+test("limits each client and all unauthenticated clients together, and reserves a share for admins", () => {
+  const shares = createShares({ total: 10, perClient: 6, unauthenticated: 4, reserved: 2 }, refuse);
   const [one, two, boss] = ["one", "two", "boss"].map((token) => shares.open(identify(token, "")));
-  const strangers = ["1.1.1.1", "2.2.2.2"].map((address) =>
+  const unauthenticated = ["1.1.1.1", "2.2.2.2"].map((address) =>
     shares.open(identify(undefined, address)),
   );
   one?.add(5);
   expect(() => one?.add(2)).toThrow("client 6");
-  strangers[0]?.add(1);
-  expect(() => strangers[0]?.add(1)).toThrow("client 1");
-  expect(() => strangers[1]?.add(4)).toThrow("all 8");
+  unauthenticated[0]?.add(1);
+  expect(() => unauthenticated[0]?.add(1)).toThrow("client 1");
+  expect(() => unauthenticated[1]?.add(4)).toThrow("all 8");
   two?.add(1);
   expect(() => two?.add(2)).toThrow("all 8");
   boss?.add(3);
   expect(() => boss?.add(1)).toThrow("all 10");
-  for (const hold of [one, two, boss, ...strangers]) hold?.release();
+  for (const hold of [one, two, boss, ...unauthenticated]) hold?.release();
   expect(shares.taken()).toBe(0);
   one?.add(6);
   one?.free(100);

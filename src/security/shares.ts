@@ -1,57 +1,67 @@
 import type { HostError } from "../errors.js";
 import type { Client } from "./clients.js";
 
-/** What one client has taken of something that is bounded. */
+/** The part of a limited resource that a client holds. */
 export interface Hold {
-  /** Throws where the host, or the client, would take more than its share; then nothing was taken. */
+  /**
+   * Acquires an amount. Throws without acquiring anything if it would exceed the limit of the host
+   * or the client.
+   */
   add(amount: number): void;
+  /** Releases an amount. */
   free(amount: number): void;
-  /** Gives all back. */
+  /** Releases everything. */
   release(): void;
 }
 
-/** Something that clients share: bytes of memory, calls, slots for operations. */
+/** A limited resource shared by clients: bytes of memory, calls, or slots for operations. */
 export interface Shares {
+  /** Opens an empty hold for a client. */
   open(client: Client): Hold;
+  /** Returns the total amount held. */
   taken(): number;
 }
 
+/** Limits of a resource. */
 export interface ShareLimits {
   total: number;
-  /** What one client may take. */
+  /** Maximum per client. */
   perClient: number;
-  /** What all may take together who showed no known token, and each of them a quarter of. Absent: as anybody. */
-  strangers?: number;
-  /** Of the total, what is kept for admins. */
+  /**
+   * Maximum for all unauthenticated clients together; each may hold a quarter of it. Default: no
+   * separate limit.
+   */
+  unauthenticated?: number;
+  /** Part of the total reserved for admins. Default: 0. */
   reserved?: number;
 }
 
-/** Whose share was not enough: everybody's, one client's, or that of those without a known token. */
-export type Shortage = "all" | "client" | "strangers";
+/** The exceeded limit: that of the host, of a client, or of unauthenticated clients. */
+export type Shortage = "all" | "client" | "unauthenticated";
 
-/** `refuse` makes the error; it is told whose share it was and how large that is. */
+/** Creates an empty resource. `refuse` creates the error for an exceeded limit. */
 export function createShares(
-  { total, perClient, strangers = total, reserved = 0 }: ShareLimits,
-  refuse: (shortage: Shortage, most: number) => HostError,
+  { total, perClient, unauthenticated = total, reserved = 0 }: ShareLimits,
+  refuse: (shortage: Shortage, limit: number) => HostError,
 ): Shares {
   let taken = 0;
-  let takenByStrangers = 0;
+  let takenUnauthenticated = 0;
   const byClient = new Map<string, number>();
 
   function change({ key, authenticated }: Client, amount: number): void {
     taken += amount;
-    if (!authenticated) takenByStrangers += amount;
+    if (!authenticated) takenUnauthenticated += amount;
     const held = (byClient.get(key) ?? 0) + amount;
     if (held > 0) byClient.set(key, held);
     else byClient.delete(key);
   }
 
   function check({ key, authenticated, admin }: Client, amount: number): void {
-    const most = admin ? total : total - reserved;
-    if (taken + amount > most) throw refuse("all", most);
-    if (!authenticated && takenByStrangers + amount > strangers)
-      throw refuse("strangers", strangers);
-    const own = authenticated ? perClient : Math.min(perClient, Math.ceil(strangers / 4));
+    const limit = admin ? total : total - reserved;
+    if (taken + amount > limit) throw refuse("all", limit);
+    if (!authenticated && takenUnauthenticated + amount > unauthenticated)
+      throw refuse("unauthenticated", unauthenticated);
+    const own = authenticated ? perClient : Math.min(perClient, Math.ceil(unauthenticated / 4));
     if ((byClient.get(key) ?? 0) + amount > own) throw refuse("client", own);
   }
 

@@ -2,28 +2,32 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { HostError } from "../errors.js";
 
-/** What both ports show of themselves and ask of their clients, as PEM text. */
+/** TLS settings of both ports, as PEM text. */
 export interface TlsIdentity {
-  /** The host's certificate, followed by those between it and a root. */
+  /** Certificate of the host, followed by intermediate certificates. */
   certificate: string;
+  /** Private key of the certificate. */
   key: string;
-  /** Given: a client must show a certificate that one of these signed. */
+  /** If set, clients must present a certificate signed by one of these CAs. */
   clientCa?: string;
 }
 
-/** Throws CONFIGURATION_INVALID for what cannot be used, so that a host does not start and then refuse every handshake. */
+/**
+ * Throws CONFIGURATION_INVALID for unusable settings, with which a host would start but reject
+ * every handshake.
+ */
 export function checkTls({ certificate, key, clientCa }: TlsIdentity): void {
   const parsed = attempt(
-    "The TLS certificate is no certificate in PEM",
+    "The TLS certificate is not a PEM certificate",
     () => new X509Certificate(certificate),
   );
-  const privateKey = attempt("The TLS key is no private key in PEM, or it is encrypted", () =>
+  const privateKey = attempt("The TLS key is not a PEM private key, or it is encrypted", () =>
     createPrivateKey(key),
   );
   if (!parsed.checkPrivateKey(privateKey))
-    throw invalid("The TLS key is not that of the certificate.");
+    throw invalid("The TLS key does not match the certificate.");
   if (clientCa !== undefined)
-    attempt("The client CA is no certificate in PEM", () => new X509Certificate(clientCa));
+    attempt("The client CA is not a PEM certificate", () => new X509Certificate(clientCa));
   attempt("The TLS certificate and key cannot be used", () =>
     createSecureContext({
       cert: certificate,
@@ -37,7 +41,7 @@ function attempt<T>(problem: string, work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    // Not the text of OpenSSL: it may quote what it was given.
+    // Without the message of OpenSSL, which may quote the input.
     throw invalid(`${problem}: check --tls-cert, --tls-key and --tls-client-ca.`, cause);
   }
 }

@@ -2,32 +2,37 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { HostError } from "../errors.js";
 import { roles, type Role } from "./roles.js";
 
-/** A token as the host knows it: never the token itself. */
+/** Properties of a known token, without the token itself. */
 export interface KnownToken {
-  /** Its place among the tokens of the file, from 1. */
+  /** Position among the tokens of the file, starting at 1. */
   number: number;
-  /** What logs call it: as the file names it, else by its place. */
+  /** Name for logs: the name in the file, or its number. */
   name: string;
   roles: ReadonlySet<Role>;
-  /** The indexes that it is for; absent: all. */
+  /** Indexes the token is limited to. Default: all. */
   indexes?: ReadonlySet<string> | undefined;
-  /** Whether its time is over. */
+
   expired: boolean;
 }
 
-/** The tokens a host knows; it keeps their digests alone. */
+/** The tokens of a host. Only their digests are kept. */
 export interface TokenTable {
-  /** Undefined for a token that is not known. Takes as long for any token of the same length. */
+  /**
+   * Finds a token; undefined if it is unknown. Runs in constant time for tokens of the same length.
+   */
   find(token: string): KnownToken | undefined;
-  /** Whether any of them is for some indexes alone. */
+  /** Whether any token is limited to certain indexes. */
   limitsIndexes(): boolean;
 }
 
-/** A table that can be replaced while the host serves: the next request goes by the new one. */
+/** A token table that can be replaced at run time, effective from the next request. */
 export interface TokenStore extends TokenTable {
-  /** The indexes that any of them names. */
+  /** Returns all indexes that tokens are limited to. */
   indexes(): string[];
-  /** Takes the text of a token file. CONFIGURATION_INVALID, and then the tokens stay what they were. */
+  /**
+   * Replaces the tokens with those in the text of a token file. Throws CONFIGURATION_INVALID and
+   * keeps the old tokens if it is invalid.
+   */
   replace(text: string): void;
 }
 
@@ -39,6 +44,7 @@ interface Entry {
   indexes?: ReadonlySet<string> | undefined;
 }
 
+/** Creates a store from the text of a token file. Throws CONFIGURATION_INVALID. */
 export function openTokens(text: string, nowMs: () => number = Date.now): TokenStore {
   let entries = parseTokens(text);
   return {
@@ -66,8 +72,9 @@ export function openTokens(text: string, nowMs: () => number = Date.now): TokenS
 }
 
 /**
- * Reads a token file: one token a line, `<token or its sha256 in hex> role[,role] [name=NAME] [expires=TIME] [index=LINK]`, TIME in RFC 3339; index may
- * be there several times; # begins a comment. Throws CONFIGURATION_INVALID naming the line, never the token.
+ * Parses a token file: one token per line, as `<token or its sha256 in hex> role[,role] [name=NAME]
+ * [expires=TIME] [index=LINK]`, with TIME in RFC 3339. index may be repeated; # starts a comment.
+ * Throws CONFIGURATION_INVALID with the line number, but never the token.
  */
 export function parseTokens(text: string): Entry[] {
   const entries: Entry[] = [];
@@ -80,8 +87,7 @@ export function parseTokens(text: string): Entry[] {
     if (names === "")
       throw problem("expected a token and its roles, for example: <token> read,backup");
     const digest = /^[0-9a-fA-F]{64}$/.test(token) ? Buffer.from(token, "hex") : digestOf(token);
-    if (entries.some((entry) => entry.digest.equals(digest)))
-      throw problem("this token is there already");
+    if (entries.some((entry) => entry.digest.equals(digest))) throw problem("duplicate token");
     const granted = names.split(",").map((name) => {
       const role = roles.find((one) => one === name);
       if (role === undefined)
@@ -90,10 +96,12 @@ export function parseTokens(text: string): Entry[] {
     });
     const own = settingsOf(settings, problem);
     if (own.name !== undefined && entries.some(({ name }) => name === own.name))
-      throw problem(`the name ${own.name} is another token's already`);
+      throw problem(`duplicate name ${own.name}`);
     const wide = granted.find((role) => hostWideRoles.has(role));
     if (own.indexes !== undefined && wide !== undefined)
-      throw problem(`index= does not go with the role ${wide}, which is for the whole host`);
+      throw problem(
+        `index= cannot be combined with the role ${wide}, which applies to the whole host`,
+      );
     entries.push({
       digest,
       roles: new Set(granted),
@@ -103,11 +111,11 @@ export function parseTokens(text: string): Entry[] {
     });
   }
   if (entries.length === 0)
-    throw new HostError("CONFIGURATION_INVALID", "The token file holds no token.");
+    throw new HostError("CONFIGURATION_INVALID", "The token file contains no tokens.");
   return entries;
 }
 
-/** They reach beyond any index. */
+/** Roles that are not limited to indexes. */
 const hostWideRoles: ReadonlySet<Role> = new Set(["files", "admin"]);
 
 function settingsOf(
@@ -128,7 +136,7 @@ function settingsOf(
       read.indexes = new Set([...(read.indexes ?? []), value]);
     else
       throw problem(
-        `a setting is not understood; behind the roles may stand name=NAME (letters, digits, . _ @ -), expires=TIME, for example expires=2027-01-31T00:00:00Z, and index=LINK, for example index=/core/document-index`,
+        `invalid setting; expected name=NAME (letters, digits, . _ @ -), expires=TIME, for example expires=2027-01-31T00:00:00Z, or index=LINK, for example index=/core/document-index`,
       );
   }
   return read;

@@ -6,30 +6,37 @@ import {
   type TimeSeries,
 } from "./time-series.js";
 
-/** One figure of a host, as Xenon's ServiceStat has it. */
+/** A statistic in the format of Xenon's ServiceStat. */
 export interface Stat {
   name: string;
   latestValue: number;
-  /** The sum of all values of a measured figure; 0 for a count. */
+  /** Sum of all values of a measurement; 0 for a counter. */
   accumulatedValue: number;
-  /** How often it was updated. */
+  /** Number of updates. */
   version: number;
-  /** Microseconds since 1970; 0: never. */
+  /** Microseconds since 1970; 0 if never updated. */
   lastUpdateMicros: number;
   unit?: string;
   series?: TimeSeries;
 }
 
-/** The figures of a host since it started. Each counted and measured one is there from the start, three times: as it is, per hour and per day. */
+/**
+ * Statistics of a host since its start. Each counter and measurement exists from the start in three
+ * forms: total, per hour and per day.
+ */
 export interface Stats {
+  /** Increments a counter. */
   count(name: CountName): void;
+  /** Records a measurement. */
   measure(name: MeasureName, value: number): void;
-  /** A value that was not there at the start, such as the time of the last success. */
+  /** Sets a value that does not exist at the start, such as the time of the last success. */
   set(name: MarkName, value: number): void;
+
+  /** Returns all statistics. */
   all(): Stat[];
 }
 
-/** Xenon has the first three per hour and per day alone. */
+/** Xenon has the first three only per hour and per day. */
 const counts = [
   "autoBackupPerformedCount",
   "autoBackupSkippedCount",
@@ -47,12 +54,16 @@ const measures = {
   autoBackupBytes: "bytes",
   autoBackupDurationMicros: "microseconds",
 } as const;
+/** Names of counters. */
 export type CountName = (typeof counts)[number];
+/** Names of measurements. */
 export type MeasureName = keyof typeof measures;
+/** Names of times of events. */
 export type MarkName = `${"backup" | "restore" | "autoBackup"}Last${"Success" | "Failure"}Micros`;
 
 const spans = Object.keys(seriesSpans) as SeriesSpan[];
 
+/** Creates statistics with the value 0. */
 export function createStats(nowMicros: () => number): Stats {
   const entries = new Map<string, Stat>();
   const add = (name: string, more: Pick<Stat, "unit" | "series"> = {}) =>

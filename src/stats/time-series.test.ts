@@ -3,7 +3,7 @@ import { timeSeries } from "./time-series.js";
 
 const minute = 60_000_000;
 
-test("values fall into the bin of their time; only the newest bins stay, and what is older than all is dropped", () => {
+test("assigns values to bins by time, keeps only the newest bins and ignores older values", () => {
   const series = timeSeries("PerHour", ["SUM"]);
   for (let n = 0; n < 70; n += 1) series.add(n * minute + 5, 1);
   series.add(69 * minute + 59_999_999, 2);
@@ -14,13 +14,13 @@ test("values fall into the bin of their time; only the newest bins stay, and wha
   expect(series.bins.get(0)).toBeUndefined();
 });
 
-test("a bin keeps what its series aggregates", () => {
+test("keeps the aggregations of the series in each bin", () => {
   const series = timeSeries("PerDay", ["AVG", "MIN", "MAX", "SUM"]);
   for (const value of [4, 1, 7]) series.add(3_600_000_000 * 5 + 1, value);
   expect(series.bins.get(3_600_000 * 5)).toEqual({ count: 3, avg: 4, min: 1, max: 7, sum: 12 });
 });
 
-test("a count and a measured figure are each kept as they are, per hour and per day", () => {
+test("keeps counters and measurements in total, per hour and per day", () => {
   let now = 1_800_000_000_000_000;
   const stats = createStats(() => now);
   stats.count("backupCount");

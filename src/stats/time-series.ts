@@ -1,37 +1,42 @@
-/** What a bin of a series keeps of its values. */
+/** Aggregation of the values of a bin. */
 export type Aggregation = "AVG" | "MIN" | "MAX" | "SUM";
 
+/** Aggregated values of a time interval. */
 export interface TimeBin {
   avg?: number;
   min?: number;
   max?: number;
   sum?: number;
-  /** How many values the average is of; 0 where there is no average. */
+  /** Number of values in the average; 0 without an average. */
   count: number;
 }
 
-/** Values by the time they came at, in bins of one length; only the newest bins stay. */
+/** Values aggregated in bins of equal duration; only the newest bins are kept. */
 export interface TimeSeries {
   readonly binDurationMillis: number;
   readonly numBins: number;
   readonly aggregationType: readonly Aggregation[];
-  /** By the begin of the bin in milliseconds since 1970, oldest first. */
+  /** Bins by start time in milliseconds since 1970, oldest first. */
   readonly bins: ReadonlyMap<number, TimeBin>;
+
+  /** Adds a value. Values older than all bins are ignored. */
   add(timeMicros: number, value: number): void;
 }
 
-/** An hour in minutes, and a day in hours. */
+/** Supported series: an hour in minutes, and a day in hours. */
 export const seriesSpans = {
   PerHour: { numBins: 60, binDurationMillis: 60_000 },
   PerDay: { numBins: 24, binDurationMillis: 3_600_000 },
 } as const;
+/** Names of seriesSpans. */
 export type SeriesSpan = keyof typeof seriesSpans;
 
+/** Creates an empty series. */
 export function timeSeries(span: SeriesSpan, aggregationType: readonly Aggregation[]): TimeSeries {
   const { numBins, binDurationMillis } = seriesSpans[span];
   const bins = new Map<number, TimeBin>();
 
-  /** Undefined: the time lies before all that is kept. */
+  /** Returns the bin of a time, or undefined if the time is older than all bins. */
   function binAt(timeMicros: number): TimeBin | undefined {
     const millis = Math.floor(timeMicros / 1000);
     const begin = millis - (millis % binDurationMillis);

@@ -9,18 +9,20 @@ import {
 } from "./connections.js";
 import { createRequestShares, type RequestShares } from "./request-shares.js";
 
-/** What the ports of a host share: who its clients are, and what each of them may take. */
+/**
+ * Admission control shared by the ports of a host: client identification and the limits per client.
+ */
 export interface Admission {
   identify: Identify;
   shares: RequestShares;
-  /** Absent: answers to unknown tokens are not slowed. */
+  /** If omitted, responses to unknown tokens are not delayed. */
   failedLogins?: FailedLogins;
   connectionLimits: ConnectionLimits;
-  /** Told how many connections of a port had to go for others. */
+  /** Called periodically with the number of connections closed to make room for others. */
   onShed?: (count: number) => void;
 }
 
-/** That of a port of its own, where no tokens are asked for. */
+/** Returns admission control for a single port without tokens. */
 export function openAdmission(): Admission {
   return {
     identify: identifyBy(undefined),
@@ -29,11 +31,15 @@ export function openAdmission(): Admission {
   };
 }
 
-export function connectionsOf({ connectionLimits: most, onShed }: Admission): Connections {
-  return createConnections(most, onShed);
+/** Creates the connection table of one port. */
+export function connectionsOf({ connectionLimits, onShed }: Admission): Connections {
+  return createConnections(connectionLimits, onShed);
 }
 
-/** The client of a request on a connection, and how long the answer to its unknown token has to wait. */
+/**
+ * Identifies the client of a request and returns the delay to apply before a request with an
+ * unknown token is rejected, in milliseconds.
+ */
 export function admit(
   { identify, failedLogins }: Admission,
   connections: Connections,
@@ -41,7 +47,6 @@ export function admit(
   token: string | undefined,
   address: string | undefined,
 ): { client: Client; delayMs: number } {
-  // The same token as before: nothing has to be looked up.
   if (connection?.client?.authenticated && connection.token === token)
     return { client: connection.client, delayMs: 0 };
   const client = identify(token, address);

@@ -10,10 +10,10 @@ import {
 
 const small: ConnectionLimits = {
   total: 8,
-  strangers: 4,
-  strangersPerAddress: 3,
+  unauthenticated: 4,
+  unauthenticatedPerNetwork: 3,
   perClient: 5,
-  silentMs: 60_000,
+  idleMs: 60_000,
 };
 const client = (key: string): Client => ({ key, authenticated: true, admin: false });
 
@@ -53,7 +53,7 @@ async function known(key: string, from = "127.0.0.1"): Promise<Socket> {
 }
 const open = (sockets: Socket[]) => sockets.map(({ closed }) => !closed);
 
-test("one stranger too many of an address, or of all, makes the oldest of them go", async () => {
+test("closes the oldest unauthenticated connection above the limit per network or in total", async () => {
   await begin(small);
   const own: Socket[] = [];
   for (let i = 0; i < 4; i++) own.push(await dial());
@@ -69,7 +69,7 @@ test("one stranger too many of an address, or of all, makes the oldest of them g
   await until(() => shed === 2);
 });
 
-test("a client with a known token keeps its room, and takes no more than its share", async () => {
+test("keeps the connections of an authenticated client, up to its limit", async () => {
   await begin(small);
   const mine: Socket[] = [];
   for (let i = 0; i < 5; i++) mine.push(await known("token 1"));
@@ -80,7 +80,7 @@ test("a client with a known token keeps its room, and takes no more than its sha
   expect(open(mine)).toEqual([false, true, true, true, true, true]);
 });
 
-test("a full port still takes a new client, at the cost of the one that has most", async () => {
+test("accepts a new client on a full port by closing a connection of the client that has most", async () => {
   await begin(small);
   const many: Socket[] = [];
   for (let i = 0; i < 5; i++) many.push(await known("token 1"));
@@ -94,8 +94,8 @@ test("a full port still takes a new client, at the cost of the one that has most
   ]);
 });
 
-test("a silent stranger is closed; one with a request, and a known client, are not", async () => {
-  await begin({ ...small, silentMs: 100 });
+test("closes idle unauthenticated connections, but not active or authenticated ones", async () => {
+  await begin({ ...small, idleMs: 100 });
   const silent = await dial();
   const asking = await dial("127.0.0.2");
   const connection = connections.find("127.0.0.2", asking.localPort);
@@ -108,11 +108,11 @@ test("a silent stranger is closed; one with a request, and a known client, are n
   expect(connections.count()).toBe(1);
 });
 
-test("a port takes a quarter of the files that the process may have open", () => {
+test("limits a port to a quarter of the file descriptors of the process", () => {
   expect(connectionLimits(1024)).toMatchObject({
     total: 256,
-    strangers: 128,
-    strangersPerAddress: 64,
+    unauthenticated: 128,
+    unauthenticatedPerNetwork: 64,
     perClient: 128,
   });
   expect(connectionLimits()).toMatchObject({ total: 4096 });

@@ -2,39 +2,47 @@ import type { Socket } from "node:net";
 import { limits } from "../limits.js";
 import { networkOf, type Client } from "../security/clients.js";
 
-/** A connection as its port knows it. */
+/** An open connection and the client that last sent a request on it. */
 export interface Connection {
-  /** Who sent the last request on it, and by which token. */
   client: Client | undefined;
   token: string | undefined;
 }
 
-/** How many connections a port takes; the host's are those of limits.ts. */
+/** Connection limits of a port. The defaults are in limits.ts. */
 export interface ConnectionLimits {
   total: number;
-  /** Those on which no request with a known token came yet: of all addresses, and of one. */
-  strangers: number;
-  strangersPerAddress: number;
-  /** Those of one client with a known token. */
+  /** Connections on which no request with a known token has arrived yet. */
+  unauthenticated: number;
+  /** Unauthenticated connections of one network (see networkOf). */
+  unauthenticatedPerNetwork: number;
+  /** Connections of one authenticated client. */
   perClient: number;
-  /** A connection without such a request is closed when it was silent for so long. */
-  silentMs: number;
+  /** An unauthenticated connection is closed after this idle time, in milliseconds. */
+  idleMs: number;
 }
 
 /**
- * Keeps room on a port for clients with a known token. A connection is a stranger until a request with one came on it; strangers may
- * take a part of the port, and the oldest goes where one too many comes, so that a new one always gets in. Strangers that say nothing are closed.
+ * Tracks the connections of a port and reserves room for authenticated clients. A connection counts
+ * as unauthenticated until a request with a known token arrives on it. Unauthenticated connections
+ * may use part of the port; when they exceed it, the oldest is closed, so that a new connection is
+ * always accepted. Idle unauthenticated connections are closed.
  */
 export interface Connections {
-  /** Takes a connection in; TCP, before any handshake. */
+  /** Registers a TCP connection, before any TLS handshake. */
   add(socket: Socket): void;
-  /** By the other end's address and port; undefined for one that is closed. */
+  /** Finds a connection by its remote address and port. Returns undefined if it is closed. */
   find(address: string | undefined, port: number | undefined): Connection | undefined;
-  /** A request began on it; the client is known once it is identified. */
+  /** Records the start of a request. */
   begin(connection: Connection): void;
+  /** Records the client of a request on the connection. */
   identified(connection: Connection, client: Client, token: string | undefined): void;
+  /** Records the end of a request. */
   end(connection: Connection): void;
-  /** A call on it was refused before it began. Whether the connection is to be cut: limits.refusedCalls of its own, or as many of all strangers of its network within limits.connectionCheckMs. */
+  /**
+   * Records a call that was rejected before it started. Returns true if the connection must be
+   * closed: after limits.refusedCalls on the connection, or after as many from all unauthenticated
+   * connections of its network within limits.connectionCheckMs.
+   */
   refused(connection: Connection): boolean;
   count(): number;
   sockets(): Iterable<Socket>;
@@ -46,35 +54,44 @@ interface Entry extends Connection {
   readonly network: string;
   readonly socket: Socket;
   requests: number;
-  quietSinceMs: number;
-  /** gRPC calls on it that were refused before they began. */
+  idleSinceMs: number;
+  /** gRPC calls rejected before they started. */
   refusals: number;
-  /** The set that it counts in: that of its network as a stranger, or of its client. */
+  /**
+   * The set the connection counts towards: of its network while unauthenticated, else of its
+   * client.
+   */
   group: Set<Entry>;
 }
 
-/** What a port takes of the files that the process may have open: the other port, the indexes and backups need some too. */
+/**
+ * Derives the limits from the number of files that the process may open (default: no limit). A port
+ * uses at most a quarter; the other port, indexes and backups need descriptors too.
+ */
 export function connectionLimits(openFiles = Infinity): ConnectionLimits {
   const total = Math.max(16, Math.min(limits.connections, Math.floor(openFiles / 4)));
   return {
     total,
-    strangers: total / 2,
-    strangersPerAddress: total / 4,
+    unauthenticated: total / 2,
+    unauthenticatedPerNetwork: total / 4,
     perClient: total / 2,
-    silentMs: limits.silentConnectionMs,
+    idleMs: limits.silentConnectionMs,
   };
 }
 
-/** `onShed` is told now and then how many connections had to go for others. */
+/**
+ * Creates the table. `onShed` is called periodically with the number of connections closed for
+ * others.
+ */
 export function createConnections(
-  { total, strangers, strangersPerAddress, perClient, silentMs }: ConnectionLimits,
+  { total, unauthenticated, unauthenticatedPerNetwork, perClient, idleMs }: ConnectionLimits,
   onShed: (count: number) => void = () => undefined,
 ): Connections {
   const all = new Map<string, Entry>();
-  const unknown = new Set<Entry>();
+  const unauthenticatedEntries = new Set<Entry>();
   const byNetwork = new Map<string, Set<Entry>>();
   const byClient = new Map<string, Set<Entry>>();
-  /** Of strangers, since the last look of the timer. */
+  /** Rejected calls of unauthenticated connections since the last run of the timer. */
   const refusalsByNetwork = new Map<string, number>();
   let shed = 0;
 
@@ -85,7 +102,7 @@ export function createConnections(
   }
 
   function leave(entry: Entry): void {
-    const groups = unknown.delete(entry) ? byNetwork : byClient;
+    const groups = unauthenticatedEntries.delete(entry) ? byNetwork : byClient;
     entry.group.delete(entry);
     if (entry.group.size === 0)
       for (const [key, group] of groups) if (group === entry.group) groups.delete(key);
@@ -111,9 +128,9 @@ export function createConnections(
   }
 
   const timer = setInterval(() => {
-    const before = performance.now() - silentMs;
-    for (const entry of [...unknown])
-      if (entry.requests === 0 && entry.quietSinceMs < before) drop(entry);
+    const before = performance.now() - idleMs;
+    for (const entry of [...unauthenticatedEntries])
+      if (entry.requests === 0 && entry.idleSinceMs < before) drop(entry);
     refusalsByNetwork.clear();
     if (shed > 0) onShed(shed);
     shed = 0;
@@ -123,13 +140,14 @@ export function createConnections(
   return {
     add(socket) {
       const { remoteAddress, remotePort } = socket;
-      // It is gone already.
+      // The socket is already closed.
       if (remoteAddress === undefined) return;
       const network = networkOf(remoteAddress);
       const group = byNetwork.get(network);
-      if ((group?.size ?? 0) >= strangersPerAddress) dropOldest(group);
-      if (unknown.size >= strangers) dropOldest(unknown);
-      if (all.size >= total) dropOldest(unknown.size > 0 ? unknown : largest());
+      if ((group?.size ?? 0) >= unauthenticatedPerNetwork) dropOldest(group);
+      if (unauthenticatedEntries.size >= unauthenticated) dropOldest(unauthenticatedEntries);
+      if (all.size >= total)
+        dropOldest(unauthenticatedEntries.size > 0 ? unauthenticatedEntries : largest());
       const entry: Entry = {
         key: keyOf(remoteAddress, remotePort),
         network,
@@ -138,11 +156,11 @@ export function createConnections(
         token: undefined,
         refusals: 0,
         requests: 0,
-        quietSinceMs: performance.now(),
+        idleSinceMs: performance.now(),
         group: new Set(),
       };
       all.set(entry.key, entry);
-      unknown.add(entry);
+      unauthenticatedEntries.add(entry);
       join(entry, byNetwork, network);
       socket.once("close", () => all.get(entry.key) === entry && drop(entry));
     },
@@ -153,7 +171,7 @@ export function createConnections(
     identified(connection, client, token) {
       const entry = connection as Entry;
       Object.assign(entry, { client, token });
-      if (!client.authenticated || !unknown.has(entry)) return;
+      if (!client.authenticated || !unauthenticatedEntries.has(entry)) return;
       leave(entry);
       const group = byClient.get(client.key);
       if ((group?.size ?? 0) >= perClient) dropOldest(group);
@@ -162,7 +180,7 @@ export function createConnections(
     end(connection) {
       const entry = connection as Entry;
       entry.requests -= 1;
-      entry.quietSinceMs = performance.now();
+      entry.idleSinceMs = performance.now();
     },
     refused(connection) {
       const entry = connection as Entry;

@@ -4,7 +4,11 @@ import type { OnInternalError } from "../api/status.js";
 import type { BoundService } from "../api/call/bound-service.js";
 import { bindRouter } from "../api/call/router.js";
 
-/** Calls services of this very process as clients call those of a host, with the same errors. The rules of the protos are not looked at: they bound what strangers send. */
+/**
+ * Returns a transport that calls services of this process with the error conversion of a remote
+ * call. Requests are not validated against the rules in the protos; those bound what remote clients
+ * send.
+ */
 export function inProcessTransport(
   services: readonly BoundService[],
   onInternalError: OnInternalError,

@@ -8,7 +8,7 @@ import { createRouter, type Router } from "./rest/router.js";
 import { rulesOf } from "./rest/rules.js";
 import { transferPrefix } from "./rest/transfer-routes.js";
 
-/** Paths of the dialect beside factories and indexes. */
+/** Fixed paths of the Xenon API, in addition to factories and indexes. */
 export const xenonPaths = [
   "/core/management",
   "/core/management/stats",
@@ -21,13 +21,16 @@ const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
 const fixed = new Set([healthPath, metricsPath, "/v1/openapi.json", importPath, exportPath]);
 const filesPath = "/local-files";
 
+/** Options of requestNames. */
 export interface RequestNamesOptions {
   services: readonly BoundService[];
-  /** Whatever is below one of them is called PATH/{name}. */
+  /** Paths of the Xenon API. Requests below one of them are named PATH/{name}. */
   xenonPaths: readonly string[];
 }
 
-/** Names requests on the HTTP port, each by one of a bounded number of names. */
+/**
+ * Returns a function that names requests on the HTTP port for metrics. The set of names is bounded.
+ */
 export function requestNames({
   services,
   xenonPaths,
@@ -50,23 +53,23 @@ export function requestNames({
     const query = url.indexOf("?");
     const path = query < 0 ? url : url.slice(0, query);
     const method = methods.has(givenMethod) ? givenMethod : "OTHER";
-    if (rpcs.has(path.slice(1))) return { surface: "connect", method: path.slice(1) };
+    if (rpcs.has(path.slice(1))) return { protocol: "connect", method: path.slice(1) };
     if (fixed.has(path))
-      return { surface: path.startsWith("/v1/") ? "rest" : "other", method: `${method} ${path}` };
+      return { protocol: path.startsWith("/v1/") ? "rest" : "other", method: `${method} ${path}` };
     if (path.startsWith(`${filesPath}/`) || path === filesPath)
       return {
-        surface: "files",
+        protocol: "files",
         method: `${method} ${filesPath}${path.length > filesPath.length + 1 ? "/{name}" : ""}`,
       };
     if (path.startsWith("/v1/"))
       return {
-        surface: "rest",
+        protocol: "rest",
         method: transferName(method, path) ?? rpcOf(route, method, path) ?? `${method} unknown`,
       };
     const template = templateOf(known, path);
     return template === undefined
-      ? { surface: "other", method: `${method} unknown` }
-      : { surface: "xenon", method: `${method} ${template}` };
+      ? { protocol: "other", method: `${method} unknown` }
+      : { protocol: "xenon", method: `${method} ${template}` };
   };
 }
 
@@ -80,12 +83,12 @@ function rpcOf(route: Router<string>, method: string, path: string): string | un
   try {
     return route(method, path).route.target;
   } catch {
-    // There is none, as its sender is told by the handler.
+    // The handler reports unknown routes to the client.
     return undefined;
   }
 }
 
-/** The path itself where it is known, or the innermost known one above it. */
+/** Returns the path itself if known, else its closest known ancestor. */
 function templateOf(known: ReadonlySet<string>, path: string): string | undefined {
   if (known.has(path)) return path;
   for (let end = path.lastIndexOf("/"); end > 0; end = path.lastIndexOf("/", end - 1)) {

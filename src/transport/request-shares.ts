@@ -2,20 +2,21 @@ import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import { createShares, type Shares, type Shortage } from "../security/shares.js";
 
-/** What clients share of the host on its ports. */
+/** Host resources that clients share. */
 export interface RequestShares {
-  /** Bytes of bodies and messages that requests in flight hold in memory. */
+  /** Bytes of bodies and messages held in memory by requests in flight. */
   bytes: Shares;
   /** gRPC calls in flight. */
   calls: Shares;
 }
 
-const who: Record<Shortage, string> = {
+const requestsOf: Record<Shortage, string> = {
   all: "Requests in flight",
   client: "Requests in flight of this client",
-  strangers: "Requests in flight without a known token",
+  unauthenticated: "Requests in flight without a known token",
 };
 
+/** Creates the shares with the bounds in limits.ts. Exceeding one throws OVERLOADED. */
 export function createRequestShares(): RequestShares {
   const {
     requestBytes,
@@ -27,20 +28,24 @@ export function createRequestShares(): RequestShares {
   } = limits;
   return {
     bytes: createShares(
-      { total: requestBytes, perClient: requestBytesPerClient, strangers: requestBytesOfStrangers },
+      {
+        total: requestBytes,
+        perClient: requestBytesPerClient,
+        unauthenticated: requestBytesOfStrangers,
+      },
       (shortage, most) =>
         new HostError(
           "OVERLOADED",
-          `${who[shortage]} hold as much memory as they may (${most} bytes). Send the request again in a moment, or send fewer at a time.`,
+          `${requestsOf[shortage]} exceed the memory limit of ${most} bytes. Retry later or send fewer requests at a time.`,
           { metadata: { limit: String(most) } },
         ),
     ),
     calls: createShares(
-      { total: calls, perClient: callsPerClient, strangers: callsOfStrangers },
+      { total: calls, perClient: callsPerClient, unauthenticated: callsOfStrangers },
       (shortage, most) =>
         new HostError(
           "OVERLOADED",
-          `${who[shortage]} are as many as they may be (${most} gRPC calls). Make the call again when others have ended.`,
+          `${requestsOf[shortage]} reached the limit of ${most} concurrent gRPC calls. Retry when other calls have ended.`,
           { metadata: { limit: String(most) } },
         ),
     ),

@@ -12,7 +12,7 @@ import { DocumentService } from "../../gen/ts/holdfast/document/v1/document_pb.j
 import { ManagementService } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import { createHost, type Host } from "../../src/host/start.js";
 import { hostServices } from "../../src/api/host-services.js";
-import { methodsOfIndexes } from "../../src/api/policy/method-indexes.js";
+import { indexScopedMethods } from "../../src/api/policy/method-indexes.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 const root = temporaryDirectory();
@@ -238,7 +238,7 @@ test("every method is known, or closed to such a token", () => {
   const methods = hostServices({ ...host, nowMicros: () => 0 }).flatMap(({ service }) =>
     service.methods.map(({ name }) => `${service.typeName}.${name}`),
   );
-  expect([...methodsOfIndexes].filter((name) => !methods.includes(name))).toEqual([]);
+  expect([...indexScopedMethods].filter((name) => !methods.includes(name))).toEqual([]);
 });
 
 test.each([
@@ -317,7 +317,7 @@ test.each([
   });
   const text = await answer.text();
   expect([answer.status, text]).toEqual([status, expect.any(String)]);
-  if (status === 403) expect(text).toContain("alone");
+  if (status === 403) expect(text).toContain("limited to");
 });
 
 test("a query task of another index is not shown, read, paged or removed", async () => {

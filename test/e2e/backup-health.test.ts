@@ -187,7 +187,7 @@ test("health turns when the newest good backup is too old, says so, and turns ba
   expect(await hostOf(fixture)).toMatchObject({
     backupsHealthy: false,
     backupProblem: expect.stringContaining(
-      "There is no good backup of /core/document-index",
+      "No successful backup of /core/document-index exists",
     ) as unknown,
     backupMaxAgeMicros: String(hour),
   });
@@ -203,7 +203,7 @@ test("health turns when the newest good backup is too old, says so, and turns ba
   platform.clock.micros += 31 * 60_000_000;
   await becomes(fixture, 503);
   expect((await hostOf(fixture)).backupProblem).toBe(
-    "The newest good backup of /core/document-index is 61 minutes old, and 60 minutes are allowed (--backup-max-age).",
+    "The newest successful backup of /core/document-index is 61 minutes old; the limit is 60 minutes (--backup-max-age).",
   );
   await fixture.restart();
   await becomes(fixture, 503);

@@ -88,7 +88,7 @@ test("reports a missing or unknown token or role, and how to provide one", async
   const address = ["--address", host.grpc];
   await each(hostCommands, address, (name, { code, log }) => {
     expect({ name, code }).toEqual({ name, code: 77 });
-    expect(log).toMatch(/wants a token.*\n.*\n? .*--token-file/s);
+    expect(log).toMatch(/requires a token.*\n.*\n? .*--token-file/s);
   });
   const wrong = "token-that-is-wrong";
   await each(
@@ -96,7 +96,7 @@ test("reports a missing or unknown token or role, and how to provide one", async
     [...address, "--token", wrong],
     (name, { code, output, log }) => {
       expect({ name, code }).toEqual({ name, code: 77 });
-      expect(log).toContain("not known to this host");
+      expect(log).toContain("Unknown token");
       expect(output + log).not.toContain(wrong);
     },
   );

@@ -103,7 +103,9 @@ test("a whole link of another factory is refused and not put below this one", as
     status: 400,
     lines: [
       {
-        message: expect.stringMatching(/not one of \/things.*The 2 before it are written/),
+        message: expect.stringMatching(
+          /does not belong to \/things.*The 2 preceding documents were written/,
+        ),
         details: [
           expect.objectContaining({
             reason: "LINK_INVALID",

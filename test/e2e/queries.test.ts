@@ -44,14 +44,17 @@ test("pages and polled results of one moment end when the index is restored, and
   await fixture.restore("backup");
   for (const link of [first, second]) {
     const { status, task } = await call(fixture, "GET", link);
-    expect([status, task.message]).toEqual([409, expect.stringMatching(/run it again/)]);
+    expect([status, task.message]).toEqual([409, expect.stringMatching(/Run the query again/)]);
   }
   expect(await call(fixture, "GET", documentSelfLink)).toMatchObject({
     status: 200,
     task: {
       taskInfo: {
         stage: "FAILED",
-        failure: { statusCode: 409, message: expect.stringMatching(/run it again/) as unknown },
+        failure: {
+          statusCode: 409,
+          message: expect.stringMatching(/Run the query again/) as unknown,
+        },
       },
     },
   });

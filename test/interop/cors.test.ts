@@ -115,11 +115,11 @@ test("all origins, for a host with tokens", async () => {
 
 test.each([
   ["*", "--token-file"],
-  ["console.example", "no origin"],
-  ["https://console.example/", "no origin"],
-  ["https://console.example/page", "no origin"],
-  ["https://Console.example", "no origin"],
-  ["null", "no origin"],
+  ["console.example", "Invalid origin"],
+  ["https://console.example/", "Invalid origin"],
+  ["https://console.example/page", "Invalid origin"],
+  ["https://Console.example", "Invalid origin"],
+  ["null", "Invalid origin"],
 ])("%s is refused without tokens", (text, problem) => {
   expect(() => checkOrigins([text], false)).toThrow(
     expect.objectContaining({

@@ -178,7 +178,7 @@ async function overGrpc(
     };
     expect(problem(identity())).toBe("fine");
     expect(problem({ ...identity(), key: client.key })).toMatch(
-      /CONFIGURATION_INVALID: .*not that of the certificate/,
+      /CONFIGURATION_INVALID: .*does not match the certificate/,
     );
     expect(problem({ ...identity(), key: "nonsense" })).toMatch(
       /CONFIGURATION_INVALID: The TLS key/,

@@ -5,7 +5,10 @@ import { filterToSql } from "../../src/engine/sqlite/filter-sql.js";
 import { readSpecification } from "../../src/xenon/query/read-specification.js";
 import { queryFilter } from "../../src/xenon/query/to-filter.js";
 
-/** Xenon's queries, evaluated once more as plainly as their meaning allows: what the host finds is held against it. */
+/**
+ * Xenon's queries, evaluated once more as plainly as their meaning allows: what the host finds is
+ * held against it.
+ */
 
 interface Clause {
   occurance?: string;
@@ -222,7 +225,7 @@ test("a range whose end is before its start, one on items, and a phrase of sever
     /items of an array/,
   );
   expect(refused({ propertyName: "n", matchType: "PHRASE", matchValue: "two words" })).toThrow(
-    /PHRASE of several words/,
+    /PHRASE with several words/,
   );
   expect(
     found([{ n: "one" }], { term: { propertyName: "n", matchType: "PHRASE", matchValue: "one" } }),

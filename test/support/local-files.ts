@@ -18,7 +18,9 @@ export function localFiles() {
   }
   beforeEach(async () => {
     root = temporaryDirectory();
-    host = await startDialectHost({ pace: { quietMs: 300, idleMs: 3600_000, sweepMs: 3600_000 } });
+    host = await startDialectHost({
+      pace: { takeoverMs: 300, idleMs: 3600_000, sweepMs: 3600_000 },
+    });
   });
   afterEach(stop);
 

@@ -1,10 +1,12 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { createServiceImplSpec, type ServiceImpl, type ServiceImplSpec } from "@connectrpc/connect";
 
-/** A service's descriptor with its implementation. Every transport takes these. */
+/** A service descriptor with its implementation, usable with every transport. */
 export type BoundService = ServiceImplSpec;
 
-/** A method that the implementation leaves out answers UNIMPLEMENTED. */
+/**
+ * Binds an implementation to a service. Methods missing in the implementation return UNIMPLEMENTED.
+ */
 export function bindService<Desc extends DescService>(
   service: Desc,
   implementation: Partial<ServiceImpl<Desc>>,

@@ -5,9 +5,9 @@ import { HostError } from "../../errors.js";
 type Next = Parameters<Interceptor>[0];
 
 /**
- * Calls one method behind interceptors, whatever its shape: messages in, messages out. A method that takes or answers
- * a single message has a stream of one. Interceptors see what they would see under Connect's own server, so they
- * serve every transport. Rejects with whatever the method or an interceptor threw.
+ * Calls a method of any kind through interceptors. A single request or response is passed as a
+ * stream with one message. Interceptors see the same values as in Connect's own server, so they
+ * work with every transport. Rejects with any error of the method or an interceptor.
  */
 export async function invoke(
   spec: MethodImplSpec,
@@ -29,7 +29,10 @@ export async function invoke(
   return response.stream ? response.message : one(response.message);
 }
 
-/** What interceptors see of a call; read from the context when it is asked for, since most calls ask for nothing. */
+/**
+ * Adds the properties visible to interceptors. They are evaluated lazily because most calls do not
+ * use them.
+ */
 function withContext<T extends object>(context: HandlerContext, shape: T) {
   return Object.defineProperties(shape, {
     service: { value: context.service, enumerable: true },
@@ -48,7 +51,7 @@ function withContext<T extends object>(context: HandlerContext, shape: T) {
   };
 }
 
-function answered<T extends object>(context: HandlerContext, shape: T) {
+function withResponse<T extends object>(context: HandlerContext, shape: T) {
   return Object.defineProperties(shape, {
     service: { value: context.service, enumerable: true },
     header: { get: () => context.responseHeader, enumerable: true },
@@ -59,16 +62,17 @@ function answered<T extends object>(context: HandlerContext, shape: T) {
 function callMethod(spec: MethodImplSpec, context: HandlerContext): Next {
   return async (request) => {
     if (request.stream) {
-      if (spec.kind === "unary") throw new TypeError(`${spec.method.name} takes one message`);
-      return answered(context, {
+      if (spec.kind === "unary")
+        throw new TypeError(`${spec.method.name} requires a single message`);
+      return withResponse(context, {
         stream: true as const,
         method: spec.method,
         message: await callStreaming(spec, context, request.message),
       });
     }
-    if (spec.kind !== "unary") throw new TypeError(`${spec.method.name} is a stream`);
+    if (spec.kind !== "unary") throw new TypeError(`${spec.method.name} requires a stream`);
     const answer = await spec.impl(request.message, context);
-    return answered(context, {
+    return withResponse(context, {
       stream: false as const,
       method: spec.method,
       message: create(spec.method.output, answer),
@@ -92,18 +96,18 @@ async function callStreaming(
   }
 }
 
-/** The first message of a stream. */
+/** Returns the first message of a stream. Throws REQUEST_INVALID for an empty stream. */
 export async function onlyMessage<T>(messages: AsyncIterable<T>): Promise<T> {
   for await (const message of messages) return message;
-  throw new HostError("REQUEST_INVALID", "The call ended without a message.");
+  throw new HostError("REQUEST_INVALID", "The request contains no message.");
 }
 
-/** A stream of one. */
+/** Returns a stream with one message. */
 export async function* one<T>(message: T): AsyncGenerator<T> {
   yield message;
 }
 
-/** A stream with each of its items changed. */
+/** Applies a function to each item of a stream. */
 export async function* map<A, B>(
   items: AsyncIterable<A>,
   change: (item: A) => B,

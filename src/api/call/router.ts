@@ -2,7 +2,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import type { BoundService } from "./bound-service.js";
 
-/** Puts services as every transport takes them into a router of Connect. */
+/** Registers services with a Connect router. */
 export function bindRouter(router: ConnectRouter, services: readonly BoundService[]): void {
   for (const { service, methods } of services) {
     router.service(

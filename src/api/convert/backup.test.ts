@@ -9,6 +9,6 @@ test.each([
   [Container.UNSPECIFIED, "https://store/x.zip", "STREAM"],
   [Container.ZIP, "HTTP://store/x.zip", "STREAM"],
   [Container.DIRECTORY, "http://store/x", "STREAM"],
-])("container %i to %s is %s", (container, uri, kind) => {
+])("maps container %i with destination %s to %s", (container, uri, kind) => {
   expect(containerKind(container, uri)).toBe(kind);
 });

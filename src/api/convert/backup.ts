@@ -28,7 +28,10 @@ const containers: Record<ContainerKind, Container> = {
   STREAM: Container.STREAM,
 };
 
-/** To a web server always a stream. Unspecified: an archive where the name says so, else a directory. */
+/**
+ * Selects the container kind: always a stream for HTTP destinations. If unspecified, an archive for
+ * names ending in .zip and for transfers, otherwise a directory.
+ */
 export function containerKind(container: Container, uri: string): ContainerKind {
   if (/^https?:/i.test(uri)) return "STREAM";
   switch (container) {
@@ -43,6 +46,7 @@ export function containerKind(container: Container, uri: string): ContainerKind 
   }
 }
 
+/** Converts the description of a backup. */
 export function toBackup(
   backup: BackupDescription,
 ): MessageInitShape<typeof BackupDescriptionSchema> {
@@ -68,6 +72,7 @@ export function toBackup(
   };
 }
 
+/** Converts an entry of a backup listing. */
 export function toListedBackup(
   listing: BackupListing,
 ): MessageInitShape<typeof ListedBackupSchema> {
@@ -92,6 +97,7 @@ function toVerification({ level, timeMicros, passed, problem = "", records }: Ve
   };
 }
 
+/** Converts the description of a host. */
 export function toHost(host: HostDescription): MessageInitShape<typeof HostSchema> {
   const { startTimeMicros, indexes, disk, backups, backupHealth, backupMaxAgeMicros, ...same } =
     host;
@@ -113,19 +119,19 @@ function toBackupRecord({
   backupName,
   lastError,
   window,
-  ...figures
+  ...numbers
 }: BackupRecord): MessageInitShape<typeof BackupRecordSchema> {
   return {
     indexLink,
     destination,
     backupName,
     lastError,
-    lastSuccessMicros: toInt64(figures.lastSuccessMicros),
-    positionMicros: toInt64(figures.positionMicros),
-    bytesWritten: toInt64(figures.bytesWritten),
-    sizeBytes: toInt64(figures.sizeBytes),
-    durationMicros: toInt64(figures.durationMicros),
-    lastFailureMicros: toInt64(figures.lastFailureMicros),
+    lastSuccessMicros: toInt64(numbers.lastSuccessMicros),
+    positionMicros: toInt64(numbers.positionMicros),
+    bytesWritten: toInt64(numbers.bytesWritten),
+    sizeBytes: toInt64(numbers.sizeBytes),
+    durationMicros: toInt64(numbers.durationMicros),
+    lastFailureMicros: toInt64(numbers.lastFailureMicros),
     ...(window && { window: toWindow(window) }),
   };
 }
@@ -151,6 +157,7 @@ function toParent({ indexId, lineage, positionMicros }: LineageParent) {
   return { indexId, lineage, positionMicros: toInt64(positionMicros) };
 }
 
+/** Converts a restorable window. */
 export function toWindow(window: RestorableWindow) {
   return {
     earliestMicros: toInt64(window.earliestMicros),

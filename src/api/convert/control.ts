@@ -9,6 +9,7 @@ import type { AutoBackupStatus } from "../../service/backups/management-service.
 import type { Stat } from "../../stats/stats.js";
 import { toInt64 } from "./numbers.js";
 
+/** Converts the status of automatic backups. */
 export function toAutoBackup(status: AutoBackupStatus): AutoBackup {
   return create(AutoBackupSchema, {
     enabled: status.enabled,
@@ -26,6 +27,7 @@ export function toAutoBackup(status: AutoBackupStatus): AutoBackup {
   });
 }
 
+/** Converts a statistic. */
 export function toStat({
   series,
   lastUpdateMicros,

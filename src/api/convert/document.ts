@@ -20,33 +20,39 @@ const actions: Record<Action, DocumentAction> = {
   DELETE: DocumentAction.DELETE,
 };
 
-/** The answer of a read. Throws REQUEST_INVALID where the format cannot hold the body. */
+/**
+ * Converts the result of a read. Throws REQUEST_INVALID if the body cannot be represented in the
+ * requested format.
+ */
 export function readDocument(version: DocumentVersion, format: BodyFormat): DocumentInit {
   const init = { ...headOf(version), body: bodyOf(version, format) };
   if (init.body !== undefined) return init;
   if (version.body.length > limits.structBytes) {
     throw new HostError(
       "REQUEST_INVALID",
-      `${version.link} has ${version.body.length} bytes, more than the ${limits.structBytes} of a Struct. Ask for the body as json.`,
+      `${version.link} has ${version.body.length} bytes, which exceeds the limit of ${limits.structBytes} bytes for a Struct. Request the body as json.`,
       { metadata: { link: version.link } },
     );
   }
   throw new HostError(
     "REQUEST_INVALID",
-    `${version.link} holds a number beyond 2^53, which a Struct would round. Ask for the body as json.`,
+    `${version.link} contains a number beyond 2^53, which a Struct would round. Request the body as json.`,
     { metadata: { link: version.link } },
   );
 }
 
-/** The answer of a write: in the form of the request, unless another is asked for. It has happened, so it is never refused. */
+/**
+ * Converts the result of a write to the requested format (default: that of the request). Never
+ * fails, because the write has been committed.
+ */
 export function writtenDocument(
   version: DocumentVersion,
   format: BodyFormat,
   request: RequestBody["case"],
 ): DocumentInit {
-  const asked =
+  const effectiveFormat =
     format === BodyFormat.UNSPECIFIED && request === "fields" ? BodyFormat.FIELDS : format;
-  return { ...headOf(version), body: bodyOf(version, asked) ?? jsonOf(version) };
+  return { ...headOf(version), body: bodyOf(version, effectiveFormat) ?? jsonOf(version) };
 }
 
 function headOf(version: DocumentVersion) {
@@ -62,7 +68,7 @@ function headOf(version: DocumentVersion) {
   };
 }
 
-/** Undefined: a Struct would round a number, or is too large. */
+/** Returns undefined if a Struct would round a number or be too large. */
 function bodyOf(version: DocumentVersion, format: BodyFormat): DocumentInit["body"] {
   if (format === BodyFormat.NONE) return { case: undefined };
   if (format !== BodyFormat.FIELDS) return jsonOf(version);

@@ -23,9 +23,12 @@ import type {
 import { toBackup } from "./backup.js";
 import { toInt64 } from "./numbers.js";
 
-export function fromMoment(moment: IndexMomentMessage | undefined): IndexPointInTime {
-  if (!moment) return { indexLink: durableIndexLink };
-  const { uri, backupName, targetTimeMicros, indexLink, bearer } = moment;
+/**
+ * Converts the state of an index to inspect; the default is the current state of the durable index.
+ */
+export function fromPointInTime(message: IndexMomentMessage | undefined): IndexPointInTime {
+  if (!message) return { indexLink: durableIndexLink };
+  const { uri, backupName, targetTimeMicros, indexLink, bearer } = message;
   return {
     indexLink: indexLink || durableIndexLink,
     ...(uri !== "" && { uri }),
@@ -35,6 +38,7 @@ export function fromMoment(moment: IndexMomentMessage | undefined): IndexPointIn
   };
 }
 
+/** Converts a selection of documents. */
 export function fromSelection({
   prefixes,
   kinds,
@@ -43,6 +47,7 @@ export function fromSelection({
   return { prefixes, kinds, links };
 }
 
+/** Converts the difference of a document between two points in time. */
 export function toDifference({
   link,
   change,
@@ -62,6 +67,7 @@ export function toDifference({
   };
 }
 
+/** Converts an entry of the index log. */
 export function toLogEntry({
   timeMicros,
   link,
@@ -78,6 +84,7 @@ export function toLogEntry({
   };
 }
 
+/** Converts the result of a partial restore. */
 export function toSelectionResult({
   created,
   replaced,
@@ -96,6 +103,7 @@ export function toSelectionResult({
   };
 }
 
+/** Converts the dry-run plan of a backup. */
 export function toBackupPlan({
   kind,
   reason,
@@ -116,6 +124,7 @@ export function toBackupPlan({
   };
 }
 
+/** Converts the dry-run plan of a restore. */
 export function toRestorePlan(plan: RestoreForecast): MessageInitShape<typeof RestorePlanSchema> {
   return {
     backup: toBackup(plan.backup),

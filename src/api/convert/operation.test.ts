@@ -35,7 +35,7 @@ const metadataOf = (each: OperationView) => {
   return metadata && anyUnpack(metadata, OperationMetadataSchema);
 };
 
-test("a running one tells its rate and how much longer it takes", () => {
+test("reports rate and remaining time of a running operation", () => {
   expect(metadataOf(view)).toMatchObject({
     kind: OperationKind.RESTORE,
     stage: "building",
@@ -46,7 +46,7 @@ test("a running one tells its rate and how much longer it takes", () => {
   expect(toOperation(view, conversion)).toMatchObject({ done: false, result: { case: undefined } });
 });
 
-test("where the rest is not known, how much longer is left out", () => {
+test("omits the remaining time if the total is unknown", () => {
   const progress = { ...view.progress, bytesDone: 0 };
   expect(metadataOf({ ...view, progress })?.remainingMicros).toBeUndefined();
   expect(
@@ -55,7 +55,7 @@ test("where the rest is not known, how much longer is left out", () => {
   ).toBeUndefined();
 });
 
-test("a finished one carries its outcome or its error", () => {
+test("includes the result or the error of a finished operation", () => {
   const done = { ...view, done: true, endTimeMicros: 3_000_000 };
   const outcome = {
     indexLink: "/core/document-index",
@@ -71,20 +71,20 @@ test("a finished one carries its outcome or its error", () => {
     versions: 2n,
   });
   const failed = toOperation(
-    { ...done, error: new HostError("BACKUP_DAMAGED", "It is damaged.") },
+    { ...done, error: new HostError("BACKUP_DAMAGED", "Backup damaged.") },
     conversion,
   );
-  expect(failed.result).toMatchObject({ case: "error", value: { message: "It is damaged." } });
+  expect(failed.result).toMatchObject({ case: "error", value: { message: "Backup damaged." } });
   expect(metadataOf(done)).toMatchObject({ endTimeMicros: 3_000_000n, bytesPerSecond: 12.5 });
 });
 
-test("one that only checked its request is done without an outcome", () => {
+test("reports a validate-only operation as done without a result", () => {
   expect(toOperation({ ...view, done: true }, conversion)).toMatchObject({
     done: true,
     result: { case: undefined },
   });
 });
 
-test("a number that is not exact is never sent", () => {
+test("rejects numbers that are not safe integers", () => {
   expect(() => metadataOf({ ...view, startTimeMicros: 2 ** 53 })).toThrow(RangeError);
 });

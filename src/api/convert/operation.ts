@@ -36,16 +36,21 @@ const kinds: Record<OperationKind, KindEnum> = {
   "check-index": KindEnum.CHECK_INDEX,
 };
 
+/** Functions needed to convert operations. */
 export interface OperationConversion {
-  /** An error as google.rpc.Status: transports know how. */
+  /** Converts an error to google.rpc.Status. */
   statusOf: (error: HostError) => Status;
-  /** Microseconds since 1970. */
+  /** Current time in microseconds since 1970. */
   nowMicros: () => number;
 }
 
-/** Whether the caller of these headers is kept to some indexes, so that it may not restore the backup of one index into another. */
+/**
+ * Whether the token in the headers is limited to certain indexes and so must not restore a backup
+ * of one index into another.
+ */
 export type IsLimited = (header: Headers) => boolean;
 
+/** Converts an operation with its metadata and result. */
 export function toOperation(
   view: OperationView,
   { statusOf, nowMicros }: OperationConversion,
@@ -65,10 +70,10 @@ function metadataOf(
   const { progress } = view;
   const elapsedMicros = Math.max(1, (view.endTimeMicros ?? nowMicros) - view.startTimeMicros);
   const bytesPerSecond = (progress.bytesDone / elapsedMicros) * 1e6;
-  const left = progress.bytesTotal - progress.bytesDone;
+  const remainingBytes = progress.bytesTotal - progress.bytesDone;
   const remainingMicros =
-    !view.done && left > 0 && bytesPerSecond > 0
-      ? Math.round((left / bytesPerSecond) * 1e6)
+    !view.done && remainingBytes > 0 && bytesPerSecond > 0
+      ? Math.round((remainingBytes / bytesPerSecond) * 1e6)
       : undefined;
   return {
     kind: kinds[view.kind],
@@ -93,7 +98,7 @@ function resultOf(
 ): Operation["result"] {
   if (!done) return { case: undefined };
   if (error) return { case: "error", value: statusOf(error) };
-  // One that only checked its request is done and has no outcome.
+  // A validate-only operation is done without a result.
   return result ? { case: "response", value: outcomeOf(kind, result) } : { case: undefined };
 }
 
@@ -122,6 +127,7 @@ function toBackupResult(result: BackupResult): MessageInitShape<typeof BackupRes
   };
 }
 
+/** Converts the result of a restore. */
 export function toRestoreResult(
   result: RestoreResult,
 ): MessageInitShape<typeof RestoreResultSchema> {

@@ -10,22 +10,23 @@ import { toInt64 } from "./numbers.js";
 
 const collection = "transfers/";
 
-/** transfers/NAME */
+/** Returns the resource name transfers/NAME. */
 export function transferResource(name: string): string {
   return `${collection}${name}`;
 }
 
-/** The name in transfers/NAME; REQUEST_INVALID where it is none. */
+/** Returns NAME of the resource transfers/NAME. Throws REQUEST_INVALID for other resource names. */
 export function transferName(resource: string): string {
   if (resource.startsWith(collection) && resource.length > collection.length)
     return resource.slice(collection.length);
   throw new HostError(
     "REQUEST_INVALID",
-    `${JSON.stringify(resource.slice(0, 100))} is no transfer; write transfers/NAME.`,
+    `Invalid transfer ${JSON.stringify(resource.slice(0, 100))}: must have the form transfers/NAME.`,
     { metadata: { field: "name" } },
   );
 }
 
+/** Converts a transfer. */
 export function toTransfer(transfer: Transfer): MessageInitShape<typeof TransferSchema> {
   return {
     name: transferResource(transfer.name),

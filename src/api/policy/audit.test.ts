@@ -16,7 +16,7 @@ import {
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { auditedMethods, subjectOf } from "./audit.js";
 
-test("a method is written down, or only reads, or writes single documents", () => {
+test("audits every method except reads and writes of single documents", () => {
   const methods = [DocumentService, ManagementService, ByteStream, Operations].flatMap(
     ({ methods: all, typeName }) => all.map(({ name }) => `${typeName}.${name}`),
   );
@@ -94,6 +94,6 @@ test.each([
     undefined,
   ],
   [create(ConfigureAutoBackupRequestSchema, { enabled: true }), "enabled=true"],
-])("what it was done to, without secrets: %#", (message, subject) => {
+])("returns the subject without secrets: %#", (message, subject) => {
   expect(subjectOf(message)).toBe(subject);
 });

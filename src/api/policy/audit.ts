@@ -2,13 +2,14 @@ import { isMessage, type Message } from "@bufbuild/protobuf";
 import type { Interceptor } from "@connectrpc/connect";
 import { OperationSchema } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { withoutSecrets } from "../../security/secrets.js";
-import type { Auditor, Deed } from "../../service/host/auditor.js";
+import type { Auditor, AuditEvent } from "../../service/host/auditor.js";
 import { callerOf } from "./authorization.js";
 import { map } from "../call/invoke.js";
 
 /**
- * What is written down: all that makes, changes, removes or gives out a backup, that restores, deletes, or sets how the host works.
- * Single documents that are read and written are too many; imports are one.
+ * Methods recorded in the audit log: those that create, change, remove or return backups, restore,
+ * delete documents, or change settings of the host. Reads and writes of single documents are too
+ * frequent; an import is recorded as one entry.
  */
 export const auditedMethods: ReadonlySet<string> = new Set([
   ...["DeleteDocument", "ImportDocuments"].map(
@@ -40,7 +41,10 @@ export const auditedMethods: ReadonlySet<string> = new Set([
   "google.longrunning.Operations.DeleteOperation",
 ]);
 
-/** Records the calls of audited methods: a single answer before it is sent, a stream when it has ended. */
+/**
+ * Records calls of audited methods: unary calls before the response is observe, streams when they
+ * end.
+ */
 export function auditInterceptor(auditor: Auditor): Interceptor {
   return (next) => async (request) => {
     const { method } = request;
@@ -57,18 +61,18 @@ export function auditInterceptor(auditor: Auditor): Interceptor {
         operationOf,
       );
     }
-    const deed: Deed = { action };
-    const sent = (message: Message) => {
-      deed.subject ??= subjectOf(message);
+    const event: AuditEvent = { action };
+    const observe = (message: Message) => {
+      event.subject ??= subjectOf(message);
       return message;
     };
     try {
-      const response = await next({ ...request, message: map(request.message, sent) });
+      const response = await next({ ...request, message: map(request.message, observe) });
       return response.stream
-        ? { ...response, message: auditor.stream(caller, deed, response.message) }
+        ? { ...response, message: auditor.stream(caller, event, response.message) }
         : response;
     } catch (thrown) {
-      await auditor.ended(caller, deed, thrown);
+      await auditor.record(caller, event, thrown);
       throw thrown;
     }
   };
@@ -78,7 +82,7 @@ function nameOfOperation(message: unknown): string | undefined {
   return isMessage(message, OperationSchema) && message.name !== "" ? message.name : undefined;
 }
 
-/** Fields that say what a request is about, by their names in any of the messages. */
+/** Fields of request messages that identify the subject of a request. */
 const subjectFields = [
   "selfLink",
   "factoryLink",
@@ -95,10 +99,10 @@ const subjectFields = [
   "enabled",
   "level",
 ];
-/** Fields with a message that has them: the beginning of a stream, and the moments of a backup. */
+/** Message fields that contain such fields: the header of a stream, and the states of an index. */
 const nestedFields = ["message", "value", "header", "moment", "from", "to"];
 
-/** What a request is about, as text without secrets; undefined where it names nothing. */
+/** Returns the subject of a request as text without secrets, or undefined if it names none. */
 export function subjectOf(message: object): string | undefined {
   const fields = message as Record<string, unknown>;
   const own = subjectFields.flatMap((name) => {

@@ -4,17 +4,17 @@ import type { Caller } from "../../security/caller.js";
 import { callOrigin } from "./origin.js";
 
 /**
- * Decides whether a caller may call a method: returns, or throws TOKEN_MISSING, TOKEN_UNKNOWN or ROLE_MISSING. It is
- * asked before anything of the request is looked at, and for health and reflection too.
+ * Checks whether a caller may call a method. Throws TOKEN_MISSING, TOKEN_UNKNOWN or ROLE_MISSING if
+ * not. Called before the request is read, for health and reflection too.
  */
 export type Authorize = (method: DescMethod, caller: Caller) => void;
 
-/** The token of an Authorization header; undefined where there is none or it is of another scheme. */
+/** Returns the bearer token of an Authorization header, or undefined if there is none. */
 export function bearerTokenOf(header: string | null | undefined): string | undefined {
   return /^bearer +(\S+) *$/i.exec(header ?? "")?.[1];
 }
 
-/** Who sent a call. */
+/** Returns the caller of a request. */
 export function callerOf({
   header,
   contextValues,
@@ -23,6 +23,7 @@ export function callerOf({
   return { via, address, bearerToken: bearerTokenOf(header.get("authorization")) };
 }
 
+/** Creates an interceptor that authorizes each call. */
 export function authorizationInterceptor(authorize: Authorize): Interceptor {
   return (next) => (request) => {
     authorize(request.method, callerOf(request));

@@ -2,20 +2,24 @@ import type { Interceptor } from "@connectrpc/connect";
 import { authorizationInterceptor, type Authorize } from "./authorization.js";
 import { createValidate, validationInterceptor, type Validate } from "./validation.js";
 
-/** What every transport asks of a call before the method runs. */
+/** Checks that every transport applies before a method runs. */
 export interface CallChecks {
-  /** Absent: everybody may call everything. */
+  /** If omitted, authorization is disabled. */
   authorize?: Authorize;
-  /** Absent: a validator of its own. One that is shared compiles its rules once. */
+  /** Default: a new validator. A shared one compiles its rules only once. */
   validate?: Validate;
-  /** Writes down what callers do. Absent: nothing is written down. */
+  /** Records calls in the audit log. If omitted, auditing is disabled. */
   audit?: Interceptor | undefined;
-  /** Keeps tokens that are for some indexes to those. Absent: every token is for all. */
+  /**
+   * Enforces tokens that are limited to certain indexes. If omitted, every token is valid for all
+   * indexes.
+   */
   indexes?: Interceptor | undefined;
-  /** Counts what calls start as their clients'. Absent: nothing is counted. */
+  /** Charges operations and streams to their clients. If omitted, they are not limited. */
   share?: Interceptor | undefined;
 }
 
+/** Returns the interceptors for the checks, in the order in which they run. */
 export function checkInterceptors(checks: CallChecks): Interceptor[] {
   const validation = validationInterceptor(checks.validate ?? createValidate());
   return [

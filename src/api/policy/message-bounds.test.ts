@@ -17,7 +17,7 @@ const bytesOf = ({ body }: CreateDocumentRequest) =>
 const withoutBytes = (message: CreateDocumentRequest) =>
   message.body.case === "json" ? { ...message, body: "json" } : message;
 
-test("what a request may hold passes", () => {
+test("accepts requests within the limits", () => {
   for (const init of [
     { factoryLink: "/core/examples", documentId: "é", revive: true, expirationTimeMicros: 5n },
     { body: { case: "json" as const, value: new Uint8Array(limits.documentBytes) } },
@@ -30,7 +30,7 @@ test("what a request may hold passes", () => {
   ]) {
     const decoded = decode(CreateDocumentRequestSchema, binary(init)) as CreateDocumentRequest;
     const sent = create(CreateDocumentRequestSchema, init);
-    // Sixteen million bytes are compared at once: toEqual would take each as a number, for a minute.
+    // Compares the bytes separately: toEqual would take a minute for 16 million numbers.
     expect(Buffer.compare(bytesOf(decoded), bytesOf(sent))).toBe(0);
     expect(withoutBytes(decoded)).toEqual(withoutBytes(sent));
   }
@@ -60,15 +60,15 @@ test.each([
   ["a varint that does not end", Buffer.from([0x0a, 0xff]), "REQUEST_INVALID"],
   ["a length beyond the end", Buffer.from([0x0a, 5, 1]), "REQUEST_INVALID"],
   ["a group", new BinaryWriter().tag(20, 3).tag(20, 4).finish(), "REQUEST_INVALID"],
-])("refuses %s", (_, bytes, reason) => {
+])("rejects %s", (_, bytes, reason) => {
   expect(() => decode(CreateDocumentRequestSchema, bytes)).toThrow(
     expect.objectContaining({ reason }),
   );
 });
 
-test("refuses a message that is nested too deep", () => {
+test("rejects a message that is nested too deeply", () => {
   let bytes: Uint8Array = new Uint8Array();
-  // A Value that holds a list of a Value, again and again.
+  // Nested lists of Values.
   for (let i = 0; i < limits.jsonDepth; i++)
     bytes = new BinaryWriter()
       .tag(6, 2)

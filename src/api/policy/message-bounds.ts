@@ -3,7 +3,7 @@ import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 
-/** A message inside another, by the number of its field; `inner` of a map is that of its values. */
+/** A field and the type of its messages, if any; for a map, the type of its values. */
 interface Field {
   field: DescField;
   inner: DescMessage | undefined;
@@ -12,9 +12,10 @@ interface Field {
 const tables = new WeakMap<DescMessage, Map<number, Field>>();
 
 /**
- * Throws for a binary message that would take the event loop, or memory, more than a request may: BODY_TOO_LARGE for more than
- * limits.requestMembers fields in it, for a Struct over limits.structBytes and a text over limits.requestTextBytes; REQUEST_INVALID
- * for what is not protobuf. Nothing is decoded, so it takes a few milliseconds at most.
+ * Checks a binary message against the limits of a request before it is decoded, which takes a few
+ * milliseconds at most. Throws BODY_TOO_LARGE for more than limits.requestMembers fields, a Struct
+ * over limits.structBytes or a string over limits.requestTextBytes, and REQUEST_INVALID for
+ * malformed bytes.
  */
 export function checkBinaryBounds(schema: DescMessage, bytes: Uint8Array): void {
   const reader = new BinaryReader(bytes);
@@ -22,7 +23,7 @@ export function checkBinaryBounds(schema: DescMessage, bytes: Uint8Array): void 
     new Walk(reader).message(schema, bytes.byteLength, 0);
   } catch (thrown) {
     if (thrown instanceof HostError) throw thrown;
-    throw new HostError("REQUEST_INVALID", `The request is not a ${schema.typeName}.`, {
+    throw new HostError("REQUEST_INVALID", `Malformed request: not a valid ${schema.typeName}.`, {
       cause: thrown,
     });
   }
@@ -38,17 +39,17 @@ class Walk {
     if (depth > limits.jsonDepth)
       throw new HostError(
         "REQUEST_INVALID",
-        `The request is nested deeper than ${limits.jsonDepth} levels.`,
+        `The request exceeds the nesting limit of ${limits.jsonDepth} levels.`,
       );
     if (end > reader.len)
-      throw new HostError("REQUEST_INVALID", "The request ends in the middle of a field.");
+      throw new HostError("REQUEST_INVALID", "Malformed request: truncated field.");
     while (reader.pos < end) {
       const [number, wire] = reader.tag();
       this.count(1);
       if (wire === WireType.StartGroup || wire === WireType.EndGroup)
         throw new HostError(
           "REQUEST_INVALID",
-          "The request holds a protobuf group, which no request of this host has.",
+          "Malformed request: protobuf groups are not supported.",
         );
       if (wire !== WireType.LengthDelimited) reader.skip(wire, number);
       else
@@ -72,15 +73,15 @@ class Walk {
     }
     if (field !== undefined) this.scalars(field, length);
     if (end > this.reader.len)
-      throw new HostError("REQUEST_INVALID", "The request ends in the middle of a field.");
+      throw new HostError("REQUEST_INVALID", "Malformed request: truncated field.");
     this.reader.pos = end;
   }
 
-  /** The key of an entry is its field 1, the value 2. */
+  /** Reads a map entry: field 1 is the key, field 2 the value. */
   private mapEntry(inner: DescMessage | undefined, end: number, depth: number): void {
     const { reader } = this;
     if (end > reader.len)
-      throw new HostError("REQUEST_INVALID", "The request ends in the middle of a field.");
+      throw new HostError("REQUEST_INVALID", "Malformed request: truncated field.");
     while (reader.pos < end) {
       const [number, wire] = reader.tag();
       this.count(1);
@@ -101,7 +102,7 @@ class Walk {
         throw tooLargeText(field);
       return;
     }
-    // Packed numbers: at least a byte each.
+    // Packed numbers take at least one byte each.
     this.count(length);
   }
 
@@ -109,7 +110,7 @@ class Walk {
     if ((this.records += records) > limits.requestMembers)
       throw new HostError(
         "BODY_TOO_LARGE",
-        `The request holds more than ${limits.requestMembers} fields. Send the document as json, or the request in parts.`,
+        `The request exceeds the limit of ${limits.requestMembers} fields. Send the document as json, or split the request.`,
       );
   }
 }
@@ -117,7 +118,7 @@ class Walk {
 function tooLargeText(field: DescField): HostError {
   return new HostError(
     "BODY_TOO_LARGE",
-    `The field ${field.name} is larger than ${limits.requestTextBytes} bytes.`,
+    `Field ${field.name} exceeds the limit of ${limits.requestTextBytes} bytes.`,
     { metadata: { field: field.name } },
   );
 }
@@ -125,7 +126,7 @@ function tooLargeText(field: DescField): HostError {
 function tooLargeStruct(): HostError {
   return new HostError(
     "BODY_TOO_LARGE",
-    `A document as a Struct may take ${limits.structBytes} bytes. Send it as json.`,
+    `The document exceeds the limit of ${limits.structBytes} bytes for a Struct. Send it as json.`,
   );
 }
 

@@ -26,21 +26,24 @@ import { callerOf } from "./authorization.js";
 import { map } from "../call/invoke.js";
 import { isHealth, isReflection, rolesOfBackup } from "./method-roles.js";
 
-/** What is looked up to tell of which index a request is. */
+/** Lookups needed to determine the index of a request. */
 export interface IndexLookup {
   documents: Pick<DocumentService, "factoryOf" | "factoryOfDocument">;
   operations: Pick<OperationService, "get">;
 }
 
-/** The indexes that a request is of; none: it says nothing of one, and will find nothing; undefined: it is not of single indexes. */
+/**
+ * Returns the indexes a request refers to: an empty list if it refers to none, undefined if it is
+ * not limited to single indexes.
+ */
 type IndexesOf = (message: Message, lookup: IndexLookup) => readonly string[] | undefined;
 
 const rpcs = <T>(prefix: string, methods: Record<string, T>): [string, T][] =>
   Object.entries(methods).map(([name, value]) => [`${prefix}.${name}`, value]);
 
 /**
- * By method; a method that is not here is not of single indexes, and so closed to tokens that are for some. Those of the health service, and
- * what only tells what the host is, are open to them.
+ * Methods that refer to single indexes. Tokens limited to certain indexes may call only these, the
+ * health service, and methods that describe the host.
  */
 const indexesByMethod: ReadonlyMap<string, IndexesOf> = new Map<string, IndexesOf>([
   ...rpcs<IndexesOf>("holdfast.document.v1.DocumentService", {
@@ -52,7 +55,8 @@ const indexesByMethod: ReadonlyMap<string, IndexesOf> = new Map<string, IndexesO
     ListDocuments: byLink,
     ListDocumentVersions: byLink,
     ExportDocuments: byLink,
-    // Versions of documents that no factory serves any more are read too.
+    // Documents without a factory can be read too, so the index is not derived from the factory
+    // alone.
     GetDocumentVersion: (message, { documents }) => {
       const { selfLink, indexLink } = message as GetDocumentVersionRequest;
       return [indexOfVersion(documents, toLink(selfLink), indexLink)];
@@ -69,11 +73,14 @@ const indexesByMethod: ReadonlyMap<string, IndexesOf> = new Map<string, IndexesO
     Restore: byIndex,
     UndoRestore: byIndex,
     CheckIndex: byIndex,
-    // What lies at a destination may be of any index; the live one says which it is.
+    // The backups at a destination may belong to any index, unlike the current state of an index.
     DiffBackups: (message) =>
-      moments((message as DiffBackupsRequest).from, (message as DiffBackupsRequest).to),
-    ExportBackup: (message) => moments((message as ExportBackupRequest).moment),
-    DescribeMoment: (message) => moments((message as DescribeMomentRequest).moment),
+      indexesOfPointsInTime(
+        (message as DiffBackupsRequest).from,
+        (message as DiffBackupsRequest).to,
+      ),
+    ExportBackup: (message) => indexesOfPointsInTime((message as ExportBackupRequest).moment),
+    DescribeMoment: (message) => indexesOfPointsInTime((message as DescribeMomentRequest).moment),
     StreamBackup: (message) =>
       (message as StreamBackupRequest).transferName === "" ? byIndex(message) : undefined,
     StreamRestore: (message) => {
@@ -90,8 +97,8 @@ const indexesByMethod: ReadonlyMap<string, IndexesOf> = new Map<string, IndexesO
   }),
 ]);
 
-/** Every method that tokens for some indexes may call. */
-export const methodsOfIndexes: ReadonlySet<string> = new Set(indexesByMethod.keys());
+/** Methods that tokens limited to certain indexes may call. */
+export const indexScopedMethods: ReadonlySet<string> = new Set(indexesByMethod.keys());
 
 function byLink(message: Message, { documents }: IndexLookup): string[] {
   const { selfLink, factoryLink = "" } = message as Message & { selfLink?: string } & Partial<
@@ -113,13 +120,16 @@ function byOperation(message: Message, { operations }: IndexLookup): string[] {
   return [operations.get((message as Pick<Operation, "$typeName" | "name">).name).indexLink];
 }
 
-function moments(...all: (IndexMoment | undefined)[]): string[] | undefined {
-  return all.some((moment) => moment !== undefined && moment.uri !== "")
+function indexesOfPointsInTime(...all: (IndexMoment | undefined)[]): string[] | undefined {
+  return all.some((point) => point !== undefined && point.uri !== "")
     ? undefined
-    : all.map((moment) => moment?.indexLink || durableIndexLink);
+    : all.map((point) => point?.indexLink || durableIndexLink);
 }
 
-/** Refuses what the message shows that a caller may not do: what a token for some indexes asks of others, and what takes another role than its method. */
+/**
+ * Enforces access rules that depend on the message: limits of a token to certain indexes, and roles
+ * that depend on the destination.
+ */
 export function messageAccessInterceptor(access: Access, lookup: IndexLookup): Interceptor {
   return (next) => (request) => {
     if (!request.stream && request.message.$typeName === BackupRequestSchema.typeName)
@@ -128,7 +138,7 @@ export function messageAccessInterceptor(access: Access, lookup: IndexLookup): I
         request.method.name,
         rolesOfBackup((request.message as BackupRequest).destination),
       );
-    // To look at the headers of each call costs more than many calls.
+    // Reading the headers of a call may cost more than the call itself.
     if (!access.limitsIndexes()) return next(request);
     const caller = callerOf(request);
     if (access.indexesOf(caller) === undefined) return next(request);

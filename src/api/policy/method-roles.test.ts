@@ -14,23 +14,26 @@ const authorizeCaller = authorizeMethods(access);
 const authorize = (method: DescMethod, bearerToken: string | undefined) =>
   authorizeCaller(method, { via: "grpc", bearerToken, address: "192.0.2.1" });
 
-test.each(["backup", "restore"])("who may start a %s may follow it and call it off", (role) => {
-  const token = `${role}-token`;
-  authorize(
-    role === "backup" ? ManagementService.method.backup : ManagementService.method.restore,
-    token,
-  );
-  for (const method of [
-    Operations.method.getOperation,
-    Operations.method.waitOperation,
-    Operations.method.listOperations,
-    Operations.method.cancelOperation,
-  ]) {
-    authorize(method, token);
-  }
-});
+test.each(["backup", "restore"])(
+  "allows a token that may start a %s to watch and cancel it",
+  (role) => {
+    const token = `${role}-token`;
+    authorize(
+      role === "backup" ? ManagementService.method.backup : ManagementService.method.restore,
+      token,
+    );
+    for (const method of [
+      Operations.method.getOperation,
+      Operations.method.waitOperation,
+      Operations.method.listOperations,
+      Operations.method.cancelOperation,
+    ]) {
+      authorize(method, token);
+    }
+  },
+);
 
-test("reading does not let anybody start, cancel or prune, and no token nothing", () => {
+test("does not allow the role read to start, cancel or prune, nor anything without a token", () => {
   authorize(Operations.method.getOperation, "read-token");
   for (const token of ["read-token", "write-token"]) {
     for (const method of [

@@ -3,20 +3,26 @@ import type { Access } from "../../security/access.js";
 import type { RequiredRoles, Role } from "../../security/roles.js";
 import type { Authorize } from "./authorization.js";
 
-/** Who may start an operation may follow it and call it off. */
-const followers: readonly Role[] = ["read", "backup", "restore"];
+/** Roles that may start an operation may also watch and cancel it. */
+const watchers: readonly Role[] = ["read", "backup", "restore"];
 
 const streamers: readonly Role[] = ["backup", "restore"];
 
-/** What hands out documents of a backup: to make backups does not include to read them. */
+/**
+ * Roles for returning documents of a backup: the role backup alone does not allow reading
+ * documents.
+ */
 const readers = { all: ["backup", "read"] } as const;
 
-/** What goes to another server leaves this host with its documents, whoever that server belongs to. */
+/**
+ * Returns the roles for a backup. One to an HTTP destination also requires read, because documents
+ * leave the host.
+ */
 export function rolesOfBackup(destination: string): RequiredRoles {
   return /^\s*https?:/i.test(destination) ? readers : "backup";
 }
 
-/** The role that each method takes, or any of several. One that is not listed takes admin: a new method is closed until it is opened here. */
+/** Roles required by each method; with several, any suffices. Methods not listed require admin. */
 const rolesByMethod: Readonly<Record<string, RequiredRoles>> = {
   "holdfast.document.v1.DocumentService.CreateDocument": "write",
   "holdfast.document.v1.DocumentService.PatchDocument": "write",
@@ -49,29 +55,34 @@ const rolesByMethod: Readonly<Record<string, RequiredRoles>> = {
   "holdfast.management.v1.ManagementService.GetTransfer": streamers,
   "holdfast.management.v1.ManagementService.ListTransfers": streamers,
   "holdfast.management.v1.ManagementService.DeleteTransfer": streamers,
-  "holdfast.management.v1.ManagementService.WatchOperation": followers,
+  "holdfast.management.v1.ManagementService.WatchOperation": watchers,
   "holdfast.document.v1.DocumentService.ImportDocuments": "write",
   "holdfast.document.v1.DocumentService.ExportDocuments": "read",
   "google.bytestream.ByteStream.Read": readers,
   "google.bytestream.ByteStream.Write": "restore",
   "google.bytestream.ByteStream.QueryWriteStatus": streamers,
-  "google.longrunning.Operations.GetOperation": followers,
-  "google.longrunning.Operations.ListOperations": followers,
-  "google.longrunning.Operations.WaitOperation": followers,
+  "google.longrunning.Operations.GetOperation": watchers,
+  "google.longrunning.Operations.ListOperations": watchers,
+  "google.longrunning.Operations.WaitOperation": watchers,
   "google.longrunning.Operations.CancelOperation": ["backup", "restore"],
   "google.longrunning.Operations.DeleteOperation": "admin",
 };
 
+/** Whether a method belongs to the health service. */
 export const isHealth = ({ parent }: DescMethod) => parent.typeName === "grpc.health.v1.Health";
+/** Whether a method belongs to the reflection service. */
 export const isReflection = ({ parent }: DescMethod) =>
   parent.typeName.startsWith("grpc.reflection.");
 
-/** Health answers anybody, as load balancers ask without a token; all else goes by the token's roles. */
+/**
+ * Authorizes methods by the roles of the token. The health service requires no token, for load
+ * balancers.
+ */
 export function authorizeMethods(access: Access): Authorize {
   return (method, caller) => {
     if (isHealth(method)) return;
     const role = isReflection(method)
-      ? followers
+      ? watchers
       : (rolesByMethod[`${method.parent.typeName}.${method.name}`] ?? "admin");
     access.requireRole(caller, method.name, role);
   };

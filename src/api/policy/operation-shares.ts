@@ -9,7 +9,7 @@ import type { ClientShares } from "../../service/host/client-shares.js";
 import type { Hold } from "../../security/shares.js";
 import { bearerTokenOf } from "./authorization.js";
 
-/** They start an operation and wait for it themselves. */
+/** Methods that start an operation and wait for it themselves. */
 const streaming: ReadonlySet<string> = new Set(["StreamBackup", "StreamRestore"]);
 
 async function* releasing(messages: AsyncIterable<Message>, hold: Hold): AsyncGenerator<Message> {
@@ -20,7 +20,7 @@ async function* releasing(messages: AsyncIterable<Message>, hold: Hold): AsyncGe
   }
 }
 
-/** Counts what a call starts as its client's: calls of the management that answer with an operation, and streams as long as they go on. */
+/** Charges operations to the client that starts them, and streams while they run. */
 export function operationSharesInterceptor(shares: ClientShares, identify: Identify): Interceptor {
   return (next) => async (request) => {
     const { method } = request;
@@ -28,7 +28,7 @@ export function operationSharesInterceptor(shares: ClientShares, identify: Ident
       const hold = shares.stream(
         identify(bearerTokenOf(request.header.get("authorization")), undefined),
       );
-      // An answer that nobody begins to read ends with its call.
+      // A response stream that is never read does not run its finally block.
       request.signal.addEventListener("abort", hold.release, { once: true });
       try {
         const response = await next(request);
@@ -48,9 +48,9 @@ export function operationSharesInterceptor(shares: ClientShares, identify: Ident
       return next(request);
     const client = identify(bearerTokenOf(request.header.get("authorization")), undefined);
     const { response } = await shares.operation(client, async () => {
-      const answered = await next(request);
-      const { name, done } = answered.message as Message as Operation;
-      return { name, done, response: answered };
+      const response = await next(request);
+      const { name, done } = response.message as Message as Operation;
+      return { name, done, response };
     });
     return response;
   };

@@ -1,25 +1,26 @@
 import { createContextKey, type Interceptor } from "@connectrpc/connect";
-import type { Surface } from "../../security/caller.js";
+import type { Protocol } from "../../security/caller.js";
 
-/** Where a call came from, among the values of its context. */
+/** Origin of a call, stored in its context. */
 export interface CallOrigin {
-  via: Surface;
-  /** Undefined: from the process itself. */
+  via: Protocol;
+  /** Remote address; undefined for calls from this process. */
   address: string | undefined;
-  /** Why the call is refused, where that was found before its message was read. */
+  /** Error found before the message was read; the call fails with it. */
   refusal?: Error | undefined;
 }
 
+/** Context key of the origin. */
 export const callOrigin = createContextKey<CallOrigin>({ via: "other", address: undefined });
 
-/** Ends the call whose refusal its context has. */
+/** Fails calls that have a refusal in their context. */
 export const refusalInterceptor: Interceptor = (next) => (request) => {
   const { refusal } = request.contextValues.get(callOrigin);
   if (refusal) throw refusal;
   return next(request);
 };
 
-/** The address of a client as gRPC writes it, without its port. */
+/** Removes the port from a peer address as formatted by grpc-js. */
 export function addressOfPeer(client: string): string {
   return client.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
 }

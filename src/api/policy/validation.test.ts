@@ -10,13 +10,13 @@ import { RequestViolations } from "./violations.js";
 
 const validate = createValidate();
 
-test("a message within the rules passes", async () => {
+test("accepts a valid message", async () => {
   const good = create(BackupRequestSchema, { destination: "file:/x", requestId: "a-1" });
   await validate(BackupRequestSchema, good);
   await validate(BackupRequestSchema, good);
 });
 
-test("each broken rule is named by field", async () => {
+test("reports each violation with its field", async () => {
   const message = create(BackupRequestSchema, {
     destination: "",
     container: 42 as Container,
@@ -39,7 +39,7 @@ test("each broken rule is named by field", async () => {
   }
 });
 
-test("at most twenty fields are named", async () => {
+test("reports at most twenty fields", async () => {
   try {
     await validate(
       PruneBackupsRequestSchema,
@@ -59,4 +59,4 @@ test.each([
   ["Bearer", undefined],
   ["Bearer a b", undefined],
   [undefined, undefined],
-])("the token of %s is %s", (header, token) => expect(bearerTokenOf(header)).toBe(token));
+])("parses the token of %s as %s", (header, token) => expect(bearerTokenOf(header)).toBe(token));

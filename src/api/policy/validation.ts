@@ -5,13 +5,19 @@ import type { Interceptor } from "@connectrpc/connect";
 import { HostError } from "../../errors.js";
 import { RequestViolations } from "./violations.js";
 
-/** Throws REQUEST_INVALID, its cause a RequestViolations, where the message breaks the rules of its definition. */
+/**
+ * Validates a message against the rules in its proto. Throws REQUEST_INVALID, caused by
+ * RequestViolations.
+ */
 export type Validate = (schema: DescMessage, message: Message) => void | Promise<void>;
 
-/** An answer names at most this many fields: it has to fit into a header. */
+/** Maximum number of reported fields, since the error must fit into a header. */
 const maxViolations = 20;
 
-/** The rules are compiled at the first message of each type, and what compiles them, a quarter of all code, is loaded at the first of all. */
+/**
+ * Creates a validator. The library, a quarter of all code, is loaded on first use, and rules are
+ * compiled per message type.
+ */
 export function createValidate(): Validate {
   let loaded: Validator | undefined;
   let loading: Promise<Validator> | undefined;
@@ -27,7 +33,7 @@ export function createValidate(): Validate {
 function check(validator: Validator, schema: DescMessage, message: Message): void {
   const result = validator.validate(schema, message);
   if (result.kind === "valid") return;
-  // The rules are ours: one that cannot be evaluated is our fault, not the request's.
+  // A rule that cannot be evaluated is an internal error.
   if (result.kind === "error") throw result.error;
   const violations = result.violations.slice(0, maxViolations).map((violation) => ({
     field: pathToString(violation.field),
@@ -46,7 +52,7 @@ function check(validator: Validator, schema: DescMessage, message: Message): voi
   );
 }
 
-/** Validates each message of a request before the method sees it. */
+/** Creates an interceptor that validates each message of a request. */
 export function validationInterceptor(validate: Validate): Interceptor {
   return (next) => async (request) => {
     if (!request.stream) {

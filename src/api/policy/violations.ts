@@ -1,13 +1,13 @@
-/** What is wrong with one field of a request. */
+/** A violation of the rules of a field. */
 export interface FieldViolation {
-  /** The path of the field, for example `segments[2].name`. */
+  /** Field path, for example `segments[2].name`. */
   field: string;
   description: string;
-  /** The id of the rule that was not met, for example string.max_bytes. */
+  /** ID of the violated rule, for example string.max_bytes. */
   rule: string;
 }
 
-/** The cause of a REQUEST_INVALID that names fields; answers carry it as google.rpc.BadRequest. */
+/** Cause of a REQUEST_INVALID with invalid fields; sent to clients as google.rpc.BadRequest. */
 export class RequestViolations extends Error {
   readonly violations: readonly FieldViolation[];
 

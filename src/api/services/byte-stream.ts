@@ -7,16 +7,16 @@ import { transferName, transferResource } from "../convert/transfer.js";
 import { withIdleLimit } from "./idle.js";
 import { fromInt64, toInt64 } from "../convert/numbers.js";
 
-/** google.bytestream.ByteStream over the transfers of a host; resources are transfers/NAME. */
+/** Implements google.bytestream.ByteStream for transfers; resource names are transfers/NAME. */
 export function byteStreamImpl(streams: StreamService): ServiceImpl<typeof ByteStream> {
   const { transfers } = streams;
   return {
     async *read({ resourceName, readOffset, readLimit }, { signal }) {
       if (readOffset < 0n || readLimit < 0n)
-        throw new HostError("REQUEST_INVALID", "read_offset and read_limit are not negative.");
+        throw new HostError("REQUEST_INVALID", "read_offset and read_limit must not be negative.");
       const held = streams.hold(transferName(resourceName));
       try {
-        // Whoever wants all of it may say so by the largest number there is.
+        // Clients may pass the largest int64 to read everything.
         const length =
           readLimit === 0n || readLimit > BigInt(held.transfer.sizeBytes)
             ? held.transfer.sizeBytes
@@ -52,18 +52,23 @@ async function receive(
     if (!first)
       throw new HostError(
         "REQUEST_INVALID",
-        "The stream ended without a message: the first names its resource.",
+        "The stream is empty: the first message must name the resource.",
       );
     const name = transferName(first.resourceName);
     return await withUpload(streams.transfers, name, undefined, signal, async (writer, working) => {
       let finished = await take(first);
       for await (const message of withIdleLimit(messages, streams.idleMs, working)) {
         working.throwIfAborted();
-        if (finished) throw new HostError("REQUEST_INVALID", "Something came after finish_write.");
+        if (finished)
+          throw new HostError("REQUEST_INVALID", "Unexpected message after finish_write.");
         if (message.resourceName !== "" && message.resourceName !== transferResource(name)) {
-          throw new HostError("REQUEST_INVALID", "One stream writes one resource.", {
-            metadata: { field: "resource_name" },
-          });
+          throw new HostError(
+            "REQUEST_INVALID",
+            "All messages of a stream must have the same resource_name.",
+            {
+              metadata: { field: "resource_name" },
+            },
+          );
         }
         finished = await take(message);
       }
@@ -71,7 +76,7 @@ async function receive(
 
       async function take({ writeOffset, data, finishWrite }: WriteRequest): Promise<boolean> {
         if (writeOffset < 0n || beyond(writeOffset))
-          throw new HostError("REQUEST_INVALID", "write_offset is not negative, and below 2^53.");
+          throw new HostError("REQUEST_INVALID", "write_offset must be between 0 and 2^53 - 1.");
         await writer.write(fromInt64(writeOffset), data);
         if (finishWrite) await writer.finish({ sizeBytes: writer.position });
         return finishWrite;

@@ -1,7 +1,7 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { ManagementService } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { HostControl } from "../../service/host/host-control.js";
-import type { PeerOutcome } from "../../service/host/node-group.js";
+import type { NodeOutcome } from "../../service/host/node-group.js";
 import { toAutoBackup, toStat } from "../convert/control.js";
 import { toInt64 } from "../convert/numbers.js";
 
@@ -13,7 +13,7 @@ type ControlMethods =
   | "getStats"
   | "shutdown";
 
-/** The methods of ManagementService that set something on the host, and its figures. */
+/** Implements the methods of ManagementService for settings and statistics of the host. */
 export function controlMethods(
   control: HostControl,
 ): Pick<ServiceImpl<typeof ManagementService>, ControlMethods> {
@@ -26,14 +26,14 @@ export function controlMethods(
       skipSynchronizationRequests,
       skipForwardingRequests,
     }) {
-      const wanted = {
+      const settings = {
         enabled,
         skipGossipRequests,
         skipSynchronizationRequests,
         skipForwardingRequests,
       };
       return control.configureRequestLogging(
-        Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)),
+        Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)),
       );
     },
     configureOperationTracing: ({ enabled, level }) =>
@@ -43,14 +43,14 @@ export function controlMethods(
     }),
     getStats: async () => ({ stats: (await control.stats()).map(toStat) }),
     shutdown() {
-      // The answer goes first.
+      // Deferred, so that the response is sent first.
       setImmediate(control.shutDown);
       return {};
     },
   };
 }
 
-const toPeer = ({ positionMicros, ...same }: PeerOutcome) => ({
+const toPeer = ({ positionMicros, ...same }: NodeOutcome) => ({
   ...same,
   positionMicros: toInt64(positionMicros),
 });

@@ -3,13 +3,13 @@ import { bodyText, structOf } from "./document-body.js";
 
 const json = (text: string) => ({ case: "json" as const, value: new TextEncoder().encode(text) });
 
-test("JSON passes as it came", async () => {
+test("returns JSON unchanged", async () => {
   expect(await bodyText(json('{"n":9007199254740993, "d":1.10}'))).toBe(
     '{"n":9007199254740993, "d":1.10}',
   );
 });
 
-test("what is no UTF-8 is refused", async () => {
+test("rejects bytes that are not UTF-8", async () => {
   await expect(bodyText({ case: "json", value: new Uint8Array([0x7b, 0xff]) })).rejects.toThrow(
     expect.objectContaining({ reason: "JSON_INVALID" }),
   );
@@ -25,13 +25,13 @@ test.each([[{ n: 9007199254740991, x: 0.1 }], [{ n: -9007199254740991, a: [{ b: 
 test.each([
   [{ n: 9007199254740992 }, "n"],
   [{ a: [1, { b: -1e16 }] }, "a.1.b"],
-])("a Struct whose numbers may have been rounded is refused", async (fields, field) => {
+])("rejects a Struct with possibly rounded numbers", async (fields, field) => {
   await expect(bodyText({ case: "fields", value: fields })).rejects.toThrow(
     expect.objectContaining({ reason: "REQUEST_INVALID", metadata: { field } }),
   );
 });
 
-test("stored JSON becomes a Struct only where nothing is lost", () => {
+test("converts stored JSON to a Struct only without loss", () => {
   expect(structOf('{"a":[1,2.5]}')).toEqual({ fields: { a: [1, 2.5] } });
   expect(structOf('{"a":[9007199254740993]}')).toEqual({ roundedField: "a.0" });
   expect(structOf('{"a":1e400}')).toEqual({ roundedField: "a" });

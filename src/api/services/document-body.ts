@@ -3,18 +3,21 @@ import { decodeUtf8 } from "../../document/utf8.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 
-/** The body of a request, as every request that has one carries it. */
+/** The oneof `body` common to all requests that have a body. */
 export type RequestBody =
   | { case: "json"; value: Uint8Array }
   | { case: "fields"; value: JsonObject }
   | { case: undefined; value?: undefined };
 
-/** The first slash is lost in the paths of the REST form. */
+/** Adds the leading slash, which REST paths omit. */
 export function toLink(link: string): string {
   return link.startsWith("/") ? link : `/${link}`;
 }
 
-/** The body as JSON text. Throws JSON_INVALID, or REQUEST_INVALID where a Struct may have rounded a number. */
+/**
+ * Returns the body as JSON text. Throws JSON_INVALID, or REQUEST_INVALID if a Struct may have
+ * rounded a number.
+ */
 export async function bodyText(body: RequestBody): Promise<string> {
   switch (body.case) {
     case "json":
@@ -24,7 +27,7 @@ export async function bodyText(body: RequestBody): Promise<string> {
       if (field !== undefined) {
         throw new HostError(
           "REQUEST_INVALID",
-          `The number at ${field} is beyond 2^53, so a Struct may have rounded it. Send the body as json.`,
+          `The number in ${field} is beyond 2^53 and may have been rounded in the Struct. Send the body as json.`,
           { metadata: { field } },
         );
       }
@@ -35,7 +38,10 @@ export async function bodyText(body: RequestBody): Promise<string> {
   }
 }
 
-/** Stored JSON as a Struct, or why it cannot be one: where a number stands that a double cannot be trusted with, or its size. */
+/**
+ * Converts stored JSON to a Struct, unless it is too large or has a number that a double may not
+ * represent exactly.
+ */
 export function structOf(
   text: string,
 ): { fields: JsonObject } | { roundedField: string } | { tooLarge: true } {
@@ -45,7 +51,10 @@ export function structOf(
   return field === undefined ? { fields } : { roundedField: field };
 }
 
-/** The path of the first number beyond 2^53: whole numbers from there on are no longer told apart. */
+/**
+ * Returns the path of the first number beyond 2^53, from where doubles cannot represent every
+ * integer.
+ */
 function roundedField(value: unknown, path = ""): string | undefined {
   if (typeof value === "number")
     return Math.abs(value) > Number.MAX_SAFE_INTEGER ? path : undefined;

@@ -15,7 +15,7 @@ import { badPageToken, readPageToken, writePageToken } from "../convert/page-tok
 const versionsPage = 100;
 const versionsListing = "versions";
 
-/** holdfast.document.v1.DocumentService over the documents of a host. */
+/** Implements holdfast.document.v1.DocumentService. */
 export function documentServiceImpl(
   documents: DocumentService,
   idleMs: number,
@@ -113,7 +113,7 @@ export function documentServiceImpl(
         request.bodyFormat === BodyFormat.FIELDS ? limits.structBytes : limits.pageBytes,
       );
       const last = page.at(-1);
-      // The last of all is version 0: whatever the page's size, nothing comes after it.
+      // Version 0 is always the last one, even on a full page.
       const bytes = found.reduce((sum, { body }) => sum + body.length, 0);
       const cut = page.length < found.length || found.length === limit || bytes >= limits.pageBytes;
       const more = last !== undefined && last.version > 0 && cut;
@@ -135,7 +135,10 @@ function expiration(micros: bigint | undefined): { documentExpirationTimeMicros?
   return expires === undefined ? {} : { documentExpirationTimeMicros: expires };
 }
 
-/** The index that a version is read from, where the request names none: that of the document's factory, else the durable one. */
+/**
+ * Returns the index to read a version from: the given one, else that of the document's factory,
+ * else the durable index.
+ */
 export function indexOfVersion(
   documents: Pick<DocumentService, "factoryOfDocument">,
   link: string,
@@ -146,7 +149,7 @@ export function indexOfVersion(
     : toLink(given);
 }
 
-/** As many as fit into a page, at least one. */
+/** Returns as many versions as fit into a page, at least one. */
 function withinBytes<T extends { body: string }>(versions: T[], pageBytes: number): T[] {
   let bytes = 0;
   const end = versions.findIndex(

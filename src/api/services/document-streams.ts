@@ -14,7 +14,7 @@ import { bodyText, toLink } from "./document-body.js";
 import { withIdleLimit } from "./idle.js";
 import { fromInt64, toInt64 } from "../convert/numbers.js";
 
-/** Documents in, how far it is out. */
+/** Implements ImportDocuments: reads documents and reports progress. */
 export async function* importStream(
   documents: DocumentService,
   requests: AsyncIterable<ImportDocumentsRequest>,
@@ -24,12 +24,12 @@ export async function* importStream(
   const messages = withIdleLimit(requests, idleMs, signal);
   const first = (await messages.next()).value;
   if (first?.message.case !== "header")
-    throw new HostError("REQUEST_INVALID", "The first message of an import is its header.");
+    throw new HostError("REQUEST_INVALID", "The first message of an import must be a header.");
   const { factoryLink, skip } = first.message.value;
   async function* bodies(): AsyncGenerator<string> {
     for await (const { message } of messages) {
       if (message.case !== "document")
-        throw new HostError("REQUEST_INVALID", "An import has one header.");
+        throw new HostError("REQUEST_INVALID", "Unexpected header: an import has exactly one.");
       yield await bodyText({ case: "json", value: message.value });
     }
   }
@@ -51,19 +51,20 @@ export async function* importStream(
   }
 }
 
+/** Implements ExportDocuments. */
 export async function* exportStream(
   documents: DocumentService,
   request: ExportDocumentsRequest,
   signal: AbortSignal,
 ): AsyncGenerator<MessageInitShape<typeof ExportDocumentsResponseSchema>> {
   const { factoryLink, filter, resumeToken, bodyFormat } = request;
-  const wanted = {
+  const exportRequest = {
     factoryPath: toLink(factoryLink),
     ...(filter !== "" && { filter }),
     ...(resumeToken !== "" && { resumeToken }),
     expand: bodyFormat !== BodyFormat.NONE,
   };
-  for await (const page of documents.export(wanted, signal)) {
+  for await (const page of documents.export(exportRequest, signal)) {
     yield {
       documents: page.documents.map((version) => readDocument(version, bodyFormat)),
       resumeToken: page.resumeToken ?? "",

@@ -1,6 +1,9 @@
 import { HostError } from "../../errors.js";
 
-/** Passes a stream on; throws STREAM_IDLE when nothing has come for so long, and the signal's reason when it aborts. */
+/**
+ * Passes a stream through. Throws STREAM_IDLE if no item arrives for idleMs milliseconds, and the
+ * reason of the signal when it aborts.
+ */
 export async function* withIdleLimit<T>(
   items: AsyncIterable<T>,
   idleMs: number,
@@ -14,7 +17,7 @@ export async function* withIdleLimit<T>(
       yield step.value;
     }
   } finally {
-    // Not awaited: an iterator that still waits for its sender would hold this up for as long.
+    // Not awaited, because an iterator that waits for its sender returns only after that.
     void iterator.return?.().then(undefined, () => {});
   }
 }
@@ -32,7 +35,7 @@ function within<T>(next: Promise<T>, idleMs: number, signal: AbortSignal): Promi
         reject(
           new HostError(
             "STREAM_IDLE",
-            `Nothing came for ${idleMs / 1000} s, so the stream was ended; go on with it from where it is.`,
+            `Stream ended: no data received for ${idleMs / 1000} s. Resume it from the committed offset.`,
           ),
         ),
       );

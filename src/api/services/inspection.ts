@@ -18,7 +18,7 @@ import type {
 } from "../../service/backups/management-service.js";
 import { withHeartbeat } from "../../service/backups/heartbeat.js";
 import { toBackup, toListedBackup, toWindow } from "../convert/backup.js";
-import { fromMoment, fromSelection, toDifference, toLogEntry } from "../convert/inspection.js";
+import { fromPointInTime, fromSelection, toDifference, toLogEntry } from "../convert/inspection.js";
 import { toOperation, type OperationConversion } from "../convert/operation.js";
 import { toInt64 } from "../convert/numbers.js";
 import { badPageToken, readPageToken, writePageToken } from "../convert/page-token.js";
@@ -26,7 +26,7 @@ import { badPageToken, readPageToken, writePageToken } from "../convert/page-tok
 const backupsPage = 100;
 const backupsListing = "backups";
 
-type Inspecting =
+type InspectionMethod =
   | "verifyBackup"
   | "describeBackup"
   | "listBackups"
@@ -41,11 +41,11 @@ const levels: Record<VerifyLevel, Level> = {
   [VerifyLevel.TRIAL]: "TRIAL",
 };
 
-/** The methods that look at backups and change none: they need no index of a host. */
+/** Implements the read-only methods on backups, which require no index of the host. */
 export function inspectionMethods(
   management: ManagementService,
   conversion: OperationConversion,
-): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, Inspecting> {
+): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, InspectionMethod> {
   const { inspection } = management;
   return {
     async verifyBackup({ uri, backupName, level, samplePercent }) {
@@ -76,7 +76,7 @@ export function inspectionMethods(
     exportBackup: (request, { signal }) => exportStream(inspection, request, signal),
     async describeMoment({ moment, count }, { signal }) {
       const { before, after, afterCount, window } = await inspection.moment(
-        fromMoment(moment),
+        fromPointInTime(moment),
         count,
         signal,
       );
@@ -120,19 +120,19 @@ async function* differencesOf(
   signal: AbortSignal,
   onProgress: (progress: DiffProgress) => void,
 ): AsyncGenerator<DiffResponse> {
-  let waiting: DocumentDifference[] = [];
+  let buffered: DocumentDifference[] = [];
   for await (const one of inspection.diff(
-    fromMoment(from),
-    fromMoment(to),
+    fromPointInTime(from),
+    fromPointInTime(to),
     selection && fromSelection(selection),
     signal,
     onProgress,
   )) {
     if ("link" in one) {
-      waiting.push(one);
-      if (waiting.length < limits.pageRows) continue;
-      yield { differences: waiting.map(toDifference) };
-      waiting = [];
+      buffered.push(one);
+      if (buffered.length < limits.pageRows) continue;
+      yield { differences: buffered.map(toDifference) };
+      buffered = [];
       continue;
     }
     const { created, changed, deleted, same } = one;
@@ -142,7 +142,7 @@ async function* differencesOf(
       deleted: toInt64(deleted),
       same: toInt64(same),
     };
-    yield { differences: waiting.map(toDifference), summary };
+    yield { differences: buffered.map(toDifference), summary };
   }
 }
 
@@ -151,22 +151,22 @@ async function* exportStream(
   { moment, selection }: ExportBackupRequest,
   signal: AbortSignal,
 ): AsyncGenerator<MessageInitShape<typeof ExportBackupResponseSchema>> {
-  let waiting: Uint8Array[] = [];
+  let buffered: Uint8Array[] = [];
   let bytes = 0;
   let count = 0;
   for await (const version of inspection.export(
-    fromMoment(moment),
+    fromPointInTime(moment),
     selection && fromSelection(selection),
     signal,
   )) {
     const text = Buffer.from(renderDocument(version));
-    waiting.push(text);
+    buffered.push(text);
     bytes += text.length;
     count += 1;
-    if (bytes < limits.chunkBytes && waiting.length < limits.pageRows) continue;
-    yield { documents: waiting };
-    waiting = [];
+    if (bytes < limits.chunkBytes && buffered.length < limits.pageRows) continue;
+    yield { documents: buffered };
+    buffered = [];
     bytes = 0;
   }
-  yield { documents: waiting, count: toInt64(count) };
+  yield { documents: buffered, count: toInt64(count) };
 }

@@ -25,6 +25,7 @@ import type { IsLimited, OperationConversion } from "../convert/operation.js";
 import { toInt64 } from "../convert/numbers.js";
 import { rememberRequests } from "./remembered-requests.js";
 
+/** Host services used by the management service. */
 export interface ManagementParts {
   management: ManagementService;
   operations: OperationService;
@@ -32,7 +33,7 @@ export interface ManagementParts {
   control: HostControl;
 }
 
-/** holdfast.management.v1.ManagementService over a host's management. */
+/** Implements holdfast.management.v1.ManagementService. */
 export function managementServiceImpl(
   { management, operations, streams, control }: ManagementParts,
   conversion: OperationConversion,
@@ -51,7 +52,7 @@ export function managementServiceImpl(
     }),
     async pruneBackups({ uri, names, validateOnly, requestId }) {
       const prune = () => management.pruneBackups(uri, names, validateOnly);
-      // Pruning what is gone already is an error, so without this a client could not safely try again.
+      // Makes retries safe: pruning a backup that no longer exists is an error.
       const { removedBackups, removedFiles, freedBytes } = await pruneOnce(
         requestId,
         JSON.stringify([uri, names, validateOnly]),

@@ -7,22 +7,25 @@ import { toOperation, type OperationConversion } from "../convert/operation.js";
 
 const operationsPage = 100;
 
-/** google.longrunning.Operations over a host's operations. */
+/** Implements google.longrunning.Operations. */
 export function operationsImpl(
   operations: OperationService,
   conversion: OperationConversion,
 ): ServiceImpl<typeof Operations> {
   return {
-    getOperation: ({ name }) => toOperation(operations.get(named(name)), conversion),
+    getOperation: ({ name }) => toOperation(operations.get(requireName(name)), conversion),
     listOperations({ name, filter, pageSize, pageToken }) {
       if (name !== "" && name !== "operations")
         throw new HostError(
           "REQUEST_INVALID",
-          `Operations are listed under "operations", not ${name}.`,
+          `Invalid name ${name}: must be "operations" or empty.`,
         );
       if (filter !== "")
-        throw new HostError("REQUEST_INVALID", "Operations are listed without a filter.");
-      if (pageSize < 0) throw new HostError("REQUEST_INVALID", "page_size is not negative.");
+        throw new HostError(
+          "REQUEST_INVALID",
+          "Filters are not supported when listing operations.",
+        );
+      if (pageSize < 0) throw new HostError("REQUEST_INVALID", "page_size must not be negative.");
       const page = operations.list(
         Math.min(pageSize || operationsPage, limits.operations),
         pageToken || undefined,
@@ -33,30 +36,28 @@ export function operationsImpl(
       };
     },
     async waitOperation({ name, timeout }, { signal }) {
-      const askedMs = timeout
+      const requestedMs = timeout
         ? Number(timeout.seconds) * 1000 + timeout.nanos / 1e6
         : limits.operationWaitMs;
-      const timeoutMs = Math.min(Math.max(0, askedMs), limits.operationWaitMs);
-      return toOperation(await operations.wait(named(name), timeoutMs, signal), conversion);
+      const timeoutMs = Math.min(Math.max(0, requestedMs), limits.operationWaitMs);
+      return toOperation(await operations.wait(requireName(name), timeoutMs, signal), conversion);
     },
     async cancelOperation({ name }) {
-      await operations.cancel(named(name));
+      await operations.cancel(requireName(name));
       return {};
     },
     async deleteOperation({ name }) {
-      await operations.delete(named(name));
+      await operations.delete(requireName(name));
       return {};
     },
   };
 }
 
-/** Google's request carries no rules, so an empty name is caught here. */
-function named(name: string): string {
+/** Requires a name: Google's requests have no validation rules. */
+function requireName(name: string): string {
   if (name === "")
-    throw new HostError(
-      "REQUEST_INVALID",
-      "Give the operation's name, for example operations/3f2c.",
-      { metadata: { field: "name" } },
-    );
+    throw new HostError("REQUEST_INVALID", "Missing operation name, for example operations/3f2c.", {
+      metadata: { field: "name" },
+    });
   return name;
 }

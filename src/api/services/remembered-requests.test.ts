@@ -6,31 +6,31 @@ const counting = () => {
   return { once: rememberRequests<number>(), work: async () => ++runs };
 };
 
-test("a repeated request gets the first one's answer, also while it runs", async () => {
+test("returns the result of the first request for a repeated one, also while it runs", async () => {
   const { once, work } = counting();
   expect(await Promise.all([once("a", "x", work), once("a", "x", work)])).toEqual([1, 1]);
   expect(await once("a", "x", work)).toBe(1);
   expect(await once("b", "x", work)).toBe(2);
 });
 
-test("without an id every request is one of its own", async () => {
+test("does not deduplicate requests without an ID", async () => {
   const { once, work } = counting();
   expect([await once("", "x", work), await once("", "x", work)]).toEqual([1, 2]);
 });
 
-test("an id stands for one request", async () => {
+test("rejects an ID reused for a different request", async () => {
   const { once, work } = counting();
   await once("a", "x", work);
   await expect(once("a", "y", work)).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
 });
 
-test("what failed may be tried again", async () => {
+test("allows retries of failed requests", async () => {
   const { once, work } = counting();
   await expect(once("a", "x", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
   expect(await once("a", "x", work)).toBe(1);
 });
 
-test("the oldest ids are forgotten", async () => {
+test("forgets the oldest IDs", async () => {
   const { once, work } = counting();
   for (let i = 0; i <= limits.operations; i++) await once(`id-${i}`, "x", work);
   expect(await once("id-1", "x", work)).toBe(2);

@@ -2,9 +2,10 @@ import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 
 /**
- * Runs the work of a request once for each request id; a repetition gets the first one's answer, also while that is
- * still being made. What failed is forgotten, so that it can be tried again. The last limits.operations ids are
- * remembered, while the host runs. Rejects an id that comes with another request with REQUEST_INVALID.
+ * Runs the work of a request once per request ID. A repeated request gets the result of the first
+ * one, even while it still runs. Failed requests are forgotten, so that they can be retried. The
+ * last limits.operations IDs are kept in memory. An empty ID disables deduplication. Rejects with
+ * REQUEST_INVALID if an ID is reused for a different request.
  */
 export type RunOnce<Answer> = (
   requestId: string,
@@ -12,19 +13,20 @@ export type RunOnce<Answer> = (
   work: () => Promise<Answer>,
 ) => Promise<Answer>;
 
+/** Creates a RunOnce. */
 export function rememberRequests<Answer>(): RunOnce<Answer> {
   const known = new Map<string, { request: string; answer: Promise<Answer> }>();
   return async (requestId, request, work) => {
     if (requestId === "") return work();
-    const before = known.get(requestId);
-    if (before && before.request !== request) {
+    const previous = known.get(requestId);
+    if (previous && previous.request !== request) {
       throw new HostError(
         "REQUEST_INVALID",
-        `The request id ${requestId} was used for another request; make up a new one.`,
+        `Request ID ${requestId} was already used for a different request. Use a new one.`,
         { metadata: { field: "request_id" } },
       );
     }
-    if (before) return before.answer;
+    if (previous) return previous.answer;
     const answer = work();
     known.set(requestId, { request, answer });
     const [oldest] = known.keys();

@@ -6,14 +6,14 @@ import { containerKind } from "../convert/backup.js";
 import { fromSelection } from "../convert/inspection.js";
 import { toOperation, type IsLimited, type OperationConversion } from "../convert/operation.js";
 
-type Starting = "backup" | "restore" | "undoRestore" | "checkIndex";
+type StartMethod = "backup" | "restore" | "undoRestore" | "checkIndex";
 
-/** The methods that start work on an index. */
+/** Implements the methods that start an operation on an index. */
 export function startMethods(
   management: ManagementService,
   conversion: OperationConversion,
   isLimited: IsLimited,
-): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, Starting> {
+): Pick<ServiceImpl<typeof ManagementServiceDescriptor>, StartMethod> {
   return {
     async backup(request) {
       const view = await management.backup({

@@ -12,7 +12,9 @@ import { fromInt64, toInt64 } from "../convert/numbers.js";
 
 type Response = MessageInitShape<typeof StreamBackupResponseSchema>;
 
-/** A header, the chunks from the offset on, a trailer. */
+/**
+ * Implements StreamBackup: sends a header, the chunks from the requested offset on, and a trailer.
+ */
 export async function* streamBackup(
   streams: StreamService,
   request: StreamBackupRequest,
@@ -22,7 +24,7 @@ export async function* streamBackup(
   try {
     const { transfer } = held;
     const offset = fromInt64(request.offset);
-    const pieces = streams.read(
+    const chunks = streams.read(
       held,
       { offset, pieceBytes: request.chunkBytes || limits.chunkBytes },
       signal,
@@ -34,7 +36,7 @@ export async function* streamBackup(
       },
     };
     let position = offset;
-    for await (const data of pieces) {
+    for await (const data of chunks) {
       yield {
         message: {
           case: "chunk",

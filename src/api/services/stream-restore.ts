@@ -18,15 +18,16 @@ import { fromInt64 } from "../convert/numbers.js";
 
 type Response = MessageInitShape<typeof StreamRestoreResponseSchema>;
 
-const misplaced = (problem: string) =>
+const unexpected = (problem: string) =>
   new HostError(
     "REQUEST_INVALID",
-    `${problem}: a restore is sent as one header, chunks, and one trailer.`,
+    `${problem}: a restore consists of one header, chunks, and one trailer.`,
   );
 
 /**
- * Takes an archive and restores it. Without its trailer nothing is restored; what came is kept under its name, if it was given one. `otherIndex`: an archive
- * of another index than the one that is named may be restored.
+ * Implements StreamRestore: receives an archive and restores it. Nothing is restored without a
+ * trailer; the received data of a named transfer is kept. `otherIndex` allows restoring an archive
+ * of an index other than the requested one.
  */
 export async function streamRestore(
   streams: StreamService,
@@ -35,10 +36,10 @@ export async function streamRestore(
 ): Promise<Response> {
   const messages = withIdleLimit(requests, streams.idleMs, signal);
   const first = (await messages.next()).value;
-  if (first?.message.case !== "header") throw misplaced("The first message is no header");
+  if (first?.message.case !== "header") throw unexpected("The first message is not a header");
   const header = first.message.value;
   const named = header.transferName !== "";
-  const name = named ? transferName(header.transferName) : unnamed(streams, header);
+  const name = named ? transferName(header.transferName) : generatedName(streams, header);
   let received = false;
   try {
     const sizeBytes = header.sizeBytes === 0n ? undefined : fromInt64(header.sizeBytes);
@@ -54,14 +55,17 @@ export async function streamRestore(
     return { operation, result: toRestoreResult(result), transferName: transferResource(name) };
   } finally {
     await messages.return(undefined);
-    // Nobody can name it, so nobody can go on with it. A restore goes on without its client, and needs it.
+    // An generatedName transfer cannot be resumed. It is kept if the client cancels during the
+    // restore, which continues and needs it.
     if (!named && !(received && signal.aborted))
       await streams.transfers.delete(name).catch(() => {});
   }
 }
 
-/** One that repeats a request is the same request, so it is of the same transfer. */
-function unnamed(streams: StreamService, { requestId }: StreamRestoreHeader): string {
+/**
+ * Derives the transfer name from the request ID, so that a repeated request uses the same transfer.
+ */
+function generatedName(streams: StreamService, { requestId }: StreamRestoreHeader): string {
   return requestId === ""
     ? streams.transfers.newName()
     : `request-${createHash("sha256").update(requestId).digest("hex").slice(0, 32)}`;
@@ -76,7 +80,7 @@ async function receive(
   let finished = false;
   for await (const { message } of messages) {
     signal.throwIfAborted();
-    if (finished) throw misplaced("Something came after the trailer");
+    if (finished) throw unexpected("Unexpected message after the trailer");
     switch (message.case) {
       case "chunk":
         await write(writer, message.value);
@@ -89,13 +93,13 @@ async function receive(
         finished = true;
         break;
       default:
-        throw misplaced("A second header came");
+        throw unexpected("Unexpected second header");
     }
   }
   if (finished) return;
   throw new HostError(
     "TRANSFER_INCOMPLETE",
-    `The stream ended without its trailer, so nothing was restored. ${writer.position} bytes came; go on from there.`,
+    `The stream ended without a trailer, so nothing was restored. Resume at offset ${writer.position}.`,
     {
       metadata: { transfer: name, committedBytes: String(writer.position) },
     },
@@ -109,7 +113,7 @@ async function write(
   if (expected !== undefined && crc32c(data) !== expected) {
     throw new HostError(
       "TRANSFER_DAMAGED",
-      `The chunk at ${offset} does not agree with its crc32c: it was damaged on its way. Send it again from ${writer.position}.`,
+      `CRC32C mismatch in the chunk at offset ${offset}: it was damaged in transit. Resend from offset ${writer.position}.`,
       {
         metadata: { offset: String(offset), committedBytes: String(writer.position) },
       },

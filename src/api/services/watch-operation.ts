@@ -3,7 +3,7 @@ import { limits } from "../../limits.js";
 import type { OperationService, OperationView } from "../../service/backups/management-service.js";
 import { toOperation, type OperationConversion } from "../convert/operation.js";
 
-/** The operation as it is, and again each time it has changed, until it is done. */
+/** Yields an operation now and after each change, until it is done. */
 export async function* watchOperation(
   operations: OperationService,
   name: string,

@@ -6,7 +6,7 @@ afterAll(() => bodies.close());
 
 const long = (text: string) => `{"text":"${"é".repeat(limits.inlineBodyChars)}",${text}}`;
 
-test("a long body is read by a thread, with the same outcome", async () => {
+test("parses a long body in a worker thread with the same result", async () => {
   for (const own of ['"n":1.10,"documentSelfLink":"a"', '"n":9007199254740993']) {
     const short = await bodies.read("acme:Thing", "POST", `{${own}}`, {
       given: { documentExpirationTimeMicros: 7 },
@@ -19,7 +19,7 @@ test("a long body is read by a thread, with the same outcome", async () => {
   }
 });
 
-test("errors come back as they are", async () => {
+test("returns errors of the worker thread unchanged", async () => {
   await expect(bodies.read("acme:Thing", "POST", `${long('"a":1')}x`)).rejects.toMatchObject({
     reason: "JSON_INVALID",
   });
@@ -29,7 +29,7 @@ test("errors come back as they are", async () => {
   });
 });
 
-test("a system field beside the body joins it; one that is in both is refused", async () => {
+test("merges a system field of the request into the body, and rejects one given in both", async () => {
   expect(
     await bodies.read("acme:Thing", "POST", '{"n":9007199254740993}', {
       given: { documentSelfLink: 'a"b' },
@@ -42,7 +42,7 @@ test("a system field beside the body joins it; one that is in both is refused", 
   ).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
 });
 
-test("the event loop goes on while the largest document is read", async () => {
+test("does not block the event loop while parsing the largest document", async () => {
   await bodies.read("acme:Thing", "POST", long('"warm":1'));
   let turns = 0;
   const timer = setInterval(() => (turns += 1), 1);
@@ -52,6 +52,6 @@ test("the event loop goes on while the largest document is read", async () => {
   ).join(",");
   await bodies.read("acme:Thing", "POST", `{${members}}`);
   clearInterval(timer);
-  // Read by the event loop itself, there would be one at most.
+  // Parsing on the event loop would allow at most one.
   expect(turns).toBeGreaterThan(3);
 });

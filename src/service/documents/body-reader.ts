@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { HostError } from "../../errors.js";
 import { startWorker, type WorkerClient } from "../../io/worker-client.js";
 import { limits } from "../../limits.js";
@@ -11,7 +11,7 @@ import {
   type WriteAction,
 } from "./document-body.js";
 
-/** A body that is read by the thread. */
+/** A call of the worker thread. */
 export interface BodyCall {
   kind: string;
   action: WriteAction;
@@ -19,13 +19,18 @@ export interface BodyCall {
   context: BodyContext;
 }
 
+/** Parser of document bodies. */
 export interface BodyReader {
+  /** Parses a body. */
   readonly read: ReadBody;
-  /** Stops the thread when it has answered. */
+  /** Stops the worker thread after its current call. */
   close(): Promise<void>;
 }
 
-/** Reads the bodies of documents: short ones at once, long ones in a thread that is started for the first of them, one after the other. */
+/**
+ * Creates a parser that handles short bodies directly and long ones in a worker thread, which is
+ * started on first use.
+ */
 export function createBodyReader(): BodyReader {
   const kinds = kindTable();
   let worker: Promise<WorkerClient<BodyCall, DocumentBody>> | undefined;
@@ -35,7 +40,7 @@ export function createBodyReader(): BodyReader {
       worker = undefined;
       return new HostError(
         "QUEUE_FULL",
-        "The thread that reads large documents ended; nothing was written. Send the request again.",
+        "The worker thread for large documents terminated. Nothing was written; retry the request.",
         { cause },
       );
     };
@@ -48,8 +53,8 @@ export function createBodyReader(): BodyReader {
     async read(kind, action, text, context = {}) {
       if (text.length <= limits.inlineBodyChars)
         return readDocumentBody(kinds(kind), action, text, context);
-      // To pass a text of 16 MiB to a thread is a turn's work of its own.
-      await nextTurn();
+      // Passing a text of 16 MiB to a thread takes noticeable time itself.
+      await yieldToEventLoop();
       worker ??= start();
       return (await worker).call({ kind, action, text, context });
     },

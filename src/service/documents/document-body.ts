@@ -5,27 +5,31 @@ import { parseMembers, type Members } from "../../document/members.js";
 import { ownMembers, type SystemField } from "../../document/system-fields.js";
 import { limits } from "../../limits.js";
 
-/** A request's body taken apart: what is kept, and the two system fields that a client may set. */
+/** A parsed request body: the body to store, and the two system fields that clients may set. */
 export interface DocumentBody {
   body: string;
   selfLink?: string;
   expirationTimeMicros?: number;
 }
 
-/** System fields that a request gives beside the body. */
+/** System fields given outside the body of a request. */
 export type GivenFields = Partial<Record<SystemField, string | number>>;
 
-/** What a write says beside its body. */
+/** Options of a write outside its body. */
 export interface BodyContext {
-  /** System fields; REQUEST_INVALID for one that is in the body too. */
+  /** System fields. Must not also be in the body. */
   given?: GivenFields;
-  /** A migration writes a document that it read elsewhere. */
+  /** Marks a document copied from another host by a migration. */
   fromMigration?: boolean;
 }
 
+/** Actions with a body. */
 export type WriteAction = "POST" | "PUT" | "PATCH";
 
-/** Reads the body of a write of a document of the kind; long ones off the event loop. Throws as readDocumentBody. */
+/**
+ * Parses the body of a write, long ones outside the event loop. Throws the errors of
+ * readDocumentBody.
+ */
 export type ReadBody = (
   kind: string,
   action: WriteAction,
@@ -33,18 +37,21 @@ export type ReadBody = (
   context?: BodyContext,
 ) => Promise<DocumentBody> | DocumentBody;
 
-/** Throws BODY_TOO_LARGE, JSON_INVALID, and what the kind requires as REQUEST_INVALID. An empty text is an empty document. */
+/**
+ * Parses and validates the body of a write; an empty text means an empty document. Throws
+ * BODY_TOO_LARGE, JSON_INVALID and REQUEST_INVALID.
+ */
 export function readDocumentBody(
   kind: KindDefinition,
   action: WriteAction,
   text: string,
   { given = {}, fromMigration }: BodyContext = {},
 ): DocumentBody {
-  // No text takes more than three bytes for a code unit, so most need no counting.
+  // A UTF-16 code unit takes at most three bytes, so most texts need not be counted.
   if (text.length * 3 > limits.documentBytes && Buffer.byteLength(text) > limits.documentBytes) {
     throw new HostError(
       "BODY_TOO_LARGE",
-      `The document is larger than ${limits.documentBytes} bytes.`,
+      `The document exceeds the limit of ${limits.documentBytes} bytes.`,
     );
   }
   const members = text === "" ? new Map<string, string>() : parseMembers(text);
@@ -52,7 +59,7 @@ export function readDocumentBody(
     if (members.has(name))
       throw new HostError(
         "REQUEST_INVALID",
-        `${name} is in the body and in the request; give it once.`,
+        `${name} is given both in the body and in the request; give it only once.`,
         { metadata: { field: name } },
       );
     members.set(name, JSON.stringify(value));
@@ -66,7 +73,7 @@ export function readDocumentBody(
   };
 }
 
-/** The definitions of the kinds in use, each made once. */
+/** Returns a function that looks up kinds and caches their definitions. */
 export function kindTable(): (kind: string) => KindDefinition {
   const table = new Map<string, KindDefinition>();
   return (kind) => {
@@ -88,8 +95,8 @@ function selfLinkOf(members: Members): string | undefined {
 }
 
 /**
- * A PATCH cannot say 0: clients that send whole states send a 0 they do not mean, and Xenon keeps the expiry then.
- * PUT takes it away.
+ * A PATCH cannot set 0: clients that send complete states include a 0 unintentionally, and Xenon
+ * keeps the expiration time then. A PUT removes it.
  */
 function expirationOf(members: Members, action: WriteAction): number | undefined {
   const raw = members.get("documentExpirationTimeMicros");

@@ -2,66 +2,88 @@ import type { BodyContext } from "./document-body.js";
 import type { ExportPage, ExportRequest } from "./export-documents.js";
 import type { DocumentVersion } from "../../document/document.js";
 
-/** Documents of all factories, in the host's own terms; REST, the Xenon dialect and gRPC are thin layers over it. */
+// The protocol-independent API for documents. REST, gRPC and the Xenon API are thin layers over it.
 
+/** Options of a write. */
 export interface WriteOptions extends BodyContext {
+  /** If set, the write fails with VERSION_MISMATCH unless this is the current version. */
   expectedVersion?: number;
-  /** POST onto a deleted link goes on from the deleted version. */
+  /** Lets a POST to a deleted link continue from the deleted version. */
   revive?: boolean;
 }
 
+/** Request to list documents. */
 export interface ListRequest {
   factoryPath: string;
-  /** OData text, as in $filter and $orderby. */
+  /** OData expressions as in $filter and $orderby. */
   filter?: string;
   orderBy?: string;
-  /** At most this many documents; a page may hold fewer, even none, and still have a next one. */
+  /**
+   * Maximum number of documents. A page may contain fewer, even none, and still have a next page.
+   * Default: limits.pageRows.
+   */
   limit?: number;
   pageToken?: string;
-  /** Where a page ends at the latest, in bytes of bodies. Absent: limits.pageBytes. */
+  /** Maximum size of a page in bytes of bodies. Default: limits.pageBytes. */
   pageBytes?: number;
-  /** The state as of this position of the log; absent: the present one. A page token carries its own. */
+  /** Position of the log to list. Default: current. Page tokens contain their own. */
   atMicros?: number;
+
+  /** Whether to return bodies. */
   expand: boolean;
 }
 
+/** A page of documents. */
 export interface ListResult {
   documents: DocumentVersion[];
   nextPageToken?: string;
 }
 
+/** Operations on documents of all factories. */
 export interface DocumentService {
-  /** The factories served, by path. */
+  /** Returns the served factories. */
   factories(): FactoryDescription[];
-  /** The factory of that path, else the one that a document of that link belongs to. */
+  /** Returns the factory with the path, or else the factory of the document with this link. */
   factoryOf(path: string): FactoryDescription | undefined;
-  /** The factory that a document belongs to, also where its link is a factory of its own. */
+  /** Returns the factory of a document, even if its link is also the path of a factory. */
   factoryOfDocument(link: string): FactoryDescription | undefined;
+  /** Creates a document. Throws DOCUMENT_EXISTS and the errors of ReadBody. */
   create(factoryPath: string, body: string, options?: WriteOptions): Promise<DocumentVersion>;
+  /** Reads a document. Throws DOCUMENT_NOT_FOUND or DOCUMENT_DELETED. */
   get(link: string): Promise<DocumentVersion>;
-  /** A version of a document of the index, a deleted one too. */
+  /**
+   * Reads a version of a document, including deletions. Default: the latest version. Throws
+   * VERSION_NOT_FOUND.
+   */
   getVersion(indexLink: string, link: string, version?: number): Promise<DocumentVersion>;
   /**
-   * A document of the index as it was at a moment, a deleted one too. DOCUMENT_NOT_FOUND where it was not there yet,
-   * TARGET_TIME_OUT_OF_RANGE where what it was then is pruned.
+   * Reads a document at a point in time, including deletions. Throws DOCUMENT_NOT_FOUND if it did
+   * not exist yet, and TARGET_TIME_OUT_OF_RANGE if the version was pruned.
    */
   getAt(indexLink: string, link: string, atMicros: number): Promise<DocumentVersion>;
+  /** Lists versions, newest first. */
   listVersions(link: string, limit: number, beforeVersion?: number): Promise<DocumentVersion[]>;
+  /** Merges fields into a document. */
   patch(link: string, body: string, options?: WriteOptions): Promise<DocumentVersion>;
+  /** Replaces the body of a document. */
   replace(link: string, body: string, options?: WriteOptions): Promise<DocumentVersion>;
-  /** Undefined: it was deleted already. */
+  /** Deletes a document. Returns undefined if it was already deleted. */
   delete(link: string, options?: WriteOptions): Promise<DocumentVersion | undefined>;
   /**
-   * Makes the document of that body what its link stands for: created, or put in place of another body; one that is
-   * there already is not written again. The body says its documentSelfLink.
+   * Creates the document with the link in the body, or replaces its body. Writes nothing if the
+   * document is unchanged. The body must contain documentSelfLink.
    */
   upsert(factoryPath: string, body: string): Promise<Upserted>;
+  /** Lists the documents of a factory. */
   list(request: ListRequest, signal?: AbortSignal): Promise<ListResult>;
-  /** All documents of a factory as they were at one moment, in pages as they are asked for. STREAM_LIMIT where too many go on. */
+  /**
+   * Exports all documents of a factory at one point in time, page by page. Throws STREAM_LIMIT for
+   * too many concurrent exports.
+   */
   export(request: ExportRequest, signal: AbortSignal): AsyncGenerator<ExportPage>;
-  /** The position of the log that the factory's documents are in, for listing twice what does not change in between. */
+  /** Returns the current log position of the factory's index, for repeatable listings. */
   position(factoryPath: string): Promise<number>;
-  /** As of the position given, or the present one. */
+  /** Counts the documents of a factory at a log position (default: current). */
   count(
     factoryPath: string,
     filter: string | undefined,
@@ -70,11 +92,13 @@ export interface DocumentService {
   ): Promise<number>;
 }
 
+/** Result of an upsert. */
 export interface Upserted {
   link: string;
   outcome: "created" | "replaced" | "unchanged";
 }
 
+/** A factory: the path below which documents of a kind are stored in an index. */
 export interface FactoryDescription {
   path: string;
   kind: string;

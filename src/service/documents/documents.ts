@@ -15,20 +15,24 @@ import { exportDocuments } from "./export-documents.js";
 import { factoryTable } from "./factories.js";
 import { decodePageToken, encodePageToken } from "./page-token.js";
 
+/** Dependencies of createDocumentService. */
 export interface DocumentServiceOptions {
   factories: readonly FactoryDescription[];
-  /** The index that is open under a link now; throws INDEX_NOT_FOUND for a link that has none. */
+  /** Returns the index currently open under a link. Throws INDEX_NOT_FOUND. */
   indexOf: (indexLink: string) => DocumentStore;
-  /** The lineage of that index. It changes in the same moment as the index does. */
+  /** Returns the lineage of that index. Both change atomically. */
   lineageOf: (indexLink: string) => string;
-  /** Becomes documentOwner of what is written. */
+  /** documentOwner of written versions. */
   hostId: string;
-  /** A name for a document that came without one; never the same twice. */
+  /** Generates a unique name for a document without one. */
   newId: () => string;
   readBody: ReadBody;
 }
 
-/** Documents of all factories: checks shape, kind and links, and leaves versions and conflicts to the index. */
+/**
+ * Creates the document service. It validates bodies and links; versions and conflicts are handled
+ * by the index.
+ */
 export function createDocumentService(options: DocumentServiceOptions): DocumentService {
   const { indexOf, lineageOf, hostId, newId, readBody } = options;
   const factories = factoryTable(options.factories);
@@ -126,7 +130,7 @@ export function createDocumentService(options: DocumentServiceOptions): Document
       if (version === undefined || (await index.read(link)) === undefined) throw notFound(link);
       throw new HostError(
         "VERSION_NOT_FOUND",
-        `${link} has no version ${version}: it was never written or is pruned.`,
+        `Version ${version} of ${link} not found: it was never written, or it was pruned.`,
         {
           metadata: { link },
         },
@@ -163,19 +167,20 @@ export function createDocumentService(options: DocumentServiceOptions): Document
     async upsert(factoryPath, text) {
       const factory = factoryAt(factoryPath);
       const { kind } = factory;
-      const { body: made, selfLink, expirationTimeMicros } = await readBody(kind, "POST", text);
+      const { body: postBody, selfLink, expirationTimeMicros } = await readBody(kind, "POST", text);
       if (selfLink === undefined || selfLink === "") {
         throw new HostError(
           "REQUEST_INVALID",
-          "The document has no documentSelfLink: sent again, it would become another one.",
+          "The document has no documentSelfLink, so that a retry would create a duplicate.",
           { metadata: { field: "documentSelfLink" } },
         );
       }
-      // A whole link, as an export has it: below this factory it would be another document.
+      // A complete link of another factory, as in exports, would become a different document below
+      // this factory.
       if (/^\/[^/]+\/./.test(selfLink) && !selfLink.startsWith(`${factory.path}/`)) {
         throw new HostError(
           "LINK_INVALID",
-          `The document ${JSON.stringify(selfLink.slice(0, 200))} is not one of ${factory.path}: import it into its own factory.`,
+          `Document ${JSON.stringify(selfLink.slice(0, 200))} does not belong to ${factory.path}. Import it into its own factory.`,
           { metadata: { field: "documentSelfLink" } },
         );
       }
@@ -199,16 +204,19 @@ export function createDocumentService(options: DocumentServiceOptions): Document
       const current = await index.read(link);
       if (current === undefined || current.action === "DELETE") {
         try {
-          written(await index.write({ ...write, action: "POST", body: made, revive: true }), link);
+          written(
+            await index.write({ ...write, action: "POST", body: postBody, revive: true }),
+            link,
+          );
           return { link, outcome: "created" };
         } catch (error) {
-          // Another writer was faster: the last one wins.
+          // Created concurrently; the last writer wins.
           if (error instanceof HostError && error.reason === "DOCUMENT_EXISTS") return replace();
           throw error;
         }
       }
       const same =
-        current.body === made || current.body === (await readBody(kind, "PUT", text)).body;
+        current.body === postBody || current.body === (await readBody(kind, "PUT", text)).body;
       return same && current.expirationTimeMicros === (expirationTimeMicros ?? 0)
         ? { link, outcome: "unchanged" }
         : replace();
@@ -216,7 +224,7 @@ export function createDocumentService(options: DocumentServiceOptions): Document
 
     async list(request, signal) {
       const factory = factoryAt(request.factoryPath);
-      // Read together: a switch between the two would hand out a cursor under the wrong lineage.
+      // Read synchronously: a switch in between would pair a cursor with the wrong lineage.
       const lineage = lineageOf(factory.indexLink);
       const index = indexOf(factory.indexLink);
       const page = await index.page(pageQuery(factory, request, lineage), signal);
@@ -228,11 +236,11 @@ export function createDocumentService(options: DocumentServiceOptions): Document
     },
 
     async *export(request, signal) {
-      // Each holds a page for its reader, however slow that is.
+      // Each export holds a page in memory, even if its reader is slow.
       if (exporting >= limits.exports)
         throw new HostError(
           "STREAM_LIMIT",
-          `${exporting} exports go on, as many as the host allows; wait for one to end.`,
+          `Limit of ${exporting} concurrent exports reached. Wait for one to end.`,
         );
       exporting += 1;
       try {
@@ -262,7 +270,7 @@ export function createDocumentService(options: DocumentServiceOptions): Document
 function pageQuery(factory: FactoryDescription, request: ListRequest, lineage: string): PageQuery {
   const { filter, orderBy, pageToken, pageBytes, atMicros, limit = limits.pageRows } = request;
   if (!Number.isSafeInteger(limit) || limit < 1) {
-    throw new HostError("REQUEST_INVALID", "The page size must be a whole number of at least 1.");
+    throw new HostError("REQUEST_INVALID", "The page size must be a positive integer.");
   }
   return {
     linkPrefix: `${factory.path}/`,

@@ -2,21 +2,23 @@ import type { DocumentVersion } from "../../document/document.js";
 import { limits } from "../../limits.js";
 import type { DocumentService } from "./document-service.js";
 
+/** Request to export documents. */
 export interface ExportRequest {
   factoryPath: string;
   filter?: string;
-  /** Goes on where an export that was cut had come to; absent: all, as it is now. */
+  /** Resumes an interrupted export. Default: a new export of the current state. */
   resumeToken?: string;
   expand: boolean;
 }
 
+/** A page of exported documents. */
 export interface ExportPage {
   documents: DocumentVersion[];
-  /** Where to go on after these; absent with the last ones. */
+  /** Token to resume after this page; undefined for the last page. */
   resumeToken?: string;
 }
 
-/** All documents of a factory as they were at one moment, in pages as they are asked for. */
+/** Exports all documents of a factory at one point in time, page by page. */
 export async function* exportDocuments(
   documents: Pick<DocumentService, "list" | "position">,
   { factoryPath, filter, resumeToken, expand }: ExportRequest,
@@ -29,7 +31,7 @@ export async function* exportDocuments(
     pageBytes: limits.exportPageBytes,
     ...(filter !== undefined && { filter }),
   };
-  // Fixed by the first page; its token carries it on.
+  // Determined for the first page; later page tokens contain it.
   const atMicros = resumeToken === undefined ? await documents.position(factoryPath) : undefined;
   let pageToken = resumeToken;
   for (;;) {

@@ -1,22 +1,27 @@
 import { exampleKind } from "../../document/example-kind.js";
 import type { FactoryDescription } from "./document-service.js";
 
+/** Link of the durable index. */
 export const durableIndexLink = "/core/document-index";
+/** Link of the in-memory index. */
 export const inMemoryIndexLink = "/core/in-memory-document-index";
 
-/** What a host serves when nothing else is configured: Xenon's example factories. */
+/** Default factories: Xenon's example factories. */
 export const defaultFactories: readonly FactoryDescription[] = [
   { path: "/core/examples", kind: exampleKind, indexLink: durableIndexLink },
   { path: "/core/in-memory-examples", kind: exampleKind, indexLink: inMemoryIndexLink },
 ];
 
+/** Lookup of factories. */
 export interface FactoryTable {
   all: FactoryDescription[];
+  /** Returns the factory with a path. */
   at(path: string): FactoryDescription | undefined;
-  /** The factory that a document link belongs to: of nested ones the innermost. */
+  /** Returns the factory of a document, the innermost one of nested factories. */
   of(link: string): FactoryDescription | undefined;
 }
 
+/** Creates the lookup. */
 export function factoryTable(factories: readonly FactoryDescription[]): FactoryTable {
   const byPath = new Map(factories.map((factory) => [factory.path, factory]));
   return {

@@ -2,7 +2,10 @@ import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { DocumentService, Upserted } from "./document-service.js";
 
-/** How far an import is: documents from the beginning of the stream, skipped ones included, that are durable. */
+/**
+ * Progress of an import: the number of leading documents of the stream that are durable, including
+ * skipped ones.
+ */
 export interface ImportProgress {
   documents: number;
   created: number;
@@ -20,9 +23,10 @@ interface Writing {
 }
 
 /**
- * Writes documents as they come, many at a time, and says about every limits.importReportMs how many of them are durable,
- * and once more at the end. At one that cannot be written it throws that error, with the metadata `documents`: those
- * before it are durable, and of those after it the ones that were on their way.
+ * Writes documents concurrently as they arrive. Yields the number of durable documents about every
+ * limits.importReportMs milliseconds, and at the end. If a document cannot be written, throws its
+ * error with the metadata `documents`: all documents before it are durable, and some after it may
+ * be.
  */
 export async function* importDocuments(
   documents: Pick<DocumentService, "upsert">,
@@ -43,11 +47,11 @@ export async function* importDocuments(
   let writingBytes = 0;
   let reportedMs = performance.now();
 
-  /** Versions of one document that follow each other in the stream are written in that order. */
+  /** Writes versions of the same document in the order of the stream. */
   function write(body: string): Promise<Outcome> {
     const link = linkOf(body);
-    const before = perLink.get(link) ?? Promise.resolve();
-    const written = before
+    const previous = perLink.get(link) ?? Promise.resolve();
+    const written = previous
       .then(() => documents.upsert(factoryPath, body))
       .catch((error: unknown) => ({ error }));
     perLink.set(link, written);
@@ -61,7 +65,7 @@ export async function* importDocuments(
     const outcome = await oldest.written;
     if ("error" in outcome) {
       await Promise.all(writing.map(({ written }) => written));
-      throw stoppedAt(progress.documents, outcome.error);
+      throw failedAt(progress.documents, outcome.error);
     }
     writingBytes -= oldest.bytes;
     progress.documents += 1;
@@ -73,9 +77,9 @@ export async function* importDocuments(
     for (;;) {
       const next = await source.next().catch(async (error: unknown) => {
         signal.throwIfAborted();
-        // A line that is none: what came before it is written all the same, and its sender is told how far that is.
+        // For a malformed line, write the preceding documents and report their number.
         while (writing.length > 0) await settleOldest();
-        throw stoppedAt(progress.documents, error);
+        throw failedAt(progress.documents, error);
       });
       if (next.done) break;
       const body = next.value;
@@ -107,11 +111,11 @@ export async function* importDocuments(
   return undefined;
 }
 
-function stoppedAt(documents: number, thrown: unknown): HostError {
+function failedAt(documents: number, thrown: unknown): HostError {
   const error = HostError.from(thrown);
   return new HostError(
     error.reason,
-    `Document ${documents + 1} of the import: ${error.message.replace(/[.]?$/, ".")} The ${documents} before it are written; go on with skip=${documents} once it is right.`,
+    `Document ${documents + 1} of the import: ${error.message.replace(/[.]?$/, ".")} The ${documents} preceding documents were written. Correct the document and resume with skip=${documents}.`,
     {
       metadata: { ...error.metadata, documents: String(documents) },
       cause: error.cause,

@@ -1,33 +1,33 @@
 import { createHash } from "node:crypto";
 import { HostError } from "../../errors.js";
 
-/** What must be the same in every request of one listing. */
+/** The part of a request that must not change between the pages of a listing. */
 export interface PagedRequest {
   factoryPath: string;
   filter?: string | undefined;
   orderBy?: string | undefined;
 }
 
-/** A cursor of the engine together with what it may be used for, opaque to clients. */
+/** Creates an opaque page token from an engine cursor and the listing that it belongs to. */
 export function encodePageToken(cursor: string, lineage: string, request: PagedRequest): string {
   return Buffer.from(JSON.stringify([digestOf(request), lineage, cursor])).toString("base64url");
 }
 
 /**
- * The cursor in a token. Throws PAGE_TOKEN_INVALID for text that is no token or one of another request, and
- * INDEX_SWITCHED when a restore has put another history under the listing since.
+ * Returns the cursor of a token. Throws PAGE_TOKEN_INVALID for a malformed token or one of another
+ * listing, and INDEX_SWITCHED if a restore has switched the index since.
  */
 export function decodePageToken(token: string, lineage: string, request: PagedRequest): string {
-  const invalid = (why: string) =>
+  const invalid = (problem: string) =>
     new HostError(
       "PAGE_TOKEN_INVALID",
-      `The page token ${why}; start the listing again without it.`,
+      `Invalid page token: it ${problem}. Restart the listing without a page token.`,
     );
   let parts: unknown;
   try {
     parts = JSON.parse(Buffer.from(token, "base64url").toString());
   } catch (cause) {
-    throw new HostError("PAGE_TOKEN_INVALID", invalid("was not made by this host").message, {
+    throw new HostError("PAGE_TOKEN_INVALID", invalid("was not created by this host").message, {
       cause,
     });
   }
@@ -36,15 +36,15 @@ export function decodePageToken(token: string, lineage: string, request: PagedRe
     parts.length !== 3 ||
     !parts.every((part) => typeof part === "string")
   ) {
-    throw invalid("was not made by this host");
+    throw invalid("was not created by this host");
   }
-  const [digest, madeUnder, cursor] = parts as [string, string, string];
+  const [digest, tokenLineage, cursor] = parts as [string, string, string];
   if (digest !== digestOf(request))
     throw invalid("belongs to a request with another factory, filter or order");
-  if (madeUnder !== lineage) {
+  if (tokenLineage !== lineage) {
     throw new HostError(
       "INDEX_SWITCHED",
-      "The index was restored since this listing began; start it again without a page token.",
+      "The index was restored since the listing started. Restart the listing without a page token.",
     );
   }
   return cursor;

@@ -43,7 +43,7 @@ beforeEach(() => {
   lost.length = 0;
 });
 
-test("lines are appended, over a restart too, for the owner alone", async () => {
+test("appends lines across restarts, readable only by the owner", async () => {
   await open();
   await Promise.all(
     [1, 2, 3].map((n) =>
@@ -79,7 +79,7 @@ test("lines are appended, over a restart too, for the owner alone", async () => 
   expect(statSync(join(directory, "audit", "audit.log")).mode & 0o777).toBe(0o600);
 });
 
-test("a line stays a line, and what it says cannot move a cursor", async () => {
+test("escapes line breaks and control characters", async () => {
   await open();
   await log.record({
     action: "DeleteDocument",
@@ -94,7 +94,7 @@ test("a line stays a line, and what it says cannot move a cursor", async () => {
   expect(linesOf()[1]?.["subject"]).toHaveLength(limits.auditSubjectChars);
 });
 
-test("a full file is kept beside the new one, so many of them and no more", async () => {
+test("rotates full files and keeps a limited number of them", async () => {
   await open({ fileBytes: 500 });
   for (let n = 0; n < 60; n += 1)
     await log.record({ action: "Backup", outcome: "OK", subject: String(n) });
@@ -114,7 +114,7 @@ test("a full file is kept beside the new one, so many of them and no more", asyn
   expect(kept.length).toBeGreaterThan(30);
 });
 
-test("refusals cannot fill it: so many a minute, then their number", async () => {
+test("limits rejected requests per minute, followed by the number of omitted ones", async () => {
   await open();
   for (let n = 0; n < 1000; n += 1) log.refused({ action: "Restore", outcome: "TOKEN_UNKNOWN" });
   clock.micros += 60e6;
@@ -126,12 +126,12 @@ test("refusals cannot fill it: so many a minute, then their number", async () =>
   expect(lines).toHaveLength(limits.auditRefusalsPerMinute + 2);
   expect(lines.at(-2)).toMatchObject({
     action: "refusals",
-    subject: `${1000 - limits.auditRefusalsPerMinute} more requests were refused in this minute`,
+    subject: `${1000 - limits.auditRefusalsPerMinute} more requests were rejected in this minute`,
   });
   expect(lines.at(-1)).toMatchObject({ outcome: "ROLE_MISSING" });
 });
 
-test("what cannot be written is reported once a minute, and keeps nobody waiting", async () => {
+test("reports write errors once a minute without blocking callers", async () => {
   let full = false;
   const files: FileSystem = {
     ...nodeFileSystem,
@@ -161,7 +161,7 @@ test("what cannot be written is reported once a minute, and keeps nobody waiting
   expect(linesOf().map(({ subject }) => subject)).toEqual(["before", "after"]);
 });
 
-test("a file that is moved or removed is opened anew within seconds, and one that is emptied has no hole", async () => {
+test("reopens a moved or removed file within seconds, and continues a truncated file without a gap", async () => {
   await open();
   const path = join(directory, "audit", "audit.log");
   const record = (subject: string) => log.record({ action: "Backup", outcome: "OK", subject });
@@ -179,7 +179,7 @@ test("a file that is moved or removed is opened anew within seconds, and one tha
   expect(readFileSync(path, "utf8")).toMatch(/^\{.*"after".*\n$/);
 });
 
-test("a line that was cut off stays one of its own", async () => {
+test("keeps a truncated line separate from the next one", async () => {
   mkdirSync(join(directory, "audit"));
   writeFileSync(join(directory, "audit", "audit.log"), '{"time":"2026');
   await open();
@@ -192,7 +192,7 @@ test("a line that was cut off stays one of its own", async () => {
   ]);
 });
 
-test("a full file that cannot be put aside is added to, and put aside when it can be", async () => {
+test("continues a full file that cannot be rotated, and rotates it later", async () => {
   await open({ fileBytes: 300 });
   const blocked = join(directory, "audit", `audit.${limits.auditFiles - 1}.log`);
   mkdirSync(join(blocked, "x"), { recursive: true });
@@ -209,14 +209,14 @@ test("a full file that cannot be put aside is added to, and put aside when it ca
   expect(linesOf().at(-1)).toMatchObject({ subject: "after 7" });
 });
 
-test("a link in the place of the file is refused", async () => {
+test("rejects a symbolic link instead of the file", async () => {
   mkdirSync(join(directory, "audit"));
   writeFileSync(join(directory, "precious"), "");
   symlinkSync(join(directory, "precious"), join(directory, "audit", "audit.log"));
   await expect(open()).rejects.toMatchObject({ code: "ELOOP" });
 });
 
-test("what was asked for is cut too", async () => {
+test("truncates long actions and subjects", async () => {
   await open();
   log.refused({ action: `GET /core/examples/${"a".repeat(14_000)}`, outcome: "TOKEN_MISSING" });
   await log.close();

@@ -2,43 +2,61 @@ import { join } from "node:path";
 import { limits } from "../../limits.js";
 import { openAppendedFile, type AppendedFile } from "../../io/appended-file.js";
 import type { Platform } from "../../io/platform.js";
-import type { Surface } from "../../security/caller.js";
+import type { Protocol } from "../../security/caller.js";
 
 /** One line of the audit log. */
 export interface AuditEntry {
-  /** The name of the RPC that does the same, whichever way it was asked for; `operation` for the end of an operation. */
+  /** Name of the equivalent RPC for all protocols, or `operation` for the end of an operation. */
   action: string;
-  /** OK, or the reason of the error that was answered. */
+  /** OK, or the reason of the returned error. */
   outcome: string;
-  /** The name of the caller's token; absent where the host has no tokens or does not know it. */
+  /** Name of the caller's token; undefined without tokens or for an unknown token. */
   token?: string | undefined;
   address?: string | undefined;
-  via?: Surface | undefined;
-  /** What it was done to: a link, a URI, names. No secrets. */
+  via?: Protocol | undefined;
+  /** Subject of the action, such as a link, URI or names, without secrets. */
   subject?: string | undefined;
-  /** The operation that was started, or that ended. */
+  /** Name of the started or ended operation. */
   operation?: string | undefined;
 }
 
+/** Append-only log of actions. */
 export interface AuditLog {
-  /** Resolves when the line is written; it is durable within a second. Never rejects: what cannot be written is reported. */
+  /**
+   * Records an action. Resolves when the line is written; it is durable within a second. Never
+   * rejects: write errors are reported by onLost.
+   */
   record(entry: AuditEntry): Promise<void>;
-  /** The same for a request that was refused. Only so many are written in a minute; how many more there were is a line of its own. */
+  /**
+   * Records a rejected request. At most limits.auditRefusalsPerMinute are written per minute; a
+   * further line has the number of omitted ones.
+   */
   refused(entry: AuditEntry): void;
+  /** Writes pending lines and closes the files. */
   close(): Promise<void>;
 }
 
+/** Options of openAuditLog. */
 export interface AuditLogOptions {
   platform: Pick<Platform, "files" | "nowMicros">;
-  /** What was done is in audit.log there, what was refused in refused.log: however much of that there is, it pushes nothing else out. */
+  /**
+   * Directory of the log. Actions are in audit.log and rejected requests in refused.log, so that
+   * the latter cannot displace the former.
+   */
   directory: string;
-  /** Hears, once a minute at most, that so many lines could not be written, or of another fault (0). */
+  /**
+   * Called at most once a minute with the number of lines that could not be written, or 0 for
+   * another error.
+   */
   onLost(error: unknown, count: number): void;
-  /** Absent: limits.auditFileBytes. */
+  /** Default: limits.auditFileBytes. */
   fileBytes?: number;
 }
 
-/** Who did what, a JSON object a line, in the order of their ends. Lines are only ever appended; full files are kept beside the new ones, so many of them. */
+/**
+ * Opens the log: one JSON object per line, ordered by the end of the actions. Lines are only
+ * appended; a limited number of full files is kept.
+ */
 export async function openAuditLog({
   platform: { files, nowMicros },
   directory,
@@ -72,7 +90,7 @@ export async function openAuditLog({
     reportedMicros = nowMicros();
   }
 
-  function tellRefusals(): void {
+  function reportOmitted(): void {
     const more = refusals - limits.auditRefusalsPerMinute;
     refusals = 0;
     if (more > 0)
@@ -81,7 +99,7 @@ export async function openAuditLog({
           {
             action: "refusals",
             outcome: "REFUSED",
-            subject: `${more} more requests were refused in this minute`,
+            subject: `${more} more requests were rejected in this minute`,
           },
           nowMicros(),
         ),
@@ -89,7 +107,7 @@ export async function openAuditLog({
   }
 
   const timer = setInterval(() => {
-    if (refusals > 0 && Math.floor(nowMicros() / 60e6) !== minute) tellRefusals();
+    if (refusals > 0 && Math.floor(nowMicros() / 60e6) !== minute) reportOmitted();
     void done.sync();
     void refused.sync();
   }, limits.auditSyncMs).unref();
@@ -99,7 +117,7 @@ export async function openAuditLog({
     refused(entry) {
       const now = Math.floor(nowMicros() / 60e6);
       if (now !== minute) {
-        tellRefusals();
+        reportOmitted();
         minute = now;
       }
       refusals += 1;
@@ -107,17 +125,17 @@ export async function openAuditLog({
     },
     async close() {
       clearInterval(timer);
-      tellRefusals();
+      reportOmitted();
       await Promise.all([done.close(), refused.close()]);
     },
   };
 }
 
-/** Lines on their way into a file: what comes while a batch is written goes as the next one. */
+/** Batched writer: lines added during a write form the next batch. */
 interface Lines {
   /** Resolves when the line is written, or reported as lost. */
   add(line: Buffer): Promise<void>;
-  /** These wait for what goes on with the file, and never reject. */
+  /** `sync` and `close` wait for pending writes and never reject. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }
@@ -127,7 +145,7 @@ function createLines(file: AppendedFile, lose: (error: unknown, count: number) =
   let working: Promise<void> = Promise.resolve();
   let busy = false;
 
-  /** Everything that touches the file, one after the other. */
+  /** Serializes all access to the file. */
   function next(work: () => Promise<void>): Promise<void> {
     working = working.then(work);
     return working;
@@ -148,7 +166,7 @@ function createLines(file: AppendedFile, lose: (error: unknown, count: number) =
   return {
     add(line) {
       if (waiting.length >= limits.auditQueue) {
-        lose(new Error(`${waiting.length} lines wait to be written`), 1);
+        lose(new Error(`audit queue is full with ${waiting.length} lines`), 1);
         return Promise.resolve();
       }
       return new Promise((written) => {
@@ -178,7 +196,10 @@ function lineOf(
   return Buffer.from(`${escaped(JSON.stringify(line))}\n`);
 }
 
-/** JSON leaves some characters as they are that move a cursor or turn text around. */
+/**
+ * Escapes characters allowed in JSON that move the cursor or change the text direction of a
+ * terminal.
+ */
 function escaped(json: string): string {
   return json.replace(
     /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,

@@ -4,30 +4,36 @@ import type { TokenTable } from "../../security/tokens.js";
 import type { AuditEntry, AuditLog } from "./audit-log.js";
 import type { OperationView } from "../backups/management-service.js";
 
-/** What is done, as the audit log calls it: the name of the RPC, and what it is done to. No secrets. */
-export interface Deed {
+/** An audited action: the name of the RPC and the subject it applies to, without secrets. */
+export interface AuditEvent {
   action: string;
   subject?: string | undefined;
 }
 
-/** Writes down what callers do and what they are refused. */
+/** Records actions of callers and rejected attempts in the audit log. */
 export interface Auditor {
-  /** Does the work and records how it ended, before the answer goes out. `operationOf` finds the operation that was started. */
+  /**
+   * Runs the work and records its outcome before returning. `operationOf` returns the name of the
+   * started operation, if any.
+   */
   during<T>(
     caller: Caller,
-    deed: Deed,
+    event: AuditEvent,
     work: () => Promise<T>,
     operationOf?: (result: T) => string | undefined,
   ): Promise<T>;
-  /** Hands on what a stream answers and records how it ended; one that is not read to its end was left by its caller. The deed may be filled in meanwhile. */
-  stream<T>(caller: Caller, deed: Deed, answers: AsyncIterable<T>): AsyncGenerator<T>;
-  /** The same for what ends in another way: with what was thrown, or well. */
-  ended(caller: Caller, deed: Deed, thrown?: unknown, operation?: string): Promise<void>;
-  /** A caller may not do it. */
-  refused(caller: Caller, deed: Deed, error: HostError): void;
+  /**
+   * Passes a response stream through and records its outcome: OPERATION_CANCELLED if it is not read
+   * to the end. The event may be completed meanwhile.
+   */
+  stream<T>(caller: Caller, event: AuditEvent, answers: AsyncIterable<T>): AsyncGenerator<T>;
+  /** Records the outcome of an action: an error or success. */
+  record(caller: Caller, event: AuditEvent, thrown?: unknown, operation?: string): Promise<void>;
+  /** Records that a caller was not allowed to perform an action. */
+  refused(caller: Caller, event: AuditEvent, error: HostError): void;
 }
 
-const refusals: ReadonlySet<Reason> = new Set([
+const rejections: ReadonlySet<Reason> = new Set([
   "TOKEN_MISSING",
   "TOKEN_UNKNOWN",
   "TOKEN_EXPIRED",
@@ -35,7 +41,10 @@ const refusals: ReadonlySet<Reason> = new Set([
   "INDEX_NOT_ALLOWED",
 ]);
 
-/** The line that says how an operation ended; who had started it is in an earlier one. */
+/**
+ * Returns the entry for the end of an operation. An earlier entry identifies the caller that
+ * started it.
+ */
 export function operationEntry({
   name,
   kind,
@@ -51,38 +60,44 @@ export function operationEntry({
   };
 }
 
+/** Creates an auditor. `tokens` resolves the names of tokens. */
 export function createAuditor(log: AuditLog, tokens: TokenTable | undefined): Auditor {
-  const who = (caller: Caller) => ({
+  const callerFields = (caller: Caller) => ({
     token: tokenNameOf(tokens, caller),
     address: caller.address,
     via: caller.via,
   });
 
-  async function ended(
+  async function record(
     caller: Caller,
-    deed: Deed,
+    event: AuditEvent,
     thrown?: unknown,
     operation?: string,
   ): Promise<void> {
     const error = thrown === undefined ? undefined : HostError.from(thrown);
-    // Refusals are recorded where they are made.
-    if (error !== undefined && refusals.has(error.reason)) return;
-    await log.record({ ...deed, outcome: error?.reason ?? "OK", ...who(caller), operation });
+    // Rejected attempts are recorded by `refused`.
+    if (error !== undefined && rejections.has(error.reason)) return;
+    await log.record({
+      ...event,
+      outcome: error?.reason ?? "OK",
+      ...callerFields(caller),
+      operation,
+    });
   }
 
   return {
-    async during(caller, deed, work, operationOf = () => undefined) {
+    async during(caller, event, work, operationOf = () => undefined) {
       try {
         const result = await work();
-        await ended(caller, deed, undefined, operationOf(result));
+        await record(caller, event, undefined, operationOf(result));
         return result;
       } catch (thrown) {
-        await ended(caller, deed, thrown);
+        await record(caller, event, thrown);
         throw thrown;
       }
     },
-    async *stream(caller, deed, answers) {
-      let thrown: unknown = new HostError("OPERATION_CANCELLED", "The caller left.");
+    async *stream(caller, event, answers) {
+      let thrown: unknown = new HostError("OPERATION_CANCELLED", "The client disconnected.");
       try {
         yield* answers;
         thrown = undefined;
@@ -90,12 +105,12 @@ export function createAuditor(log: AuditLog, tokens: TokenTable | undefined): Au
         thrown = error;
         throw error;
       } finally {
-        await ended(caller, deed, thrown);
+        await record(caller, event, thrown);
       }
     },
-    ended,
-    refused(caller, deed, error) {
-      log.refused({ ...deed, outcome: error.reason, ...who(caller) });
+    record,
+    refused(caller, event, error) {
+      log.refused({ ...event, outcome: error.reason, ...callerFields(caller) });
     },
   };
 }

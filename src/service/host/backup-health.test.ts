@@ -31,45 +31,48 @@ const goodAt = (minutes: number, more: Partial<BackupRecord> = {}) =>
   record({ lastSuccessMicros: minutes * minute, ...more });
 
 test.each<[string, Partial<BackupFacts>]>([
-  ["nobody asks for any", { maxAgeMicros: 0 }],
+  ["no maximum age is set", { maxAgeMicros: 0 }],
   [
-    "the newest is young enough, wherever it is",
+    "the newest backup at any destination is recent enough",
     { records: [goodAt(1), goodAt(940, { destination: "file:///c" })] },
   ],
   ["there is nothing to back up", { hasDocuments: false }],
-  ["the host is not up for long", { startMicros: 940 * minute }],
+  ["the host was started recently", { startMicros: 940 * minute }],
   [
-    "automatic backups had everything a moment ago",
+    "automatic backups were recently up to date",
     { currentMicros: 999 * minute, records: [goodAt(1)] },
   ],
-])("healthy where %s", (_why, more) => {
+])("is healthy if %s", (_why, more) => {
   expect(backupHealth(facts(more))).toEqual({ healthy: true, problem: "" });
 });
 
 test.each<[Partial<BackupFacts>, RegExp]>([
   [
     { records: [goodAt(900)] },
-    /^The newest good backup of \/core\/document-index is 100 minutes old, and 60 minutes are allowed \(--backup-max-age\)\.$/,
+    /^The newest successful backup of \/core\/document-index is 100 minutes old; the limit is 60 minutes \(--backup-max-age\)\.$/,
   ],
   [
     {},
-    /^There is no good backup of \/core\/document-index, the host has been up for 16 hours, and 60 minutes are allowed/,
+    /^No successful backup of \/core\/document-index exists, and the host has been up for 16 hours; the limit is 60 minutes/,
   ],
   [
     { records: [goodAt(999, { indexLink: "/core/other" })] },
-    /There is no good backup of \/core\/document-index/,
+    /No successful backup of \/core\/document-index exists/,
   ],
   [{ currentMicros: 900 * minute }, /100 minutes old/],
   [
     { records: [goodAt(900, { lastFailureMicros: 990 * minute, lastError: "The disk is full." })] },
-    /The last one, to file:\/\/\/b, failed: The disk is full\.$/,
+    /The last backup, to file:\/\/\/b, failed: The disk is full\.$/,
   ],
-  [{ maxAgeMicros: 0, autoBackupProblem: "It is gone." }, /^Automatic backups fail: It is gone\.$/],
   [
-    { records: [goodAt(900)], autoBackupProblem: "It is gone." },
-    /^Automatic backups fail: It is gone\. The newest good backup/,
+    { maxAgeMicros: 0, autoBackupProblem: "Disk removed." },
+    /^Automatic backups are failing: Disk removed\.$/,
   ],
-])("%j is not", (more, problem) => {
+  [
+    { records: [goodAt(900)], autoBackupProblem: "Disk removed." },
+    /^Automatic backups are failing: Disk removed\. The newest successful backup/,
+  ],
+])("is unhealthy for %j", (more, problem) => {
   const health = backupHealth(facts(more));
   expect(health).toEqual({ healthy: false, problem: expect.stringMatching(problem) as unknown });
 });
@@ -82,6 +85,6 @@ test.each([
   [7200, "2 hours"],
   [172_799, "47 hours"],
   [172_800, "2 days"],
-])("%d s is %s", (seconds, text) => {
+])("formats %d s as %s", (seconds, text) => {
   expect(spanText(seconds * 1_000_000)).toBe(text);
 });

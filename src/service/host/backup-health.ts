@@ -1,27 +1,31 @@
 import { limits } from "../../limits.js";
 import type { BackupHealth, BackupRecord } from "../backups/management-service.js";
 
-/** What says whether backups of an index are as they should be. Times in microseconds. */
+/** Input of the health check of backups. Times are in microseconds. */
 export interface BackupFacts {
   nowMicros: number;
-  /** Since when the host is up. */
+  /** Start time of the host. */
   startMicros: number;
-  /** How old the newest good backup may be; 0: as old as it likes. */
+  /** Maximum age of the newest successful backup; 0 for no limit. */
   maxAgeMicros: number;
   indexLink: string;
   hasDocuments: boolean;
   records: readonly BackupRecord[];
-  /** Why automatic backups fail; undefined where they go well or are off. */
+  /** Error of automatic backups; undefined if they succeed or are disabled. */
   autoBackupProblem: string | undefined;
-  /** When an automatic backup was last seen to have everything that was written: a host that nobody writes to needs no newer one. 0: never. */
+  /**
+   * Last time at which the automatic backup was up to date, 0 if never: without writes, no newer
+   * backup is needed.
+   */
   currentMicros: number;
 }
 
+/** Evaluates the health of backups. */
 export function backupHealth(facts: BackupFacts): BackupHealth {
   const problems = [
     facts.autoBackupProblem === undefined
       ? undefined
-      : `Automatic backups fail: ${facts.autoBackupProblem}`,
+      : `Automatic backups are failing: ${facts.autoBackupProblem}`,
     ageProblem(facts),
   ];
   const problem = problems.filter((one) => one !== undefined).join(" ");
@@ -43,26 +47,31 @@ function ageProblem({
     (newest, { lastSuccessMicros }) => Math.max(newest, lastSuccessMicros),
     currentMicros,
   );
-  const allowed = `${spanText(maxAgeMicros)} are allowed (--backup-max-age)`;
-  // The last error of the index may tell why there is none.
+  const allowed = `the limit is ${spanText(maxAgeMicros)} (--backup-max-age)`;
+  // The last error of the index may explain the problem.
   const failed = own
     .filter(
       ({ lastFailureMicros, lastError }) => lastError !== "" && lastFailureMicros > newestMicros,
     )
     .sort((a, b) => b.lastFailureMicros - a.lastFailureMicros)[0];
-  const why = failed ? ` The last one, to ${failed.destination}, failed: ${failed.lastError}` : "";
+  const why = failed
+    ? ` The last backup, to ${failed.destination}, failed: ${failed.lastError}`
+    : "";
   if (newestMicros > 0) {
     const ageMicros = nowMicros - newestMicros;
     return ageMicros > maxAgeMicros
-      ? `The newest good backup of ${indexLink} is ${spanText(ageMicros)} old, and ${allowed}.${why}`
+      ? `The newest successful backup of ${indexLink} is ${spanText(ageMicros)} old; ${allowed}.${why}`
       : undefined;
   }
   const upMicros = nowMicros - startMicros;
   if (!hasDocuments || upMicros <= maxAgeMicros) return undefined;
-  return `There is no good backup of ${indexLink}, the host has been up for ${spanText(upMicros)}, and ${allowed}.${why}`;
+  return `No successful backup of ${indexLink} exists, and the host has been up for ${spanText(upMicros)}; ${allowed}.${why}`;
 }
 
-/** A span in its greatest whole unit, rounded down: 90 minutes, not 1 hour. */
+/**
+ * Formats a duration in the largest unit with a value of at least 2, rounded down: "90 minutes"
+ * rather than "1 hour".
+ */
 export function spanText(micros: number): string {
   const seconds = Math.floor(micros / 1_000_000);
   const units = [
@@ -75,26 +84,29 @@ export function spanText(micros: number): string {
   return `${seconds} seconds`;
 }
 
+/** Dependencies of watchBackupHealth. */
 export interface BackupHealthOptions {
   facts(): Omit<BackupFacts, "hasDocuments" | "autoBackupProblem" | "currentMicros">;
   hasDocuments(): Promise<boolean>;
-  /** Whether automatic backups are on and the last one has everything that was written. */
+  /** Whether automatic backups are enabled and up to date. */
   autoBackupCurrent(): boolean;
   onChange(health: BackupHealth): void;
   onBackgroundError(error: unknown): void;
 }
 
-/** Looks at backups from time to time, where they may become too old, and tells when their health changes. */
+/** Monitors the health of backups, periodically if they have a maximum age. */
 export interface BackupHealthWatch {
-  /** As it is now. */
-  look(): Promise<BackupHealth>;
-  /** Automatic backups fail, for this reason, or go well again. */
+  /** Checks the health now. */
+  check(): Promise<BackupHealth>;
+  /** Reports the error of automatic backups, or undefined when they succeed again. */
   autoBackup(problem: string | undefined): void;
-  /** Something was backed up, or failed to be. */
+  /** Reports that a backup succeeded or failed. */
   changed(): void;
+  /** Stops monitoring. */
   close(): void;
 }
 
+/** Starts monitoring. `onChange` is called when the health changes; it is healthy at first. */
 export function watchBackupHealth({
   facts,
   hasDocuments,
@@ -105,11 +117,11 @@ export function watchBackupHealth({
   let autoBackupProblem: string | undefined;
   let currentMicros = 0;
   let wasHealthy = true;
-  /** Once there are some it takes a restore to have none: then a backup is as wanted. */
+  /** Only a restore can empty an index with documents; a backup is still needed then. */
   let documentsSeen = false;
   let closed = false;
 
-  async function look(): Promise<BackupHealth> {
+  async function check(): Promise<BackupHealth> {
     documentsSeen ||= await hasDocuments();
     const known = facts();
     if (autoBackupCurrent()) currentMicros = known.nowMicros;
@@ -125,18 +137,20 @@ export function watchBackupHealth({
     }
     return health;
   }
-  const lookLater = () =>
-    void look().catch((error: unknown) => (closed ? undefined : onBackgroundError(error)));
+  const checkInBackground = () =>
+    void check().catch((error: unknown) => (closed ? undefined : onBackgroundError(error)));
   const timer =
-    facts().maxAgeMicros > 0 ? setInterval(lookLater, limits.backupAgeCheckMs).unref() : undefined;
+    facts().maxAgeMicros > 0
+      ? setInterval(checkInBackground, limits.backupAgeCheckMs).unref()
+      : undefined;
 
   return {
-    look,
+    check,
     autoBackup(problem) {
       autoBackupProblem = problem;
-      lookLater();
+      checkInBackground();
     },
-    changed: lookLater,
+    changed: checkInBackground,
     close() {
       closed = true;
       clearInterval(timer);

@@ -6,7 +6,7 @@ import type { OperationView } from "../backups/management-service.js";
 const client = (key: string, admin = false): Client => ({ key, authenticated: true, admin });
 const [one, two, boss] = [client("token 1"), client("token 2"), client("token 3", true)];
 
-test("no token takes all slots for operations, an admin always has one left, and what is done counts no more", async () => {
+test("limits the running operations of a token, and reserves one for admins", async () => {
   const ends = new Map<string, () => void>();
   const shares = createClientShares({
     wait: (name) =>
@@ -28,7 +28,7 @@ test("no token takes all slots for operations, an admin always has one left, and
   await expect(start(boss)).rejects.toMatchObject({ reason: "OPERATION_LIMIT" });
   for (const name of ["operations/1", "operations/2", "operations/3"]) ends.get(name)?.();
   await new Promise((resolve) => setImmediate(resolve));
-  // The same operation, asked for again by its request id, counts once.
+  // The same operation returned for a repeated request ID counts once.
   for (let i = 0; i < 5; i++) await start(one, "operations/again");
   await expect(
     shares.operation(one, () => Promise.reject(new Error("not begun"))),
@@ -43,7 +43,7 @@ test("no token takes all slots for operations, an admin always has one left, and
   shares.stream(one).release();
 });
 
-test("no token takes all services of /local-files; one that is gone counts no more", async () => {
+test("limits the file services of a token, and releases deleted ones", async () => {
   const shares = createClientShares({ wait: () => Promise.reject(new Error("unused")) });
   const links = new Set<string>();
   const create = (who: Client, link: string) =>

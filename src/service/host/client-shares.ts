@@ -4,16 +4,19 @@ import type { Client } from "../../security/clients.js";
 import { createShares, type Hold, type Shortage } from "../../security/shares.js";
 import type { OperationService, OperationView } from "../backups/management-service.js";
 
-/** Keeps one token from taking all of what clients share; only hosts with tokens have one. */
+/** Limits how much of the shared resources a token may use. Used only on hosts with tokens. */
 export interface ClientShares {
-  /** Starts an operation that counts as the client's until it is done. OPERATION_LIMIT where it has its share. */
+  /** Starts an operation charged to the client until it is done. Throws OPERATION_LIMIT. */
   operation<T extends Pick<OperationView, "name" | "done">>(
     client: Client,
     start: () => Promise<T>,
   ): Promise<T>;
-  /** What the client holds while it backs up or restores by a stream: an operation and its reader. OPERATION_LIMIT where it has its share. */
+  /**
+   * Charges a streamed backup or restore to the client until the hold is released. Throws
+   * OPERATION_LIMIT.
+   */
   stream(client: Client): Hold;
-  /** Makes a service of /local-files that counts as the client's while it is listed. TRANSFER_LIMIT where it has its share. */
+  /** Creates a file service charged to the client while it exists. Throws TRANSFER_LIMIT. */
   fileService<T extends { link: string }>(
     client: Client,
     links: () => Iterable<string>,
@@ -22,18 +25,19 @@ export interface ClientShares {
 }
 
 const whose: Record<Shortage, string> = {
-  all: "all tokens but an admin's",
+  all: "all tokens except admin tokens",
   client: "this token",
-  strangers: "unknown tokens",
+  unauthenticated: "unknown tokens",
 };
 
+/** Creates the limits. */
 export function createClientShares(operations: Pick<OperationService, "wait">): ClientShares {
   const running = createShares(
     { total: limits.runningOperations, perClient: limits.operationsPerClient, reserved: 1 },
     (shortage, most) =>
       new HostError(
         "OPERATION_LIMIT",
-        `${most} operations of ${whose[shortage]} are running, as many as the host allows; wait for one to end.`,
+        `Limit of ${most} running operations of ${whose[shortage]} reached. Wait for one to end.`,
       ),
   );
   const services = createShares(
@@ -41,7 +45,7 @@ export function createClientShares(operations: Pick<OperationService, "wait">): 
     (shortage, most) =>
       new HostError(
         "TRANSFER_LIMIT",
-        `${most} file services of ${whose[shortage]} are there, as many as the host allows; delete some.`,
+        `Limit of ${most} file services of ${whose[shortage]} reached. Delete some.`,
       ),
   );
   const operationHolds = new Map<string, Hold>();
@@ -58,11 +62,11 @@ export function createClientShares(operations: Pick<OperationService, "wait">): 
       hold.add(1);
       try {
         const view = await start();
-        // One that was asked for again by its request id counts once.
+        // An operation returned again for the same request ID counts once.
         if (view.done || operationHolds.has(view.name)) hold.release();
         else {
           operationHolds.set(view.name, hold);
-          // One that is forgotten counts no more.
+          // An operation that is no longer known is released too.
           void untilDone(view.name)
             .catch(() => undefined)
             .then(() => {
@@ -82,19 +86,19 @@ export function createClientShares(operations: Pick<OperationService, "wait">): 
       return hold;
     },
     async fileService(client, links, create) {
-      const there = new Set(links());
+      const existing = new Set(links());
       for (const [link, hold] of serviceHolds) {
-        if (there.has(link)) continue;
+        if (existing.has(link)) continue;
         serviceHolds.delete(link);
         hold.release();
       }
       const hold = services.open(client);
       hold.add(1);
       try {
-        const made = await create();
-        if (serviceHolds.has(made.link)) hold.release();
-        else serviceHolds.set(made.link, hold);
-        return made;
+        const service = await create();
+        if (serviceHolds.has(service.link)) hold.release();
+        else serviceHolds.set(service.link, hold);
+        return service;
       } catch (error) {
         hold.release();
         throw error;

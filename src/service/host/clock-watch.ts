@@ -6,17 +6,22 @@ interface LoggedIndex {
   positionMicros(): Promise<number>;
 }
 
+/** Options of watchClock. */
 export interface ClockWatchOptions {
   indexes: readonly LoggedIndex[];
   nowMicros(): number;
-  /** Hears of each change, and of the first look: what is wrong, or undefined. */
+  /**
+   * Called with the problem, or undefined if there is none, after the first check and on each
+   * change.
+   */
   onChange(problem: string | undefined): void;
   onError(error: unknown): void;
 }
 
 /**
- * Looks from time to time whether the log of an index is ahead of the clock. Such a log goes on above its last time, so its times, and
- * every request for a point in time, say little until the clock has caught up.
+ * Checks periodically whether the log of an index is ahead of the clock. New versions then get
+ * times after the last one in the log, so that times, and requests for a point in time, are
+ * inaccurate until the clock has caught up. Returns a function that stops the checks.
  */
 export async function watchClock({
   indexes,
@@ -26,13 +31,13 @@ export async function watchClock({
 }: ClockWatchOptions): Promise<() => Promise<void>> {
   let wasAhead: boolean | undefined;
 
-  async function look(): Promise<void> {
+  async function check(): Promise<void> {
     const problems: string[] = [];
     for (const { link, positionMicros } of indexes) {
       const aheadMicros = (await positionMicros()) - nowMicros();
       if (aheadMicros > limits.clockAheadWarnMs * 1000) {
         problems.push(
-          `The log of ${link} is ${spanText(aheadMicros)} ahead of the clock: new versions get times above its last one, so a restore to now or to a recent time leaves them out. Check the clock.`,
+          `The log of ${link} is ${spanText(aheadMicros)} ahead of the clock: new versions get times in the future, so a restore to the current or a recent time omits them. Check the system clock.`,
         );
       }
     }
@@ -41,13 +46,13 @@ export async function watchClock({
     wasAhead = isAhead;
   }
 
-  await look();
-  let looking: Promise<void> = Promise.resolve();
+  await check();
+  let checking: Promise<void> = Promise.resolve();
   const timer = setInterval(() => {
-    looking = looking.then(look).catch(onError);
+    checking = checking.then(check).catch(onError);
   }, limits.clockCheckMs).unref();
   return async () => {
     clearInterval(timer);
-    await looking;
+    await checking;
   };
 }

@@ -1,53 +1,64 @@
 import type { AutoBackup } from "../../backup/schedule/auto-backup.js";
 import type { AutoBackupStatus } from "../../backup/model.js";
 import { HostError } from "../../errors.js";
-import type { PeerGroup, PeerOutcome } from "./node-group.js";
+import type { NodeGroup, NodeOutcome } from "./node-group.js";
 import type { RequestLogging, Requests } from "./requests.js";
 import type { Stat, Stats } from "../../stats/stats.js";
 import type { HostDescription } from "../backups/management-service.js";
 
-/** What is set on a running host, and its figures. */
+/** Settings and statistics of a running host. */
 export interface HostControl {
+  /** Returns the status of automatic backups. */
   autoBackup(): AutoBackupStatus;
-  /** The choice is durable when it resolves: it holds after a restart too. */
+  /** Enables or disables automatic backups. The setting is durable when this resolves. */
   configureAutoBackup(enabled: boolean): Promise<AutoBackupStatus>;
+  /** Returns the settings of request logging. */
   requestLogging(): RequestLogging;
-  /** What is not given stays as it is. */
+  /** Changes the given settings of request logging. */
   configureRequestLogging(logging: Partial<RequestLogging>): RequestLogging;
+  /** Returns the settings of operation tracing. */
   operationTracing(): OperationTracing;
-  /** REQUEST_INVALID for a level that java.util.logging does not have. */
+  /**
+   * Enables or disables operation tracing. Throws REQUEST_INVALID for a level unknown to
+   * java.util.logging.
+   */
   configureOperationTracing(enabled: boolean, level?: string): OperationTracing;
-  synchronizeWithPeers(nodeSelectorPath: string): Promise<PeerOutcome[]>;
+  /** Synchronizes the members of the node group. Throws REQUEST_INVALID for an unknown selector. */
+  synchronizeWithPeers(nodeSelectorPath: string): Promise<NodeOutcome[]>;
+  /** Returns all statistics. */
   stats(): Promise<Stat[]>;
-  /** Begins to close the host; what is under way is finished first. */
+  /** Starts to shut down the host; running work is finished first. */
   shutDown(): void;
 }
 
+/** Settings of operation tracing. */
 export interface OperationTracing {
   enabled: boolean;
-  /** Xenon's: ALL while requests are recorded, else OFF, unless another was asked for. */
+  /** Xenon's log level: the configured one, else ALL while enabled and OFF otherwise. */
   level: string;
 }
 
+/** Dependencies of createHostControl. */
 export interface HostControlOptions {
   autoBackup: AutoBackup;
-  /** Writes the choice down. */
+  /** Persists the setting. */
   saveAutoBackup(enabled: boolean): Promise<void>;
   requests: Requests;
-  peers: PeerGroup;
+  nodeGroup: NodeGroup;
   stats: Stats;
   describeHost(): Promise<HostDescription>;
   shutDown(): void;
 }
 
-/** Xenon hands the word to java.util.logging. */
+/** Levels of java.util.logging, which Xenon uses. */
 const levels = ["OFF", "SEVERE", "WARNING", "INFO", "CONFIG", "FINE", "FINER", "FINEST", "ALL"];
 
+/** Creates the control of a host. */
 export function createHostControl({
   autoBackup,
   saveAutoBackup,
   requests,
-  peers,
+  nodeGroup,
   stats,
   describeHost,
   shutDown,
@@ -58,7 +69,7 @@ export function createHostControl({
   return {
     autoBackup: () => autoBackup.status(),
     configureAutoBackup(enabled) {
-      // One after the other: what is written down last is what holds.
+      // Serialized, so that the persisted setting is the effective one.
       const done = configuring.then(async () => {
         await saveAutoBackup(enabled);
         await autoBackup.configure(enabled);
@@ -68,24 +79,24 @@ export function createHostControl({
       return done;
     },
     requestLogging: () => requests.logging(),
-    configureRequestLogging(wanted) {
-      requests.configureLogging({ ...requests.logging(), ...wanted });
+    configureRequestLogging(requested) {
+      requests.configureLogging({ ...requests.logging(), ...requested });
       return requests.logging();
     },
     operationTracing: () => ({ enabled: requests.tracing(), level }),
-    configureOperationTracing(enabled, wanted = enabled ? "ALL" : "OFF") {
-      if (!levels.includes(wanted)) {
+    configureOperationTracing(enabled, requested = enabled ? "ALL" : "OFF") {
+      if (!levels.includes(requested)) {
         throw new HostError(
           "REQUEST_INVALID",
-          `level must be one of ${levels.join(", ")}, not ${JSON.stringify(wanted.slice(0, 100))}.`,
+          `level must be one of ${levels.join(", ")}, not ${JSON.stringify(requested.slice(0, 100))}.`,
           { metadata: { field: "level" } },
         );
       }
-      level = wanted;
-      requests.configureTracing(enabled && wanted !== "OFF");
+      level = requested;
+      requests.configureTracing(enabled && requested !== "OFF");
       return { enabled: requests.tracing(), level };
     },
-    synchronizeWithPeers: (nodeSelectorPath) => peers.synchronize(nodeSelectorPath),
+    synchronizeWithPeers: (nodeSelectorPath) => nodeGroup.synchronize(nodeSelectorPath),
     async stats() {
       const { indexes } = await describeHost();
       return [...stats.all(), ...indexes.flatMap(indexStats)];
@@ -94,7 +105,7 @@ export function createHostControl({
   };
 }
 
-/** Gauges of an index; those of any but the durable one carry its link. */
+/** Returns the gauges of an index. Except for the durable index, their names include its link. */
 function indexStats(index: HostDescription["indexes"][number]): Stat[] {
   const suffix = index.inMemory ? ` ${index.link}` : "";
   const gauge = (name: string, latestValue: number, unit?: string): Stat => ({

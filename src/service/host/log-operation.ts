@@ -6,20 +6,20 @@ interface Log {
   warn(fields: object, message: string): void;
 }
 
-/** One line for an operation that has ended. Destinations and messages of errors hold no secrets. */
+/** Logs an operation that has ended. Destinations and error messages contain no secrets. */
 export function logOperation(log: Log, view: OperationView): void {
   const { name, kind, indexLink, target, error, progress } = view;
-  const figures = operationOutcome(view);
+  const outcome = operationOutcome(view);
   const fields = {
     operation: name,
     kind,
     indexLink,
     target,
-    ...figures,
+    ...outcome,
     warnings: progress.warnings,
   };
-  const message = `${kind} ${figures.outcome}`;
-  if (figures.outcome === "failed")
+  const message = `${kind} ${outcome.outcome}`;
+  if (outcome.outcome === "failed")
     log.warn({ ...fields, reason: error?.reason, problem: error?.message }, message);
   else log.info(fields, message);
 }

@@ -1,17 +1,19 @@
 import { HostError } from "../../errors.js";
 
-/** The outcome for one host of a group. */
-export interface PeerOutcome {
+/** Result of a synchronization for one host of the group. */
+export interface NodeOutcome {
   id: string;
-  /** The position of its log, in microseconds since 1970. */
+  /** Position of its log in microseconds since 1970. */
   positionMicros: number;
   inAgreement: boolean;
 }
 
-/** The hosts that share documents. */
-export interface PeerGroup {
-  /** Makes the members of a node selector agree. REQUEST_INVALID for a selector that is not there. */
-  synchronize(nodeSelectorPath: string): Promise<PeerOutcome[]>;
+/** Hosts that share documents. */
+export interface NodeGroup {
+  /**
+   * Synchronizes the members of a node selector. Throws REQUEST_INVALID for an unknown selector.
+   */
+  synchronize(nodeSelectorPath: string): Promise<NodeOutcome[]>;
 }
 
 const selectors = [
@@ -21,8 +23,8 @@ const selectors = [
   "/core/node-selectors/sha1-hash-3x",
 ];
 
-/** A host alone is its own group, and agrees with itself at the position that its log has. */
-export function singleHostGroup(hostId: string, positionMicros: () => Promise<number>): PeerGroup {
+/** Creates the group of a single host, which is always in agreement. */
+export function singleHostGroup(hostId: string, positionMicros: () => Promise<number>): NodeGroup {
   return {
     async synchronize(nodeSelectorPath) {
       if (nodeSelectorPath === "")

@@ -1,14 +1,15 @@
 import type { OperationView } from "../backups/management-service.js";
 
-/** What an operation that has ended came to, for the log and the metrics. */
+/** Summary of an ended operation for logs and metrics. */
 export interface OperationOutcome {
   outcome: "done" | "failed" | "cancelled";
   seconds: number;
-  /** What a backup wrote, a check read; of a restore what it went through. */
+  /** Bytes written by a backup, or read by a check or restore. */
   bytes: number;
   records: number;
 }
 
+/** Summarizes an ended operation. */
 export function operationOutcome({
   startTimeMicros,
   endTimeMicros = startTimeMicros,

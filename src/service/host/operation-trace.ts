@@ -1,17 +1,23 @@
 import type { DocumentVersion } from "../../document/document.js";
 import type { TraceBuffer } from "../../engine/engine.js";
 import { limits } from "../../limits.js";
-import type { AnsweredRequest } from "./requests.js";
+import type { CompletedRequest } from "./requests.js";
 
-/** Where requests are recorded while operation tracing is on, and the kind of the records: Xenon's. */
+/** Index of the recorded requests, as in Xenon. */
 export const operationIndexLink = "/core/operation-index";
+/** Kind of the recorded requests, as in Xenon. */
 export const operationKind = "com:vmware:xenon:common:Operation:SerializedOperation";
 
-/** Writes requests down as documents, many at a time, and never makes a request wait: what comes too fast is left out. */
+/**
+ * Records requests as documents in batches. Never delays a request: when the queue is full, records
+ * are dropped.
+ */
 export interface OperationTrace {
-  record(request: AnsweredRequest): void;
+  /** Records a request. */
+  record(request: CompletedRequest): void;
 }
 
+/** Dependencies of createOperationTrace. */
 export interface OperationTraceOptions {
   ring: TraceBuffer;
   hostId: string;
@@ -20,6 +26,7 @@ export interface OperationTraceOptions {
 
 type Recorded = Omit<DocumentVersion, "link" | "version" | "action">;
 
+/** Creates the recorder. */
 export function createOperationTrace({
   ring,
   hostId,
@@ -49,7 +56,7 @@ export function createOperationTrace({
   };
 }
 
-/** Neither headers nor bodies are kept: they may hold secrets. */
+/** Omits headers and bodies, which may contain secrets. */
 function recordOf(
   {
     method,
@@ -63,7 +70,7 @@ function recordOf(
     remoteAddress,
     referer,
     statusCode,
-  }: AnsweredRequest,
+  }: CompletedRequest,
   id: number,
   hostId: string,
 ): Recorded {

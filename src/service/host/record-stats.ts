@@ -2,7 +2,7 @@ import type { AutoBackupRun } from "../../backup/schedule/auto-backup.js";
 import type { OperationView } from "../backups/management-service.js";
 import type { Stats } from "../../stats/stats.js";
 
-/** Counts an operation that has ended. */
+/** Records an ended operation in the statistics. */
 export function recordOperation(
   stats: Stats,
   { kind, error, result, startTimeMicros, endTimeMicros, progress }: OperationView,
@@ -17,11 +17,11 @@ export function recordOperation(
   stats.measure(`${kind}DurationMicros`, endTimeMicros - startTimeMicros);
   stats.set(`${kind}LastSuccessMicros`, endTimeMicros);
   if (result && "bytesWritten" in result) stats.measure("backupBytes", result.bytesWritten);
-  // What was fetched of the backup.
+  // Bytes read from the backup.
   if (kind === "restore") stats.measure("restoreBytes", progress.bytesDone);
 }
 
-/** Counts a run of automatic backups, or one that another made needless. */
+/** Records a performed, failed or skipped automatic backup in the statistics. */
 export function recordAutoBackup(stats: Stats, run: AutoBackupRun, nowMicros: number): void {
   switch (run.outcome) {
     case "skipped":

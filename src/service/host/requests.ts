@@ -1,54 +1,64 @@
-import type { Surface } from "../../security/caller.js";
+import type { Protocol } from "../../security/caller.js";
 
-/** What is switched on and off of request logs, under Xenon's names. */
+/** Settings of request logging, with Xenon's names. */
 export interface RequestLogging {
   enabled: boolean;
-  /** Leave out what Xenon's hosts ask each other: about their group, to agree on documents, on behalf of another. */
+  /**
+   * Omit requests between Xenon hosts: about the node group, to synchronize documents, or forwarded
+   * ones.
+   */
   skipGossipRequests: boolean;
   skipSynchronizationRequests: boolean;
   skipForwardingRequests: boolean;
 }
 
-/** A request whose answer is over. */
-export interface AnsweredRequest {
+/** A completed request. */
+export interface CompletedRequest {
   protocol: "HTTP/1.1" | "gRPC";
   method: string;
   path: string;
-  /** Without the question mark. */
+  /** Query without the question mark. */
   query: string;
-  /** Where it arrived. */
+  /** Local address. */
   host: string;
   port: number;
   remoteAddress: string;
   referer: string;
   pragma: string;
-  /** As HTTP has it, for gRPC too; 499 where the client left before its answer. */
+  /** HTTP status, also for gRPC; 499 if the client disconnected before the response. */
   statusCode: number;
   requestBytes: number;
   beginMicros: number;
   durationMicros: number;
 }
 
-/** What a request asks for, in one of few words: the name of an RPC, or a method and the template of a path; never a link. */
+/**
+ * Name of a request for metrics, from a bounded set: the name of an RPC, or a method with a path
+ * template; never a link.
+ */
 export interface RequestName {
-  surface: Surface;
+  protocol: Protocol;
   method: string;
 }
 
-/** Counts every request, so it has to be quick. */
+/** Counts requests. Called for every request, so it must be fast. */
 export interface RequestCounter {
-  /** What it returns is called at the end, with the status as HTTP has it. */
+  /**
+   * Records the start of a request. Call the returned function at its end, with the HTTP status.
+   */
   begin(name: RequestName): (statusCode: number) => void;
 }
 
-/** Hears of requests, where somebody wants to. */
+/** Observer of requests. */
 export interface RequestObserver {
   readonly counter: RequestCounter;
-  /** False: nobody listens, and what it takes to tell need not be gathered. */
+  /** Whether completed requests are logged or traced; if false, `completed` need not be called. */
   readonly active: boolean;
-  answered(request: AnsweredRequest): void;
+  /** Reports a completed request. */
+  completed(request: CompletedRequest): void;
 }
 
+/** Request logging and tracing of a host. */
 export interface Requests extends RequestObserver {
   logging(): RequestLogging;
   configureLogging(logging: RequestLogging): void;
@@ -56,6 +66,7 @@ export interface Requests extends RequestObserver {
   configureTracing(enabled: boolean): void;
 }
 
+/** Settings at the start of a host. */
 export const loggingAtStart: RequestLogging = {
   enabled: false,
   skipGossipRequests: true,
@@ -63,13 +74,14 @@ export const loggingAtStart: RequestLogging = {
   skipForwardingRequests: true,
 };
 
+/** Receivers of requests. */
 export interface RequestSinks {
   counter: RequestCounter;
-  log(request: AnsweredRequest): void;
-  trace(request: AnsweredRequest): void;
+  log(request: CompletedRequest): void;
+  trace(request: CompletedRequest): void;
 }
 
-/** Log and trace are off at the start of a host. */
+/** Creates the observer, with logging and tracing disabled. */
 export function createRequests({ counter, log, trace }: RequestSinks): Requests {
   let logging = loggingAtStart;
   let tracing = false;
@@ -78,18 +90,18 @@ export function createRequests({ counter, log, trace }: RequestSinks): Requests 
     get active() {
       return logging.enabled || tracing;
     },
-    answered(request) {
+    completed(request) {
       if (logging.enabled && !isSkipped(request, logging)) log(request);
       if (tracing) trace(request);
     },
     logging: () => ({ ...logging }),
-    configureLogging: (wanted) => void (logging = { ...wanted }),
+    configureLogging: (settings) => void (logging = { ...settings }),
     tracing: () => tracing,
     configureTracing: (enabled) => void (tracing = enabled),
   };
 }
 
-function isSkipped({ path, pragma }: AnsweredRequest, logging: RequestLogging): boolean {
+function isSkipped({ path, pragma }: CompletedRequest, logging: RequestLogging): boolean {
   const directives = pragma.split(/[;,]/).map((one) => one.trim().toLowerCase());
   return (
     (logging.skipGossipRequests && path.includes("/core/node-groups")) ||

@@ -4,19 +4,23 @@ import type { HostError } from "../../errors.js";
 import { endWhenRead, noSniff, sendJson, sendJsonAndClose, writeChunk } from "../http/respond.js";
 import { statusOf } from "../../api/status.js";
 
-/** One method as Connect's own router serves it, whatever the protocol. */
+/** Handler of one method in Connect's router, for any of its protocols. */
 export type UniversalHandler = ConnectRouter["handlers"][number];
+/** Response of a UniversalHandler. */
 export type UniversalResponse = Awaited<ReturnType<UniversalHandler>>;
 
 const always = ["cache-control", "no-store"];
 
-/** Sends an answer as fast as the client takes it; leaving the loop runs the `finally` of whoever makes its messages. */
+/**
+ * Sends a response with backpressure. Stopping early runs the `finally` blocks of the message
+ * source.
+ */
 export async function sendUniversal(
   request: IncomingMessage,
   response: ServerResponse,
   answer: UniversalResponse,
 ): Promise<void> {
-  // Known now: a refusal before the request was read. The connection cannot be used again.
+  // The request was rejected before its body was read, so the connection cannot be reused.
   if (!request.complete && answer.status !== 200) response.shouldKeepAlive = false;
   response.writeHead(answer.status, [...noSniff, ...always, ...[...(answer.header ?? [])].flat()]);
   for await (const chunk of answer.body ?? []) {
@@ -25,7 +29,10 @@ export async function sendUniversal(
   endWhenRead(request, response);
 }
 
-/** The answer to a path below which there is no such method: Connect's JSON, and its status for clients of gRPC-Web. */
+/**
+ * Responds to an unknown method with Connect's JSON error and the HTTP status that gRPC-Web clients
+ * expect.
+ */
 export function sendUnknownMethod(
   request: IncomingMessage,
   response: ServerResponse,

@@ -3,7 +3,10 @@ import { limits } from "../../limits.js";
 /** Milliseconds in a unit of grpc-timeout. */
 const units: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000 };
 
-/** Shortens a deadline that no timer can take: Node would end the call at once. What is no deadline is left to Connect. */
+/**
+ * Limits a requested deadline to limits.deadlineMs. A timer cannot represent longer delays: Node
+ * would fire it immediately. Malformed deadlines are left to Connect.
+ */
 export function clampDeadline(header: Headers): void {
   const connect = header.get("connect-timeout-ms");
   if (connect !== null && Number(connect) > limits.deadlineMs)

@@ -12,7 +12,7 @@ import { createHttpServer, type HttpServer } from "../http/server.js";
 import { sendError } from "../../xenon/dialect/error-response.js";
 import { createConnectHandler } from "./handler.js";
 
-/** What the clients' libraries hide: heads, statuses, bodies that are never read, and leaving. */
+/** Covers what client libraries hide: headers, statuses, unread bodies and disconnects. */
 const seen = { calls: 0, ended: 0, reasons: [] as unknown[], internal: [] as unknown[] };
 const wait = async ({ signal }: HandlerContext, ms = 60_000) => {
   try {
@@ -25,7 +25,7 @@ const wait = async ({ signal }: HandlerContext, ms = 60_000) => {
 const service = bindService(ManagementService, {
   async getTransfer({ name }, context) {
     seen.calls++;
-    if (name === "transfers/deaf") await sleep(500);
+    if (name === "transfers/ignores-signal") await sleep(500);
     else await wait(context);
     return {};
   },
@@ -50,7 +50,7 @@ beforeEach(async () => {
   Object.assign(seen, { calls: 0, ended: 0, reasons: [], internal: [] });
   health = createHealth(["backup"]);
   const authorize = (_method: unknown, { bearerToken }: { bearerToken: string | undefined }) => {
-    if (bearerToken === "stranger") throw new HostError("TOKEN_UNKNOWN", "It is not known.");
+    if (bearerToken === "unknown") throw new HostError("TOKEN_UNKNOWN", "Unknown token.");
   };
   const handler = createConnectHandler({
     services: [service, health.service],
@@ -96,7 +96,7 @@ async function call(
 const envelope = (text: string) =>
   Buffer.concat([Buffer.from([0, 0, 0, text.length >> 8, text.length & 255]), Buffer.from(text)]);
 
-test("a deadline in either header ends the call, also where the method does not listen", async () => {
+test("enforces a deadline in either header, even if the method ignores its signal", async () => {
   const connect = await call("GetTransfer", '{"name":"transfers/a"}', {
     "connect-timeout-ms": "80",
   });
@@ -105,24 +105,27 @@ test("a deadline in either header ends the call, also where the method does not 
     "deadline_exceeded",
     "DEADLINE",
   ]);
-  const deaf = await call("GetTransfer", '{"name":"transfers/deaf"}', {
+  const ignoring = await call("GetTransfer", '{"name":"transfers/ignores-signal"}', {
     "connect-timeout-ms": "80",
   });
-  expect(deaf.status).toBe(504);
+  expect(ignoring.status).toBe(504);
   const web = await call("GetTransfer", envelope('{"name":"transfers/a"}'), {
     "content-type": "application/grpc-web+json",
     "grpc-timeout": "80m",
   });
   expect(web.text).toMatch(/grpc-status: ?4\r\n/);
   expect(seen.ended).toBe(2);
-  // Longer than a timer can be.
+  // Longer than the maximum delay of a timer.
   expect(
-    (await call("GetTransfer", '{"name":"transfers/deaf"}', { "connect-timeout-ms": "9999999999" }))
-      .status,
+    (
+      await call("GetTransfer", '{"name":"transfers/ignores-signal"}', {
+        "connect-timeout-ms": "9999999999",
+      })
+    ).status,
   ).toBe(200);
   expect(
     (
-      await call("GetTransfer", envelope('{"name":"transfers/deaf"}'), {
+      await call("GetTransfer", envelope('{"name":"transfers/ignores-signal"}'), {
         "content-type": "application/grpc-web+json",
         "grpc-timeout": "99999999H",
       })
@@ -139,7 +142,7 @@ test.each([
   ["grpc-web+proto", 1],
   ["grpc-web+proto", 2],
   ["grpc-web+json", 0xff],
-])("a message of %s with the flags %d is the sender's fault", async (type, flags) => {
+])("rejects a message of %s with the flags %d as invalid", async (type, flags) => {
   const { text } = await call(
     "WatchOperation",
     Buffer.concat([Buffer.from([flags]), envelope("{}").subarray(1)]),
@@ -149,16 +152,16 @@ test.each([
   expect(seen.internal).toEqual([]);
 });
 
-test("a client that leaves aborts the signal; a stop does when its grace is over", async () => {
-  const leave = new AbortController();
+test("aborts the signal on disconnect, and on shutdown after the grace period", async () => {
+  const disconnect = new AbortController();
   const gone = fetch(at("GetTransfer"), {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: '{"name":"transfers/a"}',
-    signal: leave.signal,
+    signal: disconnect.signal,
   });
   await until(() => seen.calls === 1);
-  leave.abort();
+  disconnect.abort();
   await expect(gone).rejects.toThrow();
   await until(() => seen.ended === 1);
   const watching = await fetch(at("WatchOperation"), {
@@ -172,7 +175,7 @@ test("a client that leaves aborts the signal; a stop does when its grace is over
   expect(seen.ended).toBe(2);
 });
 
-test("a client that leaves in the middle of its stream is no fault of ours", async () => {
+test("does not report a client disconnect during a stream as an internal error", async () => {
   const request = httpRequest(at("StreamRestore"), {
     method: "POST",
     headers: { "content-type": "application/connect+proto" },
@@ -185,7 +188,7 @@ test("a client that leaves in the middle of its stream is no fault of ours", asy
   expect(seen.internal).toEqual([]);
 });
 
-test("a refusal comes before the body is read, and can be read by its sender", async () => {
+test("rejects a request before reading its body, and delivers the error", async () => {
   const answer = await new Promise<{ status?: number; text: string }>((resolve, reject) => {
     const request = httpRequest(
       at("GetTransfer"),
@@ -193,7 +196,7 @@ test("a refusal comes before the body is read, and can be read by its sender", a
         method: "POST",
         headers: {
           "content-type": "application/json",
-          authorization: "Bearer stranger",
+          authorization: "Bearer unknown",
           "content-length": "1000000",
         },
       },
@@ -213,7 +216,7 @@ test("a refusal comes before the body is read, and can be read by its sender", a
   });
   const web = await call("GetTransfer", envelope("{}"), {
     "content-type": "application/grpc-web+json",
-    authorization: "Bearer stranger",
+    authorization: "Bearer unknown",
   });
   expect(web.text).toMatch(/grpc-status: ?16\r\n/);
   expect(seen.calls).toBe(0);
@@ -233,7 +236,7 @@ test("a refusal comes before the body is read, and can be read by its sender", a
   expect([large.status, large.json.details?.[0]?.debug?.reason]).toEqual([429, "BODY_TOO_LARGE"]);
 });
 
-test("a field that is not known is refused, and so is what is no JSON; our own faults say nothing", async () => {
+test("rejects unknown fields and malformed JSON, and hides the details of internal errors", async () => {
   expect(await call("GetTransfer", '{"nmae":"transfers/a"}')).toMatchObject({
     status: 400,
     json: { code: "invalid_argument" },
@@ -250,7 +253,7 @@ test("a field that is not known is refused, and so is what is no JSON; our own f
   ]);
 });
 
-test("bytes that are no message are the request's own fault, in Connect and gRPC-Web", async () => {
+test("rejects bytes that are not a valid message as invalid, in Connect and gRPC-Web", async () => {
   const bad = Buffer.from([0x0a, 0xff]);
   expect(await call("GetTransfer", bad, { "content-type": "application/proto" })).toMatchObject({
     status: 400,
@@ -267,7 +270,7 @@ test("bytes that are no message are the request's own fault, in Connect and gRPC
   expect([seen.calls, seen.internal]).toEqual([0, []]);
 });
 
-test("paths, methods and types that are not there are said to be", async () => {
+test("rejects unknown paths, methods and content types", async () => {
   expect(await call("Nothing", "{}")).toMatchObject({
     status: 404,
     json: { code: "unimplemented" },
@@ -285,7 +288,7 @@ test("paths, methods and types that are not there are said to be", async () => {
   expect(seen.calls).toBe(0);
 });
 
-test("health answers here too", async () => {
+test("serves the health service", async () => {
   const check = async (name: string) => {
     const response = await fetch(`http://127.0.0.1:${port}/grpc.health.v1.Health/Check`, {
       method: "POST",

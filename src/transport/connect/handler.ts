@@ -13,19 +13,20 @@ import { connectErrorOf, hostErrorOf, type OnInternalError } from "../../api/sta
 import { sendUniversal, sendUnknownMethod, type UniversalHandler } from "./answer.js";
 import { clampDeadline } from "./deadline.js";
 import { errorInterceptor } from "./interceptor.js";
-import { givenBytes, jsonBytesInterceptor, takenBytes, withBytes } from "./json-bytes.js";
+import { requestBytes, jsonBytesInterceptor, responseBytes, withBytes } from "./json-bytes.js";
 import { checkLength, messagesOf } from "./request-body.js";
 
+/** Options of createConnectHandler. */
 export interface ConnectOptions extends CallChecks {
   services: readonly BoundService[];
-  /** Told of each error that its caller is told nothing of. */
+  /** Called with each error whose details are hidden from the caller. */
   onInternalError: OnInternalError;
 }
 
-/** All services are in one of these packages; other paths are not ours. */
+/** All services are in one of these packages; requests to other paths are not handled. */
 const paths = /^\/(?:holdfast|google|grpc)\./;
 
-/** Serves services by Connect (JSON and binary) and gRPC-Web, all shapes of call, over HTTP/1.1. */
+/** Serves Connect (JSON and binary) and gRPC-Web over HTTP/1.1, unary and streaming. */
 export function createConnectHandler(options: ConnectOptions): HttpHandler {
   const handlers = handlersOf(options);
   return async (request, response, signal) => {
@@ -37,7 +38,7 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
       sendUnknownMethod(
         request,
         response,
-        new HostError("ROUTE_NOT_FOUND", `There is no method ${path} here.`),
+        new HostError("ROUTE_NOT_FOUND", `Method ${path} not found.`),
       );
       return true;
     }
@@ -50,8 +51,8 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
       options.authorize?.(method, callerOf(request, "connect"));
       checkLength(request, limitBytes);
     });
-    // Connect looks at it before it reads, and knows fewer words for what is too large.
-    // The bytes of a document are taken out of JSON before that.
+    // Connect would check it against its own limit, although document bytes are detached from JSON
+    // first, and report a less specific error.
     header.delete("content-length");
     const contextValues = createContextValues().set(callOrigin, {
       via: "connect",
@@ -59,17 +60,19 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
       refusal,
     });
     const answer = await handler({
-      // Connect takes HTTP/1.1 to be half-duplex and would refuse bidirectional streams, which node:http can do.
+      // Connect assumes that HTTP/1.1 is half-duplex and would reject bidirectional streams, which
+      // node:http supports.
       httpVersion: "2.0",
       method: request.method ?? "POST",
-      // The name is looked at by nobody here, and was checked before.
+      // The host name is not used here; it was validated earlier.
       url: `http://localhost${url}`,
       header,
-      // Who may not call does not make the host read a message; the error takes the protocol's form where it is read.
+      // An unauthorized request must not make the host read a message. Failing the body lets
+      // Connect encode the error.
       body: refusal
         ? failing(refusal)
         : messagesOf(request, method, limitBytes, (attach) =>
-            contextValues.set(givenBytes, { attach }),
+            contextValues.set(requestBytes, { attach }),
           ),
       signal: signal(),
       contextValues,
@@ -77,13 +80,13 @@ export function createConnectHandler(options: ConnectOptions): HttpHandler {
     await sendUniversal(
       request,
       response,
-      await withBytes(answer, contextValues.get(takenBytes).put),
+      await withBytes(answer, contextValues.get(responseBytes).put),
     );
     return true;
   };
 }
 
-/** With what streams and gRPC-Web put before a message. */
+/** Includes the five-byte envelope header of streams and gRPC-Web. */
 const maxBytes = limits.connectMessageBytes + 5;
 
 function handlersOf({
@@ -93,7 +96,7 @@ function handlersOf({
   ...checks
 }: ConnectOptions): ReadonlyMap<string, UniversalHandler> {
   const router = createConnectRouter({
-    // Native gRPC has a port of its own.
+    // Native gRPC is served on its own port.
     grpc: false,
     interceptors: [
       jsonBytesInterceptor(),
@@ -101,7 +104,7 @@ function handlersOf({
       refusalInterceptor,
       ...checkInterceptors(checks),
     ],
-    // As on /v1: a field that is not known is refused, for it may have been what keeps a restore from going too far.
+    // As on /v1, unknown fields are rejected: a misspelled field could be the limit of a restore.
     jsonOptions: { registry: messageRegistry(services), ignoreUnknownFields: false },
     readMaxBytes: maxBytes,
     writeMaxBytes: maxBytes,

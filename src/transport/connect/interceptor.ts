@@ -3,15 +3,15 @@ import type { Interceptor } from "@connectrpc/connect";
 import { connectErrorOf, hostErrorOf, type OnInternalError } from "../../api/status.js";
 
 /**
- * Turns whatever a call throws into the error that its caller is answered with, and ends a call at its deadline and
- * when its client leaves, also where the method does not look at its signal.
+ * Converts whatever a call throws into the error sent to the client, and ends a call at its
+ * deadline or when the client disconnects, even if the method ignores its signal.
  */
 export function errorInterceptor(onInternalError: OnInternalError): Interceptor {
   const fail = (thrown: unknown): never => {
     throw connectErrorOf(hostErrorOf(thrown, onInternalError));
   };
   return (next) => async (request) => {
-    // Those further in may throw before they return a promise.
+    // Inner interceptors may throw synchronously.
     const work = Promise.resolve().then(() => next(request));
     const response = await untilAborted(work, request.signal).catch(fail);
     return response.stream ? { ...response, message: guarded(response.message, fail) } : response;

@@ -1,30 +1,30 @@
 import type { JsonValue, Message } from "@bufbuild/protobuf";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { encodeJson } from "../../document/long-json.js";
 import { createContextKey, type Interceptor } from "@connectrpc/connect";
 import { bytesDetacher, type PutBytes } from "../rest/to-json.js";
 import type { UniversalResponse } from "./answer.js";
 
-/** Where a call keeps what was taken out of its answer. */
-export const takenBytes = createContextKey<{ put: PutBytes | undefined }>(
+/** Holds the bytes detached from the response of a call. */
+export const responseBytes = createContextKey<{ put: PutBytes | undefined }>(
   { put: undefined },
   { description: "bytes of the answer" },
 );
 
-/** Puts what was taken out of the one message of a JSON request back into it. */
-export const givenBytes = createContextKey<{ attach: ((message: Message) => void) | undefined }>(
+/** Restores the bytes detached from the message of a unary JSON request. */
+export const requestBytes = createContextKey<{ attach: ((message: Message) => void) | undefined }>(
   { attach: undefined },
   { description: "bytes of the request" },
 );
 
 /**
- * Takes the bytes out of the one message of a JSON answer, as on /v1: the library's base64 would hold the event loop up
- * for seconds. Streams are left alone, since their messages are smaller.
+ * Detaches bytes from unary JSON responses, as on /v1: the library's base64 encoder would block the
+ * event loop for seconds. Streams are unaffected because their messages are smaller.
  */
 export function jsonBytesInterceptor(): Interceptor {
   const detachers = new Map<string, (message: Message) => PutBytes | undefined>();
   return (next) => async (request) => {
-    if (!request.stream) request.contextValues.get(givenBytes).attach?.(request.message);
+    if (!request.stream) request.contextValues.get(requestBytes).attach?.(request.message);
     const response = await next(request);
     if (
       response.stream ||
@@ -34,12 +34,12 @@ export function jsonBytesInterceptor(): Interceptor {
     const schema = response.method.output;
     const detach = detachers.get(schema.typeName) ?? bytesDetacher(schema);
     detachers.set(schema.typeName, detach);
-    request.contextValues.set(takenBytes, { put: detach(response.message) });
+    request.contextValues.set(responseBytes, { put: detach(response.message) });
     return response;
   };
 }
 
-/** Puts them into what the library made of the rest. */
+/** Inserts detached bytes into the response encoded by the library. */
 export async function withBytes(
   answer: UniversalResponse,
   put: PutBytes | undefined,
@@ -48,9 +48,9 @@ export async function withBytes(
   const parts: Uint8Array[] = [];
   for await (const part of answer.body) parts.push(part);
   const json = JSON.parse(Buffer.concat(parts).toString()) as JsonValue;
-  await nextTurn();
+  await yieldToEventLoop();
   put(json);
-  await nextTurn();
+  await yieldToEventLoop();
   const body = await encodeJson(json);
   const header = new Headers(answer.header);
   header.set("content-length", String(body.reduce((sum, { length }) => sum + length, 0)));

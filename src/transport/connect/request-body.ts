@@ -1,6 +1,6 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { IncomingMessage } from "node:http";
-import { checkJsonBoundsInTurns, requestBounds } from "../../document/json-bounds.js";
+import { checkJsonBoundsYielding, requestBounds } from "../../document/json-bounds.js";
 import { decodeUtf8 } from "../../document/utf8.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
@@ -9,17 +9,19 @@ import { holdOf } from "../http/held-bytes.js";
 import { prepareRequestJson } from "../rest/request-json.js";
 import { connectErrorOf } from "../../api/status.js";
 
-/** Throws BODY_TOO_LARGE where the request says that it is larger. */
+/** Throws BODY_TOO_LARGE if the Content-Length exceeds the limit. */
 export function checkLength({ headers }: IncomingMessage, limitBytes: number): void {
   checkSize(Number(headers["content-length"] ?? 0), limitBytes);
 }
 
 /**
- * The messages of a request as they come, whole and checked, at most limitBytes of them in all; read no faster than they are asked for.
- * The library would answer INTERNAL for a message that it cannot decode, and parse whatever it is sent. What was taken out of the
- * one message of a JSON request is given to `detached`, to be put back. Throws as parseRequestJson and decode do, BODY_TOO_LARGE,
- * OVERLOADED, and OPERATION_CANCELLED when the client leaves in the middle. Ending early leaves the rest unread and the
- * connection open, so that an answer can still be sent.
+ * Reads and validates the messages of a request, at most limitBytes in total, with backpressure.
+ * The library would report INTERNAL for a message it cannot decode, and would parse input of any
+ * size. Bytes detached from a unary JSON request are passed to `detached` to be restored later.
+ *
+ * Throws the errors of prepareRequestJson and decode, BODY_TOO_LARGE, OVERLOADED, and
+ * OPERATION_CANCELLED if the client disconnects before the end. Stopping early leaves the rest
+ * unread and the connection open, so that a response can still be sent.
  */
 export async function* messagesOf(
   request: IncomingMessage,
@@ -41,7 +43,7 @@ export async function* messagesOf(
       yield Buffer.from(text);
     } else {
       const bytes = await wholeOf(request, limitBytes);
-      // Compressed, or of a type that is none: the library has its own answer.
+      // Compressed bodies and unknown content types are rejected by the library.
       if (
         /^application\/proto\b/i.test(type) &&
         (request.headers["content-encoding"] ?? "identity") === "identity"
@@ -53,9 +55,13 @@ export async function* messagesOf(
     if (thrown instanceof HostError) throw connectErrorOf(thrown);
     if (request.complete || !request.destroyed) throw thrown;
     throw connectErrorOf(
-      new HostError("OPERATION_CANCELLED", "The client left before its request was complete.", {
-        cause: thrown,
-      }),
+      new HostError(
+        "OPERATION_CANCELLED",
+        "The client disconnected before the request was complete.",
+        {
+          cause: thrown,
+        },
+      ),
     );
   }
 }
@@ -66,7 +72,7 @@ async function checkStreamed({ input }: DescMethod, isJson: boolean, bytes: Buff
     return;
   }
   checkSize(bytes.length, limits.streamedJsonBytes);
-  await checkJsonBoundsInTurns(await decodeUtf8(bytes, "The message"), requestBounds);
+  await checkJsonBoundsYielding(await decodeUtf8(bytes, "The message"), requestBounds);
 }
 
 async function* chunksOf(request: IncomingMessage, limitBytes: number): AsyncGenerator<Buffer> {
@@ -89,7 +95,7 @@ async function wholeOf(request: IncomingMessage, limitBytes: number): Promise<Bu
 
 const headBytes = 5;
 
-/** Each with its head of five bytes, when it is whole and its message is checked. */
+/** Yields each complete, validated message with its five-byte header. */
 async function* envelopes(
   request: IncomingMessage,
   limitBytes: number,
@@ -115,7 +121,7 @@ async function* envelopes(
       if (flags !== 0)
         throw new HostError(
           "REQUEST_INVALID",
-          `A message of the request has the flags ${flags}; only plain messages are taken, without compression and trailers (0).`,
+          `Unsupported message flags ${flags}: only uncompressed messages without trailers (flags 0) are accepted.`,
         );
       await check(envelope.subarray(headBytes));
       yield envelope;
@@ -125,11 +131,11 @@ async function* envelopes(
       wanted = headBytes;
     }
   }
-  // A message that was cut off is the library's to refuse.
+  // The library rejects a truncated message.
   if (held > 0) yield Buffer.concat(parts);
 }
 
 function checkSize(bytes: number, limitBytes: number): void {
   if (bytes > limitBytes)
-    throw new HostError("BODY_TOO_LARGE", `The request is larger than ${limitBytes} bytes.`);
+    throw new HostError("BODY_TOO_LARGE", `The request exceeds the limit of ${limitBytes} bytes.`);
 }

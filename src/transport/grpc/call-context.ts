@@ -13,7 +13,7 @@ import type { OnInternalError } from "../../api/status.js";
 import { addressOfPeer, callOrigin } from "../../api/policy/origin.js";
 import { headersOf, metadataOf } from "./metadata.js";
 
-/** What calls of all shapes have in common. */
+/** The common part of grpc-js unary and streaming calls. */
 export interface Call {
   readonly metadata: Metadata;
   sendMetadata(metadata: Metadata): void;
@@ -24,28 +24,34 @@ export interface Call {
   on(event: "cancelled", listener: () => void): unknown;
 }
 
-/** What the handlers of one server have in common. */
+/** Options shared by the handlers of one server. */
 export interface CallOptions {
   interceptors: readonly Interceptor[];
+  /** Called with each error whose details are hidden from the caller. */
   onInternalError: OnInternalError;
-  /** How long a client may take nothing of a stream, in milliseconds. */
+  /** Time after which a stream is ended if the client reads nothing, in milliseconds. */
   idleMs: number;
   observer?: RequestObserver | undefined;
-  /** The calls that run; the handlers keep it, and a server that may wait no longer aborts them. */
+  /**
+   * Running calls, maintained by the handlers; the server aborts them at the end of its grace
+   * period.
+   */
   running: Set<CallContext>;
 }
 
+/** Context of a running gRPC call. */
 export interface CallContext extends HandlerContext {
-  /** Ends what runs on the context's signal. */
+  /** Aborts the signal of the context. */
   abort(reason?: unknown): void;
-  /** What the method set to be sent before and after its answer. */
+  /** Headers and trailers set by the method. */
   responseMetadata(): Metadata;
   trailerMetadata(): Metadata;
 }
 
 /**
- * The context of a method's handler; its signal aborts when the client leaves, at the deadline and at shutdown. Its parts
- * are made when they are asked for: to make signals and headers that nobody looks at costs a short call a third of its rate.
+ * Creates the context of a method call. Its signal aborts when the client disconnects, at the
+ * deadline and at shutdown. Signals and headers are created on first use: creating them eagerly
+ * costs a short call a third of its rate.
  */
 export function callContext(spec: MethodImplSpec, call: Call): CallContext {
   const timeoutMs = timeoutMsOf(call);
@@ -65,13 +71,13 @@ export function callContext(spec: MethodImplSpec, call: Call): CallContext {
     timeoutMs === undefined
       ? undefined
       : setTimeout(
-          () => abort(new HostError("DEADLINE", "The deadline of the call has passed.")),
+          () => abort(new HostError("DEADLINE", "The deadline of the call was exceeded.")),
           timeoutMs,
         );
   call.on("cancelled", () => {
-    // It also comes behind the end of a call that went well.
+    // The event is also emitted after a successful call.
     if (reason === undefined)
-      abort(new HostError("OPERATION_CANCELLED", "The client cancelled the call or went away."));
+      abort(new HostError("OPERATION_CANCELLED", "The client cancelled the call or disconnected."));
   });
   return {
     service: spec.method.parent,

@@ -5,21 +5,22 @@ import { decode } from "../../api/call/decode.js";
 import { asBuffer } from "./metadata.js";
 
 /**
- * Rejects what is over the limit with BODY_TOO_LARGE. grpc-js would end the call as well, but a handler that waits for
- * its message to be taken would never hear of it.
+ * Encodes a response. Throws BODY_TOO_LARGE for a message over limits.grpcMessageBytes: grpc-js
+ * would end the call as well, but a handler waiting for the message to be sent would never be
+ * notified.
  */
 export function encode(schema: DescMessage, message: Message): Buffer {
   const bytes = toBinary(schema, message);
   if (bytes.byteLength > limits.grpcMessageBytes) {
     throw new HostError(
       "BODY_TOO_LARGE",
-      `The answer has ${bytes.byteLength} bytes, and a message at most ${limits.grpcMessageBytes}. Ask for smaller pages, or for bodies as JSON.`,
+      `The response of ${bytes.byteLength} bytes exceeds the message limit of ${limits.grpcMessageBytes} bytes. Request smaller pages, or bodies as JSON.`,
     );
   }
   return asBuffer(bytes);
 }
 
-/** `taken` is called when the reader asks for what comes after a message. */
+/** Decodes a stream of requests. `taken` is called when the reader requests the next message. */
 export async function* decodeAll(
   schema: DescMessage,
   stream: AsyncIterable<Uint8Array>,

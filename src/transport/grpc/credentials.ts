@@ -1,16 +1,16 @@
 import { experimental, ServerCredentials } from "@grpc/grpc-js";
 import type { TlsIdentity } from "../../security/tls.js";
 
-/** Credentials whose certificate can be replaced while the server runs. */
+/** Server credentials whose certificate can be replaced at run time. */
 export interface ReplaceableCredentials {
   credentials: ServerCredentials;
-  /** The next handshake shows and asks for these. Nothing without TLS. */
+  /** Uses the identity from the next handshake on. Has no effect without TLS. */
   replace(tls: TlsIdentity): void;
 }
 
 type Listener<T> = (update: T) => void;
 
-/** Tells what it was given last, and whatever comes later. */
+/** Notifies each listener of the current value and of every later one. */
 class Source<T> {
   private readonly listeners = new Set<Listener<T>>();
 
@@ -37,7 +37,10 @@ const identityOf = ({ certificate, key }: TlsIdentity) => ({
 });
 const authorityOf = ({ clientCa = "" }: TlsIdentity) => ({ caCertificate: Buffer.from(clientCa) });
 
-/** Plain text without an identity; with a client CA only who shows a certificate of it gets in. */
+/**
+ * Creates credentials: plain text without an identity; with a client CA, only clients that present
+ * a certificate signed by it are accepted.
+ */
 export function serverCredentials(tls: TlsIdentity | undefined): ReplaceableCredentials {
   if (tls === undefined)
     return { credentials: ServerCredentials.createInsecure(), replace: () => {} };
@@ -53,12 +56,12 @@ export function serverCredentials(tls: TlsIdentity | undefined): ReplaceableCred
     removeCaCertificateListener: (listener: Parameters<typeof authority.add>[0]) =>
       authority.remove(listener),
   };
-  const asksForCertificates = tls.clientCa !== undefined;
+  const requiresClientCertificate = tls.clientCa !== undefined;
   return {
     credentials: experimental.createCertificateProviderServerCredentials(
       provider,
-      asksForCertificates ? provider : null,
-      asksForCertificates,
+      requiresClientCertificate ? provider : null,
+      requiresClientCertificate,
     ),
     replace(next) {
       authority.set(authorityOf(next));

@@ -2,8 +2,9 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
 
 /**
- * A service as grpc-js knows it. Messages pass as bytes: they are decoded and encoded by the handlers, where a failure
- * becomes an error of ours; grpc-js would answer INTERNAL to a message that cannot be decoded.
+ * Converts a service descriptor for grpc-js. Messages pass as bytes: the handlers decode and encode
+ * them and convert failures into HostErrors, where grpc-js would report INTERNAL for a message that
+ * cannot be decoded.
  */
 export function definitionOf(service: DescService): ServiceDefinition {
   return Object.fromEntries(

@@ -2,19 +2,29 @@ import { toBinary, type DescFile } from "@bufbuild/protobuf";
 import { nestedTypes } from "@bufbuild/protobuf/reflect";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 
-/** Everything that reflection can be asked for, over the files given and all that they import. */
+/** Descriptors served by reflection: the given files and everything they import. */
 export interface Descriptors {
-  /** The file of that name, as imports name it. */
+  /** Finds a file by its name in import statements. */
   byName(name: string): DescFile | undefined;
-  /** The file that defines a message, field, enum, value, service, method or extension, by its full name. */
+  /**
+   * Finds the file that defines a message, field, enum, value, service, method or extension by its
+   * full name.
+   */
   bySymbol(symbol: string): DescFile | undefined;
+  /** Finds the file that defines an extension. */
   byExtension(extendee: string, number: number): DescFile | undefined;
-  /** The numbers of the known extensions of a message; undefined: there is no such message. */
+  /**
+   * Returns the numbers of the known extensions of a message, or undefined for an unknown message.
+   */
   extensionNumbers(extendee: string): number[] | undefined;
-  /** A file and what it imports, imports first, as FileDescriptorProto in bytes with all options. */
+  /**
+   * Returns a file and its imports, imports first, as encoded FileDescriptorProtos with all
+   * options.
+   */
   closure(file: DescFile): { name: string; bytes: Uint8Array }[];
 }
 
+/** Indexes the given files and everything they import. */
 export function createDescriptors(roots: Iterable<DescFile>): Descriptors {
   const files = new Map<string, DescFile>();
   for (const root of roots) for (const file of withImports(root)) files.set(fileName(file), file);
@@ -37,7 +47,7 @@ export function createDescriptors(roots: Iterable<DescFile>): Descriptors {
   };
 }
 
-/** protobuf-es leaves the suffix out of its names. */
+/** protobuf-es omits the suffix from file names. */
 function fileName(file: DescFile): string {
   return `${file.name}.proto`;
 }
@@ -64,7 +74,7 @@ function index(
         for (const method of type.methods) symbols.set(`${type.typeName}.${method.name}`, file);
         break;
       case "enum":
-        // Values are named in the scope around their enum.
+        // Enum values are named in the scope that encloses their enum.
         for (const value of type.values)
           symbols.set(type.typeName.replace(/[^.]*$/, value.name), file);
         break;

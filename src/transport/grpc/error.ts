@@ -5,7 +5,7 @@ import { StatusSchema } from "../../../gen/ts/google/rpc/status_pb.js";
 import { statusOf } from "../../api/status.js";
 import { asBuffer } from "./metadata.js";
 
-/** An error with its google.rpc.Status, as grpc-js sends it at the end of a call. */
+/** Converts an error into a grpc-js error with google.rpc.Status in its trailers. */
 export function serviceErrorOf(error: HostError, trailers: Metadata): ServiceError {
   const status = statusOf(error);
   trailers.set("grpc-status-details-bin", asBuffer(toBinary(StatusSchema, status)));

@@ -17,7 +17,7 @@ function meterOf(most = 1000) {
   return { shares, meter: new FrameMeter(shares.open(client)) };
 }
 
-test("messages are held while they come and until they are taken, however they are cut", () => {
+test("accounts for messages from the first byte until they are consumed, however they are split", () => {
   const { shares, meter } = meterOf();
   const bytes = Buffer.concat([frame(10), frame(0), frame(20)]);
   for (const byte of bytes) meter.push(Buffer.from([byte]));
@@ -32,14 +32,14 @@ test("messages are held while they come and until they are taken, however they a
   expect(shares.taken()).toBe(0);
 });
 
-test("a message that never ends counts for what came of it", () => {
+test("accounts for the received part of an incomplete message", () => {
   const { shares, meter } = meterOf(500);
   meter.push(frame(100_000).subarray(0, 400));
   expect(shares.taken()).toBe(400);
   expect(() => meter.push(Buffer.alloc(101))).toThrow("too much");
 });
 
-test("a compressed message counts for as much as any may become", () => {
+test("charges a compressed message at the maximum message size", () => {
   const { shares, meter } = meterOf(2 * limits.grpcMessageBytes);
   meter.push(frame(10, 1));
   expect(shares.taken()).toBe(limits.grpcMessageBytes + 15);

@@ -4,24 +4,24 @@ import type { Hold } from "../../security/shares.js";
 const headBytes = 5;
 
 /**
- * Accounts for the bytes of a call's messages while they come: grpc-js buffers each until it is whole, and tells only then. A
- * compressed message is taken to become as large as any may be.
+ * Accounts for the bytes of a call's messages as they arrive: grpc-js buffers each message and
+ * exposes it only when it is complete. A compressed message is charged at the maximum message size.
  */
 export class FrameMeter {
   private readonly head = Buffer.alloc(headBytes);
   private headed = 0;
   private rest = 0;
-  /** What each message that was not taken yet is held for, the first that came first. */
+  /** Charge of each message that was not consumed yet, oldest first. */
   private readonly charges: number[] = [];
 
   constructor(private readonly hold: Hold) {}
 
-  /** Bytes of messages that came, in whole or in part, and were not taken. */
+  /** Bytes of messages received, wholly or in part, but not consumed. */
   get waitingBytes(): number {
     return this.charges.reduce((sum, charge) => sum + charge, 0);
   }
 
-  /** Throws what the hold throws. */
+  /** Accounts for received bytes. Throws the error of the hold. */
   push(chunk: Buffer): void {
     this.hold.add(chunk.length);
     let at = 0;
@@ -49,7 +49,7 @@ export class FrameMeter {
     }
   }
 
-  /** The next message was taken by whoever reads the call. */
+  /** Releases the charge of the oldest message after it was consumed. */
   taken(): void {
     this.hold.free(this.charges.shift() ?? 0);
   }

@@ -22,17 +22,17 @@ import { createRequestShares } from "../request-shares.js";
 import { startGrpcServer, type GrpcServer } from "./server.js";
 
 const tokens = openTokens("w write,restore");
-const refuse = () => new HostError("OVERLOADED", "It is too much.");
+const refuse = () => new HostError("OVERLOADED", "Too much.");
 const shares = {
   ...createRequestShares(),
   bytes: createShares({ total: 100e6, perClient: 60e6 }, refuse),
 };
-let takeWrites = () => {};
+let consumeWrites = () => {};
 const services = [
   bindService(DocumentService, { createDocument: () => ({}) }),
   bindService(ByteStream, {
     async write(requests) {
-      await new Promise<void>((resolve) => (takeWrites = resolve));
+      await new Promise<void>((resolve) => (consumeWrites = resolve));
       let bytes = 0n;
       for await (const { data } of requests) bytes += BigInt(data.length);
       return { committedSize: bytes };
@@ -90,14 +90,14 @@ const head = (bytes: number, compressed = 0) => {
 };
 const createDocument = "/holdfast.document.v1.DocumentService/CreateDocument";
 
-test("a call without a token ends before its message is there, and holds nothing", async () => {
+test("rejects a call without a token before its message is complete, and releases its memory", async () => {
   const { stream, status } = call(createDocument);
   stream.write(Buffer.concat([head(19e6), Buffer.alloc(1e6)]));
   await until(() => status() === "16" && stream.destroyed);
   expect([shares.bytes.taken(), shares.calls.taken()]).toEqual([0, 0]);
 });
 
-test("messages that never end hold no more than their client's share, which comes back", async () => {
+test("bounds incomplete messages by the share of their client and releases it afterwards", async () => {
   const calls = Array.from({ length: 5 }, () => call(createDocument, "w"));
   for (const { stream } of calls) stream.write(Buffer.concat([head(19e6), Buffer.alloc(15e6)]));
   await until(() => calls.some(({ status }) => status() === "14"));
@@ -111,14 +111,14 @@ test("messages that never end hold no more than their client's share, which come
   await until(() => shares.bytes.taken() === 0 && shares.calls.taken() === 0);
 });
 
-test("a small compressed message is taken for the largest", async () => {
+test("charges a small compressed message at the maximum message size", async () => {
   const calls = Array.from({ length: 3 }, () => call(createDocument, "w"));
   for (const { stream } of calls) stream.write(Buffer.concat([head(1000, 1), Buffer.alloc(10)]));
   await until(() => calls.some(({ status }) => status() === "14"));
   expect(shares.bytes.taken()).toBeLessThanOrEqual(60e6);
 });
 
-test("a stream whose messages nobody takes is not read further, and goes on when they are", async () => {
+test("pauses reading a stream while its messages are not consumed", async () => {
   const message = toBinary(
     WriteRequestSchema,
     create(WriteRequestSchema, { resourceName: "x", data: new Uint8Array(4e6) }),
@@ -130,12 +130,12 @@ test("a stream whose messages nobody takes is not read further, and goes on when
   await until(() => shares.bytes.taken() > limits.grpcWaitingBytes);
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(shares.bytes.taken()).toBeLessThan(limits.grpcWaitingBytes + 3 * message.length);
-  takeWrites();
+  consumeWrites();
   await until(() => status() === "0");
   await until(() => shares.bytes.taken() === 0);
 });
 
-test("calls without a token are bounded in number, and a connection that goes on with them is cut", async () => {
+test("bounds calls without a token, and closes connections that keep exceeding the bound", async () => {
   const other = connect(`http://127.0.0.1:${server.port}`).on("error", () => undefined);
   const first = session;
   const watches = Array.from({ length: limits.callsOfStrangers / 4 }, () =>
@@ -150,7 +150,7 @@ test("calls without a token are bounded in number, and a connection that goes on
   await until(() => more.every(({ status }) => status() === "14"));
   expect(other.destroyed).toBe(false);
   call("/grpc.health.v1.Health/Watch");
-  // Not for being silent, which takes 10 s.
+  // Within 3 s, so not because of the idle timeout of 10 s.
   await until(() => other.destroyed, 3000);
   const third = connect(`http://127.0.0.1:${server.port}`).on("error", () => undefined);
   session = third;

@@ -14,8 +14,9 @@ import { serviceErrorOf } from "./error.js";
 import { FrameMeter } from "./frames.js";
 import { observeCall } from "./observe.js";
 
+/** Options of createGuard. */
 export interface GuardOptions {
-  /** The methods that are served, by path. */
+  /** Served methods by path. */
   methods: ReadonlyMap<string, DescMethod>;
   authorize: Authorize | undefined;
   admission: Admission;
@@ -25,18 +26,22 @@ export interface GuardOptions {
 
 type InterceptedCall = Parameters<ServerInterceptor>[1];
 
-/** What a reader of a call says when it has taken a message; by the metadata of the call, which grpc-js hands through. */
+/**
+ * Callbacks for consumed messages, by the metadata object of the call, which grpc-js passes
+ * through.
+ */
 const readers = new WeakMap<Metadata, () => void>();
 
-/** The next message of the call with this metadata was taken, so that its bytes no longer count. */
+/** Releases the bytes of the next message of the call with this metadata after it was consumed. */
 export function messageTaken(metadata: Metadata): void {
   readers.get(metadata)?.();
 }
 
 /**
- * Looks at each call before a message of it is read: whether its token may call the method, and what its client has in flight. While
- * messages come their bytes are accounted; a call that would take more than its client's share is ended, and one whose messages
- * nobody takes is not read further.
+ * Creates the interceptor that checks each call before a message is read: authorization of its
+ * token, and the resources its client has in flight. Bytes are accounted for as messages arrive. A
+ * call that exceeds its client's share is ended, and reading is paused while its messages are not
+ * consumed.
  */
 export function createGuard({
   methods,
@@ -48,18 +53,20 @@ export function createGuard({
   return ({ path, requestStream }, call) => {
     const stream = streamOf(call);
     let meter: FrameMeter | undefined;
-    let readWaits = false;
+    let readPaused = false;
     let refused = false;
 
     const refuse = (thrown: unknown, metadata: Metadata) => {
-      // To refuse a call costs more than to make one: who goes on is cut off, with all that came in the same packets.
+      // Rejecting a call costs more than making one, so a client that persists is disconnected,
+      // which also drops the calls received in the same packets.
       const { remoteAddress, remotePort } = call.getConnectionInfo();
       const connection = connections.find(remoteAddress, remotePort);
       const error = HostError.from(thrown);
-      // Who is known and may not do one thing may do others; a stranger who has all that strangers may have goes on asking.
-      const isStranger = connection?.client?.authenticated !== true;
+      // An authenticated client that lacks one permission may have others, so PERMISSION_DENIED
+      // does not count.
+      const isUnauthenticated = connection?.client?.authenticated !== true;
       const counts =
-        error.code === "UNAUTHENTICATED" || (isStranger && error.reason === "OVERLOADED");
+        error.code === "UNAUTHENTICATED" || (isUnauthenticated && error.reason === "OVERLOADED");
       if (connection && counts && connections.refused(connection)) {
         refused = true;
         stream.session?.destroy();
@@ -74,14 +81,15 @@ export function createGuard({
       })(error);
       call.sendStatus({ code, details, metadata: trailers ?? null });
       refused = true;
-      // What grpc-js has buffered of a message goes with the stream, and its sender is told to stop; in the same turn that would overtake the status.
+      // Closing the stream frees what grpc-js buffered and stops the sender. Deferred, so that the
+      // status is sent first.
       setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
     };
 
     function read(): void {
-      readWaits =
+      readPaused =
         requestStream && meter !== undefined && meter.waitingBytes > limits.grpcWaitingBytes;
-      if (!readWaits) call.startRead();
+      if (!readPaused) call.startRead();
     }
 
     function enter(metadata: Metadata): number {
@@ -91,9 +99,9 @@ export function createGuard({
       if (connection) connections.begin(connection);
       stream.once("close", () => connection && connections.end(connection));
       const { client, delayMs } = admit(admission, connections, connection, token, remoteAddress);
-      const place = admission.shares.calls.open(client);
-      stream.once("close", place.release);
-      place.add(1);
+      const slot = admission.shares.calls.open(client);
+      stream.once("close", slot.release);
+      slot.add(1);
       if (delayMs > 0) return delayMs;
       const method = methods.get(path);
       if (method) authorize?.(method, { via: "grpc", bearerToken: token, address: remoteAddress });
@@ -115,7 +123,7 @@ export function createGuard({
       });
       readers.set(metadata, () => {
         frames.taken();
-        if (readWaits) read();
+        if (readPaused) read();
       });
     }
 
@@ -160,11 +168,13 @@ interface CallStream extends Duplex {
   close(code?: number): void;
 }
 
-/** The HTTP/2 stream of a call. grpc-js shows no bytes of a message before it is whole, and by then it holds them. */
+/**
+ * Returns the HTTP/2 stream of a call: grpc-js exposes a message only after it buffered all of it.
+ */
 function streamOf(call: InterceptedCall): CallStream {
   const stream: unknown = "stream" in call ? call.stream : undefined;
   if (stream instanceof Duplex && "close" in stream) return stream as CallStream;
-  throw new TypeError("A call of grpc-js has no HTTP/2 stream: this version of it does not fit");
+  throw new TypeError("Unsupported version of grpc-js: a call has no HTTP/2 stream");
 }
 
 function textOf(metadata: Metadata, name: string): string | undefined {

@@ -18,7 +18,7 @@ import { messageTaken } from "./guard.js";
 import { observeCall } from "./observe.js";
 import { writeMessages } from "./write-messages.js";
 
-/** The grpc-js handler of a method, for each of the four shapes of call. */
+/** Creates the grpc-js handler of a method, unary or streaming. */
 export function handlerOf(spec: MethodImplSpec, options: CallOptions) {
   switch (spec.kind) {
     case "unary":
@@ -63,7 +63,8 @@ function bidiStreaming(
   spec: MethodImplSpec,
   options: CallOptions,
 ): handleBidiStreamingCall<Buffer, Buffer> {
-  // `for await` over the call itself would destroy it when the requests end, and with it the answers still to be sent.
+  // `for await` ended the call itself would destroy it when the requests end, before all responses
+  // are sent.
   return (call) =>
     void answerMany(spec, options, call, () =>
       decodeAll(spec.method.input, call.iterator({ destroyOnReturn: false }), () =>
@@ -72,7 +73,7 @@ function bidiStreaming(
     );
 }
 
-/** Makes the messages of a request; may throw what is wrong with them. */
+/** Decodes the messages of a request; may throw. */
 type Input = () => AsyncIterable<Message>;
 
 async function answerOnce(
@@ -119,8 +120,8 @@ async function answerMany(
   );
 }
 
-/** One for all: nobody is told of it, and to make an error takes a walk through the stack. */
-const callIsOver = new HostError("OPERATION_CANCELLED", "The call is over.");
+/** Shared by all calls: it is never reported, and creating an error captures a stack trace. */
+const callEnded = new HostError("OPERATION_CANCELLED", "The call has ended.");
 
 async function run(
   spec: MethodImplSpec,
@@ -132,17 +133,17 @@ async function run(
   fail: (error: ReturnType<typeof serviceErrorOf>) => void,
 ) {
   options.running.add(context);
-  const over = observeCall(options.observer, call);
+  const ended = observeCall(options.observer, call);
   try {
     await answer(await invoke(spec, context, input(), options.interceptors));
-    over();
+    ended();
   } catch (thrown) {
     const error = hostErrorOf(thrown, options.onInternalError);
     fail(serviceErrorOf(error, context.trailerMetadata()));
-    over(error);
+    ended(error);
   } finally {
     options.running.delete(context);
-    // Ends what the handler may have left running on this signal, and the deadline's timer.
-    context.abort(callIsOver);
+    // Stops work that the handler left running on this signal, and the deadline timer.
+    context.abort(callEnded);
   }
 }

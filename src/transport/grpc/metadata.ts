@@ -1,12 +1,12 @@
 import { decodeBinaryHeader, encodeBinaryHeader } from "@connectrpc/connect";
 import { Metadata } from "@grpc/grpc-js";
 
-/** grpc-js wants a Buffer; this is one over the same bytes. */
+/** Returns a Buffer over the same bytes, as grpc-js requires. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Metadata as headers, binary values in base64 as on the wire. */
+/** Converts metadata to headers, with binary values in base64 as on the wire. */
 export function headersOf(metadata: Metadata): Headers {
   const headers = new Headers();
   for (const key of Object.keys(metadata.getMap())) {
@@ -16,6 +16,7 @@ export function headersOf(metadata: Metadata): Headers {
   return headers;
 }
 
+/** Converts headers to metadata; values of headers ending in -bin are decoded from base64. */
 export function metadataOf(headers: Headers): Metadata {
   const metadata = new Metadata();
   headers.forEach((value, key) =>

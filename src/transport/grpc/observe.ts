@@ -5,20 +5,23 @@ import type { Call } from "./call-context.js";
 
 type ObservedCall = Pick<Call, "metadata" | "getPath" | "getHost" | "getPeer">;
 
-/** Tells the observer of a call once it is over: what it returns is called then, with what the call failed with. */
+/**
+ * Reports a call to the observer. Call the returned function when the call ends, with its error if
+ * it failed.
+ */
 export function observeCall(
   observer: RequestObserver | undefined,
   call: ObservedCall,
 ): (error?: HostError) => void {
   if (!observer) return ignore;
-  const ended = observer.counter.begin({ surface: "grpc", method: call.getPath().slice(1) });
+  const ended = observer.counter.begin({ protocol: "grpc", method: call.getPath().slice(1) });
   if (!observer.active) return (error) => ended(statusOf(error));
   const beginMicros = Date.now() * 1000;
   const begun = performance.now();
   return (error) => {
     ended(statusOf(error));
     const [host = "", port = ""] = /^(.*):(\d+)$/.exec(call.getHost())?.slice(1) ?? [];
-    observer.answered({
+    observer.completed({
       protocol: "gRPC",
       method: "POST",
       path: call.getPath(),

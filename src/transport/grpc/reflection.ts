@@ -17,8 +17,9 @@ type Answer = NonNullable<
 >;
 
 /**
- * Server reflection, v1 and v1alpha. It lists the services given and itself, and knows their files, what these
- * import, and the extra files (messages that are only ever packed in an Any). Options of others are kept.
+ * Returns the server reflection services, v1 and v1alpha. They list the given services and
+ * themselves, and know their files, everything these import, and the extra files (messages only
+ * used inside an Any). Options defined by third parties are preserved.
  */
 export function reflectionServices(
   served: readonly BoundService[],
@@ -36,7 +37,7 @@ export function reflectionServices(
   const names = services.map((service) => service.typeName).toSorted();
 
   async function* answers(requests: AsyncIterable<v1.ServerReflectionRequest>) {
-    // A file goes out once in a stream: clients keep what they were given.
+    // Each file is sent once per stream, as clients keep the files they received.
     const sent = new Set<string>();
     for await (const request of requests) {
       const messageResponse = answer(descriptors, names, request.messageRequest, sent);
@@ -57,7 +58,7 @@ function answer(
   sent: Set<string>,
 ): Answer {
   const file = (found: DescFile | undefined, what: string): Answer => {
-    if (!found) return failure("NOT_FOUND", `${what} is not known here.`);
+    if (!found) return failure("NOT_FOUND", `${what} not found.`);
     const all = descriptors.closure(found);
     const asked = all.at(-1)?.name;
     const fileDescriptorProto = all
@@ -84,14 +85,17 @@ function answer(
     }
     case "allExtensionNumbersOfType": {
       const extensionNumber = descriptors.extensionNumbers(request.value);
-      if (!extensionNumber) return failure("NOT_FOUND", `${request.value} is not known here.`);
+      if (!extensionNumber) return failure("NOT_FOUND", `${request.value} not found.`);
       return {
         case: "allExtensionNumbersResponse",
         value: { baseTypeName: request.value, extensionNumber },
       };
     }
     default:
-      return failure("INVALID_ARGUMENT", "The request asks for nothing.");
+      return failure(
+        "INVALID_ARGUMENT",
+        "The request is empty: set one of the message_request fields.",
+      );
   }
 }
 
@@ -99,7 +103,7 @@ function failure(code: Code, errorMessage: string): Answer {
   return { case: "errorResponse", value: { errorCode: codeNumbers[code], errorMessage } };
 }
 
-/** v1alpha is v1 under another name, byte for byte. */
+/** Adapts v1 to v1alpha, whose messages have the same encoding. */
 function alpha(
   implementation: ServiceImpl<typeof v1.ServerReflection>,
 ): ServiceImpl<typeof v1alpha.ServerReflection> {

@@ -18,7 +18,10 @@ import { bindService } from "../../api/call/bound-service.js";
 import { createHealth } from "../../api/health.js";
 import { startGrpcServer, type GrpcServer } from "./server.js";
 
-/** A service with a method of each shape, made here so that the product's own protos need none for tests. */
+/**
+ * A service with a method of each kind, built here so that the product's protos contain no test
+ * methods.
+ */
 const file = create(FileDescriptorProtoSchema, {
   name: "test/echo.proto",
   package: "test",
@@ -41,7 +44,7 @@ const registry = createFileRegistry(
   create(FileDescriptorSetSchema, { file: [file_google_protobuf_wrappers.proto, file] }),
 );
 const echo = registry.getService("test.Echo");
-if (!echo) throw new Error("the test's service is not there");
+if (!echo) throw new Error("test service not found");
 
 const value = (message: Message) => (message as StringValue).value;
 const reply = (text: string) => ({ value: text });
@@ -60,7 +63,7 @@ const service = bindService(echo, {
     context.responseHeader.set("x-header", context.requestHeader.get("x-who") ?? "nobody");
     context.responseTrailer.set("x-trailer", "t");
     if (value(request) === "missing")
-      throw new HostError("DOCUMENT_NOT_FOUND", "There is no such document.", {
+      throw new HostError("DOCUMENT_NOT_FOUND", "Document not found.", {
         metadata: { link: "/a" },
       });
     if (value(request) === "secret") throw new Error("the password is hunter2");
@@ -140,7 +143,7 @@ function unary(text: string | Buffer, options: grpc.CallOptions = {}) {
 const refusal = (promise: Promise<unknown>) =>
   promise.then(
     () => {
-      throw new Error("was not refused");
+      throw new Error("expected an error");
     },
     (error: grpc.ServiceError) => error,
   );
@@ -160,7 +163,7 @@ function errorInfo(error: grpc.ServiceError) {
   return status.details.map((detail) => anyUnpack(detail, ErrorInfoSchema)).find((info) => info);
 }
 
-test("answers one message with one, headers and trailers too", async () => {
+test("serves a unary call with headers and trailers", async () => {
   const metadata = new grpc.Metadata();
   metadata.set("x-who", "me");
   const headers: grpc.Metadata[] = [];
@@ -183,13 +186,13 @@ test("answers one message with one, headers and trailers too", async () => {
   expect(trailers[0]?.get("x-trailer")).toEqual(["t"]);
 });
 
-test("streams answers and ends", async () => {
+test("serves a server stream", async () => {
   expect(
     await collect(client.makeServerStreamRequest("/test.Echo/Server", encode, decode, "three")),
   ).toEqual(["0", "1", "2"]);
 });
 
-test("takes a stream of requests", async () => {
+test("serves a client stream", async () => {
   const answer = await new Promise((resolve, reject) => {
     const call = client.makeClientStreamRequest(
       "/test.Echo/Client",
@@ -203,7 +206,7 @@ test("takes a stream of requests", async () => {
   expect(answer).toBe("a,b,c");
 });
 
-test("goes on answering after the client has ended its half of a bidirectional stream", async () => {
+test("continues a bidirectional stream after the client has closed its half", async () => {
   const call = client.makeBidiStreamRequest("/test.Echo/Bidi", encode, decode);
   call.write("a");
   call.write("b");
@@ -211,10 +214,10 @@ test("goes on answering after the client has ended its half of a bidirectional s
   expect(await collect(call)).toEqual(["a0", "b1", "end"]);
 });
 
-test("an error of the host arrives with code, message and reason", async () => {
+test("reports a HostError with code, message and reason", async () => {
   const error = await refusal(unary("missing"));
   expect(error.code).toBe(grpc.status.NOT_FOUND);
-  expect(error.details).toBe("There is no such document.");
+  expect(error.details).toBe("Document not found.");
   expect(errorInfo(error)).toMatchObject({
     reason: "DOCUMENT_NOT_FOUND",
     domain: "holdfast",
@@ -223,20 +226,20 @@ test("an error of the host arrives with code, message and reason", async () => {
   expect(seen.internal).toEqual([]);
 });
 
-test("an unforeseen error arrives without its text, and is reported inside", async () => {
+test("hides the message of an unexpected error from the client and reports it internally", async () => {
   const error = await refusal(unary("secret"));
   expect(error.code).toBe(grpc.status.INTERNAL);
   expect(JSON.stringify(error) + String(error)).not.toContain("hunter2");
   expect(String(seen.internal[0])).toContain("hunter2");
 });
 
-test("bytes that are no message are INVALID_ARGUMENT", async () => {
+test("rejects bytes that are not a valid message with INVALID_ARGUMENT", async () => {
   const error = await refusal(unary(Buffer.from([0x0a, 0xff])));
   expect(error.code).toBe(grpc.status.INVALID_ARGUMENT);
   expect(errorInfo(error)?.reason).toBe("REQUEST_INVALID");
 });
 
-test("a method left out is UNIMPLEMENTED", async () => {
+test("reports a method without implementation as UNIMPLEMENTED", async () => {
   const error = await refusal(
     new Promise((resolve, reject) => {
       client.makeUnaryRequest("/test.Echo/Missing", encode, decode, "x", (failure, text) =>
@@ -248,7 +251,7 @@ test("a method left out is UNIMPLEMENTED", async () => {
   expect(errorInfo(error)?.reason).toBe("NOT_SUPPORTED");
 });
 
-test("an error in the middle of a stream comes after the messages before it", async () => {
+test("reports an error during a stream after the preceding messages", async () => {
   const got: string[] = [];
   const call = client.makeServerStreamRequest("/test.Echo/Server", encode, decode, "fail");
   const error = await new Promise<grpc.ServiceError>((resolve) =>
@@ -258,7 +261,7 @@ test("an error in the middle of a stream comes after the messages before it", as
   expect(error.code).toBe(grpc.status.DATA_LOSS);
 });
 
-test("a deadline reaches the handler and ends the call", async () => {
+test("passes the deadline to the handler and ends the call at the deadline", async () => {
   const error = await refusal(unary("wait", { deadline: Date.now() + 200 }));
   expect(error.code).toBe(grpc.status.DEADLINE_EXCEEDED);
   expect(seen.timeoutMs).toBeGreaterThan(0);
@@ -266,7 +269,7 @@ test("a deadline reaches the handler and ends the call", async () => {
   await until(() => seen.aborted.length > 0);
 });
 
-test("a client that leaves aborts the handler's signal and runs its finally", async () => {
+test("aborts the handler's signal and runs its finally block when the client cancels", async () => {
   const call = client.makeServerStreamRequest("/test.Echo/Server", encode, decode, "slow");
   call.on("error", () => undefined);
   await new Promise((resolve) => call.once("data", resolve));
@@ -274,8 +277,8 @@ test("a client that leaves aborts the handler's signal and runs its finally", as
   await until(() => seen.finallyRan === 1);
 });
 
-test("a client that does not read stops the handler from going on", async () => {
-  // By bare HTTP/2: the client of grpc-js reads on without being asked to.
+test("pauses the handler while the client does not read", async () => {
+  // Uses plain HTTP/2 because the grpc-js client keeps reading on its own.
   const session = http2.connect(`http://127.0.0.1:${server.port}`);
   const call = session.request({
     ":method": "POST",
@@ -292,7 +295,7 @@ test("a client that does not read stops the handler from going on", async () => 
   session.destroy();
 });
 
-test("an answer over the limit is refused, in a stream too", async () => {
+test("rejects a response above the size limit, also in a stream", async () => {
   const stream = collect(
     client.makeServerStreamRequest("/test.Echo/Server", encode, decode, "huge"),
   );
@@ -300,12 +303,12 @@ test("an answer over the limit is refused, in a stream too", async () => {
   await until(() => seen.finallyRan === 1);
 });
 
-test("a message over the limit is refused", async () => {
+test("rejects a request above the size limit", async () => {
   const error = await refusal(unary("x".repeat(21 * 1024 * 1024)));
   expect(error.code).toBe(grpc.status.RESOURCE_EXHAUSTED);
 });
 
-test("a message of 16 MiB passes both ways", async () => {
+test("accepts messages of 16 MiB in both directions", async () => {
   client.close();
   client = new grpc.Client(`127.0.0.1:${server.port}`, grpc.credentials.createInsecure(), {
     "grpc.max_receive_message_length": 20 * 1024 * 1024,
@@ -313,7 +316,7 @@ test("a message of 16 MiB passes both ways", async () => {
   expect((await unary("x".repeat(16 * 1024 * 1024))).length).toBe(16 * 1024 * 1024);
 });
 
-test("closing lets a call finish within the grace and tells the others why", async () => {
+test("waits for calls during the grace period on close, then aborts the rest with UNAVAILABLE", async () => {
   const stream = client.makeServerStreamRequest("/test.Echo/Server", encode, decode, "slow");
   const failure = new Promise<grpc.ServiceError>((resolve) => stream.on("error", resolve));
   await new Promise((resolve) => stream.once("data", resolve));
@@ -323,7 +326,7 @@ test("closing lets a call finish within the grace and tells the others why", asy
   expect((await failure).code).toBe(grpc.status.UNAVAILABLE);
 });
 
-test("a port that is taken is a configuration error", async () => {
+test("reports a port in use as a configuration error", async () => {
   await expect(
     startGrpcServer({
       host: "127.0.0.1",
@@ -335,8 +338,8 @@ test("a port that is taken is a configuration error", async () => {
   ).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID" });
 });
 
-test("authorization is asked before anything else, with the bearer token", async () => {
-  const asked: unknown[] = [];
+test("authorizes each call with its bearer token before anything else", async () => {
+  const authorized: unknown[] = [];
   const guarded = await startGrpcServer({
     host: "127.0.0.1",
     port: 0,
@@ -345,7 +348,7 @@ test("authorization is asked before anything else, with the bearer token", async
     onInternalError: () => undefined,
     authorize(method, { bearerToken: token, address }) {
       expect(address).toBe("127.0.0.1");
-      asked.push([`${method.parent.typeName}/${method.name}`, token]);
+      authorized.push([`${method.parent.typeName}/${method.name}`, token]);
       if (token !== "good") throw new HostError("TOKEN_MISSING", "Send a token.");
     },
   });
@@ -360,7 +363,7 @@ test("authorization is asked before anything else, with the bearer token", async
     );
   });
   expect(answer).toBe("hello");
-  expect(asked).toEqual([
+  expect(authorized).toEqual([
     ["test.Echo/Unary", undefined],
     ["test.Echo/Unary", "good"],
   ]);

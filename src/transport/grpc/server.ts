@@ -24,38 +24,50 @@ import { createGuard } from "./guard.js";
 import { handlerOf } from "./handlers.js";
 import { reflectionServices } from "./reflection.js";
 
-/** A gRPC server with health and reflection beside the services given. */
+/**
+ * Options of a gRPC server, which serves health and reflection in addition to the given services.
+ */
 export interface GrpcServerOptions extends CallChecks {
-  /** An address or a name; IPv6 without brackets. */
+  /** Address or host name; IPv6 without brackets. */
   host: string;
-  /** 0: a free one. */
+  /** 0 selects a free port. */
   port: number;
   services: readonly BoundService[];
-  /** Told of each error that its caller is told nothing of. */
+  /** Called with each error whose details are hidden from the caller. */
   onInternalError: OnInternalError;
-  /** Absent: plain text. */
+  /** If omitted, connections are not encrypted. */
   tls?: TlsIdentity | undefined;
-  /** How long a client may take nothing of a stream, in milliseconds. Absent: limits.streamIdleMs. */
+  /**
+   * Time after which a stream is ended if the client reads nothing, in milliseconds. Default:
+   * limits.streamIdleMs.
+   */
   idleMs?: number;
-  /** What is shared with other ports. Absent: a port of its own. */
+  /** Admission control shared with other ports. Default: not shared, without tokens. */
   admission?: Admission;
-  /** Hears of each call when it is over. */
+  /** Notified of each call when it ends. */
   observer?: RequestObserver;
-  /** Served too; says that nothing serves any more when the server closes. */
+  /** Health service; reports NOT_SERVING once the server starts to close. */
   health: HealthRegistry;
-  /** Files that reflection knows besides those of the services: messages that are only ever packed in an Any. */
+  /** Additional files for reflection: messages only used inside an Any. */
   reflectionFiles?: readonly DescFile[];
 }
 
+/** A running gRPC server. */
 export interface GrpcServer {
   readonly port: number;
-  /** The next handshake shows and asks for these. Nothing without TLS. */
+  /** Uses the identity from the next handshake on. Has no effect without TLS. */
   replaceTls(tls: TlsIdentity): void;
-  /** Takes no new call, waits up to the grace for those that run, then aborts them. Health says so at once. */
+  /**
+   * Rejects new calls, waits up to the grace period for running ones, then aborts them. Health
+   * reports NOT_SERVING first.
+   */
   close(graceMs: number): Promise<void>;
 }
 
-/** Resolves once it listens; rejects with CONFIGURATION_INVALID where it cannot. */
+/**
+ * Starts a server and resolves when it accepts connections. Rejects with CONFIGURATION_INVALID if
+ * it cannot listen.
+ */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { health } = options;
   const files = [file_google_rpc_error_details, ...(options.reflectionFiles ?? [])];
@@ -84,7 +96,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     interceptors: [guard],
   });
   const callOptions: CallOptions = {
-    // The guard authorizes, before a message is read.
+    // Without authorization: the guard authorizes before a message is read.
     interceptors: checkInterceptors({
       share: options.share,
       audit: options.audit,
@@ -116,7 +128,7 @@ function addService(server: Server, { service, methods }: BoundService, options:
   server.addService(definitionOf(service), handlers);
 }
 
-/** A listener of our own, so that connections are counted before grpc-js knows of them. */
+/** Uses a separate listener, so that connections are counted before grpc-js accepts them. */
 function listen(
   server: Server,
   connections: Connections,
@@ -136,7 +148,7 @@ function listen(
       reject(
         new HostError(
           "CONFIGURATION_INVALID",
-          `gRPC cannot listen on ${address}: ${cause.message}. Choose another port or address.`,
+          `gRPC: cannot listen on ${address}: ${cause.message}. Choose another port or address.`,
           { cause },
         ),
       );
@@ -156,21 +168,23 @@ async function close(
   const end = new Promise<void>((resolve) => server.tryShutdown(() => resolve())).then(
     () => void (ended = true),
   );
-  // A client that went without a word never closes its connection: where no call runs, it is not waited for.
+  // A client that vanished never closes its connection, so idle connections are not waited for.
   const stepMs = 50;
-  let quietMs = 0;
+  let idleMs = 0;
   for (
     let waitedMs = 0;
-    !ended && waitedMs < graceMs && quietMs < limits.quietConnectionMs;
+    !ended && waitedMs < graceMs && idleMs < limits.quietConnectionMs;
     waitedMs += stepMs
   ) {
     await Promise.race([end, sleep(stepMs)]);
-    quietMs = running.size === 0 ? quietMs + stepMs : 0;
+    idleMs = running.size === 0 ? idleMs + stepMs : 0;
   }
   if (ended) return;
   for (const call of running)
-    call.abort(new HostError("SHUTTING_DOWN", "The host is stopping; try again once it is back."));
-  // The aborted calls get a moment to send their error before the connections go.
+    call.abort(
+      new HostError("SHUTTING_DOWN", "The host is shutting down. Retry when it is running again."),
+    );
+  // Gives the aborted calls time to send their errors before the connections are closed.
   if (running.size > 0) await Promise.race([end, sleep(Math.min(1000, graceMs))]);
   server.forceShutdown();
 }

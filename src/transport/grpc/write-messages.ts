@@ -8,9 +8,9 @@ import type { CallContext } from "./call-context.js";
 type Sink = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
 
 /**
- * Sends messages as fast as the client takes them. Rejects with the reason when the context's signal aborts, and with
- * STREAM_IDLE when the client has taken nothing for idleMs; leaving the loop runs the `finally` of the handler that makes
- * the messages.
+ * Sends messages with backpressure. Rejects with the abort reason of the context's signal, and with
+ * STREAM_IDLE if the client reads nothing for idleMs milliseconds. Stopping early runs the
+ * `finally` blocks of the message source.
  */
 export async function writeMessages(
   call: Sink,
@@ -34,7 +34,7 @@ export async function writeMessages(
   begin();
 }
 
-/** grpc-js counts waiting messages, not their bytes: of large ones it would hold too much. */
+/** Bounds the bytes that wait to be sent; grpc-js bounds only their number. */
 function boundedSender(
   call: Sink,
   signal: AbortSignal,
@@ -52,14 +52,14 @@ function boundedSender(
         act();
       };
       const abort = () => settle(resolve);
-      // One who reads nothing would hold for ever what the messages are made of.
+      // A client that reads nothing would hold the resources of the message source forever.
       const timer = setTimeout(
         () =>
           settle(() =>
             reject(
               new HostError(
                 "STREAM_IDLE",
-                `Nothing was taken for ${idleMs / 1000} s, so the stream was ended.`,
+                `Stream ended: the client read nothing for ${idleMs / 1000} s.`,
               ),
             ),
           ),
@@ -67,7 +67,7 @@ function boundedSender(
       );
       onTaken = () => (waitingBytes > limits.streamBufferBytes ? timer.refresh() : settle(resolve));
       signal.addEventListener("abort", abort);
-      // The call may have ended before: no event would come any more.
+      // If the call has already ended, no further event is emitted.
       if (signal.aborted) abort();
     });
 

@@ -4,13 +4,14 @@ import { HostError } from "../../errors.js";
 import { holdOf } from "./held-bytes.js";
 
 /**
- * The whole body as text, at most limitBytes of it. Throws BODY_TOO_LARGE as soon as that is known, OVERLOADED, JSON_INVALID for
- * bytes that are no UTF-8, and OPERATION_CANCELLED when the client leaves in the middle.
+ * Reads the whole body as text, at most limitBytes. Throws BODY_TOO_LARGE as soon as the limit is
+ * known to be exceeded, OVERLOADED, JSON_INVALID for bytes that are not UTF-8, and
+ * OPERATION_CANCELLED if the client disconnects before the end.
  */
 export function readText(request: IncomingMessage, limitBytes: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const tooLarge = () =>
-      new HostError("BODY_TOO_LARGE", `The request's body is larger than ${limitBytes} bytes.`);
+      new HostError("BODY_TOO_LARGE", `The request body exceeds the limit of ${limitBytes} bytes.`);
     const declared = request.headers["content-length"];
     if (declared !== undefined && Number(declared) > limitBytes) {
       reject(tooLarge());
@@ -22,7 +23,7 @@ export function readText(request: IncomingMessage, limitBytes: number): Promise<
     let refused = false;
     const hold = holdOf(request);
     const refuse = (error: unknown) => {
-      // What still comes is somebody else's to throw away; here nothing of it is kept.
+      // The rest of the body is discarded by the sender of the error response.
       refused = true;
       first = rest = undefined;
       hold.release();
@@ -45,17 +46,24 @@ export function readText(request: IncomingMessage, limitBytes: number): Promise<
       first = rest = undefined;
       resolve(body === undefined ? "" : decodeUtf8(body, "Unparseable JSON body: it"));
     });
-    // Also after a complete one; then there is nothing left to reject. An aborted request is closed without an end.
+    // An aborted request is closed without an `end` event. After a complete one, reject has no
+    // effect.
     request.on("close", () => {
       if (!request.complete)
         reject(
-          new HostError("OPERATION_CANCELLED", "The client left before its request was complete."),
+          new HostError(
+            "OPERATION_CANCELLED",
+            "The client disconnected before the request was complete.",
+          ),
         );
     });
   });
 }
 
-/** The body as it comes; OPERATION_CANCELLED when the client leaves in the middle, the signal's reason when that aborts, STREAM_IDLE when nothing comes for so long. */
+/**
+ * Streams the body. Throws OPERATION_CANCELLED if the client disconnects before the end, the reason
+ * of the signal if it aborts, and STREAM_IDLE if nothing arrives for idleMs milliseconds.
+ */
 export async function* bodyChunks(
   request: IncomingMessage,
   idleMs: number,
@@ -66,10 +74,7 @@ export async function* bodyChunks(
   const timer = setTimeout(
     () =>
       request.destroy(
-        new HostError(
-          "STREAM_IDLE",
-          `Nothing came for ${idleMs / 1000} s, so the request was ended.`,
-        ),
+        new HostError("STREAM_IDLE", `Request ended: no data received for ${idleMs / 1000} s.`),
       ),
     idleMs,
   );
@@ -81,9 +86,13 @@ export async function* bodyChunks(
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof HostError) throw error;
-    throw new HostError("OPERATION_CANCELLED", "The client left before its request was complete.", {
-      cause: error,
-    });
+    throw new HostError(
+      "OPERATION_CANCELLED",
+      "The client disconnected before the request was complete.",
+      {
+        cause: error,
+      },
+    );
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);

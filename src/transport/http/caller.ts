@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
-import type { Caller, Surface } from "../../security/caller.js";
+import type { Caller, Protocol } from "../../security/caller.js";
 import { bearerTokenOf } from "../../api/policy/authorization.js";
 
-/** Who sent a request of that way in. */
-export function callerOf({ headers, socket }: IncomingMessage, via: Surface): Caller {
+/** Returns the caller of a request received over the given protocol. */
+export function callerOf({ headers, socket }: IncomingMessage, via: Protocol): Caller {
   return { via, bearerToken: bearerTokenOf(headers.authorization), address: socket.remoteAddress };
 }

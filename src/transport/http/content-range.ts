@@ -1,15 +1,15 @@
 import { HostError } from "../../errors.js";
 
-/** A byte range with its end counted in. */
+/** A byte range, inclusive at both ends. */
 export interface ByteRange {
   first: number;
   last: number;
 }
 
 /**
- * The one range of a Range header that can be answered; undefined: answer the whole. As RFC 9110 has it, a header of
- * another unit, of several ranges or that is not understood is as if it were not there. RANGE_NOT_SATISFIABLE for one
- * that begins behind the end.
+ * Parses a Range header. Returns undefined if the whole representation must be sent: without a
+ * header and, as RFC 9110 requires, for other units, several ranges and malformed headers. Throws
+ * RANGE_NOT_SATISFIABLE for a range that begins after the end.
  */
 export function rangeOf(header: string | undefined, sizeBytes: number): ByteRange | undefined {
   const match = /^bytes=\s*(\d{0,200})-(\d{0,200})\s*$/i.exec(header ?? "");
@@ -22,17 +22,23 @@ export function rangeOf(header: string | undefined, sizeBytes: number): ByteRang
   if (first > last) {
     throw new HostError(
       "RANGE_NOT_SATISFIABLE",
-      `There are ${sizeBytes} bytes; the range ${header} is not in it.`,
+      `Range ${header} is outside the ${sizeBytes} bytes of the content.`,
       { metadata: { sizeBytes: String(sizeBytes) } },
     );
   }
   return { first, last };
 }
 
-/** A Content-Range of a request: a piece, of a whole whose size may not be known yet; or a question how far it is. */
+/**
+ * A Content-Range of a request: either a part, whose total may be unknown, or a query for the
+ * upload status.
+ */
 export type SentRange = { first: number; last: number; total?: number } | { total?: number };
 
-/** REQUEST_INVALID for a header that is none. Undefined where there is none: the body is the whole. */
+/**
+ * Parses the Content-Range header of a request. Returns undefined without a header: the body is
+ * then complete. Throws REQUEST_INVALID for a malformed header.
+ */
 export function sentRangeOf(header: string | undefined): SentRange | undefined {
   if (header === undefined) return undefined;
   const match = /^bytes (?:(\d{1,15})-(\d{1,15})|\*)\/(?:(\d{1,15})|\*)$/i.exec(header.trim());
@@ -51,7 +57,7 @@ export function sentRangeOf(header: string | undefined): SentRange | undefined {
   }
   throw new HostError(
     "REQUEST_INVALID",
-    `Content-Range ${JSON.stringify(header.slice(0, 100))} is none; write bytes FIRST-LAST/TOTAL, the last byte counted in.`,
+    `Invalid Content-Range ${JSON.stringify(header.slice(0, 100))}: must be "bytes FIRST-LAST/TOTAL", with LAST inclusive.`,
     {
       metadata: { field: "content-range" },
     },

@@ -36,22 +36,23 @@ const exposedHeaders = [
 
 const paths = /^\/(?:v1(?:[/?]|$)|(?:holdfast|google|grpc)\.)/;
 
-/** What pages of other origins may be allowed to ask: Connect, gRPC-Web and /v1. The Xenon dialect is for scripts. */
-export function mayBeAskedByPages(url: string): boolean {
+/** Whether CORS applies to a URL: Connect, gRPC-Web and /v1. The Xenon API is for scripts only. */
+export function allowsCors(url: string): boolean {
   return paths.test(url);
 }
 
 /**
- * Lets pages of the origins given ask this host: answers their preflights, and sets headers on what later handlers
- * answer. Nothing is said to others. Cookies and client certificates are never allowed for: pages send tokens.
+ * Returns a handler that answers preflights from the given origins and adds CORS headers to the
+ * responses of later handlers. Other origins get no CORS headers. Credentials (cookies, client
+ * certificates) are never allowed: pages authenticate with tokens.
  */
 export function createCors(origins: readonly string[]): HttpHandler {
   const any = origins.includes("*");
   const known = new Set(origins);
   return async (request, response) => {
-    if (!mayBeAskedByPages(request.url ?? "")) return false;
+    if (!allowsCors(request.url ?? "")) return false;
     const { origin } = request.headers;
-    // A cache must not give the answer for one origin to another.
+    // Prevents caches from serving the response for one origin to another.
     if (!any) response.setHeader("vary", "Origin");
     const allowed = origin !== undefined && (any || known.has(origin));
     if (allowed) response.setHeader("access-control-allow-origin", any ? "*" : origin);

@@ -4,7 +4,7 @@ import { createCrossSiteCheck } from "./cross-site.js";
 const own = "http://localhost:8000";
 const json = "application/json";
 
-/** What becomes of a request: undefined where it is let through. */
+/** Returns the error reason, or undefined if the request is allowed. */
 function reasonFor(
   method: string,
   headers: IncomingHttpHeaders,
@@ -28,12 +28,12 @@ test.each<[string, IncomingHttpHeaders]>([
   ["another port of this machine", { origin: "http://localhost:3000", "content-type": json }],
   ["no origin, cross-site", { "sec-fetch-site": "cross-site", "content-type": json }],
   ["no origin, same site", { "sec-fetch-site": "same-site", "content-type": json }],
-])("refuses every method with %s", (_, headers) => {
+])("rejects every method with %s", (_, headers) => {
   for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
     expect([method, reasonFor(method, headers)]).toEqual([method, "CROSS_SITE_REFUSED"]);
 });
 
-test("lets the host's own pages in, also behind a proxy that ends TLS, and what a user typed", () => {
+test("allows the host's own pages, also behind a TLS-terminating proxy, and direct navigation", () => {
   for (const origin of [own, "https://localhost:8000"])
     expect(
       reasonFor("POST", { origin, "sec-fetch-site": "same-origin", "content-type": json }),
@@ -41,7 +41,7 @@ test("lets the host's own pages in, also behind a proxy that ends TLS, and what 
   expect(reasonFor("GET", { "sec-fetch-site": "none" })).toBeUndefined();
 });
 
-test("lets pages of a configured origin ask /v1 and Connect, and not the Xenon dialect", () => {
+test("allows pages of a configured origin to use /v1 and Connect, but not the Xenon API", () => {
   const origin = "https://console.example";
   const headers = { origin, "sec-fetch-site": "cross-site", "content-type": json };
   for (const url of ["/v1/restores:undo", "/holdfast.document.v1.DocumentService/CreateDocument"]) {
@@ -63,13 +63,13 @@ test.each([
   "application/x-www-form-urlencoded",
   "multipart/form-data; boundary=x",
   " Text/Plain",
-])("refuses a POST of type %j, which needs no preflight", (type) => {
+])("rejects a POST of type %j, which needs no preflight", (type) => {
   expect(reasonFor("POST", { "content-type": type })).toBe("REQUEST_INVALID");
   expect(reasonFor("POST", { "content-type": type, "x-requested-with": "curl" })).toBeUndefined();
   expect(reasonFor("POST", { "content-type": type, authorization: "Bearer t" })).toBeUndefined();
 });
 
-test("asks no content type of other methods, which need a preflight anyway, and leaves OPTIONS alone", () => {
+test("requires no content type for other methods, which always need a preflight, and ignores OPTIONS", () => {
   for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE"])
     expect(reasonFor(method, {})).toBeUndefined();
   expect(reasonFor("POST", {})).toBe("REQUEST_INVALID");

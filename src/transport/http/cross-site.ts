@@ -1,19 +1,26 @@
 import type { IncomingMessage } from "node:http";
 import { HostError } from "../../errors.js";
-import { mayBeAskedByPages } from "./cors.js";
+import { allowsCors } from "./cors.js";
 
-/** Throws for a request that a page of another site made a browser send, and for one whose sender cannot be told from such a page. */
+/**
+ * Throws for a request sent by a page of another site, and for one that cannot be distinguished
+ * from it.
+ */
 export type CrossSiteCheck = (request: IncomingMessage) => void;
 
-/** Content types that a browser sends across sites without a preflight (Fetch standard, CORS-safelisted). */
+/**
+ * Content types that a browser sends across sites without a preflight (Fetch standard,
+ * CORS-safelisted).
+ */
 const simpleType =
   /^\s*(?:application\/x-www-form-urlencoded|multipart\/form-data|text\/plain)\s*(?:;|$)/i;
 
 /**
- * Refuses requests of foreign pages with CROSS_SITE_REFUSED: those with an Origin that is neither this host's own nor one of
- * `corsOrigins`, and those that the browser itself calls cross-site. A POST must carry what forces a preflight, a content
- * type other than a form's or a custom header, else REQUEST_INVALID: the other methods that change something force one by themselves.
- * OPTIONS changes nothing and is left to CORS.
+ * Rejects cross-site requests with CROSS_SITE_REFUSED: those whose Origin is neither this host's
+ * own nor in `corsOrigins`, and those that the browser marks as cross-site. A POST must have a
+ * content type other than a form's, or a custom header, both of which force a preflight; otherwise
+ * it is rejected with REQUEST_INVALID. Other methods with side effects always need a preflight.
+ * OPTIONS is left to CORS.
  */
 export function createCrossSiteCheck(corsOrigins: readonly string[]): CrossSiteCheck {
   const any = corsOrigins.includes("*");
@@ -23,23 +30,23 @@ export function createCrossSiteCheck(corsOrigins: readonly string[]): CrossSiteC
     if (method === "OPTIONS") return;
     const { origin } = headers;
     const site = headers["sec-fetch-site"];
-    const invited =
-      origin !== undefined && (any || known.has(origin)) && mayBeAskedByPages(request.url ?? "");
+    const allowed =
+      origin !== undefined && (any || known.has(origin)) && allowsCors(request.url ?? "");
     if (
-      !invited &&
+      !allowed &&
       (isForeign(origin, headers.host) ||
         (site !== undefined && site !== "same-origin" && site !== "none"))
     ) {
       const from = origin === undefined ? "another site" : JSON.stringify(origin.slice(0, 200));
       throw new HostError(
         "CROSS_SITE_REFUSED",
-        `Pages of ${from} may not send requests to this host. To allow an origin for /v1 and Connect, start the host with --cors-origin.`,
+        `Cross-site request from ${from} rejected. To allow an origin for /v1 and Connect, start the host with --cors-origin.`,
       );
     }
     if (method === "POST" && !forcesPreflight(request)) {
       throw new HostError(
         "REQUEST_INVALID",
-        "A POST needs the header Content-Type: application/json, also without a body, or X-Requested-With: without one, any web page could make a browser send it.",
+        "A POST requires the header Content-Type: application/json, even without a body, or X-Requested-With. Otherwise any web page could make a browser send it.",
         {
           metadata: { field: "content-type" },
         },
@@ -48,7 +55,10 @@ export function createCrossSiteCheck(corsOrigins: readonly string[]): CrossSiteC
   };
 }
 
-/** Browsers also send the Origin of the host's own pages; behind a proxy that ends TLS its scheme is another one. */
+/**
+ * Whether an Origin is not the host's own. Ignores the scheme, which differs behind a proxy that
+ * terminates TLS.
+ */
 function isForeign(origin: string | undefined, host: string | undefined): boolean {
   return origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`;
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 
-/** The headers of a request as the web's type; of one that came several times each value. */
+/** Converts the headers of a request to a Headers object, with every value of repeated headers. */
 export function headersOf(request: IncomingMessage): Headers {
   const headers = new Headers();
   for (const [name, values] of Object.entries(request.headersDistinct))

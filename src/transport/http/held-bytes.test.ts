@@ -13,7 +13,7 @@ import { createHttpServer } from "./server.js";
 
 const shares = createShares(
   { total: 250_000, perClient: 150_000 },
-  () => new HostError("OVERLOADED", "It is too much."),
+  () => new HostError("OVERLOADED", "Too much."),
 );
 const server = createHttpServer({
   host: "127.0.0.1",
@@ -56,7 +56,7 @@ function put(
   });
 }
 
-test("bodies that never finish hold no more than their client's share, and give it back", async () => {
+test("bounds incomplete bodies by the share of their client and releases it afterwards", async () => {
   const first = await put("a", 200_000, 100_000);
   await until(() => shares.taken() === 100_000);
   const second = await put("a", 200_000, 100_000);
@@ -64,7 +64,7 @@ test("bodies that never finish hold no more than their client's share, and give 
     () => second.answer().startsWith("HTTP/1.1 503") && second.answer().includes("retry-after"),
   );
   expect(shares.taken()).toBe(100_000);
-  // Another client is not held up, and is done with when it is answered.
+  // Another client is not affected, and its share is released with the response.
   const other = await put("b", 50_000, 50_000);
   await until(() => other.answer().endsWith("50000"));
   await until(() => shares.taken() === 100_000);

@@ -4,22 +4,25 @@ import { callerOf } from "./caller.js";
 import { sendText } from "./respond.js";
 import type { HttpHandler } from "./server.js";
 
+/** Options of createMetricsHandler. */
 export interface MetricsHandlerOptions {
+  /** Renders all metrics in the Prometheus exposition format. */
   exposition(): Promise<{ contentType: string; text: string }>;
-  /** Absent: whoever can connect may read them. Else it takes the role read. */
+  /** If set, requires the role read; if omitted, any client may read the metrics. */
   access?: Access | undefined;
 }
 
+/** Path of the metrics endpoint. */
 export const metricsPath = "/metrics";
 
-/** GET /metrics: the figures of the host as Prometheus reads them. */
+/** Serves GET /metrics in the Prometheus exposition format. */
 export function createMetricsHandler({ exposition, access }: MetricsHandlerOptions): HttpHandler {
   return async (request, response) => {
     if (request.url !== metricsPath && !request.url?.startsWith(`${metricsPath}?`)) return false;
     if (request.method !== "GET" && request.method !== "HEAD")
       throw new HostError(
         "METHOD_NOT_ALLOWED",
-        `${metricsPath} takes GET, not ${request.method}.`,
+        `${metricsPath} does not support ${request.method}; use GET.`,
         { metadata: { allow: "GET" } },
       );
     access?.requireRole(callerOf(request, "other"), "GET /metrics", "read");

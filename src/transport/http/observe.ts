@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { shownQuery, withoutSecrets } from "../../security/secrets.js";
+import { queryWithoutSecrets, withoutSecrets } from "../../security/secrets.js";
 import type { RequestObserver } from "../../service/host/requests.js";
 
-/** Tells the observer of a request once its answer is over. */
+/** Reports a request to the observer when its response ends. */
 export function observe(
   observer: RequestObserver,
   request: IncomingMessage,
@@ -10,16 +10,16 @@ export function observe(
 ): void {
   const beginMicros = Date.now() * 1000;
   const begun = performance.now();
-  // Of a connection that is gone the addresses are gone too.
+  // Read now: a closed socket has no addresses.
   const { localAddress = "", localPort = 0, remoteAddress = "", remotePort = 0 } = request.socket;
   const [path, query] = splitAt(request.url ?? "", "?");
   response.once("close", () => {
     const { headers } = request;
-    observer.answered({
+    observer.completed({
       protocol: "HTTP/1.1",
       method: request.method ?? "",
       path,
-      query: shownQuery(query),
+      query: queryWithoutSecrets(query),
       host: localAddress,
       port: localPort,
       remoteAddress: `${remoteAddress}:${remotePort}`,
@@ -33,7 +33,7 @@ export function observe(
   });
 }
 
-/** What was answered; 499 where the client left before. */
+/** Returns the status of a response, or 499 if the client disconnected before it was sent. */
 export function statusOf(response: ServerResponse): number {
   return response.headersSent ? response.statusCode : 499;
 }

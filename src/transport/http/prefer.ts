@@ -1,15 +1,15 @@
 import type { IncomingMessage } from "node:http";
 import { limits } from "../../limits.js";
 
-/** How long a client wants to wait for work that takes long (RFC 7240). */
+/** How long a client wants to wait for an operation (RFC 7240). */
 export interface Preference {
-  /** It wants its answer after so many milliseconds at the latest; 0: at once. */
+  /** Maximum time to wait, in milliseconds; 0 to respond immediately. */
   waitMs: number;
-  /** What it is told that was done of what it asked for. */
+  /** Value of the Preference-Applied header. */
   applied: string;
 }
 
-/** Undefined: the client says nothing of it. */
+/** Parses the Prefer header. Returns undefined if it has no preference of this kind. */
 export function preferenceOf(request: IncomingMessage): Preference | undefined {
   const header = request.headers["prefer"];
   const preferences = (Array.isArray(header) ? header.join(",") : (header ?? ""))
@@ -28,7 +28,7 @@ export function preferenceOf(request: IncomingMessage): Preference | undefined {
     : undefined;
 }
 
-/** The headers of an answer to work that goes on: names and values in turn. */
+/** Returns the headers of a 202 response for a running operation: alternating names and values. */
 export function acceptedHeaders(operation: string, applied: string): string[] {
   return ["location", `/v1/${operation}`, "retry-after", "1", "preference-applied", applied];
 }

@@ -3,10 +3,12 @@ import type { Socket } from "node:net";
 import { encodeUtf8 } from "../../document/utf8.js";
 import { limits } from "../../limits.js";
 
-/** On every answer: a browser must not take JSON or bytes of a backup for a page or a script. */
+/**
+ * Sent with every response: browsers must not interpret JSON or backup data as a page or script.
+ */
 export const noSniff = ["x-content-type-options", "nosniff"] as const;
 
-/** The headers every answer has, in the order that clients of the older host know; no date and no server name. */
+/** Returns the headers of a JSON response in the order used by Xenon, without Date and Server. */
 export function jsonHeaders(
   response: ServerResponse,
   length: number | undefined,
@@ -25,7 +27,7 @@ export function jsonHeaders(
   ];
 }
 
-/** Sends a whole JSON answer; an empty text has a content type too. */
+/** Sends a complete JSON response. An empty text is sent with a content type too. */
 export function sendJson(
   response: ServerResponse,
   status: number,
@@ -36,7 +38,7 @@ export function sendJson(
   response.end(text);
 }
 
-/** The same; a long text is encoded in turns of the event loop. */
+/** Like sendJson, but yields to the event loop while encoding a long text. */
 export async function sendLongJson(
   response: ServerResponse,
   status: number,
@@ -50,7 +52,7 @@ export async function sendLongJson(
   await sendJsonParts(response, status, await encodeUtf8(text), extra);
 }
 
-/** The same for JSON that is bytes already. */
+/** Like sendJson, for JSON that is already encoded. */
 export async function sendJsonParts(
   response: ServerResponse,
   status: number,
@@ -69,7 +71,7 @@ export async function sendJsonParts(
   response.end();
 }
 
-/** Sends a whole text that is looked at by programs, and is another one the next time. */
+/** Sends a complete text response that must not be cached. */
 export function sendText(
   response: ServerResponse,
   status: number,
@@ -93,8 +95,9 @@ export function sendText(
 }
 
 /**
- * Sends an answer to a request whose body was not read to its end. The connection cannot be used again; the rest of
- * the body is thrown away for a moment, because a connection cut while data arrives takes the answer with it.
+ * Responds to a request whose body was not read to its end and closes the connection. The rest of
+ * the body is discarded for up to limits.drainMs, because closing a connection while data arrives
+ * can lose the response.
  */
 export function sendJsonAndClose(
   request: IncomingMessage,
@@ -110,15 +113,15 @@ export function sendJsonAndClose(
 }
 
 /**
- * Ends an answer that may have been given before the request was read to its end: what still comes is thrown away for
- * a moment, then the connection is cut.
+ * Ends a response that may have been sent before the request was read to its end. Discards the rest
+ * of the request for up to limits.drainMs, then closes the connection.
  */
 export function endWhenRead(request: IncomingMessage, response: ServerResponse): void {
   if (request.complete || response.destroyed) {
     response.end();
     return;
   }
-  // A request whose reader stopped has none any more, and an answer that waits for its turn has none yet.
+  // The request loses its socket when its reader stops; a queued response has no socket yet.
   const socket: Socket | null = response.socket ?? request.socket;
   const finish = () => {
     clearTimeout(timer);
@@ -131,7 +134,11 @@ export function endWhenRead(request: IncomingMessage, response: ServerResponse):
   request.on("end", finish).on("close", finish).resume();
 }
 
-/** Resolves when the response can take more, false when the client is gone: one that takes nothing for idleMs is cut. */
+/**
+ * Writes a chunk and resolves to true when the response can accept more, or to false if the client
+ * disconnected. Closes the connection if the client reads nothing for idleMs milliseconds (default:
+ * limits.streamIdleMs).
+ */
 export function writeChunk(
   response: ServerResponse,
   chunk: string | Uint8Array,

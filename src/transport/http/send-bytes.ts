@@ -2,39 +2,47 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { HostError } from "../../errors.js";
 
-/** Sends a body as fast as the client takes it. A failure in the middle cuts the connection; before the head was sent it is thrown. */
+/**
+ * Sends a body with backpressure. Throws an error that occurs before the headers were sent; a later
+ * one closes the connection. Also closes it if the client reads nothing for idleMs milliseconds.
+ */
 export async function sendBytes(
   bytes: AsyncIterable<Buffer>,
   response: ServerResponse,
   idleMs: number,
 ): Promise<void> {
-  // A client that reads nothing would hold what is sent for ever.
-  response.setTimeout(idleMs, () => response.destroy(new Error("the client took nothing")));
+  // A client that reads nothing would hold the source forever.
+  response.setTimeout(idleMs, () => response.destroy(new Error("client read nothing")));
   try {
     await pipeline(bytes, response);
   } catch (error) {
-    // The client left, or the bytes went: the connection is cut, and nobody is there to be told.
+    // The client disconnected or the source failed; the error can no longer be reported to the
+    // client.
     if (!response.destroyed) response.destroy();
     if (!response.headersSent) throw error;
   }
 }
 
-/** OPERATION_CANCELLED where the client left before it had all of an answer: for who has to tell what was sent. */
+/** Throws OPERATION_CANCELLED if the client disconnected before the response was complete. */
 export function requireSent(response: ServerResponse): void {
   if (response.destroyed && !response.writableFinished)
-    throw new HostError("OPERATION_CANCELLED", "The caller left.");
+    throw new HostError("OPERATION_CANCELLED", "The client disconnected.");
 }
 
-/** Whether a range may be answered: a client that holds a part of another version must get the whole. */
-export function mayAnswerRange(request: IncomingMessage, etag: string): boolean {
+/**
+ * Evaluates If-Range: whether a range may be sent. A client that holds part of another version must
+ * get the whole.
+ */
+export function allowsRange(request: IncomingMessage, etag: string): boolean {
   const condition = request.headers["if-range"];
   if (typeof condition !== "string") return true;
   if (condition.startsWith('"')) return condition === etag;
-  // Dates have whole seconds, and two versions may be made in one: only a tag proves that it is the same.
+  // Two versions may be created within the resolution of a date, one second; only an ETag
+  // identifies a version.
   return false;
 }
 
-/** Whether an If-Match or If-None-Match header names the tag. */
-export function namesTag(header: string | undefined, etag: string): boolean {
+/** Whether an If-Match or If-None-Match header contains the ETag. */
+export function includesEtag(header: string | undefined, etag: string): boolean {
   return (header ?? "").split(",").some((one) => one.trim().replace(/^W\//, "") === etag);
 }

@@ -1,27 +1,28 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { HostError } from "../../errors.js";
 import { rangeOf } from "./content-range.js";
-import { mayAnswerRange, namesTag, sendBytes } from "./send-bytes.js";
+import { allowsRange, includesEtag, sendBytes } from "./send-bytes.js";
 
-/** Bytes that can be asked for whole or in part. */
+/** Content that can be requested whole or in part. */
 export interface Representation {
-  /** For messages, for example `The transfer N`. */
+  /** For messages, for example `Transfer N`. */
   name: string;
   sizeBytes: number;
-  /** In its quotes; another one for other bytes. */
+  /** Quoted ETag; identifies the exact bytes. */
   etag: string;
   lastModifiedMs: number;
-  /** Beside those that every representation has. */
+  /** Additional headers. */
   headers: Record<string, string>;
-  /** The bytes from the offset, before the end. */
+  /** Reads the bytes from `offset` up to but excluding `end`. */
   bytes(offset: number, end: number): AsyncIterable<Buffer>;
-  /** A client that takes nothing for so long is cut. */
+  /** Time after which the connection is closed if the client reads nothing, in milliseconds. */
   idleMs: number;
 }
 
 /**
- * Answers GET and HEAD as RFC 9110 has it: 206 and the range asked for, 416, 304 and 412 by conditions, or 200 and the whole where
- * the Range is of several ranges, of another unit, or of another version than If-Range names.
+ * Responds to GET and HEAD as specified by RFC 9110: 206 with the requested range, 416, 304 and 412
+ * by conditions, or 200 with the whole content if the Range has several ranges or another unit, or
+ * If-Range names another version.
  */
 export async function sendRepresentation(
   request: IncomingMessage,
@@ -36,25 +37,25 @@ export async function sendRepresentation(
     "x-content-type-options": "nosniff",
     ...more,
   };
-  if (namesTag(request.headers["if-none-match"], etag)) {
+  if (includesEtag(request.headers["if-none-match"], etag)) {
     response.writeHead(304, headers).end();
     return;
   }
   const required = request.headers["if-match"];
-  if (required !== undefined && required.trim() !== "*" && !namesTag(required, etag)) {
+  if (required !== undefined && required.trim() !== "*" && !includesEtag(required, etag)) {
     throw new HostError(
       "VERSION_MISMATCH",
-      `${name} has another ETag than the one asked for: ${etag}.`,
+      `${name} does not match If-Match: its ETag is ${etag}.`,
     );
   }
   const range =
-    request.method === "GET" && mayAnswerRange(request, etag)
+    request.method === "GET" && allowsRange(request, etag)
       ? rangeOf(request.headers.range, sizeBytes)
       : undefined;
   const offset = range?.first ?? 0;
   const end = (range?.last ?? sizeBytes - 1) + 1;
   response.writeHead(range ? 206 : 200, {
-    // Before the length: the order in which Xenon's clients know them.
+    // Precedes the length, as in Xenon.
     ...(range && { "content-range": `bytes ${range.first}-${range.last}/${sizeBytes}` }),
     "content-length": String(end - offset),
     ...headers,

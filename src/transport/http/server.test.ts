@@ -16,8 +16,8 @@ const get = (path: string, name = "localhost") => `GET ${path} HTTP/1.1\r\nhost:
 const statuses = (text: string) =>
   [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => match[1]);
 
-describe("the name a host is asked for", () => {
-  test("must be its own", async () => {
+describe("the Host header", () => {
+  test("must be a name of the host", async () => {
     for (const [name, status] of [
       ["localhost", 200],
       ["127.0.0.1:1", 200],
@@ -32,7 +32,7 @@ describe("the name a host is asked for", () => {
     expect(host.store.log).toHaveLength(0);
   });
 
-  test("must be there, and the target must be a path", async () => {
+  test("must occur exactly once, and the target must be a path", async () => {
     const { socket, received, closed } = await host.dial();
     socket.write("GET /core/examples HTTP/1.1\r\n\r\n");
     await closed;
@@ -55,7 +55,7 @@ describe("the name a host is asked for", () => {
 });
 
 describe("pipelined requests", () => {
-  test("are worked on in order: a GET sees the POST before it", async () => {
+  test("are handled in order, so that a GET sees the preceding POST", async () => {
     const write = host.store.write.bind(host.store);
     host.store.write = async (one) => {
       await new Promise((resolve) => setTimeout(resolve, 30));
@@ -73,7 +73,7 @@ describe("pipelined requests", () => {
     socket.destroy();
   });
 
-  test("are given up when the client is gone", async () => {
+  test("are dropped when the client disconnects", async () => {
     const { socket, closed } = await host.dial();
     let release = () => {};
     host.store.write = () => new Promise((resolve) => (release = () => resolve(undefined)));
@@ -98,7 +98,7 @@ describe("pipelined requests", () => {
     await closed;
   });
 
-  test("what is no HTTP behind a request is refused after its answer", async () => {
+  test("followed by data that is not HTTP are answered before the error", async () => {
     const { socket, received, closed } = await host.dial();
     socket.write(`${get("/core/examples/available")}NONSENSE\r\n\r\n`);
     await closed;
@@ -107,7 +107,7 @@ describe("pipelined requests", () => {
 });
 
 describe("bodies", () => {
-  test("may come in pieces, byte by byte through a character", async () => {
+  test("may be split anywhere, even within a character", async () => {
     const { socket, received } = await host.dial();
     const bytes = Buffer.from(post('{"name":"é€😀","documentSelfLink":"slow"}'));
     for (let i = 0; i < bytes.length; i += 3) {
@@ -128,19 +128,19 @@ describe("bodies", () => {
     socket.destroy();
   });
 
-  test("that are too large are refused before they came, and the connection ends", async () => {
+  test("with a declared length above the limit are rejected at once, and the connection closes", async () => {
     const { socket, received, closed } = await host.dial();
     socket.write(
       "POST /core/examples HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n{",
     );
     await until(() => received().includes("}"));
     expect(received()).toMatch(
-      /^HTTP\/1\.1 413 Payload Too Large\r\ncontent-type: application\/json\r\ncontent-length: \d+\r\nconnection: close\r\nx-content-type-options: nosniff\r\n\r\n\{"message":".*larger than/,
+      /^HTTP\/1\.1 413 Payload Too Large\r\ncontent-type: application\/json\r\ncontent-length: \d+\r\nconnection: close\r\nx-content-type-options: nosniff\r\n\r\n\{"message":".*exceeds the limit/,
     );
     await closed;
   });
 
-  test("that turn out too large while they come are refused too", async () => {
+  test("of undeclared length are rejected when they exceed the limit", async () => {
     const { socket, received, closed } = await host.dial();
     socket.write(
       "PATCH /core/management HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
@@ -152,7 +152,7 @@ describe("bodies", () => {
     expect(statuses(received())).toEqual(["413"]);
   });
 
-  test("that a client asks leave for are let come, or not", async () => {
+  test("with Expect: 100-continue are accepted or rejected before they are sent", async () => {
     const asking = await host.dial();
     const body = '{"name":"asked"}';
     const head = (length: number) =>
@@ -168,7 +168,7 @@ describe("bodies", () => {
     expect(statuses(greedy.received())).toEqual(["413"]);
   });
 
-  test("of a client that leaves in the middle change nothing", async () => {
+  test("of a client that disconnects before the end have no effect", async () => {
     const { socket, closed } = await host.dial();
     socket.write(post('{"name":"half"}').slice(0, -5));
     await new Promise((resolve) => setTimeout(resolve, 30));
@@ -179,14 +179,14 @@ describe("bodies", () => {
     expect(host.internal).toEqual([]);
   });
 
-  test("of a client that ends its side in the middle are given up at once, not when the host closes", async () => {
+  test("of a client that half-closes before the end are dropped at once", async () => {
     const { socket, closed } = await host.dial();
     socket.end(post('{"name":"half"}').slice(0, -5));
     await closed;
     expect(host.store.log).toHaveLength(0);
   });
 
-  test("of a client that leaves before its answer are kept, and the host goes on", async () => {
+  test("of a client that disconnects before the response are stored", async () => {
     const write = host.store.write.bind(host.store);
     let release = () => {};
     host.store.write = async (one) => {
@@ -205,7 +205,7 @@ describe("bodies", () => {
     expect(host.internal).toEqual([]);
   });
 
-  test("two lengths, or a length and chunks, are no HTTP", async () => {
+  test("with two lengths, or with a length and chunked encoding, are rejected", async () => {
     for (const more of ["content-length: 3\r\n", "transfer-encoding: chunked\r\n"]) {
       const { socket, received, closed } = await host.dial();
       socket.write(post('{"name":"smuggled"}', more));
@@ -216,8 +216,8 @@ describe("bodies", () => {
   });
 });
 
-describe("heads", () => {
-  test("that are huge are refused", async () => {
+describe("headers", () => {
+  test("above the size limit are rejected", async () => {
     const { socket, received, closed } = await host.dial();
     socket.write(
       `GET /core/examples HTTP/1.1\r\nhost: localhost\r\nx: ${"y".repeat(20_000)}\r\n\r\n`,
@@ -226,7 +226,7 @@ describe("heads", () => {
     expect(statuses(received())).toEqual(["431"]);
   });
 
-  test("of an old or a closing client get a connection that closes", async () => {
+  test("of HTTP/1.0 and Connection: close end the connection after the response", async () => {
     const old = await host.dial();
     old.socket.write("GET /core/examples/available HTTP/1.0\r\n\r\n");
     await old.closed;
@@ -239,7 +239,7 @@ describe("heads", () => {
     expect(closing.received()).toMatch(/connection: close/);
   });
 
-  test("of answers hold no date, no server and no keep-alive", async () => {
+  test("of responses omit Date, Server and Keep-Alive", async () => {
     const answer = await host.call("GET", "/core/examples");
     expect(answer.rawHeaders.filter((_, i) => i % 2 === 0)).toEqual([
       "content-type",
@@ -263,7 +263,7 @@ describe("closing", () => {
     return { server, url: `http://127.0.0.1:${port}/` };
   }
 
-  test("lets a request in flight finish and takes no other", async () => {
+  test("waits for requests in flight and accepts no others", async () => {
     let release = () => {};
     let begun = false;
     const { server, url } = await serve(async (_request, response) => {
@@ -282,7 +282,7 @@ describe("closing", () => {
     await closed;
   });
 
-  test("cuts what outlasts the grace and tells its handler", async () => {
+  test("closes requests that exceed the grace period and aborts their signal", async () => {
     let aborted = false;
     let begun = false;
     const { server, url } = await serve((_request, _response, signal) => {
@@ -298,7 +298,7 @@ describe("closing", () => {
     expect(aborted).toBe(true);
   });
 
-  test("does not wait for a connection that is idle", async () => {
+  test("does not wait for idle connections", async () => {
     const { server, url } = await serve((_request, response) => {
       sendJson(response, 200, "{}");
       return Promise.resolve(true);
@@ -309,15 +309,15 @@ describe("closing", () => {
     expect(Date.now() - begun).toBeLessThan(20_000);
   });
 
-  test("a port that is taken is said to be", async () => {
-    const again = createHttpServer({
+  test("reports a port in use", async () => {
+    const second = createHttpServer({
       host: "127.0.0.1",
       port: host.port,
       hostNames: hostNames("127.0.0.1"),
       handlers: [],
       sendError,
     });
-    await expect(again.open()).rejects.toThrow(
+    await expect(second.open()).rejects.toThrow(
       `Cannot listen on 127.0.0.1:${host.port}: EADDRINUSE.`,
     );
   });

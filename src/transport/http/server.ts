@@ -10,16 +10,16 @@ import type { RequestName, RequestObserver } from "../../service/host/requests.j
 import { admit, connectionsOf, openAdmission, type Admission } from "../admission.js";
 import { bearerTokenOf } from "../../api/policy/authorization.js";
 import { createCrossSiteCheck } from "./cross-site.js";
-import { holdUnder, releaseHold } from "./held-bytes.js";
+import { setHold, releaseHold } from "./held-bytes.js";
 import { observe, statusOf } from "./observe.js";
 import { noSniff } from "./respond.js";
 import { hostPace, watchBodies, type BodyPace } from "./stalled.js";
-import { turns } from "./turns.js";
+import { requestQueue } from "./request-queue.js";
 
 /**
- * Answers a request, or resolves to false without having touched it. The signal aborts when the client is gone or the
- * server's grace at its end is over; it is made when it is first asked for, since a write has no use for one and
- * making it costs a tenth of what a write costs here. What a handler throws goes to sendError.
+ * Handles a request, or resolves to false without touching it. The signal aborts when the client
+ * disconnects or the grace period of a shutdown ends; it is created on first use, because creating
+ * it costs a tenth of a write. Thrown errors are passed to sendError.
  */
 export type HttpHandler = (
   request: IncomingMessage,
@@ -27,49 +27,60 @@ export type HttpHandler = (
   signal: () => AbortSignal,
 ) => Promise<boolean>;
 
+/** Options of createHttpServer. */
 export interface HttpServerOptions {
-  /** The address to listen on. */
+  /** Address to listen on. */
   host: string;
-  /** 0 takes a free one. */
+  /** 0 selects a free port. */
   port: number;
-  /** Names that a Host header may carry; anything else is refused before a handler sees it. */
+  /**
+   * Names accepted in the Host header. Requests with other names are rejected before any handler
+   * runs.
+   */
   hostNames: HostNames;
-  /** Origins whose pages may ask, or "*"; those of every other site are refused. Absent: none. */
+  /** Origins whose pages may send requests, or "*". Default: none. */
   corsOrigins?: readonly string[];
-  /** Whether a body of any size may be sent to a target: it is not kept in memory. */
-  takesStreams?: (url: string) => boolean;
-  /** Asked in turn until one answers. */
+  /** Whether a URL accepts bodies of any size because they are streamed. Default: no URL does. */
+  acceptsStreams?: (url: string) => boolean;
+  /** Tried in order until one handles the request. */
   handlers: readonly HttpHandler[];
-  /** Writes an error as an answer; nothing was sent yet. */
+  /** Sends an error response. Called only if nothing was sent yet. */
   sendError: (request: IncomingMessage, response: ServerResponse, error: HostError) => void;
-  /** What is shared with other ports. Absent: a port of its own, without tokens. */
+  /** Admission control shared with other ports. Default: not shared, without tokens. */
   admission?: Admission;
-  /** Hears of each request when it is over, and counts them under their names. */
+  /** Notified of each request when it ends, and counts requests by name. */
   observer?: { requests: RequestObserver; nameOf: (method: string, url: string) => RequestName };
-  /** Absent: plain HTTP. */
+  /** If omitted, connections are not encrypted. */
   tls?: TlsIdentity | undefined;
-  /** Absent: that of limits.ts. */
+  /** Minimum speed of request bodies. Default: the bounds in limits.ts. */
   bodyPace?: BodyPace;
-  /** A failure that nobody can be told of any more, or that is our own fault; for the log. */
+  /** Called with internal errors, which are not reported to the client. */
   onInternalError?: (thrown: unknown) => void;
-  /** Hears of a request whose target or sender's page was refused. */
+  /** Called for requests rejected because of their Host header or origin. */
   onRefused?: (request: IncomingMessage, error: HostError) => void;
 }
 
+/** An HTTP server. */
 export interface HttpServer {
-  /** Resolves when connections are accepted. */
+  /**
+   * Resolves when connections are accepted. Rejects with CONFIGURATION_INVALID if it cannot listen.
+   */
   open(): Promise<{ host: string; port: number }>;
-  /** The next handshake shows and asks for these. Nothing without TLS. */
+  /** Uses the identity from the next handshake on. Has no effect without TLS. */
   replaceTls(tls: TlsIdentity): void;
-  /** Accepts nothing more, lets requests in flight finish for the grace, then cuts them. */
+  /**
+   * Stops accepting connections, waits for requests in flight up to the grace period (default:
+   * limits.shutdownMs), then closes them.
+   */
   close(graceMs?: number): Promise<void>;
 }
 
+/** Creates a server, which does not listen before `open` is called. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const {
     handlers,
     hostNames,
-    takesStreams = () => false,
+    acceptsStreams = () => false,
     sendError,
     onInternalError,
     observer,
@@ -81,7 +92,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   const settings = {
     headersTimeout: limits.headersTimeoutMs,
-    // It would cut a stream however fast it comes; bodies are watched below.
+    // Disabled: it would also limit streams that make progress. watchBodies detects stalled bodies.
     requestTimeout: 0,
     keepAliveTimeout: limits.idleConnectionMs,
     connectionsCheckingInterval: limits.connectionCheckMs,
@@ -95,29 +106,30 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   server.on("connection", (socket: Socket) => connections.add(socket));
   server.on("request", accept);
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
-    // A client that asks first is told to go on only with what can be taken; otherwise the refusal is its answer.
+    // Continue only if the size is acceptable; otherwise the client receives the error response.
     if (
       Number(request.headers["content-length"] ?? 0) <= limits.documentBytes ||
-      takesStreams(request.url ?? "")
+      acceptsStreams(request.url ?? "")
     )
       response.writeContinue();
     accept(request, response);
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
-    // Of a request that is being answered the rest will never come: whoever reads its body must hear of that.
+    // If a request of this socket is in flight, its body will never be complete, and its reader
+    // must be notified.
     if (active.some(({ response }) => response.socket === socket && !response.req.complete)) {
       socket.destroy();
       return;
     }
-    turns.take(socket, undefined, () => refuseConnection(error, socket));
+    requestQueue.enqueue(socket, undefined, () => refuseConnection(error, socket));
   });
 
   function accept(request: IncomingMessage, response: ServerResponse): void {
     response.sendDate = false;
     if (closing) response.shouldKeepAlive = false;
     if (observer?.requests.active) observe(observer.requests, request, response);
-    turns.take(request.socket, response, () => {
-      const flight: InFlight = { response, controller: undefined, place: active.length };
+    requestQueue.enqueue(request.socket, response, () => {
+      const flight: InFlight = { response, controller: undefined, index: active.length };
       active.push(flight);
       const { remoteAddress, remotePort } = request.socket;
       const connection = connections.find(remoteAddress, remotePort);
@@ -129,12 +141,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         bearerTokenOf(request.headers.authorization),
         remoteAddress,
       );
-      holdUnder(request, () => admission.shares.bytes.open(client));
+      setHold(request, () => admission.shares.bytes.open(client));
       const ended = observer?.requests.counter.begin(
         observer.nameOf(request.method ?? "", request.url ?? ""),
       );
       response.on("close", () => {
-        leave(active, flight);
+        removeFlight(active, flight);
         releaseHold(request);
         if (connection) connections.end(connection);
         ended?.(statusOf(response));
@@ -162,7 +174,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         options.onRefused?.(request, error);
       const untold = untoldCause(error);
       if (untold !== undefined) onInternalError?.(untold);
-      // Half an answer must not look like a whole one.
+      // A partial response must not look complete.
       if (response.headersSent) response.destroy();
       else if (!response.destroyed) sendError(request, response, error);
     }
@@ -173,10 +185,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     if (name !== undefined && !hostNames.allows(name)) {
       throw new HostError(
         "HOST_HEADER_REFUSED",
-        `This host does not answer to the name ${JSON.stringify(name.slice(0, 200))}.`,
+        `Host header ${JSON.stringify(name.slice(0, 200))} rejected. To allow it, start the host with --host-name.`,
       );
     }
-    // node:http takes the first of several; a proxy before us may have gone by another one.
+    // node:http uses the first of several Host headers, but a proxy in front may use another.
     if (hasSeveral(request.rawHeaders, "host"))
       throw new HostError("REQUEST_INVALID", "The request has several Host headers; send one.", {
         metadata: { field: "host" },
@@ -224,7 +236,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       for (const { response } of active) response.shouldKeepAlive = false;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
-      // A connection that never said a word is not idle to node:http; it would hold the close up to its timeout.
+      // node:http does not regard connections without any request as idle; they would delay the
+      // shutdown.
       const busy = new Set(
         active.flatMap(({ response: { socket } }) => (socket ? [addressOf(socket)] : [])),
       );
@@ -233,7 +246,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       const timer = setTimeout(() => {
         for (const { controller } of active) controller?.abort();
         server.closeAllConnections();
-        // Those that are still shaking hands are none to node:https.
+        // node:https does not track connections during the handshake.
         for (const socket of connections.sockets()) socket.destroy();
       }, graceMs);
       await closed;
@@ -244,7 +257,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
 }
 
-/** Whether a header came more than once; of names and values in turn, as they came. */
+/** Whether a header occurs more than once in a list of alternating names and values. */
 function hasSeveral(rawHeaders: readonly string[], name: string): boolean {
   let count = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -264,7 +277,10 @@ function tlsSettings({ certificate, key, clientCa }: TlsIdentity) {
   };
 }
 
-/** Below TLS a request has another socket than its connection; what they share is who is at the other end. */
+/**
+ * Identifies a connection by its remote end: with TLS, the socket of a request differs from that of
+ * its connection.
+ */
 function addressOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }
@@ -272,16 +288,19 @@ function addressOf({ remoteAddress, remotePort }: Socket): string {
 interface InFlight {
   response: ServerResponse;
   controller: AbortController | undefined;
-  /** Its index among those in flight. */
-  place: number;
+  /** Index in the list of requests in flight. */
+  index: number;
 }
 
-/** An array and not a Set: a Set that is added to and deleted from all the time leaves much for the garbage collector. */
-function leave(active: InFlight[], flight: InFlight): void {
+/**
+ * Removes in constant time from an array; a Set with frequent changes causes more garbage
+ * collection.
+ */
+function removeFlight(active: InFlight[], flight: InFlight): void {
   const last = active.pop();
   if (last === undefined || last === flight) return;
-  active[flight.place] = last;
-  last.place = flight.place;
+  active[flight.index] = last;
+  last.index = flight.index;
 }
 
 function signalOf(flight: InFlight): AbortSignal {
@@ -290,9 +309,11 @@ function signalOf(flight: InFlight): AbortSignal {
   return flight.controller.signal;
 }
 
-/** What is no HTTP at all, or too slow or too large to be read, has no request to answer. */
+/**
+ * Rejects input that is not HTTP, or too slow or too large to parse, for which no request exists.
+ */
 function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex): void {
-  // Who does not get through the handshake could not read an answer.
+  // A client that failed the handshake cannot read a response.
   if (
     !socket.writable ||
     error.code === "ECONNRESET" ||

@@ -35,7 +35,7 @@ const readAll: HttpHandler = async (request, response) => {
   return true;
 };
 
-test("a body that keeps coming may take many times the time-out", async () => {
+test("allows a body that makes progress to take longer than the timeout", async () => {
   const { socket, chunk, answer } = await begin(readAll);
   for (let i = 0; i < 10; i++) {
     chunk(600);
@@ -47,18 +47,21 @@ test("a body that keeps coming may take many times the time-out", async () => {
   socket.destroy();
 });
 
-test.each([0, 1])("a body that stalls, or trickles %i byte at a time, is cut", async (bytes) => {
-  const { chunk, closed, socket } = await begin((request, response, signal) =>
-    readAll(request, response, signal).catch(() => true),
-  );
-  const timer = setInterval(() => bytes > 0 && socket.writable && chunk(bytes), 20);
-  const begun = Date.now();
-  await closed;
-  clearInterval(timer);
-  expect(Date.now() - begun).toBeGreaterThan(150);
-});
+test.each([0, 1])(
+  "closes the connection of a body that stalls or arrives in chunks of %i byte",
+  async (bytes) => {
+    const { chunk, closed, socket } = await begin((request, response, signal) =>
+      readAll(request, response, signal).catch(() => true),
+    );
+    const timer = setInterval(() => bytes > 0 && socket.writable && chunk(bytes), 20);
+    const begun = Date.now();
+    await closed;
+    clearInterval(timer);
+    expect(Date.now() - begun).toBeGreaterThan(150);
+  },
+);
 
-test("a body that the host is slow to read is waited for, and so is a slow answer", async () => {
+test("does not count slow reading or a slow response of the host as a stall", async () => {
   const { socket, chunk, answer } = await begin(async (request, response, signal) => {
     await sleep(600);
     await readAll(request, response, signal);
@@ -72,7 +75,7 @@ test("a body that the host is slow to read is waited for, and so is a slow answe
   socket.destroy();
 });
 
-test("a reader that stops in the middle of a body takes neither the answer with it nor the host", async () => {
+test("completes the response when the handler stops reading a body early", async () => {
   const { socket, chunk, answer } = await begin(async (request, response) => {
     for await (const _ of request) break;
     response.writeHead(200).write("a part");

@@ -1,19 +1,23 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { limits } from "../../limits.js";
 
-/** What was last seen of a body that is still coming. */
+/** Last observed progress of an incomplete body. */
 interface Progress {
   bytes: number;
   sinceMs: number;
 }
 
-/** How fast bodies have to come; the host's are those of limits.ts. */
+/**
+ * Minimum speed of request bodies: progressBytes within timeoutMs, checked every checkMs
+ * milliseconds.
+ */
 export interface BodyPace {
   timeoutMs: number;
   progressBytes: number;
   checkMs: number;
 }
 
+/** Default bounds. */
 export const hostPace: BodyPace = {
   timeoutMs: limits.requestTimeoutMs,
   progressBytes: limits.bodyProgressBytes,
@@ -21,8 +25,8 @@ export const hostPace: BodyPace = {
 };
 
 /**
- * Cuts connections whose request body stalls. All are looked at now and then, so that a request that is there at once
- * costs nothing. What the host itself is slow to read is not held against its sender.
+ * Closes connections whose request body stalls. All are checked periodically, so that requests that
+ * arrive in one piece incur no cost. Time during which the host itself reads slowly does not count.
  */
 export function watchBodies(
   inFlight: () => Iterable<ServerResponse>,
@@ -32,7 +36,7 @@ export function watchBodies(
   const timer = setInterval(() => {
     const now = performance.now();
     for (const { req: request, socket } of inFlight()) {
-      // The request's own socket is gone where its reader stopped in the middle.
+      // Uses the response's socket: the request loses its socket when its reader stops early.
       if (request.complete || socket === null) continue;
       const bytes = socket.bytesRead;
       const before = seen.get(request);

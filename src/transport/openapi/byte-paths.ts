@@ -8,16 +8,18 @@ const content = (schema: JsonObject, type = "application/json"): JsonObject => (
 });
 const parameter = (
   name: string,
-  place: "path" | "query" | "header",
+  location: "path" | "query" | "header",
   description: string,
   required: boolean,
-): JsonObject => ({ name, in: place, required, description, schema: { type: "string" } });
+): JsonObject => ({ name, in: location, required, description, schema: { type: "string" } });
 
-/** What bodies are bytes or lines and so is not in the protos' annotations: archives of transfers, documents as NDJSON. */
+/**
+ * Returns the paths whose bodies are not messages: archives of transfers and documents as NDJSON.
+ */
 export function bytePaths(schemas: Schemas): Record<string, JsonObject> {
   const failure = {
     default: {
-      description: "It failed; docs/errors.md explains each reason.",
+      description: "Error. See docs/errors.md for the reasons.",
       ...content(schemas.ofMessage(StatusSchema)),
     },
   };
@@ -38,11 +40,11 @@ export function bytePaths(schemas: Schemas): Record<string, JsonObject> {
         parameters: [
           name,
           parameter("Range", "header", "One range of bytes.", false),
-          parameter("If-Range", "header", "The ETag of the part that is there.", false),
+          parameter("If-Range", "header", "ETag of the part received so far.", false),
         ],
         responses: {
-          "200": { description: "All of it.", ...content(archive, "application/zip") },
-          "206": { description: "The range.", ...content(archive, "application/zip") },
+          "200": { description: "The complete archive.", ...content(archive, "application/zip") },
+          "206": { description: "The requested range.", ...content(archive, "application/zip") },
           ...failure,
         },
       },
@@ -50,21 +52,21 @@ export function bytePaths(schemas: Schemas): Record<string, JsonObject> {
     "/v1/transfers/{name}": {
       put: {
         operationId: "Transfers_Upload",
-        summary: "Upload an archive, whole or piece by piece",
+        summary: "Upload an archive, whole or in parts",
         tags: ["ManagementService"],
         parameters: [
           name,
           parameter(
             "Content-Range",
             "header",
-            "Which piece it is: bytes FIRST-LAST/TOTAL, the last one counted in. Absent: the whole.",
+            "Position of the part: bytes FIRST-LAST/TOTAL, with LAST inclusive. If omitted, the body is the whole archive.",
             false,
           ),
         ],
         requestBody: content(archive, "application/octet-stream"),
         responses: {
           "200": {
-            description: "The transfer as it is then.",
+            description: "The transfer after the upload.",
             ...content(schemas.ofMessage(TransferSchema)),
           },
           ...failure,
@@ -78,15 +80,20 @@ export function bytePaths(schemas: Schemas): Record<string, JsonObject> {
         tags: ["DocumentService"],
         parameters: [
           factory,
-          parameter("skip", "query", "Documents at the beginning that are written already.", false),
+          parameter(
+            "skip",
+            "query",
+            "Number of leading documents to skip, already written by an earlier request.",
+            false,
+          ),
         ],
         requestBody: content(
-          { type: "object", description: "A document a line, with its documentSelfLink." },
+          { type: "object", description: "One document per line, with its documentSelfLink." },
           "application/x-ndjson",
         ),
         responses: {
           "200": {
-            description: "How far it is, a line now and then; the last one says done.",
+            description: "Progress, one line at a time; the last line has done=true.",
             ...content({ type: "object" }, "application/x-ndjson"),
           },
           ...failure,
@@ -98,10 +105,10 @@ export function bytePaths(schemas: Schemas): Record<string, JsonObject> {
         operationId: "Documents_Export",
         summary: "Export documents",
         tags: ["DocumentService"],
-        parameters: [factory, parameter("filter", "query", "An OData condition.", false)],
+        parameters: [factory, parameter("filter", "query", "An OData filter.", false)],
         responses: {
           "200": {
-            description: "All documents as they are at one moment, one a line.",
+            description: "All documents at one point in time, one per line.",
             ...content({ type: "object" }, "application/x-ndjson"),
           },
           ...failure,

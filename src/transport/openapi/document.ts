@@ -6,16 +6,20 @@ import { bytePaths } from "./byte-paths.js";
 import { pathOf, queryParameters } from "./parameters.js";
 import { createSchemas, type Schemas } from "./schemas.js";
 
+/** Options of openApiDocument. */
 export interface DocumentOptions {
   services: readonly BoundService[];
   extraRules: ExtraRules;
   /** The version of the product. */
   version: string;
-  /** Whether a bearer token is asked for. */
+  /** Whether requests require a bearer token. */
   withTokens: boolean;
 }
 
-/** OpenAPI 3.1 of the REST form of services, from their descriptors; these carry no comments, so names have to do. */
+/**
+ * Generates an OpenAPI 3.1 document of the REST API from service descriptors, which contain no
+ * comments.
+ */
 export function openApiDocument({
   services,
   extraRules,
@@ -76,15 +80,15 @@ function operation(
         method.methodKind === "server_streaming"
           ? {
               description:
-                'One message a line; {"error": Status} is the last line of a stream that failed, which then is cut.',
+                'One message per line. A failed stream ends with the line {"error": Status}, then the connection is closed.',
               ...content(lineOf(method, rule, schemas), "application/x-ndjson"),
             }
           : {
-              description: "It is done.",
+              description: "Success.",
               ...content(part(method, "output", rule.responseBody, schemas)),
             },
       default: {
-        description: "It failed; docs/errors.md explains each reason.",
+        description: "Error. See docs/errors.md for the reasons.",
         ...content(schemas.ofMessage(StatusSchema)),
       },
     },
@@ -101,7 +105,7 @@ function lineOf(method: DescMethod, rule: Rule, schemas: Schemas): JsonObject {
   return { oneOf: [part(method, "output", rule.responseBody, schemas), error] };
 }
 
-/** The schema of a message, or of the field of it that a rule takes as the body. */
+/** Returns the schema of a message, or of the field that a rule uses as the body. */
 function part(
   method: DescMethod,
   side: "input" | "output",
@@ -113,7 +117,7 @@ function part(
   return field ? schemas.ofField(field) : schemas.ofMessage(message);
 }
 
-/** ListDocumentVersions is "List document versions". */
+/** Converts "ListDocumentVersions" to "List document versions". */
 function words(name: string): string {
   const spaced = name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
   return spaced.charAt(0).toUpperCase() + spaced.slice(1);

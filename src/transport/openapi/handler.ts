@@ -10,16 +10,17 @@ import { sendError } from "../rest/answer.js";
 import { operationRules } from "../rest/operation-rules.js";
 import { openApiDocument } from "./document.js";
 
+/** Options of createOpenApiHandler. */
 export interface OpenApiOptions {
   services: readonly BoundService[];
-  /** Absent: whoever can connect may read it. Else it takes the role read. */
+  /** If set, requires the role read; if omitted, any client may read the document. */
   access?: Access | undefined;
   version: string;
 }
 
 const path = "/v1/openapi.json";
 
-/** GET /v1/openapi.json: what /v1 takes and answers, for tools. Made when it is first asked for. */
+/** Serves GET /v1/openapi.json, the OpenAPI document of /v1. It is generated on first use. */
 export function createOpenApiHandler({ services, access, version }: OpenApiOptions): HttpHandler {
   const registry = createRegistry(file_google_rpc_error_details);
   let text: string | undefined;
@@ -27,9 +28,13 @@ export function createOpenApiHandler({ services, access, version }: OpenApiOptio
     if (request.url !== path && !request.url?.startsWith(`${path}?`)) return false;
     try {
       if (request.method !== "GET" && request.method !== "HEAD")
-        throw new HostError("METHOD_NOT_ALLOWED", `${path} takes GET, not ${request.method}.`, {
-          metadata: { allow: "GET" },
-        });
+        throw new HostError(
+          "METHOD_NOT_ALLOWED",
+          `${path} does not support ${request.method}; use GET.`,
+          {
+            metadata: { allow: "GET" },
+          },
+        );
       access?.requireRole(callerOf(request, "rest"), "GET /v1/openapi.json", "read");
       text ??= JSON.stringify(
         openApiDocument({

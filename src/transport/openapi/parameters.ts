@@ -3,15 +3,20 @@ import { stringMessages } from "../rest/fields.js";
 import type { Rule } from "../rest/rules.js";
 import type { Schemas } from "./schemas.js";
 
-/** A path as OpenAPI writes it, and its parameters. */
+/** A path in OpenAPI syntax with its parameters. */
 export interface PathItem {
   path: string;
   parameters: JsonObject[];
 }
 
 /**
- * OpenAPI knows no `{name=operations/**}`: what is literal in a variable is written out, and each of its wildcards is a
- * parameter, the first under the variable's own name.
+ * OpenAPI knows no `{name=operations/**}`: what is literal in a variable is written out, and each
+ * of its wildcards is a parameter, the first under the variable's own name.
+ */
+/**
+ * Converts a path template. OpenAPI has no equivalent of `{name=operations/**}`: literal segments
+ * of a variable become part of the path, and each wildcard becomes a parameter, the first one with
+ * the name of the variable.
  */
 export function pathOf({ template }: Rule, schema: DescMessage): PathItem {
   const parameters: JsonObject[] = [];
@@ -25,7 +30,7 @@ export function pathOf({ template }: Rule, schema: DescMessage): PathItem {
     uses.set(base, use);
     const name = use === 1 ? base : `${base}${use}`;
     const description =
-      segment === "**" ? "May have several segments; its slashes are not encoded." : "One segment.";
+      segment === "**" ? "One or more segments; slashes are not encoded." : "One segment.";
     parameters.push({ name, in: "path", required: true, description, schema: { type: "string" } });
     return `{${name}}`;
   });
@@ -35,11 +40,14 @@ export function pathOf({ template }: Rule, schema: DescMessage): PathItem {
   };
 }
 
-/** The fields that neither the path nor the body gives; those of messages under `outer.inner`. */
+/**
+ * Returns query parameters for the fields in neither path nor body; nested ones are named
+ * `outer.inner`.
+ */
 export function queryParameters(rule: Rule, schema: DescMessage, schemas: Schemas): JsonObject[] {
   if (rule.body === "*") return [];
   const given = new Set([...rule.template.variables.map(({ fieldPath }) => fieldPath), rule.body]);
-  return leaves(schema, []).flatMap((path) => {
+  return leafFields(schema, []).flatMap((path) => {
     const field = path.at(-1);
     if (
       !field ||
@@ -65,8 +73,8 @@ export function queryParameters(rule: Rule, schema: DescMessage, schemas: Schema
   });
 }
 
-/** The paths to all fields that a parameter can give. */
-function leaves(schema: DescMessage, before: readonly DescField[]): DescField[][] {
+/** Returns the paths of all fields that can be query parameters. */
+function leafFields(schema: DescMessage, before: readonly DescField[]): DescField[][] {
   return schema.fields.flatMap((field) => {
     if (field.fieldKind === "map") return [];
     const path = [...before, field];
@@ -81,7 +89,7 @@ function leaves(schema: DescMessage, before: readonly DescField[]): DescField[][
       field.fieldKind === "message" &&
       !inner.typeName.startsWith("google.protobuf.") &&
       !before.some(({ message }) => message === inner);
-    return open ? leaves(inner, path) : [];
+    return open ? leafFields(inner, path) : [];
   });
 }
 

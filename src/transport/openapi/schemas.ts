@@ -6,7 +6,7 @@ import {
   type JsonObject,
 } from "@bufbuild/protobuf";
 
-/** Messages that JSON writes in a form of their own. */
+/** Messages with a special JSON representation. */
 const wellKnown: Readonly<Record<string, JsonObject>> = {
   Any: { type: "object", required: ["@type"], properties: { "@type": { type: "string" } } },
   Duration: { type: "string", pattern: "^-?[0-9]+(\\.[0-9]{1,9})?s$" },
@@ -21,7 +21,7 @@ const wellKnown: Readonly<Record<string, JsonObject>> = {
 const signed = {
   type: "string",
   pattern: "^-?[0-9]+$",
-  description: "An integer of 64 bits, exact; a request may give a number.",
+  description: "A 64-bit integer as a decimal string; requests may also use a number.",
 };
 const unsigned = { type: "string", pattern: "^[0-9]+$", description: signed.description };
 const integer = { type: "integer", format: "int32" };
@@ -48,20 +48,23 @@ const scalars: Readonly<Record<ScalarType, JsonObject>> = {
   [ScalarType.BYTES]: { type: "string", contentEncoding: "base64" },
 };
 
-/** The schemas of messages and enums; each that is referred to is collected once. */
+/** Generates the schemas of messages and enums and collects every referenced one. */
 export interface Schemas {
+  /** Returns the schema of a message, usually a reference. */
   ofMessage(message: DescMessage): JsonObject;
+  /** Returns the schema of a field. */
   ofField(field: DescField): JsonObject;
-  /** By full name, for `components`. */
+  /** Returns the collected schemas by full name, for `components`. */
   collected(): JsonObject;
 }
 
+/** Creates an empty collection. */
 export function createSchemas(): Schemas {
   const collected = new Map<string, JsonObject>();
 
   function collect(type: DescMessage | DescEnum, make: () => JsonObject): JsonObject {
     if (!collected.has(type.typeName)) {
-      // Before it is made: a message may hold itself.
+      // Reserved first, because a message may contain itself.
       collected.set(type.typeName, {});
       collected.set(type.typeName, make());
     }
@@ -74,7 +77,7 @@ export function createSchemas(): Schemas {
       ? wellKnown[typeName.slice("google.protobuf.".length)]
       : undefined;
     if (known) return known;
-    // A request with a field that is not there is refused.
+    // Requests with unknown fields are rejected.
     return collect(message, () => ({
       type: "object",
       additionalProperties: false,

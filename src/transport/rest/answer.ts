@@ -7,19 +7,20 @@ import { sendJson, sendJsonAndClose, sendJsonParts, sendLongJson } from "../http
 import { statusOf } from "../../api/status.js";
 import { hasBody } from "./body.js";
 
-/** Names and values in turn, as node:http takes them. */
-export const always = ["cache-control", "no-store"];
+/** Headers of every response: alternating names and values, as node:http accepts them. */
+export const commonHeaders = ["cache-control", "no-store"];
 
+/** Sends a JSON response. */
 export function sendAnswer(
   response: ServerResponse,
   json: JsonValue,
   headers: readonly string[],
   status = 200,
 ): Promise<void> {
-  return sendLongJson(response, status, JSON.stringify(json), [...always, ...headers]);
+  return sendLongJson(response, status, JSON.stringify(json), [...commonHeaders, ...headers]);
 }
 
-/** Answers with google.rpc.Status as JSON. */
+/** Sends an error response with google.rpc.Status as JSON. */
 export function sendError(
   request: IncomingMessage,
   response: ServerResponse,
@@ -29,7 +30,7 @@ export function sendError(
   if (response.headersSent || response.destroyed) return;
   const unmet = error.reason === "VERSION_MISMATCH" && request.headers["if-match"] !== undefined;
   const status = unmet ? 412 : httpStatus(error);
-  const headers = [...always];
+  const headers = [...commonHeaders];
   if (status === 401) headers.push("www-authenticate", "Bearer");
   if (status === 503) headers.push("retry-after", "1");
   if (status === 416 && error.metadata["sizeBytes"])
@@ -41,17 +42,17 @@ export function sendError(
   else sendJson(response, status, text, headers);
 }
 
-/** The same for JSON that may have the bytes of a document in it. */
+/** Like sendAnswer, for JSON that may contain document bytes. */
 export async function sendLongAnswer(
   response: ServerResponse,
   json: JsonValue,
   headers: readonly string[],
   status = 200,
 ): Promise<void> {
-  await sendJsonParts(response, status, await encodeJson(json), [...always, ...headers]);
+  await sendJsonParts(response, status, await encodeJson(json), [...commonHeaders, ...headers]);
 }
 
-/** google.rpc.Status as JSON. */
+/** Converts an error to google.rpc.Status as JSON. */
 export function errorJson(error: HostError, registry: Registry): JsonValue {
   return toJson(StatusSchema, statusOf(error), { registry });
 }

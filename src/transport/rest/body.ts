@@ -3,8 +3,9 @@ import { HostError } from "../../errors.js";
 import { readText } from "../http/body.js";
 
 /**
- * Reads the body of a request as text, "" for none. Rejects with BODY_TOO_LARGE once it is known to be over the limit
- * (bytes), before it has all come, and with REQUEST_INVALID or JSON_INVALID for what is no JSON text.
+ * Reads the body of a request as text, "" if there is none. Rejects with BODY_TOO_LARGE as soon as
+ * the limit in bytes is known to be exceeded, and with REQUEST_INVALID or JSON_INVALID if the body
+ * is not JSON text.
  */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<string> {
   if (!hasBody(request)) return "";
@@ -13,28 +14,29 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   return text;
 }
 
+/** Whether a request has a body, according to its headers. */
 export function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }
 
-/** A page of another site can make a browser send a form or plain text here without being asked, but not JSON. */
+/** Requires the JSON content type, which pages of other sites cannot send without a preflight. */
 function checkHeaders({ headers }: IncomingMessage) {
   const type = headers["content-type"] ?? "";
   if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type)) {
     throw new HostError(
       "REQUEST_INVALID",
-      `The body has to be JSON, and the Content-Type header has to say so: application/json, not ${type || "nothing"}.`,
+      `Unsupported Content-Type ${type || "(none)"}: the body must be application/json.`,
     );
   }
   checkEncoding(headers);
 }
 
-/** REQUEST_INVALID for a body that is compressed or the like. */
+/** Throws REQUEST_INVALID for a body with a content encoding, such as compression. */
 export function checkEncoding(headers: IncomingHttpHeaders): void {
   const encoding = headers["content-encoding"] ?? "identity";
   if (encoding !== "identity")
     throw new HostError(
       "REQUEST_INVALID",
-      `A body encoded as ${encoding} is not understood; send it as it is.`,
+      `Unsupported Content-Encoding ${encoding}: send the body without encoding.`,
     );
 }

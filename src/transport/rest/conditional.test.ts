@@ -4,7 +4,7 @@ import {
 } from "../../../gen/ts/holdfast/document/v1/document_pb.js";
 import { etagOf, ifMatchParameters } from "./conditional.js";
 
-test("If-Match is the expected version", () => {
+test("converts If-Match to the expected version", () => {
   expect(ifMatchParameters(DeleteDocumentRequestSchema, '"3"')).toEqual([
     ["expected_version", "3"],
   ]);
@@ -13,13 +13,13 @@ test("If-Match is the expected version", () => {
   expect(ifMatchParameters(GetDocumentRequestSchema, '"3"')).toEqual([]);
 });
 
-test.each(["3", 'W/"3"', '"3", "4"', '"abc"', ""])("refuses the tag %s", (tag) => {
+test.each(["3", 'W/"3"', '"3", "4"', '"abc"', ""])("rejects the ETag %s", (tag) => {
   expect(() => ifMatchParameters(DeleteDocumentRequestSchema, tag)).toThrow(
     expect.objectContaining({ reason: "REQUEST_INVALID" }),
   );
 });
 
-test("an answer's etag is found", () => {
+test("finds the ETag of a response", () => {
   expect(etagOf({ etag: '"3"' })).toBe('"3"');
   expect(etagOf({ etag: "" })).toBeUndefined();
   expect(etagOf([])).toBeUndefined();

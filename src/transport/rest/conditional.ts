@@ -4,8 +4,8 @@ import { HostError } from "../../errors.js";
 const versionField = "expected_version";
 
 /**
- * If-Match as the message's `expected_version`, for messages that have one. `*` asks for no version in particular.
- * Throws REQUEST_INVALID for a tag that is no version of ours.
+ * Converts If-Match to the `expected_version` field, for messages that have it. `*` matches any
+ * version. Throws REQUEST_INVALID for an ETag that is not a version.
  */
 export function ifMatchParameters(
   schema: DescMessage,
@@ -21,13 +21,13 @@ export function ifMatchParameters(
   if (version === undefined) {
     throw new HostError(
       "REQUEST_INVALID",
-      `If-Match takes one entity tag as it was answered, for example "3", not ${header}.`,
+      `Invalid If-Match ${header}: must be one ETag from an earlier response, for example "3".`,
     );
   }
   return [[versionField, version]];
 }
 
-/** The entity tag of an answer that carries one. */
+/** Returns the ETag contained in a response, if any. */
 export function etagOf(json: JsonValue): string | undefined {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
   const { etag } = json;

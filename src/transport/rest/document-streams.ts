@@ -18,9 +18,10 @@ import { errorJson, sendError } from "./answer.js";
 import { linesOf } from "./lines.js";
 import { sendLines } from "./stream.js";
 
+/** Dependencies of createDocumentStreamRoutes. */
 export interface DocumentStreamRoutes {
   documents: DocumentService;
-  /** How long a sender may send nothing, in milliseconds. */
+  /** Time after which an import fails if the client sends nothing, in milliseconds. */
   idleMs: number;
   authorize: Authorize;
   access: Access;
@@ -29,10 +30,15 @@ export interface DocumentStreamRoutes {
   onInternalError: OnInternalError;
 }
 
+/** Path of the import of documents. */
 export const importPath = "/v1/documents:import";
+/** Path of the export of documents. */
 export const exportPath = "/v1/documents:export";
 
-/** Many documents as NDJSON, a document a line: the very text that is kept, so that an export can be imported. */
+/**
+ * Serves import and export of documents as NDJSON, one document per line. An export contains the
+ * stored text unchanged and can be imported.
+ */
 export function createDocumentStreamRoutes({
   documents,
   idleMs,
@@ -50,7 +56,7 @@ export function createDocumentStreamRoutes({
     signal: AbortSignal,
   ): AsyncGenerator<string> {
     const hold = holdOf(request);
-    // The documents that are being written.
+    // Accounts for the documents in the current write batch.
     hold.add(limits.importBytes);
     const bodies = linesOf(bodyChunks(request, idleMs, signal), limits.documentBytes, signal, hold);
     for await (const { done, ...counts } of importDocuments(
@@ -69,12 +75,12 @@ export function createDocumentStreamRoutes({
 
   async function* exporting(query: URLSearchParams, signal: AbortSignal): AsyncGenerator<string> {
     const filter = query.get("filter");
-    const wanted = {
+    const exportRequest = {
       factoryPath: factoryOf(query),
       expand: true,
       ...(filter !== null && { filter }),
     };
-    for await (const page of documents.export(wanted, signal))
+    for await (const page of documents.export(exportRequest, signal))
       yield page.documents.map((document) => `${renderDocument(document)}\n`).join("");
   }
 
@@ -114,7 +120,7 @@ export function createDocumentStreamRoutes({
   };
 }
 
-/** What a page of another site can make a browser send without being asked is refused. */
+/** Requires a content type that pages of other sites cannot send without a preflight. */
 function checkType({ headers }: IncomingMessage): void {
   if (
     /^application\/(x-)?(ndjson|jsonlines|json-seq|json)\s*(;|$)/i.test(
@@ -124,14 +130,14 @@ function checkType({ headers }: IncomingMessage): void {
     return;
   throw new HostError(
     "REQUEST_INVALID",
-    `The body is NDJSON, and the Content-Type header has to say so: application/x-ndjson, not ${headers["content-type"] ?? "nothing"}.`,
+    `Unsupported Content-Type ${headers["content-type"] ?? "(none)"}: the body must be application/x-ndjson.`,
   );
 }
 
 function checkNames(query: URLSearchParams, known: readonly string[]): void {
   const unknown = [...query.keys()].find((name) => !known.includes(name));
   if (unknown !== undefined)
-    throw new HostError("REQUEST_INVALID", `There is no parameter ${unknown} here.`, {
+    throw new HostError("REQUEST_INVALID", `Unknown query parameter ${unknown}.`, {
       metadata: { field: unknown },
     });
 }
@@ -139,9 +145,13 @@ function checkNames(query: URLSearchParams, known: readonly string[]): void {
 function factoryOf(query: URLSearchParams): string {
   const given = query.get("factory_link") ?? query.get("factoryLink") ?? "";
   if (given === "")
-    throw new HostError("REQUEST_INVALID", "Say which factory: factory_link=/core/examples", {
-      metadata: { field: "factory_link" },
-    });
+    throw new HostError(
+      "REQUEST_INVALID",
+      "Missing query parameter factory_link, for example factory_link=/core/examples.",
+      {
+        metadata: { field: "factory_link" },
+      },
+    );
   return given.startsWith("/") ? given : `/${given}`;
 }
 
@@ -150,7 +160,7 @@ function skipOf(query: URLSearchParams): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new HostError(
     "REQUEST_INVALID",
-    `skip is a whole number, not ${JSON.stringify(text.slice(0, 40))}.`,
+    `Invalid skip ${JSON.stringify(text.slice(0, 40))}: must be a non-negative integer.`,
     { metadata: { field: "skip" } },
   );
 }

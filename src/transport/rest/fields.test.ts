@@ -15,7 +15,7 @@ import { parametersToJson } from "./fields.js";
 
 const query = (text: string) => [...new URLSearchParams(text)] as [string, string][];
 
-test("takes proto and JSON names, numbers, enums by name and by number", () => {
+test("accepts proto and JSON names, numbers, and enums by name and number", () => {
   const read = (text: string) =>
     fromJson(ListDocumentsRequestSchema, parametersToJson(ListDocumentsRequestSchema, query(text)));
   expect(
@@ -28,19 +28,19 @@ test("takes proto and JSON names, numbers, enums by name and by number", () => {
   expect(read("bodyFormat=3").bodyFormat).toBe(BodyFormat.NONE);
 });
 
-test("64-bit integers stay exact", () => {
+test("keeps 64-bit integers exact", () => {
   const json = parametersToJson(GetDocumentVersionRequestSchema, query("version=9007199254740993"));
   expect(fromJson(GetDocumentVersionRequestSchema, json).version).toBe(9007199254740993n);
 });
 
-test("a repeated field takes every value", () => {
+test("collects all values of a repeated field", () => {
   expect(parametersToJson(PruneBackupsRequestSchema, query("names=a&uri=u&names=b"))).toEqual({
     names: ["a", "b"],
     uri: "u",
   });
 });
 
-test("dots reach into messages, and messages with a text form are given as text", () => {
+test("sets nested fields with dots, and messages with a string form as text", () => {
   expect(parametersToJson(HttpRuleSchema, query("custom.kind=X&custom.path=/y&get=/z"))).toEqual({
     custom: { kind: "X", path: "/y" },
     get: "/z",
@@ -50,7 +50,7 @@ test("dots reach into messages, and messages with a text form are given as text"
   });
 });
 
-test("booleans are true and false", () => {
+test("accepts only true and false as booleans", () => {
   expect(parametersToJson(BackupRequestSchema, query("full=true&store=false"))).toEqual({
     full: true,
     store: false,
@@ -59,12 +59,12 @@ test("booleans are true and false", () => {
 });
 
 test.each([
-  [BackupRequestSchema, "destinatoin=x", "no parameter destinatoin"],
-  [BackupRequestSchema, "destination.x=1", "no parameter destination.x"],
-  [BackupRequestSchema, "destination=a&destination=b", "given twice"],
-  [HostSchema, "indexes=x", "cannot be given"],
-  [BackupRequestSchema, "__proto__=x", "no parameter __proto__"],
-])("refuses %# %s", (schema, text, message) => {
+  [BackupRequestSchema, "destinatoin=x", "Unknown parameter destinatoin"],
+  [BackupRequestSchema, "destination.x=1", "Unknown parameter destination.x"],
+  [BackupRequestSchema, "destination=a&destination=b", "Duplicate parameter"],
+  [HostSchema, "indexes=x", "cannot be set by a parameter"],
+  [BackupRequestSchema, "__proto__=x", "Unknown parameter __proto__"],
+])("rejects %# %s", (schema, text, message) => {
   expect(() => parametersToJson(schema, query(text))).toThrow(
     expect.objectContaining({
       reason: "REQUEST_INVALID",

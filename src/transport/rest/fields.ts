@@ -7,7 +7,7 @@ import {
 } from "@bufbuild/protobuf";
 import { HostError } from "../../errors.js";
 
-/** Messages whose JSON form is a string, so that a query can give them. */
+/** Messages whose JSON form is a string, so that they can be query parameters. */
 export const stringMessages = new Set(
   [
     "Timestamp",
@@ -25,8 +25,9 @@ export const stringMessages = new Set(
 );
 
 /**
- * Parameters of a query or a path as a JSON object of the message: `a.b=1` nests, a parameter given again is another
- * item of a repeated field. Throws REQUEST_INVALID for a field that is not there, and for a second value of a single one.
+ * Converts query or path parameters to a JSON object of the message: `a.b=1` sets a nested field, a
+ * repeated parameter adds items to a repeated field. Throws REQUEST_INVALID for an unknown field
+ * and for a second value of a singular one.
  */
 export function parametersToJson(
   schema: DescMessage,
@@ -43,12 +44,12 @@ export function parametersToJson(
       const items = (object[field.jsonName] ??= []) as JsonValue[];
       items.push(value);
     } else {
-      const place = [...parents, field].map(({ name }) => name).join(".");
-      if (given.has(place))
-        throw new HostError("REQUEST_INVALID", `${path} is given twice.`, {
-          metadata: { field: place },
+      const fieldPath = [...parents, field].map(({ name }) => name).join(".");
+      if (given.has(fieldPath))
+        throw new HostError("REQUEST_INVALID", `Duplicate parameter ${path}.`, {
+          metadata: { field: fieldPath },
         });
-      given.add(place);
+      given.add(fieldPath);
       object[field.jsonName] = value;
     }
   }
@@ -63,32 +64,32 @@ function resolve(schema: DescMessage, path: string): { parents: DescField[]; fie
       (each) => each.name === name || each.jsonName === name,
     );
     if (!field)
-      throw new HostError("REQUEST_INVALID", `There is no parameter ${path} here.`, {
+      throw new HostError("REQUEST_INVALID", `Unknown parameter ${path}.`, {
         metadata: { field: path },
       });
     parents.push(field);
     message = field.fieldKind === "message" ? field.message : undefined;
   }
   const field = parents.pop();
-  if (!field) throw new HostError("REQUEST_INVALID", "A parameter has no name.");
+  if (!field) throw new HostError("REQUEST_INVALID", "A parameter has an empty name.");
   return { parents, field };
 }
 
 function fieldValue(field: DescField, path: string, text: string): JsonValue {
   if (field.enum) return /^-?\d+$/.test(text) ? Number(text) : text;
-  // Numbers may be strings in protobuf's JSON, which also keeps those of 64 bits exact.
+  // protobuf JSON accepts numbers as strings, which also keeps 64-bit integers exact.
   if (field.fieldKind !== "map" && field.scalar !== undefined)
     return field.scalar === ScalarType.BOOL ? boolValue(path, text) : text;
   if (field.message?.typeName === "google.protobuf.BoolValue") return boolValue(path, text);
   if (field.message && stringMessages.has(field.message.typeName)) return text;
-  throw new HostError("REQUEST_INVALID", `${path} cannot be given as a parameter.`, {
+  throw new HostError("REQUEST_INVALID", `${path} cannot be set by a parameter.`, {
     metadata: { field: path },
   });
 }
 
 function boolValue(path: string, text: string): boolean {
   if (text === "true" || text === "false") return text === "true";
-  throw new HostError("REQUEST_INVALID", `${path} is true or false, not ${text}.`, {
+  throw new HostError("REQUEST_INVALID", `Invalid ${path}: must be true or false, not ${text}.`, {
     metadata: { field: path },
   });
 }

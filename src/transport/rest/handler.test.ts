@@ -11,7 +11,7 @@ import { createHttpServer, type HttpServer } from "../http/server.js";
 import { sendError } from "../../xenon/dialect/error-response.js";
 import { createRestHandler } from "./handler.js";
 
-/** Parts of google.api.http that no method of ours has yet, and streams, over small descriptors. */
+/** Covers streams and features of google.api.http that no product method uses yet. */
 const seen = { yielded: 0, ended: 0, internal: [] as unknown[] };
 const service = bindService(
   restService({
@@ -25,7 +25,7 @@ const service = bindService(
     },
     Query: { pattern: { case: "get", value: "/v1/query" } },
     Lines: { pattern: { case: "get", value: "/v1/lines" }, responseBody: "lines" },
-    ManyTold: { pattern: { case: "get", value: "/v1/many/{name}" } },
+    ManyMessages: { pattern: { case: "get", value: "/v1/many/{name}" } },
     ManyLines: {
       pattern: { case: "post", value: "/v1/many:lines" },
       body: "*",
@@ -37,19 +37,19 @@ const service = bindService(
     part: (ask: Message) => ({ ask }),
     query: (ask: Message) => ({ ask }),
     lines: (ask: Message) => ({ ask, lines: ["a", "b"] }),
-    manyTold: tell as never,
-    manyLines: tell as never,
+    manyMessages: streamMany as never,
+    manyLines: streamMany as never,
   } as never,
 );
 
-async function* tell(
+async function* streamMany(
   ask: Message & { name: string; inner?: { count: number } },
   { signal }: HandlerContext,
 ) {
   try {
     for (let i = 0; i < (ask.inner?.count ?? 3); i++) {
       if (ask.name === "refused" || (ask.name === "broken" && i === 2))
-        throw new HostError("BACKUP_DAMAGED", "It is damaged.", { metadata: { at: String(i) } });
+        throw new HostError("BACKUP_DAMAGED", "Backup damaged.", { metadata: { at: String(i) } });
       if (ask.name === "secret" && i === 1) throw new Error("the password is hunter2");
       if (ask.name === "endless") await sleep(5, undefined, { signal });
       seen.yielded++;
@@ -92,7 +92,7 @@ async function call(method: string, path: string, body?: unknown) {
   return { status: response.status, json: (await response.json()) as Record<string, unknown> };
 }
 
-test("a field can be the body, of any kind, and the path reaches into messages", async () => {
+test("maps a body to a field of any kind, and path variables to nested fields", async () => {
   expect(
     (await call("PUT", "/v1/parts/n/deep?big=9007199254740993", ["a", "b"])).json,
   ).toMatchObject({
@@ -103,7 +103,7 @@ test("a field can be the body, of any kind, and the path reaches into messages",
   });
 });
 
-test("a query nests, names enums, and keeps integers of 64 bits; what is not known is refused", async () => {
+test("parses nested fields, enums and 64-bit integers from a query, and rejects unknown fields", async () => {
   const { json } = await call(
     "GET",
     "/v1/query?inner.text=t&inner.count=2&color=COLOR_RED&big=-9223372036854775808&tags=a&tags=b",
@@ -131,11 +131,11 @@ test("a query nests, names enums, and keeps integers of 64 bits; what is not kno
   ).toMatchObject({ ask: { name: "n", big: "9007199254740993", color: "COLOR_RED" } });
 });
 
-test("a field can be the answer", async () => {
+test("responds with a single field if the rule says so", async () => {
   expect((await call("GET", "/v1/lines")).json).toEqual(["a", "b"]);
 });
 
-test("a stream is answered line by line", async () => {
+test("sends a stream line by line", async () => {
   const response = await fetch(`${url}/v1/many/n`);
   expect([response.status, response.headers.get("content-type")]).toEqual([
     200,
@@ -158,15 +158,15 @@ test("a stream is answered line by line", async () => {
   expect([head.status, head.headers.get("content-type")]).toEqual([200, "application/x-ndjson"]);
 });
 
-test("an error before the first message is an answer like any other", async () => {
+test("sends an error before the first message as an ordinary error response", async () => {
   const { status, json } = await call("GET", "/v1/many/refused");
   expect([status, json]).toEqual([
     500,
-    expect.objectContaining({ code: 15, message: "It is damaged." }),
+    expect.objectContaining({ code: 15, message: "Backup damaged." }),
   ]);
 });
 
-/** Everything that came, and whether the answer ended as an answer should. */
+/** Returns the received text and whether the response was complete. */
 function raw(path: string): Promise<{ text: string; complete: boolean }> {
   return new Promise((resolve, reject) => {
     httpRequest({ port, path, agent: false }, (response) => {
@@ -181,7 +181,7 @@ function raw(path: string): Promise<{ text: string; complete: boolean }> {
   });
 }
 
-test("a later error is the last line, and the answer does not look complete", async () => {
+test("sends a later error as the last line of an incomplete response", async () => {
   const { text, complete } = await raw("/v1/many/broken");
   expect(complete).toBe(false);
   const lines = text
@@ -194,7 +194,7 @@ test("a later error is the last line, and the answer does not look complete", as
     {
       error: expect.objectContaining({
         code: 15,
-        message: "It is damaged.",
+        message: "Backup damaged.",
         details: [expect.objectContaining({ reason: "BACKUP_DAMAGED", metadata: { at: "2" } })],
       }),
     },
@@ -208,7 +208,7 @@ test("a later error is the last line, and the answer does not look complete", as
   expect(seen.internal).toHaveLength(1);
 });
 
-test("who reads slowly is waited for, and who leaves ends the stream", async () => {
+test("pauses a stream for a slow client, and ends it when the client disconnects", async () => {
   const response = await new Promise<IncomingMessage>((resolve) =>
     httpRequest({ port, path: "/v1/many/large?inner.count=10000", agent: false }, resolve).end(),
   );

@@ -14,7 +14,7 @@ import {
   type MethodImplSpec,
 } from "@connectrpc/connect";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { BoundService } from "../../api/call/bound-service.js";
@@ -36,18 +36,19 @@ import { createRouter, type Match, type Route } from "./router.js";
 import { rulesOf, type ExtraRules } from "./rules.js";
 import { jsonWriter } from "./to-json.js";
 
-/** The REST form of services: their unary and server-streaming methods that have a google.api.http annotation. */
+/** Options of createRestHandler. */
 export interface RestOptions extends CallChecks {
   services: readonly BoundService[];
-  /** Absent: that of Operations.WaitOperation. */
+  /** Default: operationRules. */
   extraRules?: ExtraRules;
-  /** Told of each error that its caller is told nothing of. */
+  /** Called with each error whose details are hidden from the caller. */
   onInternalError: OnInternalError;
 }
 
 /**
- * Answers a request and resolves to true, or leaves it alone and resolves to false: its path is not below /v1. The
- * signal aborts when the client leaves or the host gives up waiting. Never rejects: errors are answers.
+ * Handles a request and resolves to true, or to false if its path is not below /v1. The signal
+ * aborts when the client disconnects or the grace period of a shutdown ends. Never rejects: errors
+ * are sent as responses.
  */
 export type RestHandler = (
   request: IncomingMessage,
@@ -57,6 +58,9 @@ export type RestHandler = (
 
 const prefix = "/v1";
 
+/**
+ * Serves the unary and server-streaming methods of services that have a google.api.http annotation.
+ */
 export function createRestHandler(options: RestOptions): RestHandler {
   const { authorize, ...checks } = options;
   const interceptors = checkInterceptors(checks);
@@ -72,7 +76,7 @@ export function createRestHandler(options: RestOptions): RestHandler {
     if (path !== prefix && !path.startsWith(`${prefix}/`)) return false;
     try {
       const match = route(request.method ?? "GET", path);
-      // Not by an interceptor: those need the message, and who may not call does not make the host read one.
+      // Not in an interceptor, which needs the message: unauthorized requests must not be read.
       authorize?.(match.route.target.spec.method, callerOf(request, "rest"));
       await answer({
         request,
@@ -114,7 +118,7 @@ function routesOf(
   });
 }
 
-/** Of an answer only the field that the rule names. */
+/** Restricts a writer to the field that the rule names as the response body. */
 function partWriter(
   schema: DescMessage,
   fieldName: string,
@@ -122,7 +126,7 @@ function partWriter(
 ): Target["write"] {
   if (fieldName === "") return write;
   const field = schema.fields.find(({ name }) => name === fieldName);
-  if (!field) throw new Error(`${schema.typeName} has no field ${fieldName} to answer with`);
+  if (!field) throw new Error(`${schema.typeName} has no field ${fieldName} for a response body`);
   return (message) => (write(message) as JsonObject)[field.jsonName] ?? null;
 }
 
@@ -195,30 +199,31 @@ async function answer({
       return;
     }
     const preferred = await applyPreference(request, await onlyMessage(output), context);
-    // A document of 16 MiB takes 20 ms to become a message, base64 and text each.
-    if (holdsDocument(method)) await nextTurn();
+    // For a document of 16 MiB, creating the message, the base64 text and the JSON takes 20 ms
+    // each.
+    if (containsDocument(method)) await yieldToEventLoop();
     const json = write(preferred.message);
-    if (holdsDocument(method)) await nextTurn();
+    if (containsDocument(method)) await yieldToEventLoop();
     const etag = etagOf(json);
-    await (holdsDocument(method) ? sendLongAnswer : sendAnswer)(
+    await (containsDocument(method) ? sendLongAnswer : sendAnswer)(
       response,
       json,
       [...headers(), ...preferred.headers, ...(etag === undefined ? [] : ["etag", etag])],
       preferred.status,
     );
   } finally {
-    context.abort(new HostError("OPERATION_CANCELLED", "The call is over."));
+    context.abort(new HostError("OPERATION_CANCELLED", "The call has ended."));
   }
 }
 
-/** Documents are bytes, in base64 here: a third more. Every other request is a few short strings. */
+/** Base64 makes documents a third larger. All other requests consist of a few short strings. */
 function bodyLimit(method: DescMethod): number {
-  return holdsDocument(method)
+  return containsDocument(method)
     ? Math.ceil((limits.documentBytes * 4) / 3) + limits.managementBodyBytes
     : limits.managementBodyBytes;
 }
 
-function holdsDocument({ input }: DescMethod): boolean {
+function containsDocument({ input }: DescMethod): boolean {
   return input.fields.some(
     (field) => field.fieldKind === "scalar" && field.scalar === ScalarType.BYTES,
   );

@@ -4,7 +4,11 @@ import type { Hold } from "../../security/shares.js";
 
 const newline = 0x0a;
 
-/** The lines of a stream of bytes as text, empty ones left out; what waits for its end is held. BODY_TOO_LARGE for one over the limit, JSON_INVALID for bytes that are no UTF-8. */
+/**
+ * Splits a stream of bytes into lines of text and skips empty ones. Buffered bytes are accounted
+ * for in the hold. Throws BODY_TOO_LARGE for a line over maxBytes, and JSON_INVALID for bytes that
+ * are not UTF-8.
+ */
 export async function* linesOf(
   bytes: AsyncIterable<Buffer>,
   maxBytes: number,
@@ -32,7 +36,7 @@ export async function* linesOf(
     restBytes += chunk.length - from;
     hold.add(chunk.length - from);
     if (restBytes > maxBytes)
-      throw new HostError("BODY_TOO_LARGE", `A line is larger than ${maxBytes} bytes.`);
+      throw new HostError("BODY_TOO_LARGE", `A line exceeds the limit of ${maxBytes} bytes.`);
   }
   const line = await take(Buffer.alloc(0));
   if (line !== "") yield line;

@@ -12,7 +12,7 @@ import type { BoundService } from "../../api/call/bound-service.js";
 import { onlyMessage, invoke, one } from "../../api/call/invoke.js";
 import { acceptedHeaders, preferenceOf } from "../http/prefer.js";
 
-/** How an answer goes out: the message, with the status and headers that the client's preference leads to. */
+/** A response message with the status and headers that follow from the client's preference. */
 export interface Preferred {
   message: Message;
   status: number;
@@ -20,8 +20,9 @@ export interface Preferred {
 }
 
 /**
- * Honours `Prefer: wait=N` and `respond-async` where a request has begun an operation: waits for it as long as the
- * client says, and answers 202 with its place if it is not done then. Without a preference the operation is answered as it is.
+ * Applies `Prefer: wait=N` and `respond-async` to a request that started an operation: waits for up
+ * to the requested time, then responds 202 with the location of the operation if it still runs.
+ * Without a preference the operation is returned immediately.
  */
 export type ApplyPreference = (
   request: IncomingMessage,
@@ -29,6 +30,7 @@ export type ApplyPreference = (
   context: HandlerContext,
 ) => Promise<Preferred>;
 
+/** Creates the function, which uses the WaitOperation method of the given services. */
 export function operationPreference(services: readonly BoundService[]): ApplyPreference {
   const wait = services.find(({ service }) => service.typeName === Operations.typeName)?.methods[
     Operations.method.waitOperation.localName
@@ -42,11 +44,11 @@ export function operationPreference(services: readonly BoundService[]): ApplyPre
       return { message, status: 200, headers: [] };
     let operation: Operation = message;
     if (preference.waitMs > 0 && !operation.done) {
-      const asked = create(WaitOperationRequestSchema, {
+      const waitRequest = create(WaitOperationRequestSchema, {
         name: operation.name,
         timeout: durationFromMs(preference.waitMs),
       });
-      const answer = await onlyMessage(await invoke(wait, context, one(asked), []));
+      const answer = await onlyMessage(await invoke(wait, context, one(waitRequest), []));
       if (isMessage(answer, OperationSchema)) operation = answer;
     }
     if (operation.done)

@@ -1,7 +1,10 @@
 import { parseTemplate } from "./template.js";
 import type { ExtraRules } from "./rules.js";
 
-/** WaitOperation has no HTTP form in Google's proto; this one is like that of Cancel. */
+/**
+ * Adds an HTTP rule for WaitOperation, which has none in Google's proto, modelled on
+ * CancelOperation.
+ */
 export const operationRules: ExtraRules = {
   "google.longrunning.Operations.WaitOperation": {
     httpMethod: "POST",

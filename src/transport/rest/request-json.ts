@@ -1,51 +1,53 @@
 import { ScalarType, type DescField, type DescMessage, type Message } from "@bufbuild/protobuf";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { reflect } from "@bufbuild/protobuf/reflect";
-import { checkJsonBoundsInTurns, requestBounds } from "../../document/json-bounds.js";
+import { checkJsonBoundsYielding, requestBounds } from "../../document/json-bounds.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 
-/** The JSON of a request without its long bytes. */
+/** JSON of a request with its bytes fields detached. */
 export interface RequestJson {
   text: string;
-  /** Puts what was taken out into the message that is made of the text. */
+  /** Restores the detached bytes in the message parsed from the text. */
   attach(message: Message): void;
 }
 
 /**
- * Prepares the JSON of a message of the type, or of a part of one that has no bytes, for the library, so that reading it does not hold up the event loop: what it holds is
- * counted before anything is parsed, and long bytes in base64, which take the library a tenth of a second, are decoded by Buffer.
- * JSON_INVALID for what is not JSON, BODY_TOO_LARGE for more than a request may hold beside its bytes.
+ * Prepares the JSON of a message for the library without blocking the event loop: checks the bounds
+ * of its structure before anything is parsed, and decodes base64 bytes with Buffer, which would
+ * take the library a tenth of a second for a document. Pass no schema for JSON that has no bytes
+ * fields. Throws JSON_INVALID for malformed JSON, and BODY_TOO_LARGE if the request without its
+ * bytes is too large.
  */
 export async function prepareRequestJson(
   schema: DescMessage | undefined,
   text: string,
 ): Promise<RequestJson> {
-  const taken: { field: DescField; bytes: Buffer }[] = [];
+  const detached: { field: DescField; bytes: Buffer }[] = [];
   let rest = text;
-  // From the last to the first, so that what stands before keeps its place.
+  // From last to first, so that earlier offsets stay valid.
   for (const { name, start, end } of (
-    await checkJsonBoundsInTurns(text, requestBounds)
+    await checkJsonBoundsYielding(text, requestBounds)
   ).toReversed()) {
     const field = schema?.fields.find((one) => one.jsonName === name || one.name === name);
     if (field?.fieldKind !== "scalar" || field.scalar !== ScalarType.BYTES) continue;
-    await nextTurn();
+    await yieldToEventLoop();
     const bytes = await decodeBase64(text.slice(start, end));
     if (bytes === undefined) continue;
-    taken.push({ field, bytes });
+    detached.push({ field, bytes });
     rest = rest.slice(0, start) + rest.slice(end);
   }
   if (rest.length > limits.structBytes + limits.managementBodyBytes) {
     throw new HostError(
       "BODY_TOO_LARGE",
-      `The request has more than ${limits.structBytes} bytes beside the bytes of a document. Send the document as json, in base64.`,
+      `The request without document bytes exceeds ${limits.structBytes} bytes. Send the document in the field json, as base64.`,
     );
   }
   checkSyntax(rest);
   return {
     text: rest,
     attach(message) {
-      for (const { field, bytes } of taken) reflect(field.parent, message).set(field, bytes);
+      for (const { field, bytes } of detached) reflect(field.parent, message).set(field, bytes);
     },
   };
 }
@@ -58,18 +60,18 @@ function checkSyntax(text: string): void {
   }
 }
 
-/** Undefined for what is not base64 without line breaks: the library has the last word on it. */
+/** Returns undefined for anything but base64 without line breaks, which is left to the library. */
 async function decodeBase64(text: string): Promise<Buffer | undefined> {
   const base64 = text.includes("\\") ? text.replaceAll("\\/", "/") : text;
   const padding = base64.endsWith("==") ? 2 : base64.endsWith("=") ? 1 : 0;
   const bytes = Buffer.allocUnsafe(Math.floor(((base64.length - padding) * 3) / 4));
-  // Whole groups of four at a time.
+  // A multiple of four, so that each slice has complete base64 groups.
   const step = limits.decodeTurnBytes & ~3;
   let written = 0;
   for (let at = 0; at < base64.length; at += step) {
     written += bytes.write(base64.slice(at, at + step), written, "base64");
-    await nextTurn();
+    await yieldToEventLoop();
   }
-  // The decoder passes over what it does not know.
+  // Buffer ignores invalid characters, so compare the length.
   return written === bytes.length ? bytes : undefined;
 }

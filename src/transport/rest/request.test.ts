@@ -14,7 +14,7 @@ import { toRequest } from "./request.js";
 const registry = createRegistry();
 const parts = { rule: { body: "*" }, variables: [], query: [], body: "" };
 
-test("the body is the message, and the path has the last word", async () => {
+test("uses the body as the message, overridden by the path", async () => {
   const body = JSON.stringify({
     selfLink: "/other",
     json: Buffer.from("{}").toString("base64"),
@@ -32,7 +32,7 @@ test("the body is the message, and the path has the last word", async () => {
   });
 });
 
-test("one field can be the body, the query gives the others", async () => {
+test("maps the body to one field and the query to others", async () => {
   const request = await toRequest(
     PatchDocumentRequestSchema,
     { ...parts, rule: { body: "fields" }, query: [["self_link", "/a"]], body: '{"n":1}' },
@@ -41,7 +41,7 @@ test("one field can be the body, the query gives the others", async () => {
   expect(request).toMatchObject({ selfLink: "/a", body: { case: "fields", value: { n: 1 } } });
 });
 
-test("no body is an empty message", async () => {
+test("treats a missing body as an empty message", async () => {
   expect(await toRequest(BackupRequestSchema, parts, registry)).toMatchObject({
     destination: "",
     container: Container.UNSPECIFIED,
@@ -56,22 +56,22 @@ test.each([
   ['{"destination":"a","destination":"b"}', "REQUEST_INVALID"],
   ["[]", "REQUEST_INVALID"],
   ["null", "REQUEST_INVALID"],
-])("refuses %s as %s", async (body, reason) => {
+])("rejects %s with %s", async (body, reason) => {
   await expect(toRequest(BackupRequestSchema, { ...parts, body }, registry)).rejects.toThrow(
     expect.objectContaining({ reason }),
   );
 });
 
-test("fields come one way only", async () => {
+test("rejects a body or a query that the rule does not allow", async () => {
   await expect(
     toRequest(GetDocumentRequestSchema, { ...parts, rule: { body: "" }, body: "{}" }, registry),
-  ).rejects.toThrow("takes no body");
+  ).rejects.toThrow("does not accept a body");
   await expect(
     toRequest(BackupRequestSchema, { ...parts, query: [["full", "true"]] }, registry),
-  ).rejects.toThrow("takes no query");
+  ).rejects.toThrow("does not accept query parameters");
 });
 
-test("long bytes are the same as short ones, and a body of one field cannot add others", async () => {
+test("parses long bytes like short ones, and a body mapped to a field cannot set others", async () => {
   const json = Buffer.alloc(limits.detachedChars, "é");
   for (const expectedVersion of ["3", undefined]) {
     const body = JSON.stringify({ expectedVersion, json: json.toString("base64") });
@@ -101,7 +101,7 @@ test("long bytes are the same as short ones, and a body of one field cannot add 
       registry,
     ),
   ).rejects.toMatchObject({ reason: "REQUEST_INVALID" });
-  // A member of the document that is called like a field of the request stays a member.
+  // A member of the document with the name of a request field remains a member.
   const inFields = { json: json.toString("base64") };
   expect(
     await toRequest(
@@ -120,18 +120,18 @@ test("long bytes are the same as short ones, and a body of one field cannot add 
 });
 
 test.each([
-  ["nested too deep", `{"fields":{"a":${"[".repeat(20_000)}`, "JSON_INVALID"],
+  ["with too deep nesting", `{"fields":{"a":${"[".repeat(20_000)}`, "JSON_INVALID"],
   [
-    "of too many members",
+    "with too many members",
     `{"fields":{${Array.from({ length: limits.requestJsonMembers }, (_, i) => `"k${i}":1`).join(",")}}}`,
     "JSON_INVALID",
   ],
   [
-    "of too long a text",
+    "with too long a text",
     JSON.stringify({ selfLink: "x".repeat(2 * limits.structBytes) }),
     "BODY_TOO_LARGE",
   ],
-])("refuses a body %s before it is made a message", async (_, body, reason) => {
+])("rejects a body %s before parsing it", async (_, body, reason) => {
   await expect(
     toRequest(PatchDocumentRequestSchema, { ...parts, body }, registry),
   ).rejects.toMatchObject({ reason });

@@ -11,16 +11,17 @@ import { prepareRequestJson } from "./request-json.js";
 import { parametersToJson } from "./fields.js";
 import type { Rule } from "./rules.js";
 
+/** The parts of an HTTP request that make up a message. */
 export interface RequestParts {
   rule: Pick<Rule, "body">;
-  /** What the path gives; it has the last word. */
+  /** Values from the path, which override all others. */
   variables: Iterable<readonly [string, string]>;
   query: Iterable<readonly [string, string]>;
-  /** The body as text; "" for none. */
+  /** Body as text, "" if there is none. */
   body: string;
 }
 
-/** The request message that path, query and body make together. Throws REQUEST_INVALID or JSON_INVALID. */
+/** Builds the request message from path, query and body. Throws REQUEST_INVALID or JSON_INVALID. */
 export async function toRequest(
   schema: DescMessage,
   parts: RequestParts,
@@ -30,11 +31,14 @@ export async function toRequest(
   const queryJson = parametersToJson(schema, query);
   const pathJson = parametersToJson(schema, variables);
   if (rule.body === "" && body.trim() !== "")
-    throw new HostError("REQUEST_INVALID", "This takes no body; give fields as query parameters.");
+    throw new HostError(
+      "REQUEST_INVALID",
+      "This method does not accept a body; use query parameters.",
+    );
   if (rule.body === "*" && Object.keys(queryJson).length > 0) {
     throw new HostError(
       "REQUEST_INVALID",
-      `This takes no query parameters; give ${Object.keys(queryJson).join(", ")} in the body.`,
+      `This method does not accept query parameters; move ${Object.keys(queryJson).join(", ")} to the body.`,
     );
   }
   const prepared =
@@ -60,14 +64,17 @@ function bodyJson(schema: DescMessage, bodyField: string, body: string): string 
   return `{${JSON.stringify(field.jsonName)}:${body}}`;
 }
 
-/** protobuf-es throws plain errors at what the request got wrong; their text names the field and is the caller's own. */
+/**
+ * Converts the plain errors of protobuf-es to REQUEST_INVALID. Their messages name the invalid
+ * field.
+ */
 function attempt<T>(convert: () => T): T {
   try {
     return convert();
   } catch (error) {
     if (error instanceof HostError || error instanceof TypeError) throw error;
-    const text = error instanceof Error ? error.message : "it does not fit";
-    throw new HostError("REQUEST_INVALID", `The request is not understood: ${text.slice(0, 500)}`, {
+    const text = error instanceof Error ? error.message : "unexpected error";
+    throw new HostError("REQUEST_INVALID", `Invalid request: ${text.slice(0, 500)}`, {
       cause: error,
     });
   }

@@ -20,7 +20,7 @@ const find = createRouter([
 ]);
 const target = (method: string, path: string) => find(method, path).route.target;
 
-test("the most specific form wins, a verb before all", () => {
+test("prefers the most specific template, with verbs first", () => {
   expect(target("GET", "/v1/documents")).toBe("list");
   expect(target("GET", "/v1/documents/a/b")).toBe("get");
   expect(target("GET", "/v1/documents/a/b:versions")).toBe("versions");
@@ -28,15 +28,15 @@ test("the most specific form wins, a verb before all", () => {
   expect(target("POST", "/v1/operations/1:cancel")).toBe("cancel");
 });
 
-test("a colon that is no verb of the method belongs to the path", () => {
+test("treats a colon without a known verb as part of the path", () => {
   expect(find("GET", "/v1/documents/a:b").variables.get("link")).toBe("a:b");
   expect(find("PUT", "/v1/documents/a:versions").variables.get("link")).toBe("a:versions");
   expect(find("GET", "/v1/documents/a%3Aversions").variables.get("link")).toBe("a:versions");
 });
 
-test("HEAD is answered as GET", () => expect(target("HEAD", "/v1/documents/a")).toBe("get"));
+test("routes HEAD like GET", () => expect(target("HEAD", "/v1/documents/a")).toBe("get"));
 
-test("an unknown path and an unknown method are told apart", () => {
+test("distinguishes unknown paths from unsupported methods", () => {
   expect(() => find("GET", "/v1/nothing")).toThrow(
     expect.objectContaining({ reason: "ROUTE_NOT_FOUND" }),
   );
@@ -45,7 +45,7 @@ test("an unknown path and an unknown method are told apart", () => {
   );
 });
 
-test("a malformed path is refused", () => {
+test("rejects a malformed path", () => {
   expect(() => find("GET", "/v1/documents/%ff")).toThrow(
     expect.objectContaining({ reason: "REQUEST_INVALID" }),
   );

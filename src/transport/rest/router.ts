@@ -2,23 +2,25 @@ import { HostError } from "../../errors.js";
 import { decodeVariable, matchTemplate } from "./template.js";
 import type { Rule } from "./rules.js";
 
-/** A rule, and what it leads to. */
+/** A rule with the target of its requests. */
 export interface Route<Target> extends Rule {
   target: Target;
 }
 
+/** The result of routing a request. */
 export interface Match<Target> {
   route: Route<Target>;
-  /** The fields that the path gives, by path. */
+  /** Values from the path by field path. */
   variables: Map<string, string>;
 }
 
+/** Finds the route of a request. */
 export type Router<Target> = (httpMethod: string, path: string) => Match<Target>;
 
 /**
- * Finds the route of a request: of several that fit, one with a verb before one without, then the one with more
- * literal segments. Throws ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED (metadata `allow`: the methods of that path) or
- * REQUEST_INVALID for a malformed path.
+ * Creates a router. If several routes match, a route with a verb wins over one without, then the
+ * one with more literal segments. The router throws ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED (metadata
+ * `allow`: supported methods of the path) or REQUEST_INVALID for a malformed path.
  */
 export function createRouter<Target>(routes: readonly Route<Target>[]): Router<Target> {
   const ordered = routes.toSorted((a, b) => specificity(b) - specificity(a));
@@ -37,11 +39,15 @@ export function createRouter<Target>(routes: readonly Route<Target>[]): Router<T
         ),
       };
     }
-    if (allowed.size === 0) throw new HostError("ROUTE_NOT_FOUND", `There is nothing at ${path}.`);
+    if (allowed.size === 0) throw new HostError("ROUTE_NOT_FOUND", `Path ${path} not found.`);
     const allow = [...allowed].toSorted().join(", ");
-    throw new HostError("METHOD_NOT_ALLOWED", `${path} takes ${allow}, not ${httpMethod}.`, {
-      metadata: { allow },
-    });
+    throw new HostError(
+      "METHOD_NOT_ALLOWED",
+      `${path} does not support ${httpMethod}; use ${allow}.`,
+      {
+        metadata: { allow },
+      },
+    );
   };
 }
 
@@ -57,6 +63,9 @@ function specificity({ template }: Rule): number {
 function decoded(raw: string, multiple: boolean): string {
   const value = decodeVariable(raw, multiple);
   if (value === undefined)
-    throw new HostError("REQUEST_INVALID", `${raw} is not percent-encoded UTF-8.`);
+    throw new HostError(
+      "REQUEST_INVALID",
+      `Invalid path segment ${raw}: not percent-encoded UTF-8.`,
+    );
   return value;
 }

@@ -3,22 +3,22 @@ import { http } from "../../../gen/ts/google/api/annotations_pb.js";
 import type { HttpRule } from "../../../gen/ts/google/api/http_pb.js";
 import { parseTemplate, type PathTemplate } from "./template.js";
 
-/** One HTTP form of a method. */
+/** An HTTP mapping of a method. */
 export interface Rule {
   httpMethod: string;
   template: PathTemplate;
-  /** Which field the body of a request is: "*" for the whole message, "" for none. */
+  /** Field that the request body sets: "*" for the whole message, "" for no body. */
   body: string;
-  /** Which field of the answer is the whole of it; "" for the message itself. */
+  /** Field used as the response body, "" for the whole message. */
   responseBody: string;
 }
 
-/** Forms of methods whose protos are not ours to annotate, by the method's full name. */
+/** Additional rules by full method name, for protos that are not part of this project. */
 export type ExtraRules = Readonly<Record<string, Rule>>;
 
 /**
- * The forms that a method's google.api.http annotation gives it, and the extra one; none for a method whose requests
- * are a stream, which has no REST form.
+ * Returns the rules of a method's google.api.http annotation and the additional one. Methods with
+ * streamed requests have no REST form and thus no rules.
  */
 export function rulesOf(method: DescMethod, extraRules: ExtraRules): Rule[] {
   if (method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming") return [];

@@ -2,21 +2,21 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { limits } from "../../limits.js";
 import { noSniff, writeChunk } from "../http/respond.js";
-import { always } from "./answer.js";
+import { commonHeaders } from "./answer.js";
 
-/** The text of a stream, whole lines at a time, and what it is sent with. */
+/** A stream of lines and the options to send it. */
 export interface Lines {
   lines: AsyncIterable<string>;
-  /** Names and values in turn; asked for when the first line is there. */
+  /** Additional headers, alternating names and values; called when the first line is available. */
   headers?: () => readonly string[];
-  /** The error as google.rpc.Status, for one that comes when messages were sent already. */
+  /** Converts an error after the first line to google.rpc.Status. */
   errorJson: (thrown: unknown) => JsonValue;
 }
 
 /**
- * Sends NDJSON as fast as the client takes it. Rejects with what is thrown before the first line. A later error is the
- * last line, {"error": Status}, and the connection is cut behind it, so that nobody takes
- * what came for all there is.
+ * Sends NDJSON with backpressure. Rejects with an error thrown before the first line. A later error
+ * is sent as the last line, {"error": Status}, and the connection is closed without a proper end,
+ * so that the response does not look complete.
  */
 export async function sendLines(
   request: IncomingMessage,
@@ -33,7 +33,7 @@ export async function sendLines(
       "connection",
       connection,
       ...noSniff,
-      ...always,
+      ...commonHeaders,
       ...(headers?.() ?? []),
     ]);
   };
@@ -48,7 +48,7 @@ export async function sendLines(
     const error = errorJson(thrown);
     if (response.destroyed) return;
     response.write(`${JSON.stringify({ error })}\n`);
-    // While its sender still sends, a connection that is cut at once takes the line with it.
+    // Closing at once while the client still sends could lose the last line.
     if (request.complete) response.socket?.destroySoon();
     else setTimeout(() => response.destroy(), limits.drainMs).unref();
     return;

@@ -36,16 +36,16 @@ test.each([
   ["/v1/*/x", "/v1/any/x", {}],
   ["/v1/backups:verify", "/v1/backups:verify", {}],
   ["/v1/backups:verify", "/v1/backups", undefined],
-])("%s against %s", (template, path, expected) => {
+])("matches %s against %s", (template, path, expected) => {
   expect(match(template, path)).toEqual(expected);
 });
 
-test("malformed percent-encoding has no value", () => {
+test("returns no value for malformed percent-encoding", () => {
   expect(match("/v1/{name}", "/v1/%zz")).toEqual({ name: undefined });
 });
 
 test.each(["v1", "/v1//x", "/v1/{", "/v1/{a=**}/x", "/v1/a*", "/v1/x:", "/v1/{A B}"])(
-  "%s is no template",
+  "rejects the template %s",
   (template) => {
     expect(() => parseTemplate(template)).toThrow(/path template/);
   },

@@ -1,6 +1,10 @@
 /**
- * A path template of google.api.http: literal segments, `*` (one segment), `**` (one or more, only last), variables
- * `{field}`, `{field=**}`, `{field=a/*}`, and a verb after a colon.
+ * A path template of google.api.http: literal segments, `*` (one segment), `**` (one or more, only
+ * last), variables `{field}`, `{field=**}`, `{field=a/*}`, and a verb after a colon.
+ */
+/**
+ * A path template of google.api.http: literal segments, `*` (one segment), `**` (one or more, only
+ * at the end), variables `{field}`, `{field=**}`, `{field=a/*}`, and a verb after a colon.
  */
 export interface PathTemplate {
   /** Literals, "*" and "**". */
@@ -9,15 +13,16 @@ export interface PathTemplate {
   verb?: string;
 }
 
+/** A variable of a path template. */
 export interface PathVariable {
-  /** The path of a field, for example `name` or `backup.name`. */
+  /** Field path, for example `name` or `backup.name`. */
   fieldPath: string;
-  /** The segments of the template that it takes, the second not included. */
+  /** Range of segments in the template; `to` is exclusive. */
   from: number;
   to: number;
 }
 
-/** Throws on a template that is none: templates are ours, so that is a programming error. */
+/** Parses a template. Throws a plain Error for a malformed one, which is a programming error. */
 export function parseTemplate(template: string): PathTemplate {
   const segments: string[] = [];
   const variables: PathVariable[] = [];
@@ -25,7 +30,7 @@ export function parseTemplate(template: string): PathTemplate {
     throw new Error(`path template ${template}: ${why}`);
   };
   const [, path, verb] =
-    /^((?:\/(?:\{[^{}]*\}|[^{}:/])+)+)(?::([a-zA-Z]+))?$/.exec(template) ?? fail("is not one");
+    /^((?:\/(?:\{[^{}]*\}|[^{}:/])+)+)(?::([a-zA-Z]+))?$/.exec(template) ?? fail("invalid syntax");
   for (const part of path?.match(/(?:\{[^{}]*\}|[^{}/])+/g) ?? []) {
     const variable = /^\{([a-z0-9_.]+)(?:=(.+))?\}$/.exec(part);
     const inner = variable ? (variable[2] ?? "*").split("/") : [part];
@@ -39,13 +44,16 @@ export function parseTemplate(template: string): PathTemplate {
   }
   for (const [i, segment] of segments.entries()) {
     if (segment === "" || (/[*{}]/.test(segment) && !["*", "**"].includes(segment)))
-      fail(`segment ${segment}`);
-    if (segment === "**" && i !== segments.length - 1) fail("** is not last");
+      fail(`invalid segment ${segment}`);
+    if (segment === "**" && i !== segments.length - 1) fail("** must be the last segment");
   }
   return verb === undefined ? { segments, variables } : { segments, variables, verb };
 }
 
-/** The raw text of each variable, or undefined where the path does not fit. The path is as it came: not decoded. */
+/**
+ * Returns the raw text of each variable, or undefined if the path does not match. The path must not
+ * be decoded.
+ */
 export function matchTemplate(
   template: PathTemplate,
   path: string,
@@ -72,8 +80,8 @@ export function matchTemplate(
 }
 
 /**
- * The value of a variable. One of several segments keeps an encoded slash encoded, since decoded it would be taken for
- * the end of a segment. Undefined: malformed.
+ * Decodes the value of a variable. One that spans several segments keeps encoded slashes encoded to
+ * distinguish them from separators. Returns undefined for malformed input.
  */
 export function decodeVariable(raw: string, multiple: boolean): string | undefined {
   return multiple ? decode(raw.replace(/%(2f)/gi, "%25$1")) : decode(raw);

@@ -8,7 +8,7 @@ import { bytesDetacher, jsonWriter } from "./to-json.js";
 const registry = createRegistry();
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-test("says what protobuf-es says, whichever documents have a body", () => {
+test("produces the same JSON as protobuf-es, with and without document bodies", () => {
   const make = () =>
     create(ListDocumentsResponseSchema, {
       documents: [
@@ -26,7 +26,7 @@ test("says what protobuf-es says, whichever documents have a body", () => {
   expect(jsonWriter(ListDocumentsResponseSchema, registry)(make())).toEqual(expected);
 });
 
-test("protobuf-es, which is slow at them, sees no bytes of 16 MiB, and the JSON has all of them", () => {
+test("detaches 16 MiB of bytes before protobuf-es encodes a message, and restores them in the JSON", () => {
   const value = new Uint8Array(16 * 1024 * 1024).fill(7);
   const document = create(DocumentSchema, { body: { case: "json", value } });
   const put = bytesDetacher(DocumentSchema)(document);

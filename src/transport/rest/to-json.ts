@@ -10,19 +10,20 @@ import {
 } from "@bufbuild/protobuf";
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
 
-/** The fields to go through from a message to one of type bytes. */
+/** The path of fields from a message to a field of type bytes. */
 type BytesPath = readonly DescField[];
 
-/** Puts what was taken out of a message into its JSON. */
+/** Inserts detached bytes into the JSON of their message. */
 export type PutBytes = (json: JsonValue) => void;
 
-/** Stands for bytes that were taken out: never left out of the JSON, as empty ones may be. */
+/** Placeholder for detached bytes; not empty, because empty bytes may be omitted from JSON. */
 const placeholder = new Uint8Array(1);
 const placeholderText = "AA==";
 
 /**
- * Makes JSON of the messages of one type. protobuf-es takes over a second for 16 MiB of bytes in base64, and the event
- * loop stands still meanwhile, so bytes are taken out before and put in by Buffer. The message is used up.
+ * Returns a function that converts messages of one type to JSON. protobuf-es takes over a second
+ * for 16 MiB of bytes in base64 and blocks the event loop meanwhile, so bytes are detached first
+ * and encoded with Buffer. The function modifies the message.
  */
 export function jsonWriter(
   schema: DescMessage,
@@ -38,22 +39,25 @@ export function jsonWriter(
   };
 }
 
-/** Takes the bytes out of messages of one type; undefined for a message that has none. */
+/**
+ * Returns a function that detaches the bytes from a message of one type. It returns undefined for a
+ * message without bytes.
+ */
 export function bytesDetacher(schema: DescMessage): (message: Message) => PutBytes | undefined {
   const paths = bytesPaths(schema, []);
   return (message) => {
-    const taken = paths
+    const detached = paths
       .map((path) => ({ path, bytes: takeBytes(reflect(schema, message), path) }))
       .filter(({ bytes }) => bytes.length > 0);
-    if (taken.length === 0) return undefined;
+    if (detached.length === 0) return undefined;
     return (json) => {
-      for (const { path, bytes } of taken) putBytes(json, path, bytes.values());
+      for (const { path, bytes } of detached) putBytes(json, path, bytes.values());
     };
   };
 }
 
 function bytesPaths(schema: DescMessage, before: BytesPath): BytesPath[] {
-  // What a well-known type holds has a JSON form of its own.
+  // Well-known types have a special JSON representation.
   if (schema.typeName.startsWith("google.protobuf.")) return [];
   return schema.fields.flatMap((field) => {
     const path = [...before, field];
@@ -62,12 +66,12 @@ function bytesPaths(schema: DescMessage, before: BytesPath): BytesPath[] {
       field.fieldKind === "message" || (field.fieldKind === "list" && field.listKind === "message")
         ? field.message
         : undefined;
-    // A message that holds itself is left to protobuf-es.
+    // Recursive messages are left to protobuf-es.
     return inner && !before.some((outer) => outer.message === inner) ? bytesPaths(inner, path) : [];
   });
 }
 
-/** All bytes at a path, in order, leaving none there. */
+/** Detaches all bytes at a path, in order. */
 function takeBytes(message: ReflectMessage, [field, ...rest]: BytesPath): Uint8Array[] {
   if (!field || !message.isSet(field)) return [];
   if (field.fieldKind === "message") return takeBytes(message.get(field), rest);

@@ -3,7 +3,10 @@ import type { StreamService } from "../../service/backups/streams.js";
 import { limits } from "../../limits.js";
 import { sendRepresentation } from "../http/send-representation.js";
 
-/** GET and HEAD of /v1/transfers/NAME:download: the archive, or a range of it, so that a download that was cut goes on. */
+/**
+ * Serves GET and HEAD of /v1/transfers/NAME:download: the archive or a range of it, so that
+ * downloads can be resumed.
+ */
 export async function sendTransfer(
   streams: StreamService,
   name: string,
@@ -15,7 +18,7 @@ export async function sendTransfer(
   try {
     const { sha256, sizeBytes, createTimeMicros } = held.transfer;
     await sendRepresentation(request, response, {
-      name: `The transfer ${name}`,
+      name: `Transfer ${name}`,
       sizeBytes,
       etag: `"${sha256}"`,
       lastModifiedMs: Math.floor(createTimeMicros / 1000),

@@ -18,6 +18,7 @@ import { sendAnswer, sendError } from "./answer.js";
 import { receiveTransfer } from "./transfer-upload.js";
 import { sendTransfer } from "./transfer-download.js";
 
+/** Dependencies of createTransferRoutes. */
 export interface TransferRoutes {
   streams: StreamService;
   authorize: Authorize;
@@ -27,10 +28,11 @@ export interface TransferRoutes {
   onInternalError: OnInternalError;
 }
 
+/** Path prefix of transfers. */
 export const transferPrefix = "/v1/transfers/";
 const downloadVerb = ":download";
 
-/** The bytes of transfers over HTTP, as browsers, curl and wget fetch and send files; what is said of them is REST as all else. */
+/** Serves upload and download of transfer archives with plain HTTP, for browsers, curl and wget. */
 export function createTransferRoutes({
   streams,
   authorize,
@@ -50,15 +52,15 @@ export function createTransferRoutes({
     const method = download ? streamBackup : streamRestore;
     const caller = callerOf(request, "rest");
     authorize(method, caller);
-    // Of which index a transfer is, its bytes say.
+    // The index of a transfer is only known from its content.
     access.requireIndexes(caller, method.name, undefined);
     checkTransferName(name);
-    const deed = { action: method.name, subject: name };
+    const auditEntry = { action: method.name, subject: name };
     if (download)
-      return auditor.during(caller, deed, () =>
+      return auditor.during(caller, auditEntry, () =>
         sendTransfer(streams, name, request, response, signal).then(() => requireSent(response)),
       );
-    const transfer = await auditor.during(caller, deed, () =>
+    const transfer = await auditor.during(caller, auditEntry, () =>
       receiveTransfer(streams, name, request, signal),
     );
     await sendAnswer(

@@ -7,8 +7,9 @@ import { checkEncoding } from "./body.js";
 import { sentRangeOf } from "../http/content-range.js";
 
 /**
- * PUT of /v1/transfers/NAME: an archive, whole or in pieces with Content-Range, one after the other. Resolves to the
- * transfer as it is then. ABORTED (409) for a piece beyond what is there; a piece that is there is compared.
+ * Handles PUT of /v1/transfers/NAME: an archive, whole or in consecutive parts with Content-Range.
+ * Resolves to the transfer after the request. Throws ABORTED (409) for a part beyond the received
+ * bytes; a part already received is compared.
  */
 export async function receiveTransfer(
   streams: StreamService,
@@ -20,7 +21,8 @@ export async function receiveTransfer(
   const range = sentRangeOf(request.headers["content-range"]);
   const total = range?.total ?? (range === undefined ? lengthOf(request) : undefined);
   if (range !== undefined && !("first" in range)) {
-    // A question how far it is, as some clients ask after a cut; or the end of one whose size was not known before.
+    // A status query, as some clients send after an interruption, or the end of an upload of
+    // previously unknown size.
     const { committedBytes, complete } = streams.transfers.get(name);
     if (!complete && range.total !== undefined && range.total === committedBytes) {
       await withUpload(streams.transfers, name, range.total, signal, (writer) =>
@@ -54,7 +56,7 @@ export async function receiveTransfer(
 const mismatch = (expected: number, found: string) =>
   new HostError(
     "REQUEST_INVALID",
-    `The body has ${found} bytes, and its headers say ${expected}.`,
+    `The body has ${found} bytes, but its headers declare ${expected}.`,
     { metadata: { field: "content-range" } },
   );
 
@@ -62,7 +64,10 @@ function lengthOf({ headers }: IncomingMessage): number | undefined {
   return headers["content-length"] === undefined ? undefined : Number(headers["content-length"]);
 }
 
-/** A digest that the sender gives of the whole: of the representation always, of the content where that is the whole. */
+/**
+ * Returns the SHA-256 of the archive from Repr-Digest or, if the body is the whole archive,
+ * Content-Digest.
+ */
 function digestOf({ headers }: IncomingMessage, whole: boolean): { sha256?: string } {
   const header = headers["repr-digest"] ?? (whole ? headers["content-digest"] : undefined);
   const base64 =

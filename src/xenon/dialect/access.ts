@@ -1,47 +1,57 @@
 import type { IncomingMessage } from "node:http";
 import type { Access } from "../../security/access.js";
-import type { Surface } from "../../security/caller.js";
+import type { Protocol } from "../../security/caller.js";
 import type { Client, Identify } from "../../security/clients.js";
 import type { RequiredRoles } from "../../security/roles.js";
-import type { Auditor, Deed } from "../../service/host/auditor.js";
+import type { Auditor, AuditEvent } from "../../service/host/auditor.js";
 import { callerOf } from "../../transport/http/caller.js";
 import { targetOf } from "./request-parts.js";
 
-/** Who may do what in Xenon's dialect, and who did. */
+/** Access control and auditing for requests of the Xenon API. */
 export interface DialectAccess {
-  /** Whether callers have to have a token. */
+  /** Whether requests require a token. */
   readonly withTokens: boolean;
-  /** Throws unless the request's bearer token grants the role; without a role, unless the token is known. */
+  /**
+   * Throws unless the bearer token of the request grants the role, or, if no role is given, is
+   * known.
+   */
   requireRole(request: IncomingMessage, role?: RequiredRoles): void;
-  /** Throws INDEX_NOT_ALLOWED where the token is for other indexes alone; see Access. */
+  /** Throws INDEX_NOT_ALLOWED if the token is not valid for the indexes; see Access. */
   requireIndexes(request: IncomingMessage, links: readonly string[] | undefined): void;
-  /** Whether the token is for an index. */
+  /** Whether the token is valid for an index. */
   mayUse(request: IncomingMessage, indexLink: string): boolean;
-  /** Whether the token is for some indexes alone. */
+  /** Whether the token is limited to certain indexes. */
   isLimited(request: IncomingMessage): boolean;
-  /** Whose a request is; undefined on a host without tokens, where nobody can be told from anybody. */
+  /**
+   * Returns the client of a request, or undefined on a host without tokens, where clients cannot be
+   * distinguished.
+   */
   clientOf(request: IncomingMessage): Client | undefined;
-  /** Does the work and writes down how it ended; see Auditor. */
+  /** Runs the work and records its outcome in the audit log; see Auditor. */
   audited<T>(
     request: IncomingMessage,
-    deed: Deed,
+    event: AuditEvent,
     work: () => Promise<T>,
     operationOf?: (result: T) => string | undefined,
   ): Promise<T>;
-  /** Writes down what was done. */
-  noted(request: IncomingMessage, deed: Deed): Promise<void>;
+  /** Records a completed action in the audit log. */
+  recordAction(request: IncomingMessage, event: AuditEvent): Promise<void>;
 }
 
+/** Dependencies of createDialectAccess. */
 export interface DialectAccessOptions {
   access: Access;
   identify: Identify;
   auditor: Auditor;
 }
 
-/** For requests that come by `via`. Without tokens nothing is worked out of a request that only they need. */
+/**
+ * Creates access control for requests received over `via`. Without tokens, nothing is computed that
+ * only they need.
+ */
 export function createDialectAccess(
   { access, identify, auditor }: DialectAccessOptions,
-  via: Surface,
+  via: Protocol,
 ): DialectAccess {
   const caller = (request: IncomingMessage) => callerOf(request, via);
   const actionOf = (request: IncomingMessage) =>
@@ -61,8 +71,8 @@ export function createDialectAccess(
       const { bearerToken, address } = caller(request);
       return identify(bearerToken, address);
     },
-    audited: (request, deed, work, operationOf) =>
-      auditor.during(caller(request), deed, work, operationOf),
-    noted: (request, deed) => auditor.ended(caller(request), deed),
+    audited: (request, event, work, operationOf) =>
+      auditor.during(caller(request), event, work, operationOf),
+    recordAction: (request, event) => auditor.record(caller(request), event),
   };
 }

@@ -7,7 +7,10 @@ import type {
 } from "../../service/backups/management-service.js";
 import { autoBackupState } from "./host-state.js";
 
-/** The answer to GET of a backup service, which Xenon leaves empty: how the last backup and the last restore of its index went. */
+/**
+ * Renders the response to GET of a backup service, which is empty in Xenon: the state of the last
+ * backup and restore of its index.
+ */
 export function backupServiceText(
   link: string,
   indexLink: string,
@@ -17,8 +20,8 @@ export function backupServiceText(
   const all = operations
     .list(limits.operations)
     .operations.filter((view) => view.indexLink === indexLink);
-  const last = (kind: OperationKind, wanted: (view: OperationView) => boolean) => {
-    const view = all.find((one) => one.kind === kind && wanted(one));
+  const last = (kind: OperationKind, matches: (view: OperationView) => boolean) => {
+    const view = all.find((one) => one.kind === kind && matches(one));
     return view === undefined ? undefined : operationState(view);
   };
   return JSON.stringify({

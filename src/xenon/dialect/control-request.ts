@@ -1,22 +1,22 @@
 import { parseMembers, type Members } from "../../document/members.js";
 import { HostError } from "../../errors.js";
 import type { HostControl } from "../../service/host/host-control.js";
-import type { Deed } from "../../service/host/auditor.js";
+import type { AuditEvent } from "../../service/host/auditor.js";
 import { loggingAtStart, type RequestLogging } from "../../service/host/requests.js";
 import { echoOf, stringField } from "./request-fields.js";
 
-/** A PATCH of /core/management that sets something on the host, and the text it is answered with when it is set. */
+/** A PATCH of /core/management that changes a setting of the host, and the response to it. */
 export interface ControlRequest {
   action: "control";
-  /** As the audit log calls it. */
-  deed: Deed;
+  /** The action in the audit log. */
+  event: AuditEvent;
   apply(control: HostControl): Promise<void>;
   echo: string;
 }
 
 type Read = (members: Members, kind: string) => ControlRequest;
 
-/** By the last part of their kind. */
+/** Parsers by the last segment of the kind. */
 export const controlKinds: ReadonlyMap<string, Read> = new Map<string, Read>([
   ["AutoBackupConfiguration", autoBackup],
   ["ConfigureInboundRequestLogging", requestLogging],
@@ -24,12 +24,12 @@ export const controlKinds: ReadonlyMap<string, Read> = new Map<string, Read>([
   ["SynchronizeWithPeersRequest", synchronize],
 ]);
 
-/** Without `enable` it is off, as in Xenon. */
+/** A missing `enable` disables automatic backups, as in Xenon. */
 function autoBackup(members: Members, kind: string): ControlRequest {
   const enable = booleanField(members, "enable") ?? false;
   return {
     action: "control",
-    deed: { action: "ConfigureAutoBackup", subject: `enabled=${enable}` },
+    event: { action: "ConfigureAutoBackup", subject: `enabled=${enable}` },
     apply: async (control) => void (await control.configureAutoBackup(enable)),
     echo: echoOf([
       ["enable", enable],
@@ -45,7 +45,7 @@ const loggingFields = [
   "skipForwardingRequests",
 ] as const;
 
-/** What is not given is as on a new host, as in Xenon. */
+/** Missing fields are reset to the values of a new host, as in Xenon. */
 function requestLogging(members: Members, kind: string): ControlRequest {
   const raw = members.get("loggingInfo");
   if (raw === undefined || raw === "null")
@@ -60,13 +60,13 @@ function requestLogging(members: Members, kind: string): ControlRequest {
   for (const name of loggingFields) logging[name] = booleanField(given, name) ?? logging[name];
   return {
     action: "control",
-    deed: { action: "ConfigureRequestLogging", subject: `enabled=${logging.enabled}` },
+    event: { action: "ConfigureRequestLogging", subject: `enabled=${logging.enabled}` },
     apply: async (control) => void control.configureRequestLogging(logging),
     echo: `{"loggingInfo":${JSON.stringify(logging)},"kind":${JSON.stringify(kind)}}`,
   };
 }
 
-/** Without `enable` it is started, as in Xenon. */
+/** A missing `enable` starts tracing, as in Xenon. */
 function operationTracing(members: Members, kind: string): ControlRequest {
   const enable = stringField(members, "enable") ?? "START";
   const level = stringField(members, "level");
@@ -78,7 +78,7 @@ function operationTracing(members: Members, kind: string): ControlRequest {
   }
   return {
     action: "control",
-    deed: { action: "ConfigureOperationTracing", subject: `enabled=${enable === "START"}` },
+    event: { action: "ConfigureOperationTracing", subject: `enabled=${enable === "START"}` },
     apply: async (control) => void control.configureOperationTracing(enable === "START", level),
     echo: echoOf([
       ["enable", enable],
@@ -92,7 +92,7 @@ function synchronize(members: Members, kind: string): ControlRequest {
   const path = stringField(members, "nodeSelectorPath") ?? "";
   return {
     action: "control",
-    deed: { action: "SynchronizeWithPeers" },
+    event: { action: "SynchronizeWithPeers" },
     apply: async (control) => void (await control.synchronizeWithPeers(path)),
     echo: echoOf([
       ["nodeSelectorPath", path],

@@ -15,6 +15,7 @@ import { createManagementRoutes } from "./management-routes.js";
 import { createNodeGroupRoutes } from "./node-group-routes.js";
 import { createQueryTaskRoutes } from "./query-task-routes.js";
 
+/** Dependencies of createXenonDialect. */
 export interface XenonDialectOptions extends DialectAccessOptions {
   documents: DocumentService;
   management: ManagementService;
@@ -22,17 +23,23 @@ export interface XenonDialectOptions extends DialectAccessOptions {
   control: HostControl;
   queries: QueryTasks;
   fileStore: FileStore;
-  /** A file that neither comes nor goes for so long is given up. */
+  /** Time after which a file transfer without progress is aborted, in milliseconds. */
   idleMs: number;
-  /** The indexes that are open, by link; their backup services are these with -backup. */
+  /**
+   * Links of the open indexes. The link of a backup service is that of its index with the suffix
+   * -backup.
+   */
   indexLinks: readonly string[];
   hostId: string;
   startTimeMicros: number;
-  /** What one token may take of operations and file services. Absent: all. */
+  /** Limits of operations and file services per token. If omitted, there is no limit. */
   shares?: ClientShares | undefined;
 }
 
-/** What a VMware Xenon host answers under /core: documents, factories, and backup and restore by PATCH. */
+/**
+ * Serves the API of a VMware Xenon host: documents, factories, query tasks, local files, and backup
+ * and restore by PATCH.
+ */
 export function createXenonDialect(options: XenonDialectOptions): HttpHandler {
   const {
     documents,

@@ -18,16 +18,20 @@ import { etagOf, expectedVersion, isUnchanged } from "./preconditions.js";
 import { utilityText } from "./utility-services.js";
 import { parametersOf, refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";
 
+/** Dependencies of createDocumentRoutes. */
 export interface DocumentRoutes {
   documents: DocumentService;
-  /** The indexes whose old versions can be asked for by GET <index>?documentSelfLink=..&documentVersion=.. */
+  /**
+   * Links of the indexes that serve old versions: GET
+   * <index>?documentSelfLink=..&documentVersion=..
+   */
   indexLinks: readonly string[];
   hostId: string;
   startTimeMicros: number;
   access: DialectAccess;
 }
 
-/** Factories, their documents and the versions of an index, under the paths and with the answers of Xenon. */
+/** Serves factories, documents and versions of an index with the paths and responses of Xenon. */
 export function createDocumentRoutes({
   documents,
   indexLinks,
@@ -64,7 +68,7 @@ export function createDocumentRoutes({
   ): Promise<void> {
     if (request.method === "POST") {
       access.requireRole(request, "write");
-      const options = await writeOptions(request, () => Promise.reject(notOneDocument()));
+      const options = await writeOptions(request, () => Promise.reject(ambiguousMatch()));
       const text = await bodyOf(request);
       await sendDocument(response, await documents.create(factory.path, text, options));
     } else if (request.method === "GET") {
@@ -93,7 +97,7 @@ export function createDocumentRoutes({
         access.requireRole(request, "read");
         const past = query === "" ? {} : readPast(parametersOf(query));
         const document = await stateOf(factory, link, past).catch((thrown: unknown) =>
-          utilityInstead(thrown, factory, link, query),
+          utilityOrThrow(thrown, factory, link, query),
         );
         if (typeof document === "string") sendJson(response, 200, document);
         else if (isUnchanged(request, document.version))
@@ -104,7 +108,7 @@ export function createDocumentRoutes({
       case "PATCH":
       case "PUT": {
         access.requireRole(request, "write");
-        const options = await writeOptions(request, () => versionNow(link));
+        const options = await writeOptions(request, () => currentVersion(link));
         const text = await bodyOf(request);
         if (text === "" && request.method === "PATCH")
           throw new HostError("REQUEST_INVALID", "body is required");
@@ -114,9 +118,11 @@ export function createDocumentRoutes({
       }
       case "DELETE": {
         access.requireRole(request, "write");
-        const options = await writeOptions(request, () => versionNow(link));
+        const options = await writeOptions(request, () => currentVersion(link));
         const remove = () =>
-          documents.delete(link, options).catch((thrown: unknown) => ifNeverThere(thrown, options));
+          documents
+            .delete(link, options)
+            .catch((thrown: unknown) => ignoreMissing(thrown, options));
         const deleted = await access.audited(
           request,
           { action: "DeleteDocument", subject: link },
@@ -131,26 +137,32 @@ export function createDocumentRoutes({
     }
   }
 
-  /** The answer of a utility service (/available, /config, /stats, /template), where no document has that link. */
-  async function utilityInstead(
+  /**
+   * Returns the state of a utility service (/available, /config, /stats, /template), unless a
+   * document has that link.
+   */
+  async function utilityOrThrow(
     thrown: unknown,
     factory: FactoryDescription,
     link: string,
     query: string,
   ): Promise<string> {
-    const notThere = query === "" && thrown instanceof HostError && thrown.code === "NOT_FOUND";
-    const text = notThere ? utilityText(factory, link, { hostId, startTimeMicros }) : undefined;
+    const isMissing = query === "" && thrown instanceof HostError && thrown.code === "NOT_FOUND";
+    const text = isMissing ? utilityText(factory, link, { hostId, startTimeMicros }) : undefined;
     if (text === undefined) throw thrown;
     const service = link.slice(0, link.lastIndexOf("/"));
     if (service !== factory.path) await documents.get(service);
     return text;
   }
 
-  async function versionNow(link: string): Promise<number> {
+  async function currentVersion(link: string): Promise<number> {
     return (await documents.get(link)).version;
   }
 
-  /** The document now, or the version or the moment of it that is asked for; what was deleted then is not there. */
+  /**
+   * Returns the current document, or the requested version or point in time. Throws if it was
+   * deleted at that time.
+   */
   async function stateOf(
     factory: FactoryDescription,
     link: string,
@@ -164,7 +176,7 @@ export function createDocumentRoutes({
     return document;
   }
 
-  /** A version of any document of an index, a deleted one too. */
+  /** Returns a version of any document of an index, including deleted ones. */
   async function versionOf(indexLink: string, query: string): Promise<DocumentVersion> {
     const parameters = parametersOf(query);
     const link = parameters.get("documentSelfLink");
@@ -181,8 +193,11 @@ export function createDocumentRoutes({
   }
 }
 
-/** As in Xenon, what was never there is deleted as what was: scripts clean up without looking. A condition asks for a document. */
-function ifNeverThere(thrown: unknown, { expectedVersion: expected }: WriteOptions): undefined {
+/**
+ * Lets a DELETE of a document that never existed succeed, as in Xenon, unless the request has a
+ * condition.
+ */
+function ignoreMissing(thrown: unknown, { expectedVersion: expected }: WriteOptions): undefined {
   if (
     expected === undefined &&
     thrown instanceof HostError &&
@@ -192,12 +207,12 @@ function ifNeverThere(thrown: unknown, { expectedVersion: expected }: WriteOptio
   throw thrown;
 }
 
-/** Xenon answers under a path with a slash at its end, too. */
+/** Removes a trailing slash, which Xenon ignores too. */
 function withoutSlash(path: string): string {
   return path.endsWith("/") ? path.slice(0, -1) : path;
 }
 
-function notOneDocument(): HostError {
+function ambiguousMatch(): HostError {
   return new HostError(
     "REQUEST_INVALID",
     "If-Match with several ETags cannot be sent to a factory.",

@@ -9,8 +9,8 @@ afterEach(() => host.server.close(0));
 const failure = (answer: { text: string }) =>
   JSON.parse(answer.text) as { message: string; statusCode: number; errorCode: number };
 
-describe("documents as Xenon answers them", () => {
-  test("POST answers 200 with the document, three headers and an ETag", async () => {
+describe("documents with Xenon's responses", () => {
+  test("POST responds 200 with the document, three headers and an ETag", async () => {
     const answer = await host.call("POST", "/core/examples", {
       name: "one",
       documentSelfLink: "one",
@@ -37,7 +37,7 @@ describe("documents as Xenon answers them", () => {
     expect((await host.call("GET", "/core/examples/one")).text).toBe(answer.text);
   });
 
-  test("PATCH merges, PUT replaces, DELETE answers the last state and then nothing", async () => {
+  test("PATCH merges, PUT replaces, DELETE returns the last state and then nothing", async () => {
     await host.call("POST", "/core/examples", { name: "one", documentSelfLink: "one", counter: 3 });
     expect(
       (await host.call("PATCH", "/core/examples/one", { counter: "5", documentVersion: 9 })).text,
@@ -58,7 +58,7 @@ describe("documents as Xenon answers them", () => {
     ]).toEqual([200, "", "application/json", "0"]);
   });
 
-  test("a slash at the end of a link means nothing, and deleting what was never there succeeds, as in Xenon", async () => {
+  test("a trailing slash is ignored, and deleting a document that never existed succeeds, as in Xenon", async () => {
     await host.call("POST", "/core/examples", { name: "one", documentSelfLink: "one" });
     expect((await host.call("GET", "/core/examples/one/")).text).toBe(
       (await host.call("GET", "/core/examples/one")).text,
@@ -70,7 +70,7 @@ describe("documents as Xenon answers them", () => {
     ).not.toBe(200);
   });
 
-  test("the errors have Xenon's messages, codes and statuses", async () => {
+  test("errors have Xenon's messages, codes and statuses", async () => {
     const at = `http://127.0.0.1:${host.port}`;
     const expectError = async (
       method: string,
@@ -166,7 +166,7 @@ describe("documents as Xenon answers them", () => {
     );
   });
 
-  test("xn-force-index-update brings a deleted document back as its next version", async () => {
+  test("xn-force-index-update revives a deleted document as its next version", async () => {
     await host.call("POST", "/core/examples", { name: "one", documentSelfLink: "one" });
     await host.call("DELETE", "/core/examples/one");
     const answer = await host.call(
@@ -178,7 +178,7 @@ describe("documents as Xenon answers them", () => {
     expect(answer.text).toMatch(/"name":"back".*"documentVersion":2/);
   });
 
-  test("numbers of another kind come back as they came", async () => {
+  test("numbers that JavaScript cannot represent are preserved", async () => {
     const body = '{"big":9007199254740993,"money":1.10,"deep":{"e":1E400},"text":"é\\u00e9"}';
     await host.call("POST", "/things", `${body.slice(0, -1)},"documentSelfLink":"n"}`);
     expect(
@@ -188,7 +188,7 @@ describe("documents as Xenon answers them", () => {
     ).toBe(true);
   });
 
-  test("an expiry is taken from POST and PUT, kept by a PATCH that says 0, and refused when it is none", async () => {
+  test("an expiration time is set by POST and PUT, kept by a PATCH with 0, and validated", async () => {
     const expiry = async (method: string, path: string, body: unknown) =>
       /"documentExpirationTimeMicros":(\d+)/.exec((await host.call(method, path, body)).text)?.[1];
     expect(
@@ -211,7 +211,7 @@ describe("documents as Xenon answers them", () => {
     }
   });
 
-  test("an index answers old versions and deleted ones", async () => {
+  test("an index returns old and deleted versions", async () => {
     await host.call("POST", "/core/in-memory-examples", { name: "old", documentSelfLink: "m" });
     await host.call("PUT", "/core/in-memory-examples/m", { name: "new" });
     await host.call("DELETE", "/core/in-memory-examples/m");
@@ -232,7 +232,7 @@ describe("documents as Xenon answers them", () => {
     expect([answer.status, answer.text]).toEqual([200, ""]);
   });
 
-  test("a factory has its utility services, unless a document has that link", async () => {
+  test("a factory has utility services, unless a document has the same link", async () => {
     const get = async (path: string) =>
       JSON.parse((await host.call("GET", path)).text) as Record<string, unknown>;
     expect(await get("/core/examples/config")).toMatchObject({
@@ -246,7 +246,7 @@ describe("documents as Xenon answers them", () => {
       entries: { isAvailable: { latestValue: 1 } },
       documentSelfLink: "/core/examples/stats",
     });
-    // The size of a page of all versions: Xenon's "no limit" would be an answer without pages.
+    // Used by Xenon's migration as the page size for all versions; "no limit" would disable pages.
     expect((await host.call("GET", "/core/examples/one/template")).status).toBe(404);
     await host.call("POST", "/core/examples", { name: "one", documentSelfLink: "one" });
     expect((await host.call("GET", "/core/examples/config?documentVersion=7")).status).toBe(404);
@@ -258,7 +258,7 @@ describe("documents as Xenon answers them", () => {
     expect(await get("/core/examples/config")).toMatchObject({ name: "mine" });
   });
 
-  test("a migration marks what it creates; later changes leave the mark as it is", async () => {
+  test("a migration marks the documents it creates, and later changes keep the mark", async () => {
     const from = { pragma: "xn-from-migration" };
     const moved = {
       name: "moved",
@@ -275,7 +275,8 @@ describe("documents as Xenon answers them", () => {
       documentSelfLink: "/core/examples/moved",
       documentVersion: 0,
     });
-    // A position of the log, which a restore to a time goes by; not when it was written elsewhere.
+    // The position in the log, which point-in-time restores use, not the time of the original
+    // write.
     expect(made["documentUpdateTimeMicros"]).toBeGreaterThan(1_700_000_000_000_001);
     expect(
       JSON.parse(
@@ -308,7 +309,7 @@ describe("conditional requests", () => {
       .call("PUT", "/core/examples/one", { name: "x" }, { "if-match": ifMatch })
       .then((answer) => answer.status);
 
-  test("If-Match lets a write through only onto a version it names", async () => {
+  test("If-Match allows a write only to a listed version", async () => {
     expect(await put('"1"')).toBe(412);
     expect(await put('"0"')).toBe(200);
     expect(await put('"0"')).toBe(412);
@@ -326,7 +327,7 @@ describe("conditional requests", () => {
     expect((await host.call("GET", "/core/examples/one")).headers.etag).toBe('"4"');
   });
 
-  test("If-None-Match saves sending what the client has", async () => {
+  test("If-None-Match omits a document that the client already has", async () => {
     const answer = await host.call("GET", "/core/examples/one", undefined, {
       "if-none-match": '"0"',
     });
@@ -336,7 +337,7 @@ describe("conditional requests", () => {
     ).toBe(200);
   });
 
-  test("HEAD has the headers of GET and no body", async () => {
+  test("HEAD returns the headers of GET without a body", async () => {
     const [get, head] = [
       await host.call("GET", "/core/examples/one"),
       await host.call("HEAD", "/core/examples/one"),
@@ -346,11 +347,11 @@ describe("conditional requests", () => {
   });
 });
 
-describe("what a body may be", () => {
+describe("a request body", () => {
   const post = (body: string | Buffer, headers: Record<string, string>) =>
     host.call("POST", "/core/examples", body, headers).then((answer) => answer.status);
 
-  test("JSON by its type", async () => {
+  test("must be JSON according to its content type", async () => {
     const name = '{"name":"x"}';
     for (const type of [
       "application/json",
@@ -373,7 +374,7 @@ describe("what a body may be", () => {
     expect(await post(name, { "content-encoding": "gzip" })).toBe(400);
   });
 
-  test("UTF-8 without a byte that is none", async () => {
+  test("must be valid UTF-8", async () => {
     expect(await post(Buffer.from('{"name":"\xff"}', "latin1"), {})).toBe(400);
     expect(await post(Buffer.from('{"name":"\xed\xa0\x80"}', "latin1"), {})).toBe(400);
     expect(await post('{"name":"\\ud800"}', {})).toBe(400);
@@ -382,7 +383,7 @@ describe("what a body may be", () => {
 });
 
 describe("links", () => {
-  test("a path is found by its own text: decoded once, never normalised", async () => {
+  test("paths are decoded once and never normalized", async () => {
     await host.call("POST", "/core/examples", { name: "s", documentSelfLink: "a b/é" });
     expect((await host.call("GET", "/core/examples/a%20b/%C3%A9")).status).toBe(200);
     for (const path of [

@@ -3,7 +3,7 @@ import { httpStatus, type HostError, type Reason } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { sendJson, sendJsonAndClose } from "../../transport/http/respond.js";
 
-/** Xenon's ServiceErrorResponse: what every failed request on this dialect is answered with. */
+/** Renders Xenon's ServiceErrorResponse, the body of every error response. */
 export function errorText(error: HostError, status: number, message = error.message): string {
   return (
     `{"message":${JSON.stringify(message)},"statusCode":${status}` +
@@ -11,7 +11,7 @@ export function errorText(error: HostError, status: number, message = error.mess
   );
 }
 
-/** Xenon's ERROR_CODE_* by what they stand for. */
+/** Values of Xenon's ERROR_CODE_* constants. */
 const errorCodes: Partial<Record<Reason, number>> = {
   DOCUMENT_NOT_FOUND: -2147483648,
   ROUTE_NOT_FOUND: -2147483648,
@@ -20,7 +20,7 @@ const errorCodes: Partial<Record<Reason, number>> = {
   DOCUMENT_EXISTS: -2147483645,
 };
 
-/** Answers a request with an error; whatever of its body was not read is not waited for. */
+/** Sends an error response without waiting for the rest of the request body. */
 export function sendError(
   request: IncomingMessage,
   response: ServerResponse,
@@ -30,14 +30,14 @@ export function sendError(
     error.reason === "VERSION_MISMATCH" && request.headers["if-match"] !== undefined
       ? 412
       : httpStatus(error);
-  const notThere =
+  const isMissing =
     error.reason === "DOCUMENT_NOT_FOUND" ||
     error.reason === "DOCUMENT_DELETED" ||
     error.reason === "ROUTE_NOT_FOUND";
   const text = errorText(
     error,
     status,
-    notThere ? `Service not found: ${urlOf(request, error.metadata["link"])}` : error.message,
+    isMissing ? `Service not found: ${urlOf(request, error.metadata["link"])}` : error.message,
   );
   const extra: string[] = [];
   if (status === 401) extra.push("www-authenticate", "Bearer");
@@ -46,18 +46,22 @@ export function sendError(
     extra.push("content-range", `bytes */${error.metadata["sizeBytes"]}`);
   if (status === 405 && error.metadata["allow"] !== undefined)
     extra.push("allow", error.metadata["allow"]);
-  if (restIsShort(request)) sendJson(response, status, text, extra);
+  if (canDrainBody(request)) sendJson(response, status, text, extra);
   else sendJsonAndClose(request, response, status, text, extra);
 }
 
-/** Whether what was not read of the body is little enough to be read and dropped, so that the connection lives on. */
-function restIsShort(request: IncomingMessage): boolean {
+/**
+ * Whether the unread body is short enough to be discarded, so that the connection can be reused.
+ */
+function canDrainBody(request: IncomingMessage): boolean {
   if (request.complete) return true;
   if (request.headers["transfer-encoding"] !== undefined) return false;
   return Number(request.headers["content-length"] ?? 0) <= limits.managementBodyBytes;
 }
 
-/** The request's address as Xenon writes it: where it arrived, not what the client called it. */
+/**
+ * Returns the URL of the request as in Xenon: with the local address instead of the Host header.
+ */
 function urlOf(request: IncomingMessage, link: string | undefined): string {
   const { localAddress = "", localPort = 0 } = request.socket;
   const address = localAddress.startsWith("::ffff:")

@@ -9,8 +9,8 @@ import type {
 } from "../../service/backups/management-service.js";
 
 /**
- * The answer to GET /core/management: the host under Xenon's names. Xenon sends its whole table of environment
- * variables to anyone who asks; nothing of the environment is in here.
+ * Renders the response to GET /core/management: the state of the host with Xenon's field names.
+ * Unlike Xenon, it does not expose environment variables.
  */
 export function hostStateText(
   host: HostDescription,
@@ -104,7 +104,7 @@ const osNames: Partial<Record<NodeJS.Platform, string>> = {
   win32: "Windows",
 };
 
-/** Beyond Xenon: what an operator wants to know of automatic backups. */
+/** Status of automatic backups; an extension of Xenon's API. */
 export function autoBackupState({ lastError, directory, enabled, ...same }: AutoBackupStatus) {
   return {
     isEnabled: enabled,
@@ -114,7 +114,7 @@ export function autoBackupState({ lastError, directory, enabled, ...same }: Auto
   };
 }
 
-/** 127.0.0.1:8000 and [::1]:8000 */
+/** Parses 127.0.0.1:8000 and [::1]:8000. */
 function splitAddress(text: string): { address: string; port: number } {
   const colon = text.lastIndexOf(":");
   if (colon < 0) return { address: text, port: 0 };

@@ -1,24 +1,24 @@
 import { HostError } from "../../errors.js";
-import { readMoment } from "./past.js";
+import { readPointInTime } from "./past.js";
 
-/** What GET of a factory asks for. */
+/** Parsed query of GET on a factory. */
 export interface ListingQuery {
   filter: string | undefined;
   orderBy: string | undefined;
-  /** The size of a page; without, there is only one. */
+  /** Page size; if undefined, the response has a single page. */
   limit: number | undefined;
-  /** How many documents at most, over all pages. */
+  /** Maximum number of documents over all pages. */
   top: number | undefined;
   expand: boolean;
   countOnly: boolean;
-  /** Whether totalCount is answered: with any OData option, but not on a following page. */
+  /** Whether to include totalCount: with any OData option, except on following pages. */
   total: boolean;
   pageToken: string | undefined;
-  /** The moment of the past that is listed; a page token carries its own. */
+  /** Point in time to list; page tokens contain their own. */
   atMicros: number | undefined;
 }
 
-/** Throws REQUEST_INVALID and PAGE_TOKEN_INVALID. */
+/** Parses the query. Throws REQUEST_INVALID and PAGE_TOKEN_INVALID. */
 export function readListingQuery(parameters: Map<string, string>): ListingQuery {
   const path = parameters.get("path");
   if (path !== undefined) return decodeNextPage(path);
@@ -31,7 +31,7 @@ export function readListingQuery(parameters: Map<string, string>): ListingQuery 
   if (parameters.has("$select"))
     throw new HostError(
       "REQUEST_INVALID",
-      "$select is not supported: documents are answered whole, with expand.",
+      "$select is not supported; use expand to get complete documents.",
     );
   const total = ["$filter", "$orderby", "$limit", "$top", "$count"].some((name) =>
     parameters.has(name),
@@ -45,11 +45,13 @@ export function readListingQuery(parameters: Map<string, string>): ListingQuery 
     countOnly: parameters.get("$count") === "true",
     total,
     pageToken: undefined,
-    atMicros: readMoment(parameters),
+    atMicros: readPointInTime(parameters),
   };
 }
 
-/** What a nextPageLink carries: the listing goes on as it was asked for, whatever else the link says. */
+/**
+ * Encodes the state of a listing for nextPageLink. It overrides all other parameters of the link.
+ */
 export function encodeNextPage(
   pageToken: string,
   query: ListingQuery,
@@ -73,9 +75,9 @@ function decodeNextPage(path: string): ListingQuery {
   } catch {
     state = undefined;
   }
-  if (!Array.isArray(state) || state.length !== 6) throw notOurs();
+  if (!Array.isArray(state) || state.length !== 6) throw invalidPageLink();
   const [pageToken, expand, limit, top, filter, orderBy] = state as unknown[];
-  if (typeof pageToken !== "string" || typeof expand !== "boolean") throw notOurs();
+  if (typeof pageToken !== "string" || typeof expand !== "boolean") throw invalidPageLink();
   return {
     pageToken,
     expand,
@@ -97,14 +99,14 @@ function optional(value: unknown, type: "number" | "string"): number | string | 
     typeof value !== type ||
     (typeof value === "number" && !(Number.isSafeInteger(value) && value > 0))
   )
-    throw notOurs();
+    throw invalidPageLink();
   return value as number | string;
 }
 
-function notOurs(): HostError {
+function invalidPageLink(): HostError {
   return new HostError(
     "PAGE_TOKEN_INVALID",
-    "This page link was not made by this host; start the listing again.",
+    "Invalid page link: it was not created by this host. Restart the listing.",
   );
 }
 
@@ -117,11 +119,11 @@ function numberOf(parameters: Map<string, string>, name: string): number | undef
   const value = parameters.get(name);
   if (value === undefined) return undefined;
   if (!/^[1-9]\d{0,9}$/.test(value))
-    throw new HostError("REQUEST_INVALID", `${name} must be a whole number of at least 1.`);
+    throw new HostError("REQUEST_INVALID", `${name} must be a positive integer.`);
   return Number(value);
 }
 
-/** `?expand`, `?$expand=*` and any other value but false. */
+/** Whether a parameter such as `?expand` or `?$expand=*` is set to anything but false. */
 function isOn(parameters: Map<string, string>, name: string): boolean {
   const value = parameters.get(name);
   return value !== undefined && value !== "false";

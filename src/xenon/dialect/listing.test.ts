@@ -37,7 +37,7 @@ const links = async (query: string) =>
   );
 
 describe("a listing that fits into a page", () => {
-  test("is Xenon's answer to the byte, but for the time it took", async () => {
+  test("equals Xenon's response except for the query time", async () => {
     const shape = (text: string) => text.replace(/"queryTimeMicros":\d+/, '"queryTimeMicros":1');
     const end =
       '"queryTimeMicros":1,"documentVersion":0,"documentUpdateTimeMicros":0,"documentExpirationTimeMicros":0,"documentOwner":"host-1"}';
@@ -73,7 +73,7 @@ describe("a listing that fits into a page", () => {
     ).toBe("n1");
   });
 
-  test("refuses what it does not understand", async () => {
+  test("rejects unsupported parameters", async () => {
     for (const query of [
       "$filter=name%20is%20'x'",
       "$limit=0",
@@ -109,7 +109,7 @@ describe("pages", () => {
     return { names, pages };
   }
 
-  test("carry filter, order, expansion and size on, and end", async () => {
+  test("keep filter, order, expansion and page size until the end", async () => {
     await fill(7);
     expect(
       await walk("/core/examples?$limit=2&expand&$filter=counter%20gt%200&$orderby=counter%20desc"),
@@ -122,7 +122,7 @@ describe("pages", () => {
     ).toEqual(["n6", "n5", "n4"]);
   });
 
-  test("show the index as it was at the first one", async () => {
+  test("show the index at the time of the first page", async () => {
     await fill(4);
     const first = await list("/core/examples?$limit=2");
     await fill(0);
@@ -133,7 +133,7 @@ describe("pages", () => {
     expect(second.nextPageLink).toBeUndefined();
   });
 
-  test("of an index that was restored meanwhile are refused as a conflict", async () => {
+  test("are rejected with a conflict after a restore of the index", async () => {
     await fill(4);
     const { nextPageLink } = await list("/core/examples?$limit=2");
     host.lineages.set("/core/document-index", "lineage-2");
@@ -141,7 +141,7 @@ describe("pages", () => {
     expect([answer.status, answer.text]).toEqual([409, expect.stringMatching(/restored since/)]);
   });
 
-  test("of one factory are no pages of another", async () => {
+  test("are rejected for another factory", async () => {
     await fill(4);
     const { nextPageLink = "" } = await list("/core/examples?$limit=2");
     expect((await host.call("GET", nextPageLink.replace("/core/examples", "/things"))).status).toBe(
@@ -151,7 +151,7 @@ describe("pages", () => {
 });
 
 describe("a listing larger than a page", () => {
-  test("holds every document once, in the same shape", async () => {
+  test("contains every document once, in the same format", async () => {
     await fill(2500);
     const all = await list("/core/examples");
     expect(all.documentLinks).toHaveLength(2500);
@@ -167,7 +167,7 @@ describe("a listing larger than a page", () => {
     ).toHaveLength(1500);
   });
 
-  test("has the links of the documents it expands, whatever is written meanwhile", async () => {
+  test("has the same links and documents despite concurrent writes", async () => {
     await fill(1500);
     const page = host.store.page.bind(host.store);
     let pages = 0;
@@ -184,7 +184,7 @@ describe("a listing larger than a page", () => {
     expect(pages).toBeGreaterThan(4);
   });
 
-  test("is not read ahead of a client that does not take it", async () => {
+  test("is not read ahead while the client does not read", async () => {
     for (let i = 0; i < 3000; i += 1) {
       await host.documents.create(
         "/things",
@@ -203,7 +203,7 @@ describe("a listing larger than a page", () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     const readAhead = pages;
     await new Promise((resolve) => setTimeout(resolve, 200));
-    // 30 pages of links and 30 of documents are there to be read.
+    // In total there are 30 pages of links and 30 of documents.
     expect(pages).toBe(readAhead);
     expect(pages).toBeLessThan(55);
     socket.destroy();
@@ -212,7 +212,7 @@ describe("a listing larger than a page", () => {
     expect(pages).toBeLessThanOrEqual(readAhead + 1);
   });
 
-  test("ends as a broken transfer, not as a short answer, when the index is switched under it", async () => {
+  test("closes the connection instead of sending a short response when the index is switched", async () => {
     await fill(2500);
     const page = host.store.page.bind(host.store);
     host.store.page = (query) => {

@@ -10,6 +10,7 @@ import type {
 import { jsonHeaders, sendJson, writeChunk } from "../../transport/http/respond.js";
 import { encodeNextPage, readListingQuery, type ListingQuery } from "./listing-query.js";
 
+/** A GET request on a factory. */
 export interface Listing {
   documents: DocumentService;
   factory: FactoryDescription;
@@ -20,8 +21,9 @@ export interface Listing {
 }
 
 /**
- * Answers GET of a factory. With $limit that is one page and a link to the next; without it is everything, sent page
- * by page as the client takes it, so that a listing of any size takes the memory of a page.
+ * Sends the response to GET on a factory. With $limit, it contains one page and a link to the next
+ * one. Otherwise it contains all documents and is streamed page by page, so that memory use does
+ * not depend on the size of the listing.
  */
 export async function sendListing(listing: Listing): Promise<void> {
   const { documents, factory, hostId, parameters, response, signal } = listing;
@@ -73,9 +75,9 @@ function listRequest(factory: FactoryDescription, query: ListingQuery): ListRequ
 }
 
 /**
- * Sends what does not fit into one page. documentLinks comes before documents, so expanded listings are read twice,
- * both times as of one position of the log. A failure in the middle cuts the connection: the server does that for
- * any error after the head was sent.
+ * Streams a listing of several pages. documentLinks precedes documents, so an expanded listing is
+ * read twice, at the same position of the log. An error after the headers closes the connection,
+ * which the server does for any handler.
  */
 async function streamAll(
   { documents, factory, response, signal }: Listing,
@@ -89,7 +91,7 @@ async function streamAll(
   const pinned = query.expand
     ? { ...base, atMicros: base.atMicros ?? (await documents.position(factory.path)) }
     : base;
-  // The first page of documents is read before the links: its token then notices an index that is switched meanwhile.
+  // Read before the links, so that its page token detects a switch of the index.
   const expanded = query.expand ? await documents.list(pinned, signal) : undefined;
   response.writeHead(200, jsonHeaders(response, undefined));
   const plain = { ...pinned, expand: false };
@@ -131,7 +133,10 @@ async function* pages(
   }
 }
 
-/** Writes the pages up to `top` documents; how many there were, or undefined when the client is gone. */
+/**
+ * Writes pages up to `top` documents. Returns the number of documents, or undefined if the client
+ * disconnected.
+ */
 async function streamPages(
   response: ServerResponse,
   head: string,
@@ -140,16 +145,16 @@ async function streamPages(
   render: (page: DocumentVersion[]) => string,
 ): Promise<number | undefined> {
   let count = 0;
-  let lead = head;
+  let prefix = head;
   for await (const page of source) {
-    const taken = top === undefined ? page : page.slice(0, top - count);
-    count += taken.length;
-    const going = await writeChunk(
+    const documents = top === undefined ? page : page.slice(0, top - count);
+    count += documents.length;
+    const connected = await writeChunk(
       response,
-      lead + (taken.length > 0 && count > taken.length ? "," : "") + render(taken),
+      prefix + (documents.length > 0 && count > documents.length ? "," : "") + render(documents),
     );
-    if (!going) return undefined;
-    lead = "";
+    if (!connected) return undefined;
+    prefix = "";
     if (top !== undefined && count >= top) break;
   }
   return count;
@@ -165,7 +170,7 @@ function entries(page: DocumentVersion[]): string {
     .join(",");
 }
 
-/** The end of the answer to GET of a factory. */
+/** Renders the end of the response to GET on a factory. */
 export function tail(hostId: string, begun: bigint): string {
   const micros = (process.hrtime.bigint() - begun) / 1000n;
   return (

@@ -31,7 +31,7 @@ describe("an archive", () => {
     put("up", part?.range, part?.body ?? "");
   beforeEach(() => create("up"));
 
-  test("of which one part is another sender's is not put in place, and all who wait hear of it", async () => {
+  test("mixed from two uploads is not published, and fails for all waiting senders", async () => {
     const [yesterday, first, second] = [zip("A"), zip("X"), zip("Y")];
     expect((await put("up", undefined, yesterday)).status).toBe(200);
     const [, , cut] = parts(first, 3);
@@ -48,7 +48,7 @@ describe("an archive", () => {
     for (const answer of [await completing, await waiting]) {
       expect([answer.status, json(answer.text)["message"]]).toEqual([
         409,
-        expect.stringMatching(/not whole .*parts of two uploads/),
+        expect.stringMatching(/not a valid ZIP .*parts of two uploads/),
       ]);
     }
     expect(readFileSync(path("up.zip")).equals(yesterday)).toBe(true);
@@ -57,14 +57,14 @@ describe("an archive", () => {
     expect(readFileSync(path("up.zip")).equals(second)).toBe(true);
   });
 
-  test("that is not whole is refused in one piece too, and one that is empty is taken", async () => {
+  test("that is truncated is rejected also as one body, and an empty one is accepted", async () => {
     const bytes = zip("A");
     expect((await put("up", undefined, bytes.subarray(0, -1))).status).toBe(409);
     expect(existsSync(path("up.zip"))).toBe(false);
     expect((await put("up", undefined, makeZip([]))).status).toBe(200);
   });
 
-  test("with a digest is compared with that, and parts with another digest are another file's", async () => {
+  test("is verified against its digest, and parts with another digest belong to another file", async () => {
     const [bytes, other] = [zip("A"), zip("B")];
     const digest = (of: Buffer) => ({
       ...octets,
@@ -93,7 +93,7 @@ describe("an archive", () => {
     expect(readFileSync(path("up.zip")).equals(bytes)).toBe(true);
   });
 
-  test("that is being checked is let go when its service is deleted", async () => {
+  test("is released during the check when its service is deleted", async () => {
     const zeros = Buffer.alloc(100_000_000);
     const slow = makeZip(
       Array.from({ length: 300 }, (_, i) => ({ name: `n${i}`, data: zeros, deflated: true })),
@@ -104,12 +104,12 @@ describe("an archive", () => {
     const begun = performance.now();
     expect((await files.host.call("DELETE", "/local-files/up")).status).toBe(200);
     expect((await sent).status).toBe(409);
-    // The whole check takes more than 20 s.
+    // A complete check would take more than 20 s.
     expect(performance.now() - begun).toBeLessThan(10_000);
     expect([existsSync(path("up.zip")), leftovers()]).toEqual([false, []]);
   }, 60_000);
 
-  test("says again and again that it is being checked to who asks for that, and who repeats the last part joins", async () => {
+  test("reports the check with 102 Processing on request, and joins a sender that repeats the last part", async () => {
     const zeros = Buffer.alloc(100_000_000);
     const member = { data: zeros, deflated: true };
     const bytes = makeZip(Array.from({ length: 60 }, (_, i) => ({ ...member, name: `n${i}` })));
@@ -151,9 +151,9 @@ describe("an archive", () => {
     expect(leftovers()).toEqual([]);
   }, 60_000);
 
-  test("of the same size as the last one, and alike in parts, replaces it, whatever of both is sent again", async () => {
-    // However slow the machine is, nobody leaves an upload here.
-    await restart({ pace: { quietMs: 60_000, idleMs: 3600_000, sweepMs: 3600_000 } });
+  test("with the size and some parts of the last one replaces it, even if parts of both are repeated", async () => {
+    // Long timeouts, so that a slow machine does not abandon an upload.
+    await restart({ pace: { takeoverMs: 60_000, idleMs: 3600_000, sweepMs: 3600_000 } });
     const letters = fc.array(fc.constantFrom("A", "B"), { minLength: 3, maxLength: 3 });
     const orders = fc.record({
       count: fc.integer({ min: 1, max: 6 }),
@@ -197,18 +197,18 @@ describe("an archive", () => {
     );
   }, 120_000);
 
-  test("is not taken for left while it is checked, however long that takes", async () => {
+  test("is not abandoned during a long check", async () => {
     const { files } = systemPlatform;
-    const quietMs = 500;
+    const takeoverMs = 500;
     const openToRead = async (name: string) => {
-      // The check opens what has come.
+      // The check opens the partial upload.
       if (basename(name).startsWith(".upload-"))
-        await new Promise((resolve) => setTimeout(resolve, quietMs * 1.5));
+        await new Promise((resolve) => setTimeout(resolve, takeoverMs * 1.5));
       return files.openToRead(name);
     };
     await restart({
       platform: { ...systemPlatform, files: { ...files, openToRead } },
-      pace: { quietMs, idleMs: 3600_000, sweepMs: 3600_000 },
+      pace: { takeoverMs, idleMs: 3600_000, sweepMs: 3600_000 },
     });
     const make = (fill: string) =>
       makeZip([1, 2].map((i) => ({ name: `n${i}`, data: Buffer.from(fill.repeat(100)) })));
@@ -217,7 +217,7 @@ describe("an archive", () => {
     const good = async (part: { range: string; body: Buffer } | undefined) =>
       part && expect((await put("pair", part.range, part.body)).status).toBe(200);
     for (const part of before) await good(part);
-    // With this one the file seems complete before its own first part has come.
+    // With this part, the file seems complete before its own first part has arrived.
     await good(before[0]);
     await good(after[1]);
     await good(after[2]);
@@ -226,7 +226,7 @@ describe("an archive", () => {
     expect(readFileSync(path("pair.zip")).equals(make("B"))).toBe(true);
   });
 
-  test("keeps a part that both have in common, where one of the old file came again before its own", async () => {
+  test("keeps a part common to both files when a part of the old file is repeated before it", async () => {
     const make = (fills: string) =>
       makeZip(
         [...fills].map((fill, i) => ({ name: `n${i}`, data: Buffer.from(fill.repeat(100)) })),

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FileStore } from "../local-files/file-service.js";
 import { sendRepresentation } from "../../transport/http/send-representation.js";
 
+/** A GET request with a Range for a local file. */
 export interface FileRequest {
   fileStore: FileStore;
   link: string;
@@ -12,8 +13,8 @@ export interface FileRequest {
 }
 
 /**
- * Answers a request with a Range as RFC 9110 has it: 206 and the range, or 200 and the whole file where the header is
- * of several ranges, of another unit, or of another version than If-Range names.
+ * Responds to a request with a Range as specified by RFC 9110: 206 with the range, or 200 with the
+ * whole file if the header has several ranges or another unit, or If-Range names another version.
  */
 export async function sendFile({
   fileStore,
@@ -26,7 +27,7 @@ export async function sendFile({
   const { status, bytes, close } = await fileStore.read(link);
   try {
     await sendRepresentation(request, response, {
-      name: `The file of ${link}`,
+      name: `File of ${link}`,
       sizeBytes: status.sizeBytes,
       etag: `"${status.version}"`,
       lastModifiedMs: status.modifiedMs,

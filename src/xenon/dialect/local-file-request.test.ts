@@ -1,12 +1,12 @@
 import type { IncomingMessage } from "node:http";
-import { placeOf } from "./local-file-request.js";
+import { uploadRangeOf } from "./local-file-request.js";
 
 const at = (
   range: string | undefined,
   length: number | undefined,
   more: Record<string, string> = {},
 ) =>
-  placeOf({
+  uploadRangeOf({
     headers: {
       ...(range !== undefined && { "content-range": range }),
       ...(length === undefined
@@ -50,23 +50,18 @@ test.each([
     10,
     { start: 5000000000, total: 6000000000, lengths: [10] },
   ],
+  ["of undeclared length", "bytes 2-5/9", undefined, { start: 2, total: 9, lengths: [3, 4] }],
   [
-    "of a length that is not told before",
-    "bytes 2-5/9",
-    undefined,
-    { start: 2, total: 9, lengths: [3, 4] },
-  ],
-  [
-    "of such a length, up to the total",
+    "of undeclared length, up to the total",
     "bytes 2-9/9",
     undefined,
     { start: 2, total: 9, lengths: [7] },
   ],
-])("takes a range as Xenon and as RFC 9110 count it: %s", (_, range, length, place) => {
+])("accepts ranges of Xenon and RFC 9110: %s", (_, range, length, place) => {
   expect(at(range, length)).toEqual(place);
 });
 
-test("a body without a range is the whole file", () => {
+test("treats a body without a range as the whole file", () => {
   expect(at(undefined, 7)).toEqual({ total: 7 });
   expect(at(undefined, undefined)).toEqual({});
 });
@@ -86,7 +81,7 @@ test.each([
   ["numbers that no number holds", "bytes 0-4/99999999999999999999", 5],
   ["no bytes at all", "bytes 3-3/20", 0],
   ["fractions", "bytes 0-4.5/20", 5],
-])("refuses %s", (_, range, length) => {
+])("rejects %s", (_, range, length) => {
   expect(() => at(range, length)).toThrow(expect.objectContaining({ reason: "REQUEST_INVALID" }));
 });
 
@@ -95,11 +90,11 @@ test.each([
   ["application/vnd.x+json; charset=utf-8"],
   ["application/x-www-form-urlencoded"],
   ["multipart/form-data; boundary=x"],
-])("refuses the content type %s", (type) => {
+])("rejects the content type %s", (type) => {
   expect(() => at("bytes 0-4/5", 5, { "content-type": type })).toThrow(/application\/octet-stream/);
 });
 
-test("refuses a content encoding, and no body at all", () => {
+test("rejects a content encoding and a missing body", () => {
   expect(() => at(undefined, 5, { "content-encoding": "gzip" })).toThrow(/encoding/);
   expect(() => at(undefined, 0)).toThrow("no data to write");
 });

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import { parseMembers } from "../../document/members.js";
 import { HostError } from "../../errors.js";
-import type { NewFileService, Place } from "../local-files/file-service.js";
+import type { NewFileService, UploadRange } from "../local-files/file-service.js";
 
 const invalid = (problem: string, field: string) =>
   new HostError("REQUEST_INVALID", problem, { metadata: { field } });
 
-/** The body of a POST to /local-files. */
+/** Parses the body of a POST to /local-files. */
 export function readNewService(text: string): NewFileService {
   const members = membersOf(text);
   const link = members("documentSelfLink");
@@ -24,12 +24,12 @@ export function readNewService(text: string): NewFileService {
   return { localFileUri, fileOptions, ...(link !== undefined && { link }) };
 }
 
-/** The body of a PATCH: whether writing is finished, all that can be changed. */
+/** Parses the body of a PATCH, which can only change writeFinished. */
 export function readFinished(text: string): boolean {
   const finished = membersOf(text)("writeFinished");
   if (typeof finished !== "boolean")
     throw invalid(
-      "writeFinished must be true or false; nothing else of a file service can be changed.",
+      "writeFinished must be true or false; no other field of a file service can be changed.",
       "writeFinished",
     );
   return finished;
@@ -45,21 +45,22 @@ function membersOf(text: string): (name: string) => unknown {
 }
 
 /**
- * Where the body of a PUT belongs, by its headers. Xenon counts the end of a Content-Range out and RFC 9110 counts it in: the
- * length of the body tells which. Throws REQUEST_INVALID for what contradicts itself.
+ * Determines the range that the body of a PUT covers from its headers. The end of a Content-Range
+ * is exclusive in Xenon and inclusive in RFC 9110; the length of the body distinguishes the two.
+ * Throws REQUEST_INVALID for contradictory headers.
  */
-export function placeOf({ headers }: IncomingMessage): Place {
+export function uploadRangeOf({ headers }: IncomingMessage): UploadRange {
   const type = headers["content-type"] ?? "";
   if (
     /^(application\/([\w.+-]+\+)?json|application\/x-www-form-urlencoded|multipart\/)/i.test(type)
   )
     throw invalid(
-      `A file is sent as application/octet-stream, not ${type.slice(0, 100)}.`,
+      `Unsupported Content-Type ${type.slice(0, 100)}: a file must be sent as application/octet-stream.`,
       "content-type",
     );
   if (headers["content-encoding"] !== undefined && headers["content-encoding"] !== "identity")
     throw invalid(
-      "A body with a content encoding is not taken; send it plain.",
+      "Content-Encoding is not supported; send the body without encoding.",
       "content-encoding",
     );
   const length =
@@ -71,35 +72,38 @@ export function placeOf({ headers }: IncomingMessage): Place {
     if (length === 0) throw new HostError("REQUEST_INVALID", "no data to write");
     return { ...announced, ...(length !== undefined && { total: length }) };
   }
-  return { ...announced, ...rangePlace(header, length) };
+  return { ...announced, ...parseRange(header, length) };
 }
 
-/** The SHA-256 of a Repr-Digest (RFC 9530), of the whole file whatever part of it is sent; others are passed over, as the RFC has it. */
+/**
+ * Returns the SHA-256 of the whole file from a Repr-Digest header (RFC 9530). Other algorithms are
+ * ignored, as the RFC requires.
+ */
 function digestOf(header: string | string[] | undefined): string | undefined {
   const [, digest] = /(?:^|,)[ \t]*sha-256=:([A-Za-z0-9+/]{43}=):/.exec(String(header ?? "")) ?? [];
   return digest === undefined ? undefined : Buffer.from(digest, "base64").toString("hex");
 }
 
-function rangePlace(header: string, length: number | undefined): Place {
+function parseRange(header: string, length: number | undefined): UploadRange {
   const wrong = (problem: string) =>
     invalid(
-      `Content-Range ${JSON.stringify(header.slice(0, 100))} ${problem}. Nothing was taken.`,
+      `Invalid Content-Range ${JSON.stringify(header.slice(0, 100))}: ${problem}. No data was written.`,
       "content-range",
     );
   const [, first, last, whole] =
     /^bytes +(\d{1,15})-(\d{1,15})\/(\d{1,15})$/i.exec(header.trim()) ?? [];
   if (first === undefined || last === undefined || whole === undefined)
-    throw wrong("is none that is taken; write bytes FIRST-LAST/TOTAL, all of them numbers");
+    throw wrong("must be bytes FIRST-LAST/TOTAL, all of them numbers");
   const [start, end, total] = [Number(first), Number(last), Number(whole)];
   if (end < start) throw wrong("ends before it starts");
-  if (start > total || end > total) throw wrong("goes beyond its total");
-  // The last byte itself, or the place after it.
+  if (start > total || end > total) throw wrong("exceeds its total");
+  // LAST is exclusive in Xenon and inclusive in RFC 9110.
   const lengths = [end - start, end - start + 1].filter(
     (one) => start + one <= total && (one > 0 || total === 0),
   );
-  if (lengths.length === 0) throw wrong("has no bytes");
+  if (lengths.length === 0) throw wrong("is empty");
   if (length === undefined) return { start, total, lengths };
   if (!lengths.includes(length))
-    throw wrong(`is of ${lengths.join(" or ")} bytes, and the body has ${length}`);
+    throw wrong(`covers ${lengths.join(" or ")} bytes, but the body has ${length}`);
   return { start, total, lengths: [length] };
 }

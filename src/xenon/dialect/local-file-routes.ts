@@ -11,27 +11,33 @@ import { sendJson } from "../../transport/http/respond.js";
 import type { HttpHandler } from "../../transport/http/server.js";
 import type { DialectAccess } from "./access.js";
 import { sendFile } from "./local-file-download.js";
-import { placeOf, readFinished, readNewService } from "./local-file-request.js";
+import { uploadRangeOf, readFinished, readNewService } from "./local-file-request.js";
 import { progressText, receivedText, serviceText } from "./local-file-text.js";
 import { tail } from "./listing.js";
 import { parametersOf, refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";
 
+/** Dependencies of createLocalFileRoutes. */
 export interface LocalFileRoutes {
   fileStore: FileStore;
   hostId: string;
-  /** A body that does not come, or a reader that takes nothing, for so long is given up. */
+  /** Time after which a transfer without progress is aborted, in milliseconds. */
   idleMs: number;
   access: DialectAccess;
   shares: ClientShares | undefined;
 }
 
-/** Requests to it may have bodies of any size. */
+/** Path prefix of file services. Requests may have bodies of any size. */
 export const localFilePrefix = `${fileStorePath}/`;
 
-/** Of its own: who may back up this host may not therefore write files on it, nor read those of others. */
+/**
+ * A separate role: permission to back up the host does not include reading and writing files on it.
+ */
 const role = "files";
 
-/** Xenon's LocalFileService and its factory: files of this machine that other hosts back up to and restore from. */
+/**
+ * Serves Xenon's LocalFileService and its factory: files on this machine that other hosts back up
+ * to and restore from.
+ */
 export function createLocalFileRoutes({
   fileStore,
   hostId,
@@ -55,9 +61,9 @@ export function createLocalFileRoutes({
   ): Promise<void> {
     if (request.method === "POST") {
       access.requireRole(request, role);
-      const wanted = readNewService(await textOf(request));
+      const newService = readNewService(await textOf(request));
       const client = access.clientOf(request);
-      const create = () => fileStore.create(wanted);
+      const create = () => fileStore.create(newService);
       const make = () =>
         client && shares
           ? shares.fileService(client, () => fileStore.list().map(({ link }) => link), create)
@@ -68,7 +74,7 @@ export function createLocalFileRoutes({
         serviceText(
           await access.audited(
             request,
-            { action: "CreateFileService", subject: withoutSecrets(wanted.localFileUri) },
+            { action: "CreateFileService", subject: withoutSecrets(newService.localFileUri) },
             make,
           ),
         ),
@@ -84,9 +90,13 @@ export function createLocalFileRoutes({
     const parameters = parametersOf(query);
     for (const name of parameters.keys()) {
       if (name !== "expand" && name !== "$expand")
-        throw new HostError("REQUEST_INVALID", `${name} is not supported here; expand is.`, {
-          metadata: { field: name },
-        });
+        throw new HostError(
+          "REQUEST_INVALID",
+          `Unsupported parameter ${name}: only expand is supported.`,
+          {
+            metadata: { field: name },
+          },
+        );
     }
     const services = fileStore.list();
     const links = services.map(({ link }) => JSON.stringify(link));
@@ -112,7 +122,7 @@ export function createLocalFileRoutes({
             sendFile({ fileStore, link, request, response, idleMs, signal: signal() }).then(() =>
               requireSent(response),
             );
-          // The other ranges of a download are one deed with its first.
+          // Only the first range of a download is audited.
           await (/^bytes=0-/.test(request.headers.range)
             ? access.audited(request, { action: "ReadFile", subject: link }, send)
             : send());
@@ -121,17 +131,17 @@ export function createLocalFileRoutes({
       case "PUT": {
         access.requireRole(request, role);
         fileStore.get(link);
-        const place = placeOf(request);
-        const stop = tellOfWork(request, response);
+        const range = uploadRangeOf(request);
+        const stop = sendProcessing(request, response);
         try {
           const written = await fileStore.write(
             link,
-            place,
+            range,
             (either) => bodyChunks(request, idleMs, either),
             signal(),
           );
           if (written.upload?.complete)
-            await access.noted(request, { action: "WriteFile", subject: link });
+            await access.recordAction(request, { action: "WriteFile", subject: link });
           sendJson(response, 200, receivedText(written));
         } finally {
           stop();
@@ -164,7 +174,7 @@ export function createLocalFileRoutes({
   }
 
   function stateOf(link: string): string {
-    // Scripts wait for a factory by asking for its /available; ours is there as soon as the host listens.
+    // Scripts poll /available to wait for a factory, which exists as soon as the host listens.
     if (
       link === `${localFilePrefix}available` &&
       !fileStore.list().some((service) => service.link === link)
@@ -174,8 +184,11 @@ export function createLocalFileRoutes({
   }
 }
 
-/** Says 102 again and again to whoever asked for it, until it is stopped: the check of a large file takes long. Others might not know what that is. */
-function tellOfWork(request: IncomingMessage, response: ServerResponse): () => void {
+/**
+ * Sends 102 Processing periodically until stopped, because checking a large file takes long. Only
+ * for clients that request it.
+ */
+function sendProcessing(request: IncomingMessage, response: ServerResponse): () => void {
   if (request.headers.prefer !== "processing") return () => {};
   const timer = setInterval(() => {
     if (!response.headersSent && !response.destroyed) response.writeProcessing();

@@ -2,12 +2,15 @@ import type { FileService } from "../local-files/file-service.js";
 
 const kind = "com:vmware:xenon:services:common:LocalFileService:LocalFileServiceState";
 
-/** A service in Xenon's fields and in their order. */
+/** Renders a file service with the fields of Xenon, in their order. */
 export function serviceText(service: FileService): string {
   return `{${xenonFields(service)}}`;
 }
 
-/** The same, and how far its upload is: offsets of the first and the last byte of each part that has come. */
+/**
+ * Like serviceText, with the progress of the upload: the first and last byte of each received
+ * range.
+ */
 export function progressText(service: FileService): string {
   const { upload } = service;
   const received =
@@ -15,7 +18,7 @@ export function progressText(service: FileService): string {
   return `{${xenonFields(service)},"complete":${upload?.complete ?? false}${totalText(service)},"receivedRanges":[${received.join(",")}]}`;
 }
 
-/** The answer to a PUT: short, however many parts there are. */
+/** Renders the response to a PUT, which omits the received ranges. */
 export function receivedText(service: FileService): string {
   const bytes = service.upload?.received.reduce((sum, { start, end }) => sum + end - start, 0) ?? 0;
   return `{"documentSelfLink":${JSON.stringify(service.link)},"complete":${service.upload?.complete ?? false}${totalText(service)},"receivedBytes":${bytes}}`;

@@ -7,8 +7,8 @@ import { limits } from "../../limits.js";
 const files = localFiles();
 const { path, post, create, put, get, received, read, leftovers, begin, restart } = files;
 
-describe("the service", () => {
-  test("answers as Xenon does, field by field", async () => {
+describe("a file service", () => {
+  test("has Xenon's fields in the same order", async () => {
     const made = await create("up");
     expect(made.status).toBe(200);
     expect(made.text.replace(/\d{16}/, "MICROS")).toBe(
@@ -34,7 +34,7 @@ describe("the service", () => {
     });
   });
 
-  test("fills in no options, makes up a name, takes a whole link", async () => {
+  test("defaults to no options and a generated name, and accepts a full link", async () => {
     const plain = json((await post({ localFileUri: `file://${path("x.zip")}` })).text);
     expect(plain).toMatchObject({
       fileOptions: [],
@@ -52,7 +52,7 @@ describe("the service", () => {
     ).toBe("/local-files/down");
   });
 
-  test("lists its services", async () => {
+  test("is listed by the factory", async () => {
     await create("b");
     await create("a");
     const list = json((await files.host.call("GET", "/local-files")).text);
@@ -75,30 +75,25 @@ describe("the service", () => {
     ["a path that is no URI", { localFileUri: "/x/y" }, 400, "file scheme uri is required"],
     ["a relative URI", { localFileUri: "file:x" }, 400, /not absolute/],
     [
-      "an option that is none",
+      "an unknown option",
       { localFileUri: "file:/x", fileOptions: ["WRITE", "SHOUT"] },
       400,
       /SHOUT/,
     ],
     [
-      "an option that cannot be kept to",
+      "an unsupported option",
       { localFileUri: "file:/x", fileOptions: ["WRITE", "APPEND"] },
       400,
       /APPEND/,
     ],
     [
-      "options that are no list",
+      "options that are not a list",
       { localFileUri: "file:/x", fileOptions: "WRITE" },
       400,
       /list of names/,
     ],
-    [
-      "a link that is none",
-      { localFileUri: "file:/x", documentSelfLink: "a/../b" },
-      400,
-      /segment/,
-    ],
-  ])("refuses %s", async (_, body, status, message) => {
+    ["an invalid link", { localFileUri: "file:/x", documentSelfLink: "a/../b" }, 400, /segment/],
+  ])("rejects %s", async (_, body, status, message) => {
     const answer = await post(body);
     expect({ status: answer.status, ...json(answer.text) }).toMatchObject({
       status,
@@ -110,7 +105,7 @@ describe("the service", () => {
     expect(json((await files.host.call("GET", "/local-files")).text)["documentCount"]).toBe(0);
   });
 
-  test("refuses a link that is taken, a method that it has not, a body without an end and one that is no JSON", async () => {
+  test("rejects a link in use, an unsupported method, an endless body and malformed JSON", async () => {
     await create("up");
     const taken = await create("up");
     expect([taken.status, json(taken.text)["errorCode"]]).toEqual([409, -2147483645]);
@@ -129,7 +124,7 @@ describe("the service", () => {
     expect((await files.host.call("POST", "/local-files", "{", {})).status).toBe(400);
   });
 
-  test("is unknown until it is made, and again when it is deleted; its file stays", async () => {
+  test("exists between its creation and deletion; its file remains", async () => {
     const unknown = await put("up", "bytes 0-5/5", "hello");
     expect([unknown.status, json(unknown.text)]).toMatchObject([
       404,
@@ -145,14 +140,14 @@ describe("the service", () => {
     expect((await create("up")).status).toBe(200);
   });
 
-  test("takes nothing after writeFinished, and again when that is taken back", async () => {
+  test("rejects uploads after writeFinished until it is reset", async () => {
     await create("up");
     await put("up", "bytes 0-4/9", "half");
     const patch = (body: object) => files.host.call("PATCH", "/local-files/up", body);
     const early = await patch({ writeFinished: true });
     expect([early.status, json(early.text)["message"]]).toEqual([
       400,
-      expect.stringMatching(/^4 of the 9 bytes/),
+      expect.stringMatching(/4 of 9 bytes/),
     ]);
     await put("up", "bytes 4-9/9", "whole");
     expect(json((await patch({ writeFinished: true })).text)).toMatchObject({
@@ -173,7 +168,7 @@ describe("the service", () => {
 });
 
 describe("an upload", () => {
-  test("by any ranges, in any order, some of them twice and several at a time, makes the same file", async () => {
+  test("produces the same file from ranges in any order, repeated and concurrent", async () => {
     const pieces = fc.record({
       size: fc.integer({ min: 1, max: 5000 }),
       cuts: fc.array(fc.nat(4999), { maxLength: 20 }),
@@ -192,7 +187,7 @@ describe("an upload", () => {
           (a, b) => a - b,
         );
         const parts = edges.slice(0, -1).map((start, i) => ({ start, end: edges[i + 1] ?? size }));
-        // All but one part are sent twice at the most, the last one once: behind it another file begins.
+        // Every part may be sent twice except the last one, after which a new upload would start.
         const first = parts
           .map((part) => [order.next().value, part] as const)
           .sort(([a], [b]) => a - b)
@@ -219,7 +214,7 @@ describe("an upload", () => {
     );
   });
 
-  test("without a range is the whole file, with a length or without", async () => {
+  test("without a range is the whole file, with or without a length", async () => {
     await create("up");
     expect((await put("up", undefined, "a longer one")).status).toBe(200);
     expect(
@@ -233,7 +228,7 @@ describe("an upload", () => {
     expect(read("up")).toBe("short");
   });
 
-  test("of an unknown length is held to its range", async () => {
+  test("of undeclared length must match its range", async () => {
     await create("up");
     const chunked = (range: string, body: string) =>
       files.host.call("PUT", "/local-files/up", Buffer.from(body), {
@@ -249,12 +244,12 @@ describe("an upload", () => {
     expect(read("up")).toBe("fourmore");
   });
 
-  test("leaves the file as it was until the last byte, and replaces a longer one whole", async () => {
+  test("leaves the file unchanged until the last byte, and replaces a longer file", async () => {
     await create("up");
-    await put("up", undefined, "the backup of the day before");
+    await put("up", undefined, "the backup from yesterday");
     await put("up", "bytes 3-6/6", "DEF");
     expect([read("up"), (await get("up", "bytes=4-9")).text]).toEqual([
-      "the backup of the day before",
+      "the backup from yesterday",
       "backup",
     ]);
     expect(json((await get("up")).text)).toMatchObject({
@@ -266,7 +261,7 @@ describe("an upload", () => {
     expect([read("up"), leftovers()]).toEqual(["abcDEF", []]);
   });
 
-  test("that lies is refused, and nothing of it is written", async () => {
+  test("with wrong headers is rejected without writing anything", async () => {
     await create("up");
     await put("up", "bytes 0-5/10", "01234");
     const lies: [string, string][] = [
@@ -303,7 +298,7 @@ describe("an upload", () => {
     expect(read("up")).toBe("0123456789");
   });
 
-  test("that is cut counts nothing, and goes on", async () => {
+  test("ignores an interrupted part and can be resumed", async () => {
     await create("up");
     await put("up", "bytes 0-3/9", "abc");
     const cut = begin("up", "bytes 3-8/9", 6, "def");
@@ -315,7 +310,7 @@ describe("an upload", () => {
     expect(read("up")).toBe("abcDEFGHI");
   });
 
-  test("of which only a part that was cut came leaves nothing behind", async () => {
+  test("leaves no file behind if only an interrupted part was received", async () => {
     await create("up");
     const cut = begin("up", "bytes 3-8/9", 6, "def");
     await until(() => leftovers().length > 0);
@@ -324,7 +319,7 @@ describe("an upload", () => {
     expect((await put("up", "bytes 0-3/3", "abc")).status).toBe(200);
   });
 
-  test("never mixes two senders: one that overlaps is refused, one that comes again takes over", async () => {
+  test("rejects overlapping senders, and lets a retry of the same range take over", async () => {
     await create("up");
     const slow = begin("up", "bytes 0-5/10", 6, "abc");
     await until(() => leftovers().length > 0);
@@ -339,12 +334,12 @@ describe("an upload", () => {
     expect(read("up")).toBe("ABCDEFGHIJ");
   });
 
-  test("that was left is given up when another one begins after a while, and not before", async () => {
+  test("that was abandoned is replaced by another one after the timeout, not before", async () => {
     await create("up");
     await put("up", "bytes 0-5/10", "01234");
     expect((await put("up", "bytes 0-4/8", "abcd")).status).toBe(400);
     await new Promise((resolve) => setTimeout(resolve, 350));
-    // The rest of the same file is still welcome then; a part that came already is that of another one.
+    // The rest of the same file is still accepted, but a repeated part starts another upload.
     expect((await put("up", "bytes 8-10/10", "89")).status).toBe(200);
     await new Promise((resolve) => setTimeout(resolve, 350));
     expect((await put("up", "bytes 0-5/10", "ABCDE")).status).toBe(200);
@@ -355,8 +350,8 @@ describe("an upload", () => {
     expect([read("up"), leftovers()]).toEqual(["abcdefgh", []]);
   });
 
-  test("that nobody goes on with is removed after a while", async () => {
-    await restart({ pace: { quietMs: 50, idleMs: 200, sweepMs: 50 } });
+  test("is removed when it stays idle", async () => {
+    await restart({ pace: { takeoverMs: 50, idleMs: 200, sweepMs: 50 } });
     await create("up");
     await put("up", "bytes 0-5/10", "01234");
     expect(leftovers()).toHaveLength(1);
@@ -364,15 +359,15 @@ describe("an upload", () => {
     expect(json((await get("up")).text)).toMatchObject({ complete: false, receivedRanges: [] });
   });
 
-  test("is one of so many: the one that was left longest goes when another begins", async () => {
-    const pace = { quietMs: 3600_000, idleMs: 3600_000, sweepMs: 3600_000 };
+  test("replaces the upload that has been idle longest when the limit is reached", async () => {
+    const pace = { takeoverMs: 3600_000, idleMs: 3600_000, sweepMs: 3600_000 };
     await restart({ pace });
     for (let i = 0; i <= limits.fileUploads; i += 1) await create(`n${i}`);
     for (let i = 0; i < limits.fileUploads; i += 1) await put(`n${i}`, "bytes 0-1/2", "a");
     await put("n0", "bytes 0-1/2", "a");
     const last = () => put(`n${limits.fileUploads}`, "bytes 0-1/2", "a");
     expect([(await last()).status, leftovers().length]).toEqual([429, limits.fileUploads]);
-    pace.quietMs = 1;
+    pace.takeoverMs = 1;
     await new Promise((resolve) => setTimeout(resolve, 10));
     expect([(await last()).status, leftovers().length]).toEqual([200, limits.fileUploads]);
     expect([await received("n0"), await received("n1"), await received("n2")]).toEqual([
@@ -382,7 +377,7 @@ describe("an upload", () => {
     ]);
   });
 
-  test("twice to the same link replaces the file twice, also by one of the same size", async () => {
+  test("to the same link replaces the file each time, also with the same size", async () => {
     await create("up");
     for (const body of ["first.one!", "second-one", "third"]) {
       await put("up", `bytes 4-${body.length}/${body.length}`, body.slice(4));
@@ -391,21 +386,21 @@ describe("an upload", () => {
     }
   });
 
-  test("of nothing makes an empty file", async () => {
+  test("without bytes creates an empty file", async () => {
     await create("up");
     expect((await put("up", "bytes 0-0/0", "")).status).toBe(200);
     expect(read("up")).toBe("");
     expect((await get("up", "bytes=0-9")).status).toBe(416);
   });
 
-  test("larger than the disk is refused at once", async () => {
+  test("larger than the free disk space is rejected at once", async () => {
     await create("up");
     const answer = await put("up", "bytes 0-5/900000000000000", "01234");
     expect([answer.status, leftovers()]).toEqual([507, []]);
   });
 });
 
-describe("a part that is sent again after the last one", () => {
+describe("a part repeated after the last one", () => {
   const state = async () => json((await get("up")).text);
   beforeEach(async () => {
     await create("up");
@@ -413,7 +408,7 @@ describe("a part that is sent again after the last one", () => {
     expect((await put("up", "bytes 4-9/9", "whole")).status).toBe(200);
   });
 
-  test("changes nothing: the file is complete, and finished when its sender says so", async () => {
+  test("has no effect: the file stays complete and can be finished", async () => {
     const again = await put("up", "bytes 4-9/9", "whole");
     expect([again.status, json(again.text)]).toMatchObject([
       200,
@@ -429,7 +424,7 @@ describe("a part that is sent again after the last one", () => {
     expect([read("up"), leftovers()]).toEqual(["halfwhole", []]);
   });
 
-  test("holds up neither a file of another size nor one of the same", async () => {
+  test("does not block another file of any size", async () => {
     await put("up", "bytes 4-9/9", "whole");
     expect((await put("up", "bytes 0-5/10", "01234")).status).toBe(200);
     expect((await put("up", "bytes 5-10/10", "56789")).status).toBe(200);
@@ -438,7 +433,7 @@ describe("a part that is sent again after the last one", () => {
     expect([read("up"), leftovers()]).toEqual(["ABCDEFGHIJ", []]);
   });
 
-  test("and all of them are one file, of which the next may have a part", async () => {
+  test("may be followed by a new file with common parts", async () => {
     for (const [range, body] of [
       ["bytes 0-4/9", "half"],
       ["bytes 4-9/9", "whole"],
@@ -449,8 +444,8 @@ describe("a part that is sent again after the last one", () => {
     expect([read("up"), leftovers()]).toEqual(["halfWHOLE", []]);
   });
 
-  test("is forgotten when nobody goes on with it", async () => {
-    await restart({ pace: { quietMs: 50, idleMs: 200, sweepMs: 50 } });
+  test("is dropped when it stays idle", async () => {
+    await restart({ pace: { takeoverMs: 50, idleMs: 200, sweepMs: 50 } });
     await create("up");
     writeFileSync(path("up.zip"), "");
     await put("up", undefined, "halfwhole");
@@ -461,7 +456,7 @@ describe("a part that is sent again after the last one", () => {
   });
 });
 
-describe("the file", () => {
+describe("the target file", () => {
   test.each([
     [["WRITE"], false, 400],
     [["WRITE"], true, 200],
@@ -471,15 +466,18 @@ describe("the file", () => {
     [["WRITE", "TRUNCATE_EXISTING", "SYNC"], true, 200],
     [["READ"], true, 400],
     [[], true, 400],
-  ])("is opened by %j (there: %s) with %d, at the first PUT", async (options, there, status) => {
-    if (there) writeFileSync(path("up.zip"), "");
-    expect((await create("up", options)).status).toBe(200);
-    expect((await put("up", undefined, "x")).status).toBe(status);
-    expect(existsSync(path("up.zip"))).toBe(there || status === 200);
-    if (there && status !== 200) expect(read("up")).toBe("");
-  });
+  ])(
+    "with %j (exists: %s) is opened at the first PUT with status %d",
+    async (options, there, status) => {
+      if (there) writeFileSync(path("up.zip"), "");
+      expect((await create("up", options)).status).toBe(200);
+      expect((await put("up", undefined, "x")).status).toBe(status);
+      expect(existsSync(path("up.zip"))).toBe(there || status === 200);
+      if (there && status !== 200) expect(read("up")).toBe("");
+    },
+  );
 
-  test("is left alone where it is no backup, and where it is no file", async () => {
+  test("is not replaced if it was not uploaded or is not a regular file", async () => {
     writeFileSync(path("up.zip"), "somebody's letters");
     mkdirSync(path("dir.zip"));
     await create("up");
@@ -494,7 +492,7 @@ describe("the file", () => {
     expect(leftovers()).toEqual([]);
   });
 
-  test("is looked at once more before it is replaced", async () => {
+  test("is checked again before it is replaced", async () => {
     await create("up");
     await put("up", "bytes 0-2/4", "ab");
     writeFileSync(path("up.zip"), "somebody's letters");
@@ -502,7 +500,7 @@ describe("the file", () => {
     expect([read("up"), leftovers()]).toEqual(["somebody's letters", []]);
   });
 
-  test("must lie in a root, its links resolved, at each use; and never in the data directory", async () => {
+  test("must be in a root after resolving symbolic links, at each use, and never in the data directory", async () => {
     mkdirSync(path("in"));
     mkdirSync(path("out"));
     writeFileSync(path("out/secret"), "secret");
@@ -535,7 +533,7 @@ describe("reading", () => {
     ["bytes=-2", "89", "bytes 8-9/10"],
     ["bytes=8-99999999", "89", "bytes 8-9/10"],
     ["bytes=9-10", "9", "bytes 9-9/10"],
-  ])("answers %s", async (range, text, contentRange) => {
+  ])("returns %s", async (range, text, contentRange) => {
     const answer = await get("up", range);
     expect(answer).toMatchObject({
       status: 206,
@@ -549,7 +547,7 @@ describe("reading", () => {
     });
   });
 
-  test("answers Xenon's question, with its empty JSON body, with all the bytes that RFC 9110 says", async () => {
+  test("accepts Xenon's request with an empty JSON body and returns all bytes per RFC 9110", async () => {
     await put("up", undefined, "x".repeat(600_000));
     const answer = await get("up", "bytes=0-524288", {
       "content-type": "application/json",
@@ -562,7 +560,7 @@ describe("reading", () => {
     ]);
   });
 
-  test("refuses what is not there", async () => {
+  test("rejects missing files and ranges", async () => {
     const beyond = await get("up", "bytes=10-11");
     expect([
       beyond.status,
@@ -574,7 +572,7 @@ describe("reading", () => {
     expect((await get("unknown", "bytes=0-1")).status).toBe(404);
   });
 
-  test("answers the whole file where the range is of another version, or is none", async () => {
+  test("returns the whole file for a range of another version or an invalid range", async () => {
     const { headers } = await get("up", "bytes=0-1");
     const etag = headers.etag ?? "";
     expect((await get("up", "bytes=0-1", { "if-range": etag })).text).toBe("01");
@@ -588,7 +586,7 @@ describe("reading", () => {
     expect(await get("up", "bytes=0-1,3-4")).toMatchObject({ status: 200, text: "abcdefghij" });
   });
 
-  test("has a HEAD, of the state and of the file", async () => {
+  test("supports HEAD for the state and the file", async () => {
     expect(await files.host.call("HEAD", "/local-files/up")).toMatchObject({
       status: 200,
       text: "",
@@ -604,7 +602,7 @@ describe("reading", () => {
   });
 });
 
-test("numbers beyond every file are ranges too", async () => {
+test("accepts ranges with numbers beyond the size of any file", async () => {
   await create("up");
   await put("up", undefined, "0123456789");
   const huge = "9".repeat(20);
@@ -616,7 +614,7 @@ test("numbers beyond every file are ranges too", async () => {
   });
 });
 
-test("a body that does not come is given up", async () => {
+test("aborts a body that stops arriving", async () => {
   await restart({ idleMs: 200 });
   await create("up");
   const silent = begin("up", "bytes 0-5/10", 6, "abc");
@@ -624,7 +622,7 @@ test("a body that does not come is given up", async () => {
   await until(() => leftovers().length === 0);
 });
 
-test("takes the role files, for writing, reading and listing alike", async () => {
+test("requires the role files for writing, reading and listing", async () => {
   await restart({ tokens: ["f files", "b backup", "r restore", "d read", "w write"].join("\n") });
   const as = (
     token: string,

@@ -10,7 +10,7 @@ import type {
   RestoreRequest,
 } from "../../service/backups/management-service.js";
 
-/** A PATCH of /core/management read, and the text it is answered with when the work is done. */
+/** A parsed PATCH of /core/management, and the response to send when the work is done. */
 export type ManagementRequest =
   | ControlRequest
   | { action: "backup"; request: BackupRequest; echo: string }
@@ -19,8 +19,8 @@ export type ManagementRequest =
 const kindPrefix = "com:vmware:xenon:services:common:ServiceHostManagementService:";
 
 /**
- * Reads the request with Xenon's defaults filled in. Fields that the kind does not have are ignored. Throws what the
- * sender got wrong: REQUEST_INVALID, JSON_INVALID, DESTINATION_INVALID, and the fields that each kind wants.
+ * Parses a request and applies Xenon's defaults. Unknown fields are ignored. Throws
+ * REQUEST_INVALID, JSON_INVALID and DESTINATION_INVALID.
  */
 export function readManagementRequest(
   text: string,
@@ -53,10 +53,10 @@ function readBackup(
   const destination = destinationOf(members, "backup destination must be specified.");
   const container = containerOf(members, destination);
   const links = linksOfRequest();
-  if (container === "STREAM" && !isOnTheWeb(destination)) {
+  if (container === "STREAM" && !isHttp(destination)) {
     throw new HostError(
       "DESTINATION_INVALID",
-      `Missing host in URI: STREAM goes to an http: or https: destination, not ${quoted(destination)}.`,
+      `Missing host in URI: STREAM requires an http: or https: destination, not ${quoted(destination)}.`,
     );
   }
   return {
@@ -119,12 +119,15 @@ function destinationOf(members: Members, missing: string): string {
   return destination;
 }
 
-const isOnTheWeb = (destination: string) => /^https?:/i.test(destination);
+const isHttp = (destination: string) => /^https?:/i.test(destination);
 
-/** Omitted and null are both ZIP: what Xenon makes of a null differs from what it says of it. To the web everything is a STREAM. */
+/**
+ * Missing and null mean ZIP: Xenon's behavior for null differs from its documentation. HTTP
+ * destinations always use STREAM.
+ */
 function containerOf(members: Members, destination: string): ContainerKind {
   const type = stringField(members, "backupType") ?? "ZIP";
-  if ((type === "ZIP" || type === "DIRECTORY") && isOnTheWeb(destination)) return "STREAM";
+  if ((type === "ZIP" || type === "DIRECTORY") && isHttp(destination)) return "STREAM";
   if (type === "ZIP" || type === "DIRECTORY" || type === "STREAM") return type;
   throw new HostError(
     "REQUEST_INVALID",
@@ -137,13 +140,13 @@ interface Links {
   backup: string;
 }
 
-/** A backup service that was asked itself, and the index it stands for. */
+/** A backup service and the index it backs up. */
 export interface BackupService {
   link: string;
   indexLink: string;
 }
 
-/** A backup service works on its own index; a request that names another one went to the wrong address. */
+/** Returns the links for a request sent to a backup service. Throws if it names another index. */
 function linksAt(members: Members, indexLinks: readonly string[], service: BackupService): Links {
   const named = [
     ["indexServiceLink", service.indexLink],
@@ -156,14 +159,17 @@ function linksAt(members: Members, indexLinks: readonly string[], service: Backu
     throw new HostError(
       "REQUEST_INVALID",
       known
-        ? `${service.link} backs up ${service.indexLink}, not ${link}; PATCH /core/management, or the other service.`
+        ? `${service.link} backs up ${service.indexLink}, not ${link}; send the request to /core/management or to the other service.`
         : `Service not found: ${link}`,
     );
   }
   return { index: service.indexLink, backup: service.link };
 }
 
-/** The index's own link decides; a backup service stands for its index; both are answered as they were given. */
+/**
+ * Returns the links of a request. The index link takes precedence over that of the backup service;
+ * both are echoed as given.
+ */
 function linksOf(members: Members, indexLinks: readonly string[]): Links {
   const index = stringField(members, "indexServiceLink");
   const backup = stringField(members, "backupServiceLink");
@@ -184,11 +190,11 @@ function boundaryOf(members: Members): bigint | undefined {
   if (value !== undefined && value >= 0n) return value;
   throw new HostError(
     "REQUEST_INVALID",
-    `timeSnapshotBoundaryMicros must be a whole number of microseconds since 1970, not ${raw.slice(0, 60)}.`,
+    `timeSnapshotBoundaryMicros must be an integer of microseconds since 1970, not ${raw.slice(0, 60)}.`,
   );
 }
 
-/** For a message: short, and without what may be a password in a URI. */
+/** Quotes text for an error message: truncated, and without credentials of a URI. */
 function quoted(text: string): string {
   return JSON.stringify(text.slice(0, 200).replace(/\/\/[^/@]*@/, "//"));
 }

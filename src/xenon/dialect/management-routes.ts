@@ -20,6 +20,7 @@ import { rolesOfBackup } from "../../api/policy/method-roles.js";
 import { statsText } from "./stats-text.js";
 import { refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";
 
+/** Dependencies of createManagementRoutes. */
 export interface ManagementRoutes {
   management: ManagementService;
   operations: OperationService;
@@ -30,7 +31,10 @@ export interface ManagementRoutes {
   shares: ClientShares | undefined;
 }
 
-/** /core/management: what the host is, its figures, and what Xenon's scripts ask of it; and the services that back up each index. */
+/**
+ * Serves /core/management (state, statistics, backup, restore and settings) and the backup service
+ * of each index.
+ */
 export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
   const { management, operations, control, hostId, indexLinks, access, shares } = routes;
   const backupServices = new Map<string, BackupService>(
@@ -70,9 +74,9 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
         return onPatch(request, response, signal);
       case "DELETE":
         access.requireRole(request, "admin");
-        await access.noted(request, { action: "Shutdown" });
+        await access.recordAction(request, { action: "Shutdown" });
         response.shouldKeepAlive = false;
-        // Its sender is told first: the host closes behind its back.
+        // Shut down after the response was sent.
         response.once("close", control.shutDown);
         return sendJson(response, 202, "");
       default:
@@ -109,7 +113,7 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
     const read = readManagementRequest(text, indexLinks, service);
     if (read.action === "control") {
       access.requireRole(request, "admin");
-      await access.audited(request, read.deed, () => read.apply(control));
+      await access.audited(request, read.event, () => read.apply(control));
       return sendJson(response, 200, read.echo);
     }
     access.requireRole(
@@ -124,13 +128,13 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
             access.isLimited(request) ? { ...read.request, indexNamed: false } : read.request,
           );
     const client = access.clientOf(request);
-    const deed =
+    const event =
       read.action === "backup"
         ? { action: "Backup", subject: withoutSecrets(read.request.destination) }
         : { action: "Restore", subject: withoutSecrets(read.request.source) };
     const begun = await access.audited(
       request,
-      deed,
+      event,
       () => (client && shares ? shares.operation(client, start) : start()),
       ({ name }) => name,
     );
@@ -143,7 +147,10 @@ export function createManagementRoutes(routes: ManagementRoutes): HttpHandler {
     else sendJson(response, 202, read.echo, acceptedHeaders(begun.name, preference?.applied ?? ""));
   }
 
-  /** The operation when it is done, or as it is when the client wants to know; undefined when the client left: the work goes on without it. */
+  /**
+   * Waits for an operation as long as the client wants. Returns undefined if the client
+   * disconnects; the operation continues.
+   */
   async function outcome(
     begun: OperationView,
     signal: AbortSignal,

@@ -16,7 +16,7 @@ const restore = (fields: Record<string, unknown>) =>
   patch({ kind: `${prefix}RestoreRequest`, destination: "file:/b/one.zip", ...fields });
 
 describe("BackupRequest", () => {
-  test("answers the request with its defaults filled in, in Xenon's order, when the work is done", async () => {
+  test("echoes the request with defaults in Xenon's order when the backup is done", async () => {
     const answer = await backup({ color: "red", backupType: null });
     expect(answer.status).toBe(200);
     expect(answer.text).toBe(
@@ -47,7 +47,7 @@ describe("BackupRequest", () => {
       "/core/document-index",
       "/core/in-memory-document-index-backup",
     ],
-  ])("with %j works on %s", async (fields, index, service) => {
+  ])("with %j applies to %s", async (fields, index, service) => {
     const echo = JSON.parse((await backup({ ...fields, backupType: "DIRECTORY" })).text) as Record<
       string,
       string
@@ -61,7 +61,7 @@ describe("BackupRequest", () => {
   });
 
   test.each([undefined, null, "ZIP", "DIRECTORY", "STREAM"])(
-    "to the web is a STREAM where %j was asked for, and the bearer is not told",
+    "to an HTTP destination with type %j is a STREAM, and the bearer token is not echoed",
     async (backupType) => {
       const destination = "HTTPS://store:8443/a%20b.zip?x=1";
       const answer = await backup({ destination, backupType, bearer: "hunter2" });
@@ -74,7 +74,7 @@ describe("BackupRequest", () => {
     },
   );
 
-  test("waits for the operation and tells its failure", async () => {
+  test("waits for the operation and reports its failure", async () => {
     host.fake.hold = true;
     let answered = false;
     const call = backup({}).then((answer) => {
@@ -94,7 +94,7 @@ describe("BackupRequest", () => {
     ]);
   });
 
-  test("goes on when the client leaves", async () => {
+  test("continues when the client disconnects", async () => {
     host.fake.hold = true;
     let cancelled = false;
     host.fake.operations.cancel = () => {
@@ -114,7 +114,7 @@ describe("BackupRequest", () => {
     expect(host.internal).toEqual([]);
   });
 
-  test("with Prefer: respond-async answers 202 with the operation's address at once", async () => {
+  test("with Prefer: respond-async responds 202 with the location of the operation at once", async () => {
     host.fake.hold = true;
     const answer = await patch(
       { kind: `${prefix}BackupRequest`, destination: "file:/b/one.zip" },
@@ -125,7 +125,7 @@ describe("BackupRequest", () => {
 });
 
 describe("RestoreRequest", () => {
-  test("hands on the boundary exactly and answers in Xenon's order", async () => {
+  test("passes the exact boundary and responds in Xenon's order", async () => {
     const answer = await patch(
       `{"kind":"${prefix}RestoreRequest","destination":"file:/b/one.zip","timeSnapshotBoundaryMicros":92233720368547758079}`,
     );
@@ -143,13 +143,13 @@ describe("RestoreRequest", () => {
     ]);
   });
 
-  test("from the web uses the bearer and does not tell it", async () => {
+  test("from an HTTP source uses the bearer token and does not echo it", async () => {
     const answer = await restore({ destination: "http://store/b.zip", bearer: "hunter2" });
     expect([answer.status, answer.text]).toEqual([200, expect.not.stringContaining("hunter2")]);
     expect(host.fake.restores).toMatchObject([{ source: "http://store/b.zip", bearer: "hunter2" }]);
   });
 
-  test("a failure at the other end is no status of ours", async () => {
+  test("maps a failure of the remote host to an own status", async () => {
     for (const [reason, status] of [
       ["DESTINATION_REFUSED", 502],
       ["DESTINATION_UNREACHABLE", 503],
@@ -167,14 +167,14 @@ describe("RestoreRequest", () => {
     }
   });
 
-  test("says whether the index was named, which lets a backup of another one in", async () => {
+  test("records whether the request names the index, which allows a backup of another index", async () => {
     await restore({ indexServiceLink: "/core/in-memory-document-index" });
     await restore({ backupServiceLink: "/core/document-index-backup" });
     await restore({ indexServiceLink: null });
     expect(host.fake.restores.map((one) => one.indexNamed)).toEqual([true, false, false]);
   });
 
-  test("takes null for no boundary and 0 for one", async () => {
+  test("treats null as no boundary and 0 as a boundary", async () => {
     expect((await restore({ timeSnapshotBoundaryMicros: null })).text).not.toContain(
       "timeSnapshotBoundaryMicros",
     );
@@ -187,7 +187,7 @@ describe("RestoreRequest", () => {
   });
 });
 
-describe("what is refused", () => {
+describe("invalid requests", () => {
   test.each<[string, unknown, number, RegExp]>([
     ["an empty body", "", 400, /^empty body$/],
     ["broken JSON", "{nope", 400, /^Unparseable JSON body/],
@@ -232,13 +232,13 @@ describe("what is refused", () => {
       /TAPE/,
     ],
     [
-      "an unknown type to the web",
+      "an unknown type with an HTTP destination",
       { kind: `${prefix}BackupRequest`, destination: "http://h/x", backupType: "TAPE" },
       400,
       /TAPE/,
     ],
     [
-      "a bearer that is no string",
+      "a bearer token that is not a string",
       { kind: `${prefix}BackupRequest`, destination: "http://h/x", bearer: 7 },
       400,
       /bearer must be a string/,
@@ -260,7 +260,7 @@ describe("what is refused", () => {
       /^Service not found: \/core\/no-backup$/,
     ],
     [
-      "an unknown backup service beside a known index",
+      "an unknown backup service with a known index",
       {
         kind: `${prefix}BackupRequest`,
         destination: "file:/x",
@@ -293,19 +293,19 @@ describe("what is refused", () => {
       /^loggingInfo is missing$/,
     ],
     [
-      "logging that is none",
+      "logging settings that are not an object",
       { kind: `${prefix}ConfigureInboundRequestLogging`, loggingInfo: true },
       400,
       /loggingInfo must be an object/,
     ],
     [
-      "a tracing that is none",
+      "an invalid tracing state",
       { kind: `${prefix}ConfigureOperationTracingRequest`, enable: true },
       400,
       /enable must be a string/,
     ],
     [
-      "a tracing of another name",
+      "an unknown tracing request",
       { kind: `${prefix}ConfigureOperationTracingRequest`, enable: "PAUSE" },
       400,
       /START or STOP/,
@@ -323,7 +323,7 @@ describe("what is refused", () => {
     expect([...host.fake.backups, ...host.fake.restores]).toEqual([]);
   });
 
-  test("other methods, forms and bodies that are too large", async () => {
+  test("unsupported methods, forms and too large bodies", async () => {
     for (const method of ["POST", "PUT"]) {
       const answer = await host.call(method, "/core/management", {});
       expect([answer.status, answer.headers["allow"]]).toEqual([405, "GET, PATCH, DELETE"]);
@@ -336,13 +336,13 @@ describe("what is refused", () => {
     expect((await patch(JSON.stringify({ kind: "x".repeat(70_000) }))).status).toBe(413);
   });
 
-  test("a host that is restoring says when to come back", async () => {
+  test("a restoring host responds with Retry-After", async () => {
     host.fake.failWith = new HostError("INDEX_RESTORING", "The index is being restored.");
     const answer = await backup({});
     expect([answer.status, answer.headers["retry-after"]]).toEqual([503, "1"]);
   });
 
-  test("an unexpected failure tells nothing of itself but is reported", async () => {
+  test("the details of an unexpected error are hidden and reported internally", async () => {
     host.fake.management.backup = () => Promise.reject(new Error("secret /etc/path"));
     const answer = await backup({});
     expect(answer.status).toBe(500);
@@ -351,7 +351,7 @@ describe("what is refused", () => {
   });
 });
 
-test("GET describes the host under Xenon's names and nothing of its environment", async () => {
+test("GET describes the host with Xenon's field names, without environment variables", async () => {
   process.env["HOLDFAST_TEST_SECRET"] = "hunter2-hunter2";
   const answer = await host.call("GET", "/core/management");
   delete process.env["HOLDFAST_TEST_SECRET"];
@@ -391,7 +391,7 @@ describe("tokens", () => {
       )
     ).status;
 
-  test("each route wants its role", async () => {
+  test("each route requires its role", async () => {
     const backupBody = { kind: `${prefix}BackupRequest`, destination: "file:/b" };
     const restoreBody = { kind: `${prefix}RestoreRequest`, destination: "file:/b" };
     const post = (token?: string) => status(token, "POST", "/core/examples", { name: "x" });
@@ -415,7 +415,7 @@ describe("tokens", () => {
       await patchAs("a", backupBody),
     ]).toEqual([200, 403, 200]);
     expect([await patchAs("b", restoreBody), await patchAs("s", restoreBody)]).toEqual([403, 200]);
-    // Who has no token learns nothing of what a request may hold.
+    // Without a token, requests are not validated.
     expect(await patchAs(undefined, "{nope")).toBe(401);
     expect([
       await status(undefined, "GET", "/core/management"),
@@ -424,13 +424,13 @@ describe("tokens", () => {
     expect(await status("r", "DELETE", "/core/examples/x")).toBe(403);
   });
 
-  test("a refusal says how to authenticate", async () => {
+  test("a 401 response contains the authentication scheme", async () => {
     const answer = await guarded.call("GET", "/core/examples");
     expect(answer.headers["www-authenticate"]).toBe("Bearer");
   });
 });
 
-describe("what is set on a host", () => {
+describe("settings of a host", () => {
   test.each([
     ["AutoBackupConfiguration", { enable: true }, { enable: true }],
     ["AutoBackupConfiguration", { enable: false }, { enable: false }],
@@ -458,7 +458,7 @@ describe("what is set on a host", () => {
       { nodeSelectorPath: "/core/node-selectors/default" },
       { nodeSelectorPath: "/core/node-selectors/default" },
     ],
-  ])("%s %j is answered with itself, defaults filled in", async (name, fields, echo) => {
+  ])("%s %j is echoed with defaults", async (name, fields, echo) => {
     const answer = await patch({ kind: prefix + name, ...fields });
     expect([answer.status, answer.text]).toEqual([
       200,
@@ -466,7 +466,7 @@ describe("what is set on a host", () => {
     ]);
   });
 
-  test("is shown by GET", async () => {
+  test("are returned by GET", async () => {
     await patch({ kind: `${prefix}AutoBackupConfiguration`, enable: true });
     await patch({
       kind: `${prefix}ConfigureInboundRequestLogging`,
@@ -485,7 +485,7 @@ describe("what is set on a host", () => {
     });
   });
 
-  test("needs the role admin", async () => {
+  test("require the role admin", async () => {
     await host.server.close(0);
     host = await startDialectHost({
       tokens: "reader-token-0123456789 read,backup,restore\nadmin-token-0123456789 admin\n",
@@ -505,7 +505,7 @@ describe("what is set on a host", () => {
     ).toBe(200);
   });
 
-  test("DELETE is answered with 202 and an empty body before the host closes", async () => {
+  test("DELETE responds 202 with an empty body before the host shuts down", async () => {
     const answer = await host.call("DELETE", "/core/management");
     expect([answer.status, answer.text, answer.headers["content-length"]]).toEqual([202, "", "0"]);
     await until(() => host.control.shutdowns === 1);
@@ -513,7 +513,7 @@ describe("what is set on a host", () => {
 });
 
 describe("GET /core/management/stats", () => {
-  test("has Xenon's shape, and the counters of automatic backups from the start", async () => {
+  test("has Xenon's format, with the counters of automatic backups from the start", async () => {
     const body = JSON.parse((await host.call("GET", "/core/management/stats")).text) as {
       entries: Record<string, unknown>;
     };
@@ -539,7 +539,7 @@ describe("GET /core/management/stats", () => {
   });
 });
 
-describe("a backup service at its own link", () => {
+describe("a backup service", () => {
   const service = "/core/in-memory-document-index-backup";
 
   test("backs up and restores its own index", async () => {
@@ -570,7 +570,7 @@ describe("a backup service at its own link", () => {
     [{ backupServiceLink: "/core/document-index-backup" }, /backs up/],
     [{ indexServiceLink: "/core/no" }, /^Service not found: \/core\/no$/],
     [{ kind: `${prefix}AutoBackupConfiguration` }, /^unknown request/],
-  ])("refuses %j", async (fields, message) => {
+  ])("rejects %j", async (fields, message) => {
     const answer = await host.call("PATCH", service, {
       kind: `${prefix}BackupRequest`,
       destination: "file:/b/m",
@@ -583,7 +583,7 @@ describe("a backup service at its own link", () => {
     expect(host.fake.backups).toEqual([]);
   });
 
-  test("tells how its last backup and its last restore went", async () => {
+  test("returns the state of its last backup and restore", async () => {
     await host.call("PATCH", service, { kind: `${prefix}BackupRequest`, destination: "file:/b/m" });
     host.fake.failWith = new HostError("BACKUP_NOT_FOUND", "nothing there");
     await host.call("PATCH", service, {

@@ -9,10 +9,12 @@ import type { DialectAccess } from "./access.js";
 import { stringField } from "./request-fields.js";
 import { refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";
 
+/** Path of the node selector. */
 export const nodeSelectorLink = "/core/node-selectors/default";
 const nodeGroupsLink = "/core/node-groups";
 const nodeGroupLink = `${nodeGroupsLink}/default`;
 
+/** Dependencies of createNodeGroupRoutes. */
 export interface NodeGroupRoutes {
   hostId: string;
   startTimeMicros: number;
@@ -20,8 +22,9 @@ export interface NodeGroupRoutes {
 }
 
 /**
- * The node group and the node selector of Xenon, with this host as the only member: what Xenon's migration task and its scripts
- * ask before they talk to a host. The member's address is the one that the caller used, which is one it can reach.
+ * Serves Xenon's node group and node selector, with this host as the only member. Xenon's migration
+ * task and scripts query them before they use a host. The address of the member is the one that the
+ * client used, and thus reachable.
  */
 export function createNodeGroupRoutes({
   hostId,
@@ -87,7 +90,7 @@ export function createNodeGroupRoutes({
 
   function nodeGroup(request: IncomingMessage) {
     return {
-      // Xenon's defaults; it reads the time that a client may take from here.
+      // Xenon's defaults. Its client reads the request timeout from here.
       config: {
         nodeRemovalDelayMicros: 300_000_000,
         stableGroupMaintenanceIntervalCount: 5,
@@ -121,7 +124,7 @@ export function createNodeGroupRoutes({
     };
   }
 
-  /** Which host a link belongs to: this one, whatever the link. */
+  /** Returns the owner of a link, which is always this host. */
   async function owner(request: IncomingMessage) {
     requireJsonBody(request);
     const text = await readText(request, limits.managementBodyBytes);
@@ -130,7 +133,7 @@ export function createNodeGroupRoutes({
     if (stringField(members, "targetPath") !== undefined) {
       throw new HostError(
         "REQUEST_INVALID",
-        "Requests are not forwarded to other hosts: send this one to its targetPath.",
+        "Forwarding is not supported: send the request to targetPath itself.",
         { metadata: { field: "targetPath" } },
       );
     }
@@ -155,7 +158,7 @@ const unversioned = {
   documentExpirationTimeMicros: 0,
 };
 
-/** Where the caller reached this host. Xenon's client names no port in its Host header, whatever the port is. */
+/** Returns the base URL that the client used. Xenon's client omits the port in the Host header. */
 function baseOf({ socket, headers }: IncomingMessage): string {
   const scheme = "encrypted" in socket ? "https" : "http";
   const { host = "localhost" } = headers;

@@ -11,7 +11,7 @@ const url = () => `http://127.0.0.1:${host.port}`;
 const get = async (path: string, headers = {}) =>
   JSON.parse((await host.call("GET", path, undefined, headers)).text) as Record<string, never>;
 
-test("the node group has this host as its only member, at the address that the caller used", async () => {
+test("the node group has this host as its only member, with the address used by the client", async () => {
   const node = {
     status: "AVAILABLE",
     id: "host-1",
@@ -29,7 +29,7 @@ test("the node group has this host as its only member, at the address that the c
   expect(named).toMatchObject({
     nodes: { "host-1": { groupReference: "http://holdfast.test:81/core/node-groups/default" } },
   });
-  // Xenon's client leaves out the port.
+  // Xenon's client omits the port.
   expect(await get("/core/node-groups/default", { host: "holdfast.test" })).toMatchObject({
     nodes: {
       "host-1": { groupReference: `http://holdfast.test:${host.port}/core/node-groups/default` },
@@ -59,16 +59,16 @@ test.each([
     "/core/node-selectors/default",
     { key: "a", targetPath: "/core/management" },
     400,
-    /not forwarded/,
+    /Forwarding is not supported/,
   ],
   ["PATCH", "/core/node-groups/default", {}, 405, /not supported/],
   ["DELETE", "/core/node-selectors/default", undefined, 405, /not supported/],
-])("is refused: %s %s %j", async (method, path, body, status, message) => {
+])("rejects %s %s %j", async (method, path, body, status, message) => {
   const answer = await host.call(method, path, body);
   expect([answer.status, answer.text]).toEqual([status, expect.stringMatching(message)]);
 });
 
-test("takes the role to read", async () => {
+test("requires the role read", async () => {
   const guarded = await startDialectHost({ tokens: "filer-token files\nreader-token read\n" });
   try {
     for (const path of [

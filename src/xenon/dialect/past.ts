@@ -1,18 +1,21 @@
 import { HostError } from "../../errors.js";
 
-/** Which state of the past a request asks for; none: the present one. */
+/** The past state that a request selects; empty for the current state. */
 export interface Past {
   version?: number;
   atMicros?: number;
 }
 
-/** Reads documentVersion and timeSnapshotBoundaryMicros, one of them at most. Throws REQUEST_INVALID. */
+/**
+ * Parses documentVersion and timeSnapshotBoundaryMicros, of which at most one may be given. Throws
+ * REQUEST_INVALID.
+ */
 export function readPast(parameters: Map<string, string>): Past {
   const version = parameters.get("documentVersion");
-  const atMicros = readMoment(parameters);
+  const atMicros = readPointInTime(parameters);
   if (version === undefined) return atMicros === undefined ? {} : { atMicros };
   if (!/^\d{1,15}$/.test(version))
-    throw new HostError("REQUEST_INVALID", "documentVersion must be a whole number from 0.");
+    throw new HostError("REQUEST_INVALID", "documentVersion must be a non-negative integer.");
   if (atMicros !== undefined)
     throw new HostError(
       "REQUEST_INVALID",
@@ -21,14 +24,14 @@ export function readPast(parameters: Map<string, string>): Past {
   return { version: Number(version) };
 }
 
-/** A moment that is to come is the present. */
-export function readMoment(parameters: Map<string, string>): number | undefined {
+/** Parses timeSnapshotBoundaryMicros. A time in the future selects the current state. */
+export function readPointInTime(parameters: Map<string, string>): number | undefined {
   const text = parameters.get("timeSnapshotBoundaryMicros");
   if (text === undefined) return undefined;
   if (!/^\d{1,19}$/.test(text)) {
     throw new HostError(
       "REQUEST_INVALID",
-      "timeSnapshotBoundaryMicros must be a time in microseconds since 1970, a whole number from 0.",
+      "timeSnapshotBoundaryMicros must be a non-negative integer of microseconds since 1970.",
     );
   }
   return Math.min(Number(text), Number.MAX_SAFE_INTEGER);

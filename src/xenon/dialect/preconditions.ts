@@ -1,14 +1,15 @@
 import type { IncomingMessage } from "node:http";
 import { HostError } from "../../errors.js";
 
-/** The ETag of a version of a document. */
+/** Returns the ETag of a document version. */
 export function etagOf(version: number): string {
   return `"${version}"`;
 }
 
 /**
- * The version that If-Match asks for; undefined when any will do. Of several the current one is taken, so that the
- * write still fails when it is no longer current. Throws VERSION_MISMATCH and REQUEST_INVALID.
+ * Returns the version that If-Match requires, or undefined if any version matches. If it lists
+ * several, returns the current one if included, so that the write fails if the document changes
+ * meanwhile. Throws VERSION_MISMATCH and REQUEST_INVALID.
  */
 export async function expectedVersion(
   request: IncomingMessage,
@@ -25,7 +26,7 @@ export async function expectedVersion(
         "REQUEST_INVALID",
         `If-Match must be * or an ETag like "3", not ${JSON.stringify(header.slice(0, 100))}.`,
       );
-    // A weak tag, or one that we never give out, matches nothing: that is no error but a failed precondition.
+    // Weak and unknown ETags match nothing: the precondition fails, but the request is valid.
     if (match[1] === undefined && /^(0|[1-9]\d{0,14})$/.test(match[2] ?? ""))
       versions.push(Number(match[2]));
   }
@@ -34,11 +35,11 @@ export async function expectedVersion(
   if (versions.includes(current)) return current;
   throw new HostError(
     "VERSION_MISMATCH",
-    `The document is at version ${current}, which If-Match does not name.`,
+    `The current version ${current} does not match If-Match.`,
   );
 }
 
-/** Whether If-None-Match says that the client has this version already. */
+/** Whether If-None-Match contains the version, so that the client already has it. */
 export function isUnchanged(request: IncomingMessage, version: number): boolean {
   const header = request.headers["if-none-match"];
   if (header === undefined) return false;

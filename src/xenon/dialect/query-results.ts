@@ -7,16 +7,17 @@ import type { PinnedQuery, QueryPage } from "../query/query.js";
 import { jsonHeaders, sendJson, writeChunk } from "../../transport/http/respond.js";
 import type { TaskText } from "./query-task-text.js";
 
+/** Results of a query task to send. */
 export interface QueryResults {
   query: PinnedQuery;
   specification: QuerySpecification;
-  /** Where the results begin; absent: at the first. */
+  /** Start of the results. Default: the first one. */
   cursor?: string;
-  /** At most so many documents; absent: all. */
+  /** Maximum number of documents. Default: no limit. */
   limit?: number;
-  /** The link to what is behind them; absent: nothing is said of it. */
+  /** Returns the link of the next page. If omitted, the results have no such link. */
   nextPageLink?: (cursor: string) => string;
-  /** What the results stand in. */
+  /** Renders the task around the results. */
   text: () => TaskText;
   hostId: string;
   response: ServerResponse;
@@ -24,9 +25,9 @@ export interface QueryResults {
 }
 
 /**
- * Sends a query task with its results, page by page as the client takes them: the memory is that of a page however many
- * there are. Links come before documents, so what does not fit into a page is read twice, both times at the query's
- * position. A failure in the middle cuts the connection.
+ * Sends a query task with its results, streamed page by page, so that memory use does not depend on
+ * their number. Links precede documents, so results of several pages are read twice, at the
+ * position of the query. An error in the middle closes the connection.
  */
 export async function sendResults(results: QueryResults): Promise<void> {
   const { query, specification, limit = Infinity, response, signal, text } = results;
@@ -53,7 +54,7 @@ export async function sendResults(results: QueryResults): Promise<void> {
     }
   }
 
-  /** Writes one pass over the results; undefined when the client is gone. */
+  /** Writes the links or documents of all pages. Returns undefined if the client disconnected. */
   async function pass(
     lead: string,
     first: QueryPage,
@@ -77,7 +78,7 @@ export async function sendResults(results: QueryResults): Promise<void> {
 
   async function nextLink(count: number, cursor: string | undefined): Promise<string> {
     if (results.nextPageLink === undefined || cursor === undefined || count < limit) return "";
-    // The engine says that there may be more; a link says that there is.
+    // A cursor does not guarantee that more results exist, but a link does.
     const { documents } = await query.page({ cursor, limit: 1, expand: false }, signal);
     return documents.length === 0
       ? ""
@@ -110,7 +111,7 @@ export async function sendResults(results: QueryResults): Promise<void> {
   );
 }
 
-/** Results that have no documents: a count, or the link to the first page. */
+/** Renders results without documents: a count, or a link to the first page. */
 export function emptyResults(
   count: number,
   nextPageLink: string | undefined,
@@ -139,7 +140,10 @@ function resultsEnd({
   );
 }
 
-/** What a version is called among others of its document; GET of it answers that version. */
+/**
+ * Returns the link of a result; with all versions, it includes the version and can be used in a
+ * GET.
+ */
 function nameOf(document: DocumentVersion, versioned: boolean): string {
   return JSON.stringify(
     versioned ? `${document.link}?documentVersion=${document.version}` : document.link,

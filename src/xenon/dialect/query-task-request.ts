@@ -12,15 +12,18 @@ import { readSpecification } from "../query/read-specification.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
 import type { QueryRequest, QueryTaskFactory } from "../query/query-tasks.js";
 
-/** A query task as it was sent. */
-export interface SentQueryTask {
+/** A parsed query task. */
+export interface ParsedQueryTask {
   request: QueryRequest;
-  /** Whether the answer is to be the result. */
+  /** Whether the response contains the results. */
   direct: boolean;
 }
 
-/** Reads the body of POST of a factory of query tasks. Throws REQUEST_INVALID in Xenon's words, JSON_INVALID, LINK_INVALID. */
-export function readQueryTask(factory: QueryTaskFactory, text: string): SentQueryTask {
+/**
+ * Parses the body of a POST that creates a query task. Throws REQUEST_INVALID with Xenon's
+ * messages, JSON_INVALID and LINK_INVALID.
+ */
+export function readQueryTask(factory: QueryTaskFactory, text: string): ParsedQueryTask {
   if (text === "") throw new HostError("REQUEST_INVALID", "body is required");
   const members = parseMembers(text);
   const specification = memberText(members, "querySpec");
@@ -55,11 +58,14 @@ function nameOf(factory: QueryTaskFactory, selfLink: string | undefined): string
   if (/^[\w-][\w.-]{0,199}$/.test(name)) return name;
   throw new HostError(
     "LINK_INVALID",
-    "documentSelfLink of a query task must be a name of up to 200 letters, digits, dots, dashes and underscores.",
+    "documentSelfLink of a query task must be a name of at most 200 letters, digits, dots, dashes and underscores.",
   );
 }
 
-/** Reads the body of PATCH of a task, which can do one thing: cancel it. The failure it says, if it says one. */
+/**
+ * Parses the body of a PATCH, which can only cancel a task. Returns the failure it contains, if
+ * any.
+ */
 export function readCancellation(text: string): HostError | undefined {
   if (text === "") throw new HostError("REQUEST_INVALID", "body is required");
   const taskInfo = memberText(parseMembers(text), "taskInfo");
@@ -76,7 +82,7 @@ export function readCancellation(text: string): HostError | undefined {
   if (stage !== "CANCELLED")
     throw new HostError(
       "REQUEST_INVALID",
-      "A query task can be patched to the stage CANCELLED only.",
+      "A query task can only be patched to the stage CANCELLED.",
     );
   const failure = memberText(members, "failure");
   const message =

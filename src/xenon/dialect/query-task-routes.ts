@@ -17,6 +17,7 @@ import { readCancellation, readQueryTask } from "./query-task-request.js";
 import { taskText } from "./query-task-text.js";
 import { parametersOf, refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";
 
+/** Dependencies of createQueryTaskRoutes. */
 export interface QueryTaskRoutes {
   queries: QueryTasks;
   hostId: string;
@@ -25,7 +26,10 @@ export interface QueryTaskRoutes {
 
 const pagePrefix = "/core/query-page/";
 
-/** Query tasks and the pages of their results, under the paths and with the answers of Xenon. Each takes the role to read. */
+/**
+ * Serves query tasks and the pages of their results with the paths and responses of Xenon. Requires
+ * the role read.
+ */
 export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRoutes): HttpHandler {
   return async (request, response, signal) => {
     const { path, query } = targetOf(request.url ?? "");
@@ -59,13 +63,13 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
       return;
     }
     requireJsonBody(request);
-    const sent = readQueryTask(factory, await readText(request, limits.queryBodyBytes));
-    access.requireIndexes(request, [sent.request.indexLink]);
+    const parsed = readQueryTask(factory, await readText(request, limits.queryBodyBytes));
+    access.requireIndexes(request, [parsed.request.indexLink]);
     const client = access.clientOf(request);
-    const wanted = { ...sent.request, ...(client && { client }) };
-    if (sent.direct)
-      await sendTask(await queries.run(wanted, signal()), "direct", response, signal());
-    else sendJson(response, 202, whole(queries.start(wanted)));
+    const queryRequest = { ...parsed.request, ...(client && { client }) };
+    if (parsed.direct)
+      await sendTask(await queries.run(queryRequest, signal()), "direct", response, signal());
+    else sendJson(response, 202, whole(queries.start(queryRequest)));
   }
 
   async function onTask(
@@ -78,7 +82,7 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
       refuseMethod(request, "GET, PATCH, DELETE");
     access.requireRole(request, "read");
     if (access.isLimited(request)) access.requireIndexes(request, [queries.paged(link).indexLink]);
-    if (request.method === "GET") await sendTask(queries.get(link), "kept", response, signal());
+    if (request.method === "GET") await sendTask(queries.get(link), "stored", response, signal());
     else if (request.method === "DELETE") {
       queries.remove(link);
       sendJson(response, 200, "");
@@ -89,10 +93,10 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
     }
   }
 
-  /** A task with its results, where it has some. */
+  /** Sends a task, with its results if it has any. */
   async function sendTask(
     task: QueryTask,
-    how: "direct" | "kept",
+    how: "direct" | "stored",
     response: ServerResponse,
     signal: AbortSignal,
   ): Promise<void> {
@@ -154,7 +158,7 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
   }
 
   function whole(task: QueryTask): string {
-    const { head, tail } = taskText(task, "kept", hostId);
+    const { head, tail } = taskText(task, "stored", hostId);
     return head + tail;
   }
 
@@ -182,7 +186,7 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
   }
 }
 
-/** Throws PAGE_TOKEN_INVALID. */
+/** Parses the name of a page. Throws PAGE_TOKEN_INVALID. */
 function readPageName(name: string): { task: string; cursor?: string } {
   let parts: unknown;
   try {
@@ -197,7 +201,7 @@ function readPageName(name: string): { task: string; cursor?: string } {
   ) {
     throw new HostError(
       "PAGE_TOKEN_INVALID",
-      "This page link was not made by this host; run the query again.",
+      "Invalid page link: it was not created by this host. Run the query again.",
     );
   }
   const [task = "", cursor] = parts;

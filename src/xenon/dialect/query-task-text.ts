@@ -3,7 +3,7 @@ import { specificationText } from "../query/write-specification.js";
 import type { QueryTask } from "../query/query-tasks.js";
 import { errorText } from "./error-response.js";
 
-/** A query task as JSON, in two parts: what is before its results and what is behind them. */
+/** JSON of a query task, split into the parts before and after its results. */
 export interface TaskText {
   head: string;
   tail: string;
@@ -11,10 +11,13 @@ export interface TaskText {
 
 const kind = "com:vmware:xenon:services:common:QueryTask";
 
-/** `kept` are tasks that can be asked for again; Xenon tells what a page and a direct task are asked slightly otherwise. */
+/**
+ * Renders a query task. `stored` tasks can be read later; Xenon renders direct tasks and pages
+ * slightly differently.
+ */
 export function taskText(
   task: QueryTask,
-  how: "direct" | "kept" | "page",
+  how: "direct" | "stored" | "page",
   hostId: string,
   selfLink = task.link,
 ): TaskText {
@@ -26,12 +29,12 @@ export function taskText(
     task.durationMicros === undefined || how === "page"
       ? ""
       : `,"durationMicros":${task.durationMicros}`;
-  const action = how === "kept" && task.version > 0 ? ',"documentUpdateAction":"PATCH"' : "";
+  const action = how === "stored" && task.version > 0 ? ',"documentUpdateAction":"PATCH"' : "";
   const page = how === "page";
   return {
     head:
-      `{"taskInfo":{"stage":"${task.stage}","isDirect":${how !== "kept"}${failure}${duration}}` +
-      `,"querySpec":${specificationText(task.specification, how !== "kept")}`,
+      `{"taskInfo":{"stage":"${task.stage}","isDirect":${how !== "stored"}${failure}${duration}}` +
+      `,"querySpec":${specificationText(task.specification, how !== "stored")}`,
     tail:
       `,"indexLink":${JSON.stringify(task.indexLink)},"nodeSelectorLink":"/core/node-selectors/default","documentVersion":${task.version}` +
       `${page ? "" : ',"documentEpoch":0'},"documentKind":"${kind}","documentSelfLink":${JSON.stringify(selfLink)}` +

@@ -52,7 +52,7 @@ async function finished(link: string): Promise<Task> {
   return task;
 }
 
-/** What differs from run to run, made equal. */
+/** Replaces values that vary between runs. */
 const shape = (text: string) =>
   text
     .replace(
@@ -70,7 +70,7 @@ const taskEnd =
 const query = `"query":{"occurance":"MUST_OCCUR","term":{"propertyName":"documentKind","matchValue":"${kind}","matchType":"TERM"}}`;
 
 describe("a direct query task", () => {
-  test("is answered as Xenon answers it, field by field", async () => {
+  test("has Xenon's response, field by field", async () => {
     await fill(2);
     const head = `{"taskInfo":{"stage":"FINISHED","isDirect":true,"durationMicros":1},"querySpec":{${query},"resultLimit":`;
     const links = '"documentLinks":["/core/examples/d0","/core/examples/d1"]';
@@ -93,7 +93,7 @@ describe("a direct query task", () => {
     );
   });
 
-  test("finds what it is asked for in the index that it names", async () => {
+  test("returns the matching documents of the requested index", async () => {
     await fill(5);
     await host.documents.create("/core/in-memory-examples", '{"name":"there"}');
     const counter = (range: object) => ({
@@ -117,7 +117,7 @@ describe("a direct query task", () => {
     ).toBe(5);
   });
 
-  test("knows deleted documents and all versions, whose links answer that version", async () => {
+  test("returns deleted documents and all versions, with links to these versions", async () => {
     await fill(1);
     await host.documents.patch("/core/examples/d0", '{"name":"later"}');
     await host.documents.delete("/core/examples/d0");
@@ -137,7 +137,7 @@ describe("a direct query task", () => {
     ).toBe(3);
   });
 
-  test("is asked of the past", async () => {
+  test("supports a point in time", async () => {
     await fill(2);
     const then = (await host.documents.get("/core/examples/d0")).updateTimeMicros;
     await host.documents.patch("/core/examples/d0", '{"name":"later"}');
@@ -157,7 +157,7 @@ describe("a direct query task", () => {
     expect(names(now)).toEqual(["d0", "d1"]);
   });
 
-  test("of more than a page is sent in pieces, at one moment, with as many documents as links", async () => {
+  test("of several pages is streamed at one point in time, with as many documents as links", async () => {
     await fill(2500);
     const answer = await post({ options: ["EXPAND_CONTENT"] });
     expect(answer.headers["transfer-encoding"]).toBe("chunked");
@@ -174,7 +174,7 @@ describe("a direct query task", () => {
 });
 
 describe("pages", () => {
-  test("follow one another to the last, each with its documents, and none is empty", async () => {
+  test("can be followed to the last one, and none is empty", async () => {
     await fill(5);
     const seen: string[] = [];
     let next = (await direct({ resultLimit: 2, options: ["EXPAND_CONTENT"] })).results
@@ -202,7 +202,7 @@ describe("pages", () => {
     ).not.toHaveProperty("nextPageLink");
   });
 
-  test("are answered as Xenon answers them", async () => {
+  test("have Xenon's format", async () => {
     await fill(3);
     const { results } = await direct({ resultLimit: 2 });
     expect(shape((await host.call("GET", results?.nextPageLink ?? "")).text)).toBe(
@@ -214,7 +214,7 @@ describe("pages", () => {
     );
   });
 
-  test("end with a restore, and with their task", async () => {
+  test("are invalid after a restore, and after their task is deleted", async () => {
     await fill(3);
     const first = (await direct({ resultLimit: 2 })).results?.nextPageLink ?? "";
     const second = (await get(first)).results?.nextPageLink ?? "";
@@ -222,7 +222,7 @@ describe("pages", () => {
     const answer = await host.call("GET", second);
     expect([answer.status, answer.text]).toEqual([
       409,
-      expect.stringMatching(/restored since this query began; run it again/),
+      expect.stringMatching(/restored since the query started. Run the query again/),
     ]);
     host.clock.micros += 601_000_000;
     expect((await host.call("GET", first)).status).toBe(404);
@@ -236,7 +236,7 @@ describe("pages", () => {
 });
 
 describe("a polled query task", () => {
-  test("is created, can be asked for until it is finished, and is listed and deleted", async () => {
+  test("can be created, polled until finished, listed and deleted", async () => {
     await fill(3);
     const answer = await post(
       { options: ["EXPAND_CONTENT"] },
@@ -270,7 +270,7 @@ describe("a polled query task", () => {
     );
   });
 
-  test("is one of the factory that it was sent to", async () => {
+  test("belongs to the factory that created it", async () => {
     await fill(3);
     const sent = await host.call("POST", "/core/local-query-tasks", {
       querySpec: { query: ofKind },
@@ -296,7 +296,7 @@ describe("a polled query task", () => {
     expect(names(await get(results.nextPageLink))).toEqual(["d0", "d1"]);
   });
 
-  test("has pages, a count, and an end of its time", async () => {
+  test("has pages, a count, and an expiration time", async () => {
     await fill(3);
     const paged = await finished((await start({ resultLimit: 2 })).documentSelfLink);
     expect(names(await get(paged.results?.nextPageLink ?? ""))).toEqual(["d0", "d1"]);
@@ -307,7 +307,7 @@ describe("a polled query task", () => {
     expect((await host.call("GET", soon.documentSelfLink)).status).toBe(404);
   });
 
-  test("that is finished is not cancelled, and keeps its results", async () => {
+  test("that is finished cannot be cancelled, and keeps its results", async () => {
     const { documentSelfLink } = await finished((await start({})).documentSelfLink);
     for (const failure of [undefined, { message: "enough" }])
       expect(
@@ -348,7 +348,7 @@ describe("a polled query task", () => {
     ).toBe(400);
   });
 
-  test("whose index was restored since is one that failed; a count is what it was, and links of pages are refused", async () => {
+  test("fails after a restore of its index, except for counts; its page links are rejected", async () => {
     await fill(3);
     const whole = (await finished((await start({})).documentSelfLink)).documentSelfLink;
     const paged = await finished((await start({ resultLimit: 2 })).documentSelfLink);
@@ -373,7 +373,7 @@ describe("a polled query task", () => {
     });
   });
 
-  test("that fails says why", async () => {
+  test("reports its failure", async () => {
     host.store.count = () => Promise.reject(new Error("the password is hunter2"));
     const { taskInfo } = await finished((await start({})).documentSelfLink);
     expect(taskInfo).toMatchObject({ stage: "FAILED", failure: { statusCode: 500 } });
@@ -382,7 +382,7 @@ describe("a polled query task", () => {
   });
 });
 
-describe("a query task that is none", () => {
+describe("an invalid query task", () => {
   test.each([
     ["no body", "", /"message":"body is required"/],
     ["no JSON", "{", /Unparseable JSON body/],
@@ -391,22 +391,22 @@ describe("a query task that is none", () => {
     [
       "an unknown option",
       '{"querySpec":{"query":{"term":{"propertyName":"a","matchValue":"b"}},"options":["FOO"]}}',
-      /no query option \\"FOO\\"/,
+      /Unknown query option \\"FOO\\"/,
     ],
     [
-      "a name of no property",
+      "an invalid property name",
       `{"querySpec":{"query":{"term":{"propertyName":"${"ü".repeat(513)}","matchValue":"b"}}}}`,
-      /propertyName is longer than 1024 bytes/,
+      /propertyName exceeds the limit of 1024 bytes/,
     ],
     [
       "one to sort by",
       `{"querySpec":{"query":{"term":{"propertyName":"a","matchValue":"b"}},"options":["SORT"],"sortTerm":{"propertyName":"${"x".repeat(1025)}","propertyType":"STRING"}}}`,
-      /propertyName is longer than 1024 bytes/,
+      /propertyName exceeds the limit of 1024 bytes/,
     ],
     [
       "an unknown index",
       '{"indexLink":"/core/nope","querySpec":{"query":{"term":{"propertyName":"a","matchValue":"b"}}}}',
-      /is no index of this host/,
+      /is not an index of this host/,
     ],
     [
       "a bad name",
@@ -418,7 +418,7 @@ describe("a query task that is none", () => {
       '{"taskInfo":{"isDirect":"yes"},"querySpec":{"query":{"term":{"propertyName":"a","matchValue":"b"}}}}',
       /taskInfo.isDirect must be true or false/,
     ],
-  ])("is refused: %s", async (_what, body, message) => {
+  ])("is rejected: %s", async (_what, body, message) => {
     const answer = await host.call("POST", "/core/query-tasks", body);
     expect([answer.status, answer.text]).toEqual([400, expect.stringMatching(message)]);
     expect(answer.text).toMatch(
@@ -427,7 +427,7 @@ describe("a query task that is none", () => {
     expect(host.queries.list("/core/query-tasks")).toEqual([]);
   });
 
-  test("is refused for its method, its size, and who asks", async () => {
+  test("is rejected for its method, its size, and missing permissions", async () => {
     expect((await host.call("PUT", "/core/query-tasks", {})).headers.allow).toBe("GET, POST");
     expect((await host.call("PUT", "/core/query-tasks/x", {})).headers.allow).toBe(
       "GET, PATCH, DELETE",
@@ -450,8 +450,8 @@ describe("a query task that is none", () => {
   });
 });
 
-describe("a document of the past", () => {
-  test("is answered by version and by time, and is not there when it was not", async () => {
+describe("a document at a point in time", () => {
+  test("is returned by version and by time, and is not found while it did not exist", async () => {
     await fill(1);
     const created = await host.documents.get("/core/examples/d0");
     await host.documents.patch("/core/examples/d0", '{"name":"later"}');
@@ -490,7 +490,7 @@ describe("a document of the past", () => {
     }
   });
 
-  test("is in the listing of its factory as of then, page by page", async () => {
+  test("is in the listing of its factory at that time, page by page", async () => {
     await fill(4);
     const { updateTimeMicros } = await host.documents.get("/core/examples/d2");
     await host.documents.delete("/core/examples/d0");
@@ -510,7 +510,7 @@ describe("a document of the past", () => {
   });
 });
 
-test("one token cannot take all the query tasks that are remembered", async () => {
+test("one token cannot use all stored query tasks", async () => {
   const specification = {
     query: { term: { propertyName: "name", matchType: "TERM" as const, matchValue: "x" } },
     options: new Set<never>(),

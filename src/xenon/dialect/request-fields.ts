@@ -1,7 +1,7 @@
 import type { Members } from "../../document/members.js";
 import { HostError } from "../../errors.js";
 
-/** Fields in the order given, which is Xenon's; what was not given is not there. */
+/** Renders the defined fields as JSON, in the given order, which is that of Xenon. */
 export function echoOf(
   fields: [name: string, value: string | bigint | boolean | undefined][],
 ): string {
@@ -14,7 +14,10 @@ export function echoOf(
   return `{${texts.join(",")}}`;
 }
 
-/** Undefined for null too. Throws JSON_INVALID for what is no string. */
+/**
+ * Returns a string field, or undefined if it is missing or null. Throws JSON_INVALID for other
+ * types.
+ */
 export function stringField(members: Members, name: string): string | undefined {
   const raw = members.get(name);
   if (raw === undefined || raw === "null") return undefined;

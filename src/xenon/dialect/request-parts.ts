@@ -1,13 +1,17 @@
 import type { IncomingMessage } from "node:http";
 import { HostError } from "../../errors.js";
 
-/** A request target taken apart; the path is decoded once and not normalised: a link is found under its own text. */
+/**
+ * A parsed request target. The path is decoded once and not normalised, so that links are matched
+ * exactly.
+ */
 export interface Target {
   path: string;
-  /** Without the question mark; empty when there is none. */
+  /** Query without the question mark, "" if there is none. */
   query: string;
 }
 
+/** Parses a request target. Throws REQUEST_INVALID for invalid percent-encoding. */
 export function targetOf(url: string): Target {
   const mark = url.indexOf("?");
   const raw = mark < 0 ? url : url.slice(0, mark);
@@ -17,7 +21,10 @@ export function targetOf(url: string): Target {
   };
 }
 
-/** The parameters of a query; of a name that comes twice the last one. A plus sign stays what it is. */
+/**
+ * Parses a query. The last occurrence of a repeated name wins. Plus signs are kept, except in OData
+ * parameters without spaces.
+ */
 export function parametersOf(query: string): Map<string, string> {
   const parameters = new Map<string, string>();
   for (const pair of query.split("&")) {
@@ -25,7 +32,7 @@ export function parametersOf(query: string): Map<string, string> {
     const sign = pair.indexOf("=");
     const name = decode(sign < 0 ? pair : pair.slice(0, sign), "query");
     const raw = sign < 0 ? "" : pair.slice(sign + 1);
-    // OData text cannot do without spaces: where there is none but a plus sign, that was a form's way to write one.
+    // OData expressions need spaces, so plus signs in a value without %20 are form-encoded spaces.
     const spaced = name.startsWith("$") && !raw.includes("%20") ? raw.replaceAll("+", "%20") : raw;
     parameters.set(name, decode(spaced, "query"));
   }
@@ -38,15 +45,16 @@ function decode(text: string, where: string): string {
   } catch (cause) {
     throw new HostError(
       "REQUEST_INVALID",
-      `The ${where} of the request holds a broken percent escape.`,
+      `Invalid percent-encoding in the ${where} of the request.`,
       { cause },
     );
   }
 }
 
 /**
- * Throws REQUEST_INVALID unless the body is JSON by its content type or has none. What a browser sends across sites
- * without asking first is a form or has no type, so with an Origin a type must be there.
+ * Throws REQUEST_INVALID unless the body is JSON according to its content type, or has no content
+ * type. Browsers send forms and untyped bodies across sites without a preflight, so requests with
+ * an Origin require the type.
  */
 export function requireJsonBody(request: IncomingMessage): void {
   const type = request.headers["content-type"];
@@ -56,7 +64,7 @@ export function requireJsonBody(request: IncomingMessage): void {
   ) {
     throw new HostError(
       "REQUEST_INVALID",
-      "A body with a content encoding is not taken; send it plain.",
+      "Content-Encoding is not supported; send the body without encoding.",
     );
   }
   if (type === "application/json") return;
@@ -80,7 +88,7 @@ export function requireJsonBody(request: IncomingMessage): void {
   );
 }
 
-/** Throws METHOD_NOT_ALLOWED, as Xenon words it. */
+/** Throws METHOD_NOT_ALLOWED with Xenon's message. */
 export function refuseMethod(request: IncomingMessage, allow: string): never {
   throw new HostError("METHOD_NOT_ALLOWED", `Action not supported: ${request.method}`, {
     metadata: { allow },

@@ -1,6 +1,6 @@
 import type { Stat } from "../../stats/stats.js";
 
-/** The answer to GET of a service's /stats: Xenon's ServiceStats. */
+/** Renders Xenon's ServiceStats, the response to GET of /stats of a service. */
 export function statsText(stats: readonly Stat[], selfLink: string, hostId: string): string {
   return JSON.stringify({
     kind: "com:vmware:xenon:common:ServiceStats",

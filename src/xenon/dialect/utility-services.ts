@@ -6,8 +6,9 @@ import { nodeSelectorLink } from "./node-group-routes.js";
 import { statsText } from "./stats-text.js";
 
 /**
- * What GET of a factory's or a document's utility service answers, which Xenon's clients look at before they talk to the service
- * itself; undefined where there is none. A document of that link comes first.
+ * Renders the response to GET of a utility service of a factory or document, which Xenon's clients
+ * query before they use the service itself. Returns undefined for other links. A document with the
+ * same link takes precedence.
  */
 export function utilityText(
   factory: FactoryDescription,
@@ -15,7 +16,7 @@ export function utilityText(
   { hostId, startTimeMicros }: { hostId: string; startTimeMicros: number },
 ): string | undefined {
   switch (link.slice(factory.path.length)) {
-    // A factory is there as soon as the host listens.
+    // A factory is available as soon as the host listens.
     case "/available":
       return "";
     case "/config":
@@ -35,8 +36,8 @@ export function utilityText(
   }
 }
 
-// Versions go by age, never by their number. Xenon's migration takes the limit for the size of a page that holds all of them, and
-// the greatest size stands for "no pages".
+// Versions are removed by age, not by number. Xenon's migration uses the limit as the page size for
+// reading all versions, and the largest value means "no pages".
 const retention = {
   versionRetentionLimit: noLimit - 1,
   versionRetentionFloor: limits.retainedVersions,
@@ -60,7 +61,7 @@ function factoryConfiguration(factory: FactoryDescription) {
   };
 }
 
-/** The description of a document's kind, as far as this host has one: nothing of its fields. */
+/** Describes the kind of a document; the host has no descriptions of fields. */
 function documentTemplate({ kind }: FactoryDescription) {
   return {
     documentDescription: {

@@ -4,13 +4,14 @@ import { limits } from "../../limits.js";
 import { fromRequestError, fromStatus } from "../../destination/http/failure.js";
 import { retry } from "../../destination/http/retry.js";
 
-/** A host that speaks Xenon's dialect: a Xenon, or one of ours. */
+/** Client of a host with the Xenon API: a Xenon or Holdfast host. */
 export interface DocumentHost {
-  /** Without a slash at its end. */
+  /** Base URL without a trailing slash. */
   readonly url: string;
   /**
-   * The text of an answer of 2xx. Tried again while the host cannot be reached; DESTINATION_REFUSED with what it says
-   * otherwise, and BODY_TOO_LARGE for an answer beyond limits.importAnswerBytes.
+   * Sends a request and returns the body of a 2xx response. Retries while the host is unreachable.
+   * Throws DESTINATION_REFUSED with the error of the host for other responses, and BODY_TOO_LARGE
+   * for a response over limits.importAnswerBytes.
    */
   ask(
     method: "GET" | "POST" | "PUT",
@@ -20,20 +21,25 @@ export interface DocumentHost {
   ): Promise<string>;
 }
 
+/** Body of a request. */
 export interface RequestBody {
   type: string;
   content: string | Uint8Array;
   headers?: Record<string, string>;
 }
 
+/** Options of documentHost. */
 export interface DocumentHostOptions {
   platform: Pick<Platform, "transfer" | "randomHex">;
-  /** For messages, for example `The Xenon host`. */
+  /** Name of the host in messages, for example `The Xenon host`. */
   role: string;
   token?: string;
 }
 
-/** CONFIGURATION_INVALID for what is no http(s) URL of a host. */
+/**
+ * Creates a client. Throws CONFIGURATION_INVALID unless the URL is an http or https URL with only a
+ * host.
+ */
 export function documentHost(
   url: string,
   { platform, role, token }: DocumentHostOptions,
@@ -52,10 +58,10 @@ export function documentHost(
     base.password !== ""
   )
     throw notAHost(url);
-  const shown = base.origin;
-  const name = `${role} ${shown}`;
-  // A query over a large index takes its time before its first byte.
-  const patient = {
+  const origin = base.origin;
+  const name = `${role} ${origin}`;
+  // A query on a large index may take long before its first byte.
+  const patientPlatform = {
     ...platform,
     transfer: {
       patienceMs: limits.importPatienceMs,
@@ -65,12 +71,12 @@ export function documentHost(
   };
 
   return {
-    url: shown,
+    url: origin,
     ask: (method, path, signal, body) =>
-      retry(patient, signal, async ({ silenceMs }) => {
+      retry(patientPlatform, signal, async ({ silenceMs }) => {
         const timeout = AbortSignal.timeout(Math.ceil(silenceMs));
         try {
-          const answer = await fetch(shown + path, {
+          const answer = await fetch(origin + path, {
             method,
             redirect: "manual",
             signal: AbortSignal.any([signal, timeout]),
@@ -88,23 +94,23 @@ export function documentHost(
             `${method} ${path.split("?", 1)[0] ?? ""}`,
             name,
           );
-          const said = messageOf(text);
-          throw said === undefined
+          const detail = messageOf(text);
+          throw detail === undefined
             ? error
-            : new HostError(error.reason, `${error.message.replace(/\.$/, "")}: ${said}`, {
+            : new HostError(error.reason, `${error.message.replace(/\.$/, "")}: ${detail}`, {
                 metadata: error.metadata,
               });
         } catch (thrown) {
           if (timeout.aborted)
             throw new HostError(
               "DESTINATION_UNREACHABLE",
-              `${name} said nothing for ${silenceMs / 1000} s.`,
+              `${name} did not respond within ${silenceMs / 1000} s.`,
             );
           const error = fromRequestError(causeOf(thrown), name);
-          // For example a port that fetch takes nobody to.
+          // For example a port that fetch blocks.
           throw error instanceof HostError || signal.aborted
             ? error
-            : new HostError("DESTINATION_REFUSED", `${name} cannot be asked: ${error.message}.`, {
+            : new HostError("DESTINATION_REFUSED", `Request to ${name} failed: ${error.message}.`, {
                 cause: thrown,
               });
         }
@@ -115,12 +121,12 @@ export function documentHost(
 function notAHost(url: string, cause?: unknown): HostError {
   return new HostError(
     "CONFIGURATION_INVALID",
-    `${JSON.stringify(url.slice(0, 200))} is no address of a host; write for example http://127.0.0.1:8000.`,
+    `Invalid host address ${JSON.stringify(url.slice(0, 200))}: must be a URL such as http://127.0.0.1:8000.`,
     { cause },
   );
 }
 
-/** What fetch rejects with says little; its cause has the errno. */
+/** Unwraps an error of fetch, whose cause has the errno. */
 function causeOf(thrown: unknown): unknown {
   return thrown instanceof TypeError && thrown.cause !== undefined ? thrown.cause : thrown;
 }
@@ -134,7 +140,7 @@ async function readBounded(answer: Response, name: string): Promise<string> {
       if (size > limits.importAnswerBytes)
         throw new HostError(
           "BODY_TOO_LARGE",
-          `${name} answered with more than ${limits.importAnswerBytes} bytes; ask for smaller pages.`,
+          `${name} sent a response over ${limits.importAnswerBytes} bytes. Use a smaller page size.`,
         );
       parts.push(part);
     }
@@ -142,7 +148,7 @@ async function readBounded(answer: Response, name: string): Promise<string> {
   return Buffer.concat(parts, size).toString("utf8");
 }
 
-/** What an error of the dialect, or of /v1, says of itself. */
+/** Returns the message of an error response of the Xenon API or /v1. */
 function messageOf(text: string): string | undefined {
   try {
     const value = JSON.parse(text) as { message?: unknown };

@@ -18,41 +18,44 @@ import {
   type TargetIndex,
 } from "./target-host.js";
 
+/** Options of an import. */
 export interface ImportRequest {
   from: DocumentHost;
   to: DocumentHost;
   factories: readonly string[];
   allVersions: boolean;
   indexLink: string;
-  /** Made if it is missing; what was copied is kept in it until it has arrived. */
+  /** Holds the copied data until the import completes; created if missing. */
   workDirectory: string;
   pageSize: number;
-  /** Whether what the target's index holds may be put aside. */
+  /** Whether existing data of the target index may be replaced. */
   replace: boolean;
   productVersion: string;
 }
 
+/** Progress of an import. */
 export interface ImportProgress {
   step: "copying" | "packing" | "sending" | "restoring" | "proving";
   factory?: string;
-  /** Versions copied or compared so far, or bytes sent. */
+  /** Versions copied or compared, or bytes sent so far. */
   done: number;
 }
 
+/** Result of an import. */
 export interface ImportReport {
   documents: number;
   versions: number;
   movedTimes: number;
   factories: { path: string; source: ProofSum; target: ProofSum }[];
-  /** Versions that are not the same on both sides, the first of them. */
+  /** The first versions that differ between source and target. */
   differences: { link: string; version: number }[];
 }
 
 /**
- * Copies documents of factories from a live Xenon with their links, versions, times and owners: fetched by pages in the
- * order of their times into a file, packed as a backup, restored by the target at one moment, and read again from both
- * sides. A run that was interrupted goes on where it was. Only an empty index is filled, or one that nobody but this
- * import has written to.
+ * Copies the documents of factories from a live Xenon host, with links, versions, times and owners.
+ * The versions are fetched in pages ordered by time into a staging file, packed as a backup,
+ * restored atomically on the target, and finally compared on both sides. An interrupted import can
+ * be resumed. The target index must be empty, or written only by this import.
  */
 export async function importFromXenon(
   platform: Platform,
@@ -61,7 +64,7 @@ export async function importFromXenon(
   report: (progress: ImportProgress) => void,
 ): Promise<ImportReport> {
   const { to, factories, indexLink, workDirectory } = request;
-  // Without a run before this one nothing there can come from it: what is refused leaves nothing behind.
+  // Checked before the directory is created, so that a rejected first run leaves nothing behind.
   if ((await platform.files.status(workDirectory)) === undefined) {
     checkReplaceable("{}", await readTarget(to, indexLink, factories, signal), request);
     await makeWorkDirectory(platform, workDirectory);
@@ -106,27 +109,30 @@ async function run(
   const source = await sendArchive(platform, to, archive.path, signal, (count) =>
     report({ step: "sending", done: (sent += count) }),
   );
-  const asked: PendingRestore = {
+  const pending: PendingRestore = {
     source,
     indexLink,
     ifPositionMicros: before.positionMicros,
     requestId: platform.randomId(),
     positionMicros: archive.positionMicros,
   };
-  // Before it is asked for: whoever is cut off from here on finds what the target made of it.
-  staging.setNote("restoring", JSON.stringify(asked));
+  // Recorded before the request, so that a resumed run finds the outcome of the restore.
+  staging.setNote("restoring", JSON.stringify(pending));
   await finishRestore(staging, to, signal, report);
   await platform.files.removeTree(archive.path);
   const { documents, versions, movedTimes } = archive;
-  return { documents, versions, movedTimes, ...(await prove(staging, request, signal, report)) };
+  return { documents, versions, movedTimes, ...(await compare(staging, request, signal, report)) };
 }
 
-/** A restore that was asked for, and the position of the index that it makes. */
+/** A requested restore, and the position of the index after it. */
 interface PendingRestore extends RestoreRequest {
   positionMicros: number;
 }
 
-/** Waits for the restore that this run, or an `earlier` one, has asked for, and notes what came of it. An earlier one that failed is forgotten. */
+/**
+ * Waits for the pending restore of this or an `earlier` run and records its outcome. A failed
+ * restore of an earlier run is discarded.
+ */
 async function finishRestore(
   staging: Staging,
   to: DocumentHost,
@@ -137,13 +143,13 @@ async function finishRestore(
   const note = staging.note("restoring") ?? "";
   if (note === "") return;
   report({ step: "restoring", done: 0 });
-  const { positionMicros, ...asked } = JSON.parse(note) as PendingRestore;
+  const { positionMicros, ...pending } = JSON.parse(note) as PendingRestore;
   try {
-    const lineage = await restoreInto(to, asked, signal);
+    const lineage = await restoreInto(to, pending, signal);
     staging.setNote("restored", JSON.stringify({ lineage, positionMicros }));
     staging.setNote("restoring", "");
   } catch (error) {
-    // While nobody knows what became of it, it is asked for again.
+    // While the outcome is unknown, the restore stays pending and is requested again.
     const unknown = signal.aborted || (error instanceof HostError && error.code === "UNAVAILABLE");
     if (!unknown) staging.setNote("restoring", "");
     if (unknown || !earlier) throw error;
@@ -152,13 +158,12 @@ async function finishRestore(
 
 async function makeWorkDirectory(platform: Platform, path: string): Promise<void> {
   await platform.files.makeDirectory(path).catch((error: unknown) => {
-    // Another import was faster: the lock tells them apart.
-    if (errnoOf(error) !== "EEXIST")
-      throw fromFileError(error, `Making the work directory ${path}`);
+    // Created by a concurrent import; the lock decides which one continues.
+    if (errnoOf(error) !== "EEXIST") throw fromFileError(error, `Creating work directory ${path}`);
   });
 }
 
-/** One import at a time works in a directory. */
+/** Locks the directory against concurrent imports. */
 function lockWork(workDirectory: string): { release(): void } {
   try {
     return lockDirectory(join(workDirectory, "lock.sqlite"));
@@ -166,24 +171,24 @@ function lockWork(workDirectory: string): { release(): void } {
     if (!(thrown instanceof HostError) || thrown.reason !== "DIRECTORY_IN_USE") throw thrown;
     throw new HostError(
       "DIRECTORY_IN_USE",
-      `Another import works in ${workDirectory}. Wait for it to end, or name another directory with --work-dir.`,
+      `Another import is using ${workDirectory}. Wait for it to finish, or choose another directory with --work-dir.`,
       { cause: thrown },
     );
   }
 }
 
-/** What was begun with other words cannot be gone on with. */
+/** Throws if the directory belongs to an import with other parameters. */
 function checkSame(
   staging: Staging,
   { from, factories, allVersions, indexLink, workDirectory }: ImportRequest,
 ): void {
-  const wanted = JSON.stringify([from.url, [...factories].sort(), allVersions, indexLink]);
-  const begun = staging.note("request");
-  if (begun === undefined) staging.setNote("request", wanted);
-  else if (begun !== wanted) {
+  const parameters = JSON.stringify([from.url, [...factories].sort(), allVersions, indexLink]);
+  const existing = staging.note("request");
+  if (existing === undefined) staging.setNote("request", parameters);
+  else if (existing !== parameters) {
     throw new HostError(
       "CONFIGURATION_INVALID",
-      `${workDirectory} holds an import of something else (${begun}); name another directory with --work-dir, or remove this one.`,
+      `${workDirectory} contains an import with other parameters (${existing}). Choose another directory with --work-dir, or remove this one.`,
     );
   }
 }
@@ -198,7 +203,7 @@ function checkReplaceable(
   if (restored.lineage === lineage && restored.positionMicros === positionMicros) return;
   throw new HostError(
     "DESTINATION_OCCUPIED",
-    `${indexLink} of ${to.url} holds ${versions} versions that do not come from this import, or was written to since. Import into a new host; or give --replace, which puts them aside (holdfast can undo that as it undoes a restore).`,
+    `${indexLink} of ${to.url} contains ${versions} versions that are not from this import, or was modified since. Import into a new host, or pass --replace to replace them; that can be undone with: holdfast undo.`,
   );
 }
 
@@ -209,12 +214,12 @@ async function copy(
   report: (progress: ImportProgress) => void,
 ): Promise<void> {
   for (const factory of request.factories) {
-    // A host in use goes on writing: each round fetches what the one before could not know.
+    // The host may be in use: each round fetches what was written during the previous one.
     for (let round = 1, taken = 1; taken > 0; round += 1) {
       if (round > limits.importRounds) {
         throw new HostError(
           "SOURCE_CHANGED",
-          `${request.from.url} wrote to ${factory} faster than it could be copied, in ${limits.importRounds} rounds; stop its writers, and run the import again: it goes on from here.`,
+          `${request.from.url} wrote to ${factory} faster than it could be copied, for ${limits.importRounds} rounds. Stop its writers and run the import again; it resumes from here.`,
         );
       }
       taken = await copyRound(staging, factory, request, signal, report);
@@ -243,15 +248,16 @@ async function copyRound(
     const fresh = staging.add(versions, !allVersions);
     taken += fresh;
     last = Math.max(last, versions.at(-1)?.updateTimeMicros ?? 0);
-    // Behind what it stands for: a run that ends in between fetches a page twice.
+    // Recorded after the versions, so that an interrupted run fetches a page again rather than skip
+    // it.
     if (versions.length > 0) staging.setNote(checkpoint, String(last));
     report({ step: "copying", factory, done: staging.count(`${factory}/`) });
   }
   return taken;
 }
 
-/** Reads both sides again, each as it is now, and compares version by version. */
-async function prove(
+/** Reads both sides in their current state and compares them version by version. */
+async function compare(
   staging: Staging,
   request: ImportRequest,
   signal: AbortSignal,

@@ -9,26 +9,31 @@ import type { Platform } from "../../io/platform.js";
 
 const archiveName = "import.zip";
 
+/** Options of makeArchive. */
 export interface ArchiveRequest {
   staging: Staging;
-  /** Has to exist; the archive and what it is made of lie in it. */
+  /** Existing directory for the archive and temporary files. */
   directory: string;
-  /** Where the documents come from: stands for the id of an index and of a host. */
+  /** Origin of the documents; used as index ID and host ID. */
   source: string;
   indexLink: string;
   productVersion: string;
 }
 
+/** The created archive. */
 export interface MadeArchive {
   path: string;
   documents: number;
   versions: number;
-  /** Versions that could not keep their time, because another one had it. */
+  /** Versions whose time was changed because it was already in use. */
   movedTimes: number;
   positionMicros: number;
 }
 
-/** Makes a backup of staged versions, as a host makes one of its index: packed, durable, read back. */
+/**
+ * Creates a backup of the staged versions as a host does for its index: packed, synced to disk and
+ * read back.
+ */
 export async function makeArchive(
   platform: Platform,
   request: ArchiveRequest,

@@ -3,7 +3,7 @@ import { versionPages } from "./read-versions.js";
 
 const link = "/core/books/b1";
 
-/** The bodies that a host's answer with one document is read as. */
+/** Returns the bodies parsed from a response with one document. */
 async function read(fields: object): Promise<string[]> {
   const document = {
     title: "t",
@@ -34,7 +34,7 @@ async function read(fields: object): Promise<string[]> {
   return bodies;
 }
 
-test("keeps the fields of a document that merely begin with document", async () => {
+test("keeps custom fields whose names start with document", async () => {
   expect(
     await read({
       documentTitle: "A title",
@@ -44,7 +44,7 @@ test("keeps the fields of a document that merely begin with document", async () 
   ).toEqual(['{"title":"t","documentTitle":"A title","documentation":"d"}']);
 });
 
-test("ends at a field that cannot be kept, naming the document and the field", async () => {
+test("fails for a field that cannot be stored, with the document and the field in the message", async () => {
   await expect(read({ documentSourceLink: "/core/books/b0" })).rejects.toMatchObject({
     reason: "DESTINATION_REFUSED",
     message: expect.stringMatching(/\/core\/books\/b1.*documentSourceLink/) as string,

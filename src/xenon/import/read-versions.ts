@@ -5,20 +5,20 @@ import { ownMembers } from "../../document/system-fields.js";
 import { HostError } from "../../errors.js";
 import type { DocumentHost } from "./document-host.js";
 
-/** Versions of the documents of one factory, as a query task gives them. */
+/** Query for versions of the documents of a factory. */
 export interface VersionQuery {
   factoryPath: string;
   indexLink: string;
-  /** Every version that is kept, deleted ones too; otherwise the latest one of each document. */
+  /** All retained versions, including deletions, instead of the latest one of each document. */
   allVersions: boolean;
-  /** With the latest of what is deleted. */
+  /** Includes the latest version of deleted documents. */
   includeDeleted: boolean;
-  /** Of versions from this time on, in the order of their times. Absent: all, in any order. */
+  /** Only versions from this time on, ordered by time. Default: all, in unspecified order. */
   fromMicros?: number;
   pageSize: number;
 }
 
-/** Pages of a query, as they are fetched. Bodies are the very text that the host sent. */
+/** Fetches the pages of a query. Bodies contain the unchanged text sent by the host. */
 export async function* versionPages(
   host: DocumentHost,
   query: VersionQuery,
@@ -88,7 +88,7 @@ function resultsOf(text: string, host: DocumentHost): Members {
   );
   throw new HostError(
     "DESTINATION_REFUSED",
-    `${host.url} did not finish a query (stage ${String(stage)}${failure === undefined ? "" : `: ${failure}`}).`,
+    `Query on ${host.url} did not finish (stage ${String(stage)}${failure === undefined ? "" : `: ${failure}`}).`,
   );
 }
 
@@ -98,7 +98,10 @@ function versionsOf(results: Members, host: DocumentHost): DocumentVersion[] {
   return links.map((link) => {
     const raw = documents.get(link);
     if (raw === undefined)
-      throw new HostError("DESTINATION_REFUSED", `${host.url} listed ${link} and did not send it.`);
+      throw new HostError(
+        "DESTINATION_REFUSED",
+        `Incomplete query result from ${host.url}: ${link} is listed but missing.`,
+      );
     return versionOf(raw, host);
   });
 }
@@ -111,17 +114,18 @@ function versionOf(raw: string, host: DocumentHost): DocumentVersion {
   const number = (name: string) => {
     const value = exactInteger(members.get(name) ?? "0");
     if (value === undefined || value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER))
-      throw strange(
+      throw invalidDocument(
         host,
         text("documentSelfLink"),
-        `${name} ${String(members.get(name)).slice(0, 40)}`,
+        `invalid ${name} ${String(members.get(name)).slice(0, 40)}`,
       );
     return Number(value);
   };
   const link = text("documentSelfLink");
   const action = text("documentUpdateAction") || "POST";
-  if (!link.startsWith("/")) throw strange(host, link, "no documentSelfLink");
-  if (!actions.has(action)) throw strange(host, link, `the action ${action.slice(0, 40)}`);
+  if (!link.startsWith("/")) throw invalidDocument(host, link, "no documentSelfLink");
+  if (!actions.has(action))
+    throw invalidDocument(host, link, `unknown action ${action.slice(0, 40)}`);
   return {
     link,
     version: number("documentVersion"),
@@ -134,7 +138,7 @@ function versionOf(raw: string, host: DocumentHost): DocumentVersion {
   };
 }
 
-/** What cannot be kept ends the import: left out on both sides, the comparison would not see it. */
+/** Throws for a body that cannot be stored; skipping it would go unnoticed in the comparison. */
 function bodyOf(members: Members, host: DocumentHost, link: string): string {
   try {
     return joinMembers(ownMembers(members));
@@ -148,10 +152,10 @@ function bodyOf(members: Members, host: DocumentHost, link: string): string {
   }
 }
 
-function strange(host: DocumentHost, link: string, what: string): HostError {
+function invalidDocument(host: DocumentHost, link: string, what: string): HostError {
   return new HostError(
     "DESTINATION_REFUSED",
-    `${host.url} sent the document ${link.slice(0, 200)} with ${what}, which cannot be kept.`,
+    `Cannot import ${link.slice(0, 200)} of ${host.url}: it has ${what}.`,
   );
 }
 

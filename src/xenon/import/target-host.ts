@@ -5,14 +5,17 @@ import { readRange } from "../../io/read-file.js";
 import { limits } from "../../limits.js";
 import type { DocumentHost } from "./document-host.js";
 
-/** What is known of the index that documents go into. */
+/** State of the index that receives the documents. */
 export interface TargetIndex {
   positionMicros: number;
   versions: number;
   lineage: string;
 }
 
-/** NOT_FOUND words of what the target lacks: the index, or a factory, and how to start it with them. */
+/**
+ * Reads the state of the target index. Throws INDEX_NOT_FOUND or ROUTE_NOT_FOUND if the index or a
+ * factory is missing.
+ */
 export async function readTarget(
   target: DocumentHost,
   indexLink: string,
@@ -26,14 +29,14 @@ export async function readTarget(
   if (!index)
     throw new HostError(
       "INDEX_NOT_FOUND",
-      `${target.url} has no index ${indexLink}; start it with --memory-index, or name another with --index.`,
+      `Index ${indexLink} not found on ${target.url}. Start the host with --memory-index, or choose another index with --index.`,
     );
   for (const factory of factories) {
     await target.ask("GET", `${factory}?$limit=1`, signal).catch((error: unknown) => {
       if (!(error instanceof HostError) || error.metadata["status"] !== "404") throw error;
       throw new HostError(
         "ROUTE_NOT_FOUND",
-        `${target.url} does not serve ${factory}; start it with --factory ${factory}=KIND, where KIND is the documentKind of its documents.`,
+        `Factory ${factory} not found on ${target.url}. Start the host with --factory ${factory}=KIND, where KIND is the documentKind of its documents.`,
       );
     });
   }
@@ -44,7 +47,7 @@ export async function readTarget(
   };
 }
 
-/** Sends an archive in pieces; one that was cut goes on where the host says that it is. Resolves to the source to restore from. */
+/** Uploads an archive in chunks. Resolves to the source to restore from. */
 export async function sendArchive(
   platform: Platform,
   target: DocumentHost,
@@ -55,21 +58,21 @@ export async function sendArchive(
   const name = `import-${platform.randomHex(8)}`;
   const total = (await platform.files.status(path))?.sizeBytes ?? 0;
   let offset = 0;
-  for await (const piece of readRange(
+  for await (const chunk of readRange(
     platform.files,
     path,
     { offset: 0, end: total, pieceBytes: limits.remoteChunkMax },
     signal,
   )) {
-    const headers = { "content-range": `bytes ${offset}-${offset + piece.length - 1}/${total}` };
-    // A piece that is sent again is compared with what is there.
+    const headers = { "content-range": `bytes ${offset}-${offset + chunk.length - 1}/${total}` };
+    // The host accepts a chunk sent again by a retry if it is identical.
     await target.ask("PUT", `/v1/transfers/${name}`, signal, {
       type: "application/octet-stream",
-      content: piece,
+      content: chunk,
       headers,
     });
-    offset += piece.length;
-    onBytes(piece.length);
+    offset += chunk.length;
+    onBytes(chunk.length);
   }
   return `transfer:${name}`;
 }
@@ -81,7 +84,7 @@ interface OperationJson {
   response?: { lineage?: string };
 }
 
-/** A restore as it is asked for; sent again, also by a later run, it finds the one that was begun. */
+/** A restore request. Repeating it, even in a later run, returns the operation already started. */
 export interface RestoreRequest {
   source: string;
   indexLink: string;
@@ -89,7 +92,7 @@ export interface RestoreRequest {
   requestId: string;
 }
 
-/** Restores and waits; resolves to the lineage of the restored index. */
+/** Restores and waits for completion. Resolves to the lineage of the restored index. */
 export async function restoreInto(
   target: DocumentHost,
   { source, indexLink, ifPositionMicros, requestId }: RestoreRequest,
@@ -110,7 +113,7 @@ export async function restoreInto(
   }
   if (operation.error === undefined) return operation.response?.lineage ?? "";
   const reason = operation.error.details?.find((detail) => detail.reason !== undefined)?.reason;
-  const message = `The restore on ${target.url} failed: ${operation.error.message ?? "it does not say why"}`;
+  const message = `Restore on ${target.url} failed: ${operation.error.message ?? "unknown error"}`;
   throw new HostError(
     reason === "INDEX_CHANGED" ? "INDEX_CHANGED" : "DESTINATION_REFUSED",
     message,

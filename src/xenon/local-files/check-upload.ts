@@ -3,19 +3,22 @@ import { runZip } from "../../container/zip-call.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 
-/** Throws BACKUP_DAMAGED unless a file may take the place of another: that of the digest announced, else a ZIP that is whole, or no ZIP. */
+/**
+ * Throws BACKUP_DAMAGED unless the file may be published: it must match the announced digest or,
+ * without one, must not be a damaged ZIP.
+ */
 export type UploadCheck = (
   path: string,
   sha256: string | undefined,
   signal: AbortSignal,
 ) => Promise<void>;
 
-/** So many at a time; the others wait, first come first served. */
+/** Creates a check that runs at most limits.fileChecks at a time; others wait in order. */
 export function createUploadCheck({ files }: Pick<Platform, "files">): UploadCheck {
   let running = 0;
   const waiting: (() => void)[] = [];
 
-  async function enter(signal: AbortSignal): Promise<void> {
+  async function acquire(signal: AbortSignal): Promise<void> {
     if (running < limits.fileChecks) {
       running += 1;
       return;
@@ -34,13 +37,13 @@ export function createUploadCheck({ files }: Pick<Platform, "files">): UploadChe
     });
   }
 
-  function leave(): void {
+  function release(): void {
     const next = waiting.shift();
     if (next) next();
     else running -= 1;
   }
 
-  async function beginsAsZip(path: string): Promise<boolean> {
+  async function startsAsZip(path: string): Promise<boolean> {
     const file = await files.openToRead(path);
     try {
       const begin = Buffer.alloc(4);
@@ -51,12 +54,12 @@ export function createUploadCheck({ files }: Pick<Platform, "files">): UploadChe
   }
 
   return async (path, sha256, signal) => {
-    if (sha256 === undefined && !(await beginsAsZip(path))) return;
-    await enter(signal);
+    if (sha256 === undefined && !(await startsAsZip(path))) return;
+    await acquire(signal);
     try {
       await runZip({ kind: "check", path, ...(sha256 !== undefined && { sha256 }) }, signal);
     } finally {
-      leave();
+      release();
     }
   };
 }

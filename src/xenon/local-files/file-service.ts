@@ -2,70 +2,86 @@ import type { FileStatus } from "../../io/file-system.js";
 import type { OpenOption } from "./open-options.js";
 import type { Span } from "./spans.js";
 
-/** A file that can be written and read under a link: Xenon's LocalFileService. */
+/** A file that can be written and read by a link: Xenon's LocalFileService. */
 export interface FileService {
   link: string;
-  /** As it was given. */
+  /** URI as specified by the client. */
   localFileUri: string;
   fileOptions: readonly OpenOption[];
   writeFinished: boolean;
-  /** From 0; grows with each change, also with each PUT. */
+  /** Starts at 0 and increases with each change, including each PUT. */
   version: number;
   updateTimeMicros: number;
-  /** What changed it last; undefined while nothing has. */
+  /** Last change, undefined initially. */
   action?: "PUT" | "PATCH" | "DELETE";
-  /** The upload that goes on, or the last one that was complete. */
+  /** The current upload, or the last complete one. */
   upload?: { totalBytes?: number; received: readonly Span[]; complete: boolean };
 }
 
-/** Where the body of a PUT belongs. */
-export type Place =
-  /** At `start` of a file of `total` bytes; the body has one of the lengths, in bytes, the greater one last. */
+/** Range of the file that the body of a PUT covers. */
+export type UploadRange =
+  /**
+   * At `start` of a file of `total` bytes. The body has one of the given lengths, in ascending
+   * order.
+   */
   (
     | { start: number; total: number; lengths: readonly number[] }
-    /** The whole file; its size where it is known before. */
+    /** The whole file, with its size if known. */
     | { total?: number }
   ) & {
-    /** Of the whole file, in lower-case hexadecimal: the sender knows it before, and what came is compared with it when all is there. */
+    /**
+     * SHA-256 of the whole file in lower-case hexadecimal, if announced; verified when the upload
+     * is complete.
+     */
     sha256?: string;
   };
 
+/** Request to create a file service. */
 export interface NewFileService {
   link?: string;
   localFileUri: string;
   fileOptions: readonly string[];
 }
 
-/** A file as it was when it was opened, whatever takes its name meanwhile. */
+/** An open file; unaffected if another file replaces it. */
 export interface ReadableFile {
   status: FileStatus;
-  /** The bytes from `offset` to before `end`, a piece at a time. */
+  /** Reads the bytes from `offset` up to but excluding `end` in chunks. */
   bytes(offset: number, end: number, signal: AbortSignal): AsyncIterable<Buffer>;
+  /** Closes the file. */
   close(): Promise<void>;
 }
 
-/** The files of a host that others may write to and read. Links are below /local-files; DOCUMENT_NOT_FOUND for an unknown one. */
+/**
+ * The file services of a host. Links are below /local-files; unknown ones throw DOCUMENT_NOT_FOUND.
+ */
 export interface FileStore {
-  /** Checks the URI and the roots; the file itself is looked at by the first write or read. */
+  /**
+   * Creates a service. Checks the URI against the roots; the file itself is first accessed by a
+   * write or read.
+   */
   create(request: NewFileService): Promise<FileService>;
+  /** Returns a service. */
   get(link: string): FileService;
-  /** By link. */
+  /** Lists the services, sorted by link. */
   list(): FileService[];
+  /** Sets writeFinished. Throws TRANSFER_INCOMPLETE during an upload. */
   finish(link: string, writeFinished: boolean): Promise<FileService>;
-  /** Forgets the service and what of an upload has come; the file stays. */
+  /** Deletes the service and its partial upload. The file remains. */
   delete(link: string): Promise<FileService>;
   /**
-   * Takes a part of the file, or all of it. When the last byte of it is there the file is replaced at once and durably;
-   * until then it is what it was. A body that ends early counts nothing. `open` is asked for the bytes once, with a signal
-   * that aborts when they are not wanted any more.
+   * Receives a part of the file or all of it. When the upload is complete, the file is replaced
+   * atomically and durably; until then it is unchanged. An incomplete body is discarded. `open` is
+   * called once for the bytes, with a signal that aborts when they are no longer needed.
    */
   write(
     link: string,
-    place: Place,
+    place: UploadRange,
     open: (signal: AbortSignal) => AsyncIterable<Buffer>,
     signal: AbortSignal,
   ): Promise<FileService>;
-  /** BACKUP_NOT_FOUND where there is no such file. */
+  /** Opens the file for reading. Throws BACKUP_NOT_FOUND if it does not exist. */
   read(link: string): Promise<ReadableFile>;
+  /** Drops partial uploads and stops background work. */
   close(): Promise<void>;
 }

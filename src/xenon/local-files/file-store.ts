@@ -7,29 +7,31 @@ import { readOpenRange } from "../../io/read-file.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { FileService, FileStore } from "./file-service.js";
-import { changed, createIncoming, inTurn, type Entry, type UploadPace } from "./incoming.js";
+import { changed, createIncoming, serialize, type Entry, type UploadPace } from "./incoming.js";
 import { readOptions } from "./open-options.js";
 import { openPublishedFiles } from "./published-files.js";
 import { fileRecords, type FileRecord } from "./records.js";
-import { targetPath, type FilePlaces } from "./target.js";
+import { targetPath, type FilePathRules } from "./target.js";
 
+/** Path of the factory of file services. */
 export const fileStorePath = "/local-files";
 
-export interface FileStoreOptions extends FilePlaces {
-  /** Where the services are written down; made if it is missing. */
+/** Options of openFileStore. */
+export interface FileStoreOptions extends FilePathRules {
+  /** Directory of the persisted services; created if missing. */
   directory: string;
   onBackgroundError(error: unknown): void;
-  /** Absent: that of limits.ts. */
+  /** Default: the values in limits.ts. */
   pace?: UploadPace;
 }
 
 const hostPace: UploadPace = {
-  quietMs: limits.fileUploadQuietMs,
+  takeoverMs: limits.fileUploadQuietMs,
   idleMs: limits.fileUploadIdleMs,
   sweepMs: limits.fileSweepMs,
 };
 
-/** Opens the services of a directory; those of an earlier run are there again, without what had come of their uploads. */
+/** Opens the services persisted in a directory. Partial uploads of an earlier run are removed. */
 export async function openFileStore(
   platform: Platform,
   options: FileStoreOptions,
@@ -38,19 +40,19 @@ export async function openFileStore(
   const { pace = hostPace } = options;
   const records = fileRecords(platform, options.directory);
   const entries = new Map<string, Entry>();
-  /** Links that are being written down. */
-  const beginning = new Set<string>();
+  /** Links of services that are being created. */
+  const creating = new Set<string>();
   let reads = 0;
   const onUnreadable = (path: string) =>
     options.onBackgroundError(
       new HostError(
         "STORAGE_FAILED",
-        `The record of a file service, ${path}, cannot be read: the service is not there. Make the service again, and remove the file.`,
+        `Cannot read the record of a file service, ${path}: the service is not available. Create the service again and remove the file.`,
       ),
     );
-  for (const { unfinished, ...record } of await records.load(onUnreadable)) {
-    if (unfinished !== undefined) {
-      await files.remove(unfinished).catch(options.onBackgroundError);
+  for (const { unfinished: partialPath, ...record } of await records.load(onUnreadable)) {
+    if (partialPath !== undefined) {
+      await files.remove(partialPath).catch(options.onBackgroundError);
       await records.write(record);
     }
     entries.set(record.link, { record, last: Promise.resolve() });
@@ -63,7 +65,7 @@ export async function openFileStore(
   const incoming = createIncoming(platform, { ...options, pace, publishedFiles, makeRoom, save });
   const timer = setInterval(() => {
     for (const entry of entries.values())
-      void incoming.dropLeft(entry, pace.idleMs).catch(options.onBackgroundError);
+      void incoming.dropAbandoned(entry, pace.idleMs).catch(options.onBackgroundError);
   }, pace.sweepMs);
   timer.unref();
 
@@ -100,22 +102,25 @@ export async function openFileStore(
     };
   }
 
-  function save({ record, upload }: Entry, unfinished = upload?.unfinished): Promise<void> {
-    return records.write({ ...record, ...(unfinished !== undefined && { unfinished }) });
+  function save({ record, upload }: Entry, partialPath = upload?.partialPath): Promise<void> {
+    return records.write({
+      ...record,
+      ...(partialPath !== undefined && { unfinished: partialPath }),
+    });
   }
 
-  /** What was left longest ago has to go. */
+  /** Drops the upload that has been idle longest if the limit is reached. */
   async function makeRoom(): Promise<void> {
-    const quiet = ({ upload }: Entry) => upload?.quietMs() ?? 0;
+    const idleMs = ({ upload }: Entry) => upload?.idleMs() ?? 0;
     const [oldest, ...others] = [...entries.values()]
       .filter(({ upload }) => upload !== undefined)
-      .sort((a, b) => quiet(b) - quiet(a));
+      .sort((a, b) => idleMs(b) - idleMs(a));
     if (!oldest || others.length + 1 < limits.fileUploads) return;
-    await incoming.dropLeft(oldest, pace.quietMs);
+    await incoming.dropAbandoned(oldest, pace.takeoverMs);
     if (oldest.upload)
       throw new HostError(
         "TRANSFER_LIMIT",
-        `${others.length + 1} files are being uploaded, as many as the host takes at a time; wait for one to end.`,
+        `Limit of ${others.length + 1} concurrent uploads reached. Wait for one to end.`,
       );
   }
 
@@ -125,19 +130,19 @@ export async function openFileStore(
       if (localFileUri.length > limits.fileUriLength)
         throw new HostError(
           "REQUEST_INVALID",
-          `localFileUri is longer than ${limits.fileUriLength} characters.`,
+          `localFileUri exceeds the limit of ${limits.fileUriLength} characters.`,
           { metadata: { field: "localFileUri" } },
         );
       await targetPath(platform, options, localFileUri);
       const link = createLink(fileStorePath, given, platform.randomId);
-      if (entries.has(link) || beginning.has(link))
+      if (entries.has(link) || creating.has(link))
         throw new HostError("DOCUMENT_EXISTS", `Service already started: ${link} stage: CREATED`, {
           metadata: { link },
         });
-      if (entries.size + beginning.size >= limits.fileServices)
+      if (entries.size + creating.size >= limits.fileServices)
         throw new HostError(
           "TRANSFER_LIMIT",
-          `There are ${entries.size} file services, as many as the host keeps; delete one.`,
+          `Limit of ${entries.size} file services reached. Delete one.`,
         );
       const record: FileRecord = {
         link,
@@ -147,14 +152,14 @@ export async function openFileStore(
         version: 0,
         updateTimeMicros: platform.nowMicros(),
       };
-      beginning.add(link);
+      creating.add(link);
       try {
         await records.write(record);
         const entry: Entry = { record, last: Promise.resolve() };
         entries.set(link, entry);
         return view(entry);
       } finally {
-        beginning.delete(link);
+        creating.delete(link);
       }
     },
 
@@ -163,24 +168,24 @@ export async function openFileStore(
 
     finish(link, writeFinished) {
       const entry = find(link);
-      return inTurn(entry, async () => {
+      return serialize(entry, async () => {
         find(link);
         if (writeFinished && entry.upload?.repeats && !entry.upload.busy)
           await incoming.drop(
             entry,
-            new HostError("UPLOAD_CONFLICT", `The file of ${link} is finished.`),
+            new HostError("UPLOAD_CONFLICT", `The upload to ${link} is finished.`),
           );
         if (writeFinished && entry.upload) {
           const bytes = entry.upload.received.reduce((sum, { start, end }) => sum + end - start, 0);
           throw new HostError(
             "TRANSFER_INCOMPLETE",
-            `${bytes} of the ${entry.upload.total ?? "unknown number of"} bytes for ${link} have come, so that it is not finished. Send the rest, or delete the service.`,
+            `The upload to ${link} is incomplete: ${bytes} of ${entry.upload.total ?? "an unknown number of"} bytes received. Send the rest, or delete the service.`,
           );
         }
-        const before = entry.record;
-        entry.record = { ...changed(before, "PATCH", platform.nowMicros()), writeFinished };
+        const previous = entry.record;
+        entry.record = { ...changed(previous, "PATCH", platform.nowMicros()), writeFinished };
         await save(entry).catch((error: unknown) => {
-          entry.record = before;
+          entry.record = previous;
           throw error;
         });
         return view(entry);
@@ -189,21 +194,21 @@ export async function openFileStore(
 
     delete(link) {
       const entry = find(link);
-      const why = new HostError("UPLOAD_CONFLICT", `The service ${link} was deleted.`);
-      incoming.interrupt(entry, why);
-      return inTurn(entry, async () => {
+      const reason = new HostError("UPLOAD_CONFLICT", `The service ${link} was deleted.`);
+      incoming.interrupt(entry, reason);
+      return serialize(entry, async () => {
         find(link);
         await records.remove(link);
         entries.delete(link);
         entry.record = changed(entry.record, "DELETE", platform.nowMicros());
-        await incoming.drop(entry, why);
+        await incoming.drop(entry, reason);
         return view(entry);
       });
     },
 
-    async write(link, where, open, signal) {
+    async write(link, range, open, signal) {
       const entry = find(link);
-      await incoming.receive(entry, where, open, signal);
+      await incoming.receive(entry, range, open, signal);
       return view(entry);
     },
 
@@ -212,7 +217,7 @@ export async function openFileStore(
       if (reads >= limits.fileReads)
         throw new HostError(
           "STREAM_LIMIT",
-          `${reads} files are being read, as many as the host allows; wait for one to end.`,
+          `Limit of ${reads} concurrent reads reached. Wait for one to end.`,
         );
       reads += 1;
       let file: OpenFile | undefined;
@@ -221,16 +226,16 @@ export async function openFileStore(
         await file?.close();
       };
       try {
-        // Opening a pipe would wait for who writes to it.
-        const there = await files.status(path);
-        if (there === undefined)
+        // Checked before opening, because opening a pipe waits for a writer.
+        const status = await files.status(path);
+        if (status === undefined)
           throw new HostError(
             "BACKUP_NOT_FOUND",
-            `${path} is not there: nothing was uploaded to it, or not all of it.`,
+            `File ${path} not found: it was not uploaded, or only in part.`,
             { metadata: { path } },
           );
-        if (there.kind !== "file")
-          throw new HostError("DESTINATION_OCCUPIED", `${path} is no file.`, {
+        if (status.kind !== "file")
+          throw new HostError("DESTINATION_OCCUPIED", `${path} is not a regular file.`, {
             metadata: { path },
           });
         const open = (file = await files.openToRead(path));
@@ -246,9 +251,10 @@ export async function openFileStore(
 
     async close() {
       clearInterval(timer);
-      const why = new HostError("SHUTTING_DOWN", "The host is shutting down.");
-      for (const entry of entries.values()) incoming.interrupt(entry, why);
-      for (const entry of entries.values()) await inTurn(entry, () => incoming.drop(entry, why));
+      const reason = new HostError("SHUTTING_DOWN", "The host is shutting down.");
+      for (const entry of entries.values()) incoming.interrupt(entry, reason);
+      for (const entry of entries.values())
+        await serialize(entry, () => incoming.drop(entry, reason));
     },
   };
 }

@@ -2,66 +2,70 @@ import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
 import type { Platform } from "../../io/platform.js";
 import { createUploadCheck } from "./check-upload.js";
-import type { FileService, Place } from "./file-service.js";
+import type { FileService, UploadRange } from "./file-service.js";
 import type { PublishedFiles } from "./published-files.js";
 import type { FileRecord } from "./records.js";
-import { checkTarget, targetPath, type FilePlaces } from "./target.js";
-import { beginUpload, unfinishedName, type Slot, type Upload } from "./upload.js";
+import { checkTarget, targetPath, type FilePathRules } from "./target.js";
+import { beginUpload, partialPathFor, type Slot, type Upload } from "./upload.js";
 
-/** A service and what of its next file has come. */
+/** A file service and its current upload. */
 export interface Entry {
   record: FileRecord;
   upload?: Upload | undefined;
-  /** What puts the complete upload in its place; once. */
+  /** The publication of the complete upload; at most one. */
   publishing?: Promise<void> | undefined;
-  /** Ends the check of what is to be put there. */
+  /** Aborts the check before publication. */
   checking?: AbortController | undefined;
-  /** What begins, ends or replaces an upload is done one after the other. */
+  /** Tail of the queue that serializes starting, ending and replacing uploads. */
   last: Promise<unknown>;
 }
 
-/** How long an upload waits for the rest of it, in milliseconds. */
+/** Timeouts of uploads, in milliseconds. */
 export interface UploadPace {
-  /** After it, who sends another file is not held up. */
-  quietMs: number;
-  /** After it, what came is removed. */
+  /** Idle time after which another upload may replace this one. */
+  takeoverMs: number;
+  /** Idle time after which the partial upload is removed. */
   idleMs: number;
+  /** Interval of the check for idle uploads. */
   sweepMs: number;
 }
 
-export interface IncomingOptions extends FilePlaces {
+/** Dependencies of createIncoming. */
+export interface IncomingOptions extends FilePathRules {
   pace: UploadPace;
-  /** Throws where there is no room for one more upload. */
+  /** Throws TRANSFER_LIMIT if no further upload may start. */
   makeRoom(): Promise<void>;
-  /** Writes an entry down, durably. */
-  save(entry: Entry, unfinished?: string): Promise<void>;
+  /** Persists an entry durably. */
+  save(entry: Entry, partialPath?: string): Promise<void>;
   publishedFiles: PublishedFiles;
   onBackgroundError(error: unknown): void;
 }
 
-/** How files come in: which upload a PUT belongs to, and what happens when it is complete. */
+/** Assigns PUT requests to uploads and publishes complete uploads. */
 export interface Incoming {
-  /** Takes the bytes of one PUT. */
+  /** Receives the body of a PUT. */
   receive(
     entry: Entry,
-    where: Place,
+    range: UploadRange,
     open: (signal: AbortSignal) => AsyncIterable<Buffer>,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Ends what keeps the entry's turn. */
-  interrupt(entry: Entry, why: HostError): void;
-  /** Ends the upload, if there is one. In the entry's turn. */
-  drop(entry: Entry, why: HostError): Promise<void>;
-  /** Ends it if no request has worked on it for so long. */
-  dropLeft(entry: Entry, quietMs: number): Promise<void>;
+  /** Aborts a running check, which blocks the queue of the entry. */
+  interrupt(entry: Entry, reason: HostError): void;
+  /** Drops the upload, if any. Must run in the queue of the entry. */
+  drop(entry: Entry, reason: HostError): Promise<void>;
+  /** Drops the upload if it has been idle for longer than `idleMs`. */
+  dropAbandoned(entry: Entry, idleMs: number): Promise<void>;
 }
 
-export function inTurn<T>(entry: Entry, work: () => Promise<T>): Promise<T> {
+/** Runs work in the queue of an entry. */
+export function serialize<T>(entry: Entry, work: () => Promise<T>): Promise<T> {
   const done = entry.last.then(work);
   entry.last = done.catch(() => {});
   return done;
 }
 
+/** Returns the record after a change. */
 export function changed(
   record: FileRecord,
   action: NonNullable<FileService["action"]>,
@@ -70,6 +74,7 @@ export function changed(
   return { ...record, version: record.version + 1, action, updateTimeMicros: nowMicros };
 }
 
+/** Creates the receiver of uploads. */
 export function createIncoming(
   platform: Pick<Platform, "files" | "randomHex" | "nowMicros">,
   options: IncomingOptions,
@@ -80,23 +85,26 @@ export function createIncoming(
     version === published || options.publishedFiles.has(path, version);
   const directoryOf = (path: string) => path.slice(0, path.lastIndexOf("/")) || "/";
 
-  async function drop(entry: Entry, why: HostError): Promise<void> {
+  async function drop(entry: Entry, reason: HostError): Promise<void> {
     const { upload } = entry;
     entry.upload = entry.publishing = undefined;
-    await upload?.discard(why).catch(options.onBackgroundError);
+    await upload?.discard(reason).catch(options.onBackgroundError);
   }
 
-  function dropLeft(entry: Entry, quietMs: number): Promise<void> {
-    return inTurn(entry, async () => {
-      if (entry.upload && !entry.publishing && entry.upload.quietMs() > quietMs)
-        await drop(entry, left(entry));
+  function dropAbandoned(entry: Entry, idleMs: number): Promise<void> {
+    return serialize(entry, async () => {
+      if (entry.upload && !entry.publishing && entry.upload.idleMs() > idleMs)
+        await drop(entry, abandoned(entry));
     });
   }
 
-  /** The upload that a PUT belongs to, a new one where there is none, and its place in it; undefined while one is being put in its place. */
-  async function place(
+  /**
+   * Returns the upload for a PUT, starting one if necessary, and the reserved slot. Returns
+   * undefined while an upload is being published.
+   */
+  async function assign(
     entry: Entry,
-    where: Place,
+    range: UploadRange,
   ): Promise<{ upload: Upload; slot: Slot } | undefined> {
     if (entry.record.action === "DELETE")
       throw new HostError("DOCUMENT_NOT_FOUND", `Service not found: ${entry.record.link}`, {
@@ -105,59 +113,63 @@ export function createIncoming(
     if (entry.record.writeFinished)
       throw new HostError("REQUEST_INVALID", "writeFinished is set to true");
     if (entry.upload?.complete && !entry.upload.repeats) return undefined;
-    if (entry.upload) await dropUnless(entry, entry.upload, where);
-    const upload = (entry.upload ??= await begin(entry, where));
+    if (entry.upload) await dropUnless(entry, entry.upload, range);
+    const upload = (entry.upload ??= await begin(entry, range));
     try {
-      return { upload, slot: await upload.reserve(await spanOf(upload, where)) };
+      return { upload, slot: await upload.reserve(await spanOf(upload, range)) };
     } catch (error) {
-      await forgetEmpty(entry, upload);
+      await dropEmpty(entry, upload);
       throw error;
     }
   }
 
-  /** Drops an upload that a PUT cannot belong to and that nobody goes on with; throws where somebody may. */
-  async function dropUnless(entry: Entry, upload: Upload, where: Place): Promise<void> {
+  /**
+   * Drops the current upload if the PUT cannot belong to it and it may be replaced; throws if it
+   * may still be in use.
+   */
+  async function dropUnless(entry: Entry, upload: Upload, range: UploadRange): Promise<void> {
     if (upload.failure) return drop(entry, upload.failure);
     const same =
-      upload.total === where.total &&
-      (upload.sha256 ?? where.sha256) === (where.sha256 ?? upload.sha256);
-    // A part of the last upload, sent again, holds nobody up.
-    if (!same && upload.repeats && !upload.busy) return drop(entry, left(entry));
-    if (!("start" in where)) {
-      // A whole body goes on with nothing. Sent again, it takes the place of its former self.
-      if (!upload.busy) await drop(entry, left(entry));
+      upload.total === range.total &&
+      (upload.sha256 ?? range.sha256) === (range.sha256 ?? upload.sha256);
+    // Parts of the published file sent again do not block other uploads.
+    if (!same && upload.repeats && !upload.busy) return drop(entry, abandoned(entry));
+    if (!("start" in range)) {
+      // A whole body never continues an upload. Sent again, it replaces the earlier attempt.
+      if (!upload.busy) await drop(entry, abandoned(entry));
       else if (!same)
         throw new HostError(
           "UPLOAD_CONFLICT",
-          `An upload of ${sizeOf(upload)} bytes goes on here; wait for it to end.`,
+          `An upload of ${sizeOf(upload)} bytes is in progress. Wait for it to end.`,
         );
       return;
     }
-    const end = where.start + Math.max(...where.lengths);
-    const again = upload.received.some((span) => span.start < end && span.end > where.start);
-    // Who sends another size, or a part again, after a pause begins another upload: the last one broke.
-    if (upload.quietMs() > options.pace.quietMs && (!same || again))
-      return drop(entry, left(entry));
+    const end = range.start + Math.max(...range.lengths);
+    const overlaps = upload.received.some((span) => span.start < end && span.end > range.start);
+    // After a pause, another size or a repeated part starts a new upload: the previous one was
+    // interrupted.
+    if (upload.idleMs() > options.pace.takeoverMs && (!same || overlaps))
+      return drop(entry, abandoned(entry));
     if (same) return;
     throw new HostError(
       "REQUEST_INVALID",
-      `An upload of ${sizeOf(upload)} bytes goes on here, and this request is of one of ${where.total}, or has another Repr-Digest. Nothing was taken. For another file wait until nobody has sent to this one for ${options.pace.quietMs / 1000} s.`,
+      `An upload of ${sizeOf(upload)} bytes is in progress; this request is for ${range.total} bytes or has a different Repr-Digest, and was ignored. To upload another file, wait until this upload has been idle for ${options.pace.takeoverMs / 1000} s.`,
       { metadata: { field: "content-range" } },
     );
   }
 
-  async function spanOf(upload: Upload, where: Place) {
-    if ("start" in where)
+  async function spanOf(upload: Upload, range: UploadRange) {
+    if ("start" in range)
       return {
-        start: where.start,
-        end: where.start + Math.max(...where.lengths),
-        lengths: where.lengths,
+        start: range.start,
+        end: range.start + Math.max(...range.lengths),
+        lengths: range.lengths,
       };
-    if (where.total !== undefined) return { start: 0, end: where.total, lengths: [where.total] };
-    return { start: 0, end: await files.freeBytes(directoryOf(upload.unfinished)) };
+    if (range.total !== undefined) return { start: 0, end: range.total, lengths: [range.total] };
+    return { start: 0, end: await files.freeBytes(directoryOf(upload.partialPath)) };
   }
 
-  async function begin(entry: Entry, { total, sha256 }: Place): Promise<Upload> {
+  async function begin(entry: Entry, { total, sha256 }: UploadRange): Promise<Upload> {
     await options.makeRoom();
     const { localFileUri, fileOptions, published, publishedBytes } = entry.record;
     const path = await targetPath(platform, options, localFileUri);
@@ -167,38 +179,44 @@ export function createIncoming(
       if (total !== undefined && total > free) {
         throw new HostError(
           "DESTINATION_FULL",
-          `The file would have ${total} bytes, and ${free} are free where ${path} lies. What was there before is as it was.`,
+          `Not enough disk space for ${path}: ${total} bytes needed, ${free} bytes free. The existing file is unchanged.`,
           { metadata: { path } },
         );
       }
     } catch (error) {
       throw fromFileError(error, `Receiving ${path}`);
     }
-    const unfinished = unfinishedName(platform, path);
-    await options.save(entry, unfinished);
-    const before =
+    const partialPath = partialPathFor(platform, path);
+    await options.save(entry, partialPath);
+    const publishedFile =
       published !== undefined && total === publishedBytes
         ? { path, version: published }
         : undefined;
-    return beginUpload(platform, { path, unfinished, total, sha256, published: before });
+    return beginUpload(platform, { path, partialPath, total, sha256, published: publishedFile });
   }
 
-  /** An upload of which nothing came takes no room, and says nothing of what comes next. */
-  async function forgetEmpty(entry: Entry, upload: Upload): Promise<void> {
+  /**
+   * Drops an upload that has received nothing, so that it neither uses a slot nor restricts the
+   * next one.
+   */
+  async function dropEmpty(entry: Entry, upload: Upload): Promise<void> {
     const empty = upload.received.length === 0 && !upload.busy && !upload.complete;
     if (entry.upload === upload && (empty || upload.failure))
-      await drop(entry, upload.failure ?? left(entry));
+      await drop(entry, upload.failure ?? abandoned(entry));
   }
 
-  /** Throws for what must not take the file's place; false where more has to come: parts of the last upload, sent again, made it seem complete. */
-  async function holdsTogether(entry: Entry, upload: Upload): Promise<boolean> {
+  /**
+   * Checks a complete upload before publication and throws if it is damaged. Returns false if it
+   * may only seem complete because it includes parts of the published file sent again.
+   */
+  async function isIntact(entry: Entry, upload: Upload): Promise<boolean> {
     const { signal } = (entry.checking = new AbortController());
     try {
-      await check(upload.unfinished, upload.sha256, signal);
+      await check(upload.partialPath, upload.sha256, signal);
       return true;
     } catch (thrown) {
       if (!(thrown instanceof HostError) || thrown.reason !== "BACKUP_DAMAGED") throw thrown;
-      if (!upload.doubtRepeated()) throw mixed(entry, upload, thrown);
+      if (!upload.doubtRepeated()) throw damagedUpload(entry, upload, thrown);
       entry.publishing = undefined;
       entry.record = changed(entry.record, "PUT", platform.nowMicros());
       return false;
@@ -210,9 +228,9 @@ export function createIncoming(
   async function publish(entry: Entry, upload: Upload): Promise<void> {
     const { localFileUri, fileOptions, published } = entry.record;
     try {
-      if (!(await holdsTogether(entry, upload))) return;
+      if (!(await isIntact(entry, upload))) return;
       const path = await targetPath(platform, options, localFileUri);
-      // Somebody may have put something there meanwhile.
+      // The file may have been changed since the upload started.
       await checkTarget(platform, path, fileOptions, isOurs(path, published));
       await upload.publish();
       const status = await files.status(path);
@@ -224,39 +242,39 @@ export function createIncoming(
       };
       entry.upload = entry.publishing = undefined;
     } catch (error) {
-      const why = HostError.from(fromFileError(error, `Receiving ${localFileUri}`));
-      await drop(entry, why);
-      throw why;
+      const reason = HostError.from(fromFileError(error, `Receiving ${localFileUri}`));
+      await drop(entry, reason);
+      throw reason;
     }
-    // The file is there, whether this can be written down or not.
+    // The file is published even if the record cannot be saved.
     await options.save(entry).catch(options.onBackgroundError);
   }
 
   return {
     drop,
-    dropLeft,
-    interrupt: (entry, why) => entry.checking?.abort(why),
-    async receive(entry, where, open, signal) {
-      let placed: Awaited<ReturnType<typeof place>>;
+    dropAbandoned,
+    interrupt: (entry, reason) => entry.checking?.abort(reason),
+    async receive(entry, range, open, signal) {
+      let assigned: Awaited<ReturnType<typeof assign>>;
       do {
-        const waited = entry.upload?.total === where.total;
+        const joined = entry.upload?.total === range.total;
         await entry.publishing?.catch((error: unknown) => {
-          // What it sends belongs to what was dropped.
-          if (waited) throw error;
+          // The request belonged to the dropped upload.
+          if (joined) throw error;
         });
-        placed = await inTurn(entry, () => place(entry, where));
-      } while (placed === undefined);
-      const { upload, slot } = placed;
+        assigned = await serialize(entry, () => assign(entry, range));
+      } while (assigned === undefined);
+      const { upload, slot } = assigned;
       try {
         await upload.receive(slot, open(AbortSignal.any([signal, slot.signal])));
       } catch (error) {
-        await inTurn(entry, () => forgetEmpty(entry, upload));
+        await serialize(entry, () => dropEmpty(entry, upload));
         throw error;
       }
-      // What came with the last part, or ended with the upload.
+      // The upload may have failed while this part was received.
       if (upload.failure) throw upload.failure;
       if (upload.complete && !upload.repeats && entry.upload === upload)
-        await (entry.publishing ??= inTurn(entry, () => publish(entry, upload)));
+        await (entry.publishing ??= serialize(entry, () => publish(entry, upload)));
       else entry.record = changed(entry.record, "PUT", platform.nowMicros());
     },
   };
@@ -264,21 +282,24 @@ export function createIncoming(
 
 const sizeOf = ({ total }: Upload) => total ?? "an unknown number of";
 
-function mixed(
+function damagedUpload(
   { record: { link } }: Entry,
-  { unfinished, sha256 }: Upload,
+  { partialPath, sha256 }: Upload,
   cause: HostError,
 ): HostError {
   const what =
     sha256 === undefined
-      ? `a ZIP that is not whole (${cause.message.replaceAll(unfinished, link)})`
-      : "not the file that its Repr-Digest announced";
+      ? `it is not a valid ZIP (${cause.message.replaceAll(partialPath, link)})`
+      : "it does not match its Repr-Digest";
   return new HostError(
     "UPLOAD_CONFLICT",
-    `What came for ${link} is ${what}: it was damaged before it was sent, or parts of two uploads came together. All of it was dropped, and the file is as it was. Send all of it again when nobody else sends to it.`,
+    `Upload to ${link} rejected: ${what}. It was damaged at the source, or mixes parts of two uploads. The upload was dropped and the file is unchanged. Send the whole file again while nothing else is uploaded to it.`,
     { cause },
   );
 }
 
-const left = ({ record }: Entry) =>
-  new HostError("UPLOAD_CONFLICT", `The upload to ${record.link} was left, and another one began.`);
+const abandoned = ({ record }: Entry) =>
+  new HostError(
+    "UPLOAD_CONFLICT",
+    `The upload to ${record.link} was abandoned and replaced by another one.`,
+  );

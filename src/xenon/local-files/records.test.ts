@@ -13,7 +13,7 @@ const record: FileRecord = {
   updateTimeMicros: 1,
 };
 
-test("does not remove a file that a record names but no upload made", async () => {
+test("does not remove a file named in a record unless it is a partial upload", async () => {
   const root = temporaryDirectory();
   const records = fileRecords(systemPlatform, join(root, "services"));
   await records.load(() => {});
@@ -30,7 +30,7 @@ test("does not remove a file that a record names but no upload made", async () =
   ]);
 });
 
-test("leaves a record that cannot be read where it is, and reports it", async () => {
+test("keeps and reports an unreadable record", async () => {
   const directory = join(temporaryDirectory(), "services");
   const records = fileRecords(systemPlatform, directory);
   await records.load(() => {});

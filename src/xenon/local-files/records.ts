@@ -8,33 +8,39 @@ import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { FileService } from "./file-service.js";
 
-/** What is kept of a service over a restart: not what has come of an upload. */
+/** Persisted state of a file service, without the progress of an upload. */
 export interface FileRecord extends Omit<FileService, "upload"> {
-  /** Where the bytes of an upload lie that is not all there: removed at the next start. */
+  /**
+   * Path of the partial upload, which is removed at the next start. The name is part of the file
+   * format.
+   */
   unfinished?: string;
-  /** The version of the file that was put there last. */
+  /** Version of the last published file. */
   published?: string;
   publishedBytes?: number;
 }
 
-/** The services on the disk, a file each. */
+/** Persisted file services, one file each. */
 export interface FileRecords {
-  /** Durable when it resolves. */
+  /** Writes a record. Resolves when it is durable. */
   write(record: FileRecord): Promise<void>;
+  /** Removes a record. Resolves when the removal is durable. */
   remove(link: string): Promise<void>;
+  /** Loads all records. `onUnreadable` is called with the path of each invalid one. */
   load(onUnreadable: (path: string) => void): Promise<FileRecord[]>;
 }
 
-/** What an upload's unfinished file is called. Only such a name is ever removed because a record says so. */
-const unfinishedPattern = /^\.upload-[0-9a-f]{16}\.holdfast$/;
+/** Names of partial uploads. No other file is ever removed because of a record. */
+const partialPattern = /^\.upload-[0-9a-f]{16}\.holdfast$/;
 
-/** A record whose unfinished file is none of ours: without it, so that nothing is removed. */
-function withoutForeign({ unfinished, ...record }: FileRecord): FileRecord {
-  return unfinished !== undefined && unfinishedPattern.test(basename(unfinished))
+/** Removes `unfinished` from a record unless it is the name of a partial upload. */
+function withValidPartial({ unfinished, ...record }: FileRecord): FileRecord {
+  return unfinished !== undefined && partialPattern.test(basename(unfinished))
     ? { ...record, unfinished }
     : record;
 }
 
+/** Opens the records in a directory, which is created when they are loaded. */
 export function fileRecords(
   platform: Pick<Platform, "files" | "randomHex">,
   directory: string,
@@ -48,32 +54,32 @@ export function fileRecords(
       const record = JSON.parse(
         (await readSmallFile(files, path, limits.managementBodyBytes * 2)).toString("utf8"),
       ) as FileRecord | null;
-      const sound =
+      const valid =
         typeof record?.link === "string" &&
         typeof record.localFileUri === "string" &&
         Array.isArray(record.fileOptions);
-      return sound ? withoutForeign(record) : undefined;
+      return valid ? withValidPartial(record) : undefined;
     } catch (error) {
       if (error instanceof SyntaxError || error instanceof HostError) return undefined;
       throw error;
     }
   }
 
-  async function named(link: string, work: () => Promise<void>): Promise<void> {
+  async function withErrorContext(link: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      throw fromFileError(error, `Writing down the service ${link}`);
+      throw fromFileError(error, `Saving file service ${link}`);
     }
   }
 
   return {
     write: (record) =>
-      named(record.link, () =>
+      withErrorContext(record.link, () =>
         writeFileDurably(platform, pathOf(record.link), Buffer.from(JSON.stringify(record))),
       ),
     remove: (link) =>
-      named(link, async () => {
+      withErrorContext(link, async () => {
         await files.remove(pathOf(link));
         await files.syncDirectory(directory);
       }),

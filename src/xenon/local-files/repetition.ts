@@ -2,26 +2,31 @@ import type { FileSystem, OpenFile } from "../../io/file-system.js";
 import { limits } from "../../limits.js";
 import { createSpans, type Span, type Spans } from "./spans.js";
 
-/** The file that an upload is going to replace, and its version. */
+/** The file that an upload will replace. */
 export interface PublishedFile {
   path: string;
   version: string;
 }
 
 /**
- * Which parts of an upload may be the last one's, sent again: those that came before any that differed from what is published.
- * They may as well be the beginning of another file that has them in common with it; only what comes after them tells.
+ * Parts of an upload that may be repeated parts of the previous upload: those received before any
+ * part that differs from the published file. They may also belong to a new file that has them in
+ * common; only later parts can tell.
  */
 export interface Repetition {
-  /** Nothing came that is not published already. */
+  /** Whether everything received so far equals the published file. */
   readonly only: boolean;
+  /** The received parts that equal the published file. */
   readonly parts: Spans;
-  /** Takes note of a part that came. */
+  /** Compares a received part with the published file. */
   note(file: OpenFile, part: Span): Promise<void>;
 }
 
-/** `published` is absent where what came last had another size, or nothing came yet. */
-export function watchRepetition(
+/**
+ * Creates a detector. `published` is undefined if the published file has another size or does not
+ * exist.
+ */
+export function detectRepetition(
   files: FileSystem,
   published: PublishedFile | undefined,
 ): Repetition {
@@ -33,22 +38,22 @@ export function watchRepetition(
     { start, end }: Span,
     { path, version }: PublishedFile,
   ): Promise<boolean> {
-    const before = await files.openToRead(path);
+    const current = await files.openToRead(path);
     try {
-      if ((await before.status()).version !== version) return false;
+      if ((await current.status()).version !== version) return false;
       const [one, other] = [
         Buffer.allocUnsafe(limits.fileReadBytes),
         Buffer.allocUnsafe(limits.fileReadBytes),
       ];
       for (let at = start; at < end; at += one.length) {
         const length = Math.min(one.length, end - at);
-        const [came, there] = [one.subarray(0, length), other.subarray(0, length)];
-        const counts = await Promise.all([file.read(came, at), before.read(there, at)]);
-        if (counts.some((count) => count < length) || !came.equals(there)) return false;
+        const [received, existing] = [one.subarray(0, length), other.subarray(0, length)];
+        const counts = await Promise.all([file.read(received, at), current.read(existing, at)]);
+        if (counts.some((count) => count < length) || !received.equals(existing)) return false;
       }
       return true;
     } finally {
-      await before.close();
+      await current.close();
     }
   }
 
@@ -59,7 +64,7 @@ export function watchRepetition(
     parts,
     async note(file, part) {
       if (!only || !published) return;
-      // What cannot be compared is taken for something else.
+      // Parts that cannot be compared count as different.
       if (await isPublished(file, part, published).catch(() => false)) parts.add(part);
       else only = false;
     },

@@ -5,7 +5,7 @@ const span = fc
   .tuple(fc.nat(60), fc.nat(20))
   .map(([start, length]) => ({ start, end: start + length }));
 
-test("says what is there, in as few spans as there can be, whatever was added and removed and in which order", () => {
+test("keeps a minimal list of spans for any sequence of additions and removals", () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(span, fc.integer({ min: 0, max: 3 })), { maxLength: 30 }),
@@ -14,7 +14,7 @@ test("says what is there, in as few spans as there can be, whatever was added an
         const spans = createSpans();
         const there = new Set<number>();
         for (const [one, kind] of steps) {
-          // Every fourth takes something away.
+          // Every fourth operation removes a span.
           const bytesOf = Array.from({ length: one.end - one.start }, (_, i) => one.start + i);
           if (kind === 0) {
             spans.remove(one);
@@ -41,9 +41,9 @@ test("says what is there, in as few spans as there can be, whatever was added an
   );
 });
 
-test("many pieces with many gaps between them become one", () => {
+test("merges many spans with gaps into one", () => {
   const spans = createSpans();
-  // Every fourth, then those between: up to 16,384 gaps at a time.
+  // Every fourth span first, then those between: up to 16,384 gaps at a time.
   for (const offset of [0, 2, 1, 3])
     for (let i = offset; i < 65_536; i += 4) spans.add({ start: i, end: i + 1 });
   expect(spans.list).toEqual([{ start: 0, end: 65_536 }]);

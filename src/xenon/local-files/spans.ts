@@ -1,28 +1,31 @@
-/** Bytes from `start` up to, but not with, `end`. */
+/** A range of bytes; `end` is exclusive. */
 export interface Span {
   start: number;
   end: number;
 }
 
-/** Which bytes of a file are there: as few spans as say it, in order. */
+/** A set of bytes as sorted, disjoint spans. */
 export interface Spans {
   readonly list: readonly Span[];
+  /** Adds the bytes of a span. */
   add(span: Span): void;
+  /** Removes the bytes of a span. */
   remove(span: Span): void;
-  /** The parts of a span that are there, in order. */
+  /** Returns the parts of a span that are in the set, in order. */
   within(span: Span): Span[];
 }
 
+/** Creates an empty set. */
 export function createSpans(): Spans {
   const list: Span[] = [];
 
-  /** The first span that ends at or behind the place. */
-  function firstFrom(place: number): number {
+  /** Returns the index of the first span that ends at or after the position. */
+  function firstFrom(position: number): number {
     let low = 0;
     let high = list.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((list[middle]?.end ?? 0) < place) low = middle + 1;
+      if ((list[middle]?.end ?? 0) < position) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -45,12 +48,13 @@ export function createSpans(): Spans {
       if (start >= end) return;
       const from = firstFrom(start);
       let to = from;
-      const left: Span[] = [];
+      const remaining: Span[] = [];
       for (let next = list[to]; next !== undefined && next.start < end; next = list[(to += 1)]) {
-        if (next.start < start) left.push({ start: next.start, end: Math.min(next.end, start) });
-        if (next.end > end) left.push({ start: end, end: next.end });
+        if (next.start < start)
+          remaining.push({ start: next.start, end: Math.min(next.end, start) });
+        if (next.end > end) remaining.push({ start: end, end: next.end });
       }
-      list.splice(from, to - from, ...left);
+      list.splice(from, to - from, ...remaining);
     },
     within({ start, end }) {
       const parts: Span[] = [];

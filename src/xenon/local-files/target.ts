@@ -7,10 +7,11 @@ import { parseManifestName } from "../../segment/names.js";
 import type { Platform } from "../../io/platform.js";
 import type { OpenOption } from "./open-options.js";
 
-export interface FilePlaces {
-  /** Absent: no file may be named, since nobody has said where they may lie. */
+/** Which paths file services may use. */
+export interface FilePathRules {
+  /** Directories that may contain files. If undefined, file services are disabled. */
   roots?: Roots | undefined;
-  /** With their links resolved: directories and files of which nothing is read or written. */
+  /** Paths that must not be read or written, with symbolic links resolved. */
   closed: readonly string[];
 }
 
@@ -20,34 +21,35 @@ const required = () =>
   });
 
 /**
- * The path of a localFileUri with its links resolved: inside the roots, outside of what is the host's own or secret, and not among the
- * files of a directory backup, which only its host writes. PATH_OUTSIDE_ROOTS or DESTINATION_OCCUPIED.
+ * Resolves a localFileUri to a path without symbolic links. It must be inside the roots, outside
+ * the host's own and secret files, and not in the directory of a backup, which only its host may
+ * write. Throws REQUEST_INVALID, PATH_OUTSIDE_ROOTS or DESTINATION_OCCUPIED.
  */
 export async function targetPath(
   { files }: Pick<Platform, "files">,
-  places: FilePlaces,
+  rules: FilePathRules,
   uri: string,
 ): Promise<string> {
   if (!/^[A-Za-z][A-Za-z0-9+.-]*:/.test(uri) || schemeOf(uri) !== "file") throw required();
-  if (places.roots === undefined)
+  if (rules.roots === undefined)
     throw new HostError(
       "PATH_OUTSIDE_ROOTS",
-      "This host serves no files: it has tokens and no file root. Start it with --file-root DIR.",
+      "File services are disabled on this host because it has tokens but no file root. Start it with --file-root DIR.",
       { metadata: { field: "localFileUri" } },
     );
-  const path = await resolveInRoots(files, places.roots, filePathOf(uri));
-  if (places.closed.some((one) => isWithin(path, one))) {
+  const path = await resolveInRoots(files, rules.roots, filePathOf(uri));
+  if (rules.closed.some((one) => isWithin(path, one))) {
     throw new HostError(
       "DESTINATION_OCCUPIED",
-      `Cannot serve ${path}: it is the data directory of this host, lies in it or in a backup destination, or holds a secret of the host. Name another file.`,
+      `Cannot serve ${path}: it is in the data directory of this host or in a backup destination, or contains a secret of the host. Choose another file.`,
       { metadata: { path } },
     );
   }
-  const beside = await files.list(dirname(path)).catch(() => []);
-  if (beside.some((name) => parseManifestName(name) !== undefined)) {
+  const siblings = await files.list(dirname(path)).catch(() => []);
+  if (siblings.some((name) => parseManifestName(name) !== undefined)) {
     throw new HostError(
       "DESTINATION_OCCUPIED",
-      `Cannot serve ${path}: its directory holds a backup, whose files only the host that made it writes. Name a file in another directory.`,
+      `Cannot serve ${path}: its directory contains a backup, which only the host that created it may write. Choose a file in another directory.`,
       { metadata: { path } },
     );
   }
@@ -55,8 +57,9 @@ export async function targetPath(
 }
 
 /**
- * Throws unless a file may be put at the path by these options. What is there is only replaced if it is empty or was put there
- * through /local-files (`isOurs`: by its version): a backup may be the only copy of what somebody else keeps there.
+ * Throws unless the options allow a file at the path. An existing file is only replaced if it is
+ * empty or was written through /local-files (`isOurs`, by version): a backup may be the only copy
+ * of its data.
  */
 export async function checkTarget(
   platform: Pick<Platform, "files">,
@@ -69,7 +72,7 @@ export async function checkTarget(
   if (!options.includes("WRITE"))
     throw new HostError(
       "REQUEST_INVALID",
-      `The fileOptions of this service have no WRITE: it is for reading.`,
+      `The file service is read-only: its fileOptions do not include WRITE.`,
       { metadata: { field: "fileOptions" } },
     );
   const status = await platform.files.status(path);
@@ -77,16 +80,17 @@ export async function checkTarget(
     if (!options.includes("CREATE") && !options.includes("CREATE_NEW"))
       throw problem(
         "DESTINATION_MISSING",
-        `${path} does not exist, and the fileOptions have no CREATE.`,
+        `${path} does not exist, and fileOptions do not include CREATE.`,
       );
     return requireParent(platform.files, path);
   }
   if (options.includes("CREATE_NEW"))
-    throw problem("DESTINATION_OCCUPIED", `${path} exists, and the fileOptions have CREATE_NEW.`);
-  if (status.kind !== "file") throw problem("DESTINATION_OCCUPIED", `${path} is no file.`);
+    throw problem("DESTINATION_OCCUPIED", `${path} exists, and fileOptions include CREATE_NEW.`);
+  if (status.kind !== "file")
+    throw problem("DESTINATION_OCCUPIED", `${path} is not a regular file.`);
   if (status.sizeBytes === 0 || isOurs(status.version)) return;
   throw problem(
     "DESTINATION_OCCUPIED",
-    `Cannot replace ${path}: it was not written through /local-files, or was changed since. It is left as it is. Name another file, or move this one away.`,
+    `Cannot replace ${path}: it was not written through /local-files, or was modified since. Choose another file, or move this one away.`,
   );
 }

@@ -6,51 +6,60 @@ import { fromFileError } from "../../io/file-error.js";
 import type { OpenFile } from "../../io/file-system.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
-import { watchRepetition, type PublishedFile } from "./repetition.js";
+import { detectRepetition, type PublishedFile } from "./repetition.js";
 import { createSpans, type Span } from "./spans.js";
 
-/** A part of an upload that one request sends. */
+/** A part of an upload reserved for one request. */
 export interface Slot extends Span {
-  /** How many bytes it may have; absent: any number up to its end. */
+  /** Allowed numbers of bytes. If undefined, any number up to the end of the slot. */
   lengths?: readonly number[];
-  /** Aborts when its bytes are not wanted any more. */
+  /** Aborts when the bytes are no longer needed. */
   signal: AbortSignal;
 }
 
-/** A file that comes in parts, beside the one that it is going to replace. */
+/** An upload in parts, stored next to the file that it will replace. */
 export interface Upload {
-  readonly unfinished: string;
-  /** Undefined while it is not known. */
+  /** Path of the partial upload. */
+  readonly partialPath: string;
+  /** Total size in bytes; undefined while unknown. */
   readonly total: number | undefined;
   readonly received: readonly Span[];
   readonly complete: boolean;
-  /** What came of it is there already, byte for byte: somebody sent a part of the last upload again, or begins one that is like it. */
+  /**
+   * Whether all received bytes equal the published file: parts of the last upload sent again, or a
+   * new file with the same beginning.
+   */
   readonly repeats: boolean;
-  /** The SHA-256 of the whole file in lower-case hexadecimal, where its sender tells it before. */
+  /** Announced SHA-256 of the whole file in lower-case hexadecimal. */
   readonly sha256: string | undefined;
-  /** Whether a request sends a part of it. */
+  /** Whether a request is sending a part. */
   readonly busy: boolean;
-  /** How long no request has sent a part, in milliseconds. */
-  quietMs(): number;
-  /** What made it useless. */
+  /** Time since the last request, in milliseconds; 0 while busy. */
+  idleMs(): number;
+  /** Error that makes the upload unusable. */
   readonly failure: HostError | undefined;
   /**
-   * Takes a place for one request. One that sends the very same part is ended: its sender is here again. UPLOAD_CONFLICT
-   * where another sends some of it.
+   * Reserves a slot for a request. A concurrent request for exactly the same span is aborted, as
+   * the sender has retried. Throws UPLOAD_CONFLICT if another request is sending an overlapping
+   * span.
    */
   reserve(span: Span & Pick<Slot, "lengths">): Promise<Slot>;
-  /** Takes the bytes of a slot; it counts when all of them are there. Bytes that are there already are compared. */
+  /**
+   * Receives the bytes of a slot, which count once they are complete. Bytes received before are
+   * compared.
+   */
   receive(slot: Slot, bytes: AsyncIterable<Buffer>): Promise<void>;
-  /** Gives a slot back whose bytes never came. */
+  /** Releases a slot whose bytes were not received. */
   release(slot: Slot): void;
   /**
-   * Takes the parts that may be those of the last upload, sent again, for such until others come in their place: it is not
-   * complete, though all of it may be there. False where there are none.
+   * Marks the parts that may be repeated parts of the last upload as uncertain: the upload is
+   * incomplete until other parts replace them. Returns false if there are none.
    */
   doubtRepeated(): boolean;
-  /** Makes it the file at the path, durably. */
+  /** Moves the upload to its path, durably. */
   publish(): Promise<void>;
-  discard(why: HostError): Promise<void>;
+  /** Aborts all requests and removes the partial upload. */
+  discard(reason: HostError): Promise<void>;
 }
 
 interface OpenSlot extends Slot {
@@ -59,44 +68,52 @@ interface OpenSlot extends Slot {
   close(): void;
 }
 
-/** A name that no backup in the same directory takes for a leftover of its own. */
-export const unfinishedName = (platform: Pick<Platform, "randomHex">, path: string) =>
+/**
+ * Returns a new path for a partial upload, with a name that backups in the same directory do not
+ * mistake for a leftover.
+ */
+export const partialPathFor = (platform: Pick<Platform, "randomHex">, path: string) =>
   join(dirname(path), `.upload-${platform.randomHex(8)}.holdfast`);
 
+/** Options of beginUpload. */
 export interface NewUpload {
   path: string;
-  unfinished: string;
+  partialPath: string;
   total: number | undefined;
   sha256: string | undefined;
-  /** The file that was put there last, if it has the same size. */
+  /** The published file, if it has the same size. */
   published: PublishedFile | undefined;
 }
 
+/** Creates the partial file of an upload. */
 export async function beginUpload(
   platform: Pick<Platform, "files">,
-  { path, unfinished, total, sha256, published }: NewUpload,
+  { path, partialPath, total, sha256, published }: NewUpload,
 ): Promise<Upload> {
   const files = canonicalFiles(platform.files);
   const what = `Receiving ${path}`;
   const spans = createSpans();
-  const repetition = watchRepetition(files, published);
+  const repetition = detectRepetition(files, published);
   const slots = new Set<OpenSlot>();
   let size = total;
-  /** Of no bytes there is no span. */
-  let cameEmpty = false;
-  /** Whether all that is there did not hold together, until something else comes. */
+  /** Whether an empty body was received, which has no span. */
+  let receivedEmpty = false;
+  /**
+   * Whether the complete upload failed the check and repeated parts are uncertain, until another
+   * part arrives.
+   */
   let doubted = false;
   let failure: HostError | undefined;
   let touchedMs = performance.now();
-  /** Open while somebody uses it. */
-  let opened: Promise<OpenFile> | undefined = files.create(unfinished);
+  /** The open file while it is in use. */
+  let opened: Promise<OpenFile> | undefined = files.create(partialPath);
   let users = 1;
   await opened.catch((error: unknown) => {
     throw fromFileError(error, what);
   });
-  await leave();
+  await releaseFile();
 
-  async function leave(): Promise<void> {
+  async function releaseFile(): Promise<void> {
     users -= 1;
     if (users > 0) return;
     const file = opened;
@@ -111,20 +128,20 @@ export async function beginUpload(
   async function use<T>(work: (file: OpenFile) => Promise<T>): Promise<T> {
     users += 1;
     try {
-      return await work(await (opened ??= files.openToWrite(unfinished)));
+      return await work(await (opened ??= files.openToWrite(partialPath)));
     } catch (error) {
       const known = fromFileError(error, what);
-      // Of a file that could not be written nobody knows what it holds.
+      // The content of the file is unknown after a failed write.
       if (known !== error) fail(HostError.from(known));
       throw known;
     } finally {
-      await leave();
+      await releaseFile();
     }
   }
 
-  function fail(why: HostError): void {
-    failure ??= why;
-    for (const slot of slots) slot.controller.abort(why);
+  function fail(reason: HostError): void {
+    failure ??= reason;
+    for (const slot of slots) slot.controller.abort(reason);
   }
 
   function forget(parts: readonly Span[]): void {
@@ -134,13 +151,13 @@ export async function beginUpload(
     }
   }
 
-  /** What came, without what has to come again. */
-  function certain(): readonly Span[] {
+  /** Returns the received spans without uncertain ones. */
+  function certainSpans(): readonly Span[] {
     if (!doubted) return spans.list;
-    const sure = createSpans();
-    for (const span of spans.list) sure.add(span);
-    for (const span of repetition.parts.list) sure.remove(span);
-    return sure.list;
+    const certain = createSpans();
+    for (const span of spans.list) certain.add(span);
+    for (const span of repetition.parts.list) certain.remove(span);
+    return certain.list;
   }
 
   function close(slot: OpenSlot): void {
@@ -167,7 +184,7 @@ export async function beginUpload(
       const count = await file.read(present, from);
       if (count < present.length || !present.equals(part(from, to))) {
         throw conflict(
-          `The bytes ${from} to ${to - 1} are not those that came before: this is another file, or one that changed. Nothing of the request was taken.`,
+          `Bytes ${from} to ${to - 1} differ from those received before: the file is another one or was modified. The request was ignored.`,
         );
       }
       at = to;
@@ -178,7 +195,7 @@ export async function beginUpload(
   async function take(slot: Slot, source: AsyncIterable<Buffer>, file: OpenFile): Promise<number> {
     const known = spans.within(slot);
     let position = slot.start;
-    /** What came while something was written: that is written next, in one piece. */
+    /** Data received during a write; written next, in one operation. */
     let queue: Buffer[] = [];
     let queuedBytes = 0;
     let busy = false;
@@ -221,7 +238,7 @@ export async function beginUpload(
         else if (queuedBytes >= limits.fileQueueBytes) await written;
       }
     } finally {
-      // Whoever comes for the same place must not meet a write of this one.
+      // A later request for the same span must not overlap with a write of this one.
       await written;
     }
     if (problem) throw problem.error;
@@ -230,17 +247,19 @@ export async function beginUpload(
   }
 
   return {
-    unfinished,
+    partialPath,
     get total() {
       return size;
     },
     get received() {
-      return certain();
+      return certainSpans();
     },
     get complete() {
       const [only] = spans.list;
       return (
-        failure === undefined && !doubted && (cameEmpty || (only?.start === 0 && only.end === size))
+        failure === undefined &&
+        !doubted &&
+        (receivedEmpty || (only?.start === 0 && only.end === size))
       );
     },
     get repeats() {
@@ -250,7 +269,7 @@ export async function beginUpload(
     get busy() {
       return slots.size > 0;
     },
-    quietMs: () => (slots.size > 0 ? 0 : performance.now() - touchedMs),
+    idleMs: () => (slots.size > 0 ? 0 : performance.now() - touchedMs),
     get failure() {
       return failure;
     },
@@ -260,24 +279,24 @@ export async function beginUpload(
         if (other.start >= end || other.end <= start) continue;
         if (other.start !== start || other.end !== end)
           throw conflict(
-            `Another request is sending bytes of ${start} to ${end - 1}; wait for it to end.`,
+            `Another request is sending bytes in the range ${start} to ${end - 1}. Wait for it to end.`,
           );
         other.controller.abort(
-          conflict(`Another request sends the bytes ${start} to ${end - 1} anew.`),
+          conflict(`Replaced by another request for bytes ${start} to ${end - 1}.`),
         );
         await other.closed;
       }
       if (slots.size >= limits.fileRequests)
         throw new HostError(
           "STREAM_LIMIT",
-          `${slots.size} requests send parts of this file, as many as the host takes; wait for one to end.`,
+          `Limit of ${slots.size} concurrent requests per file reached. Wait for one to end.`,
         );
       if (spans.list.length >= limits.fileSpans)
         throw new HostError(
           "TRANSFER_LIMIT",
-          `The file has come in ${spans.list.length} parts with gaps between them, as many as the host keeps; send what is between.`,
+          `Limit of ${spans.list.length} separate parts per file reached. Send the parts in the gaps first.`,
         );
-      // What may be of another file is not what this one is held to.
+      // Parts that may belong to another file are not compared with this request.
       forget(repetition.parts.within({ start, end }));
       const controller = new AbortController();
       let done = () => {};
@@ -310,7 +329,7 @@ export async function beginUpload(
         spans.add({ start: slot.start, end: position });
         doubted = false;
         size ??= position;
-        cameEmpty = size === 0;
+        receivedEmpty = size === 0;
       } finally {
         close(slot as OpenSlot);
       }
@@ -319,41 +338,44 @@ export async function beginUpload(
     release: (slot) => close(slot as OpenSlot),
 
     doubtRepeated() {
-      // Kept: a sender whose part is like one of the last file was told that it is here, and does not send it again.
+      // The parts are kept: a sender whose part equals the published file got a success response
+      // and does not send it again.
       doubted = repetition.parts.list.length > 0;
-      // Its senders waited until now to hear whether it is complete.
+      // Senders have been waiting for the check, so restart the idle time.
       touchedMs = performance.now();
       return doubted;
     },
 
     async publish() {
       try {
-        await publishFile(platform, unfinished, path);
+        await publishFile(platform, partialPath, path);
       } catch (error) {
         throw fromFileError(error, what);
       }
     },
 
-    async discard(why) {
-      fail(why);
+    async discard(reason) {
+      fail(reason);
       await Promise.all([...slots].map(({ closed }) => closed));
-      await files.remove(unfinished);
+      await files.remove(partialPath);
     },
   };
 }
 
 const conflict = (message: string) => new HostError("UPLOAD_CONFLICT", message);
 
-/** Of a body that said nothing of its length the end of its slot is that of the free space. */
+/**
+ * Returns the error for a wrong length. A slot without lengths ends at the free space of the disk.
+ */
 function wrongLength({ lengths }: Slot, found: string): HostError {
   if (lengths === undefined)
     return new HostError(
       "DESTINATION_FULL",
-      `The body has ${found} bytes, more than were free when it began. What was there before is as it was.`,
+      `Not enough disk space: the body has ${found} bytes, more than were free when it started. The existing file is unchanged.`,
     );
   return new HostError(
     "REQUEST_INVALID",
-    `The body has ${found} bytes, and its headers say ${lengths.join(" or ")}. Nothing of it was taken.`,
+    `The body has ${found} bytes, but its headers declare ${lengths.join(" or ")}. The request was ignored.`,
     { metadata: { field: "content-range" } },
   );
 }

@@ -3,17 +3,17 @@ import { createFairScheduler } from "./fair-scheduler.js";
 const pause = () => new Promise<void>((resolve) => setTimeout(resolve, 1));
 const never = () => new AbortController().signal;
 
-/** Works of so many slices; the order in which they take them. */
+/** Runs tasks with the given numbers of slices and returns the order of the slices. */
 async function run(
-  turns: ReturnType<typeof createFairScheduler>,
-  works: { name: string; slices: number; expectedMs: number }[],
+  scheduler: ReturnType<typeof createFairScheduler>,
+  tasks: { name: string; slices: number; expectedMs: number }[],
 ): Promise<string[]> {
   const order: string[] = [];
   await Promise.all(
-    works.map(async ({ name, slices, expectedMs }) => {
-      const own = turns.join(expectedMs, never());
+    tasks.map(async ({ name, slices, expectedMs }) => {
+      const own = scheduler.add(expectedMs, never());
       for (let i = 0; i < slices; i += 1) {
-        await own.take(async () => {
+        await own.run(async () => {
           order.push(name);
           await pause();
         });
@@ -29,7 +29,7 @@ const heavy = Array.from({ length: 100 }, (_, i) => ({
   expectedMs: 6000,
 }));
 
-test("what is short is done soon, wherever it stands among what is long, and all that is long ends", async () => {
+test("finishes short tasks soon among long ones, and finishes all long ones", async () => {
   const light = (name: string) => ({ name, slices: 5, expectedMs: 100 });
   const order = await run(createFairScheduler(2), [
     ...heavy.slice(0, 50),
@@ -41,16 +41,16 @@ test("what is short is done soon, wherever it stands among what is long, and all
   for (const name of ["middle", "last"]) expect(order.lastIndexOf(name)).toBeLessThan(40);
 });
 
-test("what has waited longest gets on although short work comes all the time", async () => {
-  const turns = createFairScheduler(1);
+test("does not starve a long task while short ones keep arriving", async () => {
+  const scheduler = createFairScheduler(1);
   let done = false;
-  const long = run(turns, [{ name: "long", slices: 10, expectedMs: 6000 }]).then(
+  const long = run(scheduler, [{ name: "long", slices: 10, expectedMs: 6000 }]).then(
     () => (done = true),
   );
   let short = 0;
   while (!done) {
     await run(
-      turns,
+      scheduler,
       Array.from({ length: 4 }, () => ({ name: "short", slices: 1, expectedMs: 100 })),
     );
     short += 4;
@@ -59,8 +59,8 @@ test("what has waited longest gets on although short work comes all the time", a
   expect(short).toBeLessThanOrEqual(60);
 });
 
-test("never more than so many run, and who is cancelled while waiting leaves", async () => {
-  const turns = createFairScheduler(3);
+test("bounds the number of concurrent slices, and removes a task cancelled while waiting", async () => {
+  const scheduler = createFairScheduler(3);
   const cancel = new AbortController();
   let running = 0;
   let most = 0;
@@ -70,9 +70,11 @@ test("never more than so many run, and who is cancelled while waiting leaves", a
     running -= 1;
   };
   const cancelled = Promise.allSettled(
-    Array.from({ length: 10 }, () => turns.join(0, AbortSignal.any([cancel.signal])).take(slice)),
+    Array.from({ length: 10 }, () => scheduler.add(0, AbortSignal.any([cancel.signal])).run(slice)),
   );
-  const others = Promise.all(Array.from({ length: 10 }, () => turns.join(0, never()).take(slice)));
+  const others = Promise.all(
+    Array.from({ length: 10 }, () => scheduler.add(0, never()).run(slice)),
+  );
   cancel.abort(new Error("enough"));
   expect(
     (await cancelled).every(
@@ -81,8 +83,8 @@ test("never more than so many run, and who is cancelled while waiting leaves", a
   ).toBe(true);
   await others;
   await expect(
-    turns.join(0, never()).take(() => Promise.reject(new Error("broken"))),
+    scheduler.add(0, never()).run(() => Promise.reject(new Error("broken"))),
   ).rejects.toThrow("broken");
-  await turns.join(0, never()).take(slice);
+  await scheduler.add(0, never()).run(slice);
   expect(most).toBe(3);
 });

@@ -1,12 +1,19 @@
-/** One piece of work among others, which it does in slices. */
-export interface Turns {
-  /** Runs a slice when its turn has come; rejects with the signal's reason where that comes first. One at a time. */
-  take<T>(slice: () => Promise<T>): Promise<T>;
+/** A task that runs in slices, sharing the scheduler with others. */
+export interface ScheduledTask {
+  /**
+   * Runs a slice when the scheduler selects the task. Rejects with the reason of the signal if it
+   * aborts before. One at a time.
+   */
+  run<T>(slice: () => Promise<T>): Promise<T>;
 }
 
+/** Schedules slices of tasks. */
 export interface FairScheduler {
-  /** `expectedMs`: a guess at what it takes, so that what is short need not wait until all that is long had a first slice. */
-  join(expectedMs: number, signal: AbortSignal): Turns;
+  /**
+   * Adds a task. `expectedMs` estimates its run time, so that a short task does not wait for a
+   * first slice of each long one.
+   */
+  add(expectedMs: number, signal: AbortSignal): ScheduledTask;
 }
 
 interface Waiter {
@@ -15,11 +22,12 @@ interface Waiter {
 }
 
 /**
- * Slices of many works, so many at a time. Every other slice is given to the one that has taken least, the newest of such: what is
- * short is soon done, however much that is long waits. The others are given to the one that has waited longest: all get on.
+ * Creates a scheduler that runs at most `concurrency` slices at a time. It alternates between the
+ * task with the least run time so far (the newest, if several), so that short tasks finish soon,
+ * and the task that has waited longest, so that every task makes progress.
  */
-export function createFairScheduler(atOnce: number): FairScheduler {
-  /** Longest first. */
+export function createFairScheduler(concurrency: number): FairScheduler {
+  /** Waiting tasks, longest waiting first. */
   const waiting: Waiter[] = [];
   let running = 0;
   let even = false;
@@ -35,17 +43,17 @@ export function createFairScheduler(atOnce: number): FairScheduler {
   }
 
   function next(): void {
-    while (running < atOnce && waiting.length > 0) {
+    while (running < concurrency && waiting.length > 0) {
       running += 1;
       pick()?.begin();
     }
   }
 
   return {
-    join(expectedMs, signal) {
+    add(expectedMs, signal) {
       let spentMs = expectedMs;
 
-      function turn(): Promise<void> {
+      function untilSelected(): Promise<void> {
         return new Promise((resolve, reject) => {
           if (signal.aborted) return reject(signal.reason as Error);
           const waiter: Waiter = { spentMs: () => spentMs, begin };
@@ -59,14 +67,14 @@ export function createFairScheduler(atOnce: number): FairScheduler {
           }
           signal.addEventListener("abort", abort, { once: true });
           waiting.push(waiter);
-          // Not in this turn of the loop: whose slice just ended may want the next one.
+          // Deferred, so that a task whose slice just ended can compete for the next one.
           setImmediate(next);
         });
       }
 
       return {
-        async take(slice) {
-          await turn();
+        async run(slice) {
+          await untilSelected();
           const begun = performance.now();
           try {
             return await slice();

@@ -2,19 +2,22 @@ import { exactInteger } from "../../document/integers.js";
 import { scanMembers, type Members } from "../../document/members.js";
 import { HostError } from "../../errors.js";
 
-/** Readers of one member of a JSON object. A null is as good as none; any other type than the wanted one is refused by name. */
+// Readers of members of a JSON object. Null is treated as missing; a wrong type is rejected with
+// the path of the field.
 
+/** Returns the raw JSON of a member, or undefined if it is missing or null. */
 export function memberText(members: Members, name: string): string | undefined {
   const raw = members.get(name);
   return raw === "null" ? undefined : raw;
 }
 
+/** Parses an object. Throws JSON_INVALID for other types. */
 export function objectOf(raw: string, path: string): Members {
   if (!raw.startsWith("{")) throw wrongType(path, "an object", raw);
   return scanMembers(raw);
 }
 
-/** A string; a number or a boolean is taken for the text it is written with, as Xenon takes them. */
+/** Reads a string. Numbers and booleans are converted to their text, as in Xenon. */
 export function stringOf(members: Members, name: string, path: string): string | undefined {
   const raw = memberText(members, name);
   if (raw === undefined) return undefined;
@@ -24,6 +27,7 @@ export function stringOf(members: Members, name: string, path: string): string |
   return raw;
 }
 
+/** Reads a boolean; false if it is missing. */
 export function booleanOf(members: Members, name: string, path: string): boolean {
   const raw = memberText(members, name);
   if (raw !== undefined && raw !== "true" && raw !== "false")
@@ -31,16 +35,16 @@ export function booleanOf(members: Members, name: string, path: string): boolean
   return raw === "true";
 }
 
-/** A whole number, exactly; a string of digits is one. */
+/** Reads an integer exactly, also from a string of digits. */
 export function integerOf(members: Members, name: string, path: string): bigint | undefined {
   const raw = memberText(members, name);
   if (raw === undefined) return undefined;
   const value = exactInteger(raw);
-  if (value === undefined) throw wrongType(`${path}.${name}`, "a whole number", raw);
+  if (value === undefined) throw wrongType(`${path}.${name}`, "an integer", raw);
   return value;
 }
 
-/** One of the words; throws REQUEST_INVALID for any other. */
+/** Reads one of the given words. Throws REQUEST_INVALID for others. */
 export function wordOf<W extends string>(
   members: Members,
   name: string,
@@ -59,6 +63,7 @@ export function wordOf<W extends string>(
   return word;
 }
 
+/** Returns a JSON_INVALID error for a field of the wrong type. */
 export function wrongType(path: string, expected: string, raw: string): HostError {
   const found = raw.startsWith("{")
     ? "an object"

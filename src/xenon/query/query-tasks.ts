@@ -7,83 +7,104 @@ import type { Query, QuerySpecification } from "./specification.js";
 import { createFairScheduler } from "./fair-scheduler.js";
 import { conditionOf, pinQuery, type PinnedQuery, type QueriedIndex } from "./query.js";
 
+/** Stage of a query task, as in Xenon. */
 export type QueryStage = "CREATED" | "STARTED" | "FINISHED" | "FAILED" | "CANCELLED";
 
-/** Xenon's two factories of query tasks: what is asked of all hosts, and of this one. With one host they find the same. */
+/**
+ * Xenon's factories of query tasks: for all hosts and for the local host. With a single host, both
+ * return the same results.
+ */
 export const queryTaskFactories = ["/core/query-tasks", "/core/local-query-tasks"] as const;
+/** Path of a query task factory. */
 export type QueryTaskFactory = (typeof queryTaskFactories)[number];
 
+/** Request to create a query task. */
 export interface QueryRequest {
   factory: QueryTaskFactory;
   indexLink: string;
   specification: QuerySpecification;
-  /** The name of the task; one is made up where it is absent. */
+  /** Name of the task. Default: generated. */
   id?: string;
-  /** Microseconds since 1970; absent: limits.queryTaskMs from now. */
+  /** Microseconds since 1970. Default: limits.queryTaskMs from now. */
   expirationTimeMicros?: number;
-  /** Whose it is; absent where clients cannot be told apart. */
+  /** Owner of the task; undefined if clients cannot be distinguished. */
   client?: Client;
 }
 
-/** A query and how far it is. Its documents are not kept: they are read again, at the same position, whenever they are asked for. */
+/**
+ * A query and its state. Results are not stored: they are read from the index at the same position
+ * whenever requested.
+ */
 export interface QueryTask {
-  /** Below one of the factories. */
+  /** Link below one of the factories. */
   readonly link: string;
   readonly indexLink: string;
   readonly specification: QuerySpecification;
   readonly expirationTimeMicros: number;
   stage: QueryStage;
-  /** How often the stage changed. */
+  /** Number of changes of the stage. */
   version: number;
   updateTimeMicros: number;
   durationMicros?: number;
   failure?: HostError;
-  /** From FINISHED on. */
+  /** Set once FINISHED. */
   query?: PinnedQuery;
-  /** With COUNT: how many. Of a query in pages: 0 when there is none, else more. */
+  /**
+   * With COUNT, the number of results. For a paged query, 0 if it has no results, otherwise
+   * positive.
+   */
   count?: number;
 }
 
+/** The query tasks of a host. */
 export interface QueryTasks {
   /**
-   * Runs a query for a caller who waits. One that is answered in pages is remembered until it expires.
-   * REQUEST_INVALID for an index that is not there, QUERY_LIMIT where too many are remembered.
+   * Runs a query and waits for it. A paged query is stored until it expires. Throws REQUEST_INVALID
+   * for an unknown index, and QUERY_LIMIT if too many tasks are stored.
    */
   run(request: QueryRequest, signal: AbortSignal): Promise<QueryTask>;
-  /** Runs a query in the background, to be asked for by its link. DOCUMENT_EXISTS where that is taken. */
+  /** Starts a query in the background. Throws DOCUMENT_EXISTS if the link is in use. */
   start(request: QueryRequest): QueryTask;
-  /** DOCUMENT_NOT_FOUND for one that never was or is expired. */
+  /** Returns a started task. Throws DOCUMENT_NOT_FOUND if it is unknown or expired. */
   get(link: string): QueryTask;
-  /** A query that is answered in pages, whoever runs it. */
+  /**
+   * Returns a stored task, whether it was started or run. Throws DOCUMENT_NOT_FOUND if it is
+   * unknown or expired.
+   */
   paged(link: string): QueryTask;
+  /** Lists the started tasks of a factory. */
   list(factory: QueryTaskFactory): QueryTask[];
-  /** REQUEST_INVALID for one that is over. */
+  /** Cancels a task. Throws REQUEST_INVALID if it has ended. */
   cancel(link: string, failure?: HostError): QueryTask;
-  /** Cancels and forgets it; false when there is none. */
+  /** Cancels and deletes a task. Returns false if it does not exist. */
   remove(link: string): boolean;
-  /** Cancels what runs and waits for its end. */
+  /** Deletes all tasks and waits until the running ones have ended. */
   close(): Promise<void>;
 }
 
+/** Dependencies of createQueryTasks. */
 export interface QueryTasksOptions {
-  /** The index that is open under a link now; throws INDEX_NOT_FOUND. */
+  /** Returns the index currently open under a link. Throws INDEX_NOT_FOUND. */
   storeOf: (indexLink: string) => QueriedIndex;
   nowMicros: () => number;
   newId: () => string;
-  /** Hears of a failure of the host in a task whose request was answered. */
+  /** Called with internal errors in background tasks. */
   onInternalError: (thrown: unknown) => void;
 }
 
 interface Entry {
   task: QueryTask;
-  /** Whether the task can be asked for; the others are there for their pages. */
+  /** Whether the task is visible by its link; other tasks are stored only for their pages. */
   listed: boolean;
   bytes: number;
   holds: Hold[];
   controller: AbortController;
 }
 
-/** Query tasks in memory, bounded in number, size and time; a restart forgets them. */
+/**
+ * Creates a store of query tasks in memory, bounded in number, size and time. Tasks are lost on
+ * restart.
+ */
 export function createQueryTasks({
   storeOf,
   nowMicros,
@@ -91,13 +112,13 @@ export function createQueryTasks({
   onInternalError,
 }: QueryTasksOptions): QueryTasks {
   const entries = new Map<string, Entry>();
-  const turns = createFairScheduler(limits.runningQueries);
-  /** Those that are begun, each of which is waiting for a turn or has one. */
+  const scheduler = createFairScheduler(limits.runningQueries);
+  /** Background tasks that have not ended. */
   const running = new Set<Promise<void>>();
   let bytes = 0;
   const counts = createShares(
     { total: limits.queryTasks, perClient: limits.queryTasksPerClient, reserved: 1 },
-    tooMany,
+    limitReached,
   );
   const sizes = createShares(
     {
@@ -105,7 +126,7 @@ export function createQueryTasks({
       perClient: limits.queryTaskBytesPerClient,
       reserved: limits.queryBodyBytes,
     },
-    tooMany,
+    limitReached,
   );
 
   function indexOf(link: string): QueriedIndex {
@@ -115,13 +136,13 @@ export function createQueryTasks({
       if (!(thrown instanceof HostError) || thrown.reason !== "INDEX_NOT_FOUND") throw thrown;
       throw new HostError(
         "REQUEST_INVALID",
-        `indexLink ${JSON.stringify(link.slice(0, 200))} is no index of this host.`,
+        `indexLink ${JSON.stringify(link.slice(0, 200))} is not an index of this host.`,
         { cause: thrown },
       );
     }
   }
 
-  function made({
+  function createTask({
     factory,
     id = newId(),
     indexLink,
@@ -142,8 +163,8 @@ export function createQueryTasks({
     };
   }
 
-  /** What the client takes by one more task. */
-  function take(client: Client, size: number): Hold[] {
+  /** Charges a new task to the client. */
+  function charge(client: Client, size: number): Hold[] {
     const [count, held] = [counts.open(client), sizes.open(client)];
     count.add(1);
     try {
@@ -155,20 +176,20 @@ export function createQueryTasks({
     return [count, held];
   }
 
-  function keep(task: QueryTask, listed: boolean, client: Client | undefined): Entry {
+  function store(task: QueryTask, listed: boolean, client: Client | undefined): Entry {
     dropExpired();
     const size = JSON.stringify(task.specification.query).length + 1000;
     if (entries.size >= limits.queryTasks || bytes + size > limits.queryTaskBytes) {
       throw new HostError(
         "QUERY_LIMIT",
-        `${entries.size} query tasks are remembered, as many as the host holds; delete some, or let them expire sooner.`,
+        `Limit of query tasks reached: ${entries.size} are stored. Delete some, or use shorter expiration times.`,
       );
     }
     const entry: Entry = {
       task,
       listed,
       bytes: size,
-      holds: client ? take(client, size) : [],
+      holds: client ? charge(client, size) : [],
       controller: new AbortController(),
     };
     entries.set(task.link, entry);
@@ -195,57 +216,61 @@ export function createQueryTasks({
     return entry;
   }
 
-  function become(task: QueryTask, stage: QueryStage, more: Partial<QueryTask> = {}): void {
+  function setStage(task: QueryTask, stage: QueryStage, more: Partial<QueryTask> = {}): void {
     Object.assign(task, more, { stage, version: task.version + 1, updateTimeMicros: nowMicros() });
   }
 
-  /** Finds out what has to be known before the first document is read. */
-  async function answer(
+  /** Pins the query and counts its results if required. */
+  async function evaluate(
     task: QueryTask,
     signal: AbortSignal,
     turn?: Turn,
   ): Promise<Pick<QueryTask, "query" | "count" | "durationMicros">> {
     const begun = process.hrtime.bigint();
     const query = await pinQuery(indexOf(task.indexLink), task.specification);
-    const count = await counted(task.specification, query, signal, turn);
+    const count = await countIfRequired(task.specification, query, signal, turn);
     const durationMicros = Math.max(1, Number((process.hrtime.bigint() - begun) / 1000n));
     return { query, durationMicros, ...(count !== undefined && { count }) };
   }
 
   async function execute({ task, controller: { signal } }: Entry): Promise<void> {
-    const { take } = turns.join(termsOf(task.specification.query) * limits.queryTermMs, signal);
+    const { run } = scheduler.add(termsOf(task.specification.query) * limits.queryTermMs, signal);
     try {
-      await take(async () => become(task, "STARTED"));
-      // A result in one answer is gone through once, so that a finished task is one whose documents can be read.
-      const found = await answer(task, signal, take);
-      if (found.count === undefined) await found.query?.count(signal, take);
-      if (isOver(task)) return;
-      become(task, "FINISHED", found);
+      await run(async () => setStage(task, "STARTED"));
+      const found = await evaluate(task, signal, run);
+      // Scans results that are returned in one response, so that a finished task is known to be
+      // readable.
+      if (found.count === undefined) await found.query?.count(signal, run);
+      if (isCancelled(task)) return;
+      setStage(task, "FINISHED", found);
     } catch (thrown) {
       const failure = HostError.from(thrown);
       const untold = untoldCause(failure);
       if (untold !== undefined) onInternalError(untold);
-      if (!isOver(task)) become(task, "FAILED", { failure });
+      if (!isCancelled(task)) setStage(task, "FAILED", { failure });
     }
   }
 
-  /** Of what was found in an index that was restored since, no document can be read. A count is one whatever comes after it. */
-  function checked(task: QueryTask): QueryTask {
+  /**
+   * Fails a finished task whose index was restored since, because its results are no longer
+   * readable. Counts remain valid.
+   */
+  function withCheckedIndex(task: QueryTask): QueryTask {
     if (task.stage !== "FINISHED" || task.specification.options.has("COUNT")) return task;
     try {
       task.query?.check();
     } catch (thrown) {
-      become(task, "FAILED", { failure: HostError.from(thrown) });
+      setStage(task, "FAILED", { failure: HostError.from(thrown) });
     }
     return task;
   }
 
   return {
     async run(request, signal) {
-      const task = made(request);
-      become(task, "FINISHED", await answer(task, signal));
+      const task = createTask(request);
+      setStage(task, "FINISHED", await evaluate(task, signal));
       task.version = 0;
-      if (isPaged(task.specification)) keep(task, false, request.client);
+      if (isPaged(task.specification)) store(task, false, request.client);
       return task;
     },
     start(request) {
@@ -253,7 +278,7 @@ export function createQueryTasks({
       const link = request.id === undefined ? undefined : linkOf(request.factory, request.id);
       if (link !== undefined && entries.has(link))
         throw new HostError("DOCUMENT_EXISTS", `Service already started: ${link} stage: CREATED`);
-      const entry = keep(made(request), true, request.client);
+      const entry = store(createTask(request), true, request.client);
       const run = execute(entry).finally(() => running.delete(run));
       running.add(run);
       return { ...entry.task };
@@ -261,25 +286,25 @@ export function createQueryTasks({
     get(link) {
       const entry = entryOf(link);
       if (!entry.listed) throw notFound(link);
-      return checked(entry.task);
+      return withCheckedIndex(entry.task);
     },
     paged: (link) => entryOf(link).task,
     list(factory) {
       dropExpired();
       return [...entries.values()]
         .filter(({ listed, task }) => listed && task.link.startsWith(`${factory}/`))
-        .map((entry) => checked(entry.task));
+        .map((entry) => withCheckedIndex(entry.task));
     },
     cancel(link, failure = new HostError("OPERATION_CANCELLED", "The query was cancelled.")) {
       const { task, controller } = entryOf(link);
       if (task.stage === "FINISHED")
         throw new HostError(
           "REQUEST_INVALID",
-          "The query is finished: its results stay until it expires. DELETE the task to be rid of them.",
+          "The query is finished. Its results remain until it expires; DELETE the task to remove them.",
         );
       if (task.stage === "CANCELLED" || task.stage === "FAILED")
         throw new HostError("REQUEST_INVALID", "new stage must be greater than current");
-      become(task, "CANCELLED", { failure });
+      setStage(task, "CANCELLED", { failure });
       controller.abort(failure);
       return task;
     },
@@ -295,12 +320,12 @@ export function createQueryTasks({
   };
 }
 
-/** Whether the documents are answered page by page, by links of their own. */
+/** Whether the results are returned in pages with their own links. */
 export function isPaged({ resultLimit, options }: QuerySpecification): boolean {
   return resultLimit !== undefined && !options.has("TOP_RESULTS") && !options.has("COUNT");
 }
 
-async function counted(
+async function countIfRequired(
   spec: QuerySpecification,
   query: PinnedQuery,
   signal: AbortSignal,
@@ -315,15 +340,15 @@ function termsOf(query: Query): number {
   return "clauses" in query ? query.clauses.reduce((sum, clause) => sum + termsOf(clause), 0) : 1;
 }
 
-function isOver(task: QueryTask): boolean {
+function isCancelled(task: QueryTask): boolean {
   return task.stage === "CANCELLED";
 }
 
-function tooMany(shortage: Shortage): HostError {
-  const whose = shortage === "client" ? "of this token" : "of all tokens but an admin's";
+function limitReached(shortage: Shortage): HostError {
+  const whose = shortage === "client" ? "of this token" : "of all tokens except admin tokens";
   return new HostError(
     "QUERY_LIMIT",
-    `The query tasks ${whose} that are remembered are as many as the host holds; delete some, or let them expire sooner.`,
+    `Limit of stored query tasks ${whose} reached. Delete some, or use shorter expiration times.`,
   );
 }
 

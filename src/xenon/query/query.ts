@@ -4,24 +4,28 @@ import { limits } from "../../limits.js";
 import type { QuerySpecification } from "./specification.js";
 import { queryFilter, sortOrderBy } from "./to-filter.js";
 
-/** What a query is run over: an index of documents, or anything else that can be listed like one. */
+/** The source of a query: an index, or anything that can be listed in the same way. */
 export interface QueriedIndex extends Pick<DocumentStore, "page" | "count"> {
   state(): Promise<{ positionMicros: number }>;
-  /** Changes in the moment in which another history takes the place of this one. */
+  /** Identifies the current history; changes when the index is switched by a restore. */
   lineage(): string;
 }
 
+/** A page of results. */
 export type QueryPage = Page;
 
-/** A query at one position of the log: whatever is written later, and however often it is read, it finds the same. */
+/**
+ * A query at a fixed position of the log: its results are repeatable, regardless of later writes.
+ */
 export interface PinnedQuery {
-  /** Throws INDEX_SWITCHED after a restore: there is nothing left to read. */
+  /** Throws INDEX_SWITCHED after a restore, when the results are no longer readable. */
   check(): void;
-  /** `turn`: each slice of it is run by that. */
+  /** Counts the results. If `turn` is given, it runs each slice of the work. */
   count(signal?: AbortSignal, turn?: Turn): Promise<number>;
   /**
-   * At most `limit` documents from the cursor on, and fewer where they are large. INDEX_SWITCHED after a restore,
-   * TARGET_TIME_OUT_OF_RANGE where versions of its position were pruned since.
+   * Reads at most `limit` documents from the cursor on, fewer if they are large. Throws
+   * INDEX_SWITCHED after a restore, and TARGET_TIME_OUT_OF_RANGE if versions at its position were
+   * pruned.
    */
   page(
     from: { cursor?: string; limit: number; expand: boolean },
@@ -30,7 +34,10 @@ export interface PinnedQuery {
   ): Promise<QueryPage>;
 }
 
-/** What the index is asked. Throws REQUEST_INVALID for what no filter can say. */
+/**
+ * Converts a specification to the condition of an index query. Throws REQUEST_INVALID for
+ * unsupported conditions.
+ */
 export function conditionOf({
   options,
   query,
@@ -46,7 +53,7 @@ export function conditionOf({
   };
 }
 
-/** Fixes a query to the present position of its index, or to the moment that it asks for. */
+/** Pins a query to the current position of its index, or to the requested point in time. */
 export async function pinQuery(
   index: QueriedIndex,
   spec: QuerySpecification,
@@ -58,12 +65,13 @@ export async function pinQuery(
   const snapshot = spec.timeSnapshotBoundaryMicros;
   const atMicros =
     snapshot === undefined ? positionMicros : Math.min(Number(snapshot), positionMicros);
-  // Asked in the same turn as what it guards: the call that follows goes to the index of this lineage.
+  // Checked synchronously before each access, so that the access goes to the index with this
+  // lineage.
   const sameIndex = () => {
     if (index.lineage() === lineage) return;
     throw new HostError(
       "INDEX_SWITCHED",
-      "The index was restored since this query began; run it again.",
+      "The index was restored since the query started. Run the query again.",
     );
   };
   const guarded =
@@ -83,7 +91,7 @@ export async function pinQuery(
     async page({ cursor, limit, expand }, signal, turn) {
       sameIndex();
       const from = { limit, expand, ...(cursor !== undefined && { cursor }) };
-      // Each page of a sorted query is sorted anew, so there are few.
+      // Each page of a sorted query sorts all results, so use few large pages.
       const pageBytes = orderBy.length > 0 ? limits.pageBytes : limits.streamedPageBytes;
       return index.page(
         { ...condition, atMicros, orderBy, pageBytes, ...from },

@@ -11,13 +11,16 @@ import {
   type Term,
 } from "./specification.js";
 
-/** Reads `querySpec.query`. Throws REQUEST_INVALID in Xenon's words where it has some, JSON_INVALID for a wrong type. */
+/**
+ * Parses `querySpec.query`. Throws REQUEST_INVALID, with Xenon's message if it has one, and
+ * JSON_INVALID for a wrong type.
+ */
 export function readQuery(raw: string, path: string): Query {
   let terms = 0;
 
   function clause(text: string, at: string, depth: number): Query {
     if (depth > limits.queryDepth)
-      throw invalid(`${at} is nested deeper than ${limits.queryDepth} levels.`);
+      throw invalid(`${at} exceeds the nesting limit of ${limits.queryDepth} levels.`);
     const members = objectOf(text, at);
     const occurance = wordOf(members, "occurance", at, occurances) ?? "MUST_OCCUR";
     const term = memberText(members, "term");
@@ -35,7 +38,7 @@ export function readQuery(raw: string, path: string): Query {
     if (term === undefined) throw invalid("One of term, booleanClauses must be provided");
     terms += 1;
     if (terms > limits.filterTerms)
-      throw invalid(`${path} has more than ${limits.filterTerms} terms.`);
+      throw invalid(`${path} exceeds the limit of ${limits.filterTerms} terms.`);
     return { occurance, term: readTerm(objectOf(term, `${at}.term`), `${at}.term`) };
   }
 
@@ -63,10 +66,10 @@ function readTerm(members: Members, at: string): Term {
   return { propertyName, matchType, matchValue: matchValue ?? "" };
 }
 
-/** Throws REQUEST_INVALID for a name that is longer than any that is asked for. */
+/** Throws REQUEST_INVALID for a name over limits.propertyNameBytes. */
 export function checkName(propertyName: string): void {
   if (Buffer.byteLength(propertyName) > limits.propertyNameBytes)
-    throw invalid(`term.propertyName is longer than ${limits.propertyNameBytes} bytes.`);
+    throw invalid(`term.propertyName exceeds the limit of ${limits.propertyNameBytes} bytes.`);
 }
 
 function readRange(members: Members, at: string): NumericRange {

@@ -12,7 +12,10 @@ import {
   type SortTerm,
 } from "./specification.js";
 
-/** Reads `querySpec`. Throws REQUEST_INVALID for what is missing, unknown or not done here, JSON_INVALID for a wrong type. */
+/**
+ * Parses `querySpec`. Throws REQUEST_INVALID for missing, unknown or unsupported fields, and
+ * JSON_INVALID for a wrong type.
+ */
 export function readSpecification(raw: string): QuerySpecification {
   const path = "querySpec";
   const members = objectOf(raw, path);
@@ -29,7 +32,7 @@ export function readSpecification(raw: string): QuerySpecification {
   }
   for (const name of ["offset", "expectedResultCount"]) {
     if ((integerOf(members, name, path) ?? 0n) !== 0n)
-      throw invalid(`querySpec.${name} is not supported here; use resultLimit and nextPageLink.`);
+      throw invalid(`querySpec.${name} is not supported; use resultLimit and nextPageLink.`);
   }
   return {
     query,
@@ -40,7 +43,7 @@ export function readSpecification(raw: string): QuerySpecification {
   };
 }
 
-/** Xenon's other options. They would change what is found or how it is told, so none is passed over. */
+/** Xenon's unsupported options. They affect the results, so they must not be ignored. */
 const unsupportedOptions = [
   "CONTINUOUS",
   "CONTINUOUS_STOP_MATCH",
@@ -64,26 +67,26 @@ function readOptions(members: Members): ReadonlySet<QueryOption> {
     if (option === undefined) {
       const known = unsupportedOptions.includes(name);
       throw invalid(
-        `${known ? `The query option ${name} is not supported by this host` : `There is no query option ${JSON.stringify(name.slice(0, 100))}`}; it takes ${supportedOptions.join(", ")}.`,
+        `${known ? `Unsupported query option ${name}` : `Unknown query option ${JSON.stringify(name.slice(0, 100))}`}; supported: ${supportedOptions.join(", ")}.`,
       );
     }
     given.add(option);
   }
-  // In one order, whatever order they came in: that is how they are answered.
+  // Responses contain the options in this order, regardless of that in the request.
   return new Set(supportedOptions.filter((option) => given.has(option)));
 }
 
-function readSort(members: Members, wanted: boolean): SortTerm[] {
+function readSort(members: Members, required: boolean): SortTerm[] {
   const first = memberText(members, "sortTerm");
   const more = memberText(members, "additionalSortTerms") ?? "[]";
   if (!more.startsWith("[")) throw wrongType("querySpec.additionalSortTerms", "an array", more);
   if (first === undefined) {
-    if (wanted) throw invalid("querySpec.sortTerm is required with SORT");
+    if (required) throw invalid("querySpec.sortTerm is required with SORT");
     return [];
   }
   const order = wordOf(members, "sortOrder", "querySpec", sortOrders) ?? "ASC";
   const additional = scanItems(more);
-  if (additional.length > 7) throw invalid("querySpec sorts by more than 8 fields.");
+  if (additional.length > 7) throw invalid("querySpec exceeds the limit of 8 sort fields.");
   return [
     { ...readSortTerm(first, "querySpec.sortTerm"), sortOrder: order },
     ...additional.map((item, i) => readSortTerm(item, `querySpec.additionalSortTerms[${i}]`)),
@@ -105,18 +108,18 @@ function readSortTerm(raw: string, path: string): SortTerm {
   };
 }
 
-function readSnapshot(members: Members, wanted: boolean): string | undefined {
+function readSnapshot(members: Members, required: boolean): string | undefined {
   const micros = integerOf(members, "timeSnapshotBoundaryMicros", "querySpec");
   if (micros === undefined) {
-    if (wanted)
+    if (required)
       throw invalid(
-        "TIME_SNAPSHOT needs querySpec.timeSnapshotBoundaryMicros, the moment that is asked for.",
+        "TIME_SNAPSHOT requires querySpec.timeSnapshotBoundaryMicros, the point in time to query.",
       );
     return undefined;
   }
-  if (!wanted)
+  if (!required)
     throw invalid(
-      "querySpec.timeSnapshotBoundaryMicros needs the option TIME_SNAPSHOT; give both or neither.",
+      "querySpec.timeSnapshotBoundaryMicros requires the option TIME_SNAPSHOT; give both or neither.",
     );
   if (micros < 0n) throw invalid("querySpec.timeSnapshotBoundaryMicros must not be negative.");
   return micros.toString();
@@ -126,7 +129,7 @@ function readResultLimit(members: Members): number | undefined {
   const limit = integerOf(members, "resultLimit", "querySpec");
   if (limit === undefined || limit === BigInt(noLimit)) return undefined;
   if (limit < 1n || limit > BigInt(noLimit))
-    throw invalid(`querySpec.resultLimit must be a whole number from 1 to ${noLimit}.`);
+    throw invalid(`querySpec.resultLimit must be between 1 and ${noLimit}.`);
   return Number(limit);
 }
 

@@ -4,12 +4,13 @@ import { HostError } from "../../errors.js";
 import type { NumericRange, Query, SortTerm, Term } from "./specification.js";
 
 /**
- * A query as a filter, with the meaning that clauses have in Lucene: SHOULD clauses are optional beside a MUST, else one
- * of them has to match; clauses that only exclude match nothing. How a lone term at the top occurs means nothing.
+ * Converts a query to a filter with Lucene semantics: SHOULD clauses are optional next to a MUST
+ * clause, otherwise at least one must match; clauses that only exclude match nothing. The
+ * occurrence of a single top-level term is ignored.
  */
 export function queryFilter(query: Query): Filter {
   if ("term" in query) return termFilter(query.term);
-  // Clauses that only exclude match nothing, and so do those that exclude what is beside nothing.
+  // Excluding clauses without any other clause match nothing.
   return query.occurance === "MUST_NOT_OCCUR" ? nothing : clausesFilter(query.clauses);
 }
 
@@ -23,9 +24,9 @@ function clausesFilter(clauses: Query[]): Filter {
   const must = of("MUST_OCCUR");
   const should = of("SHOULD_OCCUR");
   if (must.length === 0 && should.length === 0) return nothing;
-  const wanted: Filter[] = must.length > 0 ? must : [joined("or", should)];
+  const required: Filter[] = must.length > 0 ? must : [joined("or", should)];
   return joined("and", [
-    ...wanted,
+    ...required,
     ...of("MUST_NOT_OCCUR").map((term): Filter => ({ op: "not", term })),
   ]);
 }
@@ -49,20 +50,22 @@ function termFilter(term: Term): Filter {
   }
 }
 
-/** Fields are kept as they are and not as words, so a phrase is one word that is the whole of the field. */
+/** Fields are not split into words, so a phrase must be a single word that equals the field. */
 function phraseFilter(propertyName: string, matchValue: string): Filter {
   const words = matchValue.split(/\W/);
   while (words.length > 1 && words.at(-1) === "") words.pop();
   if (words.length > 1) {
     throw new HostError(
       "REQUEST_INVALID",
-      `A PHRASE of several words cannot be matched: ${propertyName} is kept as it is, not as words. Use TERM, PREFIX or WILDCARD.`,
+      `PHRASE with several words is not supported: ${propertyName} is not split into words. Use TERM, PREFIX or WILDCARD.`,
     );
   }
   return onField(propertyName, (field) => ({ op: "eq", field, value: words[0] ?? "" }));
 }
 
-/** A match value is a text whatever the field is: it stands for the number or the boolean that is written so, too. */
+/**
+ * Match values are text for any type of field, so they also match the equivalent number or boolean.
+ */
 function equalsText(field: string, text: string): Filter {
   const equal = (value: FilterValue): Filter => ({ op: "eq", field, value });
   if (text === "true" || text === "false")
@@ -94,7 +97,9 @@ function numberOf(text: string): number | bigint {
   return exactInteger(text) ?? Number(text);
 }
 
-/** `tags.item` are the items of the array `tags`; a field that is really called item is meant as well. */
+/**
+ * `tags.item` refers to the items of the array `tags`, and also to an actual field named `item`.
+ */
 function onField(propertyName: string, filter: (field: string) => Filter): Filter {
   const items = itemsOf(propertyName);
   return items === undefined
@@ -110,7 +115,7 @@ function joined(op: "and" | "or", terms: Filter[]): Filter {
   return terms.length === 1 && terms[0] !== undefined ? terms[0] : { op, terms };
 }
 
-/** The order of a sorted query: numbers by their value with what is missing as 0, anything else as it is. */
+/** Converts sort terms. Numbers sort by value, with missing fields as 0. */
 export function sortOrderBy(sort: SortTerm[]): OrderBy[] {
   return sort.map(({ propertyName, propertyType, sortOrder }) => ({
     field: propertyName,

@@ -6,13 +6,16 @@ import {
   type Term,
 } from "./specification.js";
 
-/** The specification as Xenon answers it: fields in its order, defaults filled in. One that was not run yet has none of the latter. */
-export function specificationText(spec: QuerySpecification, ran: boolean): string {
+/**
+ * Renders a specification with Xenon's field order. Defaults are included only if the query has
+ * run.
+ */
+export function specificationText(spec: QuerySpecification, hasRun: boolean): string {
   const { sort, resultLimit, options, timeSnapshotBoundaryMicros } = spec;
   const [first, ...more] = sort;
-  const limit = resultLimit ?? (ran ? noLimit : undefined);
+  const limit = resultLimit ?? (hasRun ? noLimit : undefined);
   return object([
-    ["query", queryText(spec.query, ran)],
+    ["query", queryText(spec.query, hasRun)],
     ["sortTerm", first && sortTermText(first)],
     [
       "additionalSortTerms",
@@ -25,21 +28,21 @@ export function specificationText(spec: QuerySpecification, ran: boolean): strin
   ]);
 }
 
-function queryText(query: Query, ran: boolean): string {
+function queryText(query: Query, hasRun: boolean): string {
   return object([
     ["occurance", `"${query.occurance}"`],
-    ["term", "term" in query ? termText(query.term, ran) : undefined],
+    ["term", "term" in query ? termText(query.term, hasRun) : undefined],
     [
       "booleanClauses",
       "clauses" in query
-        ? `[${query.clauses.map((one) => queryText(one, ran)).join(",")}]`
+        ? `[${query.clauses.map((one) => queryText(one, hasRun)).join(",")}]`
         : undefined,
     ],
   ]);
 }
 
-function termText(term: Term, ran: boolean): string {
-  const matchType = term.matchType ?? (ran ? "TERM" : undefined);
+function termText(term: Term, hasRun: boolean): string {
+  const matchType = term.matchType ?? (hasRun ? "TERM" : undefined);
   return object([
     ["propertyName", JSON.stringify(term.propertyName)],
     ["matchValue", "matchValue" in term ? JSON.stringify(term.matchValue) : undefined],

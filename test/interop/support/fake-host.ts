@@ -15,7 +15,10 @@ import type {
   RestoreRequest,
 } from "../../../src/service/backups/management-service.js";
 
-/** A host in a few maps: what the transports stand on, without an index or a disk, and a record of what they asked for. */
+/**
+ * A host in a few maps: what the transports stand on, without an index or a disk, and a record of
+ * what they asked for.
+ */
 export function fakeHost() {
   const asked: { backup: BackupRequest[]; restore: RestoreRequest[] } = { backup: [], restore: [] };
   const operations = new Map<string, OperationView>();
@@ -74,7 +77,7 @@ function fakeDocuments(): DocumentService {
       if (own !== undefined && given !== undefined)
         throw new HostError(
           "REQUEST_INVALID",
-          "documentSelfLink is in the body and in the request; give it once.",
+          "documentSelfLink is given both in the body and in the request; give it only once.",
         );
       const link = `${factory}/${given ?? own ?? "made-up"}`;
       if (log.has(link)) throw new HostError("DOCUMENT_EXISTS", `${link} is taken.`);
@@ -83,7 +86,8 @@ function fakeDocuments(): DocumentService {
     get: async (link) => latest(link),
     getVersion: async (_index, link, version) => {
       const found = version === undefined ? latest(link) : log.get(link)?.[version];
-      if (!found) throw new HostError("VERSION_NOT_FOUND", `${link} has no version ${version}.`);
+      if (!found)
+        throw new HostError("VERSION_NOT_FOUND", `Version ${version} of ${link} not found.`);
       return found;
     },
     listVersions: async (link, limit, before = Infinity) =>

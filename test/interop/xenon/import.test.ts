@@ -26,7 +26,10 @@ if (itTakes === test) {
   }, 180_000);
 }
 
-/** Documents with several versions, letters of all kinds and integers that no double holds; every tenth is deleted in the end. */
+/**
+ * Documents with several versions, letters of all kinds and integers that no double holds; every
+ * tenth is deleted in the end.
+ */
 async function load(url: string): Promise<void> {
   await each(
     Array.from({ length: count }, (_, i) => i),
@@ -93,7 +96,10 @@ function said(text: string): Record<string, string> {
   );
 }
 
-/** Every version of the documents is the same on both hosts, also when the target is asked for it by the document's own link. */
+/**
+ * Every version of the documents is the same on both hosts, also when the target is asked for it by
+ * the document's own link.
+ */
 async function expectSameHistory(target: string, numbers: number[]): Promise<void> {
   for (const i of numbers) {
     const link = `${factory}/n-${i}`;
@@ -242,7 +248,7 @@ itTakes(
     await askOk(`${own.url}${factory}`, "POST", { documentSelfLink: "mine", name: "mine" });
     const refused = await importInto(own.url, join(temporaryDirectory(), "work"), "--all-versions");
     expect(refused.code).not.toBe(0);
-    expect(refused.log).toContain("do not come from this import");
+    expect(refused.log).toContain("are not from this import");
     expect(Object.keys(await documentsOf(own.url))).toEqual([`${factory}/mine`]);
 
     const target = await startHoldfast("target");

@@ -36,7 +36,7 @@ export const documentDifferences: readonly AllowedDifference[] = [
     request: /^(post|a task) without a body$/,
     field: "body.message",
     xenon: /^"(name|body) is required"$/,
-    ours: /^"A POST needs the header Content-Type/,
+    ours: /^"A POST requires the header Content-Type/,
     why: "Any web page could make a browser send such a POST.",
   },
   { request: /^(patch|put) without a body$/, field: "status", xenon: 500, ours: 400, why: wrong },
@@ -121,7 +121,7 @@ export const documentDifferences: readonly AllowedDifference[] = [
     request: /^a version that is not there$|^the version of a link that is not there$/,
     field: "body.message",
     xenon: undefined,
-    ours: /^"(\/core\/examples\/one has no version 999|Service not found)/,
+    ours: /^"(Version 999 of \/core\/examples\/one not found|Service not found)/,
     why: "An empty 200 looks like an empty document.",
   },
   {
@@ -191,7 +191,7 @@ export const documentDifferences: readonly AllowedDifference[] = [
     request: "a limit of nothing",
     field: "body.message",
     xenon: undefined,
-    ours: /^"\$limit must be a whole number/,
+    ours: /^"\$limit must be a positive integer/,
     why: "As above.",
   },
   {
@@ -226,7 +226,7 @@ export const documentDifferences: readonly AllowedDifference[] = [
     request: /^an unknown match type$|^a limit below nothing$/,
     field: "body.message",
     xenon: undefined,
-    ours: /must be (one of|a whole number)/,
+    ours: /must be (one of|between|an integer)/,
     why: "As above.",
   },
   {
@@ -275,7 +275,7 @@ export const documentDifferences: readonly AllowedDifference[] = [
     request: "a query of an unknown index",
     field: "body.message",
     xenon: "Service not found: <url>/core/no-such-index",
-    ours: /no-such-index.* is no index/,
+    ours: /no-such-index.* is not an index/,
     why: own,
   },
 ];
