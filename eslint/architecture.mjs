@@ -40,10 +40,10 @@ const arrows = {
     ],
     types: ["engine", "store"],
   },
-  metrics: { parts: ["service"], types: ["stats"] },
+  metrics: { parts: ["service"], types: ["operation", "backup", "stats"] },
   api: {
     parts: ["service", "document", "security", "gen"],
-    types: ["destination", "engine", "stats"],
+    types: ["operation", "backup", "destination", "segment", "engine", "stats"],
   },
   transport: { parts: ["api", "service", "destination", "document", "security", "gen"] },
   xenon: {
@@ -58,7 +58,7 @@ const arrows = {
       "security",
       "io",
     ],
-    types: ["engine", "stats"],
+    types: ["operation", "backup", "engine", "stats"],
   },
   host: { parts: ["*"] },
   offline: { parts: ["*"] },

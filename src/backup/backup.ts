@@ -16,7 +16,7 @@ import { limits } from "../limits.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { replaceMerged } from "./schedule/merge-plan.js";
 import { planBackup, type BackupPlan } from "./plan.js";
-import type { Report } from "./report.js";
+import type { Report } from "./progress.js";
 import type { WrittenManifests } from "./written-manifests.js";
 
 export interface BackupTask {

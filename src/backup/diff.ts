@@ -1,6 +1,6 @@
 import type { DocumentVersion } from "../document/document.js";
 import { compareLinks, type DocumentState } from "./document-state.js";
-import type { DocumentDifference, DocumentSelection } from "./model.js";
+import type { DocumentDifference, DocumentSelection } from "./point-in-time.js";
 
 /** A link that at least one of two states has; versions without their bodies. */
 export interface Pair {

@@ -4,7 +4,7 @@ import { HostError } from "../errors.js";
 import { fromFileError } from "../io/file-error.js";
 import type { Segment } from "../segment/manifest.js";
 import { findManifest } from "./inspect.js";
-import type { BackupListing } from "./model.js";
+import type { BackupListing } from "./listing.js";
 
 type Open = (uri: string) => Promise<ContainerReader>;
 type OnBytes = (done: number, total: number) => void;

@@ -1,7 +1,7 @@
 import type { DocumentVersion } from "../document/document.js";
 import type { DocumentStore, Page } from "../engine/engine.js";
 import { limits } from "../limits.js";
-import type { DocumentSelection } from "./model.js";
+import type { DocumentSelection } from "./point-in-time.js";
 
 /** The documents of an index as of one moment, deleted ones left out. */
 export interface DocumentState {

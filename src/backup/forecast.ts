@@ -1,18 +1,23 @@
+import type { HostError } from "../errors.js";
+import type { OperationProgress } from "./progress.js";
 import type { ContainerReader } from "../container/container.js";
 import type { Engine } from "../engine/engine.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { findChain, ownManifests } from "./backup.js";
-import type {
-  BackupDescription,
-  BackupForecast,
-  ContainerKind,
-  OperationKind,
-  OperationView,
-  RestoreForecast,
-} from "./model.js";
+import type { BackupDescription, ContainerKind } from "../segment/description.js";
+import type { BackupForecast } from "./backup-request.js";
+import type { RestoreForecast } from "./restore-request.js";
 import { planBackup } from "./plan.js";
 import type { WrittenManifests } from "./written-manifests.js";
 
+/** An operation that has ended, by which the time of the next one is estimated. */
+export interface PastOperation {
+  kind: string;
+  error?: HostError;
+  startTimeMicros: number;
+  endTimeMicros?: number;
+  progress: Pick<OperationProgress, "bytesTotal">;
+}
 export interface BackupForecastTask {
   index: DocumentIndex;
   container: ContainerKind;
@@ -27,7 +32,7 @@ export interface BackupForecastTask {
 /** What a backup would write; nothing is touched, so what another one does meanwhile is not foreseen. */
 export async function forecastBackup(
   task: BackupForecastTask,
-  history: readonly OperationView[],
+  history: readonly PastOperation[],
   signal: AbortSignal,
 ): Promise<BackupForecast> {
   const { index, reader, container } = task;
@@ -87,7 +92,7 @@ export interface RestoreForecastTask {
 /** What a restore would put in the place of what the index holds now. */
 export async function forecastRestore(
   { index, backup, targetTimeMicros, neededBytes, freeBytes }: RestoreForecastTask,
-  history: readonly OperationView[],
+  history: readonly PastOperation[],
 ): Promise<RestoreForecast> {
   const { state, leftOut } = await index.withEngine(async (engine) => {
     const now = await engine.state();
@@ -116,8 +121,8 @@ async function versionsAfter(engine: Engine, timeMicros: number): Promise<number
 
 /** By the work of this kind that dealt with the most bytes: what is done for each byte outweighs what is done once. */
 function expectedMicros(
-  history: readonly OperationView[],
-  kind: OperationKind,
+  history: readonly PastOperation[],
+  kind: PastOperation["kind"],
   bytes: number,
 ): number | undefined {
   let best: { bytes: number; micros: number } | undefined;

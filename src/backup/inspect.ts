@@ -3,7 +3,7 @@ import { historyKey } from "../container/newest-first.js";
 import { HostError } from "../errors.js";
 import { describeManifest, type BackupLocation } from "../segment/description.js";
 import type { Manifest, StoredManifest } from "../segment/manifest.js";
-import type { BackupListing } from "./model.js";
+import type { BackupListing } from "./listing.js";
 
 export interface WantedManifest {
   /** Absent: the newest. */

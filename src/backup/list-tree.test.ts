@@ -8,7 +8,7 @@ import { systemPlatform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import { checkDigests } from "./digests.js";
 import { listTree } from "./list-tree.js";
-import type { BackupListing } from "./model.js";
+import type { BackupListing } from "./listing.js";
 
 const never = new AbortController().signal;
 const list = async (root: string, files = nodeFileSystem) =>

@@ -10,7 +10,7 @@ import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import { isSegmentName, parseManifestName } from "../segment/names.js";
 import { listBackups } from "./inspect.js";
-import type { BackupListing, BackupState } from "./model.js";
+import type { BackupListing, BackupState } from "./listing.js";
 
 /**
  * Lists everything in a destination and below it that is a backup, was to become one, or looks like

@@ -4,7 +4,7 @@ import type { Location } from "../container/open.js";
 import { requireCapability } from "../destination/objects.js";
 import { HostError } from "../errors.js";
 import type { Platform } from "../io/platform.js";
-import type { PruneResult } from "./model.js";
+import type { PruneResult } from "./listing.js";
 
 /** Removes backups by name, and the segments that only they list; never anything else. */
 export async function pruneBackups(

@@ -5,8 +5,9 @@ import { limits } from "../limits.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { differenceOf, isSameVersion, pairsOf, type Pair } from "./diff.js";
 import type { DocumentState } from "./document-state.js";
-import type { DocumentDifference, DocumentSelection, SelectionResult } from "./model.js";
-import type { Report } from "./report.js";
+import type { DocumentDifference, DocumentSelection } from "./point-in-time.js";
+import type { SelectionResult } from "./restore-request.js";
+import type { Report } from "./progress.js";
 
 export interface SelectionTask {
   index: DocumentIndex;

@@ -14,7 +14,7 @@ import {
   type WantedManifest,
 } from "./inspect.js";
 import { parentsAfter } from "./lineage.js";
-import type { Report } from "./report.js";
+import type { Report } from "./progress.js";
 import { requirePromised } from "./scratch-index.js";
 import { resolveTargetTime, type ResolvedTarget } from "./target-time.js";
 

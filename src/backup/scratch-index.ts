@@ -6,7 +6,7 @@ import type { Manifest } from "../segment/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import type { Platform } from "../io/platform.js";
 import { requireSegments } from "./inspect.js";
-import type { Report } from "./report.js";
+import type { Report } from "./progress.js";
 import { withSegmentFiles } from "./segment-files.js";
 
 export interface ScratchTask {

@@ -5,8 +5,8 @@ import { HostError } from "../errors.js";
 import type { Manifest } from "../segment/manifest.js";
 import type { Platform } from "../io/platform.js";
 import { requireSegments } from "./inspect.js";
-import type { VerifyLevel, VerifyResult } from "./model.js";
-import type { Report } from "./report.js";
+import type { VerifyLevel, VerifyResult } from "./verification.js";
+import type { Report } from "./progress.js";
 import { openScratchIndex, requirePromised } from "./scratch-index.js";
 import { withSegmentFiles } from "./segment-files.js";
 

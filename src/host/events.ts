@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { AutoBackupRun } from "../backup/schedule/auto-backup.js";
-import type { BackupHealth, OperationView } from "../service/backups/management-service.js";
+import type { BackupHealth } from "../service/host/description.js";
+import type { OperationView } from "../operation/operation.js";
 
 interface HostEventMap {
   /** Documents of the durable index were written. */

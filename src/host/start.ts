@@ -1,7 +1,8 @@
 import { checkExposure } from "../security/exposure.js";
 import { checkTls } from "../security/tls.js";
 import { openTokens } from "../security/tokens.js";
-import type { ManagementService, OperationService } from "../service/backups/management-service.js";
+import type { ManagementService } from "../service/backups/management-service.js";
+import type { OperationService } from "../operation/operation.js";
 import type { StreamService } from "../service/backups/streams.js";
 import type { DocumentService } from "../service/documents/document-service.js";
 import type { HostControl } from "../service/host/host-control.js";

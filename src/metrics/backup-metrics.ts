@@ -1,5 +1,6 @@
 import { Counter, type Registry } from "prom-client";
-import type { AutoBackupStatus, HostDescription } from "../service/backups/management-service.js";
+import type { AutoBackupStatus } from "../backup/schedule/status.js";
+import type { HostDescription } from "../service/host/description.js";
 import type { Stats } from "../stats/stats.js";
 import { gaugesOf, microsToSeconds } from "./gauges.js";
 

@@ -1,5 +1,5 @@
 import type { Registry } from "prom-client";
-import type { HostDescription } from "../service/backups/management-service.js";
+import type { HostDescription } from "../service/host/description.js";
 import type { StreamService } from "../service/backups/streams.js";
 import { gaugesOf, microsToSeconds } from "./gauges.js";
 

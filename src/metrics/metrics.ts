@@ -1,11 +1,8 @@
 import { Registry } from "prom-client";
 import { limits } from "../limits.js";
-import type {
-  AutoBackupStatus,
-  HostDescription,
-  OperationService,
-  OperationView,
-} from "../service/backups/management-service.js";
+import type { AutoBackupStatus } from "../backup/schedule/status.js";
+import type { HostDescription } from "../service/host/description.js";
+import type { OperationService, OperationView } from "../operation/operation.js";
 import type { RequestCounter } from "../service/host/requests.js";
 import type { Stats } from "../stats/stats.js";
 import type { StreamService } from "../service/backups/streams.js";

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import type { OperationKind, OperationView } from "../service/backups/management-service.js";
+import type { OperationKind, OperationView } from "../operation/operation.js";
 import { operationOutcome } from "../service/host/operation-outcome.js";
 
 const kinds: readonly OperationKind[] = [

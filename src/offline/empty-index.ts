@@ -1,4 +1,4 @@
-import type { OperationView } from "../backup/model.js";
+import type { OperationView } from "../operation/operation.js";
 import { sqliteEngine } from "../engine/sqlite/storage-engine.js";
 import { HostError } from "../errors.js";
 import { DataDirectory } from "../host/data-directory.js";

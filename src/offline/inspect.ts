@@ -1,5 +1,6 @@
 import { findManifest, listBackups } from "../backup/inspect.js";
-import type { BackupDescription, BackupListing } from "../backup/model.js";
+import type { BackupDescription } from "../segment/description.js";
+import type { BackupListing } from "../backup/listing.js";
 import { resolveSource } from "../container/resolve.js";
 import { describeManifest } from "../segment/description.js";
 import { localFiles } from "./local-files.js";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { checkDigests } from "../backup/digests.js";
 import { listBackups } from "../backup/inspect.js";
 import { listTree } from "../backup/list-tree.js";
-import type { BackupListing } from "../backup/model.js";
+import type { BackupListing } from "../backup/listing.js";
 import { resolveSource, type ContainerOptions } from "../container/resolve.js";
 import { systemPlatform } from "../io/platform.js";
 import { openVerifications, withLastCheck } from "../service/backups/verifications.js";

@@ -5,7 +5,8 @@ import {
   type BackupDescription as BackupMessage,
   type ListedBackup,
 } from "../../gen/ts/holdfast/management/v1/management_pb.js";
-import type { BackupDescription, BackupListing } from "../backup/model.js";
+import type { BackupDescription } from "../segment/description.js";
+import type { BackupListing } from "../backup/listing.js";
 import { toBackup, toListedBackup } from "../api/convert/backup.js";
 
 // Apart from what reads the files: loading what messages are made of takes as long as a look at a backup, and people see none of them.

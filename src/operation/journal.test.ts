@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { temporaryDirectory } from "../../test/support/temporary-directory.js";
 import { systemPlatform } from "../io/platform.js";
 import { operationJournal } from "./journal.js";
-import type { OperationView } from "../backup/model.js";
+import type { OperationView } from "./operation.js";
 
 const view = (name: string): OperationView => ({
   name: `operations/${name}`,

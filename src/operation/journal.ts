@@ -4,7 +4,7 @@ import { HostError, reasons, type HostErrorRecord, type Reason } from "../errors
 import { temporaryPrefix, writeFileDurably } from "../io/durable-file.js";
 import { readSmallFile } from "../io/read-file.js";
 import type { Platform } from "../io/platform.js";
-import type { OperationView } from "../backup/model.js";
+import type { OperationView } from "./operation.js";
 
 /** An operation as it is kept: what is seen of it, and by which request id it is found again. */
 export interface JournalEntry {

@@ -8,8 +8,8 @@ import type {
   OperationOutcome,
   OperationService,
   OperationView,
-} from "../backup/model.js";
-import type { Report } from "../backup/report.js";
+} from "./operation.js";
+import type { Report } from "../backup/progress.js";
 
 export interface StartRequest {
   kind: OperationKind;

@@ -1,5 +1,6 @@
 import type { HostError } from "../../src/errors.js";
-import type { BackupResult, ContainerKind } from "../../src/service/backups/management-service.js";
+import type { BackupResult } from "../../src/backup/backup-request.js";
+import type { ContainerKind } from "../../src/segment/description.js";
 import type { HostOptions } from "../../src/host/options.js";
 import { long } from "../support/long.js";
 import { transferFixture, type TransferFixture } from "../support/transfer-fixture.js";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createHost, type Host } from "../../src/host/start.js";
-import type { OperationView } from "../../src/service/backups/management-service.js";
+import type { OperationView } from "../../src/operation/operation.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 const indexLink = "/core/document-index";

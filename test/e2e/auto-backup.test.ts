@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { systemPlatform, type Platform } from "../../src/io/platform.js";
-import type { AutoBackupStatus } from "../../src/service/backups/management-service.js";
+import type { AutoBackupStatus } from "../../src/backup/schedule/status.js";
 import { faultyFileSystem } from "../support/faulty-file-system.js";
 import { clockPlatform, hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { long } from "../support/long.js";

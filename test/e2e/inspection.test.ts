@@ -13,8 +13,8 @@ import type {
   DocumentDifference,
   DocumentSelection,
   IndexPointInTime,
-  VerifyResult,
-} from "../../src/service/backups/management-service.js";
+} from "../../src/backup/point-in-time.js";
+import type { VerifyResult } from "../../src/backup/verification.js";
 import type { DiffProgress } from "../../src/service/backups/inspection.js";
 import { hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { long } from "../support/long.js";

@@ -1,11 +1,8 @@
 import { HostError } from "../../src/errors.js";
-import type {
-  BackupRequest,
-  ManagementService,
-  OperationService,
-  OperationView,
-  RestoreRequest,
-} from "../../src/service/backups/management-service.js";
+import type { BackupRequest } from "../../src/backup/backup-request.js";
+import type { ManagementService } from "../../src/service/backups/management-service.js";
+import type { OperationService, OperationView } from "../../src/operation/operation.js";
+import type { RestoreRequest } from "../../src/backup/restore-request.js";
 
 /** Management that records what it is asked; each operation is done when the test says so, or at once. */
 export interface FakeManagement {

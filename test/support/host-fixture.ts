@@ -4,13 +4,9 @@ import { pathToFileURL } from "node:url";
 import { createHost, type Host } from "../../src/host/start.js";
 import type { HostOptions } from "../../src/host/options.js";
 import { systemPlatform, type Platform } from "../../src/io/platform.js";
-import type {
-  BackupRequest,
-  BackupResult,
-  OperationView,
-  RestoreRequest,
-  RestoreResult,
-} from "../../src/service/backups/management-service.js";
+import type { BackupRequest, BackupResult } from "../../src/backup/backup-request.js";
+import type { OperationView } from "../../src/operation/operation.js";
+import type { RestoreRequest, RestoreResult } from "../../src/backup/restore-request.js";
 import { beforeRemoval, temporaryDirectory } from "./temporary-directory.js";
 
 const running = new Set<Host>();

@@ -3,12 +3,8 @@ import { join } from "node:path";
 import type { HostOptions } from "../../src/host/options.js";
 import type { TransferOptions } from "../../src/io/transfer-options.js";
 import { systemPlatform } from "../../src/io/platform.js";
-import type {
-  BackupRequest,
-  BackupResult,
-  RestoreRequest,
-  RestoreResult,
-} from "../../src/service/backups/management-service.js";
+import type { BackupRequest, BackupResult } from "../../src/backup/backup-request.js";
+import type { RestoreRequest, RestoreResult } from "../../src/backup/restore-request.js";
 import { hostFixture, type HostFixture } from "./host-fixture.js";
 
 const indexLink = "/core/document-index";

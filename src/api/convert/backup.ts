@@ -13,13 +13,12 @@ import {
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type {
   BackupDescription,
-  BackupListing,
-  BackupRecord,
   ContainerKind,
-  HostDescription,
   SegmentDescription,
-  Verification,
-} from "../../service/backups/management-service.js";
+} from "../../segment/description.js";
+import type { BackupListing } from "../../backup/listing.js";
+import type { BackupRecord, HostDescription } from "../../service/host/description.js";
+import type { Verification } from "../../backup/verification.js";
 import { toInt64 } from "./numbers.js";
 
 const containers: Record<ContainerKind, Container> = {

@@ -5,7 +5,7 @@ import {
   type AutoBackup,
   type StatSchema,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import type { AutoBackupStatus } from "../../service/backups/management-service.js";
+import type { AutoBackupStatus } from "../../backup/schedule/status.js";
 import type { Stat } from "../../stats/stats.js";
 import { toInt64 } from "./numbers.js";
 

@@ -12,14 +12,13 @@ import {
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { LogEntry } from "../../engine/engine.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
+import type { BackupForecast } from "../../backup/backup-request.js";
 import type {
-  BackupForecast,
   DocumentDifference,
   DocumentSelection,
   IndexPointInTime,
-  RestoreForecast,
-  SelectionResult,
-} from "../../service/backups/management-service.js";
+} from "../../backup/point-in-time.js";
+import type { RestoreForecast, SelectionResult } from "../../backup/restore-request.js";
 import { toBackup } from "./backup.js";
 import { toInt64 } from "./numbers.js";
 

@@ -7,7 +7,7 @@ import {
   RestoreResultSchema,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import { HostError } from "../../errors.js";
-import type { OperationView } from "../../service/backups/management-service.js";
+import type { OperationView } from "../../operation/operation.js";
 import { toOperation } from "./operation.js";
 
 const view: OperationView = {

@@ -15,15 +15,15 @@ import {
   VerifyResultSchema,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { HostError } from "../../errors.js";
+import type { BackupResult } from "../../backup/backup-request.js";
 import type {
-  BackupResult,
   CheckIndexResult,
   OperationKind,
   OperationOutcome,
   OperationView,
-  RestoreResult,
-  VerifyResult,
-} from "../../service/backups/management-service.js";
+} from "../../operation/operation.js";
+import type { RestoreResult } from "../../backup/restore-request.js";
+import type { VerifyResult } from "../../backup/verification.js";
 import { toBackup } from "./backup.js";
 import { toBackupPlan, toRestorePlan, toSelectionResult } from "./inspection.js";
 import { optionalToInt64, toInt64 } from "./numbers.js";

@@ -21,7 +21,7 @@ import type { DocumentService } from "../../service/documents/document-service.j
 import { durableIndexLink } from "../../service/documents/factories.js";
 import { toLink } from "../services/document-body.js";
 import { indexOfVersion } from "../services/document-service.js";
-import type { OperationService } from "../../service/backups/management-service.js";
+import type { OperationService } from "../../operation/operation.js";
 import { callerOf } from "./authorization.js";
 import { map } from "../call/invoke.js";
 import { isHealth, isReflection, rolesOfBackup } from "./method-roles.js";

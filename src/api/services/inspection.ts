@@ -11,11 +11,9 @@ import {
 import { renderDocument } from "../../document/render.js";
 import { limits } from "../../limits.js";
 import type { DiffProgress, InspectionService } from "../../service/backups/inspection.js";
-import type {
-  DocumentDifference,
-  ManagementService,
-  VerifyLevel as Level,
-} from "../../service/backups/management-service.js";
+import type { DocumentDifference } from "../../backup/point-in-time.js";
+import type { ManagementService } from "../../service/backups/management-service.js";
+import type { VerifyLevel as Level } from "../../backup/verification.js";
 import { withHeartbeat } from "../../service/backups/heartbeat.js";
 import { toBackup, toListedBackup, toWindow } from "../convert/backup.js";
 import { fromPointInTime, fromSelection, toDifference, toLogEntry } from "../convert/inspection.js";

@@ -5,11 +5,9 @@ import {
   RequestLoggingSchema,
   type ManagementService as ManagementServiceDescriptor,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
-import type {
-  ManagementService,
-  OperationService,
-  PruneResult,
-} from "../../service/backups/management-service.js";
+import type { ManagementService } from "../../service/backups/management-service.js";
+import type { OperationService } from "../../operation/operation.js";
+import type { PruneResult } from "../../backup/listing.js";
 import { toHost } from "../convert/backup.js";
 import { controlMethods } from "./control.js";
 import { toAutoBackup } from "../convert/control.js";

@@ -2,7 +2,7 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import type { Operations } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import type { OperationService } from "../../service/backups/management-service.js";
+import type { OperationService } from "../../operation/operation.js";
 import { toOperation, type OperationConversion } from "../convert/operation.js";
 
 const operationsPage = 100;

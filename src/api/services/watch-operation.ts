@@ -1,6 +1,6 @@
 import type { Operation } from "../../../gen/ts/google/longrunning/operations_pb.js";
 import { limits } from "../../limits.js";
-import type { OperationService, OperationView } from "../../service/backups/management-service.js";
+import type { OperationService, OperationView } from "../../operation/operation.js";
 import { toOperation, type OperationConversion } from "../convert/operation.js";
 
 /** Yields an operation now and after each change, until it is done. */

@@ -11,7 +11,7 @@ import type { DocumentIndex } from "../../store/document-index.js";
 import { runBackup } from "../backup.js";
 import { createBackgroundMerge } from "./background-merge.js";
 import { describeManifest, type BackupDescription } from "../../segment/description.js";
-import type { AutoBackupStatus } from "../model.js";
+import type { AutoBackupStatus } from "./status.js";
 import type { WrittenManifests } from "../written-manifests.js";
 
 /**

@@ -6,11 +6,11 @@ import {
   type ChosenManifest,
 } from "../../backup/inspect.js";
 import { listTree } from "../../backup/list-tree.js";
-import type { BackupListing } from "../../backup/model.js";
+import type { BackupListing } from "../../backup/listing.js";
 import { resolveSource, type BackupSource } from "../../container/resolve.js";
 import { requireCapability } from "../../destination/objects.js";
 import { describeManifest } from "../../segment/description.js";
-import type { Report } from "../../backup/report.js";
+import type { Report } from "../../backup/progress.js";
 import { verifyBackup } from "../../backup/verify.js";
 import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";

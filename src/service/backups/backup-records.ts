@@ -3,7 +3,9 @@ import { type HostError } from "../../errors.js";
 import { JsonFile } from "../../io/json-file.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
-import type { BackupRecord, BackupResult, OperationView } from "./management-service.js";
+import type { BackupRecord } from "../host/description.js";
+import type { BackupResult } from "../../backup/backup-request.js";
+import type { OperationView } from "../../operation/operation.js";
 
 /** How backups went last, one record for each index and destination: the newest limits.backupRecords, over restarts too. */
 export interface BackupRecords {

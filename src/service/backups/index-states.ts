@@ -1,7 +1,7 @@
 import { segmentsAround } from "../../segment/checks.js";
 import { documentState, type DocumentState } from "../../backup/document-state.js";
 import { withManifest } from "../../backup/inspect.js";
-import type { Report } from "../../backup/report.js";
+import type { Report } from "../../backup/progress.js";
 import { openScratchIndex } from "../../backup/scratch-index.js";
 import { withSegmentFiles } from "../../backup/segment-files.js";
 import { resolveTargetTime } from "../../backup/target-time.js";
@@ -13,7 +13,7 @@ import type { Platform } from "../../io/platform.js";
 import type { Manifest } from "../../segment/manifest.js";
 import { limits } from "../../limits.js";
 import type { DocumentIndex } from "../../store/document-index.js";
-import type { IndexPointInTime } from "./management-service.js";
+import type { IndexPointInTime } from "../../backup/point-in-time.js";
 import { openSource } from "./sources.js";
 
 /** A state that can be read until it is closed. */

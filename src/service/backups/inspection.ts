@@ -1,6 +1,6 @@
 import { differenceOf, isSameVersion, pairsOf } from "../../backup/diff.js";
 import { everything } from "../../backup/document-state.js";
-import type { Report } from "../../backup/report.js";
+import type { Report } from "../../backup/progress.js";
 import type { DocumentVersion } from "../../document/document.js";
 import type { LogAround, RestorableWindow } from "../../engine/engine.js";
 import { HostError } from "../../errors.js";
@@ -11,7 +11,7 @@ import type {
   DocumentDifference,
   DocumentSelection,
   IndexPointInTime,
-} from "./management-service.js";
+} from "../../backup/point-in-time.js";
 
 /** How far a comparison is: of what it does now. */
 export interface DiffProgress {

@@ -1,18 +1,12 @@
-import type {
-  BackupDescription,
-  BackupListing,
-  BackupRequest,
-  HostDescription,
-  ListOptions,
-  OperationView,
-  PruneResult,
-  RestoreRequest,
-  VerifyDepth,
-} from "../../backup/model.js";
+import type { BackupDescription } from "../../segment/description.js";
+import type { BackupListing, ListOptions, PruneResult } from "../../backup/listing.js";
+import type { BackupRequest } from "../../backup/backup-request.js";
+import type { HostDescription } from "../host/description.js";
+import type { OperationView } from "../../operation/operation.js";
+import type { RestoreRequest } from "../../backup/restore-request.js";
+import type { VerifyDepth } from "../../backup/verification.js";
 
 import type { InspectionService } from "./inspection.js";
-
-export type * from "../../backup/model.js";
 
 /** Backup, restore and what is known of the host; the Xenon dialect, REST and gRPC are thin layers over it. */
 export interface ManagementService {

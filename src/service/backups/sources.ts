@@ -1,4 +1,4 @@
-import type { Report } from "../../backup/report.js";
+import type { Report } from "../../backup/progress.js";
 import type { ContainerReader } from "../../container/container.js";
 import type { BackupSource } from "../../container/resolve.js";
 

@@ -1,6 +1,6 @@
 import { runBackup } from "../../backup/backup.js";
 import { forecastBackup } from "../../backup/forecast.js";
-import type { Report } from "../../backup/report.js";
+import type { Report } from "../../backup/progress.js";
 import type { ContainerWriter } from "../../container/container.js";
 import { resolveTarget, type BackupTarget } from "../../container/resolve.js";
 import { describeManifest } from "../../segment/description.js";
@@ -11,7 +11,8 @@ import { limits } from "../../limits.js";
 import { fingerprintOf } from "../../operation/fingerprint.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import type { ManagementOptions } from "./management.js";
-import type { BackupRequest, BackupResult, ManagementService } from "./management-service.js";
+import type { BackupRequest, BackupResult } from "../../backup/backup-request.js";
+import type { ManagementService } from "./management-service.js";
 
 /** Only said, and nothing done. */
 export const onlyValidated = "Only validated: nothing was written.";

@@ -1,6 +1,6 @@
 import { forecastRestore } from "../../backup/forecast.js";
 import { withManifest } from "../../backup/inspect.js";
-import type { Report } from "../../backup/report.js";
+import type { Report } from "../../backup/progress.js";
 import {
   planOf,
   requireSameIndex,
@@ -27,7 +27,8 @@ import { fingerprintOf } from "../../operation/fingerprint.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import type { IndexStates } from "./index-states.js";
 import type { ManagementOptions } from "./management.js";
-import type { ManagementService, RestoreRequest, RestoreResult } from "./management-service.js";
+import type { ManagementService } from "./management-service.js";
+import type { RestoreRequest, RestoreResult } from "../../backup/restore-request.js";
 import { withSource } from "./sources.js";
 import { onlyValidated } from "./start-backup.js";
 

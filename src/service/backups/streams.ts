@@ -4,15 +4,10 @@ import { readRange } from "../../io/read-file.js";
 import { limits } from "../../limits.js";
 import type { HeldTransfer, Transfers } from "../../destination/transfer/transfers.js";
 import type { UploadWriter } from "../../destination/transfer/upload.js";
-import type {
-  BackupRequest,
-  BackupResult,
-  ManagementService,
-  OperationService,
-  OperationView,
-  RestoreRequest,
-  RestoreResult,
-} from "./management-service.js";
+import type { BackupRequest, BackupResult } from "../../backup/backup-request.js";
+import type { ManagementService } from "./management-service.js";
+import type { OperationService, OperationView } from "../../operation/operation.js";
+import type { RestoreRequest, RestoreResult } from "../../backup/restore-request.js";
 import { transferNameOf, transferUri } from "../../destination/transfer/uri.js";
 
 /** Backups and restores as streams of bytes; every transport's streams are thin layers over it. Names are without transfers/. */

@@ -1,7 +1,8 @@
 import { JsonFile } from "../../io/json-file.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
-import type { BackupListing, Verification } from "./management-service.js";
+import type { BackupListing } from "../../backup/listing.js";
+import type { Verification } from "../../backup/verification.js";
 
 /** Which copy of a backup: copies of one manifest at several destinations are damaged each by itself. */
 export interface CheckedCopy {

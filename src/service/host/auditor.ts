@@ -2,7 +2,7 @@ import { HostError, type Reason } from "../../errors.js";
 import { tokenNameOf, type Caller } from "../../security/caller.js";
 import type { TokenTable } from "../../security/tokens.js";
 import type { AuditEntry, AuditLog } from "./audit-log.js";
-import type { OperationView } from "../backups/management-service.js";
+import type { OperationView } from "../../operation/operation.js";
 
 /** An audited action: the name of the RPC and the subject it applies to, without secrets. */
 export interface AuditEvent {

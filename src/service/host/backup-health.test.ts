@@ -1,5 +1,5 @@
 import { backupHealth, spanText, type BackupFacts } from "./backup-health.js";
-import type { BackupRecord } from "../backups/management-service.js";
+import type { BackupRecord } from "./description.js";
 
 const minute = 60_000_000;
 const indexLink = "/core/document-index";

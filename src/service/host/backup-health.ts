@@ -1,5 +1,5 @@
 import { limits } from "../../limits.js";
-import type { BackupHealth, BackupRecord } from "../backups/management-service.js";
+import type { BackupHealth, BackupRecord } from "./description.js";
 
 /** Input of the health check of backups. Times are in microseconds. */
 export interface BackupFacts {

@@ -1,7 +1,7 @@
 import { limits } from "../../limits.js";
 import type { Client } from "../../security/clients.js";
 import { createClientShares } from "./client-shares.js";
-import type { OperationView } from "../backups/management-service.js";
+import type { OperationView } from "../../operation/operation.js";
 
 const client = (key: string, admin = false): Client => ({ key, authenticated: true, admin });
 const [one, two, boss] = [client("token 1"), client("token 2"), client("token 3", true)];

@@ -2,7 +2,7 @@ import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { Client } from "../../security/clients.js";
 import { createShares, type Hold, type Shortage } from "../../security/shares.js";
-import type { OperationService, OperationView } from "../backups/management-service.js";
+import type { OperationService, OperationView } from "../../operation/operation.js";
 
 /** Limits how much of the shared resources a token may use. Used only on hosts with tokens. */
 export interface ClientShares {

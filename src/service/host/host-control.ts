@@ -1,10 +1,10 @@
 import type { AutoBackup } from "../../backup/schedule/auto-backup.js";
-import type { AutoBackupStatus } from "../../backup/model.js";
+import type { AutoBackupStatus } from "../../backup/schedule/status.js";
 import { HostError } from "../../errors.js";
 import type { NodeGroup, NodeOutcome } from "./node-group.js";
 import type { RequestLogging, Requests } from "./requests.js";
 import type { Stat, Stats } from "../../stats/stats.js";
-import type { HostDescription } from "../backups/management-service.js";
+import type { HostDescription } from "./description.js";
 
 /** Settings and statistics of a running host. */
 export interface HostControl {

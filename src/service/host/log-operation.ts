@@ -1,4 +1,4 @@
-import type { OperationView } from "../backups/management-service.js";
+import type { OperationView } from "../../operation/operation.js";
 import { operationOutcome } from "./operation-outcome.js";
 
 interface Log {

@@ -1,4 +1,4 @@
-import type { OperationView } from "../backups/management-service.js";
+import type { OperationView } from "../../operation/operation.js";
 
 /** Summary of an ended operation for logs and metrics. */
 export interface OperationOutcome {

@@ -1,5 +1,5 @@
 import type { AutoBackupRun } from "../../backup/schedule/auto-backup.js";
-import type { OperationView } from "../backups/management-service.js";
+import type { OperationView } from "../../operation/operation.js";
 import type { Stats } from "../../stats/stats.js";
 
 /** Records an ended operation in the statistics. */

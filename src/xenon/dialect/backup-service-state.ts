@@ -1,10 +1,6 @@
 import { limits } from "../../limits.js";
-import type {
-  AutoBackupStatus,
-  OperationKind,
-  OperationService,
-  OperationView,
-} from "../../service/backups/management-service.js";
+import type { AutoBackupStatus } from "../../backup/schedule/status.js";
+import type { OperationKind, OperationService, OperationView } from "../../operation/operation.js";
 import { autoBackupState } from "./host-state.js";
 
 /**

@@ -2,10 +2,8 @@ import type { FileStore } from "../local-files/file-service.js";
 import type { ClientShares } from "../../service/host/client-shares.js";
 import type { DocumentService } from "../../service/documents/document-service.js";
 import type { HostControl } from "../../service/host/host-control.js";
-import type {
-  ManagementService,
-  OperationService,
-} from "../../service/backups/management-service.js";
+import type { ManagementService } from "../../service/backups/management-service.js";
+import type { OperationService } from "../../operation/operation.js";
 import type { QueryTasks } from "../query/query-tasks.js";
 import type { HttpHandler } from "../../transport/http/server.js";
 import { createDialectAccess, type DialectAccessOptions } from "./access.js";

@@ -3,10 +3,8 @@ import { pathToFileURL } from "node:url";
 import { isLoopback } from "../../security/hosts.js";
 import { limits } from "../../limits.js";
 import type { HostControl } from "../../service/host/host-control.js";
-import type {
-  AutoBackupStatus,
-  HostDescription,
-} from "../../service/backups/management-service.js";
+import type { AutoBackupStatus } from "../../backup/schedule/status.js";
+import type { HostDescription } from "../../service/host/description.js";
 
 /**
  * Renders the response to GET /core/management: the state of the host with Xenon's field names.

@@ -4,11 +4,9 @@ import { HostError } from "../../errors.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
 import { controlKinds, type ControlRequest } from "./control-request.js";
 import { echoOf, stringField } from "./request-fields.js";
-import type {
-  BackupRequest,
-  ContainerKind,
-  RestoreRequest,
-} from "../../service/backups/management-service.js";
+import type { BackupRequest } from "../../backup/backup-request.js";
+import type { ContainerKind } from "../../segment/description.js";
+import type { RestoreRequest } from "../../backup/restore-request.js";
 
 /** A parsed PATCH of /core/management, and the response to send when the work is done. */
 export type ManagementRequest =

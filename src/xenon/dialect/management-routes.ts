@@ -2,11 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { limits } from "../../limits.js";
 import type { ClientShares } from "../../service/host/client-shares.js";
 import type { HostControl } from "../../service/host/host-control.js";
-import type {
-  ManagementService,
-  OperationService,
-  OperationView,
-} from "../../service/backups/management-service.js";
+import type { ManagementService } from "../../service/backups/management-service.js";
+import type { OperationService, OperationView } from "../../operation/operation.js";
 import { withoutSecrets } from "../../security/secrets.js";
 import { readText } from "../../transport/http/body.js";
 import { acceptedHeaders, preferenceOf } from "../../transport/http/prefer.js";

@@ -3,18 +3,22 @@ import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 
 /**
- * Which files were written through /local-files, by path and version, over restarts and whatever service wrote them: these alone
- * may be replaced through it.
+ * Registry of files written through /local-files, by path and version, for all services and across
+ * restarts. Only these files may be replaced through /local-files.
  */
 export interface PublishedFiles {
+  /** Whether a version of a file was written through /local-files. */
   has(path: string, version: string): boolean;
-  /** Durable when it resolves. */
+  /** Adds a file. Resolves when the registry is durable. */
   add(path: string, version: string): Promise<void>;
 }
 
 const fileBytes = 16 * 1024 * 1024;
 
-/** Opens the record. An unreadable one is replaced: then files that it named have to be moved away by hand. */
+/**
+ * Opens the registry. If it cannot be read, it starts empty, and earlier files must be moved away
+ * before they can be uploaded again.
+ */
 export async function openPublishedFiles(
   platform: Pick<Platform, "files" | "randomHex">,
   path: string,

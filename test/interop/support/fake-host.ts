@@ -6,14 +6,11 @@ import type {
   DocumentService,
   WriteOptions,
 } from "../../../src/service/documents/document-service.js";
-import type {
-  BackupDescription,
-  BackupRequest,
-  ManagementService,
-  OperationService,
-  OperationView,
-  RestoreRequest,
-} from "../../../src/service/backups/management-service.js";
+import type { BackupDescription } from "../../../src/segment/description.js";
+import type { BackupRequest } from "../../../src/backup/backup-request.js";
+import type { ManagementService } from "../../../src/service/backups/management-service.js";
+import type { OperationService, OperationView } from "../../../src/operation/operation.js";
+import type { RestoreRequest } from "../../../src/backup/restore-request.js";
 
 /**
  * A host in a few maps: what the transports stand on, without an index or a disk, and a record of
