@@ -25,7 +25,7 @@ test("returns errors of the worker thread unchanged", async () => {
   });
   await expect(bodies.read("acme:Thing", "POST", "{".repeat(1e6))).rejects.toMatchObject({
     reason: "JSON_INVALID",
-    message: expect.stringContaining("deeper") as string,
+    message: expect.stringContaining("nesting limit") as string,
   });
 });
 

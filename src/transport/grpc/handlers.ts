@@ -63,7 +63,7 @@ function bidiStreaming(
   spec: MethodImplSpec,
   options: CallOptions,
 ): handleBidiStreamingCall<Buffer, Buffer> {
-  // `for await` ended the call itself would destroy it when the requests end, before all responses
+  // `for await` over the call itself would destroy it when the requests end, before all responses
   // are sent.
   return (call) =>
     void answerMany(spec, options, call, () =>

@@ -10,10 +10,6 @@ export interface PathItem {
 }
 
 /**
- * OpenAPI knows no `{name=operations/**}`: what is literal in a variable is written out, and each
- * of its wildcards is a parameter, the first under the variable's own name.
- */
-/**
  * Converts a path template. OpenAPI has no equivalent of `{name=operations/**}`: literal segments
  * of a variable become part of the path, and each wildcard becomes a parameter, the first one with
  * the name of the variable.

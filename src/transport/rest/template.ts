@@ -1,9 +1,5 @@
 /**
  * A path template of google.api.http: literal segments, `*` (one segment), `**` (one or more, only
- * last), variables `{field}`, `{field=**}`, `{field=a/*}`, and a verb after a colon.
- */
-/**
- * A path template of google.api.http: literal segments, `*` (one segment), `**` (one or more, only
  * at the end), variables `{field}`, `{field=**}`, `{field=a/*}`, and a verb after a colon.
  */
 export interface PathTemplate {
