@@ -64,7 +64,10 @@ const arrows = {
   offline: { parts: ["*"] },
   client: { parts: ["gen"] },
   cli: { parts: ["client", "offline", "host", "backup/retention.ts", "io", "gen"] },
-  "index.ts": { parts: ["host"], types: ["service", "document"] },
+  "index.ts": {
+    parts: ["host"],
+    types: ["service", "operation", "backup", "destination", "segment", "document"],
+  },
 };
 
 /** Packages that only some parts may import; `types` may import their types. */

@@ -10,4 +10,20 @@ export type {
   ListResult,
   WriteOptions,
 } from "./service/documents/document-service.js";
-export type * from "./service/backups/management-service.js";
+export type { ManagementService } from "./service/backups/management-service.js";
+export type * from "./service/host/description.js";
+export type * from "./operation/operation.js";
+export type * from "./backup/backup-request.js";
+export type * from "./backup/restore-request.js";
+export type * from "./backup/point-in-time.js";
+export type * from "./backup/verification.js";
+export type * from "./backup/listing.js";
+export type * from "./backup/schedule/status.js";
+export type { OperationProgress } from "./backup/progress.js";
+export type {
+  BackupDescription,
+  ContainerKind,
+  SegmentDescription,
+} from "./segment/description.js";
+export type * from "./destination/destination.js";
+export type { DestinationScheme, OpenedUri, OpenRequest, Purpose } from "./destination/registry.js";

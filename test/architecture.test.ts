@@ -79,7 +79,7 @@ const snippets: Snippet[] = [
   {
     file: "src/api/status.ts",
     code: `import { a } from "../backup/plan.js";`,
-    problem: /src\/api may not import src\/backup/,
+    problem: /src\/api may import types alone from src\/backup/,
   },
   {
     file: "src/cli/main.ts",

@@ -13,7 +13,7 @@ export interface BackupRequest {
   validateOnly?: boolean;
   /** http(s): sent as Authorization: Bearer to the destination's own origin alone; in no answer and no log. */
   bearer?: string;
-  /** http(s): whether what was sent is read back. Absent: yes, and a destination that cannot be read is a warning. */
+  /** http(s): whether to read back what was sent. Default: yes, with a warning if the destination does not allow reading. */
   verify?: boolean;
   /** transfer: alone: the SHA-256 of the manifest after which the backup begins. */
   since?: string;
@@ -25,7 +25,7 @@ export interface BackupForecast {
   reason: string;
   records: number;
   estimatedBytes: number;
-  /** Of the destination, where that can be told. */
+  /** Free bytes at the destination, where they are known. */
   freeBytes?: number;
   expectedMicros?: number;
   replacedBackups: string[];

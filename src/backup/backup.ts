@@ -19,25 +19,28 @@ import { planBackup, type BackupPlan } from "./plan.js";
 import type { Report } from "./progress.js";
 import type { WrittenManifests } from "./written-manifests.js";
 
+/** What one backup is made of. */
 export interface BackupTask {
   index: DocumentIndex;
   writer: ContainerWriter;
   hostId: string;
   productVersion: string;
+  /** A new base even where a delta would do. */
   full: boolean;
   /** ZIP: store instead of deflate. */
   store: boolean;
-  /** DIRECTORY: always a delta where the chain is whole; it is merged beside. */
+  /** DIRECTORY: always append a delta to a complete chain; someone merges the chain in the background. Default: false. */
   append?: boolean;
-  /** Whether the last check of the backup with this manifest found damage: such a one is not built on. */
+  /** Whether the last verification of the backup with this manifest found damage; such a backup is not extended. */
   isDamaged?: (manifestSha256: string) => boolean;
-  /** Where the backup goes, as the record of written manifests has it. */
+  /** The URI of the destination, as in the record of written manifests. */
   destination: string;
   written: WrittenManifests;
-  /** A segment that takes the place of those of the chain whose range it holds: at the destination, read back. */
+  /** A merged segment that replaces the segments of the chain in its range: staged for the destination and verified. */
   merged?: StagedSegment;
 }
 
+/** What one backup wrote. */
 export interface BackupRun {
   manifest: ManifestFile;
   segmentsWritten: number;
@@ -46,7 +49,7 @@ export interface BackupRun {
   warnings: string[];
 }
 
-/** Writes one backup; finished, durable and read back when it resolves. The caller closes the writer. */
+/** Writes one backup, which is complete, durable and verified when the promise resolves. The caller closes the writer. */
 export async function runBackup(
   platform: Platform,
   task: BackupTask,
@@ -57,7 +60,7 @@ export async function runBackup(
   try {
     return await exportAndWrite(platform, task, AbortSignal.any([signal, lease.signal]), report);
   } catch (error) {
-    // Where another backup has taken the lease over, that is why: it cleaned up what this one had made.
+    // If another backup took the lease over and removed what this one had made, that is the cause.
     if (!signal.aborted) await lease.assertHeld();
     throw error;
   }
@@ -127,7 +130,7 @@ async function writeBackup(
     bytesTotal: staged.reduce((sum, { segment }) => sum + segment.sizeBytes, 0),
   });
   let bytesDone = 0;
-  // Before the manifest: one that is not in the record is not built on, and one that never came to be does no harm there.
+  // Before the manifest is written: a backup that is not in the record is never extended, and an entry without a backup does no harm.
   const unrecorded = await task.written.add(task.destination, manifest.sha256);
   if (unrecorded !== undefined) warnings.push(unrecorded);
   const {
@@ -139,7 +142,7 @@ async function writeBackup(
       signal,
       store: task.store,
       readBack: async ({ segment, path }) => {
-        // What was merged was read back where it was made: on the same disk, before it got its name.
+        // A merged segment was read back when it was made.
         if (segment === task.merged?.segment) return;
         requireCounts(await engine.readBack({ ...segment, path }, signal), snapshot);
       },
@@ -152,7 +155,7 @@ async function writeBackup(
   for (const warning of more) report({ warning });
   report({ stage: "removing unused files" });
   await writer.removeUnused(own).catch((error: unknown) => {
-    // The backup is finished: files that are no longer needed only take room until the next one removes them.
+    // The backup is complete; files that it no longer needs only take space until the next one removes them.
     const { message } = HostError.from(
       fromFileError(error, "Removing files that are no longer needed"),
     );
@@ -192,7 +195,7 @@ function manifestOf(task: BackupTask, snapshot: Snapshot, segments: Segment[]): 
   });
 }
 
-/** What the manifest is going to promise comes from the index's own record of it: the log is what a restore counts. */
+/** INDEX_DAMAGED if the counts of the index, which the manifest will state, differ from its log, which a restore counts. */
 function requireCounts(base: ChainContent | undefined, snapshot: Snapshot): void {
   if (
     base === undefined ||
@@ -205,7 +208,7 @@ function requireCounts(base: ChainContent | undefined, snapshot: Snapshot): void
   );
 }
 
-/** Backups of this index that its host does not know: of a copy of its data directory, of before its record was lost, or forged. */
+/** Warns of backups of this index that its host has no record of: of a copy of its data directory, from before the record was lost, or forged. */
 function strangerWarnings(strangers: readonly StoredManifest[], plan: BackupPlan): string[] {
   const [newest] = strangers;
   if (newest === undefined || plan.kind !== "base") return [];
@@ -214,7 +217,7 @@ function strangerWarnings(strangers: readonly StoredManifest[], plan: BackupPlan
   ];
 }
 
-/** Whoever asks for the newest backup there, without saying of which index, may get the other one. */
+/** Warns that "the newest backup" of the destination may be one of another index. */
 function otherIndexWarnings(
   existing: ContainerWriter["existing"],
   snapshot: Pick<Snapshot, "indexId" | "positionMicros">,
@@ -256,7 +259,7 @@ export async function ownManifests(
   return { own, strangers };
 }
 
-/** The newest of them, whether all it lists is there, and whether its last check found damage. */
+/** The newest of the manifests, whether all of its segments are present, and whether its last verification found damage. */
 export async function findChain(
   writer: Pick<ContainerWriter, "holds">,
   [newest]: StoredManifest[],

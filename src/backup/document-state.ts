@@ -3,7 +3,7 @@ import type { DocumentStore, Page } from "../engine/engine.js";
 import { limits } from "../limits.js";
 import type { DocumentSelection } from "./point-in-time.js";
 
-/** The documents of an index as of one moment, deleted ones left out. */
+/** The documents of an index at one point in time, without deleted ones. */
 export interface DocumentState {
   read(link: string): Promise<DocumentVersion | undefined>;
   /** In the order of their links; without `expand` link, version and time alone. */
@@ -21,7 +21,7 @@ export function compareLinks(left: string, right: string): number {
   return left === right ? 0 : Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 
-/** The latest versions in a store, or those of a moment. */
+/** The latest versions in a store, or those at a point in time. */
 export function documentState(
   store: Pick<DocumentStore, "page" | "read">,
   atMicros?: number,

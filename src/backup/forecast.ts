@@ -89,7 +89,7 @@ export interface RestoreForecastTask {
   freeBytes: number;
 }
 
-/** What a restore would put in the place of what the index holds now. */
+/** Describes what a restore would replace. */
 export async function forecastRestore(
   { index, backup, targetTimeMicros, neededBytes, freeBytes }: RestoreForecastTask,
   history: readonly PastOperation[],

@@ -8,13 +8,13 @@ import type { BackupListing } from "./listing.js";
 export interface WantedManifest {
   /** Absent: the newest. */
   name?: string | undefined;
-  /** Several indexes may be backed up to one place: of this one, where there is any of it. */
+  /** The preferred index, if backups of several are at the destination. */
   indexLink?: string | undefined;
   /** The indexes of the host that asks: their own backups come before those of other hosts. */
   indexIds?: readonly string[];
 }
 
-/** A manifest that was chosen, and what whoever asked for "the newest" should know of the choice. */
+/** A manifest that was chosen, with warnings about the choice. */
 export interface ChosenManifest extends StoredManifest {
   warnings: string[];
 }
@@ -186,7 +186,7 @@ async function missingSegment(
   return undefined;
 }
 
-/** BACKUP_DAMAGED unless all segments are there with their sizes. An archive that builds on others is not damaged: what it lacks lies in them. */
+/** BACKUP_DAMAGED unless all segments are present with their sizes. Segments that an archive leaves out are expected in the archives it builds on. */
 export async function requireSegments(
   reader: ContainerReader,
   manifest: Manifest,

@@ -1,7 +1,7 @@
 import type { Verification } from "./verification.js";
 import type { BackupDescription } from "../segment/description.js";
 
-/** INCOMPLETE: files of a backup without its manifest. FOREIGN: a backup that is none of ours, or none at all. */
+/** INCOMPLETE: files of a backup without its manifest. FOREIGN: not a backup of Holdfast. */
 export type BackupState = "COMPLETE" | "DAMAGED" | "INCOMPLETE" | "FOREIGN";
 
 /** What is found where backups are looked for. */

@@ -56,7 +56,7 @@ export interface RestoreResult {
   documents: number;
   versions: number;
   positionMicros: number;
-  /** The moment restored to, where one was asked for. */
+  /** The point in time that was restored, if one was requested. */
   targetTimeMicros?: number;
   warnings: string[];
   /** Of a restore of some documents. */

@@ -75,7 +75,7 @@ export async function restoreSelection(
       keep({ position, difference: await differenceOf(pair, live, backup) });
   }
 
-  /** What is there now counts, not what was when the reading began: a document that changes meanwhile is looked at again. */
+  /** Compares with the present version, not with the one at the start: a document that changes meanwhile is compared again. */
   async function putBack({ link }: Pair, wanted: DocumentVersion | undefined): Promise<Outcome> {
     for (let left: number = limits.restoreAttempts; ; left -= 1) {
       const current = validateOnly ? await live.read(link) : await latest(index, link);

@@ -171,7 +171,7 @@ export async function runRestore(
     };
   } catch (error) {
     await replacement.abandon();
-    // Damage is told where it lies: in the backup, not in the copy that was read and is gone.
+    // Damage is reported for the backup, not for the fetched copy, which is gone.
     throw error instanceof HostError && error.reason === "BACKUP_DAMAGED"
       ? errorWithDisplayName(error, source, task.reader.displayName)
       : error;

@@ -6,7 +6,7 @@ import { temporaryPrefix } from "../io/durable-file.js";
 import { requireRoom } from "../io/room.js";
 import type { Platform } from "../io/platform.js";
 
-/** Runs work on the segments of a backup as local files: in place where they are such, otherwise fetched and removed again. */
+/** Runs work on the segments of a backup as local files: in place if they are local, otherwise fetched and removed afterwards. */
 export async function withSegmentFiles<T>(
   platform: Pick<Platform, "files" | "randomHex">,
   reader: ContainerReader,

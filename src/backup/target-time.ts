@@ -1,7 +1,7 @@
 import type { RestorableWindow } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 
-/** What a wish for a moment comes to: a time to cut at, or everything; and what its user should know. */
+/** A resolved target time: the time to cut at, or everything, with a warning where they differ from the request. */
 export interface ResolvedTarget {
   targetTimeMicros?: number;
   warning?: string;

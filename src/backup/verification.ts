@@ -24,7 +24,7 @@ export interface Verification {
   level: VerifyLevel;
   timeMicros: number;
   passed: boolean;
-  /** What was not as it was written. */
+  /** What differs from what was written. */
   problem?: string;
   records: number;
 }

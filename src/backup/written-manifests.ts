@@ -11,7 +11,7 @@ import { limits } from "../limits.js";
  */
 export interface WrittenManifests {
   has(sha256: string): boolean;
-  /** Durable when it resolves, or to a warning where it cannot be written down: then the next backup after a restart is a new base. */
+  /** Resolves when the entry is durable, or with a warning if it could not be written: then the next backup after a restart is a new base. */
   add(destination: string, sha256: string): Promise<string | undefined>;
   /** The manifest did not come to be. */
   drop(destination: string, sha256: string): void;

@@ -31,7 +31,7 @@ export interface Destination {
   /** Undefined if there is no such object. */
   stat(name: string, signal: AbortSignal): Promise<ObjectInfo | undefined>;
   /** Everything in the namespace, sorted by name. Requires `capabilities.list`. */
-  list(options: ListOptions): AsyncIterable<ListedEntry>;
+  list(options: ListEntriesOptions): AsyncIterable<ListedEntry>;
   /** Removes objects; names that do not exist are skipped. Requires `capabilities.remove`. */
   remove(names: readonly string[], options: RemoveOptions): Promise<void>;
   /**
@@ -114,7 +114,7 @@ export interface FetchOptions {
   onBytes?(done: number, total: number): void;
 }
 
-export interface ListOptions {
+export interface ListEntriesOptions {
   signal: AbortSignal;
   /** Whether `kind`, `sizeBytes` and `modifiedMs` are wanted, which may cost a request for each entry. */
   details?: boolean;

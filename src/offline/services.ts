@@ -29,11 +29,11 @@ import { inProcessTransport } from "../transport/in-process.js";
 import { statusOf } from "../api/status.js";
 
 export interface OfflineOptions {
-  /** A missing or empty directory that a backup may be restored into; a host started on it goes on from there. */
+  /** A missing or empty directory to restore a backup into, for a host to be started on. */
   dataDirectory?: string;
   /** Where outcomes of checks are remembered; made if it is missing. */
   stateDirectory: string;
-  /** Hears of what could not be remembered and of errors that their caller is told nothing of. */
+  /** Called for state that could not be kept, and for internal errors. */
   onError?: (error: unknown) => void;
 }
 
@@ -67,7 +67,7 @@ export async function openOffline({
     onJournalError: onError,
   });
   await mkdir(stateDirectory, { recursive: true, mode: 0o700 }).catch(onError);
-  // The user of the command may read and write what lies there anyway: no roots, and every address but those of metadata services.
+  // This user may read and write these files anyway: no roots, and every address except those of metadata services.
   const file = new FileScheme({
     platform,
     roots: { paths: [], what: "backup root" },

@@ -165,7 +165,7 @@ test.each([
   await fixture.stop();
   writeFileSync(recordsPath(fixture), text);
   await fixture.restart();
-  expect(warnings).toEqual([expect.stringContaining("put aside")]);
+  expect(warnings).toEqual([expect.stringContaining("they were renamed")]);
   expect(readFileSync(`${recordsPath(fixture)}.unreadable`, "utf8")).toBe(text);
   await fixture.put("a", { n: 1 });
   await fixture.backup("b");

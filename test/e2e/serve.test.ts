@@ -233,8 +233,8 @@ describe("who may come in", () => {
         output: "",
         log: expect.stringMatching(/--token-file.*--backup-root/) as unknown,
       });
-      expect((await run("--token-file", tokens)).log).toMatch(/needs a backup root/);
-      expect((await run("--backup-root", root)).log).toMatch(/needs a token file/);
+      expect((await run("--token-file", tokens)).log).toMatch(/requires a backup root/);
+      expect((await run("--backup-root", root)).log).toMatch(/requires a token file/);
       expect(existsSync(join(root, "data"))).toBe(false);
     },
   );

@@ -2,7 +2,7 @@ import type {
   Destination,
   FetchOptions,
   GetOptions,
-  ListOptions,
+  ListEntriesOptions,
   ObjectBody,
   PutOptions,
   RemoveOptions,
@@ -48,7 +48,7 @@ export function faultyDestination(
       }
     },
     stat: (name, signal) => during("stat", name, () => inner.stat(name, signal)),
-    async *list(options: ListOptions) {
+    async *list(options: ListEntriesOptions) {
       if (fails("list", undefined)) throw unreachable("list");
       yield* inner.list(options);
     },

@@ -24,7 +24,7 @@ export interface AutoBackup {
   configure(enabled: boolean): Promise<void>;
   /** The index has changed. */
   changed(): void;
-  /** Cancels a run under way; when it resolves there is none, and none begins until what it resolves to is called. */
+  /** Cancels a running backup and keeps others from starting until the returned function is called. Resolves when none is running. */
   pause(): Promise<() => void>;
   /** Ends with a last run where changes are not backed up yet. */
   close(): Promise<void>;
@@ -77,7 +77,7 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
   let cancel = new AbortController();
   let enabled = options.enabled;
   let closing = false;
-  /** What was written before this process is not known to be backed up. */
+  /** True at the start: whether earlier writes are backed up is unknown. */
   let dirty = true;
   let pauses = 0;
   let attempts = 0;
@@ -154,7 +154,7 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
   const isOwn = ({ indexId, lineage }: Manifest) =>
     indexId === index.indexId() && lineage === index.lineage();
 
-  /** A directory that was lost while nobody wrote is noticed, and made again. */
+  /** Notices that the backups disappeared while nothing was written, and makes one again. */
   async function look(): Promise<void> {
     const manifest = newest;
     if (

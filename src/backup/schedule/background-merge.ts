@@ -9,11 +9,11 @@ import { planMerge, type MergePlan } from "./merge-plan.js";
 
 /** Merges segments of a chain beside the backups that make it longer: one merge at a time. */
 export interface BackgroundMerge {
-  /** A merged segment that is complete and was read back, to be put in place by the next backup. */
+  /** A merged segment that is complete and verified, for the next backup to store. */
   ready(): StagedSegment | undefined;
-  /** Begins a merge where the chain wants one and none is under way or ready. */
+  /** Starts a merge if the chain needs one and none is running or ready. */
   consider(manifest: Manifest): void;
-  /** Forgets what is ready, whether a backup has taken it or could not; what is still being made goes on. */
+  /** Discards the merged segment, used or not. A running merge continues. */
   clear(): Promise<void>;
   /** Stops what is under way and removes what it made. */
   close(): Promise<void>;
@@ -25,7 +25,7 @@ export interface MergeOptions {
   /** Where the chain is. Merged segments are staged for it. */
   destination: Destination;
   onReady(): void;
-  /** A merge that fails is none: the chain stays as it is and the next backup considers it anew. */
+  /** Called when a merge fails: the chain stays as it is, and the next backup considers a merge again. */
   onError(error: unknown): void;
 }
 
@@ -50,7 +50,7 @@ export function createBackgroundMerge({
     merged = await index.withEngine(async (engine) => {
       const snapshot = await engine.snapshot();
       try {
-        // A restore has put another history in its place: there is nothing left to merge for.
+        // A restore has replaced this history, so its chain will not be extended.
         if (snapshot.lineage !== lineage) return undefined;
         const { signal } = stop;
         const content = await engine.exportSegment({

@@ -53,7 +53,7 @@ export function planMerge(
   return undefined;
 }
 
-/** The chain with one segment in place of those of its range; undefined where the chain has no such range any more. */
+/** Replaces the segments of a range by one; undefined if the chain no longer has that range. */
 export function replaceMerged(chain: readonly Segment[], merged: Segment): Segment[] | undefined {
   const from = chain.findIndex(
     ({ kind, firstMicros }) => kind === merged.kind && firstMicros === merged.firstMicros,

@@ -5,7 +5,7 @@ export interface AutoBackupStatus {
   enabled: boolean;
   directory: string;
   indexLink: string;
-  /** CURRENT: all that was written is backed up. WAITING: a run begins in a moment. RETRYING: the last one failed. */
+  /** CURRENT: everything written is backed up. WAITING: a run is about to start. RETRYING: the last run failed. */
   state: "OFF" | "CURRENT" | "WAITING" | "RUNNING" | "RETRYING";
   failuresInARow: number;
   /** What the last backup had to say, for example of a manifest at the destination that cannot be read. */

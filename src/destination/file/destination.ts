@@ -15,7 +15,7 @@ import {
   type Destination,
   type GetOptions,
   type ListedEntry,
-  type ListOptions,
+  type ListEntriesOptions,
   type Lock,
   type ObjectBody,
   type ObjectInfo,
@@ -126,7 +126,7 @@ export class FileDestination implements Destination {
     return status?.kind === "file" ? status : undefined;
   }
 
-  async *list({ signal, details = false }: ListOptions): AsyncGenerator<ListedEntry> {
+  async *list({ signal, details = false }: ListEntriesOptions): AsyncGenerator<ListedEntry> {
     for (const name of await this.#platform.files.list(this.#path)) {
       signal.throwIfAborted();
       if (!details) {

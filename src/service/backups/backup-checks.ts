@@ -35,9 +35,9 @@ export function createBackupChecks(options: ManagementOptions): BackupChecks {
     verifications,
     ownIndexIds,
   } = options;
-  const unheard = () => {};
+  const ignore = () => {};
   const listAt = (source: BackupSource, signal: AbortSignal) =>
-    withSource(source, signal, unheard, (reader) => listBackups(reader, source, signal));
+    withSource(source, signal, ignore, (reader) => listBackups(reader, source, signal));
 
   async function listBelow(
     uri: string,
@@ -59,7 +59,7 @@ export function createBackupChecks(options: ManagementOptions): BackupChecks {
       { level, samplePercent } = { level: "FULL", samplePercent: 100 },
     ) {
       const source = await resolveSource(options, uri);
-      // Its index is what the operation is of, so the manifest is read before it begins; what was opened for that is read on.
+      // The operation names the index, so the manifest is read before it starts; the reader stays open for the rest.
       const reader = await openSource(source, never);
       try {
         const wanted = { name, indexIds: ownIndexIds() };
@@ -126,7 +126,7 @@ export function createBackupChecks(options: ManagementOptions): BackupChecks {
     },
     async describeBackup(uri, manifest, signal = never) {
       const source = await resolveSource(options, uri);
-      return withSource(source, signal, unheard, async (reader) =>
+      return withSource(source, signal, ignore, async (reader) =>
         describeManifest(
           source,
           await findManifest(reader, { name: manifest, indexIds: ownIndexIds() }, signal),

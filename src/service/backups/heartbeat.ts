@@ -12,8 +12,8 @@ export async function* withHeartbeat<T>(
       next ??= source.next();
       const result = await beforeOr(next, everyMs);
       if (result === undefined) {
-        const told = tick();
-        if (told !== undefined) yield told;
+        const beat = tick();
+        if (beat !== undefined) yield beat;
         continue;
       }
       next = undefined;

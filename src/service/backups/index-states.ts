@@ -18,12 +18,12 @@ import { openSource } from "./sources.js";
 
 /** A state that can be read until it is closed. */
 export interface OpenState extends DocumentState {
-  /** How many there are; of a moment of the live index, how many there are now. */
+  /** The number of documents; for a point in time of the live index, their present number. */
   documentCount: number;
   close(): Promise<void>;
 }
 
-/** States of indexes: of the live one and of backups, at their end or at a moment. */
+/** States of the live index and of backups, at their end or at a point in time. */
 export interface IndexStates {
   /** OPERATION_LIMIT where as many backups as may be are open. `check` looks at the backup's manifest and throws for one that may not be opened. */
   open(
@@ -187,7 +187,7 @@ export function createIndexStates(options: IndexStatesOptions): IndexStates {
   };
 }
 
-/** The live engine until it is let go. */
+/** The live engine, held until it is released. */
 function holdEngine(index: DocumentIndex): Promise<{ engine: Engine; release: () => void }> {
   return new Promise((resolve, reject) => {
     index

@@ -21,7 +21,7 @@ export interface DiffProgress {
   recordsTotal: number;
 }
 
-/** Looks into backups and moments of the live index, and changes nothing. */
+/** Compares and exports backups and points in time of the live index. Changes nothing. */
 export interface InspectionService {
   /** Differences in the order of their links; the sums come last. */
   diff(
@@ -37,7 +37,7 @@ export interface InspectionService {
     selection: DocumentSelection | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<DocumentVersion>;
-  /** What was written next to the moment, which the request has to name. */
+  /** The versions written around a point in time. */
   moment(
     moment: IndexPointInTime,
     count: number,
@@ -123,7 +123,7 @@ interface Counted {
   total: number;
 }
 
-/** Two that are made ready at the same time, told as one: the records of both, and the stage that was told last. */
+/** Combines the progress of two states that are opened side by side: the records of both, and the stage reported last. */
 function sideBySide(onProgress: (progress: DiffProgress) => void): [Report, Report] {
   const sides: [Counted, Counted] = [
     { done: 0, total: 0 },

@@ -11,7 +11,7 @@ import type { InspectionService } from "./inspection.js";
 /** Backup, restore and what is known of the host; the Xenon dialect, REST and gRPC are thin layers over it. */
 export interface ManagementService {
   host(): Promise<HostDescription>;
-  /** Resolves once the request was checked and the work has begun; the outcome is the operation's. */
+  /** Resolves once the request is checked and the operation has started. */
   backup(request: BackupRequest): Promise<OperationView>;
   restore(request: RestoreRequest): Promise<OperationView>;
   undoRestore(indexLink: string): Promise<OperationView>;

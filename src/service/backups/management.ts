@@ -21,7 +21,7 @@ export interface ManagementOptions {
   platform: Platform;
   storageEngine: StorageEngine;
   operations: Operations;
-  /** INDEX_NOT_FOUND where there is none of that link. */
+  /** INDEX_NOT_FOUND for an unknown link. */
   indexOf(link: string): DocumentIndex;
   registry: DestinationRegistry;
   states: IndexStates;
@@ -36,7 +36,7 @@ export interface ManagementOptions {
   hostId: string;
   productVersion: string;
   describeHost(): Promise<HostDescription>;
-  /** Keeps automatic backups from changing their directory, which may be what is restored from; resolves to what lets them go on. */
+  /** Keeps automatic backups from changing their directory, which may be the source of a restore. Resolves to what resumes them. */
   pauseAutoBackup(): Promise<() => void>;
 }
 

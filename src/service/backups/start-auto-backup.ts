@@ -9,12 +9,12 @@ import { recordAutoBackup } from "../host/record-stats.js";
 import type { Stats } from "../../stats/stats.js";
 
 export interface StartAutoBackupOptions extends Omit<AutoBackupOptions, "enabled" | "onRun"> {
-  /** Where the choice is written down. */
+  /** The path of the file that keeps the setting. */
   settingPath: string;
   stats: Stats;
   warn(fields: object, message: string): void;
   onRun(run: AutoBackupRun): void;
-  /** Why the last run failed; undefined where it went well, or nobody wants any. */
+  /** Called with the reason why the last run failed; undefined if it succeeded or automatic backups are off. */
   onHealth(problem: string | undefined): void;
 }
 
@@ -28,12 +28,12 @@ export async function startAutoBackup(
   const { enabled, warning } = await setting.load();
   if (warning !== undefined) warn({}, warning);
   /** Each run would say the same again. */
-  let told = "";
+  let reported = "";
   const tellWarnings = (warnings: readonly string[]) => {
     const text = warnings.join(" ");
-    if (text !== "" && text !== told)
+    if (text !== "" && text !== reported)
       warn({ directory, warnings }, "automatic backups go well, with warnings");
-    told = text;
+    reported = text;
   };
   const autoBackup = createAutoBackup({
     ...options,

@@ -120,7 +120,7 @@ export function createRestoreStarts(
     signal: AbortSignal,
     report: Report,
   ): Promise<RestoreResult> {
-    // Claimed, so that no restore puts another index in the place of the one that is written to.
+    // Claimed, so that no restore replaces the index that is written to.
     const claim = await index.beginReplacement();
     try {
       report({ stage: "building" });

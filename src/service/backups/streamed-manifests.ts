@@ -6,7 +6,7 @@ import { readSmallFile } from "../../io/read-file.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 
-/** The manifests of backups that were taken as transfers, so that a later one can go on from them. */
+/** The manifests of streamed backups, which later ones may continue. */
 export interface StreamedManifests {
   keep(file: ManifestFile): Promise<void>;
   /** By the SHA-256 of its bytes; BACKUP_NOT_FOUND where it is not remembered. */

@@ -19,7 +19,7 @@ export interface StreamService {
   sending(): number;
   /** A complete archive to be sent: STREAM_LIMIT, before anything of it is answered, where too many are sent already. */
   hold(name: string): HeldTransfer;
-  /** Makes a backup that is kept as a transfer, and holds it to be sent. It is cancelled when the signal aborts: nobody waits for it any more. */
+  /** Makes a backup as a transfer and holds it for sending. Cancelled when the signal aborts. */
   prepare(
     request: Pick<BackupRequest, "indexLink" | "store" | "since">,
     signal: AbortSignal,
@@ -30,7 +30,7 @@ export interface StreamService {
     range: { offset: number; length?: number; pieceBytes?: number },
     signal: AbortSignal,
   ): AsyncGenerator<Buffer>;
-  /** Restores a complete upload; resolves when the restored index serves. The work goes on if the signal aborts. */
+  /** Restores a complete upload. Resolves when the restored index serves. The restore continues if the signal aborts. */
   restore(
     name: string,
     request: Omit<RestoreRequest, "source">,

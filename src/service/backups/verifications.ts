@@ -15,7 +15,7 @@ export interface Verifications {
   find(copy: CheckedCopy): Verification | undefined;
   /** Whether the last check found damage. */
   isDamaged(copy: CheckedCopy): boolean;
-  /** Durable when it resolves; where it cannot be written down, `onError` hears of it: the check itself was done. */
+  /** Resolves when the result is durable, or after `onError` was called because it could not be written. */
   record(copy: CheckedCopy, verification: Verification): Promise<void>;
 }
 
