@@ -163,7 +163,7 @@ async function writeBackup(
   });
   if (chainThere?.damaged)
     warnings.push(
-      `The last check of ${chainThere.file.name} found damage, so it was not built on: everything was written anew.`,
+      `The last check of ${chainThere.file.name} found damage, so it was not extended: a new base was written.`,
     );
   return {
     manifest,
@@ -213,7 +213,7 @@ function strangerWarnings(strangers: readonly StoredManifest[], plan: BackupPlan
   const [newest] = strangers;
   if (newest === undefined || plan.kind !== "base") return [];
   return [
-    `${strangers.length === 1 ? "A backup" : `${strangers.length} backups`} of this index at the destination, ${newest.name} the newest, ${strangers.length === 1 ? "is" : "are"} not in this host's record of what it wrote (a copy of the data directory, or another program, may have written there). A new base was written; what was there was left alone. Verify and prune what nobody needs.`,
+    `${strangers.length === 1 ? "A backup" : `${strangers.length} backups`} of this index at the destination, ${newest.name} the newest, ${strangers.length === 1 ? "is" : "are"} not in this host's record of what it wrote (a copy of the data directory, or another program, may have written there). A new base was written; what was there was left alone. Verify and prune what is not needed.`,
   ];
 }
 

@@ -52,8 +52,8 @@ test("says what it leaves out: names that are not UTF-8, and what lies too deep"
   mkdirSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0x66, 0xfc])]));
   partial(join(root, ...Array.from({ length: limits.listedDepth + 1 }, () => "d")));
   expect(await list(root)).toEqual([
-    ["d", "FOREIGN", expect.stringContaining("left out: it lies more than 16 directories below")],
-    ["f%EF%BF%BD", "FOREIGN", expect.stringContaining("left out: its name is not UTF-8")],
+    ["d", "FOREIGN", expect.stringContaining("not listed: it is more than 16 directories below")],
+    ["f%EF%BF%BD", "FOREIGN", expect.stringContaining("not listed: its name is not UTF-8")],
   ]);
 });
 

@@ -100,7 +100,7 @@ class TreeListing {
       const { name, kind } = entry;
       if (name.startsWith(temporaryPrefix)) continue;
       if (kind === "other" && name.includes("\ufffd")) {
-        const problem = "it is left out: its name is not UTF-8. Rename it";
+        const problem = "not listed: its name is not UTF-8. Rename it";
         this.#found.push(listingOf(destination, entry, "FOREIGN", problem));
       } else if (kind === "namespace") {
         await this.#enter(destination, entry, { identity, depth });
@@ -126,7 +126,7 @@ class TreeListing {
   async #visitSafely(visit: Visit): Promise<void> {
     const { destination, modifiedMs } = visit;
     if (visit.depth > limits.listedDepth) {
-      const problem = `it is left out: it lies more than ${limits.listedDepth} directories below ${this.#root.displayName()}. List it by itself`;
+      const problem = `not listed: it is more than ${limits.listedDepth} directories below ${this.#root.displayName()}. List it by itself`;
       this.#found.push(listingOf(destination, undefined, "FOREIGN", problem, modifiedMs));
       return;
     }

@@ -173,7 +173,7 @@ function stopped(thrown: unknown, { created, replaced, deleted }: SelectionResul
   const written = created + replaced + deleted;
   return new HostError(
     error.reason,
-    `${error.message.replace(/[.]?$/, ".")} ${written} documents were written before; the same restore again goes on from there.`,
+    `${error.message.replace(/[.]?$/, ".")} ${written} documents were restored before that; repeat the same restore to continue.`,
     {
       metadata: { ...error.metadata, documents: String(written) },
       cause: error.cause,

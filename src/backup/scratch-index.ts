@@ -43,7 +43,7 @@ export async function openScratchIndex(
   if (free < needed) {
     throw new HostError(
       "STORAGE_FULL",
-      `Reading the backup takes about ${needed} bytes in ${temporaryDirectory}, and ${free} are free. Free space, or name another place in TMPDIR.`,
+      `Reading the backup needs about ${needed} bytes in ${temporaryDirectory}, and ${free} are free. Free space, or set TMPDIR to another directory.`,
     );
   }
   const directory = join(temporaryDirectory, `${temporaryPrefix}scratch-${platform.randomHex(8)}`);
@@ -107,6 +107,6 @@ export function requirePromised(
   if (built.versions === manifest.versions && built.documents === manifest.documents) return;
   throw new HostError(
     "BACKUP_DAMAGED",
-    `The backup gave ${built.documents} documents with ${built.versions} versions; its manifest promises ${manifest.documents} with ${manifest.versions}. Use another backup.`,
+    `The backup contains ${built.documents} documents with ${built.versions} versions; its manifest states ${manifest.documents} with ${manifest.versions}. Use another backup.`,
   );
 }

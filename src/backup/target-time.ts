@@ -37,21 +37,21 @@ export function resolveTargetTime(
   if (target > BigInt(latestMicros)) {
     if (lenient)
       return {
-        warning: `The target time ${target} lies after the end of the backup, ${show(latestMicros)}: everything was restored.`,
+        warning: `The target time ${target} is after the end of the backup, ${show(latestMicros)}: everything was restored.`,
       };
-    throw outside("lies after the end of the backup");
+    throw outside("is after the end of the backup");
   }
   const targetTimeMicros = Number(target);
   if (targetTimeMicros >= earliestMicros) return { targetTimeMicros };
   if (lenient && (historyStartMicros === 0 || targetTimeMicros < historyStartMicros)) {
     return {
       targetTimeMicros,
-      warning: `The target time ${target} lies before the first version in the backup: the index was restored empty.`,
+      warning: `The target time ${target} is before the first version in the backup: the index was restored empty.`,
     };
   }
   throw outside(
     boundingLink === undefined
-      ? "lies before the first version in the backup"
+      ? "is before the first version in the backup"
       : `is lost: versions of ${boundingLink} from before the window were pruned`,
   );
 }

@@ -83,7 +83,7 @@ function requirePromises(chain: ChainContent, manifest: Manifest): void {
   if (window.earliestMicros < earliestMicros) {
     throw new HostError(
       "BACKUP_DAMAGED",
-      `The manifest promises moments from ${window.earliestMicros} on, and the segments hold those from ${earliestMicros} on. Use another backup.`,
+      `The manifest states a restorable window from ${window.earliestMicros}, and the segments cover points in time from ${earliestMicros}. Use another backup.`,
     );
   }
   if (

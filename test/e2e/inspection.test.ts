@@ -308,7 +308,7 @@ describe("levels of a check", () => {
     });
     const anew = await fixture.backup("backup");
     expect(anew.backup.segments.map(({ kind }) => kind)).toEqual(["base"]);
-    expect(anew.warnings).toEqual([expect.stringMatching(/found damage.*written anew/)]);
+    expect(anew.warnings).toEqual([expect.stringMatching(/found damage.*a new base was written/)]);
     const contents = await fixture.contents();
     await fixture.put("n0", { text: "last" });
     await fixture.restore("backup");

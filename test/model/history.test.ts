@@ -4,7 +4,7 @@ import { long } from "../support/long.js";
 
 /**
  * Random histories of a host against a model that is only a list of events: a restore at any time of any backup must
- * give what the list gives, and what follows goes on from there.
+ * give what the list gives, and what follows to continue.
  */
 interface Event {
   time: number;

@@ -133,7 +133,7 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
           ? warnings
           : [
               ...warnings,
-              `${others} backups of earlier histories lie there, one for each restore; no backup removes them: prune those that nobody needs.`,
+              `${others} backups of earlier histories are there, one for each restore. Automatic backups do not remove them; prune those that are not needed.`,
             ];
       last.files = manifest.manifest.segments.length + 1;
       delete last.lastError;
@@ -270,7 +270,7 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
     },
     async pause() {
       pauses += 1;
-      await stopRun("The index is being restored; the automatic backup begins anew afterwards.");
+      await stopRun("The index is being restored; the automatic backup starts again afterwards.");
       let resumed = false;
       return () => {
         if (resumed) return;

@@ -72,7 +72,7 @@ export async function openBackupRecords({
           .catch((error: unknown) =>
             warn(
               { err: error, path },
-              "the records of backups could not be written down; they are known until the host stops",
+              "the records of backups could not be written; they are kept until the host stops",
             ),
           );
       }

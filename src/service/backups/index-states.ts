@@ -68,7 +68,7 @@ export function createIndexStates(options: IndexStatesOptions): IndexStates {
     closings.add(close);
     if (closed) {
       await close();
-      throw new HostError("SHUTTING_DOWN", "What was to be read was closed before it was open.");
+      throw new HostError("SHUTTING_DOWN", "The host is stopping; the backup was not opened.");
     }
     return { ...state, close };
   }

@@ -86,7 +86,7 @@ export function createInspectionService(states: IndexStates): InspectionService 
     async moment(moment, count, signal) {
       const { targetTimeMicros } = moment;
       if (targetTimeMicros === undefined)
-        throw new HostError("REQUEST_INVALID", "Name the moment: target_time_micros.", {
+        throw new HostError("REQUEST_INVALID", "A point in time is required: target_time_micros.", {
           metadata: { field: "moment.target_time_micros" },
         });
       return states.around(
