@@ -78,6 +78,7 @@ export async function openDirectoryWriter(
         await staging.close().catch(() => {});
         await removeOwnNoted(destination, lock).catch(() => {});
         await lock.release();
+        await destination.close();
       },
     };
   }

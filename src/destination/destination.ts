@@ -47,7 +47,7 @@ export interface Destination {
    * temporary files and staging areas. Notes and staging areas in use stay.
    */
   removeAbandoned(object: string | undefined, lock: HeldLease): Promise<void>;
-  /** Frees what reading took: connections, held transfers. */
+  /** Frees what reading took: connections, held transfers. A destination that is used again takes them again. */
   close(): Promise<void>;
   /** Fast path: the object as a file of this machine, which SQLite and ZIP readers open in place. */
   localPath?(name: string): string;

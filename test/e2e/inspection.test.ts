@@ -162,7 +162,7 @@ test("any backup and any moment can be exported, and a moment is told by what wa
     await exported(fixture, at(fixture, "second", { targetTimeMicros: BigInt(moment) })),
   );
   for (const state of [live, at(fixture, "second")]) {
-    const around = await fixture.host.management.inspection.moment(
+    const around = await fixture.host.management.inspection.around(
       { ...state, targetTimeMicros: BigInt(moment) },
       2,
       never,
@@ -181,7 +181,7 @@ test("any backup and any moment can be exported, and a moment is told by what wa
   await expect(exported(fixture, at(fixture, "nowhere"))).rejects.toMatchObject({
     reason: "BACKUP_NOT_FOUND",
   });
-  await expect(fixture.host.management.inspection.moment(live, 2, never)).rejects.toMatchObject({
+  await expect(fixture.host.management.inspection.around(live, 2, never)).rejects.toMatchObject({
     reason: "REQUEST_INVALID",
   });
 });

@@ -113,7 +113,7 @@ export function createFakeManagement(): FakeManagement {
       describeBackup: unused,
       listBackups: unused,
       checkDigests: unused,
-      inspection: { diff: noStream, export: noStream, moment: unused },
+      inspection: { diff: noStream, export: noStream, around: unused },
       pruneBackups: unused,
     },
     operations: {

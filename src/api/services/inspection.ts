@@ -73,7 +73,7 @@ export function inspectionMethods(
     diffBackups: (request, { signal }) => diffStream(inspection, request, signal),
     exportBackup: (request, { signal }) => exportStream(inspection, request, signal),
     async describeMoment({ moment, count }, { signal }) {
-      const { before, after, afterCount, window } = await inspection.moment(
+      const { before, after, afterCount, window } = await inspection.around(
         fromPointInTime(moment),
         count,
         signal,

@@ -27,13 +27,13 @@ export interface OpenState extends DocumentState {
 export interface IndexStates {
   /** OPERATION_LIMIT where as many backups as may be are open. `check` looks at the backup's manifest and throws for one that may not be opened. */
   open(
-    moment: IndexPointInTime,
+    pointInTime: IndexPointInTime,
     signal: AbortSignal,
     report: Report,
     check?: (manifest: Manifest) => void,
   ): Promise<OpenState>;
   around(
-    moment: IndexPointInTime,
+    pointInTime: IndexPointInTime,
     timeMicros: number,
     count: number,
     signal: AbortSignal,
@@ -145,11 +145,11 @@ export function createIndexStates(options: IndexStatesOptions): IndexStates {
   }
 
   return {
-    open: async (moment, signal, report, check = () => undefined) =>
+    open: async (pointInTime, signal, report, check = () => undefined) =>
       kept(
-        await (moment.uri === undefined
-          ? openLive(moment)
-          : openBackup(moment, signal, report, check)),
+        await (pointInTime.uri === undefined
+          ? openLive(pointInTime)
+          : openBackup(pointInTime, signal, report, check)),
       ),
     async close() {
       closed = true;

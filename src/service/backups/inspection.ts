@@ -33,13 +33,13 @@ export interface InspectionService {
   ): AsyncGenerator<DocumentDifference | DiffSummary>;
   /** Documents in the order of their links. */
   export(
-    moment: IndexPointInTime,
+    pointInTime: IndexPointInTime,
     selection: DocumentSelection | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<DocumentVersion>;
   /** The versions written around a point in time. */
-  moment(
-    moment: IndexPointInTime,
+  around(
+    pointInTime: IndexPointInTime,
     count: number,
     signal: AbortSignal,
   ): Promise<LogAround & { window: RestorableWindow }>;
@@ -75,22 +75,22 @@ export function createInspectionService(states: IndexStates): InspectionService 
         await Promise.all([left.close(), right.close()]);
       }
     },
-    async *export(moment, selection = everything, signal) {
-      const state = await states.open(moment, signal, () => {});
+    async *export(pointInTime, selection = everything, signal) {
+      const state = await states.open(pointInTime, signal, () => {});
       try {
         yield* state.documents(selection, true, signal);
       } finally {
         await state.close();
       }
     },
-    async moment(moment, count, signal) {
-      const { targetTimeMicros } = moment;
+    async around(pointInTime, count, signal) {
+      const { targetTimeMicros } = pointInTime;
       if (targetTimeMicros === undefined)
         throw new HostError("REQUEST_INVALID", "A point in time is required: target_time_micros.", {
           metadata: { field: "moment.target_time_micros" },
         });
       return states.around(
-        moment,
+        pointInTime,
         Number(targetTimeMicros),
         count || limits.versionsAround,
         signal,

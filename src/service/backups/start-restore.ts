@@ -125,14 +125,14 @@ export function createRestoreStarts(
     try {
       report({ stage: "building" });
       const { source: uri, manifest, targetTimeMicros, bearer } = request;
-      const moment = {
+      const pointInTime = {
         uri,
         indexLink: index.link,
         ...(manifest !== undefined && { manifest }),
         ...(targetTimeMicros !== undefined && { targetTimeMicros }),
         ...(bearer !== undefined && { bearer }),
       };
-      const backup = await states.open(moment, signal, report, (found) =>
+      const backup = await states.open(pointInTime, signal, report, (found) =>
         requireSameIndex(found, index.link, request.indexNamed ?? false),
       );
       try {
