@@ -36,3 +36,19 @@ export interface SelectionFlags {
   kind?: string[];
   link?: string[];
 }
+
+/** Flags of holdfast import. */
+export interface ImportFlags extends HostFlags {
+  fromXenon?: string;
+  to?: string;
+  factory?: string[];
+  allVersions?: boolean;
+  index?: string;
+  workDir?: string;
+  pageSize?: string;
+  replace?: boolean;
+  skip?: string;
+}
+
+/** Values of the settings given on the command line, by name. */
+export type SettingFlags = Partial<Record<string, string | string[]>>;

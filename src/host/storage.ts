@@ -22,7 +22,7 @@ export async function openStorage(context: HostContext): Promise<Storage> {
   const indexOf = (link: string): DocumentIndex => {
     const index = indexes.get(link);
     if (index) return index;
-    throw new HostError("INDEX_NOT_FOUND", `Service not found: ${link}`, { metadata: { link } });
+    throw new HostError("INDEX_NOT_FOUND", `Index ${link} not found`, { metadata: { link } });
   };
   sweepIndexes(context, [...indexes.values()]);
   return { indexes, indexOf, durableIndex: indexOf(durableIndexLink) };

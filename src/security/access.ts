@@ -1,6 +1,7 @@
 import { HostError } from "../errors.js";
 import type { Caller } from "./caller.js";
-import { authorize, type RequiredRoles } from "./roles.js";
+import { authorize } from "./authorize.js";
+import type { RequiredRoles } from "./roles.js";
 import type { TokenTable } from "./tokens.js";
 
 /** Authorization of callers. `action` is the name of the action in the audit log. */

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { checkExposure } from "./exposure.js";
 import { hostNames } from "./hosts.js";
-import { authorize, type Role } from "./roles.js";
+import { authorize } from "./authorize.js";
+import type { Role } from "./roles.js";
 import { openTokens } from "./tokens.js";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");

@@ -19,7 +19,7 @@ function start() {
     ],
     indexOf: (link) => {
       if (link === inMemoryIndexLink)
-        throw new HostError("INDEX_NOT_FOUND", `Service not found: ${link}`);
+        throw new HostError("INDEX_NOT_FOUND", `Index ${link} not found`, { metadata: { link } });
       return store;
     },
     lineageOf: () => state.lineage,

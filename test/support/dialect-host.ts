@@ -54,7 +54,7 @@ export async function startDialectHost(
   const indexOf = (link: string) => {
     if (link === durableIndexLink) return store;
     if (link === inMemoryIndexLink) return memoryStore;
-    throw new HostError("INDEX_NOT_FOUND", `Service not found: ${link}`);
+    throw new HostError("INDEX_NOT_FOUND", `Index ${link} not found`, { metadata: { link } });
   };
   const bodies = createBodyReader();
   const documents = createDocumentService({

@@ -41,16 +41,18 @@ export function createFakeStore(
       const old = latest(link);
       if (write.action === "POST") {
         if (old !== undefined && old.action !== "DELETE") {
-          throw new HostError("DOCUMENT_EXISTS", `Service already started: ${link} stage: CREATED`);
+          throw new HostError("DOCUMENT_EXISTS", `Document ${link} already exists`, {
+            metadata: { link },
+          });
         }
         if (old !== undefined && !write.revive)
           throw new HostError("DOCUMENT_MARKED_DELETED", `Service marked deleted: ${link}`);
       } else {
         if (old === undefined)
-          throw new HostError("DOCUMENT_NOT_FOUND", `Service not found: ${link}`);
+          throw new HostError("DOCUMENT_NOT_FOUND", `Document ${link} not found`);
         if (old.action === "DELETE") {
           if (write.action === "DELETE") return undefined;
-          throw new HostError("DOCUMENT_DELETED", `Service not found: ${link}`);
+          throw new HostError("DOCUMENT_DELETED", `Document ${link} not found`);
         }
       }
       if (write.expectedVersion !== undefined && write.expectedVersion !== old?.version) {

@@ -4,7 +4,6 @@ import {
   createClientFactory,
   Metadata,
   type CallOptions,
-  type Client,
   type ClientMiddleware,
 } from "nice-grpc";
 import { errorMiddleware } from "./error.js";
@@ -28,6 +27,7 @@ import {
   type ImportOptions,
   type ImportResult,
 } from "./documents.js";
+import type { Services } from "./services.js";
 import { waitForOperation, type FinishedOperation, type WaitOptions } from "./operation.js";
 import { uploadRestore, type UploadOptions, type UploadedRestore } from "./upload.js";
 
@@ -49,12 +49,12 @@ const messageBytes = 20 * 1024 * 1024;
  * A Holdfast host, over gRPC. The generated clients are there with all of their calls (promises, and async iterables for
  * streams); beside them, the work that takes more than one call. Errors are HoldfastError. Close it at the end.
  */
-export class HoldfastClient {
-  readonly management: Client<typeof ManagementServiceDefinition>;
-  readonly documents: Client<typeof DocumentServiceDefinition>;
-  readonly operations: Client<typeof OperationsDefinition>;
-  readonly byteStream: Client<typeof ByteStreamDefinition>;
-  readonly health: Client<typeof HealthDefinition>;
+export class HoldfastClient implements Services {
+  readonly management: Services["management"];
+  readonly documents: Services["documents"];
+  readonly operations: Services["operations"];
+  readonly byteStream: Services["byteStream"];
+  readonly health: Services["health"];
   readonly #close: () => void;
 
   constructor({

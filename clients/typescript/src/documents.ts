@@ -1,4 +1,4 @@
-import type { HoldfastClient } from "./client.js";
+import type { Services } from "./services.js";
 import { HoldfastError, isTransient } from "./error.js";
 import {
   BodyFormat,
@@ -25,7 +25,7 @@ export interface ExportOptions {
 
 /** A cut is not gone on with by itself, since what was given may be read once only; progress says where to. */
 export async function importDocuments(
-  { documents: service }: Pick<HoldfastClient, "documents">,
+  { documents: service }: Pick<Services, "documents">,
   factoryLink: string,
   documents: Iterable<string | object> | AsyncIterable<string | object>,
   { skip = 0n, onProgress, signal }: ImportOptions,
@@ -53,7 +53,7 @@ export async function importDocuments(
 
 /** A cut is gone on with, at the same moment. */
 export async function* exportDocuments(
-  { documents: service }: Pick<HoldfastClient, "documents">,
+  { documents: service }: Pick<Services, "documents">,
   factoryLink: string,
   { filter = "", signal }: ExportOptions,
 ): AsyncGenerator<Document, undefined> {

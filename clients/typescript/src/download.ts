@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { open, readFile, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { crc32c } from "@node-rs/crc32";
-import type { HoldfastClient } from "./client.js";
+import type { Services } from "./services.js";
 import { HoldfastError, isTransient } from "./error.js";
 import type { BackupDescription, Transfer } from "./gen/holdfast/management/v1/management.js";
 import { syncDirectory, writeState } from "./files.js";
@@ -43,7 +43,7 @@ interface State {
 }
 
 export async function downloadBackup(
-  { management }: Pick<HoldfastClient, "management">,
+  { management }: Pick<Services, "management">,
   to: string,
   options: DownloadOptions,
 ): Promise<DownloadedBackup> {

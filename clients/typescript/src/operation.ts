@@ -1,4 +1,4 @@
-import type { HoldfastClient } from "./client.js";
+import type { Services } from "./services.js";
 import { errorOfStatus, HoldfastError, isTransient } from "./error.js";
 import type { Operation } from "./gen/google/longrunning/operations.js";
 import {
@@ -28,7 +28,7 @@ export interface FinishedOperation {
 }
 
 export async function waitForOperation(
-  { management }: Pick<HoldfastClient, "management">,
+  { management }: Pick<Services, "management">,
   name: string,
   { signal, onProgress }: WaitOptions,
 ): Promise<FinishedOperation> {

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { open, type FileHandle } from "node:fs/promises";
 import { crc32c } from "@node-rs/crc32";
-import type { HoldfastClient } from "./client.js";
+import type { Services } from "./services.js";
 import type { TransferProgress } from "./download.js";
 import { HoldfastError, isTransient } from "./error.js";
 import type {
@@ -42,7 +42,7 @@ const mayPass = (error: unknown) =>
   isTransient(error) || (error instanceof HoldfastError && error.reason === "TRANSFER_OFFSET");
 
 export async function uploadRestore(
-  { management }: Pick<HoldfastClient, "management">,
+  { management }: Pick<Services, "management">,
   from: string,
   options: UploadOptions,
 ): Promise<UploadedRestore> {

@@ -7,7 +7,7 @@ import { startProgress, type Progress } from "../output/progress.js";
 import { optionOf } from "../flags.js";
 import type { CommandContext } from "../command-context.js";
 import { tokenOf } from "../connect/target.js";
-import type { ImportFlags } from "./import.js";
+import type { ImportFlags } from "../flags.js";
 
 /**
  * Implements holdfast import --from-xenon: copies the documents of a live Xenon host, and verifies

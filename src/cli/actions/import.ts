@@ -6,24 +6,11 @@ import {
 import { HostError } from "../../errors.js";
 import { errnoOf } from "../../io/file-system.js";
 import { withHost, type Session } from "../connect/session.js";
-import { optionOf, type HostFlags } from "../flags.js";
+import { optionOf, type ImportFlags } from "../flags.js";
 import { ndjsonLines } from "../ndjson-lines.js";
 import { formatBytes, formatCount, formatNumber } from "../output/format.js";
 import { startProgress } from "../output/progress.js";
 import type { CommandContext } from "../command-context.js";
-
-/** Flags of holdfast import. */
-export interface ImportFlags extends HostFlags {
-  fromXenon?: string;
-  to?: string;
-  factory?: string[];
-  allVersions?: boolean;
-  index?: string;
-  workDir?: string;
-  pageSize?: string;
-  replace?: boolean;
-  skip?: string;
-}
 
 /** Implements holdfast import: imports NDJSON, or the documents of a live Xenon host. */
 export async function importDocuments(

@@ -2,7 +2,7 @@ import { readConfig, readLogConfig } from "../../host/config.js";
 import { createHost, type Host } from "../../host/start.js";
 import { limits } from "../../limits.js";
 import { productVersion } from "../../host/product-version.js";
-import type { SettingFlags } from "../commands/serve.js";
+import type { SettingFlags } from "../flags.js";
 import { createLogger } from "../logger.js";
 import { reloadOnChange } from "../reload.js";
 

@@ -1,9 +1,7 @@
 import type { Command } from "commander";
 import { addExamples, addOutputOptions, collect } from "../options.js";
+import type { SettingFlags } from "../flags.js";
 import { settings } from "../../host/settings.js";
-
-/** Values of the settings given on the command line, by name. */
-export type SettingFlags = Partial<Record<string, string | string[]>>;
 
 /** Adds `holdfast serve`. */
 export function addServe(program: Command): void {

@@ -248,17 +248,16 @@ function refusal(write: DocumentWrite, current: Head | undefined): HostError | u
       { metadata: { link: write.link, version: String(current.version) } },
     );
   }
+  const details = { metadata: { link: write.link } };
+  const document = `Document ${write.link}`;
   if (write.action === "POST") {
     if (current && !deleted)
-      return new HostError(
-        "DOCUMENT_EXISTS",
-        `Service already started: ${write.link} stage: CREATED`,
-      );
+      return new HostError("DOCUMENT_EXISTS", `${document} already exists`, details);
     if (deleted && !write.revive)
-      return new HostError("DOCUMENT_MARKED_DELETED", `Service marked deleted: ${write.link}`);
+      return new HostError("DOCUMENT_MARKED_DELETED", `${document} is marked deleted`, details);
     return undefined;
   }
-  if (!current) return new HostError("DOCUMENT_NOT_FOUND", `Service not found: ${write.link}`);
-  if (deleted) return new HostError("DOCUMENT_DELETED", `Service not found: ${write.link}`);
+  if (!current) return new HostError("DOCUMENT_NOT_FOUND", `${document} not found`, details);
+  if (deleted) return new HostError("DOCUMENT_DELETED", `${document} not found: deleted`, details);
   return undefined;
 }

@@ -14,7 +14,7 @@ import type { Report } from "../../backup/progress.js";
 import { verifyBackup } from "../../backup/verify.js";
 import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
-import type { ManagementOptions } from "./management.js";
+import type { ManagementOptions } from "./management-options.js";
 import type { ManagementService } from "./management-service.js";
 import { openSource, withSource } from "./sources.js";
 import { withLastCheck } from "./verifications.js";

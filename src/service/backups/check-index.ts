@@ -1,5 +1,5 @@
 import type { DocumentIndex } from "../../store/document-index.js";
-import type { ManagementOptions } from "./management.js";
+import type { ManagementOptions } from "./management-options.js";
 import type { ManagementService } from "./management-service.js";
 
 /** Checks of live indexes, as operations. */

@@ -10,7 +10,7 @@ import { fromFileError } from "../../io/file-error.js";
 import { limits } from "../../limits.js";
 import { fingerprintOf } from "../../operation/fingerprint.js";
 import type { DocumentIndex } from "../../store/document-index.js";
-import type { ManagementOptions } from "./management.js";
+import type { ManagementOptions } from "./management-options.js";
 import type { BackupRequest, BackupResult } from "../../backup/backup-request.js";
 import type { ManagementService } from "./management-service.js";
 

@@ -26,7 +26,7 @@ import { limits } from "../../limits.js";
 import { fingerprintOf } from "../../operation/fingerprint.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import type { IndexStates } from "./index-states.js";
-import type { ManagementOptions } from "./management.js";
+import type { ManagementOptions } from "./management-options.js";
 import type { ManagementService } from "./management-service.js";
 import type { RestoreRequest, RestoreResult } from "../../backup/restore-request.js";
 import { withSource } from "./sources.js";

@@ -1,5 +1,4 @@
 import type { BodyContext } from "./document-body.js";
-import type { ExportPage, ExportRequest } from "./export-documents.js";
 import type { DocumentVersion } from "../../document/document.js";
 
 // The protocol-independent API for documents. REST, gRPC and the Xenon API are thin layers over it.
@@ -37,6 +36,22 @@ export interface ListRequest {
 export interface ListResult {
   documents: DocumentVersion[];
   nextPageToken?: string;
+}
+
+/** Request to export documents. */
+export interface ExportRequest {
+  factoryPath: string;
+  filter?: string;
+  /** Resumes an interrupted export. Default: a new export of the current state. */
+  resumeToken?: string;
+  expand: boolean;
+}
+
+/** A page of exported documents. */
+export interface ExportPage {
+  documents: DocumentVersion[];
+  /** Token to resume after this page; undefined for the last page. */
+  resumeToken?: string;
 }
 
 /** Operations on documents of all factories. */

@@ -40,7 +40,7 @@ export function createDocumentService(options: DocumentServiceOptions): Document
 
   function factoryAt(path: string): FactoryDescription {
     const factory = factories.at(path);
-    if (factory === undefined) throw new HostError("ROUTE_NOT_FOUND", `Service not found: ${path}`);
+    if (factory === undefined) throw new HostError("ROUTE_NOT_FOUND", `No factory at ${path}`);
     return factory;
   }
 
@@ -116,7 +116,7 @@ export function createDocumentService(options: DocumentServiceOptions): Document
       const document = await indexOf(factory.indexLink).read(link);
       if (document === undefined) throw notFound(link);
       if (document.action === "DELETE")
-        throw new HostError("DOCUMENT_DELETED", `Service not found: ${link}`, {
+        throw new HostError("DOCUMENT_DELETED", `Document ${link} not found: deleted`, {
           metadata: { link },
         });
       return document;
@@ -290,5 +290,5 @@ function written(document: DocumentVersion | undefined, link: string): DocumentV
 }
 
 function notFound(link: string): HostError {
-  return new HostError("DOCUMENT_NOT_FOUND", `Service not found: ${link}`, { metadata: { link } });
+  return new HostError("DOCUMENT_NOT_FOUND", `Document ${link} not found`, { metadata: { link } });
 }

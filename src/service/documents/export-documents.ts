@@ -1,22 +1,5 @@
-import type { DocumentVersion } from "../../document/document.js";
 import { limits } from "../../limits.js";
-import type { DocumentService } from "./document-service.js";
-
-/** Request to export documents. */
-export interface ExportRequest {
-  factoryPath: string;
-  filter?: string;
-  /** Resumes an interrupted export. Default: a new export of the current state. */
-  resumeToken?: string;
-  expand: boolean;
-}
-
-/** A page of exported documents. */
-export interface ExportPage {
-  documents: DocumentVersion[];
-  /** Token to resume after this page; undefined for the last page. */
-  resumeToken?: string;
-}
+import type { DocumentService, ExportPage, ExportRequest } from "./document-service.js";
 
 /** Exports all documents of a factory at one point in time, page by page. */
 export async function* exportDocuments(

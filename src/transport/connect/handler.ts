@@ -8,7 +8,7 @@ import { bindRouter } from "../../api/call/router.js";
 import { messageRegistry } from "../../api/call/message-registry.js";
 import { callerOf } from "../http/caller.js";
 import { headersOf } from "../http/headers.js";
-import type { HttpHandler } from "../http/server.js";
+import type { HttpHandler } from "../http/handler.js";
 import { connectErrorOf, hostErrorOf, type OnInternalError } from "../../api/status.js";
 import { sendUniversal, sendUnknownMethod, type UniversalHandler } from "./answer.js";
 import { clampDeadline } from "./deadline.js";

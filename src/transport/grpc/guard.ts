@@ -5,7 +5,7 @@ import { Duplex } from "node:stream";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { Client } from "../../security/clients.js";
-import { unknownToken } from "../../security/roles.js";
+import { unknownToken } from "../../security/authorize.js";
 import type { RequestObserver } from "../../service/host/requests.js";
 import { admit, type Admission } from "../admission.js";
 import { bearerTokenOf, type Authorize } from "../../api/policy/authorization.js";

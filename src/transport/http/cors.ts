@@ -2,7 +2,7 @@ import { cors } from "@connectrpc/connect";
 import type { IncomingMessage } from "node:http";
 import { limits } from "../../limits.js";
 import { noSniff } from "./respond.js";
-import type { HttpHandler } from "./server.js";
+import type { HttpHandler } from "./handler.js";
 
 const methods = [...new Set([...cors.allowedMethods, "HEAD", "PUT", "PATCH", "DELETE"])].join(", ");
 const requestHeaders = [

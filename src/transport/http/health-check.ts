@@ -1,7 +1,7 @@
 import { HostError } from "../../errors.js";
 import type { HealthRegistry } from "../../api/health.js";
 import { sendText } from "./respond.js";
-import type { HttpHandler } from "./server.js";
+import type { HttpHandler } from "./handler.js";
 
 /** Path of the health check. */
 export const healthPath = "/healthz";

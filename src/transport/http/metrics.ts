@@ -2,7 +2,7 @@ import { HostError } from "../../errors.js";
 import type { Access } from "../../security/access.js";
 import { callerOf } from "./caller.js";
 import { sendText } from "./respond.js";
-import type { HttpHandler } from "./server.js";
+import type { HttpHandler } from "./handler.js";
 
 /** Options of createMetricsHandler. */
 export interface MetricsHandlerOptions {

@@ -2,7 +2,8 @@ import { startDialectHost, until, type DialectHost } from "../../../test/support
 import { hostNames } from "../../security/hosts.js";
 import { sendError } from "../../xenon/dialect/error-response.js";
 import { sendJson } from "./respond.js";
-import { createHttpServer, type HttpHandler } from "./server.js";
+import type { HttpHandler } from "./handler.js";
+import { createHttpServer } from "./server.js";
 
 let host: DialectHost;
 beforeEach(async () => {

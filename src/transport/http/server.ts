@@ -9,23 +9,13 @@ import type { TlsIdentity } from "../../security/tls.js";
 import type { RequestName, RequestObserver } from "../../service/host/requests.js";
 import { admit, connectionsOf, openAdmission, type Admission } from "../admission.js";
 import { bearerTokenOf } from "../../api/policy/authorization.js";
+import type { HttpHandler } from "./handler.js";
 import { createCrossSiteCheck } from "./cross-site.js";
 import { setHold, releaseHold } from "./held-bytes.js";
 import { observe, statusOf } from "./observe.js";
 import { noSniff } from "./respond.js";
 import { hostPace, watchBodies, type BodyPace } from "./stalled.js";
 import { requestQueue } from "./request-queue.js";
-
-/**
- * Handles a request, or resolves to false without touching it. The signal aborts when the client
- * disconnects or the grace period of a shutdown ends; it is created on first use, because creating
- * it costs a tenth of a write. Thrown errors are passed to sendError.
- */
-export type HttpHandler = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  signal: () => AbortSignal,
-) => Promise<boolean>;
 
 /** Options of createHttpServer. */
 export interface HttpServerOptions {
@@ -167,7 +157,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     try {
       checkTarget(request);
       for (const handler of handlers) if (await handler(request, response, signal)) return;
-      throw new HostError("ROUTE_NOT_FOUND", `Service not found: ${request.url}`);
+      throw new HostError("ROUTE_NOT_FOUND", `Nothing is served at ${request.url}`);
     } catch (thrown) {
       const error = HostError.from(thrown);
       if (error.reason === "HOST_HEADER_REFUSED" || error.reason === "CROSS_SITE_REFUSED")

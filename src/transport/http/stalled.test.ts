@@ -4,7 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { hostNames } from "../../security/hosts.js";
 import { sendError } from "../../xenon/dialect/error-response.js";
 import { endWhenRead, sendJson } from "./respond.js";
-import { createHttpServer, type HttpHandler, type HttpServer } from "./server.js";
+import type { HttpHandler } from "./handler.js";
+import { createHttpServer, type HttpServer } from "./server.js";
 
 const pace = { timeoutMs: 200, progressBytes: 1000, checkMs: 20 };
 let server: HttpServer;

@@ -5,7 +5,7 @@ import type { Access } from "../../security/access.js";
 import type { BoundService } from "../../api/call/bound-service.js";
 import { callerOf } from "../http/caller.js";
 import { sendJson } from "../http/respond.js";
-import type { HttpHandler } from "../http/server.js";
+import type { HttpHandler } from "../http/handler.js";
 import { sendError } from "../rest/answer.js";
 import { operationRules } from "../rest/operation-rules.js";
 import { openApiDocument } from "./document.js";

@@ -12,7 +12,7 @@ import type { Authorize } from "../../api/policy/authorization.js";
 import { bodyChunks } from "../http/body.js";
 import { callerOf } from "../http/caller.js";
 import { holdOf } from "../http/held-bytes.js";
-import type { HttpHandler } from "../http/server.js";
+import type { HttpHandler } from "../http/handler.js";
 import { hostErrorOf, type OnInternalError } from "../../api/status.js";
 import { errorJson, sendError } from "./answer.js";
 import { linesOf } from "./lines.js";

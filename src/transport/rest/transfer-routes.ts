@@ -12,7 +12,7 @@ import { checkTransferName } from "../../destination/transfer/transfer.js";
 import type { Authorize } from "../../api/policy/authorization.js";
 import { callerOf } from "../http/caller.js";
 import { requireSent } from "../http/send-bytes.js";
-import type { HttpHandler } from "../http/server.js";
+import type { HttpHandler } from "../http/handler.js";
 import { hostErrorOf, type OnInternalError } from "../../api/status.js";
 import { sendAnswer, sendError } from "./answer.js";
 import { receiveTransfer } from "./transfer-upload.js";

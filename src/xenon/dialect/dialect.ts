@@ -5,7 +5,7 @@ import type { HostControl } from "../../service/host/host-control.js";
 import type { ManagementService } from "../../service/backups/management-service.js";
 import type { OperationService } from "../../operation/operation.js";
 import type { QueryTasks } from "../query/query-tasks.js";
-import type { HttpHandler } from "../../transport/http/server.js";
+import type { HttpHandler } from "../../transport/http/handler.js";
 import { createDialectAccess, type DialectAccessOptions } from "./access.js";
 import { createDocumentRoutes } from "./document-routes.js";
 import { createLocalFileRoutes } from "./local-file-routes.js";

@@ -9,7 +9,7 @@ import type {
   WriteOptions,
 } from "../../service/documents/document-service.js";
 import { readText } from "../../transport/http/body.js";
-import type { HttpHandler } from "../../transport/http/server.js";
+import type { HttpHandler } from "../../transport/http/handler.js";
 import { noSniff, sendJson, sendLongJson } from "../../transport/http/respond.js";
 import type { DialectAccess } from "./access.js";
 import { sendListing } from "./listing.js";

@@ -30,15 +30,7 @@ export function sendError(
     error.reason === "VERSION_MISMATCH" && request.headers["if-match"] !== undefined
       ? 412
       : httpStatus(error);
-  const isMissing =
-    error.reason === "DOCUMENT_NOT_FOUND" ||
-    error.reason === "DOCUMENT_DELETED" ||
-    error.reason === "ROUTE_NOT_FOUND";
-  const text = errorText(
-    error,
-    status,
-    isMissing ? `Service not found: ${urlOf(request, error.metadata["link"])}` : error.message,
-  );
+  const text = errorText(error, status, messageOf(error, request));
   const extra: string[] = [];
   if (status === 401) extra.push("www-authenticate", "Bearer");
   if (status === 503) extra.push("retry-after", "1");
@@ -48,6 +40,25 @@ export function sendError(
     extra.push("allow", error.metadata["allow"]);
   if (canDrainBody(request)) sendJson(response, status, text, extra);
   else sendJsonAndClose(request, response, status, text, extra);
+}
+
+/** Words an error as Xenon does, for scripts that look for its messages. */
+function messageOf({ reason, message, metadata }: HostError, request: IncomingMessage): string {
+  const { link } = metadata;
+  switch (reason) {
+    case "DOCUMENT_NOT_FOUND":
+    case "DOCUMENT_DELETED":
+    case "ROUTE_NOT_FOUND":
+      return `Service not found: ${urlOf(request, link)}`;
+    case "INDEX_NOT_FOUND":
+      return link === undefined ? message : `Service not found: ${link}`;
+    case "DOCUMENT_EXISTS":
+      return link === undefined ? message : `Service already started: ${link} stage: CREATED`;
+    case "DOCUMENT_MARKED_DELETED":
+      return link === undefined ? message : `Service marked deleted: ${link}`;
+    default:
+      return message;
+  }
 }
 
 /**

@@ -8,7 +8,7 @@ import { withoutSecrets } from "../../security/secrets.js";
 import { requireSent } from "../../transport/http/send-bytes.js";
 import { bodyChunks, readText } from "../../transport/http/body.js";
 import { sendJson } from "../../transport/http/respond.js";
-import type { HttpHandler } from "../../transport/http/server.js";
+import type { HttpHandler } from "../../transport/http/handler.js";
 import type { DialectAccess } from "./access.js";
 import { sendFile } from "./local-file-download.js";
 import { uploadRangeOf, readFinished, readNewService } from "./local-file-request.js";

@@ -8,7 +8,7 @@ import { withoutSecrets } from "../../security/secrets.js";
 import { readText } from "../../transport/http/body.js";
 import { acceptedHeaders, preferenceOf } from "../../transport/http/prefer.js";
 import { sendJson } from "../../transport/http/respond.js";
-import type { HttpHandler } from "../../transport/http/server.js";
+import type { HttpHandler } from "../../transport/http/handler.js";
 import type { DialectAccess } from "./access.js";
 import { hostStateText } from "./host-state.js";
 import { backupServiceText } from "./backup-service-state.js";

@@ -4,7 +4,7 @@ import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { readText } from "../../transport/http/body.js";
 import { sendJson } from "../../transport/http/respond.js";
-import type { HttpHandler } from "../../transport/http/server.js";
+import type { HttpHandler } from "../../transport/http/handler.js";
 import type { DialectAccess } from "./access.js";
 import { stringField } from "./request-fields.js";
 import { refuseMethod, requireJsonBody, targetOf } from "./request-parts.js";

@@ -10,7 +10,7 @@ import {
 } from "../query/query-tasks.js";
 import { readText } from "../../transport/http/body.js";
 import { sendJson } from "../../transport/http/respond.js";
-import type { HttpHandler } from "../../transport/http/server.js";
+import type { HttpHandler } from "../../transport/http/handler.js";
 import type { DialectAccess } from "./access.js";
 import { emptyResults, sendResults } from "./query-results.js";
 import { readCancellation, readQueryTask } from "./query-task-request.js";

@@ -1,0 +1,34 @@
+import type { Operations } from "../../operation/operations.js";
+import type { WrittenManifests } from "../../backup/written-manifests.js";
+import type { DestinationRegistry } from "../../destination/registry.js";
+import type { StorageEngine } from "../../engine/engine.js";
+import type { Platform } from "../../io/platform.js";
+import type { DocumentIndex } from "../../store/document-index.js";
+import type { IndexStates } from "./index-states.js";
+import type { StreamedManifests } from "./streamed-manifests.js";
+import type { Verifications } from "./verifications.js";
+import type { HostDescription } from "../host/description.js";
+
+/** What the management service is made of. */
+export interface ManagementOptions {
+  platform: Platform;
+  storageEngine: StorageEngine;
+  operations: Operations;
+  /** INDEX_NOT_FOUND for an unknown link. */
+  indexOf(link: string): DocumentIndex;
+  registry: DestinationRegistry;
+  states: IndexStates;
+  verifications: Verifications;
+  written: WrittenManifests;
+  /** Manifests of backups that were streamed, which later ones may continue. */
+  streamed: Pick<StreamedManifests, "find">;
+  /** As of IndexStatesOptions. */
+  ownIndexIds(): string[];
+  /** On the disk of the indexes. */
+  temporaryDirectory: string;
+  hostId: string;
+  productVersion: string;
+  describeHost(): Promise<HostDescription>;
+  /** Keeps automatic backups from changing their directory, which may be the source of a restore. Resolves to what resumes them. */
+  pauseAutoBackup(): Promise<() => void>;
+}
