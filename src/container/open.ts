@@ -33,18 +33,18 @@ export async function openReader(
   const name = destination.displayName(object);
   const { openZipReader } = await import("./zip-reader.js");
   try {
-    if (destination.localPath) {
-      const path = destination.localPath(object);
+    const { localPath, openLocal } = destination;
+    if (localPath && openLocal) {
+      const path = localPath.call(destination, object);
       if ((await destination.stat(object, options.signal)) === undefined) {
         throw new HostError(
           "BACKUP_NOT_FOUND",
           `There is no backup at ${name}: nothing is there.`,
-          {
-            metadata: { path: name },
-          },
+          { metadata: { path: name } },
         );
       }
-      const reader = await openZipReader(platform, path).catch((error: unknown) => {
+      const open = () => openLocal.call(destination, object);
+      const reader = await openZipReader(path, open).catch((error: unknown) => {
         throw errorWithDisplayName(error, path, name);
       });
       return withDisplayName(reader, name, () => destination.close());
@@ -58,7 +58,7 @@ export async function openReader(
       ...(onBytes && { onBytes }),
     });
     try {
-      const reader = await openZipReader(platform, path);
+      const reader = await openZipReader(path, () => platform.files.openToRead(path));
       return withDisplayName(reader, name, async () => {
         await remove();
         await destination.close();

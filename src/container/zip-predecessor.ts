@@ -2,7 +2,7 @@ import type { IndexIdentity } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Manifest } from "../segment/manifest.js";
 import { parseManifestName } from "../segment/names.js";
-import type { Platform } from "../io/platform.js";
+import type { OpenFile } from "../io/file-system.js";
 import type { FoundManifest } from "./container.js";
 import { openZipReader } from "./zip-reader.js";
 
@@ -19,12 +19,12 @@ const occupied = (path: string, problem: string, cause?: unknown) =>
  * it goes on from by a restore. Throws DESTINATION_OCCUPIED for any other file: there is no undoing what a backup has replaced.
  */
 export async function readPredecessor(
-  platform: Pick<Platform, "files">,
   path: string,
+  open: () => Promise<OpenFile>,
   index: IndexIdentity,
   signal: AbortSignal,
 ): Promise<FoundManifest[]> {
-  const reader = await openZipReader(platform, path).catch((error: unknown) => {
+  const reader = await openZipReader(path, open).catch((error: unknown) => {
     const thrown = HostError.from(error);
     if (thrown.reason === "FORMAT_TOO_NEW") throw thrown;
     throw occupied(

@@ -11,7 +11,6 @@ import { openZipReader } from "./zip-reader.js";
 type PackCall = Extract<ZipCall, { kind: "pack" }>;
 type ExtractCall = Extract<ZipCall, { kind: "extract" }>;
 type CheckCall = Extract<ZipCall, { kind: "check" }>;
-const platform = { files: nodeFileSystem };
 /** The process is killed when its work is cancelled. */
 const never = new AbortController().signal;
 const collectEveryBytes = 32 * 1024 * 1024;
@@ -99,7 +98,7 @@ async function pack(call: PackCall, report: (bytes: number) => void): Promise<Zi
   } finally {
     await file.close();
   }
-  const archive = await openZipReader(platform, call.path);
+  const archive = await openZipReader(call.path, () => nodeFileSystem.openToRead(call.path));
   for (const segment of call.segments) {
     await archive.readBack(segment, (bytes) => telling(collecting(bytes), half));
   }
@@ -115,7 +114,7 @@ async function pack(call: PackCall, report: (bytes: number) => void): Promise<Zi
 }
 
 async function extract(call: ExtractCall, report: (bytes: number) => void): Promise<ZipOutcome> {
-  const archive = await openZipReader(platform, call.path);
+  const archive = await openZipReader(call.path, () => nodeFileSystem.openToRead(call.path));
   let total = 0;
   for (const { name, sizeBytes, target } of call.segments) {
     const bytes = telling(collecting(archive.bytesOf({ name, sizeBytes }, never)), report);

@@ -7,7 +7,6 @@ import type { Segment } from "../segment/manifest.js";
 import { isSegmentName, parseManifestName } from "../segment/names.js";
 import { fromFileError } from "../io/file-error.js";
 import { errnoOf, type OpenFile } from "../io/file-system.js";
-import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import type { ContainerReader } from "./container.js";
 import { isXenonFile, readManifests, xenonBackup } from "./manifests.js";
@@ -116,14 +115,15 @@ async function* bytesFrom(
 }
 
 /**
- * Opens a ZIP that holds a backup, at its top or in one folder; the file stays open until `close`, whatever becomes of
- * its name. BACKUP_FOREIGN or BACKUP_FROM_XENON where it holds none.
+ * Opens a ZIP that holds a backup, at its top or in one folder. `open` opens the file at `path`, which
+ * stays open until `close`, whatever becomes of its name. BACKUP_FOREIGN or BACKUP_FROM_XENON if it
+ * holds none.
  */
 export async function openZipReader(
-  platform: Pick<Platform, "files">,
   path: string,
+  open: () => Promise<OpenFile>,
 ): Promise<ZipReader> {
-  const file = await platform.files.openToRead(path).catch((error: unknown) => {
+  const file = await open().catch((error: unknown) => {
     throw fromFileError(error, `Reading the archive ${path}`);
   });
   try {

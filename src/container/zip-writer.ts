@@ -43,7 +43,7 @@ export async function openZipWriter(
   let staging: StagingArea | undefined;
   try {
     // Read under the lock: it may have been replaced while this backup waited.
-    const replaced = index && (await replacedArchive(platform, destination, object, index, signal));
+    const replaced = index && (await replacedArchive(destination, object, index, signal));
     await destination.removeAbandoned(object, lock);
     staging = await destination.stage({
       object,
@@ -68,7 +68,6 @@ interface Replaced {
 }
 
 async function replacedArchive(
-  platform: Platform,
   destination: Destination,
   object: string,
   index: IndexIdentity,
@@ -76,10 +75,15 @@ async function replacedArchive(
 ): Promise<Replaced> {
   const info = await destination.stat(object, signal);
   if (!info) return { manifests: [], version: null };
-  const path = destination.localPath?.(object);
+  const { localPath, openLocal } = destination;
   const manifests =
-    info.sizeBytes > 0 && path !== undefined
-      ? await readPredecessor(platform, path, index, signal)
+    info.sizeBytes > 0 && localPath && openLocal
+      ? await readPredecessor(
+          localPath.call(destination, object),
+          () => openLocal.call(destination, object),
+          index,
+          signal,
+        )
       : [];
   return { manifests, version: info.version };
 }

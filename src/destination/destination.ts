@@ -1,3 +1,4 @@
+import type { OpenFile } from "../io/file-system.js";
 import type { HeldLease } from "../io/lease.js";
 import type { ManifestFile } from "../segment/manifest.js";
 
@@ -51,6 +52,8 @@ export interface Destination {
   close(): Promise<void>;
   /** Fast path: the object as a file of this machine, which SQLite and ZIP readers open in place. */
   localPath?(name: string): string;
+  /** Opens that file for reading, with the checks that the destination makes of its paths. Comes with `localPath`. */
+  openLocal?(name: string): Promise<OpenFile>;
   /** Fast path: copies an object into a new local file, in parallel ranges. */
   fetch?(name: string, path: string, options: FetchOptions): Promise<void>;
   /** Bytes that are free for new objects, or would be once the namespace is made. */

@@ -1,6 +1,11 @@
+import { mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { resolveSource } from "../../src/container/resolve.js";
 import { FileDestination } from "../../src/destination/file/destination.js";
+import { FileScheme } from "../../src/destination/file/scheme.js";
 import { HttpScheme } from "../../src/destination/http/scheme.js";
+import { DestinationRegistry } from "../../src/destination/registry.js";
 import { systemPlatform as platform } from "../../src/io/platform.js";
 import { faultyDestination } from "../support/faulty-destination.js";
 import { httpStore } from "../support/http-store.js";
@@ -47,4 +52,33 @@ test("a directory that is made for a backup goes again if nothing was stored", a
   expect(await destination.exists()).toBe(true);
   await lock.release();
   expect(await destination.exists()).toBe(false);
+});
+
+test("a directory on the way that becomes a link after the URI was resolved is not followed", async () => {
+  const { signal } = new AbortController();
+  const root = temporaryDirectory();
+  const outside = temporaryDirectory();
+  for (const directory of [join(root, "backups"), outside]) {
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, "b.zip"), "PK");
+  }
+  const scheme = new FileScheme({
+    platform,
+    roots: { paths: [root], what: "backup root" },
+    dataDirectory: temporaryDirectory(),
+    autoBackupDirectory: temporaryDirectory(),
+  });
+  const registry = new DestinationRegistry({ file: scheme });
+  const uri = pathToFileURL(join(root, "backups", "b.zip")).href;
+  const source = await resolveSource({ platform, registry, temporaryDirectory: root }, uri);
+  const { destination } = await registry.open({ uri, purpose: "read" });
+  renameSync(join(root, "backups"), join(root, "moved"));
+  symlinkSync(outside, join(root, "backups"));
+  const replaced = { reason: "PATH_OUTSIDE_ROOTS" };
+  await expect(source.open({}, signal)).rejects.toMatchObject(replaced);
+  const read = async () => {
+    for await (const _chunk of destination.get("b.zip", { signal }));
+  };
+  await expect(read()).rejects.toMatchObject(replaced);
+  await expect(destination.lock("b.zip", signal)).rejects.toMatchObject(replaced);
 });

@@ -26,14 +26,16 @@ export async function readWholeBackup(path: string): Promise<Manifest> {
         const target = join(directory, segment.name);
         // In this process, as the product does it in one of its own: the tests of damage read a backup thousands of times.
         if (reader.kind === "ZIP") {
-          await closing(await openZipReader(systemPlatform, path), (archive) =>
-            writeStream(
-              systemPlatform.files,
-              target,
-              archive.bytesOf(segment, signal),
-              segment.sizeBytes,
-              signal,
-            ),
+          await closing(
+            await openZipReader(path, () => systemPlatform.files.openToRead(path)),
+            (archive) =>
+              writeStream(
+                systemPlatform.files,
+                target,
+                archive.bytesOf(segment, signal),
+                segment.sizeBytes,
+                signal,
+              ),
           );
         } else await reader.fetch([{ segment, path: target }], signal);
         checkDigest({ ...segment, path: target }, () => {});

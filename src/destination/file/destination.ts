@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { HostError } from "../../errors.js";
 import { publishFile, temporaryPrefix, writeFileDurably } from "../../io/durable-file.js";
-import { errnoOf } from "../../io/file-system.js";
+import { errnoOf, type OpenFile } from "../../io/file-system.js";
 import { acquireLease, type HeldLease, type Lease } from "../../io/lease.js";
 import type { LeaseOptions } from "../../io/lease-options.js";
 import type { Platform } from "../../io/platform.js";
@@ -82,6 +82,10 @@ export class FileDestination implements Destination {
 
   localPath(name: string): string {
     return join(this.#path, name);
+  }
+
+  openLocal(name: string): Promise<OpenFile> {
+    return this.#platform.files.openToRead(this.localPath(name));
   }
 
   child(name: string): FileDestination {

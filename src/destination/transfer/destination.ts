@@ -1,3 +1,4 @@
+import type { OpenFile } from "../../io/file-system.js";
 import { unsharedLease } from "../../io/lease.js";
 import type { Platform } from "../../io/platform.js";
 import { readChunks, readRange } from "../../io/read-file.js";
@@ -96,6 +97,10 @@ export class TransferDestination implements Destination {
 
   async remove(): Promise<void> {
     requireCapability(this, "remove", "remove backups");
+  }
+
+  openLocal(): Promise<OpenFile> {
+    return this.#options.platform.files.openToRead(this.localPath());
   }
 
   /** No one else writes to a transfer that the host has just named. */
