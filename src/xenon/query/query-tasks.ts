@@ -1,4 +1,4 @@
-import { HostError, untoldCause } from "../../errors.js";
+import { HostError, causeToLog } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { Client } from "../../security/clients.js";
 import { createShares, type Hold, type Shortage } from "../../security/shares.js";
@@ -223,7 +223,7 @@ export function createQueryTasks({
       become(task, "FINISHED", found);
     } catch (thrown) {
       const failure = HostError.from(thrown);
-      const untold = untoldCause(failure);
+      const untold = causeToLog(failure);
       if (untold !== undefined) onInternalError(untold);
       if (!isOver(task)) become(task, "FAILED", { failure });
     }
