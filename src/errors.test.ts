@@ -3,7 +3,7 @@ import { open, readdir } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { temporaryDirectory } from "../test/support/temporary-directory.js";
-import { HostError, untoldCause } from "./errors.js";
+import { HostError, causeToLog } from "./errors.js";
 
 const directory = temporaryDirectory();
 const missing = join(directory, "missing");
@@ -24,7 +24,7 @@ test.each([
   ["read", () => readFileSync(directory)],
   ["mkdir", () => mkdirSync(directory)],
 ])(
-  "an error of the file system at %s is the storage's, without its path for the caller and with it for the log",
+  "reports a file system error in %s as STORAGE_FAILED and keeps the path for the log only",
   async (syscall, work) => {
     const thrown = await thrownBy(work);
     const error = HostError.from(thrown);
@@ -33,11 +33,11 @@ test.each([
       metadata: { syscall, errno: expect.stringMatching(/^E/) as string },
     });
     expect(error.message).not.toContain(directory);
-    expect(untoldCause(error)).toBe(thrown);
+    expect(causeToLog(error)).toBe(thrown);
   },
 );
 
-test("a full disk is told as one", () => {
+test("reports a full disk as STORAGE_FULL", () => {
   const full = Object.assign(new Error("ENOSPC: no space left on device, write"), {
     code: "ENOSPC",
     syscall: "write",
@@ -45,13 +45,13 @@ test("a full disk is told as one", () => {
   expect(HostError.from(full)).toMatchObject({ reason: "STORAGE_FULL" });
 });
 
-test("what is no file's error stays INTERNAL, and what is told needs no log", async () => {
+test("reports other errors as INTERNAL and logs no cause for errors sent in full", async () => {
   const refused = await thrownBy(
     () => new Promise((_resolve, reject) => connect(1, "127.0.0.1").on("error", reject)),
   );
   expect(HostError.from(refused).reason).toBe("INTERNAL");
-  expect(untoldCause(HostError.from(refused))).toBe(refused);
+  expect(causeToLog(HostError.from(refused))).toBe(refused);
   expect(HostError.from(new TypeError("x")).reason).toBe("INTERNAL");
-  expect(untoldCause(new HostError("QUEUE_FULL", "full"))).toBeUndefined();
+  expect(causeToLog(new HostError("QUEUE_FULL", "full"))).toBeUndefined();
   expect(existsSync(missing)).toBe(false);
 });

@@ -1,9 +1,9 @@
 /**
- * The one error family. Every failure that leaves a module is a HostError: a stable reason, the canonical code that
- * the reason stands for, and a message that says what failed, where, and what to do next.
+ * Defines HostError, the error type that every module reports. It carries a stable reason, the
+ * canonical code of that reason, and a message that says what failed, where, and what to do next.
  */
 
-/** The canonical codes of google.rpc.Code; the numbers are those of gRPC. */
+/** Canonical codes of google.rpc.Code and their gRPC numbers. */
 export const codeNumbers = {
   CANCELLED: 1,
   UNKNOWN: 2,
@@ -22,9 +22,10 @@ export const codeNumbers = {
   DATA_LOSS: 15,
   UNAUTHENTICATED: 16,
 } as const;
+/** Name of a canonical code. */
 export type Code = keyof typeof codeNumbers;
 
-/** Each stable reason and the code it stands for. docs/errors.md explains each; a test compares the two. */
+/** Maps each stable reason to its canonical code. docs/errors.md describes every reason. */
 export const reasons = {
   // requests
   REQUEST_INVALID: "INVALID_ARGUMENT",
@@ -40,7 +41,7 @@ export const reasons = {
   OVERLOADED: "UNAVAILABLE",
   HOST_HEADER_REFUSED: "PERMISSION_DENIED",
   CROSS_SITE_REFUSED: "PERMISSION_DENIED",
-  // who may
+  // authentication and authorization
   TOKEN_MISSING: "UNAUTHENTICATED",
   TOKEN_UNKNOWN: "UNAUTHENTICATED",
   TOKEN_EXPIRED: "UNAUTHENTICATED",
@@ -56,7 +57,7 @@ export const reasons = {
   VERSION_MISMATCH: "ABORTED",
   VERSION_NOT_FOUND: "NOT_FOUND",
   INDEX_NOT_FOUND: "NOT_FOUND",
-  // the index
+  // indexes
   QUEUE_FULL: "UNAVAILABLE",
   INDEX_RESTORING: "UNAVAILABLE",
   INDEX_READ_ONLY: "UNAVAILABLE",
@@ -112,21 +113,25 @@ export const reasons = {
   CONFIRMATION_NEEDED: "INVALID_ARGUMENT",
   INTERNAL: "INTERNAL",
 } as const satisfies Record<string, Code>;
+/** Stable, machine-readable identifier of a failure. */
 export type Reason = keyof typeof reasons;
 
+/** Optional details of a HostError. */
 export interface HostErrorDetails {
-  /** Names and values that a program can act on; never a secret. */
+  /** Values that a program can act on. Must not contain secrets. Default: empty. */
   metadata?: Record<string, string>;
+  /** Original error, for the log only; not sent to clients. */
   cause?: unknown;
 }
 
-/** What crosses a thread or process boundary in place of the error object. */
+/** Serialized HostError for crossing a thread or process boundary. Omits the cause. */
 export interface HostErrorRecord {
   reason: Reason;
   message: string;
   metadata: Record<string, string>;
 }
 
+/** Failure with a stable reason, a message for the user, and metadata for programs. */
 export class HostError extends Error {
   readonly reason: Reason;
   readonly metadata: Record<string, string>;
@@ -138,11 +143,12 @@ export class HostError extends Error {
     this.metadata = details.metadata ?? {};
   }
 
+  /** Canonical code of the reason. */
   get code(): Code {
     return reasons[this.reason];
   }
 
-  /** Whether the same request may succeed later without being changed. */
+  /** Whether the same request can succeed if retried later, unchanged. */
   get retryable(): boolean {
     return (
       this.code === "UNAVAILABLE" ||
@@ -151,18 +157,25 @@ export class HostError extends Error {
     );
   }
 
+  /** Serializes the error without its cause. */
   toRecord(): HostErrorRecord {
     return { reason: this.reason, message: this.message, metadata: this.metadata };
   }
 
+  /** Recreates an error from its serialized form. */
   static fromRecord(record: HostErrorRecord): HostError {
     return new HostError(record.reason, record.message, { metadata: record.metadata });
   }
 
-  /** Any thrown value as a HostError. A foreign error becomes INTERNAL without its text: that may hold secrets. */
+  /**
+   * Converts any thrown value to a HostError. File system errors become STORAGE_FULL or
+   * STORAGE_FAILED, aborts OPERATION_CANCELLED, and other errors INTERNAL. Text of the original
+   * error is left out of the message because it may contain secrets.
+   */
   static from(thrown: unknown): HostError {
     if (thrown instanceof HostError) return thrown;
-    // By name: the reason of an abort is a DOMException, and what timers reject with then carries the reason as its cause.
+    // An abort reason is a DOMException, but timers reject with an error of their own that carries
+    // the reason as its cause. Both have this name.
     if (
       typeof thrown === "object" &&
       thrown !== null &&
@@ -171,45 +184,39 @@ export class HostError extends Error {
     ) {
       return "cause" in thrown && thrown.cause instanceof HostError
         ? thrown.cause
-        : new HostError("OPERATION_CANCELLED", "The work was cancelled.", { cause: thrown });
+        : new HostError("OPERATION_CANCELLED", "Operation cancelled", { cause: thrown });
     }
-    const system = systemErrorOf(thrown);
-    if (system !== undefined) {
-      const { code, syscall } = system;
+    const fileError = fileSystemError(thrown);
+    if (fileError !== undefined) {
+      const { code, syscall } = fileError;
       const details = { cause: thrown, metadata: { errno: code, syscall } };
-      return fullDisk.has(code)
+      return diskFullCodes.has(code)
         ? new HostError(
             "STORAGE_FULL",
-            `A disk that the host needs is full (${code} at ${syscall}); its log says where. Free space and try again.`,
+            `Disk full on the host (${code} in ${syscall}). Find the path in the host log, free space, and retry.`,
             details,
           )
         : new HostError(
             "STORAGE_FAILED",
-            `A file or directory that the host needs cannot be used (${code} at ${syscall}); its log says which. Check that it is there, its owner and mode, and the disk.`,
+            `Cannot access a file or directory on the host (${code} in ${syscall}). Find the path in the host log; check that it exists, its owner and mode, and the disk.`,
             details,
           );
     }
-    return new HostError(
-      "INTERNAL",
-      "The host failed in a way it has no better word for; its log has the details.",
-      {
-        cause: thrown,
-      },
-    );
+    return new HostError("INTERNAL", "Internal error; see the host log", { cause: thrown });
   }
 }
 
-// A bundler may give the class a name of its own, which then stands in traces.
+// Bundlers may rename the class; stack traces must still show HostError.
 Object.defineProperty(HostError, "name", { value: "HostError" });
 
-const fullDisk: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
+const diskFullCodes: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
 
-/** Calls of node:fs, as its errors name them. Errors of other calls, such as connect, say nothing of a file. */
-const fileCalls =
+/** Matches the syscall of a node:fs error. Other syscalls, such as connect, do not involve files. */
+const fileSyscalls =
   /^(f?open|close|read|write|f(data)?sync|rename|unlink|link|symlink|readlink|rm(dir)?|mkdir|mkdtemp|scandir|readdir|opendir|[fl]?stat(fs)?|access|f?truncate|[fl]?ch(mod|own)|realpath|utime|copyfile)$/;
 
-/** An error of node:fs: its errno and the call that failed. */
-function systemErrorOf(thrown: unknown): { code: string; syscall: string } | undefined {
+/** Returns the errno and syscall of a node:fs error, or undefined for any other value. */
+function fileSystemError(thrown: unknown): { code: string; syscall: string } | undefined {
   if (
     typeof thrown !== "object" ||
     thrown === null ||
@@ -221,13 +228,16 @@ function systemErrorOf(thrown: unknown): { code: string; syscall: string } | und
   return typeof code === "string" &&
     /^E[A-Z0-9]+$/.test(code) &&
     typeof syscall === "string" &&
-    fileCalls.test(syscall)
+    fileSyscalls.test(syscall)
     ? { code, syscall }
     : undefined;
 }
 
-/** What of an error has to go to the log, because its caller is not told; undefined where the caller is told everything. */
-export function untoldCause(error: HostError): unknown {
+/**
+ * Returns the part of an error to log because the client does not receive it, or undefined if the
+ * error sent to the client is complete.
+ */
+export function causeToLog(error: HostError): unknown {
   return error.code === "INTERNAL" || error.metadata["syscall"] !== undefined
     ? (error.cause ?? error)
     : undefined;
@@ -252,7 +262,7 @@ const httpStatusByCode: Record<Code, number> = {
   UNAUTHENTICATED: 401,
 };
 
-/** The HTTP status of an error on /v1 and, where it has no better one, on the Xenon dialect. */
+/** HTTP status of an error on /v1. The Xenon dialect uses it unless it defines its own status. */
 export function httpStatus(error: HostError): number {
   if (error.reason === "BODY_TOO_LARGE") return 413;
   if (error.reason === "METHOD_NOT_ALLOWED") return 405;
@@ -262,7 +272,7 @@ export function httpStatus(error: HostError): number {
   return httpStatusByCode[error.code];
 }
 
-/** The exit code of a command that ended with this error: 64 and above, as sysexits.h groups them. */
+/** Exit code of a command that failed with this error: 64 or above, grouped as in sysexits.h. */
 export function exitCode(error: HostError): number {
   switch (error.code) {
     case "INVALID_ARGUMENT":

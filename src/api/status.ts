@@ -1,7 +1,7 @@
 import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import { Code as ConnectCode, ConnectError } from "@connectrpc/connect";
-import { codeNumbers, HostError, untoldCause, type Reason } from "../errors.js";
+import { codeNumbers, HostError, causeToLog, type Reason } from "../errors.js";
 import { BadRequestSchema, ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.js";
 import { StatusSchema, type Status } from "../../gen/ts/google/rpc/status_pb.js";
 import { RequestViolations } from "./policy/violations.js";
@@ -37,7 +37,7 @@ export function hostErrorOf(given: unknown, onInternalError?: OnInternalError): 
     reason && thrown instanceof ConnectError
       ? new HostError(reason, thrown.rawMessage, { cause: thrown })
       : HostError.from(thrown);
-  const untold = untoldCause(error);
+  const untold = causeToLog(error);
   if (untold !== undefined) onInternalError?.(untold);
   return error;
 }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { HostError, untoldCause } from "../../errors.js";
+import { HostError, causeToLog } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { HostNames } from "../../security/hosts.js";
 import type { TlsIdentity } from "../../security/tls.js";
@@ -162,7 +162,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       const error = HostError.from(thrown);
       if (error.reason === "HOST_HEADER_REFUSED" || error.reason === "CROSS_SITE_REFUSED")
         options.onRefused?.(request, error);
-      const untold = untoldCause(error);
+      const untold = causeToLog(error);
       if (untold !== undefined) onInternalError?.(untold);
       // A partial response must not look complete.
       if (response.headersSent) response.destroy();

@@ -1,4 +1,4 @@
-import { HostError, untoldCause } from "../../errors.js";
+import { HostError, causeToLog } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { Client } from "../../security/clients.js";
 import { createShares, type Hold, type Shortage } from "../../security/shares.js";
@@ -245,7 +245,7 @@ export function createQueryTasks({
       setStage(task, "FINISHED", found);
     } catch (thrown) {
       const failure = HostError.from(thrown);
-      const untold = untoldCause(failure);
+      const untold = causeToLog(failure);
       if (untold !== undefined) onInternalError(untold);
       if (!isCancelled(task)) setStage(task, "FAILED", { failure });
     }
