@@ -58,7 +58,7 @@ describe("a listing that fits into a page", () => {
       `{"totalCount":2,"documentLinks":[],"documentCount":2,${end}`,
     );
     expect(shape((await host.call("GET", "/core/examples?$limit=1")).text)).toMatch(
-      /^\{"totalCount":1,"documentLinks":\["\/core\/examples\/d00000"\],"documentCount":1,"nextPageLink":"\/core\/examples\?path=[\w-]+&client=host-1","queryTimeMicros"/,
+      /^\{"totalCount":1,"documentLinks":\["\/core\/examples\/d00000"\],"documentCount":1,"nextPageLink":"\/core\/examples\?path=[\w-]+&peer=host-1","queryTimeMicros"/,
     );
   });
 

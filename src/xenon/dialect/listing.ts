@@ -51,7 +51,7 @@ export async function sendListing(listing: Listing): Promise<void> {
   const next =
     complete || page.nextPageToken === undefined
       ? ""
-      : `"nextPageLink":${JSON.stringify(`${factory.path}?path=${encodeNextPage(page.nextPageToken, query, remaining)}&client=${hostId}`)},`;
+      : `"nextPageLink":${JSON.stringify(`${factory.path}?path=${encodeNextPage(page.nextPageToken, query, remaining)}&peer=${hostId}`)},`;
   sendJson(
     response,
     200,

@@ -182,7 +182,7 @@ export function createQueryTaskRoutes({ queries, hostId, access }: QueryTaskRout
     const name = Buffer.from(
       JSON.stringify(cursor === undefined ? [task] : [task, cursor]),
     ).toString("base64url");
-    return `${pagePrefix}${name}?client=${hostId}`;
+    return `${pagePrefix}${name}?peer=${hostId}`;
   }
 }
 

@@ -89,7 +89,7 @@ describe("a direct query task", () => {
     );
     expect(shape((await post({ options: ["EXPAND_CONTENT"], resultLimit: 1 })).text)).toBe(
       `${head}1,"options":["EXPAND_CONTENT"]},"results":{"documentLinks":[],"documents":{},"documentCount":0` +
-        `,"nextPageLink":"/core/query-page/ID?client=host-1",${resultsEnd}${taskEnd}`,
+        `,"nextPageLink":"/core/query-page/ID?peer=host-1",${resultsEnd}${taskEnd}`,
     );
   });
 
@@ -207,7 +207,7 @@ describe("pages", () => {
     const { results } = await direct({ resultLimit: 2 });
     expect(shape((await host.call("GET", results?.nextPageLink ?? "")).text)).toBe(
       `{"taskInfo":{"stage":"FINISHED","isDirect":true},"querySpec":{${query},"resultLimit":2,"options":[]},"results":{"documentLinks":` +
-        `["/core/examples/d0","/core/examples/d1"],"documentCount":2,"nextPageLink":"/core/query-page/ID?client=host-1",${resultsEnd}` +
+        `["/core/examples/d0","/core/examples/d1"],"documentCount":2,"nextPageLink":"/core/query-page/ID?peer=host-1",${resultsEnd}` +
         ',"indexLink":"/core/document-index","nodeSelectorLink":"/core/node-selectors/default","documentVersion":0' +
         ',"documentKind":"com:vmware:xenon:services:common:QueryTask","documentSelfLink":"/core/query-page/ID"' +
         ',"documentUpdateTimeMicros":0,"documentExpirationTimeMicros":1}',

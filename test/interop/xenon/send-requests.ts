@@ -153,7 +153,7 @@ function plain(
       .replace(/\/v1\/operations\/[\w-]+|(?<=")operations\/[\w-]+/g, "<operation>")
       .replace(/\/core\/query-tasks\/[\w-]+/g, "/core/query-tasks/<id>")
       .replace(/\/core\/query-page\/[\w-]+/g, "/core/query-page/<page>")
-      .replace(/\?path=[^&"]+&client=[\w-]+/g, "?path=<page>&client=<host>");
+      .replace(/\?path=[^&"]+&peer=[\w-]+/g, "?path=<page>&peer=<host>");
   };
   const kept = Object.entries(headers).filter(([name]) => !passing.has(name));
   const said = neutral(text);

@@ -68,12 +68,12 @@ export async function canCompileJava(what: string): Promise<boolean> {
 }
 
 /** The class that is started: Xenon with its example services, or that one with the factory of migration tasks too. */
-export type XenonClass = "client.HttpFileClient" | "MigratingPeer";
+export type XenonClass = "peer.Peer" | "MigratingPeer";
 
 /** Starts a Xenon on a free loopback port; resolves when its factories are available. It is stopped after the tests of the file. */
 export async function startXenon(
   id: string,
-  started: XenonClass = "client.HttpFileClient",
+  started: XenonClass = "peer.Peer",
 ): Promise<XenonHost> {
   const sandbox = mkdtempSync(join(tmpdir(), "holdfast-xenon-"));
   const port = await freePort();
@@ -114,7 +114,7 @@ function launch(port: number, sandbox: string, id: string, started: XenonClass):
     ...opened.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`),
     ...["-cp", `${join(home, "dist", "xenon-peer.jar")}:${join(home, "dist", "lib", "*")}`],
     // A source file is compiled in memory and started.
-    started === "client.HttpFileClient"
+    started === "peer.Peer"
       ? started
       : resolve("test/interop/xenon", `${started}.java`),
     ...[`--port=${port}`, `--sandbox=${sandbox}`, "--bindAddress=127.0.0.1", `--id=${id}`],

@@ -32,7 +32,7 @@ export const managementDifferences: readonly AllowedDifference[] = [
     request: /^(backup to|restore from) ftp$/,
     field: "body.message",
     xenon: 'Provider "ftp" not installed',
-    ours: /^"The scheme ftp: is not served/,
+    ours: /^"Unknown scheme ftp:/,
     why: own,
   },
   {
