@@ -114,9 +114,7 @@ function launch(port: number, sandbox: string, id: string, started: XenonClass):
     ...opened.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`),
     ...["-cp", `${join(home, "dist", "xenon-peer.jar")}:${join(home, "dist", "lib", "*")}`],
     // A source file is compiled in memory and started.
-    started === "peer.Peer"
-      ? started
-      : resolve("test/interop/xenon", `${started}.java`),
+    started === "peer.Peer" ? started : resolve("test/interop/xenon", `${started}.java`),
     ...[`--port=${port}`, `--sandbox=${sandbox}`, "--bindAddress=127.0.0.1", `--id=${id}`],
   ];
   // It shows its environment to whoever asks, so it gets none that says anything.
