@@ -2,12 +2,14 @@ import { readFileSync } from "node:fs";
 import { exitCode, HostError, reasons, type Reason } from "../src/errors.js";
 import { commandTree, examplesOf } from "../src/cli/command-tree.js";
 import { createProgram } from "../src/cli/program.js";
+import { configurationReference } from "../src/cli/reference/configuration.js";
 import { manPage } from "../src/cli/reference/man.js";
 import { markdownReference } from "../src/cli/reference/markdown.js";
 
-test("docs/cli.md and the man page are what the commands say; npm run generate:cli writes them", () => {
+test("the generated references are up to date; npm run generate:cli writes them", () => {
   expect(readFileSync("docs/cli.md", "utf8")).toBe(markdownReference(createProgram()));
   expect(readFileSync("docs/holdfast.1", "utf8")).toBe(manPage(createProgram()));
+  expect(readFileSync("docs/configuration.md", "utf8")).toBe(configurationReference());
 });
 
 test("every command has examples that are its own, and --quiet", () => {

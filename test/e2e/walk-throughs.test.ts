@@ -82,20 +82,25 @@ const names = (root: string): Name[] => [["/tmp/holdfast", join(root, "work")]];
   },
 );
 
-(haveTools("the quick start of the README", "sh", "date") ? test : test.skip)(
-  "the quick start of the README: back up, verify, restore",
-  async () => {
-    const root = temporaryDirectory();
-    const environment = await isolatedEnvironment(root);
-    const ports = [
-      "--http-port",
-      environment["HOLDFAST_HTTP_PORT"] ?? "",
-      "--grpc-port",
-      environment["HOLDFAST_GRPC_PORT"] ?? "",
-    ];
-    const host = await serve(["--data-dir", join(root, "data"), ...ports]);
-    await withEnvironment(environment, () => runCookbook("README.md", "round", names(root)));
-    expect(await host.stop()).toBe(0);
-  },
-  60_000,
-);
+(haveTools("the quick start", "sh", "date") ? describe : describe.skip)("the quick start", () => {
+  test.each([
+    ["README.md", "quick"],
+    ["docs/quick-start.md", "round"],
+  ])(
+    "%s: back up, lose and restore documents",
+    async (file, tag) => {
+      const root = temporaryDirectory();
+      const environment = await isolatedEnvironment(root);
+      const ports = [
+        "--http-port",
+        environment["HOLDFAST_HTTP_PORT"] ?? "",
+        "--grpc-port",
+        environment["HOLDFAST_GRPC_PORT"] ?? "",
+      ];
+      const host = await serve(["--data-dir", join(root, "data"), ...ports]);
+      await withEnvironment(environment, () => runCookbook(file, tag, names(root)));
+      expect(await host.stop()).toBe(0);
+    },
+    60_000,
+  );
+});
