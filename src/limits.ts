@@ -194,7 +194,7 @@ export const limits = {
   leaseSilentMs: 15_000,
   leaseWaitMs: 600_000,
 
-  /** Archives that wait to be fetched or restored, what they may take together, and how long one stays that nobody touches. */
+  /** Archives kept for streams: their number, their total size, and how long an unused one is kept. */
   transfers: 32,
   transferBytes: 64 * 1024 * MiB,
   transferLeaseMs: 3600_000,
@@ -256,7 +256,7 @@ export const limits = {
   remoteRequests: 4,
   /** Read from a file and sent at once; each request under way has one such buffer. */
   remoteBufferBytes: 256 * KiB,
-  /** What is read of an answer that nobody wants, so that its connection can be used again: Xenon sends chunks back. */
+  /** Bytes read of an unwanted response body, so that its connection can be reused: Xenon echoes chunks. */
   remoteDrainBytes: 9 * MiB,
   /** Sources that are fetched at a time; each takes disk. */
   remoteSources: 16,

@@ -3,7 +3,7 @@ import type { HeldLease } from "../io/lease.js";
 
 /** How the files of a backup become files of a file system: side by side in a directory, or packed in one ZIP. */
 
-/** A manifest found at a destination: a readable one, or why it is none. */
+/** A manifest found at a destination, or why it cannot be read. */
 export type FoundManifest =
   { name: string; file: StoredManifest } | { name: string; problem: string };
 

@@ -32,7 +32,7 @@ const directory = mkdtempSync(join(tmpdir(), "holdfast-test-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 const { signal } = new AbortController();
 
-test("whoever backs up to a directory leaves alone what another one merges there, and removes what nobody does any more", async () => {
+test("a backup leaves running merges of others alone, and removes abandoned ones", async () => {
   const [alive, dead, never] = ["alive", "dead", "never"].map((name) =>
     join(directory, mergePrefix + name),
   );

@@ -72,7 +72,7 @@ test("a damaged one goes before those of smaller numbers, so that it is not pass
   expect(await order(manifest(1, 10), damaged(2))).toEqual([2, 1]);
   expect(await order(damaged(1), manifest(2, 20), manifest(3, 30))).toEqual([3, 2, 1]);
   expect(await order(manifest(1, 10), damaged(2), manifest(3, 30))).toEqual([3, 2, 1]);
-  // Nobody can tell when it was made: rather an error than an older backup in its place.
+  // When it was made is unknown: an error is better than an older backup instead.
   expect(await order(manifest(6, 60), damaged(7), manifest(1, 80))).toEqual([7, 1, 6]);
   expect(await order(damaged(1))).toEqual([1]);
 });

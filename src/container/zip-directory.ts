@@ -83,7 +83,7 @@ export interface DirectoryPlace {
   end: { start: number; length: number };
 }
 
-/** Finds the last end record whose comment fits into the file. BACKUP_DAMAGED where there is none. */
+/** Finds the last end record whose comment fits into the file. BACKUP_DAMAGED if there is no such record. */
 export async function findDirectory(file: OpenFile, path: string): Promise<DirectoryPlace> {
   const size = await file.size();
   const tail = await bytesAt(

@@ -63,7 +63,7 @@ export async function openZipWriter(
 
 interface Replaced {
   manifests: FoundManifest[];
-  /** Null: there is none. */
+  /** Null: no archive. */
   version: string | null;
 }
 

@@ -73,7 +73,7 @@ export interface RowId {
 
 export interface IndexState extends IndexIdentity {
   formatVersion: number;
-  /** The time of the last change in the log: a version or a prune. 0 when there is none. */
+  /** The time of the last change in the log: a version or a compaction. 0 for an empty log. */
   positionMicros: number;
   /** Documents whose latest version is not deleted. */
   documents: number;

@@ -12,7 +12,7 @@ export interface Storage {
   /** By link. */
   readonly indexes: ReadonlyMap<string, DocumentIndex>;
   readonly durableIndex: DocumentIndex;
-  /** INDEX_NOT_FOUND if there is none of that link. */
+  /** INDEX_NOT_FOUND for an unknown link. */
   indexOf(link: string): DocumentIndex;
 }
 

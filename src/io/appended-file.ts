@@ -5,7 +5,7 @@ import { errnoOf, type FileSystem, type OpenFile } from "./file-system.js";
 export interface AppendedFile {
   /** Adds whole lines; a file that would become too large is put aside first. Rejects where they could not be written. */
   append(lines: Buffer): Promise<void>;
-  /** What was added is durable when it resolves. Opens the file anew where somebody moved or removed it. */
+  /** Resolves when everything added is durable. Opens the file again if it was moved or removed. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }

@@ -14,7 +14,7 @@ export interface ChildOptions<P> {
   nodeArguments?: string[];
 }
 
-/** Runs one call in a process of its own: it can be killed at any moment, is killed when the signal aborts, and harms nobody. */
+/** Runs one call in a process of its own, which is killed when the signal aborts; neither that nor a crash harms the host. */
 export function runInChild<Q, R, P>(
   entry: EntryName,
   call: Q,

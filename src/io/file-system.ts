@@ -1,6 +1,6 @@
 /**
  * The seam to the file system: everything the host does to files of its own goes through it, so that a test can count,
- * fail or stop at each call. SQLite's files are SQLite's: nobody opens those of a live database through this.
+ * fail or stop at each call. Files of a live SQLite database are never opened through this.
  */
 export interface OpenFile {
   /** Writes all of the bytes at the position. */
@@ -44,7 +44,7 @@ export interface FileSystem {
   /** A new file for the process's own user alone, to write and read; EEXIST where there is one. What is opened must be a regular file (DESTINATION_FAILED). */
   create(path: string): Promise<OpenFile>;
   openToRead(path: string): Promise<OpenFile>;
-  /** A file that is only added to, whatever position a write names; created for the process's own user alone where there is none. A link is refused (ELOOP). */
+  /** Opens a file for appending, whatever position a write names. A new file is private to this user. Links are refused (ELOOP). */
   openToAppend(path: string): Promise<OpenFile>;
   /** An existing file, to read it, write to it and sync it. */
   openToWrite(path: string): Promise<OpenFile>;
@@ -53,7 +53,7 @@ export interface FileSystem {
   removeTree(path: string): Promise<void>;
   /** ENOTEMPTY where it holds anything. */
   removeEmptyDirectory(path: string): Promise<void>;
-  /** For the process's own user alone: documents, and backups of them, are nobody else's business until a mode says so. */
+  /** Creates a directory that is private to this user, since it may hold documents or backups of them. */
   makeDirectory(path: string): Promise<void>;
   /** Names in a directory, sorted. */
   list(path: string): Promise<string[]>;

@@ -28,7 +28,7 @@ export interface HeldLease {
   assertHeld(): Promise<void>;
 }
 
-/** Of a place that nobody else can write to. */
+/** The lease of a destination that has no other writers. */
 export const unsharedLease: HeldLease = {
   signal: new AbortController().signal,
   owner: "0".repeat(32),
@@ -37,7 +37,7 @@ export const unsharedLease: HeldLease = {
 
 const leaseBytes = 4096;
 
-/** Whether the process that wrote the lease was of this machine and is no more: then nobody needs to wait for its silence. */
+/** Whether the process that wrote the lease ran on this machine and has ended, so that waiting for its silence is unnecessary. */
 function isOwnerGone(text: string): boolean {
   try {
     const { process: holder } = JSON.parse(text) as { process?: ProcessIdentity };

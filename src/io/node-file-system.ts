@@ -85,7 +85,7 @@ function wrap(handle: fsp.FileHandle): OpenFile {
       return statusOf(await handle.stat({ bigint: true }));
     },
     async realPath() {
-      // Where the kernel can tell of an open file; elsewhere nobody can be sure.
+      // Where the kernel reports the path of an open file; elsewhere it is unknown.
       return fsp.readlink(`/proc/self/fd/${handle.fd}`).catch(() => undefined);
     },
     async setAccess({ mode, uid, gid }) {

@@ -18,7 +18,7 @@ export interface OperationJournal {
   /** Durable when it resolves. */
   write(entry: JournalEntry): Promise<void>;
   remove(name: string): Promise<void>;
-  /** Oldest first. What was running when the host ended is failed. */
+  /** Returns the operations, oldest first. Those that were running when the host stopped are failed. */
   load(): Promise<JournalEntry[]>;
 }
 
@@ -31,7 +31,7 @@ const entryBytes = 8 * 1024 * 1024;
 /** Behind the entry on a line of its own: a changed byte must not become a wrong answer. Earlier releases wrote none. */
 const digestOf = (json: string) => createHash("sha256").update(json).digest("hex");
 
-/** `onDamaged` hears of a file that holds no operation; it is left where it is, and skipped. */
+/** `onDamaged` receives the path of a file that holds no operation; it is skipped and stays in place. */
 export function operationJournal(
   platform: Pick<Platform, "files" | "randomHex" | "nowMicros">,
   directory: string,
@@ -90,7 +90,7 @@ export function operationJournal(
       `The host ended while ${name} (${kind}) was running. It either did all of its work or nothing: look at its target, and ask again if it is not done.`,
     );
     const progress = { ...entry.view.progress, stage: "failed" };
-    // Without its request id: who asks again with it wants the work done.
+    // Without its request ID: a client that repeats the request wants the work done.
     return {
       view: {
         ...entry.view,

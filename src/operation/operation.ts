@@ -17,7 +17,7 @@ export type OperationKind = "backup" | "restore" | "undo-restore" | "verify-back
 
 export type OperationOutcome = BackupResult | RestoreResult | VerifyResult | CheckIndexResult;
 
-/** A piece of work that goes on when its caller leaves. */
+/** A piece of work that continues when its caller leaves. */
 export interface OperationView {
   /** For example operations/3f2c.. */
   name: string;

@@ -23,9 +23,9 @@ export interface StartRequest {
   run(signal: AbortSignal, report: Report): Promise<OperationOutcome>;
 }
 
-/** Work that goes on when its caller leaves; the last limits.operations of it are remembered, over a restart too. */
+/** Work that continues when its caller leaves. The last limits.operations operations are kept, across restarts too. */
 export interface Operations extends OperationService {
-  /** Resolves when the work has begun and is written down. */
+  /** Resolves when the work has started and is recorded. */
   start(request: StartRequest): Promise<OperationView>;
   /** Takes no new work, waits for what runs, cancels what is not done in time. */
   close(graceMs: number): Promise<void>;
@@ -42,9 +42,9 @@ interface Entry {
 export interface OperationsOptions {
   platform: Pick<Platform, "nowMicros" | "randomId">;
   journal: OperationJournal;
-  /** Hears of each operation that ended, for the log. */
+  /** Called with each operation that has ended. */
   onSettled(view: OperationView): void;
-  /** Hears of a journal that could not be written: the work goes on without it. */
+  /** Called if the journal cannot be written; the operation continues. */
   onJournalError(error: unknown): void;
 }
 
@@ -95,7 +95,7 @@ export async function openOperations({
     await journal.remove(name);
   }
 
-  /** The work goes on where it cannot be written down: a disk that is full is when a backup is needed most. */
+  /** The work continues even if it cannot be recorded: a backup is needed most when the disk is full. */
   async function note(
     view: OperationView,
     requestKey: string | undefined,
@@ -170,7 +170,7 @@ export async function openOperations({
         done: true,
         endTimeMicros: platform.nowMicros(),
       };
-      // Before anybody is told: what was reported as done is done after a restart too.
+      // Before the end is reported, so that what was reported as done is done after a restart too.
       await note(ended, requestKey, fingerprint);
       Object.assign(view, ended);
       onSettled(view);
@@ -247,7 +247,7 @@ export async function openOperations({
     },
     async close(graceMs) {
       closing = true;
-      // Nobody waits for a check of an index that is about to be closed: it changes nothing and can be made again.
+      // A check of an index that is about to be closed changes nothing and can be repeated.
       const shutDown = (entry: Entry) =>
         entry.controller.abort(
           new HostError("SHUTTING_DOWN", "The host was shut down before the operation was done."),

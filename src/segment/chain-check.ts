@@ -141,7 +141,7 @@ const logRows = (db: Database.Database) =>
     .raw()
     .iterate() as IterableIterator<[number, string, number, number]>;
 
-/** 53 bits of a link, other ones each time: nobody can choose links that have the same. */
+/** 53 bits of a link, different ones each time, so that colliding links cannot be chosen. */
 function linkHash(): (link: string) => number {
   const seeds = randomBytes(8);
   const [a, b] = [seeds.readUInt32LE(0), seeds.readUInt32LE(4)];

@@ -33,7 +33,7 @@ export interface Manifest {
   segments: Segment[];
   /** Empty for the first one at a destination. */
   previousManifestSha256: string;
-  /** The last version in the log at the position; absent where there is none. */
+  /** The last version in the log at the position; absent for an empty log. */
   lastRecord?: RowId;
 }
 

@@ -156,7 +156,7 @@ export interface RowRange {
   rows?: number;
 }
 
-/** Checks the rows of a range; `report` hears of each thousand. */
+/** Checks the rows of a range; `report` is called for each thousand. */
 export function checkRange(
   db: Database.Database,
   segment: SegmentSource,

@@ -59,7 +59,7 @@ export interface DocumentIndexOptions {
   engine: Omit<EngineOptions, "minTimeMicros">;
   /** Hears that something was written: once for what is acknowledged together, and after a switch. */
   onCommit?: () => void;
-  /** Hears of what failed after its request was answered. */
+  /** Called for failures after a request was answered. */
   onBackgroundError: (error: unknown) => void;
 }
 

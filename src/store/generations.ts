@@ -25,7 +25,7 @@ export interface Generations {
   uncertain(): boolean;
 }
 
-/** Opens the directories of an index, and makes the first generation where there is none. Removes nothing yet. */
+/** Opens the directories of an index, and creates the first generation if there is no other. Removes nothing yet. */
 export async function openGenerations(
   platform: Platform,
   storageEngine: StorageEngine,
@@ -114,7 +114,7 @@ export async function openGenerations(
     );
   }
 
-  /** A failure after the rename leaves the new pointer in place: the old one is put back, or nobody may write. */
+  /** A failure after the rename leaves the new pointer in place; it is replaced by the old one, or writes are refused. */
   async function takeBack(failure: unknown): Promise<void> {
     const found = await readPointer(platform, directory).catch(() => undefined);
     if (found?.current === pointer.current) return;

@@ -17,7 +17,7 @@ test("they lie in memory where there is such a place", async () => {
   expect(await memoryParent(nodeFileSystem)).toBe(existsSync("/dev/shm") ? "/dev/shm" : tmpdir());
 });
 
-/** As a host that was killed leaves it: nobody holds its lock. */
+/** As a killed host leaves it: unlocked. */
 async function leave(): Promise<string> {
   const { path, remove } = await openMemoryDirectory(nodeFileSystem, parent);
   await remove();

@@ -41,7 +41,7 @@ export async function openMemoryDirectory(
         path,
         async remove() {
           lock.release();
-          // A host that starts at this moment finds nobody's lock on it, and removes it as well.
+          // A host that is starting finds it unlocked, and removes it as well.
           await removeIfWeCan(files, path);
         },
       };
@@ -53,7 +53,7 @@ export async function openMemoryDirectory(
   }
 }
 
-/** One without a lock file is just being made, or is none of ours. */
+/** One without a lock file is being created, or belongs to something else. */
 async function removeAbandoned(files: FileSystem, path: string): Promise<void> {
   try {
     if ((await files.status(join(path, lockName))) === undefined) return;

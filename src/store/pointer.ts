@@ -23,7 +23,7 @@ const pointerBytes = 64 * 1024;
 const formatVersion = 2;
 
 /**
- * Reads the pointer of a directory; undefined where there is none. INDEX_DAMAGED where its checksum does not agree: no
+ * Reads the pointer of a directory; undefined if it does not exist. INDEX_DAMAGED where its checksum does not agree: no
  * generation may be removed because of a file that cannot be trusted. Format 1 had neither checksum nor count.
  */
 export async function readPointer(

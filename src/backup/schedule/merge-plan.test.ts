@@ -23,7 +23,7 @@ function segment(
 
 const kib = 1024;
 
-/** Backs up and merges with nothing in between; what was written anew for merging deltas, and how long the chain became at most. */
+/** Backs up and merges with nothing in between; what merging deltas rewrote, and how long the chain became at most. */
 function grow(baseBytes: number, sizes: number[]): { rewritten: number; longest: number } {
   let chain = [segment("base", 0, 1, baseBytes)];
   let rewritten = 0;
@@ -99,7 +99,7 @@ test.each([
   expect(replaceMerged(chain, merged)).toBeUndefined();
 });
 
-test("a large base is not made anew for little", () => {
+test("does not rewrite a large base for small deltas", () => {
   expect(
     planMerge([segment("base", 0, 10, 100_000_000), segment("delta", 10, 20, 1_000_000)]),
   ).toBeUndefined();

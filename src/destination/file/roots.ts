@@ -2,7 +2,7 @@ import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import { HostError } from "../../errors.js";
 import { errnoOf, type FileSystem } from "../../io/file-system.js";
 
-/** The directories that files of requests may lie in. None: every path is allowed (only while nobody but this machine can ask). */
+/** The directories that requests may name files in. An empty list allows every path, for hosts that only this machine can reach. */
 export interface Roots {
   paths: string[];
   /** What one of them is called: backup root. */
@@ -67,7 +67,7 @@ export async function resolveInRoots(
 ): Promise<string> {
   const isAllowed = (one: string) =>
     roots.paths.length === 0 || roots.paths.some((root) => isWithin(one, root));
-  // Outside of the roots every answer is the same: whether anything exists there is nobody's business.
+  // Outside of the roots every answer is the same, so that it does not reveal whether anything exists there.
   const resolved = await resolveLinks(files, path).catch(async (error: unknown) => {
     if (isAllowed(await existingParent(files, path))) throw error;
   });

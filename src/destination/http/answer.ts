@@ -15,7 +15,7 @@ export type Answered =
   | { kind: "range"; facts: FileFacts; last: number }
   /** The whole file, whatever range was asked for; `length` only where it was told. */
   | { kind: "whole"; length?: number }
-  /** Bytes of which nobody can say where they belong. */
+  /** Bytes whose position in the file is unknown. */
   | { kind: "unplaced" }
   /** No such bytes: the range lies after the end, or the server counts otherwise. */
   | { kind: "none" };

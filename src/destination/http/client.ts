@@ -180,7 +180,7 @@ function headOf({ outgoing, touch, problemOf }: Wire): Promise<IncomingMessage> 
   return new Promise((resolve, reject) => {
     outgoing.once("response", (response) => {
       touch();
-      // Broken off while nobody reads: whoever reads hears of it from the stream.
+      // An error while nothing is being read is reported by the stream to its reader.
       response.on("error", () => {});
       resolve(response);
     });

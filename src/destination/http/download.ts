@@ -11,7 +11,7 @@ export interface Sink {
   /** How large the file is, as the other end says; absent where it does not say. Throws where that is too much. */
   expect(total: number | undefined): Promise<void>;
   write(bytes: Buffer, position: number): Promise<void>;
-  /** Everything begins anew: what was written is void. */
+  /** Discards what was written; the download starts again. */
   restart(): Promise<void>;
 }
 
@@ -223,7 +223,7 @@ function fetcher(client: HttpFileClient, sink: Sink) {
         if (answered.kind === "none") {
           if (countsEndOut || asked.first !== asked.last)
             throw changed(end, `it has no bytes ${asked.first} to ${asked.last} any more`);
-          // A range of one byte is none to a server that counts the end out.
+          // To a server that excludes the end, a range of one byte is empty.
           countsEndOut = true;
           throw short(0);
         }

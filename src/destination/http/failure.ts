@@ -91,7 +91,7 @@ function secondsOf(retryAfter: string | undefined): number | undefined {
   return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
 }
 
-/** Whether the same request may get through a moment later. A name that nobody knows is a typing error more often than not. */
+/** Whether the same request may succeed a little later. An unknown host name is a typing error more often than not. */
 export function isPassing(thrown: unknown): thrown is HostError {
   return (
     thrown instanceof HostError &&

@@ -10,7 +10,7 @@ export interface FileSink extends Sink {
   close(): Promise<void>;
 }
 
-/** `onBytes` hears how many bytes have come of how many, 0 where nobody knows. */
+/** `onBytes` receives the number of bytes received and their total, 0 if unknown. */
 export async function openFileSink(
   platform: Platform,
   path: string,

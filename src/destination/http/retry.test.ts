@@ -60,7 +60,7 @@ test("the time that the other end asks for is waited, and one beyond all patienc
   expect(soon[1]).toBeGreaterThanOrEqual(2);
 });
 
-test("patience ends, and begins anew with what gets on", async () => {
+test("gives up after the time limit, which progress restarts", async () => {
   const failing = Array.from({ length: 1000 }, () => down());
   await expect(retry(platform(200), never, tries(failing).attempt)).rejects.toMatchObject({
     message: expect.stringMatching(/Tried \d+ times; 0\.2 s/) as string,

@@ -10,7 +10,7 @@ export interface Attempt {
   number: number;
   /** After how long without movement it has failed: shorter where patience runs out sooner. */
   silenceMs: number;
-  /** Tells that the work got on: patience begins anew. */
+  /** Reports progress: the time limit starts again. */
   progress(): void;
 }
 

@@ -20,7 +20,7 @@ export interface ClientTls {
 const invalid = (problem: string, cause?: unknown) =>
   new HostError("CONFIGURATION_INVALID", problem, { cause });
 
-/** OpenSSL passes over what it cannot read: such a file would be taken and nobody trusted. */
+/** OpenSSL ignores what it cannot read, so that an invalid file would be accepted and no authority trusted. */
 function checkAuthorities(pem: string): void {
   const found = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   if (found.length === 0)

@@ -48,7 +48,7 @@ export async function upload(
             "content-length": String(last - first + 1),
             // While it looks through what came, a host of ours says that it still works.
             prefer: "processing",
-            // Of the whole file (RFC 9530): whoever knows it can tell that nobody else's parts are among these.
+            // Of the whole file (RFC 9530), so that a receiver can tell parts of different uploads apart.
             "repr-digest": `sha-256=:${Buffer.from(sha256, "hex").toString("base64")}:`,
           };
           const send = (write: (bytes: Uint8Array) => Promise<void>) =>

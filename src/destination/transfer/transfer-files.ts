@@ -14,7 +14,7 @@ export interface TransferFiles {
   remove(name: string): Promise<void>;
   /**
    * Those of which both are there; removes what a stop left unfinished. A record that cannot be read decides nothing: it stays
-   * with its bytes for `keepMs` after they were last written, and `onUnreadable` hears of it.
+   * with its bytes for `keepMs` after they were last written, and `onUnreadable` receives its path.
    */
   load(keepMs: number, onUnreadable: (path: string) => void): Promise<TransferRecord[]>;
 }

@@ -1,7 +1,7 @@
 import type { BackupDescription } from "../../segment/description.js";
 import { HostError } from "../../errors.js";
 
-/** An archive on its way from or to a host: a file that is kept until nobody has touched it for a while, also over a restart. */
+/** An archive on its way from or to a host: a file that is kept until it was unused for a while, across restarts too. */
 export interface Transfer {
   /** 1 to 64 letters, digits, dots, dashes and underscores. */
   name: string;
@@ -14,7 +14,7 @@ export interface Transfer {
   /** In lower-case hexadecimal; empty while it is not complete. */
   sha256: string;
   createTimeMicros: number;
-  /** When it goes if nobody touches it. */
+  /** When it is removed if it is not used before. */
   expireTimeMicros: number;
   /** The backup in it; of downloads alone. */
   backup?: BackupDescription;
@@ -28,7 +28,7 @@ export interface TransferLimits {
   maxCount: number;
   /** What they may take together. */
   maxBytes: number;
-  /** How long one stays that nobody touches. */
+  /** How long an unused one is kept. */
   leaseMs: number;
 }
 

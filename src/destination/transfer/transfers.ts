@@ -37,7 +37,7 @@ export interface HeldTransfer {
 
 /** The archives that a host keeps for those who fetch or send them. Names are without transfers/. */
 export interface Transfers {
-  /** TRANSFER_NOT_FOUND where there is none. */
+  /** TRANSFER_NOT_FOUND for an unknown name. */
   get(name: string): Transfer;
   /** By name. */
   list(): Transfer[];
@@ -45,7 +45,7 @@ export interface Transfers {
   delete(name: string): Promise<void>;
   /** TRANSFER_LIMIT where there are too many, or no room for about so many bytes. */
   beginDownload(name: string, expectedBytes: number): Promise<DownloadDraft>;
-  /** Opens an upload, a new one where there is none of that name. An earlier stream of it ends: its sender is here again. */
+  /** Opens an upload, a new one for an unknown name. An earlier stream of it is ended: its sender has come back. */
   openUpload(name: string, sizeBytes?: number): Promise<UploadWriter>;
   /** TRANSFER_INCOMPLETE where not all of it is there. */
   hold(name: string): HeldTransfer;

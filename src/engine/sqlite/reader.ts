@@ -125,7 +125,7 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
     const { indexId, lineage, parents, formatVersion, counts } = readMeta(db);
     const positionMicros = readPosition(db);
     const lastRecord = last.get();
-    // The writer that opened the index has written them anew where they were damaged.
+    // The writer that opened the index has rewritten them if they were damaged.
     if (counts === undefined)
       throw new HostError(
         "INDEX_DAMAGED",

@@ -55,7 +55,7 @@ const afterPrefix = (prefix: string) => `${prefix}\u{10FFFF}`;
 /** How long one call may go on scanning before it answers with a part: reads queue behind it. */
 const sliceMs = 50;
 
-/** The columns of a row whose body nobody wants. */
+/** The columns of a row without its body. */
 const bareColumns = "time, link, version, action, kind, owner, expires, '' AS body";
 
 /** A body is only ever handed out with its checksum looked at. */

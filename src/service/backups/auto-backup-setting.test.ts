@@ -7,7 +7,7 @@ import { autoBackupSetting } from "./auto-backup-setting.js";
 const directory = mkdtempSync(join(tmpdir(), "holdfast-test-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-test("is off where nobody chose, and then what was chosen last", async () => {
+test("is off by default, and then as it was set last", async () => {
   const setting = autoBackupSetting(systemPlatform, join(directory, "chosen.json"));
   expect(await setting.load()).toEqual({ enabled: false });
   for (const enabled of [true, false, true]) {

@@ -24,7 +24,7 @@ test("what comes is passed on in order, and ticks fill the time in which nothing
   expect(told.filter((one) => one === "tick")).toHaveLength(ticks - 1);
 });
 
-test("who leaves at a tick ends the source, and its error then is nobody's", async () => {
+test("ends the source when its reader stops at a beat, and ignores its error then", async () => {
   const ended: string[] = [];
   async function* failing(): AsyncGenerator<string> {
     try {

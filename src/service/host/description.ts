@@ -47,6 +47,6 @@ export interface HostDescription {
   /** The last backups, one for each index and destination. */
   backups: readonly BackupRecord[];
   backupHealth: BackupHealth;
-  /** How old the newest good backup may be; 0: as old as it likes. */
+  /** The maximum age of the newest successful backup; 0: no limit. */
   backupMaxAgeMicros: number;
 }
