@@ -1,7 +1,7 @@
 import { notePrefix, type Destination, type Lock } from "../destination/destination.js";
 import { readBack, readObject, requireCapability } from "../destination/objects.js";
 import { HostError } from "../errors.js";
-import type { HeldLease } from "../io/lease.js";
+import { unsharedLease, type HeldLease } from "../io/lease.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import type { ManifestFile } from "../segment/manifest.js";
@@ -120,7 +120,12 @@ export async function openDirectoryWriter(
   ): Promise<void> {
     for (const segment of manifest.segments) {
       if ((await reader.sizeOf(segment.name, commitSignal)) === segment.sizeBytes) continue;
-      await destination.remove([name], { signal: commitSignal, lock: anyone, durable: false });
+      // Only this backup can have made it, whoever holds the lock by now.
+      await destination.remove([name], {
+        signal: commitSignal,
+        lock: unsharedLease,
+        durable: false,
+      });
       await lock.assertHeld();
       throw new HostError(
         "BACKUP_DAMAGED",
@@ -130,13 +135,6 @@ export async function openDirectoryWriter(
     }
   }
 }
-
-/** For removing what only the caller can have made, whoever holds the lock by now. */
-const anyone: HeldLease = {
-  signal: new AbortController().signal,
-  owner: "",
-  assertHeld: async () => {},
-};
 
 async function note(destination: Destination, lock: Lock, names: readonly string[]): Promise<void> {
   const bytes = Buffer.from(JSON.stringify(names));

@@ -6,7 +6,7 @@ import type { ContainerKind } from "../segment/description.js";
 import type { StoredManifest } from "../segment/manifest.js";
 import type { ContainerReader, ContainerWriter } from "./container.js";
 import { openDirectoryWriter } from "./directory-writer.js";
-import { openReader } from "./open.js";
+import { openReader, type Location } from "./open.js";
 
 /** What containers are opened with, whatever they are. */
 export interface ContainerOptions {
@@ -139,6 +139,7 @@ export interface BackupSource {
   readonly uri: string;
   /** How the backup is packed, as its descriptions say. */
   readonly container: ContainerKind;
+  readonly location: Location;
   open(options: OpenSourceOptions, signal: AbortSignal): Promise<ContainerReader>;
 }
 
@@ -159,6 +160,7 @@ export async function resolveSource(
   return {
     uri: opened.uri,
     container: containerFor(scheme.containers, wanted),
+    location: opened,
     open: (options, signal) =>
       openReader(platform, opened, { ...options, temporaryDirectory, signal }),
   };

@@ -1,3 +1,4 @@
+import { wrongType } from "./wrong-type.js";
 import { HostError } from "../errors.js";
 import { exactInteger, isInt64 } from "./integers.js";
 import { joinMembers, scanMembers, type Members } from "./members.js";
@@ -148,19 +149,4 @@ function stringSet(raw: string): string {
   for (const item of items)
     if (typeof item !== "string") throw wrongType("tags", "an array of strings", raw);
   return JSON.stringify([...new Set(items)]);
-}
-
-function wrongType(name: string, expected: string, raw: string): HostError {
-  const found = raw.startsWith("{")
-    ? "an object"
-    : raw.startsWith("[")
-      ? "an array"
-      : raw.slice(0, 40);
-  return new HostError(
-    "JSON_INVALID",
-    `Unparseable JSON body: ${name} must be ${expected}, found ${found}.`,
-    {
-      metadata: { field: name },
-    },
-  );
 }

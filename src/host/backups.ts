@@ -87,7 +87,7 @@ export async function openBackups(
     registry,
     storageEngine: sqliteEngine,
     indexOf: storage.indexOf,
-    ownIndexIds: () => [...storage.indexes.values()].map((index) => index.indexId()),
+    ownIndexIds: storage.ownIndexIds,
     temporaryDirectory: directory.temporary,
   });
   // Behind the operations, which read by them.

@@ -99,7 +99,7 @@ export async function openServices(
     platform,
     storageEngine: sqliteEngine,
     indexOf: storage.indexOf,
-    ownIndexIds: () => [...storage.indexes.values()].map((index) => index.indexId()),
+    ownIndexIds: storage.ownIndexIds,
     temporaryDirectory: directory.temporary,
     hostId,
     productVersion,

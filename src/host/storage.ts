@@ -14,6 +14,8 @@ export interface Storage {
   readonly durableIndex: DocumentIndex;
   /** INDEX_NOT_FOUND for an unknown link. */
   indexOf(link: string): DocumentIndex;
+  /** The ids of the indexes as they are now. */
+  ownIndexIds(): string[];
 }
 
 /** First stage: opens the indexes, and expires and compacts them as long as the host runs. */
@@ -25,7 +27,12 @@ export async function openStorage(context: HostContext): Promise<Storage> {
     throw new HostError("INDEX_NOT_FOUND", `Index ${link} not found`, { metadata: { link } });
   };
   sweepIndexes(context, [...indexes.values()]);
-  return { indexes, indexOf, durableIndex: indexOf(durableIndexLink) };
+  return {
+    indexes,
+    indexOf,
+    durableIndex: indexOf(durableIndexLink),
+    ownIndexIds: () => [...indexes.values()].map((index) => index.indexId()),
+  };
 }
 
 async function openIndexes(context: HostContext): Promise<Map<string, DocumentIndex>> {

@@ -65,6 +65,25 @@ export async function* readRange(
   }
 }
 
+/** The bytes of a file from `offset` (default: 0) up to `end` (default: its end), in chunks of at most `chunkBytes`. */
+export async function* readPart(
+  files: FileSystem,
+  path: string,
+  part: {
+    offset?: number | undefined;
+    end?: number | undefined;
+    chunkBytes?: number | undefined;
+  },
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const { offset = 0, end, chunkBytes = limits.copyChunkBytes } = part;
+  if (end === undefined && offset === 0) yield* readChunks(files, path, signal, chunkBytes);
+  else {
+    const last = end ?? (await files.status(path))?.sizeBytes ?? 0;
+    yield* readRange(files, path, { offset, end: last, pieceBytes: chunkBytes }, signal);
+  }
+}
+
 /** The same of a file that is open, and stays so. */
 export async function* readOpenRange(
   file: OpenFile,

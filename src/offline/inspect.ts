@@ -3,6 +3,7 @@ import type { BackupDescription } from "../segment/description.js";
 import type { BackupListing } from "../backup/listing.js";
 import { resolveSource } from "../container/resolve.js";
 import { describeManifest } from "../segment/description.js";
+import { withSource } from "../service/backups/sources.js";
 import { localFiles } from "./local-files.js";
 
 /** A backup, and everything listed at the same place. */
@@ -21,11 +22,8 @@ export async function inspectFile(
   signal: AbortSignal,
 ): Promise<Inspected> {
   const source = await resolveSource(localFiles(), uri);
-  const reader = await source.open({}, signal);
-  try {
+  return withSource(source, signal, undefined, async (reader) => {
     const backup = describeManifest(source, await findManifest(reader, { name }, signal));
     return { backup, listed: await listBackups(reader, source, signal) };
-  } finally {
-    await reader.close();
-  }
+  });
 }

@@ -1,10 +1,9 @@
 import { join } from "node:path";
 import { checkDigests } from "../backup/digests.js";
-import { listBackups } from "../backup/inspect.js";
-import { listTree } from "../backup/list-tree.js";
 import type { BackupListing } from "../backup/listing.js";
-import { resolveSource, type ContainerOptions } from "../container/resolve.js";
+import { resolveSource } from "../container/resolve.js";
 import { systemPlatform } from "../io/platform.js";
+import { listSource } from "../service/backups/sources.js";
 import { openVerifications, withLastCheck } from "../service/backups/verifications.js";
 import { localFiles } from "./local-files.js";
 
@@ -29,28 +28,10 @@ export async function listFiles(
   const containers = localFiles();
   const path = join(stateDirectory, "verifications.json");
   const verifications = await openVerifications(systemPlatform, path, () => {});
-  const found = await find(containers, uri, recursive, signal);
+  const source = await resolveSource(containers, uri);
+  const found = await listSource(containers, source, recursive, signal);
   const listed = found.map((one) => withLastCheck(verifications, one));
   if (!onDigestBytes) return listed;
   const open = async (each: string) => (await resolveSource(containers, each)).open({}, signal);
   return checkDigests(listed, open, signal, onDigestBytes);
-}
-
-async function find(
-  containers: ContainerOptions,
-  uri: string,
-  recursive: boolean,
-  signal: AbortSignal,
-): Promise<Listed[]> {
-  const { platform, registry, temporaryDirectory } = containers;
-  const { destination, object } = await registry.open({ uri, purpose: "read" });
-  if (recursive && object === undefined)
-    return listTree(platform, destination, temporaryDirectory, signal);
-  const source = await resolveSource(containers, uri);
-  const reader = await source.open({}, signal);
-  try {
-    return await listBackups(reader, source, signal);
-  } finally {
-    await reader.close();
-  }
 }

@@ -7,7 +7,7 @@ import { errnoOf, type OpenFile } from "../../io/file-system.js";
 import { acquireLease, type HeldLease, type Lease } from "../../io/lease.js";
 import type { LeaseOptions } from "../../io/lease-options.js";
 import type { Platform } from "../../io/platform.js";
-import { readChunks, readRange } from "../../io/read-file.js";
+import { readPart } from "../../io/read-file.js";
 import { limits } from "../../limits.js";
 import {
   notePrefix,
@@ -109,16 +109,12 @@ export class FileDestination implements Destination {
 
   async *get(
     name: string,
-    { signal, offset = 0, end, chunkBytes = limits.copyChunkBytes }: GetOptions,
+    { signal, offset, end, chunkBytes }: GetOptions,
   ): AsyncGenerator<Buffer> {
     const { files } = this.#platform;
     const path = this.localPath(name);
     try {
-      if (end === undefined && offset === 0) yield* readChunks(files, path, signal, chunkBytes);
-      else {
-        const last = end ?? (await files.status(path))?.sizeBytes ?? 0;
-        yield* readRange(files, path, { offset, end: last, pieceBytes: chunkBytes }, signal);
-      }
+      yield* readPart(files, path, { offset, end, chunkBytes }, signal);
     } catch (error) {
       if (errnoOf(error) !== "ENOENT") throw error;
       throw new HostError("BACKUP_NOT_FOUND", `${path} does not exist.`, { cause: error });

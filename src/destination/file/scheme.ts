@@ -38,7 +38,7 @@ export class FileScheme implements DestinationScheme {
   }
 
   async open({ uri, purpose }: OpenRequest): Promise<OpenedUri> {
-    const path = await this.pathOf(uri);
+    const path = await this.#pathOf(uri);
     const status = await this.#options.platform.files.status(path);
     const opened = { uri: pathToFileURL(path).href };
     if (purpose === "read") {
@@ -53,7 +53,7 @@ export class FileScheme implements DestinationScheme {
   }
 
   /** The path of a file: URI; PATH_OUTSIDE_ROOTS unless it is in a root. */
-  async pathOf(uri: string): Promise<string> {
+  async #pathOf(uri: string): Promise<string> {
     return resolveInRoots(this.#options.platform.files, this.#roots, filePathOf(uri));
   }
 

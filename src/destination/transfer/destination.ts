@@ -1,8 +1,7 @@
 import type { OpenFile } from "../../io/file-system.js";
 import { unsharedLease } from "../../io/lease.js";
 import type { Platform } from "../../io/platform.js";
-import { readChunks, readRange } from "../../io/read-file.js";
-import { limits } from "../../limits.js";
+import { readPart } from "../../io/read-file.js";
 import type { BackupDescription } from "../../segment/description.js";
 import type { ManifestFile } from "../../segment/manifest.js";
 import type {
@@ -68,15 +67,10 @@ export class TransferDestination implements Destination {
 
   async *get(
     _name: string,
-    { signal, offset = 0, end, chunkBytes = limits.copyChunkBytes }: GetOptions,
+    { signal, offset, end, chunkBytes }: GetOptions,
   ): AsyncGenerator<Buffer> {
-    const { path, transfer } = this.#hold();
     const { files } = this.#options.platform;
-    if (end === undefined && offset === 0) yield* readChunks(files, path, signal, chunkBytes);
-    else {
-      const range = { offset, end: end ?? transfer.sizeBytes, pieceBytes: chunkBytes };
-      yield* readRange(files, path, range, signal);
-    }
+    yield* readPart(files, this.#hold().path, { offset, end, chunkBytes }, signal);
   }
 
   async stat(): Promise<ObjectInfo | undefined> {

@@ -1,14 +1,6 @@
 import { checkDigests } from "../../backup/digests.js";
-import {
-  findManifest,
-  listBackups,
-  withManifest,
-  type ChosenManifest,
-} from "../../backup/inspect.js";
-import { listTree } from "../../backup/list-tree.js";
-import type { BackupListing } from "../../backup/listing.js";
-import { resolveSource, type BackupSource } from "../../container/resolve.js";
-import { requireCapability } from "../../destination/objects.js";
+import { findManifest, withManifest, type ChosenManifest } from "../../backup/inspect.js";
+import { resolveSource } from "../../container/resolve.js";
 import { describeManifest } from "../../segment/description.js";
 import type { Report } from "../../backup/progress.js";
 import { verifyBackup } from "../../backup/verify.js";
@@ -16,7 +8,7 @@ import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
 import type { ManagementOptions } from "./management-options.js";
 import type { ManagementService } from "./management-service.js";
-import { openSource, withSource } from "./sources.js";
+import { listSource, openSource, withSource } from "./sources.js";
 import { withLastCheck } from "./verifications.js";
 
 type BackupChecks = Pick<
@@ -26,30 +18,8 @@ type BackupChecks = Pick<
 
 /** What looks at backups and changes none. */
 export function createBackupChecks(options: ManagementOptions): BackupChecks {
-  const {
-    platform,
-    storageEngine,
-    operations,
-    registry,
-    temporaryDirectory,
-    verifications,
-    ownIndexIds,
-  } = options;
-  const ignore = () => {};
-  const listAt = (source: BackupSource, signal: AbortSignal) =>
-    withSource(source, signal, ignore, (reader) => listBackups(reader, source, signal));
-
-  async function listBelow(
-    uri: string,
-    source: BackupSource,
-    signal: AbortSignal,
-  ): Promise<BackupListing[]> {
-    const { destination, object } = await registry.open({ uri, purpose: "read" });
-    if (object === undefined) return listTree(platform, destination, temporaryDirectory, signal);
-    requireCapability(destination, "list", "list backups below a path");
-    return listAt(source, signal);
-  }
-
+  const { platform, storageEngine, operations, temporaryDirectory, verifications, ownIndexIds } =
+    options;
   const never = new AbortController().signal;
 
   return {
@@ -126,7 +96,7 @@ export function createBackupChecks(options: ManagementOptions): BackupChecks {
     },
     async describeBackup(uri, manifest, signal = never) {
       const source = await resolveSource(options, uri);
-      return withSource(source, signal, ignore, async (reader) =>
+      return withSource(source, signal, undefined, async (reader) =>
         describeManifest(
           source,
           await findManifest(reader, { name: manifest, indexIds: ownIndexIds() }, signal),
@@ -135,9 +105,7 @@ export function createBackupChecks(options: ManagementOptions): BackupChecks {
     },
     async listBackups(uri, { recursive = false, signal = never } = {}) {
       const source = await resolveSource(options, uri);
-      const listed = recursive
-        ? await listBelow(uri, source, signal)
-        : await listAt(source, signal);
+      const listed = await listSource(options, source, recursive, signal);
       return listed.map((one) => withLastCheck(verifications, one));
     },
     checkDigests: (listings, signal = never) =>

@@ -1,6 +1,10 @@
+import { listBackups } from "../../backup/inspect.js";
+import { listTree } from "../../backup/list-tree.js";
+import type { BackupListing } from "../../backup/listing.js";
 import type { Report } from "../../backup/progress.js";
 import type { ContainerReader } from "../../container/container.js";
-import type { BackupSource } from "../../container/resolve.js";
+import type { BackupSource, ContainerOptions } from "../../container/resolve.js";
+import { requireCapability } from "../../destination/objects.js";
 
 /** Opens a source, reporting how much of it was downloaded where it has to be. */
 export function openSource(
@@ -17,7 +21,7 @@ export function openSource(
 export async function withSource<T>(
   source: BackupSource,
   signal: AbortSignal,
-  report: Report,
+  report: Report | undefined,
   work: (reader: ContainerReader) => Promise<T>,
 ): Promise<T> {
   const reader = await openSource(source, signal, report);
@@ -26,4 +30,19 @@ export async function withSource<T>(
   } finally {
     await reader.close();
   }
+}
+
+/** The backups at a source; with `recursive`, everything below it too, if it is no archive. */
+export async function listSource(
+  { platform, temporaryDirectory }: ContainerOptions,
+  source: BackupSource,
+  recursive: boolean,
+  signal: AbortSignal,
+): Promise<BackupListing[]> {
+  const { destination, object } = source.location;
+  if (recursive) {
+    requireCapability(destination, "list", "list backups below a path");
+    if (object === undefined) return listTree(platform, destination, temporaryDirectory, signal);
+  }
+  return withSource(source, signal, undefined, (reader) => listBackups(reader, source, signal));
 }

@@ -36,9 +36,9 @@ export function createBackupStart(options: ManagementOptions): ManagementService
   }
 
   async function openWriter(
-    request: BackupRequest,
     index: DocumentIndex,
     target: BackupTarget,
+    base: StoredManifest | undefined,
     signal: AbortSignal,
     report: Report,
   ): Promise<ContainerWriter> {
@@ -47,7 +47,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
       {
         index: state,
         expectedBytes: state.sizeBytes,
-        base: await baseOf(request),
+        base,
         onStage: (stage, bytesDone, bytesTotal) => report({ stage, bytesDone, bytesTotal }),
       },
       signal,
@@ -58,6 +58,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
     request: BackupRequest,
     index: DocumentIndex,
     target: BackupTarget,
+    base: StoredManifest | undefined,
     signal: AbortSignal,
     report: Report,
   ): Promise<BackupResult> {
@@ -66,7 +67,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
     await index.settled(signal);
     let writer: ContainerWriter | undefined;
     try {
-      writer = await openWriter(request, index, target, signal, report);
+      writer = await openWriter(index, target, base, signal, report);
       const task = {
         index,
         writer,
@@ -149,9 +150,8 @@ export function createBackupStart(options: ManagementOptions): ManagementService
 
   return async (request) => {
     const index = options.indexOf(request.indexLink);
-    // Fails now, not when the operation runs.
-    await baseOf(request);
     const target = await resolveTarget(options, request);
+    const base = await baseOf(request);
     const common = { kind: "backup" as const, indexLink: index.link, target: target.target };
     if (request.validateOnly)
       return operations.start({
@@ -162,7 +162,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
       ...common,
       ...(request.requestId && { requestId: request.requestId }),
       fingerprint: fingerprintOf(request, ["requestId", "destination", "indexLink", "bearer"]),
-      run: (signal, report) => run(request, index, target, signal, report),
+      run: (signal, report) => run(request, index, target, base, signal, report),
     });
   };
 }

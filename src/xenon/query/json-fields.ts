@@ -1,3 +1,4 @@
+import { wrongType } from "../../document/wrong-type.js";
 import { exactInteger } from "../../document/integers.js";
 import { scanMembers, type Members } from "../../document/members.js";
 import { HostError } from "../../errors.js";
@@ -61,18 +62,4 @@ export function wordOf<W extends string>(
     );
   }
   return word;
-}
-
-/** Returns a JSON_INVALID error for a field of the wrong type. */
-export function wrongType(path: string, expected: string, raw: string): HostError {
-  const found = raw.startsWith("{")
-    ? "an object"
-    : raw.startsWith("[")
-      ? "an array"
-      : raw.slice(0, 40);
-  return new HostError(
-    "JSON_INVALID",
-    `Unparseable JSON body: ${path} must be ${expected}, found ${found}.`,
-    { metadata: { field: path } },
-  );
 }

@@ -1,7 +1,8 @@
 import { scanItems, type Members } from "../../document/members.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import { booleanOf, memberText, objectOf, stringOf, wordOf, wrongType } from "./json-fields.js";
+import { booleanOf, memberText, objectOf, stringOf, wordOf } from "./json-fields.js";
+import { wrongType } from "../../document/wrong-type.js";
 import {
   matchTypes,
   occurances,

@@ -1,6 +1,7 @@
 import { scanItems, type Members } from "../../document/members.js";
 import { HostError } from "../../errors.js";
-import { integerOf, memberText, objectOf, stringOf, wordOf, wrongType } from "./json-fields.js";
+import { integerOf, memberText, objectOf, stringOf, wordOf } from "./json-fields.js";
+import { wrongType } from "../../document/wrong-type.js";
 import { checkName, readQuery } from "./read-query.js";
 import {
   noLimit,
