@@ -94,7 +94,7 @@ export interface Reads {
 
 const readerCount = 8;
 
-/** Starts readers that read documents in a loop: each response must have the old or the new state. */
+/** Starts readers that loop over documents: each response must have the old or the new state. */
 export function startReaders(
   client: Client,
   links: readonly string[],

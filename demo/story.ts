@@ -51,7 +51,7 @@ async function start({ createHost, directory }: Story, name: string): Promise<Ru
   return { host, client: openClient(host.httpAddress) };
 }
 
-/** Updates the documents to another version. Returns the update time of the last change, in microseconds. */
+/** Updates the documents to another version. Returns the time of the last change in microseconds. */
 async function update(
   client: Client,
   from: Corpus,
@@ -118,7 +118,7 @@ async function backUpInUse(
   return { atLeast, atMost, visits: last };
 }
 
-/** Deletes a quarter of the documents and overwrites another quarter. Returns the unchanged links. */
+/** Deletes a quarter of the documents and overwrites another. Returns the unchanged links. */
 async function destroy(client: Client, newest: Corpus, say: Story["say"]): Promise<string[]> {
   const links = [...newest.documents.keys()];
   const work = links.map((link, i) => ({ link, fate: i % 4 }));
@@ -181,7 +181,7 @@ export async function runStory(story: Story): Promise<Outcome> {
     await backUpChanges(first, paths.directory, say);
     const untouched = await destroy(first, newest, say);
 
-    // Reads only documents that differ between the versions, so that each response identifies its state.
+    // Only documents that differ between the versions, so that each response identifies its state.
     const changedLinks = changesBetween(middle.documents, newest.documents).changed.map(
       ([link]) => link,
     );
