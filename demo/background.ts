@@ -2,22 +2,24 @@ import type { Client } from "./client.js";
 import { compareDocuments, ownFields } from "./compare.js";
 import type { Body } from "./corpus.js";
 
-/** Work that goes on beside the story until it is stopped. */
+/** Load that runs in the background until it is stopped. */
 export interface Background<T> {
   stop(): Promise<T>;
 }
 
+/** Factory of the documents that the writers create. */
 export const visitFactory = "/mdn/visits";
 const writerCount = 8;
 
+/** Result of the writers. */
 export interface Writes {
-  /** Acknowledged visits of each writer: it wrote the numbers below this one, in order. */
+  /** Number of acknowledged visits of each writer, which are numbered from 0 in order. */
   acknowledged: number[];
   total: number;
   slowestMs: number;
 }
 
-/** Writers that note visits, each one after the other, and write features again as they are: a host in use. */
+/** Starts writers that create visits one after the other and rewrite features unchanged. */
 export function startWriters(
   client: Client,
   features: ReadonlyMap<string, Body>,
@@ -28,19 +30,23 @@ export function startWriters(
   let total = 0;
   let slowestMs = 0;
   const timed = async (work: Promise<unknown>) => {
-    const begun = performance.now();
+    const start = performance.now();
     await work;
-    slowestMs = Math.max(slowestMs, performance.now() - begun);
+    slowestMs = Math.max(slowestMs, performance.now() - start);
     total += 1;
   };
   const write = async (writer: number) => {
     for (let turn = 0; !stopped; turn += 1) {
       await timed(
-        client.ask("POST", visitFactory, { documentSelfLink: `${writer}-${turn}`, writer, turn }),
+        client.request("POST", visitFactory, {
+          documentSelfLink: `${writer}-${turn}`,
+          writer,
+          turn,
+        }),
       );
       acknowledged[writer] = turn + 1;
       const feature = all[(turn * writerCount + writer) % all.length];
-      if (feature) await timed(client.ask("PUT", feature[0], feature[1]));
+      if (feature) await timed(client.request("PUT", feature[0], feature[1]));
     }
   };
   const done = Promise.all(acknowledged.map((_none, writer) => write(writer)));
@@ -56,10 +62,11 @@ export function startWriters(
 }
 
 /**
- * Whether visits are what a backup of one moment can hold: of each writer its first ones without a gap, at least those
- * acknowledged before the backup began and none that were not yet begun when it had ended.
+ * Returns whether a backup of one point in time can contain these visits: the first visits of each
+ * writer without a gap, at least those acknowledged before the backup started, and none that were
+ * sent after it ended.
  */
-export function visitsAreOfOneMoment(
+export function visitsAreConsistent(
   visits: ReadonlyMap<string, Body>,
   atLeast: readonly number[],
   atMost: readonly number[],
@@ -75,9 +82,10 @@ export function visitsAreOfOneMoment(
   });
 }
 
+/** Result of the readers. */
 export interface Reads {
   total: number;
-  /** Answers that showed the state before the switch, and the one after it. */
+  /** Number of responses with the state before the switch, and with the state after it. */
   before: number;
   after: number;
   failed: string[];
@@ -86,7 +94,7 @@ export interface Reads {
 
 const readerCount = 8;
 
-/** Readers that ask for documents over and over: each answer must be the old state of the document or the new one. */
+/** Starts readers that loop over documents: each response must have the old or the new state. */
 export function startReaders(
   client: Client,
   links: readonly string[],
@@ -99,16 +107,16 @@ export function startReaders(
     compareDocuments(new Map([[link, state.get(link) ?? {}]]), new Map([[link, body]])).length ===
     0;
   const read = async (link: string) => {
-    const begun = performance.now();
+    const start = performance.now();
     const { status, text } = await client.send("GET", link);
-    reads.slowestMs = Math.max(reads.slowestMs, performance.now() - begun);
+    reads.slowestMs = Math.max(reads.slowestMs, performance.now() - start);
     reads.total += 1;
     if (status !== 200) reads.failed.push(`${link}: ${status}`);
     else {
       const body = ownFields(JSON.parse(text) as Body);
       if (isState(after, link, body)) reads.after += 1;
       else if (isState(before, link, body)) reads.before += 1;
-      else reads.failed.push(`${link}: neither the old state nor the new one`);
+      else reads.failed.push(`${link}: neither the old nor the new state`);
     }
   };
   const loop = async (reader: number) => {

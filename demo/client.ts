@@ -2,26 +2,28 @@ import { Agent, request as httpRequest } from "node:http";
 import { featureFactory, type Body } from "./corpus.js";
 import { ownFields } from "./compare.js";
 
-export interface Answer {
+/** A response of the host. */
+export interface Response {
   status: number;
   text: string;
 }
 
-/** A plain HTTP client over kept connections, as any program has one; it knows nothing of the host but its address. */
+/** An HTTP client with persistent connections. */
 export interface Client {
-  send(method: string, path: string, body?: unknown): Promise<Answer>;
-  /** Sends and expects 200; answers the parsed body. */
-  ask(method: string, path: string, body?: unknown): Promise<Body>;
+  send(method: string, path: string, body?: unknown): Promise<Response>;
+  /** Sends a request and returns the parsed body. Throws unless the status is 200. */
+  request(method: string, path: string, body?: unknown): Promise<Body>;
   close(): void;
 }
 
-/** As many requests at once as this: what a busy service would send. */
+/** Number of concurrent requests. */
 export const connections = 32;
 
+/** Opens a client for a host. */
 export function openClient({ host, port }: { host: string; port: number }): Client {
   const agent = new Agent({ keepAlive: true, maxSockets: connections * 2 });
   const send = (method: string, path: string, body?: unknown) =>
-    new Promise<Answer>((resolve, reject) => {
+    new Promise<Response>((resolve, reject) => {
       const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
       const headers =
         payload === undefined
@@ -46,17 +48,17 @@ export function openClient({ host, port }: { host: string; port: number }): Clie
     });
   return {
     send,
-    async ask(method, path, body) {
+    async request(method, path, body) {
       const { status, text } = await send(method, path, body);
       if (status !== 200)
-        throw new Error(`${method} ${path} was answered ${status}: ${text.slice(0, 500)}`);
+        throw new Error(`${method} ${path} returned ${status}: ${text.slice(0, 500)}`);
       return text === "" ? {} : (JSON.parse(text) as Body);
     },
     close: () => agent.destroy(),
   };
 }
 
-/** Works on all items, `connections` of them at a time. */
+/** Processes all items, `connections` of them at a time. */
 export async function forEach<T>(
   items: Iterable<T>,
   work: (item: T) => Promise<void>,
@@ -68,12 +70,12 @@ export async function forEach<T>(
   await Promise.all(Array.from({ length: connections }, worker));
 }
 
-/** Every document of a factory, without the fields that the host keeps of it. */
+/** Returns all documents of a factory without the fields that the host maintains, by link. */
 export async function readAll(
   client: Client,
   factory = featureFactory,
 ): Promise<Map<string, Body>> {
-  const listing = await client.ask("GET", `${factory}?expand`);
+  const listing = await client.request("GET", `${factory}?expand`);
   const documents = listing["documents"] as Record<string, Body>;
   return new Map(Object.entries(documents).map(([link, document]) => [link, ownFields(document)]));
 }
@@ -81,24 +83,26 @@ export async function readAll(
 const kindOf = (request: string) =>
   `com:vmware:xenon:services:common:ServiceHostManagementService:${request}`;
 
+/** Backs up the durable index to a path and waits until the backup is complete. */
 export function backUp(
   client: Client,
   path: string,
   backupType: "ZIP" | "DIRECTORY",
 ): Promise<Body> {
-  return client.ask("PATCH", "/core/management", {
+  return client.request("PATCH", "/core/management", {
     kind: kindOf("BackupRequest"),
     destination: `file:${path}`,
     backupType,
   });
 }
 
+/** Restores a backup, optionally to a point in time in microseconds since 1970. */
 export function restore(
   client: Client,
   path: string,
   timeSnapshotBoundaryMicros?: number,
 ): Promise<Body> {
-  return client.ask("PATCH", "/core/management", {
+  return client.request("PATCH", "/core/management", {
     kind: kindOf("RestoreRequest"),
     destination: `file:${path}`,
     ...(timeSnapshotBoundaryMicros !== undefined && { timeSnapshotBoundaryMicros }),

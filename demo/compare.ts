@@ -1,20 +1,20 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Body } from "./corpus.js";
 
-/** One document that is not as it should be. */
+/** A document that differs from the expected one. */
 export interface Difference {
   link: string;
   problem: "missing" | "extra" | "differs";
 }
 
-/** The own fields of a document as the host answers it: without those that the host keeps itself. */
+/** Returns the fields of a document without those that the host maintains. */
 export function ownFields(document: Body): Body {
   return Object.fromEntries(
     Object.entries(document).filter(([name]) => !name.startsWith("document")),
   );
 }
 
-/** Every document that is expected and not there, there and not expected, or there with other contents. */
+/** Returns the documents that are missing, unexpected or different, by link. */
 export function compareDocuments(
   expected: ReadonlyMap<string, Body>,
   found: ReadonlyMap<string, Body>,
@@ -30,13 +30,14 @@ export function compareDocuments(
   return differences;
 }
 
-/** What turns one set of documents into another. */
+/** The writes that turn one set of documents into another. */
 export interface Changes {
   created: [link: string, body: Body][];
   changed: [link: string, body: Body][];
   removed: string[];
 }
 
+/** Returns the changes from one set of documents to another. */
 export function changesBetween(
   from: ReadonlyMap<string, Body>,
   to: ReadonlyMap<string, Body>,

@@ -1,19 +1,22 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
-/** The own fields of a document: a JSON object. */
+/** Content of a document: a JSON object. */
 export type Body = Readonly<Record<string, unknown>>;
 
-/** One version of MDN's browser compatibility data as documents: each feature is one, under a link made of its path. */
+/** A version of MDN's browser compatibility data: one document per feature, linked by its path. */
 export interface Corpus {
   /** The version of the package, for example 7.1.0. */
   version: string;
   documents: ReadonlyMap<string, Body>;
 }
 
+/** npm alias of a version of the data. */
 export type CorpusName = "mdn-bcd-6" | "mdn-bcd-7" | "mdn-bcd-8";
 
+/** Factory of the features. */
 export const featureFactory = "/mdn/features";
+/** Document kind of the features. */
 export const featureKind = "org:mozilla:developer:Feature";
 
 const marker = "__compat";
@@ -21,8 +24,8 @@ const isObject = (value: unknown): value is Body =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /**
- * Reads a version of the package that is installed under an alias. A feature is any object with a member `__compat`,
- * which becomes the document; features lie in features, and `api.AbortController.abort` has the link
+ * Reads a version of the package by its npm alias. A feature is an object with a member `__compat`,
+ * which becomes the document. Features are nested: `api.AbortController.abort` has the link
  * /mdn/features/api/AbortController/abort.
  */
 export function loadCorpus(name: CorpusName): Corpus {
@@ -39,14 +42,14 @@ export function loadCorpus(name: CorpusName): Corpus {
     }
   };
   for (const [area, value] of Object.entries(data)) {
-    // What is known of the browsers themselves holds no features.
+    // The data about browsers contains no features.
     if (area !== "__meta" && area !== "browsers" && isObject(value))
       walk(value, `${featureFactory}/${area}`);
   }
   return { version: isObject(meta) ? String(meta["version"]) : "unknown", documents };
 }
 
-/** The part of a corpus that lies in the given areas, for example "http": for tests that need not take long. */
+/** Returns the part of a corpus in the given areas, for example "http", for short tests. */
 export function partOf(corpus: Corpus, areas: readonly string[]): Corpus {
   const prefixes = areas.map((area) => `${featureFactory}/${area}/`);
   return {

@@ -5,9 +5,9 @@ import { createHost } from "holdfast";
 import { loadCorpus } from "./corpus.js";
 import { runStory } from "./story.js";
 
-/** npm run demo: real documents through backup, loss and restore; exits non-zero if one of them differs. */
+/** Runs the demo (npm run demo). Exits with 1 if a restored document differs. */
 const directory = mkdtempSync(join(tmpdir(), "holdfast-demo-"));
-const begun = performance.now();
+const start = performance.now();
 try {
   const { problems, line } = await runStory({
     createHost,
@@ -16,7 +16,7 @@ try {
     say: (text) => console.log(text),
   });
   for (const problem of problems) console.log(`PROBLEM: ${problem}`);
-  console.log(`${line} (${((performance.now() - begun) / 1000).toFixed(0)} s in all)`);
+  console.log(`${line} (total ${((performance.now() - start) / 1000).toFixed(0)} s)`);
   process.exitCode = problems.length === 0 ? 0 : 1;
 } finally {
   rmSync(directory, { recursive: true, force: true });

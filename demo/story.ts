@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Host, HostOptions } from "holdfast";
-import { startReaders, startWriters, visitFactory, visitsAreOfOneMoment } from "./background.js";
+import { startReaders, startWriters, visitFactory, visitsAreConsistent } from "./background.js";
 import {
   backUp,
   connections,
@@ -12,8 +12,9 @@ import {
 } from "./client.js";
 import { changesBetween, compareDocuments, type Difference } from "./compare.js";
 import { featureFactory, featureKind, type Body, type Corpus } from "./corpus.js";
-import { bytesOf, count, filesOf, moment, seconds, size, timed } from "./show.js";
+import { bytesOf, count, filesOf, rfc3339, seconds, size, timed } from "./show.js";
 
+/** Input of the demo. */
 export interface Story {
   createHost(options: HostOptions): Promise<Host>;
   /** Three versions of the data, the oldest first. */
@@ -23,10 +24,11 @@ export interface Story {
   say(line: string): void | Promise<void>;
 }
 
+/** Result of the demo. */
 export interface Outcome {
-  /** Everything that is not as it should be, in words; empty when all went well. */
+  /** Descriptions of all problems; empty on success. */
   problems: string[];
-  /** The last line: what was compared and what came of it. */
+  /** The last line of the output: what was compared, and the result. */
   line: string;
 }
 
@@ -49,27 +51,32 @@ async function start({ createHost, directory }: Story, name: string): Promise<Ru
   return { host, client: openClient(host.httpAddress) };
 }
 
-/** Makes the documents of the host those of the next version; answers the update time of the last change. */
-async function apply(client: Client, from: Corpus, to: Corpus, say: Story["say"]): Promise<number> {
+/** Updates the documents to another version. Returns the time of the last change in microseconds. */
+async function update(
+  client: Client,
+  from: Corpus,
+  to: Corpus,
+  say: Story["say"],
+): Promise<number> {
   const { created, changed, removed } = changesBetween(from.documents, to.documents);
   let lastMicros = 0;
-  const note = (answer: Body) => {
-    lastMicros = Math.max(lastMicros, Number(answer["documentUpdateTimeMicros"]));
+  const track = (response: Body) => {
+    lastMicros = Math.max(lastMicros, Number(response["documentUpdateTimeMicros"]));
   };
   const work = [
     ...created.map(
       ([documentSelfLink, body]) =>
         () =>
-          client.ask("POST", featureFactory, { ...body, documentSelfLink }),
+          client.request("POST", featureFactory, { ...body, documentSelfLink }),
     ),
     ...changed.map(
       ([link, body]) =>
         () =>
-          client.ask("PUT", link, body),
+          client.request("PUT", link, body),
     ),
-    ...removed.map((link) => () => client.ask("DELETE", link)),
+    ...removed.map((link) => () => client.request("DELETE", link)),
   ];
-  const { ms } = await timed(() => forEach(work, async (one) => note(await one())));
+  const { ms } = await timed(() => forEach(work, async (send) => track(await send())));
   await say(
     `Changed to version ${to.version}: ${count(created.length)} created, ${count(changed.length)} replaced, ` +
       `${count(removed.length)} deleted, in ${seconds(ms)}`,
@@ -77,7 +84,7 @@ async function apply(client: Client, from: Corpus, to: Corpus, say: Story["say"]
   return lastMicros;
 }
 
-/** An incremental backup, and what it added. */
+/** Makes an incremental backup and prints the new files. */
 async function backUpChanges(client: Client, path: string, say: Story["say"]): Promise<void> {
   const before = new Set(filesOf(path).map(({ name }) => name));
   const { ms } = await timed(() => backUp(client, path, "DIRECTORY"));
@@ -88,7 +95,7 @@ async function backUpChanges(client: Client, path: string, say: Story["say"]): P
   for (const { name, bytes } of added) await say(`    ${name}  ${size(bytes)}`);
 }
 
-/** Both full backups while writers go on. Answers which visits the ZIP may and must hold. */
+/** Makes both full backups during writes. Returns how many visits the ZIP must and may contain. */
 async function backUpInUse(
   client: Client,
   oldest: Corpus,
@@ -103,7 +110,7 @@ async function backUpInUse(
   const { acknowledged, total, slowestMs } = await writers.stop();
   const last = acknowledged.reduce((sum, each) => sum + each, 0);
   await say(
-    `Full backups of the host in use, while ${count(total)} writes were acknowledged, the slowest in ${slowestMs.toFixed(0)} ms:`,
+    `Full backups during writes: ${count(total)} writes acknowledged, slowest ${slowestMs.toFixed(0)} ms`,
   );
   await say(`  directory in ${seconds(directoryRun.ms)}: ${size(bytesOf(paths.directory))}`);
   for (const { name, bytes } of filesOf(paths.directory)) await say(`    ${name}  ${size(bytes)}`);
@@ -111,14 +118,14 @@ async function backUpInUse(
   return { atLeast, atMost, visits: last };
 }
 
-/** Deletes a quarter of the documents and overwrites another; answers the links that were left alone. */
+/** Deletes a quarter of the documents and overwrites another. Returns the unchanged links. */
 async function destroy(client: Client, newest: Corpus, say: Story["say"]): Promise<string[]> {
   const links = [...newest.documents.keys()];
   const work = links.map((link, i) => ({ link, fate: i % 4 }));
   const { ms } = await timed(() =>
     forEach(work, async ({ link, fate }) => {
-      if (fate === 0) await client.ask("DELETE", link);
-      if (fate === 1) await client.ask("PUT", link, { note: "overwritten by mistake" });
+      if (fate === 0) await client.request("DELETE", link);
+      if (fate === 1) await client.request("PUT", link, { note: "overwritten by mistake" });
     }),
   );
   const of = (fate: number) => count(work.filter((one) => one.fate === fate).length);
@@ -126,7 +133,7 @@ async function destroy(client: Client, newest: Corpus, say: Story["say"]): Promi
   return work.filter(({ fate }) => fate > 1).map(({ link }) => link);
 }
 
-/** The whole demonstration. Never stops at the first difference: what is wrong is all told at the end. */
+/** Runs the demo. Collects all problems instead of stopping at the first one. */
 export async function runStory(story: Story): Promise<Outcome> {
   const { corpora, directory, say } = story;
   const [oldest, middle, newest] = corpora;
@@ -136,7 +143,7 @@ export async function runStory(story: Story): Promise<Outcome> {
   const compare = async (what: string, expected: Corpus, client: Client) => {
     const { value: found, ms } = await timed(() => readAll(client));
     const differences = compareDocuments(expected.documents, found);
-    problems.push(...tell(what, differences));
+    problems.push(...describeDifferences(what, differences));
     compared.push(
       `${count(expected.documents.size - differences.filter(({ problem }) => problem !== "extra").length)} of ${count(expected.documents.size)} documents as in ${expected.version}`,
     );
@@ -144,10 +151,10 @@ export async function runStory(story: Story): Promise<Outcome> {
       `  compared all ${count(found.size)} documents with version ${expected.version} in ${seconds(ms)}: ${count(differences.length)} differ`,
     );
   };
-  const used: Running[] = [];
+  const started: Running[] = [];
   const running = async (name: string) => {
     const one = await start(story, name);
-    used.push(one);
+    started.push(one);
     return one.client;
   };
   try {
@@ -159,7 +166,7 @@ export async function runStory(story: Story): Promise<Outcome> {
       forEach(
         oldest.documents,
         async ([documentSelfLink, body]) =>
-          void (await first.ask("POST", featureFactory, { ...body, documentSelfLink })),
+          void (await first.request("POST", featureFactory, { ...body, documentSelfLink })),
       ),
     );
     const rate = Math.round(oldest.documents.size / (loading.ms / 1000));
@@ -167,52 +174,50 @@ export async function runStory(story: Story): Promise<Outcome> {
       `Loaded version ${oldest.version} over HTTP with ${connections} connections in ${seconds(loading.ms)}: ${count(rate)} durable documents/s`,
     );
     const inUse = await backUpInUse(first, oldest, paths, say);
-    const momentMicros = await apply(first, oldest, middle, say);
+    const targetMicros = await update(first, oldest, middle, say);
     await backUpChanges(first, paths.directory, say);
-    await say(`The moment to come back to: ${momentMicros} (${moment(momentMicros)})`);
-    await apply(first, middle, newest, say);
+    await say(`Target time: ${rfc3339(targetMicros)}`);
+    await update(first, middle, newest, say);
     await backUpChanges(first, paths.directory, say);
     const untouched = await destroy(first, newest, say);
 
-    // Only documents whose two states differ: each answer then tells which of them it was.
-    const telling = changesBetween(middle.documents, newest.documents).changed.map(
+    // Only documents that differ between the versions, so that each response identifies its state.
+    const changedLinks = changesBetween(middle.documents, newest.documents).changed.map(
       ([link]) => link,
     );
-    const left = new Set(untouched);
+    const unchanged = new Set(untouched);
     const readers = startReaders(
       first,
-      telling.filter((link) => left.has(link)),
+      changedLinks.filter((link) => unchanged.has(link)),
       newest.documents,
       middle.documents,
     );
-    const { ms } = await timed(() => restore(first, paths.directory, momentMicros));
+    const { ms } = await timed(() => restore(first, paths.directory, targetMicros));
     const reads = await readers.stop();
     problems.push(
       ...reads.failed.slice(0, 10).map((failure) => `a read failed during the restore: ${failure}`),
     );
     if (reads.before === 0)
-      problems.push(
-        "no read was answered before the switch: the restore was not seen to be online",
-      );
+      problems.push("no read was served before the switch, so the online restore was not tested");
     await say(
-      `Restored online to that moment in ${seconds(ms)}, while ${count(reads.total)} reads were answered (${count(reads.failed.length)} failed, slowest ${reads.slowestMs.toFixed(0)} ms)`,
+      `Restored online to the target time in ${seconds(ms)}, while ${count(reads.total)} reads were served (${count(reads.failed.length)} failed, slowest ${reads.slowestMs.toFixed(0)} ms)`,
     );
     await compare("after the restore to the middle version", middle, first);
     const visits = await readAll(first, visitFactory);
     if (visits.size < inUse.visits)
       problems.push(
-        `${visits.size} visits are there after the restore; ${inUse.visits} were acknowledged`,
+        `the restored index has ${visits.size} visits; ${inUse.visits} were acknowledged`,
       );
 
     const second = await running("second-host");
     const fresh = await timed(() => restore(second, paths.zip));
-    await say(`Restored the ZIP into a second, fresh host in ${seconds(fresh.ms)}`);
+    await say(`Restored the ZIP into a second host in ${seconds(fresh.ms)}`);
     await compare("in the second host", oldest, second);
     const kept = await readAll(second, visitFactory);
-    if (!visitsAreOfOneMoment(kept, inUse.atLeast, inUse.atMost))
-      problems.push("the ZIP does not hold the visits of one moment");
+    if (!visitsAreConsistent(kept, inUse.atLeast, inUse.atMost))
+      problems.push("the visits in the ZIP are not from one point in time");
     await say(
-      `  of the writes beside the backup it holds those of one moment: ${count(kept.size)} of ${count(inUse.visits)} visits`,
+      `  it contains the concurrent writes up to one point in time: ${count(kept.size)} of ${count(inUse.visits)} visits`,
     );
     const failed = reads.failed.length;
     const verdict = problems.length === 0 ? "OK" : "FAILED";
@@ -221,14 +226,14 @@ export async function runStory(story: Story): Promise<Outcome> {
       line: `${verdict}: ${compared.join(", ")}; ${count(failed)} of ${count(reads.total)} reads failed`,
     };
   } finally {
-    for (const { host, client } of used) {
+    for (const { host, client } of started) {
       client.close();
       await host.close();
     }
   }
 }
 
-function tell(what: string, differences: Difference[]): string[] {
+function describeDifferences(what: string, differences: Difference[]): string[] {
   const some = differences
     .slice(0, 10)
     .map(

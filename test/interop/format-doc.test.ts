@@ -9,17 +9,19 @@ import { formatVersion } from "../../src/segment/version.js";
 import { limits } from "../../src/limits.js";
 
 const text = readFileSync("docs/format.md", "utf8");
+/** The text without line breaks. */
+const prose = text.replace(/\s+/g, " ");
 const blocks = [...text.matchAll(/^```\w*\n(.*?)^```$/gms)].map(([, block]) => block ?? "");
 
-test("the tables and the checksums are those of the code, to the letter", () => {
+test("the tables, checksums and limits match the code", () => {
   for (const statement of Object.values(segmentSchema)) expect(text).toContain(statement);
   expect(text).toContain(logChecksumText);
   expect(text).toContain(pruneChecksumText);
-  expect(text).toContain(`page size ${limits.segmentPageBytes}`);
-  expect(text).toContain(`beyond ${limits.chainDeltas} deltas`);
-  expect(text).toContain(`every ${limits.leaseHeartbeatMs / 1000} seconds`);
-  expect(text).toContain(`stands still for ${limits.leaseSilentMs / 1000} seconds`);
-  expect(text).toContain(`the version of this format: ${formatVersion} |`);
+  expect(prose).toContain(`page size ${limits.segmentPageBytes}`);
+  expect(prose).toContain(`beyond ${limits.chainDeltas} deltas`);
+  expect(prose).toContain(`every ${limits.leaseHeartbeatMs / 1000} seconds`);
+  expect(prose).toContain(`unchanged for ${limits.leaseSilentMs / 1000} seconds`);
+  expect(prose).toContain(`the version of this format: ${formatVersion} |`);
 });
 
 test("every field of a manifest is described", () => {
@@ -34,7 +36,7 @@ test("every field of a manifest is described", () => {
   for (const name of names) expect(text).toContain(`\`${name}\``);
 });
 
-test("the example's manifest has the digest of its name, and its segments are named as they should be", () => {
+test("the manifest and the segments of the example match their names", () => {
   const example = blocks.find((block) => block.startsWith('{\n  "formatVersion"')) ?? "";
   const digest = createHash("sha256").update(example).digest("hex");
   const line = new RegExp(`^${digest}  (manifest-.*)$`, "m").exec(text);
@@ -42,7 +44,7 @@ test("the example's manifest has the digest of its name, and its segments are na
   for (const { name, sha256 } of manifest.segments) expect(text).toContain(`${sha256}  ${name}\n`);
 });
 
-test("the example's checksum is that of the lines shown", () => {
+test("the checksum of the example matches the lines shown", () => {
   const lines = blocks.find((block) => /^\d{16}\n\/core\/examples\/ada\n/.test(block)) ?? "";
   expect(lines.trimEnd().split("\n")).toHaveLength(8);
   expect(text).toContain(`${crc32(lines.slice(0, -1))} is the CRC-32 of these eight lines`);
