@@ -14,11 +14,12 @@ const arrows = {
   document: {},
   security: {},
   engine: { types: ["document"] },
+  "engine/registry.ts": { parts: ["engine/sqlite"], types: ["engine", "io"] },
   "engine/sqlite": { parts: ["engine", "segment", "document", "io"] },
   segment: { parts: ["document", "io", "gen"], types: ["engine"] },
   destination: { parts: ["security", "io"], types: ["segment"] },
   container: { parts: ["destination", "segment", "io"], types: ["engine"] },
-  store: { parts: ["io"], types: ["engine"] },
+  store: { parts: ["io"], types: ["engine", "document"] },
   backup: {
     parts: ["container", "destination", "segment", "document", "io"],
     types: ["engine", "store"],

@@ -87,7 +87,7 @@ const snippets: Snippet[] = [
     problem: /src\/cli may not import src\/engine\/sqlite/,
   },
   {
-    file: "src/store/pointer.ts",
+    file: "src/store/document-index.ts",
     code: `import Database from "better-sqlite3";`,
     problem: /better-sqlite3 may not be imported in src\/store/,
   },

@@ -252,7 +252,7 @@ export async function ownManifests(
     const { indexId, lineage, lastRecord } = found.file.manifest;
     if (indexId !== snapshot.indexId || lineage !== snapshot.lineage) continue;
     const known = writer.existingIsOwn === true || written.has(found.file.sha256);
-    if (known && (lastRecord === undefined || (await engine.holds(lastRecord))))
+    if (known && (lastRecord === undefined || (await engine.contains(lastRecord))))
       own.push(found.file);
     else strangers.push(found.file);
   }

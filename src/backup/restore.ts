@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { ContainerReader } from "../container/container.js";
 import { errorWithDisplayName } from "../container/display-name.js";
-import type { BuildResult, StorageEngine, IndexIdentity, SegmentSource } from "../engine/engine.js";
+import type { BuildResult, IndexIdentity, SegmentSource } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Manifest } from "../segment/manifest.js";
 import { temporaryPrefix } from "../io/durable-file.js";
@@ -15,7 +15,7 @@ import {
 } from "./inspect.js";
 import { parentsAfter } from "./lineage.js";
 import type { Report } from "./progress.js";
-import { requirePromised } from "./scratch-index.js";
+import { requireManifestCounts } from "./scratch-index.js";
 import { resolveTargetTime, type ResolvedTarget } from "./target-time.js";
 
 export interface RestoreTask {
@@ -96,7 +96,6 @@ export async function planOf(
 /** Restores online: the new index is made and checked beside the live one, which serves until the switch and stays for undo. */
 export async function runRestore(
   platform: Platform,
-  storageEngine: StorageEngine,
   task: RestoreTask,
   signal: AbortSignal,
   report: Report,
@@ -149,8 +148,7 @@ export async function runRestore(
       stage: "building",
       documentsTotal: segments.reduce((sum, { records }) => sum + records, 0),
     });
-    const built = await storageEngine.build({
-      directory: replacement.directory,
+    const built = await replacement.build({
       segments,
       identity,
       signal,
@@ -158,7 +156,7 @@ export async function runRestore(
       onProgress: (stage, rows) =>
         report({ stage, ...(stage === "loading" && { documentsDone: rows }) }),
     });
-    if (target.targetTimeMicros === undefined) requirePromised(built, manifest);
+    if (target.targetTimeMicros === undefined) requireManifestCounts(built, manifest);
     await platform.failpoint("restore:built");
     signal.throwIfAborted();
     report({ stage: "switching" });

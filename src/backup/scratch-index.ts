@@ -1,39 +1,30 @@
-import { join } from "node:path";
 import type { ContainerReader } from "../container/container.js";
-import type { Engine, StorageEngine } from "../engine/engine.js";
+import type { StorageEngine, TemporaryIndex } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Manifest } from "../segment/manifest.js";
-import { temporaryPrefix } from "../io/durable-file.js";
 import type { Platform } from "../io/platform.js";
 import { requireSegments } from "./inspect.js";
 import type { Report } from "./progress.js";
 import { withSegmentFiles } from "./segment-files.js";
 
+/** A backup to read. */
 export interface ScratchTask {
   reader: ContainerReader;
   manifest: Manifest;
-  /** Absent: everything. */
+  /** Point in time to read; default: the end of the backup. */
   targetTimeMicros?: number;
-  /** The index is made there, and removed when it is closed. */
+  /** Holds the index until it is closed. */
   temporaryDirectory: string;
 }
 
-/** A backup restored beside everything else, to be read and thrown away. */
-export interface ScratchIndex {
-  engine: Engine;
-  documents: number;
-  versions: number;
-  close(): Promise<void>;
-}
-
-/** BACKUP_DAMAGED unless every digest, row and count agrees; STORAGE_FULL where there is no room. */
+/** Opens a backup for reading as a temporary index. BACKUP_DAMAGED unless every digest, row and count agrees; STORAGE_FULL. */
 export async function openScratchIndex(
   platform: Platform,
   storageEngine: StorageEngine,
   task: ScratchTask,
   signal: AbortSignal,
   report: Report,
-): Promise<ScratchIndex> {
+): Promise<TemporaryIndex> {
   const { reader, manifest, temporaryDirectory } = task;
   await requireSegments(reader, manifest, signal);
   const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -46,61 +37,40 @@ export async function openScratchIndex(
       `Reading the backup needs about ${needed} bytes in ${temporaryDirectory}, and ${free} are free. Free space, or set TMPDIR to another directory.`,
     );
   }
-  const directory = join(temporaryDirectory, `${temporaryPrefix}scratch-${platform.randomHex(8)}`);
-  const remove = () => platform.files.removeTree(directory).catch(() => {});
+  const { indexId, lineage, parents } = manifest;
+  const index = await withSegmentFiles(
+    platform,
+    reader,
+    manifest,
+    temporaryDirectory,
+    signal,
+    async (segments) => {
+      report({
+        stage: "building",
+        documentsTotal: segments.reduce((sum, { records }) => sum + records, 0),
+      });
+      return storageEngine.openTemporary({
+        directory: temporaryDirectory,
+        segments,
+        identity: { indexId, lineage, parents },
+        signal,
+        ...(task.targetTimeMicros !== undefined && { targetTimeMicros: task.targetTimeMicros }),
+        onProgress: (stage, rows) =>
+          report({ stage, ...(stage === "loading" && { documentsDone: rows }) }),
+      });
+    },
+  );
   try {
-    await platform.files.makeDirectory(directory);
-    const { indexId, lineage, parents } = manifest;
-    const { documents, versions } = await withSegmentFiles(
-      platform,
-      reader,
-      manifest,
-      temporaryDirectory,
-      signal,
-      async (segments) => {
-        report({
-          stage: "building",
-          documentsTotal: segments.reduce((sum, { records }) => sum + records, 0),
-        });
-        return storageEngine.build({
-          directory,
-          segments,
-          identity: { indexId, lineage, parents },
-          signal,
-          ...(task.targetTimeMicros !== undefined && { targetTimeMicros: task.targetTimeMicros }),
-          onProgress: (stage, rows) =>
-            report({ stage, ...(stage === "loading" && { documentsDone: rows }) }),
-        });
-      },
-    );
-    if (task.targetTimeMicros === undefined) requirePromised({ documents, versions }, manifest);
-    const unbounded = {
-      retainedVersions: Number.MAX_SAFE_INTEGER,
-      historyMicros: Number.MAX_SAFE_INTEGER,
-    };
-    const engine = await storageEngine.open(directory, {
-      durable: false,
-      minTimeMicros: 0,
-      nowMicros: platform.nowMicros,
-      ...unbounded,
-    });
-    return {
-      engine,
-      documents,
-      versions,
-      async close() {
-        await engine.close();
-        await remove();
-      },
-    };
+    if (task.targetTimeMicros === undefined) requireManifestCounts(index, manifest);
+    return index;
   } catch (error) {
-    await remove();
+    await index.close();
     throw error;
   }
 }
 
-/** BACKUP_DAMAGED unless all segments together gave what their manifest promises. */
-export function requirePromised(
+/** BACKUP_DAMAGED unless the segments together contain the documents and versions that the manifest states. */
+export function requireManifestCounts(
   built: Pick<Manifest, "documents" | "versions">,
   manifest: Manifest,
 ): void {

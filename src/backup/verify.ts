@@ -7,7 +7,7 @@ import type { Platform } from "../io/platform.js";
 import { requireSegments } from "./inspect.js";
 import type { VerifyLevel, VerifyResult } from "./verification.js";
 import type { Report } from "./progress.js";
-import { openScratchIndex, requirePromised } from "./scratch-index.js";
+import { openScratchIndex, requireManifestCounts } from "./scratch-index.js";
 import { withSegmentFiles } from "./segment-files.js";
 
 export interface VerifyTask {
@@ -73,7 +73,7 @@ export async function verifyBackup(
 
 /** BACKUP_DAMAGED unless the segments hold all that the manifest promises of them together: what a restore compares, and the window. */
 function requirePromises(chain: ChainContent, manifest: Manifest): void {
-  requirePromised(chain, manifest);
+  requireManifestCounts(chain, manifest);
   const { window } = manifest;
   const earliestMicros = Math.max(chain.firstMicros, chain.prunedUntilMicros);
   const startMicros =

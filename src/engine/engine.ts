@@ -2,89 +2,102 @@ import type { Action, DocumentVersion, DocumentWrite } from "../document/documen
 import type { Filter, OrderBy } from "../document/filter.js";
 
 /**
- * What stands between the host and a storage engine. Nothing above this interface may assume SQLite. All times are
- * microseconds since 1970 as exact integers below 2^53; all sizes are bytes. Every method rejects with HostError.
+ * The contract between the host and a storage engine. Nothing above it may assume SQLite, a directory, or that this
+ * process is the only one that uses the index. Times are microseconds since 1970 as exact integers below 2^53; sizes
+ * are bytes. Every method rejects with HostError.
+ *
+ * Guarantees that every engine gives, however many hosts share the index:
+ * - A write is durable when its promise resolves, and every later read on any host sees it.
+ * - Update times rise strictly: each is greater than that of every version written before, on any host and across
+ *   restarts, restores and changes of the clock.
+ * - Exactly one generation of an index is live. A switch takes effect at one instant for all hosts: no write is
+ *   acknowledged in the old generation after it, and no read that begins after it sees the old one.
+ * - A pinned snapshot keeps every row at or below its position until it is released, or until its host has ended.
+ * - A call whose outcome the engine cannot determine rejects with OUTCOME_UNKNOWN, and never with another reason.
  */
 
 /** One page of a listing. */
 export interface PageQuery {
-  /** Only links that begin with this, for example "/core/examples/"; empty: the whole index. */
+  /** Selects links that begin with it, for example "/core/examples/"; empty: the whole index. */
   linkPrefix: string;
   kind?: string;
   filter?: Filter;
   orderBy?: OrderBy[];
-  /** At most this many documents; a page also ends at `pageBytes` of bodies, limits.pageBytes where that is not given. */
+  /** Greatest number of documents. A page also ends at `pageBytes` of bodies, by default limits.pageBytes. */
   limit: number;
   pageBytes?: number;
-  /** The cursor of the page before. */
+  /** Cursor of the previous page. */
   cursor?: string;
   includeDeleted?: boolean;
-  /** Every version that is kept, also of what is deleted, and not the latest of each document alone. */
+  /** Lists every kept version, those of deleted documents included, instead of the latest of each document. */
   allVersions?: boolean;
-  /** Whether bodies are wanted; without, `body` is empty. */
+  /** Returns bodies; otherwise `body` is empty. */
   expand: boolean;
   /**
-   * The state as of this time; the first page fixes it to the log's position and its cursor carries it on. Versions of
-   * then that were pruned, before or in the middle of a listing: TARGET_TIME_OUT_OF_RANGE. With allVersions, those that
-   * are kept.
+   * Lists the state at this point in time. The first page fixes it, by default to the position of the log, and the
+   * cursor carries it. TARGET_TIME_OUT_OF_RANGE if compaction removed versions of that time, before or during the
+   * listing; with `allVersions` the kept ones are listed.
    */
   atMicros?: number;
 }
 
 export interface Page {
   documents: DocumentVersion[];
-  /** Present when there may be more. */
+  /** Present if more documents may follow. */
   cursor?: string;
 }
 
-/** The times a restore can go to, both included. */
+/** Points in time that a restore can target, both ends included. */
 export interface RestorableWindow {
   earliestMicros: number;
   latestMicros: number;
-  /** The link whose pruned versions bound the earliest time, where one does. */
+  /** Link whose compacted versions bound the earliest time; absent if none does. */
   boundingLink?: string;
-  /** The time of the first version that ever was, pruned ones included: before it the index was empty. 0 when there was none. */
+  /** Time of the first version ever written, compacted ones included; the index was empty before. 0: no version yet. */
   historyStartMicros: number;
 }
 
+/** A history that an index continued by a restore. */
 export interface LineageParent {
   indexId: string;
   lineage: string;
-  /** The position in the parent's log from which the child goes on. */
+  /** Position in the parent's log at which the child begins. */
   positionMicros: number;
 }
 
+/** What tells one history of documents from another. */
 export interface IndexIdentity {
-  /** Belongs to the data directory; never restored. */
+  /** Belongs to the storage of the index; a restore never changes it. */
   indexId: string;
   lineage: string;
   /** Oldest first. */
   parents: LineageParent[];
 }
 
-/** One row of the log, as far as it takes to know it again. */
+/** Identifies one row of the log. */
 export interface RowId {
   timeMicros: number;
   link: string;
   version: number;
-  /** The checksum of the row. */
+  /** Checksum of the row. */
   crc: number;
 }
 
+/** Identity, position and counts of an index. */
 export interface IndexState extends IndexIdentity {
   formatVersion: number;
-  /** The time of the last change in the log: a version or a compaction. 0 for an empty log. */
+  /** Time of the last change in the log: a version or a compaction. 0 for an empty log. */
   positionMicros: number;
-  /** Documents whose latest version is not deleted. */
+  /** Documents that are not deleted. */
   documents: number;
   versions: number;
   sizeBytes: number;
   window: RestorableWindow;
-  /** The last version in the log, where there is one. */
+  /** Last version in the log; absent for an empty log. */
   lastRecord?: RowId;
 }
 
-/** A version as the log has it. */
+/** A version as the log lists it, without its body. */
 export interface LogEntry {
   timeMicros: number;
   link: string;
@@ -93,100 +106,106 @@ export interface LogEntry {
   kind: string;
 }
 
-/** What was written next to a time. */
+/** Versions written around a point in time. */
 export interface LogAround {
-  /** At the time or before it, the newest first. */
+  /** At or before the point in time, newest first. */
   before: LogEntry[];
-  /** After it, the oldest first. */
+  /** After the point in time, oldest first. */
   after: LogEntry[];
-  /** How many versions there are after it. */
+  /** Number of all versions after the point in time. */
   afterCount: number;
 }
 
-/** A fixed position of the log. Rows at or below it do not change until it is released. */
+/** A pinned position of the log: rows at or below it do not change until it is released. */
 export interface Snapshot extends IndexState {
-  /** The wall time of the snapshot, at least the position: the end of the restorable window. */
+  /** Wall time of the snapshot, at least its position: the end of the restorable window. */
   wallTimeMicros: number;
+  /** Releases the pin; later calls do nothing. */
   release(): Promise<void>;
 }
 
+/** Writes a part of the log into a segment file. */
 export interface ExportRequest {
   snapshot: Snapshot;
   kind: "base" | "delta";
-  /** The log rows and prunes in (afterMicros, upToMicros]; 0 for a base. */
+  /** Selects the log rows and compactions in (afterMicros, upToMicros]; 0 for a base. */
   afterMicros: number;
-  /** Absent: the snapshot's position. */
+  /** Default: the position of the snapshot. */
   upToMicros?: number;
-  /** Copied beside exports that are not in the background, and does not hold them up. */
+  /** Runs beside exports that are not in the background, without delaying them. Default: false. */
   background?: boolean;
-  /** A new file; its directory exists. It is complete and synced when the promise resolves. */
+  /** New file in an existing directory, complete and synced when the promise resolves. */
   path: string;
   signal: AbortSignal;
   onProgress?: (rows: number) => void;
 }
 
-/** What a segment holds: the log rows in (firstMicros, lastMicros], as counted while it was written. */
+/** Content of a segment: the log rows in (firstMicros, lastMicros], as counted while it was written. */
 export interface SegmentContent {
   kind: "base" | "delta";
   firstMicros: number;
   lastMicros: number;
   records: number;
+  /** Compactions: each names a link and the version up to which it was compacted. */
   prunes: number;
   sizeBytes: number;
   sha256: string;
 }
 
-/** Runs a slice of a long read when its turn has come. */
-export type Turn = <T>(slice: () => Promise<T>) => Promise<T>;
+/** Runs one slice of a long read when the scheduler grants it a slot. */
+export type RunInSlot = <T>(slice: () => Promise<T>) => Promise<T>;
 
-/** Reading and writing documents of one index. */
+/** Reads and writes the documents of one index. */
 export interface DocumentStore {
-  /** Durable when it resolves. Undefined: a DELETE of what is already deleted. */
+  /** Writes one version, durable when the promise resolves. Undefined: a DELETE of a deleted document, which changes nothing. */
   write(write: DocumentWrite): Promise<DocumentVersion | undefined>;
   /**
-   * The latest version, a deleted one too, or the version asked for, or the latest one at or before a time:
-   * TARGET_TIME_OUT_OF_RANGE where that one was pruned.
+   * Returns the latest version, which may be a deletion; or the given version; or the latest one at or before a point
+   * in time (TARGET_TIME_OUT_OF_RANGE if that one was compacted). Undefined: no such version.
    */
   read(
     link: string,
     at?: { version?: number; atMicros?: number },
   ): Promise<DocumentVersion | undefined>;
-  page(query: PageQuery, signal?: AbortSignal, turn?: Turn): Promise<Page>;
+  page(query: PageQuery, signal?: AbortSignal, slot?: RunInSlot): Promise<Page>;
   count(
     query: Omit<PageQuery, "limit" | "cursor" | "expand" | "orderBy">,
     signal?: AbortSignal,
-    turn?: Turn,
+    slot?: RunInSlot,
   ): Promise<number>;
-  /** Versions of one link, newest first, below `beforeVersion` where given; ends early at limits.pageBytes of bodies. */
+  /** Lists versions of one link, newest first, below `beforeVersion` if given; ends early at limits.pageBytes of bodies. */
   versions(link: string, limit: number, beforeVersion?: number): Promise<DocumentVersion[]>;
   state(): Promise<IndexState>;
 }
 
-/** The newest documents of a kind that comes all the time; each has one version, and older ones go without a trace. */
+/** Keeps the newest documents of a constant stream; each has one version, and the oldest are dropped without a deletion. */
 export interface TraceBuffer extends DocumentStore {
-  /** Their update times are made to rise; the link of each is made of its time. */
+  /** Appends documents with rising update times; the link of each is derived from its time. */
   append(documents: Omit<DocumentVersion, "link" | "version" | "action">[]): Promise<void>;
   close(): Promise<void>;
 }
 
+/** Bounds of a trace buffer. */
 export interface TraceBufferOptions {
-  /** Links begin with it and a slash. */
+  /** Prefix of the links, without the slash that follows. */
   link: string;
   maxDocuments: number;
-  /** Older ones go too. */
+  /** Older documents are dropped. */
   maxAgeMicros: number;
   nowMicros: () => number;
 }
 
+/** Result of one step of expiry and compaction. */
 export interface SweepResult {
-  /** Versions written and removed. */
+  /** Documents deleted because their expiry time passed. */
   expired: number;
-  pruned: number;
-  /** Links of documents that would have expired, and whose checksum is wrong: they were left as they are, once for each start. */
+  /** Versions removed from the history. */
+  compacted: number;
+  /** Links of documents that are due to expire and fail their checksum. They stay as they are; each is reported once per start. */
   damaged: string[];
 }
 
-/** What a check of a live index read and counted. */
+/** Counts of a check of a live index. */
 export interface IndexCheck {
   records: number;
   bytes: number;
@@ -196,82 +215,91 @@ export interface IndexCheck {
 
 /** One open generation of an index. */
 export interface Engine extends DocumentStore {
-  /** Pins the log at its present position; pruning waits until it is released. */
+  /** Pins the log at its present position; compaction waits until the pin is released. */
   snapshot(): Promise<Snapshot>;
   exportSegment(request: ExportRequest): Promise<SegmentContent>;
   /**
-   * Reads a segment of our own back: digest, size, counts and the checksum of each row must agree, else INDEX_DAMAGED. Of a base,
-   * what a restore of it gives, since all of it is there: versions that grow with time, none twice.
+   * Verifies a segment that this engine exported: digest, size, counts and the checksum of each row must agree, else
+   * INDEX_DAMAGED. Returns for a base what a restore of it yields, after checking that versions rise with time and
+   * none occurs twice.
    */
   readBack(
     segment: SegmentSource,
     signal: AbortSignal,
     background?: boolean,
   ): Promise<ChainContent | undefined>;
-  /** Checks all of the index while it is in use: its key indexes, each version, the counts. INDEX_DAMAGED names what is wrong. */
+  /** Checks the whole index while it is in use: its key indexes, each version, the counts. INDEX_DAMAGED names the damage. */
   check(signal: AbortSignal, onProgress?: (rows: number) => void): Promise<IndexCheck>;
-  /** Whether it had been closed in good order before it was opened: after a kill or a power cut it has not. */
+  /** Whether the index had been closed properly before it was opened; false after a kill or a power failure. */
   readonly wasClosed: boolean;
   /**
-   * Whether the log holds this very row, or has pruned it: only then is what ends with it a part of this history, and not
-   * of another that a copied data directory has gone on to.
+   * Whether the log contains exactly this row, or has compacted it. Only then does a chain that ends with the row belong
+   * to this history, and not to one that a copy of the data continued.
    */
-  holds(mark: RowId): Promise<boolean>;
-  /** At most `count` versions on either side of a time. */
+  contains(row: RowId): Promise<boolean>;
+  /** Lists at most `count` versions on either side of a point in time. */
   around(timeMicros: number, count: number): Promise<LogAround>;
-  /** Turns documents past their expiry into deleted ones and prunes. */
+  /** Deletes expired documents and compacts the history, in one bounded step. Does nothing while fenced. */
   sweep(): Promise<SweepResult>;
+  /**
+   * Refuses writes on every host from now on (INDEX_RESTORING) and waits for those under way. Resolves with the
+   * greatest update time handed out: a generation that replaces this one continues above it.
+   */
+  fence(): Promise<{ positionMicros: number; lastTimeMicros: number }>;
+  /** Accepts writes again. */
+  unfence(): void;
+  /** Waits for what was asked of it, then closes. */
   close(): Promise<void>;
 }
 
+/** A segment as a file of this machine, with the content it must have. */
 export interface SegmentSource extends SegmentContent {
   path: string;
 }
 
-/** What the segments of a backup hold together: what a restore of all of it gives. Times in microseconds, 0 for none. */
+/** Content of the segments of a backup together: what a restore of all of them yields. Times in microseconds, 0 for none. */
 export interface ChainContent {
   documents: number;
   versions: number;
-  /** The first version that is kept. */
+  /** Time of the first kept version. */
   firstMicros: number;
-  /** Moments before it are lost for some document. */
+  /** Points in time before it are lost for some document. */
   prunedUntilMicros: number;
-  /** The first version that was pruned. */
+  /** Time of the first compacted version. */
   prunedSinceMicros: number;
 }
 
-/** What a sample of segments read. */
+/** Counts of a sample of segments. */
 export interface Sampled {
   records: number;
-  /** Of text: what the checksums are over. */
+  /** Bytes of text that the checksums cover. */
   bytes: number;
 }
 
-/** A request to make an index of segments. */
+/** Builds an index from segments. */
 export interface BuildRequest {
-  /** An existing empty directory; the new generation is made in it, complete and synced when the promise resolves. */
-  directory: string;
+  /** In the order of the chain, the base first. BACKUP_DAMAGED if one disagrees with its description. */
   segments: SegmentSource[];
-  /** Versions above it are left out; prunes are applied whatever it is. Absent: everything. */
+  /** Leaves out versions above it; compactions always apply. Default: all versions. */
   targetTimeMicros?: number;
   identity: IndexIdentity;
   signal: AbortSignal;
   onProgress?: (stage: "loading" | "indexing" | "checking", rows: number) => void;
 }
 
+/** Counts of an index that was built. */
 export interface BuildResult {
   documents: number;
   versions: number;
   positionMicros: number;
 }
 
+/** How an index behaves once it is open. */
 export interface EngineOptions {
-  /** False: nothing is synced; for an index that need not outlive the process. */
+  /** False: writes are not synced; for an index that need not outlive the process. */
   durable: boolean;
-  /** Update times go on above this one, whatever the log says. */
-  minTimeMicros: number;
   nowMicros: () => number;
-  /** Versions of one document beyond this count that are older than historyMicros are pruned. */
+  /** Compaction removes versions of one document beyond this count that are older than `historyMicros`. */
   retainedVersions: number;
   historyMicros: number;
 }
@@ -319,15 +347,65 @@ export interface StagedBase {
   movedTimes: number;
 }
 
-/** A storage engine: makes, opens and builds indexes. */
+/** Names one generation of an index. Opaque: only the engine that issued it knows what it stands for. */
+export type GenerationRef = string & { readonly generationRef: unique symbol };
+
+/** A generation that is not live, with what tells whose history it holds. */
+export interface StoredGeneration extends IndexIdentity {
+  ref: GenerationRef;
+  positionMicros: number;
+}
+
+/** The generations of one index: the live one, the one before the last restore, and those under construction. */
+export interface IndexStorage {
+  /** Stays the same over every restore. */
+  readonly indexId: string;
+  /** Opens the live generation. */
+  openLive(): Promise<Engine>;
+  /**
+   * Removes generations that interrupted restores left. Call it once the live generation has opened: only that shows
+   * that the record of the live generation is right. INDEX_DAMAGED if a generation became live after that record.
+   */
+  removeLeftovers(): Promise<void>;
+  /** Builds a new generation beside the live one: complete, checked and durable when the promise resolves. Leaves nothing if it rejects. */
+  build(request: BuildRequest): Promise<BuildResult & { ref: GenerationRef }>;
+  /** Returns the generation that the last switch replaced; undefined if an undo has no target. */
+  previous(): Promise<StoredGeneration | undefined>;
+  /** Gives a generation that is not live a new identity. */
+  relabel(ref: GenerationRef, identity: IndexIdentity): Promise<void>;
+  /**
+   * Makes a generation the live one, atomically and durably, and returns it open. The live generation must be fenced;
+   * update times continue above `minTimeMicros`. The replaced generation stays for one undo. If it rejects, the old
+   * generation is live, except with OUTCOME_UNKNOWN, after which only a restart of the host can tell.
+   */
+  switchTo(ref: GenerationRef, minTimeMicros: number): Promise<Engine>;
+  /** Removes a generation that was built and never became live. */
+  discard(ref: GenerationRef): Promise<void>;
+  /** Removes the generations that switches replaced, except the previous one. Call it when their readers have ended. */
+  discardReplaced(): Promise<void>;
+}
+
+/** Opens an index. */
+export interface OpenIndexOptions extends EngineOptions {
+  /** Link of the index, for example /core/document-index. */
+  link: string;
+  /** Identity of a new index; default: a random one. */
+  indexId?: string;
+  /** Receives failures that no caller waits for. */
+  onBackgroundError: (error: unknown) => void;
+}
+
+/** An index that exists until it is closed. */
+export interface TemporaryIndex extends BuildResult {
+  engine: Engine;
+  /** Closes the index and removes it. */
+  close(): Promise<void>;
+}
+
+/** A storage engine. */
 export interface StorageEngine {
-  /** A new empty index in an existing empty directory. */
-  create(directory: string, identity: IndexIdentity): Promise<void>;
-  /** Refuses a newer format (FORMAT_TOO_NEW) and a damaged index (INDEX_DAMAGED). */
-  open(directory: string, options: EngineOptions): Promise<Engine>;
-  /** Gives a closed index a new lineage. */
-  rename(directory: string, identity: IndexIdentity): Promise<void>;
-  /** The identity and position of a closed index. */
-  identify(directory: string): Promise<IndexIdentity & { positionMicros: number }>;
-  build(request: BuildRequest): Promise<BuildResult>;
+  /** Opens an index, and creates an empty one if it does not exist. FORMAT_TOO_NEW, INDEX_DAMAGED. */
+  openIndex(options: OpenIndexOptions): Promise<IndexStorage>;
+  /** Builds a temporary index from segments, to read a backup. `directory` is where the engine may put files. */
+  openTemporary(request: BuildRequest & { directory: string }): Promise<TemporaryIndex>;
 }

@@ -12,7 +12,6 @@ import { DestinationRegistry } from "../destination/registry.js";
 import { TransferScheme } from "../destination/transfer/scheme.js";
 import { openTransfers, type Transfers } from "../destination/transfer/transfers.js";
 import { transferUri } from "../destination/transfer/uri.js";
-import { sqliteEngine } from "../engine/sqlite/storage-engine.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import { operationJournal } from "../operation/journal.js";
@@ -85,7 +84,7 @@ export async function openBackups(
   const states = createIndexStates({
     platform,
     registry,
-    storageEngine: sqliteEngine,
+    storageEngine: storage.storageEngine,
     indexOf: storage.indexOf,
     ownIndexIds: storage.ownIndexIds,
     temporaryDirectory: directory.temporary,

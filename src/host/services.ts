@@ -1,7 +1,6 @@
 import { openTraceBuffer } from "../engine/sqlite/trace-buffer.js";
 import { resolve } from "node:path";
 import { resolveLinks, resolveRoots, type Roots } from "../destination/file/roots.js";
-import { sqliteEngine } from "../engine/sqlite/storage-engine.js";
 import { limits } from "../limits.js";
 import { createMetrics, type Exposition } from "../metrics/metrics.js";
 import { checkAfterUncleanStop } from "../service/backups/check-index.js";
@@ -97,7 +96,7 @@ export async function openServices(
   const management = createManagementService({
     ...backups,
     platform,
-    storageEngine: sqliteEngine,
+    storageEngine: storage.storageEngine,
     indexOf: storage.indexOf,
     ownIndexIds: storage.ownIndexIds,
     temporaryDirectory: directory.temporary,

@@ -1,14 +1,16 @@
 import { join } from "node:path";
-import { sqliteEngine } from "../engine/sqlite/storage-engine.js";
+import type { StorageEngine } from "../engine/engine.js";
+import { openStorageEngine } from "../engine/registry.js";
+import { memoryParent, openMemoryDirectory } from "../engine/sqlite/memory-directory.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import { durableIndexLink, inMemoryIndexLink } from "../service/documents/factories.js";
-import { openDocumentIndex, type DocumentIndex } from "../store/document-index.js";
-import { memoryParent, openMemoryDirectory } from "../store/memory-directory.js";
+import { DocumentIndex } from "../store/document-index.js";
 import type { HostContext } from "./context.js";
 
 /** The document indexes of a host. */
 export interface Storage {
+  readonly storageEngine: StorageEngine;
   /** By link. */
   readonly indexes: ReadonlyMap<string, DocumentIndex>;
   readonly durableIndex: DocumentIndex;
@@ -20,7 +22,12 @@ export interface Storage {
 
 /** First stage: opens the indexes, and expires and compacts them as long as the host runs. */
 export async function openStorage(context: HostContext): Promise<Storage> {
-  const indexes = await openIndexes(context);
+  const { platform } = context.options;
+  const storageEngine = openStorageEngine("sqlite", {
+    platform,
+    directoryOf: () => context.directory.index,
+  });
+  const indexes = await openIndexes(context, storageEngine);
   const indexOf = (link: string): DocumentIndex => {
     const index = indexes.get(link);
     if (index) return index;
@@ -28,6 +35,7 @@ export async function openStorage(context: HostContext): Promise<Storage> {
   };
   sweepIndexes(context, [...indexes.values()]);
   return {
+    storageEngine,
     indexes,
     indexOf,
     durableIndex: indexOf(durableIndexLink),
@@ -35,16 +43,23 @@ export async function openStorage(context: HostContext): Promise<Storage> {
   };
 }
 
-async function openIndexes(context: HostContext): Promise<Map<string, DocumentIndex>> {
-  const { options, directory, lifecycle } = context;
-  const { files } = options.platform;
-  const memory = await openMemoryDirectory(files, await memoryParent(files));
+async function openIndexes(
+  context: HostContext,
+  durableEngine: StorageEngine,
+): Promise<Map<string, DocumentIndex>> {
+  const { options, lifecycle } = context;
+  const { platform } = options;
+  const memory = await openMemoryDirectory(platform.files, await memoryParent(platform.files));
   lifecycle.onClose(() => memory.remove());
   const inMemory = [inMemoryIndexLink, ...options.memoryIndexes];
+  const memoryEngine = openStorageEngine("sqlite", {
+    platform,
+    directoryOf: (link) => join(memory.path, `index-${inMemory.indexOf(link)}`),
+  });
   // Side by side, since each starts threads. If one fails, the others are open by the time that is thrown, and are closed.
   const opened = await Promise.allSettled([
-    openIndex(context, durableIndexLink, directory.index, false),
-    ...inMemory.map((link, i) => openIndex(context, link, join(memory.path, `index-${i}`), true)),
+    openIndex(context, durableEngine, durableIndexLink, false),
+    ...inMemory.map((link) => openIndex(context, memoryEngine, link, true)),
   ]);
   return new Map(
     opened.map((each) => {
@@ -56,22 +71,20 @@ async function openIndexes(context: HostContext): Promise<Map<string, DocumentIn
 
 async function openIndex(
   { options, hostId, events, lifecycle, onInternalError }: HostContext,
+  storageEngine: StorageEngine,
   link: string,
-  directory: string,
   inMemory: boolean,
 ): Promise<DocumentIndex> {
   const { platform, retainedVersions, historyMs } = options;
-  const index = await openDocumentIndex(platform, sqliteEngine, {
+  const index = await DocumentIndex.open(platform, storageEngine, {
     link,
     inMemory,
-    directory,
+    // A memory index ends with the process, and has the same identity after the next start.
     ...(inMemory && { indexId: `${hostId}${link}` }),
-    engine: {
-      nowMicros: platform.nowMicros,
-      retainedVersions,
-      historyMicros: historyMs * 1000,
-      durable: !inMemory,
-    },
+    nowMicros: platform.nowMicros,
+    retainedVersions,
+    historyMicros: historyMs * 1000,
+    durable: !inMemory,
     onBackgroundError: onInternalError,
     ...(!inMemory && { onCommit: () => void events.emit("committed") }),
   });

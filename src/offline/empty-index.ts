@@ -1,5 +1,5 @@
 import type { OperationView } from "../operation/operation.js";
-import { sqliteEngine } from "../engine/sqlite/storage-engine.js";
+import { openStorageEngine } from "../engine/registry.js";
 import { HostError } from "../errors.js";
 import { DataDirectory } from "../host/data-directory.js";
 import { lockDirectory } from "../io/directory-lock.js";
@@ -7,7 +7,7 @@ import { fromFileError } from "../io/file-error.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import { durableIndexLink } from "../service/documents/factories.js";
-import { openDocumentIndex, type DocumentIndex } from "../store/document-index.js";
+import { DocumentIndex } from "../store/document-index.js";
 
 /** The index of a data directory that no host has written to. */
 export interface EmptyIndex {
@@ -63,16 +63,14 @@ export async function openEmptyIndex(platform: Platform, path: string): Promise<
     const temporaryDirectory = directory.temporary;
     await files.removeTree(temporaryDirectory);
     await files.makeDirectory(temporaryDirectory);
-    const opened = await openDocumentIndex(platform, sqliteEngine, {
+    const engine = openStorageEngine("sqlite", { platform, directoryOf: () => directory.index });
+    const opened = await DocumentIndex.open(platform, engine, {
       link: durableIndexLink,
       inMemory: false,
-      directory: directory.index,
-      engine: {
-        durable: true,
-        nowMicros: platform.nowMicros,
-        retainedVersions: limits.retainedVersions,
-        historyMicros: limits.historyMs * 1000,
-      },
+      durable: true,
+      nowMicros: platform.nowMicros,
+      retainedVersions: limits.retainedVersions,
+      historyMicros: limits.historyMs * 1000,
       onBackgroundError: () => {},
     });
     index = opened;

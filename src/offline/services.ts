@@ -5,7 +5,7 @@ import type { Transport } from "@connectrpc/connect";
 import { Operations as OperationsDescriptor } from "../../gen/ts/google/longrunning/operations_pb.js";
 import { ManagementService as ManagementServiceDescriptor } from "../../gen/ts/holdfast/management/v1/management_pb.js";
 import { openOperations } from "../operation/operations.js";
-import { sqliteEngine } from "../engine/sqlite/storage-engine.js";
+import { openStorageEngine } from "../engine/registry.js";
 import { HostError } from "../errors.js";
 import { temporaryPrefix } from "../io/durable-file.js";
 import { errnoOf } from "../io/file-system.js";
@@ -82,7 +82,7 @@ export async function openOffline({
   });
   const reading = {
     platform,
-    storageEngine: sqliteEngine,
+    storageEngine: openStorageEngine("sqlite", { platform, directoryOf: noHost }),
     temporaryDirectory,
     ownIndexIds: () => [],
     indexOf: (link: string) => index?.of(link) ?? noHost(),

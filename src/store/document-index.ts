@@ -1,136 +1,156 @@
+import type { DocumentVersion, DocumentWrite } from "../document/document.js";
 import type {
+  BuildRequest,
+  BuildResult,
   DocumentStore,
   Engine,
-  StorageEngine,
-  EngineOptions,
+  GenerationRef,
   IndexCheck,
   IndexIdentity,
+  IndexState,
+  IndexStorage,
+  OpenIndexOptions,
+  Page,
+  PageQuery,
+  RunInSlot,
+  StorageEngine,
 } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Platform } from "../io/platform.js";
-import { openGenerations } from "./generations.js";
 
-/** One index as the host sees it: its live generation, and the means to put another in its place. */
-export interface DocumentIndex extends DocumentStore {
-  /** For example /core/document-index. */
-  readonly link: string;
-  readonly inMemory: boolean;
-  /** Changes with every restore. */
-  lineage(): string;
-  indexId(): string;
-  /** The live engine, for the length of the work: it is not closed before the work ends. */
-  withEngine<T>(work: (engine: Engine) => Promise<T>): Promise<T>;
-  /** Resolves when no restore is under way. */
-  settled(signal: AbortSignal): Promise<void>;
-  /** Claims the index for a restore: one at a time (RESTORE_IN_PROGRESS). */
-  beginReplacement(): Promise<Replacement>;
-  /** As of Engine. What it finds is kept as the problem of the index until a check finds nothing, or another generation is live. */
-  check(signal: AbortSignal, onProgress?: (rows: number) => void): Promise<IndexCheck>;
-  /** What the last check found wrong. */
-  problem(): string | undefined;
-  /** Whether the live generation had been closed in good order before it was opened. */
-  wasClosed(): boolean;
-  sweep(): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** A generation that is made beside the live one. Ends with one call of `commit`, `undo` or `abandon`. */
+/** A restore in preparation, beside the live generation. Ends with one call of `commit`, `undo` or `abandon`. */
 export interface Replacement {
-  directory: string;
+  /** Builds the generation that `commit` makes the live one: complete, checked and durable when the promise resolves. */
+  build(request: BuildRequest): Promise<BuildResult>;
   /**
-   * Refuses writes, waits for those under way, and switches to the generation made in `directory`: durable and serving
-   * when it resolves. INDEX_CHANGED where the index is not at the position given any more.
+   * Refuses writes, waits for those under way, and switches to the generation built: durable and serving when the
+   * promise resolves. INDEX_CHANGED if the position of the index is not `ifPositionMicros`.
    */
   commit(ifPositionMicros?: number): Promise<void>;
-  /** Switches back to the generation before the last restore, under a new identity. */
+  /** Switches back to the generation before the last restore, under a new identity. NOTHING_TO_UNDO. */
   undo(
     identityAfter: (previous: IndexIdentity & { positionMicros: number }) => Promise<IndexIdentity>,
   ): Promise<IndexIdentity>;
-  /** Removes what was made; writes go on. */
+  /** Removes what was built; writes continue. */
   abandon(): Promise<void>;
 }
 
-export interface DocumentIndexOptions {
-  link: string;
+/** How an index is opened. */
+export interface DocumentIndexOptions extends OpenIndexOptions {
   inMemory: boolean;
-  directory: string;
-  /** The id of an index whose directory does not outlive the process; others get a random one that is kept. */
-  indexId?: string;
-  engine: Omit<EngineOptions, "minTimeMicros">;
-  /** Hears that something was written: once for what is acknowledged together, and after a switch. */
+  /** Called after writes were acknowledged, once for those acknowledged together, and after a switch. */
   onCommit?: () => void;
-  /** Called for failures after a request was answered. */
-  onBackgroundError: (error: unknown) => void;
 }
 
-interface PromiseWithResolvers {
-  promise: Promise<void>;
-  resolve: () => void;
-}
-
-function withResolvers(): PromiseWithResolvers {
-  let resolve = () => {};
-  const promise = new Promise<void>((done) => (resolve = done));
-  return { promise, resolve };
-}
-
+/** The live generation, and how many calls use it. */
 interface Live {
   engine: Engine;
   lineage: string;
+  /** Damage that the last check of this generation found. */
   problem?: string | undefined;
   users: number;
   idle: (() => void) | undefined;
 }
 
-export async function openDocumentIndex(
-  platform: Platform,
-  storageEngine: StorageEngine,
-  options: DocumentIndexOptions,
-): Promise<DocumentIndex> {
-  const generations = await openGenerations(
-    platform,
-    storageEngine,
-    options.directory,
-    options.onBackgroundError,
-    options.indexId,
-  );
-  let live = await open(generations.pointer().current, generations.pointer().minTimeMicros);
-  await generations.cleanUp().catch(async (error: unknown) => {
-    await live.engine.close();
-    throw error;
-  });
-  /** Generations that are no longer live, one after the other, as their last readers leave. */
-  let retirement: Promise<void> = Promise.resolve();
-  let fenced = false;
+/** One index as the host serves it: reads and writes go to the live generation, which a restore switches. */
+export class DocumentIndex implements DocumentStore {
+  private closed = false;
+  private commitReported = false;
   /** Pending while a restore is under way. */
-  let replacing: PromiseWithResolvers | undefined;
-  let closed = false;
-  let writes = 0;
-  let writesDone: (() => void) | undefined;
-  let commitTold = false;
+  private replacing: { promise: Promise<void>; resolve: () => void } | undefined;
+  /** The retirement of replaced generations, one after another, each once its last reader has ended. */
+  private retirement: Promise<void> = Promise.resolve();
 
-  /** Writes of one transaction are acknowledged in one turn of the event loop. */
-  function tellCommit(): void {
-    if (commitTold || options.onCommit === undefined) return;
-    commitTold = true;
-    setImmediate(() => {
-      commitTold = false;
-      options.onCommit?.();
-    });
+  private constructor(
+    private readonly platform: Platform,
+    private readonly options: DocumentIndexOptions,
+    private readonly storage: IndexStorage,
+    private live: Live,
+  ) {}
+
+  /** Opens an index, and creates it, empty, if it does not exist. */
+  static async open(
+    platform: Platform,
+    storageEngine: StorageEngine,
+    options: DocumentIndexOptions,
+  ): Promise<DocumentIndex> {
+    const storage = await storageEngine.openIndex(options);
+    const engine = await storage.openLive();
+    try {
+      const live = await toLive(engine);
+      await storage.removeLeftovers();
+      return new DocumentIndex(platform, options, storage, live);
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
   }
 
-  async function open(generation: string, minTimeMicros: number): Promise<Live> {
-    const engine = await storageEngine.open(generations.directoryOf(generation), {
-      ...options.engine,
-      minTimeMicros,
-    });
-    const { lineage } = await engine.state();
-    return { engine, lineage, users: 0, idle: undefined };
+  /** For example /core/document-index. */
+  get link(): string {
+    return this.options.link;
   }
 
-  async function withEngine<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
-    if (closed) throw new HostError("SHUTTING_DOWN", "The host is shutting down.");
-    const used = live;
+  get inMemory(): boolean {
+    return this.options.inMemory;
+  }
+
+  /** Identifies the history of documents; each restore begins a new one. */
+  lineage(): string {
+    return this.live.lineage;
+  }
+
+  indexId(): string {
+    return this.storage.indexId;
+  }
+
+  /** The damage that the last check found; a later check without findings and a restore clear it. */
+  problem(): string | undefined {
+    return this.live.problem;
+  }
+
+  /** Whether the live generation had been closed properly before it was opened. */
+  wasClosed(): boolean {
+    return this.live.engine.wasClosed;
+  }
+
+  async write(write: DocumentWrite): Promise<DocumentVersion | undefined> {
+    const written = await this.withEngine((engine) => engine.write(write));
+    if (written !== undefined) this.reportCommit();
+    return written;
+  }
+
+  read(
+    link: string,
+    at?: { version?: number; atMicros?: number },
+  ): Promise<DocumentVersion | undefined> {
+    return this.withEngine((engine) => engine.read(link, at));
+  }
+
+  page(query: PageQuery, signal?: AbortSignal, slot?: RunInSlot): Promise<Page> {
+    return this.withEngine((engine) => engine.page(query, signal, slot));
+  }
+
+  count(
+    query: Parameters<DocumentStore["count"]>[0],
+    signal?: AbortSignal,
+    slot?: RunInSlot,
+  ): Promise<number> {
+    return this.withEngine((engine) => engine.count(query, signal, slot));
+  }
+
+  versions(link: string, limit: number, beforeVersion?: number): Promise<DocumentVersion[]> {
+    return this.withEngine((engine) => engine.versions(link, limit, beforeVersion));
+  }
+
+  state(): Promise<IndexState> {
+    return this.withEngine((engine) => engine.state());
+  }
+
+  /** Runs work on the live generation, which stays open until the work ends. SHUTTING_DOWN. */
+  async withEngine<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
+    if (this.closed) throw shuttingDown();
+    const used = this.live;
     used.users += 1;
     try {
       return await work(used.engine);
@@ -140,190 +160,157 @@ export async function openDocumentIndex(
     }
   }
 
-  /** Waits for the users of a generation that is no longer live, then closes it. */
-  async function retire(old: Live): Promise<void> {
-    if (old.users > 0) await new Promise<void>((resolve) => (old.idle = resolve));
-    await old.engine.close();
+  /** Checks the live generation as `Engine.check` does, and keeps what it finds as the problem of the index. */
+  async check(signal: AbortSignal, onProgress?: (rows: number) => void): Promise<IndexCheck> {
+    const checked = this.live;
+    try {
+      const result = await this.withEngine((engine) => engine.check(signal, onProgress));
+      checked.problem = undefined;
+      return result;
+    } catch (error) {
+      if (error instanceof HostError && error.reason === "INDEX_DAMAGED")
+        checked.problem = error.message;
+      throw error;
+    }
   }
 
-  /** Refuses new writes and waits for those under way; returns the greatest update time handed out. */
-  async function fence(): Promise<number> {
-    fenced = true;
-    if (writes > 0) await new Promise<void>((resolve) => (writesDone = resolve));
-    const { positionMicros } = await live.engine.state();
-    return Math.max(
-      positionMicros,
-      generations.pointer().minTimeMicros,
-      options.engine.nowMicros(),
+  /** Expires and compacts in one bounded step. */
+  async sweep(): Promise<void> {
+    if (this.closed) return;
+    const { expired, compacted, damaged } = await this.withEngine((engine) => engine.sweep());
+    if (expired + compacted > 0) this.reportCommit();
+    if (damaged.length === 0) return;
+    const links = damaged.slice(0, 10).join(", ");
+    this.options.onBackgroundError(
+      new HostError(
+        "INDEX_DAMAGED",
+        `${damaged.length} documents of ${this.link} are due to expire and fail their checksum, so they stay as they are: ${links}. Restore the index from a backup.`,
+      ),
     );
   }
 
-  /**
-   * Writes are fenced. The new generation is opened before the pointer names it, so that one that cannot be opened never
-   * becomes the live one; the old one finishes what it is read for in the background.
-   */
-  async function switchLive(generation: string, minTimeMicros: number): Promise<void> {
-    const before = generations.pointer().previous;
-    const old = live;
-    const next = await open(generation, minTimeMicros);
-    try {
-      await generations.switchTo(generation, minTimeMicros);
-    } catch (error) {
-      await next.engine.close();
-      throw error;
-    }
-    await platform.failpoint("restore:pointer-written");
-    live = next;
-    fenced = false;
-    tellCommit();
-    await platform.failpoint("restore:switched");
-    retirement = retirement
-      .then(() => retire(old))
-      .then(() => (before === undefined ? undefined : generations.discard(before)))
-      .catch((error: unknown) => options.onBackgroundError(error));
+  /** Resolves when no restore is under way. */
+  async settled(signal: AbortSignal): Promise<void> {
+    const aborted = withResolvers();
+    signal.addEventListener("abort", aborted.resolve, { once: true });
+    while (this.replacing && !signal.aborted)
+      await Promise.race([this.replacing.promise, aborted.promise]);
+    signal.removeEventListener("abort", aborted.resolve);
+    signal.throwIfAborted();
   }
 
-  async function beginReplacement(): Promise<Replacement> {
-    if (closed) throw new HostError("SHUTTING_DOWN", "The host is shutting down.");
-    if (replacing)
+  /** Claims the index for a restore, one at a time. RESTORE_IN_PROGRESS. */
+  async beginReplacement(): Promise<Replacement> {
+    if (this.closed) throw shuttingDown();
+    if (this.replacing)
       throw new HostError(
         "RESTORE_IN_PROGRESS",
-        `A restore of ${options.link} is under way; wait for it or cancel it.`,
+        `A restore of ${this.link} is under way; wait for it or cancel it.`,
       );
-    replacing = withResolvers();
-    const settle = () => {
-      replacing?.resolve();
-      replacing = undefined;
-    };
-    let generation: string;
-    try {
-      generation = await generations.prepare();
-    } catch (error) {
-      settle();
-      throw error;
-    }
-    const end = async () => {
-      // A switch whose outcome is unknown leaves the index fenced until a restart tells.
-      fenced = generations.uncertain();
-      settle();
-      await generations.discard(generation);
+    this.replacing = withResolvers();
+    let built: GenerationRef | undefined;
+    /** Stays fenced after a switch with an unknown outcome: a restart of the host determines what is live. */
+    let uncertain = false;
+    const switchLive = (ref: GenerationRef, minTimeMicros: number) =>
+      this.switchLive(ref, minTimeMicros).catch((error: unknown) => {
+        uncertain = error instanceof HostError && error.reason === "OUTCOME_UNKNOWN";
+        throw error;
+      });
+    const abandon = async () => {
+      if (!uncertain) this.live.engine.unfence();
+      this.endReplacement();
+      if (built !== undefined) await this.storage.discard(built);
     };
     return {
-      directory: generations.directoryOf(generation),
-      async commit(ifPositionMicros) {
-        const floor = await fence();
-        const { positionMicros } = await live.engine.state();
+      build: async (request) => {
+        const { ref, ...result } = await this.storage.build(request);
+        built = ref;
+        return result;
+      },
+      commit: async (ifPositionMicros) => {
+        if (built === undefined) throw new HostError("INTERNAL", "No generation was built.");
+        const { positionMicros, lastTimeMicros } = await this.live.engine.fence();
         if (ifPositionMicros !== undefined && ifPositionMicros !== positionMicros) {
           throw new HostError(
             "INDEX_CHANGED",
-            `${options.link} was written to meanwhile: it is at ${positionMicros}, not at ${ifPositionMicros}. Nothing was changed.`,
-            {
-              metadata: { positionMicros: String(positionMicros) },
-            },
+            `${this.link} was written to meanwhile: it is at ${positionMicros}, not at ${ifPositionMicros}. Nothing was changed.`,
+            { metadata: { positionMicros: String(positionMicros) } },
           );
         }
-        await platform.failpoint("restore:writes-fenced");
-        await switchLive(generation, floor);
-        settle();
+        await this.platform.failpoint("restore:writes-fenced");
+        await switchLive(built, lastTimeMicros);
+        this.endReplacement();
       },
-      async undo(identityAfter) {
-        const { previous } = generations.pointer();
+      undo: async (identityAfter) => {
+        const previous = await this.storage.previous();
         if (previous === undefined)
-          throw new HostError(
-            "NOTHING_TO_UNDO",
-            `No restore of ${options.link} is there to be undone.`,
-          );
-        const directory = generations.directoryOf(previous);
-        const identity = await identityAfter(await storageEngine.identify(directory));
-        await storageEngine.rename(directory, identity);
-        await platform.failpoint("undo:identity-written");
-        const floor = await fence();
-        await switchLive(previous, floor);
-        await end();
-        return identity;
+          throw new HostError("NOTHING_TO_UNDO", `${this.link} has no restore to undo.`);
+        const { ref, ...identity } = previous;
+        const next = await identityAfter(identity);
+        await this.storage.relabel(ref, next);
+        await this.platform.failpoint("undo:identity-written");
+        const { lastTimeMicros } = await this.live.engine.fence();
+        await switchLive(ref, lastTimeMicros);
+        this.endReplacement();
+        return next;
       },
-      abandon: end,
+      abandon,
     };
   }
 
-  return {
-    link: options.link,
-    inMemory: options.inMemory,
-    lineage: () => live.lineage,
-    indexId: () => generations.pointer().indexId,
-    withEngine,
-    async settled(signal) {
-      const stop = withResolvers();
-      const abort = () => stop.resolve();
-      signal.addEventListener("abort", abort, { once: true });
-      while (replacing && !signal.aborted) await Promise.race([replacing.promise, stop.promise]);
-      signal.removeEventListener("abort", abort);
-      signal.throwIfAborted();
-    },
-    beginReplacement,
-    async write(write) {
-      if (fenced) {
-        throw new HostError(
-          "INDEX_RESTORING",
-          `${options.link} is being restored and takes no writes for a moment; try again.`,
-          {
-            metadata: { retryAfterSeconds: "1" },
-          },
-        );
-      }
-      writes += 1;
-      try {
-        const written = await withEngine((engine) => engine.write(write));
-        if (written !== undefined) tellCommit();
-        return written;
-      } finally {
-        writes -= 1;
-        if (writes === 0) writesDone?.();
-      }
-    },
-    read: (link, at) => withEngine((engine) => engine.read(link, at)),
-    page: (query, signal, turn) => withEngine((engine) => engine.page(query, signal, turn)),
-    count: (query, signal, turn) => withEngine((engine) => engine.count(query, signal, turn)),
-    versions: (link, limit, before) => withEngine((engine) => engine.versions(link, limit, before)),
-    state: () => withEngine((engine) => engine.state()),
-    async check(signal, onProgress) {
-      const checked = live;
-      try {
-        const result = await withEngine((engine) => engine.check(signal, onProgress));
-        checked.problem = undefined;
-        return result;
-      } catch (error) {
-        if (error instanceof HostError && error.reason === "INDEX_DAMAGED")
-          checked.problem = error.message;
-        throw error;
-      }
-    },
-    problem: () => live.problem,
-    wasClosed: () => live.engine.wasClosed,
-    async sweep() {
-      if (fenced || closed) return;
-      writes += 1;
-      try {
-        const { expired, pruned, damaged } = await withEngine((engine) => engine.sweep());
-        if (expired + pruned > 0) tellCommit();
-        if (damaged.length > 0) {
-          const links = damaged.slice(0, 10).join(", ");
-          options.onBackgroundError(
-            new HostError(
-              "INDEX_DAMAGED",
-              `${damaged.length} documents of ${options.link} were due to expire and were left as they are, since they do not agree with their checksums: ${links}. Restore the index from a backup.`,
-            ),
-          );
-        }
-      } finally {
-        writes -= 1;
-        if (writes === 0) writesDone?.();
-      }
-    },
-    async close() {
-      closed = true;
-      await retire(live);
-      await retirement;
-    },
-  };
+  /** Waits for the calls under way, then closes the index. */
+  async close(): Promise<void> {
+    this.closed = true;
+    await retire(this.live);
+    await this.retirement;
+  }
+
+  private endReplacement(): void {
+    this.replacing?.resolve();
+    this.replacing = undefined;
+  }
+
+  /** Switches while writes are fenced. The replaced generation finishes its reads in the background. */
+  private async switchLive(ref: GenerationRef, minTimeMicros: number): Promise<void> {
+    const old = this.live;
+    const next = await toLive(await this.storage.switchTo(ref, minTimeMicros));
+    await this.platform.failpoint("restore:pointer-written");
+    this.live = next;
+    this.reportCommit();
+    await this.platform.failpoint("restore:switched");
+    this.retirement = this.retirement
+      .then(() => retire(old))
+      .then(() => this.storage.discardReplaced())
+      .catch((error: unknown) => this.options.onBackgroundError(error));
+  }
+
+  /** Writes of one transaction are acknowledged in one turn of the event loop, and reported once after it. */
+  private reportCommit(): void {
+    const { onCommit } = this.options;
+    if (this.commitReported || onCommit === undefined) return;
+    this.commitReported = true;
+    setImmediate(() => {
+      this.commitReported = false;
+      onCommit();
+    });
+  }
 }
+
+async function toLive(engine: Engine): Promise<Live> {
+  const { lineage } = await engine.state();
+  return { engine, lineage, users: 0, idle: undefined };
+}
+
+/** Waits for the last user of a generation, then closes it. */
+async function retire(live: Live): Promise<void> {
+  if (live.users > 0) await new Promise<void>((resolve) => (live.idle = resolve));
+  await live.engine.close();
+}
+
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
+}
+
+const shuttingDown = () => new HostError("SHUTTING_DOWN", "The host is shutting down.");

@@ -1,7 +1,6 @@
 import { checkSegments } from "../../src/segment/checks.js";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { StorageEngine } from "../../src/engine/engine.js";
 import {
   contents,
   engineFixture,
@@ -10,25 +9,32 @@ import {
   post,
   prefix,
   remove,
+  type OpenStorageEngine,
 } from "../support/engine-fixture.js";
 import { long } from "../support/long.js";
 
-/** What any storage engine must do; an engine's test file is one call of this. */
-export function engineContract(name: string, storageEngine: StorageEngine): void {
+/** The conformance suite of storage engines: the test file of an engine is one call of it. */
+export function engineContract(name: string, openStorageEngine: OpenStorageEngine): void {
   describe(`${name}: writes`, () => {
-    test("what was acknowledged is there after the index was closed and opened", async () => {
-      const fixture = await engineFixture(storageEngine);
+    test("keeps acknowledged writes over a restart", async () => {
+      const fixture = await engineFixture(openStorageEngine);
       const written = await Promise.all(
         Array.from({ length: 500 }, (_, i) => fixture.engine.write(post(`d${i}`))),
       );
       const engine = await fixture.reopen();
       for (const version of written)
         expect(await engine.read(version?.link ?? "")).toEqual(version);
-      expect(await engine.state()).toMatchObject({ documents: 500, versions: 500, ...identity });
+      const { indexId } = identity;
+      expect(await engine.state()).toMatchObject({
+        documents: 500,
+        versions: 500,
+        indexId,
+        parents: [],
+      });
     });
 
-    test("update times increase strictly, also when the clock stands still or goes back", async () => {
-      const fixture = await engineFixture(storageEngine);
+    test("raises update times strictly, also when the clock stands still or goes back", async () => {
+      const fixture = await engineFixture(openStorageEngine);
       const times: number[] = [];
       for (const micros of [5_000_000, 5_000_000, 1_000, 4_000_000, 6_000_000]) {
         fixture.clock.micros = micros;
@@ -36,12 +42,12 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       }
       expect(times).toEqual([5_000_000, 5_000_001, 5_000_002, 5_000_003, 6_000_000]);
       fixture.clock.micros = 1;
-      const engine = await fixture.reopen({ minTimeMicros: 9_000_000 });
-      expect((await engine.write(post("later")))?.updateTimeMicros).toBe(9_000_001);
+      const engine = await fixture.reopen();
+      expect((await engine.write(post("later")))?.updateTimeMicros).toBe(6_000_001);
     });
 
-    test("a write after a snapshot is later than the snapshot's end, even if the clock goes back and over a restart", async () => {
-      const fixture = await engineFixture(storageEngine);
+    test("gives writes after a snapshot later times than its window, also over a restart with a clock that went back", async () => {
+      const fixture = await engineFixture(openStorageEngine);
       await fixture.engine.write(post("a"));
       fixture.clock.micros = 2_000_000_000;
       const snapshot = await fixture.engine.snapshot();
@@ -52,12 +58,12 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       expect((await engine.write(post("b")))?.updateTimeMicros).toBe(2_000_000_001);
     });
 
-    test("a taken link, a deleted link and an unknown link are refused, and the other writes of the batch stand", async () => {
-      const { engine } = await engineFixture(storageEngine);
+    test("refuses existing, deleted and unknown links, and commits the other writes of the batch", async () => {
+      const { engine } = await engineFixture(openStorageEngine);
       const outcomes = await Promise.allSettled([
         engine.write(post("a")),
         engine.write(post("a")),
-        engine.write(patch("nobody", {})),
+        engine.write(patch("missing", {})),
         engine.write(post("b")),
         engine.write(remove("b")),
         engine.write(post("b")),
@@ -84,8 +90,8 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       expect(await engine.state()).toMatchObject({ documents: 2, versions: 4 });
     });
 
-    test("a conditional write is refused unless the version is the one expected", async () => {
-      const { engine } = await engineFixture(storageEngine);
+    test("refuses a conditional write unless the version matches", async () => {
+      const { engine } = await engineFixture(openStorageEngine);
       await engine.write(post("a"));
       const races = await Promise.allSettled(
         Array.from({ length: 8 }, (_, i) =>
@@ -100,8 +106,8 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       expect((await engine.read(`${prefix}a`))?.version).toBe(1);
     });
 
-    test("patches of one document under load are merged one after the other: none is lost", async () => {
-      const { engine } = await engineFixture(storageEngine);
+    test("merges concurrent patches of one document without losing any", async () => {
+      const { engine } = await engineFixture(openStorageEngine);
       await engine.write(post("a", {}));
       await Promise.all(
         Array.from({ length: 300 }, (_, i) => engine.write(patch("a", { [`f${i}`]: i }))),
@@ -111,8 +117,8 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       expect(Object.keys(JSON.parse(document?.body ?? "{}") as object)).toHaveLength(300);
     });
 
-    test("bodies come back as the text they were, with integers beyond 2^53 and any character", async () => {
-      const { engine } = await engineFixture(storageEngine);
+    test("returns bodies as the exact text, with integers beyond 2^53 and any character", async () => {
+      const { engine } = await engineFixture(openStorageEngine);
       const body =
         '{"n":9007199254740993,"big":123456789012345678901234567890,"f":1.10,"s":"ä\\u0000\\n😀"}';
       await engine.write(post("a", body));
@@ -121,8 +127,8 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
   });
 
   describe(`${name}: reads`, () => {
-    test("any version, the state at a time, and versions newest first", async () => {
-      const { engine, clock } = await engineFixture(storageEngine);
+    test("reads any version, the state at a point in time, and versions newest first", async () => {
+      const { engine, clock } = await engineFixture(openStorageEngine);
       for (let i = 0; i < 5; i += 1) {
         clock.micros = 2_000_000_000 + i * 10;
         await engine.write(i === 0 ? post("a", { i }) : patch("a", { i }));
@@ -143,7 +149,7 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
     ])(
       "a listing %s gives each document of its first moment once, whatever is written meanwhile",
       async (_name, more) => {
-        const { engine } = await engineFixture(storageEngine);
+        const { engine } = await engineFixture(openStorageEngine);
         await Promise.all(
           Array.from({ length: 250 }, (_, n) => engine.write(post(`d${n}`, { n }))),
         );
@@ -177,8 +183,8 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       },
     );
 
-    test("listings keep to prefix, kind and filter, and counting agrees with them", async () => {
-      const { engine } = await engineFixture(storageEngine);
+    test("lists by prefix, kind and filter, and counts the same documents", async () => {
+      const { engine } = await engineFixture(openStorageEngine);
       await Promise.all(
         Array.from({ length: 60 }, (_, n) =>
           engine.write(
@@ -206,8 +212,8 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       expect(await engine.count({ linkPrefix: prefix })).toBe(60);
     });
 
-    test("the whole index is listed without a prefix, without bodies where none are wanted", async () => {
-      const { engine } = await engineFixture(storageEngine);
+    test("lists the whole index without a prefix, and without bodies on request", async () => {
+      const { engine } = await engineFixture(openStorageEngine);
       await engine.write(post("a", { n: 1 }));
       await engine.write({ ...post("x", { n: 1 }), link: "/other/x" });
       for (const more of [
@@ -224,8 +230,8 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       expect(await engine.count({ linkPrefix: "" })).toBe(2);
     });
 
-    test("every version is listed where all are asked for, those of deleted documents too, up to a time", async () => {
-      const { engine } = await engineFixture(storageEngine);
+    test("lists every version on request, those of deleted documents included, up to a point in time", async () => {
+      const { engine } = await engineFixture(openStorageEngine);
       const first = await engine.write(post("a", { n: 0 }));
       await engine.write(patch("a", { n: 1 }));
       await engine.write(post("b", { n: 0 }));
@@ -265,8 +271,8 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       expect(await engine.count({ linkPrefix: "", allVersions: true })).toBe(4);
     });
 
-    test("what was deleted is listed where that is asked for, filtered as well", async () => {
-      const { engine } = await engineFixture(storageEngine);
+    test("lists deleted documents on request, with a filter as well", async () => {
+      const { engine } = await engineFixture(openStorageEngine);
       await engine.write(post("a", { n: 0 }));
       await engine.write(post("b", { n: 0 }));
       await engine.write(remove("b"));
@@ -285,8 +291,8 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       }
     });
 
-    test("a page ends before its bodies are more than the host wants to hold", async () => {
-      const { engine } = await engineFixture(storageEngine);
+    test("ends a page before its bodies exceed the limit", async () => {
+      const { engine } = await engineFixture(openStorageEngine);
       const pad = "x".repeat(3 * 1024 * 1024);
       for (let i = 0; i < 5; i += 1) await engine.write(post(`d${i}`, { pad }));
       const page = await engine.page({ linkPrefix: prefix, limit: 100, expand: true });
@@ -295,17 +301,17 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       expect(Object.keys(await contents(engine))).toHaveLength(5);
     });
 
-    test("a cursor that no page gave is refused", async () => {
-      const { engine } = await engineFixture(storageEngine);
+    test("rejects a cursor that no page returned", async () => {
+      const { engine } = await engineFixture(openStorageEngine);
       await expect(
         engine.page({ linkPrefix: prefix, limit: 1, expand: true, cursor: "nonsense" }),
       ).rejects.toMatchObject({ reason: "PAGE_TOKEN_INVALID" });
     });
   });
 
-  describe(`${name}: expiry and pruning`, () => {
-    test("documents past their expiry become deleted, all of them, and those kept alive do not", async () => {
-      const { engine, clock } = await engineFixture(storageEngine);
+  describe(`${name}: expiry and compaction`, () => {
+    test("deletes all expired documents, and none whose expiry was extended", async () => {
+      const { engine, clock } = await engineFixture(openStorageEngine);
       const expirationTimeMicros = clock.micros + 1000;
       await Promise.all(
         Array.from({ length: 1300 }, (_, i) =>
@@ -314,7 +320,7 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       );
       await engine.write(patch("d7", {}, { expirationTimeMicros: clock.micros + 10_000 }));
       await engine.write(patch("d8", {}, { expirationTimeMicros: 0 }));
-      expect(await engine.sweep()).toEqual({ expired: 0, pruned: 0, damaged: [] });
+      expect(await engine.sweep()).toEqual({ expired: 0, compacted: 0, damaged: [] });
       clock.micros = expirationTimeMicros;
       let expired = 0;
       for (let i = 0; i < 10; i += 1) expired += (await engine.sweep()).expired;
@@ -325,8 +331,8 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       expect((await engine.sweep()).expired).toBe(1);
     });
 
-    test("versions beyond the count and the history go, the window follows and names what bounds it", async () => {
-      const fixture = await engineFixture(storageEngine, {
+    test("compacts versions beyond count and history, and names the link that bounds the window", async () => {
+      const fixture = await engineFixture(openStorageEngine, {
         retainedVersions: 3,
         historyMicros: 100,
       });
@@ -340,9 +346,9 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
         );
       }
       await engine.write(post("b"));
-      expect(await engine.sweep()).toEqual({ expired: 0, pruned: 0, damaged: [] });
+      expect(await engine.sweep()).toEqual({ expired: 0, compacted: 0, damaged: [] });
       clock.micros = (times[4] ?? 0) + 100 + 1;
-      expect((await engine.sweep()).pruned).toBe(5);
+      expect((await engine.sweep()).compacted).toBe(5);
       expect((await engine.versions(`${prefix}a`, 100)).map(({ version }) => version)).toEqual([
         9, 8, 7, 6, 5,
       ]);
@@ -355,16 +361,16 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       expect(versions).toBe(6);
       expect(positionMicros).toBeGreaterThan(times[9] ?? 0);
       clock.micros += 1_000_000;
-      expect((await engine.sweep()).pruned).toBe(2);
-      expect(await engine.sweep()).toEqual({ expired: 0, pruned: 0, damaged: [] });
+      expect((await engine.sweep()).compacted).toBe(2);
+      expect(await engine.sweep()).toEqual({ expired: 0, compacted: 0, damaged: [] });
       await fixture.reopen();
       expect(
         (await fixture.engine.versions(`${prefix}a`, 100)).map(({ version }) => version),
       ).toEqual([9, 8, 7]);
     });
 
-    test("a moment whose versions were pruned is refused, and no other", async () => {
-      const fixture = await engineFixture(storageEngine, { retainedVersions: 2 });
+    test("rejects points in time with compacted versions, and no others", async () => {
+      const fixture = await engineFixture(openStorageEngine, { retainedVersions: 2 });
       const { engine, clock } = fixture;
       const write = async (i: number) => {
         clock.micros += 10;
@@ -380,7 +386,7 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       const pinned = await engine.page({ linkPrefix: "", limit: 1, expand: true });
       for (let i = 2; i < 6; i += 1) times.push(await write(i));
       clock.micros += 1_000_000;
-      expect((await engine.sweep()).pruned).toBe(4);
+      expect((await engine.sweep()).compacted).toBe(4);
       const lost = {
         reason: "TARGET_TIME_OUT_OF_RANGE",
         metadata: { earliestMicros: String(times[4]), boundingLink: `${prefix}a` },
@@ -408,22 +414,22 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       expect((await listed(Number.MAX_SAFE_INTEGER)).documents).toHaveLength(2);
     });
 
-    test("nothing is pruned while a snapshot is pinned", async () => {
-      const { engine, clock } = await engineFixture(storageEngine, { retainedVersions: 1 });
+    test("compacts nothing while a snapshot is pinned", async () => {
+      const { engine, clock } = await engineFixture(openStorageEngine, { retainedVersions: 1 });
       await engine.write(post("a"));
       await engine.write(patch("a", {}));
       clock.micros += 1_000_000;
       const snapshot = await engine.snapshot();
-      expect((await engine.sweep()).pruned).toBe(0);
+      expect((await engine.sweep()).compacted).toBe(0);
       await snapshot.release();
       await snapshot.release();
-      expect((await engine.sweep()).pruned).toBe(1);
+      expect((await engine.sweep()).compacted).toBe(1);
     });
   });
 
   describe(`${name}: segments`, () => {
-    test("an index built from a base and deltas holds what the first one held, at any time of its history", async () => {
-      const fixture = await engineFixture(storageEngine);
+    test("builds from a base and deltas the same index, at any point in time of its history", async () => {
+      const fixture = await engineFixture(openStorageEngine);
       const { engine, clock } = fixture;
       const states: [number, Awaited<ReturnType<typeof contents>>][] = [];
       const base: number[] = [];
@@ -461,8 +467,8 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       }
     });
 
-    test("the same rows give the same bytes", async () => {
-      const fixture = await engineFixture(storageEngine);
+    test("exports the same rows as the same bytes", async () => {
+      const fixture = await engineFixture(openStorageEngine);
       await Promise.all(
         Array.from({ length: 3000 }, (_, i) => fixture.engine.write(post(`d${i}`))),
       );
@@ -482,20 +488,20 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       expect(readFileSync(path).equals(readFileSync(one.path))).toBe(true);
     });
 
-    test("a base of an empty index builds an empty index", async () => {
-      const fixture = await engineFixture(storageEngine);
+    test("builds an empty index from the base of an empty index", async () => {
+      const fixture = await engineFixture(openStorageEngine);
       const built = await fixture.build([await fixture.exportSegment("empty")]);
       expect(await built.state()).toMatchObject({ documents: 0, versions: 0, positionMicros: 0 });
     });
 
-    test("a prune in a delta takes the versions that a base still holds, and none that came after it", async () => {
-      const fixture = await engineFixture(storageEngine, { retainedVersions: 2 });
+    test("applies a compaction in a delta to the versions of the base, and to no later ones", async () => {
+      const fixture = await engineFixture(openStorageEngine, { retainedVersions: 2 });
       const { engine, clock } = fixture;
       for (let i = 0; i < 6; i += 1)
         await engine.write(i === 0 ? post("a", { i }) : patch("a", { i }));
       const base = await fixture.exportSegment("base");
       clock.micros += 1_000_000;
-      expect((await engine.sweep()).pruned).toBe(4);
+      expect((await engine.sweep()).compacted).toBe(4);
       await engine.write(patch("a", { i: 99 }));
       const delta = await fixture.exportSegment("delta", "delta", base.lastMicros);
       expect(delta).toMatchObject({ records: 1, prunes: 1 });
@@ -511,8 +517,8 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       expect(rebased.prunes).toBe(1);
     });
 
-    test("a flipped byte, a cut file and a wrong count stop a build and a check", async () => {
-      const fixture = await engineFixture(storageEngine);
+    test("rejects a flipped byte, a truncated file and a wrong count in a build and in a check", async () => {
+      const fixture = await engineFixture(openStorageEngine);
       await Promise.all(Array.from({ length: 50 }, (_, i) => fixture.engine.write(post(`d${i}`))));
       const segment = await fixture.exportSegment("base");
       const bytes = readFileSync(segment.path);
@@ -548,8 +554,8 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       await fixture.engine.readBack(segment, signal);
     });
 
-    test("a cancelled copy and a cancelled build end before they are done", async () => {
-      const fixture = await engineFixture(storageEngine);
+    test("cancels an export and a build before they are complete", async () => {
+      const fixture = await engineFixture(openStorageEngine);
       const pad = "x".repeat(2000);
       await Promise.all(
         Array.from({ length: 8000 }, (_, i) => fixture.engine.write(post(`d${i}`, { pad }))),
@@ -568,17 +574,118 @@ export function engineContract(name: string, storageEngine: StorageEngine): void
       setImmediate(() => controller.abort());
       await expect(copying).rejects.toMatchObject({ code: "CANCELLED" });
       const stop = new AbortController();
-      const directory = join(fixture.root, "cancelled-build");
-      mkdirSync(directory);
-      const building = storageEngine.build({
-        directory,
-        segments: [segment],
-        identity,
-        signal: stop.signal,
-      });
+      const building = fixture.build([segment], undefined, stop.signal);
       setTimeout(() => stop.abort(), 50);
       await expect(building).rejects.toMatchObject({ code: "CANCELLED" });
       await snapshot.release();
+    });
+  });
+
+  describe(`${name}: generations`, () => {
+    const signal = new AbortController().signal;
+    type Fixture = Awaited<ReturnType<typeof engineFixture>>;
+
+    /** Builds a generation from all that the live one contains at this moment. */
+    async function buildFromLive(fixture: Fixture, name: string) {
+      const segments = [await fixture.exportSegment(name)];
+      const next = { ...identity, lineage: name, parents: [] };
+      return fixture.storage.build({ segments, identity: next, signal });
+    }
+
+    test("switches to a generation that was built, and keeps it over a restart", async () => {
+      const fixture = await engineFixture(openStorageEngine);
+      await fixture.engine.write(post("kept"));
+      const { ref, documents } = await buildFromLive(fixture, "restored");
+      expect(documents).toBe(1);
+      await fixture.engine.write(post("discarded"));
+      for (const open of [() => fixture.switchTo(ref), () => fixture.reopen()]) {
+        const engine = await open();
+        expect(Object.keys(await contents(engine))).toEqual([`${prefix}kept`]);
+        expect(await engine.state()).toMatchObject({ ...identity, lineage: "restored" });
+      }
+    });
+
+    test("continues update times above those of the replaced generation, also when the clock goes back", async () => {
+      const fixture = await engineFixture(openStorageEngine);
+      const { ref } = await buildFromLive(fixture, "restored");
+      fixture.clock.micros = 2_000_000_000;
+      await fixture.engine.write(post("discarded"));
+      fixture.clock.micros = 1;
+      await fixture.switchTo(ref);
+      expect((await fixture.engine.write(post("a")))?.updateTimeMicros).toBe(2_000_000_001);
+      await fixture.reopen();
+      expect((await fixture.engine.write(post("b")))?.updateTimeMicros).toBe(2_000_000_002);
+    });
+
+    test("fences writes: those under way are included, later ones are refused until it is lifted", async () => {
+      const { engine } = await engineFixture(openStorageEngine);
+      const written = engine.write(post("a"));
+      const { positionMicros, lastTimeMicros } = await engine.fence();
+      expect((await written)?.updateTimeMicros).toBe(positionMicros);
+      expect(lastTimeMicros).toBeGreaterThanOrEqual(positionMicros);
+      await expect(engine.write(post("b"))).rejects.toMatchObject({ reason: "INDEX_RESTORING" });
+      expect(await engine.sweep()).toEqual({ expired: 0, compacted: 0, damaged: [] });
+      expect(Object.keys(await contents(engine))).toEqual([`${prefix}a`]);
+      engine.unfence();
+      await engine.write(post("b"));
+      expect(Object.keys(await contents(engine))).toEqual([`${prefix}a`, `${prefix}b`]);
+    });
+
+    test("returns to the previous generation under a new identity, and forward again", async () => {
+      const fixture = await engineFixture(openStorageEngine);
+      expect(await fixture.storage.previous()).toBeUndefined();
+      const { ref } = await buildFromLive(fixture, "restored");
+      await fixture.engine.write(post("first"));
+      const before = await fixture.engine.state();
+      await fixture.switchTo(ref);
+      const previous = await fixture.storage.previous();
+      expect(previous).toMatchObject({
+        lineage: before.lineage,
+        positionMicros: before.positionMicros,
+      });
+      const { indexId, lineage } = identity;
+      const parents = [{ indexId, lineage, positionMicros: 1 }];
+      if (previous === undefined) throw new Error("no previous generation");
+      await fixture.storage.relabel(previous.ref, { ...identity, lineage: "undone", parents });
+      await fixture.switchTo(previous.ref);
+      expect(await fixture.engine.state()).toMatchObject({ lineage: "undone", parents });
+      expect(Object.keys(await contents(fixture.engine))).toEqual([`${prefix}first`]);
+      expect(await fixture.storage.previous()).toMatchObject({ ref, lineage: "restored" });
+      await fixture.switchTo(ref);
+      expect(await contents(fixture.engine)).toEqual({});
+    });
+
+    test("keeps the previous generation alone, and removes what was built and never became live", async () => {
+      const fixture = await engineFixture(openStorageEngine);
+      const refs = [];
+      for (const name of ["one", "two", "three"]) refs.push(await buildFromLive(fixture, name));
+      const [one, two, three] = refs;
+      if (!one || !two || !three) throw new Error("not built");
+      await fixture.switchTo(one.ref);
+      await fixture.switchTo(two.ref);
+      expect(await fixture.storage.previous()).toMatchObject({ ref: one.ref });
+      // Three was built and is a leftover for the next start; it cannot become live after that.
+      await fixture.reopen();
+      await expect(fixture.switchTo(three.ref)).rejects.toMatchObject({ reason: "INDEX_DAMAGED" });
+      fixture.engine.unfence();
+      const four = await buildFromLive(fixture, "four");
+      await fixture.storage.discard(four.ref);
+      await expect(fixture.switchTo(four.ref)).rejects.toMatchObject({ reason: "INDEX_DAMAGED" });
+      fixture.engine.unfence();
+      await fixture.engine.write(post("a"));
+      expect(await fixture.storage.previous()).toMatchObject({ ref: one.ref });
+      expect(fixture.backgroundErrors).toEqual([]);
+    });
+
+    test("leaves the live generation as it is when a build fails", async () => {
+      const fixture = await engineFixture(openStorageEngine);
+      await fixture.engine.write(post("a"));
+      const segment = { ...(await fixture.exportSegment("segment")), records: 7 };
+      await expect(
+        fixture.storage.build({ segments: [segment], identity, signal }),
+      ).rejects.toMatchObject({ reason: "BACKUP_DAMAGED" });
+      await fixture.reopen();
+      expect(Object.keys(await contents(fixture.engine))).toEqual([`${prefix}a`]);
     });
   });
 }

@@ -1,4 +1,4 @@
-import { sqliteEngine } from "../../src/engine/sqlite/storage-engine.js";
+import { openStorageEngine } from "../../src/engine/registry.js";
 import { engineContract } from "./engine-suite.js";
 
-engineContract("SQLite", sqliteEngine);
+engineContract("SQLite", (options) => openStorageEngine("sqlite", options));

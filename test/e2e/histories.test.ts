@@ -169,7 +169,7 @@ test("a bit that the disk changed is neither served, nor merged into a new versi
   expect((await documents.get("/things/a")).body).toBe('{"fine":true}');
   await expect(fixture.backup("dir")).rejects.toMatchObject({
     reason: "INDEX_DAMAGED",
-    message: expect.stringContaining("Older backups are as they were") as string,
+    message: expect.stringContaining("older backups are unchanged") as string,
   });
   expect(existsSync(join(fixture.root, "dir"))).toBe(false);
   expect((await documents.replace("/things/b", '{"fine":"again"}')).version).toBe(1);

@@ -96,7 +96,7 @@ test("the past is answered as it was, over a restore too, and refused where it w
   while (polled.taskInfo.stage !== "FAILED");
   expect(polled.taskInfo.failure).toMatchObject({
     statusCode: 400,
-    message: expect.stringMatching(/were pruned/) as string,
+    message: expect.stringMatching(/were compacted/) as string,
   });
   expect((await snapshot(third)).task.results?.documentLinks).toEqual([`${factoryPath}/a`]);
   expect((await snapshot(first - 1)).task.results?.documentLinks).toEqual([]);

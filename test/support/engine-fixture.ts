@@ -1,12 +1,16 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { DocumentWrite } from "../../src/document/document.js";
 import type {
   Engine,
-  StorageEngine,
   EngineOptions,
+  GenerationRef,
+  IndexStorage,
+  OpenIndexOptions,
   SegmentSource,
+  StorageEngine,
 } from "../../src/engine/engine.js";
+import type { StorageEngineOptions } from "../../src/engine/registry.js";
+import { systemPlatform } from "../../src/io/platform.js";
 import { temporaryDirectory } from "./temporary-directory.js";
 
 export const identity = { indexId: "index-1", lineage: "lineage-1", parents: [] };
@@ -37,50 +41,71 @@ export const patch = (name: string, body: object | string, more: Partial<Documen
 export const remove = (name: string, more: Partial<DocumentWrite> = {}) =>
   post(name, "", { action: "DELETE", ...more });
 
-const opened = new Set<Engine>();
+const opened = new Set<{ close(): Promise<void> }>();
 afterEach(async () => {
-  for (const engine of opened) await engine.close();
+  for (const each of opened) await each.close();
   opened.clear();
 });
 
-/** An index in a directory of its own, and the means to close and open it again. */
+/** Makes a storage engine that keeps its files, if it has any, in directories of the test. */
+export type OpenStorageEngine = (options: StorageEngineOptions) => StorageEngine;
+
+/** An index of its own, and the means to close it, open it again, and restore it. */
 export async function engineFixture(
-  storageEngine: StorageEngine,
+  openStorageEngine: OpenStorageEngine,
   more: Partial<EngineOptions> = {},
 ) {
   const root = temporaryDirectory();
   const clock: TestClock = { micros: 1_000_000_000 };
-  const options: EngineOptions = {
+  const platform = { ...systemPlatform, nowMicros: () => clock.micros };
+  const storageEngine = openStorageEngine({ platform, directoryOf: () => join(root, "index") });
+  const backgroundErrors: unknown[] = [];
+  const options: OpenIndexOptions = {
+    link: "/core/document-index",
+    indexId: identity.indexId,
+    onBackgroundError: (error) => backgroundErrors.push(error),
     durable: true,
-    minTimeMicros: 0,
-    nowMicros: () => clock.micros,
+    nowMicros: platform.nowMicros,
     retainedVersions: 1000,
     historyMicros: 0,
     ...more,
   };
-  const directory = join(root, "index");
-  mkdirSync(directory);
-  await storageEngine.create(directory, identity);
-  const open = async (path: string, changed: Partial<EngineOptions> = {}) => {
-    const engine = await storageEngine.open(path, { ...options, ...changed });
-    opened.add(engine);
-    return engine;
+  const track = <T extends { close(): Promise<void> }>(closable: T): T => {
+    opened.add(closable);
+    return closable;
   };
-  const close = async (engine: Engine) => {
-    opened.delete(engine);
-    await engine.close();
+  const close = async (closable: { close(): Promise<void> }) => {
+    opened.delete(closable);
+    await closable.close();
   };
-  let engine = await open(directory);
+  let storage = await storageEngine.openIndex(options);
+  let engine = track(await storage.openLive());
+  const signal = new AbortController().signal;
   return {
     root,
-    directory,
     clock,
+    backgroundErrors,
     get engine(): Engine {
       return engine;
     },
-    async reopen(changed: Partial<EngineOptions> = {}) {
+    get storage(): IndexStorage {
+      return storage;
+    },
+    /** Closes the index, as a host that stops, and opens it, as a host that starts. */
+    async reopen() {
       await close(engine);
-      engine = await open(directory, changed);
+      storage = await storageEngine.openIndex(options);
+      engine = track(await storage.openLive());
+      await storage.removeLeftovers();
+      return engine;
+    },
+    /** Fences the live generation and switches to another one, as a restore does. */
+    async switchTo(ref: GenerationRef) {
+      const old = engine;
+      const { lastTimeMicros } = await old.fence();
+      engine = track(await storage.switchTo(ref, lastTimeMicros));
+      await close(old);
+      await storage.discardReplaced();
       return engine;
     },
     async exportSegment(
@@ -92,32 +117,27 @@ export async function engineFixture(
       try {
         const path = join(root, name);
         return {
-          ...(await engine.exportSegment({
-            snapshot,
-            kind,
-            afterMicros,
-            path,
-            signal: new AbortController().signal,
-          })),
+          ...(await engine.exportSegment({ snapshot, kind, afterMicros, path, signal })),
           path,
         };
       } finally {
         await snapshot.release();
       }
     },
-    /** Makes an index of the segments and opens it. */
-    async build(segments: SegmentSource[], targetTimeMicros?: number): Promise<Engine> {
-      const target = join(root, `built-${Math.random().toString(36).slice(2)}`);
-      mkdirSync(target);
-      const signal = new AbortController().signal;
-      await storageEngine.build({
-        directory: target,
+    /** Builds a temporary index from the segments and opens it. */
+    async build(
+      segments: SegmentSource[],
+      targetTimeMicros?: number,
+      buildSignal = signal,
+    ): Promise<Engine> {
+      const index = await storageEngine.openTemporary({
+        directory: root,
         segments,
         identity,
-        signal,
+        signal: buildSignal,
         ...(targetTimeMicros !== undefined && { targetTimeMicros }),
       });
-      return open(target);
+      return track(index).engine;
     },
   };
 }

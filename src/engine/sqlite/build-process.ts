@@ -9,7 +9,7 @@ import type { BuildResult, IndexCheck } from "../engine.js";
 import { buildIndex, type BuildStage, type BuildTask } from "./build.js";
 import { checkIndex } from "./check-index.js";
 
-/** Work on indexes that is done in a process of its own. */
+/** A call to the process that builds and checks indexes. */
 export type BuildCall = { kind: "build"; task: BuildTask } | { kind: "check-index"; path: string };
 export type BuildAnswer = BuildResult | IndexCheck;
 export interface BuildProgress {
@@ -20,7 +20,7 @@ type ReportProgress = (progress: BuildProgress) => void;
 
 async function build(task: BuildTask, report: ReportProgress): Promise<BuildResult> {
   for (const segment of task.segments) checkDigest(segment, () => {});
-  // The rows are checked in a thread while this one loads them; both must succeed.
+  // A thread checks the rows while this one loads them; both must succeed.
   const checked = checkRowsInThread({ segments: task.segments }, () => {}).then(
     () => undefined,
     (error: unknown) => HostError.from(error),
@@ -35,19 +35,19 @@ async function build(task: BuildTask, report: ReportProgress): Promise<BuildResu
   return built;
 }
 
-/** The key of the log is unique: a backup that breaks it is no work of a host. */
+/** The key of the log is unique: no host writes a backup that violates it. */
 function buildError(thrown: unknown, directory: string): HostError {
   if (thrown instanceof Database.SqliteError && thrown.code.startsWith("SQLITE_CONSTRAINT")) {
     return new HostError(
       "BACKUP_DAMAGED",
-      "The backup holds two rows for one version of a document. Use another backup.",
+      "The backup contains two rows for one version of a document. Use another backup.",
       { cause: thrown },
     );
   }
   return fromSqlite(thrown, `Building the index in ${directory}`);
 }
 
-/** Beside a host that serves: it gives way to it. */
+/** Runs at low priority, because the host serves the index meanwhile. */
 function checkIndexAt(path: string, report: ReportProgress): IndexCheck {
   setPriority(constants.priority.PRIORITY_LOW);
   try {

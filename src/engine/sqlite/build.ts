@@ -12,6 +12,7 @@ import {
   writeIdentity,
 } from "./schema.js";
 import { logColumns, pruneColumns } from "../../segment/tables.js";
+import { fromSqlite } from "../../segment/sqlite-error.js";
 import { openSegment } from "../../segment/segment-file.js";
 import { syncPath } from "../../io/sync-path.js";
 import { createPrivateFile } from "../../io/private-file.js";
@@ -24,25 +25,29 @@ export interface BuildTask {
 }
 export type BuildStage = "loading" | "indexing" | "checking";
 
-/** A new index with nothing in it. */
+/** Creates an empty index in an existing empty directory, durably. */
 export function createIndex(directory: string, identity: IndexIdentity): void {
   const path = join(directory, databaseName);
-  createPrivateFile(path);
-  const db = new Database(path);
   try {
-    createIndexTables(db);
-    createIndexes(db);
-    writeIdentity(db, identity);
-    writeCounts(db, { documents: 0, versions: 0 });
-  } finally {
-    db.close();
+    createPrivateFile(path);
+    const db = new Database(path);
+    try {
+      createIndexTables(db);
+      createIndexes(db);
+      writeIdentity(db, identity);
+      writeCounts(db, { documents: 0, versions: 0 });
+    } finally {
+      db.close();
+    }
+    for (const each of [path, directory]) syncPath(each);
+  } catch (thrown) {
+    throw fromSqlite(thrown, `Creating an index in ${directory}`);
   }
-  for (const each of [path, directory]) syncPath(each);
 }
 
 /**
- * Makes an index of the segments, in order, and of nothing else: rows up to the target time, all prunes, then the
- * indexes, then SQLite's own check. Complete and synced when it returns. Blocks: for a process of its own.
+ * Builds an index from the segments, in order: rows up to the target time, all compactions, then the key indexes, then
+ * SQLite's own check. Complete and synced when it returns. Blocks: call it in a process of its own.
  */
 export function buildIndex(
   task: BuildTask,
@@ -61,7 +66,7 @@ export function buildIndex(
     load(db, task, (rows) => report("loading", rows));
     report("indexing", 0);
     createIndexes(db);
-    applyPrunes(db);
+    applyCompactions(db);
     const counts = countLog(db);
     writeIdentity(db, task.identity);
     writeCounts(db, counts);
@@ -70,7 +75,7 @@ export function buildIndex(
     if (verdict !== "ok")
       throw new HostError(
         "INTERNAL",
-        `The restored index did not pass the storage engine's check: ${String(verdict)}`,
+        `The restored index failed the storage engine's check: ${String(verdict)}`,
       );
     result = { ...counts, positionMicros: readPosition(db) };
   } finally {
@@ -84,7 +89,7 @@ function load(db: Database.Database, task: BuildTask, report: (rows: number) => 
   const target = task.targetTimeMicros ?? Number.MAX_SAFE_INTEGER;
   let loaded = 0;
   for (const segment of task.segments) {
-    // Looks at the schema on a connection of its own before the file is attached to ours.
+    // Validates the schema on a connection of its own before the file is attached to this one.
     openSegment(segment).close();
     db.prepare("ATTACH ? AS segment").run(segment.path);
     try {
@@ -92,7 +97,7 @@ function load(db: Database.Database, task: BuildTask, report: (rows: number) => 
       if (total !== segment.records) {
         throw new HostError(
           "BACKUP_DAMAGED",
-          `The segment ${segment.path} has ${total} rows, not ${segment.records}. Use another backup.`,
+          `The segment ${segment.path} contains ${total} rows instead of ${segment.records}. Use another backup.`,
         );
       }
       db.prepare(
@@ -109,8 +114,8 @@ function load(db: Database.Database, task: BuildTask, report: (rows: number) => 
   }
 }
 
-/** A prune takes the versions up to its own, but none that was written after it. */
-function applyPrunes(db: Database.Database): void {
+/** Removes the versions up to each compacted one, except those written after the compaction. */
+function applyCompactions(db: Database.Database): void {
   const prunes = db.prepare("SELECT link, version, time FROM prune").raw().all() as [
     string,
     number,

@@ -6,8 +6,9 @@ import { logChecksumText, pruneChecksumText } from "../../segment/row.js";
 import { countLog, openIndex, readMeta, readPosition } from "./schema.js";
 
 /**
- * Checks a live index that others write to: SQLite's own check, which compares each key index with the log, the checksum of each
- * version up to the position that the log has now, and the counts. INDEX_DAMAGED names what is wrong. Blocks: for a process of its own.
+ * Checks a live index while the host writes to it: runs SQLite's own check, which compares each key index with the log,
+ * and compares the checksum of each version up to the present position, and the counts. INDEX_DAMAGED names the damage.
+ * Blocks: call it in a process of its own.
  */
 export function checkIndex(path: string, onRows: (rows: number) => void): IndexCheck {
   const db = openIndex(path, "read", true, 16 * 1024);
@@ -18,15 +19,15 @@ export function checkIndex(path: string, onRows: (rows: number) => void): IndexC
     }[];
     for (const { integrity_check: line } of verdict) if (line !== "ok") problems.push(line);
     const checked = checkRows();
-    const counted = db.transaction(() => ({ log: countLog(db), promised: readMeta(db).counts }))();
-    const { promised } = counted;
+    const counted = db.transaction(() => ({ log: countLog(db), recorded: readMeta(db).counts }))();
+    const { recorded } = counted;
     if (
-      promised === undefined ||
-      promised.documents !== counted.log.documents ||
-      promised.versions !== counted.log.versions
+      recorded === undefined ||
+      recorded.documents !== counted.log.documents ||
+      recorded.versions !== counted.log.versions
     ) {
       problems.push(
-        `it counts ${promised?.documents ?? "an unknown number of"} documents with ${promised?.versions ?? "an unknown number of"} versions, and its log has ${counted.log.documents} with ${counted.log.versions}`,
+        `it records ${recorded?.documents ?? "an unknown number of"} documents with ${recorded?.versions ?? "an unknown number of"} versions, and its log contains ${counted.log.documents} with ${counted.log.versions}`,
       );
     }
     if (problems.length > 0) throw damaged();
@@ -52,7 +53,7 @@ export function checkIndex(path: string, onRows: (rows: number) => void): IndexC
         limits.scanRows,
       ) as IterableIterator<[number, string, number, number, string | null]>) {
         if (text === null || crc32(text) !== crc)
-          note(`version ${version} of ${JSON.stringify(link)} does not agree with its checksum`);
+          note(`version ${version} of ${JSON.stringify(link)} does not match its checksum`);
         bytes += text?.length ?? 0;
         rows += 1;
         after = time;
@@ -66,9 +67,7 @@ export function checkIndex(path: string, onRows: (rows: number) => void): IndexC
       .raw()
       .iterate() as IterableIterator<[string, number, string]>) {
       if (crc32(text) !== crc)
-        note(
-          `the record of what was compacted of ${JSON.stringify(link)} does not agree with its checksum`,
-        );
+        note(`the record of the compaction of ${JSON.stringify(link)} does not match its checksum`);
     }
     return { records, bytes };
   }
@@ -80,7 +79,7 @@ export function checkIndex(path: string, onRows: (rows: number) => void): IndexC
   function damaged(): HostError {
     return new HostError(
       "INDEX_DAMAGED",
-      `The index ${path} is damaged: ${problems.slice(0, limits.checkProblems).join("; ")}. Back it up with --full: where that succeeds, a restore of it repairs the key indexes. Otherwise restore the newest backup that a full verification calls good.`,
+      `The index ${path} is damaged: ${problems.slice(0, limits.checkProblems).join("; ")}. Back it up with --full: if that succeeds, restoring that backup repairs the key indexes. Otherwise restore the newest backup that passes a full verification.`,
       {
         metadata: { problems: String(problems.length) },
       },

@@ -2,7 +2,7 @@ import { HostError } from "../../errors.js";
 import type { CopyAnswer, CopyCall, CopyWorkerData } from "./copy-worker.js";
 import { startWorker, type WorkerClient } from "../../io/worker-client.js";
 
-/** The thread that exports segments and reads them back: started at the first use, one call at a time. */
+/** A thread that exports and verifies segments: started when first used, one call at a time. */
 export interface Copier {
   call(
     call: CopyCall,
@@ -27,7 +27,7 @@ export function createCopier(): Copier {
         started = undefined;
         return new HostError(
           "INTERNAL",
-          "The thread that copies the index ended before it was done.",
+          "The thread that copies the index ended unexpectedly. Start the backup again.",
         );
       },
     );

@@ -15,28 +15,28 @@ export type CopyCall =
   | {
       kind: "read-back";
       segment: SegmentSource;
-      /** Absent: all of it. The second half leaves the digest to the first. */ half?: Half;
+      /** Default: the whole segment. The second half leaves the digest to the first. */ half?: Half;
     };
 export type CopyAnswer = SegmentContent | ChainContent | undefined;
 export interface CopyWorkerData {
-  /** One 32-bit word that turns 1 when the call under way is to stop. */
+  /** One 32-bit word; 1 cancels the current call. */
   cancel: SharedArrayBuffer;
 }
 
-/** Where the system knows threads by number, this one gives way to the writer and the host: a backup is in no hurry. */
-function giveWay(): void {
+/** Lowers the priority of this thread where the system supports it, so that writers and readers go first. */
+function lowerPriority(): void {
   try {
     setPriority(
       Number(readlinkSync("/proc/thread-self").split("/").at(-1)),
       constants.priority.PRIORITY_BELOW_NORMAL,
     );
   } catch {
-    // Elsewhere it runs like any other.
+    // This system has no priorities per thread.
   }
 }
 
 serveWorker<CopyCall, CopyAnswer>(() => {
-  giveWay();
+  lowerPriority();
   const flag = new Int32Array((workerData as CopyWorkerData).cancel);
   const cancelled = () => {
     if (Atomics.load(flag, 0) === 1)
@@ -56,7 +56,7 @@ serveWorker<CopyCall, CopyAnswer>(() => {
           throw error.reason === "STORAGE_FULL"
             ? new HostError(
                 "DESTINATION_FULL",
-                `No space is left for the segment ${call.task.path}; free some and back up again.`,
+                `No space is left for the segment ${call.task.path}. Free space and back up again.`,
                 { cause: thrown },
               )
             : error;

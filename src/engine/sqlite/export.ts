@@ -8,25 +8,26 @@ import { digestFile } from "../../segment/segment-file.js";
 import { syncPath } from "../../io/sync-path.js";
 import { createPrivateFile } from "../../io/private-file.js";
 
+/** A range of the log to copy into a segment. */
 export interface ExportTask {
   kind: "base" | "delta";
-  /** The live database, read only; its rows up to lastMicros do not change meanwhile. */
+  /** Path of the live database, which is only read; its rows up to `lastMicros` do not change meanwhile. */
   indexPath: string;
-  /** A new file. */
+  /** Path of the new segment. */
   path: string;
   firstMicros: number;
   lastMicros: number;
 }
 
-/** Bytes of bodies that one statement may copy: a bound on how long it runs. */
+/** Greatest number of bytes of bodies that one statement copies, which bounds how long it runs. */
 const statementBytes = 32 * 1024 * 1024;
 
-/** How much may wait to be written: one sync of it all at the end would hold up the writer's own syncs. */
+/** Bytes between two syncs: a single sync at the end would delay the syncs of the writer. */
 const syncEveryBytes = 4 * 1024 * 1024;
 
 /**
- * Copies the log rows in (firstMicros, lastMicros] into a new segment, in SQL, in short transactions whose size follows
- * from the rows alone, so that the same rows give the same bytes. `report` hears the rows copied and throws to cancel.
+ * Copies the log rows in (firstMicros, lastMicros] into a new segment, in short transactions. Their size depends on the
+ * rows alone, so that the same rows give the same bytes. `report` receives the number of rows, and throws to cancel.
  */
 export function exportSegment(task: ExportTask, report: (rows: number) => void): SegmentContent {
   createPrivateFile(task.path);
@@ -75,7 +76,8 @@ export function exportSegment(task: ExportTask, report: (rows: number) => void):
     db.close();
   }
   const { size } = statSync(task.path);
-  if (size === 0) throw new HostError("INTERNAL", `The segment ${task.path} came out empty.`);
+  if (size === 0)
+    throw new HostError("INTERNAL", `The segment ${task.path} is empty after the export.`);
   return {
     kind: task.kind,
     firstMicros: task.firstMicros,

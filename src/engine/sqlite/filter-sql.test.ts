@@ -46,7 +46,7 @@ const select = (text: string) => found(parseFilter(text));
 
 afterAll(() => database.close());
 
-describe("a filter as SQL", () => {
+describe("filters as SQL", () => {
   test("compares 64-bit integers exactly", () => {
     fill([
       '{"n":9007199254740992}',
@@ -108,7 +108,7 @@ describe("a filter as SQL", () => {
     expect(select("tags eq 'a*'")).toEqual([0, 3, 5]);
   });
 
-  test("takes * and ? of a wildcard and nothing else as special", () => {
+  test("treats * and ? of a wildcard as special, and no other character", () => {
     fill(['{"n":"foobar"}', '{"n":"[fo]o"}', '{"n":"foo"}', '{"n":"FOO"}', '{"n":"bar\\nfoo"}']);
     expect(select("n eq 'foo*'")).toEqual([0, 2]);
     expect(select("n eq '[fo]*'")).toEqual([1]);
@@ -116,7 +116,7 @@ describe("a filter as SQL", () => {
     expect(select("n ne '*foo*'")).toEqual([1, 3]);
   });
 
-  test("takes what is behind a backslash as it is", () => {
+  test("takes a character after a backslash literally", () => {
     fill([
       '{"n":"a*b"}',
       '{"n":"a?b"}',
@@ -136,7 +136,7 @@ describe("a filter as SQL", () => {
     expect(select("n eq 'a\\**'")).toEqual([0]);
   });
 
-  test("reaches nested fields and system fields", () => {
+  test("reads nested fields and system fields", () => {
     fill(['{"keyValues":{"a b":"1","k":"v"}}', '{"keyValues":{"k":"w"}}', '{"keyValues.k":"v"}']);
     expect(select("keyValues.k eq 'v'")).toEqual([0]);
     expect(select("keyValues/k eq 'w'")).toEqual([1]);
@@ -147,7 +147,7 @@ describe("a filter as SQL", () => {
     expect(select("documentKind eq null")).toEqual([]);
   });
 
-  test("finds a key of a map that has dots in it, beside what is nested", () => {
+  test("finds keys of a map that contain dots, and nested fields", () => {
     fill([
       '{"keyValues":{"a.b":"dot","a":"plain"}}',
       '{"keyValues":{"a":{"b":"dot"}}}',
@@ -163,14 +163,14 @@ describe("a filter as SQL", () => {
     expect(found({ op: "like", field: "keyValues.a.b", pattern: "d*" })).toEqual([0, 1]);
   });
 
-  test("never takes a value or a field name as SQL", () => {
+  test("never executes a value or a field name as SQL", () => {
     fill(['{"a":"x"}']);
     expect(select("a eq '''; DROP TABLE log; --'")).toEqual([]);
     expect(found({ op: "eq", field: "a' OR 1", value: "x" })).toEqual([]);
     expect(() => found({ op: "eq", field: 'a"."b', value: 1 })).toThrow(/no name of a field/);
   });
 
-  test("refuses more terms than the limit", () => {
+  test("rejects more terms than the limit", () => {
     const term: Filter = { op: "eq", field: "a", value: 1n };
     expect(() => filterToSql({ op: "or", terms: Array<Filter>(101).fill(term) })).toThrow(
       /more than 100 terms/,
@@ -191,7 +191,7 @@ describe("a filter as SQL", () => {
     expect(rows).toEqual([2, 0, 1, 3]);
   });
 
-  test("orders by number, with what is missing or no number as 0", () => {
+  test("orders by number, counting missing and other values as 0", () => {
     fill([
       '{"a":2}',
       '{"a":-1}',
@@ -211,7 +211,7 @@ describe("a filter as SQL", () => {
     expect(rows).toEqual([2, 4, 0, 3, 5, 1]);
   });
 
-  test("agrees with a plain evaluation on random documents and filters", () => {
+  test("matches an evaluation in memory on random documents and filters", () => {
     const field = fc.constantFrom("a", "b", "a.c", "documentVersion", "documentSelfLink");
     const scalar = fc.oneof(
       fc.constantFrom("", "a", "ab", "b", "1", "[a]", "é", "/f/1"),

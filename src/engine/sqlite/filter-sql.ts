@@ -5,11 +5,11 @@ import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 
 /**
- * Filters as SQL over the log, aliased `l`. Every value and every path of a field is a bound parameter. A condition is
- * always 0 or 1 and never NULL, so that `not` is its exact opposite: a missing field is equal to nothing but null.
- * Values compare by type: a string never equals a number, true never equals 1. Where a field is an array, eq, any and
- * like hold when they hold for one of its items; ordered comparisons look at plain fields alone. A dot in a field's name
- * leads into it, or stands in a key: what is found either way is the field. The connection has the functions of patterns.ts.
+ * Translates filters into SQL over the log, aliased `l`. Every value and every path of a field is a bound parameter. A
+ * condition is 0 or 1 and never NULL, so that `not` is its exact opposite: a missing field equals null alone. Values
+ * compare by type: a string never equals a number, true never equals 1. For an array, eq, any and like hold if they hold
+ * for one item; ordered comparisons apply to plain fields alone. A dot in a field name separates nested fields, or is
+ * part of a key; both are tried. The connection needs the functions of patterns.ts.
  */
 
 export type SqlParam = string | number | bigint;
@@ -19,14 +19,14 @@ export interface SqlFragment {
   params: SqlParam[];
 }
 
-/** Throws FILTER_INVALID for a field name that no path can hold and for more than limits.filterTerms terms. */
+/** Translates a filter. FILTER_INVALID for a field name that no path can express, and for more than limits.filterTerms terms. */
 export function filterToSql(filter: Filter): SqlFragment {
   const params: SqlParam[] = [];
   const sql = new Writer(params).condition(filter, 0);
   return { sql, params };
 }
 
-/** The terms of an ORDER BY; missing fields come first, then numbers, then strings; by number alone where that is asked for. */
+/** Translates an order: missing fields first, then numbers, then strings; or by number alone. */
 export function orderToSql(orderBy: OrderBy[]): SqlFragment {
   const params: SqlParam[] = [];
   const terms = orderBy.map(({ field, descending, numeric }) => {
@@ -60,10 +60,10 @@ const columns: Record<SystemField, string> = {
 const signs = { eq: "=", lt: "<", le: "<=", gt: ">", ge: ">=" } as const;
 type Sign = keyof typeof signs;
 
-/** What a value is tested with: the json types it can equal, and the test of one value. */
+/** Test of a value: the JSON types that it can equal, and the SQL that tests one value. */
 interface Test {
   types: string;
-  /** With one place for the value tested. */
+  /** SQL with one parameter, the tested value. */
   sql: (value: string) => string;
   params: SqlParam[];
 }
@@ -74,9 +74,9 @@ class Writer {
   constructor(private readonly params: SqlParam[]) {}
 
   condition(filter: Filter, depth: number): string {
-    // SQLite bounds the depth of an expression; our own bound says so in words.
+    // SQLite limits the depth of an expression too, with a message that does not help.
     if (depth > 2 * limits.filterTerms)
-      throw new HostError("FILTER_INVALID", "The filter is nested too deep.");
+      throw new HostError("FILTER_INVALID", "The filter is nested too deeply.");
     switch (filter.op) {
       case "and":
       case "or": {
@@ -136,7 +136,7 @@ class Writer {
   }
 
   private compareColumn(sign: Sign, system: SystemField, value: FilterValue): string {
-    // A column has an affinity and would turn '5' into 5, so the types are compared here.
+    // Column affinity would convert '5' into 5, so the SQL compares types.
     const fits =
       systemFields[system] === "text"
         ? typeof value === "string"
@@ -154,7 +154,7 @@ class Writer {
 
   private testAt(path: string, test: Test, items: boolean): string {
     this.params.push(path, path, ...test.params);
-    // The text of ->> is read only where the type fits: an object has a text too.
+    // Reads the text of ->> only for a matching type: an object has a text too.
     const plain = `WHEN json_type(l.body, ?) IN (${test.types}) THEN ${sqlOrPath(test)}`;
     if (!items) return `(CASE ${plain} ELSE 0 END)`;
     this.params.push(path, path, ...test.params);
@@ -175,23 +175,23 @@ class Writer {
   }
 }
 
-/** Each test binds the path a second time, also where it looks at the type alone. */
+/** Each test binds the path a second time, also if it tests the type alone. */
 function sqlOrPath(test: Test): string {
   return test.params.length === 0 ? "(? IS NOT NULL)" : test.sql("(l.body ->> ?)");
 }
 
 function param(value: string | number | bigint): SqlParam {
-  // Beyond 64 bits SQLite itself reads the number in the body as a double.
+  // SQLite reads a number beyond 64 bits as a double.
   return typeof value === "bigint" && !isInt64(value) ? Number(value) : value;
 }
 
-// SQLite's paths have no way to write a quote or a backslash in a label.
+// SQLite's paths cannot express a quote or a backslash in a label.
 const unwritable = /["\\\u0000-\u001f]/;
 
-/** How many labels may stand before a key that has a dot in it; one at least. */
+/** Greatest number of labels before a key that contains a dot. */
 const labelsBeforeDots = 3;
 
-/** Where a field may be: below each of its labels, or under a key that is the rest of the name, as in keyValues.a.b. */
+/** Returns the paths of a field: nested by each dot, or under a key that is the rest of the name, as in keyValues.a.b. */
 function jsonPaths(field: string): string[] {
   const labels = field.split(".");
   if (labels.includes("") || unwritable.test(field)) {

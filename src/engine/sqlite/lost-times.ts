@@ -1,22 +1,22 @@
 import type Database from "better-sqlite3";
 import { HostError } from "../../errors.js";
 
-/** Which moments of the past pruning has taken. A moment is lost for a link from its first pruned version to its first kept one. */
+/** Points in time that compaction made unreadable: for a link, from its first compacted version to its first kept one. */
 export interface LostTimes {
-  /** Throws TARGET_TIME_OUT_OF_RANGE where a version of that time was pruned: of the link, or of any. */
+  /** Throws TARGET_TIME_OUT_OF_RANGE if a version of that time was compacted: of the link, or of any link. */
   check(atMicros: number, link?: string): void;
 }
 
-interface Prune {
+interface Compaction {
   link: string;
   until: number;
 }
 
 export function createLostTimes(db: Database.Database): LostTimes {
-  const ofAny = db.prepare<[number, number], Prune>(
+  const ofAny = db.prepare<[number, number], Compaction>(
     "SELECT link, until FROM prune WHERE since <= ? AND until > ? ORDER BY until DESC LIMIT 1",
   );
-  const ofLink = db.prepare<[string, number, number], Prune>(
+  const ofLink = db.prepare<[string, number, number], Compaction>(
     "SELECT link, until FROM prune WHERE link = ? AND since <= ? AND until > ?",
   );
   return {
@@ -27,8 +27,8 @@ export function createLostTimes(db: Database.Database): LostTimes {
       const { link: boundingLink, until } = found;
       throw new HostError(
         "TARGET_TIME_OUT_OF_RANGE",
-        `The state of ${atMicros} is lost: versions of ${boundingLink} from then were pruned. ` +
-          `Ask for a time from ${until} (${new Date(Math.floor(until / 1000)).toISOString()}) on, or restore a backup that has it.`,
+        `The state at ${atMicros} is not available: versions of ${boundingLink} from that time were compacted. ` +
+          `Choose a time from ${until} (${new Date(Math.floor(until / 1000)).toISOString()}) on, or read a backup that contains it.`,
         { metadata: { earliestMicros: String(until), boundingLink } },
       );
     },

@@ -17,7 +17,7 @@ function expected(pattern: string, text: string): boolean {
   return new RegExp(`^${source.join("")}$`, "u").test(text);
 }
 
-test("matches as a regular expression of the same meaning does", () => {
+test("matches what an equivalent regular expression matches", () => {
   const letters = fc.constantFrom("a", "b", "é", "😀", "*", "?", "\\", "[");
   fc.assert(
     fc.property(
@@ -35,7 +35,7 @@ test("matches as a regular expression of the same meaning does", () => {
   );
 });
 
-test("long parts are found wherever they stand", () => {
+test("finds long parts at any offset", () => {
   const part = `${"ab".repeat(150)}c`;
   for (const [pattern, text, found] of [
     [`*${part}*`, `${"ab".repeat(400)}c${"ab".repeat(10)}`, true],
@@ -65,7 +65,7 @@ test.each([
   expect(performance.now() - begun).toBeLessThan(20_000);
 });
 
-test("a statement whose time is over ends, in the middle of a match too", () => {
+test("ends a statement whose time is over, also inside a match", () => {
   const db = new Database(":memory:");
   const clock = definePatterns(db);
   const like = db.prepare("SELECT holdfast_like(?, ?)").pluck();

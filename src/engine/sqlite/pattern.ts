@@ -1,24 +1,24 @@
-/** Whether a text matches; `check` is called every few milliseconds and may throw. */
+/** Returns whether a text matches. Calls `check` about every millisecond, which may throw to end the match. */
 export type Pattern = (text: string, check: () => void) => boolean;
 
-/** What stands between two stars: code units, or `any` for a question mark, which stands for one character. */
+/** The part between two stars: code units, or `any` for a question mark, which matches one character. */
 interface Segment {
   units: Int32Array;
-  /** Where there is no question mark in it. */
+  /** Present if the part contains no question mark. */
   literal: string | undefined;
-  /** Its length in characters. */
+  /** Length in characters. */
   characters: number;
 }
 
 const any = -1;
 /** Steps between two checks of the clock, about a millisecond. */
 const stepsPerCheck = 1 << 18;
-/** Up to this length String.indexOf is linear: V8's tables go no further. */
+/** Up to this length V8's String.indexOf runs in linear time. */
 const indexOfChars = 200;
 
 /**
- * A pattern with `*` for any characters, `?` for one, and a backslash before one that stands for itself. Matching takes time in
- * proportion to the length of the text, but for parts with a question mark, where it is multiplied by theirs.
+ * Compiles a pattern in which `*` matches any characters, `?` matches one, and a backslash escapes the next. Matching
+ * takes time proportional to the length of the text, multiplied by the length of parts that contain a question mark.
  */
 export function compilePattern(pattern: string): Pattern {
   const segments = segmentsOf(pattern);
@@ -70,7 +70,7 @@ function textOf(units: number[]): string {
 const isHigh = (unit: number) => unit >= 0xd800 && unit < 0xdc00;
 const isLow = (unit: number) => unit >= 0xdc00 && unit < 0xe000;
 
-/** The index after the segment where it stands at `at`, or -1. */
+/** Returns the index after the part if the text has it at `at`, else -1. */
 function matchAt({ units }: Segment, text: string, at: number): number {
   let index = at;
   for (const unit of units) {
@@ -83,7 +83,7 @@ function matchAt({ units }: Segment, text: string, at: number): number {
   return index;
 }
 
-/** Where the last segment has to begin; -1 where the text is too short. */
+/** Returns where the last part must begin; -1 if the text is too short. */
 function startOfLast({ characters }: Segment, text: string): number {
   let at = text.length;
   for (let left = characters; left > 0; left--) {
@@ -93,7 +93,7 @@ function startOfLast({ characters }: Segment, text: string): number {
   return at;
 }
 
-/** The index after the first place from `from` on where the segment stands and ends at `end` at the latest; -1 for none. */
+/** Returns the index after the first occurrence of the part between `from` and `end`; -1 if there is no occurrence. */
 function find(
   segment: Segment,
   text: string,
@@ -112,7 +112,7 @@ function find(
   }
   let steps = 0;
   for (let at = from; at < end; at++) {
-    // A question mark stands for a whole character, so none begins in the middle of one.
+    // A question mark matches a whole character, so a match never begins inside one.
     if (at > 0 && isLow(text.charCodeAt(at)) && isHigh(text.charCodeAt(at - 1))) continue;
     const after = matchAt(segment, text, at);
     if (after >= 0) return after <= end ? after : -1;
@@ -123,7 +123,7 @@ function find(
   return -1;
 }
 
-/** Knuth, Morris and Pratt: every unit of the text is looked at about twice, however it repeats itself. */
+/** Knuth-Morris-Pratt search: reads every unit of the text at most twice, however repetitive the text is. */
 function findLong(
   units: Int32Array,
   text: string,
@@ -145,7 +145,7 @@ function findLong(
 
 const borderTables = new WeakMap<Int32Array, Int32Array>();
 
-/** For each prefix the length of the longest part that it both begins and ends with. */
+/** Returns for each prefix the length of its longest proper prefix that is also its suffix. */
 function bordersOf(units: Int32Array): Int32Array {
   const known = borderTables.get(units);
   if (known !== undefined) return known;

@@ -3,17 +3,17 @@ import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { compilePattern, type Pattern } from "./pattern.js";
 
-/** Bounds how long one statement that filters may run: SQLite itself cannot be interrupted in this thread. */
+/** Bounds how long one filtering statement runs: SQLite cannot be interrupted from its own thread. */
 export interface StatementClock {
-  /** A statement begins; beyond so many milliseconds it fails with QUERY_LIMIT. */
+  /** Starts the clock for a statement, which fails with QUERY_LIMIT after `ms` milliseconds. */
   begin(maxMs: number): void;
-  /** Called again and again while it runs; throws when its time is over. */
+  /** Throws when the time of the statement is over. The statement calls it repeatedly. */
   check(): void;
 }
 
 /**
- * The functions that filters use, for one connection. `holdfast_like(text, pattern)` is GLOB without its worst case, where the length
- * of the text is multiplied by that of the pattern. `holdfast_tick()` is true, or ends a statement whose time is over.
+ * Defines the SQL functions of filters on a connection. `holdfast_like(text, pattern)` is GLOB without its worst case, in
+ * which the time is the product of both lengths. `holdfast_tick()` returns true, or ends a statement whose time is over.
  */
 export function definePatterns(db: Database.Database): StatementClock {
   let endMs = Infinity;
@@ -26,7 +26,7 @@ export function definePatterns(db: Database.Database): StatementClock {
       if (performance.now() > endMs)
         throw new HostError(
           "QUERY_LIMIT",
-          "The query takes too long for one part of the index. Ask for less: shorter patterns, fewer terms, fewer fields to sort by.",
+          "The query takes too long for one part of the index. Use shorter patterns, fewer terms, or fewer fields to sort by.",
         );
     },
   };
@@ -56,7 +56,7 @@ export function definePatterns(db: Database.Database): StatementClock {
   return clock;
 }
 
-/** Whether a statement failed because its time was over. */
+/** Returns whether a statement failed because its time was over. */
 export function isTooSlow(thrown: unknown): boolean {
   return thrown instanceof HostError && thrown.reason === "QUERY_LIMIT";
 }

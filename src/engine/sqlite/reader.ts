@@ -20,7 +20,7 @@ export type ReaderCall =
   | { kind: "read"; link: string; version?: number; atMicros?: number }
   | { kind: "versions"; link: string; limit: number; beforeVersion?: number }
   | { kind: "state"; nowMicros: number }
-  | { kind: "holds"; mark: RowId }
+  | { kind: "contains"; row: RowId }
   | { kind: "around"; timeMicros: number; count: number }
   | { kind: "page"; call: PageCall }
   | { kind: "count"; call: CountCall };
@@ -34,18 +34,19 @@ export type ReaderAnswer =
   | boolean
   | undefined;
 
+/** Reads an index for one thread. */
 export interface Reader {
   handle(call: ReaderCall): ReaderAnswer;
   close(): void;
 }
 
-/** A read-only connection to an index; used by one thread. */
+/** Opens a read-only connection to an index. */
 export function openReader(path: string): Reader {
   const db = openIndex(path, "read", true, 4 * 1024);
   return createReader(db, () => statSync(path).size);
 }
 
-/** Reads of an index through a connection that is open; closes it too. */
+/** Reads an index through an open connection, and closes that connection. */
 export function createReader(db: Database.Database, sizeBytes: () => number): Reader {
   readMeta(db);
   const latest = db
@@ -77,10 +78,12 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
   const sameRow = db.prepare(
     "SELECT 1 FROM log WHERE time = ? AND link = ? AND version = ? AND crc = ?",
   );
-  const prunedRow = db.prepare("SELECT 1 FROM prune WHERE link = ? AND version >= ? AND time > ?");
-  const holds = ({ timeMicros, link, version, crc }: RowId) =>
+  const compactedRow = db.prepare(
+    "SELECT 1 FROM prune WHERE link = ? AND version >= ? AND time > ?",
+  );
+  const contains = ({ timeMicros, link, version, crc }: RowId) =>
     sameRow.get(timeMicros, link, version, crc) !== undefined ||
-    prunedRow.get(link, version, timeMicros) !== undefined;
+    compactedRow.get(link, version, timeMicros) !== undefined;
 
   function read(link: string, version?: number, atMicros?: number): DocumentVersion | undefined {
     if (version === undefined && atMicros !== undefined) lostTimes.check(atMicros, link);
@@ -93,7 +96,7 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
     return row === undefined ? undefined : checkedRow(row as CheckedRow);
   }
 
-  /** Ends early at limits.pageBytes, so that the versions of a large document are not all held at once. */
+  /** Ends early at limits.pageBytes, so that the versions of a large document do not fill the memory. */
   function versionsBelow(link: string, version: number, limit: number): DocumentVersion[] {
     const versions: DocumentVersion[] = [];
     let bytes = 0;
@@ -108,16 +111,16 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
   function window(position: number, nowMicros: number): RestorableWindow {
     const first = firstTime.get() ?? 0;
     const latestMicros = Math.max(position, nowMicros);
-    const pruned = bound.get();
-    const earliestMicros = Math.max(first === 0 ? latestMicros : first, pruned?.until ?? 0);
+    const compacted = bound.get();
+    const earliestMicros = Math.max(first === 0 ? latestMicros : first, compacted?.until ?? 0);
     const begin = since.get() ?? first;
     const historyStartMicros = begin === 0 ? 0 : Math.min(begin, first);
-    const bounds = pruned !== undefined && pruned.until === earliestMicros;
+    const bounds = compacted !== undefined && compacted.until === earliestMicros;
     return {
       earliestMicros,
       latestMicros,
       historyStartMicros,
-      ...(bounds && { boundingLink: pruned.link }),
+      ...(bounds && { boundingLink: compacted.link }),
     };
   }
 
@@ -125,11 +128,11 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
     const { indexId, lineage, parents, formatVersion, counts } = readMeta(db);
     const positionMicros = readPosition(db);
     const lastRecord = last.get();
-    // The writer that opened the index has rewritten them if they were damaged.
+    // A writer rewrites damaged counts when it opens the index, so these were damaged later.
     if (counts === undefined)
       throw new HostError(
         "INDEX_DAMAGED",
-        `The counts of the index ${db.name} do not agree with their checksum: the disk has changed them. Restart the host, which counts again.`,
+        `The counts of the index ${db.name} fail their checksum: the disk changed them. Restart the host, which counts again.`,
       );
     return {
       indexId,
@@ -158,8 +161,8 @@ export function createReader(db: Database.Database, sizeBytes: () => number): Re
           );
         case "state":
           return state(call.nowMicros);
-        case "holds":
-          return holds(call.mark);
+        case "contains":
+          return contains(call.row);
         case "around":
           return logAround(db, call.timeMicros, call.count);
         case "page":

@@ -15,11 +15,11 @@ import {
 } from "../../segment/row.js";
 import { readPosition } from "./schema.js";
 
-/** Where a listing stands. Every later page sees the index as of the first one. */
+/** Position of a listing. Every later page reads the index as of the first page. */
 interface Cursor {
-  /** The position of the log that the listing is of. */
+  /** Position of the log that the listing reads. */
   at: number;
-  /** The last link of an unfiltered listing, the last time of a filtered one, or the rows passed of a sorted one. */
+  /** The last link of an unfiltered listing, the last time of a filtered one, or the number of rows read of a sorted one. */
   link?: string;
   time?: number;
   skip?: number;
@@ -28,7 +28,7 @@ interface Cursor {
 export interface PageCall {
   query: PageQuery;
 }
-/** A page, or a part of one: there is more exactly when it has a cursor. */
+/** A page, or a part of one; a cursor says that more follows. */
 export interface PartialPage {
   documents: DocumentVersion[];
   cursor?: string;
@@ -49,16 +49,16 @@ export interface Scanner {
 
 type Parameter = string | number | bigint | null;
 
-/** Beyond every link with the prefix, in the order of bytes. */
+/** Follows every link with the prefix in the order of bytes. */
 const afterPrefix = (prefix: string) => `${prefix}\u{10FFFF}`;
 
-/** How long one call may go on scanning before it answers with a part: reads queue behind it. */
+/** How long one call scans before it returns a part: other reads wait for it. */
 const sliceMs = 50;
 
-/** The columns of a row without its body. */
+/** Columns of a row without its body. */
 const bareColumns = "time, link, version, action, kind, owner, expires, '' AS body";
 
-/** A body is only ever handed out with its checksum looked at. */
+/** A body is returned only after its checksum matched. */
 const columnsOf = ({ expand }: Pick<PageQuery, "expand">) =>
   expand ? checkedColumns : bareColumns;
 const versionsOf = ({ expand }: Pick<PageQuery, "expand">, rows: LogRow[]) =>
@@ -82,12 +82,12 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
       text === undefined
         ? { at: query.atMicros === undefined ? now : Math.min(query.atMicros, now) }
         : parseCursor(text);
-    // What a listing has not come to yet may be pruned while it goes on.
+    // Compaction may remove versions that the listing has not reached yet.
     if (cursor.at < now && !query.allVersions) lostTimes.check(cursor.at);
     return cursor;
   }
 
-  /** Collects rows up to the query's limits; true when the page is full. */
+  /** Collects rows up to the limits of the query; true if the page is full. */
   function collect(
     rows: IterableIterator<unknown>,
     into: LogRow[],
@@ -102,11 +102,11 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
     return false;
   }
 
-  /** The latest version of each link at the cursor's position, by link. */
+  /** Lists the latest version of each link at the position of the cursor, in the order of links. */
   function byLink(query: PageQuery, cursor: Cursor): PartialPage {
     const begun = performance.now();
     const rows: LogRow[] = [];
-    // Of the row with the greatest version: then the index alone is read.
+    // SQLite takes `time` from the row with the greatest version, and reads the index alone.
     const groups = db.prepare(
       `SELECT link, max(version) AS version, time FROM log INDEXED BY log_version
        WHERE link > ? AND link < ? AND time <= ? GROUP BY link ORDER BY link LIMIT ?`,
@@ -146,7 +146,7 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
     }
   }
 
-  /** What makes a row of alias `l` the current state of a wanted document as of a position. */
+  /** Condition under which row `l` is the state of a selected document at a position. */
   function condition(
     query: Omit<PageQuery, "limit" | "expand">,
     at: number,
@@ -160,7 +160,7 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
     if (!query.includeDeleted && !query.allVersions) parts.push("l.action <> 'DELETE'");
     if (query.filter) {
       const filter = filterToSql(query.filter);
-      // CASE, so that the clock is looked at before: a large body takes long to look into.
+      // CASE checks the clock before a large body, which takes long to parse.
       parts.push(
         `CASE WHEN octet_length(l.body) < ${limits.tickBodyBytes} OR holdfast_tick() THEN (${filter.sql}) ELSE 0 END`,
       );
@@ -176,8 +176,8 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
   }
 
   /**
-   * Runs a statement over ranges in the order of the log, of as many rows as are gone through in good time. One that turns out slow
-   * is given up and run over fewer; QUERY_LIMIT where a single row takes too long.
+   * Runs a statement over ranges of rows in the order of the log, larger ones while it is fast. A slow statement is
+   * aborted and repeated over fewer rows; QUERY_LIMIT if a single row takes too long.
    */
   function* overRanges<T>(
     cursor: Cursor,
@@ -231,7 +231,7 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
     return { documents: versionsOf(query, rows) };
   }
 
-  /** Sorted by fields: one statement that sorts times only; the position is fixed, so counting rows off is exact. */
+  /** Lists in the order of fields: one statement sorts the times alone. The position is fixed, so an offset in rows is exact. */
   function sorted(query: PageQuery, cursor: Cursor): PartialPage {
     const { sql, params } = condition(query, cursor.at);
     const order = orderToSql(query.orderBy ?? []);
@@ -294,7 +294,7 @@ function parseCursor(text: string): Cursor {
   const invalid = () =>
     new HostError(
       "PAGE_TOKEN_INVALID",
-      "The page token was not made by this host; start the listing again.",
+      "The page token is invalid. Start the listing again without a token.",
     );
   let value: unknown;
   try {

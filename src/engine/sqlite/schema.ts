@@ -5,40 +5,44 @@ import { segmentSchema } from "../../segment/tables.js";
 import { formatVersion } from "../../segment/version.js";
 import type { IndexIdentity, LineageParent } from "../engine.js";
 
-/** The name of the database in the directory of a generation. */
+/** File name of the database in the directory of a generation. */
 export const databaseName = "index.sqlite";
 
-/** Made after the rows when an index is built: faster than keeping them current on the way. */
+/** A build creates them after loading the rows, which is faster than updating them for each row. */
 const indexStatements = [
   "CREATE UNIQUE INDEX log_version ON log (link, version)",
   "CREATE INDEX log_deleted ON log (link, version) WHERE action = 'DELETE'",
   "CREATE INDEX log_expires ON log (expires) WHERE expires > 0",
 ];
 
+/** Creates the tables of an index: those of a segment, and `meta`. */
 export function createIndexTables(db: Database.Database): void {
   db.pragma("page_size = 4096");
   for (const statement of Object.values(segmentSchema)) db.exec(statement);
   db.exec("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID");
 }
 
+/** Creates the key indexes of the log. */
 export function createIndexes(db: Database.Database): void {
   for (const statement of indexStatements) db.exec(statement);
 }
 
+/** Documents that are not deleted, and kept versions of all documents. */
 export interface Counts {
   documents: number;
   versions: number;
 }
 
-/** The facts of an index that are not in its log; each is a row of `meta`. */
+/** Content of the table `meta`: what the log of an index does not contain. */
 export interface Meta extends IndexIdentity {
   formatVersion: number;
-  /** Absent where they do not agree with their checksum: the log has to be counted. */
+  /** Absent if they do not match their checksum: the log has to be counted. */
   counts?: Counts;
-  /** Update times go on above it: the end of the last snapshot's window. */
+  /** Update times continue above it: the end of the window of the last snapshot. */
   minTimeMicros: number;
 }
 
+/** Stores the identity of an index. */
 export function writeIdentity(db: Database.Database, identity: IndexIdentity): void {
   const put = db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)");
   put.run("format_version", String(formatVersion));
@@ -47,18 +51,19 @@ export function writeIdentity(db: Database.Database, identity: IndexIdentity): v
   put.run("parents", JSON.stringify(identity.parents));
 }
 
+/** Stores the counts of an index. */
 export function writeCounts(db: Database.Database, counts: Counts): void {
   db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('counts', ?)").run(
     countsText(counts),
   );
 }
 
-/** Counts with a checksum: they are promised in every manifest, and a changed bit would make backups that no restore accepts. */
+/** Encodes counts with a checksum: every manifest states them, so a flipped bit would produce backups that no restore accepts. */
 export function countsText({ documents, versions }: Counts): string {
   return JSON.stringify({ documents, versions, crc: crc32(`${documents}\n${versions}`) });
 }
 
-/** Counts whose checksum does not agree are "wrong", and so are those of indexes of before, which had none; undefined where it is no JSON. */
+/** Decodes counts. "wrong": the checksum does not match, or is missing as in older indexes. Undefined: not JSON. */
 function readCounts(text: string | undefined): Counts | "wrong" | undefined {
   try {
     const { documents, versions } = JSON.parse(text ?? "") as Counts;
@@ -68,7 +73,7 @@ function readCounts(text: string | undefined): Counts | "wrong" | undefined {
   }
 }
 
-/** Counts the log itself. */
+/** Counts the log. */
 export function countLog(db: Database.Database): Counts {
   return {
     versions: db.prepare("SELECT count(*) FROM log").pluck().get() as number,
@@ -82,12 +87,12 @@ export function countLog(db: Database.Database): Counts {
   };
 }
 
-/** Reads `meta`; refuses an index of a newer format before anything is touched. */
+/** Reads `meta`. FORMAT_TOO_NEW for an index of a newer format, before anything is changed; INDEX_DAMAGED. */
 export function readMeta(db: Database.Database): Meta {
   const damaged = (problem: string) =>
     new HostError(
       "INDEX_DAMAGED",
-      `The index ${db.name} is damaged, or was not made by Holdfast: ${problem}. Restore a backup into a new data directory.`,
+      `The index ${db.name} is damaged or not one of Holdfast: ${problem}. Restore a backup into a new data directory.`,
     );
   const rows = new Map<string, string>();
   if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").get() === undefined)
@@ -101,7 +106,7 @@ export function readMeta(db: Database.Database): Meta {
   if (found > formatVersion) {
     throw new HostError(
       "FORMAT_TOO_NEW",
-      `The index ${db.name} has format ${found}; this host knows formats up to ${formatVersion}. Run the newer version that made it.`,
+      `The index ${db.name} has format ${found}; this host supports formats up to ${formatVersion}. Run the newer version that wrote it.`,
     );
   }
   const indexId = rows.get("index_id");
@@ -109,9 +114,9 @@ export function readMeta(db: Database.Database): Meta {
   if (found !== formatVersion || !indexId || !lineage) throw damaged("its identity is missing");
   const parents = readParents(rows.get("parents"));
   const minTimeMicros = Number(rows.get("floor") ?? "0");
-  if (parents === undefined) throw damaged("the record of its ancestors cannot be read");
+  if (parents === undefined) throw damaged("its parents cannot be read");
   if (!Number.isSafeInteger(minTimeMicros) || minTimeMicros < 0)
-    throw damaged("the record of its last time is no time");
+    throw damaged("its last update time is invalid");
   const counts = readCounts(rows.get("counts"));
   if (counts === undefined) throw damaged("its counts cannot be read");
   return {
@@ -146,7 +151,7 @@ function isParent(value: unknown): value is LineageParent {
   );
 }
 
-/** The last position of a log: its last version or its last prune. */
+/** Returns the position of a log: the time of its last version or compaction, 0 if it is empty. */
 export function readPosition(db: Database.Database): number {
   return db
     .prepare(
@@ -156,7 +161,7 @@ export function readPosition(db: Database.Database): number {
     .get() as number;
 }
 
-/** A connection to a live index with the settings that every connection needs; NORMAL would be the build's default. */
+/** Opens a connection to an index with the settings that every connection needs. `synchronous` is explicit: the default of the build is NORMAL. */
 export function openIndex(
   path: string,
   mode: "write" | "read",

@@ -1,51 +1,58 @@
-import { dirname, join } from "node:path";
-import type Database from "better-sqlite3";
-import type { BuildResult, IndexIdentity, StorageEngine } from "../engine.js";
-import { createIndex } from "./build.js";
-import { runBuild } from "./run-build.js";
-import { databaseName, openIndex, readMeta, readPosition, writeIdentity } from "./schema.js";
-import { fromSqlite } from "../../segment/sqlite-error.js";
-import { openSqliteEngine } from "./sqlite-engine.js";
+import { join } from "node:path";
+import { temporaryPrefix } from "../../io/durable-file.js";
+import type { Platform } from "../../io/platform.js";
+import type {
+  BuildRequest,
+  IndexStorage,
+  OpenIndexOptions,
+  StorageEngine,
+  TemporaryIndex,
+} from "../engine.js";
+import { SqliteIndexStorage } from "./index-storage.js";
+import { buildInProcess } from "./run-build.js";
+import { SqliteEngine } from "./sqlite-engine.js";
 
-function withClosedIndex<T>(directory: string, work: (db: Database.Database) => T): T {
-  const path = join(directory, databaseName);
-  try {
-    const db = openIndex(path, "write", true, 1024);
+/** Keeps each generation of an index in an SQLite database of its own. One host per index: the data directory is locked. */
+export class SqliteStorageEngine implements StorageEngine {
+  /** `directoryOf` returns the directory of the index with a link; its parent exists. */
+  constructor(
+    private readonly platform: Platform,
+    private readonly directoryOf: (link: string) => string,
+  ) {}
+
+  openIndex(options: OpenIndexOptions): Promise<IndexStorage> {
+    return SqliteIndexStorage.open(this.platform, this.directoryOf(options.link), options);
+  }
+
+  async openTemporary({
+    directory: parent,
+    ...request
+  }: BuildRequest & { directory: string }): Promise<TemporaryIndex> {
+    const { files, nowMicros, randomHex } = this.platform;
+    const directory = join(parent, `${temporaryPrefix}scratch-${randomHex(8)}`);
+    const remove = () => files.removeTree(directory).catch(() => {});
     try {
-      return work(db);
-    } finally {
-      db.close();
+      await files.makeDirectory(directory);
+      const built = await buildInProcess(directory, request);
+      const engine = await SqliteEngine.open(directory, {
+        link: directory,
+        durable: false,
+        minTimeMicros: 0,
+        nowMicros,
+        retainedVersions: Number.MAX_SAFE_INTEGER,
+        historyMicros: Number.MAX_SAFE_INTEGER,
+      });
+      return {
+        ...built,
+        engine,
+        async close() {
+          await engine.close();
+          await remove();
+        },
+      };
+    } catch (error) {
+      await remove();
+      throw error;
     }
-  } catch (thrown) {
-    throw fromSqlite(thrown, `Opening the index ${path}`);
   }
 }
-
-/** The engine over SQLite. */
-export const sqliteEngine: StorageEngine = {
-  async create(directory, identity) {
-    try {
-      createIndex(directory, identity);
-    } catch (thrown) {
-      throw fromSqlite(thrown, `Making an index in ${directory}`);
-    }
-  },
-  open: openSqliteEngine,
-  async rename(directory, identity) {
-    withClosedIndex(directory, (db) => {
-      db.transaction((next: IndexIdentity) => writeIdentity(db, next))(identity);
-    });
-  },
-  async identify(directory) {
-    return withClosedIndex(directory, (db) => {
-      const { indexId, lineage, parents } = readMeta(db);
-      return { indexId, lineage, parents, positionMicros: readPosition(db) };
-    });
-  },
-  async build({ signal, onProgress, ...task }) {
-    return (await runBuild({ kind: "build", task }, dirname(task.directory), {
-      signal,
-      onProgress: ({ stage, rows }) => onProgress?.(stage, rows),
-    })) as BuildResult;
-  },
-};

@@ -1,27 +1,26 @@
 import type { DocumentVersion } from "../../document/document.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import type { DocumentStore, IndexState, PageQuery, Turn } from "../engine.js";
+import type { DocumentStore, IndexState, PageQuery, RunInSlot } from "../engine.js";
 import type { ReaderAnswer, ReaderCall } from "./reader.js";
 import type { PartialCount, PartialPage } from "./scan.js";
 
-/** Threads that read; one may do both. */
+/** The threads that read an index; one thread may do both. */
 export interface ReadingThreads {
-  /** For what is short. */
+  /** Runs a short read. */
   read(call: ReaderCall): Promise<ReaderAnswer>;
-  /** For scans, which others would have to wait for. */
+  /** Runs a scan, which other reads must not wait for. */
   scan(call: ReaderCall): Promise<ReaderAnswer>;
   nowMicros(): number;
 }
 
-const atOnce: Turn = (slice) => slice();
+const withoutWaiting: RunInSlot = (slice) => slice();
 
-/** The reads of a store, each as the calls that it takes. */
-export function storeReads({
-  read,
-  scan,
-  nowMicros,
-}: ReadingThreads): Omit<DocumentStore, "write"> {
+/** The reading half of a document store. */
+export type StoreReads = Omit<DocumentStore, "write">;
+
+/** Implements the reads of a document store by calls to the threads that read. */
+export function createStoreReads({ read, scan, nowMicros }: ReadingThreads): StoreReads {
   return {
     read: async (link, at = {}) =>
       (await read({ kind: "read", link, ...at })) as DocumentVersion | undefined,
@@ -33,8 +32,8 @@ export function storeReads({
         ...(beforeVersion !== undefined && { beforeVersion }),
       })) as DocumentVersion[],
     state: async () => (await read({ kind: "state", nowMicros: nowMicros() })) as IndexState,
-    async page(query, signal, turn = atOnce) {
-      // A slow scan answers in parts; each part lets other reads of the thread in between.
+    async page(query, signal, inSlot = withoutWaiting) {
+      // A slow scan answers in parts, and other reads of the thread run between the parts.
       const documents: DocumentVersion[] = [];
       let bytes = 0;
       let cursor = query.cursor;
@@ -45,7 +44,7 @@ export function storeReads({
           limit: query.limit - documents.length,
           ...(cursor !== undefined && { cursor }),
         };
-        const part = (await turn(() =>
+        const part = (await inSlot(() =>
           scan({ kind: "page", call: { query: rest } }),
         )) as PartialPage;
         for (const document of part.documents) {
@@ -60,13 +59,13 @@ export function storeReads({
       );
       return { documents, ...(cursor !== undefined && { cursor }) };
     },
-    async count(query, signal, turn = atOnce) {
+    async count(query, signal, inSlot = withoutWaiting) {
       let count = 0;
       let cursor: string | undefined;
       do {
         if (signal?.aborted) throw HostError.from(signal.reason);
         const from = cursor === undefined ? {} : { cursor };
-        const part = (await turn(() =>
+        const part = (await inSlot(() =>
           scan({ kind: "count", call: { query, ...from } }),
         )) as PartialCount;
         count += part.count;

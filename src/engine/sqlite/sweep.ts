@@ -9,23 +9,24 @@ import {
   type LogRow,
 } from "../../segment/row.js";
 
+/** What a sweep may remove. */
 export interface SweepOptions {
-  /** False while a snapshot is pinned: its rows must stay. */
-  mayPrune: boolean;
+  /** False while a snapshot is pinned, whose rows must stay. */
+  mayCompact: boolean;
   retainedVersions: number;
   historyMicros: number;
 }
 
-/** Expiry and retention of one index, inside the writer's transaction and in bounded steps. */
+/** Deletes expired documents and compacts histories, inside the writer's transaction and in bounded steps. */
 export interface Sweeper {
   noteWrite(row: LogRow): void;
   hasWork(nowMicros: number, options: SweepOptions): boolean;
   run(nowMicros: number, options: SweepOptions, nextTime: () => number): SweepResult;
-  /** Forgets what it believes to have done: the transaction did not commit. */
+  /** Drops what it remembers of a transaction that did not commit. */
   reset(): void;
 }
 
-/** Where the walk through expiry times stands; rows at or before it have been dealt with. */
+/** Position of the walk through expiry times; rows at or before it are done. */
 interface ExpiryCursor {
   expires: number;
   time: number;
@@ -34,7 +35,7 @@ const expiryStart: ExpiryCursor = { expires: 0, time: 0 };
 
 export function createSweeper(db: Database.Database): Sweeper {
   let cursor = expiryStart;
-  /** Links with more versions than are retained; found once by a scan, then kept current by the writes. */
+  /** Links with more versions than are retained: found by one scan, then kept current by the writes. */
   let overfull: Set<string> | undefined;
   let retained = limits.retainedVersions as number;
 
@@ -61,7 +62,7 @@ export function createSweeper(db: Database.Database): Sweeper {
       "SELECT DISTINCT link FROM log INDEXED BY log_version WHERE version >= ?",
     )
     .pluck();
-  const prunable = db
+  const compactable = db
     .prepare<[string, number, number, number]>(
       "SELECT time, version FROM log WHERE link = ? AND version <= ? AND time < ? ORDER BY version LIMIT ?",
     )
@@ -90,7 +91,7 @@ export function createSweeper(db: Database.Database): Sweeper {
     const damaged: string[] = [];
     for (const [time, link, version, action, kind, owner, expires, body, crc] of rows) {
       if (action === "DELETE" || latest.get(link) !== version) continue;
-      // Its state goes on into the new version: a changed bit would get a fresh checksum.
+      // The deletion copies the body: a flipped bit would get a valid checksum.
       if (logChecksum([time, link, version, action, kind, owner, expires, body]) !== crc) {
         damaged.push(link);
         continue;
@@ -104,14 +105,14 @@ export function createSweeper(db: Database.Database): Sweeper {
     return { expired: count, damaged };
   }
 
-  function pruneLink(
+  function compactLink(
     link: string,
     cutoff: number,
     budget: number,
     nextTime: () => number,
   ): { removed: number; more: boolean } {
     const highest = (latest.get(link) ?? 0) - retained;
-    const rows = prunable.all(link, highest, cutoff, budget) as [number, number][];
+    const rows = compactable.all(link, highest, cutoff, budget) as [number, number][];
     const first = rows[0];
     const final = rows.at(-1);
     if (!first || !final) return { removed: 0, more: false };
@@ -132,20 +133,20 @@ export function createSweeper(db: Database.Database): Sweeper {
     return { removed: rows.length, more: rows.length === budget };
   }
 
-  /** Links in `overfull` whose surplus versions are old enough are worked on; the others wait there. */
-  function pruneAll(cutoff: number, nextTime: () => number): number {
+  /** Compacts the links in `overfull` whose surplus versions are old enough; the others stay in it. */
+  function compactAll(cutoff: number, nextTime: () => number): number {
     let total = 0;
     for (const link of overfull ?? []) {
       if (total >= limits.sweepRows) break;
-      const { removed } = pruneLink(link, cutoff, limits.sweepRows - total, nextTime);
+      const { removed } = compactLink(link, cutoff, limits.sweepRows - total, nextTime);
       total += removed;
     }
     return total;
   }
 
-  function hasPrunable(cutoff: number): boolean {
+  function hasCompactable(cutoff: number): boolean {
     for (const link of overfull ?? []) {
-      if (prunable.get(link, (latest.get(link) ?? 0) - retained, cutoff, 1) !== undefined)
+      if (compactable.get(link, (latest.get(link) ?? 0) - retained, cutoff, 1) !== undefined)
         return true;
     }
     return false;
@@ -161,12 +162,14 @@ export function createSweeper(db: Database.Database): Sweeper {
       overfull ??= new Set(overfullLinks.all(retained));
       const next = nextExpiry.get(cursor);
       if (next !== undefined && next <= nowMicros) return true;
-      return options.mayPrune && hasPrunable(nowMicros - options.historyMicros);
+      return options.mayCompact && hasCompactable(nowMicros - options.historyMicros);
     },
     run(nowMicros, options, nextTime) {
       const expired = expire(nowMicros, nextTime);
-      const removed = options.mayPrune ? pruneAll(nowMicros - options.historyMicros, nextTime) : 0;
-      return { ...expired, pruned: removed };
+      const compacted = options.mayCompact
+        ? compactAll(nowMicros - options.historyMicros, nextTime)
+        : 0;
+      return { ...expired, compacted };
     },
     reset() {
       cursor = expiryStart;

@@ -2,10 +2,10 @@ import { HostError } from "../../errors.js";
 import type { TraceBuffer, TraceBufferOptions } from "../engine.js";
 import type { ReaderAnswer } from "./reader.js";
 import type { TraceBufferCall, TraceBufferWorkerData } from "./trace-buffer-worker.js";
-import { storeReads } from "./store-reads.js";
+import { createStoreReads } from "./store-reads.js";
 import { startWorker, type WorkerClient } from "../../io/worker-client.js";
 
-/** A thread with a database in its memory, started when it is first used: most hosts never do. */
+/** Opens a trace buffer: a thread with a database in memory, started when first used, since most hosts never need it. */
 export function openTraceBuffer({ nowMicros, ...options }: TraceBufferOptions): TraceBuffer {
   let started: Promise<WorkerClient<TraceBufferCall, ReaderAnswer>> | undefined;
   let closed = false;
@@ -21,12 +21,12 @@ export function openTraceBuffer({ nowMicros, ...options }: TraceBufferOptions): 
     return (await started).call(one);
   };
   return {
-    ...storeReads({ read: call, scan: call, nowMicros }),
+    ...createStoreReads({ read: call, scan: call, nowMicros }),
     write: () =>
       Promise.reject(
         new HostError(
           "METHOD_NOT_ALLOWED",
-          `Documents of ${options.link} are made by the host alone.`,
+          `Documents of ${options.link} are written by the host only.`,
           { metadata: { allow: "GET" } },
         ),
       ),

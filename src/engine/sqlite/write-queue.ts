@@ -10,10 +10,10 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-/** Group commit: what has queued while a batch was committed goes as the next one. Bounded in count and bytes. */
+/** Group commit: the writes that arrive while a batch is committed form the next batch. Bounded in count and bytes. */
 export interface WriteQueue {
   add(write: DocumentWrite): Promise<WriteOutcome>;
-  /** Resolves when all that was added has been answered. */
+  /** Resolves when every added write has its outcome. */
   drained(): Promise<void>;
 }
 
@@ -47,7 +47,13 @@ export function createWriteQueue(
         batch.forEach(({ resolve, reject }, i) => {
           const outcome = outcomes[i];
           if (outcome) resolve(outcome);
-          else reject(new HostError("INTERNAL", "The writer did not answer each write."));
+          else
+            reject(
+              new HostError(
+                "INTERNAL",
+                "The writer thread returned fewer outcomes than it received writes.",
+              ),
+            );
         });
       } catch (error) {
         for (const { reject } of batch) reject(error);
@@ -58,7 +64,7 @@ export function createWriteQueue(
 
   return {
     add(write) {
-      // A character is at most three bytes of UTF-8 per UTF-16 unit; the bound need not be exact.
+      // UTF-16 units instead of bytes of UTF-8: the bound need not be exact.
       const bytes = write.body.length + write.link.length + 200;
       if (
         waiting.length >= limits.writeQueue ||
@@ -67,14 +73,14 @@ export function createWriteQueue(
         return Promise.reject(
           new HostError(
             "QUEUE_FULL",
-            "More writes wait for the disk than the host holds; try again in a moment.",
+            "The write queue is full: the disk is slower than the clients. Try again in a moment.",
           ),
         );
       }
       return new Promise((resolve, reject) => {
         waiting.push({ write, bytes, resolve, reject });
         waitingBytes += bytes;
-        // The rest of this turn of the event loop joins the same batch.
+        // Writes of the same turn of the event loop join the same batch.
         running ??= new Promise<void>((next) => setImmediate(next)).then(run);
       });
     },

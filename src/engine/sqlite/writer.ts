@@ -17,27 +17,28 @@ import {
 import { fromSqlite, isUncertain } from "../../segment/sqlite-error.js";
 import { createSweeper, type SweepOptions } from "./sweep.js";
 
-/** A row that was written; nothing where a DELETE found the document deleted; or why it was refused. */
+/** The row of a write; or nothing, if a DELETE found the document deleted; or why the write was refused. */
 export type WriteOutcome = { row: LogRow } | { nothing: true } | { error: HostErrorRecord };
 
+/** What a writer is opened with. */
 export interface WriterOptions {
   path: string;
   durable: boolean;
   minTimeMicros: number;
 }
 
-/** The one writer of an index; used by one thread. */
+/** The only writer of an index, used by one thread. */
 export interface Writer {
-  /** One transaction: durable when it returns. A refused write leaves the others standing; a failed commit fails all. */
+  /** Commits the writes as one transaction, durable when it returns. A refused write does not affect the others; a failed commit fails all. */
   commit(nowMicros: number, writes: DocumentWrite[]): WriteOutcome[];
-  /** The end of a snapshot's window: later writes get later times, even if the clock goes back. The wall time, where it can be written down. */
+  /** Returns the end of a snapshot's window: later writes get later times, even if the clock goes back. The wall time, if it can be recorded. */
   pin(nowMicros: number): { wallTimeMicros: number };
   sweep(nowMicros: number, options: SweepOptions): SweepResult;
   close(): void;
 }
 
-/** Why the time of a snapshot may not get written down: the snapshot itself needs nothing written. */
-const withoutWriting: readonly Reason[] = [
+/** Failures to record the time of a snapshot, which does not depend on it. */
+const tolerated: readonly Reason[] = [
   "STORAGE_FULL",
   "STORAGE_FAILED",
   "INDEX_READ_ONLY",
@@ -60,8 +61,8 @@ export function openWriter(options: WriterOptions): Writer {
   const meta = readMeta(db);
   let counts = meta.counts ?? recount(db);
   let last = Math.max(readPosition(db), meta.minTimeMicros, options.minTimeMicros);
-  /** The greatest time that later writes are above, also after a restart with a clock that went back. */
-  let durableFloor = Math.max(meta.minTimeMicros, options.minTimeMicros);
+  /** Greatest time that later writes exceed, also after a restart with a clock that went back. */
+  let durableMinTime = Math.max(meta.minTimeMicros, options.minTimeMicros);
   let broken: HostError | undefined;
 
   const head = db.prepare<[string], Head>(
@@ -71,12 +72,12 @@ export function openWriter(options: WriterOptions): Writer {
     "INSERT INTO log (time, link, version, action, kind, owner, expires, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
   );
   const saveCounts = db.prepare("UPDATE meta SET value = ? WHERE key = 'counts'");
-  const saveFloor = db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('floor', ?)");
+  const saveMinTime = db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('floor', ?)");
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commit = db.prepare("COMMIT");
   const sweeper = createSweeper(db);
 
-  /** Runs the work as one transaction; what it changed in memory is undone when it does not commit. */
+  /** Runs the work as one transaction, and reverts its changes in memory if it does not commit. */
   function transaction<T>(work: () => T): T {
     if (broken) throw broken;
     const before = { counts, last };
@@ -93,11 +94,11 @@ export function openWriter(options: WriterOptions): Writer {
       if (isUncertain(thrown)) {
         broken = new HostError(
           "INDEX_READ_ONLY",
-          `The index ${options.path} takes no writes since the disk failed under it; restart the host to go on.`,
+          `The index ${options.path} is read only because its disk failed. Restart the host to write again.`,
         );
         throw new HostError(
           "OUTCOME_UNKNOWN",
-          "The disk failed while the write was made durable; it may or may not be there after a restart.",
+          "The disk failed during the commit: the write may or may not be stored. Restart the host and read the document.",
           {
             cause: thrown,
           },
@@ -134,7 +135,7 @@ export function openWriter(options: WriterOptions): Writer {
     const deleting = write.action === "DELETE";
     const keeps = current && (deleting || write.action === "PATCH");
     let body = write.body;
-    // What goes on into a new version must be what was written: a changed bit would get a fresh checksum.
+    // The new version is made of the current one: a flipped bit would get a valid checksum.
     if (keeps)
       checkedVersion(
         [
@@ -154,7 +155,7 @@ export function openWriter(options: WriterOptions): Writer {
     if (body.length > limits.documentBytes / 3 && Buffer.byteLength(body) > limits.documentBytes) {
       throw new HostError(
         "BODY_TOO_LARGE",
-        `${write.link} would grow beyond ${limits.documentBytes} bytes; nothing was changed.`,
+        `${write.link} would grow beyond ${limits.documentBytes} bytes. Nothing was changed.`,
       );
     }
     const row = append(nowMicros, {
@@ -187,25 +188,25 @@ export function openWriter(options: WriterOptions): Writer {
       try {
         const wallTimeMicros = transaction(() => {
           last = Math.max(nowMicros, last);
-          saveFloor.run(String(last));
+          saveMinTime.run(String(last));
           return last;
         });
-        durableFloor = wallTimeMicros;
+        durableMinTime = wallTimeMicros;
         return { wallTimeMicros };
       } catch (thrown) {
-        // A full or failed disk is when a backup to another one is needed most: it ends where the log does.
-        if (!(thrown instanceof HostError) || !withoutWriting.includes(thrown.reason)) throw thrown;
-        return { wallTimeMicros: Math.max(readPosition(db), durableFloor) };
+        // A backup matters most when the disk is full or failing: its window ends at the position of the log.
+        if (!(thrown instanceof HostError) || !tolerated.includes(thrown.reason)) throw thrown;
+        return { wallTimeMicros: Math.max(readPosition(db), durableMinTime) };
       }
     },
     sweep(nowMicros, sweepOptions) {
       if (broken || !sweeper.hasWork(nowMicros, sweepOptions))
-        return { expired: 0, pruned: 0, damaged: [] };
+        return { expired: 0, compacted: 0, damaged: [] };
       return transaction(() => {
         const done = sweeper.run(nowMicros, sweepOptions, () => (last = nextTime(nowMicros, last)));
         counts = {
           documents: counts.documents - done.expired,
-          versions: counts.versions + done.expired - done.pruned,
+          versions: counts.versions + done.expired - done.compacted,
         };
         return done;
       });
@@ -216,24 +217,24 @@ export function openWriter(options: WriterOptions): Writer {
   };
 }
 
-/** The counts of an index whose record of them is damaged, or has no checksum yet: the log is what counts. */
+/** Counts the log of an index whose recorded counts are damaged or have no checksum yet. */
 function recount(db: Database.Database): Counts {
   const counts = countLog(db);
   writeCounts(db, counts);
   return counts;
 }
 
-/** Throws where no time is left that a backup of the index could hold. */
+/** Returns the next update time. INDEX_READ_ONLY beyond the last time that a backup can contain. */
 function nextTime(nowMicros: number, last: number): number {
   const time = Math.max(nowMicros, last + 1);
   if (time <= limits.timeMicros) return time;
   throw new HostError(
     "INDEX_READ_ONLY",
-    `The next update time, ${time}, is beyond ${limits.timeMicros} (the year 2112), the last one that the index takes. Check the clock of the machine; where the log itself is that far ahead, restore a backup from before.`,
+    `The next update time, ${time}, is greater than ${limits.timeMicros} (in the year 2112), the last one that an index supports. Check the clock of the machine. If the log itself is that far ahead, restore an older backup.`,
   );
 }
 
-/** Why a write may not be applied to the current state, with Xenon's words where it has some. */
+/** Returns why a write may not be applied to the current state; undefined if it may. */
 function refusal(write: DocumentWrite, current: Head | undefined): HostError | undefined {
   const deleted = current?.action === "DELETE";
   if (
@@ -244,7 +245,7 @@ function refusal(write: DocumentWrite, current: Head | undefined): HostError | u
   ) {
     return new HostError(
       "VERSION_MISMATCH",
-      `${write.link} is at version ${current.version}, not at version ${write.expectedVersion} as expected; read it again.`,
+      `${write.link} is at version ${current.version}, not at the expected version ${write.expectedVersion}. Read it again.`,
       { metadata: { link: write.link, version: String(current.version) } },
     );
   }

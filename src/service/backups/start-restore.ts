@@ -204,13 +204,7 @@ export function createRestoreStarts(
       return await withSource(source, signal, report, async (reader) => {
         const task = taskOf(request, index, reader);
         if (request.validateOnly) return validate(source, task, signal, report);
-        const { identity, ...result } = await runRestore(
-          platform,
-          storageEngine,
-          task,
-          signal,
-          report,
-        );
+        const { identity, ...result } = await runRestore(platform, task, signal, report);
         return { ...result, indexLink: index.link, lineage: identity.lineage };
       });
     } catch (error) {

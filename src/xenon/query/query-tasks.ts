@@ -2,7 +2,7 @@ import { HostError, causeToLog } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { Client } from "../../security/clients.js";
 import { createShares, type Hold, type Shortage } from "../../security/shares.js";
-import type { Turn } from "../../engine/engine.js";
+import type { RunInSlot } from "../../engine/engine.js";
 import type { Query, QuerySpecification } from "./specification.js";
 import { createFairScheduler } from "./fair-scheduler.js";
 import { conditionOf, pinQuery, type PinnedQuery, type QueriedIndex } from "./query.js";
@@ -224,11 +224,11 @@ export function createQueryTasks({
   async function evaluate(
     task: QueryTask,
     signal: AbortSignal,
-    turn?: Turn,
+    slot?: RunInSlot,
   ): Promise<Pick<QueryTask, "query" | "count" | "durationMicros">> {
     const begun = process.hrtime.bigint();
     const query = await pinQuery(indexOf(task.indexLink), task.specification);
-    const count = await countIfRequired(task.specification, query, signal, turn);
+    const count = await countIfRequired(task.specification, query, signal, slot);
     const durationMicros = Math.max(1, Number((process.hrtime.bigint() - begun) / 1000n));
     return { query, durationMicros, ...(count !== undefined && { count }) };
   }
@@ -329,11 +329,11 @@ async function countIfRequired(
   spec: QuerySpecification,
   query: PinnedQuery,
   signal: AbortSignal,
-  turn?: Turn,
+  slot?: RunInSlot,
 ): Promise<number | undefined> {
-  if (spec.options.has("COUNT")) return query.count(signal, turn);
+  if (spec.options.has("COUNT")) return query.count(signal, slot);
   if (!isPaged(spec)) return undefined;
-  return (await query.page({ limit: 1, expand: false }, signal, turn)).documents.length;
+  return (await query.page({ limit: 1, expand: false }, signal, slot)).documents.length;
 }
 
 function termsOf(query: Query): number {

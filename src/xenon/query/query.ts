@@ -1,4 +1,4 @@
-import type { DocumentStore, Page, PageQuery, Turn } from "../../engine/engine.js";
+import type { DocumentStore, Page, PageQuery, RunInSlot } from "../../engine/engine.js";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { QuerySpecification } from "./specification.js";
@@ -20,8 +20,8 @@ export type QueryPage = Page;
 export interface PinnedQuery {
   /** Throws INDEX_SWITCHED after a restore, when the results are no longer readable. */
   check(): void;
-  /** Counts the results. If `turn` is given, it runs each slice of the work. */
-  count(signal?: AbortSignal, turn?: Turn): Promise<number>;
+  /** Counts the results. If `slot` is given, it runs each slice of the work. */
+  count(signal?: AbortSignal, slot?: RunInSlot): Promise<number>;
   /**
    * Reads at most `limit` documents from the cursor on, fewer if they are large. Throws
    * INDEX_SWITCHED after a restore, and TARGET_TIME_OUT_OF_RANGE if versions at its position were
@@ -30,7 +30,7 @@ export interface PinnedQuery {
   page(
     from: { cursor?: string; limit: number; expand: boolean },
     signal?: AbortSignal,
-    turn?: Turn,
+    slot?: RunInSlot,
   ): Promise<QueryPage>;
 }
 
@@ -75,20 +75,20 @@ export async function pinQuery(
     );
   };
   const guarded =
-    (turn: Turn): Turn =>
+    (slot: RunInSlot): RunInSlot =>
     (slice) =>
-      turn(async () => {
+      slot(async () => {
         sameIndex();
         return slice();
       });
   sameIndex();
   return {
     check: sameIndex,
-    async count(signal, turn) {
+    async count(signal, slot) {
       sameIndex();
-      return index.count({ ...condition, atMicros }, signal, turn && guarded(turn));
+      return index.count({ ...condition, atMicros }, signal, slot && guarded(slot));
     },
-    async page({ cursor, limit, expand }, signal, turn) {
+    async page({ cursor, limit, expand }, signal, slot) {
       sameIndex();
       const from = { limit, expand, ...(cursor !== undefined && { cursor }) };
       // Each page of a sorted query sorts all results, so use few large pages.
@@ -96,7 +96,7 @@ export async function pinQuery(
       return index.page(
         { ...condition, atMicros, orderBy, pageBytes, ...from },
         signal,
-        turn && guarded(turn),
+        slot && guarded(slot),
       );
     },
   };

@@ -1,20 +1,20 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { HostError } from "../errors.js";
-import { readSmallFile } from "../io/read-file.js";
-import { writeFileDurably } from "../io/durable-file.js";
-import type { Platform } from "../io/platform.js";
+import { HostError } from "../../errors.js";
+import { readSmallFile } from "../../io/read-file.js";
+import { writeFileDurably } from "../../io/durable-file.js";
+import type { Platform } from "../../io/platform.js";
 
-/** Which generation of an index is the live one. Replacing this file is the moment at which a restore happens. */
+/** Names the live generation of an index. A restore takes effect when this file is replaced. */
 export interface Pointer {
   indexId: string;
-  /** The name of the live generation's directory. */
+  /** Directory name of the live generation. */
   current: string;
-  /** The one before the last restore, kept for undo. */
+  /** Directory name of the generation before the last restore, kept for undo. */
   previous?: string;
-  /** The greatest update time ever handed out before the last switch: the live log goes on above it. */
+  /** Greatest update time handed out before the last switch: the live log continues above it. */
   minTimeMicros: number;
-  /** How often the live generation was replaced: an older copy of the file is known by it. */
+  /** Number of switches so far, which reveals an older copy of the file. */
   switches: number;
 }
 
@@ -23,8 +23,8 @@ const pointerBytes = 64 * 1024;
 const formatVersion = 2;
 
 /**
- * Reads the pointer of a directory; undefined if it does not exist. INDEX_DAMAGED where its checksum does not agree: no
- * generation may be removed because of a file that cannot be trusted. Format 1 had neither checksum nor count.
+ * Reads the pointer of a directory; undefined if the file does not exist. INDEX_DAMAGED if its checksum does not match:
+ * no generation may be removed because of an untrusted file. Format 1 had neither checksum nor count.
  */
 export async function readPointer(
   platform: Pick<Platform, "files">,
@@ -81,7 +81,7 @@ export async function readPointer(
   return pointer;
 }
 
-/** Makes the pointer durable in a directory: in that of the index, or, as a copy, in that of a generation. */
+/** Stores the pointer durably in a directory: that of the index or, as a copy, that of a generation. */
 export async function writePointer(
   platform: Pick<Platform, "files" | "randomHex">,
   directory: string,
@@ -95,7 +95,7 @@ export async function writePointer(
   );
 }
 
-/** In one order, whatever order the fields came in. */
+/** Returns the fields in the order that the checksum covers. */
 const fieldsOf = ({ indexId, current, previous, minTimeMicros, switches }: Pointer) => ({
   indexId,
   current,

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HostError } from "../errors.js";
-import { lockDirectory } from "../io/directory-lock.js";
-import { errnoOf, type FileSystem } from "../io/file-system.js";
+import { HostError } from "../../errors.js";
+import { lockDirectory } from "../../io/directory-lock.js";
+import { errnoOf, type FileSystem } from "../../io/file-system.js";
 
-/** A private directory for indexes that need not outlive the process. */
+/** A private directory for indexes that end with the process. */
 export interface MemoryDirectory {
   path: string;
   remove(): Promise<void>;
@@ -15,16 +15,16 @@ const prefix = "holdfast-memory-";
 const lockName = "lock.sqlite";
 const attempts = 5;
 
-/** Where the directories of in-memory indexes lie: on a memory file system where the machine has one. */
+/** Returns the parent of memory directories: a memory file system if the machine has one. */
 export async function memoryParent(files: FileSystem): Promise<string> {
   const shared = "/dev/shm";
   return (await files.status(shared))?.kind === "directory" ? shared : tmpdir();
 }
 
 /**
- * Makes a directory for a host's in-memory indexes, and removes those of hosts that were killed: what nobody holds the lock
- * of would take up memory until the machine restarts. Each start has a name of its own: whoever still removes what an
- * earlier one left cannot mean this one.
+ * Creates a directory for the in-memory indexes of a host, and removes those of killed hosts, whose locks are free: they
+ * would occupy memory until the machine restarts. Each start uses a new name, so that a host which is still removing an
+ * older directory cannot remove this one.
  */
 export async function openMemoryDirectory(
   files: FileSystem,
@@ -32,7 +32,7 @@ export async function openMemoryDirectory(
 ): Promise<MemoryDirectory> {
   for (const other of await files.list(parent))
     if (other.startsWith(prefix)) await removeAbandoned(files, join(parent, other));
-  for (let left = attempts; ; left -= 1) {
+  for (let attempt = 1; ; attempt += 1) {
     const path = join(parent, `${prefix}${randomBytes(16).toString("hex")}`);
     await files.makeDirectory(path);
     try {
@@ -41,19 +41,19 @@ export async function openMemoryDirectory(
         path,
         async remove() {
           lock.release();
-          // A host that is starting finds it unlocked, and removes it as well.
+          // A host that starts now finds it unlocked and removes it too.
           await removeIfWeCan(files, path);
         },
       };
     } catch (error) {
-      // Another host that starts may have taken it for abandoned before the lock was held.
+      // Another host that starts may have removed it before the lock was held.
       await removeIfWeCan(files, path);
-      if (left === 1) throw error;
+      if (attempt === attempts) throw error;
     }
   }
 }
 
-/** One without a lock file is being created, or belongs to something else. */
+/** A directory without a lock file is being created, or is not one of ours. */
 async function removeAbandoned(files: FileSystem, path: string): Promise<void> {
   try {
     if ((await files.status(join(path, lockName))) === undefined) return;
@@ -64,12 +64,12 @@ async function removeAbandoned(files: FileSystem, path: string): Promise<void> {
       lock.release();
     }
   } catch (error) {
-    // In use, or another user's: neither is ours to remove.
+    // It is in use, or belongs to another user.
     if (!(error instanceof HostError) && errnoOf(error) === undefined) throw error;
   }
 }
 
-/** Another host may be removing it as well, or it is another user's: no reason for this one not to start. */
+/** Another host may be removing it too, or it belongs to another user: neither prevents a start. */
 async function removeIfWeCan(files: FileSystem, path: string): Promise<void> {
   await files.removeTree(path).catch((error: unknown) => {
     if (errnoOf(error) === undefined) throw error;

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { temporaryDirectory } from "../../test/support/temporary-directory.js";
-import { lockDirectory } from "../io/directory-lock.js";
-import type { FileSystem } from "../io/file-system.js";
-import { nodeFileSystem } from "../io/node-file-system.js";
+import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
+import { lockDirectory } from "../../io/directory-lock.js";
+import type { FileSystem } from "../../io/file-system.js";
+import { nodeFileSystem } from "../../io/node-file-system.js";
 import { memoryParent, openMemoryDirectory } from "./memory-directory.js";
 
 let parent: string;
@@ -13,7 +13,7 @@ beforeEach(() => {
   parent = temporaryDirectory();
 });
 
-test("they lie in memory where there is such a place", async () => {
+test("uses a memory file system if the machine has one", async () => {
   expect(await memoryParent(nodeFileSystem)).toBe(existsSync("/dev/shm") ? "/dev/shm" : tmpdir());
 });
 
@@ -27,7 +27,7 @@ async function leave(): Promise<string> {
   return path;
 }
 
-test("what a host leaves when it is killed goes when the next one starts; what another one holds stays", async () => {
+test("removes the directory of a killed host at the next start, and keeps those in use", async () => {
   const alive = await openMemoryDirectory(nodeFileSystem, parent);
   const left = await leave();
   const next = await openMemoryDirectory(nodeFileSystem, parent);
@@ -40,7 +40,7 @@ test("what a host leaves when it is killed goes when the next one starts; what a
   expect([alive, next].filter(({ path }) => existsSync(path))).toEqual([]);
 });
 
-test("a host that starts again while another one removes what it left keeps what it has then", async () => {
+test("keeps the directory of a host that restarts while another one removes its old directory", async () => {
   const left = await leave();
   let again: Awaited<ReturnType<typeof openMemoryDirectory>> | undefined;
   const files: FileSystem = {
@@ -58,7 +58,7 @@ test("a host that starts again while another one removes what it left keeps what
   for (const directory of [again, other]) await directory?.remove();
 });
 
-test("what two hosts remove at the same moment, or another user's host holds, keeps nobody from starting", async () => {
+test("starts although another host removes the same directory, or another user owns it", async () => {
   const left = await leave();
   for (const code of ["ENOTEMPTY", "EACCES"]) {
     const refused = Object.assign(new Error(code), { code });
@@ -76,7 +76,7 @@ test("what two hosts remove at the same moment, or another user's host holds, ke
   await nodeFileSystem.removeTree(left);
 });
 
-test("one that another host took for abandoned before its lock was held is left to that one", async () => {
+test("creates another directory if a starting host locked the first one", async () => {
   const locks: { release(): void }[] = [];
   const made: string[] = [];
   const files: FileSystem = {
@@ -94,7 +94,7 @@ test("one that another host took for abandoned before its lock was held is left 
   expect(readdirSync(parent)).toEqual([]);
 });
 
-test("what a host that starts removes while its owner closes, and removes it too, keeps nobody from closing", async () => {
+test("closes although a starting host removes the same directory", async () => {
   const removeTree = async () =>
     Promise.reject(Object.assign(new Error("ENOTEMPTY"), { code: "ENOTEMPTY" }));
   const { path, remove } = await openMemoryDirectory({ ...nodeFileSystem, removeTree }, parent);
