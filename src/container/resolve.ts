@@ -1,3 +1,4 @@
+import type { Destination } from "../destination/destination.js";
 import type { DestinationRegistry, OpenedUri } from "../destination/registry.js";
 import type { IndexIdentity } from "../engine/engine.js";
 import { HostError } from "../errors.js";
@@ -35,6 +36,7 @@ export interface BackupTarget {
   /** Where the finished backup is. Without credentials. */
   readonly uri: string;
   readonly container: ContainerKind;
+  readonly destination: Destination;
   /** Waits for other writers, then opens the destination for one backup. */
   open(options: OpenTargetOptions, signal: AbortSignal): Promise<ContainerWriter>;
   /** What is there and how much is free, for a dry run; undefined where only writing would tell. */
@@ -84,6 +86,7 @@ export async function resolveTarget(
     target: since === undefined ? target : `${target}?since=${since}`,
     uri: opened.uri,
     container,
+    destination: opened.destination,
     open: (openOptions, signal) => openWriter(platform, opened, request, openOptions, signal),
     inspect: (signal) => inspectTarget(options, opened, signal),
   };

@@ -1,14 +1,14 @@
-import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { AutoBackup } from "../backup/schedule/auto-backup.js";
+import { resolveTarget } from "../container/resolve.js";
 import { openWrittenManifests } from "../backup/written-manifests.js";
-import { FileDestination } from "../destination/file/destination.js";
 import { isWithin, resolveLinks, resolveRoots, type Roots } from "../destination/file/roots.js";
 import { FileScheme } from "../destination/file/scheme.js";
 import { parseAllowedDestination } from "../destination/http/address-policy.js";
 import { HttpScheme } from "../destination/http/scheme.js";
 import { clientTls } from "../destination/http/tls.js";
 import { DestinationRegistry } from "../destination/registry.js";
+import { schemeOf } from "../destination/file/uri.js";
 import { TransferScheme } from "../destination/transfer/scheme.js";
 import { openTransfers, type Transfers } from "../destination/transfer/transfers.js";
 import { transferUri } from "../destination/transfer/uri.js";
@@ -31,16 +31,22 @@ import { watchBackupHealth, type BackupHealthWatch } from "../service/host/backu
 import type { Stats } from "../stats/stats.js";
 import type { HostContext } from "./context.js";
 import { DataDirectory } from "./data-directory.js";
+import { pathOfDestination } from "./destination-option.js";
 import { productVersion } from "./product-version.js";
 import type { Storage } from "./storage.js";
 
-/** Where backups may be, with links resolved. */
+/** Where backups may be stored. */
 export interface BackupPaths {
+  /** With links resolved. */
   roots: Roots;
+  /** With links resolved. */
   dataDirectory: string;
-  /** As given, for people to read. */
-  autoBackupDirectory: string;
-  realAutoBackupDirectory: string;
+  /** URI of automatic backups as configured, without credentials. */
+  autoBackupUri: string;
+  /** Name of that destination in messages: the path of a directory, or the URI. */
+  autoBackupName: string;
+  /** With links resolved; undefined if automatic backups go elsewhere than to a directory. */
+  autoBackupDirectory: string | undefined;
 }
 
 /** What backups and restores need beside the indexes. */
@@ -55,6 +61,8 @@ export interface Backups {
   readonly written: Awaited<ReturnType<typeof openWrittenManifests>>;
   readonly records: BackupRecords;
   readonly autoBackup: AutoBackup;
+  /** URI under which automatic backups are stored, with links resolved; without credentials. */
+  readonly autoBackupUri: string;
   /** Turns automatic backups on or off for good. */
   saveAutoBackup(enabled: boolean): Promise<void>;
   readonly health: BackupHealthWatch;
@@ -101,30 +109,42 @@ export async function openBackups(
       "the record of written backups cannot be read; the next backup to each destination is a new base",
     ),
   );
-  const shared = { paths, records, verifications, written };
+  const shared = { paths, registry, records, verifications, written };
   const automatic = await startAutomaticBackups(context, storage, stats, shared);
-  return { ...shared, ...automatic, transfers, registry, states, operations, streamed };
+  return { ...shared, ...automatic, transfers, states, operations, streamed };
 }
 
 async function resolvePaths({ options, directory }: HostContext): Promise<BackupPaths> {
   const { files } = options.platform;
-  const autoBackupDirectory = resolve(options.autoBackupDirectory ?? directory.autoBackup);
+  const roots = await resolveRoots(files, options.backupRoots);
   const dataDirectory = await files.realPath(directory.path);
-  const realAutoBackupDirectory = await resolveLinks(files, autoBackupDirectory);
-  const isDefault = realAutoBackupDirectory === new DataDirectory(dataDirectory).autoBackup;
-  if (isWithin(realAutoBackupDirectory, dataDirectory) && !isDefault) {
+  const { autoBackupDestination = directory.autoBackup } = options;
+  const path = pathOfDestination(autoBackupDestination);
+  if (path === undefined) {
+    const uri = autoBackupDestination;
+    return {
+      roots,
+      dataDirectory,
+      autoBackupUri: uri,
+      autoBackupName: uri,
+      autoBackupDirectory: undefined,
+    };
+  }
+  const autoBackupDirectory = await resolveLinks(files, path);
+  const isDefault = autoBackupDirectory === new DataDirectory(dataDirectory).autoBackup;
+  if (isWithin(autoBackupDirectory, dataDirectory) && !isDefault) {
     throw new HostError(
       "CONFIGURATION_INVALID",
-      `The directory for automatic backups, ${autoBackupDirectory}, is in the data directory, where the host removes what it does not know. Choose one outside, or none for ${directory.autoBackup}.`,
+      `Automatic backups cannot go to ${path} inside the data directory, where the host removes unknown files. Choose a destination outside, or omit the option to use ${directory.autoBackup}.`,
     );
   }
-  const roots = await resolveRoots(files, options.backupRoots);
-  return { roots, dataDirectory, autoBackupDirectory, realAutoBackupDirectory };
+  const autoBackupUri = pathToFileURL(path).href;
+  return { roots, dataDirectory, autoBackupUri, autoBackupName: path, autoBackupDirectory };
 }
 
 function createRegistry(
   { options, directory }: HostContext,
-  { roots, dataDirectory, realAutoBackupDirectory }: BackupPaths,
+  { roots, dataDirectory, autoBackupDirectory }: BackupPaths,
   transfers: Transfers,
   streamed: StreamedManifests,
 ): DestinationRegistry {
@@ -144,7 +164,7 @@ function createRegistry(
       platform,
       roots,
       dataDirectory,
-      autoBackupDirectory: realAutoBackupDirectory,
+      ...(autoBackupDirectory !== undefined && { autoBackupDirectory }),
     }),
     http,
     https: http,
@@ -157,6 +177,16 @@ function createRegistry(
       },
     }),
   });
+}
+
+/** CONFIGURATION_INVALID unless the scheme of the URI takes incremental backups. */
+function requireDirectoryBackups(registry: DestinationRegistry, uri: string): void {
+  const scheme = registry.schemeOf(uri);
+  if (scheme.containers.includes("DIRECTORY")) return;
+  throw new HostError(
+    "CONFIGURATION_INVALID",
+    `Automatic backups cannot go to ${schemeOf(uri)}: destinations, which take backups of type ${scheme.containers.join(" or ")}. Choose a directory, or a destination that takes backups of type DIRECTORY.`,
+  );
 }
 
 async function openHostOperations({
@@ -193,24 +223,27 @@ async function startAutomaticBackups(
   stats: Stats,
   {
     paths,
+    registry,
     records,
     verifications,
     written,
-  }: Pick<Backups, "paths" | "records" | "verifications" | "written">,
-): Promise<Pick<Backups, "autoBackup" | "saveAutoBackup" | "health">> {
+  }: Pick<Backups, "paths" | "registry" | "records" | "verifications" | "written">,
+): Promise<Pick<Backups, "autoBackup" | "autoBackupUri" | "saveAutoBackup" | "health">> {
   const { options, directory, hostId, startTimeMicros, events, lifecycle, logger } = context;
   const { platform } = options;
-  const uri = pathToFileURL(paths.realAutoBackupDirectory).href;
+  const { autoBackupUri: destination, autoBackupName: displayName, autoBackupDirectory } = paths;
+  const uri =
+    autoBackupDirectory === undefined ? destination : pathToFileURL(autoBackupDirectory).href;
+  requireDirectoryBackups(registry, uri);
+  const containers = { platform, registry, temporaryDirectory: directory.temporary };
   const { autoBackup, save } = await startAutoBackup({
     platform,
     isDamaged: (manifestSha256) => verifications.isDamaged({ uri, manifestSha256 }),
     written,
     index: durableIndex,
-    destination: new FileDestination({
-      platform,
-      path: paths.autoBackupDirectory,
-      create: true,
-    }),
+    destination,
+    displayName,
+    target: () => resolveTarget(containers, { destination: uri, container: "DIRECTORY" }),
     hostId,
     productVersion,
     settingPath: directory.autoBackupSetting,
@@ -250,5 +283,5 @@ async function startAutomaticBackups(
   });
   lifecycle.onClose(() => health.close());
   lifecycle.onClose(() => autoBackup.close());
-  return { autoBackup, saveAutoBackup: save, health };
+  return { autoBackup, autoBackupUri: uri, saveAutoBackup: save, health };
 }

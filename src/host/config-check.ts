@@ -1,7 +1,9 @@
 import { dirname, resolve } from "node:path";
+import { schemeOf } from "../destination/file/uri.js";
 import { resolveRoots } from "../destination/file/roots.js";
 import { HostError } from "../errors.js";
 import { resolveOptions, type HostOptions } from "./options.js";
+import { pathOfDestination } from "./destination-option.js";
 import { parseAllowedDestination } from "../destination/http/address-policy.js";
 import { clientTls } from "../destination/http/tls.js";
 import { checkExposure } from "../security/exposure.js";
@@ -25,9 +27,19 @@ export async function checkConfiguration(given: HostOptions): Promise<void> {
   await resolveRoots(files, options.fileRoots, "file root");
   options.allowDestinations.map(parseAllowedDestination);
   clientTls(options.clientTls);
+  const { autoBackupDestination: automatic } = options;
+  const autoBackupPath = pathOfDestination(automatic);
+  if (automatic !== undefined && autoBackupPath === undefined) {
+    const scheme = options.destinations[schemeOf(automatic)];
+    if (!scheme?.containers.includes("DIRECTORY"))
+      throw new HostError(
+        "CONFIGURATION_INVALID",
+        `Automatic backups cannot go to ${schemeOf(automatic)}: destinations. Name a directory.`,
+      );
+  }
   for (const directory of [
     options.dataDirectory,
-    ...(options.autoBackupDirectory === undefined ? [] : [options.autoBackupDirectory]),
+    ...(autoBackupPath === undefined ? [] : [autoBackupPath]),
   ]) {
     const path = resolve(directory);
     const status = await files.status(path);

@@ -7,6 +7,7 @@ import { limits } from "../limits.js";
 import type { TlsIdentity } from "../security/tls.js";
 import type { FactoryDescription } from "../service/documents/document-service.js";
 import { durableIndexLink } from "../service/documents/factories.js";
+import { isUri } from "./destination-option.js";
 import { settings } from "./settings.js";
 
 type Values = Partial<Record<string, string | string[]>>;
@@ -196,7 +197,7 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
   const hasTls = ca !== undefined || certificate !== undefined || key !== undefined;
   const history = text("history");
   const backupMaxAge = text("backup-max-age");
-  const autoBackupDirectory = text("auto-backup-directory");
+  const autoBackupDestination = text("auto-backup-destination");
   const options: { [K in keyof HostOptions]: HostOptions[K] | undefined } = {
     dataDirectory: resolve(text("data-dir") ?? "data"),
     httpHost: text("http-host"),
@@ -207,8 +208,10 @@ export function readConfig(flags: Values, environment: NodeJS.ProcessEnv): HostO
     factories: list("factory")?.map(parseFactory),
     memoryIndexes: list("memory-index"),
     backupRoots: list("backup-root")?.map((path) => resolve(path)),
-    autoBackupDirectory:
-      autoBackupDirectory === undefined ? undefined : resolve(autoBackupDirectory),
+    autoBackupDestination:
+      autoBackupDestination === undefined || isUri(autoBackupDestination)
+        ? autoBackupDestination
+        : resolve(autoBackupDestination),
     backupMaxAgeMs: backupMaxAge === undefined ? undefined : parseDuration(backupMaxAge),
     fileRoots: list("file-root")?.map((path) => resolve(path)),
     certificateFiles: ["tls-cert", "tls-client-ca"]

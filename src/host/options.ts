@@ -45,10 +45,10 @@ export interface HostOptions {
    */
   backupRoots?: string[];
   /**
-   * Destination directory of automatic backups. Created if missing; its parent must exist. Default:
-   * auto-backup in the data directory.
+   * Destination of automatic backups: a directory, or a URI whose scheme takes backups of type DIRECTORY. A
+   * directory is created if missing; its parent must exist. Default: auto-backup in the data directory.
    */
-  autoBackupDirectory?: string;
+  autoBackupDestination?: string;
   /**
    * Directories whose files /local-files serves. Default: the backup roots; none with tokens or a
    * client CA, so that /local-files serves no files.
@@ -125,10 +125,10 @@ const silent: HostLogger = { info() {}, warn() {}, error() {} };
 export type ResolvedOptions = Required<
   Omit<
     HostOptions,
-    "id" | "tokens" | "tls" | "transfers" | "autoBackupDirectory" | "backupMaxAgeMs"
+    "id" | "tokens" | "tls" | "transfers" | "autoBackupDestination" | "backupMaxAgeMs"
   >
 > &
-  Pick<HostOptions, "id" | "tokens" | "tls" | "autoBackupDirectory" | "backupMaxAgeMs"> & {
+  Pick<HostOptions, "id" | "tokens" | "tls" | "autoBackupDestination" | "backupMaxAgeMs"> & {
     transfers: TransferLimits;
   };
 

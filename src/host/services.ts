@@ -103,7 +103,8 @@ export async function openServices(
     hostId,
     productVersion,
     describeHost,
-    pauseAutoBackup: () => autoBackup.pause(),
+    pauseAutoBackup: async (source) =>
+      isAutoBackupSource(source, backups.autoBackupUri) ? autoBackup.pause() : () => {},
   });
   await checkAfterUncleanStop(
     storage.durableIndex,
@@ -200,7 +201,11 @@ async function openLocalFiles(context: HostContext, { paths }: Backups): Promise
   const fileStore = await openFileStore(platform, {
     directory: directory.fileServices,
     roots: await fileRoots(context, paths.roots),
-    closed: [paths.dataDirectory, paths.realAutoBackupDirectory, ...(await Promise.all(resolved))],
+    closed: [
+      paths.dataDirectory,
+      ...(paths.autoBackupDirectory === undefined ? [] : [paths.autoBackupDirectory]),
+      ...(await Promise.all(resolved)),
+    ],
     onBackgroundError: context.onInternalError,
   });
   lifecycle.onClose(() => fileStore.close());
@@ -234,7 +239,7 @@ async function describe(
     startTimeMicros,
     dataDirectory: directory.path,
     backupRoots: paths.roots.paths,
-    autoBackupDirectory: paths.autoBackupDirectory,
+    autoBackupDestination: paths.autoBackupUri,
     disk: {
       freeBytes: await files.freeBytes(directory.path),
       totalBytes: await files.totalBytes(directory.path),
@@ -260,3 +265,7 @@ async function describeIndex(index: DocumentIndex): Promise<HostDescription["ind
 }
 
 const textOf = ({ host, port }: Address) => `${host.includes(":") ? `[${host}]` : host}:${port}`;
+
+/** Whether a URI names the destination of automatic backups, or an object or a namespace inside it. */
+const isAutoBackupSource = (source: string, destination: string) =>
+  source === destination || source.startsWith(`${destination.replace(/\/$/, "")}/`);

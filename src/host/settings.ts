@@ -63,8 +63,8 @@ export const settings: readonly Setting[] = [
     many: true,
   },
   {
-    name: "auto-backup-directory",
-    placeholder: "DIR",
+    name: "auto-backup-destination",
+    placeholder: "DIR|URI",
     help: "destination of automatic backups (default: auto-backup in the data directory)",
   },
   {

@@ -11,7 +11,6 @@ export function localFiles(): ContainerOptions {
     platform,
     roots: { paths: [], what: "backup root" },
     dataDirectory: temporaryDirectory,
-    autoBackupDirectory: temporaryDirectory,
   });
   return { platform, registry: new DestinationRegistry({ file }), temporaryDirectory };
 }

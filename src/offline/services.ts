@@ -72,7 +72,6 @@ export async function openOffline({
     platform,
     roots: { paths: [], what: "backup root" },
     dataDirectory: index?.dataDirectory ?? temporaryDirectory,
-    autoBackupDirectory: temporaryDirectory,
   });
   const http = new HttpScheme({
     platform,

@@ -1,11 +1,13 @@
 import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { systemPlatform, type Platform } from "../../src/io/platform.js";
 import type { AutoBackupStatus } from "../../src/backup/schedule/status.js";
 import { faultyFileSystem } from "../support/faulty-file-system.js";
 import { clockPlatform, hostFixture, type HostFixture } from "../support/host-fixture.js";
 import { long } from "../support/long.js";
+import { MemoryDestination, MemoryScheme, MemoryStore } from "../support/memory-destination.js";
 
 /** Fast enough that a test sees many runs and merges. */
 const pace = { intervalMs: 5, retryMs: 10, retryMaxMs: 80, mergeDeltas: 4, mergeBytes: 200_000 };
@@ -55,7 +57,7 @@ test("is off at first; switched on, each commit is soon in a backup that restore
   expect(statusOf(fixture)).toMatchObject({
     enabled: false,
     state: "OFF",
-    directory: join(fixture.root, directory),
+    destination: pathToFileURL(join(fixture.root, directory)).href,
   });
   expect(() => figures(fixture)).toThrow("ENOENT");
 
@@ -168,7 +170,7 @@ test("the choice holds over a restart, and what was written when it was not look
 test("a destination that fails is tried again, shown, counted, and caught up with when it is back; writes do not notice", async () => {
   const fixture = await hostFixture({ platform: fast });
   const mount = join(fixture.root, "mount");
-  await fixture.restart({ autoBackupDirectory: join(mount, "auto") });
+  await fixture.restart({ autoBackupDestination: join(mount, "auto") });
   await fixture.host.control.configureAutoBackup(true);
   const failing = await until(fixture, ({ failuresInARow }) => failuresInARow >= 3);
   expect(failing).toMatchObject({
@@ -231,7 +233,7 @@ test("a manifest there that cannot be read is warned of, its segments stay, and 
   }
   await current(fixture);
   expect(statusOf(fixture).warnings).toEqual([expect.stringContaining("manifest-0000000777")]);
-  expect(said).toEqual(["automatic backups go well, with warnings"]);
+  expect(said).toEqual(["automatic backup complete, with warnings"]);
   expect(figures(fixture).filter((name) => name.startsWith("manifest-"))).toHaveLength(2);
   const [newest] = await fixture.host.management.listBackups(fixture.uri(directory));
   const other = await hostFixture();
@@ -334,7 +336,7 @@ test.each(["", "temporary", "transfers", "document-index", "auto-backup/deeper"]
   async (name) => {
     const fixture = await hostFixture();
     await expect(
-      fixture.restart({ autoBackupDirectory: join(fixture.root, "data", name) }),
+      fixture.restart({ autoBackupDestination: join(fixture.root, "data", name) }),
     ).rejects.toMatchObject({ reason: "CONFIGURATION_INVALID" });
   },
 );
@@ -350,10 +352,43 @@ test("a directory that may not be written to says so", async () => {
   const closed = join(fixture.root, "closed");
   mkdirSync(closed);
   chmodSync(closed, 0o500);
-  await fixture.restart({ autoBackupDirectory: join(closed, "auto") });
+  await fixture.restart({ autoBackupDestination: join(closed, "auto") });
   await fixture.host.control.configureAutoBackup(true);
   expect(
     (await until(fixture, ({ failuresInARow }) => failuresInARow > 0)).lastError?.message,
   ).toContain(closed);
   rmSync(closed, { recursive: true });
+});
+
+test("backs up to any destination that takes directories, merges there, and restores from it", async () => {
+  const store = new MemoryStore();
+  const destinations = {
+    memory: new MemoryScheme((bucket) => new MemoryDestination(store, bucket)),
+  };
+  const autoBackupDestination = "memory:automatic";
+  const fixture = await hostFixture({ platform: fast, destinations, autoBackupDestination });
+  await fixture.host.control.configureAutoBackup(true);
+  for (let n = 0; n < 12; n += 1) {
+    await fixture.put("a", { n, text: "x".repeat(30_000) });
+    await current(fixture);
+  }
+  const status = await until(fixture, ({ files = 0 }) => files < 9);
+  expect(status).toMatchObject({ destination: autoBackupDestination, warnings: [] });
+  const other = await hostFixture({ destinations });
+  await other.restore("", { source: autoBackupDestination });
+  expect(Object.keys(await other.contents())).toEqual(["a"]);
+  expect(await other.contents()).toEqual(await fixture.contents());
+  // A restore of the host itself reads what automatic backups write.
+  await fixture.restore("", { source: autoBackupDestination });
+  await current(fixture);
+});
+
+test.each([
+  ["http://127.0.0.1:9/backups", /http: destinations, which take backups of type STREAM/],
+  ["transfer:", /transfer: destinations/],
+  ["unknown:bucket", /Unknown scheme unknown:/],
+])("rejects %s as the destination of automatic backups", async (autoBackupDestination, message) => {
+  await expect(hostFixture({ autoBackupDestination })).rejects.toMatchObject({
+    message: expect.stringMatching(message) as string,
+  });
 });

@@ -98,7 +98,7 @@ test("health says when automatic backups fail, and when they go well again", asy
   const fixture = await hostFixture(
     {
       platform: { ...systemPlatform, autoBackup: { retryMs: 20 } },
-      autoBackupDirectory: join(missing, "auto"),
+      autoBackupDestination: join(missing, "auto"),
     },
     root,
   );

@@ -20,7 +20,7 @@ test.each([1, 2, 3])(
     const host = await serve([
       "--data-dir",
       join(root, "data"),
-      "--auto-backup-directory",
+      "--auto-backup-destination",
       destination,
     ]);
     expect(

@@ -14,7 +14,7 @@ export function createFakeControl(): FakeControl {
   const stats = createStats(() => 1_795_348_359_300_000);
   const autoBackup = () => ({
     enabled,
-    directory: "/data/of holdfast/auto-backup",
+    destination: "file:///data/of%20holdfast/auto-backup",
     indexLink: "/core/document-index",
     state: enabled ? ("CURRENT" as const) : ("OFF" as const),
     failuresInARow: 0,

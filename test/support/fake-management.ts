@@ -75,7 +75,7 @@ export function createFakeManagement(): FakeManagement {
           startTimeMicros: 1_795_348_034_000_000,
           dataDirectory: "/data/of holdfast",
           backupRoots: ["/backups"],
-          autoBackupDirectory: "/data/of holdfast/auto-backup",
+          autoBackupDestination: "file:///data/of%20holdfast/auto-backup",
           disk: { freeBytes: 5_000_000_000, totalBytes: 9_000_000_000 },
           httpAddress: "127.0.0.1:8000",
           grpcAddress: "127.0.0.1:8001",

@@ -1,51 +1,40 @@
-import { HostError } from "../../errors.js";
 import { namesIn, openDirectoryReader } from "../../container/directory-reader.js";
-import { openDirectoryWriter } from "../../container/directory-writer.js";
-import type { Destination } from "../../destination/destination.js";
-import type { Manifest } from "../../segment/manifest.js";
-import { parseManifestName } from "../../segment/names.js";
+import type { BackupTarget } from "../../container/resolve.js";
+import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
+import { describeManifest, type BackupDescription } from "../../segment/description.js";
+import type { Manifest, ManifestFile } from "../../segment/manifest.js";
+import { parseManifestName } from "../../segment/names.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import { runBackup } from "../backup.js";
-import { createBackgroundMerge } from "./background-merge.js";
-import { describeManifest, type BackupDescription } from "../../segment/description.js";
-import type { AutoBackupStatus } from "./status.js";
 import type { WrittenManifests } from "../written-manifests.js";
+import { BackgroundMerge } from "./background-merge.js";
+import type { AutoBackupStatus } from "./status.js";
 
-/**
- * Backs an index up to a directory whenever it has changed, as long as it is switched on: never two runs at a time, and
- * changes during a run are one more run after it. A run that fails is tried again, later each time.
- */
-export interface AutoBackup {
-  status(): AutoBackupStatus;
-  /** Switched off, a run under way is cancelled. */
-  configure(enabled: boolean): Promise<void>;
-  /** The index has changed. */
-  changed(): void;
-  /** Cancels a running backup and keeps others from starting until the returned function is called. Resolves when none is running. */
-  pause(): Promise<() => void>;
-  /** Ends with a last run where changes are not backed up yet. */
-  close(): Promise<void>;
-}
-
+/** What automatic backups work with. */
 export interface AutoBackupOptions {
   platform: Platform;
   index: DocumentIndex;
-  destination: Destination;
+  /** URI of the destination as configured, without credentials. */
+  destination: string;
+  /** Name of the destination in messages: a local path, or a URI without credentials. */
+  displayName: string;
+  /** Resolves the destination for a run, which fails if this rejects. */
+  target(): Promise<BackupTarget>;
   hostId: string;
   productVersion: string;
   enabled: boolean;
-  /** Whether the last check of the backup with this manifest found damage. */
+  /** Whether the last verification of the backup with this manifest found damage. */
   isDamaged(manifestSha256: string): boolean;
   written: WrittenManifests;
   onRun(outcome: AutoBackupRun): void;
-  /** Something beside a run went wrong; nothing is lost by it. */
+  /** Receives failures beside a run, which lose nothing. */
   onBackgroundError(error: unknown): void;
 }
 
-/** `skipped`: changes that the run after them was going to hold anyway. */
+/** Outcome of a run. `skipped`: changes that a later run covers. */
 export type AutoBackupRun =
   | {
       outcome: "performed";
@@ -57,247 +46,255 @@ export type AutoBackupRun =
   | { outcome: "failed"; error: HostError; attempts: number }
   | { outcome: "skipped" };
 
-export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
-  const { platform, index, destination, onRun } = options;
-  const { uri } = destination;
-  const directory = destination.displayName();
-  const merge = createBackgroundMerge({
-    platform,
-    index,
-    destination,
-    onReady: () => touch(),
-    onError: options.onBackgroundError,
-  });
-  const {
-    intervalMs = limits.autoBackupIntervalMs,
-    retryMs = limits.autoBackupRetryMs,
-    retryMaxMs = limits.autoBackupRetryMaxMs,
-    checkMs = limits.autoBackupCheckMs,
-  } = platform.autoBackup ?? {};
-  let cancel = new AbortController();
-  let enabled = options.enabled;
-  let closing = false;
-  /** True at the start: whether earlier writes are backed up is unknown. */
-  let dirty = true;
-  let pauses = 0;
-  let attempts = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> | undefined;
-  let lastBegun = -Infinity;
-  let newest: Manifest | undefined;
-  const last: Pick<
-    AutoBackupStatus,
-    | "lastSuccessMicros"
-    | "lastFailureMicros"
-    | "lastError"
-    | "positionMicros"
-    | "files"
-    | "otherBackups"
-    | "warnings"
-  > = { warnings: [] };
+type LastRun = Omit<
+  AutoBackupStatus,
+  "enabled" | "destination" | "indexLink" | "state" | "failuresInARow"
+>;
 
-  async function backUp(): Promise<void> {
-    const { signal } = cancel;
-    await index.settled(signal);
-    const begunMicros = platform.nowMicros();
-    const merged = merge.ready();
-    const writer = await openDirectoryWriter(platform, destination, signal);
+/**
+ * Backs up an index incrementally after each change, while enabled: one run at a time, and changes during a run cause one
+ * more. A failed run is retried after a growing delay.
+ */
+export class AutoBackup {
+  private readonly merge: BackgroundMerge;
+  private readonly looking: NodeJS.Timeout;
+  private cancel = new AbortController();
+  private enabled: boolean;
+  private closing = false;
+  /** True at the start: whether earlier writes are backed up is unknown. */
+  private dirty = true;
+  private pauses = 0;
+  private attempts = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private lastBegun = -Infinity;
+  private newest: Manifest | undefined;
+  private readonly last: LastRun = { warnings: [] };
+
+  constructor(private readonly options: AutoBackupOptions) {
+    const { platform, index, onBackgroundError } = options;
+    this.enabled = options.enabled;
+    this.merge = new BackgroundMerge({
+      platform,
+      index,
+      stage: async () => (await options.target()).destination.stage({}),
+      onReady: () => this.touch(),
+      onError: onBackgroundError,
+    });
+    const { checkMs = limits.autoBackupCheckMs } = platform.autoBackup ?? {};
+    this.looking = setInterval(() => void this.look().catch(() => this.touch()), checkMs);
+    this.looking.unref();
+    this.schedule();
+  }
+
+  status(): AutoBackupStatus {
+    return {
+      enabled: this.enabled,
+      destination: this.options.destination,
+      indexLink: this.options.index.link,
+      state: this.state(),
+      failuresInARow: this.attempts,
+      ...this.last,
+    };
+  }
+
+  /** Enables or disables automatic backups. Disabling cancels a run. */
+  async configure(enabled: boolean): Promise<void> {
+    this.enabled = enabled;
+    // Enabling starts at once, without the delay after an earlier failure.
+    this.attempts = 0;
+    if (enabled) this.unschedule();
+    else await this.stopRun("Automatic backups were disabled.");
+    this.schedule();
+  }
+
+  /** Reports a change of the index. */
+  changed(): void {
+    if (this.dirty && this.enabled) this.options.onRun({ outcome: "skipped" });
+    this.touch();
+  }
+
+  /** Cancels a run and prevents others until the returned function is called. Resolves when no run is under way. */
+  async pause(): Promise<() => void> {
+    this.pauses += 1;
+    await this.stopRun(
+      "A restore reads this destination; the automatic backup starts again later.",
+    );
+    let resumed = false;
+    return () => {
+      if (resumed) return;
+      resumed = true;
+      this.pauses -= 1;
+      this.schedule();
+    };
+  }
+
+  /** Ends with a last run if changes are not backed up yet. */
+  async close(): Promise<void> {
+    this.closing = true;
+    clearInterval(this.looking);
+    this.unschedule();
+    const shutDown = new HostError(
+      "SHUTTING_DOWN",
+      "The host shut down before the automatic backup was complete.",
+    );
+    const grace = setTimeout(() => this.cancel.abort(shutDown), limits.shutdownMs);
+    await this.running;
+    if (this.enabled && this.dirty && this.attempts === 0 && this.pauses === 0) await this.run();
+    clearTimeout(grace);
+    this.cancel.abort();
+    await this.merge.close();
+  }
+
+  private state(): AutoBackupStatus["state"] {
+    if (!this.enabled) return "OFF";
+    if (this.running !== undefined) return "RUNNING";
+    if (this.attempts > 0) return "RETRYING";
+    return this.dirty ? "WAITING" : "CURRENT";
+  }
+
+  private async run(): Promise<void> {
+    this.dirty = false;
+    this.cancel = new AbortController();
+    this.lastBegun = performance.now();
     try {
+      await this.backUp(this.cancel.signal);
+      this.attempts = 0;
+    } catch (thrown) {
+      this.dirty = true;
+      await this.merge.clear().catch(this.options.onBackgroundError);
+      if (this.cancel.signal.aborted) return;
+      this.attempts += 1;
+      const { displayName, platform, onRun } = this.options;
+      const error = HostError.from(fromFileError(thrown, `The automatic backup to ${displayName}`));
+      this.last.lastFailureMicros = platform.nowMicros();
+      this.last.lastError = error;
+      onRun({ outcome: "failed", error, attempts: this.attempts });
+    }
+  }
+
+  private async backUp(signal: AbortSignal): Promise<void> {
+    const { platform, index, hostId, productVersion, isDamaged, written } = this.options;
+    await index.settled(signal);
+    const startMicros = platform.nowMicros();
+    const merged = this.merge.ready();
+    const target = await this.options.target();
+    const state = await index.state();
+    const writer = await target.open({ index: state, expectedBytes: state.sizeBytes }, signal);
+    try {
+      const isOwn = ({ indexId, lineage }: Manifest) =>
+        indexId === index.indexId() && lineage === index.lineage();
       const others = writer.existing.filter(
         (found) => "file" in found && !isOwn(found.file.manifest),
       ).length;
       const task = {
         index,
         writer,
-        hostId: options.hostId,
-        productVersion: options.productVersion,
+        hostId,
+        productVersion,
         full: false,
         store: false,
         append: true,
-        isDamaged: options.isDamaged,
-        destination: uri,
-        written: options.written,
+        isDamaged,
+        destination: target.uri,
+        written,
+        ...(merged && { merged }),
       };
       const { manifest, bytesWritten, warnings } = await runBackup(
         platform,
-        { ...task, ...(merged && { merged }) },
+        task,
         signal,
         () => {},
       );
-      last.lastSuccessMicros = platform.nowMicros();
-      last.positionMicros = manifest.manifest.positionMicros;
-      newest = manifest.manifest;
-      last.otherBackups = others;
-      last.warnings =
-        others < limits.autoBackupOthers
-          ? warnings
-          : [
-              ...warnings,
-              `${others} backups of earlier histories are there, one for each restore. Automatic backups do not remove them; prune those that are not needed.`,
-            ];
-      last.files = manifest.manifest.segments.length + 1;
-      delete last.lastError;
-      onRun({
+      this.noteSuccess(manifest, others, warnings);
+      this.options.onRun({
         outcome: "performed",
-        backup: describeManifest({ uri, container: "DIRECTORY" }, manifest),
+        backup: describeManifest(target, manifest),
         bytesWritten,
-        micros: last.lastSuccessMicros - begunMicros,
-        warnings: last.warnings,
+        micros: platform.nowMicros() - startMicros,
+        warnings: this.last.warnings,
       });
-      if (merged) await merge.clear();
-      merge.consider(manifest.manifest);
+      if (merged) await this.merge.clear();
+      this.merge.consider(manifest.manifest);
     } finally {
       await writer.close();
     }
   }
 
-  const isOwn = ({ indexId, lineage }: Manifest) =>
-    indexId === index.indexId() && lineage === index.lineage();
+  private noteSuccess({ manifest }: ManifestFile, others: number, warnings: string[]): void {
+    this.newest = manifest;
+    delete this.last.lastError;
+    Object.assign(this.last, {
+      lastSuccessMicros: this.options.platform.nowMicros(),
+      positionMicros: manifest.positionMicros,
+      files: manifest.segments.length + 1,
+      otherBackups: others,
+      warnings: [
+        ...warnings,
+        ...(others < limits.autoBackupOthers
+          ? []
+          : [
+              `${others} backups of earlier histories are at the destination, one for each restore. Automatic backups do not remove them; prune those that are not needed.`,
+            ]),
+      ],
+    } satisfies LastRun);
+  }
 
-  /** Notices that the backups disappeared while nothing was written, and makes one again. */
-  async function look(): Promise<void> {
-    const manifest = newest;
-    if (
-      !enabled ||
-      closing ||
-      dirty ||
-      pauses > 0 ||
-      running !== undefined ||
-      manifest === undefined
-    )
-      return;
-    const { signal } = cancel;
-    const reader = openDirectoryReader(platform, destination);
+  /** Starts a run if the backups disappeared while nothing was written. */
+  private async look(): Promise<void> {
+    const { newest } = this;
+    const idle = this.enabled && !this.closing && !this.dirty && this.pauses === 0;
+    if (!idle || this.running !== undefined || newest === undefined) return;
+    const { signal } = this.cancel;
+    const { destination } = await this.options.target();
+    const reader = openDirectoryReader(this.options.platform, destination);
     const sizes = await Promise.all(
-      manifest.segments.map(
+      newest.segments.map(
         async ({ name, sizeBytes }) => (await reader.sizeOf(name, signal)) === sizeBytes,
       ),
     );
     const names = await namesIn(destination, signal).catch(() => []);
-    if (
-      sizes.includes(false) ||
-      !names.some((name) => parseManifestName(name)?.number === manifest.number)
-    )
-      touch();
-  }
-  const looking = setInterval(() => void look().catch(() => touch()), checkMs);
-  looking.unref();
-
-  async function run(): Promise<void> {
-    dirty = false;
-    cancel = new AbortController();
-    lastBegun = performance.now();
-    try {
-      await backUp();
-      attempts = 0;
-    } catch (thrown) {
-      dirty = true;
-      await merge.clear().catch(options.onBackgroundError);
-      if (cancel.signal.aborted) return;
-      attempts += 1;
-      const error = HostError.from(fromFileError(thrown, `The automatic backup to ${directory}`));
-      last.lastFailureMicros = platform.nowMicros();
-      last.lastError = error;
-      onRun({ outcome: "failed", error, attempts });
-    }
+    const isListed = names.some((name) => parseManifestName(name)?.number === newest.number);
+    if (sizes.includes(false) || !isListed) this.touch();
   }
 
-  const dueInMs = () =>
-    attempts > 0
-      ? Math.min(retryMs * 2 ** (attempts - 1), retryMaxMs)
-      : Math.max(0, lastBegun + intervalMs - performance.now());
-
-  function begin(): void {
-    timer = undefined;
-    running = run().finally(() => {
-      running = undefined;
-      schedule();
-    });
+  private touch(): void {
+    this.dirty = true;
+    this.schedule();
   }
 
-  function schedule(): void {
-    if (!enabled || closing || !dirty || pauses > 0 || running !== undefined || timer !== undefined)
-      return;
-    timer = setTimeout(begin, dueInMs());
+  private schedule(): void {
+    const wanted = this.enabled && !this.closing && this.dirty && this.pauses === 0;
+    if (!wanted || this.running !== undefined || this.timer !== undefined) return;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      this.running = this.run().finally(() => {
+        this.running = undefined;
+        this.schedule();
+      });
+    }, this.delayMs());
   }
 
-  function unschedule(): void {
-    clearTimeout(timer);
-    timer = undefined;
+  private delayMs(): number {
+    const {
+      intervalMs = limits.autoBackupIntervalMs,
+      retryMs = limits.autoBackupRetryMs,
+      retryMaxMs = limits.autoBackupRetryMaxMs,
+    } = this.options.platform.autoBackup ?? {};
+    return this.attempts > 0
+      ? Math.min(retryMs * 2 ** (this.attempts - 1), retryMaxMs)
+      : Math.max(0, this.lastBegun + intervalMs - performance.now());
   }
 
-  function touch(): void {
-    dirty = true;
-    schedule();
+  private unschedule(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
   }
 
-  /** A run may wait long, for a directory that another backup holds. */
-  async function stopRun(why: string): Promise<void> {
-    unschedule();
-    cancel.abort(new HostError("OPERATION_CANCELLED", why));
-    await running;
+  /** Cancels: a run may wait long for a destination that another backup locked. */
+  private async stopRun(why: string): Promise<void> {
+    this.unschedule();
+    this.cancel.abort(new HostError("OPERATION_CANCELLED", why));
+    await this.running;
   }
-
-  schedule();
-  return {
-    status: () => ({
-      enabled,
-      directory,
-      indexLink: index.link,
-      state: !enabled
-        ? "OFF"
-        : running !== undefined
-          ? "RUNNING"
-          : attempts > 0
-            ? "RETRYING"
-            : dirty
-              ? "WAITING"
-              : "CURRENT",
-      failuresInARow: attempts,
-      ...last,
-    }),
-    async configure(wanted) {
-      enabled = wanted;
-      // Who switches it on, or on again, does not wait for what an earlier failure has put off.
-      attempts = 0;
-      if (wanted) unschedule();
-      else await stopRun("Automatic backups were switched off.");
-      schedule();
-    },
-    changed() {
-      if (dirty && enabled) onRun({ outcome: "skipped" });
-      touch();
-    },
-    async pause() {
-      pauses += 1;
-      await stopRun("The index is being restored; the automatic backup starts again afterwards.");
-      let resumed = false;
-      return () => {
-        if (resumed) return;
-        resumed = true;
-        pauses -= 1;
-        schedule();
-      };
-    },
-    async close() {
-      closing = true;
-      clearInterval(looking);
-      unschedule();
-      const grace = setTimeout(
-        () =>
-          cancel.abort(
-            new HostError(
-              "SHUTTING_DOWN",
-              "The host was shut down before the automatic backup was done.",
-            ),
-          ),
-        limits.shutdownMs,
-      );
-      await running;
-      if (enabled && dirty && attempts === 0 && pauses === 0) await run();
-      clearTimeout(grace);
-      cancel.abort();
-      await merge.close();
-    },
-  };
 }

@@ -1,58 +1,75 @@
 import { join } from "node:path";
-import type { Destination, StagingArea } from "../../destination/destination.js";
 import type { StagedSegment } from "../../container/container.js";
+import type { StagingArea } from "../../destination/destination.js";
+import type { Platform } from "../../io/platform.js";
 import type { Manifest } from "../../segment/manifest.js";
 import { segmentName } from "../../segment/names.js";
-import type { Platform } from "../../io/platform.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import { planMerge, type MergePlan } from "./merge-plan.js";
 
-/** Merges segments of a chain beside the backups that make it longer: one merge at a time. */
-export interface BackgroundMerge {
-  /** A merged segment that is complete and verified, for the next backup to store. */
-  ready(): StagedSegment | undefined;
-  /** Starts a merge if the chain needs one and none is running or ready. */
-  consider(manifest: Manifest): void;
-  /** Discards the merged segment, used or not. A running merge continues. */
-  clear(): Promise<void>;
-  /** Stops what is under way and removes what it made. */
-  close(): Promise<void>;
-}
-
+/** What a background merge works with. */
 export interface MergeOptions {
   platform: Platform;
   index: DocumentIndex;
-  /** Where the chain is. Merged segments are staged for it. */
-  destination: Destination;
+  /** Makes a staging area of the destination that keeps the chain. */
+  stage(): Promise<StagingArea>;
   onReady(): void;
   /** Called when a merge fails: the chain stays as it is, and the next backup considers a merge again. */
   onError(error: unknown): void;
 }
 
-export function createBackgroundMerge({
-  platform,
-  index,
-  destination,
-  onReady,
-  onError,
-}: MergeOptions): BackgroundMerge {
-  const stop = new AbortController();
-  let merged: StagedSegment | undefined;
-  let running: Promise<void> | undefined;
-  let staging: StagingArea | undefined;
+/** Merges segments of a chain while backups extend the chain: one merge at a time. */
+export class BackgroundMerge {
+  private readonly stop = new AbortController();
+  private merged: StagedSegment | undefined;
+  private running: Promise<void> | undefined;
+  private staging: StagingArea | undefined;
 
-  async function merge(
-    { kind, firstMicros, lastMicros }: MergePlan,
-    lineage: string,
-  ): Promise<void> {
-    staging = await destination.stage({});
-    const path = join(staging.directory, "segment");
-    merged = await index.withEngine(async (engine) => {
+  constructor(private readonly options: MergeOptions) {}
+
+  /** Returns the merged segment, complete and verified, for the next backup to store. */
+  ready(): StagedSegment | undefined {
+    return this.merged;
+  }
+
+  /** Starts a merge if the chain needs one and none is running or ready. */
+  consider({ segments, lineage }: Manifest): void {
+    const plan = planMerge(segments, this.options.platform.autoBackup);
+    const busy = this.merged !== undefined || this.running !== undefined;
+    if (plan === undefined || busy || this.stop.signal.aborted) return;
+    this.running = this.run(plan, lineage)
+      .catch(async (error: unknown) => {
+        await this.removeStaging().catch(() => {});
+        if (!this.stop.signal.aborted) this.options.onError(error);
+      })
+      .finally(() => {
+        this.running = undefined;
+        if (this.merged !== undefined) this.options.onReady();
+      });
+  }
+
+  /** Discards the merged segment, used or not. A running merge continues. */
+  async clear(): Promise<void> {
+    this.merged = undefined;
+    if (this.running === undefined) await this.removeStaging();
+  }
+
+  /** Cancels a running merge and removes its files. */
+  async close(): Promise<void> {
+    this.stop.abort();
+    await this.running;
+    await this.clear().catch(() => {});
+  }
+
+  private async run({ kind, firstMicros, lastMicros }: MergePlan, lineage: string): Promise<void> {
+    const { signal } = this.stop;
+    this.staging = await this.options.stage();
+    const path = join(this.staging.directory, "segment");
+    this.merged = await this.options.index.withEngine(async (engine) => {
       const snapshot = await engine.snapshot();
       try {
-        // A restore has replaced this history, so its chain will not be extended.
+        // A restore has replaced this history, so no backup will extend its chain.
         if (snapshot.lineage !== lineage) return undefined;
-        const { signal } = stop;
         const content = await engine.exportSegment({
           snapshot,
           kind,
@@ -70,43 +87,9 @@ export function createBackgroundMerge({
     });
   }
 
-  const remove = async () => {
-    const area = staging;
-    staging = undefined;
+  private async removeStaging(): Promise<void> {
+    const area = this.staging;
+    this.staging = undefined;
     await area?.close();
-  };
-
-  const clear = async () => {
-    merged = undefined;
-    if (running === undefined) await remove();
-  };
-
-  return {
-    ready: () => merged,
-    consider({ segments, lineage }) {
-      const plan = planMerge(segments, platform.autoBackup);
-      if (
-        plan === undefined ||
-        merged !== undefined ||
-        running !== undefined ||
-        stop.signal.aborted
-      )
-        return;
-      running = merge(plan, lineage)
-        .catch(async (error: unknown) => {
-          await remove().catch(() => {});
-          if (!stop.signal.aborted) onError(error);
-        })
-        .finally(() => {
-          running = undefined;
-          if (merged !== undefined) onReady();
-        });
-    },
-    clear,
-    async close() {
-      stop.abort();
-      await running;
-      await clear().catch(() => {});
-    },
-  };
+  }
 }

@@ -1,23 +1,24 @@
 import type { HostError } from "../../errors.js";
 
-/** How automatic backups of an index stand. */
+/** Status of the automatic backups of an index. */
 export interface AutoBackupStatus {
   enabled: boolean;
-  directory: string;
+  /** URI without credentials. */
+  destination: string;
   indexLink: string;
-  /** CURRENT: everything written is backed up. WAITING: a run is about to start. RETRYING: the last run failed. */
+  /** CURRENT: every write is backed up. WAITING: a run starts soon. RETRYING: the last run failed. */
   state: "OFF" | "CURRENT" | "WAITING" | "RUNNING" | "RETRYING";
   failuresInARow: number;
-  /** What the last backup had to say, for example of a manifest at the destination that cannot be read. */
+  /** Warnings of the last backup, for example about a manifest at the destination that cannot be read. */
   warnings: string[];
   lastSuccessMicros?: number;
   lastFailureMicros?: number;
-  /** Why the last run failed; absent once one has not. */
+  /** Why the last run failed; absent after a success. */
   lastError?: HostError;
-  /** Everything up to this position of the log is in the last backup. */
+  /** The last backup covers writes up to this position. */
   positionMicros?: number;
-  /** The files that the last backup needs. */
+  /** Number of files of the last backup. */
   files?: number;
-  /** Backups of other histories and other indexes in the directory, which it does not remove. */
+  /** Number of backups of other histories and other indexes at the destination, which automatic backups never remove. */
   otherBackups?: number;
 }

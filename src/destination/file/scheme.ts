@@ -14,9 +14,10 @@ export interface FileSchemeOptions {
   platform: Platform;
   /** Where backups may be. */
   roots: Roots;
-  /** With links resolved. Nothing is written into it except below `autoBackupDirectory`. */
+  /** With links resolved. Backups may not be written into it, except below `autoBackupDirectory`. */
   dataDirectory: string;
-  autoBackupDirectory: string;
+  /** With links resolved. Default: automatic backups go elsewhere. */
+  autoBackupDirectory?: string;
 }
 
 /** file: URIs: a directory of files, or an archive. */
@@ -33,7 +34,10 @@ export class FileScheme implements DestinationScheme {
     // Automatic backups can be restored wherever other backups have to be.
     this.#roots = {
       ...roots,
-      paths: roots.paths.length > 0 ? [...roots.paths, autoBackupDirectory] : [],
+      paths:
+        roots.paths.length > 0 && autoBackupDirectory !== undefined
+          ? [...roots.paths, autoBackupDirectory]
+          : roots.paths,
     };
   }
 
@@ -78,7 +82,8 @@ export class FileScheme implements DestinationScheme {
   ): Promise<void> {
     const { platform, dataDirectory, autoBackupDirectory } = this.#options;
     const metadata = { path };
-    if (isWithin(path, dataDirectory) && !isWithin(path, autoBackupDirectory)) {
+    const automatic = autoBackupDirectory !== undefined && isWithin(path, autoBackupDirectory);
+    if (isWithin(path, dataDirectory) && !automatic) {
       throw new HostError(
         "DESTINATION_OCCUPIED",
         `${path} is in the data directory of this host, which holds nothing but its indexes. Choose a path outside of it.`,

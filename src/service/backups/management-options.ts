@@ -29,6 +29,9 @@ export interface ManagementOptions {
   hostId: string;
   productVersion: string;
   describeHost(): Promise<HostDescription>;
-  /** Keeps automatic backups from changing their directory, which may be the source of a restore. Resolves to what resumes them. */
-  pauseAutoBackup(): Promise<() => void>;
+  /**
+   * Pauses automatic backups while a restore reads `source`, a URI, if it may be one of theirs: a run removes segments
+   * that it no longer needs. Resolves with the function that resumes them.
+   */
+  pauseAutoBackup(source: string): Promise<() => void>;
 }

@@ -1,6 +1,5 @@
 import {
-  createAutoBackup,
-  type AutoBackup,
+  AutoBackup,
   type AutoBackupOptions,
   type AutoBackupRun,
 } from "../../backup/schedule/auto-backup.js";
@@ -18,24 +17,23 @@ export interface StartAutoBackupOptions extends Omit<AutoBackupOptions, "enabled
   onHealth(problem: string | undefined): void;
 }
 
-/** Automatic backups as they were left, counted, logged where they fail, and what writes down that they are on or off. */
+/** Starts automatic backups with the stored setting; counts their runs, and logs failures and warnings. `save` stores the setting. */
 export async function startAutoBackup(
   options: StartAutoBackupOptions,
 ): Promise<{ autoBackup: AutoBackup; save(enabled: boolean): Promise<void> }> {
-  const { platform, destination, stats, warn } = options;
-  const directory = destination.displayName();
+  const { platform, stats, warn, displayName: destination } = options;
   const setting = autoBackupSetting(platform, options.settingPath);
   const { enabled, warning } = await setting.load();
   if (warning !== undefined) warn({}, warning);
-  /** Each run would say the same again. */
+  /** Warnings that were logged: most runs repeat them. */
   let reported = "";
-  const tellWarnings = (warnings: readonly string[]) => {
+  const logWarnings = (warnings: readonly string[]) => {
     const text = warnings.join(" ");
     if (text !== "" && text !== reported)
-      warn({ directory, warnings }, "automatic backups go well, with warnings");
+      warn({ destination, warnings }, "automatic backup complete, with warnings");
     reported = text;
   };
-  const autoBackup = createAutoBackup({
+  const autoBackup = new AutoBackup({
     ...options,
     enabled,
     onRun(run) {
@@ -43,16 +41,16 @@ export async function startAutoBackup(
       if (run.outcome === "skipped") return;
       options.onRun(run);
       options.onHealth(run.outcome === "failed" ? run.error.message : undefined);
-      if (run.outcome === "performed") tellWarnings(run.warnings);
+      if (run.outcome === "performed") logWarnings(run.warnings);
       if (run.outcome === "failed")
         warn(
           {
-            directory,
+            destination,
             attempts: run.attempts,
             reason: run.error.reason,
             problem: run.error.message,
           },
-          "automatic backup failed; it is tried again",
+          "automatic backup failed; retrying",
         );
     },
   });
@@ -60,7 +58,7 @@ export async function startAutoBackup(
     autoBackup,
     async save(chosen) {
       await setting.save(chosen);
-      // What is off does not fail.
+      // Disabled backups cannot be unhealthy.
       if (!chosen) options.onHealth(undefined);
     },
   };

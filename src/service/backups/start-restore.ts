@@ -19,7 +19,6 @@ import {
   type OpenSourceOptions,
 } from "../../container/resolve.js";
 import { describeManifest } from "../../segment/description.js";
-import { schemeOf } from "../../destination/file/uri.js";
 import { HostError } from "../../errors.js";
 import { fromFileError } from "../../io/file-error.js";
 import { limits } from "../../limits.js";
@@ -183,15 +182,6 @@ export function createRestoreStarts(
     return { ...source, open: (open, signal) => openAll(source, bases, open, signal) };
   }
 
-  async function undisturbed<T>(work: () => Promise<T>): Promise<T> {
-    const resume = await options.pauseAutoBackup();
-    try {
-      return await work();
-    } finally {
-      resume();
-    }
-  }
-
   async function run(
     request: RestoreRequest,
     index: DocumentIndex,
@@ -223,11 +213,14 @@ export function createRestoreStarts(
         target: source.uri,
         ...(request.requestId && { requestId: request.requestId }),
         fingerprint: fingerprintOf(request, ["requestId", "source", "indexLink", "bearer"]),
-        // Their directory may be what is restored from. A source elsewhere may be slow: it must not keep backups from being made.
-        run: (signal, report) =>
-          schemeOf(source.uri) === "file"
-            ? undisturbed(() => run(request, index, source, signal, report))
-            : run(request, index, source, signal, report),
+        async run(signal, report) {
+          const resume = await options.pauseAutoBackup(source.uri);
+          try {
+            return await run(request, index, source, signal, report);
+          } finally {
+            resume();
+          }
+        },
       });
     },
     async undoRestore(indexLink) {

@@ -1,38 +1,40 @@
 import type { IndexState, RestorableWindow } from "../../engine/engine.js";
 
-/** How backups of one index to one destination went last. Times in microseconds since 1970, 0: never. */
+/** Outcome of the last backups of one index to one destination. Times in microseconds since 1970, 0: never. */
 export interface BackupRecord {
   indexLink: string;
-  /** Without credentials; of automatic backups their directory, as a URI. */
+  /** URI without credentials. */
   destination: string;
   lastSuccessMicros: number;
-  /** Of the last good one: its name, the position up to which it has everything, what it wrote, its size, its time. */
+  /** Of the last successful backup: its name, the position up to which it covers writes, bytes written, size, duration. */
   backupName: string;
   positionMicros: number;
   bytesWritten: number;
   sizeBytes: number;
   durationMicros: number;
   lastFailureMicros: number;
-  /** Empty once one was good. */
+  /** Why the last backup failed; empty after a success. */
   lastError: string;
-  /** The times that a restore from the last good one can go to; absent where none was good. */
+  /** Points in time that a restore from the last successful backup can target; absent if no backup succeeded. */
   window?: RestorableWindow;
 }
 
-/** Whether backups are as they should be. */
+/** Health of the backups of a host. */
 export interface BackupHealth {
   healthy: boolean;
-  /** Why not, in words; empty where they are. */
+  /** Why they are unhealthy; empty if they are healthy. */
   problem: string;
 }
 
+/** What a host is, where it listens, and the state of its indexes and backups. */
 export interface HostDescription {
   id: string;
   version: string;
   startTimeMicros: number;
   dataDirectory: string;
   backupRoots: string[];
-  autoBackupDirectory: string;
+  /** URI without credentials. */
+  autoBackupDestination: string;
   /** Of the file system that the data directory lies on. */
   disk: { freeBytes: number; totalBytes: number };
   httpAddress: string;
@@ -42,7 +44,8 @@ export interface HostDescription {
   indexes: (IndexState & {
     link: string;
     inMemory: boolean;
-    /** What the last check of it found wrong. */ problem?: string;
+    /** Damage that the last check of the index found. */
+    problem?: string;
   })[];
   /** The last backups, one for each index and destination. */
   backups: readonly BackupRecord[];

@@ -31,7 +31,7 @@ export function hostStateText(
     requestLoggingInfo: control.requestLogging(),
     storageSandboxFileReference: sandbox,
     storageSandboxFileUri: sandbox,
-    autoBackupDirectoryReference: pathToFileURL(host.autoBackupDirectory).href,
+    autoBackupDirectoryReference: host.autoBackupDestination,
     id: host.id,
     isPeerSynchronizationEnabled: false,
     isAuthorizationEnabled: authorization,
@@ -103,10 +103,10 @@ const osNames: Partial<Record<NodeJS.Platform, string>> = {
 };
 
 /** Status of automatic backups; an extension of Xenon's API. */
-export function autoBackupState({ lastError, directory, enabled, ...same }: AutoBackupStatus) {
+export function autoBackupState({ lastError, destination, enabled, ...same }: AutoBackupStatus) {
   return {
     isEnabled: enabled,
-    directoryReference: pathToFileURL(directory).href,
+    directoryReference: destination,
     ...same,
     ...(lastError && { lastError: { reason: lastError.reason, message: lastError.message } }),
   };

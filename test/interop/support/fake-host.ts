@@ -176,7 +176,7 @@ function fakeManagement(
       startTimeMicros: 1,
       dataDirectory: "data",
       backupRoots: [],
-      autoBackupDirectory: "auto",
+      autoBackupDestination: "file:///auto",
       disk: { freeBytes: 5_000_000_000, totalBytes: 9_000_000_000 },
       httpAddress: "127.0.0.1:8000",
       grpcAddress: "127.0.0.1:8001",

@@ -1,0 +1,14 @@
+import { resolve } from "node:path";
+import { filePathOf } from "../destination/file/uri.js";
+
+/** Returns whether the value of an option that takes a directory or a URI is a URI. */
+export function isUri(value: string): boolean {
+  return /^[A-Za-z][A-Za-z0-9+.-]+:/.test(value);
+}
+
+/** Returns the absolute path of a directory or file: URI; undefined for any other URI, and for no value. */
+export function pathOfDestination(value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  if (!isUri(value)) return resolve(value);
+  return /^file:/i.test(value) ? filePathOf(value) : undefined;
+}
