@@ -102,8 +102,8 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 			return nil, err
 		}
 		stream, err := r.Management.DiffBackups(r.ctx, &managementv1.DiffBackupsRequest{
-			From: &managementv1.IndexMoment{Uri: r.uri(s.From), TargetTimeMicros: time},
-			To:   &managementv1.IndexMoment{Uri: r.uri(s.To)},
+			From: &managementv1.IndexPointInTime{Uri: r.uri(s.From), TargetTimeMicros: time},
+			To:   &managementv1.IndexPointInTime{Uri: r.uri(s.To)},
 		})
 		if err != nil {
 			return nil, err
@@ -113,7 +113,7 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 			count += len(message.Differences)
 			summary = message.Summary
 		})
-		return outcome{"count": count, "created": summary.GetCreated(), "same": summary.GetSame()}, err
+		return outcome{"count": count, "created": summary.GetCreated(), "unchanged": summary.GetUnchanged()}, err
 	},
 	"exportBackup": func(r *scenarioRun, s step) (outcome, error) {
 		time, err := r.time(s.TargetTime)
@@ -121,8 +121,8 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 			return nil, err
 		}
 		stream, err := r.Management.ExportBackup(r.ctx, &managementv1.ExportBackupRequest{
-			Moment:    &managementv1.IndexMoment{Uri: r.uri(s.URI), TargetTimeMicros: time},
-			Selection: &managementv1.DocumentSelection{Prefixes: []string{s.Prefix}},
+			PointInTime: &managementv1.IndexPointInTime{Uri: r.uri(s.URI), TargetTimeMicros: time},
+			Selection:   &managementv1.DocumentSelection{Prefixes: []string{s.Prefix}},
 		})
 		if err != nil {
 			return nil, err
@@ -137,19 +137,19 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 		})
 		return outcome{"count": count, "contains": text.String()}, err
 	},
-	"describeMoment": func(r *scenarioRun, s step) (outcome, error) {
+	"describePointInTime": func(r *scenarioRun, s step) (outcome, error) {
 		time, err := r.time(s.TargetTime)
 		if err != nil {
 			return nil, err
 		}
-		moment, err := r.Management.DescribeMoment(r.ctx, &managementv1.DescribeMomentRequest{
-			Moment: &managementv1.IndexMoment{Uri: r.uri(s.URI), TargetTimeMicros: time},
-			Count:  1,
+		moment, err := r.Management.DescribePointInTime(r.ctx, &managementv1.DescribePointInTimeRequest{
+			PointInTime: &managementv1.IndexPointInTime{Uri: r.uri(s.URI), TargetTimeMicros: time},
+			Count:       1,
 		})
 		if err != nil {
 			return nil, err
 		}
-		return outcome{"before": moment.Before[0].SelfLink, "after": moment.After[0].SelfLink, "count": moment.VersionsAfter}, nil
+		return outcome{"before": found.Before[0].SelfLink, "after": found.After[0].SelfLink, "count": found.VersionsAfter}, nil
 	},
 	"restore": func(r *scenarioRun, s step) (outcome, error) {
 		time, err := r.time(s.TargetTime)

@@ -20,7 +20,7 @@ export interface BackupRequest {
 }
 
 /** What a backup would do. */
-export interface BackupForecast {
+export interface BackupDryRunPlan {
   kind: "UNCHANGED" | "BASE" | "DELTA";
   reason: string;
   records: number;
@@ -40,5 +40,5 @@ export interface BackupResult {
   verified: boolean;
   warnings: string[];
   /** Of validateOnly. */
-  forecast?: BackupForecast;
+  plan?: BackupDryRunPlan;
 }

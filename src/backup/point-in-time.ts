@@ -32,5 +32,5 @@ export interface DiffSummary {
   created: number;
   changed: number;
   deleted: number;
-  same: number;
+  unchanged: number;
 }

@@ -32,19 +32,19 @@ export interface SelectionResult {
   unchanged: number;
   deleted: number;
   /** The backup has them not: they stayed as they are. */
-  left: number;
+  kept: number;
   /** The first limits.restoreSamples of those created, replaced and deleted. */
   differences: DocumentDifference[];
 }
 
 /** What a restore would do. */
-export interface RestoreForecast {
+export interface RestoreDryRunPlan {
   backup: BackupDescription;
   currentDocuments: number;
   currentVersions: number;
   currentPositionMicros: number;
   /** Versions that the restored index would not have; absent where the backup is of another history. */
-  versionsLeftOut?: number;
+  discardedVersions?: number;
   neededBytes: number;
   freeBytes: number;
   expectedMicros?: number;
@@ -62,5 +62,5 @@ export interface RestoreResult {
   /** Of a restore of some documents. */
   selection?: SelectionResult;
   /** Of validateOnly. */
-  forecast?: RestoreForecast;
+  plan?: RestoreDryRunPlan;
 }

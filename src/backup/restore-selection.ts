@@ -35,7 +35,7 @@ interface Sample {
   difference: DocumentDifference;
 }
 
-type Outcome = "created" | "replaced" | "unchanged" | "deleted" | "left";
+type Outcome = "created" | "replaced" | "unchanged" | "deleted" | "kept";
 
 /**
  * Writes the selected documents of a backup into the live index as new versions. Each document is one durable write;
@@ -53,7 +53,7 @@ export async function restoreSelection(
     replaced: 0,
     unchanged: 0,
     deleted: 0,
-    left: 0,
+    kept: 0,
     differences: [],
   };
   const samples: Sample[] = [];
@@ -70,7 +70,7 @@ export async function restoreSelection(
     }
     const outcome = await putBack(pair, wanted);
     result[outcome] += 1;
-    if (outcome === "unchanged" || outcome === "left") return;
+    if (outcome === "unchanged" || outcome === "kept") return;
     if (samples.length < limits.restoreSamples || position < (samples.at(-1)?.position ?? 0))
       keep({ position, difference: await differenceOf(pair, live, backup) });
   }
@@ -80,7 +80,7 @@ export async function restoreSelection(
     for (let left: number = limits.restoreAttempts; ; left -= 1) {
       const current = validateOnly ? await live.read(link) : await latest(index, link);
       const outcome = outcomeOf(current, wanted, task.deleteOthers);
-      if (validateOnly || outcome === "unchanged" || outcome === "left") return outcome;
+      if (validateOnly || outcome === "unchanged" || outcome === "kept") return outcome;
       try {
         await write(link, current, wanted);
         return outcome;
@@ -159,7 +159,7 @@ function outcomeOf(
   deleteOthers: boolean,
 ): Outcome {
   if (wanted === undefined)
-    return current === undefined ? "unchanged" : deleteOthers ? "deleted" : "left";
+    return current === undefined ? "unchanged" : deleteOthers ? "deleted" : "kept";
   if (current === undefined) return "created";
   const same =
     current.body === wanted.body &&

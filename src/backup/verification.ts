@@ -1,7 +1,7 @@
 import type { BackupDescription } from "../segment/description.js";
 
 /** How far a backup is checked; each level has what the one before has. */
-export type VerifyLevel = "LIST" | "SAMPLE" | "FULL" | "TRIAL";
+export type VerifyLevel = "METADATA" | "SAMPLE" | "FULL" | "TEST_RESTORE";
 
 export interface VerifyDepth {
   level: VerifyLevel;

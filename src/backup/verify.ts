@@ -41,9 +41,9 @@ export async function verifyBackup(
       `The segments of ${reader.displayName} hold ${records} versions together; their manifest promises ${manifest.versions}. Use another backup.`,
     );
   }
-  if (level === "LIST") return { records: 0, bytes: 0 };
+  if (level === "METADATA") return { records: 0, bytes: 0 };
   const bytesTotal = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  if (level === "TRIAL") {
+  if (level === "TEST_RESTORE") {
     const scratch = await openScratchIndex(platform, storageEngine, task, signal, report);
     const { documents, versions } = scratch;
     await scratch.close();

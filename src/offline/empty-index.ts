@@ -96,7 +96,7 @@ export async function openEmptyIndex(platform: Platform, path: string): Promise<
           error === undefined &&
           result !== undefined &&
           "lineage" in result &&
-          !("forecast" in result)),
+          !("plan" in result)),
       close,
     };
   } catch (error) {

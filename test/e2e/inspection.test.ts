@@ -87,7 +87,7 @@ test.each(["DIRECTORY", "ZIP"] as const)(
     const changes = ["CHANGED /things/b 0 1", "DELETED /things/c 0 -", "CREATED /things/d - 0"];
     expect(await differences(fixture, at(fixture, "first"), at(fixture, "second"))).toEqual({
       lines: changes,
-      summary: { created: 1, changed: 1, deleted: 1, same: 2 },
+      summary: { created: 1, changed: 1, deleted: 1, unchanged: 2 },
     });
     expect(
       (
@@ -211,7 +211,7 @@ describe("levels of a check", () => {
   const verify = (
     fixture: HostFixture,
     name: string,
-    level: "LIST" | "SAMPLE" | "FULL" | "TRIAL",
+    level: "METADATA" | "SAMPLE" | "FULL" | "TEST_RESTORE",
   ) =>
     fixture.finish<VerifyResult>(
       fixture.host.management.verifyBackup(fixture.uri(name), undefined, {
@@ -226,8 +226,8 @@ describe("levels of a check", () => {
       const fixture = await hostFixture();
       for (let n = 0; n < 300; n += 1) await fixture.put(`n${n}`, { n });
       await fixture.backup("backup", { container });
-      expect(await verify(fixture, "backup", "LIST")).toMatchObject({
-        level: "LIST",
+      expect(await verify(fixture, "backup", "METADATA")).toMatchObject({
+        level: "METADATA",
         records: 0,
         bytes: 0,
       });
@@ -237,8 +237,8 @@ describe("levels of a check", () => {
         level: "FULL",
         records: 300,
       });
-      expect(await verify(fixture, "backup", "TRIAL")).toMatchObject({
-        level: "TRIAL",
+      expect(await verify(fixture, "backup", "TEST_RESTORE")).toMatchObject({
+        level: "TEST_RESTORE",
         records: 300,
         documents: 300,
         versions: 300,
@@ -246,7 +246,7 @@ describe("levels of a check", () => {
       await fixture.restart();
       const [listed] = await fixture.host.management.listBackups(fixture.uri("backup"));
       expect(listed?.lastVerification).toMatchObject({
-        level: "TRIAL",
+        level: "TEST_RESTORE",
         passed: true,
         records: 300,
       });
@@ -269,20 +269,20 @@ describe("levels of a check", () => {
     for (let i = bytes.indexOf("xxxxx"); i < bytes.length; i += 4096)
       if (bytes[i] === 0x78) bytes[i] = 0x79;
     writeFileSync(path, bytes);
-    await verify(fixture, "backup", "LIST");
-    for (const level of ["SAMPLE", "FULL", "TRIAL"] as const)
+    await verify(fixture, "backup", "METADATA");
+    for (const level of ["SAMPLE", "FULL", "TEST_RESTORE"] as const)
       await expect(verify(fixture, "backup", level)).rejects.toMatchObject({
         reason: "BACKUP_DAMAGED",
       });
     const listed = await fixture.host.management.listBackups(fixture.uri("backup"));
     expect(listed).toMatchObject([
-      { state: "COMPLETE", lastVerification: { level: "TRIAL", passed: false } },
+      { state: "COMPLETE", lastVerification: { level: "TEST_RESTORE", passed: false } },
     ]);
     expect(await fixture.host.management.checkDigests(listed)).toMatchObject([
       { state: "DAMAGED", problem: expect.stringContaining("sha256") },
     ]);
     truncateSync(path, statSync(path).size - 1);
-    await expect(verify(fixture, "backup", "LIST")).rejects.toMatchObject({
+    await expect(verify(fixture, "backup", "METADATA")).rejects.toMatchObject({
       reason: "BACKUP_DAMAGED",
     });
   });
@@ -302,7 +302,7 @@ describe("levels of a check", () => {
       reason: "BACKUP_DAMAGED",
     });
     await fixture.restart();
-    expect((await fixture.backup("backup", { validateOnly: true })).forecast).toMatchObject({
+    expect((await fixture.backup("backup", { validateOnly: true })).plan).toMatchObject({
       kind: "BASE",
       reason: expect.stringContaining("damage") as string,
     });
@@ -395,7 +395,7 @@ describe("a restore of some documents", () => {
       selection: { ...none, prefixes: ["/things/"] },
       validateOnly: true,
     });
-    const counts = { created: 1, replaced: 1, unchanged: 2, deleted: 0, left: 2 };
+    const counts = { created: 1, replaced: 1, unchanged: 2, deleted: 0, kept: 2 };
     expect(preview.selection).toMatchObject(counts);
     expect(preview.selection?.differences.map(({ change, link }) => `${change} ${link}`)).toEqual([
       "CHANGED /things/b",
@@ -418,7 +418,7 @@ describe("a restore of some documents", () => {
     expect(
       (await fixture.restore("first", { selection: { ...none, prefixes: ["/things/"] } }))
         .selection,
-    ).toMatchObject({ created: 0, replaced: 0, unchanged: 4, left: 2 });
+    ).toMatchObject({ created: 0, replaced: 0, unchanged: 4, kept: 2 });
   });
 
   test("by link, by kind, at a moment; deletes what the backup has not only where that is asked for", async () => {
@@ -426,7 +426,7 @@ describe("a restore of some documents", () => {
     const selection = { ...none, links: ["/things/c", "/things/d"] };
     expect(
       (await fixture.restore("second", { selection, targetTimeMicros: BigInt(moment) })).selection,
-    ).toMatchObject({ created: 1, left: 1 });
+    ).toMatchObject({ created: 1, kept: 1 });
     expect(
       (
         await fixture.restore("second", {
@@ -504,49 +504,49 @@ describe("a restore of some documents", () => {
   });
 });
 
-describe("a forecast", () => {
+describe("a dry run", () => {
   test("says what a backup would write, and writes nothing", async () => {
     const fixture = await hostFixture();
     await fixture.put("a", { a: 1 });
-    expect((await fixture.backup("backup", { validateOnly: true })).forecast).toMatchObject({
+    expect((await fixture.backup("backup", { validateOnly: true })).plan).toMatchObject({
       kind: "BASE",
       records: 1,
       replacedBackups: [],
     });
     expect(readdirSync(fixture.root)).toEqual(["data"]);
     const { backup } = await fixture.backup("backup");
-    expect((await fixture.backup("backup", { validateOnly: true })).forecast).toMatchObject({
+    expect((await fixture.backup("backup", { validateOnly: true })).plan).toMatchObject({
       kind: "UNCHANGED",
       records: 0,
     });
     await fixture.put("b", { b: 1 });
-    const { forecast } = await fixture.backup("backup", { validateOnly: true });
-    expect(forecast).toMatchObject({ kind: "DELTA", records: 1, replacedBackups: [backup.name] });
-    expect(forecast?.expectedMicros).toBeGreaterThan(0);
+    const { plan } = await fixture.backup("backup", { validateOnly: true });
+    expect(plan).toMatchObject({ kind: "DELTA", records: 1, replacedBackups: [backup.name] });
+    expect(plan?.expectedMicros).toBeGreaterThan(0);
+    expect((await fixture.backup("backup", { validateOnly: true, full: true })).plan).toMatchObject(
+      { kind: "BASE", records: 2 },
+    );
     expect(
-      (await fixture.backup("backup", { validateOnly: true, full: true })).forecast,
-    ).toMatchObject({ kind: "BASE", records: 2 });
-    expect(
-      (await fixture.backup("one.zip", { validateOnly: true, container: "ZIP" })).forecast,
+      (await fixture.backup("one.zip", { validateOnly: true, container: "ZIP" })).plan,
     ).toMatchObject({ kind: "BASE", records: 2 });
   });
 
   test("says what a restore would replace and leave out", async () => {
     const { fixture, moment } = await twoBackups("DIRECTORY");
-    const { forecast } = await fixture.restore("first", { validateOnly: true });
-    expect(forecast).toMatchObject({
+    const { plan } = await fixture.restore("first", { validateOnly: true });
+    expect(plan).toMatchObject({
       currentDocuments: 4,
       currentVersions: 7,
-      versionsLeftOut: 3,
+      discardedVersions: 3,
       backup: { documents: 4 },
     });
     expect(
       (await fixture.restore("second", { validateOnly: true, targetTimeMicros: BigInt(moment) }))
-        .forecast?.versionsLeftOut,
+        .plan?.discardedVersions,
     ).toBe(2);
     const other = await hostFixture();
     const elsewhere = await other.restore("", { source: fixture.uri("first"), validateOnly: true });
-    expect(elsewhere.forecast).toMatchObject({ currentDocuments: 0 });
-    expect(elsewhere.forecast?.versionsLeftOut).toBeUndefined();
+    expect(elsewhere.plan).toMatchObject({ currentDocuments: 0 });
+    expect(elsewhere.plan?.discardedVersions).toBeUndefined();
   });
 });

@@ -50,7 +50,7 @@ export function createInspectionService(states: IndexStates): InspectionService 
     async *diff(from, to, selection = everything, signal, onProgress = () => {}) {
       const [left, right] = await openBoth(states, from, to, signal, onProgress);
       try {
-        const summary: DiffSummary = { created: 0, changed: 0, deleted: 0, same: 0 };
+        const summary: DiffSummary = { created: 0, changed: 0, deleted: 0, unchanged: 0 };
         // What a selection leaves of them is not known before.
         const total =
           selection === everything ? Math.max(left.documentCount, right.documentCount) : 0;
@@ -63,7 +63,7 @@ export function createInspectionService(states: IndexStates): InspectionService 
             recordsTotal: total && Math.max(total, recordsDone),
           });
           if (isSameVersion(pair)) {
-            summary.same += 1;
+            summary.unchanged += 1;
             continue;
           }
           const difference = await differenceOf(pair, left, right);
@@ -87,7 +87,7 @@ export function createInspectionService(states: IndexStates): InspectionService 
       const { targetTimeMicros } = pointInTime;
       if (targetTimeMicros === undefined)
         throw new HostError("REQUEST_INVALID", "A point in time is required: target_time_micros.", {
-          metadata: { field: "moment.target_time_micros" },
+          metadata: { field: "point_in_time.target_time_micros" },
         });
       return states.around(
         pointInTime,

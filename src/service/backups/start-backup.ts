@@ -1,5 +1,5 @@
 import { runBackup } from "../../backup/backup.js";
-import { forecastBackup } from "../../backup/forecast.js";
+import { dryRunBackup } from "../../backup/dry-run.js";
 import type { Report } from "../../backup/progress.js";
 import type { ContainerWriter } from "../../container/container.js";
 import { resolveTarget, type BackupTarget } from "../../container/resolve.js";
@@ -104,11 +104,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
         written,
         ...contents,
       };
-      const forecast = await forecastBackup(
-        task,
-        operations.list(limits.operations).operations,
-        signal,
-      );
+      const plan = await dryRunBackup(task, operations.list(limits.operations).operations, signal);
       const { positionMicros, window, documents, versions, indexId, lineage, parents } =
         await index.state();
       const facts = {
@@ -141,7 +137,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
         segmentsWritten: 0,
         verified: false,
         warnings: [onlyValidated],
-        forecast,
+        plan,
       };
     } finally {
       await contents?.reader?.close();

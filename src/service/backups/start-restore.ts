@@ -1,4 +1,4 @@
-import { forecastRestore } from "../../backup/forecast.js";
+import { dryRunRestore } from "../../backup/dry-run.js";
 import { withManifest } from "../../backup/inspect.js";
 import type { Report } from "../../backup/progress.js";
 import {
@@ -87,7 +87,7 @@ export function createRestoreStarts(
       },
     );
     const { manifest } = file;
-    const forecast = await forecastRestore(
+    const plan = await dryRunRestore(
       {
         index,
         backup: describeManifest(source, file),
@@ -109,7 +109,7 @@ export function createRestoreStarts(
         ...file.warnings,
         ...(target.warning === undefined ? [] : [target.warning]),
       ],
-      forecast,
+      plan,
     };
   }
 

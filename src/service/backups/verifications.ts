@@ -2,6 +2,7 @@ import { JsonFile } from "../../io/json-file.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { BackupListing } from "../../backup/listing.js";
+import { fromStoredLevel, toStoredLevel } from "../../operation/stored-level.js";
 import type { Verification } from "../../backup/verification.js";
 
 /** Which copy of a backup: copies of one manifest at several destinations are damaged each by itself. */
@@ -29,7 +30,7 @@ export function withLastCheck(
   return lastVerification ? { ...listing, lastVerification } : listing;
 }
 
-type Entry = [key: string, verification: Verification];
+type Entry = [key: string, verification: Omit<Verification, "level"> & { level: string }];
 
 const keyOf = ({ uri, manifestSha256 }: CheckedCopy) => `${uri} ${manifestSha256}`;
 
@@ -47,7 +48,12 @@ export async function openVerifications(
   });
   const content = await file.read();
   if ("error" in content) onError(content.error);
-  const known = new Map<string, Verification>(content.state === "read" ? content.value : []);
+  const known = new Map<string, Verification>(
+    (content.state === "read" ? content.value : []).map(([key, stored]) => [
+      key,
+      { ...stored, level: fromStoredLevel(stored.level) },
+    ]),
+  );
   return {
     find: (copy) => known.get(keyOf(copy)),
     isDamaged: (copy) => known.get(keyOf(copy))?.passed === false,
@@ -59,7 +65,11 @@ export async function openVerifications(
         if (known.size <= limits.verifications) break;
         known.delete(oldest);
       }
-      return file.write([...known]).catch(onError);
+      const entries = [...known].map(([entryKey, kept]): Entry => [
+        entryKey,
+        { ...kept, level: toStoredLevel(kept.level) },
+      ]);
+      return file.write(entries).catch(onError);
     },
   };
 }

@@ -155,30 +155,30 @@ const (
 	// Not said.
 	VerifyLevel_VERIFY_LEVEL_UNSPECIFIED VerifyLevel = 0
 	// The manifest, and that the files that it lists are there with their sizes.
-	VerifyLevel_VERIFY_LEVEL_LIST VerifyLevel = 1
+	VerifyLevel_VERIFY_LEVEL_METADATA VerifyLevel = 1
 	// Some of the rows, spread by chance over the time of all segments: each read and compared with its checksum.
 	VerifyLevel_VERIFY_LEVEL_SAMPLE VerifyLevel = 2
 	// The digest of every file, every row, the counts and the chain.
 	VerifyLevel_VERIFY_LEVEL_FULL VerifyLevel = 3
 	// A restore into an index that is thrown away, compared with the manifest.
-	VerifyLevel_VERIFY_LEVEL_TRIAL VerifyLevel = 4
+	VerifyLevel_VERIFY_LEVEL_TEST_RESTORE VerifyLevel = 4
 )
 
 // Enum value maps for VerifyLevel.
 var (
 	VerifyLevel_name = map[int32]string{
 		0: "VERIFY_LEVEL_UNSPECIFIED",
-		1: "VERIFY_LEVEL_LIST",
+		1: "VERIFY_LEVEL_METADATA",
 		2: "VERIFY_LEVEL_SAMPLE",
 		3: "VERIFY_LEVEL_FULL",
-		4: "VERIFY_LEVEL_TRIAL",
+		4: "VERIFY_LEVEL_TEST_RESTORE",
 	}
 	VerifyLevel_value = map[string]int32{
-		"VERIFY_LEVEL_UNSPECIFIED": 0,
-		"VERIFY_LEVEL_LIST":        1,
-		"VERIFY_LEVEL_SAMPLE":      2,
-		"VERIFY_LEVEL_FULL":        3,
-		"VERIFY_LEVEL_TRIAL":       4,
+		"VERIFY_LEVEL_UNSPECIFIED":  0,
+		"VERIFY_LEVEL_METADATA":     1,
+		"VERIFY_LEVEL_SAMPLE":       2,
+		"VERIFY_LEVEL_FULL":         3,
+		"VERIFY_LEVEL_TEST_RESTORE": 4,
 	}
 )
 
@@ -2798,7 +2798,7 @@ func (x *Verification) GetRecords() int64 {
 }
 
 // A state of an index: of a backup or of the live index, at its end or at a moment of its window.
-type IndexMoment struct {
+type IndexPointInTime struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where the backup is. Empty: the live index.
 	Uri string `protobuf:"bytes,1,opt,name=uri,proto3" json:"uri,omitempty"`
@@ -2814,20 +2814,20 @@ type IndexMoment struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *IndexMoment) Reset() {
-	*x = IndexMoment{}
+func (x *IndexPointInTime) Reset() {
+	*x = IndexPointInTime{}
 	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *IndexMoment) String() string {
+func (x *IndexPointInTime) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*IndexMoment) ProtoMessage() {}
+func (*IndexPointInTime) ProtoMessage() {}
 
-func (x *IndexMoment) ProtoReflect() protoreflect.Message {
+func (x *IndexPointInTime) ProtoReflect() protoreflect.Message {
 	mi := &file_holdfast_management_v1_management_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -2839,40 +2839,40 @@ func (x *IndexMoment) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use IndexMoment.ProtoReflect.Descriptor instead.
-func (*IndexMoment) Descriptor() ([]byte, []int) {
+// Deprecated: Use IndexPointInTime.ProtoReflect.Descriptor instead.
+func (*IndexPointInTime) Descriptor() ([]byte, []int) {
 	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{29}
 }
 
-func (x *IndexMoment) GetUri() string {
+func (x *IndexPointInTime) GetUri() string {
 	if x != nil {
 		return x.Uri
 	}
 	return ""
 }
 
-func (x *IndexMoment) GetBackupName() string {
+func (x *IndexPointInTime) GetBackupName() string {
 	if x != nil {
 		return x.BackupName
 	}
 	return ""
 }
 
-func (x *IndexMoment) GetTargetTimeMicros() int64 {
+func (x *IndexPointInTime) GetTargetTimeMicros() int64 {
 	if x != nil && x.TargetTimeMicros != nil {
 		return *x.TargetTimeMicros
 	}
 	return 0
 }
 
-func (x *IndexMoment) GetIndexLink() string {
+func (x *IndexPointInTime) GetIndexLink() string {
 	if x != nil {
 		return x.IndexLink
 	}
 	return ""
 }
 
-func (x *IndexMoment) GetBearer() string {
+func (x *IndexPointInTime) GetBearer() string {
 	if x != nil {
 		return x.Bearer
 	}
@@ -2883,9 +2883,9 @@ func (x *IndexMoment) GetBearer() string {
 type DiffBackupsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The one to compare with, usually the older one.
-	From *IndexMoment `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	From *IndexPointInTime `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
 	// The other one.
-	To *IndexMoment `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	To *IndexPointInTime `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
 	// Only these documents. Absent: all.
 	Selection *DocumentSelection `protobuf:"bytes,3,opt,name=selection,proto3" json:"selection,omitempty"`
 	// Tells now and then how far it is, in messages of their own.
@@ -2924,14 +2924,14 @@ func (*DiffBackupsRequest) Descriptor() ([]byte, []int) {
 	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{30}
 }
 
-func (x *DiffBackupsRequest) GetFrom() *IndexMoment {
+func (x *DiffBackupsRequest) GetFrom() *IndexPointInTime {
 	if x != nil {
 		return x.From
 	}
 	return nil
 }
 
-func (x *DiffBackupsRequest) GetTo() *IndexMoment {
+func (x *DiffBackupsRequest) GetTo() *IndexPointInTime {
 	if x != nil {
 		return x.To
 	}
@@ -3190,7 +3190,7 @@ type DiffSummary struct {
 	// Only in the first state.
 	Deleted int64 `protobuf:"varint,3,opt,name=deleted,proto3" json:"deleted,omitempty"`
 	// The same in both.
-	Same          int64 `protobuf:"varint,4,opt,name=same,proto3" json:"same,omitempty"`
+	Unchanged     int64 `protobuf:"varint,4,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3246,9 +3246,9 @@ func (x *DiffSummary) GetDeleted() int64 {
 	return 0
 }
 
-func (x *DiffSummary) GetSame() int64 {
+func (x *DiffSummary) GetUnchanged() int64 {
 	if x != nil {
-		return x.Same
+		return x.Unchanged
 	}
 	return 0
 }
@@ -3257,7 +3257,7 @@ func (x *DiffSummary) GetSame() int64 {
 type ExportBackupRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The state.
-	Moment *IndexMoment `protobuf:"bytes,1,opt,name=moment,proto3" json:"moment,omitempty"`
+	PointInTime *IndexPointInTime `protobuf:"bytes,1,opt,name=point_in_time,json=pointInTime,proto3" json:"point_in_time,omitempty"`
 	// Only these documents. Absent: all.
 	Selection     *DocumentSelection `protobuf:"bytes,2,opt,name=selection,proto3" json:"selection,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -3294,9 +3294,9 @@ func (*ExportBackupRequest) Descriptor() ([]byte, []int) {
 	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{35}
 }
 
-func (x *ExportBackupRequest) GetMoment() *IndexMoment {
+func (x *ExportBackupRequest) GetPointInTime() *IndexPointInTime {
 	if x != nil {
-		return x.Moment
+		return x.PointInTime
 	}
 	return nil
 }
@@ -3364,30 +3364,30 @@ func (x *ExportBackupResponse) GetCount() int64 {
 }
 
 // Which moment, and how many versions.
-type DescribeMomentRequest struct {
+type DescribePointInTimeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The state; its target_time_micros is the moment.
-	Moment *IndexMoment `protobuf:"bytes,1,opt,name=moment,proto3" json:"moment,omitempty"`
+	PointInTime *IndexPointInTime `protobuf:"bytes,1,opt,name=point_in_time,json=pointInTime,proto3" json:"point_in_time,omitempty"`
 	// How many versions before it and after it. 0: 3.
 	Count         int32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *DescribeMomentRequest) Reset() {
-	*x = DescribeMomentRequest{}
+func (x *DescribePointInTimeRequest) Reset() {
+	*x = DescribePointInTimeRequest{}
 	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *DescribeMomentRequest) String() string {
+func (x *DescribePointInTimeRequest) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*DescribeMomentRequest) ProtoMessage() {}
+func (*DescribePointInTimeRequest) ProtoMessage() {}
 
-func (x *DescribeMomentRequest) ProtoReflect() protoreflect.Message {
+func (x *DescribePointInTimeRequest) ProtoReflect() protoreflect.Message {
 	mi := &file_holdfast_management_v1_management_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -3399,19 +3399,19 @@ func (x *DescribeMomentRequest) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use DescribeMomentRequest.ProtoReflect.Descriptor instead.
-func (*DescribeMomentRequest) Descriptor() ([]byte, []int) {
+// Deprecated: Use DescribePointInTimeRequest.ProtoReflect.Descriptor instead.
+func (*DescribePointInTimeRequest) Descriptor() ([]byte, []int) {
 	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{37}
 }
 
-func (x *DescribeMomentRequest) GetMoment() *IndexMoment {
+func (x *DescribePointInTimeRequest) GetPointInTime() *IndexPointInTime {
 	if x != nil {
-		return x.Moment
+		return x.PointInTime
 	}
 	return nil
 }
 
-func (x *DescribeMomentRequest) GetCount() int32 {
+func (x *DescribePointInTimeRequest) GetCount() int32 {
 	if x != nil {
 		return x.Count
 	}
@@ -3419,7 +3419,7 @@ func (x *DescribeMomentRequest) GetCount() int32 {
 }
 
 // What was written next to a moment.
-type DescribeMomentResponse struct {
+type DescribePointInTimeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At it or before, the newest first.
 	Before []*LogEntry `protobuf:"bytes,1,rep,name=before,proto3" json:"before,omitempty"`
@@ -3433,20 +3433,20 @@ type DescribeMomentResponse struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *DescribeMomentResponse) Reset() {
-	*x = DescribeMomentResponse{}
+func (x *DescribePointInTimeResponse) Reset() {
+	*x = DescribePointInTimeResponse{}
 	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *DescribeMomentResponse) String() string {
+func (x *DescribePointInTimeResponse) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*DescribeMomentResponse) ProtoMessage() {}
+func (*DescribePointInTimeResponse) ProtoMessage() {}
 
-func (x *DescribeMomentResponse) ProtoReflect() protoreflect.Message {
+func (x *DescribePointInTimeResponse) ProtoReflect() protoreflect.Message {
 	mi := &file_holdfast_management_v1_management_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -3458,33 +3458,33 @@ func (x *DescribeMomentResponse) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use DescribeMomentResponse.ProtoReflect.Descriptor instead.
-func (*DescribeMomentResponse) Descriptor() ([]byte, []int) {
+// Deprecated: Use DescribePointInTimeResponse.ProtoReflect.Descriptor instead.
+func (*DescribePointInTimeResponse) Descriptor() ([]byte, []int) {
 	return file_holdfast_management_v1_management_proto_rawDescGZIP(), []int{38}
 }
 
-func (x *DescribeMomentResponse) GetBefore() []*LogEntry {
+func (x *DescribePointInTimeResponse) GetBefore() []*LogEntry {
 	if x != nil {
 		return x.Before
 	}
 	return nil
 }
 
-func (x *DescribeMomentResponse) GetAfter() []*LogEntry {
+func (x *DescribePointInTimeResponse) GetAfter() []*LogEntry {
 	if x != nil {
 		return x.After
 	}
 	return nil
 }
 
-func (x *DescribeMomentResponse) GetVersionsAfter() int64 {
+func (x *DescribePointInTimeResponse) GetVersionsAfter() int64 {
 	if x != nil {
 		return x.VersionsAfter
 	}
 	return 0
 }
 
-func (x *DescribeMomentResponse) GetWindow() *RestorableWindow {
+func (x *DescribePointInTimeResponse) GetWindow() *RestorableWindow {
 	if x != nil {
 		return x.Window
 	}
@@ -4776,7 +4776,7 @@ type SelectionResult struct {
 	// The backup had none, and delete_others was asked for.
 	Deleted int64 `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
 	// The backup had none: they were left as they are.
-	Left int64 `protobuf:"varint,5,opt,name=left,proto3" json:"left,omitempty"`
+	Kept int64 `protobuf:"varint,5,opt,name=kept,proto3" json:"kept,omitempty"`
 	// The first hundred of those created, replaced and deleted: from the live index to what is restored.
 	Differences   []*DocumentDifference `protobuf:"bytes,6,rep,name=differences,proto3" json:"differences,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -4841,9 +4841,9 @@ func (x *SelectionResult) GetDeleted() int64 {
 	return 0
 }
 
-func (x *SelectionResult) GetLeft() int64 {
+func (x *SelectionResult) GetKept() int64 {
 	if x != nil {
-		return x.Left
+		return x.Kept
 	}
 	return 0
 }
@@ -4868,7 +4868,7 @@ type RestorePlan struct {
 	CurrentPositionMicros int64 `protobuf:"varint,4,opt,name=current_position_micros,json=currentPositionMicros,proto3" json:"current_position_micros,omitempty"`
 	// How many of its versions the restored index would not have, which only UndoRestore brings back; absent where the
 	// backup is of another history.
-	VersionsLeftOut *int64 `protobuf:"varint,5,opt,name=versions_left_out,json=versionsLeftOut,proto3,oneof" json:"versions_left_out,omitempty"`
+	DiscardedVersions *int64 `protobuf:"varint,5,opt,name=discarded_versions,json=discardedVersions,proto3,oneof" json:"discarded_versions,omitempty"`
 	// What it takes beside the index.
 	NeededBytes int64 `protobuf:"varint,6,opt,name=needed_bytes,json=neededBytes,proto3" json:"needed_bytes,omitempty"`
 	// What is free there.
@@ -4937,9 +4937,9 @@ func (x *RestorePlan) GetCurrentPositionMicros() int64 {
 	return 0
 }
 
-func (x *RestorePlan) GetVersionsLeftOut() int64 {
-	if x != nil && x.VersionsLeftOut != nil {
-		return *x.VersionsLeftOut
+func (x *RestorePlan) GetDiscardedVersions() int64 {
+	if x != nil && x.DiscardedVersions != nil {
+		return *x.DiscardedVersions
 	}
 	return 0
 }
@@ -6357,8 +6357,8 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"timeMicros\x12\x16\n" +
 	"\x06passed\x18\x03 \x01(\bR\x06passed\x12\x18\n" +
 	"\aproblem\x18\x04 \x01(\tR\aproblem\x12\x18\n" +
-	"\arecords\x18\x05 \x01(\x03R\arecords\"\x85\x02\n" +
-	"\vIndexMoment\x12\x1a\n" +
+	"\arecords\x18\x05 \x01(\x03R\arecords\"\x8a\x02\n" +
+	"\x10IndexPointInTime\x12\x1a\n" +
 	"\x03uri\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80@R\x03uri\x12)\n" +
 	"\vbackup_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\n" +
 	"backupName\x12C\n" +
@@ -6366,10 +6366,10 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"index_link\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tindexLink\x12*\n" +
 	"\x06bearer\x18\x05 \x01(\tB\x12\xbaH\x0fr\r(\x80@2\b^[!-~]*$R\x06bearerB\x15\n" +
-	"\x13_target_time_micros\"\xf7\x01\n" +
-	"\x12DiffBackupsRequest\x12?\n" +
-	"\x04from\x18\x01 \x01(\v2#.holdfast.management.v1.IndexMomentB\x06\xbaH\x03\xc8\x01\x01R\x04from\x12;\n" +
-	"\x02to\x18\x02 \x01(\v2#.holdfast.management.v1.IndexMomentB\x06\xbaH\x03\xc8\x01\x01R\x02to\x12G\n" +
+	"\x13_target_time_micros\"\x81\x02\n" +
+	"\x12DiffBackupsRequest\x12D\n" +
+	"\x04from\x18\x01 \x01(\v2(.holdfast.management.v1.IndexPointInTimeB\x06\xbaH\x03\xc8\x01\x01R\x04from\x12@\n" +
+	"\x02to\x18\x02 \x01(\v2(.holdfast.management.v1.IndexPointInTimeB\x06\xbaH\x03\xc8\x01\x01R\x02to\x12G\n" +
 	"\tselection\x18\x03 \x01(\v2).holdfast.management.v1.DocumentSelectionR\tselection\x12\x1a\n" +
 	"\bprogress\x18\x04 \x01(\bR\bprogress\"\xe4\x01\n" +
 	"\x13DiffBackupsResponse\x12L\n" +
@@ -6392,23 +6392,23 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\r_from_versionB\x1a\n" +
 	"\x18_from_update_time_microsB\r\n" +
 	"\v_to_versionB\x18\n" +
-	"\x16_to_update_time_micros\"o\n" +
+	"\x16_to_update_time_micros\"y\n" +
 	"\vDiffSummary\x12\x18\n" +
 	"\acreated\x18\x01 \x01(\x03R\acreated\x12\x18\n" +
 	"\achanged\x18\x02 \x01(\x03R\achanged\x12\x18\n" +
-	"\adeleted\x18\x03 \x01(\x03R\adeleted\x12\x12\n" +
-	"\x04same\x18\x04 \x01(\x03R\x04same\"\xa3\x01\n" +
-	"\x13ExportBackupRequest\x12C\n" +
-	"\x06moment\x18\x01 \x01(\v2#.holdfast.management.v1.IndexMomentB\x06\xbaH\x03\xc8\x01\x01R\x06moment\x12G\n" +
+	"\adeleted\x18\x03 \x01(\x03R\adeleted\x12\x1c\n" +
+	"\tunchanged\x18\x04 \x01(\x03R\tunchanged\"\xb4\x01\n" +
+	"\x13ExportBackupRequest\x12T\n" +
+	"\rpoint_in_time\x18\x01 \x01(\v2(.holdfast.management.v1.IndexPointInTimeB\x06\xbaH\x03\xc8\x01\x01R\vpointInTime\x12G\n" +
 	"\tselection\x18\x02 \x01(\v2).holdfast.management.v1.DocumentSelectionR\tselection\"Y\n" +
 	"\x14ExportBackupResponse\x12\x1c\n" +
 	"\tdocuments\x18\x01 \x03(\fR\tdocuments\x12\x19\n" +
 	"\x05count\x18\x02 \x01(\x03H\x00R\x05count\x88\x01\x01B\b\n" +
-	"\x06_count\"}\n" +
-	"\x15DescribeMomentRequest\x12C\n" +
-	"\x06moment\x18\x01 \x01(\v2#.holdfast.management.v1.IndexMomentB\x06\xbaH\x03\xc8\x01\x01R\x06moment\x12\x1f\n" +
-	"\x05count\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\x05count\"\xf3\x01\n" +
-	"\x16DescribeMomentResponse\x128\n" +
+	"\x06_count\"\x93\x01\n" +
+	"\x1aDescribePointInTimeRequest\x12T\n" +
+	"\rpoint_in_time\x18\x01 \x01(\v2(.holdfast.management.v1.IndexPointInTimeB\x06\xbaH\x03\xc8\x01\x01R\vpointInTime\x12\x1f\n" +
+	"\x05count\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\x05count\"\xf8\x01\n" +
+	"\x1bDescribePointInTimeResponse\x128\n" +
 	"\x06before\x18\x01 \x03(\v2 .holdfast.management.v1.LogEntryR\x06before\x126\n" +
 	"\x05after\x18\x02 \x03(\v2 .holdfast.management.v1.LogEntryR\x05after\x12%\n" +
 	"\x0eversions_after\x18\x03 \x01(\x03R\rversionsAfter\x12@\n" +
@@ -6545,19 +6545,19 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\breplaced\x18\x02 \x01(\x03R\breplaced\x12\x1c\n" +
 	"\tunchanged\x18\x03 \x01(\x03R\tunchanged\x12\x18\n" +
 	"\adeleted\x18\x04 \x01(\x03R\adeleted\x12\x12\n" +
-	"\x04left\x18\x05 \x01(\x03R\x04left\x12L\n" +
-	"\vdifferences\x18\x06 \x03(\v2*.holdfast.management.v1.DocumentDifferenceR\vdifferences\"\xab\x03\n" +
+	"\x04kept\x18\x05 \x01(\x03R\x04kept\x12L\n" +
+	"\vdifferences\x18\x06 \x03(\v2*.holdfast.management.v1.DocumentDifferenceR\vdifferences\"\xaf\x03\n" +
 	"\vRestorePlan\x12A\n" +
 	"\x06backup\x18\x01 \x01(\v2).holdfast.management.v1.BackupDescriptionR\x06backup\x12+\n" +
 	"\x11current_documents\x18\x02 \x01(\x03R\x10currentDocuments\x12)\n" +
 	"\x10current_versions\x18\x03 \x01(\x03R\x0fcurrentVersions\x126\n" +
-	"\x17current_position_micros\x18\x04 \x01(\x03R\x15currentPositionMicros\x12/\n" +
-	"\x11versions_left_out\x18\x05 \x01(\x03H\x00R\x0fversionsLeftOut\x88\x01\x01\x12!\n" +
+	"\x17current_position_micros\x18\x04 \x01(\x03R\x15currentPositionMicros\x122\n" +
+	"\x12discarded_versions\x18\x05 \x01(\x03H\x00R\x11discardedVersions\x88\x01\x01\x12!\n" +
 	"\fneeded_bytes\x18\x06 \x01(\x03R\vneededBytes\x12\x1d\n" +
 	"\n" +
 	"free_bytes\x18\a \x01(\x03R\tfreeBytes\x12,\n" +
-	"\x0fexpected_micros\x18\b \x01(\x03H\x01R\x0eexpectedMicros\x88\x01\x01B\x14\n" +
-	"\x12_versions_left_outB\x12\n" +
+	"\x0fexpected_micros\x18\b \x01(\x03H\x01R\x0eexpectedMicros\x88\x01\x01B\x15\n" +
+	"\x13_discarded_versionsB\x12\n" +
 	"\x10_expected_micros\"\xf6\x01\n" +
 	"\fVerifyResult\x12A\n" +
 	"\x06backup\x18\x01 \x01(\v2).holdfast.management.v1.BackupDescriptionR\x06backup\x12\x18\n" +
@@ -6654,13 +6654,13 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x15CONTAINER_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rCONTAINER_ZIP\x10\x01\x12\x17\n" +
 	"\x13CONTAINER_DIRECTORY\x10\x02\x12\x14\n" +
-	"\x10CONTAINER_STREAM\x10\x03*\x8a\x01\n" +
+	"\x10CONTAINER_STREAM\x10\x03*\x95\x01\n" +
 	"\vVerifyLevel\x12\x1c\n" +
-	"\x18VERIFY_LEVEL_UNSPECIFIED\x10\x00\x12\x15\n" +
-	"\x11VERIFY_LEVEL_LIST\x10\x01\x12\x17\n" +
+	"\x18VERIFY_LEVEL_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15VERIFY_LEVEL_METADATA\x10\x01\x12\x17\n" +
 	"\x13VERIFY_LEVEL_SAMPLE\x10\x02\x12\x15\n" +
-	"\x11VERIFY_LEVEL_FULL\x10\x03\x12\x16\n" +
-	"\x12VERIFY_LEVEL_TRIAL\x10\x04*\x88\x01\n" +
+	"\x11VERIFY_LEVEL_FULL\x10\x03\x12\x1d\n" +
+	"\x19VERIFY_LEVEL_TEST_RESTORE\x10\x04*\x88\x01\n" +
 	"\x0eDocumentChange\x12\x1f\n" +
 	"\x1bDOCUMENT_CHANGE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17DOCUMENT_CHANGE_CREATED\x10\x01\x12\x1b\n" +
@@ -6691,7 +6691,7 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x11TransferDirection\x12\"\n" +
 	"\x1eTRANSFER_DIRECTION_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bTRANSFER_DIRECTION_DOWNLOAD\x10\x01\x12\x1d\n" +
-	"\x19TRANSFER_DIRECTION_UPLOAD\x10\x022\xcf\x1a\n" +
+	"\x19TRANSFER_DIRECTION_UPLOAD\x10\x022\xeb\x1a\n" +
 	"\x11ManagementService\x12a\n" +
 	"\aGetHost\x12&.holdfast.management.v1.GetHostRequest\x1a\x1c.holdfast.management.v1.Host\"\x10\x82\xd3\xe4\x93\x02\n" +
 	"\x12\b/v1/host\x12\x8a\x01\n" +
@@ -6709,8 +6709,8 @@ const file_holdfast_management_v1_management_proto_rawDesc = "" +
 	"\x0eDescribeBackup\x12-.holdfast.management.v1.DescribeBackupRequest\x1a).holdfast.management.v1.BackupDescription\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/backups:describe\x12{\n" +
 	"\vListBackups\x12*.holdfast.management.v1.ListBackupsRequest\x1a+.holdfast.management.v1.ListBackupsResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/backups\x12\x85\x01\n" +
 	"\vDiffBackups\x12*.holdfast.management.v1.DiffBackupsRequest\x1a+.holdfast.management.v1.DiffBackupsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/backups:diff0\x01\x12\x8a\x01\n" +
-	"\fExportBackup\x12+.holdfast.management.v1.ExportBackupRequest\x1a,.holdfast.management.v1.ExportBackupResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/backups:export0\x01\x12\x8e\x01\n" +
-	"\x0eDescribeMoment\x12-.holdfast.management.v1.DescribeMomentRequest\x1a..holdfast.management.v1.DescribeMomentResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/backups:moment\x12\x87\x01\n" +
+	"\fExportBackup\x12+.holdfast.management.v1.ExportBackupRequest\x1a,.holdfast.management.v1.ExportBackupResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/backups:export0\x01\x12\xaa\x01\n" +
+	"\x13DescribePointInTime\x122.holdfast.management.v1.DescribePointInTimeRequest\x1a3.holdfast.management.v1.DescribePointInTimeResponse\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/backups:describePointInTime\x12\x87\x01\n" +
 	"\fPruneBackups\x12+.holdfast.management.v1.PruneBackupsRequest\x1a,.holdfast.management.v1.PruneBackupsResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/backups:prune\x12\x8a\x01\n" +
 	"\fStreamBackup\x12+.holdfast.management.v1.StreamBackupRequest\x1a,.holdfast.management.v1.StreamBackupResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/backups:stream0\x01\x12n\n" +
 	"\rStreamRestore\x12,.holdfast.management.v1.StreamRestoreRequest\x1a-.holdfast.management.v1.StreamRestoreResponse(\x01\x12{\n" +
@@ -6778,7 +6778,7 @@ var file_holdfast_management_v1_management_proto_goTypes = []any{
 	(*CheckIndexRequest)(nil),                // 35: holdfast.management.v1.CheckIndexRequest
 	(*VerifyBackupRequest)(nil),              // 36: holdfast.management.v1.VerifyBackupRequest
 	(*Verification)(nil),                     // 37: holdfast.management.v1.Verification
-	(*IndexMoment)(nil),                      // 38: holdfast.management.v1.IndexMoment
+	(*IndexPointInTime)(nil),                 // 38: holdfast.management.v1.IndexPointInTime
 	(*DiffBackupsRequest)(nil),               // 39: holdfast.management.v1.DiffBackupsRequest
 	(*DiffBackupsResponse)(nil),              // 40: holdfast.management.v1.DiffBackupsResponse
 	(*DiffProgress)(nil),                     // 41: holdfast.management.v1.DiffProgress
@@ -6786,8 +6786,8 @@ var file_holdfast_management_v1_management_proto_goTypes = []any{
 	(*DiffSummary)(nil),                      // 43: holdfast.management.v1.DiffSummary
 	(*ExportBackupRequest)(nil),              // 44: holdfast.management.v1.ExportBackupRequest
 	(*ExportBackupResponse)(nil),             // 45: holdfast.management.v1.ExportBackupResponse
-	(*DescribeMomentRequest)(nil),            // 46: holdfast.management.v1.DescribeMomentRequest
-	(*DescribeMomentResponse)(nil),           // 47: holdfast.management.v1.DescribeMomentResponse
+	(*DescribePointInTimeRequest)(nil),       // 46: holdfast.management.v1.DescribePointInTimeRequest
+	(*DescribePointInTimeResponse)(nil),      // 47: holdfast.management.v1.DescribePointInTimeResponse
 	(*LogEntry)(nil),                         // 48: holdfast.management.v1.LogEntry
 	(*DescribeBackupRequest)(nil),            // 49: holdfast.management.v1.DescribeBackupRequest
 	(*BackupDescription)(nil),                // 50: holdfast.management.v1.BackupDescription
@@ -6840,19 +6840,19 @@ var file_holdfast_management_v1_management_proto_depIdxs = []int32{
 	33, // 14: holdfast.management.v1.RestoreRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
 	2,  // 15: holdfast.management.v1.VerifyBackupRequest.level:type_name -> holdfast.management.v1.VerifyLevel
 	2,  // 16: holdfast.management.v1.Verification.level:type_name -> holdfast.management.v1.VerifyLevel
-	38, // 17: holdfast.management.v1.DiffBackupsRequest.from:type_name -> holdfast.management.v1.IndexMoment
-	38, // 18: holdfast.management.v1.DiffBackupsRequest.to:type_name -> holdfast.management.v1.IndexMoment
+	38, // 17: holdfast.management.v1.DiffBackupsRequest.from:type_name -> holdfast.management.v1.IndexPointInTime
+	38, // 18: holdfast.management.v1.DiffBackupsRequest.to:type_name -> holdfast.management.v1.IndexPointInTime
 	33, // 19: holdfast.management.v1.DiffBackupsRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
 	42, // 20: holdfast.management.v1.DiffBackupsResponse.differences:type_name -> holdfast.management.v1.DocumentDifference
 	43, // 21: holdfast.management.v1.DiffBackupsResponse.summary:type_name -> holdfast.management.v1.DiffSummary
 	41, // 22: holdfast.management.v1.DiffBackupsResponse.progress:type_name -> holdfast.management.v1.DiffProgress
 	3,  // 23: holdfast.management.v1.DocumentDifference.change:type_name -> holdfast.management.v1.DocumentChange
-	38, // 24: holdfast.management.v1.ExportBackupRequest.moment:type_name -> holdfast.management.v1.IndexMoment
+	38, // 24: holdfast.management.v1.ExportBackupRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
 	33, // 25: holdfast.management.v1.ExportBackupRequest.selection:type_name -> holdfast.management.v1.DocumentSelection
-	38, // 26: holdfast.management.v1.DescribeMomentRequest.moment:type_name -> holdfast.management.v1.IndexMoment
-	48, // 27: holdfast.management.v1.DescribeMomentResponse.before:type_name -> holdfast.management.v1.LogEntry
-	48, // 28: holdfast.management.v1.DescribeMomentResponse.after:type_name -> holdfast.management.v1.LogEntry
-	30, // 29: holdfast.management.v1.DescribeMomentResponse.window:type_name -> holdfast.management.v1.RestorableWindow
+	38, // 26: holdfast.management.v1.DescribePointInTimeRequest.point_in_time:type_name -> holdfast.management.v1.IndexPointInTime
+	48, // 27: holdfast.management.v1.DescribePointInTimeResponse.before:type_name -> holdfast.management.v1.LogEntry
+	48, // 28: holdfast.management.v1.DescribePointInTimeResponse.after:type_name -> holdfast.management.v1.LogEntry
+	30, // 29: holdfast.management.v1.DescribePointInTimeResponse.window:type_name -> holdfast.management.v1.RestorableWindow
 	1,  // 30: holdfast.management.v1.BackupDescription.container:type_name -> holdfast.management.v1.Container
 	30, // 31: holdfast.management.v1.BackupDescription.window:type_name -> holdfast.management.v1.RestorableWindow
 	51, // 32: holdfast.management.v1.BackupDescription.segments:type_name -> holdfast.management.v1.Segment
@@ -6893,7 +6893,7 @@ var file_holdfast_management_v1_management_proto_depIdxs = []int32{
 	52, // 67: holdfast.management.v1.ManagementService.ListBackups:input_type -> holdfast.management.v1.ListBackupsRequest
 	39, // 68: holdfast.management.v1.ManagementService.DiffBackups:input_type -> holdfast.management.v1.DiffBackupsRequest
 	44, // 69: holdfast.management.v1.ManagementService.ExportBackup:input_type -> holdfast.management.v1.ExportBackupRequest
-	46, // 70: holdfast.management.v1.ManagementService.DescribeMoment:input_type -> holdfast.management.v1.DescribeMomentRequest
+	46, // 70: holdfast.management.v1.ManagementService.DescribePointInTime:input_type -> holdfast.management.v1.DescribePointInTimeRequest
 	55, // 71: holdfast.management.v1.ManagementService.PruneBackups:input_type -> holdfast.management.v1.PruneBackupsRequest
 	65, // 72: holdfast.management.v1.ManagementService.StreamBackup:input_type -> holdfast.management.v1.StreamBackupRequest
 	70, // 73: holdfast.management.v1.ManagementService.StreamRestore:input_type -> holdfast.management.v1.StreamRestoreRequest
@@ -6917,7 +6917,7 @@ var file_holdfast_management_v1_management_proto_depIdxs = []int32{
 	53, // 91: holdfast.management.v1.ManagementService.ListBackups:output_type -> holdfast.management.v1.ListBackupsResponse
 	40, // 92: holdfast.management.v1.ManagementService.DiffBackups:output_type -> holdfast.management.v1.DiffBackupsResponse
 	45, // 93: holdfast.management.v1.ManagementService.ExportBackup:output_type -> holdfast.management.v1.ExportBackupResponse
-	47, // 94: holdfast.management.v1.ManagementService.DescribeMoment:output_type -> holdfast.management.v1.DescribeMomentResponse
+	47, // 94: holdfast.management.v1.ManagementService.DescribePointInTime:output_type -> holdfast.management.v1.DescribePointInTimeResponse
 	56, // 95: holdfast.management.v1.ManagementService.PruneBackups:output_type -> holdfast.management.v1.PruneBackupsResponse
 	66, // 96: holdfast.management.v1.ManagementService.StreamBackup:output_type -> holdfast.management.v1.StreamBackupResponse
 	72, // 97: holdfast.management.v1.ManagementService.StreamRestore:output_type -> holdfast.management.v1.StreamRestoreResponse

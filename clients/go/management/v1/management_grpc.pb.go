@@ -32,7 +32,7 @@ const (
 	ManagementService_ListBackups_FullMethodName               = "/holdfast.management.v1.ManagementService/ListBackups"
 	ManagementService_DiffBackups_FullMethodName               = "/holdfast.management.v1.ManagementService/DiffBackups"
 	ManagementService_ExportBackup_FullMethodName              = "/holdfast.management.v1.ManagementService/ExportBackup"
-	ManagementService_DescribeMoment_FullMethodName            = "/holdfast.management.v1.ManagementService/DescribeMoment"
+	ManagementService_DescribePointInTime_FullMethodName       = "/holdfast.management.v1.ManagementService/DescribePointInTime"
 	ManagementService_PruneBackups_FullMethodName              = "/holdfast.management.v1.ManagementService/PruneBackups"
 	ManagementService_StreamBackup_FullMethodName              = "/holdfast.management.v1.ManagementService/StreamBackup"
 	ManagementService_StreamRestore_FullMethodName             = "/holdfast.management.v1.ManagementService/StreamRestore"
@@ -82,7 +82,7 @@ type ManagementServiceClient interface {
 	ExportBackup(ctx context.Context, in *ExportBackupRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportBackupResponse], error)
 	// The versions that were written next to a moment, in a backup or in the live index: what a restore to that moment has
 	// last, and what it leaves out.
-	DescribeMoment(ctx context.Context, in *DescribeMomentRequest, opts ...grpc.CallOption) (*DescribeMomentResponse, error)
+	DescribePointInTime(ctx context.Context, in *DescribePointInTimeRequest, opts ...grpc.CallOption) (*DescribePointInTimeResponse, error)
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
 	// names is not there.
 	PruneBackups(ctx context.Context, in *PruneBackupsRequest, opts ...grpc.CallOption) (*PruneBackupsResponse, error)
@@ -245,10 +245,10 @@ func (c *managementServiceClient) ExportBackup(ctx context.Context, in *ExportBa
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ManagementService_ExportBackupClient = grpc.ServerStreamingClient[ExportBackupResponse]
 
-func (c *managementServiceClient) DescribeMoment(ctx context.Context, in *DescribeMomentRequest, opts ...grpc.CallOption) (*DescribeMomentResponse, error) {
+func (c *managementServiceClient) DescribePointInTime(ctx context.Context, in *DescribePointInTimeRequest, opts ...grpc.CallOption) (*DescribePointInTimeResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(DescribeMomentResponse)
-	err := c.cc.Invoke(ctx, ManagementService_DescribeMoment_FullMethodName, in, out, cOpts...)
+	out := new(DescribePointInTimeResponse)
+	err := c.cc.Invoke(ctx, ManagementService_DescribePointInTime_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -440,7 +440,7 @@ type ManagementServiceServer interface {
 	ExportBackup(*ExportBackupRequest, grpc.ServerStreamingServer[ExportBackupResponse]) error
 	// The versions that were written next to a moment, in a backup or in the live index: what a restore to that moment has
 	// last, and what it leaves out.
-	DescribeMoment(context.Context, *DescribeMomentRequest) (*DescribeMomentResponse, error)
+	DescribePointInTime(context.Context, *DescribePointInTimeRequest) (*DescribePointInTimeResponse, error)
 	// Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
 	// names is not there.
 	PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error)
@@ -515,8 +515,8 @@ func (UnimplementedManagementServiceServer) DiffBackups(*DiffBackupsRequest, grp
 func (UnimplementedManagementServiceServer) ExportBackup(*ExportBackupRequest, grpc.ServerStreamingServer[ExportBackupResponse]) error {
 	return status.Error(codes.Unimplemented, "method ExportBackup not implemented")
 }
-func (UnimplementedManagementServiceServer) DescribeMoment(context.Context, *DescribeMomentRequest) (*DescribeMomentResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method DescribeMoment not implemented")
+func (UnimplementedManagementServiceServer) DescribePointInTime(context.Context, *DescribePointInTimeRequest) (*DescribePointInTimeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DescribePointInTime not implemented")
 }
 func (UnimplementedManagementServiceServer) PruneBackups(context.Context, *PruneBackupsRequest) (*PruneBackupsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PruneBackups not implemented")
@@ -744,20 +744,20 @@ func _ManagementService_ExportBackup_Handler(srv interface{}, stream grpc.Server
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ManagementService_ExportBackupServer = grpc.ServerStreamingServer[ExportBackupResponse]
 
-func _ManagementService_DescribeMoment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(DescribeMomentRequest)
+func _ManagementService_DescribePointInTime_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DescribePointInTimeRequest)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
 	if interceptor == nil {
-		return srv.(ManagementServiceServer).DescribeMoment(ctx, in)
+		return srv.(ManagementServiceServer).DescribePointInTime(ctx, in)
 	}
 	info := &grpc.UnaryServerInfo{
 		Server:     srv,
-		FullMethod: ManagementService_DescribeMoment_FullMethodName,
+		FullMethod: ManagementService_DescribePointInTime_FullMethodName,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ManagementServiceServer).DescribeMoment(ctx, req.(*DescribeMomentRequest))
+		return srv.(ManagementServiceServer).DescribePointInTime(ctx, req.(*DescribePointInTimeRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1011,8 +1011,8 @@ var ManagementService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ManagementService_ListBackups_Handler,
 		},
 		{
-			MethodName: "DescribeMoment",
-			Handler:    _ManagementService_DescribeMoment_Handler,
+			MethodName: "DescribePointInTime",
+			Handler:    _ManagementService_DescribePointInTime_Handler,
 		},
 		{
 			MethodName: "PruneBackups",

@@ -148,14 +148,14 @@ export function containerToJSON(object: Container): string {
 export enum VerifyLevel {
   /** VERIFY_LEVEL_UNSPECIFIED - Not said. */
   VERIFY_LEVEL_UNSPECIFIED = 0,
-  /** VERIFY_LEVEL_LIST - The manifest, and that the files that it lists are there with their sizes. */
-  VERIFY_LEVEL_LIST = 1,
+  /** VERIFY_LEVEL_METADATA - The manifest, and that the files that it lists are there with their sizes. */
+  VERIFY_LEVEL_METADATA = 1,
   /** VERIFY_LEVEL_SAMPLE - Some of the rows, spread by chance over the time of all segments: each read and compared with its checksum. */
   VERIFY_LEVEL_SAMPLE = 2,
   /** VERIFY_LEVEL_FULL - The digest of every file, every row, the counts and the chain. */
   VERIFY_LEVEL_FULL = 3,
-  /** VERIFY_LEVEL_TRIAL - A restore into an index that is thrown away, compared with the manifest. */
-  VERIFY_LEVEL_TRIAL = 4,
+  /** VERIFY_LEVEL_TEST_RESTORE - A restore into an index that is thrown away, compared with the manifest. */
+  VERIFY_LEVEL_TEST_RESTORE = 4,
   UNRECOGNIZED = -1,
 }
 
@@ -165,8 +165,8 @@ export function verifyLevelFromJSON(object: any): VerifyLevel {
     case "VERIFY_LEVEL_UNSPECIFIED":
       return VerifyLevel.VERIFY_LEVEL_UNSPECIFIED;
     case 1:
-    case "VERIFY_LEVEL_LIST":
-      return VerifyLevel.VERIFY_LEVEL_LIST;
+    case "VERIFY_LEVEL_METADATA":
+      return VerifyLevel.VERIFY_LEVEL_METADATA;
     case 2:
     case "VERIFY_LEVEL_SAMPLE":
       return VerifyLevel.VERIFY_LEVEL_SAMPLE;
@@ -174,8 +174,8 @@ export function verifyLevelFromJSON(object: any): VerifyLevel {
     case "VERIFY_LEVEL_FULL":
       return VerifyLevel.VERIFY_LEVEL_FULL;
     case 4:
-    case "VERIFY_LEVEL_TRIAL":
-      return VerifyLevel.VERIFY_LEVEL_TRIAL;
+    case "VERIFY_LEVEL_TEST_RESTORE":
+      return VerifyLevel.VERIFY_LEVEL_TEST_RESTORE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -187,14 +187,14 @@ export function verifyLevelToJSON(object: VerifyLevel): string {
   switch (object) {
     case VerifyLevel.VERIFY_LEVEL_UNSPECIFIED:
       return "VERIFY_LEVEL_UNSPECIFIED";
-    case VerifyLevel.VERIFY_LEVEL_LIST:
-      return "VERIFY_LEVEL_LIST";
+    case VerifyLevel.VERIFY_LEVEL_METADATA:
+      return "VERIFY_LEVEL_METADATA";
     case VerifyLevel.VERIFY_LEVEL_SAMPLE:
       return "VERIFY_LEVEL_SAMPLE";
     case VerifyLevel.VERIFY_LEVEL_FULL:
       return "VERIFY_LEVEL_FULL";
-    case VerifyLevel.VERIFY_LEVEL_TRIAL:
-      return "VERIFY_LEVEL_TRIAL";
+    case VerifyLevel.VERIFY_LEVEL_TEST_RESTORE:
+      return "VERIFY_LEVEL_TEST_RESTORE";
     case VerifyLevel.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -935,7 +935,7 @@ export interface Verification {
 }
 
 /** A state of an index: of a backup or of the live index, at its end or at a moment of its window. */
-export interface IndexMoment {
+export interface IndexPointInTime {
   /** Where the backup is. Empty: the live index. */
   uri: string;
   /** The name of one backup there. Empty: the newest. */
@@ -954,11 +954,11 @@ export interface IndexMoment {
 export interface DiffBackupsRequest {
   /** The one to compare with, usually the older one. */
   from?:
-    | IndexMoment
+    | IndexPointInTime
     | undefined;
   /** The other one. */
   to?:
-    | IndexMoment
+    | IndexPointInTime
     | undefined;
   /** Only these documents. Absent: all. */
   selection?:
@@ -1025,14 +1025,14 @@ export interface DiffSummary {
   /** Only in the first state. */
   deleted: bigint;
   /** The same in both. */
-  same: bigint;
+  unchanged: bigint;
 }
 
 /** What to export. */
 export interface ExportBackupRequest {
   /** The state. */
-  moment?:
-    | IndexMoment
+  pointInTime?:
+    | IndexPointInTime
     | undefined;
   /** Only these documents. Absent: all. */
   selection?: DocumentSelection | undefined;
@@ -1047,17 +1047,17 @@ export interface ExportBackupResponse {
 }
 
 /** Which moment, and how many versions. */
-export interface DescribeMomentRequest {
+export interface DescribePointInTimeRequest {
   /** The state; its target_time_micros is the moment. */
-  moment?:
-    | IndexMoment
+  pointInTime?:
+    | IndexPointInTime
     | undefined;
   /** How many versions before it and after it. 0: 3. */
   count: number;
 }
 
 /** What was written next to a moment. */
-export interface DescribeMomentResponse {
+export interface DescribePointInTimeResponse {
   /** At it or before, the newest first. */
   before: LogEntry[];
   /** After it, the oldest first. */
@@ -1327,7 +1327,7 @@ export interface SelectionResult {
   /** The backup had none, and delete_others was asked for. */
   deleted: bigint;
   /** The backup had none: they were left as they are. */
-  left: bigint;
+  kept: bigint;
   /** The first hundred of those created, replaced and deleted: from the live index to what is restored. */
   differences: DocumentDifference[];
 }
@@ -1348,7 +1348,7 @@ export interface RestorePlan {
    * How many of its versions the restored index would not have, which only UndoRestore brings back; absent where the
    * backup is of another history.
    */
-  versionsLeftOut?:
+  discardedVersions?:
     | bigint
     | undefined;
   /** What it takes beside the index. */
@@ -5685,12 +5685,12 @@ export const Verification: MessageFns<Verification> = {
   },
 };
 
-function createBaseIndexMoment(): IndexMoment {
+function createBaseIndexPointInTime(): IndexPointInTime {
   return { uri: "", backupName: "", targetTimeMicros: undefined, indexLink: "", bearer: "" };
 }
 
-export const IndexMoment: MessageFns<IndexMoment> = {
-  encode(message: IndexMoment, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const IndexPointInTime: MessageFns<IndexPointInTime> = {
+  encode(message: IndexPointInTime, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.uri !== "") {
       writer.uint32(10).string(message.uri);
     }
@@ -5712,7 +5712,7 @@ export const IndexMoment: MessageFns<IndexMoment> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): IndexMoment {
+  decode(input: BinaryReader | Uint8Array, length?: number): IndexPointInTime {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -5721,7 +5721,7 @@ export const IndexMoment: MessageFns<IndexMoment> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseIndexMoment();
+      const message = createBaseIndexPointInTime();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -5777,7 +5777,7 @@ export const IndexMoment: MessageFns<IndexMoment> = {
     }
   },
 
-  fromJSON(object: any): IndexMoment {
+  fromJSON(object: any): IndexPointInTime {
     return {
       uri: isSet(object.uri) ? globalThis.String(object.uri) : "",
       backupName: isSet(object.backupName)
@@ -5799,7 +5799,7 @@ export const IndexMoment: MessageFns<IndexMoment> = {
     };
   },
 
-  toJSON(message: IndexMoment): unknown {
+  toJSON(message: IndexPointInTime): unknown {
     const obj: any = {};
     if (message.uri !== "") {
       obj.uri = message.uri;
@@ -5819,11 +5819,11 @@ export const IndexMoment: MessageFns<IndexMoment> = {
     return obj;
   },
 
-  create(base?: DeepPartial<IndexMoment>): IndexMoment {
-    return IndexMoment.fromPartial(base ?? {});
+  create(base?: DeepPartial<IndexPointInTime>): IndexPointInTime {
+    return IndexPointInTime.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<IndexMoment>): IndexMoment {
-    const message = createBaseIndexMoment();
+  fromPartial(object: DeepPartial<IndexPointInTime>): IndexPointInTime {
+    const message = createBaseIndexPointInTime();
     message.uri = object.uri ?? "";
     message.backupName = object.backupName ?? "";
     message.targetTimeMicros = (object.targetTimeMicros !== undefined && object.targetTimeMicros !== null)
@@ -5842,10 +5842,10 @@ function createBaseDiffBackupsRequest(): DiffBackupsRequest {
 export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
   encode(message: DiffBackupsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.from !== undefined) {
-      IndexMoment.encode(message.from, writer.uint32(10).fork()).join();
+      IndexPointInTime.encode(message.from, writer.uint32(10).fork()).join();
     }
     if (message.to !== undefined) {
-      IndexMoment.encode(message.to, writer.uint32(18).fork()).join();
+      IndexPointInTime.encode(message.to, writer.uint32(18).fork()).join();
     }
     if (message.selection !== undefined) {
       DocumentSelection.encode(message.selection, writer.uint32(26).fork()).join();
@@ -5874,7 +5874,7 @@ export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
               break;
             }
 
-            message.from = IndexMoment.decode(reader, reader.uint32());
+            message.from = IndexPointInTime.decode(reader, reader.uint32());
             continue;
           }
           case 2: {
@@ -5882,7 +5882,7 @@ export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
               break;
             }
 
-            message.to = IndexMoment.decode(reader, reader.uint32());
+            message.to = IndexPointInTime.decode(reader, reader.uint32());
             continue;
           }
           case 3: {
@@ -5915,8 +5915,8 @@ export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
 
   fromJSON(object: any): DiffBackupsRequest {
     return {
-      from: isSet(object.from) ? IndexMoment.fromJSON(object.from) : undefined,
-      to: isSet(object.to) ? IndexMoment.fromJSON(object.to) : undefined,
+      from: isSet(object.from) ? IndexPointInTime.fromJSON(object.from) : undefined,
+      to: isSet(object.to) ? IndexPointInTime.fromJSON(object.to) : undefined,
       selection: isSet(object.selection) ? DocumentSelection.fromJSON(object.selection) : undefined,
       progress: isSet(object.progress) ? globalThis.Boolean(object.progress) : false,
     };
@@ -5925,10 +5925,10 @@ export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
   toJSON(message: DiffBackupsRequest): unknown {
     const obj: any = {};
     if (message.from !== undefined) {
-      obj.from = IndexMoment.toJSON(message.from);
+      obj.from = IndexPointInTime.toJSON(message.from);
     }
     if (message.to !== undefined) {
-      obj.to = IndexMoment.toJSON(message.to);
+      obj.to = IndexPointInTime.toJSON(message.to);
     }
     if (message.selection !== undefined) {
       obj.selection = DocumentSelection.toJSON(message.selection);
@@ -5945,9 +5945,9 @@ export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
   fromPartial(object: DeepPartial<DiffBackupsRequest>): DiffBackupsRequest {
     const message = createBaseDiffBackupsRequest();
     message.from = (object.from !== undefined && object.from !== null)
-      ? IndexMoment.fromPartial(object.from)
+      ? IndexPointInTime.fromPartial(object.from)
       : undefined;
-    message.to = (object.to !== undefined && object.to !== null) ? IndexMoment.fromPartial(object.to) : undefined;
+    message.to = (object.to !== undefined && object.to !== null) ? IndexPointInTime.fromPartial(object.to) : undefined;
     message.selection = (object.selection !== undefined && object.selection !== null)
       ? DocumentSelection.fromPartial(object.selection)
       : undefined;
@@ -6396,7 +6396,7 @@ export const DocumentDifference: MessageFns<DocumentDifference> = {
 };
 
 function createBaseDiffSummary(): DiffSummary {
-  return { created: 0n, changed: 0n, deleted: 0n, same: 0n };
+  return { created: 0n, changed: 0n, deleted: 0n, unchanged: 0n };
 }
 
 export const DiffSummary: MessageFns<DiffSummary> = {
@@ -6419,11 +6419,11 @@ export const DiffSummary: MessageFns<DiffSummary> = {
       }
       writer.uint32(24).int64(message.deleted);
     }
-    if (message.same !== 0n) {
-      if (BigInt.asIntN(64, message.same) !== message.same) {
-        throw new globalThis.Error("value provided for field message.same of type int64 too large");
+    if (message.unchanged !== 0n) {
+      if (BigInt.asIntN(64, message.unchanged) !== message.unchanged) {
+        throw new globalThis.Error("value provided for field message.unchanged of type int64 too large");
       }
-      writer.uint32(32).int64(message.same);
+      writer.uint32(32).int64(message.unchanged);
     }
     return writer;
   },
@@ -6470,7 +6470,7 @@ export const DiffSummary: MessageFns<DiffSummary> = {
               break;
             }
 
-            message.same = reader.int64() as bigint;
+            message.unchanged = reader.int64() as bigint;
             continue;
           }
         }
@@ -6490,7 +6490,7 @@ export const DiffSummary: MessageFns<DiffSummary> = {
       created: isSet(object.created) ? BigInt(object.created) : 0n,
       changed: isSet(object.changed) ? BigInt(object.changed) : 0n,
       deleted: isSet(object.deleted) ? BigInt(object.deleted) : 0n,
-      same: isSet(object.same) ? BigInt(object.same) : 0n,
+      unchanged: isSet(object.unchanged) ? BigInt(object.unchanged) : 0n,
     };
   },
 
@@ -6505,8 +6505,8 @@ export const DiffSummary: MessageFns<DiffSummary> = {
     if (message.deleted !== 0n) {
       obj.deleted = message.deleted.toString();
     }
-    if (message.same !== 0n) {
-      obj.same = message.same.toString();
+    if (message.unchanged !== 0n) {
+      obj.unchanged = message.unchanged.toString();
     }
     return obj;
   },
@@ -6519,19 +6519,19 @@ export const DiffSummary: MessageFns<DiffSummary> = {
     message.created = (object.created !== undefined && object.created !== null) ? BigInt(object.created) : 0n;
     message.changed = (object.changed !== undefined && object.changed !== null) ? BigInt(object.changed) : 0n;
     message.deleted = (object.deleted !== undefined && object.deleted !== null) ? BigInt(object.deleted) : 0n;
-    message.same = (object.same !== undefined && object.same !== null) ? BigInt(object.same) : 0n;
+    message.unchanged = (object.unchanged !== undefined && object.unchanged !== null) ? BigInt(object.unchanged) : 0n;
     return message;
   },
 };
 
 function createBaseExportBackupRequest(): ExportBackupRequest {
-  return { moment: undefined, selection: undefined };
+  return { pointInTime: undefined, selection: undefined };
 }
 
 export const ExportBackupRequest: MessageFns<ExportBackupRequest> = {
   encode(message: ExportBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.moment !== undefined) {
-      IndexMoment.encode(message.moment, writer.uint32(10).fork()).join();
+    if (message.pointInTime !== undefined) {
+      IndexPointInTime.encode(message.pointInTime, writer.uint32(10).fork()).join();
     }
     if (message.selection !== undefined) {
       DocumentSelection.encode(message.selection, writer.uint32(18).fork()).join();
@@ -6557,7 +6557,7 @@ export const ExportBackupRequest: MessageFns<ExportBackupRequest> = {
               break;
             }
 
-            message.moment = IndexMoment.decode(reader, reader.uint32());
+            message.pointInTime = IndexPointInTime.decode(reader, reader.uint32());
             continue;
           }
           case 2: {
@@ -6582,15 +6582,19 @@ export const ExportBackupRequest: MessageFns<ExportBackupRequest> = {
 
   fromJSON(object: any): ExportBackupRequest {
     return {
-      moment: isSet(object.moment) ? IndexMoment.fromJSON(object.moment) : undefined,
+      pointInTime: isSet(object.pointInTime)
+        ? IndexPointInTime.fromJSON(object.pointInTime)
+        : isSet(object.point_in_time)
+        ? IndexPointInTime.fromJSON(object.point_in_time)
+        : undefined,
       selection: isSet(object.selection) ? DocumentSelection.fromJSON(object.selection) : undefined,
     };
   },
 
   toJSON(message: ExportBackupRequest): unknown {
     const obj: any = {};
-    if (message.moment !== undefined) {
-      obj.moment = IndexMoment.toJSON(message.moment);
+    if (message.pointInTime !== undefined) {
+      obj.pointInTime = IndexPointInTime.toJSON(message.pointInTime);
     }
     if (message.selection !== undefined) {
       obj.selection = DocumentSelection.toJSON(message.selection);
@@ -6603,8 +6607,8 @@ export const ExportBackupRequest: MessageFns<ExportBackupRequest> = {
   },
   fromPartial(object: DeepPartial<ExportBackupRequest>): ExportBackupRequest {
     const message = createBaseExportBackupRequest();
-    message.moment = (object.moment !== undefined && object.moment !== null)
-      ? IndexMoment.fromPartial(object.moment)
+    message.pointInTime = (object.pointInTime !== undefined && object.pointInTime !== null)
+      ? IndexPointInTime.fromPartial(object.pointInTime)
       : undefined;
     message.selection = (object.selection !== undefined && object.selection !== null)
       ? DocumentSelection.fromPartial(object.selection)
@@ -6703,14 +6707,14 @@ export const ExportBackupResponse: MessageFns<ExportBackupResponse> = {
   },
 };
 
-function createBaseDescribeMomentRequest(): DescribeMomentRequest {
-  return { moment: undefined, count: 0 };
+function createBaseDescribePointInTimeRequest(): DescribePointInTimeRequest {
+  return { pointInTime: undefined, count: 0 };
 }
 
-export const DescribeMomentRequest: MessageFns<DescribeMomentRequest> = {
-  encode(message: DescribeMomentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.moment !== undefined) {
-      IndexMoment.encode(message.moment, writer.uint32(10).fork()).join();
+export const DescribePointInTimeRequest: MessageFns<DescribePointInTimeRequest> = {
+  encode(message: DescribePointInTimeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pointInTime !== undefined) {
+      IndexPointInTime.encode(message.pointInTime, writer.uint32(10).fork()).join();
     }
     if (message.count !== 0) {
       writer.uint32(16).int32(message.count);
@@ -6718,7 +6722,7 @@ export const DescribeMomentRequest: MessageFns<DescribeMomentRequest> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): DescribeMomentRequest {
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribePointInTimeRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -6727,7 +6731,7 @@ export const DescribeMomentRequest: MessageFns<DescribeMomentRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseDescribeMomentRequest();
+      const message = createBaseDescribePointInTimeRequest();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -6736,7 +6740,7 @@ export const DescribeMomentRequest: MessageFns<DescribeMomentRequest> = {
               break;
             }
 
-            message.moment = IndexMoment.decode(reader, reader.uint32());
+            message.pointInTime = IndexPointInTime.decode(reader, reader.uint32());
             continue;
           }
           case 2: {
@@ -6759,17 +6763,21 @@ export const DescribeMomentRequest: MessageFns<DescribeMomentRequest> = {
     }
   },
 
-  fromJSON(object: any): DescribeMomentRequest {
+  fromJSON(object: any): DescribePointInTimeRequest {
     return {
-      moment: isSet(object.moment) ? IndexMoment.fromJSON(object.moment) : undefined,
+      pointInTime: isSet(object.pointInTime)
+        ? IndexPointInTime.fromJSON(object.pointInTime)
+        : isSet(object.point_in_time)
+        ? IndexPointInTime.fromJSON(object.point_in_time)
+        : undefined,
       count: isSet(object.count) ? globalThis.Number(object.count) : 0,
     };
   },
 
-  toJSON(message: DescribeMomentRequest): unknown {
+  toJSON(message: DescribePointInTimeRequest): unknown {
     const obj: any = {};
-    if (message.moment !== undefined) {
-      obj.moment = IndexMoment.toJSON(message.moment);
+    if (message.pointInTime !== undefined) {
+      obj.pointInTime = IndexPointInTime.toJSON(message.pointInTime);
     }
     if (message.count !== 0) {
       obj.count = Math.round(message.count);
@@ -6777,25 +6785,25 @@ export const DescribeMomentRequest: MessageFns<DescribeMomentRequest> = {
     return obj;
   },
 
-  create(base?: DeepPartial<DescribeMomentRequest>): DescribeMomentRequest {
-    return DescribeMomentRequest.fromPartial(base ?? {});
+  create(base?: DeepPartial<DescribePointInTimeRequest>): DescribePointInTimeRequest {
+    return DescribePointInTimeRequest.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<DescribeMomentRequest>): DescribeMomentRequest {
-    const message = createBaseDescribeMomentRequest();
-    message.moment = (object.moment !== undefined && object.moment !== null)
-      ? IndexMoment.fromPartial(object.moment)
+  fromPartial(object: DeepPartial<DescribePointInTimeRequest>): DescribePointInTimeRequest {
+    const message = createBaseDescribePointInTimeRequest();
+    message.pointInTime = (object.pointInTime !== undefined && object.pointInTime !== null)
+      ? IndexPointInTime.fromPartial(object.pointInTime)
       : undefined;
     message.count = object.count ?? 0;
     return message;
   },
 };
 
-function createBaseDescribeMomentResponse(): DescribeMomentResponse {
+function createBaseDescribePointInTimeResponse(): DescribePointInTimeResponse {
   return { before: [], after: [], versionsAfter: 0n, window: undefined };
 }
 
-export const DescribeMomentResponse: MessageFns<DescribeMomentResponse> = {
-  encode(message: DescribeMomentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const DescribePointInTimeResponse: MessageFns<DescribePointInTimeResponse> = {
+  encode(message: DescribePointInTimeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.before) {
       LogEntry.encode(v!, writer.uint32(10).fork()).join();
     }
@@ -6814,7 +6822,7 @@ export const DescribeMomentResponse: MessageFns<DescribeMomentResponse> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): DescribeMomentResponse {
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribePointInTimeResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -6823,7 +6831,7 @@ export const DescribeMomentResponse: MessageFns<DescribeMomentResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseDescribeMomentResponse();
+      const message = createBaseDescribePointInTimeResponse();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -6871,7 +6879,7 @@ export const DescribeMomentResponse: MessageFns<DescribeMomentResponse> = {
     }
   },
 
-  fromJSON(object: any): DescribeMomentResponse {
+  fromJSON(object: any): DescribePointInTimeResponse {
     return {
       before: globalThis.Array.isArray(object?.before) ? object.before.map((e: any) => LogEntry.fromJSON(e)) : [],
       after: globalThis.Array.isArray(object?.after) ? object.after.map((e: any) => LogEntry.fromJSON(e)) : [],
@@ -6884,7 +6892,7 @@ export const DescribeMomentResponse: MessageFns<DescribeMomentResponse> = {
     };
   },
 
-  toJSON(message: DescribeMomentResponse): unknown {
+  toJSON(message: DescribePointInTimeResponse): unknown {
     const obj: any = {};
     if (message.before?.length) {
       obj.before = message.before.map((e) => LogEntry.toJSON(e));
@@ -6901,11 +6909,11 @@ export const DescribeMomentResponse: MessageFns<DescribeMomentResponse> = {
     return obj;
   },
 
-  create(base?: DeepPartial<DescribeMomentResponse>): DescribeMomentResponse {
-    return DescribeMomentResponse.fromPartial(base ?? {});
+  create(base?: DeepPartial<DescribePointInTimeResponse>): DescribePointInTimeResponse {
+    return DescribePointInTimeResponse.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<DescribeMomentResponse>): DescribeMomentResponse {
-    const message = createBaseDescribeMomentResponse();
+  fromPartial(object: DeepPartial<DescribePointInTimeResponse>): DescribePointInTimeResponse {
+    const message = createBaseDescribePointInTimeResponse();
     message.before = object.before?.map((e) => LogEntry.fromPartial(e)) || [];
     message.after = object.after?.map((e) => LogEntry.fromPartial(e)) || [];
     message.versionsAfter = (object.versionsAfter !== undefined && object.versionsAfter !== null)
@@ -9399,7 +9407,7 @@ export const RestoreResult: MessageFns<RestoreResult> = {
 };
 
 function createBaseSelectionResult(): SelectionResult {
-  return { created: 0n, replaced: 0n, unchanged: 0n, deleted: 0n, left: 0n, differences: [] };
+  return { created: 0n, replaced: 0n, unchanged: 0n, deleted: 0n, kept: 0n, differences: [] };
 }
 
 export const SelectionResult: MessageFns<SelectionResult> = {
@@ -9428,11 +9436,11 @@ export const SelectionResult: MessageFns<SelectionResult> = {
       }
       writer.uint32(32).int64(message.deleted);
     }
-    if (message.left !== 0n) {
-      if (BigInt.asIntN(64, message.left) !== message.left) {
-        throw new globalThis.Error("value provided for field message.left of type int64 too large");
+    if (message.kept !== 0n) {
+      if (BigInt.asIntN(64, message.kept) !== message.kept) {
+        throw new globalThis.Error("value provided for field message.kept of type int64 too large");
       }
-      writer.uint32(40).int64(message.left);
+      writer.uint32(40).int64(message.kept);
     }
     for (const v of message.differences) {
       DocumentDifference.encode(v!, writer.uint32(50).fork()).join();
@@ -9490,7 +9498,7 @@ export const SelectionResult: MessageFns<SelectionResult> = {
               break;
             }
 
-            message.left = reader.int64() as bigint;
+            message.kept = reader.int64() as bigint;
             continue;
           }
           case 6: {
@@ -9519,7 +9527,7 @@ export const SelectionResult: MessageFns<SelectionResult> = {
       replaced: isSet(object.replaced) ? BigInt(object.replaced) : 0n,
       unchanged: isSet(object.unchanged) ? BigInt(object.unchanged) : 0n,
       deleted: isSet(object.deleted) ? BigInt(object.deleted) : 0n,
-      left: isSet(object.left) ? BigInt(object.left) : 0n,
+      kept: isSet(object.kept) ? BigInt(object.kept) : 0n,
       differences: globalThis.Array.isArray(object?.differences)
         ? object.differences.map((e: any) => DocumentDifference.fromJSON(e))
         : [],
@@ -9540,8 +9548,8 @@ export const SelectionResult: MessageFns<SelectionResult> = {
     if (message.deleted !== 0n) {
       obj.deleted = message.deleted.toString();
     }
-    if (message.left !== 0n) {
-      obj.left = message.left.toString();
+    if (message.kept !== 0n) {
+      obj.kept = message.kept.toString();
     }
     if (message.differences?.length) {
       obj.differences = message.differences.map((e) => DocumentDifference.toJSON(e));
@@ -9558,7 +9566,7 @@ export const SelectionResult: MessageFns<SelectionResult> = {
     message.replaced = (object.replaced !== undefined && object.replaced !== null) ? BigInt(object.replaced) : 0n;
     message.unchanged = (object.unchanged !== undefined && object.unchanged !== null) ? BigInt(object.unchanged) : 0n;
     message.deleted = (object.deleted !== undefined && object.deleted !== null) ? BigInt(object.deleted) : 0n;
-    message.left = (object.left !== undefined && object.left !== null) ? BigInt(object.left) : 0n;
+    message.kept = (object.kept !== undefined && object.kept !== null) ? BigInt(object.kept) : 0n;
     message.differences = object.differences?.map((e) => DocumentDifference.fromPartial(e)) || [];
     return message;
   },
@@ -9570,7 +9578,7 @@ function createBaseRestorePlan(): RestorePlan {
     currentDocuments: 0n,
     currentVersions: 0n,
     currentPositionMicros: 0n,
-    versionsLeftOut: undefined,
+    discardedVersions: undefined,
     neededBytes: 0n,
     freeBytes: 0n,
     expectedMicros: undefined,
@@ -9600,11 +9608,11 @@ export const RestorePlan: MessageFns<RestorePlan> = {
       }
       writer.uint32(32).int64(message.currentPositionMicros);
     }
-    if (message.versionsLeftOut !== undefined) {
-      if (BigInt.asIntN(64, message.versionsLeftOut) !== message.versionsLeftOut) {
-        throw new globalThis.Error("value provided for field message.versionsLeftOut of type int64 too large");
+    if (message.discardedVersions !== undefined) {
+      if (BigInt.asIntN(64, message.discardedVersions) !== message.discardedVersions) {
+        throw new globalThis.Error("value provided for field message.discardedVersions of type int64 too large");
       }
-      writer.uint32(40).int64(message.versionsLeftOut);
+      writer.uint32(40).int64(message.discardedVersions);
     }
     if (message.neededBytes !== 0n) {
       if (BigInt.asIntN(64, message.neededBytes) !== message.neededBytes) {
@@ -9677,7 +9685,7 @@ export const RestorePlan: MessageFns<RestorePlan> = {
               break;
             }
 
-            message.versionsLeftOut = reader.int64() as bigint;
+            message.discardedVersions = reader.int64() as bigint;
             continue;
           }
           case 6: {
@@ -9734,10 +9742,10 @@ export const RestorePlan: MessageFns<RestorePlan> = {
         : isSet(object.current_position_micros)
         ? BigInt(object.current_position_micros)
         : 0n,
-      versionsLeftOut: isSet(object.versionsLeftOut)
-        ? BigInt(object.versionsLeftOut)
-        : isSet(object.versions_left_out)
-        ? BigInt(object.versions_left_out)
+      discardedVersions: isSet(object.discardedVersions)
+        ? BigInt(object.discardedVersions)
+        : isSet(object.discarded_versions)
+        ? BigInt(object.discarded_versions)
         : undefined,
       neededBytes: isSet(object.neededBytes)
         ? BigInt(object.neededBytes)
@@ -9771,8 +9779,8 @@ export const RestorePlan: MessageFns<RestorePlan> = {
     if (message.currentPositionMicros !== 0n) {
       obj.currentPositionMicros = message.currentPositionMicros.toString();
     }
-    if (message.versionsLeftOut !== undefined) {
-      obj.versionsLeftOut = message.versionsLeftOut.toString();
+    if (message.discardedVersions !== undefined) {
+      obj.discardedVersions = message.discardedVersions.toString();
     }
     if (message.neededBytes !== 0n) {
       obj.neededBytes = message.neededBytes.toString();
@@ -9804,8 +9812,8 @@ export const RestorePlan: MessageFns<RestorePlan> = {
       (object.currentPositionMicros !== undefined && object.currentPositionMicros !== null)
         ? BigInt(object.currentPositionMicros)
         : 0n;
-    message.versionsLeftOut = (object.versionsLeftOut !== undefined && object.versionsLeftOut !== null)
-      ? BigInt(object.versionsLeftOut)
+    message.discardedVersions = (object.discardedVersions !== undefined && object.discardedVersions !== null)
+      ? BigInt(object.discardedVersions)
       : undefined;
     message.neededBytes = (object.neededBytes !== undefined && object.neededBytes !== null)
       ? BigInt(object.neededBytes)
@@ -11877,11 +11885,11 @@ export const ManagementServiceDefinition = {
      * The versions that were written next to a moment, in a backup or in the live index: what a restore to that moment has
      * last, and what it leaves out.
      */
-    describeMoment: {
-      name: "DescribeMoment",
-      requestType: DescribeMomentRequest as typeof DescribeMomentRequest,
+    describePointInTime: {
+      name: "DescribePointInTime",
+      requestType: DescribePointInTimeRequest as typeof DescribePointInTimeRequest,
       requestStream: false,
-      responseType: DescribeMomentResponse as typeof DescribeMomentResponse,
+      responseType: DescribePointInTimeResponse as typeof DescribePointInTimeResponse,
       responseStream: false,
       options: {},
     },
@@ -12148,16 +12156,16 @@ export const ManagementServiceService = {
    * The versions that were written next to a moment, in a backup or in the live index: what a restore to that moment has
    * last, and what it leaves out.
    */
-  describeMoment: {
-    path: "/holdfast.management.v1.ManagementService/DescribeMoment" as const,
+  describePointInTime: {
+    path: "/holdfast.management.v1.ManagementService/DescribePointInTime" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: DescribeMomentRequest): Buffer =>
-      Buffer.from(DescribeMomentRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): DescribeMomentRequest => DescribeMomentRequest.decode(value),
-    responseSerialize: (value: DescribeMomentResponse): Buffer =>
-      Buffer.from(DescribeMomentResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): DescribeMomentResponse => DescribeMomentResponse.decode(value),
+    requestSerialize: (value: DescribePointInTimeRequest): Buffer =>
+      Buffer.from(DescribePointInTimeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DescribePointInTimeRequest => DescribePointInTimeRequest.decode(value),
+    responseSerialize: (value: DescribePointInTimeResponse): Buffer =>
+      Buffer.from(DescribePointInTimeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DescribePointInTimeResponse => DescribePointInTimeResponse.decode(value),
   },
   /**
    * Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
@@ -12360,7 +12368,7 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
    * The versions that were written next to a moment, in a backup or in the live index: what a restore to that moment has
    * last, and what it leaves out.
    */
-  describeMoment: handleUnaryCall<DescribeMomentRequest, DescribeMomentResponse>;
+  describePointInTime: handleUnaryCall<DescribePointInTimeRequest, DescribePointInTimeResponse>;
   /**
    * Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
    * names is not there.
@@ -12564,20 +12572,20 @@ export interface ManagementServiceClient extends Client {
    * The versions that were written next to a moment, in a backup or in the live index: what a restore to that moment has
    * last, and what it leaves out.
    */
-  describeMoment(
-    request: DescribeMomentRequest,
-    callback: (error: ServiceError | null, response: DescribeMomentResponse) => void,
+  describePointInTime(
+    request: DescribePointInTimeRequest,
+    callback: (error: ServiceError | null, response: DescribePointInTimeResponse) => void,
   ): ClientUnaryCall;
-  describeMoment(
-    request: DescribeMomentRequest,
+  describePointInTime(
+    request: DescribePointInTimeRequest,
     metadata: Metadata,
-    callback: (error: ServiceError | null, response: DescribeMomentResponse) => void,
+    callback: (error: ServiceError | null, response: DescribePointInTimeResponse) => void,
   ): ClientUnaryCall;
-  describeMoment(
-    request: DescribeMomentRequest,
+  describePointInTime(
+    request: DescribePointInTimeRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: DescribeMomentResponse) => void,
+    callback: (error: ServiceError | null, response: DescribePointInTimeResponse) => void,
   ): ClientUnaryCall;
   /**
    * Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the

@@ -5,8 +5,8 @@ import type { Engine } from "../engine/engine.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { findChain, ownManifests } from "./backup.js";
 import type { BackupDescription, ContainerKind } from "../segment/description.js";
-import type { BackupForecast } from "./backup-request.js";
-import type { RestoreForecast } from "./restore-request.js";
+import type { BackupDryRunPlan } from "./backup-request.js";
+import type { RestoreDryRunPlan } from "./restore-request.js";
 import { planBackup } from "./plan.js";
 import type { WrittenManifests } from "./written-manifests.js";
 
@@ -18,7 +18,7 @@ export interface PastOperation {
   endTimeMicros?: number;
   progress: Pick<OperationProgress, "bytesTotal">;
 }
-export interface BackupForecastTask {
+export interface DryRunBackupTask {
   index: DocumentIndex;
   container: ContainerKind;
   full: boolean;
@@ -30,11 +30,11 @@ export interface BackupForecastTask {
 }
 
 /** What a backup would write; nothing is touched, so what another one does meanwhile is not foreseen. */
-export async function forecastBackup(
-  task: BackupForecastTask,
+export async function dryRunBackup(
+  task: DryRunBackupTask,
   history: readonly PastOperation[],
   signal: AbortSignal,
-): Promise<BackupForecast> {
+): Promise<BackupDryRunPlan> {
   const { index, reader, container } = task;
   return index.withEngine(async (engine) => {
     const state = await engine.state();
@@ -81,7 +81,7 @@ export async function forecastBackup(
   });
 }
 
-export interface RestoreForecastTask {
+export interface DryRunRestoreTask {
   index: DocumentIndex;
   backup: BackupDescription;
   targetTimeMicros?: number;
@@ -90,10 +90,10 @@ export interface RestoreForecastTask {
 }
 
 /** Describes what a restore would replace. */
-export async function forecastRestore(
-  { index, backup, targetTimeMicros, neededBytes, freeBytes }: RestoreForecastTask,
+export async function dryRunRestore(
+  { index, backup, targetTimeMicros, neededBytes, freeBytes }: DryRunRestoreTask,
   history: readonly PastOperation[],
-): Promise<RestoreForecast> {
+): Promise<RestoreDryRunPlan> {
   const { state, leftOut } = await index.withEngine(async (engine) => {
     const now = await engine.state();
     const upTo = Math.min(targetTimeMicros ?? backup.positionMicros, backup.positionMicros);
@@ -110,7 +110,7 @@ export async function forecastRestore(
     currentPositionMicros: state.positionMicros,
     neededBytes,
     freeBytes,
-    ...(leftOut !== undefined && { versionsLeftOut: leftOut }),
+    ...(leftOut !== undefined && { discardedVersions: leftOut }),
     ...(expected !== undefined && { expectedMicros: expected }),
   };
 }
