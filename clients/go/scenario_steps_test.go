@@ -142,7 +142,7 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 		if err != nil {
 			return nil, err
 		}
-		moment, err := r.Management.DescribePointInTime(r.ctx, &managementv1.DescribePointInTimeRequest{
+		found, err := r.Management.DescribePointInTime(r.ctx, &managementv1.DescribePointInTimeRequest{
 			PointInTime: &managementv1.IndexPointInTime{Uri: r.uri(s.URI), TargetTimeMicros: time},
 			Count:       1,
 		})
