@@ -8,7 +8,7 @@ import {
 import { HealthCheckResponse_ServingStatus } from "../../clients/typescript/src/gen/grpc/health/v1/health.js";
 import type { CuttingProxy } from "../support/cutting-proxy.js";
 
-/** What a step says; values that begin with $ are resolved already. */
+/** A step; values that start with $ are already resolved. */
 export type Step = Record<string, string | number | boolean | string[] | undefined> & {
   do: string;
 };
@@ -20,7 +20,7 @@ export interface World {
   kept: Map<string, string>;
 }
 
-/** What a step came to, in the words of `expect`. */
+/** Result of a step, for `expect`. */
 export type Outcome = Record<string, unknown>;
 
 const text = (value: unknown) => (typeof value === "string" ? value : "");
