@@ -10,7 +10,7 @@ import type { RestoreDryRunPlan } from "./restore-request.js";
 import { planBackup } from "./plan.js";
 import type { WrittenManifests } from "./written-manifests.js";
 
-/** An operation that has ended, by which the time of the next one is estimated. */
+/** An earlier operation, from which the duration of the next one is estimated. */
 export interface PastOperation {
   kind: string;
   error?: HostError;
@@ -18,18 +18,20 @@ export interface PastOperation {
   endTimeMicros?: number;
   progress: Pick<OperationProgress, "bytesTotal">;
 }
+
+/** Input of a dry run of a backup. */
 export interface DryRunBackupTask {
   index: DocumentIndex;
   container: ContainerKind;
   full: boolean;
   isDamaged: (manifestSha256: string) => boolean;
   written: Pick<WrittenManifests, "has">;
-  /** What is at the destination; absent where there is nothing yet, or it is not looked at. */
+  /** Existing backups at the destination; absent if there are none, or they do not matter. */
   reader?: ContainerReader;
   freeBytes?: number;
 }
 
-/** What a backup would write; nothing is touched, so what another one does meanwhile is not foreseen. */
+/** Plans a backup without writing anything. Takes no lock, so that a concurrent backup can change the outcome. */
 export async function dryRunBackup(
   task: DryRunBackupTask,
   history: readonly PastOperation[],
@@ -81,6 +83,7 @@ export async function dryRunBackup(
   });
 }
 
+/** Input of a dry run of a restore. */
 export interface DryRunRestoreTask {
   index: DocumentIndex;
   backup: BackupDescription;
@@ -89,7 +92,7 @@ export interface DryRunRestoreTask {
   freeBytes: number;
 }
 
-/** Describes what a restore would replace. */
+/** Plans a restore without changing anything. */
 export async function dryRunRestore(
   { index, backup, targetTimeMicros, neededBytes, freeBytes }: DryRunRestoreTask,
   history: readonly PastOperation[],
@@ -119,7 +122,7 @@ async function versionsAfter(engine: Engine, timeMicros: number): Promise<number
   return (await engine.around(timeMicros, 1)).afterCount;
 }
 
-/** By the work of this kind that dealt with the most bytes: what is done for each byte outweighs what is done once. */
+/** Estimates the duration from the largest earlier operation of this kind, in which fixed costs matter least. */
 function expectedMicros(
   history: readonly PastOperation[],
   kind: PastOperation["kind"],

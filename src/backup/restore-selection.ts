@@ -11,16 +11,16 @@ import type { Report } from "./progress.js";
 
 export interface SelectionTask {
   index: DocumentIndex;
-  /** The live index as of one position, and what is to be put back. */
+  /** The live index as of one position, and the state to restore. */
   live: DocumentState;
   backup: DocumentState;
   selection: DocumentSelection;
-  /** Whether documents of the selection that the backup has not are deleted. */
+  /** Whether to delete selected documents that the backup does not have. */
   deleteOthers: boolean;
-  /** The owner of the new versions. */
+  /** Owner of the new versions. */
   hostId: string;
   nowMicros: number;
-  /** Tells what would be done, and does nothing. */
+  /** Dry run: counts without writing. */
   validateOnly: boolean;
 }
 
@@ -29,7 +29,7 @@ export interface SelectionRun {
   warnings: string[];
 }
 
-/** A difference, and which of the pairs it was. */
+/** A difference, and the position of its pair. */
 interface Sample {
   position: number;
   difference: DocumentDifference;
@@ -38,9 +38,8 @@ interface Sample {
 type Outcome = "created" | "replaced" | "unchanged" | "deleted" | "kept";
 
 /**
- * Writes the selected documents of a backup into the live index as new versions. Each document is one durable write;
- * a run that ends early leaves those before it written, and the same run again goes on, since what is the same is not
- * written.
+ * Writes the selected documents of a backup into the live index as new versions. Each document is one durable write. An
+ * interrupted run keeps the documents already written; repeating it continues, since unchanged documents are skipped.
  */
 export async function restoreSelection(
   task: SelectionTask,
@@ -75,7 +74,7 @@ export async function restoreSelection(
       keep({ position, difference: await differenceOf(pair, live, backup) });
   }
 
-  /** Compares with the present version, not with the one at the start: a document that changes meanwhile is compared again. */
+  /** Compares with the current version, not with the one at the start, and again if the document changes meanwhile. */
   async function putBack({ link }: Pair, wanted: DocumentVersion | undefined): Promise<Outcome> {
     for (let left: number = limits.restoreAttempts; ; left -= 1) {
       const current = validateOnly ? await live.read(link) : await latest(index, link);
@@ -112,7 +111,7 @@ export async function restoreSelection(
     });
   }
 
-  /** The first ones in the order of links: writes end in any order, and a preview names the same documents as the restore. */
+  /** Keeps the first samples in the order of links: writes end in any order, and a dry run must list the same documents. */
   function keep(sample: Sample): void {
     samples.push(sample);
     samples.sort((a, b) => a.position - b.position);

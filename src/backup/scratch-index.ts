@@ -12,13 +12,13 @@ import { withSegmentFiles } from "./segment-files.js";
 export interface ScratchTask {
   reader: ContainerReader;
   manifest: Manifest;
-  /** Absent: everything. */
+  /** Point in time. Default: the end of the backup. */
   targetTimeMicros?: number;
-  /** The index is made there, and removed when it is closed. */
+  /** Directory of the temporary index, which is removed on close. */
   temporaryDirectory: string;
 }
 
-/** A backup restored beside everything else, to be read and thrown away. */
+/** A backup restored to a temporary index. */
 export interface ScratchIndex {
   engine: Engine;
   documents: number;
@@ -26,7 +26,7 @@ export interface ScratchIndex {
   close(): Promise<void>;
 }
 
-/** BACKUP_DAMAGED unless every digest, row and count agrees; STORAGE_FULL where there is no room. */
+/** Restores a backup to a temporary index. Throws BACKUP_DAMAGED if a digest, row or count is wrong, STORAGE_FULL without space. */
 export async function openScratchIndex(
   platform: Platform,
   storageEngine: StorageEngine,
@@ -37,7 +37,7 @@ export async function openScratchIndex(
   const { reader, manifest, temporaryDirectory } = task;
   await requireSegments(reader, manifest, signal);
   const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  // The index with its keys, what sorting the keys takes, and what an archive is unpacked to.
+  // The index with its keys, the space for sorting the keys, and the unpacked archive.
   const needed = Math.ceil(bytes * (reader.kind === "ZIP" ? 2.5 : 1.5));
   const free = await platform.files.freeBytes(temporaryDirectory);
   if (free < needed) {
@@ -73,7 +73,8 @@ export async function openScratchIndex(
         });
       },
     );
-    if (task.targetTimeMicros === undefined) requirePromised({ documents, versions }, manifest);
+    if (task.targetTimeMicros === undefined)
+      requireManifestCounts({ documents, versions }, manifest);
     const unbounded = {
       retainedVersions: Number.MAX_SAFE_INTEGER,
       historyMicros: Number.MAX_SAFE_INTEGER,
@@ -99,8 +100,8 @@ export async function openScratchIndex(
   }
 }
 
-/** BACKUP_DAMAGED unless all segments together gave what their manifest promises. */
-export function requirePromised(
+/** Throws BACKUP_DAMAGED if the counts of the segments differ from the manifest. */
+export function requireManifestCounts(
   built: Pick<Manifest, "documents" | "versions">,
   manifest: Manifest,
 ): void {
