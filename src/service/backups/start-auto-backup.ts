@@ -9,16 +9,16 @@ import { recordAutoBackup } from "../host/record-stats.js";
 import type { Stats } from "../../stats/stats.js";
 
 export interface StartAutoBackupOptions extends Omit<AutoBackupOptions, "enabled" | "onRun"> {
-  /** The path of the file that keeps the setting. */
+  /** Path of the file with the setting. */
   settingPath: string;
   stats: Stats;
   warn(fields: object, message: string): void;
   onRun(run: AutoBackupRun): void;
-  /** Called with the reason why the last run failed; undefined if it succeeded or automatic backups are off. */
+  /** Called with the error of the last run; undefined if it succeeded or automatic backups are disabled. */
   onHealth(problem: string | undefined): void;
 }
 
-/** Automatic backups as they were left, counted, logged where they fail, and what writes down that they are on or off. */
+/** Starts automatic backups with the stored setting, counts runs, logs failures, and stores changes of the setting. */
 export async function startAutoBackup(
   options: StartAutoBackupOptions,
 ): Promise<{ autoBackup: AutoBackup; save(enabled: boolean): Promise<void> }> {
@@ -27,7 +27,7 @@ export async function startAutoBackup(
   const setting = autoBackupSetting(platform, options.settingPath);
   const { enabled, warning } = await setting.load();
   if (warning !== undefined) warn({}, warning);
-  /** Each run would say the same again. */
+  /** Warnings already logged, since each run repeats them. */
   let reported = "";
   const tellWarnings = (warnings: readonly string[]) => {
     const text = warnings.join(" ");
@@ -60,7 +60,7 @@ export async function startAutoBackup(
     autoBackup,
     async save(chosen) {
       await setting.save(chosen);
-      // What is off does not fail.
+      // Disabled backups have no failure.
       if (!chosen) options.onHealth(undefined);
     },
   };

@@ -120,7 +120,7 @@ export function createRestoreStarts(
     signal: AbortSignal,
     report: Report,
   ): Promise<RestoreResult> {
-    // Claimed, so that no restore replaces the index that is written to.
+    // The claim keeps other restores from replacing the index during the writes.
     const claim = await index.beginReplacement();
     try {
       report({ stage: "building" });
@@ -171,7 +171,7 @@ export function createRestoreStarts(
     }
   }
 
-  /** The backup itself and the archives that it builds on, as one source. */
+  /** Combines the backup and its base sources. */
   async function sourceOf(request: RestoreRequest): Promise<BackupSource> {
     const source = await resolveSource(options, request.source, request.bearer);
     const bearerFor = (uri: string) =>
@@ -229,7 +229,7 @@ export function createRestoreStarts(
         target: source.uri,
         ...(request.requestId && { requestId: request.requestId }),
         fingerprint: fingerprintOf(request, ["requestId", "source", "indexLink", "bearer"]),
-        // Their directory may be what is restored from. A source elsewhere may be slow: it must not keep backups from being made.
+        // The source may be the directory of automatic backups. Remote sources may be slow and must not block backups.
         run: (signal, report) =>
           schemeOf(source.uri) === "file"
             ? undisturbed(() => run(request, index, source, signal, report))
@@ -252,7 +252,7 @@ export function createRestoreStarts(
   };
 }
 
-/** What does not go together: a restore of some documents writes into the index as it is. */
+/** Refuses options that a restore of selected documents does not support. */
 function checkSelection({ selection, baseSources = [], ifPositionMicros }: RestoreRequest): void {
   if (!selection) return;
   const refuse = (field: string, why: string) =>
@@ -260,12 +260,12 @@ function checkSelection({ selection, baseSources = [], ifPositionMicros }: Resto
   if (baseSources.length > 0)
     throw refuse(
       "base_sources",
-      "base_sources do not go with a selection: restore the backup into another host, and export from there.",
+      "base_sources cannot be combined with a selection. Restore the backup to another host and export the documents there.",
     );
   if (ifPositionMicros !== undefined)
     throw refuse(
       "if_position_micros",
-      "if_position_micros does not go with a selection, which replaces nothing but the documents that it names.",
+      "if_position_micros cannot be combined with a selection, which writes single documents and does not replace the index.",
     );
 }
 
@@ -286,5 +286,5 @@ async function openAll(
   }
 }
 
-/** A token is for one origin and goes to no other. */
+/** Returns the origin of a URI; a token is sent only to its own origin. */
 const originOf = (uri: string) => /^[a-z]+:\/\/[^/?#]*/i.exec(uri)?.[0].toLowerCase();

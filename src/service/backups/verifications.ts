@@ -5,22 +5,22 @@ import type { BackupListing } from "../../backup/listing.js";
 import { fromStoredLevel, toStoredLevel } from "../../operation/stored-level.js";
 import type { Verification } from "../../backup/verification.js";
 
-/** Which copy of a backup: copies of one manifest at several destinations are damaged each by itself. */
+/** A copy of a backup. Copies of one manifest at several destinations have separate results. */
 export interface CheckedCopy {
   uri: string;
   manifestSha256: string;
 }
 
-/** What checks of backups found, beside the host and not in the backup: by destination and digest of the manifest. */
+/** Results of verifications by destination and manifest digest. Stored by the host, not in the backup. */
 export interface Verifications {
   find(copy: CheckedCopy): Verification | undefined;
-  /** Whether the last check found damage. */
+  /** Whether the last verification found damage. */
   isDamaged(copy: CheckedCopy): boolean;
-  /** Resolves when the result is durable, or after `onError` was called because it could not be written. */
+  /** Resolves when the result is durable, or after a call of `onError` if it cannot be written. */
   record(copy: CheckedCopy, verification: Verification): Promise<void>;
 }
 
-/** A listed backup with what the last check of it found, if there was one. */
+/** Adds the result of the last verification to a listed backup. */
 export function withLastCheck(
   { find }: Pick<Verifications, "find">,
   listing: BackupListing,
@@ -34,7 +34,7 @@ type Entry = [key: string, verification: Omit<Verification, "level"> & { level: 
 
 const keyOf = ({ uri, manifestSha256 }: CheckedCopy) => `${uri} ${manifestSha256}`;
 
-/** Opens the file that keeps them. An unreadable one is replaced, since checks can be repeated. */
+/** Opens the file with the results. Replaces an unreadable one, since verifications can be repeated. */
 export async function openVerifications(
   platform: Pick<Platform, "files" | "randomHex">,
   path: string,
