@@ -51,7 +51,7 @@ export function destinationContract(
 
     if (like !== undefined && !long) return;
 
-    test("to a moment within the window, and only there", async () => {
+    test("to a point in time within the window, and to no other", async () => {
       const micros = await fixture.put("d1", { then: true });
       await fixture.put("d1", { later: true });
       await backup();

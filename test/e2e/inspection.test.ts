@@ -81,7 +81,7 @@ async function twoBackups(container: "DIRECTORY" | "ZIP") {
 }
 
 test.each(["DIRECTORY", "ZIP"] as const)(
-  "what differs between two backups, a moment of one, and the live index (%s)",
+  "compares two backups, a point in time of one, and the live index (%s)",
   async (container) => {
     const { fixture, moment } = await twoBackups(container);
     const changes = ["CHANGED /things/b 0 1", "DELETED /things/c 0 -", "CREATED /things/d - 0"];
@@ -126,7 +126,7 @@ test.each(["DIRECTORY", "ZIP"] as const)(
   },
 );
 
-test("a comparison tells how far it is: what it reads first, and then of how many documents", async () => {
+test("a comparison reports its progress: reading first, then the number of documents", async () => {
   const { fixture } = await twoBackups("DIRECTORY");
   const told: DiffProgress[] = [];
   const run = async (selection?: DocumentSelection) => {
@@ -149,7 +149,7 @@ test("a comparison tells how far it is: what it reads first, and then of how man
   expect(told.at(-1)).toEqual({ stage: "comparing", recordsDone: 1, recordsTotal: 0 });
 });
 
-test("any backup and any moment can be exported, and a moment is told by what was written next to it", async () => {
+test("exports any backup and point in time, and describes a point in time by the versions around it", async () => {
   const { fixture, moment } = await twoBackups("ZIP");
   expect(await exported(fixture, at(fixture, "first"))).toEqual({
     a: '{"name":"a"}',
@@ -186,7 +186,7 @@ test("any backup and any moment can be exported, and a moment is told by what wa
   });
 });
 
-test("what is read from backups leaves nothing behind, also when its reader leaves", async () => {
+test("reading backups leaves no temporary files, also if the reader disconnects", async () => {
   const { fixture } = await twoBackups("ZIP");
   for (let round = 0; round < (long ? 6 : 2); round += 1) {
     const stream = fixture.host.management.inspection.diff(
@@ -207,7 +207,7 @@ test("what is read from backups leaves nothing behind, also when its reader leav
   expect(readdirSync(join(fixture.root, "data", "temporary"))).toEqual([]);
 });
 
-describe("levels of a check", () => {
+describe("verification levels", () => {
   const verify = (
     fixture: HostFixture,
     name: string,
@@ -264,7 +264,7 @@ describe("levels of a check", () => {
     return { fixture, path, bytes: readFileSync(path) };
   }
 
-  test("a changed byte is found by each level that reads it, and remembered", async () => {
+  test("each level that reads a changed byte reports it, and the result is recorded", async () => {
     const { fixture, path, bytes } = await withBase();
     for (let i = bytes.indexOf("xxxxx"); i < bytes.length; i += 4096)
       if (bytes[i] === 0x78) bytes[i] = 0x79;
@@ -287,7 +287,7 @@ describe("levels of a check", () => {
     });
   });
 
-  test("what a check found damaged is not built on by the next backup, which says so, and restores", async () => {
+  test("the next backup does not extend a chain found damaged, has a warning, and can be restored", async () => {
     const { fixture, path, bytes } = await withBase();
     bytes[bytes.indexOf("xxxxx")] = 0x79;
     writeFileSync(path, bytes);
@@ -315,7 +315,7 @@ describe("levels of a check", () => {
     expect(await fixture.contents()).toEqual(contents);
   });
 
-  test("an archive that was cut off is damaged, not foreign", async () => {
+  test("a truncated archive is damaged, not foreign", async () => {
     const fixture = await hostFixture();
     await fixture.put("a", { text: "x".repeat(500) });
     await fixture.backup("backup.zip", { container: "ZIP" });
@@ -340,7 +340,7 @@ describe("levels of a check", () => {
   });
 });
 
-test("everything below a place is listed with its state", async () => {
+test("a recursive listing shows the state of every backup", async () => {
   const fixture = await hostFixture();
   const below = (...names: string[]) => join(fixture.root, "store", ...names);
   mkdirSync(below("deep", "er"), { recursive: true });
@@ -385,10 +385,10 @@ test("everything below a place is listed with its state", async () => {
   ).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
 });
 
-describe("a restore of some documents", () => {
+describe("a restore of selected documents", () => {
   const none = { prefixes: [], kinds: [], links: [], deleteOthers: false };
 
-  test("writes them as new versions and leaves all others; the same again writes nothing", async () => {
+  test("writes new versions and keeps all others; a repetition writes nothing", async () => {
     const { fixture } = await twoBackups("DIRECTORY");
     await fixture.put("later", { n: 1 });
     const preview = await fixture.restore("first", {
@@ -421,7 +421,7 @@ describe("a restore of some documents", () => {
     ).toMatchObject({ created: 0, replaced: 0, unchanged: 4, kept: 2 });
   });
 
-  test("by link, by kind, at a moment; deletes what the backup has not only where that is asked for", async () => {
+  test("selects by link and kind at a point in time; deletes documents missing in the backup only on request", async () => {
     const { fixture, moment } = await twoBackups("ZIP");
     const selection = { ...none, links: ["/things/c", "/things/d"] };
     expect(
@@ -441,7 +441,7 @@ describe("a restore of some documents", () => {
     ).toMatchObject({ created: 0, replaced: 0, unchanged: 0 });
   });
 
-  test("goes on under writers, and never undoes what they write to others", async () => {
+  test("works under concurrent writes, and never reverts writes to other documents", async () => {
     const fixture = await hostFixture();
     for (let n = 0; n < 400; n += 1) await fixture.put(`n${n}`, { n });
     await fixture.backup("backup");
@@ -460,7 +460,7 @@ describe("a restore of some documents", () => {
     expect(Object.keys(await fixture.contents())).toHaveLength(400 + written);
   });
 
-  test("what does not go with it is refused, and another restore waits for its turn", async () => {
+  test("refuses unsupported options, and blocks another restore", async () => {
     const { fixture } = await twoBackups("ZIP");
     await expect(
       fixture.restore("first", { selection: none, ifPositionMicros: 1 }),
@@ -484,7 +484,7 @@ describe("a restore of some documents", () => {
     await fixture.restore("first");
   });
 
-  test("what has expired since stays away, and is told", async () => {
+  test("does not restore expired documents, and warns", async () => {
     const fixture = await hostFixture();
     await fixture.host.documents.create(
       "/things",
@@ -505,7 +505,7 @@ describe("a restore of some documents", () => {
 });
 
 describe("a dry run", () => {
-  test("says what a backup would write, and writes nothing", async () => {
+  test("plans a backup and writes nothing", async () => {
     const fixture = await hostFixture();
     await fixture.put("a", { a: 1 });
     expect((await fixture.backup("backup", { validateOnly: true })).plan).toMatchObject({
@@ -531,7 +531,7 @@ describe("a dry run", () => {
     ).toMatchObject({ kind: "BASE", records: 2 });
   });
 
-  test("says what a restore would replace and leave out", async () => {
+  test("plans a restore: what it replaces and discards", async () => {
     const { fixture, moment } = await twoBackups("DIRECTORY");
     const { plan } = await fixture.restore("first", { validateOnly: true });
     expect(plan).toMatchObject({
