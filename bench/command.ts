@@ -66,8 +66,8 @@ async function checks(backups: string, count: number): Promise<void> {
       mark: ">= 0.15",
     },
     {
-      name: "verify --level trial",
-      args: ["verify", join(backups, "one"), "--level", "trial"],
+      name: "verify --level test-restore",
+      args: ["verify", join(backups, "one"), "--level", "test-restore"],
       files: one,
       mark: "",
     },

@@ -167,7 +167,7 @@ export const limits = {
   restoreSamples: 100,
   /** Backups that are made readable at once, to be compared or exported: each takes as much room as its index. */
   scratchIndexes: 4,
-  /** Versions on either side of a moment. */
+  /** Versions before and after a point in time that a description of it returns. */
   versionsAround: 3,
   /** What a check of a sample reads, in percent. */
   samplePercent: 5,

@@ -19,28 +19,29 @@ import (
 	managementv1 "holdfast.dev/clients/go/management/v1"
 )
 
-// messageBytes is what a host takes and sends in one message; gRPC's default of 4 MiB is less than a document may have.
+// messageBytes is the maximum size of a message. It is the limit of a host; the default of gRPC, 4 MiB, is smaller than
+// the largest document.
 const messageBytes = 20 << 20
 
-// Client is a connection to one host. It may be used by several goroutines. Close it at the end.
+// Client is a connection to a host. It is safe for concurrent use. Close it after use.
 type Client struct {
-	// Management backs up, restores and describes the host.
+	// Management backs up, restores and manages the host.
 	Management managementv1.ManagementServiceClient
 	// Documents reads and writes documents.
 	Documents documentv1.DocumentServiceClient
-	// Operations looks after work that takes long.
+	// Operations lists, cancels and deletes long-running operations.
 	Operations longrunningpb.OperationsClient
-	// ByteStream reads and writes transfers by Google's protocol; resources are transfers/NAME.
+	// ByteStream reads and writes transfers with the google.bytestream protocol; resources are transfers/NAME.
 	ByteStream bytestream.ByteStreamClient
-	// Health tells what serves: the names are those of the services, "backup" and "".
+	// Health reports the health of a service by its name, of backups as "backup", and of the host as "".
 	Health grpc_health_v1.HealthClient
 
 	conn *grpc.ClientConn
-	// How long is tried in vain; the constant of that name, but in tests.
+	// How long work may fail without progress; tests shorten it.
 	patience time.Duration
 }
 
-// Option sets how a host is reached.
+// Option configures the connection to a host.
 type Option func(*dialOptions)
 
 type dialOptions struct {
@@ -49,28 +50,29 @@ type dialOptions struct {
 	grpc        []grpc.DialOption
 }
 
-// WithToken sends a token with each call, as Authorization: Bearer. Over plain text everybody on the way can read it.
+// WithToken sends a token with each call, as Authorization: Bearer. Without TLS the token is sent in plain text.
 func WithToken(token string) Option {
 	return func(o *dialOptions) { o.token = token }
 }
 
-// WithTLSConfig reaches the host over TLS; nil stands for the system's authorities and no client certificate.
+// WithTLSConfig connects over TLS. A nil config uses the CAs of the system and no client certificate.
 func WithTLSConfig(config *tls.Config) Option {
 	return WithTransportCredentials(credentials.NewTLS(config))
 }
 
-// WithTransportCredentials reaches the host by these credentials in place of plain text.
+// WithTransportCredentials connects with these credentials. Default: plain text.
 func WithTransportCredentials(c credentials.TransportCredentials) Option {
 	return func(o *dialOptions) { o.credentials = c }
 }
 
-// WithDialOptions hands further options to gRPC. They override those of this package; interceptors come after its own.
+// WithDialOptions passes further options to gRPC. They override the options of this package; interceptors run after
+// those of this package.
 func WithDialOptions(opts ...grpc.DialOption) Option {
 	return func(o *dialOptions) { o.grpc = append(o.grpc, opts...) }
 }
 
-// Dial makes a client of the host whose gRPC port is at address, for example localhost:8001. It does not wait for a
-// connection: an address at which nobody answers shows at the first call. The error is one of the address or the options.
+// Dial returns a client of the host with this gRPC address, for example localhost:8001. It does not wait for the
+// connection; an unreachable host causes an error in the first call. Dial fails if the address or an option is invalid.
 func Dial(address string, opts ...Option) (*Client, error) {
 	o := dialOptions{credentials: insecure.NewCredentials()}
 	for _, opt := range opts {
@@ -81,12 +83,12 @@ func Dial(address string, opts ...Option) (*Client, error) {
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(messageBytes), grpc.MaxCallSendMsgSize(messageBytes)),
 		grpc.WithChainUnaryInterceptor(unaryErrors),
 		grpc.WithChainStreamInterceptor(streamErrors),
-		// gRPC would wait up to two minutes between its attempts, and so miss a host that is back.
+		// By default gRPC waits up to two minutes between attempts, longer than a host takes to restart.
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: firstPause, Multiplier: 2, Jitter: 0.2, MaxDelay: longestPause},
 			MinConnectTimeout: 10 * time.Second,
 		}),
-		// A peer that is gone without a word would otherwise be waited for without end.
+		// Without keepalive a call waits forever for a host that disappeared without closing the connection.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 20 * time.Second}),
 	}
 	if o.token != "" {
@@ -107,7 +109,7 @@ func Dial(address string, opts ...Option) (*Client, error) {
 	}, nil
 }
 
-// Close ends the connection and, with an error, the calls that are under way.
+// Close closes the connection. Calls in flight fail.
 func (c *Client) Close() error {
 	return c.conn.Close()
 }
@@ -118,5 +120,5 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 	return map[string]string{"authorization": "Bearer " + string(b)}, nil
 }
 
-// RequireTransportSecurity lets tokens go to hosts on loopback, which need no TLS.
+// RequireTransportSecurity returns false, so that a token can be sent to a host on loopback without TLS.
 func (bearer) RequireTransportSecurity() bool { return false }

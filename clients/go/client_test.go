@@ -31,14 +31,14 @@ func TestTokens(t *testing.T) {
 		{[]holdfast.Option{holdfast.WithToken("other")}, codes.Unauthenticated, "TOKEN_UNKNOWN"},
 		{[]holdfast.Option{holdfast.WithToken("reader")}, codes.PermissionDenied, "ROLE_MISSING"},
 	} {
-		// By a unary call and by a stream.
+		// A unary call and a stream.
 		client := dial(t, h.address, c.opts...)
 		_, unary := client.Backup(testContext(t), &managementv1.BackupRequest{Destination: "transfer:"})
 		_, stream := client.DownloadBackupFile(testContext(t), filepath.Join(t.TempDir(), "backup.zip"))
 		for _, err := range []error{unary, stream} {
 			e, ok := errors.AsType[*holdfast.Error](err)
 			if !ok || e.Reason != c.reason || e.Code != c.code || status.Code(err) != c.code {
-				t.Errorf("%v in place of %s", err, c.reason)
+				t.Errorf("got %v, want %s", err, c.reason)
 			}
 		}
 	}
@@ -48,10 +48,10 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-func TestErrorOfAnOperation(t *testing.T) {
+func TestErrorOfAFailedOperation(t *testing.T) {
 	client := dial(t, startHost(t).address)
 	ctx := testContext(t)
-	// An archive whose segments are not there fails only when it is read.
+	// An archive without its segments fails only while it is read.
 	fill(t, client, 3, 100)
 	whole, err := client.DownloadBackupFile(ctx, filepath.Join(t.TempDir(), "whole.zip"))
 	if err != nil {
@@ -72,7 +72,7 @@ func TestErrorOfAnOperation(t *testing.T) {
 	}
 }
 
-func TestErrorsOfContexts(t *testing.T) {
+func TestErrorsOfEndedContexts(t *testing.T) {
 	client := dial(t, startHost(t).address)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -85,7 +85,7 @@ func TestErrorsOfContexts(t *testing.T) {
 	}
 }
 
-func TestExportGoesOnAfterACut(t *testing.T) {
+func TestExportResumesAfterAnInterruption(t *testing.T) {
 	h := startHost(t)
 	fill(t, dial(t, h.address), 2500, 4000)
 	p := startProxy(t, h.address)
@@ -97,7 +97,7 @@ func TestExportGoesOnAfterACut(t *testing.T) {
 			t.Fatal(err)
 		}
 		if seen[document.SelfLink] || len(document.GetJson()) < 4000 {
-			t.Errorf("%s came twice or without its body", document.SelfLink)
+			t.Errorf("%s is repeated or has no body", document.SelfLink)
 		}
 		seen[document.SelfLink] = true
 	}
@@ -109,7 +109,7 @@ func TestExportGoesOnAfterACut(t *testing.T) {
 	}
 }
 
-func TestImportTellsHowFarItCame(t *testing.T) {
+func TestImportReportsDurableDocuments(t *testing.T) {
 	client := dial(t, startHost(t).address)
 	ctx := testContext(t)
 	documents := func(texts ...string) iter.Seq2[[]byte, error] {

@@ -12,7 +12,7 @@ import (
 	documentv1 "holdfast.dev/clients/go/document/v1"
 )
 
-// ImportOption sets how documents are imported.
+// ImportOption configures an import.
 type ImportOption interface{ applyImport(*importOptions) }
 
 type importOptions struct {
@@ -24,17 +24,17 @@ type importOption func(*importOptions)
 
 func (f importOption) applyImport(o *importOptions) { f(o) }
 
-// WithSkip passes over so many documents at the beginning, which an earlier import has written already.
+// WithSkip skips documents at the start, because an earlier import wrote them. Default: 0.
 func WithSkip(documents int64) ImportOption {
 	return importOption(func(o *importOptions) { o.skip = documents })
 }
 
-// WithImportProgress hears about every second how many documents are durable, from a goroutine of its own.
+// WithImportProgress reports about once per second how many documents are durable. Another goroutine calls f.
 func WithImportProgress(f func(*documentv1.ImportDocumentsResponse)) ImportOption {
 	return importOption(func(o *importOptions) { o.progress = f })
 }
 
-// ExportOption sets what is exported.
+// ExportOption configures an export.
 type ExportOption interface {
 	applyExport(*documentv1.ExportDocumentsRequest)
 }
@@ -43,12 +43,12 @@ type exportOption func(*documentv1.ExportDocumentsRequest)
 
 func (f exportOption) applyExport(r *documentv1.ExportDocumentsRequest) { f(r) }
 
-// WithFilter exports the documents that meet an OData condition alone, for example: name eq 'one'
+// WithFilter exports only documents that match an OData filter expression, for example: name eq 'one'
 func WithFilter(condition string) ExportOption {
 	return exportOption(func(r *documentv1.ExportDocumentsRequest) { r.Filter = condition })
 }
 
-// JSONDocuments makes documents of any values that encoding/json can write as objects with a documentSelfLink.
+// JSONDocuments encodes values as JSON documents. Each value must encode to an object with a documentSelfLink.
 func JSONDocuments[T any](values iter.Seq[T]) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		for value := range values {
@@ -59,10 +59,11 @@ func JSONDocuments[T any](values iter.Seq[T]) iter.Seq2[[]byte, error] {
 	}
 }
 
-// ImportDocuments writes documents below a factory, for example /core/examples, in order: JSON objects of at most 16 MiB
-// with their documentSelfLink. A cut is not gone on with by itself, since what is given may be readable once only. With an
-// error, what is answered tells as far as it is known how many documents are durable: go on with them as [WithSkip]. Where
-// a document cannot be written, the error's metadata has that as documents. An error among the documents ends the import.
+// ImportDocuments writes documents of a factory, for example /core/examples, in order. Documents are JSON objects of at
+// most 16 MiB with their documentSelfLink. An interrupted import is not resumed automatically, since the documents may
+// be readable only once: the response that is returned with the error has the number of durable documents, for
+// [WithSkip]. If a document cannot be written, the error metadata "documents" has the number written before it. An
+// error in documents ends the import.
 func (c *Client) ImportDocuments(ctx context.Context, factoryLink string, documents iter.Seq2[[]byte, error], opts ...ImportOption) (*documentv1.ImportDocumentsResponse, error) {
 	var o importOptions
 	for _, opt := range opts {
@@ -90,7 +91,7 @@ func (c *Client) ImportDocuments(ctx context.Context, factoryLink string, docume
 		}
 	}()
 	sent := sendDocuments(stream, &documentv1.ImportDocumentsHeader{FactoryLink: factoryLink, Skip: o.skip}, documents)
-	// io.EOF stands for an error that is to be received.
+	// io.EOF means that Recv returns the actual error.
 	if sent != nil && sent != io.EOF {
 		cancel()
 		<-received
@@ -100,7 +101,7 @@ func (c *Client) ImportDocuments(ctx context.Context, factoryLink string, docume
 		return last, err
 	}
 	if !last.Done {
-		return last, newError(codes.Unavailable, "the import was cut; %d documents are written", last.Documents)
+		return last, newError(codes.Unavailable, "the import was interrupted; %d documents are written", last.Documents)
 	}
 	return last, nil
 }
@@ -111,7 +112,7 @@ func sendDocuments(stream documentv1.DocumentService_ImportDocumentsClient, head
 	}
 	for document, err := range documents {
 		if err != nil {
-			return fmt.Errorf("holdfast: a document to import: %w", err)
+			return fmt.Errorf("holdfast: cannot read a document to import: %w", err)
 		}
 		if err := stream.Send(&documentv1.ImportDocumentsRequest{Message: &documentv1.ImportDocumentsRequest_Document{Document: document}}); err != nil {
 			return err
@@ -120,15 +121,15 @@ func sendDocuments(stream documentv1.DocumentService_ImportDocumentsClient, head
 	return stream.CloseSend()
 }
 
-// ExportDocuments gives all documents of a factory as they are at one moment, with their bodies as JSON. A cut is gone on
-// with, at the same moment. An error is the last that is given.
+// ExportDocuments yields all documents of a factory as of one point in time, with JSON bodies. An interrupted stream
+// resumes at the same point in time. The iteration ends after an error.
 func (c *Client) ExportDocuments(ctx context.Context, factoryLink string, opts ...ExportOption) iter.Seq2[*documentv1.Document, error] {
 	return func(yield func(*documentv1.Document, error) bool) {
 		request := &documentv1.ExportDocumentsRequest{FactoryLink: factoryLink, BodyFormat: documentv1.BodyFormat_BODY_FORMAT_JSON}
 		for _, opt := range opts {
 			opt.applyExport(request)
 		}
-		// Ends the stream where the loop was left.
+		// Ends the stream if the caller leaves the loop.
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		retry := newRetrier(c.patience)
@@ -145,8 +146,8 @@ func (c *Client) ExportDocuments(ctx context.Context, factoryLink string, opts .
 	}
 }
 
-// exportPages gives documents until there are no more or nobody wants more (done), or the stream fails; the request's
-// token then says where to go on.
+// exportPages yields documents until the export is complete or the caller leaves the loop (done), or the stream fails;
+// the request then has the token to resume from.
 func (c *Client) exportPages(ctx context.Context, request *documentv1.ExportDocumentsRequest, retry *retrier, yield func(*documentv1.Document, error) bool) (done bool, err error) {
 	stream, err := c.Documents.ExportDocuments(ctx, request)
 	if err != nil {

@@ -16,10 +16,10 @@ import (
 	managementv1 "holdfast.dev/clients/go/management/v1"
 )
 
-// DownloadBackup takes a backup and writes it to w as one archive, a ZIP. A cut is gone on with. It answers the size and
-// SHA-256, which agree with what was written, and what is in the backup; its ManifestSha256 is what [WithSince] takes. Where
-// it fails, what was written is not a backup: DATA_LOSS where it is not what the host sent, TRANSFER_NOT_FOUND where the
-// host has lost the archive after a part of it came. The errors of w are wrapped.
+// DownloadBackup makes a backup and writes it to w as a ZIP archive. An interrupted stream is resumed. The returned
+// transfer has the verified size and SHA-256, and the description of the backup, whose ManifestSha256 is the value for
+// [WithSince]. After an error the written bytes are not a usable backup: DATA_LOSS if they differ from what the host
+// sent, TRANSFER_NOT_FOUND if the host lost the archive during the download. Errors of w are wrapped.
 func (c *Client) DownloadBackup(ctx context.Context, w io.Writer, opts ...DownloadOption) (*managementv1.Transfer, error) {
 	d := newDownload(c, newDownloadOptions(opts), w)
 	transfer, err := d.run(ctx)
@@ -38,20 +38,20 @@ func newDownloadOptions(opts []DownloadOption) *downloadOptions {
 	return o
 }
 
-// download is an archive on its way, over as many streams as it takes.
+// download receives one archive over one or more streams.
 type download struct {
 	client  *Client
 	options *downloadOptions
 	w       io.Writer
-	// The transfer to go on with; empty: none was begun.
+	// Name of the transfer to resume; empty before the first stream.
 	transfer string
 	position int64
 	hash     hash.Hash
-	// Told the name of the transfer before its first byte is taken.
+	// Called with the name of the transfer before the first byte is written.
 	begun func(transfer string) error
-	// Takes back all that was written; nil: that cannot be done.
+	// Discards all written bytes; nil if w cannot be rewound.
 	rewind func() error
-	// Whether some of the bytes are of an earlier call, and so may not be what they were.
+	// Whether an earlier call wrote some of the bytes, which a power failure may have changed.
 	inherited bool
 }
 
@@ -76,24 +76,24 @@ func (d *download) run(ctx context.Context) (*managementv1.Transfer, error) {
 	}
 }
 
-// makeReady prepares another attempt after err, and tells whether there is to be one.
+// makeReady prepares another attempt after err. It returns whether to retry.
 func (d *download) makeReady(err error) (again bool, _ error) {
 	switch {
 	case hasReason(err, "TRANSFER_NOT_FOUND", "RANGE_NOT_SATISFIABLE"):
-		// Its name was made up by the host, which has it no more: a new backup is taken, and nothing of the old one is kept.
+		// The host no longer has the transfer. Unless the caller named it, start over with a new backup.
 		if d.options.request.TransferName != "" || d.transfer == "" {
 			return false, nil
 		}
 		d.transfer = ""
 		return d.restart()
 	case errors.Is(err, errDigest) && d.inherited:
-		// A machine that lost its power may have kept a file's length and not its bytes.
+		// A power failure may keep the length of a file but not its bytes.
 		return d.restart()
 	}
 	return isTransient(err), nil
 }
 
-// restart takes back what was written; it answers false where that cannot be done.
+// restart discards the written bytes. It returns false if that is not possible.
 func (d *download) restart() (bool, error) {
 	if d.position > 0 {
 		if d.rewind == nil {
@@ -116,7 +116,7 @@ func (d *download) request() *managementv1.StreamBackupRequest {
 }
 
 func (d *download) attempt(ctx context.Context, retry *retrier) (*managementv1.Transfer, error) {
-	// Ends the stream where it is left before its end.
+	// Ends the stream on an early return.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := d.client.Management.StreamBackup(ctx, d.request())
@@ -158,10 +158,10 @@ func (d *download) attempt(ctx context.Context, retry *retrier) (*managementv1.T
 
 func (d *download) take(chunk *managementv1.Chunk) error {
 	if chunk.Offset != d.position {
-		return newError(codes.DataLoss, "a chunk at %d came in place of one at %d", chunk.Offset, d.position)
+		return newError(codes.DataLoss, "expected a chunk at offset %d, received one at %d", d.position, chunk.Offset)
 	}
 	if chunk.Crc32C != nil && crc32.Checksum(chunk.Data, castagnoli) != *chunk.Crc32C {
-		return newError(codes.Unavailable, "the chunk at %d was damaged on its way", chunk.Offset)
+		return newError(codes.Unavailable, "the checksum of the chunk at offset %d does not match", chunk.Offset)
 	}
 	n, err := d.w.Write(chunk.Data)
 	d.hash.Write(chunk.Data[:n])
@@ -175,7 +175,7 @@ func (d *download) take(chunk *managementv1.Chunk) error {
 	return nil
 }
 
-// errDigest marks that what arrived is not what the host sent.
+// errDigest is the cause of an error whose bytes differ from what the host sent.
 var errDigest = errors.New("size or SHA-256 differ")
 
 func (d *download) check(trailer *managementv1.TransferTrailer) error {
@@ -183,7 +183,7 @@ func (d *download) check(trailer *managementv1.TransferTrailer) error {
 	if d.position == trailer.SizeBytes && actual == trailer.Sha256 {
 		return nil
 	}
-	e := newError(codes.DataLoss, "what arrived is not what the host sent: %d bytes with SHA-256 %s in place of %d with %s", d.position, actual, trailer.SizeBytes, trailer.Sha256)
+	e := newError(codes.DataLoss, "the received archive differs from what the host sent: %d bytes with SHA-256 %s, expected %d with %s", d.position, actual, trailer.SizeBytes, trailer.Sha256)
 	e.cause = errDigest
 	return e
 }

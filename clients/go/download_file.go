@@ -13,10 +13,11 @@ import (
 	managementv1 "holdfast.dev/clients/go/management/v1"
 )
 
-// DownloadBackupFile takes a backup as a file, readable by its owner alone. The file takes its name, in place of another
-// one, once all of it is on the disk and has the host's size and SHA-256. A cut is gone on with; and where the call itself
-// ends early, the next one with the same path and options goes on, by path.partial and path.partial.json, for as long as
-// the host has the archive. It answers as [Client.DownloadBackup] does. One call at a time may work on a path.
+// DownloadBackupFile makes a backup and downloads it to a file that only its owner can read. The file appears at path,
+// and replaces an existing file, once it is synced and its size and SHA-256 match those of the host. An interrupted
+// stream is resumed. If the call itself is interrupted, the next call with the same path and options resumes from
+// path.partial and path.partial.json while the host keeps the archive. The results are those of [Client.DownloadBackup].
+// Do not run two calls for one path at a time.
 func (c *Client) DownloadBackupFile(ctx context.Context, path string, opts ...DownloadOption) (*managementv1.Transfer, error) {
 	transfer, err := c.downloadFile(ctx, path, newDownloadOptions(opts))
 	if _, ok := errors.AsType[*Error](err); err != nil && !ok {
@@ -28,7 +29,7 @@ func (c *Client) DownloadBackupFile(ctx context.Context, path string, opts ...Do
 func (c *Client) downloadFile(ctx context.Context, path string, o *downloadOptions) (*managementv1.Transfer, error) {
 	partial := path + ".partial"
 	state := stateFile{path: partial + ".json", options: o}
-	// It holds all documents: nobody else's to read.
+	// The file contains all documents: readable only by its owner.
 	file, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -51,7 +52,7 @@ func (c *Client) downloadFile(ctx context.Context, path string, o *downloadOptio
 	}
 	transfer, err := d.run(ctx)
 	if errors.Is(err, errDigest) {
-		// Nobody can go on with it.
+		// Damaged bytes cannot be resumed.
 		return nil, errors.Join(err, os.Remove(partial), os.Remove(state.path))
 	}
 	if err != nil {
@@ -70,7 +71,7 @@ func (c *Client) downloadFile(ctx context.Context, path string, o *downloadOptio
 	return transfer, nil
 }
 
-// stateFile keeps what a download that was cut is to go on with: the transfer, and what was asked for.
+// stateFile stores the transfer of an interrupted download and the options of its request.
 type stateFile struct {
 	path    string
 	options *downloadOptions
@@ -88,11 +89,11 @@ func (s stateFile) of(transfer string) downloadState {
 	return downloadState{Transfer: transfer, IndexLink: r.IndexLink, Since: r.Since, Store: r.Store}
 }
 
-// transfer answers what an earlier call left; empty where it left nothing, or asked for something else.
+// transfer returns the transfer of an earlier call; empty if there was none or its request differs.
 func (s stateFile) transfer() string {
 	var left downloadState
 	text, err := os.ReadFile(s.path)
-	if err != nil || s.options.anew || json.Unmarshal(text, &left) != nil || left != s.of(left.Transfer) {
+	if err != nil || s.options.restart || json.Unmarshal(text, &left) != nil || left != s.of(left.Transfer) {
 		return ""
 	}
 	if named := s.options.request.TransferName; named != "" && named != left.Transfer {
@@ -101,7 +102,7 @@ func (s stateFile) transfer() string {
 	return left.Transfer
 }
 
-// write is there whole or not at all.
+// write replaces the file atomically.
 func (s stateFile) write(transfer string) error {
 	text, err := json.Marshal(s.of(transfer))
 	if err != nil {
@@ -125,7 +126,7 @@ func syncDirectory(path string) error {
 	return errors.Join(directory.Sync(), directory.Close())
 }
 
-// contextReader ends with the context.
+// contextReader returns the error of the context once it is done.
 type contextReader struct {
 	ctx context.Context
 	r   io.Reader

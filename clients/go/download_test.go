@@ -23,14 +23,14 @@ func checkFile(t *testing.T, path string, transfer *managementv1.Transfer) {
 	}
 	digest := sha256.Sum256(content)
 	if int64(len(content)) != transfer.SizeBytes || hex.EncodeToString(digest[:]) != transfer.Sha256 {
-		t.Fatalf("the file is not what %v says", transfer)
+		t.Fatalf("the file differs from the transfer %v", transfer)
 	}
 	if left, _ := filepath.Glob(path + ".*"); len(left) > 0 {
-		t.Fatalf("%v were left", left)
+		t.Fatalf("leftover files: %v", left)
 	}
 }
 
-// interrupted ends a download after three chunks and answers what was left of it.
+// interrupted ends a download after three chunks and returns its partial file.
 func interrupted(t *testing.T, address, path string, opts ...holdfast.DownloadOption) (partial []byte) {
 	t.Helper()
 	client := dial(t, address)
@@ -52,7 +52,7 @@ func interrupted(t *testing.T, address, path string, opts ...holdfast.DownloadOp
 	return partial
 }
 
-func TestDownloadGoesOnAfterACut(t *testing.T) {
+func TestDownloadResumesAfterAnInterruption(t *testing.T) {
 	h, _ := filled(t)
 	p := startProxy(t, h.address)
 	p.cutAfter(toClient, 4<<20)
@@ -62,7 +62,7 @@ func TestDownloadGoesOnAfterACut(t *testing.T) {
 	last := int64(0)
 	transfer, err := client.DownloadBackupFile(testContext(t), path, holdfast.WithProgress(func(done, total int64) {
 		if done-last > 1<<20 || done <= last {
-			t.Errorf("%d came after %d", done, last)
+			t.Errorf("progress %d after %d", done, last)
 		}
 		last, firsts = done, append(firsts, total)
 	}))
@@ -74,11 +74,11 @@ func TestDownloadGoesOnAfterACut(t *testing.T) {
 		t.Error(p.cutCount(), last, firsts)
 	}
 	if left := transfers(testContext(t), t, client); len(left) > 0 {
-		t.Errorf("the host still has %v", left)
+		t.Errorf("leftover transfers: %v", left)
 	}
 }
 
-func TestDownloadToAWriterGoesOnAfterACut(t *testing.T) {
+func TestDownloadToAWriterResumesAfterAnInterruption(t *testing.T) {
 	h, _ := filled(t)
 	p := startProxy(t, h.address)
 	p.cutAfter(toClient, 4<<20)
@@ -92,7 +92,7 @@ func TestDownloadToAWriterGoesOnAfterACut(t *testing.T) {
 	}
 }
 
-func TestDownloadGoesOnInALaterCall(t *testing.T) {
+func TestDownloadResumesInALaterCall(t *testing.T) {
 	h, client := filled(t)
 	path := filepath.Join(t.TempDir(), "backup.zip")
 	partial := interrupted(t, h.address, path)
@@ -107,11 +107,11 @@ func TestDownloadGoesOnInALaterCall(t *testing.T) {
 	}
 	checkFile(t, path, transfer)
 	if first <= int64(len(partial)) {
-		t.Errorf("it began anew: the first chunk ended at %d", first)
+		t.Errorf("started over: the first chunk ended at %d", first)
 	}
 }
 
-func TestDownloadGoesOnAfterAnotherStartOfTheHost(t *testing.T) {
+func TestDownloadResumesAfterARestartOfTheHost(t *testing.T) {
 	h, _ := filled(t)
 	client := dial(t, h.address)
 	path := filepath.Join(t.TempDir(), "backup.zip")
@@ -129,7 +129,7 @@ func TestDownloadGoesOnAfterAnotherStartOfTheHost(t *testing.T) {
 	checkFile(t, path, transfer)
 }
 
-func TestDownloadOfWhatTheHostHasNoMoreBeginsAnew(t *testing.T) {
+func TestDownloadStartsOverIfTheTransferIsGone(t *testing.T) {
 	h, client := filled(t)
 	path := filepath.Join(t.TempDir(), "backup.zip")
 	interrupted(t, h.address, path)
@@ -146,7 +146,7 @@ func TestDownloadOfWhatTheHostHasNoMoreBeginsAnew(t *testing.T) {
 	checkFile(t, path, transfer)
 }
 
-func TestDownloadOverADamagedPartialBeginsAnew(t *testing.T) {
+func TestDownloadStartsOverIfThePartialFileIsDamaged(t *testing.T) {
 	h, client := filled(t)
 	path := filepath.Join(t.TempDir(), "backup.zip")
 	partial := interrupted(t, h.address, path)
@@ -161,7 +161,7 @@ func TestDownloadOverADamagedPartialBeginsAnew(t *testing.T) {
 	checkFile(t, path, transfer)
 }
 
-func TestDownloadOfSomethingElseDoesNotGoOn(t *testing.T) {
+func TestDownloadDoesNotResumeAnotherRequest(t *testing.T) {
 	h, client := filled(t)
 	path := filepath.Join(t.TempDir(), "backup.zip")
 	interrupted(t, h.address, path)
@@ -172,11 +172,11 @@ func TestDownloadOfSomethingElseDoesNotGoOn(t *testing.T) {
 	}
 	checkFile(t, path, transfer)
 	if left := transfers(testContext(t), t, client); len(left) != 2 {
-		t.Errorf("there were three backups, and the host has %d of them left", len(left))
+		t.Errorf("the host has %d transfers", len(left))
 	}
 }
 
-func TestDownloadOfATransferThatIsThere(t *testing.T) {
+func TestDownloadOfAnExistingTransfer(t *testing.T) {
 	_, client := filled(t)
 	ctx := testContext(t)
 	result, err := client.Backup(ctx, &managementv1.BackupRequest{Destination: "transfer:"})
@@ -191,20 +191,20 @@ func TestDownloadOfATransferThatIsThere(t *testing.T) {
 	}
 	checkFile(t, path, transfer)
 	if len(transfers(ctx, t, client)) != 1 {
-		t.Error("it was not left there")
+		t.Error("the transfer was deleted")
 	}
 }
 
-func TestDownloadGivesUp(t *testing.T) {
+func TestDownloadFailsAfterItsPatience(t *testing.T) {
 	client := dial(t, "127.0.0.1:1")
 	client.SetPatience(500 * time.Millisecond)
 	path := filepath.Join(t.TempDir(), "backup.zip")
 	begun := time.Now()
 	if _, err := client.DownloadBackupFile(testContext(t), path); err == nil {
-		t.Fatal("nobody is there")
+		t.Fatal("the download succeeded without a host")
 	}
 	if took := time.Since(begun); took < 500*time.Millisecond || took > 5*time.Second {
-		t.Errorf("it was tried for %v", took)
+		t.Errorf("retried for %v", took)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()

@@ -12,25 +12,24 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Error is what a host has to say of a call or an operation that failed. Find it by errors.As; decide by Reason or Code,
-// never by Message. A call that ended because its context did also is context.Canceled or context.DeadlineExceeded to
-// errors.Is.
+// Error is the error of a failed call or operation. Find it with errors.As. Programs must use Reason or Code, never
+// Message. If the context ended the call, errors.Is also matches context.Canceled or context.DeadlineExceeded.
 type Error struct {
 	// Code is the canonical code.
 	Code codes.Code
-	// Reason is stable, for example DOCUMENT_NOT_FOUND; docs/errors.md of the host explains each. Empty where it was not
-	// the host that failed, for example because it cannot be reached.
+	// Reason is stable, for example DOCUMENT_NOT_FOUND; docs/errors.md of the host lists all reasons. Empty if the error
+	// is not from the host, for example if the host is unreachable.
 	Reason string
-	// Message says what failed, where, and what to do next, to people.
+	// Message is text for people: what failed, where, and what to do next.
 	Message string
-	// Metadata has names and values that a program can act on.
+	// Metadata has details for programs.
 	Metadata map[string]string
 
 	status *status.Status
 	cause  error
 }
 
-// Error tells the code, the reason and the message.
+// Error returns the code, the reason and the message.
 func (e *Error) Error() string {
 	if e.Reason == "" {
 		return fmt.Sprintf("holdfast: %s: %s", e.Code, e.Message)
@@ -38,10 +37,10 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("holdfast: %s %s: %s", e.Code, e.Reason, e.Message)
 }
 
-// Unwrap answers what led to the error: the error of the context or of gRPC, or nil.
+// Unwrap returns the cause: the error of the context or of gRPC, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// GRPCStatus answers the status with all of its details; it lets status.FromError take this error.
+// GRPCStatus returns the status with its details, for status.FromError.
 func (e *Error) GRPCStatus() *status.Status {
 	if e.status == nil {
 		return status.New(e.Code, e.Message)
@@ -63,7 +62,7 @@ func errorOfStatus(s *status.Status, cause error) *Error {
 	return e
 }
 
-// errorOfCall makes an Error of what gRPC answered; io.EOF ends a stream and stays what it is.
+// errorOfCall converts an error of gRPC to an Error; io.EOF, the end of a stream, is returned unchanged.
 func errorOfCall(ctx context.Context, err error) error {
 	if err == nil || err == io.EOF {
 		return err
@@ -78,7 +77,7 @@ func errorOfCall(ctx context.Context, err error) error {
 	e := errorOfStatus(s, err)
 	switch {
 	case e.Reason == "DEADLINE":
-		// The host's clock may come to it before ours does.
+		// The deadline may pass on the host before it passes here.
 		e.cause = context.DeadlineExceeded
 	case ctx.Err() != nil && (e.Code == codes.Canceled || e.Code == codes.DeadlineExceeded):
 		e.cause = ctx.Err()
@@ -107,7 +106,7 @@ type errorStream struct{ grpc.ClientStream }
 func (s errorStream) SendMsg(m any) error { return errorOfCall(s.Context(), s.ClientStream.SendMsg(m)) }
 func (s errorStream) RecvMsg(m any) error { return errorOfCall(s.Context(), s.ClientStream.RecvMsg(m)) }
 
-// hasReason tells whether the host answered with one of these reasons.
+// hasReason reports whether the error has one of these reasons.
 func hasReason(err error, reasons ...string) bool {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -121,8 +120,8 @@ func hasReason(err error, reasons ...string) bool {
 	return false
 }
 
-// isTransient tells whether the same may succeed in a moment: the connection broke, or the host is busy, stopping or
-// starting. A disk or a server that the host itself gave up on is not waited for again.
+// isTransient reports whether a retry may succeed soon: the connection broke, or the host is busy, stopping or starting.
+// Failures that the host itself retried, of a disk or a server, are not transient.
 func isTransient(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -133,7 +132,7 @@ func isTransient(err error) bool {
 		return true
 	case "":
 		switch e.Code {
-		// Canceled by the other end alone: whose own context ended does not ask.
+		// Canceled by the host: callers check their own context first.
 		case codes.Unavailable, codes.Unknown, codes.Internal, codes.DeadlineExceeded, codes.Canceled:
 			return true
 		}

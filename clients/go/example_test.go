@@ -14,7 +14,7 @@ import (
 	managementv1 "holdfast.dev/clients/go/management/v1"
 )
 
-// Asks the host whose gRPC port is at exampleAddress, for example localhost:8001.
+// Connects to the gRPC address exampleAddress, for example localhost:8001.
 func ExampleDial() {
 	ctx := context.Background()
 	client, err := holdfast.Dial(exampleAddress)
@@ -43,7 +43,7 @@ func ExampleError() {
 	}
 	defer client.Close()
 
-	_, err = client.Documents.GetDocument(ctx, &documentv1.GetDocumentRequest{SelfLink: "/core/examples/nobody"})
+	_, err = client.Documents.GetDocument(ctx, &documentv1.GetDocumentRequest{SelfLink: "/core/examples/missing"})
 	var failure *holdfast.Error
 	if errors.As(err, &failure) {
 		fmt.Println(failure.Code, failure.Reason)

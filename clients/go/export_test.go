@@ -2,5 +2,5 @@ package holdfast
 
 import "time"
 
-// SetPatience lets a test see how long is tried in vain.
+// SetPatience shortens the time for which failing work is retried.
 func (c *Client) SetPatience(d time.Duration) { c.patience = d }

@@ -20,7 +20,7 @@ import (
 	managementv1 "holdfast.dev/clients/go/management/v1"
 )
 
-// fake answers what no good host would.
+// fake is a host that returns wrong responses.
 type fake struct {
 	managementv1.UnimplementedManagementServiceServer
 	streams    int
@@ -71,7 +71,7 @@ func (f *fake) WatchOperation(_ *managementv1.WatchOperationRequest, stream grpc
 	return nil
 }
 
-func TestWrongDigestIsRefused(t *testing.T) {
+func TestDownloadRefusesAWrongDigest(t *testing.T) {
 	f := &fake{damage: func(_ int, response *managementv1.StreamBackupResponse) {
 		if trailer := response.GetTrailer(); trailer != nil {
 			trailer.Sha256 = strings.Repeat("0", 64)
@@ -83,11 +83,11 @@ func TestWrongDigestIsRefused(t *testing.T) {
 		t.Fatal(err, f.streams)
 	}
 	if left, _ := filepath.Glob(path + "*"); len(left) > 0 {
-		t.Errorf("%v were left", left)
+		t.Errorf("leftover files: %v", left)
 	}
 }
 
-func TestDamagedChunkIsFetchedAgain(t *testing.T) {
+func TestDownloadRetriesADamagedChunk(t *testing.T) {
 	f := &fake{damage: func(stream int, response *managementv1.StreamBackupResponse) {
 		if chunk := response.GetChunk(); chunk != nil && stream == 1 {
 			chunk.Data = []byte("ALL of a backup")
@@ -102,7 +102,7 @@ func TestDamagedChunkIsFetchedAgain(t *testing.T) {
 	}
 }
 
-func TestOperationIsWatchedAgainWhenTheStreamEndsEarly(t *testing.T) {
+func TestWaitForOperationRetriesAnInterruptedStream(t *testing.T) {
 	running := &longrunningpb.Operation{Name: "operations/1"}
 	failed := &longrunningpb.Operation{Name: "operations/1", Done: true, Result: &longrunningpb.Operation_Error{
 		Error: &status.Status{Code: int32(codes.Unavailable), Message: "the store cannot be reached"},

@@ -12,7 +12,7 @@ import (
 	managementv1 "holdfast.dev/clients/go/management/v1"
 )
 
-// fill writes documents that cannot be compressed, so that an archive of them takes several chunks.
+// fill writes incompressible documents, so that their archive has several chunks.
 func fill(t *testing.T, client *holdfast.Client, documents, bytes int) {
 	t.Helper()
 	result, err := client.ImportDocuments(testContext(t), "/core/examples", holdfast.JSONDocuments(func(yield func(map[string]any) bool) {
@@ -29,7 +29,7 @@ func fill(t *testing.T, client *holdfast.Client, documents, bytes int) {
 	}
 }
 
-// filled answers a host with 8 MiB of documents, and a client of it.
+// filled returns a host with 8 MiB of documents, and a client.
 func filled(t *testing.T) (*host, *holdfast.Client) {
 	t.Helper()
 	h := startHost(t)

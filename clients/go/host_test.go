@@ -23,14 +23,14 @@ const root = "../.."
 
 var main = filepath.Join(root, "dist", "src", "cli", "main.js")
 
-// host is a process of the command of the repository that this module lies in.
+// host is a process that runs the command of this repository.
 type host struct {
 	address string
 	args    []string
 	cmd     *exec.Cmd
 }
 
-// whyNoHost tells what is missing to start one.
+// whyNoHost returns why no host can be started; empty if one can.
 func whyNoHost() string {
 	if _, err := exec.LookPath("node"); err != nil {
 		return "node is not installed"
@@ -43,7 +43,7 @@ func whyNoHost() string {
 
 var grpcLine = regexp.MustCompile(`^\s*gRPC\s+(\S+)`)
 
-// start runs it and waits for its greeting; after a first time, at the same port.
+// start runs the host and waits until it is ready. Later starts use the same port.
 func (h *host) start() error {
 	port := "0"
 	if h.address != "" {
@@ -66,7 +66,7 @@ func (h *host) start() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the host ended without its greeting: %w", h.cmd.Wait())
+	return fmt.Errorf("the host exited during its start: %w", h.cmd.Wait())
 }
 
 func (h *host) kill() {
@@ -75,7 +75,7 @@ func (h *host) kill() {
 }
 
 func (h *host) stop() {
-	// Told to stop in the very moment in which a client leaves, it waits some seconds for that client.
+	// A stopping host waits some seconds for clients that are just disconnecting.
 	time.Sleep(100 * time.Millisecond)
 	_ = h.cmd.Process.Signal(syscall.SIGTERM)
 	ended := make(chan struct{})
@@ -87,7 +87,7 @@ func (h *host) stop() {
 	}
 }
 
-// startHost starts a host of the test's own.
+// startHost starts a host for one test.
 func startHost(t *testing.T, args ...string) *host {
 	t.Helper()
 	if why := whyNoHost(); why != "" {
@@ -124,7 +124,7 @@ func reasonOf(err error) string {
 	return ""
 }
 
-// exampleAddress is where the examples find a host; empty: nowhere.
+// exampleAddress is the gRPC address for the examples; empty if there is no host.
 var exampleAddress = os.Getenv("HOLDFAST_ADDRESS")
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }

@@ -13,7 +13,7 @@ import (
 	managementv1 "holdfast.dev/clients/go/management/v1"
 )
 
-// WaitOption sets how an operation is waited for.
+// WaitOption configures the wait for an operation.
 type WaitOption interface{ applyWait(*waitOptions) }
 
 type waitOptions struct {
@@ -24,14 +24,14 @@ type waitOption func(*waitOptions)
 
 func (f waitOption) applyWait(o *waitOptions) { f(o) }
 
-// WithOperationProgress hears how far an operation is, each time that has changed and at most ten times a second.
+// WithOperationProgress reports the progress of an operation whenever it changes, at most ten times per second.
 func WithOperationProgress(f func(*managementv1.OperationMetadata)) WaitOption {
 	return waitOption(func(o *waitOptions) { o.progress = f })
 }
 
-// Backup starts a backup and waits for its end. When the context ends, the work goes on. A request without a request id is
-// given one, so that it begins once even where the connection breaks. Errors are those of the backup, for example
-// DESTINATION_MISSING.
+// Backup starts a backup and waits until it completes. If the context ends, the backup continues. A request without a
+// request ID gets one, so that a retry after a broken connection does not start a second backup. Errors are those of the
+// backup, for example DESTINATION_MISSING.
 func (c *Client) Backup(ctx context.Context, request *managementv1.BackupRequest, opts ...WaitOption) (*managementv1.BackupResult, error) {
 	request = proto.CloneOf(request)
 	if request.RequestId == "" {
@@ -42,8 +42,8 @@ func (c *Client) Backup(ctx context.Context, request *managementv1.BackupRequest
 	})
 }
 
-// Restore starts a restore and waits for its end: then the restored index serves. When the context ends, the work goes on.
-// A request without a request id is given one. Errors are those of the restore, for example TARGET_TIME_OUT_OF_RANGE.
+// Restore starts a restore and waits until the restored index is live. If the context ends, the restore continues. A
+// request without a request ID gets one. Errors are those of the restore, for example TARGET_TIME_OUT_OF_RANGE.
 func (c *Client) Restore(ctx context.Context, request *managementv1.RestoreRequest, opts ...WaitOption) (*managementv1.RestoreResult, error) {
 	request = proto.CloneOf(request)
 	if request.RequestId == "" {
@@ -54,23 +54,24 @@ func (c *Client) Restore(ctx context.Context, request *managementv1.RestoreReque
 	})
 }
 
-// VerifyBackup reads a backup whole and waits for the end of that. BACKUP_DAMAGED where it is not as it was written.
+// VerifyBackup verifies a backup at the requested level, by default completely, and waits for the result. BACKUP_DAMAGED
+// if the backup is damaged.
 func (c *Client) VerifyBackup(ctx context.Context, request *managementv1.VerifyBackupRequest, opts ...WaitOption) (*managementv1.VerifyResult, error) {
 	return finish(ctx, c, new(managementv1.VerifyResult), opts, func() (*longrunningpb.Operation, error) {
 		return c.Management.VerifyBackup(ctx, request)
 	})
 }
 
-// CheckIndex checks a live index while it serves and waits for the end of that. INDEX_DAMAGED where something is wrong with it.
+// CheckIndex checks a live index while it is in use and waits for the result. INDEX_DAMAGED if the index is damaged.
 func (c *Client) CheckIndex(ctx context.Context, request *managementv1.CheckIndexRequest, opts ...WaitOption) (*managementv1.CheckIndexResult, error) {
 	return finish(ctx, c, new(managementv1.CheckIndexResult), opts, func() (*longrunningpb.Operation, error) {
 		return c.Management.CheckIndex(ctx, request)
 	})
 }
 
-// WaitForOperation follows an operation, operations/ID, to its end and answers it; its response is in GetResponse. When the
-// context ends, the work goes on. An operation that failed is an [*Error] with its reason; one that nobody remembers is
-// OPERATION_NOT_FOUND. A connection that breaks is made again.
+// WaitForOperation waits until an operation, operations/ID, is done and returns it; GetResponse has its result. If the
+// context ends, the operation continues. A failed operation returns an [*Error] with its reason, an unknown or expired one
+// OPERATION_NOT_FOUND. A broken connection is re-established.
 func (c *Client) WaitForOperation(ctx context.Context, name string, opts ...WaitOption) (*longrunningpb.Operation, error) {
 	var o waitOptions
 	for _, opt := range opts {
@@ -108,7 +109,7 @@ func (c *Client) WaitForOperation(ctx context.Context, name string, opts ...Wait
 	if err != nil {
 		return nil, err
 	}
-	// Outside of what is tried again: the operation's own failure is final, whatever its code.
+	// Not retried: the failure of the operation is final, whatever its code.
 	if failure := last.GetError(); failure != nil {
 		return nil, errorOfStatus(status.FromProto(failure), nil)
 	}
@@ -129,7 +130,7 @@ func finish[T proto.Message](ctx context.Context, c *Client, result T, opts []Wa
 		return none, err
 	}
 	if err := operation.GetResponse().UnmarshalTo(result); err != nil {
-		return none, newError(codes.Internal, "%s answered something else: %v", operation.GetName(), err)
+		return none, newError(codes.Internal, "%s has an unexpected response: %v", operation.GetName(), err)
 	}
 	return result, nil
 }

@@ -13,13 +13,13 @@ const (
 	toClient
 )
 
-// proxy stands between a client and a host and cuts one connection after so many bytes in one direction.
+// proxy forwards between a client and a host, and closes one connection after a number of bytes in one direction.
 type proxy struct {
 	address string
 	target  string
 
 	mu   sync.Mutex
-	left [2]int64 // per direction; negative: no cut
+	left [2]int64 // per direction; negative: unlimited
 	cuts int
 }
 
@@ -61,7 +61,7 @@ func (p *proxy) cutCount() int {
 	return p.cuts
 }
 
-// take answers how many of the bytes may pass, and whether the connection is to be cut behind them.
+// take returns how many of the bytes to forward, and whether to close the connection after them.
 func (p *proxy) take(d direction, n int) (int, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

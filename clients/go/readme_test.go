@@ -18,10 +18,10 @@ func TestReadmeShowsTheExample(t *testing.T) {
 	}
 	shown := regexp.MustCompile("(?s)<!-- (\\w+) -->\n```go\n(.*?)\n```").FindStringSubmatch(string(readme))
 	if shown == nil {
-		t.Fatal("no example is marked")
+		t.Fatal("README.md has no marked example")
 	}
 	body := regexp.MustCompile(`(?s)func ` + shown[1] + `\(\) \{\n(.*?)\n\}`).FindStringSubmatch(string(source))
 	if body == nil || strings.ReplaceAll(body[1], "\n\t", "\n")[1:] != shown[2] {
-		t.Errorf("it differs from %s", shown[1])
+		t.Errorf("README.md differs from %s", shown[1])
 	}
 }

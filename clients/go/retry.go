@@ -9,16 +9,16 @@ import (
 const (
 	firstPause   = 100 * time.Millisecond
 	longestPause = 5 * time.Second
-	// patience is how long is tried in vain; what gets further begins anew.
+	// patience is how long work may fail without progress. Progress restarts it.
 	patience = 60 * time.Second
 )
 
-// retrier runs work again while it fails in a way that may pass, with growing pauses, until nothing has come of it for as
-// long as its patience.
+// retrier repeats work after transient failures, with growing pauses, until the work fails without progress for longer
+// than patience.
 type retrier struct {
 	patience time.Duration
 	pause    time.Duration
-	// The first failure since the work got further; zero: there was none.
+	// Time of the first failure since the last progress; zero if there was no failure.
 	failingSince time.Time
 }
 
@@ -26,13 +26,13 @@ func newRetrier(patience time.Duration) *retrier {
 	return &retrier{patience: patience, pause: firstPause}
 }
 
-// advanced tells that the work got further.
+// advanced records progress.
 func (r *retrier) advanced() {
 	r.pause, r.failingSince = firstPause, time.Time{}
 }
 
-// wait waits for the time of the next attempt and answers nil, or answers err where there is to be none. It is given
-// whether the failure may pass.
+// wait waits until the next attempt and returns nil, or returns err if there is no next attempt. mayPass is whether the
+// failure is transient.
 func (r *retrier) wait(ctx context.Context, err error, mayPass bool) error {
 	if !mayPass {
 		return err
@@ -46,7 +46,7 @@ func (r *retrier) wait(ctx context.Context, err error, mayPass bool) error {
 	} else if now.Sub(r.failingSince) > r.patience {
 		return err
 	}
-	// Half of the pause is left to chance, so that those who were cut together do not come back together.
+	// Half of the pause is random, so that clients that failed together do not retry together.
 	timer := time.NewTimer(r.pause/2 + rand.N(r.pause/2))
 	defer timer.Stop()
 	r.pause = min(r.pause*2, longestPause)
@@ -58,7 +58,7 @@ func (r *retrier) wait(ctx context.Context, err error, mayPass bool) error {
 	}
 }
 
-// do runs work until it succeeds or is not to be tried again.
+// do runs work until it succeeds or fails for good.
 func (r *retrier) do(ctx context.Context, work func() error) error {
 	for {
 		err := work()

@@ -19,7 +19,7 @@ import (
 	managementv1 "holdfast.dev/clients/go/management/v1"
 )
 
-// steps has one function for each `do`.
+// steps has a function for each value of do.
 var steps = map[string]func(*scenarioRun, step) (outcome, error){
 	"createDocument": func(r *scenarioRun, s step) (outcome, error) {
 		document, err := r.Documents.CreateDocument(r.ctx, &documentv1.CreateDocumentRequest{
@@ -102,8 +102,8 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 			return nil, err
 		}
 		stream, err := r.Management.DiffBackups(r.ctx, &managementv1.DiffBackupsRequest{
-			From: &managementv1.IndexMoment{Uri: r.uri(s.From), TargetTimeMicros: time},
-			To:   &managementv1.IndexMoment{Uri: r.uri(s.To)},
+			From: &managementv1.IndexPointInTime{Uri: r.uri(s.From), TargetTimeMicros: time},
+			To:   &managementv1.IndexPointInTime{Uri: r.uri(s.To)},
 		})
 		if err != nil {
 			return nil, err
@@ -113,7 +113,7 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 			count += len(message.Differences)
 			summary = message.Summary
 		})
-		return outcome{"count": count, "created": summary.GetCreated(), "same": summary.GetSame()}, err
+		return outcome{"count": count, "created": summary.GetCreated(), "unchanged": summary.GetUnchanged()}, err
 	},
 	"exportBackup": func(r *scenarioRun, s step) (outcome, error) {
 		time, err := r.time(s.TargetTime)
@@ -121,8 +121,8 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 			return nil, err
 		}
 		stream, err := r.Management.ExportBackup(r.ctx, &managementv1.ExportBackupRequest{
-			Moment:    &managementv1.IndexMoment{Uri: r.uri(s.URI), TargetTimeMicros: time},
-			Selection: &managementv1.DocumentSelection{Prefixes: []string{s.Prefix}},
+			PointInTime: &managementv1.IndexPointInTime{Uri: r.uri(s.URI), TargetTimeMicros: time},
+			Selection:   &managementv1.DocumentSelection{Prefixes: []string{s.Prefix}},
 		})
 		if err != nil {
 			return nil, err
@@ -137,19 +137,19 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 		})
 		return outcome{"count": count, "contains": text.String()}, err
 	},
-	"describeMoment": func(r *scenarioRun, s step) (outcome, error) {
+	"describePointInTime": func(r *scenarioRun, s step) (outcome, error) {
 		time, err := r.time(s.TargetTime)
 		if err != nil {
 			return nil, err
 		}
-		moment, err := r.Management.DescribeMoment(r.ctx, &managementv1.DescribeMomentRequest{
-			Moment: &managementv1.IndexMoment{Uri: r.uri(s.URI), TargetTimeMicros: time},
-			Count:  1,
+		found, err := r.Management.DescribePointInTime(r.ctx, &managementv1.DescribePointInTimeRequest{
+			PointInTime: &managementv1.IndexPointInTime{Uri: r.uri(s.URI), TargetTimeMicros: time},
+			Count:       1,
 		})
 		if err != nil {
 			return nil, err
 		}
-		return outcome{"before": moment.Before[0].SelfLink, "after": moment.After[0].SelfLink, "count": moment.VersionsAfter}, nil
+		return outcome{"before": found.Before[0].SelfLink, "after": found.After[0].SelfLink, "count": found.VersionsAfter}, nil
 	},
 	"restore": func(r *scenarioRun, s step) (outcome, error) {
 		time, err := r.time(s.TargetTime)
@@ -301,7 +301,7 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 		var heard *managementv1.OperationMetadata
 		operation, err := r.WaitForOperation(r.ctx, r.value(s.Name), holdfast.WithOperationProgress(func(m *managementv1.OperationMetadata) { heard = m }))
 		if err == nil && heard.GetEndTimeMicros() == 0 {
-			err = fmt.Errorf("nothing was heard of its end")
+			err = fmt.Errorf("the stream ended before the operation")
 		}
 		return outcome{"done": operation.GetDone()}, err
 	},
@@ -331,8 +331,8 @@ var steps = map[string]func(*scenarioRun, step) (outcome, error){
 	},
 }
 
-// each hears of every message of a stream, until its end.
-func each[T any](receive func() (T, error), hear func(T)) error {
+// each calls f with every message of a stream.
+func each[T any](receive func() (T, error), f func(T)) error {
 	for {
 		message, err := receive()
 		if err == io.EOF {
@@ -341,11 +341,11 @@ func each[T any](receive func() (T, error), hear func(T)) error {
 		if err != nil {
 			return err
 		}
-		hear(message)
+		f(message)
 	}
 }
 
-// time is a moment of a step in microseconds; nil where it names none.
+// time returns a point in time of a step in microseconds; nil if the step has none.
 func (r *scenarioRun) time(text string) (*int64, error) {
 	if text == "" {
 		return nil, nil
@@ -358,7 +358,7 @@ func ofDocument(document *documentv1.Document) outcome {
 	return outcome{"version": document.GetVersion(), "contains": string(document.GetJson())}
 }
 
-// backup is by the call that waits, but where the operation itself is looked at.
+// backup waits for the backup, unless the step checks the operation.
 func (r *scenarioRun) backup(s step) (result *managementv1.BackupResult, sameOperation bool, err error) {
 	request := &managementv1.BackupRequest{
 		Destination: r.uri(s.Destination),
@@ -394,7 +394,7 @@ func manyDocuments(count int) iter.Seq2[[]byte, error] {
 	})
 }
 
-// everyCall makes the calls that no scenario makes, and looks for any that is left.
+// everyCall makes the calls that no scenario makes, and fails if a method is never called.
 func (r *scenarioRun) everyCall(t *testing.T) {
 	watching, err := r.Health.Watch(r.ctx, &grpc_health_v1.HealthCheckRequest{})
 	if err == nil {
@@ -416,10 +416,10 @@ func (r *scenarioRun) everyCall(t *testing.T) {
 		for s := range file.Services().Len() {
 			service := file.Services().Get(s)
 			for m := range service.Methods().Len() {
-				// Shutdown would end the host, which may be somebody's: the TypeScript client calls it.
+				// Shutdown would stop a shared host; the test of the TypeScript client calls it.
 				method := fmt.Sprintf("/%s/%s", service.FullName(), service.Methods().Get(m).Name())
 				if !r.calls.has(method) && method != managementv1.ManagementService_Shutdown_FullMethodName {
-					t.Errorf("%s was not answered", method)
+					t.Errorf("%s was never called", method)
 				}
 			}
 		}

@@ -24,7 +24,7 @@ type scenario struct {
 	Steps []step
 }
 
-// step has the words of scenarios.yaml; its head says what they mean.
+// step is a step of scenarios.yaml, which documents its fields.
 type step struct {
 	Do, Factory, ID, Link, JSON, Filter, Container string
 	Destination, Source, URI, To, From, Since      string
@@ -49,10 +49,10 @@ type step struct {
 	Expect                                         map[string]any
 }
 
-// outcome is what a step has to tell; `expect` looks into it.
+// outcome is the result of a step, for expect.
 type outcome map[string]any
 
-// scenarioRun is one run of all scenarios, against one host.
+// scenarioRun runs all scenarios against one host.
 type scenarioRun struct {
 	*holdfast.Client
 	t          *testing.T
@@ -81,7 +81,7 @@ func TestScenarios(t *testing.T) {
 		calls:      calls,
 	}
 	if run.documents() != 0 {
-		t.Skip("the scenarios need a fresh host, and the one at HOLDFAST_ADDRESS has documents")
+		t.Skip("the scenarios require an empty host, and the host at HOLDFAST_ADDRESS has documents")
 	}
 	for _, scenario := range readScenarios(t, run.directory) {
 		passed := t.Run(scenario.Name, func(t *testing.T) {
@@ -104,7 +104,7 @@ func readScenarios(t *testing.T, directory string) (scenarios []scenario) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// One of them sends this file as what is no archive.
+	// A scenario sends this file as a foreign archive.
 	if err := os.WriteFile(filepath.Join(directory, "scenarios.yaml"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -119,12 +119,12 @@ func readScenarios(t *testing.T, directory string) (scenarios []scenario) {
 func (r *scenarioRun) play(s step) error {
 	do, known := steps[s.Do]
 	if !known {
-		return fmt.Errorf("nothing is known of this step")
+		return fmt.Errorf("unknown step")
 	}
 	got, err := do(r, s)
 	switch {
 	case s.Error != "" && reasonOf(err) != s.Error:
-		return fmt.Errorf("it answered %v and %v in place of %s", got, err, s.Error)
+		return fmt.Errorf("got %v and %v, want %s", got, err, s.Error)
 	case s.Error != "":
 		return nil
 	case err != nil:
@@ -147,24 +147,24 @@ func (r *scenarioRun) check(key, expected string, got outcome) error {
 					return nil
 				}
 			}
-			return fmt.Errorf("%s is not there", expected)
+			return fmt.Errorf("missing: %s", expected)
 		}
 		if !strings.Contains(fmt.Sprint(got[key]), expected) {
-			return fmt.Errorf("%s is not there", expected)
+			return fmt.Errorf("missing: %s", expected)
 		}
 	case "smallerThan":
 		if other := r.sizeOf(expected); got["size"].(int64) >= other {
-			return fmt.Errorf("it is not smaller than %d", other)
+			return fmt.Errorf("not smaller than %d", other)
 		}
 	default:
 		if actual := fmt.Sprint(got[key]); actual != expected {
-			return fmt.Errorf("%s is %s in place of %s", key, actual, expected)
+			return fmt.Errorf("%s: got %s, want %s", key, actual, expected)
 		}
 	}
 	return nil
 }
 
-// value answers what an earlier step kept, for $name; else what it is given.
+// value returns the value that an earlier step stored as $name, or else its argument.
 func (r *scenarioRun) value(text string) string {
 	name, isKept := strings.CutPrefix(text, "$")
 	if !isKept {
@@ -172,7 +172,7 @@ func (r *scenarioRun) value(text string) string {
 	}
 	value, ok := r.kept[name]
 	if !ok {
-		r.t.Fatalf("no step kept %s", name)
+		r.t.Fatalf("no step stored %s", name)
 	}
 	return value
 }
@@ -185,7 +185,7 @@ func (r *scenarioRun) keep(name, value string) {
 
 func (r *scenarioRun) path(name string) string { return filepath.Join(r.directory, name) }
 
-// uri is that of a path below the directory; those of transfers are taken as they are.
+// uri returns the file: URI of a path in the directory; URIs of transfers are unchanged.
 func (r *scenarioRun) uri(name string) string {
 	if strings.HasPrefix(name, "transfer:") {
 		return name
@@ -201,7 +201,7 @@ func (r *scenarioRun) sizeOf(name string) int64 {
 	return info.Size()
 }
 
-// documents answers how many the durable index has.
+// documents returns the number of documents in the durable index.
 func (r *scenarioRun) documents() int64 {
 	host, err := r.Management.GetHost(r.ctx, &managementv1.GetHostRequest{})
 	if err != nil {
@@ -216,7 +216,7 @@ func (r *scenarioRun) documents() int64 {
 	return 0
 }
 
-// cut answers a client whose first connection breaks; afterwards it must have.
+// cut runs work with a client whose first connection breaks, and fails if it did not break.
 func (r *scenarioRun) cut(d direction, bytes int64, work func(*holdfast.Client) error) error {
 	if bytes == 0 {
 		return work(r.Client)
@@ -225,12 +225,12 @@ func (r *scenarioRun) cut(d direction, bytes int64, work func(*holdfast.Client) 
 	p.cutAfter(d, bytes)
 	err := work(dial(r.t, p.address, r.calls.option()))
 	if err == nil && p.cutCount() != 1 {
-		err = fmt.Errorf("nothing was cut")
+		err = fmt.Errorf("the connection did not break")
 	}
 	return err
 }
 
-// callCounter knows which methods a host has answered.
+// callCounter records the methods that were called successfully.
 type callCounter struct {
 	mu       sync.Mutex
 	answered map[string]bool

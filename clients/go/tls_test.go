@@ -57,6 +57,6 @@ func TestTLS(t *testing.T) {
 	}
 	_, err = dial(t, h.address, holdfast.WithTLSConfig(nil)).Management.GetHost(testContext(t), &managementv1.GetHostRequest{})
 	if e, ok := errors.AsType[*holdfast.Error](err); !ok || e.Code != codes.Unavailable {
-		t.Error("an authority that nobody trusts:", err)
+		t.Error("an untrusted CA:", err)
 	}
 }

@@ -10,13 +10,13 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// DownloadOption sets how an archive is fetched.
+// DownloadOption configures a download.
 type DownloadOption interface{ applyDownload(*downloadOptions) }
 
-// UploadOption sets how an archive is sent and what is restored from it.
+// UploadOption configures an upload and its restore.
 type UploadOption interface{ applyUpload(*uploadOptions) }
 
-// TransferOption is for both ways.
+// TransferOption configures a download or an upload.
 type TransferOption interface {
 	DownloadOption
 	UploadOption
@@ -30,7 +30,7 @@ type transferOptions struct {
 type downloadOptions struct {
 	transferOptions
 	request managementv1.StreamBackupRequest
-	anew    bool
+	restart bool
 }
 
 type uploadOptions struct {
@@ -58,7 +58,7 @@ func forBoth(f func(*transferOptions)) TransferOption {
 	}
 }
 
-// WithIndexLink names the index. Default: /core/document-index.
+// WithIndexLink sets the index. Default: /core/document-index.
 func WithIndexLink(link string) TransferOption {
 	return transferOption{
 		func(o *downloadOptions) { o.request.IndexLink = link },
@@ -66,9 +66,8 @@ func WithIndexLink(link string) TransferOption {
 	}
 }
 
-// WithTransferName names the transfer, transfers/NAME. A download fetches that one, which is there already, and leaves it
-// there. An upload is kept under that name until it is restored: one that was cut, by another process too, goes on where
-// it was. Default: a name made up for the call.
+// WithTransferName sets the name of the transfer, transfers/NAME. A download reads this existing transfer and keeps it on
+// the host. An upload with a name can be resumed, also by another process, until it is restored. Default: a random name.
 func WithTransferName(name string) TransferOption {
 	return transferOption{
 		func(o *downloadOptions) { o.request.TransferName = name },
@@ -76,48 +75,50 @@ func WithTransferName(name string) TransferOption {
 	}
 }
 
-// WithKeep leaves the archive on the host after the call, until nobody has touched it for a while: it can be a source,
-// transfer:NAME, for others that build on it. Default: it is deleted.
+// WithKeep keeps the archive on the host after the call until it expires, for use as a source transfer:NAME. Default: the
+// archive is deleted.
 func WithKeep() TransferOption {
 	return forBoth(func(o *transferOptions) { o.keep = true })
 }
 
-// WithProgress hears how many bytes were taken or sent, of how many. It is less again after a cut.
+// WithProgress reports the number of transferred bytes and the total. The number can decrease after an interruption.
 func WithProgress(f func(done, total int64)) TransferOption {
 	return forBoth(func(o *transferOptions) { o.progress = f })
 }
 
-// WithSince takes what came after another backup alone: the ManifestSha256 of one that was streamed before.
+// WithSince downloads only what was written after an earlier streamed backup, given by its ManifestSha256.
 func WithSince(manifestSHA256 string) DownloadOption {
 	return downloadOption(func(o *downloadOptions) { o.request.Since = manifestSHA256 })
 }
 
-// WithStore stores the files in the archive instead of compressing them.
+// WithStore stores files in the archive without compression.
 func WithStore() DownloadOption {
 	return downloadOption(func(o *downloadOptions) { o.request.Store = true })
 }
 
-// WithoutResume takes a new backup, whatever an earlier call left beside the file.
+// WithoutResume makes a new backup instead of resuming the download of an earlier call.
 func WithoutResume() DownloadOption {
-	return downloadOption(func(o *downloadOptions) { o.anew = true })
+	return downloadOption(func(o *downloadOptions) { o.restart = true })
 }
 
-// WithTargetTime restores to a moment, in microseconds since 1970; versions at exactly this time stay. Default: everything.
+// WithTargetTime sets the point in time to restore, in microseconds since 1970; versions written at exactly this time are
+// restored. Default: the end of the backup.
 func WithTargetTime(micros int64) UploadOption {
 	return uploadOption(func(o *uploadOptions) { o.header.TargetTimeMicros = &micros })
 }
 
-// WithBaseSources names archives that this one builds on, oldest first: transfer:, file:, http: and https: URIs.
+// WithBaseSources adds archives with the segments that an incremental archive lacks, oldest first: transfer:, file:, http:
+// and https: URIs.
 func WithBaseSources(uris ...string) UploadOption {
 	return uploadOption(func(o *uploadOptions) { o.header.BaseSources = uris })
 }
 
-// WithValidateOnly sends and checks the archive, and restores nothing.
+// WithValidateOnly sends and verifies the archive without restoring it.
 func WithValidateOnly() UploadOption {
 	return uploadOption(func(o *uploadOptions) { o.header.ValidateOnly = true })
 }
 
-// forget frees what a transfer takes. The host would do so after a while: a failure takes nothing from what was done.
+// forget deletes a transfer. It ignores errors, since the host deletes unused transfers itself.
 func (c *Client) forget(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()

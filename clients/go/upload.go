@@ -14,13 +14,13 @@ import (
 	managementv1 "holdfast.dev/clients/go/management/v1"
 )
 
-// chunkBytes is what is sent at a time.
+// chunkBytes is the size of a chunk.
 const chunkBytes = 1 << 20
 
-// UploadRestore sends an archive of so many bytes, which DownloadBackup or a ZIP backup made, and restores it; it returns
-// when the restored index serves. A cut is gone on with where the host has got to. When the context ends while the host
-// restores, that goes on. Errors are those of the archive and the restore, for example BACKUP_FOREIGN or TRANSFER_DAMAGED;
-// those of r are wrapped.
+// UploadRestore sends an archive made by DownloadBackup or a ZIP backup, and restores it. It returns when the restored
+// index is live. An interrupted stream resumes from the bytes that the host has. If the context ends during the restore,
+// the restore continues. Errors are those of the archive and the restore, for example BACKUP_FOREIGN or TRANSFER_DAMAGED;
+// errors of r are wrapped.
 func (c *Client) UploadRestore(ctx context.Context, r io.ReaderAt, size int64, opts ...UploadOption) (*managementv1.StreamRestoreResponse, error) {
 	o := new(uploadOptions)
 	for _, opt := range opts {
@@ -34,7 +34,7 @@ func (c *Client) UploadRestore(ctx context.Context, r io.ReaderAt, size int64, o
 	}
 	u := &upload{client: c, options: o, r: r, hash: sha256.New()}
 	response, err := u.run(ctx, named)
-	// What failed for good under a name that nobody knows is of no use to anybody; what may still be restored is.
+	// A failed upload with a random name cannot be resumed; one with a transient failure may still be restored.
 	useless := !named && err != nil && ctx.Err() == nil && !isTransient(err)
 	if useless || (err == nil && !o.keep) {
 		c.forget(ctx, header.TransferName)
@@ -42,7 +42,7 @@ func (c *Client) UploadRestore(ctx context.Context, r io.ReaderAt, size int64, o
 	return response, err
 }
 
-// UploadRestoreFile is UploadRestore of a file. The file must not change meanwhile: TRANSFER_DAMAGED where it did.
+// UploadRestoreFile is UploadRestore for a file. TRANSFER_DAMAGED if the file changes during the upload.
 func (c *Client) UploadRestoreFile(ctx context.Context, path string, opts ...UploadOption) (*managementv1.StreamRestoreResponse, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -56,12 +56,12 @@ func (c *Client) UploadRestoreFile(ctx context.Context, path string, opts ...Upl
 	return c.UploadRestore(ctx, file, info.Size(), opts...)
 }
 
-// upload is an archive on its way, over as many streams as it takes.
+// upload sends one archive over one or more streams.
 type upload struct {
 	client  *Client
 	options *uploadOptions
 	r       io.ReaderAt
-	// The digest of the first so many bytes.
+	// Digest of the first hashed bytes.
 	hash   hash.Hash
 	hashed int64
 }
@@ -89,10 +89,11 @@ func (u *upload) run(ctx context.Context, begun bool) (*managementv1.StreamResto
 		again := isTransient(err)
 		switch {
 		case hasReason(err, "TRANSFER_OFFSET"):
-			// A host that was killed may have less than it said before.
+			// A host that was killed may have fewer bytes than it reported.
 			again = true
 		case hasReason(err, "TRANSFER_TAKEN_OVER"):
-			// A stream that was cut may reach the host's disk after the one that goes on. Who takes over twice is somebody else.
+			// Bytes of an interrupted stream may be written after the resumed stream has started. A second time it is another
+			// client.
 			again, takenOver = !takenOver, true
 		}
 		if err = retry.wait(ctx, err, again); err != nil {
@@ -101,7 +102,7 @@ func (u *upload) run(ctx context.Context, begun bool) (*managementv1.StreamResto
 	}
 }
 
-// committed answers how many bytes the host has.
+// committed returns the number of bytes that the host has.
 func (u *upload) committed(ctx context.Context) (int64, error) {
 	transfer, err := u.client.Management.GetTransfer(ctx, &managementv1.GetTransferRequest{Name: u.options.header.TransferName})
 	if hasReason(err, "TRANSFER_NOT_FOUND") {
@@ -111,7 +112,7 @@ func (u *upload) committed(ctx context.Context) (int64, error) {
 }
 
 func (u *upload) attempt(ctx context.Context, begin int64) (*managementv1.StreamRestoreResponse, error) {
-	// Ends the stream where it is left before its end.
+	// Ends the stream on an early return.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if err := u.hashUpTo(ctx, begin); err != nil {
@@ -121,7 +122,7 @@ func (u *upload) attempt(ctx context.Context, begin int64) (*managementv1.Stream
 	if err != nil {
 		return nil, err
 	}
-	// io.EOF stands for an error that is to be received.
+	// io.EOF means that CloseAndRecv returns the actual error.
 	if err := u.send(stream, begin); err != nil && err != io.EOF {
 		return nil, err
 	}
@@ -152,9 +153,9 @@ func (u *upload) send(stream managementv1.ManagementService_StreamRestoreClient,
 	return stream.Send(&managementv1.StreamRestoreRequest{Message: &managementv1.StreamRestoreRequest_Trailer{Trailer: trailer}})
 }
 
-// read answers a chunk. What comes next for the digest goes into it, so that most archives are read once.
+// read returns a chunk, and adds its new bytes to the digest, so that most archives are read once.
 func (u *upload) read(position int64) ([]byte, error) {
-	// A new one for each: gRPC may look at it after it was sent.
+	// A new buffer per chunk: gRPC may use it after Send returns.
 	data := make([]byte, min(chunkBytes, u.options.header.SizeBytes-position))
 	if n, err := u.r.ReadAt(data, position); n < len(data) {
 		if err == io.EOF {
@@ -169,7 +170,8 @@ func (u *upload) read(position int64) ([]byte, error) {
 	return data, nil
 }
 
-// hashUpTo reads what an earlier call has sent. Before the stream is opened: the host ends one on which nothing comes.
+// hashUpTo hashes the bytes that an earlier stream sent. It runs before the stream is opened, since the host ends idle
+// streams.
 func (u *upload) hashUpTo(ctx context.Context, position int64) error {
 	for u.hashed < position {
 		if ctx.Err() != nil {

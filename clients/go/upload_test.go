@@ -15,7 +15,7 @@ import (
 	managementv1 "holdfast.dev/clients/go/management/v1"
 )
 
-func TestUploadGoesOnAfterACut(t *testing.T) {
+func TestUploadResumesAfterAnInterruption(t *testing.T) {
 	h, client := filled(t)
 	path := download(t, client)
 	p := startProxy(t, h.address)
@@ -25,11 +25,11 @@ func TestUploadGoesOnAfterACut(t *testing.T) {
 		t.Fatal(response, err, p.cutCount())
 	}
 	if left := transfers(testContext(t), t, client); len(left) > 0 {
-		t.Errorf("the host still has %v", left)
+		t.Errorf("leftover transfers: %v", left)
 	}
 }
 
-func TestUploadGoesOnInALaterCall(t *testing.T) {
+func TestUploadResumesInALaterCall(t *testing.T) {
 	h, client := filled(t)
 	path := download(t, client)
 	archive, err := os.ReadFile(path)
@@ -48,11 +48,11 @@ func TestUploadGoesOnInALaterCall(t *testing.T) {
 		t.Fatal(response, err)
 	}
 	if begin <= 1<<20 {
-		t.Errorf("it began anew: the first chunk ended at %d", begin)
+		t.Errorf("started over: the first chunk ended at %d", begin)
 	}
 }
 
-func TestUploadGoesOnAfterAnotherStartOfTheHost(t *testing.T) {
+func TestUploadResumesAfterARestartOfTheHost(t *testing.T) {
 	h, client := filled(t)
 	path := download(t, client)
 	restarted := make(chan error, 1)
@@ -71,7 +71,7 @@ func TestUploadGoesOnAfterAnotherStartOfTheHost(t *testing.T) {
 	}
 }
 
-func TestUploadOfBytesIsRestoredToAMoment(t *testing.T) {
+func TestUploadRestoresToAPointInTime(t *testing.T) {
 	h := startHost(t)
 	client := dial(t, h.address)
 	fill(t, client, 10, 100)
@@ -79,7 +79,7 @@ func TestUploadOfBytesIsRestoredToAMoment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	moment := host.Indexes[0].PositionMicros
+	position := host.Indexes[0].PositionMicros
 	fill(t, client, 20, 100)
 	archive, err := os.ReadFile(download(t, client))
 	if err != nil {
@@ -92,13 +92,13 @@ func TestUploadOfBytesIsRestoredToAMoment(t *testing.T) {
 		}
 		return response
 	}
-	upload(holdfast.WithValidateOnly(), holdfast.WithTargetTime(moment))
-	if response := upload(holdfast.WithTargetTime(moment), holdfast.WithIndexLink("/core/document-index")); response.Result.Documents != 10 {
+	upload(holdfast.WithValidateOnly(), holdfast.WithTargetTime(position))
+	if response := upload(holdfast.WithTargetTime(position), holdfast.WithIndexLink("/core/document-index")); response.Result.Documents != 10 {
 		t.Error(response)
 	}
 }
 
-func TestUploadThatIsNoBackupIsRefusedAndForgotten(t *testing.T) {
+func TestUploadOfAForeignFileIsRefusedAndDeleted(t *testing.T) {
 	client := dial(t, startHost(t).address)
 	text := "no backup"
 	_, err := client.UploadRestore(testContext(t), strings.NewReader(text), int64(len(text)))
@@ -107,14 +107,14 @@ func TestUploadThatIsNoBackupIsRefusedAndForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	if left := transfers(testContext(t), t, client); len(left) > 0 {
-		t.Errorf("the host still has %v", left)
+		t.Errorf("leftover transfers: %v", left)
 	}
 	if _, err := client.UploadRestore(testContext(t), strings.NewReader(text), 100); err == nil {
-		t.Error("it is shorter than it says")
+		t.Error("a file shorter than its size was accepted")
 	}
 }
 
-func TestUploadOfAnotherFileUnderTheNameIsRefused(t *testing.T) {
+func TestUploadOfAnotherFileToTheSameTransferIsRefused(t *testing.T) {
 	h, client := filled(t)
 	archive, err := os.ReadFile(download(t, client))
 	if err != nil {
@@ -128,10 +128,10 @@ func TestUploadOfAnotherFileUnderTheNameIsRefused(t *testing.T) {
 	}
 }
 
-// interruptUpload ends an upload in its middle, so that the host has a part of it.
+// interruptUpload ends an upload midway, so that the host has a part of the archive.
 func interruptUpload(t *testing.T, h *host, archive []byte, name string) {
 	t.Helper()
-	// What was sent may still be on its way when the stream is ended, and is lost then: so it may take several.
+	// Bytes in flight are lost when the stream ends, so it may take several attempts.
 	for begun := time.Now(); time.Since(begun) < 30*time.Second; {
 		client := dial(t, h.address)
 		ctx, cancel := context.WithCancel(testContext(t))
@@ -145,7 +145,7 @@ func interruptUpload(t *testing.T, h *host, archive []byte, name string) {
 		if !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
-		// The host makes durable what came once it has seen that the stream is over.
+		// The host syncs the received bytes once it notices the end of the stream.
 		for range 100 {
 			transfer, _ := client.Management.GetTransfer(testContext(t), &managementv1.GetTransferRequest{Name: name})
 			if transfer.GetCommittedBytes() > 0 {
@@ -154,5 +154,5 @@ func interruptUpload(t *testing.T, h *host, archive []byte, name string) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	}
-	t.Fatal("the host never had a part of it")
+	t.Fatal("the host never had a part of the archive")
 }

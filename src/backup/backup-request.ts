@@ -1,44 +1,46 @@
 import type { BackupDescription, ContainerKind } from "../segment/description.js";
 
+/** Request for a backup. */
 export interface BackupRequest {
-  /** A file:, http: or https: URI, as it came. */
+  /** URI of the destination, as requested: file:, http:, https: or transfer:. */
   destination: string;
   container: ContainerKind;
   indexLink: string;
-  /** ZIP: store instead of deflate. */
+  /** ZIP: stores files without compression. */
   store?: boolean;
-  /** DIRECTORY: a new base even where a delta would do. */
+  /** DIRECTORY: writes a new base instead of a delta. */
   full?: boolean;
   requestId?: string;
   validateOnly?: boolean;
-  /** http(s): sent as Authorization: Bearer to the destination's own origin alone; in no answer and no log. */
+  /** http(s): bearer token, sent only to the origin of the destination. Never logged or returned. */
   bearer?: string;
-  /** http(s): whether to read back what was sent. Default: yes, with a warning if the destination does not allow reading. */
+  /** http(s): whether to read back the upload. Default: yes, with a warning if the destination does not allow reading. */
   verify?: boolean;
-  /** transfer: alone: the SHA-256 of the manifest after which the backup begins. */
+  /** transfer: SHA-256 of the manifest of an earlier backup; the archive contains only what was written after it. */
   since?: string;
 }
 
-/** What a backup would do. */
-export interface BackupForecast {
+/** Dry-run plan of a backup. */
+export interface BackupDryRunPlan {
   kind: "UNCHANGED" | "BASE" | "DELTA";
   reason: string;
   records: number;
   estimatedBytes: number;
-  /** Free bytes at the destination, where they are known. */
+  /** Free bytes at the destination; absent if not known. */
   freeBytes?: number;
   expectedMicros?: number;
   replacedBackups: string[];
 }
 
+/** Result of a backup, or of its dry run. */
 export interface BackupResult {
   backup: BackupDescription;
-  /** What this run added. */
+  /** Bytes and segments that this backup added to the destination. */
   bytesWritten: number;
   segmentsWritten: number;
-  /** False only where the destination cannot be read back; the warnings say so. */
+  /** False only if the destination cannot be read, with a warning. */
   verified: boolean;
   warnings: string[];
-  /** Of validateOnly. */
-  forecast?: BackupForecast;
+  /** Only with validateOnly. */
+  plan?: BackupDryRunPlan;
 }

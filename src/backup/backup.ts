@@ -19,17 +19,17 @@ import { planBackup, type BackupPlan } from "./plan.js";
 import type { Report } from "./progress.js";
 import type { WrittenManifests } from "./written-manifests.js";
 
-/** What one backup is made of. */
+/** Input of a backup. */
 export interface BackupTask {
   index: DocumentIndex;
   writer: ContainerWriter;
   hostId: string;
   productVersion: string;
-  /** A new base even where a delta would do. */
+  /** Writes a new base instead of a delta. */
   full: boolean;
-  /** ZIP: store instead of deflate. */
+  /** ZIP: stores files without compression. */
   store: boolean;
-  /** DIRECTORY: always append a delta to a complete chain; someone merges the chain in the background. Default: false. */
+  /** DIRECTORY: always appends a delta to a complete chain, which is merged in the background. Default: false. */
   append?: boolean;
   /** Whether the last verification of the backup with this manifest found damage; such a backup is not extended. */
   isDamaged?: (manifestSha256: string) => boolean;
@@ -40,7 +40,7 @@ export interface BackupTask {
   merged?: StagedSegment;
 }
 
-/** What one backup wrote. */
+/** Output of a backup. */
 export interface BackupRun {
   manifest: ManifestFile;
   segmentsWritten: number;
@@ -60,7 +60,7 @@ export async function runBackup(
   try {
     return await exportAndWrite(platform, task, AbortSignal.any([signal, lease.signal]), report);
   } catch (error) {
-    // If another backup took the lease over and removed what this one had made, that is the cause.
+    // If another backup took over the lease and removed files of this one, report that as the cause.
     if (!signal.aborted) await lease.assertHeld();
     throw error;
   }
@@ -142,7 +142,7 @@ async function writeBackup(
       signal,
       store: task.store,
       readBack: async ({ segment, path }) => {
-        // A merged segment was read back when it was made.
+        // A merged segment is read back when it is created.
         if (segment === task.merged?.segment) return;
         requireCounts(await engine.readBack({ ...segment, path }, signal), snapshot);
       },
@@ -208,7 +208,7 @@ function requireCounts(base: ChainContent | undefined, snapshot: Snapshot): void
   );
 }
 
-/** Warns of backups of this index that its host has no record of: of a copy of its data directory, from before the record was lost, or forged. */
+/** Warns of backups of this index that are not in the record: of a copy of the data directory, older than a lost record, or forged. */
 function strangerWarnings(strangers: readonly StoredManifest[], plan: BackupPlan): string[] {
   const [newest] = strangers;
   if (newest === undefined || plan.kind !== "base") return [];
@@ -236,8 +236,8 @@ function otherIndexWarnings(
 }
 
 /**
- * The manifests of this very log: of its index and lineage, whose last row is in it, and which this host wrote, as its record says.
- * Only on those a backup may build, and only those it may remove. `strangers` claim the same and are not in the record.
+ * Returns the manifests of this log: with its index and lineage, with a last row that it contains, and in the record of this host. A
+ * backup may extend or remove only these. `strangers` match otherwise but are not in the record.
  */
 export async function ownManifests(
   writer: Pick<ContainerWriter, "existing" | "existingIsOwn">,
@@ -296,7 +296,7 @@ async function stage(
   return [{ segment, path }];
 }
 
-/** Above all that are there. Numbers only tell names apart, with the digest: at the end they stay at the greatest. */
+/** Returns the next number. Names are unique by number and digest, so the greatest number can repeat. */
 function nextNumber({ existing }: ContainerWriter): number {
   const numbers = existing.map(({ name }) => parseManifestName(name)?.number ?? 0);
   return Math.min(Math.max(0, ...numbers) + 1, limits.manifestNumber);

@@ -2,14 +2,14 @@ import type { DocumentVersion } from "../document/document.js";
 import { compareLinks, type DocumentState } from "./document-state.js";
 import type { DocumentDifference, DocumentSelection } from "./point-in-time.js";
 
-/** A link that at least one of two states has; versions without their bodies. */
+/** A document that exists in at least one of two states, with its versions without bodies. */
 export interface Pair {
   link: string;
   from?: DocumentVersion;
   to?: DocumentVersion;
 }
 
-/** Goes through two states side by side, in the order of the links: memory does not grow with them. */
+/** Iterates over two states in parallel, in the order of the links, with constant memory. */
 export async function* pairsOf(
   from: DocumentState,
   to: DocumentState,
@@ -38,7 +38,7 @@ export async function* pairsOf(
   }
 }
 
-/** Whether both sides are one version: times are given once in an index, so nothing else has to be compared. */
+/** Whether both states have the same version. Times are unique in an index, so comparing them is enough. */
 export function isSameVersion({ from, to }: Pair): boolean {
   return (
     from !== undefined &&
@@ -48,7 +48,7 @@ export function isSameVersion({ from, to }: Pair): boolean {
   );
 }
 
-/** What became of the document; its kind is read, since the pair does not have it. */
+/** Describes the difference of a pair. Reads the kind of the document, which the pair does not have. */
 export async function differenceOf(
   pair: Pair,
   from: DocumentState,

@@ -10,8 +10,8 @@ type Open = (uri: string) => Promise<ContainerReader>;
 type OnBytes = (done: number, total: number) => void;
 
 /**
- * Compares the files of listed backups with their digests, each file once; `open` gives the reader of a URI, which is closed
- * here. `onBytes` hears how much of how much has been read.
+ * Compares the files of listed backups with their digests, each file once. `open` returns the reader of a URI, which this
+ * function closes. `onBytes` receives the numbers of bytes read and to read.
  */
 export async function checkDigests(
   listings: readonly BackupListing[],
@@ -40,7 +40,7 @@ export async function checkDigests(
   return checked;
 }
 
-/** One that cannot be read is not damaged, and does not end the check of the others. */
+/** An unreadable backup is not reported as damaged, and the check continues with the others. */
 async function checkOne(...check: Parameters<typeof problemOf>): Promise<Partial<BackupListing>> {
   try {
     const problem = await problemOf(...check);

@@ -6,7 +6,7 @@ import type { DocumentSelection } from "./point-in-time.js";
 /** The documents of an index at one point in time, without deleted ones. */
 export interface DocumentState {
   read(link: string): Promise<DocumentVersion | undefined>;
-  /** In the order of their links; without `expand` link, version and time alone. */
+  /** Documents in the order of their links; without `expand` only link, version and time. */
   documents(
     selection: DocumentSelection,
     expand: boolean,
@@ -16,12 +16,12 @@ export interface DocumentState {
 
 export const everything: DocumentSelection = { prefixes: [], kinds: [], links: [] };
 
-/** The order of links: that of their bytes in UTF-8, as the index has it. */
+/** Compares links by their UTF-8 bytes, the order of the index. */
 export function compareLinks(left: string, right: string): number {
   return left === right ? 0 : Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 
-/** The latest versions in a store, or those at a point in time. */
+/** Returns the current state of an engine, or its state at a point in time. */
 export function documentState(
   store: Pick<DocumentStore, "page" | "read">,
   atMicros?: number,
@@ -43,7 +43,7 @@ export function documentState(
     let next: Promise<Page> | undefined = store.page(query, signal);
     while (next !== undefined) {
       const { documents, cursor }: Page = await next;
-      // Read while this one is used.
+      // Reads ahead while the caller uses this page.
       next = cursor === undefined ? undefined : store.page({ ...query, cursor }, signal);
       next?.catch(() => {});
       for (const document of documents) yield document;
@@ -59,7 +59,7 @@ export function documentState(
   return {
     read,
     async *documents({ prefixes, kinds, links }, expand, signal) {
-      // The kind of a document is read with its body.
+      // The kind of a document is stored with its body.
       const wantsKind = kinds.length > 0;
       for (const { link, prefix } of rangesOf(prefixes, links)) {
         const exact = link === "" ? undefined : await read(link);
@@ -72,7 +72,7 @@ export function documentState(
   };
 }
 
-/** What to go through, in order and nothing twice: a link alone, or all that begin with it too. */
+/** Returns the ranges of a selection in order and without overlap: single links, and prefixes. */
 function rangesOf(
   prefixes: readonly string[],
   links: readonly string[],

@@ -40,7 +40,7 @@ describe("a backup that is replaced while it is read", () => {
     return readerOf(() => [manifest(`m${(round += 1)}`)]);
   };
 
-  test("is read again as the one that replaced it", async () => {
+  test("is read again as its replacement", async () => {
     let found = [manifest("old")];
     const names: string[] = [];
     const work = async ({ name }: { name: string }) => {
@@ -60,7 +60,7 @@ describe("a backup that is replaced while it is read", () => {
     expect(names).toEqual(["old", "new"]);
   });
 
-  test("is an error that can be tried again where it was named, or is replaced again and again", async () => {
+  test("returns SOURCE_CHANGED if it was named, or is replaced repeatedly", async () => {
     const fail = async () => Promise.reject(missing);
     const reader = replacing();
     await expect(withManifest(reader, { name: "m1" }, signal, fail)).rejects.toMatchObject({
@@ -72,7 +72,7 @@ describe("a backup that is replaced while it is read", () => {
     });
   });
 
-  test("is damaged where its manifest is still there, and always in an archive", async () => {
+  test("is damaged if its manifest still exists, and always in an archive", async () => {
     const fail = async () => Promise.reject(missing);
     await expect(
       withManifest(
@@ -94,12 +94,12 @@ describe("a backup that is replaced while it is read", () => {
   });
 });
 
-describe("the newest backup of several histories at one place", () => {
+describe("the newest backup of several lineages at one destination", () => {
   const foreign = manifest("foreign", { indexId: "other", lineage: "x", positionMicros: 99 });
   const own = manifest("mine");
   const reader = readerOf(() => [foreign, own]);
 
-  test("is that of the host's own index, and the other one is told", async () => {
+  test("is that of the host's own index, with a warning about the other one", async () => {
     const chosen = await findManifest(reader, { indexIds: ["own"] }, signal);
     expect([chosen.name, chosen.warnings]).toEqual([
       "mine",
@@ -107,13 +107,13 @@ describe("the newest backup of several histories at one place", () => {
     ]);
   });
 
-  test("is the one that reaches furthest where none is the host's own, and the choice is told", async () => {
+  test("is the one with the latest position without an own index, with a warning", async () => {
     const chosen = await findManifest(reader, {}, signal);
     expect([chosen.name, chosen.warnings.length]).toEqual(["foreign", 1]);
     expect((await findManifest(reader, { name: "mine" }, signal)).warnings).toEqual([]);
   });
 
-  test("needs no warning where one goes on from the other", async () => {
+  test("needs no warning if one lineage extends the other", async () => {
     const child = manifest("child", {
       lineage: "second",
       parents: [{ indexId: "own", lineage: "l", positionMicros: 9 }],

@@ -6,20 +6,20 @@ import type { Manifest, StoredManifest } from "../segment/manifest.js";
 import type { BackupListing } from "./listing.js";
 
 export interface WantedManifest {
-  /** Absent: the newest. */
+  /** Name of the manifest. Default: the newest. */
   name?: string | undefined;
-  /** The preferred index, if backups of several are at the destination. */
+  /** Preferred index, if the destination has backups of several. */
   indexLink?: string | undefined;
-  /** The indexes of the host that asks: their own backups come before those of other hosts. */
+  /** IDs of the host's own indexes, whose backups take precedence over those of other hosts. */
   indexIds?: readonly string[];
 }
 
-/** A manifest that was chosen, with warnings about the choice. */
+/** A chosen manifest, with warnings about the choice. */
 export interface ChosenManifest extends StoredManifest {
   warnings: string[];
 }
 
-/** Finds a backup at a destination: BACKUP_NOT_FOUND, or BACKUP_DAMAGED for one whose manifest cannot be read, which is never passed over for an older one. */
+/** Finds a backup at a destination. Throws BACKUP_NOT_FOUND, or BACKUP_DAMAGED if its manifest cannot be read; never falls back to an older backup. */
 export async function findManifest(
   reader: ContainerReader,
   wanted: WantedManifest,
@@ -66,7 +66,7 @@ function newestOf(
   return left[0];
 }
 
-/** Other histories of the same link at the destination, from which the chosen one does not descend. */
+/** Warns of other lineages of the same link at the destination from which the chosen one does not descend. */
 function ambiguities(
   path: string,
   { name, manifest }: StoredManifest,
@@ -93,9 +93,9 @@ const shownTime = (micros: number) => new Date(Math.floor(micros / 1000)).toISOS
 const replacedAttempts = 5;
 
 /**
- * Works on a backup that another one may replace meanwhile: where the work fails and the manifest is gone by then, the newest one is
- * taken instead. SOURCE_CHANGED, which can be tried again, where the manifest was named, or is replaced faster than it is read. A
- * failure while the manifest is there is thrown as it is.
+ * Runs work on a backup that a concurrent backup may replace. If the work fails and the manifest no longer exists, repeats it
+ * with the newest one. Throws SOURCE_CHANGED if the request names the manifest, or if it is replaced faster than it is read.
+ * Other failures are thrown unchanged.
  */
 export async function withManifest<T>(
   reader: ContainerReader,
@@ -126,7 +126,7 @@ export async function withManifest<T>(
   }
 }
 
-/** An archive is read by the file that was opened, whatever takes its name. */
+/** An archive cannot be replaced during a read: its open file is read, even if another one takes its name. */
 async function isReplaced(
   reader: ContainerReader,
   name: string,
@@ -145,7 +145,7 @@ export async function listBackups(
   const listings: BackupListing[] = [];
   for (const found of await reader.manifests(signal)) {
     const listing = await listOne(reader, location, found, signal);
-    // One that was replaced while the list was made is no backup any more, and not a damaged one.
+    // A backup that was replaced during the listing is not damaged; it no longer exists.
     if (
       listing.state === "DAMAGED" &&
       "file" in found &&
@@ -186,7 +186,7 @@ async function missingSegment(
   return undefined;
 }
 
-/** BACKUP_DAMAGED unless all segments are present with their sizes. Segments that an archive leaves out are expected in the archives it builds on. */
+/** Throws BACKUP_DAMAGED unless all segments are present with their sizes. An incremental archive needs its base sources. */
 export async function requireSegments(
   reader: ContainerReader,
   manifest: Manifest,

@@ -20,13 +20,13 @@ const index = (lineage: string, parents: LineageParent[], positionMicros = 9) =>
     } as IndexState),
 });
 
-test("a restore is newer than what it replaces, its ancestors included", async () => {
+test("a restore is newer than the replaced lineage and its ancestors", async () => {
   expect(
     await parentsAfter(index("third", [one("first"), one("second")]), [one("first", 3)]),
   ).toEqual([one("second", 0), one("third", 0), one("first", 3)]);
 });
 
-test("a restore of the live history itself names it once", async () => {
+test("a restore of the live lineage lists it once", async () => {
   expect(
     await parentsAfter(index("second", [one("first")]), [one("first"), one("second", 7)]),
   ).toEqual([one("first"), one("second", 7)]);
@@ -41,7 +41,7 @@ test("the undo of an undo is newer than the undo", async () => {
   ]);
 });
 
-test("an empty index leaves nothing to be newer than, and a damaged one does not keep a restore from being done", async () => {
+test("an empty index adds no parent, and a damaged index does not prevent a restore", async () => {
   expect(await parentsAfter(index("fresh", [], 0), [one("first")])).toEqual([one("first")]);
   expect(
     await parentsAfter(
@@ -51,7 +51,7 @@ test("an empty index leaves nothing to be newer than, and a damaged one does not
   ).toEqual([one("live", 0), one("first")]);
 });
 
-test("the parents are bounded; the nearest stay", async () => {
+test("limits the parents and keeps the newest", async () => {
   const parents = Array.from({ length: 2 * limits.lineageParents }, (_, i) => one(`l${i}`));
   const after = await parentsAfter(index("live", parents), [one("source")]);
   expect(after).toHaveLength(limits.lineageParents);

@@ -4,9 +4,9 @@ import { limits } from "../limits.js";
 import type { DocumentIndex } from "../store/document-index.js";
 
 /**
- * The parents of the history that begins when an index takes over `taken` (oldest first, the one that it goes on from last), in place of
- * what is live. The live history and its own parents are among them too, as ones of which nothing was taken over: a backup made
- * from now on is newer than theirs, however far they had come.
+ * Returns the parents of the lineage that starts when an index takes over `taken` (oldest first) and replaces the live lineage. The
+ * live lineage and its parents are included without any content, so that later backups are newer than theirs whatever their
+ * position.
  */
 export async function parentsAfter(
   index: Pick<DocumentIndex, "state" | "indexId" | "lineage">,
@@ -27,10 +27,10 @@ async function replacedBy(
   const own = { indexId: index.indexId(), lineage: index.lineage() };
   try {
     const { parents, versions, positionMicros } = await index.state();
-    // One that nothing was ever written to has no backups with anything in them.
+    // An index without writes has no backups with content.
     return versions === 0 && positionMicros === 0 && parents.length === 0 ? [] : [...parents, own];
   } catch {
-    // A damaged index is what restores are for.
+    // A damaged index must not prevent its restore.
     return [own];
   }
 }

@@ -21,14 +21,14 @@ const list = async (root: string, files = nodeFileSystem) =>
     )
   ).map(({ uri, state, problem = "" }) => [uri.replace(/.*\//, ""), state, problem]);
 
-/** Something that a listing shows: the first file of a backup that was cut off. */
+/** Creates an incomplete backup, which a listing shows. */
 function partial(directory: string): string {
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, ".holdfast-x.tmp"), "");
   return directory;
 }
 
-test("lists what lies below once, whatever links lead back up or to it", async () => {
+test("lists each backup once despite symbolic link loops", async () => {
   const root = temporaryDirectory();
   partial(join(root, "shop"));
   symlinkSync(root, join(root, "shop", "up"));
@@ -37,7 +37,7 @@ test("lists what lies below once, whatever links lead back up or to it", async (
   expect(await list(root)).toEqual([["shop", "INCOMPLETE", expect.any(String)]]);
 });
 
-test("follows a link that leads elsewhere, once", async () => {
+test("follows a symbolic link to another directory once", async () => {
   const root = temporaryDirectory();
   const elsewhere = temporaryDirectory();
   partial(elsewhere);
@@ -47,7 +47,7 @@ test("follows a link that leads elsewhere, once", async () => {
   expect(await list(root)).toEqual([["one", "INCOMPLETE", expect.any(String)]]);
 });
 
-test("says what it leaves out: names that are not UTF-8, and what lies too deep", async () => {
+test("reports skipped names that are not UTF-8, and directories that are too deep", async () => {
   const root = temporaryDirectory();
   mkdirSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0x66, 0xfc])]));
   partial(join(root, ...Array.from({ length: limits.listedDepth + 1 }, () => "d")));
@@ -57,7 +57,7 @@ test("says what it leaves out: names that are not UTF-8, and what lies too deep"
   ]);
 });
 
-test("a directory that may not be read is not damaged, and the rest is listed", async () => {
+test("an unreadable directory is not damaged, and the listing continues", async () => {
   const root = temporaryDirectory();
   mkdirSync(join(root, "lost+found"));
   partial(join(root, "shop"));
@@ -75,7 +75,7 @@ test("a directory that may not be read is not damaged, and the rest is listed", 
   ]);
 });
 
-test("a check of digests goes on past a backup that cannot be read", async () => {
+test("a check of digests continues after an unreadable backup", async () => {
   const listings: BackupListing[] = ["a", "b"].map((name) => ({
     name,
     uri: `file:/${name}`,

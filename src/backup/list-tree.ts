@@ -13,9 +13,9 @@ import { listBackups } from "./inspect.js";
 import type { BackupListing, BackupState } from "./listing.js";
 
 /**
- * Lists everything in a destination and below it that is a backup, was to become one, or looks like
- * one: directories of backups, archives named .zip, and what Xenon made. What is left out has an
- * entry that says why. REQUEST_INVALID if there are more than limits.listedFiles entries.
+ * Lists all complete, incomplete and foreign backups in a destination and its subdirectories:
+ * directories with backups, .zip archives, and backups of Xenon. Skipped items have an entry with
+ * the reason. Throws REQUEST_INVALID if there are more than limits.listedFiles entries.
  */
 export async function listTree(
   platform: Pick<Platform, "files" | "randomHex">,
@@ -38,7 +38,7 @@ export async function listTree(
   }
 }
 
-/** A namespace below the root. */
+/** A directory below the root. */
 interface Visit {
   destination: Destination;
   identity: string;
@@ -53,9 +53,9 @@ class TreeListing {
   readonly #signal: AbortSignal;
   readonly #found: BackupListing[] = [];
   #seen = 0;
-  /** Identities, so that links that lead back up end, and nothing is listed under two names. */
+  /** File identities already visited, to detect link loops and duplicates. */
   readonly #visited = new Set<string>();
-  /** Links are followed once everything else was listed under its own name. */
+  /** Symbolic links, followed after everything else, so that files are listed under their own names. */
   readonly #links: Visit[] = [];
 
   constructor(
@@ -178,7 +178,7 @@ class TreeListing {
         const problem = "it is empty: it is being written, or was cut off";
         return [{ ...listing, state: "INCOMPLETE", problem }];
       }
-      // The end is the first thing that an archive loses when it is cut off.
+      // A truncated archive lacks its end.
       const isCutOff =
         /its end is missing/.test(listing.problem ?? "") &&
         (await this.#beginsAsZip(destination, name));
@@ -217,7 +217,7 @@ function listingOf(
   return { name, uri, state, problem, modifiedMicros: toMicros(modifiedMs) };
 }
 
-/** An error on the way becomes an entry for where it happened, and the rest is listed. */
+/** Converts an error to an entry of the listing, which continues. */
 function unreadable(
   destination: Destination,
   entry: ListedEntry | undefined,
@@ -227,7 +227,7 @@ function unreadable(
   const thrown = HostError.from(fromFileError(error, `Reading ${what}`));
   const ends = ["OPERATION_CANCELLED", "REQUEST_INVALID", "INTERNAL"];
   if (ends.includes(thrown.reason)) throw thrown;
-  // What may not be read, or could not be read this time, is not damaged.
+  // Unreadable does not mean damaged.
   const state = thrown.code === "DATA_LOSS" ? "DAMAGED" : "FOREIGN";
   return listingOf(destination, entry, state, thrown.message);
 }

@@ -4,22 +4,22 @@ import type { BackupDescription } from "../segment/description.js";
 /** INCOMPLETE: files of a backup without its manifest. FOREIGN: not a backup of Holdfast. */
 export type BackupState = "COMPLETE" | "DAMAGED" | "INCOMPLETE" | "FOREIGN";
 
-/** What is found where backups are looked for. */
+/** An item of a listing of backups. */
 export interface BackupListing {
-  /** Of the manifest; of what has none, of the file or directory. */
+  /** Name of the manifest, or of the file or directory without one. */
   name: string;
   uri: string;
   state: BackupState;
-  /** What is wrong with one that is not complete. */
+  /** Why the backup is not complete. */
   problem?: string;
   backup?: BackupDescription;
   lastVerification?: Verification;
-  /** Of the newest file. */
+  /** Modification time of the newest file. */
   modifiedMicros?: number;
 }
 
 export interface ListOptions {
-  /** file: alone: looks in the directories below too. */
+  /** file: also lists subdirectories. */
   recursive?: boolean;
   signal?: AbortSignal;
 }

@@ -34,20 +34,20 @@ function chain(...segments: Segment[]): ManifestFile {
 const snapshot = { indexId: "i", lineage: "l", positionMicros: 500 };
 const base = segment("base", 0, 100, 100_000);
 
-test("nothing of this history there: a base", () => {
+test("writes a base without a backup of this lineage", () => {
   expect(planBackup({ snapshot, chain: undefined, full: false, append: false })).toMatchObject({
     kind: "base",
   });
 });
 
-test("a whole chain is gone on with from its end", () => {
+test("extends a complete chain", () => {
   const file = chain(base, segment("delta", 100, 200));
   expect(
     planBackup({ snapshot, chain: { file, whole: true }, full: false, append: false }),
   ).toMatchObject({ kind: "delta", afterMicros: 200, keep: 2 });
 });
 
-test("a chain whose last check found damage is not built on, whether anything changed or not", () => {
+test("does not extend a chain whose last verification found damage, with or without changes", () => {
   for (const end of [200, 500]) {
     const file = chain(base, segment("delta", 100, end));
     expect(
@@ -61,7 +61,7 @@ test("a chain whose last check found damage is not built on, whether anything ch
   }
 });
 
-test("nothing changed: only a manifest", () => {
+test("writes only a manifest without changes", () => {
   const file = chain(segment("base", 0, 500));
   expect(
     planBackup({ snapshot, chain: { file, whole: true }, full: false, append: false }),
@@ -87,7 +87,7 @@ test.each([
   });
 });
 
-test("beyond the greatest number of deltas one delta from the base takes their place", () => {
+test("replaces too many deltas with one delta from the base", () => {
   const deltas = Array.from({ length: limits.chainDeltas }, (_, i) =>
     segment("delta", 100 + i, 101 + i, 10),
   );

@@ -2,30 +2,30 @@ import type { IndexState } from "../engine/engine.js";
 import type { StoredManifest } from "../segment/manifest.js";
 import { limits } from "../limits.js";
 
-/** What a backup will write, and why. */
+/** What a backup writes, and why. */
 export type BackupPlan =
   | { kind: "base"; reason: string; previous?: StoredManifest }
   | {
       kind: "delta";
       previous: StoredManifest;
-      /** Segments of the chain that stay. */ keep: number;
+      /** Number of segments of the chain to keep. */ keep: number;
       afterMicros: number;
     }
   | { kind: "unchanged"; previous: StoredManifest };
 
 export interface PlanInput {
   snapshot: Pick<IndexState, "indexId" | "lineage" | "positionMicros">;
-  /** The newest readable manifest of the same index and lineage, whether its segments are all there, and whether its last check found damage. */
+  /** Newest readable manifest of the same index and lineage, whether all its segments exist, and whether its last verification found damage. */
   chain: { file: StoredManifest; whole: boolean; damaged?: boolean } | undefined;
-  /** Backups that claim to be of this index and lineage, and that this host has no record of. */
+  /** Number of backups that claim this index and lineage but are not in the record of this host. */
   strangers?: number;
-  /** A new base even where a delta would do. */
+  /** Writes a new base instead of a delta. */
   full: boolean;
-  /** A delta is added however long the chain has become: somebody merges it beside. */
+  /** Adds a delta regardless of the length of the chain, which is merged in the background. */
   append: boolean;
 }
 
-/** Decides from what is at the destination; touches nothing. Cost follows what changed, not what exists. */
+/** Plans a backup from the state of the destination. Changes nothing. The cost depends on the changes, not on the size of the index. */
 export function planBackup({
   snapshot,
   chain,

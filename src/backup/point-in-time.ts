@@ -1,25 +1,25 @@
-/** A state of an index: of a backup or of the live index. */
+/** A state of an index: a backup or the live index, at its end or at a point in time. */
 export interface IndexPointInTime {
-  /** Where the backup is; absent: the live index. */
+  /** URI of the backup. Default: the live index. */
   uri?: string;
-  /** Absent: the newest. */
+  /** Name of the manifest. Default: the newest. */
   manifest?: string;
-  /** Absent: its end. */
+  /** Point in time, inclusive, in microseconds since 1970. Default: the end. */
   targetTimeMicros?: bigint;
-  /** Of the live index. */
+  /** Link of the live index. */
   indexLink: string;
-  /** As in RestoreRequest. */
+  /** http(s): bearer token, sent only to the origin of the URI. */
   bearer?: string;
 }
 
-/** Some documents of an index: those whose link is one of the links or begins with a prefix, and whose kind is one of the kinds. None of either: all. */
+/** Selects documents that match any link or any prefix, and any kind. Without links and prefixes all links match, without kinds all kinds. */
 export interface DocumentSelection {
   prefixes: readonly string[];
   kinds: readonly string[];
   links: readonly string[];
 }
 
-/** A document that is not the same in two states of an index. */
+/** A document that differs between two states of an index. */
 export interface DocumentDifference {
   link: string;
   change: "CREATED" | "CHANGED" | "DELETED";
@@ -28,9 +28,10 @@ export interface DocumentDifference {
   to?: { version: number; updateTimeMicros: number };
 }
 
+/** Numbers of documents in a comparison. */
 export interface DiffSummary {
   created: number;
   changed: number;
   deleted: number;
-  same: number;
+  unchanged: number;
 }

@@ -8,7 +8,7 @@ export interface OperationProgress {
   warnings: string[];
 }
 
-/** How a piece of work tells where it stands; what is not given stays as it was. */
+/** Reports progress. Absent fields keep their value. */
 export type Report = (
   progress: Partial<Omit<OperationProgress, "warnings">> & { warning?: string },
 ) => void;

@@ -6,7 +6,7 @@ import { HostError } from "../errors.js";
 import type { Platform } from "../io/platform.js";
 import type { PruneResult } from "./listing.js";
 
-/** Removes backups by name, and the segments that only they list; never anything else. */
+/** Removes backups by name, and the segments that only they list. Removes nothing else. */
 export async function pruneBackups(
   platform: Platform,
   { destination, object }: Location,

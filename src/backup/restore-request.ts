@@ -1,55 +1,57 @@
 import type { DocumentDifference, DocumentSelection } from "./point-in-time.js";
 import type { BackupDescription } from "../segment/description.js";
 
+/** Request for a restore. */
 export interface RestoreRequest {
-  /** Where the backup is: the same URI it was backed up to. */
+  /** URI of the backup, the same as its destination. */
   source: string;
   indexLink: string;
-  /** Versions at exactly this time stay. Absent: everything. */
+  /** Point in time to restore, inclusive, in microseconds since 1970. Default: the end of the backup. */
   targetTimeMicros?: bigint;
-  /** Xenon's: after the window means everything, before the first version an empty index. Otherwise both are refused. */
+  /** As in Xenon: a time after the window restores everything, a time before the first version an empty index. Default: both are refused. */
   lenientTargetTime?: boolean;
-  /** Whether the request named the index: only then a backup of another index is restored into this one. */
+  /** Whether the request names the index, which allows a backup of another index. */
   indexNamed?: boolean;
-  /** The manifest to restore; absent: the newest. */
+  /** Name of the manifest to restore. Default: the newest. */
   manifest?: string;
   requestId?: string;
   validateOnly?: boolean;
-  /** http(s): sent as Authorization: Bearer to the source's own origin alone. */
+  /** http(s): bearer token, sent only to the origin of the source. */
   bearer?: string;
-  /** The index must still be at this position when it is switched, or nothing is done: INDEX_CHANGED. */
+  /** Expected position of the index at the switch; INDEX_CHANGED, without any effect, if it differs. */
   ifPositionMicros?: number;
-  /** Only these documents are put back, into the live index, as new versions. */
+  /** Restores only these documents, as new versions in the live index. */
   selection?: DocumentSelection & { deleteOthers: boolean };
-  /** Further archives that hold segments which the manifest lists and the source itself lacks. */
+  /** URIs of archives with segments that the manifest lists and the source lacks. */
   baseSources?: string[];
 }
 
-/** What became of the documents of a selection; of validateOnly, what would. */
+/** Result of a restore of selected documents, or of its dry run: numbers of documents. */
 export interface SelectionResult {
   created: number;
   replaced: number;
   unchanged: number;
   deleted: number;
-  /** The backup has them not: they stayed as they are. */
-  left: number;
-  /** The first limits.restoreSamples of those created, replaced and deleted. */
+  /** Documents that the backup does not have and that were kept. */
+  kept: number;
+  /** First limits.restoreSamples of the created, replaced and deleted documents. */
   differences: DocumentDifference[];
 }
 
-/** What a restore would do. */
-export interface RestoreForecast {
+/** Dry-run plan of a restore. */
+export interface RestoreDryRunPlan {
   backup: BackupDescription;
   currentDocuments: number;
   currentVersions: number;
   currentPositionMicros: number;
-  /** Versions that the restored index would not have; absent where the backup is of another history. */
-  versionsLeftOut?: number;
+  /** Number of current versions that the restore would discard; absent if the backup is of another lineage. */
+  discardedVersions?: number;
   neededBytes: number;
   freeBytes: number;
   expectedMicros?: number;
 }
 
+/** Result of a restore, or of its dry run. */
 export interface RestoreResult {
   indexLink: string;
   lineage: string;
@@ -59,8 +61,8 @@ export interface RestoreResult {
   /** The point in time that was restored, if one was requested. */
   targetTimeMicros?: number;
   warnings: string[];
-  /** Of a restore of some documents. */
+  /** Only for a restore of selected documents. */
   selection?: SelectionResult;
-  /** Of validateOnly. */
-  forecast?: RestoreForecast;
+  /** Only with validateOnly. */
+  plan?: RestoreDryRunPlan;
 }

@@ -32,14 +32,14 @@ const backup: DocumentState = {
   },
 };
 
-test("the documents that a restore names are the first in order, whatever order its writes end in", async () => {
+test("lists the first documents in order, whatever the order in which writes complete", async () => {
   let release = () => {};
   const others = new Promise<void>((resolve) => (release = resolve));
   let written = 0;
   const index = {
     read: async () => undefined,
     async write({ link }: { link: string }) {
-      // The first write is answered after all others.
+      // The first write completes last.
       if (link === links[0]) await others;
       if ((written += 1) === count - 1) release();
       return version(link);

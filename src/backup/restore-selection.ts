@@ -11,16 +11,16 @@ import type { Report } from "./progress.js";
 
 export interface SelectionTask {
   index: DocumentIndex;
-  /** The live index as of one position, and what is to be put back. */
+  /** The live index as of one position, and the state to restore. */
   live: DocumentState;
   backup: DocumentState;
   selection: DocumentSelection;
-  /** Whether documents of the selection that the backup has not are deleted. */
+  /** Whether to delete selected documents that the backup does not have. */
   deleteOthers: boolean;
-  /** The owner of the new versions. */
+  /** Owner of the new versions. */
   hostId: string;
   nowMicros: number;
-  /** Tells what would be done, and does nothing. */
+  /** Dry run: counts without writing. */
   validateOnly: boolean;
 }
 
@@ -29,18 +29,17 @@ export interface SelectionRun {
   warnings: string[];
 }
 
-/** A difference, and which of the pairs it was. */
+/** A difference, and the position of its pair. */
 interface Sample {
   position: number;
   difference: DocumentDifference;
 }
 
-type Outcome = "created" | "replaced" | "unchanged" | "deleted" | "left";
+type Outcome = "created" | "replaced" | "unchanged" | "deleted" | "kept";
 
 /**
- * Writes the selected documents of a backup into the live index as new versions. Each document is one durable write;
- * a run that ends early leaves those before it written, and the same run again goes on, since what is the same is not
- * written.
+ * Writes the selected documents of a backup into the live index as new versions. Each document is one durable write. An
+ * interrupted run keeps the documents already written; repeating it continues, since unchanged documents are skipped.
  */
 export async function restoreSelection(
   task: SelectionTask,
@@ -53,7 +52,7 @@ export async function restoreSelection(
     replaced: 0,
     unchanged: 0,
     deleted: 0,
-    left: 0,
+    kept: 0,
     differences: [],
   };
   const samples: Sample[] = [];
@@ -70,17 +69,17 @@ export async function restoreSelection(
     }
     const outcome = await putBack(pair, wanted);
     result[outcome] += 1;
-    if (outcome === "unchanged" || outcome === "left") return;
+    if (outcome === "unchanged" || outcome === "kept") return;
     if (samples.length < limits.restoreSamples || position < (samples.at(-1)?.position ?? 0))
       keep({ position, difference: await differenceOf(pair, live, backup) });
   }
 
-  /** Compares with the present version, not with the one at the start: a document that changes meanwhile is compared again. */
+  /** Compares with the current version, not with the one at the start, and again if the document changes meanwhile. */
   async function putBack({ link }: Pair, wanted: DocumentVersion | undefined): Promise<Outcome> {
     for (let left: number = limits.restoreAttempts; ; left -= 1) {
       const current = validateOnly ? await live.read(link) : await latest(index, link);
       const outcome = outcomeOf(current, wanted, task.deleteOthers);
-      if (validateOnly || outcome === "unchanged" || outcome === "left") return outcome;
+      if (validateOnly || outcome === "unchanged" || outcome === "kept") return outcome;
       try {
         await write(link, current, wanted);
         return outcome;
@@ -112,7 +111,7 @@ export async function restoreSelection(
     });
   }
 
-  /** The first ones in the order of links: writes end in any order, and a preview names the same documents as the restore. */
+  /** Keeps the first samples in the order of links: writes end in any order, and a dry run must list the same documents. */
   function keep(sample: Sample): void {
     samples.push(sample);
     samples.sort((a, b) => a.position - b.position);
@@ -159,7 +158,7 @@ function outcomeOf(
   deleteOthers: boolean,
 ): Outcome {
   if (wanted === undefined)
-    return current === undefined ? "unchanged" : deleteOthers ? "deleted" : "left";
+    return current === undefined ? "unchanged" : deleteOthers ? "deleted" : "kept";
   if (current === undefined) return "created";
   const same =
     current.body === wanted.body &&

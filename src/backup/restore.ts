@@ -21,15 +21,15 @@ import { resolveTargetTime, type ResolvedTarget } from "./target-time.js";
 export interface RestoreTask {
   index: DocumentIndex;
   reader: ContainerReader;
-  /** The manifest's name; absent: the newest. */
+  /** Name of the manifest. Default: the newest. */
   manifestName?: string;
   targetTimeMicros?: bigint;
   lenientTargetTime: boolean;
-  /** Whether a backup of another index may go into this one. */
+  /** Whether a backup of another index is allowed. */
   allowOtherIndex: boolean;
-  /** INDEX_CHANGED unless the index is at this position when it is switched. */
+  /** Expected position of the index at the switch; INDEX_CHANGED if it differs. */
   ifPositionMicros?: number;
-  /** A directory on the disk of the index, for what is fetched. */
+  /** Directory for fetched segments, on the disk of the index. */
   temporaryDirectory: string;
 }
 
@@ -39,23 +39,23 @@ export interface RestoreRun extends BuildResult {
   warnings: string[];
 }
 
-/** What a restore would do: the checks that need no copy of the data. */
+/** Result of the checks of a restore that need no copy of the data. */
 export interface RestorePlan {
   file: ChosenManifest;
   target: ResolvedTarget;
-  /** What it takes beside the index, and what is free there. */
+  /** Space required in addition to the index, and free space, in bytes. */
   neededBytes: number;
   freeBytes: number;
 }
 
-/** The backup that a restore is to be made of. */
+/** Returns which backup to restore. */
 export const wantedBy = ({ manifestName, index }: RestoreTask): WantedManifest => ({
   name: manifestName,
   indexLink: index.link,
   indexIds: [index.indexId()],
 });
 
-/** BACKUP_OF_OTHER_INDEX for one of another index than it goes into, unless that may be. */
+/** Throws BACKUP_OF_OTHER_INDEX if the backup is of another index, unless that is allowed. */
 export function requireSameIndex(
   manifest: Pick<Manifest, "indexLink">,
   indexLink: string,
@@ -69,7 +69,7 @@ export function requireSameIndex(
   );
 }
 
-/** The plan for one manifest. */
+/** Checks the restore of one manifest. */
 export async function planOf(
   platform: Platform,
   task: RestoreTask,
@@ -81,7 +81,7 @@ export async function planOf(
   await requireSegments(task.reader, manifest, signal);
   const target = resolveTargetTime(task.targetTimeMicros, manifest.window, task.lenientTargetTime);
   const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  // The copy that is read, the index made of it with its keys, and what sorting the keys takes.
+  // The fetched copy, the new index with its keys, and the space for sorting the keys.
   const neededBytes = Math.ceil(bytes * 2.5);
   const freeBytes = await platform.files.freeBytes(task.temporaryDirectory);
   if (freeBytes < neededBytes) {
@@ -93,7 +93,7 @@ export async function planOf(
   return { file, target, neededBytes, freeBytes };
 }
 
-/** Restores online: the new index is made and checked beside the live one, which serves until the switch and stays for undo. */
+/** Restores online: builds and checks a new generation beside the live one, which serves until the switch and is kept for undo. */
 export async function runRestore(
   platform: Platform,
   task: RestoreTask,
@@ -169,7 +169,7 @@ export async function runRestore(
     };
   } catch (error) {
     await replacement.abandon();
-    // Damage is reported for the backup, not for the fetched copy, which is gone.
+    // Report damage for the backup, not for the fetched copy, which no longer exists.
     throw error instanceof HostError && error.reason === "BACKUP_DAMAGED"
       ? errorWithDisplayName(error, source, task.reader.displayName)
       : error;
@@ -200,7 +200,7 @@ async function fetchSegments(
   return wanted.map(({ segment, path }) => ({ ...segment, path }));
 }
 
-/** Puts the index back that the last restore replaced, as a new lineage: it can itself be undone. */
+/** Reverts the last restore. The reverted index has a new lineage, so the undo can be undone. */
 export async function undoRestore(
   platform: Platform,
   index: DocumentIndex,

@@ -28,7 +28,7 @@ export async function openScratchIndex(
   const { reader, manifest, temporaryDirectory } = task;
   await requireSegments(reader, manifest, signal);
   const bytes = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  // The index with its keys, what sorting the keys takes, and what an archive is unpacked to.
+  // The index with its keys, the space for sorting the keys, and the unpacked archive.
   const needed = Math.ceil(bytes * (reader.kind === "ZIP" ? 2.5 : 1.5));
   const free = await platform.files.freeBytes(temporaryDirectory);
   if (free < needed) {

@@ -13,7 +13,7 @@ test.each([[100n], [150n], [200n]])("%s is inside the window, both ends included
   expect(resolveTargetTime(target, pruned, true)).toEqual({ targetTimeMicros: Number(target) });
 });
 
-test("no target is everything", () => {
+test("restores everything without a target time", () => {
   expect(resolveTargetTime(undefined, window, false)).toEqual({});
 });
 
@@ -29,7 +29,7 @@ test.each([[99n], [201n], [0n], [-1n], [2n ** 62n]])(
   },
 );
 
-test("leniently, a time after the end is everything and one before all history is empty, each with a warning", () => {
+test("lenient: restores everything for a time after the end, an empty index for a time before the first version, with a warning", () => {
   expect(resolveTargetTime(2n ** 62n, window, true)).toEqual({
     warning: expect.stringContaining("everything") as string,
   });
@@ -44,7 +44,7 @@ test("leniently, a time after the end is everything and one before all history i
 });
 
 test.each([[40n], [99n]])(
-  "a moment lost to pruning, %s, is refused either way and the link that bounds it is named",
+  "refuses a time removed by compaction, %s, in both modes and names the bounding link",
   (target) => {
     for (const lenient of [true, false]) {
       expect(() => resolveTargetTime(target, pruned, lenient)).toThrow(

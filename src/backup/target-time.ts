@@ -10,9 +10,9 @@ export interface ResolvedTarget {
 const show = (micros: number) => `${micros} (${new Date(Math.floor(micros / 1000)).toISOString()})`;
 
 /**
- * Holds a target time against the window of a backup. Strictly, a time outside is OUT_OF_RANGE. Leniently, as Xenon
- * does it, a time after the end means everything and one before all history an empty index; a moment that pruning
- * has taken is refused either way.
+ * Checks a target time against the window of a backup. Strict: TARGET_TIME_OUT_OF_RANGE for a time outside. Lenient, as
+ * in Xenon: a time after the end restores everything, a time before the first version an empty index. A time that
+ * compaction removed is refused in both modes.
  */
 export function resolveTargetTime(
   target: bigint | undefined,

@@ -1,30 +1,32 @@
 import type { BackupDescription } from "../segment/description.js";
 
-/** How far a backup is checked; each level has what the one before has. */
-export type VerifyLevel = "LIST" | "SAMPLE" | "FULL" | "TRIAL";
+/** Extent of a verification. Each level includes the previous one. */
+export type VerifyLevel = "METADATA" | "SAMPLE" | "FULL" | "TEST_RESTORE";
 
+/** Requested extent of a verification. */
 export interface VerifyDepth {
   level: VerifyLevel;
-  /** SAMPLE: how many of a hundred rows. */
+  /** SAMPLE: percentage of rows to read, 1 to 100. */
   samplePercent: number;
 }
 
+/** Result of a successful verification. */
 export interface VerifyResult {
   backup: BackupDescription;
   level: VerifyLevel;
   records: number;
   bytes: number;
-  /** Of a trial: what it restored. */
+  /** TEST_RESTORE: numbers of restored documents and versions. */
   documents?: number;
   versions?: number;
 }
 
-/** What a check of a backup found. */
+/** Recorded result of a verification. */
 export interface Verification {
   level: VerifyLevel;
   timeMicros: number;
   passed: boolean;
-  /** What differs from what was written. */
+  /** What is damaged; absent if the verification passed. */
   problem?: string;
   records: number;
 }

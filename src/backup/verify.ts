@@ -10,20 +10,21 @@ import type { Report } from "./progress.js";
 import { openScratchIndex, requireManifestCounts } from "./scratch-index.js";
 import { withSegmentFiles } from "./segment-files.js";
 
+/** Input of a verification. */
 export interface VerifyTask {
   reader: ContainerReader;
   manifest: Manifest;
   level: VerifyLevel;
-  /** SAMPLE: 1 to 100. */
+  /** SAMPLE: percentage of rows to read, 1 to 100. */
   samplePercent: number;
-  /** For what is unpacked and for the index of a trial. */
+  /** For unpacked segments and the index of a test restore. */
   temporaryDirectory: string;
 }
 
-/** What a check read. */
+/** Numbers of checked items. */
 export type Checked = Pick<VerifyResult, "records" | "bytes" | "documents" | "versions">;
 
-/** Checks a backup as far as the level says: BACKUP_DAMAGED where anything is not as it was written. */
+/** Verifies a backup at a level. Throws BACKUP_DAMAGED. */
 export async function verifyBackup(
   platform: Platform,
   storageEngine: StorageEngine,
@@ -38,12 +39,12 @@ export async function verifyBackup(
   if (prunes === 0 && records !== manifest.versions) {
     throw new HostError(
       "BACKUP_DAMAGED",
-      `The segments of ${reader.displayName} hold ${records} versions together; their manifest promises ${manifest.versions}. Use another backup.`,
+      `The segments of ${reader.displayName} contain ${records} versions; the manifest states ${manifest.versions}. Use another backup.`,
     );
   }
-  if (level === "LIST") return { records: 0, bytes: 0 };
+  if (level === "METADATA") return { records: 0, bytes: 0 };
   const bytesTotal = manifest.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  if (level === "TRIAL") {
+  if (level === "TEST_RESTORE") {
     const scratch = await openScratchIndex(platform, storageEngine, task, signal, report);
     const { documents, versions } = scratch;
     await scratch.close();
@@ -64,15 +65,15 @@ export async function verifyBackup(
     async (segments) => {
       const onRows = (rows: number) => report({ documentsDone: rows });
       if (sampled) return sampleSegments(segments, samplePercent, signal, onRows);
-      requirePromises(await checkSegments(segments, signal, onRows), manifest);
+      requireManifestContent(await checkSegments(segments, signal, onRows), manifest);
       report({ bytesTotal, bytesDone: bytesTotal });
       return { records, bytes: bytesTotal };
     },
   );
 }
 
-/** BACKUP_DAMAGED unless the segments hold all that the manifest promises of them together: what a restore compares, and the window. */
-function requirePromises(chain: ChainContent, manifest: Manifest): void {
+/** Throws BACKUP_DAMAGED if the counts or the window of the segments differ from the manifest. */
+function requireManifestContent(chain: ChainContent, manifest: Manifest): void {
   requireManifestCounts(chain, manifest);
   const { window } = manifest;
   const earliestMicros = Math.max(chain.firstMicros, chain.prunedUntilMicros);
@@ -92,7 +93,7 @@ function requirePromises(chain: ChainContent, manifest: Manifest): void {
   ) {
     throw new HostError(
       "BACKUP_DAMAGED",
-      `The manifest says that nothing was written before ${window.historyStartMicros}, and the segments hold versions from ${startMicros} on. Use another backup.`,
+      `The manifest states a first version at ${window.historyStartMicros}, and the segments contain versions from ${startMicros}. Use another backup.`,
     );
   }
 }

@@ -5,21 +5,20 @@ import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 
 /**
- * The host's own record of the manifests that it wrote, by their SHA-256, in its data directory. A backup goes on from these
- * alone: a manifest at a destination may be of another host that began as a copy of this one, or forged, and a position in the
- * log does not tell them apart.
+ * Record of the manifests that this host wrote, by SHA-256, in its data directory. A backup extends only these: another
+ * manifest may be forged or of a host that started as a copy of this one, which a log position cannot detect.
  */
 export interface WrittenManifests {
   has(sha256: string): boolean;
-  /** Resolves when the entry is durable, or with a warning if it could not be written: then the next backup after a restart is a new base. */
+  /** Resolves when the entry is durable, or with a warning if it cannot be written; the next backup after a restart is then a new base. */
   add(destination: string, sha256: string): Promise<string | undefined>;
-  /** The manifest did not come to be. */
+  /** Removes the entry of a manifest that was not written. */
   drop(destination: string, sha256: string): void;
 }
 
 const fileBytes = 4 * 1024 * 1024;
 
-/** Opens the record. An unreadable one is replaced: then the next backup to each destination is a new base. */
+/** Opens the record. Replaces an unreadable one; the next backup to each destination is then a new base. */
 export async function openWrittenManifests(
   platform: Pick<Platform, "files" | "randomHex">,
   path: string,
@@ -33,7 +32,7 @@ export async function openWrittenManifests(
   });
   const content = await file.read();
   if ("error" in content) onError(content.error);
-  /** By destination, the one written to last at the end; its manifests in the same order. */
+  /** Manifests by destination, both ordered by the last write. */
   const known = new Map<string, string[]>(content.state === "read" ? content.value : []);
 
   return {

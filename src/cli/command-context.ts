@@ -15,8 +15,8 @@ export interface CommandContext {
   quiet: boolean;
   abort: AbortState;
   /**
-   * Prints text to standard output; does nothing with --json or --quiet. Adds a final newline if
-   * there is none.
+   * Prints text to standard output; does nothing with --json or --quiet. Adds a missing
+   * final newline.
    */
   printText(text: string): Promise<void>;
   /**

@@ -13,14 +13,14 @@ import { DocumentIndex } from "../store/document-index.js";
 export interface EmptyIndex {
   readonly dataDirectory: string;
   readonly temporaryDirectory: string;
-  /** INDEX_NOT_FOUND for any but the durable one. */
+  /** Returns the index with this link. Throws INDEX_NOT_FOUND for any but the durable one. */
   of(link: string): DocumentIndex;
-  /** Hears how work on it ended: a directory that was made for it goes again if it came to nothing. */
+  /** Reports a completed operation. `close` removes a directory that was created for a restore that failed. */
   settled(view: OperationView): void;
   close(): Promise<void>;
 }
 
-/** What may be in the directory: what an interrupted run left there, and what file systems put at their top. */
+/** Ignored names: leftovers of an interrupted run, and lost+found. */
 const ignoredNames = ({ lockName, indexName, temporaryName }: DataDirectory) => [
   lockName,
   `${lockName}-journal`,
@@ -29,7 +29,7 @@ const ignoredNames = ({ lockName, indexName, temporaryName }: DataDirectory) => 
   "lost+found",
 ];
 
-/** DESTINATION_OCCUPIED where the directory holds anything: what is there is not to be lost for a backup. */
+/** Opens an empty index. Throws DESTINATION_OCCUPIED if the directory is not empty, so that no data is lost. */
 export async function openEmptyIndex(platform: Platform, path: string): Promise<EmptyIndex> {
   const { files } = platform;
   const directory = new DataDirectory(path);
@@ -94,7 +94,7 @@ export async function openEmptyIndex(platform: Platform, path: string): Promise<
           error === undefined &&
           result !== undefined &&
           "lineage" in result &&
-          !("forecast" in result)),
+          !("plan" in result)),
       close,
     };
   } catch (error) {

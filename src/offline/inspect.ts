@@ -6,15 +6,15 @@ import { describeManifest } from "../segment/description.js";
 import { withSource } from "../service/backups/sources.js";
 import { localFiles } from "./local-files.js";
 
-/** A backup, and everything listed at the same place. */
+/** A backup, and the listing of its destination. */
 export interface Inspected {
   backup: BackupDescription;
   listed: BackupListing[];
 }
 
 /**
- * Answers what DescribeBackup and ListBackups of offline/services.ts answer for a file: URI. It
- * loads much less, so `holdfast inspect` starts faster.
+ * Returns the results of DescribeBackup and ListBackups of offline/services.ts for a file: URI. It
+ * loads fewer modules, so `holdfast inspect` starts faster.
  */
 export async function inspectFile(
   uri: string,

@@ -4,7 +4,7 @@ import { listFiles } from "./list.js";
 
 const never = new AbortController().signal;
 
-test("what is read of the files to compare is told, up to the whole", async () => {
+test("reports the bytes read for the digests, up to the total", async () => {
   const fixture = await hostFixture();
   await fixture.put("a", { pad: "x".repeat(3_000_000) });
   await fixture.backup("chain");

@@ -7,19 +7,19 @@ import { listSource } from "../service/backups/sources.js";
 import { openVerifications, withLastCheck } from "../service/backups/verifications.js";
 import { localFiles } from "./local-files.js";
 
-/** A backup, or what was found where one was looked for. */
+/** An item of a listing of backups. */
 export type Listed = BackupListing;
 
 interface ListFilesOptions {
-  /** Whether directories below are listed too. */
+  /** Whether to list subdirectories. */
   recursive: boolean;
-  /** Given: compares each file with its digest. Receives how many bytes of how many were read. */
+  /** If given, compares each file with its digest and receives the numbers of bytes read and to read. */
   onDigestBytes?: (done: number, total: number) => void;
-  /** Where results of earlier checks are kept. */
+  /** Directory with the results of earlier verifications. */
   stateDirectory: string;
 }
 
-/** Answers what ListBackups of offline/services.ts answers for a file: URI, loading much less. */
+/** Returns the result of ListBackups of offline/services.ts for a file: URI. Loads fewer modules. */
 export async function listFiles(
   uri: string,
   { recursive, onDigestBytes, stateDirectory }: ListFilesOptions,

@@ -4,7 +4,7 @@ import { FileScheme } from "../destination/file/scheme.js";
 import { DestinationRegistry } from "../destination/registry.js";
 import { systemPlatform as platform } from "../io/platform.js";
 
-/** For reading backups in local files, wherever this user may read; loads next to nothing. */
+/** Reads backups in local files, wherever this user may read. Loads few modules. */
 export function localFiles(): ContainerOptions {
   const temporaryDirectory = tmpdir();
   const file = new FileScheme({

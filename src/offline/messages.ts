@@ -9,12 +9,12 @@ import type { BackupDescription } from "../segment/description.js";
 import type { BackupListing } from "../backup/listing.js";
 import { toBackup, toListedBackup } from "../api/convert/backup.js";
 
-// Apart from what reads the files: loading what messages are made of takes as long as a look at a backup, and people see none of them.
+// Separate from the code that reads files: loading the message schemas takes as long as reading a backup, and text output needs none.
 
-/** The message that DescribeBackup answers. */
+/** Converts a backup to the response of DescribeBackup. */
 export const backupMessage = (backup: BackupDescription): BackupMessage =>
   create(BackupDescriptionSchema, toBackup(backup));
 
-/** The message that ListBackups answers for each. */
+/** Converts an item of a listing to its message in ListBackups. */
 export const listedMessage = (listing: BackupListing): ListedBackup =>
   create(ListedBackupSchema, toListedBackup(listing));

@@ -29,24 +29,24 @@ import { inProcessTransport } from "../transport/in-process.js";
 import { statusOf } from "../api/status.js";
 
 export interface OfflineOptions {
-  /** A missing or empty directory to restore a backup into, for a host to be started on. */
+  /** Missing or empty data directory to restore to. */
   dataDirectory?: string;
-  /** Where outcomes of checks are remembered; made if it is missing. */
+  /** Directory for results of verifications, created if missing. */
   stateDirectory: string;
-  /** Called for state that could not be kept, and for internal errors. */
+  /** Called if state cannot be stored, and for internal errors. */
   onError?: (error: unknown) => void;
 }
 
-/** The services of a host that look into backups, without a host. */
+/** Services for backups without a host. */
 export interface Offline {
   readonly transport: Transport;
-  /** Ends what is under way. */
+  /** Ends running operations. */
   close(): Promise<void>;
 }
 
 /**
- * Serves, in this process and over files alone, what of ManagementService needs no running host: describing, listing,
- * checking, comparing and exporting backups, and restoring one into an empty data directory.
+ * Serves the methods of ManagementService that need no host, in this process and on local files: describe, list, verify,
+ * compare and export backups, and restore one to an empty data directory.
  */
 export async function openOffline({
   dataDirectory,
@@ -58,7 +58,7 @@ export async function openOffline({
     dataDirectory === undefined
       ? undefined
       : await openEmptyIndex(platform, resolve(dataDirectory));
-  // Beside the index that is made, which its parts are moved to; otherwise wherever TMPDIR says.
+  // On the disk of the new index, so that files can be renamed; otherwise in TMPDIR.
   const temporaryDirectory = index?.temporaryDirectory ?? (await makeTemporaryDirectory());
   const operations = await openOperations({
     platform,
@@ -67,7 +67,7 @@ export async function openOffline({
     onJournalError: onError,
   });
   await mkdir(stateDirectory, { recursive: true, mode: 0o700 }).catch(onError);
-  // This user may read and write these files anyway: no roots, and every address except those of metadata services.
+  // This user has access to these files anyway: no roots, and all addresses except those of metadata services.
   const file = new FileScheme({
     platform,
     roots: { paths: [], what: "backup root" },

@@ -11,14 +11,14 @@ import { productVersion } from "../host/product-version.js";
 export type { ImportProgress, ImportReport } from "../xenon/import/import-from-xenon.js";
 
 export interface XenonImportOptions extends Omit<ImportRequest, "from" | "to" | "productVersion"> {
-  /** Addresses of hosts, for example http://127.0.0.1:8000. */
+  /** URLs of the hosts, for example http://127.0.0.1:8000. */
   from: string;
   to: string;
-  /** For the target. */
+  /** Token for the target host. */
   token?: string;
 }
 
-/** Copies documents of a live Xenon into a host, and compares; CONFIGURATION_INVALID for addresses that are none. */
+/** Copies documents of a live Xenon host to a host and compares both. Throws CONFIGURATION_INVALID for an invalid URL. */
 export function importXenon(
   { from, to, token, ...request }: XenonImportOptions,
   signal: AbortSignal,

@@ -5,6 +5,7 @@ import { temporaryPrefix, writeFileDurably } from "../io/durable-file.js";
 import { readSmallFile } from "../io/read-file.js";
 import type { Platform } from "../io/platform.js";
 import type { OperationView } from "./operation.js";
+import { fromStoredResult, toStoredResult } from "./stored-result.js";
 
 /** An operation as it is kept: what is seen of it, and by which request id it is found again. */
 export interface JournalEntry {
@@ -23,7 +24,7 @@ export interface OperationJournal {
 }
 
 type Stored = Omit<JournalEntry, "view"> & {
-  view: Omit<OperationView, "error"> & { error?: HostErrorRecord };
+  view: Omit<OperationView, "error" | "result"> & { error?: HostErrorRecord; result?: unknown };
 };
 
 const entryBytes = 8 * 1024 * 1024;
@@ -40,10 +41,14 @@ export function operationJournal(
   const { files } = platform;
   const pathOf = (name: string) => join(directory, `${name.slice("operations/".length)}.json`);
 
-  async function write({ view: { error, ...view }, ...rest }: JournalEntry): Promise<void> {
+  async function write({ view: { error, result, ...view }, ...rest }: JournalEntry): Promise<void> {
     const stored: Stored = {
       ...rest,
-      view: { ...view, ...(error && { error: error.toRecord() }) },
+      view: {
+        ...view,
+        ...(error && { error: error.toRecord() }),
+        ...(result && { result: toStoredResult(result) }),
+      },
     };
     const json = JSON.stringify(stored);
     await writeFileDurably(
@@ -60,7 +65,7 @@ export function operationJournal(
         .toString("utf8")
         .split("\n");
       const {
-        view: { error, ...view },
+        view: { error, result, ...view },
         ...rest
       } = JSON.parse(json) as Stored;
       if (
@@ -75,7 +80,11 @@ export function operationJournal(
         (error.reason in reasons ? error : { ...error, reason: "INTERNAL" satisfies Reason });
       return {
         ...rest,
-        view: { ...view, ...(known && { error: HostError.fromRecord(known as HostErrorRecord) }) },
+        view: {
+          ...view,
+          ...(known && { error: HostError.fromRecord(known as HostErrorRecord) }),
+          ...(result !== undefined && { result: fromStoredResult(result) }),
+        },
       };
     } catch (error) {
       if (error instanceof SyntaxError || error instanceof TypeError) return undefined;

@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 const to = () => join(fixture.root, "backup.zip");
 
-/** A call that is stopped after its first chunk. */
+/** Stops a call after its first chunk. */
 async function stopped(
   options: Parameters<HoldfastClient["downloadBackup"]>[1] = {},
 ): Promise<void> {
@@ -38,7 +38,7 @@ async function stopped(
   expect(existsSync(`${to()}.partial`)).toBe(true);
 }
 
-test("a download goes on over a restart of the host, and what it asks for anew is taken anew", async () => {
+test("a download resumes after a restart of the host; another request makes a new backup", async () => {
   await stopped({ store: true });
   await fixture.restart();
   proxy.leadTo(fixture.host.grpcAddress.port);
@@ -55,7 +55,7 @@ test("a download goes on over a restart of the host, and what it asks for anew i
   expect(other.sizeBytes).toBeLessThan(10_000n);
 });
 
-test("a download whose transfer the host has no more is begun anew in the same call, a damaged partial is refused", async () => {
+test("a download starts over if its transfer is gone, and refuses a damaged partial file", async () => {
   await stopped({ store: true });
   await client.management.deleteTransfer({
     name: (await client.management.listTransfers({})).transfers[0]?.name ?? "",
@@ -72,7 +72,7 @@ test("a download whose transfer the host has no more is begun anew in the same c
   );
 });
 
-test("an upload goes on over cuts; one that is no archive fails at once and leaves nothing on the host", async () => {
+test("an upload resumes after interruptions; a foreign file fails at once and leaves no transfer", async () => {
   await client.downloadBackup(to(), { store: true });
   proxy.cutAfter("up", 1_500_000);
   expect((await client.uploadRestore(to())).result.documents).toBe(60n);
@@ -82,20 +82,20 @@ test("an upload goes on over cuts; one that is no archive fails at once and leav
   expect((await client.management.listTransfers({})).transfers).toEqual([]);
 });
 
-test("an operation that failed is told as that, and not waited for again; a cut while waiting is no failure", async () => {
+test("a wait reports the failure of an operation without retries, and survives an interruption", async () => {
   const begun = await client.management.restore({ source: fixture.uri("none") });
   const before = performance.now();
   await expect(client.waitForOperation(begun.name)).rejects.toMatchObject({
     reason: "BACKUP_NOT_FOUND",
   });
-  // A port on which nobody listens: the host tries it for a while, the client does not add to that.
+  // No server listens on this port. The host retries for a while; the client adds no retries.
   expect(performance.now() - before).toBeLessThan(20_000);
   const operation = await client.management.backup({ destination: fixture.uri("b.zip") });
   proxy.cutAll();
   expect((await client.waitForOperation(operation.name)).backup().verified).toBe(true);
 });
 
-test("an export goes on over a cut, at the same moment", async () => {
+test("an interrupted export resumes at the same point in time", async () => {
   const links: string[] = [];
   for await (const { selfLink } of client.exportDocuments("/things")) {
     if (links.length === 10) proxy.cutAll();

@@ -34,7 +34,7 @@ afterAll(async () => {
   await world.proxy.close();
 });
 
-/** Notes down which calls of which service were made. */
+/** Records the calls of each service. */
 function counting(client: HoldfastClient): HoldfastClient {
   for (const service of [
     "management",
@@ -54,7 +54,7 @@ function counting(client: HoldfastClient): HoldfastClient {
   return client;
 }
 
-// One host is served for all: served-host ends those of a test after it, so each scenario is a part of one test.
+// One test for all scenarios, since served-host stops its hosts after each test.
 test("the scenarios of both clients", async () => {
   for (const { name, steps: given } of scenarios) {
     for (const [at, { expect: expected = {}, error, ...step }] of given.entries()) {
@@ -67,7 +67,7 @@ test("the scenarios of both clients", async () => {
   const cuts = scenarios.flatMap((one) => one.steps).filter((step) => step["cutAfterBytes"]).length;
   expect(world.proxy.cuts()).toBe(cuts);
 
-  // The other health calls are for load balancers; here it is enough that they answer.
+  // The other health calls only have to succeed.
   expect((await world.client.health.list({})).statuses["backup"]).toBeDefined();
   for await (const { status } of world.client.health.watch({ service: "" })) {
     expect(status).toBe(1);

@@ -8,7 +8,7 @@ import {
 import { HealthCheckResponse_ServingStatus } from "../../clients/typescript/src/gen/grpc/health/v1/health.js";
 import type { CuttingProxy } from "../support/cutting-proxy.js";
 
-/** What a step says; values that begin with $ are resolved already. */
+/** A step; values that start with $ are already resolved. */
 export type Step = Record<string, string | number | boolean | string[] | undefined> & {
   do: string;
 };
@@ -20,7 +20,7 @@ export interface World {
   kept: Map<string, string>;
 }
 
-/** What a step came to, in the words of `expect`. */
+/** Result of a step, for `expect`. */
 export type Outcome = Record<string, unknown>;
 
 const text = (value: unknown) => (typeof value === "string" ? value : "");
@@ -191,28 +191,28 @@ export const steps: Record<string, (world: World, step: Step) => Promise<Outcome
       .length,
   }),
   async diffBackups(world, step) {
-    const moment = (place: Step[string], time: Step[string]) => ({
-      uri: uriOf(world, place),
+    const pointInTime = (uri: Step[string], time: Step[string]) => ({
+      uri: uriOf(world, uri),
       ...targetTime(time),
     });
     const messages = await collect(
       world.client.management.diffBackups({
-        from: moment(step["from"], step["fromTime"]),
-        to: moment(step["to"], undefined),
+        from: pointInTime(step["from"], step["fromTime"]),
+        to: pointInTime(step["to"], undefined),
       }),
     );
-    const { created, same } = messages.at(-1)?.summary ?? {};
+    const { created, unchanged } = messages.at(-1)?.summary ?? {};
     return {
       count: messages.flatMap(({ differences }) => differences).length,
       created: Number(created),
-      same: Number(same),
+      unchanged: Number(unchanged),
     };
   },
   async exportBackup(world, step) {
-    const moment = { uri: uriOf(world, step["uri"]), ...targetTime(step["targetTime"]) };
+    const pointInTime = { uri: uriOf(world, step["uri"]), ...targetTime(step["targetTime"]) };
     const messages = await collect(
       world.client.management.exportBackup({
-        moment,
+        pointInTime,
         selection: { prefixes: [text(step["prefix"])] },
       }),
     );
@@ -221,10 +221,10 @@ export const steps: Record<string, (world: World, step: Step) => Promise<Outcome
       contains: Buffer.concat(messages.flatMap(({ documents }) => documents)).toString(),
     };
   },
-  async describeMoment(world, step) {
-    const moment = { uri: uriOf(world, step["uri"]), ...targetTime(step["targetTime"]) };
-    const { before, after, versionsAfter } = await world.client.management.describeMoment({
-      moment,
+  async describePointInTime(world, step) {
+    const pointInTime = { uri: uriOf(world, step["uri"]), ...targetTime(step["targetTime"]) };
+    const { before, after, versionsAfter } = await world.client.management.describePointInTime({
+      pointInTime,
       count: 1,
     });
     return { before: before[0]?.selfLink, after: after[0]?.selfLink, count: Number(versionsAfter) };

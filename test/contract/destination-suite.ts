@@ -51,7 +51,7 @@ export function destinationContract(
 
     if (like !== undefined && !long) return;
 
-    test("to a moment within the window, and only there", async () => {
+    test("to a point in time within the window, and to no other", async () => {
       const micros = await fixture.put("d1", { then: true });
       await fixture.put("d1", { later: true });
       await backup();
@@ -152,7 +152,7 @@ export function destinationContract(
           differences.push(one);
         expect(differences).toMatchObject([
           { link: "/things/d1", change: "CHANGED" },
-          { created: 0, changed: 1, deleted: 0, same: 19 },
+          { created: 0, changed: 1, deleted: 0, unchanged: 19 },
         ]);
         const links = [];
         for await (const { link } of inspection.export(from, undefined, never)) links.push(link);

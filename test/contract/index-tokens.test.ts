@@ -211,18 +211,22 @@ describe.each([
 
   test("looks into its live index, and into no place where others' backups may lie", async () => {
     expect(
-      await reasonOf(drained(management().exportBackup({ moment: { indexLink: memory } }, own))),
+      await reasonOf(
+        drained(management().exportBackup({ pointInTime: { indexLink: memory } }, own)),
+      ),
     ).toBe("OK");
     for (const call of [
-      drained(management().exportBackup({ moment: {} }, own)),
-      drained(management().exportBackup({ moment: { uri: destination, indexLink: memory } }, own)),
+      drained(management().exportBackup({ pointInTime: {} }, own)),
+      drained(
+        management().exportBackup({ pointInTime: { uri: destination, indexLink: memory } }, own),
+      ),
       drained(
         management().diffBackups(
           { from: { indexLink: memory }, to: { uri: destination, indexLink: memory } },
           own,
         ),
       ),
-      management().describeMoment({ moment: { uri: destination } }, own),
+      management().describePointInTime({ pointInTime: { uri: destination } }, own),
       management().verifyBackup({ uri: destination }, own),
       management().describeBackup({ uri: destination }, own),
       management().listBackups({ uri: destination }, own),

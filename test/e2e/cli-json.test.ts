@@ -89,7 +89,7 @@ test("prints the documented message for every command, and the reason of an erro
   ).toContain("9007199254740993");
   expect(seen.get("diff")).toMatchObject({
     differences: [{ selfLink: link }],
-    summary: { deleted: 1n, same: 2n },
+    summary: { deleted: 1n, unchanged: 2n },
   });
   expect(seen.get("export")).toMatchObject({ count: 3n });
   expect(seen.get("restore")).toMatchObject({ documents: 3n });

@@ -134,12 +134,12 @@ test("lists, inspects, verifies, diffs, exports and restores without a host", as
   expect(await offline("inspect", backups)).toMatch(
     /contents +1 document with 1 version.*SEGMENT.*base.*lineage/s,
   );
-  expect(await offline("verify", join(root, "b.zip"), "--level", "trial")).toMatch(
+  expect(await offline("verify", join(root, "b.zip"), "--level", "test-restore")).toMatch(
     /^OK: .*records\/s.*The test restore has 1 document with 2 versions/s,
   );
   const listed = await offline("list", root, "--digests");
   expect(listed).toMatch(/complete .* directory .* never +\S*backups/);
-  expect(listed).toMatch(/complete .* zip .* passed, trial, .*b\.zip/);
+  expect(listed).toMatch(/complete .* zip .* passed, test-restore, .*b\.zip/);
   const compared = await runToEnd(["diff", backups, join(root, "b.zip")]);
   expect(compared).toMatchObject({
     code: 1,

@@ -199,7 +199,7 @@ test("over HTTP the answer says how far it is while the sender still sends, and 
   expect(Object.keys(await fixture.contents())).toHaveLength(3000);
 });
 
-test("over gRPC: progress, order, and an export that is gone on with at the same moment", async () => {
+test("over gRPC: progress, order, and an export that resumes at the same point in time", async () => {
   const call: ClientDuplexStream<ImportDocumentsRequest, ImportDocumentsResponse> =
     client.importDocuments();
   call.write({ message: { $case: "header", value: { factoryLink: factoryPath, skip: 0n } } });

@@ -81,13 +81,13 @@ async function twoBackups(container: "DIRECTORY" | "ZIP") {
 }
 
 test.each(["DIRECTORY", "ZIP"] as const)(
-  "what differs between two backups, a moment of one, and the live index (%s)",
+  "compares two backups, a point in time of one, and the live index (%s)",
   async (container) => {
     const { fixture, moment } = await twoBackups(container);
     const changes = ["CHANGED /things/b 0 1", "DELETED /things/c 0 -", "CREATED /things/d - 0"];
     expect(await differences(fixture, at(fixture, "first"), at(fixture, "second"))).toEqual({
       lines: changes,
-      summary: { created: 1, changed: 1, deleted: 1, same: 2 },
+      summary: { created: 1, changed: 1, deleted: 1, unchanged: 2 },
     });
     expect(
       (
@@ -126,7 +126,7 @@ test.each(["DIRECTORY", "ZIP"] as const)(
   },
 );
 
-test("a comparison tells how far it is: what it reads first, and then of how many documents", async () => {
+test("a comparison reports its progress: reading first, then the number of documents", async () => {
   const { fixture } = await twoBackups("DIRECTORY");
   const told: DiffProgress[] = [];
   const run = async (selection?: DocumentSelection) => {
@@ -149,7 +149,7 @@ test("a comparison tells how far it is: what it reads first, and then of how man
   expect(told.at(-1)).toEqual({ stage: "comparing", recordsDone: 1, recordsTotal: 0 });
 });
 
-test("any backup and any moment can be exported, and a moment is told by what was written next to it", async () => {
+test("exports any backup and point in time, and describes a point in time by the versions around it", async () => {
   const { fixture, moment } = await twoBackups("ZIP");
   expect(await exported(fixture, at(fixture, "first"))).toEqual({
     a: '{"name":"a"}',
@@ -186,7 +186,7 @@ test("any backup and any moment can be exported, and a moment is told by what wa
   });
 });
 
-test("what is read from backups leaves nothing behind, also when its reader leaves", async () => {
+test("reading backups leaves no temporary files, also if the reader disconnects", async () => {
   const { fixture } = await twoBackups("ZIP");
   for (let round = 0; round < (long ? 6 : 2); round += 1) {
     const stream = fixture.host.management.inspection.diff(
@@ -207,11 +207,11 @@ test("what is read from backups leaves nothing behind, also when its reader leav
   expect(readdirSync(join(fixture.root, "data", "temporary"))).toEqual([]);
 });
 
-describe("levels of a check", () => {
+describe("verification levels", () => {
   const verify = (
     fixture: HostFixture,
     name: string,
-    level: "LIST" | "SAMPLE" | "FULL" | "TRIAL",
+    level: "METADATA" | "SAMPLE" | "FULL" | "TEST_RESTORE",
   ) =>
     fixture.finish<VerifyResult>(
       fixture.host.management.verifyBackup(fixture.uri(name), undefined, {
@@ -226,8 +226,8 @@ describe("levels of a check", () => {
       const fixture = await hostFixture();
       for (let n = 0; n < 300; n += 1) await fixture.put(`n${n}`, { n });
       await fixture.backup("backup", { container });
-      expect(await verify(fixture, "backup", "LIST")).toMatchObject({
-        level: "LIST",
+      expect(await verify(fixture, "backup", "METADATA")).toMatchObject({
+        level: "METADATA",
         records: 0,
         bytes: 0,
       });
@@ -237,8 +237,8 @@ describe("levels of a check", () => {
         level: "FULL",
         records: 300,
       });
-      expect(await verify(fixture, "backup", "TRIAL")).toMatchObject({
-        level: "TRIAL",
+      expect(await verify(fixture, "backup", "TEST_RESTORE")).toMatchObject({
+        level: "TEST_RESTORE",
         records: 300,
         documents: 300,
         versions: 300,
@@ -246,7 +246,7 @@ describe("levels of a check", () => {
       await fixture.restart();
       const [listed] = await fixture.host.management.listBackups(fixture.uri("backup"));
       expect(listed?.lastVerification).toMatchObject({
-        level: "TRIAL",
+        level: "TEST_RESTORE",
         passed: true,
         records: 300,
       });
@@ -264,30 +264,30 @@ describe("levels of a check", () => {
     return { fixture, path, bytes: readFileSync(path) };
   }
 
-  test("a changed byte is found by each level that reads it, and remembered", async () => {
+  test("each level that reads a changed byte reports it, and the result is recorded", async () => {
     const { fixture, path, bytes } = await withBase();
     for (let i = bytes.indexOf("xxxxx"); i < bytes.length; i += 4096)
       if (bytes[i] === 0x78) bytes[i] = 0x79;
     writeFileSync(path, bytes);
-    await verify(fixture, "backup", "LIST");
-    for (const level of ["SAMPLE", "FULL", "TRIAL"] as const)
+    await verify(fixture, "backup", "METADATA");
+    for (const level of ["SAMPLE", "FULL", "TEST_RESTORE"] as const)
       await expect(verify(fixture, "backup", level)).rejects.toMatchObject({
         reason: "BACKUP_DAMAGED",
       });
     const listed = await fixture.host.management.listBackups(fixture.uri("backup"));
     expect(listed).toMatchObject([
-      { state: "COMPLETE", lastVerification: { level: "TRIAL", passed: false } },
+      { state: "COMPLETE", lastVerification: { level: "TEST_RESTORE", passed: false } },
     ]);
     expect(await fixture.host.management.checkDigests(listed)).toMatchObject([
       { state: "DAMAGED", problem: expect.stringContaining("sha256") },
     ]);
     truncateSync(path, statSync(path).size - 1);
-    await expect(verify(fixture, "backup", "LIST")).rejects.toMatchObject({
+    await expect(verify(fixture, "backup", "METADATA")).rejects.toMatchObject({
       reason: "BACKUP_DAMAGED",
     });
   });
 
-  test("what a check found damaged is not built on by the next backup, which says so, and restores", async () => {
+  test("the next backup does not extend a chain found damaged, has a warning, and can be restored", async () => {
     const { fixture, path, bytes } = await withBase();
     bytes[bytes.indexOf("xxxxx")] = 0x79;
     writeFileSync(path, bytes);
@@ -302,7 +302,7 @@ describe("levels of a check", () => {
       reason: "BACKUP_DAMAGED",
     });
     await fixture.restart();
-    expect((await fixture.backup("backup", { validateOnly: true })).forecast).toMatchObject({
+    expect((await fixture.backup("backup", { validateOnly: true })).plan).toMatchObject({
       kind: "BASE",
       reason: expect.stringContaining("damage") as string,
     });
@@ -315,7 +315,7 @@ describe("levels of a check", () => {
     expect(await fixture.contents()).toEqual(contents);
   });
 
-  test("an archive that was cut off is damaged, not foreign", async () => {
+  test("a truncated archive is damaged, not foreign", async () => {
     const fixture = await hostFixture();
     await fixture.put("a", { text: "x".repeat(500) });
     await fixture.backup("backup.zip", { container: "ZIP" });
@@ -340,7 +340,7 @@ describe("levels of a check", () => {
   });
 });
 
-test("everything below a place is listed with its state", async () => {
+test("a recursive listing shows the state of every backup", async () => {
   const fixture = await hostFixture();
   const below = (...names: string[]) => join(fixture.root, "store", ...names);
   mkdirSync(below("deep", "er"), { recursive: true });
@@ -385,17 +385,17 @@ test("everything below a place is listed with its state", async () => {
   ).rejects.toMatchObject({ reason: "BACKUP_NOT_FOUND" });
 });
 
-describe("a restore of some documents", () => {
+describe("a restore of selected documents", () => {
   const none = { prefixes: [], kinds: [], links: [], deleteOthers: false };
 
-  test("writes them as new versions and leaves all others; the same again writes nothing", async () => {
+  test("writes new versions and keeps all others; a repetition writes nothing", async () => {
     const { fixture } = await twoBackups("DIRECTORY");
     await fixture.put("later", { n: 1 });
     const preview = await fixture.restore("first", {
       selection: { ...none, prefixes: ["/things/"] },
       validateOnly: true,
     });
-    const counts = { created: 1, replaced: 1, unchanged: 2, deleted: 0, left: 2 };
+    const counts = { created: 1, replaced: 1, unchanged: 2, deleted: 0, kept: 2 };
     expect(preview.selection).toMatchObject(counts);
     expect(preview.selection?.differences.map(({ change, link }) => `${change} ${link}`)).toEqual([
       "CHANGED /things/b",
@@ -418,15 +418,15 @@ describe("a restore of some documents", () => {
     expect(
       (await fixture.restore("first", { selection: { ...none, prefixes: ["/things/"] } }))
         .selection,
-    ).toMatchObject({ created: 0, replaced: 0, unchanged: 4, left: 2 });
+    ).toMatchObject({ created: 0, replaced: 0, unchanged: 4, kept: 2 });
   });
 
-  test("by link, by kind, at a moment; deletes what the backup has not only where that is asked for", async () => {
+  test("selects by link and kind at a point in time; deletes documents missing in the backup only on request", async () => {
     const { fixture, moment } = await twoBackups("ZIP");
     const selection = { ...none, links: ["/things/c", "/things/d"] };
     expect(
       (await fixture.restore("second", { selection, targetTimeMicros: BigInt(moment) })).selection,
-    ).toMatchObject({ created: 1, left: 1 });
+    ).toMatchObject({ created: 1, kept: 1 });
     expect(
       (
         await fixture.restore("second", {
@@ -441,7 +441,7 @@ describe("a restore of some documents", () => {
     ).toMatchObject({ created: 0, replaced: 0, unchanged: 0 });
   });
 
-  test("goes on under writers, and never undoes what they write to others", async () => {
+  test("works under concurrent writes, and never reverts writes to other documents", async () => {
     const fixture = await hostFixture();
     for (let n = 0; n < 400; n += 1) await fixture.put(`n${n}`, { n });
     await fixture.backup("backup");
@@ -460,7 +460,7 @@ describe("a restore of some documents", () => {
     expect(Object.keys(await fixture.contents())).toHaveLength(400 + written);
   });
 
-  test("what does not go with it is refused, and another restore waits for its turn", async () => {
+  test("refuses unsupported options, and blocks another restore", async () => {
     const { fixture } = await twoBackups("ZIP");
     await expect(
       fixture.restore("first", { selection: none, ifPositionMicros: 1 }),
@@ -484,7 +484,7 @@ describe("a restore of some documents", () => {
     await fixture.restore("first");
   });
 
-  test("what has expired since stays away, and is told", async () => {
+  test("does not restore expired documents, and warns", async () => {
     const fixture = await hostFixture();
     await fixture.host.documents.create(
       "/things",
@@ -504,49 +504,49 @@ describe("a restore of some documents", () => {
   });
 });
 
-describe("a forecast", () => {
-  test("says what a backup would write, and writes nothing", async () => {
+describe("a dry run", () => {
+  test("plans a backup and writes nothing", async () => {
     const fixture = await hostFixture();
     await fixture.put("a", { a: 1 });
-    expect((await fixture.backup("backup", { validateOnly: true })).forecast).toMatchObject({
+    expect((await fixture.backup("backup", { validateOnly: true })).plan).toMatchObject({
       kind: "BASE",
       records: 1,
       replacedBackups: [],
     });
     expect(readdirSync(fixture.root)).toEqual(["data"]);
     const { backup } = await fixture.backup("backup");
-    expect((await fixture.backup("backup", { validateOnly: true })).forecast).toMatchObject({
+    expect((await fixture.backup("backup", { validateOnly: true })).plan).toMatchObject({
       kind: "UNCHANGED",
       records: 0,
     });
     await fixture.put("b", { b: 1 });
-    const { forecast } = await fixture.backup("backup", { validateOnly: true });
-    expect(forecast).toMatchObject({ kind: "DELTA", records: 1, replacedBackups: [backup.name] });
-    expect(forecast?.expectedMicros).toBeGreaterThan(0);
+    const { plan } = await fixture.backup("backup", { validateOnly: true });
+    expect(plan).toMatchObject({ kind: "DELTA", records: 1, replacedBackups: [backup.name] });
+    expect(plan?.expectedMicros).toBeGreaterThan(0);
+    expect((await fixture.backup("backup", { validateOnly: true, full: true })).plan).toMatchObject(
+      { kind: "BASE", records: 2 },
+    );
     expect(
-      (await fixture.backup("backup", { validateOnly: true, full: true })).forecast,
-    ).toMatchObject({ kind: "BASE", records: 2 });
-    expect(
-      (await fixture.backup("one.zip", { validateOnly: true, container: "ZIP" })).forecast,
+      (await fixture.backup("one.zip", { validateOnly: true, container: "ZIP" })).plan,
     ).toMatchObject({ kind: "BASE", records: 2 });
   });
 
-  test("says what a restore would replace and leave out", async () => {
+  test("plans a restore: what it replaces and discards", async () => {
     const { fixture, moment } = await twoBackups("DIRECTORY");
-    const { forecast } = await fixture.restore("first", { validateOnly: true });
-    expect(forecast).toMatchObject({
+    const { plan } = await fixture.restore("first", { validateOnly: true });
+    expect(plan).toMatchObject({
       currentDocuments: 4,
       currentVersions: 7,
-      versionsLeftOut: 3,
+      discardedVersions: 3,
       backup: { documents: 4 },
     });
     expect(
       (await fixture.restore("second", { validateOnly: true, targetTimeMicros: BigInt(moment) }))
-        .forecast?.versionsLeftOut,
+        .plan?.discardedVersions,
     ).toBe(2);
     const other = await hostFixture();
     const elsewhere = await other.restore("", { source: fixture.uri("first"), validateOnly: true });
-    expect(elsewhere.forecast).toMatchObject({ currentDocuments: 0 });
-    expect(elsewhere.forecast?.versionsLeftOut).toBeUndefined();
+    expect(elsewhere.plan).toMatchObject({ currentDocuments: 0 });
+    expect(elsewhere.plan?.discardedVersions).toBeUndefined();
   });
 });

@@ -3,7 +3,7 @@
 #
 #   restore-by-hand.sh [-a] BACKUP [TARGET_MICROS] > documents.ndjson
 #
-# BACKUP is a directory that holds a backup, or a ZIP of one. TARGET_MICROS is the moment to go back to, in
+# BACKUP is a directory that holds a backup, or a ZIP of one. TARGET_MICROS is the point in time to restore, in
 # microseconds since 1970; without it everything is restored. Writes one line of JSON for each document that is not
 # deleted, ordered by link: {"link":..,"version":..,"time":..,"body":{..}}; with -a one for each version that is left of
 # any document, with its action.

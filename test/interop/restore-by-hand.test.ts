@@ -140,7 +140,7 @@ async function swept(fixture: HostFixture, versions: number): Promise<void> {
     expect(await agreeOn(path(fixture, "empty"))).toEqual([]);
   });
 
-  test("a chain of deltas, whole and to each of its moments", async () => {
+  test("a chain of deltas, to its end and to each point in time", async () => {
     const fixture = await hostFixture();
     const moments: number[] = [];
     for (let i = 0; i < 200; i += 1) await fixture.put(`d${i}`, { i, text: "x".repeat(3000) });

@@ -31,23 +31,23 @@ import type { Services } from "./services.js";
 import { waitForOperation, type FinishedOperation, type WaitOptions } from "./operation.js";
 import { uploadRestore, type UploadOptions, type UploadedRestore } from "./upload.js";
 
-/** Where a host is, and who asks it. */
+/** Address of a host, and credentials for it. */
 export interface HoldfastClientOptions {
-  /** host:port of its gRPC port, for example localhost:8001. */
+  /** gRPC address as host:port, for example localhost:8001. */
   address: string;
   /** Default: plain text. For TLS, `ChannelCredentials.createSsl(...)` of @grpc/grpc-js. */
   credentials?: ChannelCredentials;
-  /** Sent with each call as `Authorization: Bearer`. */
+  /** Token, sent with each call as `Authorization: Bearer`. Default: none. */
   token?: string;
-  /** Of grpc-js. Messages of up to 20 MiB are taken unless it says otherwise, as many as a host sends. */
+  /** Options of grpc-js. Default: messages of up to 20 MiB, the limit of a host. */
   channelOptions?: ChannelOptions;
 }
 
 const messageBytes = 20 * 1024 * 1024;
 
 /**
- * A Holdfast host, over gRPC. The generated clients are there with all of their calls (promises, and async iterables for
- * streams); beside them, the work that takes more than one call. Errors are HoldfastError. Close it at the end.
+ * A gRPC client of a Holdfast host. The properties are the generated clients, with promises and async iterables; the
+ * methods combine several calls. Errors are HoldfastError. Close the client after use.
  */
 export class HoldfastClient implements Services {
   readonly management: Services["management"];
@@ -78,7 +78,7 @@ export class HoldfastClient implements Services {
     this.#close = () => channel.close();
   }
 
-  /** Starts a backup and waits for its end. */
+  /** Starts a backup and waits until it completes. */
   async backup(
     request: DeepPartial<BackupRequest>,
     options: WaitOptions = {},
@@ -87,7 +87,7 @@ export class HoldfastClient implements Services {
     return (await this.waitForOperation(operation.name, options)).backup();
   }
 
-  /** Starts a restore and waits for its end: then the restored index serves. */
+  /** Starts a restore and waits until the restored index is live. */
   async restore(
     request: DeepPartial<RestoreRequest>,
     options: WaitOptions = {},
@@ -96,22 +96,22 @@ export class HoldfastClient implements Services {
     return (await this.waitForOperation(operation.name, options)).restore();
   }
 
-  /** Follows an operation to its end. Rejects with its error where it failed; when the signal aborts the work goes on. */
+  /** Waits until an operation is done. Rejects with its error if it failed. If the signal aborts, the operation continues. */
   waitForOperation(name: string, options: WaitOptions = {}): Promise<FinishedOperation> {
     return waitForOperation(this, name, options);
   }
 
-  /** Takes a backup as a file. A cut is gone on with; what arrives is compared with the host's digest before it takes its name. */
+  /** Makes a backup and downloads it to a file. Resumes interrupted streams. The file gets its name when its digest matches. */
   downloadBackup(to: string, options: DownloadOptions = {}): Promise<DownloadedBackup> {
     return downloadBackup(this, to, options);
   }
 
-  /** Restores from a file that downloadBackup or a ZIP backup made. A cut is gone on with; resolves when the restored index serves. */
+  /** Restores from a file made by downloadBackup or a ZIP backup. Resumes interrupted streams. Resolves when the restored index is live. */
   uploadRestore(from: string, options: UploadOptions = {}): Promise<UploadedRestore> {
     return uploadRestore(this, from, options);
   }
 
-  /** Writes documents (JSON texts or objects with their documentSelfLink), in order. */
+  /** Writes documents of a factory in order: JSON texts or objects with their documentSelfLink. Not resumed automatically. */
   importDocuments(
     factoryLink: string,
     documents: Iterable<string | object> | AsyncIterable<string | object>,
@@ -120,7 +120,7 @@ export class HoldfastClient implements Services {
     return importDocuments(this, factoryLink, documents, options);
   }
 
-  /** All documents of a factory as they are at one moment, as JSON texts with their system fields apart. */
+  /** Yields all documents of a factory as of one point in time, with JSON bodies. Resumes interrupted streams. */
   exportDocuments(
     factoryLink: string,
     options: ExportOptions = {},
@@ -128,6 +128,7 @@ export class HoldfastClient implements Services {
     return exportDocuments(this, factoryLink, options);
   }
 
+  /** Closes the connection. Calls in flight fail. */
   close(): void {
     this.#close();
   }

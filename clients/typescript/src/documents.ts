@@ -8,22 +8,26 @@ import {
 } from "./gen/holdfast/document/v1/document.js";
 import { retrying } from "./retry.js";
 
+/** Options of an import. */
 export interface ImportOptions {
-  /** Documents at the beginning that an earlier import has written already. */
+  /** Number of documents to skip at the start, because an earlier import wrote them. Default: 0. */
   skip?: bigint | undefined;
+  /** Called about once per second with the number of durable documents. */
   onProgress?: ((progress: ImportDocumentsResponse) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
+/** Numbers of imported documents. */
 export type ImportResult = Omit<ImportDocumentsResponse, "done">;
 
+/** Options of an export. */
 export interface ExportOptions {
-  /** An OData condition. */
+  /** OData filter expression. Default: all documents. */
   filter?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** A cut is not gone on with by itself, since what was given may be read once only; progress says where to. */
+/** Implements HoldfastClient.importDocuments. Not resumed automatically, since the documents may be readable only once. */
 export async function importDocuments(
   { documents: service }: Pick<Services, "documents">,
   factoryLink: string,
@@ -44,14 +48,14 @@ export async function importDocuments(
   }
   if (!last?.done)
     throw new HoldfastError(
-      `The import was cut; ${last?.documents ?? skip} documents are written. Go on with them as skip.`,
+      `The import was interrupted; ${last?.documents ?? skip} documents are written. To resume, pass this number as skip.`,
       14,
     );
   const { done: _done, ...result } = last;
   return result;
 }
 
-/** A cut is gone on with, at the same moment. */
+/** Implements HoldfastClient.exportDocuments. An interrupted stream resumes at the same point in time. */
 export async function* exportDocuments(
   { documents: service }: Pick<Services, "documents">,
   factoryLink: string,

@@ -8,33 +8,36 @@ import type { BackupDescription, Transfer } from "./gen/holdfast/management/v1/m
 import { syncDirectory, writeState } from "./files.js";
 import { retrying, type Advanced } from "./retry.js";
 
+/** Options of a download. */
 export interface DownloadOptions {
-  /** Default: /core/document-index. */
+  /** Link of the index. Default: /core/document-index. */
   indexLink?: string | undefined;
-  /** Stored instead of compressed. */
+  /** Stores files in the archive without compression. Default: false. */
   store?: boolean | undefined;
-  /** The manifestSha256 of a backup taken before: only what came after it is sent. */
+  /** manifestSha256 of an earlier streamed backup; only what was written after it is sent. Default: everything. */
   since?: string | undefined;
-  /** Goes on with what an earlier call with the same `to` left, where the host still has it. Default: true. */
+  /** Resumes the download of an earlier call with the same `to`, if the host still has the transfer. Default: true. */
   resume?: boolean | undefined;
   onProgress?: ((progress: TransferProgress) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
+/** Progress of a transfer, in bytes. */
 export interface TransferProgress {
   bytes: bigint;
   totalBytes: bigint;
 }
 
+/** A downloaded and verified backup. */
 export interface DownloadedBackup {
   path: string;
   sizeBytes: bigint;
   sha256: string;
-  /** What is in it; its manifestSha256 is what `since` of the next one takes. */
+  /** Description of the backup; its manifestSha256 is the value for `since`. */
   backup: BackupDescription;
 }
 
-/** What a download that was cut leaves beside its bytes: what was asked for, so that nothing else is gone on with. */
+/** State file of an interrupted download: its transfer, and the options of its request. */
 interface State {
   transfer: string;
   indexLink: string;
@@ -42,6 +45,7 @@ interface State {
   store: boolean;
 }
 
+/** Implements HoldfastClient.downloadBackup. */
 export async function downloadBackup(
   { management }: Pick<Services, "management">,
   to: string,
@@ -68,9 +72,10 @@ export async function downloadBackup(
     await rename(partial, to);
     await syncDirectory(dirname(to));
     await rm(statePath, { force: true });
-    // The host would keep it for a while; a failure to say so takes nothing from the file.
+    // Errors are ignored, since the host deletes unused transfers itself.
     await management.deleteTransfer({ name: done.name }).catch(() => {});
-    if (!done.backup) throw new HoldfastError("The host did not say what is in the backup.", 13);
+    if (!done.backup)
+      throw new HoldfastError("The response of the host has no description of the backup.", 13);
     return { path: to, sizeBytes: done.sizeBytes, sha256: done.sha256, backup: done.backup };
 
     async function attempt(advanced: Advanced): Promise<Transfer> {
@@ -100,9 +105,9 @@ export async function downloadBackup(
       } catch (error) {
         if (!(error instanceof HoldfastError) || transfer === undefined || !lost.has(error.reason))
           throw error;
-        await startAnew();
+        await startOver();
         throw new HoldfastError(
-          "The host no longer has what was being downloaded; it is begun anew.",
+          "The host no longer has the transfer; the download starts over.",
           14,
           "",
           {},
@@ -123,10 +128,16 @@ export async function downloadBackup(
       crc32c?: number | undefined;
     }): Promise<void> {
       if (offset !== BigInt(position))
-        throw new HoldfastError(`A chunk at ${offset} came in place of one at ${position}.`, 15);
+        throw new HoldfastError(
+          `Expected a chunk at offset ${position}, received one at ${offset}.`,
+          15,
+        );
       const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
       if (expected !== undefined && crc32c(bytes) !== expected)
-        throw new HoldfastError(`The chunk at ${offset} was damaged on its way.`, 14);
+        throw new HoldfastError(
+          `The checksum of the chunk at offset ${offset} does not match.`,
+          14,
+        );
       await file.write(bytes, 0, bytes.length, position);
       hash.update(bytes);
       position += bytes.length;
@@ -135,13 +146,13 @@ export async function downloadBackup(
     function checkEnd({ sizeBytes, sha256 }: { sizeBytes: bigint; sha256: string }): void {
       if (BigInt(position) === sizeBytes && hash.copy().digest("hex") === sha256) return;
       throw new HoldfastError(
-        "What arrived is not what the host sent: size or digest differ. Download it again with resume: false.",
+        "The received archive differs from what the host sent, in size or digest. Download it again with resume: false.",
         15,
       );
     }
 
-    /** The host has it no more: a new backup is taken, and nothing of the old one is kept. */
-    async function startAnew(): Promise<void> {
+    /** Discards the received bytes, so that the next attempt makes a new backup. */
+    async function startOver(): Promise<void> {
       transfer = undefined;
       await file.truncate(0);
       ({ position, hash } = await hashed(file, 0));
@@ -151,9 +162,10 @@ export async function downloadBackup(
   }
 }
 
-/** With these the host says that it has the transfer no more, or another one. */
+/** Reasons of a host that no longer has the transfer, or has another one of this name. */
 const lost = new Set(["TRANSFER_NOT_FOUND", "RANGE_NOT_SATISFIABLE", "TRANSFER_TAKEN_OVER"]);
 
+/** Returns the transfer that an earlier call with the same options left to resume. */
 async function leftBehind(
   statePath: string,
   partial: string,
@@ -172,7 +184,7 @@ async function leftBehind(
   }
 }
 
-/** The digest of what is there already, up to so many bytes. */
+/** Hashes the existing bytes of the file, at most upTo. */
 async function hashed(file: FileHandle, upTo: number): Promise<{ position: number; hash: Hash }> {
   const hash = createHash("sha256");
   const buffer = Buffer.alloc(1 << 20);

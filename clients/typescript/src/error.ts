@@ -9,37 +9,37 @@ import {
 
 const errorInfoType = "type.googleapis.com/google.rpc.ErrorInfo";
 
-/** What a host, or this client, has to say of a call that failed. */
+/** Error of a failed call or operation, from the host or from this client. */
 export class HoldfastError extends Error {
   override readonly name = "HoldfastError";
 
   constructor(
     message: string,
-    /** The canonical code, for example 5 for NOT_FOUND. */
+    /** Canonical code, for example 5 for NOT_FOUND. */
     readonly code: Code,
-    /** The stable reason, for example DOCUMENT_NOT_FOUND; docs/errors.md of the host explains each. Empty where it was not the host that failed. */
+    /** Stable reason, for example DOCUMENT_NOT_FOUND; docs/errors.md of the host lists all. Empty if the error is not from the host. */
     readonly reason: string = "",
-    /** Names and values that a program can act on. */
+    /** Details for programs. */
     readonly metadata: Readonly<Record<string, string>> = {},
     options?: ErrorOptions,
   ) {
     super(message, options);
   }
 
-  /** The name of the code, for example NOT_FOUND. */
+  /** Name of the code, for example NOT_FOUND. */
   get codeName(): string {
     return Code[this.code];
   }
 }
 
-/** A google.rpc.Status, as an operation or the trailer of a call carries it. */
+/** Converts a google.rpc.Status, of an operation or of the trailer of a call. */
 export function errorOfStatus({ code, message, details }: Status, cause?: unknown): HoldfastError {
   const info = details.find(({ typeUrl }) => typeUrl === errorInfoType);
   const { reason, metadata } = info ? ErrorInfo.decode(info.value) : { reason: "", metadata: {} };
   return new HoldfastError(message, code, reason, metadata, { cause });
 }
 
-/** Makes a HoldfastError of each error of a call. */
+/** Converts each error of a call to a HoldfastError. */
 export const errorMiddleware: ClientMiddleware = async function* (call, options) {
   let trailer: Metadata | undefined;
   const onTrailer = (received: Metadata) => {
@@ -57,7 +57,7 @@ export const errorMiddleware: ClientMiddleware = async function* (call, options)
   }
 };
 
-/** Reasons with which a host asks to come again. */
+/** Reasons of transient failures of a host. */
 const passing = new Set([
   "QUEUE_FULL",
   "INDEX_RESTORING",
@@ -65,7 +65,7 @@ const passing = new Set([
   "SHUTTING_DOWN",
   "STREAM_IDLE",
 ]);
-/** What calls end with when it was not the host that ended them. */
+/** Codes of calls that the connection ended, not the host. */
 const cut = new Set<Code>([
   Code.UNAVAILABLE,
   Code.UNKNOWN,
@@ -74,7 +74,7 @@ const cut = new Set<Code>([
   Code.DEADLINE_EXCEEDED,
 ]);
 
-/** Whether the same may succeed when it is tried again: the connection broke, or the host is busy or starting. */
+/** Whether a retry may succeed soon: the connection broke, or the host is busy or starting. */
 export function isTransient(error: unknown): boolean {
   return (
     error instanceof HoldfastError &&

@@ -10,7 +10,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** A small file that is there whole or not at all. */
+/** Replaces a small JSON file atomically. */
 export async function writeState(path: string, state: object): Promise<void> {
   await writeFile(`${path}.tmp`, `${JSON.stringify(state)}\n`);
   await rename(`${path}.tmp`, path);

@@ -10,14 +10,15 @@ import {
 } from "./gen/holdfast/management/v1/management.js";
 import { retrying } from "./retry.js";
 
+/** Options of a wait for an operation. */
 export interface WaitOptions {
-  /** Stops waiting; the operation goes on. */
+  /** Ends the wait; the operation continues. */
   signal?: AbortSignal | undefined;
-  /** Hears how far it is, each time that has changed. */
+  /** Called whenever the progress of the operation changes, at most ten times per second. */
   onProgress?: ((metadata: OperationMetadata) => void) | undefined;
 }
 
-/** An operation that succeeded; each of the methods throws where it was another kind of work. */
+/** A successful operation. Each method returns the result of one kind, and throws if the operation is of another kind. */
 export interface FinishedOperation {
   name: string;
   metadata: OperationMetadata;
@@ -27,6 +28,7 @@ export interface FinishedOperation {
   check(): CheckIndexResult;
 }
 
+/** Implements HoldfastClient.waitForOperation. */
 export async function waitForOperation(
   { management }: Pick<Services, "management">,
   name: string,
@@ -43,7 +45,7 @@ export async function waitForOperation(
       throw new HoldfastError(`The stream of ${name} ended before the operation did.`, 14);
     return last;
   });
-  // Its own failure is final, whatever its code: only being told of it is tried again.
+  // Not retried: the failure of the operation is final, whatever its code.
   if (done.result?.$case === "error") throw errorOfStatus(done.result.value);
   return finished(done);
 }

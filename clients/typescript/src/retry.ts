@@ -2,13 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const firstPauseMs = 100;
 const longestPauseMs = 5_000;
-/** How long is tried in vain; what gets further begins anew. */
+/** How long work may fail without progress. Progress restarts it. */
 const patienceMs = 60_000;
 
-/** Tells that the work got further: what is waited for begins anew. */
+/** Records progress, which restarts the time limit for failures. */
 export type Advanced = () => void;
 
-/** Runs work again while it fails in a way that may pass, with growing pauses, until nothing has come of it for a minute. */
+/** Repeats work after transient failures, with growing pauses, until it fails without progress for a minute. */
 export async function retrying<T>(
   mayPass: (error: unknown) => boolean,
   signal: AbortSignal | undefined,

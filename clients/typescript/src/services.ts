@@ -5,7 +5,7 @@ import type { HealthDefinition } from "./gen/grpc/health/v1/health.js";
 import type { DocumentServiceDefinition } from "./gen/holdfast/document/v1/document.js";
 import type { ManagementServiceDefinition } from "./gen/holdfast/management/v1/management.js";
 
-/** The generated clients of a host, with all of their calls: promises, and async iterables for streams. */
+/** Generated clients of the services of a host, with promises, and async iterables for streams. */
 export interface Services {
   readonly management: Client<typeof ManagementServiceDefinition>;
   readonly documents: Client<typeof DocumentServiceDefinition>;

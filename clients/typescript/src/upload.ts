@@ -11,36 +11,40 @@ import type {
 } from "./gen/holdfast/management/v1/management.js";
 import { retrying, type Advanced } from "./retry.js";
 
+/** Options of an upload and its restore. */
 export interface UploadOptions {
-  /** Default: /core/document-index. */
+  /** Link of the index to restore. Default: /core/document-index. */
   indexLink?: string | undefined;
-  /** The moment to go back to, in microseconds since 1970. Default: everything. */
+  /** Point in time to restore, in microseconds since 1970. Default: the end of the backup. */
   targetTimeMicros?: bigint | undefined;
-  /** Sends and checks the archive, and restores nothing. */
+  /** Sends and verifies the archive without restoring it. Default: false. */
   validateOnly?: boolean | undefined;
-  /** transfer: URIs of archives that this one builds on, oldest first. */
+  /** URIs of archives with the segments that an incremental archive lacks, oldest first. */
   baseSources?: string[] | undefined;
-  /** The name of the upload on the host; one that was cut in another process is gone on with under its name. Default: a random one. */
+  /** Name of the upload, transfers/NAME, with which another process can resume it. Default: a random name. */
   transferName?: string | undefined;
-  /** Keeps the archive on the host as transfer:NAME after the restore, for others that build on it. Default: false. */
+  /** Keeps the archive on the host after the restore, for use as a source transfer:NAME. Default: false. */
   keep?: boolean | undefined;
   onProgress?: ((progress: TransferProgress) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
+/** Result of an upload and its restore. */
 export interface UploadedRestore {
   result: RestoreResult;
+  /** Name of the restore operation. */
   operation: string;
-  /** transfers/NAME */
+  /** Name of the upload, transfers/NAME. */
   transferName: string;
 }
 
 const chunkBytes = 1024 * 1024;
 
-/** The host may still be reading a stream that was cut here: then its place is not yet what it said. */
+/** TRANSFER_OFFSET is transient: the host may still be reading an interrupted stream, which changes the offset. */
 const mayPass = (error: unknown) =>
   isTransient(error) || (error instanceof HoldfastError && error.reason === "TRANSFER_OFFSET");
 
+/** Implements HoldfastClient.uploadRestore. */
 export async function uploadRestore(
   { management }: Pick<Services, "management">,
   from: string,
@@ -71,13 +75,14 @@ export async function uploadRestore(
     };
     const { result, operation } = await retrying(mayPass, signal, send).catch(
       async (error: unknown) => {
-        // Nobody else knows the name that was made up.
+        // An upload with a random name cannot be resumed.
         if (options.transferName === undefined)
           await management.deleteTransfer({ name: transferName }).catch(() => {});
         throw error;
       },
     );
-    if (!result) throw new HoldfastError("The host did not say what it restored.", 13);
+    if (!result)
+      throw new HoldfastError("The response of the host has no result of the restore.", 13);
     if (!keep) await management.deleteTransfer({ name: transferName }).catch(() => {});
     return { result, operation, transferName };
 
@@ -116,7 +121,7 @@ export async function uploadRestore(
 async function readAt(file: FileHandle, position: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(chunkBytes);
   const { bytesRead } = await file.read(buffer, 0, chunkBytes, position);
-  if (bytesRead === 0) throw new HoldfastError("The file became shorter while it was sent.", 15);
+  if (bytesRead === 0) throw new HoldfastError("The file was truncated during the upload.", 15);
   return buffer.subarray(0, bytesRead);
 }
 

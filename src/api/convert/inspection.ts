@@ -5,27 +5,27 @@ import {
   type BackupPlanSchema,
   type DocumentDifferenceSchema,
   type DocumentSelection as DocumentSelectionMessage,
-  type IndexMoment as IndexMomentMessage,
+  type IndexPointInTime as IndexPointInTimeMessage,
   type LogEntrySchema,
   type RestorePlanSchema,
   type SelectionResultSchema,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
 import type { LogEntry } from "../../engine/engine.js";
 import { durableIndexLink } from "../../service/documents/factories.js";
-import type { BackupForecast } from "../../backup/backup-request.js";
+import type { BackupDryRunPlan } from "../../backup/backup-request.js";
 import type {
   DocumentDifference,
   DocumentSelection,
   IndexPointInTime,
 } from "../../backup/point-in-time.js";
-import type { RestoreForecast, SelectionResult } from "../../backup/restore-request.js";
+import type { RestoreDryRunPlan, SelectionResult } from "../../backup/restore-request.js";
 import { toBackup } from "./backup.js";
 import { toInt64 } from "./numbers.js";
 
 /**
  * Converts the state of an index to inspect; the default is the current state of the durable index.
  */
-export function fromPointInTime(message: IndexMomentMessage | undefined): IndexPointInTime {
+export function fromPointInTime(message: IndexPointInTimeMessage | undefined): IndexPointInTime {
   if (!message) return { indexLink: durableIndexLink };
   const { uri, backupName, targetTimeMicros, indexLink, bearer } = message;
   return {
@@ -89,7 +89,7 @@ export function toSelectionResult({
   replaced,
   unchanged,
   deleted,
-  left,
+  kept,
   differences,
 }: SelectionResult): MessageInitShape<typeof SelectionResultSchema> {
   return {
@@ -97,7 +97,7 @@ export function toSelectionResult({
     replaced: toInt64(replaced),
     unchanged: toInt64(unchanged),
     deleted: toInt64(deleted),
-    left: toInt64(left),
+    kept: toInt64(kept),
     differences: differences.map(toDifference),
   };
 }
@@ -111,7 +111,7 @@ export function toBackupPlan({
   freeBytes,
   expectedMicros,
   replacedBackups,
-}: BackupForecast): MessageInitShape<typeof BackupPlanSchema> {
+}: BackupDryRunPlan): MessageInitShape<typeof BackupPlanSchema> {
   return {
     kind: BackupPlanKind[kind],
     reason,
@@ -124,7 +124,7 @@ export function toBackupPlan({
 }
 
 /** Converts the dry-run plan of a restore. */
-export function toRestorePlan(plan: RestoreForecast): MessageInitShape<typeof RestorePlanSchema> {
+export function toRestorePlan(plan: RestoreDryRunPlan): MessageInitShape<typeof RestorePlanSchema> {
   return {
     backup: toBackup(plan.backup),
     currentDocuments: toInt64(plan.currentDocuments),
@@ -132,7 +132,9 @@ export function toRestorePlan(plan: RestoreForecast): MessageInitShape<typeof Re
     currentPositionMicros: toInt64(plan.currentPositionMicros),
     neededBytes: toInt64(plan.neededBytes),
     freeBytes: toInt64(plan.freeBytes),
-    ...(plan.versionsLeftOut !== undefined && { versionsLeftOut: toInt64(plan.versionsLeftOut) }),
+    ...(plan.discardedVersions !== undefined && {
+      discardedVersions: toInt64(plan.discardedVersions),
+    }),
     ...(plan.expectedMicros !== undefined && { expectedMicros: toInt64(plan.expectedMicros) }),
   };
 }

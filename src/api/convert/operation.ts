@@ -123,7 +123,7 @@ function toBackupResult(result: BackupResult): MessageInitShape<typeof BackupRes
     segmentsWritten: result.segmentsWritten,
     verified: result.verified,
     warnings: result.warnings,
-    ...(result.forecast && { plan: toBackupPlan(result.forecast) }),
+    ...(result.plan && { plan: toBackupPlan(result.plan) }),
   };
 }
 
@@ -140,7 +140,7 @@ export function toRestoreResult(
     targetTimeMicros: optionalToInt64(result.targetTimeMicros),
     warnings: result.warnings,
     ...(result.selection && { selection: toSelectionResult(result.selection) }),
-    ...(result.forecast && { plan: toRestorePlan(result.forecast) }),
+    ...(result.plan && { plan: toRestorePlan(result.plan) }),
   };
 }
 

@@ -22,7 +22,7 @@ export const auditedMethods: ReadonlySet<string> = new Set([
       "ListBackups",
       "DiffBackups",
       "ExportBackup",
-      "DescribeMoment",
+      "DescribePointInTime",
       "StreamBackup",
       "StreamRestore",
       "DeleteTransfer",
@@ -100,7 +100,7 @@ const subjectFields = [
   "level",
 ];
 /** Message fields that contain such fields: the header of a stream, and the states of an index. */
-const nestedFields = ["message", "value", "header", "moment", "from", "to"];
+const nestedFields = ["message", "value", "header", "pointInTime", "from", "to"];
 
 /** Returns the subject of a request as text without secrets, or undefined if it names none. */
 export function subjectOf(message: object): string | undefined {

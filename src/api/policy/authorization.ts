@@ -9,7 +9,7 @@ import { callOrigin } from "./origin.js";
  */
 export type Authorize = (method: DescMethod, caller: Caller) => void;
 
-/** Returns the bearer token of an Authorization header, or undefined if there is none. */
+/** Returns the bearer token of an Authorization header, or undefined without one. */
 export function bearerTokenOf(header: string | null | undefined): string | undefined {
   return /^bearer +(\S+) *$/i.exec(header ?? "")?.[1];
 }

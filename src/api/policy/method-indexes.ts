@@ -9,10 +9,10 @@ import type {
 import {
   BackupRequestSchema,
   type BackupRequest,
-  type DescribeMomentRequest,
+  type DescribePointInTimeRequest,
   type DiffBackupsRequest,
   type ExportBackupRequest,
-  type IndexMoment,
+  type IndexPointInTime,
   type StreamBackupRequest,
   type StreamRestoreRequest,
 } from "../../../gen/ts/holdfast/management/v1/management_pb.js";
@@ -79,8 +79,9 @@ const indexesByMethod: ReadonlyMap<string, IndexesOf> = new Map<string, IndexesO
         (message as DiffBackupsRequest).from,
         (message as DiffBackupsRequest).to,
       ),
-    ExportBackup: (message) => indexesOfPointsInTime((message as ExportBackupRequest).moment),
-    DescribeMoment: (message) => indexesOfPointsInTime((message as DescribeMomentRequest).moment),
+    ExportBackup: (message) => indexesOfPointsInTime((message as ExportBackupRequest).pointInTime),
+    DescribePointInTime: (message) =>
+      indexesOfPointsInTime((message as DescribePointInTimeRequest).pointInTime),
     StreamBackup: (message) =>
       (message as StreamBackupRequest).transferName === "" ? byIndex(message) : undefined,
     StreamRestore: (message) => {
@@ -120,7 +121,7 @@ function byOperation(message: Message, { operations }: IndexLookup): string[] {
   return [operations.get((message as Pick<Operation, "$typeName" | "name">).name).indexLink];
 }
 
-function indexesOfPointsInTime(...all: (IndexMoment | undefined)[]): string[] | undefined {
+function indexesOfPointsInTime(...all: (IndexPointInTime | undefined)[]): string[] | undefined {
   return all.some((point) => point !== undefined && point.uri !== "")
     ? undefined
     : all.map((point) => point?.indexLink || durableIndexLink);

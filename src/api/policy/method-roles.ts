@@ -40,7 +40,7 @@ const rolesByMethod: Readonly<Record<string, RequiredRoles>> = {
   "holdfast.management.v1.ManagementService.ListBackups": "backup",
   "holdfast.management.v1.ManagementService.DiffBackups": readers,
   "holdfast.management.v1.ManagementService.ExportBackup": readers,
-  "holdfast.management.v1.ManagementService.DescribeMoment": readers,
+  "holdfast.management.v1.ManagementService.DescribePointInTime": readers,
   "holdfast.management.v1.ManagementService.Restore": "restore",
   "holdfast.management.v1.ManagementService.UndoRestore": "restore",
   "holdfast.management.v1.ManagementService.PruneBackups": "admin",

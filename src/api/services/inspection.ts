@@ -30,13 +30,13 @@ type InspectionMethod =
   | "listBackups"
   | "diffBackups"
   | "exportBackup"
-  | "describeMoment";
+  | "describePointInTime";
 const levels: Record<VerifyLevel, Level> = {
   [VerifyLevel.UNSPECIFIED]: "FULL",
-  [VerifyLevel.LIST]: "LIST",
+  [VerifyLevel.METADATA]: "METADATA",
   [VerifyLevel.SAMPLE]: "SAMPLE",
   [VerifyLevel.FULL]: "FULL",
-  [VerifyLevel.TRIAL]: "TRIAL",
+  [VerifyLevel.TEST_RESTORE]: "TEST_RESTORE",
 };
 
 /** Implements the read-only methods on backups, which require no index of the host. */
@@ -72,9 +72,9 @@ export function inspectionMethods(
     },
     diffBackups: (request, { signal }) => diffStream(inspection, request, signal),
     exportBackup: (request, { signal }) => exportStream(inspection, request, signal),
-    async describeMoment({ moment, count }, { signal }) {
+    async describePointInTime({ pointInTime, count }, { signal }) {
       const { before, after, afterCount, window } = await inspection.around(
-        fromPointInTime(moment),
+        fromPointInTime(pointInTime),
         count,
         signal,
       );
@@ -133,12 +133,12 @@ async function* differencesOf(
       buffered = [];
       continue;
     }
-    const { created, changed, deleted, same } = one;
+    const { created, changed, deleted, unchanged } = one;
     const summary = {
       created: toInt64(created),
       changed: toInt64(changed),
       deleted: toInt64(deleted),
-      same: toInt64(same),
+      unchanged: toInt64(unchanged),
     };
     yield { differences: buffered.map(toDifference), summary };
   }
@@ -146,14 +146,14 @@ async function* differencesOf(
 
 async function* exportStream(
   inspection: InspectionService,
-  { moment, selection }: ExportBackupRequest,
+  { pointInTime, selection }: ExportBackupRequest,
   signal: AbortSignal,
 ): AsyncGenerator<MessageInitShape<typeof ExportBackupResponseSchema>> {
   let buffered: Uint8Array[] = [];
   let bytes = 0;
   let count = 0;
   for await (const version of inspection.export(
-    fromPointInTime(moment),
+    fromPointInTime(pointInTime),
     selection && fromSelection(selection),
     signal,
   )) {

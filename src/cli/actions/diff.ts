@@ -131,9 +131,9 @@ const writers: Record<string, (context: CommandContext) => Writer> = {
   text: (context) => ({
     begin: doNothing,
     difference: (difference) => context.printText(differenceLine(difference, context.formatTime)),
-    end: ({ created, changed, deleted, same }) =>
+    end: ({ created, changed, deleted, unchanged }) =>
       context.printText(
-        `${formatNumber(created)} created (+), ${formatNumber(changed)} changed (~), ${formatNumber(deleted)} deleted (-), ${formatNumber(same)} unchanged.`,
+        `${formatNumber(created)} created (+), ${formatNumber(changed)} changed (~), ${formatNumber(deleted)} deleted (-), ${formatNumber(unchanged)} unchanged.`,
       ),
   }),
   ndjson: () => ({

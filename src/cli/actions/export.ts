@@ -38,7 +38,7 @@ export async function exportDocuments(
     );
   const selection = selectionOf(flags);
   const request = {
-    moment: {
+    pointInTime: {
       uri: source === undefined ? "" : toUri(source),
       backupName: flags.backup ?? "",
       indexLink: flags.index ?? "",

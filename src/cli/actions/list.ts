@@ -175,8 +175,11 @@ function ageOf({ backup, modifiedMicros = 0 }: ListedView, now: bigint): string 
 
 function verified({ lastVerification }: ListedView, now: bigint): string {
   if (!lastVerification) return "never";
-  return `${lastVerification.passed ? "passed" : "FAILED"}, ${lastVerification.level.toLowerCase()}, ${formatAge(BigInt(lastVerification.timeMicros), now)}`;
+  return `${lastVerification.passed ? "passed" : "FAILED"}, ${levelName(lastVerification.level)}, ${formatAge(BigInt(lastVerification.timeMicros), now)}`;
 }
+
+/** Returns a verification level as --level spells it. */
+const levelName = (level: string) => level.toLowerCase().replace("_", "-");
 
 function locationOf({ uri, name, backup }: ListedView): string {
   const location = displayUri(uri || backup?.uri || "");

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import {
   RestoreResultSchema,
-  type DescribeMomentResponse,
+  type DescribePointInTimeResponse,
   type LogEntry,
   type BackupDescription,
   type Index,
@@ -274,8 +274,8 @@ async function versionsAfter(
   indexLink: string,
   targetTimeMicros: bigint,
 ): Promise<bigint | undefined> {
-  const described = session.management.describeMoment(
-    { moment: { indexLink, targetTimeMicros } },
+  const described = session.management.describePointInTime(
+    { pointInTime: { indexLink, targetTimeMicros } },
     { signal: context.abort.signal },
   );
   return (
@@ -330,11 +330,11 @@ async function pointInTimeText(
   session: Session,
   { source, backupName, targetTimeMicros, bearer }: Request,
 ): Promise<string> {
-  let found: DescribeMomentResponse;
+  let found: DescribePointInTimeResponse;
   try {
-    found = await session.management.describeMoment(
+    found = await session.management.describePointInTime(
       {
-        moment: {
+        pointInTime: {
           uri: source,
           backupName,
           bearer,
@@ -384,9 +384,9 @@ function planText({ formatTime }: CommandContext, plan: RestorePlan, request: Re
     ["restored", backup ? contentText(formatTime, backup, request) : "unknown"],
     [
       "discarded",
-      plan.versionsLeftOut === undefined
+      plan.discardedVersions === undefined
         ? "all current versions: the backup is of another lineage"
-        : formatCount(plan.versionsLeftOut, "current version"),
+        : formatCount(plan.discardedVersions, "current version"),
     ],
     [
       "space",

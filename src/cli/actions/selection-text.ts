@@ -13,11 +13,11 @@ export function selectionText(
     `${formatNumber(result.replaced)} replaced`,
     `${formatNumber(result.deleted)} deleted`,
     `${formatNumber(result.unchanged)} unchanged`,
-    ...(result.left > 0n ? [`${formatNumber(result.left)} not in the backup and kept`] : []),
+    ...(result.kept > 0n ? [`${formatNumber(result.kept)} not in the backup and kept`] : []),
   ];
   const changed = result.created + result.replaced + result.deleted;
   const shown = BigInt(result.differences.length);
-  if (changed + result.unchanged + result.left === 0n)
+  if (changed + result.unchanged + result.kept === 0n)
     return "Nothing to restore: --prefix, --kind and --link match no document of the backup or the index. To list the documents of the backup: holdfast export PATH --prefix /";
   return [
     ...result.differences.map((difference) => differenceLine(difference, formatTime)),

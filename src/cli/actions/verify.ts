@@ -21,10 +21,10 @@ export interface VerifyFlags extends OperationFlags {
 }
 
 const levels: Record<string, VerifyLevel> = {
-  list: VerifyLevel.LIST,
+  metadata: VerifyLevel.METADATA,
   sample: VerifyLevel.SAMPLE,
   full: VerifyLevel.FULL,
-  trial: VerifyLevel.TRIAL,
+  "test-restore": VerifyLevel.TEST_RESTORE,
 };
 
 /** Implements holdfast verify; the command exits with 65 if the backup is damaged. */
@@ -68,10 +68,10 @@ function percentOf({ level, percent }: VerifyFlags): number {
 }
 
 const verifiedItems: Record<string, string> = {
-  list: "the manifest, and the existence and size of its files; their content was not read",
+  metadata: "the manifest, and the existence and size of its files; their content was not read",
   sample: "the checksums of some rows of every segment",
   full: "the digest of every file, the checksum of every row, the counts and the chain",
-  trial:
+  "test-restore":
     "everything of level full, and the counts of a test restore to a temporary index against the manifest",
 };
 

@@ -11,7 +11,7 @@ export function addVerify(program: Command): void {
     .option("--backup <NAME>", "backup in the directory (default: the newest)")
     .addOption(
       new Option("--level <LEVEL>", "extent of the verification")
-        .choices(["list", "sample", "full", "trial"])
+        .choices(["metadata", "sample", "full", "test-restore"])
         .default("full"),
     )
     .option("--percent <N>", "sample: percentage of rows to read, 1 to 100 (default: 5)")
@@ -19,7 +19,7 @@ export function addVerify(program: Command): void {
   addOutputOptions(addHostOptions(addDetach(command), { offline: true }));
   addExamples(command, [
     ["Check all digests, rows and counts, without a host", "holdfast verify /backups/shop"],
-    ["Restore to a temporary index", "holdfast verify /backups/shop.zip --level trial"],
+    ["Restore to a temporary index", "holdfast verify /backups/shop.zip --level test-restore"],
     [
       "On the host, which records the result",
       "holdfast verify /backups/shop --address 127.0.0.1:8001",

@@ -7,7 +7,7 @@ import { autoBackupSetting } from "./auto-backup-setting.js";
 const directory = mkdtempSync(join(tmpdir(), "holdfast-test-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-test("is off by default, and then as it was set last", async () => {
+test("is disabled by default, and keeps the last setting", async () => {
   const setting = autoBackupSetting(systemPlatform, join(directory, "chosen.json"));
   expect(await setting.load()).toEqual({ enabled: false });
   for (const enabled of [true, false, true]) {

@@ -1,16 +1,16 @@
 import { JsonFile } from "../../io/json-file.js";
 import type { Platform } from "../../io/platform.js";
 
-/** Whether automatic backups are on: a small file that outlives the process. */
+/** Persistent setting whether automatic backups are enabled. */
 export interface AutoBackupSetting {
-  /** Off if it was never set. Rejects if the disk cannot be read. */
+  /** Reads the setting. Default: disabled. Rejects if the disk cannot be read. */
   load(): Promise<{ enabled: boolean; warning?: string }>;
   save(enabled: boolean): Promise<void>;
 }
 
 const settingBytes = 4096;
 
-/** The setting that is kept at a path. An invalid file turns automatic backups on: unwanted backups do less harm than missing ones. */
+/** Creates the setting, stored at a path. An invalid file enables automatic backups: unwanted backups do less harm than missing ones. */
 export function autoBackupSetting(
   platform: Pick<Platform, "files" | "randomHex">,
   path: string,

@@ -16,7 +16,7 @@ type BackupChecks = Pick<
   "verifyBackup" | "describeBackup" | "listBackups" | "checkDigests"
 >;
 
-/** What looks at backups and changes none. */
+/** Read-only methods on backups. */
 export function createBackupChecks(options: ManagementOptions): BackupChecks {
   const { platform, storageEngine, operations, temporaryDirectory, verifications, ownIndexIds } =
     options;
@@ -29,7 +29,7 @@ export function createBackupChecks(options: ManagementOptions): BackupChecks {
       { level, samplePercent } = { level: "FULL", samplePercent: 100 },
     ) {
       const source = await resolveSource(options, uri);
-      // The operation names the index, so the manifest is read before it starts; the reader stays open for the rest.
+      // The operation names the index, so the manifest is read before it starts. The reader stays open for the operation.
       const reader = await openSource(source, never);
       try {
         const wanted = { name, indexIds: ownIndexIds() };

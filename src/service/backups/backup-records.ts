@@ -7,14 +7,14 @@ import type { BackupRecord } from "../host/description.js";
 import type { BackupResult } from "../../backup/backup-request.js";
 import type { OperationView } from "../../operation/operation.js";
 
-/** How backups went last, one record for each index and destination: the newest limits.backupRecords, over restarts too. */
+/** Last results of backups, one record per index and destination. Keeps the newest limits.backupRecords across restarts. */
 export interface BackupRecords {
-  /** The newest first. */
+  /** Returns the records, newest first. */
   all(): readonly BackupRecord[];
-  /** Takes an operation that has ended; all but backups that wrote, or were to, are none of its business. */
+  /** Records a completed operation. Ignores everything except backups; ignores dry runs. */
   noteOperation(view: OperationView): void;
   noteAutoBackup(run: AutoBackupRun, automatic: { indexLink: string; destination: string }): void;
-  /** Writes down what is not yet. */
+  /** Writes pending records to disk. */
   close(): Promise<void>;
 }
 
@@ -85,7 +85,7 @@ export async function openBackupRecords({
   function change(indexLink: string, destination: string, fields: Partial<BackupRecord>): void {
     const key = keyOf({ indexLink, destination });
     const before = records.get(key) ?? { ...empty, indexLink, destination };
-    // The last to be put in is the newest.
+    // Insertion order is the order of age.
     records.delete(key);
     records.set(key, { ...before, ...fields });
     const [oldest] = records.keys();
@@ -124,12 +124,12 @@ export async function openBackupRecords({
       result,
     }) {
       if (kind !== "backup") return;
-      // One that somebody called off says nothing of the destination.
+      // A cancelled backup says nothing about the destination.
       if (error?.reason === "OPERATION_CANCELLED") return;
-      // Each stream would else have a record of its own.
+      // One record for all transfers, whose names are unique.
       const destination = target.replace(/^transfer:.*/s, "transfer:");
       if (error) change(indexLink, destination, failure(error, endTimeMicros));
-      // Without a name it was only validated.
+      // A dry run has no name.
       else if (result && "bytesWritten" in result && result.backup.name !== "")
         change(
           indexLink,

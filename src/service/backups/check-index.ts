@@ -2,7 +2,7 @@ import type { DocumentIndex } from "../../store/document-index.js";
 import type { ManagementOptions } from "./management-options.js";
 import type { ManagementService } from "./management-service.js";
 
-/** Checks of live indexes, as operations. */
+/** Checks live indexes, as operations. */
 export function createIndexCheck({
   operations,
   indexOf,
@@ -25,8 +25,8 @@ export function createIndexCheck({
 }
 
 /**
- * Checks an index that was not closed in good order before it was opened: a power cut or a kill may have left pages of it that were
- * never written. In the background, as an operation that the log and the health of the host tell of.
+ * Checks an index in the background after an unclean shutdown: a power failure or a kill may have left pages that were never written.
+ * The check is an operation; the log and the health of the host report its result.
  */
 export async function checkAfterUncleanStop(
   index: DocumentIndex,

@@ -12,7 +12,7 @@ async function* slow(waits: number[], ended: string[] = []): AsyncGenerator<stri
   }
 }
 
-test("what comes is passed on in order, and ticks fill the time in which nothing does", async () => {
+test("passes items on in order, and ticks while the source is silent", async () => {
   const told: string[] = [];
   let ticks = 0;
   for await (const one of withHeartbeat(slow([0, 300, 0]), 20, () =>
@@ -42,7 +42,7 @@ test("ends the source when its reader stops at a beat, and ignores its error the
   expect(ended).toEqual(["ended"]);
 });
 
-test("an error of the source is thrown on", async () => {
+test("throws an error of the source", async () => {
   async function* failing(): AsyncGenerator<string> {
     yield "first";
     throw new Error("broken");

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-/** What a source gives, and what `tick` gives each time that the source lets that long wait; nothing where it gives undefined. */
+/** Yields the items of a source, and the result of `tick`, unless undefined, whenever the source is silent for the interval. */
 export async function* withHeartbeat<T>(
   source: AsyncGenerator<T>,
   everyMs: number,
@@ -21,7 +21,7 @@ export async function* withHeartbeat<T>(
       yield result.value;
     }
   } finally {
-    // Who leaves does not hear of it any more.
+    // A reader that left does not receive this error.
     next?.catch(() => {});
     await source.return(undefined);
   }

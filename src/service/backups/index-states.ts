@@ -16,16 +16,16 @@ import type { DocumentIndex } from "../../store/document-index.js";
 import type { IndexPointInTime } from "../../backup/point-in-time.js";
 import { openSource } from "./sources.js";
 
-/** A state that can be read until it is closed. */
+/** A readable state of an index. Close it after use. */
 export interface OpenState extends DocumentState {
-  /** The number of documents; for a point in time of the live index, their present number. */
+  /** Number of documents; for a point in time of the live index, the current number. */
   documentCount: number;
   close(): Promise<void>;
 }
 
-/** States of the live index and of backups, at their end or at a point in time. */
+/** Opens states of the live index and of backups, at their end or at a point in time. */
 export interface IndexStates {
-  /** OPERATION_LIMIT where as many backups as may be are open. `check` looks at the backup's manifest and throws for one that may not be opened. */
+  /** Opens a state. Throws OPERATION_LIMIT if too many backups are open. `check` may throw to refuse a backup by its manifest. */
   open(
     pointInTime: IndexPointInTime,
     signal: AbortSignal,
@@ -38,7 +38,7 @@ export interface IndexStates {
     count: number,
     signal: AbortSignal,
   ): Promise<LogAround & { window: RestorableWindow }>;
-  /** Closes what is open still: who reads a stream may leave without a word. Nothing is opened any more. */
+  /** Closes all open states, since a reader of a stream may disappear without closing its state. Later calls of `open` fail. */
   close(): Promise<void>;
 }
 
@@ -48,7 +48,7 @@ export interface IndexStatesOptions {
   indexOf(link: string): DocumentIndex;
   registry: DestinationRegistry;
   temporaryDirectory: string;
-  /** The ids of the host's indexes: where "the newest backup" is asked for, its own come first. */
+  /** IDs of the host's own indexes, whose backups take precedence as "the newest". */
   ownIndexIds(): string[];
 }
 
@@ -58,7 +58,7 @@ export function createIndexStates(options: IndexStatesOptions): IndexStates {
   let closed = false;
   const closings = new Set<() => Promise<void>>();
 
-  /** Closed once: by its reader, or with everything. */
+  /** Closes a state once: by its reader, or by `close` of all. */
   async function kept({ close: release, ...state }: OpenState): Promise<OpenState> {
     let closing: Promise<void> | undefined;
     const close = () => {
@@ -73,7 +73,7 @@ export function createIndexStates(options: IndexStatesOptions): IndexStates {
     return { ...state, close };
   }
 
-  /** Pruning and the end of the generation wait until it is closed. */
+  /** Compaction and the removal of the generation wait until the state is closed. */
   async function openLive({ indexLink, targetTimeMicros }: IndexPointInTime): Promise<OpenState> {
     const held = await holdEngine(indexOf(indexLink));
     try {
@@ -187,7 +187,7 @@ export function createIndexStates(options: IndexStatesOptions): IndexStates {
   };
 }
 
-/** The live engine, held until it is released. */
+/** Holds the live engine until it is released. */
 function holdEngine(index: DocumentIndex): Promise<{ engine: Engine; release: () => void }> {
   return new Promise((resolve, reject) => {
     index

@@ -13,7 +13,7 @@ import type {
   IndexPointInTime,
 } from "../../backup/point-in-time.js";
 
-/** How far a comparison is: of what it does now. */
+/** Progress of the current stage of a comparison. */
 export interface DiffProgress {
   stage: string;
   recordsDone: number;
@@ -23,7 +23,7 @@ export interface DiffProgress {
 
 /** Compares and exports backups and points in time of the live index. Changes nothing. */
 export interface InspectionService {
-  /** Differences in the order of their links; the sums come last. */
+  /** Yields differences in the order of their links, then the summary. */
   diff(
     from: IndexPointInTime,
     to: IndexPointInTime,
@@ -31,13 +31,13 @@ export interface InspectionService {
     signal: AbortSignal,
     onProgress?: (progress: DiffProgress) => void,
   ): AsyncGenerator<DocumentDifference | DiffSummary>;
-  /** Documents in the order of their links. */
+  /** Yields documents in the order of their links. */
   export(
     pointInTime: IndexPointInTime,
     selection: DocumentSelection | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<DocumentVersion>;
-  /** The versions written around a point in time. */
+  /** Returns the versions written around a point in time. */
   around(
     pointInTime: IndexPointInTime,
     count: number,
@@ -50,8 +50,8 @@ export function createInspectionService(states: IndexStates): InspectionService 
     async *diff(from, to, selection = everything, signal, onProgress = () => {}) {
       const [left, right] = await openBoth(states, from, to, signal, onProgress);
       try {
-        const summary: DiffSummary = { created: 0, changed: 0, deleted: 0, same: 0 };
-        // What a selection leaves of them is not known before.
+        const summary: DiffSummary = { created: 0, changed: 0, deleted: 0, unchanged: 0 };
+        // The number of selected documents is not known in advance.
         const total =
           selection === everything ? Math.max(left.documentCount, right.documentCount) : 0;
         let recordsDone = 0;
@@ -63,7 +63,7 @@ export function createInspectionService(states: IndexStates): InspectionService 
             recordsTotal: total && Math.max(total, recordsDone),
           });
           if (isSameVersion(pair)) {
-            summary.same += 1;
+            summary.unchanged += 1;
             continue;
           }
           const difference = await differenceOf(pair, left, right);
@@ -87,7 +87,7 @@ export function createInspectionService(states: IndexStates): InspectionService 
       const { targetTimeMicros } = pointInTime;
       if (targetTimeMicros === undefined)
         throw new HostError("REQUEST_INVALID", "A point in time is required: target_time_micros.", {
-          metadata: { field: "moment.target_time_micros" },
+          metadata: { field: "point_in_time.target_time_micros" },
         });
       return states.around(
         pointInTime,
@@ -99,7 +99,7 @@ export function createInspectionService(states: IndexStates): InspectionService 
   };
 }
 
-/** Side by side, as each takes a while; where one fails the other is closed. */
+/** Opens two states in parallel, since each takes a while. If one fails, closes the other. */
 async function openBoth(
   states: IndexStates,
   from: IndexPointInTime,
@@ -123,7 +123,7 @@ interface Counted {
   total: number;
 }
 
-/** Combines the progress of two states that are opened side by side: the records of both, and the stage reported last. */
+/** Combines the progress of two states that are opened in parallel: the records of both, and the last reported stage. */
 function sideBySide(onProgress: (progress: DiffProgress) => void): [Report, Report] {
   const sides: [Counted, Counted] = [
     { done: 0, total: 0 },
@@ -134,7 +134,7 @@ function sideBySide(onProgress: (progress: DiffProgress) => void): [Report, Repo
     (side: Counted): Report =>
     ({ stage = "reading", documentsDone = side.done, documentsTotal = side.total }) => {
       Object.assign(side, { done: documentsDone, total: documentsTotal });
-      // Only what is loaded is counted.
+      // Only loading counts records.
       const counted = stage === "loading";
       onProgress({
         stage,

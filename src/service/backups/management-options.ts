@@ -9,7 +9,7 @@ import type { StreamedManifests } from "./streamed-manifests.js";
 import type { Verifications } from "./verifications.js";
 import type { HostDescription } from "../host/description.js";
 
-/** What the management service is made of. */
+/** Dependencies of the management service. */
 export interface ManagementOptions {
   platform: Platform;
   storageEngine: StorageEngine;
@@ -20,11 +20,11 @@ export interface ManagementOptions {
   states: IndexStates;
   verifications: Verifications;
   written: WrittenManifests;
-  /** Manifests of backups that were streamed, which later ones may continue. */
+  /** Manifests of streamed backups, which later ones may extend. */
   streamed: Pick<StreamedManifests, "find">;
-  /** As of IndexStatesOptions. */
+  /** See IndexStatesOptions. */
   ownIndexIds(): string[];
-  /** On the disk of the indexes. */
+  /** Directory for temporary files, on the disk of the indexes. */
   temporaryDirectory: string;
   hostId: string;
   productVersion: string;

@@ -8,20 +8,20 @@ import type { VerifyDepth } from "../../backup/verification.js";
 
 import type { InspectionService } from "./inspection.js";
 
-/** Backup, restore and what is known of the host; the Xenon dialect, REST and gRPC are thin layers over it. */
+/** Backups, restores and the state of the host, independent of the protocol. */
 export interface ManagementService {
   host(): Promise<HostDescription>;
-  /** Resolves once the request is checked and the operation has started. */
+  /** Resolves when the request is validated and the operation has started. */
   backup(request: BackupRequest): Promise<OperationView>;
   restore(request: RestoreRequest): Promise<OperationView>;
   undoRestore(indexLink: string): Promise<OperationView>;
-  /** Checks a live index while it serves: INDEX_DAMAGED names what is wrong with it. */
+  /** Checks a live index while it is in use. Throws INDEX_DAMAGED. */
   checkIndex(indexLink: string): Promise<OperationView>;
-  /** By default FULL. */
+  /** Verifies a backup. Default level: FULL. */
   verifyBackup(uri: string, manifest?: string, depth?: VerifyDepth): Promise<OperationView>;
   describeBackup(uri: string, manifest?: string, signal?: AbortSignal): Promise<BackupDescription>;
   listBackups(uri: string, options?: ListOptions): Promise<BackupListing[]>;
-  /** The same, after their files were read: those whose digests do not agree are damaged. */
+  /** Compares the digests of all files, and returns the listing with damaged backups marked. */
   checkDigests(listings: readonly BackupListing[], signal?: AbortSignal): Promise<BackupListing[]>;
   readonly inspection: InspectionService;
   pruneBackups(uri: string, names: string[], validateOnly?: boolean): Promise<PruneResult>;

@@ -6,7 +6,7 @@ import type { ContainerReader } from "../../container/container.js";
 import type { BackupSource, ContainerOptions } from "../../container/resolve.js";
 import { requireCapability } from "../../destination/objects.js";
 
-/** Opens a source, reporting how much of it was downloaded where it has to be. */
+/** Opens a source. Reports the progress of its download, if it is remote. */
 export function openSource(
   source: BackupSource,
   signal: AbortSignal,
@@ -17,7 +17,7 @@ export function openSource(
   return source.open({ onFetchedBytes }, signal);
 }
 
-/** Runs work on a source, and closes it afterwards. */
+/** Runs work on a source, then closes it. */
 export async function withSource<T>(
   source: BackupSource,
   signal: AbortSignal,
@@ -32,7 +32,7 @@ export async function withSource<T>(
   }
 }
 
-/** The backups at a source; with `recursive`, everything below it too, if it is no archive. */
+/** Lists the backups at a source; with `recursive` also its subdirectories, unless it is an archive. */
 export async function listSource(
   { platform, temporaryDirectory }: ContainerOptions,
   source: BackupSource,

@@ -8,12 +8,12 @@ import { recordAutoBackup } from "../host/record-stats.js";
 import type { Stats } from "../../stats/stats.js";
 
 export interface StartAutoBackupOptions extends Omit<AutoBackupOptions, "enabled" | "onRun"> {
-  /** The path of the file that keeps the setting. */
+  /** Path of the file with the setting. */
   settingPath: string;
   stats: Stats;
   warn(fields: object, message: string): void;
   onRun(run: AutoBackupRun): void;
-  /** Called with the reason why the last run failed; undefined if it succeeded or automatic backups are off. */
+  /** Called with the error of the last run; undefined if it succeeded or automatic backups are disabled. */
   onHealth(problem: string | undefined): void;
 }
 

@@ -1,5 +1,5 @@
 import { runBackup } from "../../backup/backup.js";
-import { forecastBackup } from "../../backup/forecast.js";
+import { dryRunBackup } from "../../backup/dry-run.js";
 import type { Report } from "../../backup/progress.js";
 import type { ContainerWriter } from "../../container/container.js";
 import { resolveTarget, type BackupTarget } from "../../container/resolve.js";
@@ -14,7 +14,7 @@ import type { ManagementOptions } from "./management-options.js";
 import type { BackupRequest, BackupResult } from "../../backup/backup-request.js";
 import type { ManagementService } from "./management-service.js";
 
-/** Only said, and nothing done. */
+/** Warning of every dry run. */
 export const onlyValidated = "Only validated: nothing was written.";
 
 export function createBackupStart(options: ManagementOptions): ManagementService["backup"] {
@@ -22,7 +22,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
   const isDamagedAt = (uri: string) => (manifestSha256: string) =>
     options.verifications.isDamaged({ uri, manifestSha256 });
 
-  /** The manifest that `since` names. */
+  /** Returns the manifest that `since` refers to. */
   async function baseOf({ since, indexLink }: BackupRequest): Promise<StoredManifest | undefined> {
     if (since === undefined) return undefined;
     const base = await options.streamed.find(since);
@@ -62,7 +62,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
     signal: AbortSignal,
     report: Report,
   ): Promise<BackupResult> {
-    // A backup that would begin while the index is being replaced waits for the new one.
+    // While the index is being replaced, a backup waits for the new generation.
     report({ stage: "waiting" });
     await index.settled(signal);
     let writer: ContainerWriter | undefined;
@@ -104,11 +104,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
         written,
         ...contents,
       };
-      const forecast = await forecastBackup(
-        task,
-        operations.list(limits.operations).operations,
-        signal,
-      );
+      const plan = await dryRunBackup(task, operations.list(limits.operations).operations, signal);
       const { positionMicros, window, documents, versions, indexId, lineage, parents } =
         await index.state();
       const facts = {
@@ -141,7 +137,7 @@ export function createBackupStart(options: ManagementOptions): ManagementService
         segmentsWritten: 0,
         verified: false,
         warnings: [onlyValidated],
-        forecast,
+        plan,
       };
     } finally {
       await contents?.reader?.close();

@@ -1,4 +1,4 @@
-import { forecastRestore } from "../../backup/forecast.js";
+import { dryRunRestore } from "../../backup/dry-run.js";
 import { withManifest } from "../../backup/inspect.js";
 import type { Report } from "../../backup/progress.js";
 import {
@@ -86,7 +86,7 @@ export function createRestoreStarts(
       },
     );
     const { manifest } = file;
-    const forecast = await forecastRestore(
+    const plan = await dryRunRestore(
       {
         index,
         backup: describeManifest(source, file),
@@ -108,7 +108,7 @@ export function createRestoreStarts(
         ...file.warnings,
         ...(target.warning === undefined ? [] : [target.warning]),
       ],
-      forecast,
+      plan,
     };
   }
 
@@ -119,7 +119,7 @@ export function createRestoreStarts(
     signal: AbortSignal,
     report: Report,
   ): Promise<RestoreResult> {
-    // Claimed, so that no restore replaces the index that is written to.
+    // The claim keeps other restores from replacing the index during the writes.
     const claim = await index.beginReplacement();
     try {
       report({ stage: "building" });
@@ -170,7 +170,7 @@ export function createRestoreStarts(
     }
   }
 
-  /** The backup itself and the archives that it builds on, as one source. */
+  /** Combines the backup and its base sources. */
   async function sourceOf(request: RestoreRequest): Promise<BackupSource> {
     const source = await resolveSource(options, request.source, request.bearer);
     const bearerFor = (uri: string) =>
@@ -239,7 +239,7 @@ export function createRestoreStarts(
   };
 }
 
-/** What does not go together: a restore of some documents writes into the index as it is. */
+/** Refuses options that a restore of selected documents does not support. */
 function checkSelection({ selection, baseSources = [], ifPositionMicros }: RestoreRequest): void {
   if (!selection) return;
   const refuse = (field: string, why: string) =>
@@ -247,12 +247,12 @@ function checkSelection({ selection, baseSources = [], ifPositionMicros }: Resto
   if (baseSources.length > 0)
     throw refuse(
       "base_sources",
-      "base_sources do not go with a selection: restore the backup into another host, and export from there.",
+      "base_sources cannot be combined with a selection. Restore the backup to another host and export the documents there.",
     );
   if (ifPositionMicros !== undefined)
     throw refuse(
       "if_position_micros",
-      "if_position_micros does not go with a selection, which replaces nothing but the documents that it names.",
+      "if_position_micros cannot be combined with a selection, which writes single documents and does not replace the index.",
     );
 }
 
@@ -273,5 +273,5 @@ async function openAll(
   }
 }
 
-/** A token is for one origin and goes to no other. */
+/** Returns the origin of a URI; a token is sent only to its own origin. */
 const originOf = (uri: string) => /^[a-z]+:\/\/[^/?#]*/i.exec(uri)?.[0].toLowerCase();

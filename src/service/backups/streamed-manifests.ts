@@ -6,10 +6,10 @@ import { readSmallFile } from "../../io/read-file.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 
-/** The manifests of streamed backups, which later ones may continue. */
+/** Manifests of streamed backups, which later ones may extend. */
 export interface StreamedManifests {
   keep(file: ManifestFile): Promise<void>;
-  /** By the SHA-256 of its bytes; BACKUP_NOT_FOUND where it is not remembered. */
+  /** Finds a manifest by its SHA-256. Throws BACKUP_NOT_FOUND. */
   find(sha256: string): Promise<ManifestFile>;
 }
 
@@ -19,7 +19,7 @@ export async function openStreamedManifests(
 ): Promise<StreamedManifests> {
   const { files } = platform;
   if ((await files.status(directory)) === undefined) await files.makeDirectory(directory);
-  /** The time first, so that names sort by age; the digest and the manifest's own name after it. */
+  /** File name: time, digest, name of the manifest. Names sort by age. */
   const entryOf = ({ manifest, sha256, name }: ManifestFile) =>
     `${String(manifest.createTimeMicros).padStart(16, "0")}_${sha256}_${name}`;
 

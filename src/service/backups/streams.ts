@@ -10,27 +10,27 @@ import type { OperationService, OperationView } from "../../operation/operation.
 import type { RestoreRequest, RestoreResult } from "../../backup/restore-request.js";
 import { transferNameOf, transferUri } from "../../destination/transfer/uri.js";
 
-/** Backups and restores as streams of bytes; every transport's streams are thin layers over it. Names are without transfers/. */
+/** Backups and restores as byte streams, independent of the protocol. Names are without transfers/. */
 export interface StreamService {
   readonly transfers: Transfers;
-  /** How long a stream may be silent, in milliseconds. */
+  /** Maximum time without data on a stream, in milliseconds. */
   readonly idleMs: number;
-  /** How many archives are being sent. */
+  /** Number of archives being sent. */
   sending(): number;
-  /** A complete archive to be sent: STREAM_LIMIT, before anything of it is answered, where too many are sent already. */
+  /** Holds a complete archive for sending. Throws STREAM_LIMIT if too many archives are being sent. */
   hold(name: string): HeldTransfer;
-  /** Makes a backup as a transfer and holds it for sending. Cancelled when the signal aborts. */
+  /** Makes a backup as a transfer and holds it for sending. The signal cancels the backup. */
   prepare(
     request: Pick<BackupRequest, "indexLink" | "store" | "since">,
     signal: AbortSignal,
   ): Promise<HeldTransfer>;
-  /** The bytes of a held transfer from an offset on, `length` of them where given, in pieces of at most `pieceBytes`. */
+  /** Yields bytes of a held transfer from an offset, `length` of them if given, in pieces of at most `pieceBytes`. */
   read(
     held: HeldTransfer,
     range: { offset: number; length?: number; pieceBytes?: number },
     signal: AbortSignal,
   ): AsyncGenerator<Buffer>;
-  /** Restores a complete upload. Resolves when the restored index serves. The restore continues if the signal aborts. */
+  /** Restores a complete upload. Resolves when the restored index is live. The restore continues if the signal aborts. */
   restore(
     name: string,
     request: Omit<RestoreRequest, "source">,
@@ -135,7 +135,7 @@ export function createStreamService({
   };
 }
 
-/** Runs the work with an upload's writer and closes it; the work's signal aborts with the caller's and when another stream takes over. */
+/** Runs work with the writer of an upload, then closes it. The signal aborts with that of the caller, or when another stream takes over. */
 export async function withUpload<T>(
   transfers: Transfers,
   name: string,

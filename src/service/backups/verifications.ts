@@ -2,24 +2,25 @@ import { JsonFile } from "../../io/json-file.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";
 import type { BackupListing } from "../../backup/listing.js";
+import { fromStoredLevel, toStoredLevel } from "../../operation/stored-level.js";
 import type { Verification } from "../../backup/verification.js";
 
-/** Which copy of a backup: copies of one manifest at several destinations are damaged each by itself. */
+/** A copy of a backup. Copies of one manifest at several destinations have separate results. */
 export interface CheckedCopy {
   uri: string;
   manifestSha256: string;
 }
 
-/** What checks of backups found, beside the host and not in the backup: by destination and digest of the manifest. */
+/** Results of verifications by destination and manifest digest. Stored by the host, not in the backup. */
 export interface Verifications {
   find(copy: CheckedCopy): Verification | undefined;
-  /** Whether the last check found damage. */
+  /** Whether the last verification found damage. */
   isDamaged(copy: CheckedCopy): boolean;
-  /** Resolves when the result is durable, or after `onError` was called because it could not be written. */
+  /** Resolves when the result is durable, or after a call of `onError` if it cannot be written. */
   record(copy: CheckedCopy, verification: Verification): Promise<void>;
 }
 
-/** A listed backup with what the last check of it found, if there was one. */
+/** Adds the result of the last verification to a listed backup. */
 export function withLastCheck(
   { find }: Pick<Verifications, "find">,
   listing: BackupListing,
@@ -29,11 +30,11 @@ export function withLastCheck(
   return lastVerification ? { ...listing, lastVerification } : listing;
 }
 
-type Entry = [key: string, verification: Verification];
+type Entry = [key: string, verification: Omit<Verification, "level"> & { level: string }];
 
 const keyOf = ({ uri, manifestSha256 }: CheckedCopy) => `${uri} ${manifestSha256}`;
 
-/** Opens the file that keeps them. An unreadable one is replaced, since checks can be repeated. */
+/** Opens the file with the results. Replaces an unreadable one, since verifications can be repeated. */
 export async function openVerifications(
   platform: Pick<Platform, "files" | "randomHex">,
   path: string,
@@ -47,7 +48,12 @@ export async function openVerifications(
   });
   const content = await file.read();
   if ("error" in content) onError(content.error);
-  const known = new Map<string, Verification>(content.state === "read" ? content.value : []);
+  const known = new Map<string, Verification>(
+    (content.state === "read" ? content.value : []).map(([key, stored]) => [
+      key,
+      { ...stored, level: fromStoredLevel(stored.level) },
+    ]),
+  );
   return {
     find: (copy) => known.get(keyOf(copy)),
     isDamaged: (copy) => known.get(keyOf(copy))?.passed === false,
@@ -59,7 +65,11 @@ export async function openVerifications(
         if (known.size <= limits.verifications) break;
         known.delete(oldest);
       }
-      return file.write([...known]).catch(onError);
+      const entries = [...known].map(([entryKey, kept]): Entry => [
+        entryKey,
+        { ...kept, level: toStoredLevel(kept.level) },
+      ]);
+      return file.write(entries).catch(onError);
     },
   };
 }

@@ -11,7 +11,7 @@ export interface ClockWatchOptions {
   indexes: readonly LoggedIndex[];
   nowMicros(): number;
   /**
-   * Called with the problem, or undefined if there is none, after the first check and on each
+   * Called with the problem, or undefined if the clock is correct, after the first check and on each
    * change.
    */
   onChange(problem: string | undefined): void;

@@ -26,19 +26,19 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// What made a version of a document.
+// Action that creates a version of a document.
 type DocumentAction int32
 
 const (
-	// Never sent.
+	// Not used.
 	DocumentAction_DOCUMENT_ACTION_UNSPECIFIED DocumentAction = 0
-	// It was created.
+	// Creation.
 	DocumentAction_DOCUMENT_ACTION_POST DocumentAction = 1
-	// Fields were laid over it.
+	// Update of some fields.
 	DocumentAction_DOCUMENT_ACTION_PATCH DocumentAction = 2
-	// It was replaced.
+	// Replacement of the body.
 	DocumentAction_DOCUMENT_ACTION_PUT DocumentAction = 3
-	// It was deleted, or it expired.
+	// Deletion or expiry.
 	DocumentAction_DOCUMENT_ACTION_DELETE DocumentAction = 4
 )
 
@@ -87,16 +87,16 @@ func (DocumentAction) EnumDescriptor() ([]byte, []int) {
 	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{0}
 }
 
-// The form in which bodies are answered.
+// Format of bodies in responses.
 type BodyFormat int32
 
 const (
-	// Reads answer JSON; writes answer the form that the request came in.
+	// JSON for reads; for writes, the format of the request.
 	BodyFormat_BODY_FORMAT_UNSPECIFIED BodyFormat = 0
 	// JSON text.
 	BodyFormat_BODY_FORMAT_JSON BodyFormat = 1
-	// A Struct. A read of a document with a number beyond 2^53 is refused (INVALID_ARGUMENT); a write that results in
-	// one has happened, and answers JSON.
+	// Struct. A read of a document with a number beyond 2^53 returns INVALID_ARGUMENT; a write that
+	// results in one succeeds and returns JSON.
 	BodyFormat_BODY_FORMAT_FIELDS BodyFormat = 2
 	// No body.
 	BodyFormat_BODY_FORMAT_NONE BodyFormat = 3
@@ -145,26 +145,27 @@ func (BodyFormat) EnumDescriptor() ([]byte, []int) {
 	return file_holdfast_document_v1_document_proto_rawDescGZIP(), []int{1}
 }
 
-// One version of a document.
+// A version of a document.
 type Document struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The document's link, for example /core/examples/one.
+	// Link of the document, for example /core/examples/one.
 	SelfLink string `protobuf:"bytes,1,opt,name=self_link,json=selfLink,proto3" json:"self_link,omitempty"`
-	// Counts from 0 without gaps.
+	// Version number. Starts at 0 and has no gaps.
 	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	// When the version was written, in microseconds since 1970; strictly increasing in one index.
+	// Time of the write, in microseconds since 1970. Strictly increasing within an index.
 	UpdateTimeMicros int64 `protobuf:"varint,3,opt,name=update_time_micros,json=updateTimeMicros,proto3" json:"update_time_micros,omitempty"`
-	// What made the version.
+	// Action that created the version.
 	Action DocumentAction `protobuf:"varint,4,opt,name=action,proto3,enum=holdfast.document.v1.DocumentAction" json:"action,omitempty"`
-	// The document's kind, for example com:vmware:xenon:services:common:ExampleService:ExampleServiceState.
+	// Kind of the document, for example
+	// com:vmware:xenon:services:common:ExampleService:ExampleServiceState.
 	Kind string `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
-	// The id of the host that wrote the version.
+	// ID of the host that wrote the version.
 	Owner string `protobuf:"bytes,6,opt,name=owner,proto3" json:"owner,omitempty"`
-	// When the document expires, in microseconds since 1970; 0: never.
+	// Time at which the document expires, in microseconds since 1970. 0: never.
 	ExpirationTimeMicros int64 `protobuf:"varint,7,opt,name=expiration_time_micros,json=expirationTimeMicros,proto3" json:"expiration_time_micros,omitempty"`
-	// The version as an HTTP entity tag, for example "3", quotes included.
+	// HTTP entity tag of the version, including the quotes, for example "3".
 	Etag string `protobuf:"bytes,8,opt,name=etag,proto3" json:"etag,omitempty"`
-	// The document's own fields; absent where none was asked for.
+	// Fields of the document. Absent if the request excludes bodies.
 	//
 	// Types that are valid to be assigned to Body:
 	//
@@ -291,12 +292,13 @@ type isDocument_Body interface {
 }
 
 type Document_Json struct {
-	// A JSON object in UTF-8, its numbers as they were written. This is the canonical form.
+	// Canonical form: a JSON object in UTF-8 with numbers exactly as written.
 	Json []byte `protobuf:"bytes,9,opt,name=json,proto3,oneof"`
 }
 
 type Document_Fields struct {
-	// The same object. Its numbers are doubles, so a document with a number beyond 2^53 is not given this way.
+	// The same object as a Struct. Its numbers are doubles, so documents with integers beyond 2^53
+	// are not returned in this form.
 	Fields *structpb.Struct `protobuf:"bytes,10,opt,name=fields,proto3,oneof"`
 }
 
@@ -304,25 +306,28 @@ func (*Document_Json) isDocument_Body() {}
 
 func (*Document_Fields) isDocument_Body() {}
 
-// The document to make.
+// Request of CreateDocument.
 type CreateDocumentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The factory, for example /core/examples.
+	// Link of the factory, for example /core/examples. Required.
 	FactoryLink string `protobuf:"bytes,1,opt,name=factory_link,json=factoryLink,proto3" json:"factory_link,omitempty"`
-	// The last part of the link, or the whole link. Empty: the body's documentSelfLink, or one that the host makes up.
+	// Last segment of the link, or the whole link. Default: documentSelfLink of the body, otherwise
+	// generated.
 	DocumentId string `protobuf:"bytes,2,opt,name=document_id,json=documentId,proto3" json:"document_id,omitempty"`
-	// The document's fields.
+	// Fields of the document. Required.
 	//
 	// Types that are valid to be assigned to Body:
 	//
 	//	*CreateDocumentRequest_Json
 	//	*CreateDocumentRequest_Fields
 	Body isCreateDocumentRequest_Body `protobuf_oneof:"body"`
-	// When the document expires, in microseconds since 1970. Absent: as the body says, or never.
+	// Time at which the document expires, in microseconds since 1970. Default: as given in the body,
+	// otherwise never.
 	ExpirationTimeMicros *int64 `protobuf:"varint,5,opt,name=expiration_time_micros,json=expirationTimeMicros,proto3,oneof" json:"expiration_time_micros,omitempty"`
-	// Goes on from the deleted version where the link belongs to a deleted document, instead of being refused.
+	// If the link belongs to a deleted document, creates the next version of it instead of returning
+	// ALREADY_EXISTS.
 	Revive bool `protobuf:"varint,6,opt,name=revive,proto3" json:"revive,omitempty"`
-	// The form of the answer's body.
+	// Format of the body in the response.
 	BodyFormat    BodyFormat `protobuf:"varint,7,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -423,12 +428,12 @@ type isCreateDocumentRequest_Body interface {
 }
 
 type CreateDocumentRequest_Json struct {
-	// A JSON object in UTF-8, at most 16 MiB.
+	// JSON object in UTF-8, at most 16 MiB.
 	Json []byte `protobuf:"bytes,3,opt,name=json,proto3,oneof"`
 }
 
 type CreateDocumentRequest_Fields struct {
-	// The same; refused (INVALID_ARGUMENT) with a number beyond 2^53, which a double would have rounded.
+	// The same as a Struct. A number beyond 2^53 causes INVALID_ARGUMENT, since a double rounds it.
 	Fields *structpb.Struct `protobuf:"bytes,4,opt,name=fields,proto3,oneof"`
 }
 
@@ -436,12 +441,12 @@ func (*CreateDocumentRequest_Json) isCreateDocumentRequest_Body() {}
 
 func (*CreateDocumentRequest_Fields) isCreateDocumentRequest_Body() {}
 
-// The document to read.
+// Request of GetDocument.
 type GetDocumentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The document's link.
+	// Link of the document. Required.
 	SelfLink string `protobuf:"bytes,1,opt,name=self_link,json=selfLink,proto3" json:"self_link,omitempty"`
-	// The form of the answer's body.
+	// Format of the body in the response.
 	BodyFormat    BodyFormat `protobuf:"varint,2,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -491,24 +496,25 @@ func (x *GetDocumentRequest) GetBodyFormat() BodyFormat {
 	return BodyFormat_BODY_FORMAT_UNSPECIFIED
 }
 
-// What to lay over a document.
+// Request of PatchDocument.
 type PatchDocumentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The document's link.
+	// Link of the document. Required.
 	SelfLink string `protobuf:"bytes,1,opt,name=self_link,json=selfLink,proto3" json:"self_link,omitempty"`
-	// The fields to lay over.
+	// Fields to update. Required.
 	//
 	// Types that are valid to be assigned to Body:
 	//
 	//	*PatchDocumentRequest_Json
 	//	*PatchDocumentRequest_Fields
 	Body isPatchDocumentRequest_Body `protobuf_oneof:"body"`
-	// Refused (ABORTED) unless this is the document's version. Absent: the last writer wins. In the REST form the
-	// If-Match header says the same.
+	// Expected version of the document; any other causes ABORTED. Default: no check. REST:
+	// alternatively the If-Match header.
 	ExpectedVersion *int64 `protobuf:"varint,4,opt,name=expected_version,json=expectedVersion,proto3,oneof" json:"expected_version,omitempty"`
-	// When the document expires, in microseconds since 1970. Absent or 0: as the body says, or as before.
+	// Time at which the document expires, in microseconds since 1970. Absent or 0: as given in the
+	// body, otherwise unchanged.
 	ExpirationTimeMicros *int64 `protobuf:"varint,5,opt,name=expiration_time_micros,json=expirationTimeMicros,proto3,oneof" json:"expiration_time_micros,omitempty"`
-	// The form of the answer's body.
+	// Format of the body in the response.
 	BodyFormat    BodyFormat `protobuf:"varint,6,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -602,12 +608,12 @@ type isPatchDocumentRequest_Body interface {
 }
 
 type PatchDocumentRequest_Json struct {
-	// A JSON object in UTF-8, at most 16 MiB.
+	// JSON object in UTF-8, at most 16 MiB.
 	Json []byte `protobuf:"bytes,2,opt,name=json,proto3,oneof"`
 }
 
 type PatchDocumentRequest_Fields struct {
-	// The same; refused (INVALID_ARGUMENT) with a number beyond 2^53, which a double would have rounded.
+	// The same as a Struct. A number beyond 2^53 causes INVALID_ARGUMENT, since a double rounds it.
 	Fields *structpb.Struct `protobuf:"bytes,3,opt,name=fields,proto3,oneof"`
 }
 
@@ -615,24 +621,25 @@ func (*PatchDocumentRequest_Json) isPatchDocumentRequest_Body() {}
 
 func (*PatchDocumentRequest_Fields) isPatchDocumentRequest_Body() {}
 
-// What to put in place of a document's body.
+// Request of ReplaceDocument.
 type ReplaceDocumentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The document's link.
+	// Link of the document. Required.
 	SelfLink string `protobuf:"bytes,1,opt,name=self_link,json=selfLink,proto3" json:"self_link,omitempty"`
-	// The new fields.
+	// New fields of the document. Required.
 	//
 	// Types that are valid to be assigned to Body:
 	//
 	//	*ReplaceDocumentRequest_Json
 	//	*ReplaceDocumentRequest_Fields
 	Body isReplaceDocumentRequest_Body `protobuf_oneof:"body"`
-	// Refused (ABORTED) unless this is the document's version. Absent: the last writer wins. In the REST form the
-	// If-Match header says the same.
+	// Expected version of the document; any other causes ABORTED. Default: no check. REST:
+	// alternatively the If-Match header.
 	ExpectedVersion *int64 `protobuf:"varint,4,opt,name=expected_version,json=expectedVersion,proto3,oneof" json:"expected_version,omitempty"`
-	// When the document expires, in microseconds since 1970; 0: never. Absent: as the body says, or never.
+	// Time at which the document expires, in microseconds since 1970. 0: never. Default: as given in
+	// the body, otherwise never.
 	ExpirationTimeMicros *int64 `protobuf:"varint,5,opt,name=expiration_time_micros,json=expirationTimeMicros,proto3,oneof" json:"expiration_time_micros,omitempty"`
-	// The form of the answer's body.
+	// Format of the body in the response.
 	BodyFormat    BodyFormat `protobuf:"varint,6,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -726,12 +733,12 @@ type isReplaceDocumentRequest_Body interface {
 }
 
 type ReplaceDocumentRequest_Json struct {
-	// A JSON object in UTF-8, at most 16 MiB.
+	// JSON object in UTF-8, at most 16 MiB.
 	Json []byte `protobuf:"bytes,2,opt,name=json,proto3,oneof"`
 }
 
 type ReplaceDocumentRequest_Fields struct {
-	// The same; refused (INVALID_ARGUMENT) with a number beyond 2^53, which a double would have rounded.
+	// The same as a Struct. A number beyond 2^53 causes INVALID_ARGUMENT, since a double rounds it.
 	Fields *structpb.Struct `protobuf:"bytes,3,opt,name=fields,proto3,oneof"`
 }
 
@@ -739,15 +746,15 @@ func (*ReplaceDocumentRequest_Json) isReplaceDocumentRequest_Body() {}
 
 func (*ReplaceDocumentRequest_Fields) isReplaceDocumentRequest_Body() {}
 
-// The document to delete.
+// Request of DeleteDocument.
 type DeleteDocumentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The document's link.
+	// Link of the document. Required.
 	SelfLink string `protobuf:"bytes,1,opt,name=self_link,json=selfLink,proto3" json:"self_link,omitempty"`
-	// Refused (ABORTED) unless this is the document's version. Absent: the last writer wins. In the REST form the
-	// If-Match header says the same.
+	// Expected version of the document; any other causes ABORTED. Default: no check. REST:
+	// alternatively the If-Match header.
 	ExpectedVersion *int64 `protobuf:"varint,2,opt,name=expected_version,json=expectedVersion,proto3,oneof" json:"expected_version,omitempty"`
-	// The form of the answer's body.
+	// Format of the body in the response.
 	BodyFormat    BodyFormat `protobuf:"varint,3,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -804,10 +811,10 @@ func (x *DeleteDocumentRequest) GetBodyFormat() BodyFormat {
 	return BodyFormat_BODY_FORMAT_UNSPECIFIED
 }
 
-// What a deletion made.
+// Response of DeleteDocument.
 type DeleteDocumentResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The deleted version; absent when the document had been deleted already.
+	// Version that marks the deletion. Absent if the document was already deleted.
 	Document      *Document `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -850,20 +857,21 @@ func (x *DeleteDocumentResponse) GetDocument() *Document {
 	return nil
 }
 
-// Which documents to list.
+// Request of ListDocuments.
 type ListDocumentsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The factory, for example /core/examples.
+	// Link of the factory, for example /core/examples. Required.
 	FactoryLink string `protobuf:"bytes,1,opt,name=factory_link,json=factoryLink,proto3" json:"factory_link,omitempty"`
-	// An OData condition, for example: name eq 'one' and counter gt 5
+	// OData filter expression, for example: name eq 'one' and counter gt 5. Default: all documents.
 	Filter string `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
-	// An OData order, for example: name desc, counter
+	// OData orderby expression, for example: name desc, counter. Default: by link.
 	OrderBy string `protobuf:"bytes,3,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
-	// At most this many documents; a page also ends at 8 MiB. 0: 1000.
+	// Maximum number of documents per page, up to 10000. A page has at most 8 MiB. 0: 1000.
 	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// The next_page_token of the page before; the other fields must be the same.
+	// Value of `next_page_token` of the previous page; the other fields must not change. Empty: the
+	// first page.
 	PageToken string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// The form of the answer's bodies.
+	// Format of the bodies in the response.
 	BodyFormat    BodyFormat `protobuf:"varint,6,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -944,9 +952,9 @@ func (x *ListDocumentsRequest) GetBodyFormat() BodyFormat {
 // A page of documents.
 type ListDocumentsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The documents.
+	// Documents of the page.
 	Documents []*Document `protobuf:"bytes,1,rep,name=documents,proto3" json:"documents,omitempty"`
-	// Where the next page begins; empty on the last one.
+	// Token of the next page. Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -996,16 +1004,16 @@ func (x *ListDocumentsResponse) GetNextPageToken() string {
 	return ""
 }
 
-// The version to read.
+// Request of GetDocumentVersion.
 type GetDocumentVersionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The document's link.
+	// Link of the document. Required.
 	SelfLink string `protobuf:"bytes,1,opt,name=self_link,json=selfLink,proto3" json:"self_link,omitempty"`
-	// The version. Absent: the latest, a deleted one too.
+	// Version number. Default: the latest version, including a deletion.
 	Version *int64 `protobuf:"varint,2,opt,name=version,proto3,oneof" json:"version,omitempty"`
-	// The index. Empty: the one of the document's factory.
+	// Link of the index. Default: the index of the document's factory.
 	IndexLink string `protobuf:"bytes,3,opt,name=index_link,json=indexLink,proto3" json:"index_link,omitempty"`
-	// The form of the answer's body.
+	// Format of the body in the response.
 	BodyFormat    BodyFormat `protobuf:"varint,4,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1069,16 +1077,16 @@ func (x *GetDocumentVersionRequest) GetBodyFormat() BodyFormat {
 	return BodyFormat_BODY_FORMAT_UNSPECIFIED
 }
 
-// The document whose versions to list.
+// Request of ListDocumentVersions.
 type ListDocumentVersionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The document's link.
+	// Link of the document. Required.
 	SelfLink string `protobuf:"bytes,1,opt,name=self_link,json=selfLink,proto3" json:"self_link,omitempty"`
-	// At most this many versions. 0: 100.
+	// Maximum number of versions per page, up to 1000. 0: 100.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// The next_page_token of the page before.
+	// Value of `next_page_token` of the previous page. Empty: the first page.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// The form of the answer's bodies.
+	// Format of the bodies in the response.
 	BodyFormat    BodyFormat `protobuf:"varint,4,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1145,9 +1153,9 @@ func (x *ListDocumentVersionsRequest) GetBodyFormat() BodyFormat {
 // A page of versions.
 type ListDocumentVersionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The versions, newest first.
+	// Versions of the page, newest first.
 	Versions []*Document `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"`
-	// Where the next page begins; empty on the last one.
+	// Token of the next page. Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1197,10 +1205,10 @@ func (x *ListDocumentVersionsResponse) GetNextPageToken() string {
 	return ""
 }
 
-// One message of an import: the header first, then documents.
+// A message of an import: first the header, then one message per document.
 type ImportDocumentsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What this message is.
+	// Content of the message. Required.
 	//
 	// Types that are valid to be assigned to Message:
 	//
@@ -1271,12 +1279,12 @@ type isImportDocumentsRequest_Message interface {
 }
 
 type ImportDocumentsRequest_Header struct {
-	// The first message.
+	// First message.
 	Header *ImportDocumentsHeader `protobuf:"bytes,1,opt,name=header,proto3,oneof"`
 }
 
 type ImportDocumentsRequest_Document struct {
-	// A document, as a JSON object in UTF-8 of at most 16 MiB with its documentSelfLink.
+	// JSON object in UTF-8, at most 16 MiB, with its documentSelfLink.
 	Document []byte `protobuf:"bytes,2,opt,name=document,proto3,oneof"`
 }
 
@@ -1284,12 +1292,13 @@ func (*ImportDocumentsRequest_Header) isImportDocumentsRequest_Message() {}
 
 func (*ImportDocumentsRequest_Document) isImportDocumentsRequest_Message() {}
 
-// How to import.
+// Options of an import.
 type ImportDocumentsHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The factory, for example /core/examples.
+	// Link of the factory, for example /core/examples. Required.
 	FactoryLink string `protobuf:"bytes,1,opt,name=factory_link,json=factoryLink,proto3" json:"factory_link,omitempty"`
-	// Documents at the beginning of the stream that an earlier import has written already.
+	// Number of documents to skip at the start of the stream, because an earlier import wrote them.
+	// Default: 0.
 	Skip          int64 `protobuf:"varint,2,opt,name=skip,proto3" json:"skip,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1339,16 +1348,16 @@ func (x *ImportDocumentsHeader) GetSkip() int64 {
 	return 0
 }
 
-// How far an import is.
+// Progress of an import.
 type ImportDocumentsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Documents from the beginning of the stream, skipped ones included, that are durable.
+	// Number of durable documents from the start of the stream, including skipped ones.
 	Documents int64 `protobuf:"varint,1,opt,name=documents,proto3" json:"documents,omitempty"`
-	// Of them, those that were made.
+	// Number of documents created.
 	Created int64 `protobuf:"varint,2,opt,name=created,proto3" json:"created,omitempty"`
-	// Those that took the place of another body.
+	// Number of documents whose body was replaced.
 	Replaced int64 `protobuf:"varint,3,opt,name=replaced,proto3" json:"replaced,omitempty"`
-	// Those whose body was there already: nothing was written.
+	// Number of documents that already had the same body and were not written.
 	Unchanged int64 `protobuf:"varint,4,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
 	// Whether this is the last message: all documents are durable.
 	Done          bool `protobuf:"varint,5,opt,name=done,proto3" json:"done,omitempty"`
@@ -1421,16 +1430,17 @@ func (x *ImportDocumentsResponse) GetDone() bool {
 	return false
 }
 
-// What to export.
+// Request of ExportDocuments.
 type ExportDocumentsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The factory, for example /core/examples.
+	// Link of the factory, for example /core/examples. Required.
 	FactoryLink string `protobuf:"bytes,1,opt,name=factory_link,json=factoryLink,proto3" json:"factory_link,omitempty"`
-	// An OData condition.
+	// OData filter expression. Default: all documents.
 	Filter string `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
-	// The resume_token of the last message of an export that was cut; the other fields must be the same.
+	// Last `resume_token` of an interrupted export; the other fields must not change. Empty: from the
+	// start.
 	ResumeToken string `protobuf:"bytes,3,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
-	// The form of the bodies.
+	// Format of the bodies.
 	BodyFormat    BodyFormat `protobuf:"varint,4,opt,name=body_format,json=bodyFormat,proto3,enum=holdfast.document.v1.BodyFormat" json:"body_format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1494,12 +1504,12 @@ func (x *ExportDocumentsRequest) GetBodyFormat() BodyFormat {
 	return BodyFormat_BODY_FORMAT_UNSPECIFIED
 }
 
-// Some of the documents.
+// Some of the exported documents.
 type ExportDocumentsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The documents.
+	// Documents, in the order of their links.
 	Documents []*Document `protobuf:"bytes,1,rep,name=documents,proto3" json:"documents,omitempty"`
-	// Where to go on after these; empty with the last ones.
+	// Token to resume the export after these documents. Empty in the last message.
 	ResumeToken   string `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -37,31 +37,35 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Reads and writes documents. A write is durable when it is answered. Links may be given without their first slash, as
-// they are in the paths of the REST form.
+// Reads and writes documents. A write is durable before the response is sent. Links may omit the
+// leading slash, as they do in REST paths.
 type DocumentServiceClient interface {
-	// Makes a document below a factory. ALREADY_EXISTS when the link is taken, or was and is marked deleted.
+	// Creates a document in a factory. ALREADY_EXISTS if the link is in use, or belongs to a deleted
+	// document and `revive` is not set.
 	CreateDocument(ctx context.Context, in *CreateDocumentRequest, opts ...grpc.CallOption) (*Document, error)
-	// The latest version of a document. NOT_FOUND when there is none or it was deleted.
+	// Returns the latest version of a document. NOT_FOUND if the document does not exist or is
+	// deleted.
 	GetDocument(ctx context.Context, in *GetDocumentRequest, opts ...grpc.CallOption) (*Document, error)
-	// Lays the fields given over those of the document, by the merge rule of its kind.
+	// Updates the given fields of a document, by the merge rule of its kind.
 	PatchDocument(ctx context.Context, in *PatchDocumentRequest, opts ...grpc.CallOption) (*Document, error)
 	// Replaces the body of a document.
 	ReplaceDocument(ctx context.Context, in *ReplaceDocumentRequest, opts ...grpc.CallOption) (*Document, error)
-	// Marks a document as deleted; its versions stay until they are pruned. Deleting what is deleted already changes
-	// nothing and is no error.
+	// Marks a document as deleted. Its versions are kept until they are compacted. Deleting a deleted
+	// document succeeds without effect.
 	DeleteDocument(ctx context.Context, in *DeleteDocumentRequest, opts ...grpc.CallOption) (*DeleteDocumentResponse, error)
-	// The documents of a factory, a page at a time.
+	// Lists the documents of a factory in pages.
 	ListDocuments(ctx context.Context, in *ListDocumentsRequest, opts ...grpc.CallOption) (*ListDocumentsResponse, error)
-	// One version of a document, a deleted one too.
+	// Returns one version of a document, including a deletion.
 	GetDocumentVersion(ctx context.Context, in *GetDocumentVersionRequest, opts ...grpc.CallOption) (*Document, error)
-	// The versions of a document, newest first, a page at a time. They outlive the document.
+	// Lists the versions of a document in pages, newest first. Also works for a deleted document.
 	ListDocumentVersions(ctx context.Context, in *ListDocumentVersionsRequest, opts ...grpc.CallOption) (*ListDocumentVersionsResponse, error)
-	// Writes many documents, in order. Answers now and then how many of them are durable, and once more at the end: an
-	// import that was cut goes on by sending the rest, or all again with `skip`. At a document that cannot be written it
-	// stops (metadata documents: how many were written before it). The REST form takes and answers NDJSON.
+	// Writes a stream of documents in order, and periodically reports how many are durable. To resume
+	// an interrupted import, send the remaining documents, or all documents with `skip`. Stops at the
+	// first document that cannot be written; the error metadata `documents` is the number written
+	// before. REST: NDJSON in both directions.
 	ImportDocuments(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ImportDocumentsRequest, ImportDocumentsResponse], error)
-	// Sends all documents of a factory as they were at one moment. The REST form answers NDJSON, a document a line.
+	// Streams all documents of a factory as of one point in time. REST: NDJSON, one document per
+	// line.
 	ExportDocuments(ctx context.Context, in *ExportDocumentsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportDocumentsResponse], error)
 }
 
@@ -189,31 +193,35 @@ type DocumentService_ExportDocumentsClient = grpc.ServerStreamingClient[ExportDo
 // All implementations must embed UnimplementedDocumentServiceServer
 // for forward compatibility.
 //
-// Reads and writes documents. A write is durable when it is answered. Links may be given without their first slash, as
-// they are in the paths of the REST form.
+// Reads and writes documents. A write is durable before the response is sent. Links may omit the
+// leading slash, as they do in REST paths.
 type DocumentServiceServer interface {
-	// Makes a document below a factory. ALREADY_EXISTS when the link is taken, or was and is marked deleted.
+	// Creates a document in a factory. ALREADY_EXISTS if the link is in use, or belongs to a deleted
+	// document and `revive` is not set.
 	CreateDocument(context.Context, *CreateDocumentRequest) (*Document, error)
-	// The latest version of a document. NOT_FOUND when there is none or it was deleted.
+	// Returns the latest version of a document. NOT_FOUND if the document does not exist or is
+	// deleted.
 	GetDocument(context.Context, *GetDocumentRequest) (*Document, error)
-	// Lays the fields given over those of the document, by the merge rule of its kind.
+	// Updates the given fields of a document, by the merge rule of its kind.
 	PatchDocument(context.Context, *PatchDocumentRequest) (*Document, error)
 	// Replaces the body of a document.
 	ReplaceDocument(context.Context, *ReplaceDocumentRequest) (*Document, error)
-	// Marks a document as deleted; its versions stay until they are pruned. Deleting what is deleted already changes
-	// nothing and is no error.
+	// Marks a document as deleted. Its versions are kept until they are compacted. Deleting a deleted
+	// document succeeds without effect.
 	DeleteDocument(context.Context, *DeleteDocumentRequest) (*DeleteDocumentResponse, error)
-	// The documents of a factory, a page at a time.
+	// Lists the documents of a factory in pages.
 	ListDocuments(context.Context, *ListDocumentsRequest) (*ListDocumentsResponse, error)
-	// One version of a document, a deleted one too.
+	// Returns one version of a document, including a deletion.
 	GetDocumentVersion(context.Context, *GetDocumentVersionRequest) (*Document, error)
-	// The versions of a document, newest first, a page at a time. They outlive the document.
+	// Lists the versions of a document in pages, newest first. Also works for a deleted document.
 	ListDocumentVersions(context.Context, *ListDocumentVersionsRequest) (*ListDocumentVersionsResponse, error)
-	// Writes many documents, in order. Answers now and then how many of them are durable, and once more at the end: an
-	// import that was cut goes on by sending the rest, or all again with `skip`. At a document that cannot be written it
-	// stops (metadata documents: how many were written before it). The REST form takes and answers NDJSON.
+	// Writes a stream of documents in order, and periodically reports how many are durable. To resume
+	// an interrupted import, send the remaining documents, or all documents with `skip`. Stops at the
+	// first document that cannot be written; the error metadata `documents` is the number written
+	// before. REST: NDJSON in both directions.
 	ImportDocuments(grpc.BidiStreamingServer[ImportDocumentsRequest, ImportDocumentsResponse]) error
-	// Sends all documents of a factory as they were at one moment. The REST form answers NDJSON, a document a line.
+	// Streams all documents of a factory as of one point in time. REST: NDJSON, one document per
+	// line.
 	ExportDocuments(*ExportDocumentsRequest, grpc.ServerStreamingServer[ExportDocumentsResponse]) error
 	mustEmbedUnimplementedDocumentServiceServer()
 }

@@ -5,7 +5,7 @@ const restore = (name: string, fields: object, more: Partial<ListedRequest> = {}
 const memory = "/core/in-memory-document-index";
 const second = { on: "second" } as const;
 
-/** Restores: to a moment into a host that is new, in memory, and what is refused. */
+/** Restores: to a point in time on a new host, in memory, and refused requests. */
 export const restoreRequests: readonly ListedRequest[] = [
   restore(
     "to a moment into a new host",

@@ -18,75 +18,76 @@ export const file_holdfast_document_v1_document: GenFile = /*@__PURE__*/
   fileDesc("CiNob2xkZmFzdC9kb2N1bWVudC92MS9kb2N1bWVudC5wcm90bxIUaG9sZGZhc3QuZG9jdW1lbnQudjEijgIKCERvY3VtZW50EhEKCXNlbGZfbGluaxgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDEhoKEnVwZGF0ZV90aW1lX21pY3JvcxgDIAEoAxI0CgZhY3Rpb24YBCABKA4yJC5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudEFjdGlvbhIMCgRraW5kGAUgASgJEg0KBW93bmVyGAYgASgJEh4KFmV4cGlyYXRpb25fdGltZV9taWNyb3MYByABKAMSDAoEZXRhZxgIIAEoCRIOCgRqc29uGAkgASgMSAASKQoGZmllbGRzGAogASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEgAQgYKBGJvZHki0QIKFUNyZWF0ZURvY3VtZW50UmVxdWVzdBIgCgxmYWN0b3J5X2xpbmsYASABKAlCCrpIB3IFIAEogAgSHQoLZG9jdW1lbnRfaWQYAiABKAlCCLpIBXIDKIAIEhoKBGpzb24YAyABKAxCCrpIB3oFGICAgAhIABIpCgZmaWVsZHMYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SAASNQoWZXhwaXJhdGlvbl90aW1lX21pY3JvcxgFIAEoA0IQukgNIgsY/////////w8oAEgBiAEBEg4KBnJldml2ZRgGIAEoCBI/Cgtib2R5X2Zvcm1hdBgHIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABQg0KBGJvZHkSBbpIAggBQhkKF19leHBpcmF0aW9uX3RpbWVfbWljcm9zInQKEkdldERvY3VtZW50UmVxdWVzdBIdCglzZWxmX2xpbmsYASABKAlCCrpIB3IFIAEogAgSPwoLYm9keV9mb3JtYXQYAiABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQASLkAgoUUGF0Y2hEb2N1bWVudFJlcXVlc3QSHQoJc2VsZl9saW5rGAEgASgJQgq6SAdyBSABKIAIEhoKBGpzb24YAiABKAxCCrpIB3oFGICAgAhIABIpCgZmaWVsZHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SAASLwoQZXhwZWN0ZWRfdmVyc2lvbhgEIAEoA0IQukgNIgsY/////////w8oAEgBiAEBEjUKFmV4cGlyYXRpb25fdGltZV9taWNyb3MYBSABKANCELpIDSILGP////////8PKABIAogBARI/Cgtib2R5X2Zvcm1hdBgGIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABQg0KBGJvZHkSBbpIAggBQhMKEV9leHBlY3RlZF92ZXJzaW9uQhkKF19leHBpcmF0aW9uX3RpbWVfbWljcm9zIuYCChZSZXBsYWNlRG9jdW1lbnRSZXF1ZXN0Eh0KCXNlbGZfbGluaxgBIAEoCUIKukgHcgUgASiACBIaCgRqc29uGAIgASgMQgq6SAd6BRiAgIAISAASKQoGZmllbGRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEgAEi8KEGV4cGVjdGVkX3ZlcnNpb24YBCABKANCELpIDSILGP////////8PKABIAYgBARI1ChZleHBpcmF0aW9uX3RpbWVfbWljcm9zGAUgASgDQhC6SA0iCxj/////////DygASAKIAQESPwoLYm9keV9mb3JtYXQYBiABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQAUINCgRib2R5EgW6SAIIAUITChFfZXhwZWN0ZWRfdmVyc2lvbkIZChdfZXhwaXJhdGlvbl90aW1lX21pY3JvcyK9AQoVRGVsZXRlRG9jdW1lbnRSZXF1ZXN0Eh0KCXNlbGZfbGluaxgBIAEoCUIKukgHcgUgASiACBIvChBleHBlY3RlZF92ZXJzaW9uGAIgASgDQhC6SA0iCxj/////////DygASACIAQESPwoLYm9keV9mb3JtYXQYAyABKA4yIC5ob2xkZmFzdC5kb2N1bWVudC52MS5Cb2R5Rm9ybWF0Qgi6SAWCAQIQAUITChFfZXhwZWN0ZWRfdmVyc2lvbiJKChZEZWxldGVEb2N1bWVudFJlc3BvbnNlEjAKCGRvY3VtZW50GAEgASgLMh4uaG9sZGZhc3QuZG9jdW1lbnQudjEuRG9jdW1lbnQi7gEKFExpc3REb2N1bWVudHNSZXF1ZXN0EiAKDGZhY3RvcnlfbGluaxgBIAEoCUIKukgHcgUgASiACBIZCgZmaWx0ZXIYAiABKAlCCbpIBnIEKICAARIaCghvcmRlcl9ieRgDIAEoCUIIukgFcgMogCASHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRiQTigAEh0KCnBhZ2VfdG9rZW4YBSABKAlCCbpIBnIEKICAARI/Cgtib2R5X2Zvcm1hdBgGIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABImMKFUxpc3REb2N1bWVudHNSZXNwb25zZRIxCglkb2N1bWVudHMYASADKAsyHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkizQEKGUdldERvY3VtZW50VmVyc2lvblJlcXVlc3QSHQoJc2VsZl9saW5rGAEgASgJQgq6SAdyBSABKIAIEiYKB3ZlcnNpb24YAiABKANCELpIDSILGP////////8PKABIAIgBARIcCgppbmRleF9saW5rGAMgASgJQgi6SAVyAyiACBI/Cgtib2R5X2Zvcm1hdBgEIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABQgoKCF92ZXJzaW9uIroBChtMaXN0RG9jdW1lbnRWZXJzaW9uc1JlcXVlc3QSHQoJc2VsZl9saW5rGAEgASgJQgq6SAdyBSABKIAIEh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAyiACBI/Cgtib2R5X2Zvcm1hdBgEIAEoDjIgLmhvbGRmYXN0LmRvY3VtZW50LnYxLkJvZHlGb3JtYXRCCLpIBYIBAhABImkKHExpc3REb2N1bWVudFZlcnNpb25zUmVzcG9uc2USMAoIdmVyc2lvbnMYASADKAsyHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiiQEKFkltcG9ydERvY3VtZW50c1JlcXVlc3QSPQoGaGVhZGVyGAEgASgLMisuaG9sZGZhc3QuZG9jdW1lbnQudjEuSW1wb3J0RG9jdW1lbnRzSGVhZGVySAASHgoIZG9jdW1lbnQYAiABKAxCCrpIB3oFGICAgAhIAEIQCgdtZXNzYWdlEgW6SAIIASJZChVJbXBvcnREb2N1bWVudHNIZWFkZXISIAoMZmFjdG9yeV9saW5rGAEgASgJQgq6SAdyBSABKIAIEh4KBHNraXAYAiABKANCELpIDSILGP////////8PKAAicAoXSW1wb3J0RG9jdW1lbnRzUmVzcG9uc2USEQoJZG9jdW1lbnRzGAEgASgDEg8KB2NyZWF0ZWQYAiABKAMSEAoIcmVwbGFjZWQYAyABKAMSEQoJdW5jaGFuZ2VkGAQgASgDEgwKBGRvbmUYBSABKAgitwEKFkV4cG9ydERvY3VtZW50c1JlcXVlc3QSIAoMZmFjdG9yeV9saW5rGAEgASgJQgq6SAdyBSABKIAIEhkKBmZpbHRlchgCIAEoCUIJukgGcgQogIABEh8KDHJlc3VtZV90b2tlbhgDIAEoCUIJukgGcgQogIABEj8KC2JvZHlfZm9ybWF0GAQgASgOMiAuaG9sZGZhc3QuZG9jdW1lbnQudjEuQm9keUZvcm1hdEIIukgFggECEAEiYgoXRXhwb3J0RG9jdW1lbnRzUmVzcG9uc2USMQoJZG9jdW1lbnRzGAEgAygLMh4uaG9sZGZhc3QuZG9jdW1lbnQudjEuRG9jdW1lbnQSFAoMcmVzdW1lX3Rva2VuGAIgASgJKpsBCg5Eb2N1bWVudEFjdGlvbhIfChtET0NVTUVOVF9BQ1RJT05fVU5TUEVDSUZJRUQQABIYChRET0NVTUVOVF9BQ1RJT05fUE9TVBABEhkKFURPQ1VNRU5UX0FDVElPTl9QQVRDSBACEhcKE0RPQ1VNRU5UX0FDVElPTl9QVVQQAxIaChZET0NVTUVOVF9BQ1RJT05fREVMRVRFEAQqbQoKQm9keUZvcm1hdBIbChdCT0RZX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhQKEEJPRFlfRk9STUFUX0pTT04QARIWChJCT0RZX0ZPUk1BVF9GSUVMRFMQAhIUChBCT0RZX0ZPUk1BVF9OT05FEAMy2woKD0RvY3VtZW50U2VydmljZRJ3Cg5DcmVhdGVEb2N1bWVudBIrLmhvbGRmYXN0LmRvY3VtZW50LnYxLkNyZWF0ZURvY3VtZW50UmVxdWVzdBoeLmhvbGRmYXN0LmRvY3VtZW50LnYxLkRvY3VtZW50IhiC0+STAhI6ASoiDS92MS9kb2N1bWVudHMSfQoLR2V0RG9jdW1lbnQSKC5ob2xkZmFzdC5kb2N1bWVudC52MS5HZXREb2N1bWVudFJlcXVlc3QaHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudCIkgtPkkwIeEhwvdjEvZG9jdW1lbnRzL3tzZWxmX2xpbms9Kip9EoQBCg1QYXRjaERvY3VtZW50EiouaG9sZGZhc3QuZG9jdW1lbnQudjEuUGF0Y2hEb2N1bWVudFJlcXVlc3QaHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudCIngtPkkwIhOgEqMhwvdjEvZG9jdW1lbnRzL3tzZWxmX2xpbms9Kip9EogBCg9SZXBsYWNlRG9jdW1lbnQSLC5ob2xkZmFzdC5kb2N1bWVudC52MS5SZXBsYWNlRG9jdW1lbnRSZXF1ZXN0Gh4uaG9sZGZhc3QuZG9jdW1lbnQudjEuRG9jdW1lbnQiJ4LT5JMCIToBKhocL3YxL2RvY3VtZW50cy97c2VsZl9saW5rPSoqfRKRAQoORGVsZXRlRG9jdW1lbnQSKy5ob2xkZmFzdC5kb2N1bWVudC52MS5EZWxldGVEb2N1bWVudFJlcXVlc3QaLC5ob2xkZmFzdC5kb2N1bWVudC52MS5EZWxldGVEb2N1bWVudFJlc3BvbnNlIiSC0+STAh4qHC92MS9kb2N1bWVudHMve3NlbGZfbGluaz0qKn0SfwoNTGlzdERvY3VtZW50cxIqLmhvbGRmYXN0LmRvY3VtZW50LnYxLkxpc3REb2N1bWVudHNSZXF1ZXN0GisuaG9sZGZhc3QuZG9jdW1lbnQudjEuTGlzdERvY3VtZW50c1Jlc3BvbnNlIhWC0+STAg8SDS92MS9kb2N1bWVudHMSkwEKEkdldERvY3VtZW50VmVyc2lvbhIvLmhvbGRmYXN0LmRvY3VtZW50LnYxLkdldERvY3VtZW50VmVyc2lvblJlcXVlc3QaHi5ob2xkZmFzdC5kb2N1bWVudC52MS5Eb2N1bWVudCIsgtPkkwImEiQvdjEvZG9jdW1lbnRzL3tzZWxmX2xpbms9Kip9OnZlcnNpb24SrAEKFExpc3REb2N1bWVudFZlcnNpb25zEjEuaG9sZGZhc3QuZG9jdW1lbnQudjEuTGlzdERvY3VtZW50VmVyc2lvbnNSZXF1ZXN0GjIuaG9sZGZhc3QuZG9jdW1lbnQudjEuTGlzdERvY3VtZW50VmVyc2lvbnNSZXNwb25zZSItgtPkkwInEiUvdjEvZG9jdW1lbnRzL3tzZWxmX2xpbms9Kip9OnZlcnNpb25zEnIKD0ltcG9ydERvY3VtZW50cxIsLmhvbGRmYXN0LmRvY3VtZW50LnYxLkltcG9ydERvY3VtZW50c1JlcXVlc3QaLS5ob2xkZmFzdC5kb2N1bWVudC52MS5JbXBvcnREb2N1bWVudHNSZXNwb25zZSgBMAEScAoPRXhwb3J0RG9jdW1lbnRzEiwuaG9sZGZhc3QuZG9jdW1lbnQudjEuRXhwb3J0RG9jdW1lbnRzUmVxdWVzdBotLmhvbGRmYXN0LmRvY3VtZW50LnYxLkV4cG9ydERvY3VtZW50c1Jlc3BvbnNlMAFCMFouaG9sZGZhc3QuZGV2L2NsaWVudHMvZ28vZG9jdW1lbnQvdjE7ZG9jdW1lbnR2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
- * One version of a document.
+ * A version of a document.
  *
  * @generated from message holdfast.document.v1.Document
  */
 export type Document = Message<"holdfast.document.v1.Document"> & {
   /**
-   * The document's link, for example /core/examples/one.
+   * Link of the document, for example /core/examples/one.
    *
    * @generated from field: string self_link = 1;
    */
   selfLink: string;
 
   /**
-   * Counts from 0 without gaps.
+   * Version number. Starts at 0 and has no gaps.
    *
    * @generated from field: int64 version = 2;
    */
   version: bigint;
 
   /**
-   * When the version was written, in microseconds since 1970; strictly increasing in one index.
+   * Time of the write, in microseconds since 1970. Strictly increasing within an index.
    *
    * @generated from field: int64 update_time_micros = 3;
    */
   updateTimeMicros: bigint;
 
   /**
-   * What made the version.
+   * Action that created the version.
    *
    * @generated from field: holdfast.document.v1.DocumentAction action = 4;
    */
   action: DocumentAction;
 
   /**
-   * The document's kind, for example com:vmware:xenon:services:common:ExampleService:ExampleServiceState.
+   * Kind of the document, for example
+   * com:vmware:xenon:services:common:ExampleService:ExampleServiceState.
    *
    * @generated from field: string kind = 5;
    */
   kind: string;
 
   /**
-   * The id of the host that wrote the version.
+   * ID of the host that wrote the version.
    *
    * @generated from field: string owner = 6;
    */
   owner: string;
 
   /**
-   * When the document expires, in microseconds since 1970; 0: never.
+   * Time at which the document expires, in microseconds since 1970. 0: never.
    *
    * @generated from field: int64 expiration_time_micros = 7;
    */
   expirationTimeMicros: bigint;
 
   /**
-   * The version as an HTTP entity tag, for example "3", quotes included.
+   * HTTP entity tag of the version, including the quotes, for example "3".
    *
    * @generated from field: string etag = 8;
    */
   etag: string;
 
   /**
-   * The document's own fields; absent where none was asked for.
+   * Fields of the document. Absent if the request excludes bodies.
    *
    * @generated from oneof holdfast.document.v1.Document.body
    */
   body: {
     /**
-     * A JSON object in UTF-8, its numbers as they were written. This is the canonical form.
+     * Canonical form: a JSON object in UTF-8 with numbers exactly as written.
      *
      * @generated from field: bytes json = 9;
      */
@@ -94,7 +95,8 @@ export type Document = Message<"holdfast.document.v1.Document"> & {
     case: "json";
   } | {
     /**
-     * The same object. Its numbers are doubles, so a document with a number beyond 2^53 is not given this way.
+     * The same object as a Struct. Its numbers are doubles, so documents with integers beyond 2^53
+     * are not returned in this form.
      *
      * @generated from field: google.protobuf.Struct fields = 10;
      */
@@ -111,33 +113,34 @@ export const DocumentSchema: GenMessage<Document> = /*@__PURE__*/
   messageDesc(file_holdfast_document_v1_document, 0);
 
 /**
- * The document to make.
+ * Request of CreateDocument.
  *
  * @generated from message holdfast.document.v1.CreateDocumentRequest
  */
 export type CreateDocumentRequest = Message<"holdfast.document.v1.CreateDocumentRequest"> & {
   /**
-   * The factory, for example /core/examples.
+   * Link of the factory, for example /core/examples. Required.
    *
    * @generated from field: string factory_link = 1;
    */
   factoryLink: string;
 
   /**
-   * The last part of the link, or the whole link. Empty: the body's documentSelfLink, or one that the host makes up.
+   * Last segment of the link, or the whole link. Default: documentSelfLink of the body, otherwise
+   * generated.
    *
    * @generated from field: string document_id = 2;
    */
   documentId: string;
 
   /**
-   * The document's fields.
+   * Fields of the document. Required.
    *
    * @generated from oneof holdfast.document.v1.CreateDocumentRequest.body
    */
   body: {
     /**
-     * A JSON object in UTF-8, at most 16 MiB.
+     * JSON object in UTF-8, at most 16 MiB.
      *
      * @generated from field: bytes json = 3;
      */
@@ -145,7 +148,7 @@ export type CreateDocumentRequest = Message<"holdfast.document.v1.CreateDocument
     case: "json";
   } | {
     /**
-     * The same; refused (INVALID_ARGUMENT) with a number beyond 2^53, which a double would have rounded.
+     * The same as a Struct. A number beyond 2^53 causes INVALID_ARGUMENT, since a double rounds it.
      *
      * @generated from field: google.protobuf.Struct fields = 4;
      */
@@ -154,21 +157,23 @@ export type CreateDocumentRequest = Message<"holdfast.document.v1.CreateDocument
   } | { case: undefined; value?: undefined };
 
   /**
-   * When the document expires, in microseconds since 1970. Absent: as the body says, or never.
+   * Time at which the document expires, in microseconds since 1970. Default: as given in the body,
+   * otherwise never.
    *
    * @generated from field: optional int64 expiration_time_micros = 5;
    */
   expirationTimeMicros?: bigint | undefined;
 
   /**
-   * Goes on from the deleted version where the link belongs to a deleted document, instead of being refused.
+   * If the link belongs to a deleted document, creates the next version of it instead of returning
+   * ALREADY_EXISTS.
    *
    * @generated from field: bool revive = 6;
    */
   revive: boolean;
 
   /**
-   * The form of the answer's body.
+   * Format of the body in the response.
    *
    * @generated from field: holdfast.document.v1.BodyFormat body_format = 7;
    */
@@ -183,20 +188,20 @@ export const CreateDocumentRequestSchema: GenMessage<CreateDocumentRequest> = /*
   messageDesc(file_holdfast_document_v1_document, 1);
 
 /**
- * The document to read.
+ * Request of GetDocument.
  *
  * @generated from message holdfast.document.v1.GetDocumentRequest
  */
 export type GetDocumentRequest = Message<"holdfast.document.v1.GetDocumentRequest"> & {
   /**
-   * The document's link.
+   * Link of the document. Required.
    *
    * @generated from field: string self_link = 1;
    */
   selfLink: string;
 
   /**
-   * The form of the answer's body.
+   * Format of the body in the response.
    *
    * @generated from field: holdfast.document.v1.BodyFormat body_format = 2;
    */
@@ -211,26 +216,26 @@ export const GetDocumentRequestSchema: GenMessage<GetDocumentRequest> = /*@__PUR
   messageDesc(file_holdfast_document_v1_document, 2);
 
 /**
- * What to lay over a document.
+ * Request of PatchDocument.
  *
  * @generated from message holdfast.document.v1.PatchDocumentRequest
  */
 export type PatchDocumentRequest = Message<"holdfast.document.v1.PatchDocumentRequest"> & {
   /**
-   * The document's link.
+   * Link of the document. Required.
    *
    * @generated from field: string self_link = 1;
    */
   selfLink: string;
 
   /**
-   * The fields to lay over.
+   * Fields to update. Required.
    *
    * @generated from oneof holdfast.document.v1.PatchDocumentRequest.body
    */
   body: {
     /**
-     * A JSON object in UTF-8, at most 16 MiB.
+     * JSON object in UTF-8, at most 16 MiB.
      *
      * @generated from field: bytes json = 2;
      */
@@ -238,7 +243,7 @@ export type PatchDocumentRequest = Message<"holdfast.document.v1.PatchDocumentRe
     case: "json";
   } | {
     /**
-     * The same; refused (INVALID_ARGUMENT) with a number beyond 2^53, which a double would have rounded.
+     * The same as a Struct. A number beyond 2^53 causes INVALID_ARGUMENT, since a double rounds it.
      *
      * @generated from field: google.protobuf.Struct fields = 3;
      */
@@ -247,22 +252,23 @@ export type PatchDocumentRequest = Message<"holdfast.document.v1.PatchDocumentRe
   } | { case: undefined; value?: undefined };
 
   /**
-   * Refused (ABORTED) unless this is the document's version. Absent: the last writer wins. In the REST form the
-   * If-Match header says the same.
+   * Expected version of the document; any other causes ABORTED. Default: no check. REST:
+   * alternatively the If-Match header.
    *
    * @generated from field: optional int64 expected_version = 4;
    */
   expectedVersion?: bigint | undefined;
 
   /**
-   * When the document expires, in microseconds since 1970. Absent or 0: as the body says, or as before.
+   * Time at which the document expires, in microseconds since 1970. Absent or 0: as given in the
+   * body, otherwise unchanged.
    *
    * @generated from field: optional int64 expiration_time_micros = 5;
    */
   expirationTimeMicros?: bigint | undefined;
 
   /**
-   * The form of the answer's body.
+   * Format of the body in the response.
    *
    * @generated from field: holdfast.document.v1.BodyFormat body_format = 6;
    */
@@ -277,26 +283,26 @@ export const PatchDocumentRequestSchema: GenMessage<PatchDocumentRequest> = /*@_
   messageDesc(file_holdfast_document_v1_document, 3);
 
 /**
- * What to put in place of a document's body.
+ * Request of ReplaceDocument.
  *
  * @generated from message holdfast.document.v1.ReplaceDocumentRequest
  */
 export type ReplaceDocumentRequest = Message<"holdfast.document.v1.ReplaceDocumentRequest"> & {
   /**
-   * The document's link.
+   * Link of the document. Required.
    *
    * @generated from field: string self_link = 1;
    */
   selfLink: string;
 
   /**
-   * The new fields.
+   * New fields of the document. Required.
    *
    * @generated from oneof holdfast.document.v1.ReplaceDocumentRequest.body
    */
   body: {
     /**
-     * A JSON object in UTF-8, at most 16 MiB.
+     * JSON object in UTF-8, at most 16 MiB.
      *
      * @generated from field: bytes json = 2;
      */
@@ -304,7 +310,7 @@ export type ReplaceDocumentRequest = Message<"holdfast.document.v1.ReplaceDocume
     case: "json";
   } | {
     /**
-     * The same; refused (INVALID_ARGUMENT) with a number beyond 2^53, which a double would have rounded.
+     * The same as a Struct. A number beyond 2^53 causes INVALID_ARGUMENT, since a double rounds it.
      *
      * @generated from field: google.protobuf.Struct fields = 3;
      */
@@ -313,22 +319,23 @@ export type ReplaceDocumentRequest = Message<"holdfast.document.v1.ReplaceDocume
   } | { case: undefined; value?: undefined };
 
   /**
-   * Refused (ABORTED) unless this is the document's version. Absent: the last writer wins. In the REST form the
-   * If-Match header says the same.
+   * Expected version of the document; any other causes ABORTED. Default: no check. REST:
+   * alternatively the If-Match header.
    *
    * @generated from field: optional int64 expected_version = 4;
    */
   expectedVersion?: bigint | undefined;
 
   /**
-   * When the document expires, in microseconds since 1970; 0: never. Absent: as the body says, or never.
+   * Time at which the document expires, in microseconds since 1970. 0: never. Default: as given in
+   * the body, otherwise never.
    *
    * @generated from field: optional int64 expiration_time_micros = 5;
    */
   expirationTimeMicros?: bigint | undefined;
 
   /**
-   * The form of the answer's body.
+   * Format of the body in the response.
    *
    * @generated from field: holdfast.document.v1.BodyFormat body_format = 6;
    */
@@ -343,28 +350,28 @@ export const ReplaceDocumentRequestSchema: GenMessage<ReplaceDocumentRequest> = 
   messageDesc(file_holdfast_document_v1_document, 4);
 
 /**
- * The document to delete.
+ * Request of DeleteDocument.
  *
  * @generated from message holdfast.document.v1.DeleteDocumentRequest
  */
 export type DeleteDocumentRequest = Message<"holdfast.document.v1.DeleteDocumentRequest"> & {
   /**
-   * The document's link.
+   * Link of the document. Required.
    *
    * @generated from field: string self_link = 1;
    */
   selfLink: string;
 
   /**
-   * Refused (ABORTED) unless this is the document's version. Absent: the last writer wins. In the REST form the
-   * If-Match header says the same.
+   * Expected version of the document; any other causes ABORTED. Default: no check. REST:
+   * alternatively the If-Match header.
    *
    * @generated from field: optional int64 expected_version = 2;
    */
   expectedVersion?: bigint | undefined;
 
   /**
-   * The form of the answer's body.
+   * Format of the body in the response.
    *
    * @generated from field: holdfast.document.v1.BodyFormat body_format = 3;
    */
@@ -379,13 +386,13 @@ export const DeleteDocumentRequestSchema: GenMessage<DeleteDocumentRequest> = /*
   messageDesc(file_holdfast_document_v1_document, 5);
 
 /**
- * What a deletion made.
+ * Response of DeleteDocument.
  *
  * @generated from message holdfast.document.v1.DeleteDocumentResponse
  */
 export type DeleteDocumentResponse = Message<"holdfast.document.v1.DeleteDocumentResponse"> & {
   /**
-   * The deleted version; absent when the document had been deleted already.
+   * Version that marks the deletion. Absent if the document was already deleted.
    *
    * @generated from field: holdfast.document.v1.Document document = 1;
    */
@@ -400,48 +407,49 @@ export const DeleteDocumentResponseSchema: GenMessage<DeleteDocumentResponse> = 
   messageDesc(file_holdfast_document_v1_document, 6);
 
 /**
- * Which documents to list.
+ * Request of ListDocuments.
  *
  * @generated from message holdfast.document.v1.ListDocumentsRequest
  */
 export type ListDocumentsRequest = Message<"holdfast.document.v1.ListDocumentsRequest"> & {
   /**
-   * The factory, for example /core/examples.
+   * Link of the factory, for example /core/examples. Required.
    *
    * @generated from field: string factory_link = 1;
    */
   factoryLink: string;
 
   /**
-   * An OData condition, for example: name eq 'one' and counter gt 5
+   * OData filter expression, for example: name eq 'one' and counter gt 5. Default: all documents.
    *
    * @generated from field: string filter = 2;
    */
   filter: string;
 
   /**
-   * An OData order, for example: name desc, counter
+   * OData orderby expression, for example: name desc, counter. Default: by link.
    *
    * @generated from field: string order_by = 3;
    */
   orderBy: string;
 
   /**
-   * At most this many documents; a page also ends at 8 MiB. 0: 1000.
+   * Maximum number of documents per page, up to 10000. A page has at most 8 MiB. 0: 1000.
    *
    * @generated from field: int32 page_size = 4;
    */
   pageSize: number;
 
   /**
-   * The next_page_token of the page before; the other fields must be the same.
+   * Value of `next_page_token` of the previous page; the other fields must not change. Empty: the
+   * first page.
    *
    * @generated from field: string page_token = 5;
    */
   pageToken: string;
 
   /**
-   * The form of the answer's bodies.
+   * Format of the bodies in the response.
    *
    * @generated from field: holdfast.document.v1.BodyFormat body_format = 6;
    */
@@ -462,14 +470,14 @@ export const ListDocumentsRequestSchema: GenMessage<ListDocumentsRequest> = /*@_
  */
 export type ListDocumentsResponse = Message<"holdfast.document.v1.ListDocumentsResponse"> & {
   /**
-   * The documents.
+   * Documents of the page.
    *
    * @generated from field: repeated holdfast.document.v1.Document documents = 1;
    */
   documents: Document[];
 
   /**
-   * Where the next page begins; empty on the last one.
+   * Token of the next page. Empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -484,34 +492,34 @@ export const ListDocumentsResponseSchema: GenMessage<ListDocumentsResponse> = /*
   messageDesc(file_holdfast_document_v1_document, 8);
 
 /**
- * The version to read.
+ * Request of GetDocumentVersion.
  *
  * @generated from message holdfast.document.v1.GetDocumentVersionRequest
  */
 export type GetDocumentVersionRequest = Message<"holdfast.document.v1.GetDocumentVersionRequest"> & {
   /**
-   * The document's link.
+   * Link of the document. Required.
    *
    * @generated from field: string self_link = 1;
    */
   selfLink: string;
 
   /**
-   * The version. Absent: the latest, a deleted one too.
+   * Version number. Default: the latest version, including a deletion.
    *
    * @generated from field: optional int64 version = 2;
    */
   version?: bigint | undefined;
 
   /**
-   * The index. Empty: the one of the document's factory.
+   * Link of the index. Default: the index of the document's factory.
    *
    * @generated from field: string index_link = 3;
    */
   indexLink: string;
 
   /**
-   * The form of the answer's body.
+   * Format of the body in the response.
    *
    * @generated from field: holdfast.document.v1.BodyFormat body_format = 4;
    */
@@ -526,34 +534,34 @@ export const GetDocumentVersionRequestSchema: GenMessage<GetDocumentVersionReque
   messageDesc(file_holdfast_document_v1_document, 9);
 
 /**
- * The document whose versions to list.
+ * Request of ListDocumentVersions.
  *
  * @generated from message holdfast.document.v1.ListDocumentVersionsRequest
  */
 export type ListDocumentVersionsRequest = Message<"holdfast.document.v1.ListDocumentVersionsRequest"> & {
   /**
-   * The document's link.
+   * Link of the document. Required.
    *
    * @generated from field: string self_link = 1;
    */
   selfLink: string;
 
   /**
-   * At most this many versions. 0: 100.
+   * Maximum number of versions per page, up to 1000. 0: 100.
    *
    * @generated from field: int32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * The next_page_token of the page before.
+   * Value of `next_page_token` of the previous page. Empty: the first page.
    *
    * @generated from field: string page_token = 3;
    */
   pageToken: string;
 
   /**
-   * The form of the answer's bodies.
+   * Format of the bodies in the response.
    *
    * @generated from field: holdfast.document.v1.BodyFormat body_format = 4;
    */
@@ -574,14 +582,14 @@ export const ListDocumentVersionsRequestSchema: GenMessage<ListDocumentVersionsR
  */
 export type ListDocumentVersionsResponse = Message<"holdfast.document.v1.ListDocumentVersionsResponse"> & {
   /**
-   * The versions, newest first.
+   * Versions of the page, newest first.
    *
    * @generated from field: repeated holdfast.document.v1.Document versions = 1;
    */
   versions: Document[];
 
   /**
-   * Where the next page begins; empty on the last one.
+   * Token of the next page. Empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -596,19 +604,19 @@ export const ListDocumentVersionsResponseSchema: GenMessage<ListDocumentVersions
   messageDesc(file_holdfast_document_v1_document, 11);
 
 /**
- * One message of an import: the header first, then documents.
+ * A message of an import: first the header, then one message per document.
  *
  * @generated from message holdfast.document.v1.ImportDocumentsRequest
  */
 export type ImportDocumentsRequest = Message<"holdfast.document.v1.ImportDocumentsRequest"> & {
   /**
-   * What this message is.
+   * Content of the message. Required.
    *
    * @generated from oneof holdfast.document.v1.ImportDocumentsRequest.message
    */
   message: {
     /**
-     * The first message.
+     * First message.
      *
      * @generated from field: holdfast.document.v1.ImportDocumentsHeader header = 1;
      */
@@ -616,7 +624,7 @@ export type ImportDocumentsRequest = Message<"holdfast.document.v1.ImportDocumen
     case: "header";
   } | {
     /**
-     * A document, as a JSON object in UTF-8 of at most 16 MiB with its documentSelfLink.
+     * JSON object in UTF-8, at most 16 MiB, with its documentSelfLink.
      *
      * @generated from field: bytes document = 2;
      */
@@ -633,20 +641,21 @@ export const ImportDocumentsRequestSchema: GenMessage<ImportDocumentsRequest> = 
   messageDesc(file_holdfast_document_v1_document, 12);
 
 /**
- * How to import.
+ * Options of an import.
  *
  * @generated from message holdfast.document.v1.ImportDocumentsHeader
  */
 export type ImportDocumentsHeader = Message<"holdfast.document.v1.ImportDocumentsHeader"> & {
   /**
-   * The factory, for example /core/examples.
+   * Link of the factory, for example /core/examples. Required.
    *
    * @generated from field: string factory_link = 1;
    */
   factoryLink: string;
 
   /**
-   * Documents at the beginning of the stream that an earlier import has written already.
+   * Number of documents to skip at the start of the stream, because an earlier import wrote them.
+   * Default: 0.
    *
    * @generated from field: int64 skip = 2;
    */
@@ -661,34 +670,34 @@ export const ImportDocumentsHeaderSchema: GenMessage<ImportDocumentsHeader> = /*
   messageDesc(file_holdfast_document_v1_document, 13);
 
 /**
- * How far an import is.
+ * Progress of an import.
  *
  * @generated from message holdfast.document.v1.ImportDocumentsResponse
  */
 export type ImportDocumentsResponse = Message<"holdfast.document.v1.ImportDocumentsResponse"> & {
   /**
-   * Documents from the beginning of the stream, skipped ones included, that are durable.
+   * Number of durable documents from the start of the stream, including skipped ones.
    *
    * @generated from field: int64 documents = 1;
    */
   documents: bigint;
 
   /**
-   * Of them, those that were made.
+   * Number of documents created.
    *
    * @generated from field: int64 created = 2;
    */
   created: bigint;
 
   /**
-   * Those that took the place of another body.
+   * Number of documents whose body was replaced.
    *
    * @generated from field: int64 replaced = 3;
    */
   replaced: bigint;
 
   /**
-   * Those whose body was there already: nothing was written.
+   * Number of documents that already had the same body and were not written.
    *
    * @generated from field: int64 unchanged = 4;
    */
@@ -710,34 +719,35 @@ export const ImportDocumentsResponseSchema: GenMessage<ImportDocumentsResponse> 
   messageDesc(file_holdfast_document_v1_document, 14);
 
 /**
- * What to export.
+ * Request of ExportDocuments.
  *
  * @generated from message holdfast.document.v1.ExportDocumentsRequest
  */
 export type ExportDocumentsRequest = Message<"holdfast.document.v1.ExportDocumentsRequest"> & {
   /**
-   * The factory, for example /core/examples.
+   * Link of the factory, for example /core/examples. Required.
    *
    * @generated from field: string factory_link = 1;
    */
   factoryLink: string;
 
   /**
-   * An OData condition.
+   * OData filter expression. Default: all documents.
    *
    * @generated from field: string filter = 2;
    */
   filter: string;
 
   /**
-   * The resume_token of the last message of an export that was cut; the other fields must be the same.
+   * Last `resume_token` of an interrupted export; the other fields must not change. Empty: from the
+   * start.
    *
    * @generated from field: string resume_token = 3;
    */
   resumeToken: string;
 
   /**
-   * The form of the bodies.
+   * Format of the bodies.
    *
    * @generated from field: holdfast.document.v1.BodyFormat body_format = 4;
    */
@@ -752,20 +762,20 @@ export const ExportDocumentsRequestSchema: GenMessage<ExportDocumentsRequest> = 
   messageDesc(file_holdfast_document_v1_document, 15);
 
 /**
- * Some of the documents.
+ * Some of the exported documents.
  *
  * @generated from message holdfast.document.v1.ExportDocumentsResponse
  */
 export type ExportDocumentsResponse = Message<"holdfast.document.v1.ExportDocumentsResponse"> & {
   /**
-   * The documents.
+   * Documents, in the order of their links.
    *
    * @generated from field: repeated holdfast.document.v1.Document documents = 1;
    */
   documents: Document[];
 
   /**
-   * Where to go on after these; empty with the last ones.
+   * Token to resume the export after these documents. Empty in the last message.
    *
    * @generated from field: string resume_token = 2;
    */
@@ -780,41 +790,41 @@ export const ExportDocumentsResponseSchema: GenMessage<ExportDocumentsResponse> 
   messageDesc(file_holdfast_document_v1_document, 16);
 
 /**
- * What made a version of a document.
+ * Action that creates a version of a document.
  *
  * @generated from enum holdfast.document.v1.DocumentAction
  */
 export enum DocumentAction {
   /**
-   * Never sent.
+   * Not used.
    *
    * @generated from enum value: DOCUMENT_ACTION_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * It was created.
+   * Creation.
    *
    * @generated from enum value: DOCUMENT_ACTION_POST = 1;
    */
   POST = 1,
 
   /**
-   * Fields were laid over it.
+   * Update of some fields.
    *
    * @generated from enum value: DOCUMENT_ACTION_PATCH = 2;
    */
   PATCH = 2,
 
   /**
-   * It was replaced.
+   * Replacement of the body.
    *
    * @generated from enum value: DOCUMENT_ACTION_PUT = 3;
    */
   PUT = 3,
 
   /**
-   * It was deleted, or it expired.
+   * Deletion or expiry.
    *
    * @generated from enum value: DOCUMENT_ACTION_DELETE = 4;
    */
@@ -828,13 +838,13 @@ export const DocumentActionSchema: GenEnum<DocumentAction> = /*@__PURE__*/
   enumDesc(file_holdfast_document_v1_document, 0);
 
 /**
- * The form in which bodies are answered.
+ * Format of bodies in responses.
  *
  * @generated from enum holdfast.document.v1.BodyFormat
  */
 export enum BodyFormat {
   /**
-   * Reads answer JSON; writes answer the form that the request came in.
+   * JSON for reads; for writes, the format of the request.
    *
    * @generated from enum value: BODY_FORMAT_UNSPECIFIED = 0;
    */
@@ -848,8 +858,8 @@ export enum BodyFormat {
   JSON = 1,
 
   /**
-   * A Struct. A read of a document with a number beyond 2^53 is refused (INVALID_ARGUMENT); a write that results in
-   * one has happened, and answers JSON.
+   * Struct. A read of a document with a number beyond 2^53 returns INVALID_ARGUMENT; a write that
+   * results in one succeeds and returns JSON.
    *
    * @generated from enum value: BODY_FORMAT_FIELDS = 2;
    */
@@ -870,14 +880,15 @@ export const BodyFormatSchema: GenEnum<BodyFormat> = /*@__PURE__*/
   enumDesc(file_holdfast_document_v1_document, 1);
 
 /**
- * Reads and writes documents. A write is durable when it is answered. Links may be given without their first slash, as
- * they are in the paths of the REST form.
+ * Reads and writes documents. A write is durable before the response is sent. Links may omit the
+ * leading slash, as they do in REST paths.
  *
  * @generated from service holdfast.document.v1.DocumentService
  */
 export const DocumentService: GenService<{
   /**
-   * Makes a document below a factory. ALREADY_EXISTS when the link is taken, or was and is marked deleted.
+   * Creates a document in a factory. ALREADY_EXISTS if the link is in use, or belongs to a deleted
+   * document and `revive` is not set.
    *
    * @generated from rpc holdfast.document.v1.DocumentService.CreateDocument
    */
@@ -887,7 +898,8 @@ export const DocumentService: GenService<{
     output: typeof DocumentSchema;
   },
   /**
-   * The latest version of a document. NOT_FOUND when there is none or it was deleted.
+   * Returns the latest version of a document. NOT_FOUND if the document does not exist or is
+   * deleted.
    *
    * @generated from rpc holdfast.document.v1.DocumentService.GetDocument
    */
@@ -897,7 +909,7 @@ export const DocumentService: GenService<{
     output: typeof DocumentSchema;
   },
   /**
-   * Lays the fields given over those of the document, by the merge rule of its kind.
+   * Updates the given fields of a document, by the merge rule of its kind.
    *
    * @generated from rpc holdfast.document.v1.DocumentService.PatchDocument
    */
@@ -917,8 +929,8 @@ export const DocumentService: GenService<{
     output: typeof DocumentSchema;
   },
   /**
-   * Marks a document as deleted; its versions stay until they are pruned. Deleting what is deleted already changes
-   * nothing and is no error.
+   * Marks a document as deleted. Its versions are kept until they are compacted. Deleting a deleted
+   * document succeeds without effect.
    *
    * @generated from rpc holdfast.document.v1.DocumentService.DeleteDocument
    */
@@ -928,7 +940,7 @@ export const DocumentService: GenService<{
     output: typeof DeleteDocumentResponseSchema;
   },
   /**
-   * The documents of a factory, a page at a time.
+   * Lists the documents of a factory in pages.
    *
    * @generated from rpc holdfast.document.v1.DocumentService.ListDocuments
    */
@@ -938,7 +950,7 @@ export const DocumentService: GenService<{
     output: typeof ListDocumentsResponseSchema;
   },
   /**
-   * One version of a document, a deleted one too.
+   * Returns one version of a document, including a deletion.
    *
    * @generated from rpc holdfast.document.v1.DocumentService.GetDocumentVersion
    */
@@ -948,7 +960,7 @@ export const DocumentService: GenService<{
     output: typeof DocumentSchema;
   },
   /**
-   * The versions of a document, newest first, a page at a time. They outlive the document.
+   * Lists the versions of a document in pages, newest first. Also works for a deleted document.
    *
    * @generated from rpc holdfast.document.v1.DocumentService.ListDocumentVersions
    */
@@ -958,9 +970,10 @@ export const DocumentService: GenService<{
     output: typeof ListDocumentVersionsResponseSchema;
   },
   /**
-   * Writes many documents, in order. Answers now and then how many of them are durable, and once more at the end: an
-   * import that was cut goes on by sending the rest, or all again with `skip`. At a document that cannot be written it
-   * stops (metadata documents: how many were written before it). The REST form takes and answers NDJSON.
+   * Writes a stream of documents in order, and periodically reports how many are durable. To resume
+   * an interrupted import, send the remaining documents, or all documents with `skip`. Stops at the
+   * first document that cannot be written; the error metadata `documents` is the number written
+   * before. REST: NDJSON in both directions.
    *
    * @generated from rpc holdfast.document.v1.DocumentService.ImportDocuments
    */
@@ -970,7 +983,8 @@ export const DocumentService: GenService<{
     output: typeof ImportDocumentsResponseSchema;
   },
   /**
-   * Sends all documents of a factory as they were at one moment. The REST form answers NDJSON, a document a line.
+   * Streams all documents of a factory as of one point in time. REST: NDJSON, one document per
+   * line.
    *
    * @generated from rpc holdfast.document.v1.DocumentService.ExportDocuments
    */

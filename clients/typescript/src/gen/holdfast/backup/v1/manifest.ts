@@ -11,15 +11,15 @@ export const protobufPackage = "holdfast.backup.v1";
 
 export const protobufFileName = "holdfast/backup/v1/manifest.proto";
 
-/** What a backup consists of: the message whose JSON form is a manifest file at a destination. */
+/** Backup manifest. Its JSON form is stored as a file at the destination. */
 
-/** What part of a chain a segment is. */
+/** Role of a segment in its chain. */
 export enum SegmentKind {
-  /** SEGMENT_KIND_UNSPECIFIED - Never written. */
+  /** SEGMENT_KIND_UNSPECIFIED - Not used. */
   SEGMENT_KIND_UNSPECIFIED = 0,
-  /** SEGMENT_KIND_BASE - The log from its start, and the last prune of each link. */
+  /** SEGMENT_KIND_BASE - The log from its start, and the last compaction of each document. */
   SEGMENT_KIND_BASE = 1,
-  /** SEGMENT_KIND_DELTA - The log rows and prunes after a position. */
+  /** SEGMENT_KIND_DELTA - The log rows and compactions after a position. */
   SEGMENT_KIND_DELTA = 2,
   UNRECOGNIZED = -1,
 }
@@ -56,98 +56,111 @@ export function segmentKindToJSON(object: SegmentKind): string {
   }
 }
 
-/** One finished backup: the segments that make it, in order, and what they hold. */
+/** A complete backup: its segments in order, and what they contain. */
 export interface Manifest {
-  /** The version of the format of the manifest and its segments. A reader refuses one that it does not know. */
+  /** Version of the format of the manifest and its segments. Readers refuse unknown versions. */
   formatVersion: number;
-  /** Counts up by one for each backup at a destination, whatever its lineage. */
+  /** Sequence number, one greater for each backup at a destination, across lineages. */
   number: bigint;
-  /** The index that was backed up; it belongs to a data directory and never changes. */
+  /** ID of the index. It belongs to a data directory and never changes. */
   indexId: string;
-  /** The link of that index, for example /core/document-index. */
+  /** Link of the index, for example /core/document-index. */
   indexLink: string;
-  /** The host that made the backup. */
+  /** ID of the host that wrote the backup. */
   hostId: string;
-  /** The version of the product that made the backup. */
+  /** Version of Holdfast that wrote the backup. */
   productVersion: string;
-  /** The unbroken history that the backup belongs to; each restore starts a new one. */
+  /** Lineage of the index at the time of the backup. Each restore starts a new lineage. */
   lineage: string;
-  /** The lineages that this one goes on from, oldest first. */
+  /** Ancestors of the lineage, oldest first. */
   parents: LineageParent[];
-  /** When the backup was made, in microseconds since 1970. */
+  /** Time of the backup, in microseconds since 1970. */
   createTimeMicros: bigint;
-  /** The position in the log up to which the backup holds everything. */
+  /** Log position, in microseconds since 1970. The backup covers writes up to and including it. */
   positionMicros: bigint;
-  /** The times that a restore from this backup can go to. */
+  /** Points in time to which this backup can be restored. */
   window?:
     | RestorableWindow
     | undefined;
-  /** Documents whose latest version is not deleted. */
+  /** Number of documents whose latest version is not a deletion. */
   documents: bigint;
-  /** Versions of all documents. */
+  /** Number of versions of all documents. */
   versions: bigint;
-  /** A base first, then the deltas that follow it, each from where the one before ends. */
+  /** One base, then its deltas. Each segment starts where the previous one ends. */
   segments: Segment[];
-  /** The SHA-256 of the manifest with the number before this one, in lower-case hexadecimal; empty when there was none. */
+  /**
+   * SHA-256 of the previous manifest at the destination, in lowercase hexadecimal. Empty for the
+   * first one.
+   */
   previousManifestSha256: string;
   /**
-   * The last version in the log at the position; absent where there is none. A chain is only gone on with by a log that
-   * holds this very row: a copy of a data directory, or one that was put back to an earlier state, has another history.
+   * Last version in the log up to the position; absent if the log is empty. Only a log that
+   * contains this row may extend the chain, which excludes copies and older states of a data
+   * directory.
    */
   lastRecord?: LastRecord | undefined;
 }
 
-/** One row of the log, as far as it takes to know it again. */
+/** Identifies a row of the log. */
 export interface LastRecord {
-  /** Its time, which is its position. */
+  /** Time of the row, in microseconds since 1970. It is also its log position. */
   timeMicros: bigint;
-  /** The document's self link. */
+  /** Self link of the document. */
   selfLink: string;
-  /** The document's version. */
+  /** Version of the document. */
   version: bigint;
-  /** The checksum of the row. */
+  /** Checksum of the row. */
   crc: number;
 }
 
-/** A history that another one goes on from. */
+/** An ancestor of a lineage. */
 export interface LineageParent {
-  /** The index whose history it is. */
+  /** ID of the index that had this lineage. */
   indexId: string;
-  /** The lineage. */
+  /** ID of the lineage. */
   lineage: string;
-  /** The position in the parent's log from which the child goes on. */
+  /** Log position at which the next lineage branches off, in microseconds since 1970. */
   positionMicros: bigint;
 }
 
-/** The times that a restore can go to, in microseconds since 1970, both included. */
+/**
+ * Range of points in time to which a restore is possible, in microseconds since 1970. Both ends are
+ * inclusive.
+ */
 export interface RestorableWindow {
-  /** The earliest time. */
+  /** Earliest point in time. */
   earliestMicros: bigint;
-  /** The latest time: when the snapshot was taken. */
+  /** Latest point in time: when the snapshot was taken. */
   latestMicros: bigint;
-  /** The link of the document whose pruned versions bound the earliest time, where one does. */
+  /**
+   * Link of the document whose compacted versions limit the earliest point in time. Empty if
+   * compaction does not limit it.
+   */
   boundingLink: string;
-  /** The time of the first version that ever was, pruned ones included: before it the index was empty. 0 when there was none. */
+  /**
+   * Time of the first version, including compacted ones; the index was empty before. 0 if the index
+   * never had a version.
+   */
   historyStartMicros: bigint;
 }
 
-/** One immutable file of log rows. */
+/** An immutable file that contains a range of the log. */
 export interface Segment {
-  /** The file's name, without a directory. */
+  /** File name, without directory. */
   name: string;
-  /** Whether it starts the chain or continues it. */
+  /** Whether the segment is a base or a delta. */
   kind: SegmentKind;
-  /** The file's size. */
+  /** Size of the file in bytes. */
   sizeBytes: bigint;
-  /** The SHA-256 of the file in lower-case hexadecimal. */
+  /** SHA-256 of the file, in lowercase hexadecimal. */
   sha256: string;
-  /** The position that the segment starts after; 0 for a base. */
+  /** Log position after which the segment starts, in microseconds since 1970. 0 for a base. */
   firstMicros: bigint;
-  /** The position that the segment ends at, included. */
+  /** Log position at which the segment ends, inclusive, in microseconds since 1970. */
   lastMicros: bigint;
-  /** How many log rows it holds. */
+  /** Number of log rows. */
   records: bigint;
-  /** How many prunes it holds. */
+  /** Number of compaction records. */
   prunes: bigint;
 }
 

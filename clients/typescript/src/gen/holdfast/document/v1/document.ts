@@ -30,17 +30,17 @@ export const protobufFileName = "holdfast/document/v1/document.proto";
 
 /** Versioned JSON documents. */
 
-/** What made a version of a document. */
+/** Action that creates a version of a document. */
 export enum DocumentAction {
-  /** DOCUMENT_ACTION_UNSPECIFIED - Never sent. */
+  /** DOCUMENT_ACTION_UNSPECIFIED - Not used. */
   DOCUMENT_ACTION_UNSPECIFIED = 0,
-  /** DOCUMENT_ACTION_POST - It was created. */
+  /** DOCUMENT_ACTION_POST - Creation. */
   DOCUMENT_ACTION_POST = 1,
-  /** DOCUMENT_ACTION_PATCH - Fields were laid over it. */
+  /** DOCUMENT_ACTION_PATCH - Update of some fields. */
   DOCUMENT_ACTION_PATCH = 2,
-  /** DOCUMENT_ACTION_PUT - It was replaced. */
+  /** DOCUMENT_ACTION_PUT - Replacement of the body. */
   DOCUMENT_ACTION_PUT = 3,
-  /** DOCUMENT_ACTION_DELETE - It was deleted, or it expired. */
+  /** DOCUMENT_ACTION_DELETE - Deletion or expiry. */
   DOCUMENT_ACTION_DELETE = 4,
   UNRECOGNIZED = -1,
 }
@@ -87,15 +87,15 @@ export function documentActionToJSON(object: DocumentAction): string {
   }
 }
 
-/** The form in which bodies are answered. */
+/** Format of bodies in responses. */
 export enum BodyFormat {
-  /** BODY_FORMAT_UNSPECIFIED - Reads answer JSON; writes answer the form that the request came in. */
+  /** BODY_FORMAT_UNSPECIFIED - JSON for reads; for writes, the format of the request. */
   BODY_FORMAT_UNSPECIFIED = 0,
   /** BODY_FORMAT_JSON - JSON text. */
   BODY_FORMAT_JSON = 1,
   /**
-   * BODY_FORMAT_FIELDS - A Struct. A read of a document with a number beyond 2^53 is refused (INVALID_ARGUMENT); a write that results in
-   * one has happened, and answers JSON.
+   * BODY_FORMAT_FIELDS - Struct. A read of a document with a number beyond 2^53 returns INVALID_ARGUMENT; a write that
+   * results in one succeeds and returns JSON.
    */
   BODY_FORMAT_FIELDS = 2,
   /** BODY_FORMAT_NONE - No body. */
@@ -140,255 +140,285 @@ export function bodyFormatToJSON(object: BodyFormat): string {
   }
 }
 
-/** One version of a document. */
+/** A version of a document. */
 export interface Document {
-  /** The document's link, for example /core/examples/one. */
+  /** Link of the document, for example /core/examples/one. */
   selfLink: string;
-  /** Counts from 0 without gaps. */
+  /** Version number. Starts at 0 and has no gaps. */
   version: bigint;
-  /** When the version was written, in microseconds since 1970; strictly increasing in one index. */
+  /** Time of the write, in microseconds since 1970. Strictly increasing within an index. */
   updateTimeMicros: bigint;
-  /** What made the version. */
+  /** Action that created the version. */
   action: DocumentAction;
-  /** The document's kind, for example com:vmware:xenon:services:common:ExampleService:ExampleServiceState. */
+  /**
+   * Kind of the document, for example
+   * com:vmware:xenon:services:common:ExampleService:ExampleServiceState.
+   */
   kind: string;
-  /** The id of the host that wrote the version. */
+  /** ID of the host that wrote the version. */
   owner: string;
-  /** When the document expires, in microseconds since 1970; 0: never. */
+  /** Time at which the document expires, in microseconds since 1970. 0: never. */
   expirationTimeMicros: bigint;
-  /** The version as an HTTP entity tag, for example "3", quotes included. */
+  /** HTTP entity tag of the version, including the quotes, for example "3". */
   etag: string;
-  /** The document's own fields; absent where none was asked for. */
+  /** Fields of the document. Absent if the request excludes bodies. */
   body?:
     | //
-    /** A JSON object in UTF-8, its numbers as they were written. This is the canonical form. */
+    /** Canonical form: a JSON object in UTF-8 with numbers exactly as written. */
     { $case: "json"; value: Buffer }
     | //
-    /** The same object. Its numbers are doubles, so a document with a number beyond 2^53 is not given this way. */
+    /**
+     * The same object as a Struct. Its numbers are doubles, so documents with integers beyond 2^53
+     * are not returned in this form.
+     */
     { $case: "fields"; value: { [key: string]: any } | undefined }
     | undefined;
 }
 
-/** The document to make. */
+/** Request of CreateDocument. */
 export interface CreateDocumentRequest {
-  /** The factory, for example /core/examples. */
+  /** Link of the factory, for example /core/examples. Required. */
   factoryLink: string;
-  /** The last part of the link, or the whole link. Empty: the body's documentSelfLink, or one that the host makes up. */
+  /**
+   * Last segment of the link, or the whole link. Default: documentSelfLink of the body, otherwise
+   * generated.
+   */
   documentId: string;
-  /** The document's fields. */
+  /** Fields of the document. Required. */
   body?:
     | //
-    /** A JSON object in UTF-8, at most 16 MiB. */
+    /** JSON object in UTF-8, at most 16 MiB. */
     { $case: "json"; value: Buffer }
     | //
-    /** The same; refused (INVALID_ARGUMENT) with a number beyond 2^53, which a double would have rounded. */
+    /** The same as a Struct. A number beyond 2^53 causes INVALID_ARGUMENT, since a double rounds it. */
     { $case: "fields"; value: { [key: string]: any } | undefined }
     | undefined;
-  /** When the document expires, in microseconds since 1970. Absent: as the body says, or never. */
+  /**
+   * Time at which the document expires, in microseconds since 1970. Default: as given in the body,
+   * otherwise never.
+   */
   expirationTimeMicros?:
     | bigint
     | undefined;
-  /** Goes on from the deleted version where the link belongs to a deleted document, instead of being refused. */
+  /**
+   * If the link belongs to a deleted document, creates the next version of it instead of returning
+   * ALREADY_EXISTS.
+   */
   revive: boolean;
-  /** The form of the answer's body. */
+  /** Format of the body in the response. */
   bodyFormat: BodyFormat;
 }
 
-/** The document to read. */
+/** Request of GetDocument. */
 export interface GetDocumentRequest {
-  /** The document's link. */
+  /** Link of the document. Required. */
   selfLink: string;
-  /** The form of the answer's body. */
+  /** Format of the body in the response. */
   bodyFormat: BodyFormat;
 }
 
-/** What to lay over a document. */
+/** Request of PatchDocument. */
 export interface PatchDocumentRequest {
-  /** The document's link. */
+  /** Link of the document. Required. */
   selfLink: string;
-  /** The fields to lay over. */
+  /** Fields to update. Required. */
   body?:
     | //
-    /** A JSON object in UTF-8, at most 16 MiB. */
+    /** JSON object in UTF-8, at most 16 MiB. */
     { $case: "json"; value: Buffer }
     | //
-    /** The same; refused (INVALID_ARGUMENT) with a number beyond 2^53, which a double would have rounded. */
+    /** The same as a Struct. A number beyond 2^53 causes INVALID_ARGUMENT, since a double rounds it. */
     { $case: "fields"; value: { [key: string]: any } | undefined }
     | undefined;
   /**
-   * Refused (ABORTED) unless this is the document's version. Absent: the last writer wins. In the REST form the
-   * If-Match header says the same.
+   * Expected version of the document; any other causes ABORTED. Default: no check. REST:
+   * alternatively the If-Match header.
    */
   expectedVersion?:
     | bigint
     | undefined;
-  /** When the document expires, in microseconds since 1970. Absent or 0: as the body says, or as before. */
+  /**
+   * Time at which the document expires, in microseconds since 1970. Absent or 0: as given in the
+   * body, otherwise unchanged.
+   */
   expirationTimeMicros?:
     | bigint
     | undefined;
-  /** The form of the answer's body. */
+  /** Format of the body in the response. */
   bodyFormat: BodyFormat;
 }
 
-/** What to put in place of a document's body. */
+/** Request of ReplaceDocument. */
 export interface ReplaceDocumentRequest {
-  /** The document's link. */
+  /** Link of the document. Required. */
   selfLink: string;
-  /** The new fields. */
+  /** New fields of the document. Required. */
   body?:
     | //
-    /** A JSON object in UTF-8, at most 16 MiB. */
+    /** JSON object in UTF-8, at most 16 MiB. */
     { $case: "json"; value: Buffer }
     | //
-    /** The same; refused (INVALID_ARGUMENT) with a number beyond 2^53, which a double would have rounded. */
+    /** The same as a Struct. A number beyond 2^53 causes INVALID_ARGUMENT, since a double rounds it. */
     { $case: "fields"; value: { [key: string]: any } | undefined }
     | undefined;
   /**
-   * Refused (ABORTED) unless this is the document's version. Absent: the last writer wins. In the REST form the
-   * If-Match header says the same.
+   * Expected version of the document; any other causes ABORTED. Default: no check. REST:
+   * alternatively the If-Match header.
    */
   expectedVersion?:
     | bigint
     | undefined;
-  /** When the document expires, in microseconds since 1970; 0: never. Absent: as the body says, or never. */
+  /**
+   * Time at which the document expires, in microseconds since 1970. 0: never. Default: as given in
+   * the body, otherwise never.
+   */
   expirationTimeMicros?:
     | bigint
     | undefined;
-  /** The form of the answer's body. */
+  /** Format of the body in the response. */
   bodyFormat: BodyFormat;
 }
 
-/** The document to delete. */
+/** Request of DeleteDocument. */
 export interface DeleteDocumentRequest {
-  /** The document's link. */
+  /** Link of the document. Required. */
   selfLink: string;
   /**
-   * Refused (ABORTED) unless this is the document's version. Absent: the last writer wins. In the REST form the
-   * If-Match header says the same.
+   * Expected version of the document; any other causes ABORTED. Default: no check. REST:
+   * alternatively the If-Match header.
    */
   expectedVersion?:
     | bigint
     | undefined;
-  /** The form of the answer's body. */
+  /** Format of the body in the response. */
   bodyFormat: BodyFormat;
 }
 
-/** What a deletion made. */
+/** Response of DeleteDocument. */
 export interface DeleteDocumentResponse {
-  /** The deleted version; absent when the document had been deleted already. */
+  /** Version that marks the deletion. Absent if the document was already deleted. */
   document?: Document | undefined;
 }
 
-/** Which documents to list. */
+/** Request of ListDocuments. */
 export interface ListDocumentsRequest {
-  /** The factory, for example /core/examples. */
+  /** Link of the factory, for example /core/examples. Required. */
   factoryLink: string;
-  /** An OData condition, for example: name eq 'one' and counter gt 5 */
+  /** OData filter expression, for example: name eq 'one' and counter gt 5. Default: all documents. */
   filter: string;
-  /** An OData order, for example: name desc, counter */
+  /** OData orderby expression, for example: name desc, counter. Default: by link. */
   orderBy: string;
-  /** At most this many documents; a page also ends at 8 MiB. 0: 1000. */
+  /** Maximum number of documents per page, up to 10000. A page has at most 8 MiB. 0: 1000. */
   pageSize: number;
-  /** The next_page_token of the page before; the other fields must be the same. */
+  /**
+   * Value of `next_page_token` of the previous page; the other fields must not change. Empty: the
+   * first page.
+   */
   pageToken: string;
-  /** The form of the answer's bodies. */
+  /** Format of the bodies in the response. */
   bodyFormat: BodyFormat;
 }
 
 /** A page of documents. */
 export interface ListDocumentsResponse {
-  /** The documents. */
+  /** Documents of the page. */
   documents: Document[];
-  /** Where the next page begins; empty on the last one. */
+  /** Token of the next page. Empty on the last page. */
   nextPageToken: string;
 }
 
-/** The version to read. */
+/** Request of GetDocumentVersion. */
 export interface GetDocumentVersionRequest {
-  /** The document's link. */
+  /** Link of the document. Required. */
   selfLink: string;
-  /** The version. Absent: the latest, a deleted one too. */
+  /** Version number. Default: the latest version, including a deletion. */
   version?:
     | bigint
     | undefined;
-  /** The index. Empty: the one of the document's factory. */
+  /** Link of the index. Default: the index of the document's factory. */
   indexLink: string;
-  /** The form of the answer's body. */
+  /** Format of the body in the response. */
   bodyFormat: BodyFormat;
 }
 
-/** The document whose versions to list. */
+/** Request of ListDocumentVersions. */
 export interface ListDocumentVersionsRequest {
-  /** The document's link. */
+  /** Link of the document. Required. */
   selfLink: string;
-  /** At most this many versions. 0: 100. */
+  /** Maximum number of versions per page, up to 1000. 0: 100. */
   pageSize: number;
-  /** The next_page_token of the page before. */
+  /** Value of `next_page_token` of the previous page. Empty: the first page. */
   pageToken: string;
-  /** The form of the answer's bodies. */
+  /** Format of the bodies in the response. */
   bodyFormat: BodyFormat;
 }
 
 /** A page of versions. */
 export interface ListDocumentVersionsResponse {
-  /** The versions, newest first. */
+  /** Versions of the page, newest first. */
   versions: Document[];
-  /** Where the next page begins; empty on the last one. */
+  /** Token of the next page. Empty on the last page. */
   nextPageToken: string;
 }
 
-/** One message of an import: the header first, then documents. */
+/** A message of an import: first the header, then one message per document. */
 export interface ImportDocumentsRequest {
-  /** What this message is. */
+  /** Content of the message. Required. */
   message?:
     | //
-    /** The first message. */
+    /** First message. */
     { $case: "header"; value: ImportDocumentsHeader }
     | //
-    /** A document, as a JSON object in UTF-8 of at most 16 MiB with its documentSelfLink. */
+    /** JSON object in UTF-8, at most 16 MiB, with its documentSelfLink. */
     { $case: "document"; value: Buffer }
     | undefined;
 }
 
-/** How to import. */
+/** Options of an import. */
 export interface ImportDocumentsHeader {
-  /** The factory, for example /core/examples. */
+  /** Link of the factory, for example /core/examples. Required. */
   factoryLink: string;
-  /** Documents at the beginning of the stream that an earlier import has written already. */
+  /**
+   * Number of documents to skip at the start of the stream, because an earlier import wrote them.
+   * Default: 0.
+   */
   skip: bigint;
 }
 
-/** How far an import is. */
+/** Progress of an import. */
 export interface ImportDocumentsResponse {
-  /** Documents from the beginning of the stream, skipped ones included, that are durable. */
+  /** Number of durable documents from the start of the stream, including skipped ones. */
   documents: bigint;
-  /** Of them, those that were made. */
+  /** Number of documents created. */
   created: bigint;
-  /** Those that took the place of another body. */
+  /** Number of documents whose body was replaced. */
   replaced: bigint;
-  /** Those whose body was there already: nothing was written. */
+  /** Number of documents that already had the same body and were not written. */
   unchanged: bigint;
   /** Whether this is the last message: all documents are durable. */
   done: boolean;
 }
 
-/** What to export. */
+/** Request of ExportDocuments. */
 export interface ExportDocumentsRequest {
-  /** The factory, for example /core/examples. */
+  /** Link of the factory, for example /core/examples. Required. */
   factoryLink: string;
-  /** An OData condition. */
+  /** OData filter expression. Default: all documents. */
   filter: string;
-  /** The resume_token of the last message of an export that was cut; the other fields must be the same. */
+  /**
+   * Last `resume_token` of an interrupted export; the other fields must not change. Empty: from the
+   * start.
+   */
   resumeToken: string;
-  /** The form of the bodies. */
+  /** Format of the bodies. */
   bodyFormat: BodyFormat;
 }
 
-/** Some of the documents. */
+/** Some of the exported documents. */
 export interface ExportDocumentsResponse {
-  /** The documents. */
+  /** Documents, in the order of their links. */
   documents: Document[];
-  /** Where to go on after these; empty with the last ones. */
+  /** Token to resume the export after these documents. Empty in the last message. */
   resumeToken: string;
 }
 
@@ -2700,15 +2730,18 @@ export const ExportDocumentsResponse: MessageFns<ExportDocumentsResponse> = {
 };
 
 /**
- * Reads and writes documents. A write is durable when it is answered. Links may be given without their first slash, as
- * they are in the paths of the REST form.
+ * Reads and writes documents. A write is durable before the response is sent. Links may omit the
+ * leading slash, as they do in REST paths.
  */
 export type DocumentServiceDefinition = typeof DocumentServiceDefinition;
 export const DocumentServiceDefinition = {
   name: "DocumentService",
   fullName: "holdfast.document.v1.DocumentService",
   methods: {
-    /** Makes a document below a factory. ALREADY_EXISTS when the link is taken, or was and is marked deleted. */
+    /**
+     * Creates a document in a factory. ALREADY_EXISTS if the link is in use, or belongs to a deleted
+     * document and `revive` is not set.
+     */
     createDocument: {
       name: "CreateDocument",
       requestType: CreateDocumentRequest as typeof CreateDocumentRequest,
@@ -2717,7 +2750,10 @@ export const DocumentServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** The latest version of a document. NOT_FOUND when there is none or it was deleted. */
+    /**
+     * Returns the latest version of a document. NOT_FOUND if the document does not exist or is
+     * deleted.
+     */
     getDocument: {
       name: "GetDocument",
       requestType: GetDocumentRequest as typeof GetDocumentRequest,
@@ -2726,7 +2762,7 @@ export const DocumentServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Lays the fields given over those of the document, by the merge rule of its kind. */
+    /** Updates the given fields of a document, by the merge rule of its kind. */
     patchDocument: {
       name: "PatchDocument",
       requestType: PatchDocumentRequest as typeof PatchDocumentRequest,
@@ -2745,8 +2781,8 @@ export const DocumentServiceDefinition = {
       options: {},
     },
     /**
-     * Marks a document as deleted; its versions stay until they are pruned. Deleting what is deleted already changes
-     * nothing and is no error.
+     * Marks a document as deleted. Its versions are kept until they are compacted. Deleting a deleted
+     * document succeeds without effect.
      */
     deleteDocument: {
       name: "DeleteDocument",
@@ -2756,7 +2792,7 @@ export const DocumentServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** The documents of a factory, a page at a time. */
+    /** Lists the documents of a factory in pages. */
     listDocuments: {
       name: "ListDocuments",
       requestType: ListDocumentsRequest as typeof ListDocumentsRequest,
@@ -2765,7 +2801,7 @@ export const DocumentServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** One version of a document, a deleted one too. */
+    /** Returns one version of a document, including a deletion. */
     getDocumentVersion: {
       name: "GetDocumentVersion",
       requestType: GetDocumentVersionRequest as typeof GetDocumentVersionRequest,
@@ -2774,7 +2810,7 @@ export const DocumentServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** The versions of a document, newest first, a page at a time. They outlive the document. */
+    /** Lists the versions of a document in pages, newest first. Also works for a deleted document. */
     listDocumentVersions: {
       name: "ListDocumentVersions",
       requestType: ListDocumentVersionsRequest as typeof ListDocumentVersionsRequest,
@@ -2784,9 +2820,10 @@ export const DocumentServiceDefinition = {
       options: {},
     },
     /**
-     * Writes many documents, in order. Answers now and then how many of them are durable, and once more at the end: an
-     * import that was cut goes on by sending the rest, or all again with `skip`. At a document that cannot be written it
-     * stops (metadata documents: how many were written before it). The REST form takes and answers NDJSON.
+     * Writes a stream of documents in order, and periodically reports how many are durable. To resume
+     * an interrupted import, send the remaining documents, or all documents with `skip`. Stops at the
+     * first document that cannot be written; the error metadata `documents` is the number written
+     * before. REST: NDJSON in both directions.
      */
     importDocuments: {
       name: "ImportDocuments",
@@ -2796,7 +2833,10 @@ export const DocumentServiceDefinition = {
       responseStream: true,
       options: {},
     },
-    /** Sends all documents of a factory as they were at one moment. The REST form answers NDJSON, a document a line. */
+    /**
+     * Streams all documents of a factory as of one point in time. REST: NDJSON, one document per
+     * line.
+     */
     exportDocuments: {
       name: "ExportDocuments",
       requestType: ExportDocumentsRequest as typeof ExportDocumentsRequest,
@@ -2809,12 +2849,15 @@ export const DocumentServiceDefinition = {
 } as const;
 
 /**
- * Reads and writes documents. A write is durable when it is answered. Links may be given without their first slash, as
- * they are in the paths of the REST form.
+ * Reads and writes documents. A write is durable before the response is sent. Links may omit the
+ * leading slash, as they do in REST paths.
  */
 export type DocumentServiceService = typeof DocumentServiceService;
 export const DocumentServiceService = {
-  /** Makes a document below a factory. ALREADY_EXISTS when the link is taken, or was and is marked deleted. */
+  /**
+   * Creates a document in a factory. ALREADY_EXISTS if the link is in use, or belongs to a deleted
+   * document and `revive` is not set.
+   */
   createDocument: {
     path: "/holdfast.document.v1.DocumentService/CreateDocument" as const,
     requestStream: false as const,
@@ -2825,7 +2868,10 @@ export const DocumentServiceService = {
     responseSerialize: (value: Document): Buffer => Buffer.from(Document.encode(value).finish()),
     responseDeserialize: (value: Buffer): Document => Document.decode(value),
   },
-  /** The latest version of a document. NOT_FOUND when there is none or it was deleted. */
+  /**
+   * Returns the latest version of a document. NOT_FOUND if the document does not exist or is
+   * deleted.
+   */
   getDocument: {
     path: "/holdfast.document.v1.DocumentService/GetDocument" as const,
     requestStream: false as const,
@@ -2835,7 +2881,7 @@ export const DocumentServiceService = {
     responseSerialize: (value: Document): Buffer => Buffer.from(Document.encode(value).finish()),
     responseDeserialize: (value: Buffer): Document => Document.decode(value),
   },
-  /** Lays the fields given over those of the document, by the merge rule of its kind. */
+  /** Updates the given fields of a document, by the merge rule of its kind. */
   patchDocument: {
     path: "/holdfast.document.v1.DocumentService/PatchDocument" as const,
     requestStream: false as const,
@@ -2857,8 +2903,8 @@ export const DocumentServiceService = {
     responseDeserialize: (value: Buffer): Document => Document.decode(value),
   },
   /**
-   * Marks a document as deleted; its versions stay until they are pruned. Deleting what is deleted already changes
-   * nothing and is no error.
+   * Marks a document as deleted. Its versions are kept until they are compacted. Deleting a deleted
+   * document succeeds without effect.
    */
   deleteDocument: {
     path: "/holdfast.document.v1.DocumentService/DeleteDocument" as const,
@@ -2871,7 +2917,7 @@ export const DocumentServiceService = {
       Buffer.from(DeleteDocumentResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteDocumentResponse => DeleteDocumentResponse.decode(value),
   },
-  /** The documents of a factory, a page at a time. */
+  /** Lists the documents of a factory in pages. */
   listDocuments: {
     path: "/holdfast.document.v1.DocumentService/ListDocuments" as const,
     requestStream: false as const,
@@ -2882,7 +2928,7 @@ export const DocumentServiceService = {
       Buffer.from(ListDocumentsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListDocumentsResponse => ListDocumentsResponse.decode(value),
   },
-  /** One version of a document, a deleted one too. */
+  /** Returns one version of a document, including a deletion. */
   getDocumentVersion: {
     path: "/holdfast.document.v1.DocumentService/GetDocumentVersion" as const,
     requestStream: false as const,
@@ -2893,7 +2939,7 @@ export const DocumentServiceService = {
     responseSerialize: (value: Document): Buffer => Buffer.from(Document.encode(value).finish()),
     responseDeserialize: (value: Buffer): Document => Document.decode(value),
   },
-  /** The versions of a document, newest first, a page at a time. They outlive the document. */
+  /** Lists the versions of a document in pages, newest first. Also works for a deleted document. */
   listDocumentVersions: {
     path: "/holdfast.document.v1.DocumentService/ListDocumentVersions" as const,
     requestStream: false as const,
@@ -2906,9 +2952,10 @@ export const DocumentServiceService = {
     responseDeserialize: (value: Buffer): ListDocumentVersionsResponse => ListDocumentVersionsResponse.decode(value),
   },
   /**
-   * Writes many documents, in order. Answers now and then how many of them are durable, and once more at the end: an
-   * import that was cut goes on by sending the rest, or all again with `skip`. At a document that cannot be written it
-   * stops (metadata documents: how many were written before it). The REST form takes and answers NDJSON.
+   * Writes a stream of documents in order, and periodically reports how many are durable. To resume
+   * an interrupted import, send the remaining documents, or all documents with `skip`. Stops at the
+   * first document that cannot be written; the error metadata `documents` is the number written
+   * before. REST: NDJSON in both directions.
    */
   importDocuments: {
     path: "/holdfast.document.v1.DocumentService/ImportDocuments" as const,
@@ -2921,7 +2968,10 @@ export const DocumentServiceService = {
       Buffer.from(ImportDocumentsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ImportDocumentsResponse => ImportDocumentsResponse.decode(value),
   },
-  /** Sends all documents of a factory as they were at one moment. The REST form answers NDJSON, a document a line. */
+  /**
+   * Streams all documents of a factory as of one point in time. REST: NDJSON, one document per
+   * line.
+   */
   exportDocuments: {
     path: "/holdfast.document.v1.DocumentService/ExportDocuments" as const,
     requestStream: false as const,
@@ -2936,37 +2986,50 @@ export const DocumentServiceService = {
 } as const;
 
 export interface DocumentServiceServer extends UntypedServiceImplementation {
-  /** Makes a document below a factory. ALREADY_EXISTS when the link is taken, or was and is marked deleted. */
+  /**
+   * Creates a document in a factory. ALREADY_EXISTS if the link is in use, or belongs to a deleted
+   * document and `revive` is not set.
+   */
   createDocument: handleUnaryCall<CreateDocumentRequest, Document>;
-  /** The latest version of a document. NOT_FOUND when there is none or it was deleted. */
+  /**
+   * Returns the latest version of a document. NOT_FOUND if the document does not exist or is
+   * deleted.
+   */
   getDocument: handleUnaryCall<GetDocumentRequest, Document>;
-  /** Lays the fields given over those of the document, by the merge rule of its kind. */
+  /** Updates the given fields of a document, by the merge rule of its kind. */
   patchDocument: handleUnaryCall<PatchDocumentRequest, Document>;
   /** Replaces the body of a document. */
   replaceDocument: handleUnaryCall<ReplaceDocumentRequest, Document>;
   /**
-   * Marks a document as deleted; its versions stay until they are pruned. Deleting what is deleted already changes
-   * nothing and is no error.
+   * Marks a document as deleted. Its versions are kept until they are compacted. Deleting a deleted
+   * document succeeds without effect.
    */
   deleteDocument: handleUnaryCall<DeleteDocumentRequest, DeleteDocumentResponse>;
-  /** The documents of a factory, a page at a time. */
+  /** Lists the documents of a factory in pages. */
   listDocuments: handleUnaryCall<ListDocumentsRequest, ListDocumentsResponse>;
-  /** One version of a document, a deleted one too. */
+  /** Returns one version of a document, including a deletion. */
   getDocumentVersion: handleUnaryCall<GetDocumentVersionRequest, Document>;
-  /** The versions of a document, newest first, a page at a time. They outlive the document. */
+  /** Lists the versions of a document in pages, newest first. Also works for a deleted document. */
   listDocumentVersions: handleUnaryCall<ListDocumentVersionsRequest, ListDocumentVersionsResponse>;
   /**
-   * Writes many documents, in order. Answers now and then how many of them are durable, and once more at the end: an
-   * import that was cut goes on by sending the rest, or all again with `skip`. At a document that cannot be written it
-   * stops (metadata documents: how many were written before it). The REST form takes and answers NDJSON.
+   * Writes a stream of documents in order, and periodically reports how many are durable. To resume
+   * an interrupted import, send the remaining documents, or all documents with `skip`. Stops at the
+   * first document that cannot be written; the error metadata `documents` is the number written
+   * before. REST: NDJSON in both directions.
    */
   importDocuments: handleBidiStreamingCall<ImportDocumentsRequest, ImportDocumentsResponse>;
-  /** Sends all documents of a factory as they were at one moment. The REST form answers NDJSON, a document a line. */
+  /**
+   * Streams all documents of a factory as of one point in time. REST: NDJSON, one document per
+   * line.
+   */
   exportDocuments: handleServerStreamingCall<ExportDocumentsRequest, ExportDocumentsResponse>;
 }
 
 export interface DocumentServiceClient extends Client {
-  /** Makes a document below a factory. ALREADY_EXISTS when the link is taken, or was and is marked deleted. */
+  /**
+   * Creates a document in a factory. ALREADY_EXISTS if the link is in use, or belongs to a deleted
+   * document and `revive` is not set.
+   */
   createDocument(
     request: CreateDocumentRequest,
     callback: (error: ServiceError | null, response: Document) => void,
@@ -2982,7 +3045,10 @@ export interface DocumentServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Document) => void,
   ): ClientUnaryCall;
-  /** The latest version of a document. NOT_FOUND when there is none or it was deleted. */
+  /**
+   * Returns the latest version of a document. NOT_FOUND if the document does not exist or is
+   * deleted.
+   */
   getDocument(
     request: GetDocumentRequest,
     callback: (error: ServiceError | null, response: Document) => void,
@@ -2998,7 +3064,7 @@ export interface DocumentServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Document) => void,
   ): ClientUnaryCall;
-  /** Lays the fields given over those of the document, by the merge rule of its kind. */
+  /** Updates the given fields of a document, by the merge rule of its kind. */
   patchDocument(
     request: PatchDocumentRequest,
     callback: (error: ServiceError | null, response: Document) => void,
@@ -3031,8 +3097,8 @@ export interface DocumentServiceClient extends Client {
     callback: (error: ServiceError | null, response: Document) => void,
   ): ClientUnaryCall;
   /**
-   * Marks a document as deleted; its versions stay until they are pruned. Deleting what is deleted already changes
-   * nothing and is no error.
+   * Marks a document as deleted. Its versions are kept until they are compacted. Deleting a deleted
+   * document succeeds without effect.
    */
   deleteDocument(
     request: DeleteDocumentRequest,
@@ -3049,7 +3115,7 @@ export interface DocumentServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteDocumentResponse) => void,
   ): ClientUnaryCall;
-  /** The documents of a factory, a page at a time. */
+  /** Lists the documents of a factory in pages. */
   listDocuments(
     request: ListDocumentsRequest,
     callback: (error: ServiceError | null, response: ListDocumentsResponse) => void,
@@ -3065,7 +3131,7 @@ export interface DocumentServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListDocumentsResponse) => void,
   ): ClientUnaryCall;
-  /** One version of a document, a deleted one too. */
+  /** Returns one version of a document, including a deletion. */
   getDocumentVersion(
     request: GetDocumentVersionRequest,
     callback: (error: ServiceError | null, response: Document) => void,
@@ -3081,7 +3147,7 @@ export interface DocumentServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Document) => void,
   ): ClientUnaryCall;
-  /** The versions of a document, newest first, a page at a time. They outlive the document. */
+  /** Lists the versions of a document in pages, newest first. Also works for a deleted document. */
   listDocumentVersions(
     request: ListDocumentVersionsRequest,
     callback: (error: ServiceError | null, response: ListDocumentVersionsResponse) => void,
@@ -3098,9 +3164,10 @@ export interface DocumentServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListDocumentVersionsResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Writes many documents, in order. Answers now and then how many of them are durable, and once more at the end: an
-   * import that was cut goes on by sending the rest, or all again with `skip`. At a document that cannot be written it
-   * stops (metadata documents: how many were written before it). The REST form takes and answers NDJSON.
+   * Writes a stream of documents in order, and periodically reports how many are durable. To resume
+   * an interrupted import, send the remaining documents, or all documents with `skip`. Stops at the
+   * first document that cannot be written; the error metadata `documents` is the number written
+   * before. REST: NDJSON in both directions.
    */
   importDocuments(): ClientDuplexStream<ImportDocumentsRequest, ImportDocumentsResponse>;
   importDocuments(options: Partial<CallOptions>): ClientDuplexStream<ImportDocumentsRequest, ImportDocumentsResponse>;
@@ -3108,7 +3175,10 @@ export interface DocumentServiceClient extends Client {
     metadata: Metadata,
     options?: Partial<CallOptions>,
   ): ClientDuplexStream<ImportDocumentsRequest, ImportDocumentsResponse>;
-  /** Sends all documents of a factory as they were at one moment. The REST form answers NDJSON, a document a line. */
+  /**
+   * Streams all documents of a factory as of one point in time. REST: NDJSON, one document per
+   * line.
+   */
   exportDocuments(
     request: ExportDocumentsRequest,
     options?: Partial<CallOptions>,

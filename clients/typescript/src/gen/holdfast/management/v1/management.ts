@@ -28,21 +28,21 @@ export const protobufPackage = "holdfast.management.v1";
 
 export const protobufFileName = "holdfast/management/v1/management.proto";
 
-/** Backups, restores and what is known of a host. */
+/** Backups, restores and the management of a host. */
 
-/** How automatic backups stand. */
+/** State of automatic backups. */
 export enum AutoBackupState {
-  /** AUTO_BACKUP_STATE_UNSPECIFIED - Not said. */
+  /** AUTO_BACKUP_STATE_UNSPECIFIED - Not used. */
   AUTO_BACKUP_STATE_UNSPECIFIED = 0,
-  /** AUTO_BACKUP_STATE_OFF - They are off. */
+  /** AUTO_BACKUP_STATE_OFF - Disabled. */
   AUTO_BACKUP_STATE_OFF = 1,
-  /** AUTO_BACKUP_STATE_CURRENT - All that was written is backed up. */
+  /** AUTO_BACKUP_STATE_CURRENT - All writes are backed up. */
   AUTO_BACKUP_STATE_CURRENT = 2,
-  /** AUTO_BACKUP_STATE_WAITING - A run begins in a moment. */
+  /** AUTO_BACKUP_STATE_WAITING - A run is about to start. */
   AUTO_BACKUP_STATE_WAITING = 3,
-  /** AUTO_BACKUP_STATE_RUNNING - A run is under way. */
+  /** AUTO_BACKUP_STATE_RUNNING - A run is in progress. */
   AUTO_BACKUP_STATE_RUNNING = 4,
-  /** AUTO_BACKUP_STATE_RETRYING - The last run failed; it is tried again. */
+  /** AUTO_BACKUP_STATE_RETRYING - The last run failed and will be retried. */
   AUTO_BACKUP_STATE_RETRYING = 5,
   UNRECOGNIZED = -1,
 }
@@ -94,15 +94,18 @@ export function autoBackupStateToJSON(object: AutoBackupState): string {
   }
 }
 
-/** How the files of a backup are packed. */
+/** Container format of a backup. */
 export enum Container {
-  /** CONTAINER_UNSPECIFIED - ZIP where the destination's path ends with .zip, else STREAM for http(s) and DIRECTORY for files. */
+  /**
+   * CONTAINER_UNSPECIFIED - ZIP if the path of the destination ends with .zip; otherwise STREAM for http(s) and DIRECTORY
+   * for file:.
+   */
   CONTAINER_UNSPECIFIED = 0,
-  /** CONTAINER_ZIP - One archive. */
+  /** CONTAINER_ZIP - A ZIP archive. */
   CONTAINER_ZIP = 1,
-  /** CONTAINER_DIRECTORY - A directory of immutable files; backups after the first write only what changed. */
+  /** CONTAINER_DIRECTORY - A directory of immutable files. Later backups write only what has changed. */
   CONTAINER_DIRECTORY = 2,
-  /** CONTAINER_STREAM - One archive, uploaded as it is made. */
+  /** CONTAINER_STREAM - A ZIP archive, uploaded while it is created. */
   CONTAINER_STREAM = 3,
   UNRECOGNIZED = -1,
 }
@@ -144,18 +147,18 @@ export function containerToJSON(object: Container): string {
   }
 }
 
-/** How far a backup is checked; each level has what the one before has. */
+/** Extent of a verification. Each level includes the previous one. */
 export enum VerifyLevel {
-  /** VERIFY_LEVEL_UNSPECIFIED - Not said. */
+  /** VERIFY_LEVEL_UNSPECIFIED - Default: VERIFY_LEVEL_FULL. */
   VERIFY_LEVEL_UNSPECIFIED = 0,
-  /** VERIFY_LEVEL_LIST - The manifest, and that the files that it lists are there with their sizes. */
-  VERIFY_LEVEL_LIST = 1,
-  /** VERIFY_LEVEL_SAMPLE - Some of the rows, spread by chance over the time of all segments: each read and compared with its checksum. */
+  /** VERIFY_LEVEL_METADATA - The manifest, and the existence and size of its files. Reads no file contents. */
+  VERIFY_LEVEL_METADATA = 1,
+  /** VERIFY_LEVEL_SAMPLE - The checksums of random rows of every segment. */
   VERIFY_LEVEL_SAMPLE = 2,
-  /** VERIFY_LEVEL_FULL - The digest of every file, every row, the counts and the chain. */
+  /** VERIFY_LEVEL_FULL - The digest of every file, the checksum of every row, the counts and the chain. */
   VERIFY_LEVEL_FULL = 3,
-  /** VERIFY_LEVEL_TRIAL - A restore into an index that is thrown away, compared with the manifest. */
-  VERIFY_LEVEL_TRIAL = 4,
+  /** VERIFY_LEVEL_TEST_RESTORE - A restore to a temporary index, compared with the manifest. */
+  VERIFY_LEVEL_TEST_RESTORE = 4,
   UNRECOGNIZED = -1,
 }
 
@@ -165,8 +168,8 @@ export function verifyLevelFromJSON(object: any): VerifyLevel {
     case "VERIFY_LEVEL_UNSPECIFIED":
       return VerifyLevel.VERIFY_LEVEL_UNSPECIFIED;
     case 1:
-    case "VERIFY_LEVEL_LIST":
-      return VerifyLevel.VERIFY_LEVEL_LIST;
+    case "VERIFY_LEVEL_METADATA":
+      return VerifyLevel.VERIFY_LEVEL_METADATA;
     case 2:
     case "VERIFY_LEVEL_SAMPLE":
       return VerifyLevel.VERIFY_LEVEL_SAMPLE;
@@ -174,8 +177,8 @@ export function verifyLevelFromJSON(object: any): VerifyLevel {
     case "VERIFY_LEVEL_FULL":
       return VerifyLevel.VERIFY_LEVEL_FULL;
     case 4:
-    case "VERIFY_LEVEL_TRIAL":
-      return VerifyLevel.VERIFY_LEVEL_TRIAL;
+    case "VERIFY_LEVEL_TEST_RESTORE":
+      return VerifyLevel.VERIFY_LEVEL_TEST_RESTORE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -187,29 +190,29 @@ export function verifyLevelToJSON(object: VerifyLevel): string {
   switch (object) {
     case VerifyLevel.VERIFY_LEVEL_UNSPECIFIED:
       return "VERIFY_LEVEL_UNSPECIFIED";
-    case VerifyLevel.VERIFY_LEVEL_LIST:
-      return "VERIFY_LEVEL_LIST";
+    case VerifyLevel.VERIFY_LEVEL_METADATA:
+      return "VERIFY_LEVEL_METADATA";
     case VerifyLevel.VERIFY_LEVEL_SAMPLE:
       return "VERIFY_LEVEL_SAMPLE";
     case VerifyLevel.VERIFY_LEVEL_FULL:
       return "VERIFY_LEVEL_FULL";
-    case VerifyLevel.VERIFY_LEVEL_TRIAL:
-      return "VERIFY_LEVEL_TRIAL";
+    case VerifyLevel.VERIFY_LEVEL_TEST_RESTORE:
+      return "VERIFY_LEVEL_TEST_RESTORE";
     case VerifyLevel.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
   }
 }
 
-/** What became of a document from one state to another. */
+/** Change of a document from one state to another. */
 export enum DocumentChange {
-  /** DOCUMENT_CHANGE_UNSPECIFIED - Never sent. */
+  /** DOCUMENT_CHANGE_UNSPECIFIED - Not used. */
   DOCUMENT_CHANGE_UNSPECIFIED = 0,
-  /** DOCUMENT_CHANGE_CREATED - Only the second state has it. */
+  /** DOCUMENT_CHANGE_CREATED - The document exists only in the second state. */
   DOCUMENT_CHANGE_CREATED = 1,
-  /** DOCUMENT_CHANGE_CHANGED - Both have it, in different versions. */
+  /** DOCUMENT_CHANGE_CHANGED - The document has different versions in the two states. */
   DOCUMENT_CHANGE_CHANGED = 2,
-  /** DOCUMENT_CHANGE_DELETED - Only the first state has it. */
+  /** DOCUMENT_CHANGE_DELETED - The document exists only in the first state. */
   DOCUMENT_CHANGE_DELETED = 3,
   UNRECOGNIZED = -1,
 }
@@ -251,9 +254,9 @@ export function documentChangeToJSON(object: DocumentChange): string {
   }
 }
 
-/** What part of a chain a segment is. */
+/** Role of a segment in its chain. */
 export enum SegmentKind {
-  /** SEGMENT_KIND_UNSPECIFIED - Never sent. */
+  /** SEGMENT_KIND_UNSPECIFIED - Not used. */
   SEGMENT_KIND_UNSPECIFIED = 0,
   /** SEGMENT_KIND_BASE - The log from its start. */
   SEGMENT_KIND_BASE = 1,
@@ -294,17 +297,17 @@ export function segmentKindToJSON(object: SegmentKind): string {
   }
 }
 
-/** Whether a backup is fit for use, as far as its manifest and the names and sizes of its files tell. */
+/** State of a backup, determined from its manifest and the names and sizes of its files. */
 export enum BackupState {
-  /** BACKUP_STATE_UNSPECIFIED - Never sent. */
+  /** BACKUP_STATE_UNSPECIFIED - Not used. */
   BACKUP_STATE_UNSPECIFIED = 0,
-  /** BACKUP_STATE_COMPLETE - Everything is there. */
+  /** BACKUP_STATE_COMPLETE - All files exist. */
   BACKUP_STATE_COMPLETE = 1,
-  /** BACKUP_STATE_DAMAGED - Something is missing or wrong. */
+  /** BACKUP_STATE_DAMAGED - A file is missing or wrong. */
   BACKUP_STATE_DAMAGED = 2,
-  /** BACKUP_STATE_INCOMPLETE - Files of a backup that has no manifest: it is being made, or was cut off. */
+  /** BACKUP_STATE_INCOMPLETE - Files without a manifest: the backup is in progress or was interrupted. */
   BACKUP_STATE_INCOMPLETE = 3,
-  /** BACKUP_STATE_FOREIGN - A backup that is none of ours, for example one of Xenon, or a file that is none at all. */
+  /** BACKUP_STATE_FOREIGN - Not a Holdfast backup, for example a backup of Xenon or another file. */
   BACKUP_STATE_FOREIGN = 4,
   UNRECOGNIZED = -1,
 }
@@ -351,9 +354,9 @@ export function backupStateToJSON(object: BackupState): string {
   }
 }
 
-/** What kind of work an operation is. */
+/** Method that started an operation. */
 export enum OperationKind {
-  /** OPERATION_KIND_UNSPECIFIED - Never sent. */
+  /** OPERATION_KIND_UNSPECIFIED - Not used. */
   OPERATION_KIND_UNSPECIFIED = 0,
   /** OPERATION_KIND_BACKUP - Backup. */
   OPERATION_KIND_BACKUP = 1,
@@ -417,13 +420,13 @@ export function operationKindToJSON(object: OperationKind): string {
 
 /** What a backup would write. */
 export enum BackupPlanKind {
-  /** BACKUP_PLAN_KIND_UNSPECIFIED - Not said. */
+  /** BACKUP_PLAN_KIND_UNSPECIFIED - Not used. */
   BACKUP_PLAN_KIND_UNSPECIFIED = 0,
-  /** BACKUP_PLAN_KIND_UNCHANGED - Nothing but a manifest: nothing has changed. */
+  /** BACKUP_PLAN_KIND_UNCHANGED - Only a manifest: no writes since the previous backup. */
   BACKUP_PLAN_KIND_UNCHANGED = 1,
-  /** BACKUP_PLAN_KIND_BASE - Everything. */
+  /** BACKUP_PLAN_KIND_BASE - A base with the whole log. */
   BACKUP_PLAN_KIND_BASE = 2,
-  /** BACKUP_PLAN_KIND_DELTA - What has changed. */
+  /** BACKUP_PLAN_KIND_DELTA - A delta with the writes since the previous backup. */
   BACKUP_PLAN_KIND_DELTA = 3,
   UNRECOGNIZED = -1,
 }
@@ -465,13 +468,13 @@ export function backupPlanKindToJSON(object: BackupPlanKind): string {
   }
 }
 
-/** Which way the bytes of a transfer go. */
+/** Direction of a transfer. */
 export enum TransferDirection {
-  /** TRANSFER_DIRECTION_UNSPECIFIED - Never sent. */
+  /** TRANSFER_DIRECTION_UNSPECIFIED - Not used. */
   TRANSFER_DIRECTION_UNSPECIFIED = 0,
-  /** TRANSFER_DIRECTION_DOWNLOAD - From the host: a backup that can be fetched. */
+  /** TRANSFER_DIRECTION_DOWNLOAD - From the host: a backup to download. */
   TRANSFER_DIRECTION_DOWNLOAD = 1,
-  /** TRANSFER_DIRECTION_UPLOAD - To the host: a backup that can be restored. */
+  /** TRANSFER_DIRECTION_UPLOAD - To the host: a backup to restore. */
   TRANSFER_DIRECTION_UPLOAD = 2,
   UNRECOGNIZED = -1,
 }
@@ -508,1055 +511,1119 @@ export function transferDirectionToJSON(object: TransferDirection): string {
   }
 }
 
-/** Asks for the host. */
+/** Request of GetHost. */
 export interface GetHostRequest {
 }
 
-/** A host and its indexes. */
+/** State of a host. */
 export interface Host {
-  /** The host's id. */
+  /** ID of the host. */
   id: string;
-  /** The version of the product. */
+  /** Version of Holdfast. */
   version: string;
-  /** When the host started, in microseconds since 1970. */
+  /** Start time, in microseconds since 1970. */
   startTimeMicros: bigint;
-  /** The directory that the host keeps its indexes in. */
+  /** Path of the data directory. */
   dataDirectory: string;
-  /** The directories that file: destinations must lie in; empty: anywhere. */
+  /** Directories that file: destinations are restricted to. Empty: no restriction. */
   backupRoots: string[];
-  /** The directory that automatic backups go to. */
+  /** Destination directory of automatic backups. */
   autoBackupDirectory: string;
-  /** Where HTTP is served, as host:port. */
+  /** HTTP address, as host:port. */
   httpAddress: string;
-  /** Where gRPC is served, as host:port. */
+  /** gRPC address, as host:port. */
   grpcAddress: string;
-  /** The indexes. */
+  /** Indexes of the host. */
   indexes: Index[];
-  /** How automatic backups stand. */
+  /** State of automatic backups. */
   autoBackup?:
     | AutoBackup
     | undefined;
-  /** What of requests is logged. */
+  /** Settings of request logging. */
   requestLogging?:
     | RequestLogging
     | undefined;
-  /** Whether requests are recorded. */
+  /** Settings of operation tracing. */
   operationTracing?:
     | OperationTracing
     | undefined;
-  /** The last backups, one for each index and destination; the newest 100 stay. Known over restarts. */
+  /** Last backups, one per index and destination, at most the newest 100. Kept across restarts. */
   backups: BackupRecord[];
-  /** Whether backups are as they should be: what the health service says of "backup". */
+  /** Whether backups are healthy. The health service reports the same for the service "backup". */
   backupsHealthy: boolean;
-  /** Why not; empty where they are. */
+  /** Why backups are unhealthy; empty if they are healthy. */
   backupProblem: string;
-  /** How old the newest good backup may be, in microseconds; 0: as old as it likes. */
+  /**
+   * Age of the newest successful backup above which backups are unhealthy, in microseconds. 0: no
+   * limit.
+   */
   backupMaxAgeMicros: bigint;
-  /** What is free on the disk of the data directory. */
+  /** Free space on the disk of the data directory, in bytes. */
   freeBytes: bigint;
 }
 
-/** How backups of one index to one destination went last. For automatic ones the destination is their directory. */
+/**
+ * Last results of backups of one index to one destination. For automatic backups the destination is
+ * their directory.
+ */
 export interface BackupRecord {
-  /** The index. */
+  /** Link of the index. */
   indexLink: string;
-  /** Where to, without credentials. */
+  /** Destination, without credentials. */
   destination: string;
-  /** When the last good one was finished, in microseconds since 1970; 0: none was. */
+  /** Completion time of the last successful backup, in microseconds since 1970. 0: none. */
   lastSuccessMicros: bigint;
-  /** Its name at the destination. */
+  /** Name of the last successful backup at the destination. */
   backupName: string;
-  /** Everything up to this position of the log is in it. */
+  /** Log position, in microseconds since 1970. The last successful backup covers writes up to it. */
   positionMicros: bigint;
-  /** What it wrote. */
+  /** Bytes that the last successful backup wrote. */
   bytesWritten: bigint;
-  /** The size of all its segments. */
+  /** Total size of its segments in bytes. */
   sizeBytes: bigint;
-  /** How long it took. */
+  /** Duration of the last successful backup, in microseconds. */
   durationMicros: bigint;
-  /** When one failed last, in microseconds since 1970; 0: none has. */
+  /** Time of the last failure, in microseconds since 1970. 0: none. */
   lastFailureMicros: bigint;
-  /** Why; empty once one was good. */
+  /** Error of the last failure; empty after a success. */
   lastError: string;
-  /** The times that a restore from the last good one can go to. */
+  /** Points in time to which the last successful backup can be restored. */
   window?: RestorableWindow | undefined;
 }
 
-/** Automatic backups of an index: whenever it has changed, what changed is added to a directory. */
+/** Automatic backups of an index: each change is backed up to a directory, incrementally. */
 export interface AutoBackup {
-  /** Whether they are on. */
+  /** Whether automatic backups are enabled. */
   enabled: boolean;
-  /** Where they go. */
+  /** Destination directory. */
   directory: string;
-  /** The index. */
+  /** Link of the index. */
   indexLink: string;
-  /** How they stand. */
+  /** Current state. */
   state: AutoBackupState;
-  /** How often in a row the last runs failed. */
+  /** Number of consecutive failures. */
   failuresInARow: number;
-  /** What the last backup had to say, for example of a file at the destination that cannot be read. */
+  /** Warnings of the last backup, for example about an unreadable file at the destination. */
   warnings: string[];
-  /** When the last one was finished, in microseconds since 1970; 0: none was since the host started. */
+  /** Time of the last success since the start of the host, in microseconds since 1970. 0: none. */
   lastSuccessMicros: bigint;
-  /** When one failed last, in microseconds since 1970; 0: none has since the host started. */
+  /** Time of the last failure since the start of the host, in microseconds since 1970. 0: none. */
   lastFailureMicros: bigint;
-  /** Why the last run failed; empty once one has not. */
+  /** Error of the last failure; empty after a success. */
   lastError: string;
-  /** Everything up to this position of the log is in the last backup; 0: not known yet. */
+  /**
+   * Log position, in microseconds since 1970. The last backup covers writes up to it. 0: not known
+   * yet.
+   */
   positionMicros: bigint;
-  /** How many files the last backup needs. */
+  /** Number of files that the last backup needs. */
   files: number;
-  /** Backups of other histories and other indexes in the directory: no backup removes them, PruneBackups does. */
+  /**
+   * Number of backups of other lineages or indexes in the directory. Only PruneBackups removes
+   * them.
+   */
   otherBackups: number;
 }
 
-/** Whether to back up automatically. */
+/** Request of ConfigureAutoBackup. */
 export interface ConfigureAutoBackupRequest {
-  /** On or off. */
+  /** Whether to enable automatic backups. */
   enabled: boolean;
 }
 
-/** What of requests is logged. Of what Xenon's hosts ask each other some can be left out. */
+/** Settings of request logging. Some kinds of Xenon's requests between hosts can be excluded. */
 export interface RequestLogging {
-  /** Whether there is a line for each request. */
+  /** Whether each request is logged. */
   enabled: boolean;
-  /** Leave out requests about node groups. */
+  /** Excludes requests for node groups. */
   skipGossipRequests: boolean;
-  /** Leave out requests that make hosts agree. */
+  /** Excludes requests that synchronize documents. */
   skipSynchronizationRequests: boolean;
-  /** Leave out requests on behalf of another host. */
+  /** Excludes requests forwarded for another host. */
   skipForwardingRequests: boolean;
 }
 
-/** What of requests to log; what is absent stays as it is. */
+/** Request of ConfigureRequestLogging. Absent fields keep their value. */
 export interface ConfigureRequestLoggingRequest {
-  /** Whether there is a line for each request. */
+  /** Whether to log each request. */
   enabled?:
     | boolean
     | undefined;
-  /** Leave out requests about node groups. */
+  /** Excludes requests for node groups. */
   skipGossipRequests?:
     | boolean
     | undefined;
-  /** Leave out requests that make hosts agree. */
+  /** Excludes requests that synchronize documents. */
   skipSynchronizationRequests?:
     | boolean
     | undefined;
-  /** Leave out requests on behalf of another host. */
+  /** Excludes requests forwarded for another host. */
   skipForwardingRequests?: boolean | undefined;
 }
 
-/** Whether requests are recorded. */
+/** Settings of operation tracing. */
 export interface OperationTracing {
-  /** On or off. */
+  /** Whether requests are recorded. */
   enabled: boolean;
-  /** The level that was asked for, in the words of java.util.logging. */
+  /** Requested level, as named by java.util.logging. */
   level: string;
 }
 
-/** Whether to record requests. */
+/** Request of ConfigureOperationTracing. */
 export interface ConfigureOperationTracingRequest {
-  /** On or off. */
+  /** Whether to record requests. */
   enabled: boolean;
-  /** ALL, OFF and the levels between; OFF records nothing. Empty: ALL when enabled. */
+  /** Level of java.util.logging, from ALL to OFF; OFF records nothing. Default: ALL if enabled. */
   level: string;
 }
 
-/** Which hosts shall agree. */
+/** Request of SynchronizeWithPeers. */
 export interface SynchronizeWithPeersRequest {
-  /** For example /core/node-selectors/default. */
+  /** Path of the node selector, for example /core/node-selectors/default. */
   nodeSelectorPath: string;
 }
 
-/** The hosts of the group. */
+/** Response of SynchronizeWithPeers. */
 export interface SynchronizeWithPeersResponse {
-  /** One for each host. */
+  /** Nodes of the group. */
   peers: Peer[];
 }
 
-/** A host of a group. */
+/** A node of a node group. */
 export interface Peer {
-  /** The host's id. */
+  /** ID of the host. */
   id: string;
-  /** The position of its log, in microseconds since 1970. */
+  /** Position of its log, in microseconds since 1970. */
   positionMicros: bigint;
-  /** Whether it holds what the group agreed on. */
+  /** Whether its documents are synchronized with the group. */
   inAgreement: boolean;
 }
 
-/** Asks for the figures. */
+/** Request of GetStats. */
 export interface GetStatsRequest {
 }
 
-/** The figures of a host. */
+/** Statistics of a host. */
 export interface Stats {
-  /** In no order. */
+  /** Statistics, in no particular order. */
   stats: Stat[];
 }
 
-/** One figure. */
+/** A statistic. */
 export interface Stat {
-  /** For example autoBackupPerformedCountPerHour. */
+  /** Name, for example autoBackupPerformedCountPerHour. */
   name: string;
-  /** The count, or the value that was measured last. */
+  /** Count, or the last measured value. */
   latestValue: number;
-  /** The sum of all values that were measured; 0 for a count. */
+  /** Sum of all measured values; 0 for a count. */
   accumulatedValue: number;
-  /** How often it was updated. */
+  /** Number of updates. */
   version: bigint;
-  /** When it was updated last, in microseconds since 1970; 0: never. */
+  /** Time of the last update, in microseconds since 1970. 0: never. */
   lastUpdateMicros: bigint;
-  /** What it is measured in; empty for a count. */
+  /** Unit of the value; empty for a count. */
   unit: string;
-  /** How it was distributed over the last hour or day, for a name with PerHour or PerDay. */
+  /** Values over the last hour or day, for names that contain PerHour or PerDay. */
   series?: TimeSeries | undefined;
 }
 
-/** Values by the time they came at. */
+/** Values by time. */
 export interface TimeSeries {
-  /** The length of a bin in milliseconds. */
+  /** Duration of a bin, in milliseconds. */
   binDurationMillis: bigint;
-  /** How many bins are kept. */
+  /** Maximum number of bins. */
   numBins: number;
-  /** The bins that have values, oldest first. */
+  /** Bins with values, oldest first. */
   bins: TimeBin[];
 }
 
-/** The values of one span of time. */
+/** Values of one time interval. */
 export interface TimeBin {
-  /** When it begins, in milliseconds since 1970. */
+  /** Start of the interval, in milliseconds since 1970. */
   startMillis: bigint;
-  /** How many values the average is of; 0 where there is no average. */
+  /** Number of values in the average; 0 without an average. */
   count: bigint;
-  /** The sum. */
+  /** Sum of the values. */
   sum?:
     | number
     | undefined;
-  /** The average. */
+  /** Average of the values. */
   avg?:
     | number
     | undefined;
-  /** The least. */
+  /** Minimum of the values. */
   min?:
     | number
     | undefined;
-  /** The greatest. */
+  /** Maximum of the values. */
   max?: number | undefined;
 }
 
-/** Asks the host to close. */
+/** Request of Shutdown. */
 export interface ShutdownRequest {
 }
 
-/** The host closes. */
+/** Response of Shutdown. */
 export interface ShutdownResponse {
 }
 
-/** All documents of one store. */
+/** A set of documents with one log. */
 export interface Index {
-  /** The index's link, for example /core/document-index. */
+  /** Link of the index, for example /core/document-index. */
   link: string;
-  /** Whether the index is gone after a restart. */
+  /** Whether a restart empties the index. */
   inMemory: boolean;
-  /** Belongs to the data directory, never changes and is not restored. */
+  /** ID of the index. It belongs to the data directory, never changes and is not restored. */
   indexId: string;
-  /** The unbroken history that the index is in; each restore starts a new one. */
+  /** Lineage of the index. Each restore starts a new one. */
   lineage: string;
-  /** The lineages that this one goes on from, oldest first. */
+  /** Ancestors of the lineage, oldest first. */
   parents: LineageParent[];
-  /** The version of the format on disk. */
+  /** Version of the format on disk. */
   formatVersion: number;
-  /** The time of the last change in microseconds since 1970; 0: there was none. */
+  /** Time of the last write, in microseconds since 1970. 0: no writes. */
   positionMicros: bigint;
-  /** Documents whose latest version is not deleted. */
+  /** Number of documents whose latest version is not a deletion. */
   documents: bigint;
-  /** Versions of all documents. */
+  /** Number of versions of all documents. */
   versions: bigint;
-  /** What the index takes on disk. */
+  /** Size on disk in bytes. */
   sizeBytes: bigint;
-  /** The times that a backup made now could be restored to. */
+  /** Points in time to which a backup made now could be restored. */
   window?:
     | RestorableWindow
     | undefined;
-  /** What the last check of the index found wrong, after an unclean stop or by CheckIndex. Empty: nothing that is known. */
+  /**
+   * Problem that the last check found, after an unclean shutdown or by CheckIndex. Empty: no known
+   * problem.
+   */
   problem: string;
 }
 
-/** A history that another one goes on from. */
+/** An ancestor of a lineage. */
 export interface LineageParent {
-  /** The index whose history it is. */
+  /** ID of the index that had this lineage. */
   indexId: string;
-  /** The lineage. */
+  /** ID of the lineage. */
   lineage: string;
-  /** The position in the parent's log from which the child goes on. */
+  /** Log position at which the next lineage branches off, in microseconds since 1970. */
   positionMicros: bigint;
 }
 
-/** The times that a restore can go to, in microseconds since 1970, both included. */
+/**
+ * Range of points in time to which a restore is possible, in microseconds since 1970. Both ends are
+ * inclusive.
+ */
 export interface RestorableWindow {
-  /** The earliest time. */
+  /** Earliest point in time. */
   earliestMicros: bigint;
-  /** The latest time. */
+  /** Latest point in time. */
   latestMicros: bigint;
-  /** The link of the document whose pruned versions bound the earliest time, where one does. */
+  /**
+   * Link of the document whose compacted versions limit the earliest point in time. Empty if
+   * compaction does not limit it.
+   */
   boundingLink: string;
-  /** When the first version was written, pruned ones included: before it the index was empty. 0: there was none. */
+  /**
+   * Time of the first version, including compacted ones; the index was empty before. 0: no
+   * versions.
+   */
   historyStartMicros: bigint;
 }
 
-/** What to back up, and where to. */
+/** Request of Backup. */
 export interface BackupRequest {
   /**
-   * A file:, http: or https: URI; or "transfer:", which keeps the archive on the host for a while, to be fetched from
-   * /v1/transfers or by StreamBackup. To http(s) it is always a STREAM.
+   * URI of the destination, file:, http: or https:. "transfer:" keeps the archive on the host, to
+   * be downloaded from /v1/transfers or with StreamBackup. Required.
    */
   destination: string;
-  /** How the files are packed. */
+  /** Container format. http(s) destinations always use STREAM. */
   container: Container;
-  /** The index. Empty: /core/document-index. */
+  /** Link of the index. Default: /core/document-index. */
   indexLink: string;
-  /** ZIP: store the files instead of compressing them. */
+  /** ZIP: stores files without compression. */
   store: boolean;
-  /** DIRECTORY: write a new base even where a delta would do. */
+  /** DIRECTORY: writes a new base instead of a delta. */
   full: boolean;
-  /** Makes the request safe to repeat: a second one with the same id answers the first one's operation. */
+  /** Idempotency key: repeating the request returns the first operation. Default: none. */
   requestId: string;
-  /** Checks everything and does nothing. */
+  /** Dry run: validates the request and returns a plan in BackupResult.plan. Writes nothing. */
   validateOnly: boolean;
   /**
-   * http(s): a token that is sent as Authorization: Bearer to the destination's own origin alone. It is in no answer and
-   * no log.
+   * http(s): bearer token for the destination, sent only to its origin. Never logged or returned.
+   * Default: none.
    */
   bearer: string;
   /**
-   * http(s): whether what was sent is read back. Absent: yes, and a destination that cannot be read is a warning. True:
-   * that is an error. False: it is not tried.
+   * http(s): whether to read back the uploaded backup. Absent: yes, with a warning if the
+   * destination cannot be read. True: that is an error. False: no.
    */
   verify?:
     | boolean
     | undefined;
   /**
-   * transfer: alone: the SHA-256 of the manifest of a backup that was taken as a transfer before; only what came after
-   * it is packed. Where the index does not go on from it everything is, with a warning.
+   * transfer: SHA-256 of the manifest of an earlier transfer; the archive contains only what was
+   * written after it. If the index does not extend that backup, the archive is complete and the
+   * result has a warning. Default: complete.
    */
   since: string;
 }
 
-/** What to restore. */
+/** Request of Restore. */
 export interface RestoreRequest {
-  /** Where the backup is: the URI that it was backed up to; or transfer:NAME for one that was sent to the host. */
+  /**
+   * URI of the backup: its destination, or transfer:NAME for an archive that was sent to the host.
+   * Required.
+   */
   source: string;
-  /** The index to replace. Empty: /core/document-index. */
+  /** Link of the index to restore. Default: /core/document-index. */
   indexLink: string;
-  /** The moment to go back to, in microseconds since 1970; versions at exactly this time stay. Absent: everything. */
+  /**
+   * Point in time to restore, in microseconds since 1970; versions written at exactly this time are
+   * restored. Default: the end of the backup.
+   */
   targetTimeMicros?:
     | bigint
     | undefined;
-  /** The name of one backup at the source. Empty: the newest. */
+  /** Name of a backup at the source. Default: the newest. */
   backupName: string;
-  /** Makes the request safe to repeat: a second one with the same id answers the first one's operation. */
+  /** Idempotency key: repeating the request returns the first operation. Default: none. */
   requestId: string;
-  /** Checks everything and does nothing. */
+  /**
+   * Dry run: validates the request, verifies the backup and returns RestoreResult.plan or
+   * RestoreResult.selection. Changes nothing.
+   */
   validateOnly: boolean;
-  /** http(s): a token that is sent as Authorization: Bearer to the source's own origin alone. */
+  /**
+   * http(s): bearer token for the source, sent only to its origin. Never logged or returned.
+   * Default: none.
+   */
   bearer: string;
   /**
-   * The index is replaced only if it is still at this position, in microseconds since 1970, when the restored one is ready:
-   * ABORTED where it was written to meanwhile. Absent: whatever it holds is replaced, and kept for UndoRestore.
+   * Expected position of the index at the switch, in microseconds since 1970. ABORTED, without any
+   * effect, if the index has been written to since. Default: no check.
    */
   ifPositionMicros?:
     | bigint
     | undefined;
   /**
-   * Only these documents are put back, into the live index, as new versions; all others stay as they are. Absent: the
-   * index is replaced.
+   * Restores only these documents, as new versions in the live index; others are unchanged.
+   * Default: restores the whole index.
    */
   selection?:
     | DocumentSelection
     | undefined;
   /**
-   * Further archives that hold segments which the backup at the source builds on: those that its manifest lists and
-   * its own archive lacks, as with an incremental StreamBackup. file:, http(s): and transfer: URIs.
+   * URIs of archives with the segments that the manifest lists but the source does not contain, as
+   * for an incremental StreamBackup. file:, http(s): or transfer:, at most 100.
    */
   baseSources: string[];
 }
 
 /**
- * Some documents of an index: those whose link is one of the links or begins with one of the prefixes, and whose kind is one
- * of the kinds. No links and no prefixes: all links. No kinds: all kinds.
+ * Selects documents of an index: those that match any link or any prefix, and any kind. Without
+ * links and prefixes all links match, without kinds all kinds.
  */
 export interface DocumentSelection {
-  /** What links begin with, for example /core/examples/ */
+  /** Prefixes of links, for example /core/examples/. At most 100. */
   prefixes: string[];
-  /** Kinds of documents. */
+  /** Kinds of documents. At most 100. */
   kinds: string[];
-  /** Links of documents. */
+  /** Links of documents. At most 1000. */
   links: string[];
-  /** Restore alone: deletes the documents of the selection that the backup has not. Otherwise they stay. */
+  /** Restore only: deletes selected documents that are not in the backup. Default: they are kept. */
   deleteOthers: boolean;
 }
 
-/** Which restore to undo. */
+/** Request of UndoRestore. */
 export interface UndoRestoreRequest {
-  /** The index. Empty: /core/document-index. */
+  /** Link of the index. Default: /core/document-index. */
   indexLink: string;
 }
 
-/** The index to check. */
+/** Request of CheckIndex. */
 export interface CheckIndexRequest {
-  /** The index. Empty: /core/document-index. */
+  /** Link of the index. Default: /core/document-index. */
   indexLink: string;
 }
 
-/** The backup to check. */
+/** Request of VerifyBackup. */
 export interface VerifyBackupRequest {
-  /** Where the backup is. */
+  /** URI of the backup. Required. */
   uri: string;
-  /** The name of one backup there. Empty: the newest. */
+  /** Name of a backup at the URI. Default: the newest. */
   backupName: string;
-  /** How far to look. Unspecified: VERIFY_LEVEL_FULL. */
+  /** Extent of the verification. Default: VERIFY_LEVEL_FULL. */
   level: VerifyLevel;
-  /** VERIFY_LEVEL_SAMPLE: how many of a hundred rows are read. 0: 5. */
+  /** VERIFY_LEVEL_SAMPLE: percentage of rows to read, 1 to 100. 0: 5. */
   samplePercent: number;
 }
 
-/** What a check of a backup found. */
+/** Result of a verification. */
 export interface Verification {
-  /** How far it looked. */
+  /** Extent of the verification. */
   level: VerifyLevel;
-  /** When it ended, in microseconds since 1970. */
+  /** Completion time, in microseconds since 1970. */
   timeMicros: bigint;
-  /** Whether everything was as it was written. */
+  /** Whether the backup is intact, as far as it was verified. */
   passed: boolean;
-  /** What was not. */
+  /** What is damaged; empty if the verification passed. */
   problem: string;
-  /** How many log rows were checked. */
+  /** Number of log rows checked. */
   records: bigint;
 }
 
-/** A state of an index: of a backup or of the live index, at its end or at a moment of its window. */
-export interface IndexMoment {
-  /** Where the backup is. Empty: the live index. */
+/**
+ * A state of an index: a backup or the live index, at its end or at a point in time within its
+ * restorable window.
+ */
+export interface IndexPointInTime {
+  /** URI of the backup. Empty: the live index. */
   uri: string;
-  /** The name of one backup there. Empty: the newest. */
+  /** Name of a backup at the URI. Default: the newest. */
   backupName: string;
-  /** The moment, in microseconds since 1970; versions at exactly this time are in. Absent: everything. */
+  /**
+   * Point in time, in microseconds since 1970; versions written at exactly this time are included.
+   * Default: the end.
+   */
   targetTimeMicros?:
     | bigint
     | undefined;
-  /** The live index. Empty: /core/document-index. */
+  /** Link of the live index. Default: /core/document-index. */
   indexLink: string;
-  /** http(s): a token that is sent as Authorization: Bearer to the origin of the URI alone. */
+  /**
+   * http(s): bearer token for the URI, sent only to its origin. Never logged or returned. Default:
+   * none.
+   */
   bearer: string;
 }
 
-/** Which states to compare. */
+/** Request of DiffBackups. */
 export interface DiffBackupsRequest {
-  /** The one to compare with, usually the older one. */
+  /** First state, usually the older one. Required. */
   from?:
-    | IndexMoment
+    | IndexPointInTime
     | undefined;
-  /** The other one. */
+  /** Second state. Required. */
   to?:
-    | IndexMoment
+    | IndexPointInTime
     | undefined;
-  /** Only these documents. Absent: all. */
+  /** Compares only these documents. Default: all. */
   selection?:
     | DocumentSelection
     | undefined;
-  /** Tells now and then how far it is, in messages of their own. */
+  /** Whether to send progress messages. */
   progress: boolean;
 }
 
-/** Some of the documents that differ, how far it is, or the sums. */
+/** A message of DiffBackups: differences, progress, or the summary. */
 export interface DiffBackupsResponse {
-  /** In the order of their links. */
+  /** Documents that differ, in the order of their links. */
   differences: DocumentDifference[];
-  /** In the last message alone. */
+  /** Summary; only in the last message. */
   summary?:
     | DiffSummary
     | undefined;
-  /** Where the request asks for it, in messages without differences. */
+  /** Progress, in messages without differences; only if the request sets `progress`. */
   progress?: DiffProgress | undefined;
 }
 
-/** How far a comparison is. */
+/** Progress of a comparison. The backups are read before they are compared. */
 export interface DiffProgress {
-  /** What is being done, for people: what is to be compared is read first. */
+  /** Current stage, as text for people. */
   stage: string;
-  /** So many records of this stage are done. */
+  /** Number of records processed in this stage. */
   recordsDone: bigint;
-  /** Of so many. 0: that is not known. */
+  /** Number of records of this stage. 0: not known. */
   recordsTotal: bigint;
 }
 
-/** A document that is not the same in two states. */
+/** A document that differs between two states. */
 export interface DocumentDifference {
-  /** Its link. */
+  /** Link of the document. */
   selfLink: string;
-  /** What became of it. */
+  /** Kind of the change. */
   change: DocumentChange;
-  /** The version in the first state; absent where it has none. */
+  /** Version in the first state; absent if the document does not exist there. */
   fromVersion?:
     | bigint
     | undefined;
-  /** When that version was written, in microseconds since 1970. */
+  /** Time of that version, in microseconds since 1970. */
   fromUpdateTimeMicros?:
     | bigint
     | undefined;
-  /** The version in the second state; absent where it has none. */
+  /** Version in the second state; absent if the document does not exist there. */
   toVersion?:
     | bigint
     | undefined;
-  /** When that version was written, in microseconds since 1970. */
+  /** Time of that version, in microseconds since 1970. */
   toUpdateTimeMicros?:
     | bigint
     | undefined;
-  /** Its kind. */
+  /** Kind of the document. */
   kind: string;
 }
 
-/** How many documents differ. */
+/** Numbers of documents in a comparison. */
 export interface DiffSummary {
-  /** Only in the second state. */
+  /** Documents only in the second state. */
   created: bigint;
-  /** In both, in different versions. */
+  /** Documents with different versions. */
   changed: bigint;
-  /** Only in the first state. */
+  /** Documents only in the first state. */
   deleted: bigint;
-  /** The same in both. */
-  same: bigint;
+  /** Documents that are equal in both states. */
+  unchanged: bigint;
 }
 
-/** What to export. */
+/** Request of ExportBackup. */
 export interface ExportBackupRequest {
-  /** The state. */
-  moment?:
-    | IndexMoment
+  /** State to export. Required. */
+  pointInTime?:
+    | IndexPointInTime
     | undefined;
-  /** Only these documents. Absent: all. */
+  /** Exports only these documents. Default: all. */
   selection?: DocumentSelection | undefined;
 }
 
-/** Some documents, or the count. */
+/** A message of ExportBackup: documents, or the count. */
 export interface ExportBackupResponse {
-  /** JSON objects in UTF-8, with their document... fields: a line each of an NDJSON file. */
+  /**
+   * JSON objects in UTF-8, with their system fields (documentSelfLink and others). Each is one line
+   * of NDJSON.
+   */
   documents: Buffer[];
-  /** How many documents there were. In the last message alone. */
+  /** Number of exported documents; only in the last message. */
   count?: bigint | undefined;
 }
 
-/** Which moment, and how many versions. */
-export interface DescribeMomentRequest {
-  /** The state; its target_time_micros is the moment. */
-  moment?:
-    | IndexMoment
+/** Request of DescribePointInTime. */
+export interface DescribePointInTimeRequest {
+  /** Backup or live index, and the point in time in `target_time_micros`. Required. */
+  pointInTime?:
+    | IndexPointInTime
     | undefined;
-  /** How many versions before it and after it. 0: 3. */
+  /** Maximum number of versions before and after the point in time, up to 100. 0: 3. */
   count: number;
 }
 
-/** What was written next to a moment. */
-export interface DescribeMomentResponse {
-  /** At it or before, the newest first. */
+/** Versions around a point in time. */
+export interface DescribePointInTimeResponse {
+  /** Versions at or before the point in time, newest first. A restore keeps them. */
   before: LogEntry[];
-  /** After it, the oldest first. */
+  /** Versions after the point in time, oldest first. A restore discards them. */
   after: LogEntry[];
-  /** How many versions are after it. */
+  /** Number of all versions after the point in time. */
   versionsAfter: bigint;
-  /** The times that a restore can go to. */
+  /** Points in time to which a restore is possible. */
   window?: RestorableWindow | undefined;
 }
 
-/** A version as the log has it. */
+/** An entry of the log. */
 export interface LogEntry {
-  /** When it was written, in microseconds since 1970. */
+  /** Time of the write, in microseconds since 1970. */
   timeMicros: bigint;
-  /** The document. */
+  /** Link of the document. */
   selfLink: string;
-  /** The version. */
+  /** Version of the document. */
   version: bigint;
-  /** POST, PATCH, PUT or DELETE. */
+  /** Action that created the version: POST, PATCH, PUT or DELETE. */
   action: string;
-  /** The document's kind. */
+  /** Kind of the document. */
   kind: string;
 }
 
-/** The backup to describe. */
+/** Request of DescribeBackup. */
 export interface DescribeBackupRequest {
-  /** Where the backup is. */
+  /** URI of the backup. Required. */
   uri: string;
-  /** The name of one backup there. Empty: the newest. */
+  /** Name of a backup at the URI. Default: the newest. */
   backupName: string;
 }
 
-/** A finished, immutable, restorable copy of an index. */
+/** A complete backup. */
 export interface BackupDescription {
-  /** The name at its destination: that of its manifest. */
+  /** Name at the destination: the name of its manifest. */
   name: string;
-  /** Counts up by one for each backup at a destination. */
+  /** Sequence number, one greater for each backup at a destination. */
   number: bigint;
-  /** Where it is. */
+  /** URI of the backup. */
   uri: string;
-  /** How its files are packed. */
+  /** Container format. */
   container: Container;
-  /** The index that was backed up. */
+  /** ID of the index. */
   indexId: string;
-  /** The link of that index. */
+  /** Link of the index. */
   indexLink: string;
-  /** The unbroken history that the backup belongs to. */
+  /** Lineage of the index at the time of the backup. */
   lineage: string;
-  /** The host that made it. */
+  /** ID of the host that wrote the backup. */
   hostId: string;
-  /** The version of the product that made it. */
+  /** Version of Holdfast that wrote the backup. */
   productVersion: string;
-  /** When it was made, in microseconds since 1970. */
+  /** Time of the backup, in microseconds since 1970. */
   createTimeMicros: bigint;
-  /** The position in the log up to which it holds everything. */
+  /** Log position, in microseconds since 1970. The backup covers writes up to and including it. */
   positionMicros: bigint;
-  /** The times that a restore from it can go to. */
+  /** Points in time to which the backup can be restored. */
   window?:
     | RestorableWindow
     | undefined;
-  /** Documents whose latest version is not deleted. */
+  /** Number of documents whose latest version is not a deletion. */
   documents: bigint;
-  /** Versions of all documents. */
+  /** Number of versions of all documents. */
   versions: bigint;
-  /** The size of its segments together. */
+  /** Total size of the segments in bytes. */
   sizeBytes: bigint;
-  /** Its files, in order. */
+  /** Segments, in order. */
   segments: Segment[];
-  /** The SHA-256 of its manifest in lower-case hexadecimal: what `since` takes. */
+  /** SHA-256 of the manifest, in lowercase hexadecimal. The value for `since`. */
   manifestSha256: string;
-  /** The lineages that its own one goes on from, oldest first. */
+  /** Ancestors of the lineage, oldest first. */
   parents: LineageParent[];
 }
 
-/** One immutable file of a backup. */
+/** An immutable file of a backup that contains a range of the log. */
 export interface Segment {
-  /** The file's name. */
+  /** File name. */
   name: string;
-  /** Whether it starts the chain or continues it. */
+  /** Whether the segment is a base or a delta. */
   kind: SegmentKind;
-  /** The file's size. */
+  /** Size of the file in bytes. */
   sizeBytes: bigint;
-  /** The SHA-256 of the file in lower-case hexadecimal. */
+  /** SHA-256 of the file, in lowercase hexadecimal. */
   sha256: string;
-  /** The position that it starts after; 0 for a base. */
+  /** Log position after which the segment starts, in microseconds since 1970. 0 for a base. */
   firstMicros: bigint;
-  /** The position that it ends at, included. */
+  /** Log position at which the segment ends, inclusive, in microseconds since 1970. */
   lastMicros: bigint;
-  /** How many log rows it holds. */
+  /** Number of log rows. */
   records: bigint;
 }
 
-/** Where to look for backups. */
+/** Request of ListBackups. */
 export interface ListBackupsRequest {
-  /** The destination. */
+  /** URI of the destination. Required. */
   uri: string;
-  /** At most this many backups. 0: 100. */
+  /** Maximum number of backups per page, up to 1000. 0: 100. */
   pageSize: number;
-  /** The next_page_token of the page before. */
+  /** Value of `next_page_token` of the previous page. Empty: the first page. */
   pageToken: string;
-  /** file: alone: looks in the directories below too, for what is a backup, was to become one, or lies where one should. */
+  /** file: also lists subdirectories, including incomplete backups and foreign files. */
   recursive: boolean;
-  /** Reads every file and compares it with the digest in the manifest. */
+  /** Also compares the digest of every file with the manifest, which reads all files. */
   checkDigests: boolean;
 }
 
 /** A page of backups. */
 export interface ListBackupsResponse {
-  /** The backups. */
+  /** Backups of the page. */
   backups: ListedBackup[];
-  /** Where the next page begins; empty on the last one. */
+  /** Token of the next page. Empty on the last page. */
   nextPageToken: string;
 }
 
-/** A backup at a destination, or a manifest there that is no good one. */
+/** A backup at a destination, or a file that is not a usable backup. */
 export interface ListedBackup {
-  /** The name at its destination. */
+  /** Name at the destination. */
   name: string;
-  /** Whether it is fit for use. */
+  /** State of the backup. */
   state: BackupState;
-  /** What is wrong with a damaged one. */
+  /** What is damaged or missing; empty for a complete backup. */
   problem: string;
-  /** What it holds; absent where the manifest cannot be read. */
+  /** Description of the backup; absent if its manifest cannot be read. */
   backup?:
     | BackupDescription
     | undefined;
-  /** Where it is. */
+  /** URI of the backup. */
   uri: string;
-  /** What the last check of it by this host found; absent where there was none. */
+  /** Last verification by this host; absent if there was none. */
   lastVerification?:
     | Verification
     | undefined;
-  /** When its newest file was written, in microseconds since 1970: the age of what is no backup. */
+  /** Modification time of the newest file, in microseconds since 1970. */
   modifiedMicros: bigint;
 }
 
-/** Which backups to remove. */
+/** Request of PruneBackups. */
 export interface PruneBackupsRequest {
-  /** The destination. */
+  /** URI of the destination. Required. */
   uri: string;
-  /** The names of the backups to remove. */
+  /** Names of the backups to remove, 1 to 1000. */
   names: string[];
-  /** Checks everything, answers what would go, and removes nothing. */
+  /** Dry run: returns what would be removed and removes nothing. */
   validateOnly: boolean;
-  /** Makes the request safe to repeat: a second one with the same id answers what the first one did. */
+  /** Idempotency key: repeating the request returns the first response. Default: none. */
   requestId: string;
 }
 
-/** What was removed. */
+/** Response of PruneBackups. */
 export interface PruneBackupsResponse {
-  /** The backups. */
+  /** Names of the removed backups. */
   removedBackups: string[];
-  /** The files. */
+  /** Names of the removed files. */
   removedFiles: string[];
-  /** The sizes of those files together. */
+  /** Total size of the removed files in bytes. */
   freedBytes: bigint;
 }
 
-/** The metadata of an operation: what it does and how far it is. */
+/** Metadata of an operation, with its progress. */
 export interface OperationMetadata {
-  /** What kind of work it is. */
+  /** Kind of the operation. */
   kind: OperationKind;
-  /** The index that it works on. */
+  /** Link of the index. */
   indexLink: string;
-  /** The destination or source, without credentials. */
+  /** Destination or source, without credentials. */
   target: string;
-  /** When it began, in microseconds since 1970. */
+  /** Start time, in microseconds since 1970. */
   startTimeMicros: bigint;
-  /** When it ended; absent while it runs. */
+  /** End time, in microseconds since 1970; absent while the operation is running. */
   endTimeMicros?:
     | bigint
     | undefined;
-  /** What it is doing, for example exporting, verifying, building, switching. */
+  /** Current stage, for example exporting, verifying, building or switching. */
   stage: string;
-  /** Bytes dealt with so far. */
+  /** Number of bytes processed. */
   bytesDone: bigint;
-  /** Bytes to deal with, where that is known; else 0. */
+  /** Number of bytes to process. 0: not known. */
   bytesTotal: bigint;
-  /** Documents or records dealt with so far. */
+  /** Number of documents or records processed. */
   documentsDone: bigint;
-  /** Documents or records to deal with, where that is known; else 0. */
+  /** Number of documents or records to process. 0: not known. */
   documentsTotal: bigint;
-  /** The mean rate since it began. */
+  /** Average rate since the start. */
   bytesPerSecond: number;
-  /** How much longer it will take at that rate; absent where that cannot be told. */
+  /** Estimated remaining time at that rate, in microseconds; absent if not known. */
   remainingMicros?:
     | bigint
     | undefined;
-  /** What went otherwise than might be expected, in words. */
+  /** Warnings, as text for people. */
   warnings: string[];
 }
 
-/** The outcome of Backup. */
+/** Result of Backup. */
 export interface BackupResult {
   /** The backup. */
   backup?:
     | BackupDescription
     | undefined;
-  /** What this run added to the destination. */
+  /** Bytes that this backup added to the destination. */
   bytesWritten: bigint;
-  /** How many segments this run added. */
+  /** Number of segments that this backup added to the destination. */
   segmentsWritten: number;
-  /** Whether what was written was read back and agreed; false only where the destination cannot be read. */
+  /**
+   * Whether the written data was read back and verified. False only if the destination cannot be
+   * read.
+   */
   verified: boolean;
-  /** What went otherwise than might be expected, in words. */
+  /** Warnings, as text for people. */
   warnings: string[];
-  /** What would be done. Of validate_only alone. */
+  /** Plan of the dry run; only with validate_only. */
   plan?: BackupPlan | undefined;
 }
 
-/** What a backup would do. */
+/** Dry-run plan of a backup. */
 export interface BackupPlan {
-  /** What it would write. */
+  /** What the backup would write. */
   kind: BackupPlanKind;
-  /** Why. */
+  /** Reason for the kind, as text for people. */
   reason: string;
-  /** How many log rows it would copy. */
+  /** Number of log rows to copy. */
   records: bigint;
-  /** How much that is about, before it is packed. */
+  /** Estimated size of these rows in bytes, before compression. */
   estimatedBytes: bigint;
-  /** What is free at the destination; absent where that cannot be told. */
+  /** Free space at the destination in bytes; absent if not known. */
   freeBytes?:
     | bigint
     | undefined;
-  /** How long it would take, by the last backup of the host; absent where there was none. */
+  /** Expected duration in microseconds, based on earlier backups; absent if there were none. */
   expectedMicros?:
     | bigint
     | undefined;
-  /** Backups at the destination that it would replace. */
+  /** Names of backups at the destination that the backup would replace. */
   replacedBackups: string[];
 }
 
-/** The outcome of Restore and UndoRestore. */
+/** Result of Restore and UndoRestore. */
 export interface RestoreResult {
-  /** The index. */
+  /** Link of the index. */
   indexLink: string;
-  /** The lineage that the restore started. */
+  /** Lineage that the restore started. */
   lineage: string;
-  /** Documents whose latest version is not deleted. */
+  /** Number of documents whose latest version is not a deletion. */
   documents: bigint;
-  /** Versions of all documents. */
+  /** Number of versions of all documents. */
   versions: bigint;
-  /** The time of the last change restored, in microseconds since 1970. */
+  /** Time of the last restored write, in microseconds since 1970. */
   positionMicros: bigint;
-  /** The moment restored to, where one was asked for. */
+  /** Restored point in time, in microseconds since 1970; absent if none was requested. */
   targetTimeMicros?:
     | bigint
     | undefined;
-  /** What went otherwise than might be expected, in words. */
+  /** Warnings, as text for people. */
   warnings: string[];
-  /** Of a restore of some documents: what became of them. */
+  /** Result of a restore of selected documents. */
   selection?:
     | SelectionResult
     | undefined;
-  /** What would be done. Of validate_only alone. */
+  /** Plan of the dry run; only with validate_only. */
   plan?: RestorePlan | undefined;
 }
 
-/** What became of the documents of a selection; of validate_only, what would. */
+/** Result of a restore of selected documents; with validate_only, of its dry run. */
 export interface SelectionResult {
-  /** The live index had no such document, or a deleted one. */
+  /** Documents created, because the live index did not have them or had deleted them. */
   created: bigint;
-  /** It had another body. */
+  /** Documents whose body was replaced. */
   replaced: bigint;
-  /** It had the same: nothing was written. */
+  /** Documents that already had the same body and were not written. */
   unchanged: bigint;
-  /** The backup had none, and delete_others was asked for. */
+  /** Documents deleted because the backup does not have them; only with delete_others. */
   deleted: bigint;
-  /** The backup had none: they were left as they are. */
-  left: bigint;
-  /** The first hundred of those created, replaced and deleted: from the live index to what is restored. */
+  /** Documents that the backup does not have and that were kept. */
+  kept: bigint;
+  /**
+   * First 100 of the created, replaced and deleted documents, from the live index to the restored
+   * state.
+   */
   differences: DocumentDifference[];
 }
 
-/** What a restore would do. */
+/** Dry-run plan of a restore. */
 export interface RestorePlan {
-  /** The backup that would be restored. */
+  /** Backup that would be restored. */
   backup?:
     | BackupDescription
     | undefined;
-  /** Documents that the index has now. */
+  /** Number of documents in the current index. */
   currentDocuments: bigint;
-  /** Versions that the index has now. */
+  /** Number of versions in the current index. */
   currentVersions: bigint;
-  /** The time of its last change in microseconds since 1970; 0: there was none. */
+  /** Time of the last write to the current index, in microseconds since 1970. 0: no writes. */
   currentPositionMicros: bigint;
   /**
-   * How many of its versions the restored index would not have, which only UndoRestore brings back; absent where the
-   * backup is of another history.
+   * Number of current versions that the restore would discard; UndoRestore recovers them. Absent if
+   * the backup is of another lineage.
    */
-  versionsLeftOut?:
+  discardedVersions?:
     | bigint
     | undefined;
-  /** What it takes beside the index. */
+  /** Space required in addition to the index, in bytes. */
   neededBytes: bigint;
-  /** What is free there. */
+  /** Free space on the disk of the index, in bytes. */
   freeBytes: bigint;
-  /** How long it would take, by the last restore of the host; absent where there was none. */
+  /** Expected duration in microseconds, based on earlier restores; absent if there were none. */
   expectedMicros?: bigint | undefined;
 }
 
-/** The outcome of VerifyBackup. */
+/** Result of VerifyBackup. */
 export interface VerifyResult {
   /** The backup. */
   backup?:
     | BackupDescription
     | undefined;
-  /** How many log rows were checked. */
+  /** Number of log rows checked. */
   records: bigint;
-  /** How many bytes were read. */
+  /** Number of bytes read. */
   bytes: bigint;
-  /** How far it was checked. */
+  /** Extent of the verification. */
   level: VerifyLevel;
-  /** The documents and versions that the trial restored; 0 on other levels. */
+  /** Number of documents in the test restore; 0 on other levels. */
   documents: bigint;
-  /** See documents. */
+  /** Number of versions in the test restore; 0 on other levels. */
   versions: bigint;
 }
 
-/** The outcome of CheckIndex. */
+/** Result of CheckIndex. */
 export interface CheckIndexResult {
-  /** The index. */
+  /** Link of the index. */
   indexLink: string;
-  /** How many log rows were checked. */
+  /** Number of log rows checked. */
   records: bigint;
-  /** How many bytes of text they have. */
+  /** Size of their text in bytes. */
   bytes: bigint;
-  /** Documents whose latest version is not deleted, as the log has them. */
+  /** Number of documents in the log whose latest version is not a deletion. */
   documents: bigint;
-  /** Versions of all documents, as the log has them. */
+  /** Number of versions in the log. */
   versions: bigint;
 }
 
-/** Which backup to send, or which one to go on sending. */
+/** Request of StreamBackup: starts a stream or resumes one. */
 export interface StreamBackupRequest {
-  /** The index. Empty: /core/document-index. */
+  /** Link of the index. Default: /core/document-index. */
   indexLink: string;
-  /** Store the files in the archive instead of compressing them. */
+  /** Stores files in the archive without compression. */
   store: boolean;
   /**
-   * The SHA-256 of the manifest of a backup taken before: only what came after it is sent. NOT_FOUND where the host does
-   * not remember it. Where the index does not go on from it, because it was restored meanwhile or has changed by more
-   * than half, everything is sent: then the segments of the header's backup begin with a base of their own.
+   * SHA-256 of the manifest of an earlier backup; the archive contains only what was written after
+   * it. NOT_FOUND if the host does not know that backup. If the index was restored since or has
+   * changed by more than half, the archive is complete: its segments start with a new base.
    */
   since: string;
-  /** Goes on with the transfer of this name, transfers/NAME; the fields above are not looked at. Empty: a new backup is made. */
+  /**
+   * Name of the transfer to resume, transfers/NAME; the fields above are ignored. Empty: makes a
+   * new backup.
+   */
   transferName: string;
-  /** Where to go on, in bytes. */
+  /** Offset in the archive at which to resume, in bytes. Default: 0. */
   offset: bigint;
-  /** How large a chunk is at most. 0: 1 MiB. */
+  /** Maximum size of a chunk in bytes, up to 8 MiB. 0: 1 MiB. */
   chunkBytes: number;
 }
 
-/** One message of a backup: the header first, then chunks, then the trailer. */
+/** A message of StreamBackup: first the header, then chunks, then the trailer. */
 export interface StreamBackupResponse {
-  /** What this message is. */
+  /** Content of the message. */
   message?:
     | //
-    /** The first message. */
+    /** First message. */
     { $case: "header"; value: StreamBackupHeader }
     | //
     /** Bytes of the archive, in order. */
     { $case: "chunk"; value: Chunk }
     | //
-    /** The last message. */
+    /** Last message. */
     { $case: "trailer"; value: TransferTrailer }
     | undefined;
 }
 
-/** What a stream will send. */
+/** Start of a streamed backup. */
 export interface StreamBackupHeader {
-  /** The transfer to go on with should the stream be cut. */
+  /** Transfer from which an interrupted stream can be resumed. */
   transfer?:
     | Transfer
     | undefined;
-  /** The offset of the first chunk. */
+  /** Offset of the first chunk, in bytes. */
   offset: bigint;
 }
 
-/** A piece of an archive. */
+/** A range of bytes of an archive. */
 export interface Chunk {
-  /** Where it begins in the archive. */
+  /** Offset of the first byte in the archive. */
   offset: bigint;
-  /** At most 8 MiB. */
+  /** Bytes of the range, at most 8 MiB. */
   data: Buffer;
-  /** The CRC-32C of the data. Absent in a request: not checked. */
+  /** CRC-32C of the data. Optional in requests; not checked if absent. */
   crc32c?: number | undefined;
 }
 
-/** The end of an archive. */
+/** End of an archive. */
 export interface TransferTrailer {
-  /** Its size. */
+  /** Size of the archive in bytes. */
   sizeBytes: bigint;
-  /** Its SHA-256 in lower-case hexadecimal. */
+  /** SHA-256 of the archive, in lowercase hexadecimal. */
   sha256: string;
 }
 
-/** One message of a restore: the header first, then chunks, then the trailer. */
+/** A message of StreamRestore: first the header, then chunks, then the trailer. */
 export interface StreamRestoreRequest {
-  /** What this message is. */
+  /** Content of the message. Required. */
   message?:
     | //
-    /** The first message. */
+    /** First message. */
     { $case: "header"; value: StreamRestoreHeader }
     | //
     /** Bytes of the archive, in order. */
     { $case: "chunk"; value: Chunk }
     | //
-    /** The last message. */
+    /** Last message. */
     { $case: "trailer"; value: TransferTrailer }
     | undefined;
 }
 
-/** What to do with the archive that follows. */
+/** Options of a streamed restore. */
 export interface StreamRestoreHeader {
-  /** The index to replace. Empty: /core/document-index. */
+  /** Link of the index to restore. Default: /core/document-index. */
   indexLink: string;
-  /** The moment to go back to, in microseconds since 1970. Absent: everything. */
+  /**
+   * Point in time to restore, in microseconds since 1970; versions written at exactly this time are
+   * restored. Default: the end of the backup.
+   */
   targetTimeMicros?:
     | bigint
     | undefined;
   /**
-   * The name of this upload, transfers/NAME, chosen by the client: a stream that was cut is gone on with under it. Empty:
-   * one that nobody can go on with.
+   * Name of the upload, transfers/NAME, chosen by the client; required to resume an interrupted
+   * stream. Default: an upload that cannot be resumed.
    */
   transferName: string;
-  /** The size of the archive, where it is known: room is looked for before anything is sent. 0: not known. */
+  /** Size of the archive in bytes, for a check of the free space before the upload. 0: not known. */
   sizeBytes: bigint;
-  /** Makes the request safe to repeat: a second one with the same id answers the first one's outcome. */
+  /** Idempotency key: repeating the request returns the result of the first one. Default: none. */
   requestId: string;
-  /** Takes and checks the archive, and restores nothing. */
+  /** Dry run: receives and verifies the archive, and changes nothing. */
   validateOnly: boolean;
-  /** As base_sources of RestoreRequest. */
+  /** URIs of archives with missing segments; see RestoreRequest.base_sources. */
   baseSources: string[];
 }
 
-/** The outcome of StreamRestore. */
+/** Response of StreamRestore. */
 export interface StreamRestoreResponse {
-  /** What was restored. */
+  /** Result of the restore. */
   result?:
     | RestoreResult
     | undefined;
-  /** The operation that did it. */
+  /** Name of the restore operation. */
   operation: string;
-  /** The transfer that was restored. */
+  /** Name of the restored transfer. */
   transferName: string;
 }
 
-/** An archive on its way from or to a host. It is kept until it expires, also over a restart. */
+/**
+ * An archive that the host keeps while it is sent or received. It persists across restarts until it
+ * expires.
+ */
 export interface Transfer {
-  /** transfers/NAME. As a source of a restore it is transfer:NAME. */
+  /** Name, transfers/NAME. As the source of a restore: transfer:NAME. */
   name: string;
-  /** Which way it goes. */
+  /** Direction of the transfer. */
   direction: TransferDirection;
-  /** The size of the archive; 0 while it is not known. */
+  /** Size of the archive in bytes. 0: not known yet. */
   sizeBytes: bigint;
-  /** How many bytes the host has safely: where an upload is to go on. */
+  /** Number of durable bytes on the host: the offset at which an upload resumes. */
   committedBytes: bigint;
-  /** Whether the host has all of it. */
+  /** Whether the host has the whole archive. */
   complete: boolean;
-  /** The SHA-256 of the archive in lower-case hexadecimal; empty while it is not complete. */
+  /** SHA-256 of the archive, in lowercase hexadecimal; empty until it is complete. */
   sha256: string;
-  /** When it was begun, in microseconds since 1970. */
+  /** Creation time, in microseconds since 1970. */
   createTimeMicros: bigint;
-  /** When it goes if nobody touches it, in microseconds since 1970. */
+  /** Time at which the transfer is deleted if it is not used until then, in microseconds since 1970. */
   expireTimeMicros: bigint;
-  /** The backup in it. Only of downloads. */
+  /** The backup in the archive; only for downloads. */
   backup?: BackupDescription | undefined;
 }
 
-/** Which transfer. */
+/** Request of GetTransfer. */
 export interface GetTransferRequest {
-  /** transfers/NAME */
+  /** Name of the transfer, transfers/NAME. Required. */
   name: string;
 }
 
-/** Asks for the transfers. */
+/** Request of ListTransfers. */
 export interface ListTransfersRequest {
 }
 
-/** The transfers that the host keeps; their number is bounded. */
+/** Response of ListTransfers. */
 export interface ListTransfersResponse {
-  /** By name. */
+  /** Transfers, ordered by name. */
   transfers: Transfer[];
 }
 
-/** Which transfer to forget. */
+/** Request of DeleteTransfer. */
 export interface DeleteTransferRequest {
-  /** transfers/NAME */
+  /** Name of the transfer, transfers/NAME. Required. */
   name: string;
 }
 
-/** A transfer was forgotten. */
+/** Response of DeleteTransfer. */
 export interface DeleteTransferResponse {
 }
 
-/** Which operation to watch. */
+/** Request of WatchOperation. */
 export interface WatchOperationRequest {
-  /** operations/ID */
+  /** Name of the operation, operations/ID. Required. */
   name: string;
 }
 
@@ -5685,12 +5752,12 @@ export const Verification: MessageFns<Verification> = {
   },
 };
 
-function createBaseIndexMoment(): IndexMoment {
+function createBaseIndexPointInTime(): IndexPointInTime {
   return { uri: "", backupName: "", targetTimeMicros: undefined, indexLink: "", bearer: "" };
 }
 
-export const IndexMoment: MessageFns<IndexMoment> = {
-  encode(message: IndexMoment, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const IndexPointInTime: MessageFns<IndexPointInTime> = {
+  encode(message: IndexPointInTime, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.uri !== "") {
       writer.uint32(10).string(message.uri);
     }
@@ -5712,7 +5779,7 @@ export const IndexMoment: MessageFns<IndexMoment> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): IndexMoment {
+  decode(input: BinaryReader | Uint8Array, length?: number): IndexPointInTime {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -5721,7 +5788,7 @@ export const IndexMoment: MessageFns<IndexMoment> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseIndexMoment();
+      const message = createBaseIndexPointInTime();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -5777,7 +5844,7 @@ export const IndexMoment: MessageFns<IndexMoment> = {
     }
   },
 
-  fromJSON(object: any): IndexMoment {
+  fromJSON(object: any): IndexPointInTime {
     return {
       uri: isSet(object.uri) ? globalThis.String(object.uri) : "",
       backupName: isSet(object.backupName)
@@ -5799,7 +5866,7 @@ export const IndexMoment: MessageFns<IndexMoment> = {
     };
   },
 
-  toJSON(message: IndexMoment): unknown {
+  toJSON(message: IndexPointInTime): unknown {
     const obj: any = {};
     if (message.uri !== "") {
       obj.uri = message.uri;
@@ -5819,11 +5886,11 @@ export const IndexMoment: MessageFns<IndexMoment> = {
     return obj;
   },
 
-  create(base?: DeepPartial<IndexMoment>): IndexMoment {
-    return IndexMoment.fromPartial(base ?? {});
+  create(base?: DeepPartial<IndexPointInTime>): IndexPointInTime {
+    return IndexPointInTime.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<IndexMoment>): IndexMoment {
-    const message = createBaseIndexMoment();
+  fromPartial(object: DeepPartial<IndexPointInTime>): IndexPointInTime {
+    const message = createBaseIndexPointInTime();
     message.uri = object.uri ?? "";
     message.backupName = object.backupName ?? "";
     message.targetTimeMicros = (object.targetTimeMicros !== undefined && object.targetTimeMicros !== null)
@@ -5842,10 +5909,10 @@ function createBaseDiffBackupsRequest(): DiffBackupsRequest {
 export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
   encode(message: DiffBackupsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.from !== undefined) {
-      IndexMoment.encode(message.from, writer.uint32(10).fork()).join();
+      IndexPointInTime.encode(message.from, writer.uint32(10).fork()).join();
     }
     if (message.to !== undefined) {
-      IndexMoment.encode(message.to, writer.uint32(18).fork()).join();
+      IndexPointInTime.encode(message.to, writer.uint32(18).fork()).join();
     }
     if (message.selection !== undefined) {
       DocumentSelection.encode(message.selection, writer.uint32(26).fork()).join();
@@ -5874,7 +5941,7 @@ export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
               break;
             }
 
-            message.from = IndexMoment.decode(reader, reader.uint32());
+            message.from = IndexPointInTime.decode(reader, reader.uint32());
             continue;
           }
           case 2: {
@@ -5882,7 +5949,7 @@ export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
               break;
             }
 
-            message.to = IndexMoment.decode(reader, reader.uint32());
+            message.to = IndexPointInTime.decode(reader, reader.uint32());
             continue;
           }
           case 3: {
@@ -5915,8 +5982,8 @@ export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
 
   fromJSON(object: any): DiffBackupsRequest {
     return {
-      from: isSet(object.from) ? IndexMoment.fromJSON(object.from) : undefined,
-      to: isSet(object.to) ? IndexMoment.fromJSON(object.to) : undefined,
+      from: isSet(object.from) ? IndexPointInTime.fromJSON(object.from) : undefined,
+      to: isSet(object.to) ? IndexPointInTime.fromJSON(object.to) : undefined,
       selection: isSet(object.selection) ? DocumentSelection.fromJSON(object.selection) : undefined,
       progress: isSet(object.progress) ? globalThis.Boolean(object.progress) : false,
     };
@@ -5925,10 +5992,10 @@ export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
   toJSON(message: DiffBackupsRequest): unknown {
     const obj: any = {};
     if (message.from !== undefined) {
-      obj.from = IndexMoment.toJSON(message.from);
+      obj.from = IndexPointInTime.toJSON(message.from);
     }
     if (message.to !== undefined) {
-      obj.to = IndexMoment.toJSON(message.to);
+      obj.to = IndexPointInTime.toJSON(message.to);
     }
     if (message.selection !== undefined) {
       obj.selection = DocumentSelection.toJSON(message.selection);
@@ -5945,9 +6012,9 @@ export const DiffBackupsRequest: MessageFns<DiffBackupsRequest> = {
   fromPartial(object: DeepPartial<DiffBackupsRequest>): DiffBackupsRequest {
     const message = createBaseDiffBackupsRequest();
     message.from = (object.from !== undefined && object.from !== null)
-      ? IndexMoment.fromPartial(object.from)
+      ? IndexPointInTime.fromPartial(object.from)
       : undefined;
-    message.to = (object.to !== undefined && object.to !== null) ? IndexMoment.fromPartial(object.to) : undefined;
+    message.to = (object.to !== undefined && object.to !== null) ? IndexPointInTime.fromPartial(object.to) : undefined;
     message.selection = (object.selection !== undefined && object.selection !== null)
       ? DocumentSelection.fromPartial(object.selection)
       : undefined;
@@ -6396,7 +6463,7 @@ export const DocumentDifference: MessageFns<DocumentDifference> = {
 };
 
 function createBaseDiffSummary(): DiffSummary {
-  return { created: 0n, changed: 0n, deleted: 0n, same: 0n };
+  return { created: 0n, changed: 0n, deleted: 0n, unchanged: 0n };
 }
 
 export const DiffSummary: MessageFns<DiffSummary> = {
@@ -6419,11 +6486,11 @@ export const DiffSummary: MessageFns<DiffSummary> = {
       }
       writer.uint32(24).int64(message.deleted);
     }
-    if (message.same !== 0n) {
-      if (BigInt.asIntN(64, message.same) !== message.same) {
-        throw new globalThis.Error("value provided for field message.same of type int64 too large");
+    if (message.unchanged !== 0n) {
+      if (BigInt.asIntN(64, message.unchanged) !== message.unchanged) {
+        throw new globalThis.Error("value provided for field message.unchanged of type int64 too large");
       }
-      writer.uint32(32).int64(message.same);
+      writer.uint32(32).int64(message.unchanged);
     }
     return writer;
   },
@@ -6470,7 +6537,7 @@ export const DiffSummary: MessageFns<DiffSummary> = {
               break;
             }
 
-            message.same = reader.int64() as bigint;
+            message.unchanged = reader.int64() as bigint;
             continue;
           }
         }
@@ -6490,7 +6557,7 @@ export const DiffSummary: MessageFns<DiffSummary> = {
       created: isSet(object.created) ? BigInt(object.created) : 0n,
       changed: isSet(object.changed) ? BigInt(object.changed) : 0n,
       deleted: isSet(object.deleted) ? BigInt(object.deleted) : 0n,
-      same: isSet(object.same) ? BigInt(object.same) : 0n,
+      unchanged: isSet(object.unchanged) ? BigInt(object.unchanged) : 0n,
     };
   },
 
@@ -6505,8 +6572,8 @@ export const DiffSummary: MessageFns<DiffSummary> = {
     if (message.deleted !== 0n) {
       obj.deleted = message.deleted.toString();
     }
-    if (message.same !== 0n) {
-      obj.same = message.same.toString();
+    if (message.unchanged !== 0n) {
+      obj.unchanged = message.unchanged.toString();
     }
     return obj;
   },
@@ -6519,19 +6586,19 @@ export const DiffSummary: MessageFns<DiffSummary> = {
     message.created = (object.created !== undefined && object.created !== null) ? BigInt(object.created) : 0n;
     message.changed = (object.changed !== undefined && object.changed !== null) ? BigInt(object.changed) : 0n;
     message.deleted = (object.deleted !== undefined && object.deleted !== null) ? BigInt(object.deleted) : 0n;
-    message.same = (object.same !== undefined && object.same !== null) ? BigInt(object.same) : 0n;
+    message.unchanged = (object.unchanged !== undefined && object.unchanged !== null) ? BigInt(object.unchanged) : 0n;
     return message;
   },
 };
 
 function createBaseExportBackupRequest(): ExportBackupRequest {
-  return { moment: undefined, selection: undefined };
+  return { pointInTime: undefined, selection: undefined };
 }
 
 export const ExportBackupRequest: MessageFns<ExportBackupRequest> = {
   encode(message: ExportBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.moment !== undefined) {
-      IndexMoment.encode(message.moment, writer.uint32(10).fork()).join();
+    if (message.pointInTime !== undefined) {
+      IndexPointInTime.encode(message.pointInTime, writer.uint32(10).fork()).join();
     }
     if (message.selection !== undefined) {
       DocumentSelection.encode(message.selection, writer.uint32(18).fork()).join();
@@ -6557,7 +6624,7 @@ export const ExportBackupRequest: MessageFns<ExportBackupRequest> = {
               break;
             }
 
-            message.moment = IndexMoment.decode(reader, reader.uint32());
+            message.pointInTime = IndexPointInTime.decode(reader, reader.uint32());
             continue;
           }
           case 2: {
@@ -6582,15 +6649,19 @@ export const ExportBackupRequest: MessageFns<ExportBackupRequest> = {
 
   fromJSON(object: any): ExportBackupRequest {
     return {
-      moment: isSet(object.moment) ? IndexMoment.fromJSON(object.moment) : undefined,
+      pointInTime: isSet(object.pointInTime)
+        ? IndexPointInTime.fromJSON(object.pointInTime)
+        : isSet(object.point_in_time)
+        ? IndexPointInTime.fromJSON(object.point_in_time)
+        : undefined,
       selection: isSet(object.selection) ? DocumentSelection.fromJSON(object.selection) : undefined,
     };
   },
 
   toJSON(message: ExportBackupRequest): unknown {
     const obj: any = {};
-    if (message.moment !== undefined) {
-      obj.moment = IndexMoment.toJSON(message.moment);
+    if (message.pointInTime !== undefined) {
+      obj.pointInTime = IndexPointInTime.toJSON(message.pointInTime);
     }
     if (message.selection !== undefined) {
       obj.selection = DocumentSelection.toJSON(message.selection);
@@ -6603,8 +6674,8 @@ export const ExportBackupRequest: MessageFns<ExportBackupRequest> = {
   },
   fromPartial(object: DeepPartial<ExportBackupRequest>): ExportBackupRequest {
     const message = createBaseExportBackupRequest();
-    message.moment = (object.moment !== undefined && object.moment !== null)
-      ? IndexMoment.fromPartial(object.moment)
+    message.pointInTime = (object.pointInTime !== undefined && object.pointInTime !== null)
+      ? IndexPointInTime.fromPartial(object.pointInTime)
       : undefined;
     message.selection = (object.selection !== undefined && object.selection !== null)
       ? DocumentSelection.fromPartial(object.selection)
@@ -6703,14 +6774,14 @@ export const ExportBackupResponse: MessageFns<ExportBackupResponse> = {
   },
 };
 
-function createBaseDescribeMomentRequest(): DescribeMomentRequest {
-  return { moment: undefined, count: 0 };
+function createBaseDescribePointInTimeRequest(): DescribePointInTimeRequest {
+  return { pointInTime: undefined, count: 0 };
 }
 
-export const DescribeMomentRequest: MessageFns<DescribeMomentRequest> = {
-  encode(message: DescribeMomentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.moment !== undefined) {
-      IndexMoment.encode(message.moment, writer.uint32(10).fork()).join();
+export const DescribePointInTimeRequest: MessageFns<DescribePointInTimeRequest> = {
+  encode(message: DescribePointInTimeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pointInTime !== undefined) {
+      IndexPointInTime.encode(message.pointInTime, writer.uint32(10).fork()).join();
     }
     if (message.count !== 0) {
       writer.uint32(16).int32(message.count);
@@ -6718,7 +6789,7 @@ export const DescribeMomentRequest: MessageFns<DescribeMomentRequest> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): DescribeMomentRequest {
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribePointInTimeRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -6727,7 +6798,7 @@ export const DescribeMomentRequest: MessageFns<DescribeMomentRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseDescribeMomentRequest();
+      const message = createBaseDescribePointInTimeRequest();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -6736,7 +6807,7 @@ export const DescribeMomentRequest: MessageFns<DescribeMomentRequest> = {
               break;
             }
 
-            message.moment = IndexMoment.decode(reader, reader.uint32());
+            message.pointInTime = IndexPointInTime.decode(reader, reader.uint32());
             continue;
           }
           case 2: {
@@ -6759,17 +6830,21 @@ export const DescribeMomentRequest: MessageFns<DescribeMomentRequest> = {
     }
   },
 
-  fromJSON(object: any): DescribeMomentRequest {
+  fromJSON(object: any): DescribePointInTimeRequest {
     return {
-      moment: isSet(object.moment) ? IndexMoment.fromJSON(object.moment) : undefined,
+      pointInTime: isSet(object.pointInTime)
+        ? IndexPointInTime.fromJSON(object.pointInTime)
+        : isSet(object.point_in_time)
+        ? IndexPointInTime.fromJSON(object.point_in_time)
+        : undefined,
       count: isSet(object.count) ? globalThis.Number(object.count) : 0,
     };
   },
 
-  toJSON(message: DescribeMomentRequest): unknown {
+  toJSON(message: DescribePointInTimeRequest): unknown {
     const obj: any = {};
-    if (message.moment !== undefined) {
-      obj.moment = IndexMoment.toJSON(message.moment);
+    if (message.pointInTime !== undefined) {
+      obj.pointInTime = IndexPointInTime.toJSON(message.pointInTime);
     }
     if (message.count !== 0) {
       obj.count = Math.round(message.count);
@@ -6777,25 +6852,25 @@ export const DescribeMomentRequest: MessageFns<DescribeMomentRequest> = {
     return obj;
   },
 
-  create(base?: DeepPartial<DescribeMomentRequest>): DescribeMomentRequest {
-    return DescribeMomentRequest.fromPartial(base ?? {});
+  create(base?: DeepPartial<DescribePointInTimeRequest>): DescribePointInTimeRequest {
+    return DescribePointInTimeRequest.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<DescribeMomentRequest>): DescribeMomentRequest {
-    const message = createBaseDescribeMomentRequest();
-    message.moment = (object.moment !== undefined && object.moment !== null)
-      ? IndexMoment.fromPartial(object.moment)
+  fromPartial(object: DeepPartial<DescribePointInTimeRequest>): DescribePointInTimeRequest {
+    const message = createBaseDescribePointInTimeRequest();
+    message.pointInTime = (object.pointInTime !== undefined && object.pointInTime !== null)
+      ? IndexPointInTime.fromPartial(object.pointInTime)
       : undefined;
     message.count = object.count ?? 0;
     return message;
   },
 };
 
-function createBaseDescribeMomentResponse(): DescribeMomentResponse {
+function createBaseDescribePointInTimeResponse(): DescribePointInTimeResponse {
   return { before: [], after: [], versionsAfter: 0n, window: undefined };
 }
 
-export const DescribeMomentResponse: MessageFns<DescribeMomentResponse> = {
-  encode(message: DescribeMomentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const DescribePointInTimeResponse: MessageFns<DescribePointInTimeResponse> = {
+  encode(message: DescribePointInTimeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.before) {
       LogEntry.encode(v!, writer.uint32(10).fork()).join();
     }
@@ -6814,7 +6889,7 @@ export const DescribeMomentResponse: MessageFns<DescribeMomentResponse> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): DescribeMomentResponse {
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribePointInTimeResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -6823,7 +6898,7 @@ export const DescribeMomentResponse: MessageFns<DescribeMomentResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseDescribeMomentResponse();
+      const message = createBaseDescribePointInTimeResponse();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -6871,7 +6946,7 @@ export const DescribeMomentResponse: MessageFns<DescribeMomentResponse> = {
     }
   },
 
-  fromJSON(object: any): DescribeMomentResponse {
+  fromJSON(object: any): DescribePointInTimeResponse {
     return {
       before: globalThis.Array.isArray(object?.before) ? object.before.map((e: any) => LogEntry.fromJSON(e)) : [],
       after: globalThis.Array.isArray(object?.after) ? object.after.map((e: any) => LogEntry.fromJSON(e)) : [],
@@ -6884,7 +6959,7 @@ export const DescribeMomentResponse: MessageFns<DescribeMomentResponse> = {
     };
   },
 
-  toJSON(message: DescribeMomentResponse): unknown {
+  toJSON(message: DescribePointInTimeResponse): unknown {
     const obj: any = {};
     if (message.before?.length) {
       obj.before = message.before.map((e) => LogEntry.toJSON(e));
@@ -6901,11 +6976,11 @@ export const DescribeMomentResponse: MessageFns<DescribeMomentResponse> = {
     return obj;
   },
 
-  create(base?: DeepPartial<DescribeMomentResponse>): DescribeMomentResponse {
-    return DescribeMomentResponse.fromPartial(base ?? {});
+  create(base?: DeepPartial<DescribePointInTimeResponse>): DescribePointInTimeResponse {
+    return DescribePointInTimeResponse.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<DescribeMomentResponse>): DescribeMomentResponse {
-    const message = createBaseDescribeMomentResponse();
+  fromPartial(object: DeepPartial<DescribePointInTimeResponse>): DescribePointInTimeResponse {
+    const message = createBaseDescribePointInTimeResponse();
     message.before = object.before?.map((e) => LogEntry.fromPartial(e)) || [];
     message.after = object.after?.map((e) => LogEntry.fromPartial(e)) || [];
     message.versionsAfter = (object.versionsAfter !== undefined && object.versionsAfter !== null)
@@ -9399,7 +9474,7 @@ export const RestoreResult: MessageFns<RestoreResult> = {
 };
 
 function createBaseSelectionResult(): SelectionResult {
-  return { created: 0n, replaced: 0n, unchanged: 0n, deleted: 0n, left: 0n, differences: [] };
+  return { created: 0n, replaced: 0n, unchanged: 0n, deleted: 0n, kept: 0n, differences: [] };
 }
 
 export const SelectionResult: MessageFns<SelectionResult> = {
@@ -9428,11 +9503,11 @@ export const SelectionResult: MessageFns<SelectionResult> = {
       }
       writer.uint32(32).int64(message.deleted);
     }
-    if (message.left !== 0n) {
-      if (BigInt.asIntN(64, message.left) !== message.left) {
-        throw new globalThis.Error("value provided for field message.left of type int64 too large");
+    if (message.kept !== 0n) {
+      if (BigInt.asIntN(64, message.kept) !== message.kept) {
+        throw new globalThis.Error("value provided for field message.kept of type int64 too large");
       }
-      writer.uint32(40).int64(message.left);
+      writer.uint32(40).int64(message.kept);
     }
     for (const v of message.differences) {
       DocumentDifference.encode(v!, writer.uint32(50).fork()).join();
@@ -9490,7 +9565,7 @@ export const SelectionResult: MessageFns<SelectionResult> = {
               break;
             }
 
-            message.left = reader.int64() as bigint;
+            message.kept = reader.int64() as bigint;
             continue;
           }
           case 6: {
@@ -9519,7 +9594,7 @@ export const SelectionResult: MessageFns<SelectionResult> = {
       replaced: isSet(object.replaced) ? BigInt(object.replaced) : 0n,
       unchanged: isSet(object.unchanged) ? BigInt(object.unchanged) : 0n,
       deleted: isSet(object.deleted) ? BigInt(object.deleted) : 0n,
-      left: isSet(object.left) ? BigInt(object.left) : 0n,
+      kept: isSet(object.kept) ? BigInt(object.kept) : 0n,
       differences: globalThis.Array.isArray(object?.differences)
         ? object.differences.map((e: any) => DocumentDifference.fromJSON(e))
         : [],
@@ -9540,8 +9615,8 @@ export const SelectionResult: MessageFns<SelectionResult> = {
     if (message.deleted !== 0n) {
       obj.deleted = message.deleted.toString();
     }
-    if (message.left !== 0n) {
-      obj.left = message.left.toString();
+    if (message.kept !== 0n) {
+      obj.kept = message.kept.toString();
     }
     if (message.differences?.length) {
       obj.differences = message.differences.map((e) => DocumentDifference.toJSON(e));
@@ -9558,7 +9633,7 @@ export const SelectionResult: MessageFns<SelectionResult> = {
     message.replaced = (object.replaced !== undefined && object.replaced !== null) ? BigInt(object.replaced) : 0n;
     message.unchanged = (object.unchanged !== undefined && object.unchanged !== null) ? BigInt(object.unchanged) : 0n;
     message.deleted = (object.deleted !== undefined && object.deleted !== null) ? BigInt(object.deleted) : 0n;
-    message.left = (object.left !== undefined && object.left !== null) ? BigInt(object.left) : 0n;
+    message.kept = (object.kept !== undefined && object.kept !== null) ? BigInt(object.kept) : 0n;
     message.differences = object.differences?.map((e) => DocumentDifference.fromPartial(e)) || [];
     return message;
   },
@@ -9570,7 +9645,7 @@ function createBaseRestorePlan(): RestorePlan {
     currentDocuments: 0n,
     currentVersions: 0n,
     currentPositionMicros: 0n,
-    versionsLeftOut: undefined,
+    discardedVersions: undefined,
     neededBytes: 0n,
     freeBytes: 0n,
     expectedMicros: undefined,
@@ -9600,11 +9675,11 @@ export const RestorePlan: MessageFns<RestorePlan> = {
       }
       writer.uint32(32).int64(message.currentPositionMicros);
     }
-    if (message.versionsLeftOut !== undefined) {
-      if (BigInt.asIntN(64, message.versionsLeftOut) !== message.versionsLeftOut) {
-        throw new globalThis.Error("value provided for field message.versionsLeftOut of type int64 too large");
+    if (message.discardedVersions !== undefined) {
+      if (BigInt.asIntN(64, message.discardedVersions) !== message.discardedVersions) {
+        throw new globalThis.Error("value provided for field message.discardedVersions of type int64 too large");
       }
-      writer.uint32(40).int64(message.versionsLeftOut);
+      writer.uint32(40).int64(message.discardedVersions);
     }
     if (message.neededBytes !== 0n) {
       if (BigInt.asIntN(64, message.neededBytes) !== message.neededBytes) {
@@ -9677,7 +9752,7 @@ export const RestorePlan: MessageFns<RestorePlan> = {
               break;
             }
 
-            message.versionsLeftOut = reader.int64() as bigint;
+            message.discardedVersions = reader.int64() as bigint;
             continue;
           }
           case 6: {
@@ -9734,10 +9809,10 @@ export const RestorePlan: MessageFns<RestorePlan> = {
         : isSet(object.current_position_micros)
         ? BigInt(object.current_position_micros)
         : 0n,
-      versionsLeftOut: isSet(object.versionsLeftOut)
-        ? BigInt(object.versionsLeftOut)
-        : isSet(object.versions_left_out)
-        ? BigInt(object.versions_left_out)
+      discardedVersions: isSet(object.discardedVersions)
+        ? BigInt(object.discardedVersions)
+        : isSet(object.discarded_versions)
+        ? BigInt(object.discarded_versions)
         : undefined,
       neededBytes: isSet(object.neededBytes)
         ? BigInt(object.neededBytes)
@@ -9771,8 +9846,8 @@ export const RestorePlan: MessageFns<RestorePlan> = {
     if (message.currentPositionMicros !== 0n) {
       obj.currentPositionMicros = message.currentPositionMicros.toString();
     }
-    if (message.versionsLeftOut !== undefined) {
-      obj.versionsLeftOut = message.versionsLeftOut.toString();
+    if (message.discardedVersions !== undefined) {
+      obj.discardedVersions = message.discardedVersions.toString();
     }
     if (message.neededBytes !== 0n) {
       obj.neededBytes = message.neededBytes.toString();
@@ -9804,8 +9879,8 @@ export const RestorePlan: MessageFns<RestorePlan> = {
       (object.currentPositionMicros !== undefined && object.currentPositionMicros !== null)
         ? BigInt(object.currentPositionMicros)
         : 0n;
-    message.versionsLeftOut = (object.versionsLeftOut !== undefined && object.versionsLeftOut !== null)
-      ? BigInt(object.versionsLeftOut)
+    message.discardedVersions = (object.discardedVersions !== undefined && object.discardedVersions !== null)
+      ? BigInt(object.discardedVersions)
       : undefined;
     message.neededBytes = (object.neededBytes !== undefined && object.neededBytes !== null)
       ? BigInt(object.neededBytes)
@@ -11760,15 +11835,16 @@ export const WatchOperationRequest: MessageFns<WatchOperationRequest> = {
 };
 
 /**
- * Backs up, restores and describes a host. What takes long is a google.longrunning.Operation: it is answered once the
- * request was checked and the work has begun, and the work goes on when its caller leaves.
+ * Backs up, restores and manages a host. Long-running methods return a google.longrunning.Operation
+ * once the request is validated and the work has started; the work continues if the caller
+ * disconnects.
  */
 export type ManagementServiceDefinition = typeof ManagementServiceDefinition;
 export const ManagementServiceDefinition = {
   name: "ManagementService",
   fullName: "holdfast.management.v1.ManagementService",
   methods: {
-    /** What the host is and which indexes it has. */
+    /** Returns the state of the host and its indexes. */
     getHost: {
       name: "GetHost",
       requestType: GetHostRequest as typeof GetHostRequest,
@@ -11777,7 +11853,10 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Copies an index to a destination while it is being written: whole, or what changed since the backup before. */
+    /**
+     * Backs up an index to a destination while the index is in use: completely, or incrementally on
+     * the previous backup. The backup is verified by reading it back before it is reported complete.
+     */
     backup: {
       name: "Backup",
       requestType: BackupRequest as typeof BackupRequest,
@@ -11787,8 +11866,9 @@ export const ManagementServiceDefinition = {
       options: {},
     },
     /**
-     * Puts an index back to a backup, or to a moment in its restorable window, without a restart. The index as it was is
-     * kept, and UndoRestore goes back to it. OUT_OF_RANGE when the moment is outside the window.
+     * Restores an index, or some of its documents, to a backup or to a point in time within its
+     * restorable window. The host keeps running. The replaced index is kept for UndoRestore.
+     * OUT_OF_RANGE if the point in time is outside the window.
      */
     restore: {
       name: "Restore",
@@ -11798,7 +11878,10 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Goes back to the index as it was before the last restore. This can itself be undone. */
+    /**
+     * Reverts the last restore of an index. Can itself be undone. FAILED_PRECONDITION if the index
+     * has no restore to undo.
+     */
     undoRestore: {
       name: "UndoRestore",
       requestType: UndoRestoreRequest as typeof UndoRestoreRequest,
@@ -11808,8 +11891,8 @@ export const ManagementServiceDefinition = {
       options: {},
     },
     /**
-     * Reads a backup and checks it as far as the level says; by default whole, every digest, count and row. DATA_LOSS when
-     * something is not as it was written. The host remembers the outcome, and ListBackups tells it.
+     * Verifies a backup at the requested level. DATA_LOSS if the backup is damaged. The host records
+     * the result, and ListBackups returns it.
      */
     verifyBackup: {
       name: "VerifyBackup",
@@ -11820,8 +11903,9 @@ export const ManagementServiceDefinition = {
       options: {},
     },
     /**
-     * Checks a live index while it serves: its key indexes against its log, the checksum of each version, the counts.
-     * DATA_LOSS when something is wrong; GetHost then shows it until a check finds nothing.
+     * Checks a live index while it is in use: key indexes against the log, the checksums of all
+     * versions, and counts. DATA_LOSS if the index is damaged; GetHost returns the problem until a
+     * later check succeeds.
      */
     checkIndex: {
       name: "CheckIndex",
@@ -11831,7 +11915,7 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** What a backup holds, by its manifest alone. */
+    /** Describes a backup. Reads only its manifest. NOT_FOUND if the source has no such backup. */
     describeBackup: {
       name: "DescribeBackup",
       requestType: DescribeBackupRequest as typeof DescribeBackupRequest,
@@ -11840,7 +11924,7 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** The backups at a destination, damaged ones too. */
+    /** Lists the backups at a destination, including damaged ones. */
     listBackups: {
       name: "ListBackups",
       requestType: ListBackupsRequest as typeof ListBackupsRequest,
@@ -11850,8 +11934,9 @@ export const ManagementServiceDefinition = {
       options: {},
     },
     /**
-     * The documents that differ between two states of an index, each of a backup or of the live index, in the order of their
-     * links. The last message has the sums; a stream without them is not complete.
+     * Streams the documents that differ between two states of an index, in the order of their links.
+     * Each state is a backup or the live index. The last message has the summary; without it the
+     * stream is incomplete.
      */
     diffBackups: {
       name: "DiffBackups",
@@ -11862,8 +11947,8 @@ export const ManagementServiceDefinition = {
       options: {},
     },
     /**
-     * Sends the documents of a backup, or of a moment of the live index, in the order of their links, in messages of about a
-     * MiB. The last message has the count; a stream without it is not complete.
+     * Streams the documents of a backup or of the live index, in the order of their links, in
+     * messages of about 1 MiB. The last message has the count; without it the stream is incomplete.
      */
     exportBackup: {
       name: "ExportBackup",
@@ -11874,20 +11959,21 @@ export const ManagementServiceDefinition = {
       options: {},
     },
     /**
-     * The versions that were written next to a moment, in a backup or in the live index: what a restore to that moment has
-     * last, and what it leaves out.
+     * Returns the versions written around a point in time, in a backup or in the live index: the last
+     * ones that a restore to that time keeps, and the first ones that it discards. OUT_OF_RANGE if
+     * the point in time is outside the restorable window.
      */
-    describeMoment: {
-      name: "DescribeMoment",
-      requestType: DescribeMomentRequest as typeof DescribeMomentRequest,
+    describePointInTime: {
+      name: "DescribePointInTime",
+      requestType: DescribePointInTimeRequest as typeof DescribePointInTimeRequest,
       requestStream: false,
-      responseType: DescribeMomentResponse as typeof DescribeMomentResponse,
+      responseType: DescribePointInTimeResponse as typeof DescribePointInTimeResponse,
       responseStream: false,
       options: {},
     },
     /**
-     * Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
-     * names is not there.
+     * Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
+     * effect, if one of the names does not exist.
      */
     pruneBackups: {
       name: "PruneBackups",
@@ -11898,9 +11984,9 @@ export const ManagementServiceDefinition = {
       options: {},
     },
     /**
-     * Sends a backup as a stream: a header, chunks, a trailer. The archive is made once and kept for a while as a transfer,
-     * so that a stream that was cut is gone on with by the transfer's name and an offset, also after a restart of the host.
-     * A stream that ends without its trailer is not complete.
+     * Streams a backup: a header, chunks, and a trailer; without the trailer the stream is
+     * incomplete. The host keeps the archive as a transfer, so that an interrupted stream resumes
+     * from the transfer name and offset, also after a restart of the host.
      */
     streamBackup: {
       name: "StreamBackup",
@@ -11911,11 +11997,11 @@ export const ManagementServiceDefinition = {
       options: {},
     },
     /**
-     * Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
-     * without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
-     * that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
-     * that is not what came before. Before the trailer a client that leaves stops it; after the trailer the restore goes on
-     * without its client, as Restore does, and is stopped by CancelOperation.
+     * Restores from a stream: a header, chunks, and a trailer. Responds when the restored index is
+     * live. An interrupted stream resumes from the transfer name and the offset that GetTransfer
+     * returns. ABORTED (metadata committedBytes) for a chunk beyond that offset; DATA_LOSS for a
+     * chunk below it with different bytes. If the client disconnects before the trailer, nothing is
+     * restored; after the trailer the restore continues until CancelOperation.
      */
     streamRestore: {
       name: "StreamRestore",
@@ -11925,7 +12011,7 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** A transfer and how far it is. */
+    /** Returns a transfer and its progress. NOT_FOUND if it is unknown or expired. */
     getTransfer: {
       name: "GetTransfer",
       requestType: GetTransferRequest as typeof GetTransferRequest,
@@ -11934,7 +12020,7 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** The transfers that the host keeps. */
+    /** Lists the transfers that the host keeps. */
     listTransfers: {
       name: "ListTransfers",
       requestType: ListTransfersRequest as typeof ListTransfersRequest,
@@ -11943,7 +12029,7 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Forgets a transfer and frees what it takes. Streams of it end with ABORTED. */
+    /** Deletes a transfer and frees its space. Its open streams end with ABORTED. */
     deleteTransfer: {
       name: "DeleteTransfer",
       requestType: DeleteTransferRequest as typeof DeleteTransferRequest,
@@ -11952,7 +12038,7 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Switches automatic backups on or off. The choice holds after a restart too. */
+    /** Enables or disables automatic backups. The setting persists across restarts. */
     configureAutoBackup: {
       name: "ConfigureAutoBackup",
       requestType: ConfigureAutoBackupRequest as typeof ConfigureAutoBackupRequest,
@@ -11961,7 +12047,7 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Switches a log line for each request on or off, until the host stops. */
+    /** Enables or disables a log line per request, until the host stops. */
     configureRequestLogging: {
       name: "ConfigureRequestLogging",
       requestType: ConfigureRequestLoggingRequest as typeof ConfigureRequestLoggingRequest,
@@ -11971,8 +12057,8 @@ export const ManagementServiceDefinition = {
       options: {},
     },
     /**
-     * Begins or ends to record requests as documents below /core/operation-index, of which the newest stay, until the host
-     * stops.
+     * Starts or stops recording requests as documents below /core/operation-index, until the host
+     * stops. The host keeps the newest 10000.
      */
     configureOperationTracing: {
       name: "ConfigureOperationTracing",
@@ -11982,7 +12068,10 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Makes the hosts of a group agree on their documents. A host alone agrees with itself. */
+    /**
+     * Synchronizes the documents of a node group, as Xenon's SynchronizeWithPeersRequest does. A
+     * Holdfast host is the only node of its group.
+     */
     synchronizeWithPeers: {
       name: "SynchronizeWithPeers",
       requestType: SynchronizeWithPeersRequest as typeof SynchronizeWithPeersRequest,
@@ -11991,7 +12080,7 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** The figures of the host since it started. */
+    /** Returns the statistics of the host since its start. */
     getStats: {
       name: "GetStats",
       requestType: GetStatsRequest as typeof GetStatsRequest,
@@ -12000,7 +12089,10 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Closes the host: what is under way is finished first. It answers before that. */
+    /**
+     * Stops the host after requests in flight and running operations, at most 30 s later. Responds
+     * before it stops.
+     */
     shutdown: {
       name: "Shutdown",
       requestType: ShutdownRequest as typeof ShutdownRequest,
@@ -12009,7 +12101,10 @@ export const ManagementServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Sends an operation each time it has changed, at most ten times a second, the last time when it is done. */
+    /**
+     * Streams an operation whenever it changes, at most ten times per second. The last message has
+     * the completed operation.
+     */
     watchOperation: {
       name: "WatchOperation",
       requestType: WatchOperationRequest as typeof WatchOperationRequest,
@@ -12022,12 +12117,13 @@ export const ManagementServiceDefinition = {
 } as const;
 
 /**
- * Backs up, restores and describes a host. What takes long is a google.longrunning.Operation: it is answered once the
- * request was checked and the work has begun, and the work goes on when its caller leaves.
+ * Backs up, restores and manages a host. Long-running methods return a google.longrunning.Operation
+ * once the request is validated and the work has started; the work continues if the caller
+ * disconnects.
  */
 export type ManagementServiceService = typeof ManagementServiceService;
 export const ManagementServiceService = {
-  /** What the host is and which indexes it has. */
+  /** Returns the state of the host and its indexes. */
   getHost: {
     path: "/holdfast.management.v1.ManagementService/GetHost" as const,
     requestStream: false as const,
@@ -12037,7 +12133,10 @@ export const ManagementServiceService = {
     responseSerialize: (value: Host): Buffer => Buffer.from(Host.encode(value).finish()),
     responseDeserialize: (value: Buffer): Host => Host.decode(value),
   },
-  /** Copies an index to a destination while it is being written: whole, or what changed since the backup before. */
+  /**
+   * Backs up an index to a destination while the index is in use: completely, or incrementally on
+   * the previous backup. The backup is verified by reading it back before it is reported complete.
+   */
   backup: {
     path: "/holdfast.management.v1.ManagementService/Backup" as const,
     requestStream: false as const,
@@ -12048,8 +12147,9 @@ export const ManagementServiceService = {
     responseDeserialize: (value: Buffer): Operation => Operation.decode(value),
   },
   /**
-   * Puts an index back to a backup, or to a moment in its restorable window, without a restart. The index as it was is
-   * kept, and UndoRestore goes back to it. OUT_OF_RANGE when the moment is outside the window.
+   * Restores an index, or some of its documents, to a backup or to a point in time within its
+   * restorable window. The host keeps running. The replaced index is kept for UndoRestore.
+   * OUT_OF_RANGE if the point in time is outside the window.
    */
   restore: {
     path: "/holdfast.management.v1.ManagementService/Restore" as const,
@@ -12060,7 +12160,10 @@ export const ManagementServiceService = {
     responseSerialize: (value: Operation): Buffer => Buffer.from(Operation.encode(value).finish()),
     responseDeserialize: (value: Buffer): Operation => Operation.decode(value),
   },
-  /** Goes back to the index as it was before the last restore. This can itself be undone. */
+  /**
+   * Reverts the last restore of an index. Can itself be undone. FAILED_PRECONDITION if the index
+   * has no restore to undo.
+   */
   undoRestore: {
     path: "/holdfast.management.v1.ManagementService/UndoRestore" as const,
     requestStream: false as const,
@@ -12071,8 +12174,8 @@ export const ManagementServiceService = {
     responseDeserialize: (value: Buffer): Operation => Operation.decode(value),
   },
   /**
-   * Reads a backup and checks it as far as the level says; by default whole, every digest, count and row. DATA_LOSS when
-   * something is not as it was written. The host remembers the outcome, and ListBackups tells it.
+   * Verifies a backup at the requested level. DATA_LOSS if the backup is damaged. The host records
+   * the result, and ListBackups returns it.
    */
   verifyBackup: {
     path: "/holdfast.management.v1.ManagementService/VerifyBackup" as const,
@@ -12084,8 +12187,9 @@ export const ManagementServiceService = {
     responseDeserialize: (value: Buffer): Operation => Operation.decode(value),
   },
   /**
-   * Checks a live index while it serves: its key indexes against its log, the checksum of each version, the counts.
-   * DATA_LOSS when something is wrong; GetHost then shows it until a check finds nothing.
+   * Checks a live index while it is in use: key indexes against the log, the checksums of all
+   * versions, and counts. DATA_LOSS if the index is damaged; GetHost returns the problem until a
+   * later check succeeds.
    */
   checkIndex: {
     path: "/holdfast.management.v1.ManagementService/CheckIndex" as const,
@@ -12096,7 +12200,7 @@ export const ManagementServiceService = {
     responseSerialize: (value: Operation): Buffer => Buffer.from(Operation.encode(value).finish()),
     responseDeserialize: (value: Buffer): Operation => Operation.decode(value),
   },
-  /** What a backup holds, by its manifest alone. */
+  /** Describes a backup. Reads only its manifest. NOT_FOUND if the source has no such backup. */
   describeBackup: {
     path: "/holdfast.management.v1.ManagementService/DescribeBackup" as const,
     requestStream: false as const,
@@ -12107,7 +12211,7 @@ export const ManagementServiceService = {
     responseSerialize: (value: BackupDescription): Buffer => Buffer.from(BackupDescription.encode(value).finish()),
     responseDeserialize: (value: Buffer): BackupDescription => BackupDescription.decode(value),
   },
-  /** The backups at a destination, damaged ones too. */
+  /** Lists the backups at a destination, including damaged ones. */
   listBackups: {
     path: "/holdfast.management.v1.ManagementService/ListBackups" as const,
     requestStream: false as const,
@@ -12118,8 +12222,9 @@ export const ManagementServiceService = {
     responseDeserialize: (value: Buffer): ListBackupsResponse => ListBackupsResponse.decode(value),
   },
   /**
-   * The documents that differ between two states of an index, each of a backup or of the live index, in the order of their
-   * links. The last message has the sums; a stream without them is not complete.
+   * Streams the documents that differ between two states of an index, in the order of their links.
+   * Each state is a backup or the live index. The last message has the summary; without it the
+   * stream is incomplete.
    */
   diffBackups: {
     path: "/holdfast.management.v1.ManagementService/DiffBackups" as const,
@@ -12131,8 +12236,8 @@ export const ManagementServiceService = {
     responseDeserialize: (value: Buffer): DiffBackupsResponse => DiffBackupsResponse.decode(value),
   },
   /**
-   * Sends the documents of a backup, or of a moment of the live index, in the order of their links, in messages of about a
-   * MiB. The last message has the count; a stream without it is not complete.
+   * Streams the documents of a backup or of the live index, in the order of their links, in
+   * messages of about 1 MiB. The last message has the count; without it the stream is incomplete.
    */
   exportBackup: {
     path: "/holdfast.management.v1.ManagementService/ExportBackup" as const,
@@ -12145,23 +12250,24 @@ export const ManagementServiceService = {
     responseDeserialize: (value: Buffer): ExportBackupResponse => ExportBackupResponse.decode(value),
   },
   /**
-   * The versions that were written next to a moment, in a backup or in the live index: what a restore to that moment has
-   * last, and what it leaves out.
+   * Returns the versions written around a point in time, in a backup or in the live index: the last
+   * ones that a restore to that time keeps, and the first ones that it discards. OUT_OF_RANGE if
+   * the point in time is outside the restorable window.
    */
-  describeMoment: {
-    path: "/holdfast.management.v1.ManagementService/DescribeMoment" as const,
+  describePointInTime: {
+    path: "/holdfast.management.v1.ManagementService/DescribePointInTime" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: DescribeMomentRequest): Buffer =>
-      Buffer.from(DescribeMomentRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): DescribeMomentRequest => DescribeMomentRequest.decode(value),
-    responseSerialize: (value: DescribeMomentResponse): Buffer =>
-      Buffer.from(DescribeMomentResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): DescribeMomentResponse => DescribeMomentResponse.decode(value),
+    requestSerialize: (value: DescribePointInTimeRequest): Buffer =>
+      Buffer.from(DescribePointInTimeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DescribePointInTimeRequest => DescribePointInTimeRequest.decode(value),
+    responseSerialize: (value: DescribePointInTimeResponse): Buffer =>
+      Buffer.from(DescribePointInTimeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DescribePointInTimeResponse => DescribePointInTimeResponse.decode(value),
   },
   /**
-   * Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
-   * names is not there.
+   * Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
+   * effect, if one of the names does not exist.
    */
   pruneBackups: {
     path: "/holdfast.management.v1.ManagementService/PruneBackups" as const,
@@ -12174,9 +12280,9 @@ export const ManagementServiceService = {
     responseDeserialize: (value: Buffer): PruneBackupsResponse => PruneBackupsResponse.decode(value),
   },
   /**
-   * Sends a backup as a stream: a header, chunks, a trailer. The archive is made once and kept for a while as a transfer,
-   * so that a stream that was cut is gone on with by the transfer's name and an offset, also after a restart of the host.
-   * A stream that ends without its trailer is not complete.
+   * Streams a backup: a header, chunks, and a trailer; without the trailer the stream is
+   * incomplete. The host keeps the archive as a transfer, so that an interrupted stream resumes
+   * from the transfer name and offset, also after a restart of the host.
    */
   streamBackup: {
     path: "/holdfast.management.v1.ManagementService/StreamBackup" as const,
@@ -12189,11 +12295,11 @@ export const ManagementServiceService = {
     responseDeserialize: (value: Buffer): StreamBackupResponse => StreamBackupResponse.decode(value),
   },
   /**
-   * Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
-   * without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
-   * that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
-   * that is not what came before. Before the trailer a client that leaves stops it; after the trailer the restore goes on
-   * without its client, as Restore does, and is stopped by CancelOperation.
+   * Restores from a stream: a header, chunks, and a trailer. Responds when the restored index is
+   * live. An interrupted stream resumes from the transfer name and the offset that GetTransfer
+   * returns. ABORTED (metadata committedBytes) for a chunk beyond that offset; DATA_LOSS for a
+   * chunk below it with different bytes. If the client disconnects before the trailer, nothing is
+   * restored; after the trailer the restore continues until CancelOperation.
    */
   streamRestore: {
     path: "/holdfast.management.v1.ManagementService/StreamRestore" as const,
@@ -12205,7 +12311,7 @@ export const ManagementServiceService = {
       Buffer.from(StreamRestoreResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StreamRestoreResponse => StreamRestoreResponse.decode(value),
   },
-  /** A transfer and how far it is. */
+  /** Returns a transfer and its progress. NOT_FOUND if it is unknown or expired. */
   getTransfer: {
     path: "/holdfast.management.v1.ManagementService/GetTransfer" as const,
     requestStream: false as const,
@@ -12215,7 +12321,7 @@ export const ManagementServiceService = {
     responseSerialize: (value: Transfer): Buffer => Buffer.from(Transfer.encode(value).finish()),
     responseDeserialize: (value: Buffer): Transfer => Transfer.decode(value),
   },
-  /** The transfers that the host keeps. */
+  /** Lists the transfers that the host keeps. */
   listTransfers: {
     path: "/holdfast.management.v1.ManagementService/ListTransfers" as const,
     requestStream: false as const,
@@ -12226,7 +12332,7 @@ export const ManagementServiceService = {
       Buffer.from(ListTransfersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListTransfersResponse => ListTransfersResponse.decode(value),
   },
-  /** Forgets a transfer and frees what it takes. Streams of it end with ABORTED. */
+  /** Deletes a transfer and frees its space. Its open streams end with ABORTED. */
   deleteTransfer: {
     path: "/holdfast.management.v1.ManagementService/DeleteTransfer" as const,
     requestStream: false as const,
@@ -12238,7 +12344,7 @@ export const ManagementServiceService = {
       Buffer.from(DeleteTransferResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteTransferResponse => DeleteTransferResponse.decode(value),
   },
-  /** Switches automatic backups on or off. The choice holds after a restart too. */
+  /** Enables or disables automatic backups. The setting persists across restarts. */
   configureAutoBackup: {
     path: "/holdfast.management.v1.ManagementService/ConfigureAutoBackup" as const,
     requestStream: false as const,
@@ -12249,7 +12355,7 @@ export const ManagementServiceService = {
     responseSerialize: (value: AutoBackup): Buffer => Buffer.from(AutoBackup.encode(value).finish()),
     responseDeserialize: (value: Buffer): AutoBackup => AutoBackup.decode(value),
   },
-  /** Switches a log line for each request on or off, until the host stops. */
+  /** Enables or disables a log line per request, until the host stops. */
   configureRequestLogging: {
     path: "/holdfast.management.v1.ManagementService/ConfigureRequestLogging" as const,
     requestStream: false as const,
@@ -12261,8 +12367,8 @@ export const ManagementServiceService = {
     responseDeserialize: (value: Buffer): RequestLogging => RequestLogging.decode(value),
   },
   /**
-   * Begins or ends to record requests as documents below /core/operation-index, of which the newest stay, until the host
-   * stops.
+   * Starts or stops recording requests as documents below /core/operation-index, until the host
+   * stops. The host keeps the newest 10000.
    */
   configureOperationTracing: {
     path: "/holdfast.management.v1.ManagementService/ConfigureOperationTracing" as const,
@@ -12275,7 +12381,10 @@ export const ManagementServiceService = {
     responseSerialize: (value: OperationTracing): Buffer => Buffer.from(OperationTracing.encode(value).finish()),
     responseDeserialize: (value: Buffer): OperationTracing => OperationTracing.decode(value),
   },
-  /** Makes the hosts of a group agree on their documents. A host alone agrees with itself. */
+  /**
+   * Synchronizes the documents of a node group, as Xenon's SynchronizeWithPeersRequest does. A
+   * Holdfast host is the only node of its group.
+   */
   synchronizeWithPeers: {
     path: "/holdfast.management.v1.ManagementService/SynchronizeWithPeers" as const,
     requestStream: false as const,
@@ -12287,7 +12396,7 @@ export const ManagementServiceService = {
       Buffer.from(SynchronizeWithPeersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SynchronizeWithPeersResponse => SynchronizeWithPeersResponse.decode(value),
   },
-  /** The figures of the host since it started. */
+  /** Returns the statistics of the host since its start. */
   getStats: {
     path: "/holdfast.management.v1.ManagementService/GetStats" as const,
     requestStream: false as const,
@@ -12297,7 +12406,10 @@ export const ManagementServiceService = {
     responseSerialize: (value: Stats): Buffer => Buffer.from(Stats.encode(value).finish()),
     responseDeserialize: (value: Buffer): Stats => Stats.decode(value),
   },
-  /** Closes the host: what is under way is finished first. It answers before that. */
+  /**
+   * Stops the host after requests in flight and running operations, at most 30 s later. Responds
+   * before it stops.
+   */
   shutdown: {
     path: "/holdfast.management.v1.ManagementService/Shutdown" as const,
     requestStream: false as const,
@@ -12307,7 +12419,10 @@ export const ManagementServiceService = {
     responseSerialize: (value: ShutdownResponse): Buffer => Buffer.from(ShutdownResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ShutdownResponse => ShutdownResponse.decode(value),
   },
-  /** Sends an operation each time it has changed, at most ten times a second, the last time when it is done. */
+  /**
+   * Streams an operation whenever it changes, at most ten times per second. The last message has
+   * the completed operation.
+   */
   watchOperation: {
     path: "/holdfast.management.v1.ManagementService/WatchOperation" as const,
     requestStream: false as const,
@@ -12321,92 +12436,111 @@ export const ManagementServiceService = {
 } as const;
 
 export interface ManagementServiceServer extends UntypedServiceImplementation {
-  /** What the host is and which indexes it has. */
+  /** Returns the state of the host and its indexes. */
   getHost: handleUnaryCall<GetHostRequest, Host>;
-  /** Copies an index to a destination while it is being written: whole, or what changed since the backup before. */
+  /**
+   * Backs up an index to a destination while the index is in use: completely, or incrementally on
+   * the previous backup. The backup is verified by reading it back before it is reported complete.
+   */
   backup: handleUnaryCall<BackupRequest, Operation>;
   /**
-   * Puts an index back to a backup, or to a moment in its restorable window, without a restart. The index as it was is
-   * kept, and UndoRestore goes back to it. OUT_OF_RANGE when the moment is outside the window.
+   * Restores an index, or some of its documents, to a backup or to a point in time within its
+   * restorable window. The host keeps running. The replaced index is kept for UndoRestore.
+   * OUT_OF_RANGE if the point in time is outside the window.
    */
   restore: handleUnaryCall<RestoreRequest, Operation>;
-  /** Goes back to the index as it was before the last restore. This can itself be undone. */
+  /**
+   * Reverts the last restore of an index. Can itself be undone. FAILED_PRECONDITION if the index
+   * has no restore to undo.
+   */
   undoRestore: handleUnaryCall<UndoRestoreRequest, Operation>;
   /**
-   * Reads a backup and checks it as far as the level says; by default whole, every digest, count and row. DATA_LOSS when
-   * something is not as it was written. The host remembers the outcome, and ListBackups tells it.
+   * Verifies a backup at the requested level. DATA_LOSS if the backup is damaged. The host records
+   * the result, and ListBackups returns it.
    */
   verifyBackup: handleUnaryCall<VerifyBackupRequest, Operation>;
   /**
-   * Checks a live index while it serves: its key indexes against its log, the checksum of each version, the counts.
-   * DATA_LOSS when something is wrong; GetHost then shows it until a check finds nothing.
+   * Checks a live index while it is in use: key indexes against the log, the checksums of all
+   * versions, and counts. DATA_LOSS if the index is damaged; GetHost returns the problem until a
+   * later check succeeds.
    */
   checkIndex: handleUnaryCall<CheckIndexRequest, Operation>;
-  /** What a backup holds, by its manifest alone. */
+  /** Describes a backup. Reads only its manifest. NOT_FOUND if the source has no such backup. */
   describeBackup: handleUnaryCall<DescribeBackupRequest, BackupDescription>;
-  /** The backups at a destination, damaged ones too. */
+  /** Lists the backups at a destination, including damaged ones. */
   listBackups: handleUnaryCall<ListBackupsRequest, ListBackupsResponse>;
   /**
-   * The documents that differ between two states of an index, each of a backup or of the live index, in the order of their
-   * links. The last message has the sums; a stream without them is not complete.
+   * Streams the documents that differ between two states of an index, in the order of their links.
+   * Each state is a backup or the live index. The last message has the summary; without it the
+   * stream is incomplete.
    */
   diffBackups: handleServerStreamingCall<DiffBackupsRequest, DiffBackupsResponse>;
   /**
-   * Sends the documents of a backup, or of a moment of the live index, in the order of their links, in messages of about a
-   * MiB. The last message has the count; a stream without it is not complete.
+   * Streams the documents of a backup or of the live index, in the order of their links, in
+   * messages of about 1 MiB. The last message has the count; without it the stream is incomplete.
    */
   exportBackup: handleServerStreamingCall<ExportBackupRequest, ExportBackupResponse>;
   /**
-   * The versions that were written next to a moment, in a backup or in the live index: what a restore to that moment has
-   * last, and what it leaves out.
+   * Returns the versions written around a point in time, in a backup or in the live index: the last
+   * ones that a restore to that time keeps, and the first ones that it discards. OUT_OF_RANGE if
+   * the point in time is outside the restorable window.
    */
-  describeMoment: handleUnaryCall<DescribeMomentRequest, DescribeMomentResponse>;
+  describePointInTime: handleUnaryCall<DescribePointInTimeRequest, DescribePointInTimeResponse>;
   /**
-   * Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
-   * names is not there.
+   * Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
+   * effect, if one of the names does not exist.
    */
   pruneBackups: handleUnaryCall<PruneBackupsRequest, PruneBackupsResponse>;
   /**
-   * Sends a backup as a stream: a header, chunks, a trailer. The archive is made once and kept for a while as a transfer,
-   * so that a stream that was cut is gone on with by the transfer's name and an offset, also after a restart of the host.
-   * A stream that ends without its trailer is not complete.
+   * Streams a backup: a header, chunks, and a trailer; without the trailer the stream is
+   * incomplete. The host keeps the archive as a transfer, so that an interrupted stream resumes
+   * from the transfer name and offset, also after a restart of the host.
    */
   streamBackup: handleServerStreamingCall<StreamBackupRequest, StreamBackupResponse>;
   /**
-   * Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
-   * without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
-   * that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
-   * that is not what came before. Before the trailer a client that leaves stops it; after the trailer the restore goes on
-   * without its client, as Restore does, and is stopped by CancelOperation.
+   * Restores from a stream: a header, chunks, and a trailer. Responds when the restored index is
+   * live. An interrupted stream resumes from the transfer name and the offset that GetTransfer
+   * returns. ABORTED (metadata committedBytes) for a chunk beyond that offset; DATA_LOSS for a
+   * chunk below it with different bytes. If the client disconnects before the trailer, nothing is
+   * restored; after the trailer the restore continues until CancelOperation.
    */
   streamRestore: handleClientStreamingCall<StreamRestoreRequest, StreamRestoreResponse>;
-  /** A transfer and how far it is. */
+  /** Returns a transfer and its progress. NOT_FOUND if it is unknown or expired. */
   getTransfer: handleUnaryCall<GetTransferRequest, Transfer>;
-  /** The transfers that the host keeps. */
+  /** Lists the transfers that the host keeps. */
   listTransfers: handleUnaryCall<ListTransfersRequest, ListTransfersResponse>;
-  /** Forgets a transfer and frees what it takes. Streams of it end with ABORTED. */
+  /** Deletes a transfer and frees its space. Its open streams end with ABORTED. */
   deleteTransfer: handleUnaryCall<DeleteTransferRequest, DeleteTransferResponse>;
-  /** Switches automatic backups on or off. The choice holds after a restart too. */
+  /** Enables or disables automatic backups. The setting persists across restarts. */
   configureAutoBackup: handleUnaryCall<ConfigureAutoBackupRequest, AutoBackup>;
-  /** Switches a log line for each request on or off, until the host stops. */
+  /** Enables or disables a log line per request, until the host stops. */
   configureRequestLogging: handleUnaryCall<ConfigureRequestLoggingRequest, RequestLogging>;
   /**
-   * Begins or ends to record requests as documents below /core/operation-index, of which the newest stay, until the host
-   * stops.
+   * Starts or stops recording requests as documents below /core/operation-index, until the host
+   * stops. The host keeps the newest 10000.
    */
   configureOperationTracing: handleUnaryCall<ConfigureOperationTracingRequest, OperationTracing>;
-  /** Makes the hosts of a group agree on their documents. A host alone agrees with itself. */
+  /**
+   * Synchronizes the documents of a node group, as Xenon's SynchronizeWithPeersRequest does. A
+   * Holdfast host is the only node of its group.
+   */
   synchronizeWithPeers: handleUnaryCall<SynchronizeWithPeersRequest, SynchronizeWithPeersResponse>;
-  /** The figures of the host since it started. */
+  /** Returns the statistics of the host since its start. */
   getStats: handleUnaryCall<GetStatsRequest, Stats>;
-  /** Closes the host: what is under way is finished first. It answers before that. */
+  /**
+   * Stops the host after requests in flight and running operations, at most 30 s later. Responds
+   * before it stops.
+   */
   shutdown: handleUnaryCall<ShutdownRequest, ShutdownResponse>;
-  /** Sends an operation each time it has changed, at most ten times a second, the last time when it is done. */
+  /**
+   * Streams an operation whenever it changes, at most ten times per second. The last message has
+   * the completed operation.
+   */
   watchOperation: handleServerStreamingCall<WatchOperationRequest, Operation>;
 }
 
 export interface ManagementServiceClient extends Client {
-  /** What the host is and which indexes it has. */
+  /** Returns the state of the host and its indexes. */
   getHost(request: GetHostRequest, callback: (error: ServiceError | null, response: Host) => void): ClientUnaryCall;
   getHost(
     request: GetHostRequest,
@@ -12419,7 +12553,10 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Host) => void,
   ): ClientUnaryCall;
-  /** Copies an index to a destination while it is being written: whole, or what changed since the backup before. */
+  /**
+   * Backs up an index to a destination while the index is in use: completely, or incrementally on
+   * the previous backup. The backup is verified by reading it back before it is reported complete.
+   */
   backup(request: BackupRequest, callback: (error: ServiceError | null, response: Operation) => void): ClientUnaryCall;
   backup(
     request: BackupRequest,
@@ -12433,8 +12570,9 @@ export interface ManagementServiceClient extends Client {
     callback: (error: ServiceError | null, response: Operation) => void,
   ): ClientUnaryCall;
   /**
-   * Puts an index back to a backup, or to a moment in its restorable window, without a restart. The index as it was is
-   * kept, and UndoRestore goes back to it. OUT_OF_RANGE when the moment is outside the window.
+   * Restores an index, or some of its documents, to a backup or to a point in time within its
+   * restorable window. The host keeps running. The replaced index is kept for UndoRestore.
+   * OUT_OF_RANGE if the point in time is outside the window.
    */
   restore(
     request: RestoreRequest,
@@ -12451,7 +12589,10 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Operation) => void,
   ): ClientUnaryCall;
-  /** Goes back to the index as it was before the last restore. This can itself be undone. */
+  /**
+   * Reverts the last restore of an index. Can itself be undone. FAILED_PRECONDITION if the index
+   * has no restore to undo.
+   */
   undoRestore(
     request: UndoRestoreRequest,
     callback: (error: ServiceError | null, response: Operation) => void,
@@ -12468,8 +12609,8 @@ export interface ManagementServiceClient extends Client {
     callback: (error: ServiceError | null, response: Operation) => void,
   ): ClientUnaryCall;
   /**
-   * Reads a backup and checks it as far as the level says; by default whole, every digest, count and row. DATA_LOSS when
-   * something is not as it was written. The host remembers the outcome, and ListBackups tells it.
+   * Verifies a backup at the requested level. DATA_LOSS if the backup is damaged. The host records
+   * the result, and ListBackups returns it.
    */
   verifyBackup(
     request: VerifyBackupRequest,
@@ -12487,8 +12628,9 @@ export interface ManagementServiceClient extends Client {
     callback: (error: ServiceError | null, response: Operation) => void,
   ): ClientUnaryCall;
   /**
-   * Checks a live index while it serves: its key indexes against its log, the checksum of each version, the counts.
-   * DATA_LOSS when something is wrong; GetHost then shows it until a check finds nothing.
+   * Checks a live index while it is in use: key indexes against the log, the checksums of all
+   * versions, and counts. DATA_LOSS if the index is damaged; GetHost returns the problem until a
+   * later check succeeds.
    */
   checkIndex(
     request: CheckIndexRequest,
@@ -12505,7 +12647,7 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Operation) => void,
   ): ClientUnaryCall;
-  /** What a backup holds, by its manifest alone. */
+  /** Describes a backup. Reads only its manifest. NOT_FOUND if the source has no such backup. */
   describeBackup(
     request: DescribeBackupRequest,
     callback: (error: ServiceError | null, response: BackupDescription) => void,
@@ -12521,7 +12663,7 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: BackupDescription) => void,
   ): ClientUnaryCall;
-  /** The backups at a destination, damaged ones too. */
+  /** Lists the backups at a destination, including damaged ones. */
   listBackups(
     request: ListBackupsRequest,
     callback: (error: ServiceError | null, response: ListBackupsResponse) => void,
@@ -12538,8 +12680,9 @@ export interface ManagementServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListBackupsResponse) => void,
   ): ClientUnaryCall;
   /**
-   * The documents that differ between two states of an index, each of a backup or of the live index, in the order of their
-   * links. The last message has the sums; a stream without them is not complete.
+   * Streams the documents that differ between two states of an index, in the order of their links.
+   * Each state is a backup or the live index. The last message has the summary; without it the
+   * stream is incomplete.
    */
   diffBackups(request: DiffBackupsRequest, options?: Partial<CallOptions>): ClientReadableStream<DiffBackupsResponse>;
   diffBackups(
@@ -12548,8 +12691,8 @@ export interface ManagementServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientReadableStream<DiffBackupsResponse>;
   /**
-   * Sends the documents of a backup, or of a moment of the live index, in the order of their links, in messages of about a
-   * MiB. The last message has the count; a stream without it is not complete.
+   * Streams the documents of a backup or of the live index, in the order of their links, in
+   * messages of about 1 MiB. The last message has the count; without it the stream is incomplete.
    */
   exportBackup(
     request: ExportBackupRequest,
@@ -12561,27 +12704,28 @@ export interface ManagementServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ExportBackupResponse>;
   /**
-   * The versions that were written next to a moment, in a backup or in the live index: what a restore to that moment has
-   * last, and what it leaves out.
+   * Returns the versions written around a point in time, in a backup or in the live index: the last
+   * ones that a restore to that time keeps, and the first ones that it discards. OUT_OF_RANGE if
+   * the point in time is outside the restorable window.
    */
-  describeMoment(
-    request: DescribeMomentRequest,
-    callback: (error: ServiceError | null, response: DescribeMomentResponse) => void,
+  describePointInTime(
+    request: DescribePointInTimeRequest,
+    callback: (error: ServiceError | null, response: DescribePointInTimeResponse) => void,
   ): ClientUnaryCall;
-  describeMoment(
-    request: DescribeMomentRequest,
+  describePointInTime(
+    request: DescribePointInTimeRequest,
     metadata: Metadata,
-    callback: (error: ServiceError | null, response: DescribeMomentResponse) => void,
+    callback: (error: ServiceError | null, response: DescribePointInTimeResponse) => void,
   ): ClientUnaryCall;
-  describeMoment(
-    request: DescribeMomentRequest,
+  describePointInTime(
+    request: DescribePointInTimeRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: DescribeMomentResponse) => void,
+    callback: (error: ServiceError | null, response: DescribePointInTimeResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Removes backups by name, and the files that no other backup needs. NOT_FOUND, and nothing is removed, when one of the
-   * names is not there.
+   * Removes backups by name, and the files that no other backup needs. NOT_FOUND, without any
+   * effect, if one of the names does not exist.
    */
   pruneBackups(
     request: PruneBackupsRequest,
@@ -12599,9 +12743,9 @@ export interface ManagementServiceClient extends Client {
     callback: (error: ServiceError | null, response: PruneBackupsResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Sends a backup as a stream: a header, chunks, a trailer. The archive is made once and kept for a while as a transfer,
-   * so that a stream that was cut is gone on with by the transfer's name and an offset, also after a restart of the host.
-   * A stream that ends without its trailer is not complete.
+   * Streams a backup: a header, chunks, and a trailer; without the trailer the stream is
+   * incomplete. The host keeps the archive as a transfer, so that an interrupted stream resumes
+   * from the transfer name and offset, also after a restart of the host.
    */
   streamBackup(
     request: StreamBackupRequest,
@@ -12613,11 +12757,11 @@ export interface ManagementServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientReadableStream<StreamBackupResponse>;
   /**
-   * Takes a backup as a stream, a header, chunks and a trailer, and restores it. It answers once the restored index serves;
-   * without a trailer nothing is restored. A stream that was cut is gone on with by the transfer's name from the offset
-   * that GetTransfer tells. ABORTED (metadata committedBytes) for a chunk beyond that offset, DATA_LOSS for one below it
-   * that is not what came before. Before the trailer a client that leaves stops it; after the trailer the restore goes on
-   * without its client, as Restore does, and is stopped by CancelOperation.
+   * Restores from a stream: a header, chunks, and a trailer. Responds when the restored index is
+   * live. An interrupted stream resumes from the transfer name and the offset that GetTransfer
+   * returns. ABORTED (metadata committedBytes) for a chunk beyond that offset; DATA_LOSS for a
+   * chunk below it with different bytes. If the client disconnects before the trailer, nothing is
+   * restored; after the trailer the restore continues until CancelOperation.
    */
   streamRestore(
     callback: (error: ServiceError | null, response: StreamRestoreResponse) => void,
@@ -12635,7 +12779,7 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: StreamRestoreResponse) => void,
   ): ClientWritableStream<StreamRestoreRequest>;
-  /** A transfer and how far it is. */
+  /** Returns a transfer and its progress. NOT_FOUND if it is unknown or expired. */
   getTransfer(
     request: GetTransferRequest,
     callback: (error: ServiceError | null, response: Transfer) => void,
@@ -12651,7 +12795,7 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Transfer) => void,
   ): ClientUnaryCall;
-  /** The transfers that the host keeps. */
+  /** Lists the transfers that the host keeps. */
   listTransfers(
     request: ListTransfersRequest,
     callback: (error: ServiceError | null, response: ListTransfersResponse) => void,
@@ -12667,7 +12811,7 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListTransfersResponse) => void,
   ): ClientUnaryCall;
-  /** Forgets a transfer and frees what it takes. Streams of it end with ABORTED. */
+  /** Deletes a transfer and frees its space. Its open streams end with ABORTED. */
   deleteTransfer(
     request: DeleteTransferRequest,
     callback: (error: ServiceError | null, response: DeleteTransferResponse) => void,
@@ -12683,7 +12827,7 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteTransferResponse) => void,
   ): ClientUnaryCall;
-  /** Switches automatic backups on or off. The choice holds after a restart too. */
+  /** Enables or disables automatic backups. The setting persists across restarts. */
   configureAutoBackup(
     request: ConfigureAutoBackupRequest,
     callback: (error: ServiceError | null, response: AutoBackup) => void,
@@ -12699,7 +12843,7 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: AutoBackup) => void,
   ): ClientUnaryCall;
-  /** Switches a log line for each request on or off, until the host stops. */
+  /** Enables or disables a log line per request, until the host stops. */
   configureRequestLogging(
     request: ConfigureRequestLoggingRequest,
     callback: (error: ServiceError | null, response: RequestLogging) => void,
@@ -12716,8 +12860,8 @@ export interface ManagementServiceClient extends Client {
     callback: (error: ServiceError | null, response: RequestLogging) => void,
   ): ClientUnaryCall;
   /**
-   * Begins or ends to record requests as documents below /core/operation-index, of which the newest stay, until the host
-   * stops.
+   * Starts or stops recording requests as documents below /core/operation-index, until the host
+   * stops. The host keeps the newest 10000.
    */
   configureOperationTracing(
     request: ConfigureOperationTracingRequest,
@@ -12734,7 +12878,10 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: OperationTracing) => void,
   ): ClientUnaryCall;
-  /** Makes the hosts of a group agree on their documents. A host alone agrees with itself. */
+  /**
+   * Synchronizes the documents of a node group, as Xenon's SynchronizeWithPeersRequest does. A
+   * Holdfast host is the only node of its group.
+   */
   synchronizeWithPeers(
     request: SynchronizeWithPeersRequest,
     callback: (error: ServiceError | null, response: SynchronizeWithPeersResponse) => void,
@@ -12750,7 +12897,7 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SynchronizeWithPeersResponse) => void,
   ): ClientUnaryCall;
-  /** The figures of the host since it started. */
+  /** Returns the statistics of the host since its start. */
   getStats(request: GetStatsRequest, callback: (error: ServiceError | null, response: Stats) => void): ClientUnaryCall;
   getStats(
     request: GetStatsRequest,
@@ -12763,7 +12910,10 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Stats) => void,
   ): ClientUnaryCall;
-  /** Closes the host: what is under way is finished first. It answers before that. */
+  /**
+   * Stops the host after requests in flight and running operations, at most 30 s later. Responds
+   * before it stops.
+   */
   shutdown(
     request: ShutdownRequest,
     callback: (error: ServiceError | null, response: ShutdownResponse) => void,
@@ -12779,7 +12929,10 @@ export interface ManagementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ShutdownResponse) => void,
   ): ClientUnaryCall;
-  /** Sends an operation each time it has changed, at most ten times a second, the last time when it is done. */
+  /**
+   * Streams an operation whenever it changes, at most ten times per second. The last message has
+   * the completed operation.
+   */
   watchOperation(request: WatchOperationRequest, options?: Partial<CallOptions>): ClientReadableStream<Operation>;
   watchOperation(
     request: WatchOperationRequest,

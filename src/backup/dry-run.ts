@@ -5,12 +5,12 @@ import type { Engine } from "../engine/engine.js";
 import type { DocumentIndex } from "../store/document-index.js";
 import { findChain, ownManifests } from "./backup.js";
 import type { BackupDescription, ContainerKind } from "../segment/description.js";
-import type { BackupForecast } from "./backup-request.js";
-import type { RestoreForecast } from "./restore-request.js";
+import type { BackupDryRunPlan } from "./backup-request.js";
+import type { RestoreDryRunPlan } from "./restore-request.js";
 import { planBackup } from "./plan.js";
 import type { WrittenManifests } from "./written-manifests.js";
 
-/** An operation that has ended, by which the time of the next one is estimated. */
+/** An earlier operation, from which the duration of the next one is estimated. */
 export interface PastOperation {
   kind: string;
   error?: HostError;
@@ -18,23 +18,25 @@ export interface PastOperation {
   endTimeMicros?: number;
   progress: Pick<OperationProgress, "bytesTotal">;
 }
-export interface BackupForecastTask {
+
+/** Input of a dry run of a backup. */
+export interface DryRunBackupTask {
   index: DocumentIndex;
   container: ContainerKind;
   full: boolean;
   isDamaged: (manifestSha256: string) => boolean;
   written: Pick<WrittenManifests, "has">;
-  /** What is at the destination; absent where there is nothing yet, or it is not looked at. */
+  /** Existing backups at the destination; absent if there are none, or they do not matter. */
   reader?: ContainerReader;
   freeBytes?: number;
 }
 
-/** What a backup would write; nothing is touched, so what another one does meanwhile is not foreseen. */
-export async function forecastBackup(
-  task: BackupForecastTask,
+/** Plans a backup without writing anything. Takes no lock, so that a concurrent backup can change the outcome. */
+export async function dryRunBackup(
+  task: DryRunBackupTask,
   history: readonly PastOperation[],
   signal: AbortSignal,
-): Promise<BackupForecast> {
+): Promise<BackupDryRunPlan> {
   const { index, reader, container } = task;
   return index.withEngine(async (engine) => {
     const state = await engine.state();
@@ -81,7 +83,8 @@ export async function forecastBackup(
   });
 }
 
-export interface RestoreForecastTask {
+/** Input of a dry run of a restore. */
+export interface DryRunRestoreTask {
   index: DocumentIndex;
   backup: BackupDescription;
   targetTimeMicros?: number;
@@ -89,11 +92,11 @@ export interface RestoreForecastTask {
   freeBytes: number;
 }
 
-/** Describes what a restore would replace. */
-export async function forecastRestore(
-  { index, backup, targetTimeMicros, neededBytes, freeBytes }: RestoreForecastTask,
+/** Plans a restore without changing anything. */
+export async function dryRunRestore(
+  { index, backup, targetTimeMicros, neededBytes, freeBytes }: DryRunRestoreTask,
   history: readonly PastOperation[],
-): Promise<RestoreForecast> {
+): Promise<RestoreDryRunPlan> {
   const { state, leftOut } = await index.withEngine(async (engine) => {
     const now = await engine.state();
     const upTo = Math.min(targetTimeMicros ?? backup.positionMicros, backup.positionMicros);
@@ -110,7 +113,7 @@ export async function forecastRestore(
     currentPositionMicros: state.positionMicros,
     neededBytes,
     freeBytes,
-    ...(leftOut !== undefined && { versionsLeftOut: leftOut }),
+    ...(leftOut !== undefined && { discardedVersions: leftOut }),
     ...(expected !== undefined && { expectedMicros: expected }),
   };
 }
@@ -119,7 +122,7 @@ async function versionsAfter(engine: Engine, timeMicros: number): Promise<number
   return (await engine.around(timeMicros, 1)).afterCount;
 }
 
-/** By the work of this kind that dealt with the most bytes: what is done for each byte outweighs what is done once. */
+/** Estimates the duration from the largest earlier operation of this kind, in which fixed costs matter least. */
 function expectedMicros(
   history: readonly PastOperation[],
   kind: PastOperation["kind"],
