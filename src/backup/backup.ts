@@ -299,5 +299,5 @@ async function stage(
 /** Above all that are there. Numbers only tell names apart, with the digest: at the end they stay at the greatest. */
 function nextNumber({ existing }: ContainerWriter): number {
   const numbers = existing.map(({ name }) => parseManifestName(name)?.number ?? 0);
-  return Math.min(Math.max(0, ...numbers) + 1, limits.manifestNumber);
+  return Math.min(Math.max(0, ...numbers) + 1, limits.maxManifestNumber);
 }

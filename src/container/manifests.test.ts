@@ -100,7 +100,7 @@ test("of two indexes, one restored from the other, the one that reaches further 
 });
 
 test("the time that a manifest says it was made decides nothing", async () => {
-  expect(await order(manifest(2, 60), manifest(1, 50, {}, limits.timeMicros))).toEqual([2, 1]);
+  expect(await order(manifest(2, 60), manifest(1, 50, {}, limits.maxTimeMicros))).toEqual([2, 1]);
 });
 
 test.each<[string, Partial<Manifest>]>([

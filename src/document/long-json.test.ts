@@ -1,7 +1,8 @@
 import { limits } from "../limits.js";
 import { encodeJson } from "./long-json.js";
 
-const long = (unit: string) => unit.repeat(Math.ceil((2.5 * limits.decodeTurnBytes) / unit.length));
+const long = (unit: string) =>
+  unit.repeat(Math.ceil((2.5 * limits.decodeSliceBytes) / unit.length));
 
 test.each([
   ["nothing long", { a: 1, b: ["x", null], c: "é" }],

@@ -11,7 +11,7 @@ import type { Platform } from "./platform.js";
 
 /**
  * Makes two backups to one place queue, across processes and containers: a file with a random owner and a counter that
- * the owner raises. One whose counter stands still for limits.leaseSilentMs, by the waiter's own clock, is taken over;
+ * the owner raises. One whose counter stands still for limits.leaseExpiryMs, by the waiter's own clock, is taken over;
  * at once where the owner was a process of this machine that is gone.
  */
 export interface Lease extends HeldLease {
@@ -56,7 +56,7 @@ export async function acquireLease(
   const { files } = platform;
   const {
     heartbeatMs = limits.leaseHeartbeatMs,
-    silentMs = limits.leaseSilentMs,
+    silentMs = limits.leaseExpiryMs,
     waitMs = limits.leaseWaitMs,
     guard = async () => {},
   } = options;

@@ -141,7 +141,7 @@ export async function writeStream(
       await file.write(chunk, position);
       position += chunk.length;
       unlooked += chunk.length;
-      if (keepsRoom && unlooked >= limits.roomCheckBytes) {
+      if (keepsRoom && unlooked >= limits.freeSpaceCheckBytes) {
         unlooked = 0;
         await requireRoom(files, dirname(path), 0, path);
       }

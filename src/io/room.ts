@@ -2,7 +2,7 @@ import { HostError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { FileSystem } from "./file-system.js";
 
-/** How much of the disk of a directory what comes from outside may take: what is free, but for a reserve of limits.remoteReserveBytes, or half of a small disk. */
+/** How much of the disk of a directory what comes from outside may take: what is free, but for a reserve of limits.fetchReserveBytes, or half of a small disk. */
 export async function roomIn(
   files: Pick<FileSystem, "freeBytes" | "totalBytes">,
   directory: string,
@@ -11,7 +11,7 @@ export async function roomIn(
     files.freeBytes(directory),
     files.totalBytes(directory),
   ]);
-  return free - Math.min(limits.remoteReserveBytes, Math.floor(total / 2));
+  return free - Math.min(limits.fetchReserveBytes, Math.floor(total / 2));
 }
 
 /**

@@ -169,8 +169,8 @@ function unboundedFieldOf(
     message.versions,
     ...message.segments.flatMap((segment) => [segment.sizeBytes, segment.records, segment.prunes]),
   ];
-  if (message.number < 1n || message.number > BigInt(limits.manifestNumber))
-    return `its number is not between 1 and ${limits.manifestNumber}`;
+  if (message.number < 1n || message.number > BigInt(limits.maxManifestNumber))
+    return `its number is not between 1 and ${limits.maxManifestNumber}`;
   if (outside(counts, Number.MAX_SAFE_INTEGER)) return "a count in it is out of range";
   const { lastRecord, parents } = message;
   const times = [
@@ -184,8 +184,8 @@ function unboundedFieldOf(
     ...parents.map(({ positionMicros }) => positionMicros),
     ...(lastRecord ? [lastRecord.timeMicros] : []),
   ];
-  if (outside(times, limits.timeMicros))
-    return `a time in it is not between 0 and ${limits.timeMicros}`;
+  if (outside(times, limits.maxTimeMicros))
+    return `a time in it is not between 0 and ${limits.maxTimeMicros}`;
   if (lastRecord && outside([lastRecord.version], Number.MAX_SAFE_INTEGER))
     return "the version of its last record is out of range";
   const texts = [

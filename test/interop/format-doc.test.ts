@@ -20,7 +20,7 @@ test("the tables, checksums and limits match the code", () => {
   expect(prose).toContain(`page size ${limits.segmentPageBytes}`);
   expect(prose).toContain(`beyond ${limits.chainDeltas} deltas`);
   expect(prose).toContain(`every ${limits.leaseHeartbeatMs / 1000} seconds`);
-  expect(prose).toContain(`unchanged for ${limits.leaseSilentMs / 1000} seconds`);
+  expect(prose).toContain(`unchanged for ${limits.leaseExpiryMs / 1000} seconds`);
   expect(prose).toContain(`the version of this format: ${formatVersion} |`);
 });
 

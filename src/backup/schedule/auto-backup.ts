@@ -129,7 +129,7 @@ export function createAutoBackup(options: AutoBackupOptions): AutoBackup {
       newest = manifest.manifest;
       last.otherBackups = others;
       last.warnings =
-        others < limits.autoBackupOthers
+        others < limits.autoBackupOtherLineages
           ? warnings
           : [
               ...warnings,

@@ -286,7 +286,7 @@ export class FileDestination implements Destination {
     return (
       theirs !== undefined &&
       ours !== undefined &&
-      ours.modifiedMs - theirs.modifiedMs < limits.leaseSilentMs
+      ours.modifiedMs - theirs.modifiedMs < limits.leaseExpiryMs
     );
   }
 }

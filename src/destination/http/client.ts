@@ -61,7 +61,7 @@ export function openHttpFileClient(
   const name = `${role} ${uri.shown}`;
   // A literal address is connected to without being looked up.
   if (isIP(uri.hostname)) checkAddress(policy, uri.hostname, uri.port, uri.hostname);
-  const agentOptions = { keepAlive: true, maxSockets: limits.remoteRequests };
+  const agentOptions = { keepAlive: true, maxSockets: limits.httpRequests };
   const agent = uri.secure
     ? new HttpsAgent({ ...agentOptions, ...tls })
     : new HttpAgent(agentOptions);
@@ -113,7 +113,7 @@ export function openHttpFileClient(
     // 102 Processing: slow is not silent, for a while.
     outgoing.on("information", () => {
       noticed += 1;
-      if (noticed <= limits.remoteNotices) silence.touch();
+      if (noticed <= limits.httpProcessingResponses) silence.touch();
     });
     const head = headOf(wire);
     const sent = sendBody(wire, request);
@@ -216,7 +216,7 @@ async function drain(response: IncomingMessage, rest: AsyncIterable<Buffer>): Pr
   if (response.readableEnded || response.destroyed) return;
   for await (const chunk of rest) {
     drained += chunk.length;
-    if (drained > limits.remoteDrainBytes) return;
+    if (drained > limits.httpDrainBytes) return;
   }
 }
 

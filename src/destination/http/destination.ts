@@ -102,7 +102,7 @@ export class HttpDestination implements Destination {
     await this.#connected(async (client) => {
       const sink = await openFileSink(platform, path, temporaryDirectory, client.name, onBytes);
       try {
-        await download(platform, client, sink, limits.remoteRequests, signal);
+        await download(platform, client, sink, limits.httpRequests, signal);
       } finally {
         await sink.close();
       }

@@ -55,10 +55,10 @@ function watchPace(end: string): (bytes: number) => void {
   return (count) => {
     bytes += count;
     const now = performance.now();
-    if (bytes >= limits.remoteProgressBytes) {
+    if (bytes >= limits.httpProgressBytes) {
       bytes = 0;
       sinceMs = now;
-    } else if (now - sinceMs > limits.remoteSlowMs) {
+    } else if (now - sinceMs > limits.httpProgressMs) {
       throw new HostError(
         "DESTINATION_UNREACHABLE",
         `${end} sent ${bytes} bytes in ${Math.round((now - sinceMs) / 1000)} s, too few to wait for.`,
@@ -114,7 +114,7 @@ function fetcher(client: HttpFileClient, sink: Sink) {
       await sink.write(wanted, position);
       position += wanted.length;
       onPosition(position);
-      if (position - counted >= limits.remoteProgressBytes) {
+      if (position - counted >= limits.httpProgressBytes) {
         counted = position;
         attempt.progress();
       }
@@ -155,7 +155,7 @@ function fetcher(client: HttpFileClient, sink: Sink) {
       pace(chunk.length);
       await sink.write(chunk, position);
       position += chunk.length;
-      if (position >= furthest + limits.remoteProgressBytes) {
+      if (position >= furthest + limits.httpProgressBytes) {
         furthest = position;
         attempt.progress();
       }
@@ -166,7 +166,7 @@ function fetcher(client: HttpFileClient, sink: Sink) {
   return {
     /** The first question: it learns what there is, and takes the first bytes. */
     open(attempt: Attempt, signal: AbortSignal): Promise<Opened> {
-      const asked = { first: 0, last: limits.remoteChunkMin - 1 };
+      const asked = { first: 0, last: limits.httpChunkBytesMin - 1 };
       return get(asked, undefined, attempt, signal, async (answer): Promise<Opened> => {
         const answered = readAnswer(answer, asked, end);
         // An empty file has no range; without one it is an empty body.

@@ -50,7 +50,7 @@ test("stops where others have taken the room meanwhile", async () => {
   );
   await sink.expect(100 * MiB);
   await sink.write(Buffer.alloc(MiB), 0);
-  free = limits.remoteReserveBytes - 1;
+  free = limits.fetchReserveBytes - 1;
   const writing = async () => {
     for (let i = 1; i <= 8; i += 1) await sink.write(Buffer.alloc(MiB), i * MiB);
   };

@@ -46,7 +46,7 @@ export async function openFileSink(
       await file.write(bytes, position);
       unlooked += bytes.length;
       // Others write to the disk too, and a source may be one of many.
-      if (unlooked >= limits.roomCheckBytes) {
+      if (unlooked >= limits.freeSpaceCheckBytes) {
         unlooked = 0;
         await requireRoom(files, directory, 0, end);
       }

@@ -5,8 +5,8 @@ test("the ranges of a file touch, count the end in and are whole numbers at any 
   for (const total of [
     0,
     1,
-    limits.remoteChunkMin,
-    limits.remoteChunkMin + 1,
+    limits.httpChunkBytesMin,
+    limits.httpChunkBytesMin + 1,
     100_000_000,
     2 ** 32 + 5,
     2 ** 41 + 1,
@@ -16,7 +16,7 @@ test("the ranges of a file touch, count the end in and are whole numbers at any 
       expect(first).toBe(next);
       expect(Number.isSafeInteger(last) && last >= first && last < total).toBe(true);
       next = last + 1;
-      if (total > 2 ** 40 && next < total - 10 * limits.remoteChunkMax) break;
+      if (total > 2 ** 40 && next < total - 10 * limits.httpChunkBytesMax) break;
     }
     if (total < 2 ** 40) expect(next).toBe(total);
     expect(chunkBytes(total)).toBeGreaterThanOrEqual(512 * 1024);

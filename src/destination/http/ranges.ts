@@ -11,7 +11,7 @@ const step = 64 * 1024;
 /** Sizes of the pieces of a transfer: about 64 of them, within the bounds. */
 export function chunkBytes(total: number): number {
   const wanted = Math.ceil(total / 64 / step) * step;
-  return Math.min(limits.remoteChunkMax, Math.max(limits.remoteChunkMin, wanted));
+  return Math.min(limits.httpChunkBytesMax, Math.max(limits.httpChunkBytesMin, wanted));
 }
 
 /** The ranges of [from, total), one after the other. */

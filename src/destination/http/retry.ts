@@ -24,9 +24,9 @@ export async function retry<T>(
   attempt: (each: Attempt) => Promise<T>,
 ): Promise<T> {
   const {
-    patienceMs = limits.remotePatienceMs,
-    silenceMs = limits.remoteSilenceMs,
-    backOffMs = limits.remoteBackOffMs,
+    patienceMs = limits.httpRetryTimeoutMs,
+    silenceMs = limits.httpIdleTimeoutMs,
+    backOffMs = limits.httpBackOffMs,
   } = platform.transfer ?? {};
   let since = performance.now();
   let failures = 0;
@@ -63,7 +63,7 @@ function waitBefore(
   platform: Pick<Platform, "randomHex">,
 ): number {
   const askedMs = Number(error.metadata["retryAfterSeconds"] ?? 0) * 1000;
-  const whole = Math.min(limits.remoteBackOffMaxMs, backOffMs * 2 ** Math.min(failures - 1, 20));
+  const whole = Math.min(limits.httpBackOffMaxMs, backOffMs * 2 ** Math.min(failures - 1, 20));
   return Math.max(askedMs, whole * (0.5 + Number.parseInt(platform.randomHex(2), 16) / 0x20000));
 }
 

@@ -53,7 +53,7 @@ export class HttpScheme implements DestinationScheme {
   }
 
   #beginReading(): () => void {
-    if (this.#sources >= limits.remoteSources) {
+    if (this.#sources >= limits.httpSources) {
       throw new HostError(
         "OPERATION_LIMIT",
         `${this.#sources} sources are being read, as many as the host allows; wait for one to end.`,

@@ -167,10 +167,10 @@ export async function openTransfers(
     checkSpace(own, bytes);
     const free = await platform.files.freeBytes(directory);
     const present = own === undefined ? 0 : (entries.get(own)?.record.committedBytes ?? 0);
-    if (bytes - present > free - limits.reservedBytes) {
+    if (bytes - present > free - limits.transferReserveBytes) {
       throw new HostError(
         "STORAGE_FULL",
-        `The transfer needs ${bytes - present} more bytes, and ${free} are free on the disk of the index, of which ${limits.reservedBytes} stay free.`,
+        `The transfer needs ${bytes - present} more bytes, and ${free} are free on the disk of the index, of which ${limits.transferReserveBytes} stay free.`,
       );
     }
   }
@@ -210,7 +210,7 @@ export async function openTransfers(
   }
   const timer = setInterval(
     () => void sweep().catch(onBackgroundError),
-    Math.min(limits.transferSweepMs, Math.max(10, bounds.leaseMs / 2)),
+    Math.min(limits.transferExpiryCheckMs, Math.max(10, bounds.leaseMs / 2)),
   );
   timer.unref();
 
@@ -330,7 +330,7 @@ export async function openTransfers(
       try {
         // Its segments and then the archive of them lie there side by side.
         const free = await platform.files.freeBytes(directory);
-        if (expectedBytes * 2 > free - limits.reservedBytes) {
+        if (expectedBytes * 2 > free - limits.transferReserveBytes) {
           throw new HostError(
             "STORAGE_FULL",
             `The archive may take ${expectedBytes * 2} bytes while it is made, and ${free} are free on the disk of the index.`,

@@ -162,7 +162,7 @@ export function createScanner(db: Database.Database, lostTimes: LostTimes): Scan
       const filter = filterToSql(query.filter);
       // CASE, so that the clock is looked at before: a large body takes long to look into.
       parts.push(
-        `CASE WHEN octet_length(l.body) < ${limits.tickBodyBytes} OR holdfast_tick() THEN (${filter.sql}) ELSE 0 END`,
+        `CASE WHEN octet_length(l.body) < ${limits.deadlineCheckBodyBytes} OR holdfast_tick() THEN (${filter.sql}) ELSE 0 END`,
       );
       params.push(...filter.params);
     }

@@ -61,7 +61,7 @@ export async function openSqliteEngine(directory: string, options: EngineOptions
   );
   const startReader = () =>
     startWorker<ReaderCall, ReaderAnswer>("engine/sqlite/reader-worker", { path }, readerLost, {
-      maxYoungGenerationSizeMb: limits.readerYoungMiB,
+      maxYoungGenerationSizeMb: limits.readerYoungGenerationMiB,
     });
   const reader = await startReader();
   let scanner: Promise<ReaderClient> | undefined;

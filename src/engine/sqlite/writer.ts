@@ -226,10 +226,10 @@ function recount(db: Database.Database): Counts {
 /** Throws where no time is left that a backup of the index could hold. */
 function nextTime(nowMicros: number, last: number): number {
   const time = Math.max(nowMicros, last + 1);
-  if (time <= limits.timeMicros) return time;
+  if (time <= limits.maxTimeMicros) return time;
   throw new HostError(
     "INDEX_READ_ONLY",
-    `The next update time, ${time}, is beyond ${limits.timeMicros} (the year 2112), the last one that the index takes. Check the clock of the machine; where the log itself is that far ahead, restore a backup from before.`,
+    `The next update time, ${time}, is beyond ${limits.maxTimeMicros} (the year 2112), the last one that the index takes. Check the clock of the machine; where the log itself is that far ahead, restore a backup from before.`,
   );
 }
 

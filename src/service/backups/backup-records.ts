@@ -109,7 +109,7 @@ export async function openBackupRecords({
 
   const failure = ({ message }: HostError, atMicros: number): Partial<BackupRecord> => ({
     lastFailureMicros: atMicros,
-    lastError: message.slice(0, limits.backupErrorLength),
+    lastError: message.slice(0, limits.backupErrorChars),
   });
 
   return {

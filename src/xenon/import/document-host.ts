@@ -64,8 +64,8 @@ export function documentHost(
   const patientPlatform = {
     ...platform,
     transfer: {
-      patienceMs: limits.importPatienceMs,
-      silenceMs: limits.importPatienceMs,
+      patienceMs: limits.importIdleTimeoutMs,
+      silenceMs: limits.importIdleTimeoutMs,
       ...platform.transfer,
     },
   };
