@@ -8,7 +8,7 @@ import {
   type Segment,
   type StoredManifest,
 } from "../segment/manifest.js";
-import { parseManifestName, segmentName } from "../segment/names.js";
+import { parseManifestName, segmentName } from "../segment/format.js";
 import { temporaryName } from "../io/durable-file.js";
 import { fromFileError } from "../io/file-error.js";
 import type { Platform } from "../io/platform.js";

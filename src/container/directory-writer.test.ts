@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { acquireLease } from "../io/lease.js";
 import { systemPlatform } from "../io/platform.js";
 import { encodeManifest, type ManifestFile } from "../segment/manifest.js";
-import { segmentName } from "../segment/names.js";
+import { segmentName } from "../segment/format.js";
 import type { ContainerWriter, StagedSegment } from "./container.js";
 import { FileDestination } from "../destination/file/destination.js";
 import { openDirectoryWriter } from "./directory-writer.js";

@@ -5,7 +5,7 @@ import { unsharedLease, type HeldLease } from "../io/lease.js";
 import type { Platform } from "../io/platform.js";
 import { limits } from "../limits.js";
 import type { ManifestFile } from "../segment/manifest.js";
-import { isSegmentName, parseManifestName } from "../segment/names.js";
+import { isSegmentName, parseManifestName } from "../segment/format.js";
 import type {
   ContainerReader,
   ContainerWriter,

@@ -2,7 +2,7 @@ import { HostError } from "../errors.js";
 import { fromFileError } from "../io/file-error.js";
 import { limits } from "../limits.js";
 import { decodeManifest } from "../segment/manifest.js";
-import { parseManifestName } from "../segment/names.js";
+import { parseManifestName } from "../segment/format.js";
 import type { FoundManifest } from "./container.js";
 import { newestFirst } from "./newest-first.js";
 

@@ -1,5 +1,5 @@
 import type { Manifest } from "../segment/manifest.js";
-import { parseManifestName } from "../segment/names.js";
+import { parseManifestName } from "../segment/format.js";
 import type { FoundManifest } from "./container.js";
 
 type History = Pick<Manifest, "indexId" | "lineage" | "parents" | "positionMicros">;

@@ -1,7 +1,7 @@
 import type { IndexIdentity } from "../engine/engine.js";
 import { HostError } from "../errors.js";
 import type { Manifest } from "../segment/manifest.js";
-import { parseManifestName } from "../segment/names.js";
+import { parseManifestName } from "../segment/format.js";
 import type { OpenFile } from "../io/file-system.js";
 import type { FoundManifest } from "./container.js";
 import { openZipReader } from "./zip-reader.js";

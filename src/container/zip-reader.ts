@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import type { CentralDirectory, File as ZipEntry } from "unzipper";
 import { HostError } from "../errors.js";
 import type { Segment } from "../segment/manifest.js";
-import { isSegmentName, parseManifestName } from "../segment/names.js";
+import { isSegmentName, parseManifestName } from "../segment/format.js";
 import { fromFileError } from "../io/file-error.js";
 import { errnoOf, type OpenFile } from "../io/file-system.js";
 import { limits } from "../limits.js";

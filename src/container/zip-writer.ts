@@ -129,7 +129,7 @@ class ZipWriter implements ContainerWriter {
     const { destination, object } = this.#options;
     const { signal } = commit;
     for (const each of staged) await commit.readBack(each);
-    await this.#requireRoom(staged, manifest);
+    await this.#requireFreeSpace(staged, manifest);
     const path = join(this.stagingDirectory, "archive.zip");
     const { sizeBytes, sha256 } = await this.#pack(path, staged, manifest, commit);
     await this.#platform.failpoint("backup:archive-read-back");
@@ -192,7 +192,7 @@ class ZipWriter implements ContainerWriter {
   }
 
   /** An archive that is sent elsewhere is packed on this machine first; stored, it is as large as what is in it. */
-  async #requireRoom(staged: StagedSegment[], { bytes }: ManifestFile): Promise<void> {
+  async #requireFreeSpace(staged: StagedSegment[], { bytes }: ManifestFile): Promise<void> {
     if (this.#options.destination.localPath) return;
     const needed = staged.reduce((sum, { segment }) => sum + segment.sizeBytes, bytes.length);
     const free = await this.#platform.files.freeBytes(this.stagingDirectory);

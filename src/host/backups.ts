@@ -11,7 +11,7 @@ import { clientTls } from "../destination/http/tls.js";
 import { DestinationRegistry } from "../destination/registry.js";
 import { TransferScheme } from "../destination/transfer/scheme.js";
 import { openTransfers, type Transfers } from "../destination/transfer/transfers.js";
-import { transferUri } from "../destination/transfer/uri.js";
+import { transferUri } from "../destination/transfer/transfer.js";
 import { sqliteEngine } from "../engine/sqlite/storage-engine.js";
 import { HostError } from "../errors.js";
 import { limits } from "../limits.js";

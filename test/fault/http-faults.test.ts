@@ -23,7 +23,7 @@ let contents: Record<string, string>;
  */
 let made:
   { fixture: TransferFixture; contents: Record<string, string>; archive: Buffer } | undefined;
-const patience = { patienceMs: 2500, silenceMs: 400, backOffMs: 5 };
+const patience = { retryTimeoutMs: 2500, idleTimeoutMs: 400, backOffMs: 5 };
 
 beforeEach(async () => {
   store = await httpStore();
@@ -44,11 +44,11 @@ beforeEach(async () => {
 
 /** The failure of what is tried for long: not as long here as what gets through in the end. */
 async function lastingFailureOf(work: () => Promise<unknown>): Promise<HostError> {
-  patience.patienceMs = 1000;
+  patience.retryTimeoutMs = 1000;
   try {
     return await failureOf(work());
   } finally {
-    patience.patienceMs = 2500;
+    patience.retryTimeoutMs = 2500;
   }
 }
 
@@ -448,7 +448,7 @@ describe("a restore fails clean, and says which end failed", () => {
 });
 
 test("a transfer that is cancelled stops at once and leaves nothing", async () => {
-  fixture = await transferFixture({ patienceMs: 50_000, silenceMs: 50_000, backOffMs: 5 });
+  fixture = await transferFixture({ retryTimeoutMs: 50_000, idleTimeoutMs: 50_000, backOffMs: 5 });
   contents = {};
   store.fault = stall("GET", always);
   const { management, operations } = fixture.host;

@@ -5,7 +5,7 @@ import { ManifestSchema } from "../../gen/ts/holdfast/backup/v1/manifest_pb.js";
 import { logChecksumText, pruneChecksumText } from "../../src/segment/row.js";
 import { segmentSchema } from "../../src/segment/tables.js";
 import { decodeManifest } from "../../src/segment/manifest.js";
-import { formatVersion } from "../../src/segment/version.js";
+import { formatVersion } from "../../src/segment/format.js";
 import { limits } from "../../src/limits.js";
 
 const text = readFileSync("docs/format.md", "utf8");

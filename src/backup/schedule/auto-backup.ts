@@ -3,7 +3,7 @@ import { namesIn, openDirectoryReader } from "../../container/directory-reader.j
 import { openDirectoryWriter } from "../../container/directory-writer.js";
 import type { Destination } from "../../destination/destination.js";
 import type { Manifest } from "../../segment/manifest.js";
-import { parseManifestName } from "../../segment/names.js";
+import { parseManifestName } from "../../segment/format.js";
 import { fromFileError } from "../../io/file-error.js";
 import type { Platform } from "../../io/platform.js";
 import { limits } from "../../limits.js";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Destination, StagingArea } from "../../destination/destination.js";
 import type { StagedSegment } from "../../container/container.js";
 import type { Manifest } from "../../segment/manifest.js";
-import { segmentName } from "../../segment/names.js";
+import { segmentName } from "../../segment/format.js";
 import type { Platform } from "../../io/platform.js";
 import type { DocumentIndex } from "../../store/document-index.js";
 import { planMerge, type MergePlan } from "./merge-plan.js";

@@ -17,7 +17,7 @@ import type {
   StagingArea,
 } from "../destination.js";
 import { requireCapability } from "../objects.js";
-import { transferUri } from "./uri.js";
+import { transferUri } from "./transfer.js";
 import type { DownloadDraft, HeldTransfer, Transfers } from "./transfers.js";
 
 const capabilities: Capabilities = {

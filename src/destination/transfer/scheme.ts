@@ -3,7 +3,7 @@ import type { Platform } from "../../io/platform.js";
 import type { DestinationScheme, OpenedUri, OpenRequest } from "../registry.js";
 import { TransferDestination, type TransferDestinationOptions } from "./destination.js";
 import type { Transfers } from "./transfers.js";
-import { transferNameOf, transferScheme, transferUri } from "./uri.js";
+import { transferNameOf, transferScheme, transferUri } from "./transfer.js";
 
 export interface TransferSchemeOptions {
   platform: Platform;

@@ -13,7 +13,7 @@ import {
 } from "./schema.js";
 import { logColumns, pruneColumns } from "../../segment/tables.js";
 import { openSegment } from "../../segment/segment-file.js";
-import { syncPath } from "../../io/sync-path.js";
+import { syncPath } from "../../io/durable-file.js";
 import { createPrivateFile } from "../../io/private-file.js";
 
 export interface BuildTask {

@@ -241,7 +241,7 @@ export async function openFileStore(
         const open = (file = await files.openToRead(path));
         await requirePath(open, path);
         const bytes = (offset: number, end: number, signal: AbortSignal) =>
-          readOpenRange(open, path, { offset, end, pieceBytes: limits.fileReadBytes }, signal);
+          readOpenRange(open, path, { offset, end, chunkBytes: limits.fileReadBytes }, signal);
         return { status: await open.status(), bytes, close };
       } catch (error) {
         await close();
