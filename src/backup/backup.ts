@@ -261,14 +261,14 @@ export async function ownManifests(
 
 /** The newest of the manifests, whether all of its segments are present, and whether its last verification found damage. */
 export async function findChain(
-  writer: Pick<ContainerWriter, "holds">,
+  writer: Pick<ContainerWriter, "contains">,
   [newest]: StoredManifest[],
   isDamaged: BackupTask["isDamaged"],
 ): Promise<{ file: StoredManifest; whole: boolean; damaged: boolean } | undefined> {
   if (!newest) return undefined;
   const found = { file: newest, damaged: isDamaged?.(newest.sha256) ?? false };
   for (const segment of newest.manifest.segments)
-    if (!(await writer.holds(segment))) return { ...found, whole: false };
+    if (!(await writer.contains(segment))) return { ...found, whole: false };
   return { ...found, whole: true };
 }
 
