@@ -6,6 +6,7 @@
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
+/** The limits, grouped by what they bound. */
 export const limits = {
   // Documents and messages
 
@@ -38,7 +39,7 @@ export const limits = {
   requestJsonMembers: 6_000,
   /** One string of a request, for example a filter or a page token. */
   requestTextBytes: 64 * KiB,
-  /** A base64 string of a JSON request is decoded separately from this length on, which saves the parser a copy. */
+  /** Length of a base64 string from which it is removed from a JSON request before parsing and decoded in slices. */
   detachedStringChars: 64 * KiB,
   /** A message of a JSON stream. The event loop decodes its base64 in 70 ms. */
   streamedJsonBytes: 12 * MiB,
@@ -72,8 +73,8 @@ export const limits = {
   /** gRPC calls in flight of all unauthenticated clients together. */
   unauthenticatedCalls: 256,
   /**
-   * Refused calls within a second after which the host closes the connection, or all
-   * unauthenticated connections from the same network: each refusal takes 0.1 ms.
+   * Calls rejected before they start, of one connection or, per second, of all unauthenticated
+   * connections of one network. Beyond it, the host closes the connection: a rejection takes 0.1 ms.
    */
   refusedCalls: 64,
   /** gRPC calls that watch the health of a service. */
@@ -261,7 +262,7 @@ export const limits = {
   smallObjectChunkBytes: 64 * KiB,
   /** Free space that remains on the disk of the indexes while transfers are received or packed. */
   transferReserveBytes: 256 * MiB,
-  /** Free space that remains on the disk of the indexes while a source of unknown size is fetched. */
+  /** Free space that remains on the disk of the indexes while a source is fetched; half of a small disk. */
   fetchReserveBytes: 64 * MiB,
   /** Written bytes after which free space is checked again. */
   freeSpaceCheckBytes: 4 * MiB,
@@ -401,8 +402,8 @@ export const limits = {
   /** Time in which the headers of a request must arrive. */
   headersTimeoutMs: 20_000,
   /**
-   * Time after which a body must arrive at bodyProgressBytes per requestTimeoutMs. A stream may
-   * take hours, but a connection must not trickle. The timeout of node:http would also end streams.
+   * Time in which a body must be complete or progress by bodyProgressBytes. A stream may take hours,
+   * but a client must not send a byte now and then. The timeout of node:http would end streams too.
    */
   requestTimeoutMs: 300_000,
   /** Progress of a body that prevents the timeout above. */
@@ -466,9 +467,9 @@ export const limits = {
 
   // Retention and maintenance
 
-  /** Default number of versions of a document that are kept. */
+  /** Default number of versions of a document that are kept regardless of their age. */
   retainedVersions: 10_000,
-  /** Default time for which superseded versions are kept. */
+  /** Default time for which versions beyond retainedVersions are kept. */
   historyMs: 24 * 3600 * 1000,
   /** Interval of compaction. */
   compactionIntervalMs: 1_000,

@@ -10,7 +10,7 @@ export interface ContainerReader {
   readonly kind: "ZIP" | "DIRECTORY";
   /** Name for messages: a local path, or a URI without credentials. */
   readonly displayName: string;
-  /** Optional: returns the local path of a segment, so that it can be read in place. Absent if segments must be fetched. */
+  /** Optional: returns the local path of a segment, so that it can be read directly. Absent if segments must be fetched. */
   localPath?(segment: string): string;
   /** Reads all manifests, newest first. Throws FORMAT_TOO_NEW if one has a newer format. */
   manifests(signal: AbortSignal): Promise<FoundManifest[]>;

@@ -89,7 +89,7 @@ export async function openDirectoryWriter(
 
   type Options = Parameters<ContainerWriter["commit"]>[2];
 
-  /** Stores and verifies a segment: a local file in place; otherwise its rows before, and its digest after it was stored. */
+  /** Stores and verifies a segment: a local file where it is stored; otherwise its rows before, and its digest after it was stored. */
   async function putSegment(staged: StagedSegment, options: Options): Promise<void> {
     const { segment, path } = staged;
     const { name, sizeBytes, sha256 } = segment;

@@ -51,7 +51,7 @@ export interface Destination {
   removeAbandoned(object: string | undefined, lock: HeldLease): Promise<void>;
   /** Releases connections and other resources of reading. The destination remains usable. */
   close(): Promise<void>;
-  /** Optional: returns the local path of an object, so that it can be read in place. */
+  /** Optional: returns the local path of an object, so that it can be read directly. */
   localPath?(name: string): string;
   /** Opens the local file of an object for reading, with the path checks of the destination. Required with `localPath`. */
   openLocal?(name: string): Promise<OpenFile>;

@@ -38,11 +38,11 @@ test("ends the scan at an unterminated string", () => {
 });
 
 test("yields to the event loop during a long scan", async () => {
-  let turns = 0;
-  const timer = setInterval(() => (turns += 1), 0);
+  let ticks = 0;
+  const timer = setInterval(() => (ticks += 1), 0);
   await checkJsonBoundsYielding(`[${" ".repeat(4 * limits.scanSliceChars)}]`, requestBounds);
   clearInterval(timer);
-  expect(turns).toBeGreaterThan(0);
+  expect(ticks).toBeGreaterThan(0);
 });
 
 test("rejects 24 MB of open brackets before parsing", () => {

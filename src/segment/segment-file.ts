@@ -71,7 +71,7 @@ export function openSegment(segment: SegmentSource): Database.Database {
   // SQLite would replay such a file into the database.
   const journal = ["-wal", "-shm", "-journal"].find((suffix) => existsSync(segment.path + suffix));
   if (journal !== undefined)
-    throw damaged(segment, `a file ${journal} is beside it, which no backup has`);
+    throw damaged(segment, `it has a ${journal} file, which no backup has`);
   const db = new Database(segment.path, { readonly: true, fileMustExist: true });
   try {
     db.pragma("trusted_schema = OFF");

@@ -10,7 +10,7 @@ import { isIP } from "node:net";
 import { HostError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { checkAddress, createLookup, type AddressPolicy } from "./address-policy.js";
-import { fromRequestError, type PeerName } from "./failure.js";
+import { fromRequestError, type ServerName } from "./failure.js";
 import type { HttpUri } from "./uri.js";
 import type { ClientTls } from "./tls.js";
 
@@ -27,7 +27,7 @@ export interface FileRequest {
 /** A client for one file on a web server, with its own connections. */
 export interface HttpFileClient {
   /** Name of the server for messages, without credentials. */
-  readonly name: PeerName;
+  readonly name: ServerName;
   /**
    * Sends a request and calls `use` with the response. `use` may read a part of the body; the rest is
    * discarded. Throws DESTINATION_UNREACHABLE or DESTINATION_REFUSED, or the error of `use`.

@@ -56,7 +56,7 @@ export async function download(
 }
 
 /** Returns a function that counts bytes, and throws DESTINATION_UNREACHABLE below limits.httpProgressBytes per httpProgressMs. */
-function watchRate(peer: string): (bytes: number) => void {
+function watchRate(server: string): (bytes: number) => void {
   let sinceMs = performance.now();
   let bytes = 0;
   return (count) => {
@@ -68,7 +68,7 @@ function watchRate(peer: string): (bytes: number) => void {
     } else if (now - sinceMs > limits.httpProgressMs) {
       throw new HostError(
         "DESTINATION_UNREACHABLE",
-        `${peer} sent ${bytes} bytes in ${Math.round((now - sinceMs) / 1000)} s, which is below the minimum rate.`,
+        `${server} sent ${bytes} bytes in ${Math.round((now - sinceMs) / 1000)} s, which is below the minimum rate.`,
       );
     }
   };
@@ -80,7 +80,7 @@ type Opened =
   | "no ranges";
 
 function fetcher(client: HttpFileClient, sink: Sink) {
-  const peer = client.name;
+  const server = client.name;
   /** Whether the server excludes the last byte of a range, as Xenon does. */
   let exclusiveRangeEnd = false;
   /** Greatest offset of a stream without ranges. Only bytes beyond it are progress. */
@@ -114,7 +114,7 @@ function fetcher(client: HttpFileClient, sink: Sink) {
   ): Promise<number> {
     let position = first;
     let counted = first;
-    const countBytes = watchRate(peer);
+    const countBytes = watchRate(server);
     for await (const chunk of body) {
       countBytes(chunk.length);
       const missing = last + 1 - position;
@@ -159,7 +159,7 @@ function fetcher(client: HttpFileClient, sink: Sink) {
   ): Promise<number> {
     await start(length);
     let position = 0;
-    const countBytes = watchRate(peer);
+    const countBytes = watchRate(server);
     for await (const chunk of body) {
       countBytes(chunk.length);
       await sink.write(chunk, position);
@@ -177,7 +177,7 @@ function fetcher(client: HttpFileClient, sink: Sink) {
     open(attempt: Attempt, signal: AbortSignal): Promise<Opened> {
       const requested = { first: 0, last: limits.httpChunkBytesMin - 1 };
       return get(requested, undefined, attempt, signal, async (response): Promise<Opened> => {
-        const result = readResponse(response, requested, peer);
+        const result = readResponse(response, requested, server);
         // An empty file has no ranges. As a whole, it is an empty body.
         if (result.kind === "unknown range" || result.kind === "none") return "no ranges";
         if (result.kind === "whole")
@@ -205,11 +205,11 @@ function fetcher(client: HttpFileClient, sink: Sink) {
     /** Downloads the whole file from a server without usable ranges. */
     whole: (attempt: Attempt, signal: AbortSignal): Promise<number> =>
       get(undefined, undefined, attempt, signal, async (response) => {
-        const result = readResponse(response, undefined, peer);
+        const result = readResponse(response, undefined, server);
         if (result.kind !== "whole")
           throw new HostError(
             "DESTINATION_REFUSED",
-            `${peer} responded with a part of the file to a request for the whole file.`,
+            `${server} responded with a part of the file to a request for the whole file.`,
           );
         return stream(response.body, result.length, attempt);
       }),
@@ -223,16 +223,16 @@ function fetcher(client: HttpFileClient, sink: Sink) {
       onPosition: (next: number) => void,
     ): Promise<void> =>
       get(requested, facts, attempt, signal, async (response) => {
-        const result = readResponse(response, requested, peer);
+        const result = readResponse(response, requested, server);
         const tooShort = (received: number) =>
           new HostError(
             "DESTINATION_UNREACHABLE",
-            `${peer} responded with ${received} of ${requested.last + 1 - requested.first} requested bytes.`,
+            `${server} responded with ${received} of ${requested.last + 1 - requested.first} requested bytes.`,
           );
         if (result.kind === "none") {
           if (exclusiveRangeEnd || requested.first !== requested.last)
             throw changed(
-              peer,
+              server,
               `bytes ${requested.first} to ${requested.last} do not exist any more`,
             );
           // For a server that excludes the end, a range of one byte is empty.
@@ -242,11 +242,11 @@ function fetcher(client: HttpFileClient, sink: Sink) {
         if (result.kind === "unknown range")
           throw new HostError(
             "DESTINATION_REFUSED",
-            `${peer} responded with a part of the file without a Content-Range.`,
+            `${server} responded with a part of the file without a Content-Range.`,
           );
         if (result.kind === "whole")
-          throw changed(peer, "it responded with the whole new file to a request for a range");
-        checkSame(facts, result.facts, peer);
+          throw changed(server, "it responded with the whole new file to a request for a range");
+        checkSame(facts, result.facts, server);
         const position = await take(response.body, requested, attempt, onPosition);
         detectExclusiveEnd(requested, { last: result.last, total: facts.total }, position);
         if (position <= requested.last) {

@@ -3,7 +3,7 @@ import { HostError } from "../../errors.js";
 import { errnoOf } from "../../io/file-system.js";
 
 /** Name of the server in messages, for example `The destination http://store/b.zip`. */
-export type PeerName = string;
+export type ServerName = string;
 
 const certificateProblems: Record<string, string> = {
   CERT_HAS_EXPIRED: "its certificate has expired",
@@ -33,7 +33,7 @@ function tlsProblem(errno: string): string | undefined {
  * Converts an error of a request. DESTINATION_UNREACHABLE can be retried; DESTINATION_REFUSED, for
  * errors of TLS, cannot. Returns errors without a `code` unchanged.
  */
-export function fromRequestError(thrown: unknown, peer: PeerName): Error {
+export function fromRequestError(thrown: unknown, server: ServerName): Error {
   if (thrown instanceof HostError) return thrown;
   const errno = errnoOf(thrown);
   if (errno === undefined)
@@ -45,7 +45,7 @@ export function fromRequestError(thrown: unknown, peer: PeerName): Error {
   if (tls !== undefined)
     return new HostError(
       "DESTINATION_REFUSED",
-      `${peer} failed the TLS handshake: ${tls} (${errno}).`,
+      `${server} failed the TLS handshake: ${tls} (${errno}).`,
       { metadata, cause: thrown },
     );
   const words: Record<string, string> = {
@@ -56,7 +56,7 @@ export function fromRequestError(thrown: unknown, peer: PeerName): Error {
   const what = errno.startsWith("HPE_")
     ? "sent an invalid HTTP response"
     : (words[errno] ?? "cannot be reached");
-  return new HostError("DESTINATION_UNREACHABLE", `${peer} ${what} (${errno}).`, {
+  return new HostError("DESTINATION_UNREACHABLE", `${server} ${what} (${errno}).`, {
     metadata,
     cause: thrown,
   });
@@ -70,9 +70,9 @@ export function fromStatus(
   status: number,
   retryAfter: string | undefined,
   method: string,
-  peer: PeerName,
+  server: ServerName,
 ): HostError {
-  const problem = `${peer} responded to ${method} with ${status}${STATUS_CODES[status] === undefined ? "" : ` ${STATUS_CODES[status]}`}`;
+  const problem = `${server} responded to ${method} with ${status}${STATUS_CODES[status] === undefined ? "" : ` ${STATUS_CODES[status]}`}`;
   const metadata: Record<string, string> = { status: String(status) };
   if (status >= 300 && status < 400)
     return new HostError(

@@ -11,14 +11,14 @@ export interface FileSink extends Sink {
 }
 
 /**
- * Creates the file. `directory` is on the same disk; `peer` names the source in messages. `onBytes`
+ * Creates the file. `directory` is on the same disk; `server` names the source in messages. `onBytes`
  * receives the bytes received so far and their total, which is 0 if unknown.
  */
 export async function openFileSink(
   platform: Platform,
   path: string,
   directory: string,
-  peer: string,
+  server: string,
   onBytes: (done: number, total: number) => void,
 ): Promise<FileSink> {
   const { files } = platform;
@@ -30,7 +30,7 @@ export async function openFileSink(
   const tooLarge = (problem: string) =>
     new HostError(
       "STORAGE_FULL",
-      `${peer} ${problem}. Nothing was changed. Free space on the disk of the data directory and try again.`,
+      `${server} ${problem}. Nothing was changed. Free space on the disk of the data directory and try again.`,
     );
 
   return {
@@ -49,7 +49,7 @@ export async function openFileSink(
       // Documents and other sources use the disk too.
       if (uncheckedBytes >= limits.freeSpaceCheckBytes) {
         uncheckedBytes = 0;
-        await requireFreeSpace(files, directory, 0, peer);
+        await requireFreeSpace(files, directory, 0, server);
       }
       onBytes((done += bytes.length), totalBytes);
     },

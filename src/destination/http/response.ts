@@ -1,5 +1,5 @@
 import { HostError } from "../../errors.js";
-import { fromStatus, type PeerName } from "./failure.js";
+import { fromStatus, type ServerName } from "./failure.js";
 import type { HttpResponse } from "./client.js";
 import { parseContentRange, type ByteRange } from "./ranges.js";
 
@@ -28,16 +28,16 @@ export type ResponseKind =
 export function readResponse(
   { status, header }: HttpResponse,
   requested: ByteRange | undefined,
-  peer: PeerName,
+  server: ServerName,
 ): ResponseKind {
   if (status === 416) return { kind: "none" };
   if (status !== 200 && status !== 206)
-    throw fromStatus(status, header("retry-after"), "GET", peer);
+    throw fromStatus(status, header("retry-after"), "GET", server);
   const encoding = header("content-encoding")?.toLowerCase() ?? "identity";
   if (encoding !== "identity" && encoding !== "") {
     throw new HostError(
       "DESTINATION_REFUSED",
-      `${peer} responded with the content encoding ${JSON.stringify(encoding.slice(0, 40))}, which was not requested.`,
+      `${server} responded with the content encoding ${JSON.stringify(encoding.slice(0, 40))}, which was not requested.`,
     );
   }
   const range = requested === undefined ? undefined : parseContentRange(header("content-range"));
@@ -49,7 +49,7 @@ export function readResponse(
   if (range.first !== requested.first) {
     throw new HostError(
       "DESTINATION_REFUSED",
-      `${peer} responded with bytes from offset ${range.first}; requested was offset ${requested.first}.`,
+      `${server} responded with bytes from offset ${range.first}; requested was offset ${requested.first}.`,
     );
   }
   const etag = header("etag");
@@ -66,22 +66,22 @@ export function readResponse(
 }
 
 /** Returns the error for a file that changes during a download. */
-export const changed = (peer: PeerName, how: string) =>
+export const changed = (server: ServerName, how: string) =>
   new HostError(
     "SOURCE_CHANGED",
-    `${peer} changed during the download: ${how}. Old and new contents were not mixed. Try again when no other program writes to it.`,
+    `${server} changed during the download: ${how}. Old and new contents were not mixed. Try again when no other program writes to it.`,
   );
 
 /** Throws SOURCE_CHANGED unless two responses are of the same contents. Ignores missing headers. */
-export function checkSame(before: FileFacts, now: FileFacts, peer: PeerName): void {
+export function checkSame(before: FileFacts, now: FileFacts, server: ServerName): void {
   if (before.total !== now.total)
-    throw changed(peer, `its size was ${before.total} bytes and is now ${now.total} bytes`);
+    throw changed(server, `its size was ${before.total} bytes and is now ${now.total} bytes`);
   for (const [what, a, b] of [
     ["ETag", before.etag, now.etag],
     ["Last-Modified", before.lastModified, now.lastModified],
   ] as const) {
     if (a !== undefined && b !== undefined && a !== b)
-      throw changed(peer, `its ${what} is different`);
+      throw changed(server, `its ${what} is different`);
   }
 }
 
